@@ -9,6 +9,7 @@ from urllib.parse import quote
 from cookieguard.consent import local_path as choice_path
 from cookieguard.identity import is_inside
 from cookieguard.stats.anonymize import FORWARDING_HEADERS, Client
+from cookieguard.web.http.ahead import AHEAD
 from cookieguard.web.http.etags import CONDITIONS, NONE_MATCH
 from cookieguard.web.http.origin import NOWHERE, Origin, full_path, local_path, origin_of
 
@@ -38,13 +39,14 @@ SWAPPER_HEADERS = frozenset({b"hx-request", b"turbo-frame", b"x-up-target", b"x-
 FRAGMENT_HEADERS = SWAPPER_HEADERS | {b"x-requested-with"}
 CONDITION_HEADERS = CONDITIONS | NONE_MATCH
 # What a request's headers are looked through for, once: a bit for each set that has one of them.
-FORWARDED, CONDITIONAL, SWAPPED, SCRIPTED = 1, 2, 4, 8
+FORWARDED, CONDITIONAL, SWAPPED, SCRIPTED, EARLY = 1, 2, 4, 8, 16
 FRAGMENT = SWAPPED | SCRIPTED
 MARKS: dict[bytes, int] = {
     **dict.fromkeys(FORWARDING_HEADERS, FORWARDED),
     **dict.fromkeys(CONDITION_HEADERS, CONDITIONAL),
     **dict.fromkeys(FRAGMENT_HEADERS, SCRIPTED),
     **dict.fromkeys(SWAPPER_HEADERS, SWAPPED),
+    **dict.fromkeys(AHEAD, EARLY),
 }
 
 

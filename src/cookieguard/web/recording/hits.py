@@ -12,8 +12,8 @@ from typing import Any
 from cookieguard.consent import Consent, state_of
 from cookieguard.consent.decision import State
 from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, Event, Kind
-from cookieguard.stats.raw_hits import MAX_HELD, RawHit
-from cookieguard.stats.scrubbing import holds_spelling, spellings_of
+from cookieguard.stats.raw_hits import MAX_HEADER, MAX_HELD, RawHit
+from cookieguard.stats.scrubbing import Spellings, holds_spelling, spellings_of
 from cookieguard.stats.user_agents import MAX_AGENT
 from cookieguard.stats.visitor_key import visitor_key
 from cookieguard.stats.visits import PAUSE
@@ -22,7 +22,7 @@ from cookieguard.web.http.ahead import is_ahead
 from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
 from cookieguard.web.recording.log_entry import SERVER_ERROR
 from cookieguard.web.recording.setup import Counting
-from cookieguard.web.request import FRAME_DESTINATIONS, accepts_pages
+from cookieguard.web.request import EARLY, FRAGMENT, FRAME_DESTINATIONS, accepts_pages
 
 STATISTICS = "statistics"  # the purpose whose consent a visitor key needs
 DAY = timedelta(days=1)
@@ -35,9 +35,10 @@ RELOADED_WITHIN = timedelta(
 CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
 # Asked for with each view: what an enumeration is asked for takes ten times as long as a name of the module.
-VIEW, ERROR, UNDECIDED, PARTLY, SHOWN = (
+VIEW, ERROR, GOAL, UNDECIDED, PARTLY, SHOWN = (
     Kind.VIEW,
     Kind.ERROR,
+    Kind.GOAL,
     State.UNDECIDED,
     State.PARTLY,
     Event.SHOWN.value,
@@ -59,11 +60,11 @@ def note_goals(counting: Counting, exchange: Exchange, *, ended: datetime) -> No
         consent = exchange.peek_consent()
         if not _counts(counting, consent):
             return
-        route = _route_of(counting, exchange)
+        hit = _raw_hit(counting, exchange, consent, GOAL)._replace(
+            ended=ended, route=_route_of(counting, exchange)
+        )
         for name in exchange.goals:
-            raw_hit = _raw_hit(counting, exchange, consent, Kind.GOAL)
-            raw_hit.event, raw_hit.route, raw_hit.ended = name, route, ended
-            counting.pipeline.put(raw_hit)
+            counting.pipeline.put(hit._replace(event=name))
     except Exception:  # noqa: BLE001 - as above
         counting.sink.note_lost(NOT_BUILT, len(exchange.goals))
 
@@ -75,15 +76,21 @@ def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: d
     consent = exchange.peek_consent()
     if not _counts(counting, consent) or (kind is VIEW and _is_seen_again(counting, exchange, consent)):
         return
-    raw_hit = _raw_hit(counting, exchange, consent, kind)
-    raw_hit.route = _route_of(counting, exchange)
-    raw_hit.ended = ended
-    if kind is VIEW and counting.asks and consent.asks and exchange.request.wants_banner:
-        raw_hit.event = SHOWN
-    rewriter = exchange.rewriter
-    if rewriter is not None and rewriter.held:
-        raw_hit.held = tuple(rewriter.held[:MAX_HELD])
-    counting.pipeline.put(raw_hit)
+    is_asked = kind is VIEW and counting.asks and consent.asks and exchange.request.wants_banner
+    rewriter, route = exchange.rewriter, _route_of(counting, exchange)
+    held = () if rewriter is None else tuple(rewriter.held[:MAX_HELD])
+    counting.pipeline.put(
+        _raw_hit(
+            counting,
+            exchange,
+            consent,
+            kind,
+            ended=ended,
+            route=route,
+            event=SHOWN if is_asked else "",
+            held=held,
+        )
+    )
 
 
 def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
@@ -94,11 +101,12 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
     before = exchange.peek_consent()
     state = state_of(granted, exchange.parts.register.ids)
     # Whose choice it is counts for nothing: a key would tie the answer to the views before it.
-    raw_hit = _raw_hit(counting, exchange, replace(before, granted=frozenset(), gpc=True), Kind.CHOICE)
-    raw_hit.path, raw_hit.query = exchange.request.referring_path.partition("?")[0], b""
-    raw_hit.consent, raw_hit.gpc = state.value, before.gpc
-    raw_hit.event = Event.WITHDRAWN.value if before.granted - granted else EVENTS[state].value
-    counting.pipeline.put(raw_hit)
+    hit = _raw_hit(counting, exchange, replace(before, granted=frozenset(), gpc=True), Kind.CHOICE)
+    path = exchange.request.referring_path.partition("?")[0][:MAX_HEADER]
+    event = Event.WITHDRAWN if before.granted - granted else EVENTS[state]
+    counting.pipeline.put(
+        hit._replace(path=path, query=b"", consent=state.value, gpc=before.gpc, event=event.value)
+    )
 
 
 def _counts(counting: Counting, consent: Consent) -> bool:
@@ -106,35 +114,66 @@ def _counts(counting: Counting, consent: Consent) -> bool:
     return counting.counts_unasked or consent.has(STATISTICS)
 
 
-def _raw_hit(counting: Counting, exchange: Exchange, consent: Consent, kind: Kind) -> RawHit:
-    headers, origin = exchange.headers, exchange.request.origin
-    agent = headers.get(b"user-agent", b"")[:MAX_AGENT]
-    site = origin.host if origin.authority in exchange.parts.authorities else ""
-    key, before = _keys(counting, exchange, consent, site, agent)
-    raw_hit = RawHit(
-        kind=kind,
-        time=exchange.now,
-        ended=exchange.now,
-        path=exchange.path,
-        status=exchange.status or SERVER_ERROR,
-        bytes_sent=exchange.bytes_sent,
-        host=origin.host,
-        site=site,
-        key=key,
-        before=before,
-        referrer=headers.get(b"referer", b""),
-        query=exchange.scope.get("query_string", b""),
-        agent=agent,
-        language=headers.get(b"accept-language", b"")[:MAX_AGENT],
-        country=_country(counting, exchange),
-        consent=_state(consent),
-        policy=counting.policy,
-        gpc=consent.gpc,
-        is_inside=headers.get(b"sec-fetch-site") == SAME_ORIGIN,
-        has_just_agreed=_has_just_agreed(counting, exchange, consent),
+def _raw_hit(
+    counting: Counting,
+    exchange: Exchange,
+    consent: Consent,
+    kind: Kind,
+    ended: datetime | None = None,
+    route: str = "",
+    event: str = "",
+    held: tuple[Any, ...] = (),
+) -> RawHit:
+    headers, origin, now, address = (
+        exchange.headers,
+        exchange.request.origin,
+        exchange.now,
+        exchange.full_address,
     )
-    _hide_own(raw_hit, exchange.full_address)
-    return raw_hit
+    said = headers.get(b"user-agent", b"")[:MAX_AGENT]
+    asked = exchange.scope.get("query_string", b"")[:MAX_HEADER]
+    path, query, agent = _without_own(exchange.path[:MAX_HEADER], asked, said, spellings_of(address))
+    site = origin.host if origin.authority in exchange.parts.authorities else ""
+    key, before = _keys(counting, exchange, consent, site, said)
+    return tuple.__new__(  # in the order of its fields: a tenth of what naming them costs
+        RawHit,
+        (
+            kind,
+            now,
+            ended or now,
+            path,
+            exchange.status or SERVER_ERROR,
+            exchange.bytes_sent,
+            origin.host,
+            site,
+            route,
+            key,
+            before,
+            headers.get(b"sec-fetch-site") == SAME_ORIGIN,
+            _has_just_agreed(counting, exchange, consent),
+            headers.get(b"referer", b"")[:MAX_HEADER],
+            query,
+            agent,
+            headers.get(b"accept-language", b"")[:MAX_AGENT],
+            _country(counting, exchange),
+            _state(consent),
+            counting.policy,
+            event,
+            consent.gpc,
+            held,
+        ),
+    )
+
+
+def _without_own(path: str, query: bytes, agent: bytes, own: Spellings) -> tuple[str, bytes, bytes]:
+    """Leave nothing of a text that holds the client's address as a number: nobody could tell it from others later."""
+    if not holds_spelling(f"{path}\n{query.decode('latin-1')}\n{agent.decode('latin-1')}", own):
+        return path, query, agent
+    return (
+        "/{id}" if holds_spelling(path, own) else path,
+        b"" if holds_spelling(query.decode("latin-1"), own) else query,
+        b"" if holds_spelling(agent.decode("latin-1"), own) else agent,
+    )
 
 
 def _state(consent: Consent) -> str:
@@ -155,24 +194,13 @@ def _is_since_choice(exchange: Exchange, consent: Consent, limit: timedelta) -> 
     return decided is not None and -CLOCKS_DIFFER <= exchange.now - decided <= limit
 
 
-def _hide_own(raw_hit: RawHit, address: str) -> None:
-    """Leave nothing of a text that holds the client's address as a number: nobody could tell it from others later."""
-    spellings = spellings_of(address)
-    if holds_spelling(raw_hit.path, spellings):
-        raw_hit.path = "/{id}"
-    if raw_hit.query and holds_spelling(raw_hit.query.decode("latin-1"), spellings):
-        raw_hit.query = b""
-    if raw_hit.agent and holds_spelling(raw_hit.agent.decode("latin-1"), spellings):
-        raw_hit.agent = b""
-
-
 def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind | None:
     """Say what a request counts as; None for what is no page to its visitor."""
     request, status = exchange.request, exchange.status or SERVER_ERROR
     if exchange.path.startswith(counting.prefix):
         return None
     if status >= 400:
-        is_met = (is_document or request.is_navigation) and not is_ahead(exchange.headers)
+        is_met = (is_document or request.is_navigation) and not _is_ahead(exchange)
         return ERROR if is_met else None
     if status == NOT_MODIFIED:
         is_sent = exchange.revalidates_document
@@ -205,11 +233,15 @@ def _is_shown(exchange: Exchange) -> bool:
     """Return whether a document is a page of its own: no frame, no piece of a page, not fetched ahead."""
     headers = exchange.headers
     destination = headers.get(b"sec-fetch-dest", b"document")
-    if destination in FRAME_DESTINATIONS or exchange.request.is_fragment:
+    if destination in FRAME_DESTINATIONS or (exchange.marks & FRAGMENT and exchange.request.is_fragment):
         return False
     if destination == b"empty" and not accepts_pages(headers):
         return False
-    return not is_ahead(headers)
+    return not _is_ahead(exchange)
+
+
+def _is_ahead(exchange: Exchange) -> bool:
+    return exchange.marks & EARLY != 0 and is_ahead(exchange.headers)
 
 
 def _keys(
