@@ -32,7 +32,7 @@ from cookieguard.config import LogSettings, StatsSettings, StoreSettings
 from cookieguard.engines.stats.sqlite.engine import SqliteStats
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Hit
-from cookieguard.web import middleware
+from cookieguard.web import flow
 from cookieguard.web.recording.hits import note
 from cookieguard.web.recording.pipeline import Pipeline
 from cookieguard.web.recording.setup import Counting
@@ -114,11 +114,11 @@ def _alone(folder: Path, settings: StatsSettings, times: int) -> float:
                 note(asleep, exchange, **facts)
             found.append((time.thread_time() - start) / times * 1e6)
 
-    middleware.note = measure  # type: ignore[assignment]  # where it is called, with a finished exchange
+    flow.note = measure  # type: ignore[assignment]  # where it is called, with a finished exchange
     try:
         asyncio.run(_views(guarded(folder, settings), 1))
     finally:
-        middleware.note = note
+        flow.note = note
     return statistics.median(found)
 
 

@@ -33,15 +33,15 @@ PACKAGES = (
     "uvicorn",
 )
 QUOTED = re.compile(r"(?<=<!-- results -->\n).*?(?=\n<!-- /results -->)", re.DOTALL)
-# Title, script, whether it takes --pages, further arguments.
+# Title, script, whether it takes --pages, further arguments: bounded, so that all of it takes about ten minutes.
 BENCHMARKS: tuple[tuple[str, str, bool, list[str]], ...] = (
     ("The rewriter beside its peers", "peers.py", True, ["--readers"]),
     ("A shop with thousands of pages", "shop.py", True, []),
-    ("Hostile pages", "hostile.py", False, []),
+    ("Hostile pages", "hostile.py", False, ["--repeats", "2"]),
     ("What a request costs more", "requests.py", False, []),
     ("Statistics", "hits.py", False, []),
-    ("The dashboard over a month", "dashboard.py", False, []),
-    ("Faults under statistics", "faults.py", False, []),
+    ("The dashboard over a month", "dashboard.py", False, ["--rounds", "3"]),
+    ("Faults under statistics", "faults.py", False, ["--rounds", "3", "--seconds", "3"]),
 )
 NOT_REACHED = ("MISSED", "NOT MEASURED")
 INTRODUCTION = """# Results

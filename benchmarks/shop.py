@@ -1,22 +1,20 @@
 """Measure what a shop's visitors make its server do: thousands of product pages, a token in each, no pipelining.
 
-    python benchmarks/shop.py [--pages DIR] [--requests N]
+    python benchmarks/shop.py [--pages DIR]
 
 Pages are made from a seed: 2,000 products, asked for as shops are (the n-th most popular one n-th as often), with
 a session's token in the form of each. Figures are ratios of one run, in CPU time:
 
 - the rewriter on pages never seen (those of DIR, if given) and on pages seen before, beside python-lolhtml;
 - the rewriter on 2,000 products beside 50;
-- what cookieguard adds to a Starlette app on uvicorn, each request sent when the answer before it is there.
+- what cookieguard adds to a Starlette app on uvicorn (served.py says what counts), without pipelining.
 """
 
 from __future__ import annotations
 
 import argparse
-import http.client
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +24,14 @@ from typing import Any
 from contestants.guard import Guard
 from figures import Figure, table
 from pages import chunked, pages
+from served import Added, App, serve, served, written
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from cookieguard import Config, CookieGuard
+from cookieguard.config import LogSettings, StatsSettings
 
 PRODUCTS, POPULAR = 2000, 50
 SEED = 20261128
@@ -37,8 +43,15 @@ BARS = {
     "page of 100 KB with a token": 130,
     "the same page again": 25,
 }
-PATHS = {"json": "/json", "page of 8 KB with a token": "/small", "page of 100 KB with a token": "/large"}
-PATHS["the same page again"] = "/same"
+PATHS = {"json": "json", "page of 8 KB with a token": "small", "page of 100 KB with a token": "large"}
+PATHS["the same page again"] = "same"
+KINDS = ("bare", "off", "all")
+BROWSER = [
+    (b"host", b"127.0.0.1:8000"),
+    (b"accept-encoding", b"identity"),
+    (b"accept", b"text/html"),
+    (b"sec-fetch-dest", b"document"),
+]
 
 
 def product(number: int, rnd: random.Random, *, rows: int = 24) -> str:
@@ -121,21 +134,12 @@ def _ratio(name: str, found: list[float], bar: float) -> Figure:
     return Figure(name=name, value=statistics.median(found), unit="x", bar=bar)
 
 
-def _added(name: str, microseconds: float, bar: float) -> Figure:
-    return Figure(name=name, value=microseconds, unit="us", bar=bar, at_most=True)
+def _added(name: str, found: Added, bar: float) -> Figure:
+    return Figure(name=name, value=found.value, unit="us", bar=bar, at_most=True, note=found.note)
 
 
-def serve(kind: str, state: str) -> None:
-    """Serve the shop, bare or guarded, on a free port that is printed."""
-    import uvicorn
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import HTMLResponse, JSONResponse, Response
-    from starlette.routing import Route
-
-    from cookieguard import Config, CookieGuard
-    from cookieguard.config import LogSettings, StatsSettings
-
+def serve_shops(state: str) -> None:
+    """Serve the shop bare, guarded with log and statistics off, and with all on."""
     rnd = random.Random(SEED)
     small, large = product(1, rnd, rows=24), product(1, rnd, rows=420)
     count = iter(range(10**9))
@@ -149,79 +153,30 @@ def serve(kind: str, state: str) -> None:
 
         return answer
 
-    app = Starlette(
-        routes=[
-            Route("/json", json),
-            Route("/small", page(small)),
-            Route("/large", page(large)),
-            Route("/same", page(small, is_same=True)),
-        ]
+    answers = {"json": json, "small": page(small), "large": page(large), "same": page(small, is_same=True)}
+    shop = Starlette(
+        routes=[Route(f"/{kind}/{path}", answer) for kind in KINDS for path, answer in answers.items()]
     )
-    off = Config(state_dir=state, log=LogSettings(enabled=False), stats=StatsSettings(enabled=False))
-    served = {"bare": lambda: app, "off": lambda: CookieGuard(app, off)}.get(
-        kind, lambda: CookieGuard(app, Config(state_dir=state))
-    )()
-    uvicorn.run(served, port=0, log_level="info", access_log=False)
+    off = Config(state_dir=f"{state}/off", log=LogSettings(enabled=False), stats=StatsSettings(enabled=False))
+    apps: dict[str, App] = {
+        "bare": shop,
+        "off": CookieGuard(shop, off),
+        "all": CookieGuard(shop, Config(state_dir=f"{state}/all")),
+    }
+    serve({f"/{kind}/{path}": apps[kind] for kind in KINDS for path in answers})
 
 
-class Server:
-    """Run one server in a process of its own."""
-
-    def __init__(self, kind: str, state: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", kind, "--state", state], stderr=subprocess.PIPE, text=True
-        )
-        assert self._process.stderr
-        for line in self._process.stderr:
-            if "running on" in line:
-                self._port = int(line.split("http://127.0.0.1:")[1].split()[0])
-                break
-
-    def cpu(self) -> float:
-        """Return the CPU seconds that the process's threads took so far: by the scheduler, `stat` counts in 10 ms."""
-        threads = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
-
-    def ask(self, path: str, requests: int) -> float:
-        """Return the CPU microseconds of one request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._port)
-        before = self.cpu()
-        for _ in range(requests):
-            connection.request("GET", path, headers={"Accept": "text/html", "Sec-Fetch-Dest": "document"})
-            connection.getresponse().read()
-        spent = self.cpu() - before
-        connection.close()
-        return spent / requests * 1e6
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
-        self._process.wait(20)
-
-
-def added_figures(requests: int) -> list[Figure]:
-    """Measure what cookieguard adds to each kind of answer."""
-    with tempfile.TemporaryDirectory() as folder:
-        servers = {kind: Server(kind, f"{folder}/{kind}") for kind in ("bare", "off", "all")}
-        try:
-            figures = []
-            for name, path in PATHS.items():
-                taken: dict[str, list[float]] = {kind: [] for kind in servers}
-                for number in range(ROUNDS + 1):
-                    for kind, server in servers.items():
-                        found = server.ask(path, requests)
-                        if number:
-                            taken[kind].append(found)
-                least = {kind: min(found) for kind, found in taken.items()}
-                off, everything = least["off"] - least["bare"], least["all"] - least["off"]
-                figures += [
-                    _added(f"{name}, added", off, BARS[name]),
-                    _added(f"{name}, log and statistics besides", everything, 30),
-                ]
-            return figures
-        finally:
-            for server in servers.values():
-                server.stop()
+def added_figures() -> list[Figure]:
+    """Measure what cookieguard adds to each kind of answer, and what log and statistics add to that."""
+    with tempfile.TemporaryDirectory() as folder, served(__file__, folder) as client:
+        figures = []
+        for name, path in PATHS.items():
+            bare, off, everything = (written(f"/{kind}/{path}", BROWSER) for kind in KINDS)
+            figures += [
+                _added(f"{name}, added", client.added(bare, off), BARS[name]),
+                _added(f"{name}, log and statistics besides", client.added(off, everything), 30),
+            ]
+        return figures
 
 
 def main() -> None:
@@ -230,14 +185,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pages", type=Path, help="directory of pages never seen (*.html, *.html.gz)")
-    parser.add_argument("--requests", type=int, default=1500)
-    parser.add_argument("--serve", help=argparse.SUPPRESS)
-    parser.add_argument("--state", default="", help=argparse.SUPPRESS)
+    parser.add_argument("--serve", help=argparse.SUPPRESS)  # the process that answers: where its state lies
     options = parser.parse_args()
     if options.serve:
-        serve(options.serve, options.state)
+        serve_shops(options.serve)
         return
-    print(table([*rewriter_figures(options.pages), *added_figures(options.requests)]))
+    print(table([*rewriter_figures(options.pages), *added_figures()]))
 
 
 if __name__ == "__main__":
