@@ -17,6 +17,7 @@ from cookieguard.config.proof import ProofSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log, trusted_keys
+from cookieguard.engines.proof.upkeep.cosigning import cosign_log
 from cookieguard.engines.retention import Retention, Run
 from cookieguard.errors import ConfigError
 from cookieguard.proof.notes import NoteKey
@@ -112,6 +113,18 @@ def test_a_worker_that_lost_what_was_cosigned_learns_the_size_from_the_witness(o
     assert [body.partition(b"\n")[0] for body in ours.asked] == [b"old 0", b"old 0", b"old 3"]
     assert job(4).failed == {}
     assert len(ours.asked) == 3  # the newest is cosigned
+
+
+def test_another_worker_that_was_faster_is_no_log_that_was_set_back(ours: Witness) -> None:
+    def another_machine() -> None:
+        write(2)
+        config = load_config("cookieguard.toml")
+        cosign_log(config, StateDirectory(config.state_dir), environ={})
+
+    ours.meanwhile = [another_machine]
+
+    assert job(0).failed == {}
+    assert [body.partition(b"\n")[0] for body in ours.asked] == [b"old 0", b"old 0", b"old 5"]
 
 
 def test_what_was_cosigned_is_an_anchor_and_is_checked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -32,11 +32,15 @@ class Witness:
     logs: list[NoteKey] = field(default_factory=list)
     answers: list[tuple[int, bytes]] = field(default_factory=list)
     asked: list[bytes] = field(default_factory=list)
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    """What happens while a request is on its way."""
     _kept: dict[str, tuple[int, bytes]] = field(default_factory=dict)
 
     def answer(self, body: bytes) -> Answer:
         """Answer as the specification says, or as the test does."""
         self.asked.append(body)
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
         if self.answers:
             status, said = self.answers.pop(0)
             return status, "text/plain", said

@@ -22,7 +22,6 @@ from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.proof.notes import (
     COSIGNATURE,
     LONGEST_NOTE,
-    Checkpoint,
     NoteError,
     NoteKey,
     cosigned_at,
@@ -34,6 +33,7 @@ from cookieguard.proof.verification import Report, Verdict
 
 COSIGNED = "cosigned"
 SIZE_TYPE = "text/x.tlog.size"
+ATTEMPTS = 3  # the first may name the size, the second meet another machine's job
 LONGEST_TIME = 253_402_300_799  # seconds; the year 9999
 UNKNOWN = "does not know this log or its key; give it the name and the key in keys.json"
 OTHER = "knows another log of this name: this one was rolled back and continued, or forked; see: cookieguard log verify"
@@ -59,7 +59,7 @@ def cosign_log(config: Config, state: StateDirectory, *, environ: Mapping[str, s
         kept = read_cosigned(state.path)
         if stores is None or note is None or kept.startswith(note):
             return 0
-        cosigned = note + _ask(config.proof.witness_url, stores.log, note, old_size=_size_of(kept))
+        cosigned = _ask(config.proof.witness_url, stores.log, old_size=_size_of(kept))
     try:
         cosigned_at(cosigned, key)
     except NoteError as error:
@@ -107,26 +107,31 @@ def _size_of(note: str) -> int:
     return 0
 
 
-def _ask(url: str, log: LogStore, note: str, *, old_size: int) -> str:
-    """Return the lines of signatures; a witness that saw another size says which, and is asked once more."""
-    checkpoint = read_checkpoint(note)
-    status, kind, answer = _submit(url, log, note, checkpoint, min(old_size, checkpoint.size))
-    if status == HTTPStatus.CONFLICT and kind == SIZE_TYPE and answer.strip().isdigit():
-        known = int(answer[:20])
-        if known > checkpoint.size:
-            what = f"has {known} entries, the log {checkpoint.size}: cut, or set back to an older copy"
-            raise CosignRefused(f"the witness {what}; see: cookieguard log verify")
-        status, _, answer = _submit(url, log, note, checkpoint, known)
-    if status != HTTPStatus.OK:
-        raise CosignRefused(f"the witness {REASONS.get(status, f'answers {status}')}")
-    return answer.decode("utf-8", "replace")
+def _ask(url: str, log: LogStore, *, old_size: int) -> str:
+    """Return the newest checkpoint with the witness's lines; raises CosignRefused.
+
+    A witness that saw another size says which. It may be larger than ours only because another machine's job was
+    faster: so the newest checkpoint is looked up again before that counts as a log that was set back.
+    """
+    size = 0
+    for _ in range(ATTEMPTS):
+        note = log.checkpoint() or ""
+        size = _size_of(note)
+        status, kind, answer = _submit(url, log, note, size, min(old_size, size))
+        if status == HTTPStatus.OK:
+            return note + answer.decode("utf-8", "replace")
+        if status != HTTPStatus.CONFLICT or kind != SIZE_TYPE or not answer.strip().isdigit():
+            raise CosignRefused(f"the witness {REASONS.get(status, f'answers {status}')}")
+        old_size = int(answer[:20])
+    if old_size > size:
+        what = f"has {old_size} entries, the log {size}: cut, or set back to an older copy"
+        raise CosignRefused(f"the witness {what}; see: cookieguard log verify")
+    raise CosignRefused("the witness is asked by somebody else at the same time")
 
 
-def _submit(
-    url: str, log: LogStore, note: str, checkpoint: Checkpoint, old_size: int
-) -> tuple[int, str, bytes]:
+def _submit(url: str, log: LogStore, note: str, size: int, old_size: int) -> tuple[int, str, bytes]:
     try:
-        proof = consistency_proof(log.tile, old_size, checkpoint.size)
+        proof = consistency_proof(log.tile, old_size, size)
     except ValueError as error:
         raise CosignRefused(f"the tree cannot be read: {error}; see: cookieguard log verify") from error
     lines = [f"old {old_size}", *(base64.b64encode(one).decode() for one in proof), "", note]
