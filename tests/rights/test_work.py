@@ -464,6 +464,33 @@ def test_each_vendor_and_the_person_get_one_mail_also_where_the_relay_was_down(s
     assert "Ihre Daten sind gelöscht" in told_person
 
 
+def test_person_is_told_once_why_it_takes_longer_and_no_step_waits_for_the_relay(shop: Shop) -> None:
+    relay = new_relay()
+    mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
+    shop.config = replace(shop.config, mail=mail)
+    id_ = shop.ask(Kind.CORRECT)
+    shop.change(lambda one: noted(one, Act.EXTENDED, now=NOW, by="olga", text="Many orders."))
+
+    shop.work()  # the relay is down
+    assert shop.found().trouble.startswith("told of more time: NotTold")
+    with relay.up():
+        for _ in range(2):
+            shop.wake()
+            shop.work()
+
+    (message,) = relay.messages
+    body = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert "28. Februar 2027" in body
+    assert "Many orders." in body
+    assert (shop.found(id_).trouble, shop.found(id_).may_change) == ("", True)
+
+    erase = shop.ask(Kind.ERASE, id_="e" * 22)
+    shop.change(lambda one: noted(one, Act.EXTENDED, now=NOW, by="olga", text="Many orders."), erase)
+    shop.work()  # down again
+    assert "erase K-4711-0815" in shop.hooks.called
+    assert shop.found(erase).state is State.DONE
+
+
 def test_vendors_with_a_contact_are_told_by_hand_where_there_is_no_relay(shop: Shop) -> None:
     vendor = Vendor(
         name="Parcels", purpose="necessary", hosts=("parcels.example",), privacy_contact="dpo@parcels.example"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -164,6 +165,20 @@ def test_basis_and_what_a_vendor_gets_are_shown_where_visitors_choose(guard: Gua
     assert "Required by law: <bdi>&#167; 14 &lt;b&gt;GwG&lt;/b&gt;</bdi>" in page
     for told in ("&lt;i&gt;address&lt;/i&gt;", "5 years", ">US<"):
         assert told in page
+
+
+def test_banner_names_who_is_always_on_by_law_or_contract(guard: Guard) -> None:
+    pay = Vendor(
+        name="Pay & Co", purpose="necessary", hosts=("pay.example",), basis="law", reason="§ 14 <b>GwG</b>"
+    )
+    asked = [("sec-fetch-dest", "document"), ("accept-language", "de")]
+
+    banner = ask(guard(shop, vendors=(pay,)), headers=asked).text
+    plain = ask(guard(shop, vendors=(replace(pay, basis=""),)), headers=asked).text
+
+    said = "<bdi>Pay &amp; Co</bdi>: Gesetzlich vorgeschrieben (<bdi>&#167; 14 &lt;b&gt;GwG&lt;/b&gt;</bdi>)"
+    assert said in banner
+    assert "Pay &amp; Co" not in plain
 
 
 def test_check_and_doctor_name_contracts_that_ended_or_end_soon(tmp_path: Any) -> None:

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -307,6 +308,22 @@ def test_request_that_is_worked_at_is_not_withdrawn(
 
     assert anna.post(act="withdraw", id=id_).status == 404
     assert 'data-state="open"' in anna.get().text
+
+
+def test_reason_for_more_time_stands_on_the_page_until_the_answer(
+    anna: Browser, opened: tuple[CookieGuard, Clock, Config]
+) -> None:
+    anna.post(act="ask", kind="correct", text="x")
+    (id_,) = ids(anna.get())
+    longer = partial(noted, act=Act.EXTENDED, now=NOW, by="x", text="Many <b>orders</b>.")
+    queued(opened, lambda queue: queue.change(id_, longer))
+
+    assert "Many &lt;b&gt;orders&lt;/b&gt;." in anna.get().text
+    queued(
+        opened,
+        lambda queue: queue.change(id_, lambda one: noted(one, Act.REFUSED, now=NOW, by="x", text="no")),
+    )
+    assert "Many &lt;b&gt;orders" not in anna.get().text
 
 
 def test_answer_counts_as_told_only_once_somebody_looks_at_it(

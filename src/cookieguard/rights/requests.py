@@ -73,6 +73,7 @@ class State(StrEnum):
 
 CLOSING = {Act.DONE: State.DONE, Act.REFUSED: State.REFUSED, Act.WITHDRAWN: State.WITHDRAWN}
 ANSWER = "answer"  # the step that is left of what is decided: to tell the person
+TOLD_OF_DELAY = "told of more time"  # the worker's note
 PERSON, WORKER = "person", "cookieguard"  # who did it, beside members of staff
 
 
@@ -189,8 +190,19 @@ class Request:
     @property
     def trouble(self) -> str:
         """Return what went wrong the last time, and where; empty where the step was done since."""
-        last = next((one for one in reversed(self.events) if one.act in (Act.STEP, Act.FAILED)), None)
+        last = next((one for one in reversed(self.events) if one.act in TRIES or _is_told(one)), None)
         return f"{last.name}: {last.text}" if last is not None and last.act is Act.FAILED else ""
+
+    @property
+    def delay(self) -> str:
+        """Return the reason for more time; empty where none was taken."""
+        return next((one.text for one in self.events if one.act is Act.EXTENDED), "")
+
+    @property
+    def owes_delay(self) -> bool:
+        """Return whether more time was taken and no mail told the person so."""
+        is_told = any(_is_told(one) and one.name == TOLD_OF_DELAY for one in self.events)
+        return self.may_change and bool(self.delay) and not is_told
 
     @property
     def held_until(self) -> date | None:
@@ -284,6 +296,13 @@ WORDS = {
     Act.FAILED: "what went wrong",
     Act.NOTE: "the note",
 }
+
+
+TRIES = (Act.STEP, Act.FAILED)
+
+
+def _is_told(event: Event) -> bool:
+    return event.act is Act.NOTE and event.by == WORKER
 
 
 def _require_open(request: Request) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from cookieguard.config import Config, Vendor
 from cookieguard.engines.mail.relay import Connection, Later, Refused, RelayDown, Uncertain, relay_of
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.mail.messages import AddressError, build_message
 from cookieguard.rights.answers import PLAIN, RightsTexts
-from cookieguard.rights.requests import Request
+from cookieguard.rights.requests import TOLD_OF_DELAY, WORKER, Act, Request, noted, told
 
+Change = Callable[[str, Callable[[Request], Request]], Awaitable[Request]]
 PATIENCE = 20.0  # seconds for one step of the relay
 ASKED = {
     "erase": "has asked us to erase their personal data. Please erase what you hold of them on our behalf.",
@@ -41,6 +43,20 @@ class Letters:
         lines = [request.answer, "", self._signature]
         subject = texts.texts["mail_answer"].translate(PLAIN)
         await self.send(address, subject, lines, name=f"{request.id}.answer", language=texts.lang, now=now)
+
+    async def delay(self, request: Request, address: str, *, now: datetime) -> None:
+        """Tell the person why their answer takes longer, and until when; raises NotTold."""
+        texts = RightsTexts.of(request.language or self._config.consent.language)
+        lines = [texts.line("due", date=request.due(now)).translate(PLAIN), "", request.delay]
+        subject = texts.texts["mail_answer"].translate(PLAIN)
+        await self.send(
+            address,
+            subject,
+            [*lines, "", self._signature],
+            name=f"{request.id}.delay",
+            language=texts.lang,
+            now=now,
+        )
 
     async def code(self, address: str, code: str, *, language: str, name: str, now: datetime) -> None:
         """Send a code to the address on file; raises NotTold."""
@@ -97,6 +113,25 @@ class Letters:
         controller = self._config.controller
         lines = [controller.name or self._config.proof.controller, *controller.address]
         return "\n".join(line for line in lines if line)
+
+
+async def tell(letters: Letters, request: Request, change: Change, *, now: datetime) -> Request:
+    """Mail the person the answer, or why it takes longer; raises NotTold.
+
+    Without an address or a relay it waits for the page, or for a letter that staff sends.
+    """
+    if not letters.can_send or "@" not in request.contact:
+        return request
+    is_answer = request.owes_answer
+    try:
+        await (letters.answer if is_answer else letters.delay)(request, request.contact, now=now)
+    except NotTold as error:
+        error.cookieguard_step = "answer" if is_answer else TOLD_OF_DELAY  # type: ignore[attr-defined]
+        raise
+    if is_answer:
+        return await change(request.id, partial(told, now=now, by=WORKER, text="by mail"))
+    note = partial(noted, act=Act.NOTE, now=now, by=WORKER, name=TOLD_OF_DELAY, text="by mail")
+    return await change(request.id, note)
 
 
 def has_relay(config: Config, environ: Mapping[str, str]) -> bool:

@@ -42,13 +42,21 @@ from cookieguard.engines.rights.erased import Erased
 from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.requests import NOBODY, Requests, requests_opener
 from cookieguard.engines.rights.signal import opt_out
-from cookieguard.engines.rights.telling import Letters, NotTold
+from cookieguard.engines.rights.telling import Letters, tell
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store
 from cookieguard.rights.answers import answer_of
 from cookieguard.rights.hooks import Exported
 from cookieguard.rights.plan import BY_WORDS, Step, by_hand
-from cookieguard.rights.requests import WORKER, Act, Request, State, kept, noted, step_done, told
+from cookieguard.rights.requests import (
+    WORKER,
+    Act,
+    Request,
+    State,
+    kept,
+    noted,
+    step_done,
+)
 from cookieguard.rights.rules import Kind
 
 logger = logging.getLogger("cookieguard")
@@ -143,6 +151,14 @@ class Worker:
         await self._release(request.id, work_in=delay, failed=True)
 
     async def _work(self, request: Request) -> float | None:
+        """Do what can be done, then tell of a delay: no step waits for a relay."""
+        more, id_ = await self._go_on(request), request.id
+        found = await self._ask(lambda queue: queue.find(id_))
+        if found is not None and found.owes_delay:
+            await self._tell(found)
+        return more
+
+    async def _go_on(self, request: Request) -> float | None:
         """Do what can be done of a request; return in how many seconds there is more, None for when somebody acts."""
         if request.may_change:
             if request.state is State.IDENTITY:
@@ -263,18 +279,8 @@ class Worker:
         return await self._change(request.id, with_it)
 
     async def _tell(self, request: Request) -> Request:
-        """Mail the answer; without an address or a relay it waits for the page, or for a letter that staff sends."""
         request = await self._with_contact(request)
-        if not request.contact or not self._letters.can_send or "@" not in request.contact:
-            return request
-        try:
-            await self._letters.answer(request, request.contact, now=self._clock())
-        except NotTold as error:
-            error.cookieguard_step = "answer"  # type: ignore[attr-defined]
-            raise
-        return await self._change(
-            request.id, lambda one: told(one, now=self._clock(), by=WORKER, text="by mail")
-        )
+        return await tell(self._letters, request, self._change, now=self._clock())
 
     async def _look_after(self, request: Request) -> float | None:
         """See to what is left of a closed request; return in how many seconds there is more."""

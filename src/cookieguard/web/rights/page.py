@@ -251,6 +251,7 @@ def _request(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[s
         "said": texts.texts[request.state.value],
         "received": texts.line("received", date=request.day(request.received)),
         "due": texts.line("due", date=request.due(exchange.now)) if request.may_change else "",
+        "delay": request.delay if request.may_change else "",
         "answer": request.answer if is_answered else "",
         "kept": kept_lines(request, exchange.parts.config, texts) if request.may_change else [],
         "may_withdraw": request.may_change and not request.done_steps,
