@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from harness.browser import chromium, playwright_started
 from harness.servers import serving
 
 from cookieguard import Config, CookieGuard
@@ -110,6 +111,19 @@ def test_the_report_holds_pictures_and_what_was_found(seen: Seen) -> None:
 
     assert page.count("data:image/jpeg;base64,") == len(seen.scan.looks)
     assert f"http://late.{VENDORS}/late.gif" in page
+
+
+def test_the_report_fits_a_phone(seen: Seen, tmp_path: Path) -> None:
+    long = "# It is let in unasked. Right where the visitor pays with it; else give it another purpose.\n" * 2
+    file = tmp_path / "report.html"
+    file.write_bytes(report_page(seen.scan, facts_of(seen.scan, seen.parties, long)))
+
+    with playwright_started() as (playwright, path), chromium(playwright, path) as browser:
+        shown = browser.new_page(viewport={"width": 320, "height": 700})
+        shown.goto(file.as_uri())
+
+        assert shown.locator("figure img").count()
+        assert shown.evaluate("document.documentElement.scrollWidth") <= 320
 
 
 def test_without_a_browser_one_line_says_what_to_install(
