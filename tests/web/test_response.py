@@ -765,6 +765,21 @@ def test_fragments_and_frames_are_guarded_without_a_banner(
     assert (b'id="cg"' in answer.body) == has_banner
 
 
+@pytest.mark.parametrize(
+    ("method", "site", "has_banner"),
+    [("POST", "cross-site", False), ("POST", "same-origin", True), ("GET", "cross-site", True)],
+)
+def test_who_is_posted_back_by_another_site_is_not_asked_again(
+    guard: Guard, method: str, site: str, has_banner: bool
+) -> None:
+    headers = [("sec-fetch-site", site), ("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate")]
+
+    answer = ask(guard(page(DOCUMENT)), scope_of("/paid", method=method, headers=headers))
+
+    assert HELD in answer.body
+    assert (b'id="cg"' in answer.body) == has_banner
+
+
 def test_a_piece_of_a_page_gets_no_banner(guard: Guard) -> None:
     answer = ask(guard(page(b"<li>one</li>" + PIXEL)))
 

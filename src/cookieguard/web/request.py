@@ -153,6 +153,12 @@ class Request:
         return not self.is_fragment
 
     @property
+    def may_ask(self) -> bool:
+        """Return whether a document may ask who made no choice: where another site posts, no Lax cookie told of one."""
+        is_post = self._scope.get("method") == "POST"
+        return self.wants_banner and not (is_post and self.headers.get(b"sec-fetch-site") == b"cross-site")
+
+    @property
     def opens_document(self) -> bool:
         """Return whether a browser opens the answer as a page, in a frame too, whatever tags that page has.
 

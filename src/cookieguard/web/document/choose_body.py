@@ -146,6 +146,8 @@ def is_service_worker(exchange: Exchange, kind: Kind) -> bool:
 def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter:
     has_places = kind.is_document and exchange.parts.config.consent.enabled
     asks = has_places and not kind.is_piece and exchange.request.wants_banner
+    if asks and exchange.consent.asks:
+        asks = exchange.request.may_ask
     insertion = Insertion(exchange, policies=policies, is_xml=kind.is_xml) if asks else None
     is_whole = kind.is_document and not kind.is_piece and not exchange.request.is_fragment
     first = _first_scripts(exchange, policies) if is_whole else b""

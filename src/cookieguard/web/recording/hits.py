@@ -76,7 +76,7 @@ def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: d
     consent = exchange.peek_consent()
     if not _counts(counting, consent) or (kind is VIEW and _is_seen_again(counting, exchange, consent)):
         return
-    is_asked = kind is VIEW and counting.asks and consent.asks and exchange.request.wants_banner
+    is_asked = kind is VIEW and counting.asks and consent.asks and exchange.request.may_ask
     rewriter, route = exchange.rewriter, _route_of(counting, exchange)
     held = () if rewriter is None else tuple(rewriter.held[:MAX_HELD])
     counting.pipeline.put(
