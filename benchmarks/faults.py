@@ -265,6 +265,8 @@ async def _ask(app: Any, times: int) -> None:
 def _kept(folder: Path) -> Counter[str]:
     """Count the hits that are in the database, by what names them."""
     with closing(sqlite3.connect(folder / STATS_FILE)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'hit'").fetchone():
+            return Counter()  # on a busy machine the kill came before the first batch
         return Counter(name for (name,) in database.execute("SELECT content FROM hit"))
 
 
