@@ -2,7 +2,9 @@
 // Free of the characters that would end a script or break XHTML, and of eval and HTML, as all our scripts are.
 (function () {
   "use strict";
-  var keys = document.currentScript.getAttribute("data-k").split(" ");
+  var own = document.currentScript, keys = own.getAttribute("data-k").split(" ");
+  // What hydrates the whole head finds none that it did not write.
+  own.remove();
   function declared(name) {
     return keys.some(function (key) {
       return key.slice(-1) === "*" ? name.indexOf(key.slice(0, -1)) === 0 : name === key;

@@ -333,6 +333,22 @@ def test_what_a_vendor_writes_before_consent_is_not_kept_and_what_the_shop_write
     assert tab.evaluate("localStorage.getItem('_ga')") == "1"
 
 
+def test_what_acts_once_stays_in_no_head(visit: Visitors, shop: Shop) -> None:
+    tab = visit().new_page()
+    tab.goto(f"{shop.url}/property")
+    place = tab.frame_locator("iframe[title='A film']")
+    with tab.expect_navigation() as lifted:
+        place.get_by_role("button", name="Load once").click()
+    once, after_once = lifted.value.text(), tab.locator("head script").count()
+    answer(tab, "reject")
+    refused = tab.goto(f"{shop.url}/cookies")
+
+    assert refused is not None
+    assert "history.replaceState" in once
+    assert "<script data-k=" in refused.text()
+    assert (after_once, tab.locator("head script").count()) == (0, 0)
+
+
 LOOKS = """() => {
   let set = (object, name) => Object.getOwnPropertyDescriptor(object, name);
   let html = set(Element.prototype, "innerHTML"), src = set(HTMLIFrameElement.prototype, "src");
