@@ -26,7 +26,7 @@ ADS = '<iframe src="{ads}/ad" width="300" height="250"></iframe>'
 FAR_DOWN = '<p style="height:2000px">A long story</p>'
 PIECE = """<div id="here"></div><script>fetch("/piece", {{headers: {{"HX-Request": "true"}}}})
 .then(a => a.text()).then(t => {{ document.getElementById("here").innerHTML = t }})</script>"""
-OBJECT = '<object data="{video}/film" type="application/pdf" width="560" height="315"></object>'
+OBJECT = '<object data="{video}/film" type="text/html" width="560" height="315"></object>'
 FRAMED = '<iframe src="/" title="The shop" width="700" height="1200"></iframe>'
 NO_REFERRER = '<meta name="referrer" content="no-referrer">'
 POLICIES = {"/policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-src {video}"}
