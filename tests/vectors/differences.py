@@ -75,11 +75,12 @@ UNSTEADY: Mapping[str, frozenset[str]] = {
     ),
 }
 # Chromium leaks what `Vector.leaks` says. These refuse a frame before they connect for it and know no speculation
-# rules; Firefox looks nothing up under X-DNS-Prefetch-Control. Beside navigations this remains.
-PRECONNECTS = frozenset({"js-preconnect-file", "page-iso-2022-jp-preconnect", "page-iso-2022-jp-refresh"})
+# rules; Firefox looks nothing up under X-DNS-Prefetch-Control. Beside navigations this remains: pages in an encoding
+# that is not read.
+UNREAD = frozenset({"page-iso-2022-jp-preconnect", "page-iso-2022-jp-refresh"})
 REMAINS: Mapping[str, frozenset[str]] = {
-    "firefox": PRECONNECTS,
-    "webkit": PRECONNECTS | {"js-dns-prefetch-file", "page-iso-2022-jp-dns-prefetch"},
+    "firefox": UNREAD,
+    "webkit": UNREAD | {"page-iso-2022-jp-dns-prefetch"},
 }
 NOTHING: frozenset[str] = frozenset()
 
