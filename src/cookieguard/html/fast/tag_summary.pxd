@@ -45,14 +45,16 @@ cdef class Summary:
     cdef Value* _first(self, unsigned char name) noexcept
     cdef int _judged(self, text_t s, Value* one, object element) except -1
     cdef int _document(self, text_t s, Value* one) except -1
-    cdef object _write_anew(self, text_t s, Value* one, bytes text)
+    cdef object _write_anew(self, Value* one, bytes value)
     cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, str said, object element) except -1
     cdef int _asked(self, object url, str said, object element) except -1
     cdef int _candidates(self, text_t s, Value* one, object element) except -1
     cdef int _link(self, text_t s, Value* one, object element) except -1
     cdef int _style(self, text_t s, Value* one, object element) except -1
     cdef list _cuts(self, bytes text, str said, object element, bint is_sheet)
-    cdef int _read_closely(self, bytes reference, str said, object element) except -1
+    cdef int _told(
+        self, text_t s, Py_ssize_t start, Py_ssize_t end, str said, object element, bint is_sheet
+    ) except -1
     cdef object _text(self, text_t s)
     cdef object _room(self, bytes raw, Py_ssize_t name_end, bytes element, tuple held)
     cdef bytes _renamed(self, Value* one)

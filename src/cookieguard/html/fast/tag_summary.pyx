@@ -12,7 +12,7 @@ from libc.string cimport memchr, memcmp, memcpy, memset
 from cookieguard.html.css.stylesheet import MOST_EDITS, NO_STRING, NO_URL
 from cookieguard.html.element_text import MOST_FOUND
 from cookieguard.html.embeds import EMBEDS
-from cookieguard.html.fast.answers cimport PyObject_GC_UnTrack, named_tuple, untracked
+from cookieguard.html.fast.answers cimport PyObject_GC_UnTrack, named_tuple, piece, untracked
 from cookieguard.html.fast.byte_search import has_pairs
 from cookieguard.html.contact_points import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
@@ -528,16 +528,16 @@ cdef class Summary:
             return STAYS
         if not _is_quoted(s, one) or not changed.isascii():
             return UNSURE
-        self._write_anew(s, one, changed)
+        self._write_anew(one, _encoded(changed, s[one.value - 1]))
         self._held = [*(self._held or ()), *held]
         self._is_near = True  # as its tags may be
         return IS_HELD
 
-    cdef object _write_anew(self, text_t s, Value* one, bytes text):
-        """Note what a value in quotes, all of it ASCII, becomes."""
+    cdef object _write_anew(self, Value* one, bytes value):
+        """Note what a value in quotes becomes."""
         if self._written_anew is None:
             self._written_anew = {}
-        self._written_anew[one.name] = _encoded(text, s[one.value - 1])
+        self._written_anew[one.name] = value
         one.is_anew = True
 
     cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, str said, object element) except -1:
@@ -633,22 +633,24 @@ cdef class Summary:
         cdef bytes text = _plain_style(s, one.value, one.end)
         cdef list cuts = None if text is None else self._cuts(text, SAID[one.name], element, False)
         cdef list pieces = []
-        cdef Py_ssize_t done = 0
+        cdef Py_ssize_t done = 0, start
         if not cuts:
             return UNSURE if cuts is None else STAYS
         for start, end, new in cuts:
-            pieces += (text[done:start], new)
+            pieces += (piece(text, done, start), new)
             done = end
-        self._write_anew(s, one, b"".join([*pieces, text[done:]]))
+        pieces.append(piece(text, done, PyBytes_GET_SIZE(text)))
+        text = b"".join(pieces)
+        self._write_anew(one, text if s[one.value - 1] == 39 else text.replace(b'"', b"&quot;"))
         return IS_HELD
 
     cdef list _cuts(self, bytes text, str said, object element, bint is_sheet):
         """List what is cut out of a style, as (start, end, what stands there instead); None: it takes a closer look."""
         cdef text_t style = <text_t>PyBytes_AS_STRING(text)
         cdef Walk walk
-        cdef Py_ssize_t start, inside, done = 0
-        cdef int decision, told
-        cdef dict known = {}
+        cdef Py_ssize_t start, inside, first = -1, last = 0, done = 0
+        cdef int decision, heard = STAYS, told
+        cdef dict known = None
         cdef list cuts = []
         if not begin(&walk, text):
             return None
@@ -659,24 +661,36 @@ cdef class Summary:
             start, inside = walk.start + walk.is_string, walk.end
             if walk.is_string and style[inside - 1] == style[walk.start] and inside > start:
                 inside -= 1
-            reference = PyBytes_FromStringAndSize(<char*>style + start, inside - start)
-            answer = known.get(reference)
-            if answer is None:
-                decision = self._reference(style, start, inside, said, element) if reference.isascii() else UNSURE
-                if decision == UNSURE:
-                    if not is_sheet:
-                        return None
-                    decision = self._read_closely(reference, said, element)
-                answer = known[reference] = decision
+            if first < 0:
+                decision = heard = self._told(style, start, inside, said, element, is_sheet)
+                first, last = start, inside
+            else:
+                if known is None:
+                    known = {piece(text, first, last): heard}
+                reference = piece(text, start, inside)
+                answer = known.get(reference)
+                if answer is None:
+                    answer = known[reference] = self._told(style, start, inside, said, element, is_sheet)
+                decision = answer
+            if decision == UNSURE:
+                return None
             # What looks like a URL within another one's quotes goes with that.
-            if answer == IS_HELD and walk.start >= done:
+            if decision == IS_HELD and walk.start >= done:
                 cuts.append((walk.start, walk.end, NO_STRING if walk.is_string else NO_URL))
                 done = walk.end
                 if len(cuts) > MOST_EDITS:
                     return None
 
-    cdef int _read_closely(self, bytes reference, str said, object element) except -1:
-        """Judge a reference of a sheet in all ways that it may be read."""
+    cdef int _told(
+        self, text_t s, Py_ssize_t start, Py_ssize_t end, str said, object element, bint is_sheet
+    ) except -1:
+        """Judge a reference of a style; of a sheet in all ways that it may be read, where a look does not tell."""
+        if not is_sheet:
+            return self._reference(s, start, end, said, element)
+        reference = PyBytes_FromStringAndSize(<char*>s + start, end - start)
+        cdef int decision = self._reference(s, start, end, said, element) if reference.isascii() else UNSURE
+        if decision != UNSURE:
+            return decision
         for url in readings(reference.decode("latin-1"), self._page):
             if self._asked(url, said, element) == IS_HELD:
                 return IS_HELD
