@@ -108,6 +108,7 @@ def test_a_view_is_one_row_without_a_person_in_it(guard: Guard, rows: Callable[.
         "gpc": 0,
         "held": '[["ads.example",1,"Ads","marketing"],["spy.example",1,"","marketing"]]',
         "bot": "",
+        "search": "",
         "key": 0,
     }
 
