@@ -6,8 +6,8 @@ written. Not counted is the client, a process of its own. It sends a request whe
 is pipelined, the server sleeps between two and wakes to caches that others used, as in a shop that is not overloaded.
 
 Bare and guarded take turns of `BATCH` requests; a figure is the median of the differences between neighbours. What a
-busy machine does to one it does to both, or to the minority. Two processes, one for each, differed by up to 20 us a
-request by where their memory lay, and the least of a few long rounds took that for a cost.
+busy machine does to one it does to both, or to the minority. What it does to all is left: where others use the caches,
+an instruction takes longer, and the same request costs two to three times as much. Measure on a quiet machine.
 """
 
 from __future__ import annotations
