@@ -198,3 +198,11 @@ def test_a_sheet_told_at_a_look_is_judged_like_its_text(seed: int) -> None:
     if scanner() == "compiled":
         assert told > 1000
         assert cuts > 200
+
+
+def test_a_long_comment_is_not_read_again_for_each_url_behind_it() -> None:
+    sheet = b"/*" + b"* " * 60_000 + b"*/" + b"a{b:url(//shop.example/x)}" * 6_000
+    start = time.process_time()
+
+    assert rewrite(b"<style>" + sheet + b"</style>") == b"<style>" + sheet + b"</style>"
+    assert time.process_time() - start < 2

@@ -8,6 +8,7 @@ cdef struct Walk:
     Py_ssize_t p
     Py_ssize_t read
     Py_ssize_t opened
+    Py_ssize_t closed  # one that was opened, and ends before the URLs behind it
     Py_ssize_t start
     Py_ssize_t end
     bint is_string

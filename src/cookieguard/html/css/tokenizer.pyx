@@ -301,7 +301,7 @@ cdef bint begin(Walk* walk, bytes sheet):
     is in a comment, or a mere name.
     """
     walk.s, walk.size = <text_t>PyBytes_AS_STRING(sheet), PyBytes_GET_SIZE(sheet)
-    walk.p, walk.read, walk.opened = 0, 1, -1
+    walk.p, walk.read, walk.opened, walk.closed = 0, 1, -1, -1
     return not _escapes_letters(walk.s, walk.size) and _import_end(walk.s, 0, walk.size) < 0
 
 
@@ -329,7 +329,10 @@ cdef int step(Walk* walk) noexcept nogil:
             return -1
         if _leaves(s, start, end):
             walk.opened = _last_opened(s, start, &walk.read, walk.opened)
-            if (walk.opened >= 0 and not _is_closed(s, walk.opened + 2, start)) or _may_be_name(s, start):
+            if walk.opened != walk.closed and not _is_closed(s, walk.opened + 2, start):
+                return -1
+            walk.closed = walk.opened
+            if _may_be_name(s, start):
                 return -1
         walk.p, walk.start, walk.end = p, start, end
         return 1
