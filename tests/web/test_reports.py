@@ -47,6 +47,16 @@ def test_a_violation_becomes_a_line_for_the_owner(guard: Guard, caplog: pytest.L
     assert "visitor" not in caplog.text
 
 
+def test_what_only_a_strict_page_stops_is_told_too(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+    app = guard(page(DOCUMENT), undeclared="report", strict_paths=("/kasse/tür",))
+
+    report(app, "https://open.example/x.js")
+    report(app, "https://late.example/x.js", "https://shop.example/kasse/t%C3%BCr/card?order=7")
+
+    assert "open.example" not in caplog.text
+    assert "held late.example on /kasse/t%C3%BCr/card: nobody declared it" in caplog.text
+
+
 @pytest.mark.parametrize(
     "blocked", ["inline", "eval", "data", "", "https://ads.example/x", "https://shop.example/", 7]
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.responses import Response
 
@@ -12,6 +12,7 @@ from cookieguard.consent import Verdict
 from cookieguard.html import parse_url, resolve
 from cookieguard.web.beyond_declaration import is_of_extension
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.origin import local_path
 from cookieguard.web.pages.form import BadRequestError, Receive, read_body
 from cookieguard.web.walls import REPORT_PAGE
 
@@ -51,7 +52,7 @@ async def _note(exchange: Exchange, posted: Any) -> None:
     verdict = wall.verdict(blocked)
     if report.get("disposition", "enforce") == "report":
         await _note_beyond(exchange, report, verdict, page.path)
-    elif wall.register.holds(verdict, wall.granted):
+    elif wall.register.holds(verdict, _granted_on(exchange, page.path)):
         exchange.parts.findings.note_report(
             verdict,
             site=wall.site,
@@ -59,6 +60,12 @@ async def _note(exchange: Exchange, posted: Any) -> None:
             reporter=exchange.throttle_key("report"),
             now=exchange.now,
         )
+
+
+def _granted_on(exchange: Exchange, page: str) -> frozenset[str]:
+    """Return what counts on a page, of which the report has the address: strict ones stop more."""
+    path = local_path(unquote(page), exchange.request.root_path)
+    return exchange.parts.strict.narrowed(exchange.wall.granted, path)
 
 
 async def _note_beyond(exchange: Exchange, report: dict[str, Any], verdict: Verdict, page: str) -> None:
