@@ -76,6 +76,31 @@ def test_strict_page_offers_nothing_that_would_not_load_and_runs_no_held_script(
     assert ' srcdoc="' not in refused.get("/checkout").text + strict
 
 
+def test_vendor_behind_the_shops_own_name_hears_nothing_of_a_strict_page(
+    guard: Callable[..., CookieGuard],
+) -> None:
+    matomo = Vendor(name="Matomo", purpose="statistics", hosts=("shop.example/matomo/",))
+    browser = Browser(guard(shop, vendors=(matomo,), strict_paths=("/kasse/tür",)))
+    browser.accept()
+
+    def status(page: str, path: str = "/matomo/m.php") -> int:
+        return browser.get(path, headers=[("referer", f"https://shop.example{page}")]).status
+
+    assert status("/") == status("/kasse") == 200  # the control
+    assert status("/kasse/t%C3%BCr?order=7") == status("/kasse/t%C3%BCr/card") == 403
+    assert status("/kasse/t%C3%BCr", "/own.js") == 200
+
+
+def test_vendor_behind_the_name_of_a_shop_that_is_strict_as_a_whole_hears_nothing(
+    guard: Callable[..., CookieGuard],
+) -> None:
+    matomo = Vendor(name="Matomo", purpose="statistics", hosts=("shop.example/matomo/",))
+    browser = Browser(guard(shop, vendors=(matomo,), strict_paths=("/",)))
+    browser.accept()
+
+    assert browser.get("/matomo/m.php").status == 403
+
+
 def test_necessary_vendor_kept_by_a_customers_own_terms_is_kept_on_strict_pages_too() -> None:
     register = Register(purposes=DEFAULT_PURPOSES, vendors=(PAY, ADS))
     granted, strict = frozenset({"necessary", "marketing"}), StrictPaths(["/pay"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from cookieguard.consent import local_path as choice_path
 from cookieguard.identity import is_inside
@@ -234,6 +234,10 @@ class Request:
         authority, slash, path = rest.partition("/")
         is_ours = origin_of(scheme, authority.encode("latin-1")).authority == self.origin.authority
         return slash + path if slash and is_ours else ""
+
+    def path_in_app(self, address: str) -> str:
+        """Return the path of an address of this host as the app knows it: decoded, below `root_path`."""
+        return local_path(unquote(address.partition("?")[0]), self.root_path)
 
 
 def is_ours(origin: Origin, dev: bool, domains: tuple[str, ...], authorities: frozenset[str]) -> bool:  # noqa: FBT001  # compiled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.responses import Response
 
@@ -12,7 +12,6 @@ from cookieguard.consent import Verdict
 from cookieguard.html import parse_url, resolve
 from cookieguard.web.beyond_declaration import is_of_extension
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.origin import local_path
 from cookieguard.web.pages.form import BadRequestError, Receive, read_body
 from cookieguard.web.walls import REPORT_PAGE
 
@@ -64,8 +63,7 @@ async def _note(exchange: Exchange, posted: Any) -> None:
 
 def _granted_on(exchange: Exchange, page: str) -> frozenset[str]:
     """Return what counts on a page, of which the report has the address: strict ones stop more."""
-    path = local_path(unquote(page), exchange.request.root_path)
-    return exchange.parts.strict.narrowed(exchange.wall.granted, path)
+    return exchange.parts.strict.narrowed(exchange.wall.granted, exchange.request.path_in_app(page))
 
 
 async def _note_beyond(exchange: Exchange, report: dict[str, Any], verdict: Verdict, page: str) -> None:

@@ -184,7 +184,14 @@ def _is_held_path(exchange: Exchange) -> bool:
     url = parse_url(exchange.request.url)
     verdict = register.judge(url.host, url.port, url.path, shop=site_of(origin.host, origin.port))
     # Consent is asked last: what depends on it belongs in no shared cache, and pictures do.
-    return register.holds(verdict, NOTHING_BEYOND) and register.holds(verdict, exchange.consent.in_force)
+    return register.holds(verdict, NOTHING_BEYOND) and register.holds(verdict, _granted_where(exchange))
+
+
+def _granted_where(exchange: Exchange) -> frozenset[str]:
+    """Return what counts on the page that asks; of a strict one the policy lets scripts ask all of the own host."""
+    strict, request = exchange.parts.strict, exchange.request
+    granted = strict.narrowed(exchange.consent.in_force, exchange.path)
+    return strict.narrowed(granted, request.path_in_app(request.own_referrer))
 
 
 def _refuse(methods: tuple[str, ...]) -> Page:
