@@ -170,12 +170,37 @@ def test_what_few_wrote_goes_with_single_hits(writer: HitWriter, figures: HitRea
         *[one._replace(search="cup")] * 49,
     ]
     write_all(writer, hits)
-    before = slices(figures, Dimension.SEARCH)
+    terms = ("hat", "cup", "mug", "ada lovelace")
 
+    def kept() -> list[str]:
+        return [one for one in terms if figures.by_day_of(BOTH, Dimension.SEARCH, one)]
+
+    before = kept()
     writer.forget(keys_before=DAY + 1, hits_before=DAY + 1, rollups_before=0)
 
-    assert [row[0] for row in before] == ["hat", "cup", "mug", "ada lovelace"]
-    assert [row[0] for row in slices(figures, Dimension.SEARCH)] == ["hat", "mug"]
+    assert before == list(terms)
+    assert kept() == ["hat", "mug"]
+
+
+def test_what_five_people_wrote_on_no_day_is_not_of_a_crowd(writer: HitWriter, figures: HitReader) -> None:
+    """Visitors of several days may be one person, who writes his name on each."""
+    one, other = PLAIN._replace(time=MIDNIGHT + 60), PLAIN._replace(time=MIDNIGHT + 86_460)
+    hits = [
+        *(one._replace(search="ada lovelace", key=key) for key in range(1, 5)),
+        *(other._replace(search="ada lovelace", key=key) for key in range(1, 5)),
+        *(hit._replace(search="lamp") for hit in (*[one] * 49, *[other] * 49)),
+        *(one._replace(search="mug", key=key) for key in range(1, 6)),
+        other._replace(search="mug", key=9),
+    ]
+    missing = [hit._replace(kind="error", status=404, page=f"/{hit.search}", search="") for hit in hits]
+
+    write_all(writer, [*hits, *missing])
+
+    for by, name in ((Dimension.SEARCH, "mug"), (Dimension.NOT_FOUND, "/mug")):
+        assert len(slices(figures, by)) == 3
+        assert figures.of_a_crowd(BOTH, by) == {name}
+        writer.forget(keys_before=DAY + 2, hits_before=0, rollups_before=0)
+        assert figures.of_a_crowd(BOTH, by) == {name}
 
 
 def with_consents(hits: Sequence[Hit]) -> list[Hit]:

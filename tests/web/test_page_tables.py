@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from web.test_sheets import sheet
 from web.test_stats_page import Office, office, people, rows
 
@@ -105,3 +106,24 @@ def test_under_a_filter_there_are_none(office: Office) -> None:
 
     assert 'aria-label="Pages"' in text
     assert not any(f'aria-label="{name}"' in text for name in ("Exit pages", "Searches"))
+
+
+@pytest.mark.parametrize("key", [True, False])
+def test_what_one_person_writes_day_after_day_is_not_shown(office: Office, key: bool) -> None:
+    """As visitor-days they would count as six people, and show what one of them typed."""
+    alone = [hit for day in range(6) for hit in people(1, days_ago=day, views=1 if key else 10)]
+    alone = [hit if key else hit._replace(key=0, source="") for hit in alone]
+    missing = [hit._replace(kind="error", status=404, page="/ada-lovelace", source="") for hit in alone]
+    old = [
+        hit._replace(kind="error", status=404, page=page)
+        for page, count in (("/old", 30), ("/older", 20))
+        for hit in people(count, views=1)
+    ]
+    office.write([*people(30, search="cup"), *people(20, search="mug"), *missing, *old])
+    office.write([one._replace(search="ada lovelace") for one in alone])
+
+    text = office.get("range=7").text
+
+    assert "cup" in rows(text, "Searches")
+    assert "/old" in rows(text, "Pages not found")
+    assert "lovelace" not in text

@@ -69,7 +69,7 @@ class StatsSettings:
     their names. The dashboard shows how many reached each."""
     search: tuple[str, ...] = ()
     """The query parameters of the shop's own search, such as `q`: the dashboard shows what at least five people
-    searched for. Name none that may hold a person's name alone, as a search for customers does."""
+    searched for on one day. Name none that may hold a person's name alone, as a search for customers does."""
     report: tuple[str, ...] = ()
     """Who gets the figures of the week by `cookieguard report --mail`: mail addresses; needs `[mail]`."""
     hit_days: int = 30

@@ -217,6 +217,9 @@ class HitReader(Protocol):
         Visitors are all there, whatever became of their keys. What else totals have is 0.
         """
 
+    def of_a_crowd(self, days: Days, by: Dimension) -> frozenset[str]:
+        """Return the values that five people had on one day of these; of several days one may be all of them."""
+
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
         """Return every value's sums, most views first, values alphabetically where they are equal."""
 

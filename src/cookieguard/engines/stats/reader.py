@@ -64,6 +64,7 @@ class Queries:
     bots: str
     lost: str
     breakdown: Callable[[Dimension], str]
+    of_a_crowd: Callable[[Dimension], str]
     of_value: Callable[[Dimension], str]
     """By day: day, views, visits, visitors; with the parameters `dimension` and `value`."""
     filtered_totals: Callable[[int, str], str]
@@ -125,6 +126,11 @@ class Figures:
         """Return views, visits and visitors of one value by day, in order, from the sums."""
         rows = self._ask(self._queries.of_value(by), days, {"dimension": by.value, "value": value})
         return [Totals(day, views, visits, 0, visitors, 0, 0, 0, 0) for day, views, visits, visitors in rows]
+
+    def of_a_crowd(self, days: Days, by: Dimension) -> frozenset[str]:
+        """Return the values that five people had on one day of these."""
+        rows = self._ask(self._queries.of_a_crowd(by), days, {"dimension": by.value})
+        return frozenset(value for (value,) in rows)
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
         """Return every value's sums, most views first, values alphabetically where they are equal."""

@@ -16,8 +16,9 @@ class AskedOnce:
         self._totals: dict[object, Sequence[Totals]] = {}
         self._slices: dict[object, Sequence[Slice]] = {}
         self.span, self.by_hour, self.lost = reader.span, reader.by_hour, reader.lost
-        self.by_day_of, self.keyed_days, self.hold_still = (
+        self.by_day_of, self.of_a_crowd, self.keyed_days, self.hold_still = (
             reader.by_day_of,
+            reader.of_a_crowd,
             reader.keyed_days,
             reader.hold_still,
         )

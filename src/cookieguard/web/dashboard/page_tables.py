@@ -41,8 +41,9 @@ TABLES: Sequence[Beside] = (
 def shown_beside(reader: HitReader, days: Days, beside: Beside, pages: Shown) -> Shown:
     """Return what may be shown of a table, beside the pages that are."""
     cells = [one.cell(by_views=True) for one in reader.breakdown(days, beside.by)]
-    if not beside.of:
-        return suppress(cells)
+    if not beside.of:  # what visitors write: one who writes his name on each of five days is no crowd
+        named = reader.of_a_crowd(days, beside.by)
+        return suppress(cells, tied={one.value for one in cells} - named)
     wholes = {row.value: _compared(row, beside.of) for row in pages.rows}
     parts = [_compared(cell, beside.of) for cell in cells]
     tied = {

@@ -14,6 +14,7 @@ from cookieguard.engines.stats.clickhouse.reader_sql import ALL_HITS, DAYS, DONE
 from cookieguard.engines.stats.clickhouse.schema import MARK
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.reader import Figures, Queries
+from cookieguard.engines.stats.shared_sql import OF_FEW
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 READ_SECONDS = 10
@@ -43,6 +44,7 @@ SLICES = """
     SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM ({values})
     GROUP BY value ORDER BY all_views DESC, value
 """
+OF_A_CROWD = f"SELECT DISTINCT value FROM ({{values}}) WHERE NOT {OF_FEW}"  # noqa: S608
 OF_VALUE = """
     SELECT day, sum(views), sum(visits), sum(visitors) FROM ({values}) WHERE value = {{value:String}}
     GROUP BY day ORDER BY day
@@ -70,6 +72,11 @@ HITS = f"SELECT {', '.join(COLUMNS)} FROM {ALL_HITS} ORDER BY time, batch, place
 def breakdown(by: Dimension) -> str:
     """Count the values of a dimension."""
     return SLICES.format(values=_values(by))
+
+
+def of_a_crowd(by: Dimension) -> str:
+    """Ask for the values that five people had on one day."""
+    return OF_A_CROWD.format(values=_values(by))
 
 
 def of_value(by: Dimension) -> str:
@@ -101,6 +108,7 @@ QUERIES = Queries(
     bots=BOTS,
     lost=LOST,
     breakdown=breakdown,
+    of_a_crowd=of_a_crowd,
     of_value=of_value,
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,

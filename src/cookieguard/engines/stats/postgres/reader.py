@@ -18,7 +18,7 @@ from cookieguard.engines.stats.postgres.rollups import IS_ANY_NEW, sum_up
 from cookieguard.engines.stats.postgres.schema import MARK
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.reader import Figures, Queries
-from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW, exits
+from cookieguard.engines.stats.shared_sql import COUNTED, OF_FEW, PEOPLE, VIEW, exits
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 STATEMENT_MILLISECONDS = (
@@ -50,6 +50,10 @@ EXITS = f"""
     )
 }) AS live
     ) AS found GROUP BY value ORDER BY all_views DESC, value
+"""  # noqa: S608
+OF_A_CROWD = f"""
+    SELECT DISTINCT value FROM cookieguard_daily
+    WHERE {DAYS} AND dimension = %(dimension)s AND NOT {OF_FEW}
 """  # noqa: S608
 OF_VALUE = f"""
     SELECT day, views, visits, visitors FROM cookieguard_daily
@@ -111,6 +115,7 @@ QUERIES = Queries(
     """,  # noqa: S608
     lost=f"SELECT reason, sum(count)::bigint FROM cookieguard_lost WHERE {DAYS} GROUP BY reason",  # noqa: S608
     breakdown=lambda by: EXITS if by is Dimension.EXIT else BREAKDOWN,
+    of_a_crowd=lambda _: OF_A_CROWD,
     of_value=lambda _: OF_VALUE,
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from cookieguard.engines.sqlite_file import telling
 from cookieguard.engines.stats.protocol import Days, EngineDown, Filters
 from cookieguard.engines.stats.reader import Figures, Queries
-from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW, exits
+from cookieguard.engines.stats.shared_sql import COUNTED, OF_FEW, PEOPLE, VIEW, exits
 from cookieguard.engines.stats.sqlite.crosstabs import CROSSED, IS_THERE
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
@@ -33,6 +33,9 @@ EXITS = f"""
         SELECT value, views, visits, visitors FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension
         UNION ALL SELECT value, views, visits, visitors FROM ({exits(OF_HITS, "id")}) AS live
     ) AS found GROUP BY value ORDER BY all_views DESC, value
+"""  # noqa: S608
+OF_A_CROWD = f"""
+    SELECT DISTINCT value FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension AND NOT {OF_FEW}
 """  # noqa: S608
 OF_VALUE = f"""
     SELECT day, views, visits, visitors FROM daily
@@ -110,6 +113,7 @@ QUERIES = Queries(
     """,  # noqa: S608
     lost=f"SELECT reason, sum(count) FROM lost WHERE {DAYS_BETWEEN} GROUP BY reason",  # noqa: S608
     breakdown=lambda by: EXITS if by is Dimension.EXIT else BREAKDOWN,
+    of_a_crowd=lambda _: OF_A_CROWD,
     of_value=lambda _: OF_VALUE,
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,
