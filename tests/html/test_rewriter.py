@@ -811,6 +811,19 @@ def test_a_page_of_many_tags_pushes_out_none_of_another_page() -> None:
     assert MOST_KEPT - 50 < len(rules.tags) <= MOST_KEPT + len(first)
 
 
+def test_answers_with_much_that_is_held_count_for_what_they_take() -> None:
+    rules = Rules(outside, ORIGIN)
+
+    tracemalloc.start()
+    for number in range(40):
+        style = b"".join([b"a:url(//ads.example/%d/%d);" % (number, n) for n in range(250)])
+        Rewriter(rules).feed(b"<style>%b</style><p style='%b'>" % (style, style))
+    taken = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+
+    assert taken < 6 * 1024 * 1024
+
+
 @pytest.mark.parametrize(("is_the_same", "kept"), [(False, 0), (True, 1)])
 def test_a_long_sheet_is_kept_when_it_comes_again_but_not_with_another_token_in_its_middle(
     is_the_same: bool, kept: int

@@ -37,7 +37,7 @@ SHORT_TEXT = 8 * 1024  # bytes of a text that is kept at once; a longer one when
 SHORT_SHEET = 256  # bytes that are looked at sooner than looked up
 MAX_SEEN = 4096
 MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
-ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key
+ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key, for each thing that is held or cut out
 SHARED_OVERHEAD = 144  # the same where many keys have one answer
 MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
 MAX_URLS = 4096
@@ -138,7 +138,8 @@ class Rules:
 
     def keep(self, known: Known, raw: bytes, tag: Tag) -> None:
         """Keep the answer about a tag in `known`, one of this object's."""
-        overhead = SHARED_OVERHEAD if tag.plain and not tag.near else len(tag.live or b"") + ENTRY_OVERHEAD
+        taken = ENTRY_OVERHEAD * max(1, len(tag.held))
+        overhead = SHARED_OVERHEAD if tag.plain and not tag.near else len(tag.live or b"") + taken
         size = len(raw) + overhead
         if size > MAX_TAG_SIZE:
             return
@@ -195,7 +196,7 @@ class Rules:
             judge_by_kind = judge_markup_text if is_markup else judge_text
             decision = judge_by_kind(kind, text, base, self.judge)
         if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
-            size = len(text) + ENTRY_OVERHEAD
+            size = len(text) + ENTRY_OVERHEAD * max(1, len(decision.held), len(decision.edits))
             self._texts_size += size
             known.put(text, untracked(decision), size)
             if len(text) > SHORT_TEXT:
