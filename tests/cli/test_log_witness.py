@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log, trusted_keys
 from cookieguard.engines.proof.upkeep.cosigning import cosign_log
+from cookieguard.engines.proof.upkeep.posting import MOST_BYTES
 from cookieguard.engines.retention import Retention, Run
 from cookieguard.errors import ConfigError
 from cookieguard.proof.notes import NoteKey
@@ -26,6 +29,7 @@ from cookieguard.proof.records import Record, customer
 NOW = datetime.now(UTC)
 LOG = "shop.example/log"
 STATE = Path(".cookieguard")
+MEGABYTE = 2**20
 
 
 @pytest.fixture(autouse=True)
@@ -165,6 +169,21 @@ def test_an_answer_that_is_no_signature_is_named_and_not_kept(
     assert reason in refused(0)
     assert not (STATE / "cosigned").exists()
     assert job(2).failed == {}  # the next hour asks again
+
+
+def test_an_answer_that_would_unpack_to_much_is_not_unpacked(ours: Witness) -> None:
+    ours.coding, ours.answers = "gzip", [(200, gzip.compress(bytes(50 * MEGABYTE)))]
+    assert len(ours.answers[0][1]) < MOST_BYTES
+
+    tracemalloc.start()
+    try:
+        said = refused(0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert "is no signature of witness.example" in said
+    assert peak < 10 * MEGABYTE
 
 
 def test_a_witness_that_is_away_is_told_of(ours: Witness) -> None:

@@ -31,6 +31,8 @@ class Witness:
     key: NoteKey = KEY
     logs: list[NoteKey] = field(default_factory=list)
     answers: list[tuple[int, bytes]] = field(default_factory=list)
+    coding: str = ""
+    """The content coding that an answer claims."""
     asked: list[bytes] = field(default_factory=list)
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
     """What happens while a request is on its way."""
@@ -78,6 +80,8 @@ def witness() -> Iterator[Witness]:
             self.send_response(status)
             self.send_header("content-type", kind)
             self.send_header("content-length", str(len(said)))
+            if running.coding:
+                self.send_header("content-encoding", running.coding)
             self.end_headers()
             self.wfile.write(said)
 
