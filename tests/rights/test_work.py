@@ -491,6 +491,27 @@ def test_person_is_told_once_why_it_takes_longer_and_no_step_waits_for_the_relay
     assert shop.found(erase).state is State.DONE
 
 
+def test_person_is_told_why_it_takes_longer_while_the_step_fails_that_takes_it(shop: Shop) -> None:
+    relay = new_relay()
+    mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
+    shop.config = replace(shop.config, mail=mail)
+    shop.hooks.fails = 9
+    shop.ask()
+    shop.change(lambda one: noted(one, Act.EXTENDED, now=NOW, by="olga", text="A database is locked."))
+
+    with relay.up():
+        for _ in range(2):
+            shop.wake()
+            shop.work()
+
+    (message,) = relay.messages
+    assert "A database is locked." in message.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert shop.found().trouble.startswith("shop: OSError")
+    shop.wake()
+    shop.work()  # the relay is down, and was not needed
+    assert shop.found().trouble.startswith("shop: OSError")
+
+
 def test_vendors_with_a_contact_are_told_by_hand_where_there_is_no_relay(shop: Shop) -> None:
     vendor = Vendor(
         name="Parcels", purpose="necessary", hosts=("parcels.example",), privacy_contact="dpo@parcels.example"

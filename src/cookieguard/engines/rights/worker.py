@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -151,12 +151,21 @@ class Worker:
         await self._release(request.id, work_in=delay, failed=True)
 
     async def _work(self, request: Request) -> float | None:
-        """Do what can be done, then tell of a delay: no step waits for a relay."""
-        more, id_ = await self._go_on(request), request.id
-        found = await self._ask(lambda queue: queue.find(id_))
-        if found is not None and found.owes_delay:
-            await self._tell(found)
+        """Do what can be done, then tell of a delay: no step waits for a relay, and no letter for a step that fails."""
+        try:
+            more = await self._go_on(request)
+        except Exception:
+            with suppress(
+                Exception
+            ):  # what failed first is what staff must see to; the letter is tried again with it
+                await self._tell_of_delay(request.id)
+            raise
+        await self._tell_of_delay(request.id)
         return more
+
+    async def _tell_of_delay(self, id_: str) -> None:
+        if (found := await self._ask(lambda queue: queue.find(id_))) is not None and found.owes_delay:
+            await self._tell(found)
 
     async def _go_on(self, request: Request) -> float | None:
         """Do what can be done of a request; return in how many seconds there is more, None for when somebody acts."""
@@ -279,8 +288,7 @@ class Worker:
         return await self._change(request.id, with_it)
 
     async def _tell(self, request: Request) -> Request:
-        request = await self._with_contact(request)
-        return await tell(self._letters, request, self._change, now=self._clock())
+        return await tell(self._letters, await self._with_contact(request), self._change, now=self._clock())
 
     async def _look_after(self, request: Request) -> float | None:
         """See to what is left of a closed request; return in how many seconds there is more."""
