@@ -16,6 +16,7 @@ from cookieguard.config import (
     StatsSettings,
     Vendor,
 )
+from cookieguard.config.proof import KeptKind, ProofSettings
 from demo_site.hosts import AdNetwork
 
 DATA = (
@@ -68,6 +69,7 @@ def guard_config(*, ads_origin: str, state_dir: str | Path) -> Config:
         policy=PolicyVersion(version="2026-11", privacy_url="/privacy", folder="demo_site/policy"),
         data=DATA,
         forms=FORMS,
+        proof=ProofSettings(keep=(KeptKind(kind="order-mail", days=3653),)),
         mail=MailSettings(sender="Kiln & Kettle <orders@kilnandkettle.example>", orders="order-mail"),
         controller=Controller(
             name="Kiln & Kettle",

@@ -6,7 +6,8 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from web.test_own_terms import Browser, shop
 
 from cookieguard import Config, CookieGuard, mail, order_mail
 from cookieguard.config import DataKind, MailSettings
-from cookieguard.config.proof import ProofSettings
+from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.order_mail import ORDER_MAIL
 from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.engines.proof.reading import read_subject
+from cookieguard.engines.proof.upkeep.pruning import prune_log
 from cookieguard.engines.rights.ending import PersonalRecords
 from cookieguard.errors import ConfigError
 from cookieguard.mail.headers import MailError
@@ -142,3 +145,19 @@ def test_job_of_its_own_writes_into_the_shops_log(tmp_path: Path, monkeypatch: p
             if one.record
         ]
     assert ["B-18" in one for one in found] == [True]
+
+
+def test_records_of_confirmations_go_as_proof_keep_says_and_not_before(tmp_path: Path) -> None:
+    keep = ProofSettings(keep=(KeptKind(kind=ORDER_MAIL, days=3653),))
+    config = Config(state_dir=str(tmp_path / "state"), proof=keep, **SETTINGS)
+    with closing(order_mail(config)) as orders:
+        mail.use_orders(orders)
+        confirm()
+    files, now = StateDirectory(config.state_dir), datetime.now(UTC)
+
+    gone = [
+        prune_log(one, files, environ={}, now=now + timedelta(days=days))
+        for one, days in ((config, 3652), (replace(config, proof=ProofSettings()), 9999), (config, 3654))
+    ]
+
+    assert gone == [0, 0, 1]
