@@ -155,9 +155,7 @@ class Worker:
         try:
             more = await self._go_on(request)
         except Exception:
-            with suppress(
-                Exception
-            ):  # what failed first is what staff must see to; the letter is tried again with it
+            with suppress(Exception):  # the step's failure is told; the letter is tried again with it
                 await self._tell_of_delay(request.id)
             raise
         await self._tell_of_delay(request.id)
