@@ -22,6 +22,21 @@ SOURCES = {"(direct)": 30, "search.example": 42, "blog.example": 8, "social.exam
 COUNTRIES = {"DE": 46, "AT": 14, "CH": 11, "FR": 9, "NL": 6, "GB": 5, "EG": 4, "US": 3, "LI": 0.2, "": 2}
 BROWSERS = {"Chrome": 40, "Mobile Safari": 24, "Firefox": 14, "Edge": 9, "Safari": 9, "Samsung Internet": 4}
 DEVICES = {"mobile": 56, "desktop": 39, "tablet": 5}
+SYSTEMS = {
+    "Mobile Safari": "iOS",
+    "Samsung Internet": "Android",
+    "Safari": "Mac OS X",
+}  # all others: by the device
+SYSTEM_OF_DEVICE = {"mobile": "Android", "desktop": "Windows", "tablet": "Android"}
+LANGUAGES = {
+    "DE": "de",
+    "AT": "de",
+    "CH": "de",
+    "LI": "de",
+    "FR": "fr",
+    "NL": "nl",
+    "EG": "ar",
+}  # all others: en
 PRODUCTS = ("moon-plate", "heron-teapot", "morning-mug", "bud-vase", "tide-bowl", "pour-over")
 PAGES = {
     "/": 26,
@@ -126,12 +141,15 @@ def _person(source: random.Random, day: int, policy: str) -> Person:
     answer = source.choices(("accepted", "refused", "partly", "withdrawn", ""), (42, 27, 7, 1, 23))[0]
     agrees = answer in ("accepted", "partly")
     gpc = int(not agrees and source.random() < 0.2)
+    time, country, browser = _time(source, day), _one(source, COUNTRIES), _one(source, BROWSERS)
+    device = _one(source, DEVICES)
     hit = PLAIN._replace(
-        time=_time(source, day),
-        country=_one(source, COUNTRIES),
-        browser=_one(source, BROWSERS),
-        device=_one(source, DEVICES),
-        language="de",
+        time=time,
+        country=country,
+        browser=browser,
+        device=device,
+        os=SYSTEMS.get(browser, SYSTEM_OF_DEVICE[device]),
+        language=LANGUAGES.get(country, "en"),
         consent=STATES[answer],
         policy=policy,
         gpc=gpc,
