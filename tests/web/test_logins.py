@@ -12,7 +12,7 @@ from harness.asgi import Answer, ask
 from harness.servers import wait_until
 
 from cookieguard import CookieGuard, visitor_of
-from cookieguard.engines.rights.ending import end_sessions
+from cookieguard.engines.rights.own_data import end_sessions
 from cookieguard.engines.store.logins import MOST_LOGINS, Login, forget_login, logins_of, note_login
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -23,7 +23,7 @@ from cookieguard.engines.order_mail import ORDER_MAIL
 from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.engines.proof.reading import read_subject
 from cookieguard.engines.proof.upkeep.pruning import prune_log
-from cookieguard.engines.rights.ending import PersonalRecords
+from cookieguard.engines.rights.own_data import PersonalRecords
 from cookieguard.errors import ConfigError
 from cookieguard.mail.headers import MailError
 from cookieguard.proof.records import customer, read_document

@@ -17,7 +17,7 @@ from cookieguard import CookieGuard, Vendor, visitor_of
 from cookieguard.consent.own_terms import OwnTerm, What, read_terms, with_term, write_terms
 from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.engines.proof.reading import read_subject
-from cookieguard.engines.rights.ending import end_stored, stored_of
+from cookieguard.engines.rights.own_data import end_stored, stored_of
 from cookieguard.proof.records import read_document
 from cookieguard.rights.requests import Act
 from cookieguard.rights.rules import Kind

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from cookieguard.engines.rights.calling import exported, left_by, require_hooks
+from cookieguard.engines.rights.hook_calls import exported, left_by, require_hooks
 from cookieguard.rights.hooks import Exported, Kept
 
 NOBODY = "no-such-customer"

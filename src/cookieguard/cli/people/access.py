@@ -35,7 +35,7 @@ from cookieguard.engines.people.break_glass import BreakGlass, Ground, Look, due
 from cookieguard.engines.people.journal import Journal
 from cookieguard.engines.people.permissions import Permissions
 from cookieguard.engines.proof.acts import acts_of
-from cookieguard.engines.rights.ending import end_sessions
+from cookieguard.engines.rights.own_data import end_sessions
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import ConfigError

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cookieguard.config import Config
+from cookieguard.engines.rights.notifications import has_relay
 from cookieguard.engines.rights.requests import Requests
-from cookieguard.engines.rights.telling import has_relay
 from cookieguard.proof.records import new_id
 from cookieguard.rights.plan import BY_WORDS, steps_of
 from cookieguard.rights.requests import LONGEST_NAME, Act, Request, RequestRefused, Via, clean, noted

@@ -20,8 +20,9 @@ from typing import Any, TypeVar
 from cookieguard.config import Config
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.rights.again import Open, erase_again
-from cookieguard.engines.rights.calling import (
+from cookieguard.engines.rights.copy import write_copy
+from cookieguard.engines.rights.erased import Erased
+from cookieguard.engines.rights.hook_calls import (
     contact_of,
     exported,
     left_by,
@@ -29,8 +30,8 @@ from cookieguard.engines.rights.calling import (
     reason_of,
     require_hooks,
 )
-from cookieguard.engines.rights.copy import write_copy
-from cookieguard.engines.rights.ending import (
+from cookieguard.engines.rights.notifications import Letters, tell
+from cookieguard.engines.rights.own_data import (
     LOG_KEPT,
     LOG_REASON,
     PersonalRecords,
@@ -38,11 +39,10 @@ from cookieguard.engines.rights.ending import (
     end_stored,
     stored_of,
 )
-from cookieguard.engines.rights.erased import Erased
 from cookieguard.engines.rights.protocol import QueueDown
+from cookieguard.engines.rights.reerasure import Open, erase_again
 from cookieguard.engines.rights.requests import NOBODY, Requests, requests_opener
 from cookieguard.engines.rights.signal import opt_out
-from cookieguard.engines.rights.telling import Letters, tell
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store
 from cookieguard.rights.answers import answer_of

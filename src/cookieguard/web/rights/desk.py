@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.rights.calling import load_hooks, number_of
+from cookieguard.engines.rights.hook_calls import load_hooks, number_of
+from cookieguard.engines.rights.notifications import Letters
 from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.sealing import SealBroken
-from cookieguard.engines.rights.telling import Letters
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.web.identity.rate_counts import Turns

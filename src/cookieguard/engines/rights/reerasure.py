@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from cookieguard.config import Config
-from cookieguard.engines.rights.calling import left_by
-from cookieguard.engines.rights.ending import LOG_KEPT, PersonalRecords, end_sessions, end_stored
 from cookieguard.engines.rights.erased import Erased
+from cookieguard.engines.rights.hook_calls import left_by
+from cookieguard.engines.rights.own_data import LOG_KEPT, PersonalRecords, end_sessions, end_stored
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.store.protocol import Store
 from cookieguard.rights.answers import answer_of
