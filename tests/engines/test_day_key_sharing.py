@@ -22,7 +22,7 @@ from cookieguard.engines.files.runtime_directory import RuntimeDirectory, open_r
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store import day_key_sharing
 from cookieguard.engines.store import sync as store_sync
-from cookieguard.engines.store.day_key_sharing import SHELF, DayKeySharing, open_day_keys
+from cookieguard.engines.store.day_key_sharing import NAMESPACE, DayKeySharing, open_day_keys
 from cookieguard.engines.store.protocol import Store
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.keyring import Keyring
@@ -128,10 +128,10 @@ def row(url: str, write: dict[str, list[str]] | None = None) -> dict[str, list[s
         if write is not None:
             connection.execute(
                 "UPDATE cookieguard_kept SET value = %s, version = version + 1 WHERE shelf = %s",
-                (json.dumps(write).encode(), SHELF),
+                (json.dumps(write).encode(), NAMESPACE),
             )
         query = "SELECT value FROM cookieguard_kept WHERE shelf = %s"
-        found = connection.execute(query, (SHELF,)).fetchone()
+        found = connection.execute(query, (NAMESPACE,)).fetchone()
     return {} if found is None else json.loads(found[0])
 
 

@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from cookieguard.engines.store.protocol import StoreDown
-from cookieguard.engines.store.remember_me import MOST_BROWSERS, SERIES_SHELF, TRIES, Errand, run, turn
+from cookieguard.engines.store.remember_me import (
+    MOST_BROWSERS,
+    SERIES_NAMESPACE,
+    TRIES,
+    StoreUpdate,
+    run,
+    turn,
+)
 from cookieguard.engines.store.sqlite import SqliteStore
 from cookieguard.identity.remember_me import Outcome, Series, use
 from cookieguard.identity.revocations import ended_series
@@ -27,7 +34,7 @@ take = partial(turn, key="s", revocation=ENDING)
 def stores(tmp_path: Path) -> Iterator[list[SqliteStore]]:
     """Open the store twice, with one series in it."""
     opened = [SqliteStore(tmp_path / "store.db") for _ in range(2)]
-    run(opened[0], Errand({}, ("s", FIRST), None, None))
+    run(opened[0], StoreUpdate({}, ("s", FIRST), None, None))
     yield opened
     for store in opened:
         store.close()
@@ -73,7 +80,7 @@ def test_a_copy_ends_before_its_series_goes_and_leaves_a_warning_until_it_was_sh
 
     assert list(stores[0].changes(0)) == [ENDING._replace(owner="17")]
     assert take(stores[0], step=partial(use, number=3, now=NOW)).outcome is Outcome.OVER
-    look = Errand({}, None, "17", None)
+    look = StoreUpdate({}, None, "17", None)
     assert run(stores[0], look).warned == ENDING.at
     assert run(stores[0], look._replace(shown=ENDING.at - 1)).warned == ENDING.at
     assert run(stores[0], look._replace(shown=ENDING.at)).warned is None
@@ -85,19 +92,19 @@ def test_who_logs_in_for_ever_leaves_no_more_rows_than_browsers_may_be_and_the_o
 ) -> None:
     keys = [f"s{number}" for number in range(10 * MOST_BROWSERS)]
     for number, key in enumerate(keys):
-        run(stores[number % 2], Errand({}, (key, replace(FIRST, rotated=MOMENT + number)), None, None))
+        run(stores[number % 2], StoreUpdate({}, (key, replace(FIRST, rotated=MOMENT + number)), None, None))
         used = take(stores[0], step=partial(use, number=number + 1, now=NOW + timedelta(days=1)))
         assert used.outcome is Outcome.GOOD
 
-    left = [key for key in keys if stores[0].read(SERIES_SHELF, key)]
+    left = [key for key in keys if stores[0].read(SERIES_NAMESPACE, key)]
     assert left == keys[1 - MOST_BROWSERS :]
 
 
 def test_browsers_that_said_goodbye_take_no_room_of_those_that_did_not(stores: list[SqliteStore]) -> None:
     for number in range(10 * MOST_BROWSERS):
         key = f"s{number}"
-        run(stores[0], Errand({}, (key, replace(FIRST, rotated=MOMENT + 1 + number)), None, None))
-        run(stores[1], Errand({key: "17"}, None, None, None))
+        run(stores[0], StoreUpdate({}, (key, replace(FIRST, rotated=MOMENT + 1 + number)), None, None))
+        run(stores[1], StoreUpdate({key: "17"}, None, None, None))
 
     assert take(stores[0], step=partial(use, number=1, now=NOW)).outcome is Outcome.GOOD
 
@@ -105,6 +112,6 @@ def test_browsers_that_said_goodbye_take_no_room_of_those_that_did_not(stores: l
 def test_one_customer_takes_no_room_of_another(stores: list[SqliteStore]) -> None:
     other = replace(FIRST, customer="18", rotated=MOMENT + 1)
     for number in range(2 * MOST_BROWSERS):
-        run(stores[0], Errand({}, (f"s{number}", other), None, None))
+        run(stores[0], StoreUpdate({}, (f"s{number}", other), None, None))
 
     assert take(stores[0], step=partial(use, number=1, now=NOW)).outcome is Outcome.GOOD

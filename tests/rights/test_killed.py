@@ -28,7 +28,7 @@ from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.open import store_opener
-from cookieguard.identity.carts.stored_carts import Shelf
+from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.oversized import pack
 from cookieguard.proof.records import Record, customer
 from cookieguard.rights.hooks import Exported, Kept
@@ -92,9 +92,9 @@ class Place:
         with sqlite3.connect(self.folder / "shop.db") as connection:
             connection.execute("INSERT INTO customer VALUES (?, ?)", (number, name))
         store = store_opener(self.config.store, self.state.path, environ={})()
-        store.write(Shelf.CART, f"c:{number}", json.dumps({"for": name}).encode(), until=FAR)
+        store.write(StoreNamespace.CART, f"c:{number}", json.dumps({"for": name}).encode(), until=FAR)
         parcel = pack(b"", {"to": name}, None, now=datetime.now(UTC), owner=f"c:{number}")
-        store.write(Shelf.SPILLED, parcel.place.key, parcel.value, until=FAR)
+        store.write(StoreNamespace.SPILLED, parcel.place.key, parcel.value, until=FAR)
         store.close()
         log = open_log(self.config, self.state, self.keyring, environ={})
         assert log is not None
@@ -227,7 +227,7 @@ def test_nobody_is_in_any_file_after_erasure_but_who_was_not_erased(tmp_path: Pa
     assert place.files_with("Zoltan Control")
     store = store_opener(place.config.store, place.state.path, environ={})()
     store.forget(FAR)
-    store.erase_owned(Shelf.SPILLED, "nobody")
+    store.erase_owned(StoreNamespace.SPILLED, "nobody")
     store.close()
     assert place.files_with("K-4711-Q") == []
 

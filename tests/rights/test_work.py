@@ -26,7 +26,7 @@ from cookieguard.engines.rights.erased import Erased
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.open import store_opener
-from cookieguard.identity.carts.stored_carts import Shelf
+from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.keyring import new_key
 from cookieguard.proof.records import Record, customer
 from cookieguard.rights.hooks import Contact, Exported, Kept
@@ -146,8 +146,8 @@ def shop(tmp_path: Path) -> Shop:
 
 def test_erasure_takes_every_step_and_waits_only_for_the_person_to_be_told(shop: Shop) -> None:
     store = store_opener(shop.config.store, shop.state.path, environ={})()
-    store.write(Shelf.CART, f"c:{ANNA}", b"{}", until=FAR)
-    store.write(Shelf.CART, "c:other", b"{}", until=FAR)
+    store.write(StoreNamespace.CART, f"c:{ANNA}", b"{}", until=FAR)
+    store.write(StoreNamespace.CART, "c:other", b"{}", until=FAR)
     shop.ask()
 
     assert shop.work() == 1
@@ -158,8 +158,8 @@ def test_erasure_takes_every_step_and_waits_only_for_the_person_to_be_told(shop:
     assert request.answer
     assert request.open_steps == ("answer",)  # there is no relay
     assert shop.hooks.called == [f"erase {ANNA}"]
-    assert store.read(Shelf.CART, f"c:{ANNA}") is None
-    assert store.read(Shelf.CART, "c:other") is not None
+    assert store.read(StoreNamespace.CART, f"c:{ANNA}") is None
+    assert store.read(StoreNamespace.CART, "c:other") is not None
     assert store.counts()
     store.close()
 
@@ -298,12 +298,12 @@ def test_nobody_is_erased_again_who_was_never_erased(shop: Shop, act: Act) -> No
     shop.change(lambda one: noted(one, act, now=NOW, by="mira", text="not yours to ask"))
     shop.change(lambda one: told(one, now=NOW, by="mira", text="letter"))
     store = store_opener(shop.config.store, shop.state.path, environ={})()
-    store.write(Shelf.CART, f"c:{ANNA}", b"{}", until=FAR)
+    store.write(StoreNamespace.CART, f"c:{ANNA}", b"{}", until=FAR)
 
     assert shop.again() == 0
 
     assert shop.hooks.called == []
-    assert store.read(Shelf.CART, f"c:{ANNA}") is not None
+    assert store.read(StoreNamespace.CART, f"c:{ANNA}") is not None
     store.close()
 
 
@@ -390,7 +390,7 @@ def test_copy_waits_for_its_days_and_is_deleted_then(shop: Shop) -> None:
 
 def test_deactivation_ends_sessions_and_keeps_the_data(shop: Shop) -> None:
     store = store_opener(shop.config.store, shop.state.path, environ={})()
-    store.write(Shelf.ORDERS, f"c:{ANNA}", b"{}", until=FAR)
+    store.write(StoreNamespace.ORDERS, f"c:{ANNA}", b"{}", until=FAR)
     shop.ask(Kind.DEACTIVATE)
 
     shop.work()
@@ -399,7 +399,7 @@ def test_deactivation_ends_sessions_and_keeps_the_data(shop: Shop) -> None:
     assert shop.found().done_steps == ("sessions", "shop")
     assert shop.found().state is State.DONE
     assert sum(store.counts().values()) == 1
-    assert store.read(Shelf.ORDERS, f"c:{ANNA}") is not None
+    assert store.read(StoreNamespace.ORDERS, f"c:{ANNA}") is not None
     store.close()
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cookieguard.engines.store.day_key_sharing import BOX_USE, MAC_SALT, SHELF, Table, _read
+from cookieguard.engines.store.day_key_sharing import BOX_USE, MAC_SALT, NAMESPACE, Table, _read
 from cookieguard.keyring import Keyring, length_prefixed
 from cookieguard.stats.sealed_box import KEY_BYTES, open_sealed, public_half
 from cookieguard.stats.visitor_key import visitor_key
@@ -70,7 +70,7 @@ def opened(tables: Tables, tried: Iterable[bytes]) -> set[bytes]:
 
 def shared(tables: Tables) -> dict[str, Table]:
     """Return the tables of machines that lie in the store, by use and day."""
-    return {row[1]: _read(row[2]) for row in tables["cookieguard_kept"] if row[0] == SHELF}
+    return {row[1]: _read(row[2]) for row in tables["cookieguard_kept"] if row[0] == NAMESPACE}
 
 
 def rebuilt(wanted: set[int], agent: bytes, keys: Iterable[bytes], site: str) -> set[str]:

@@ -336,7 +336,7 @@ def test_login_takes_a_large_session_along_and_logout_leaves_nothing_in_the_stor
     assert browser.cookies == {}
     shop.hear()
 
-    assert shelves(tmp_path) == ["cart"]  # the customer's
+    assert namespaces(tmp_path) == ["cart"]  # the customer's
 
 
 def test_more_than_64_kb_is_refused_before_the_response_starts(shop: Shop) -> None:
@@ -458,11 +458,11 @@ def test_an_order_id_is_short_and_printable(shop: Shop, number: Any) -> None:
     Browser(shop).do(add)
 
 
-def shelves(tmp_path: Path) -> list[str]:
+def namespaces(tmp_path: Path) -> list[str]:
     found = execute(
         tmp_path, "SELECT shelf FROM kept WHERE shelf <> 'change' ORDER BY shelf"
     )  # marks of changes
-    return [shelf for (shelf,) in found]
+    return [namespace for (namespace,) in found]
 
 
 def execute(tmp_path: Path, statement: str) -> list[Any]:

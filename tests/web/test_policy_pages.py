@@ -373,7 +373,7 @@ def test_receipt_names_the_version_and_the_digest_of_its_text(guard: Guard, fold
 
     (token,) = [value for name, value in visitor.cookies.items() if "consent" in name]
     payload = app._parts.consent_codec.open(token, host="shop.example").payload
-    version = app._parts.policy.shelf.versions[0]  # type: ignore[union-attr]
+    version = app._parts.policy.history.versions[0]  # type: ignore[union-attr]
     assert (payload["p"], payload["h"]) == (FIRST, version.digest[:16])
     digest = hashlib.sha256((folder / FIRST / "en.md").read_bytes()).hexdigest()
     assert version.digest == hashlib.sha256(f"en {digest}\n".encode()).hexdigest()

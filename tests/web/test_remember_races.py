@@ -20,7 +20,7 @@ import pytest
 from harness.asgi import Answer, drive
 
 from cookieguard.engines.files.keyring_file import HASTE, LOOK_EVERY, change_keyring
-from cookieguard.engines.store.remember_me import WARNING_SHELF, turn
+from cookieguard.engines.store.remember_me import WARNING_NAMESPACE, turn
 from cookieguard.engines.store.sqlite import SqliteStore
 from cookieguard.identity.remember_me import COPY_USED, Series, use
 from cookieguard.identity.revocations import Revoked, ended_series
@@ -272,7 +272,7 @@ def test_a_copy_is_told_though_the_store_goes_right_after_it_was_noticed(tmp_pat
             turn(going, key="k", step=lambda one: use(one, 3, now=now), revocation=revocation)
         is_ended = any(True for _ in store.changes(0))
         is_there = store.read("remember", "k") is not None
-        is_told = store.read(WARNING_SHELF, "17") is not None
+        is_told = store.read(WARNING_NAMESPACE, "17") is not None
         assert is_told or (is_there and not is_ended), writes
         going.close()
         store.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from cookieguard.identity.carts.stored_carts import Shelf, StoreFirst, Write
+from cookieguard.identity.carts.stored_carts import StoreFirst, StoreNamespace, Write
 from cookieguard.identity.oversized import MAX_SPILLED, Parcel, Place, check_spilled, pack
 from cookieguard.identity.revocations import UNHEARD
 from cookieguard.identity.token_cookie import Mismatch, Presented, Refused
@@ -57,7 +57,7 @@ class OversizedStorage:
         if self.place is None or self._is_released:
             return []
         self._is_released = True
-        return [Write(Shelf.SPILLED, self.place.key, None)]
+        return [Write(StoreNamespace.SPILLED, self.place.key, None)]
 
     def spill(
         self,
@@ -79,7 +79,7 @@ class OversizedStorage:
             self._parcel = pack(text, entries, last, now=now, owner=owner)
             place, value = self._parcel.place, self._parcel.value
             kept_until = to_milliseconds(until + UNHEARD)
-            writes.append(Write(Shelf.SPILLED, place.key, value, place.number, kept_until))
+            writes.append(Write(StoreNamespace.SPILLED, place.key, value, place.number, kept_until))
         return writes
 
 

@@ -16,8 +16,8 @@ from cookieguard.identity.carts.stored_carts import (
     Add,
     Keeping,
     Kept,
-    Shelf,
     StoreFirst,
+    StoreNamespace,
     Write,
     kept_cart,
     merged_by,
@@ -168,7 +168,7 @@ class Visit:
     # From here on: for the door, where there is a store.
 
     @property
-    def asks(self) -> tuple[tuple[Shelf, str], ...]:
+    def asks(self) -> tuple[tuple[StoreNamespace, str], ...]:
         """Say what to ask the store for: what the customer left elsewhere, or the newest of an outdated cart.
 
         Once for each request; what could not be asked is asked at a later one.
@@ -179,30 +179,34 @@ class Visit:
         if not (session.state.merges or (cart is not None and cart.is_outdated)) or session.is_uncertain:
             return ()
         owner = session.binding.owner
-        asks: tuple[tuple[Shelf, str], ...] = ()
+        asks: tuple[tuple[StoreNamespace, str], ...] = ()
         if keeping.keep_carts and (session.state.merges or self.cart.is_outdated):
-            asks = ((Shelf.CART, owner),)
+            asks = ((StoreNamespace.CART, owner),)
         if session.state.merges:
-            asks += ((Shelf.ORDERS, owner),)
+            asks += ((StoreNamespace.ORDERS, owner),)
             before = session.presented_binding
             if before.customer is None and len(session.state.orders) == MOST_CARRIED:
-                asks += ((Shelf.ORDERS, before.owner),)
+                asks += ((StoreNamespace.ORDERS, before.owner),)
         return asks
 
     def hear(
-        self, answer: Mapping[tuple[Shelf, str], bytes | None] | None, on_event: Callable[[str], None]
+        self,
+        answer: Mapping[tuple[StoreNamespace, str], bytes | None] | None,
+        on_event: Callable[[str], None],
     ) -> None:
         """Take what the store had; None where it could not be asked."""
         self._has_asked = True
         if answer is None:
             return
         state, owner = self.session.state, self.session.binding.owner
-        if (Shelf.CART, owner) in answer:
-            self._merge(read_cart(answer[Shelf.CART, owner]), on_event)
-        if (Shelf.ORDERS, owner) in answer:
+        if (StoreNamespace.CART, owner) in answer:
+            self._merge(read_cart(answer[StoreNamespace.CART, owner]), on_event)
+        if (StoreNamespace.ORDERS, owner) in answer:
             own, before = state.orders, self.session.presented_binding.owner
-            state.take_over(read_orders(answer[Shelf.ORDERS, owner]))
-            state.new_orders = joined(state.new_orders, own, read_orders(answer.get((Shelf.ORDERS, before))))
+            state.take_over(read_orders(answer[StoreNamespace.ORDERS, owner]))
+            state.new_orders = joined(
+                state.new_orders, own, read_orders(answer.get((StoreNamespace.ORDERS, before)))
+            )
 
     def _merge(self, kept: Kept, on_event: Callable[[str], None]) -> None:
         keeping, cart = self._identity.keeping, self.cart
@@ -281,7 +285,9 @@ class Visit:
         if not is_left or self._has_cleared:
             return []
         self._has_cleared = True
-        return [Write(shelf, before.owner, None) for shelf in (Shelf.CART, Shelf.ORDERS)]
+        return [
+            Write(namespace, before.owner, None) for namespace in (StoreNamespace.CART, StoreNamespace.ORDERS)
+        ]
 
     @property
     def _waits_for_store(self) -> bool:

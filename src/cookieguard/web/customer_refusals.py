@@ -35,7 +35,7 @@ from cookieguard.web.proof.recording import record_choice
 
 Line = TypeVar("Line")
 
-SHELF = "consent"
+NAMESPACE = "consent"
 TRIES = (
     5  # of two who write at once one begins anew: as many devices of one customer answer at the same moment
 )
@@ -153,7 +153,7 @@ class _Question:
 
     def __call__(self, store: Store) -> Restrictions:
         for _ in range(TRIES):
-            found = store.read(SHELF, self.customer)
+            found = store.read(NAMESPACE, self.customer)
             before = Restrictions() if found is None else read_restrictions(found.value)
             after = told(before, self.word, gpc=self.gpc, now=self.now, life=self.life)
             if after == before or self._write(store, after, 0 if found is None else found.version):
@@ -168,4 +168,4 @@ class _Question:
             else datetime.fromtimestamp(newest, self.now.tzinfo) + self.life
         )
         until = int(last.timestamp() * 1000)
-        return store.write(SHELF, self.customer, write_restrictions(kept), until=until, after=version)
+        return store.write(NAMESPACE, self.customer, write_restrictions(kept), until=until, after=version)

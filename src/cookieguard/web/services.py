@@ -138,7 +138,7 @@ class Services:
             return None
         version = self.policy.in_force(now.date())
         if version is None:
-            return Terms(f"before-{self.policy.shelf.versions[0].name}", "", self.matters)
+            return Terms(f"before-{self.policy.history.versions[0].name}", "", self.matters)
         return Terms(version.name, version.digest[:TEXT_DIGEST], self.matters)
 
     def news(self, now: datetime) -> Version | None:

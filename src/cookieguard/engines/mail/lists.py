@@ -29,7 +29,7 @@ from cookieguard.mail.headers import MailError
 Answer = TypeVar("Answer")
 Ask = Callable[[Callable[[Store], Answer]], "Future[Answer]"]
 
-SHELF = "mail-list"
+NAMESPACE = "mail-list"
 HOST = "mail"
 CONFIRM_LIFE = timedelta(days=7)
 BACK_LIFE = timedelta(minutes=30)
@@ -137,7 +137,7 @@ def reading(customer: str, list_: str) -> Callable[[Store], bool]:
     """Return the question whether a customer may be sent a list."""
 
     def read(store: Store) -> bool:
-        found = store.read(SHELF, _key(customer, list_))
+        found = store.read(NAMESPACE, _key(customer, list_))
         return found is not None and _loads(found.value)[0]
 
     return read
@@ -146,14 +146,14 @@ def reading(customer: str, list_: str) -> Callable[[Store], bool]:
 def _decide(store: Store, wish: Wish, moment: int) -> bool:
     key, is_on = _key(wish.customer, wish.list), wish.act is not Act.STOP
     for _ in range(TRIES):
-        found = store.read(SHELF, key)
+        found = store.read(NAMESPACE, key)
         was_on, since = (False, 0) if found is None else _loads(found.value)
         if is_on and not was_on and wish.at < since:
             return False  # stopped after this link was made
         if found is not None and was_on is is_on:
             return True
         value = json.dumps({"on": is_on, "at": moment, "by": wish.act}).encode()
-        if store.write(SHELF, key, value, until=FOR_EVER, after=0 if found is None else found.version):
+        if store.write(NAMESPACE, key, value, until=FOR_EVER, after=0 if found is None else found.version):
             return True
     return False
 

@@ -18,7 +18,7 @@ from cookieguard.keyring import Keyring
 
 Ask = Callable[[Callable[[Store], str]], "Future[str]"]
 
-SHELF = "permission"
+NAMESPACE = "permission"
 USE = b"one-time permission"
 LIFE = timedelta(minutes=10)
 TRIES = 5
@@ -46,7 +46,7 @@ class Permissions:
 
         def write(store: Store) -> str:
             value = _dumps(digest, scope, now, 0)
-            store.write(SHELF, self._marks(customer)[0], value, until=_milliseconds(now + LIFE))
+            store.write(NAMESPACE, self._marks(customer)[0], value, until=_milliseconds(now + LIFE))
             return code
 
         return self._ask(write)
@@ -71,7 +71,7 @@ class Permissions:
 
 def _used(store: Store, key: str, digests: Sequence[str], scope: str, now: datetime) -> str:
     for _ in range(ROUNDS):
-        found = store.read(SHELF, key)
+        found = store.read(NAMESPACE, key)
         if found is None or not found.value:
             return ""
         digest, of, made, tries = _loads(found.value)
@@ -81,7 +81,7 @@ def _used(store: Store, key: str, digests: Sequence[str], scope: str, now: datet
         is_right = any(hmac.compare_digest(digest, one) for one in digests) and of == scope
         # Over the version that was read: of two who use it at once one begins anew, and finds nothing.
         after = b"" if is_right else _dumps(digest, of, made, tries + 1)
-        if store.write(SHELF, key, after, until=until, after=found.version):
+        if store.write(NAMESPACE, key, after, until=until, after=found.version):
             return of if is_right else ""
     return ""
 

@@ -18,7 +18,7 @@ from cookieguard.engines.store.sqlite import SqliteStore
 Answer = TypeVar("Answer")
 Ask = Callable[[Callable[[Store], Answer]], "Future[Answer]"]
 
-SHELF = "staff-session"
+NAMESPACE = "staff-session"
 FILE = "staff.db"
 TOUCH = timedelta(seconds=30)  # a page of many pictures writes once
 LONGEST_ID = 100
@@ -38,7 +38,7 @@ class StaffSessions:
 
         def write(store: Store) -> str:
             until = _milliseconds(now + self._longest)
-            store.write(SHELF, _key(id_), _dumps(member, now, now), until=until)
+            store.write(NAMESPACE, _key(id_), _dumps(member, now, now), until=until)
             return id_
 
         return self._ask(write)
@@ -47,17 +47,19 @@ class StaffSessions:
         """Return the id of the member whose session this is; empty where it is none, or over."""
 
         def read(store: Store) -> str:
-            found = store.read(SHELF, _key(id_))
+            found = store.read(NAMESPACE, _key(id_))
             if found is None or not found.value:
                 return ""
             member, began, seen = _loads(found.value)
             if not member or now - seen > self._idle or now - began > self._longest:
-                store.erase(SHELF, _key(id_))
+                store.erase(NAMESPACE, _key(id_))
                 return ""
             if now - seen > TOUCH:
                 until = _milliseconds(began + self._longest)
                 # Over the version that was read: a session that ends meanwhile does not come back.
-                store.write(SHELF, _key(id_), _dumps(member, began, now), until=until, after=found.version)
+                store.write(
+                    NAMESPACE, _key(id_), _dumps(member, began, now), until=until, after=found.version
+                )
             return member
 
         return self._ask(read)
@@ -66,7 +68,7 @@ class StaffSessions:
         """End a session: no copy of its cookie counts any more."""
 
         def erase(store: Store) -> str:
-            store.erase(SHELF, _key(id_))
+            store.erase(NAMESPACE, _key(id_))
             return ""
 
         return self._ask(erase)

@@ -26,7 +26,7 @@ LOOK_SECONDS = 5.0
 COPY = "policy-ledger"  # in the state directory: what a worker knows that starts while the store is down
 
 
-class Shelf(NamedTuple):
+class PolicyHistory(NamedTuple):
     """Hold the versions, and what was announced of them; None where nobody knows."""
 
     versions: tuple[Version, ...]
@@ -34,21 +34,21 @@ class Shelf(NamedTuple):
 
 
 class WatchedPolicy:
-    """Follow folder and ledger. Owned by the store's thread, which looks; requests read `shelf`.
+    """Follow folder and ledger. Owned by the store's thread, which looks; requests read `history`.
 
     A folder that cannot be used while the shop runs changes nothing: the last good one counts, and the log says so.
     """
 
-    def __init__(self, config: Config, state: StateDirectory, shelf: Shelf) -> None:
+    def __init__(self, config: Config, state: StateDirectory, history: PolicyHistory) -> None:
         self._config = config
         self._folder = Path(config.policy.folder).absolute()  # the process may change its directory later
         self._state = state
-        self.shelf = shelf
+        self.history = history
         self.trouble = ""
         """Why the folder is not followed just now; empty where all is well."""
         self._stamp: Stamp = ()
         self._looked = float("-inf")
-        self._day: tuple[Shelf, date, Version | None, Version | None] | None = (
+        self._day: tuple[PolicyHistory, date, Version | None, Version | None] | None = (
             None  # of which both were looked up
         )
 
@@ -60,13 +60,13 @@ class WatchedPolicy:
         """Return the version that the shop's pages announce."""
         return self._on(today)[3]
 
-    def _on(self, today: date) -> tuple[Shelf, date, Version | None, Version | None]:
-        shelf, found = self.shelf, self._day
+    def _on(self, today: date) -> tuple[PolicyHistory, date, Version | None, Version | None]:
+        history, found = self.history, self._day
         if (
-            found is None or found[0] is not shelf or found[1] != today
+            found is None or found[0] is not history or found[1] != today
         ):  # each page asks: once a day is enough
-            versions, ledger = shelf
-            found = shelf, today, in_force(versions, ledger, today), upcoming(versions, ledger, today)
+            versions, ledger = history
+            found = history, today, in_force(versions, ledger, today), upcoming(versions, ledger, today)
             self._day = found
         return found
 
@@ -75,7 +75,7 @@ class WatchedPolicy:
         if time.monotonic() < self._looked + LOOK_SECONDS:
             return
         self._looked = time.monotonic()
-        ledger = self.shelf.ledger
+        ledger = self.history.ledger
         try:
             if store is not None:
                 ledger = read_ledger(store)
@@ -86,20 +86,20 @@ class WatchedPolicy:
 
     def _follow(self, ledger: Ledger | None) -> None:
         stamp = stamp_of(self._folder)
-        versions = self.shelf.versions
+        versions = self.history.versions
         if stamp != self._stamp:
             versions = read_versions(self._config)
         if ledger is not None:
             require_unaltered(versions, ledger)
-            if ledger != self.shelf.ledger:
+            if ledger != self.history.ledger:
                 keep_copy(self._state, ledger)
         self._stamp = stamp
-        if (versions, ledger) != self.shelf:
-            self.shelf = Shelf(versions, ledger)
+        if (versions, ledger) != self.history:
+            self.history = PolicyHistory(versions, ledger)
 
     def _keep(self, ledger: Ledger | None, trouble: str) -> None:
-        if ledger != self.shelf.ledger:
-            self.shelf = Shelf(self.shelf.versions, ledger)
+        if ledger != self.history.ledger:
+            self.history = PolicyHistory(self.history.versions, ledger)
         if trouble != self.trouble:
             self.trouble = trouble
             logger.warning("policy: %s; the texts read last stay in force until this is mended", trouble)
@@ -117,7 +117,7 @@ def open_policy(config: Config, state: StateDirectory, *, environ: Mapping[str, 
         )
     else:
         require_unaltered(versions, ledger)
-    return WatchedPolicy(config, state, Shelf(versions, ledger))
+    return WatchedPolicy(config, state, PolicyHistory(versions, ledger))
 
 
 def keep_copy(state: StateDirectory, ledger: Ledger) -> None:

@@ -11,15 +11,15 @@ from typing import Any
 from cookieguard.config import Config
 from cookieguard.consent.own_terms import write_terms
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.lists import SHELF as LISTS
+from cookieguard.engines.mail.lists import NAMESPACE as LISTS
 from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.engines.rights.own_terms import forget_own_terms, read_own_terms
-from cookieguard.engines.store.logins import LOGINS_SHELF
+from cookieguard.engines.store.logins import LOGINS_NAMESPACE
 from cookieguard.engines.store.protocol import Store
-from cookieguard.engines.store.remember_me import BROWSERS_SHELF, SERIES_SHELF, WARNING_SHELF
-from cookieguard.identity.carts.stored_carts import Shelf
+from cookieguard.engines.store.remember_me import BROWSERS_NAMESPACE, SERIES_NAMESPACE, WARNING_NAMESPACE
+from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.lifetime import Life
 from cookieguard.identity.revocations import ended_customer
@@ -27,7 +27,7 @@ from cookieguard.keyring import Keyring
 from cookieguard.proof.records import SHOP, Record, customer, read_document, to_text
 from cookieguard.rights.requests import Request
 
-CONSENT = "consent"  # the shelf of what customers refused
+CONSENT = "consent"  # the namespace of what customers refused
 KIND = "erasure"
 SECONDS = 10.0  # for one record
 TRIES = 10
@@ -40,36 +40,36 @@ def end_sessions(store: Store, number: str, config: Config, *, now: datetime) ->
     remembered = timedelta(seconds=config.cookies.remember.max_age)
     life = Life.of(config.identity, remembered=remembered)
     store.record([ended_customer(number, now=now, longest=life.longest)])
-    found = store.read(BROWSERS_SHELF, number)
+    found = store.read(BROWSERS_NAMESPACE, number)
     for key in [] if found is None else list(jsontext.decode(found.value)["k"]):
-        store.erase(SERIES_SHELF, str(key))
-    store.erase(BROWSERS_SHELF, number)
-    store.erase(LOGINS_SHELF, number)
-    store.erase(WARNING_SHELF, number)
+        store.erase(SERIES_NAMESPACE, str(key))
+    store.erase(BROWSERS_NAMESPACE, number)
+    store.erase(LOGINS_NAMESPACE, number)
+    store.erase(WARNING_NAMESPACE, number)
 
 
 def end_stored(store: Store, number: str, config: Config) -> None:
     """Delete what the store keeps under a customer's number."""
     owner = f"c:{number}"
-    store.erase(Shelf.CART, owner)
-    store.erase(Shelf.ORDERS, owner)
+    store.erase(StoreNamespace.CART, owner)
+    store.erase(StoreNamespace.ORDERS, owner)
     store.erase(CONSENT, number)
     forget_own_terms(store, number)
     for name in config.mail.lists:
         store.erase(LISTS, f"{name}:{number}")
-    store.erase_owned(Shelf.SPILLED, owner)  # the last: it empties the journal as well
+    store.erase_owned(StoreNamespace.SPILLED, owner)  # the last: it empties the journal as well
 
 
 def stored_of(store: Store, number: str, config: Config) -> dict[str, Any]:
     """Return what the store keeps under a customer's number, for their copy."""
     places = [
-        ("cart", Shelf.CART, f"c:{number}"),
-        ("orders", Shelf.ORDERS, f"c:{number}"),
+        ("cart", StoreNamespace.CART, f"c:{number}"),
+        ("orders", StoreNamespace.ORDERS, f"c:{number}"),
         ("refusals", CONSENT, number),
-        ("logins", LOGINS_SHELF, number),
+        ("logins", LOGINS_NAMESPACE, number),
     ]
     places += [(f"list {name}", LISTS, f"{name}:{number}") for name in config.mail.lists]
-    read = {name: store.read(shelf, key) for name, shelf, key in places}
+    read = {name: store.read(namespace, key) for name, namespace, key in places}
     found: dict[str, Any] = {name: json.loads(one.value) for name, one in read.items() if one is not None}
     own = read_own_terms(store).get(number)
     return found | ({"own terms": json.loads(write_terms({number: own}))[number]} if own else {})

@@ -10,7 +10,7 @@ from cookieguard.consent.customer_refusals import Restrictions, read_restriction
 from cookieguard.engines.store.protocol import Store, StoreDown
 from cookieguard.identity.tokens import to_milliseconds
 
-SHELF = "consent"
+NAMESPACE = "consent"
 LONGEST = timedelta(days=400)
 TRIES = 10
 
@@ -19,10 +19,10 @@ def opt_out(store: Store, number: str, config: Config, *, now: datetime) -> None
     """Note the opt-out under the customer's number; raises StoreDown."""
     life = timedelta(seconds=config.cookies.consent.max_age) or LONGEST
     for _ in range(TRIES):
-        found = store.read(SHELF, number)
+        found = store.read(NAMESPACE, number)
         before = Restrictions() if found is None else read_restrictions(found.value)
         value = write_restrictions(replace(before, gpc=int(now.timestamp())))
         after, until = 0 if found is None else found.version, to_milliseconds(now + life)
-        if store.write(SHELF, number, value, until=until, after=after):
+        if store.write(NAMESPACE, number, value, until=until, after=after):
             return
     raise StoreDown("a customer's refusals that others write all the time")

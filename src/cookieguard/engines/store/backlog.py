@@ -17,11 +17,11 @@ from cookieguard.identity.revocations import Revocation, Revoked
 logger = logging.getLogger("cookieguard")
 
 MAX_WAITING = 50_000  # about 10 MB; the worker obeys them already
-MAX_OWED_BYTES = 64_000_000  # values of carts and sessions: the browser has what fits into its cookie
+MAX_PENDING_BYTES = 64_000_000  # values of carts and sessions: the browser has what fits into its cookie
 TASK_BYTES = 500  # what a value takes beside itself
 
 
-class Owed(NamedTuple):
+class PendingUpdate(NamedTuple):
     """Hold a task that the store's thread does until it is done, and about how many bytes it holds."""
 
     task: Callable[[Store], None]
@@ -37,7 +37,7 @@ class Backlog:
     """The last of each, so that what is written is taken away by what it is, never by how many there were."""
     covered: list[Revocation] = field(default_factory=list)
     """Rows that a revocation of a whole customer made needless."""
-    owed: dict[object, Owed] = field(default_factory=dict)
+    pending: dict[object, PendingUpdate] = field(default_factory=dict)
     has_overflowed: bool = False
     """More waits than `waiting` holds: all that is known is to be written."""
     overflows: int = 0
@@ -46,7 +46,7 @@ class Backlog:
     told: tuple[int, int] = (0, 0)
     """How many of both the store was told of."""
     size: int = 0
-    """How many bytes are owed."""
+    """How many bytes are pending."""
 
     def __bool__(self) -> bool:
         return bool(self.waiting or self.has_overflowed)
@@ -85,32 +85,32 @@ class Backlog:
                 if self.waiting.get((one.what, one.key)) is one:
                     del self.waiting[one.what, one.key]
 
-    def owe(self, key: object, task: Callable[[Store], None], size: int) -> None:
+    def enqueue(self, key: object, task: Callable[[Store], None], size: int) -> None:
         """Have a task done, in the place of an earlier one of its key; beyond the room the oldest goes."""
         with self.lock:
             self._forget(key)
-            self.owed[key] = Owed(task, size + TASK_BYTES)
+            self.pending[key] = PendingUpdate(task, size + TASK_BYTES)
             self.size += size + TASK_BYTES
-            while self.size > MAX_OWED_BYTES and len(self.owed) > 1:
-                self._forget(next(iter(self.owed)))
+            while self.size > MAX_PENDING_BYTES and len(self.pending) > 1:
+                self._forget(next(iter(self.pending)))
                 if not self.lost:
                     logger.error(
-                        "store: more values wait than %d MB hold, the oldest go", MAX_OWED_BYTES // 10**6
+                        "store: more values wait than %d MB hold, the oldest go", MAX_PENDING_BYTES // 10**6
                     )
                 self.lost += 1
 
-    def tasks(self) -> dict[object, Owed]:
-        """Return what is owed."""
+    def tasks(self) -> dict[object, PendingUpdate]:
+        """Return what is pending."""
         with self.lock:
-            return dict(self.owed)
+            return dict(self.pending)
 
-    def done(self, key: object, owed: Owed) -> None:
+    def done(self, key: object, update: PendingUpdate) -> None:
         """Take a task away, unless another took its place."""
         with self.lock:
-            if self.owed.get(key) is owed:
+            if self.pending.get(key) is update:
                 self._forget(key)
 
     def _forget(self, key: object) -> None:
-        before = self.owed.pop(key, None)
+        before = self.pending.pop(key, None)
         if before is not None:
             self.size -= before.size

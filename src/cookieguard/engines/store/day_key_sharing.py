@@ -26,7 +26,7 @@ from cookieguard.stats.sealed_box import KEY_BYTES, open_sealed, public_half, se
 
 logger = logging.getLogger("cookieguard")
 
-SHELF = "day-keys"
+NAMESPACE = "day-keys"
 PAIR = "pair"  # the use of the private halves is that of their keys, and this
 LOOK_SECONDS = 1.0
 # So long a machine waits for one that has the key; then all of those are gone, and its own key is the day's.
@@ -113,7 +113,7 @@ class DayKeySharing:
     def _agree(self, store: Store, day: date, own: bytes, private: bytes) -> Agreed | None:
         """Return the key of all machines, None while nobody answered; `own` where there was none."""
         for _ in range(TRIES):
-            kept = store.read(SHELF, f"{self._use}-{day}")
+            kept = store.read(NAMESPACE, f"{self._use}-{day}")
             text, version = (b"", 0) if kept is None else (kept.value, kept.version)
             known = self._agreed.get(day)
             if known is not None and (known.text, known.private) == (text, private):
@@ -123,7 +123,7 @@ class DayKeySharing:
             written = _write(after)
             until = round(end_of(day).timestamp() * 1000)
             if after != before and not store.write(
-                SHELF, f"{self._use}-{day}", written, until=until, after=version
+                NAMESPACE, f"{self._use}-{day}", written, until=until, after=version
             ):
                 continue
             return None if key is None else Agreed(key, written if after != before else text, private)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 
-from cookieguard.engines.store.backlog import MAX_OWED_BYTES, Backlog
+from cookieguard.engines.store.backlog import MAX_PENDING_BYTES, Backlog
 from cookieguard.engines.store.protocol import MAX_BYTES, Store
 from cookieguard.identity.revocations import LIMITS, Revocations, Revoked
 from cookieguard.identity.tokens import from_milliseconds
 
-OVERFLOW = "overflow"  # the shelf of what overflowed in the workers, by what it was
+OVERFLOW = "overflow"  # the namespace of what overflowed in the workers, by what it was
 QUEUE, VALUES = "queue", "values"
 KEPT_MILLISECONDS = 30 * 86_400_000
 NEARLY = 0.8  # of a limit
@@ -66,8 +66,8 @@ def figures(revocations: Revocations, backlog: Backlog) -> dict[str, int]:
         "cutoff": revocations.cutoff,
         "waiting": len(backlog.waiting),
         "waiting_overflows": backlog.overflows,
-        "owed": len(backlog.owed),
+        "owed": len(backlog.pending),
         "owed_bytes": backlog.size,
-        "owed_bytes_limit": MAX_OWED_BYTES,
+        "owed_bytes_limit": MAX_PENDING_BYTES,
         "owed_lost": backlog.lost,
     }

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from cookieguard.engines.store.protocol import Kept, Store, StoreDown
-from cookieguard.engines.store.remember_me import SERIES_SHELF
+from cookieguard.engines.store.remember_me import SERIES_NAMESPACE
 from cookieguard.stats.user_agents import read_agent
 
-LOGINS_SHELF = "logins"  # by customer
+LOGINS_NAMESPACE = "logins"  # by customer
 MOST_LOGINS = 20  # of more the oldest leave the list; they stay logged in, and "all devices" ends them
 TRIES = 10  # of two that write at once one begins anew
 HANDLE_DIGITS = 16
@@ -48,31 +48,31 @@ def note_login(
     named = login._replace(agent=f"{agent.browser}, {agent.os}")
     until = login.at + int(longest.total_seconds() * 1000)
     for _ in range(TRIES):
-        found = store.read(LOGINS_SHELF, customer)
+        found = store.read(LOGINS_NAMESPACE, customer)
         others = [one for one in _logins(found) if one.session not in (before, login.session)]
         value = json.dumps([*others, named][-MOST_LOGINS:], separators=(",", ":")).encode()
         version = 0 if found is None else found.version
-        if store.write(LOGINS_SHELF, customer, value, until=until, after=version):
+        if store.write(LOGINS_NAMESPACE, customer, value, until=until, after=version):
             return
     raise StoreDown("a customer's logins that others write all the time")
 
 
 def logins_of(store: Store, customer: str) -> list[Login]:
     """Return a customer's logins, the newest last."""
-    return _logins(store.read(LOGINS_SHELF, customer))
+    return _logins(store.read(LOGINS_NAMESPACE, customer))
 
 
 def forget_login(store: Store, customer: str, session: str) -> None:
     """Take a login out of the list; of who is logged in nowhere nothing is left."""
     for _ in range(TRIES):
-        found = store.read(LOGINS_SHELF, customer)
+        found = store.read(LOGINS_NAMESPACE, customer)
         if found is None:
             return
         left = [one for one in _logins(found) if one.session != session]
-        if not left and store.erase(LOGINS_SHELF, customer, after=found.version):
+        if not left and store.erase(LOGINS_NAMESPACE, customer, after=found.version):
             return
         value = json.dumps(left, separators=(",", ":")).encode()
-        if left and store.write(LOGINS_SHELF, customer, value, until=found.until, after=found.version):
+        if left and store.write(LOGINS_NAMESPACE, customer, value, until=found.until, after=found.version):
             return
     raise StoreDown("a customer's logins that others write all the time")
 
@@ -80,7 +80,7 @@ def forget_login(store: Store, customer: str, session: str) -> None:
 def end_login(store: Store, customer: str, login: Login) -> None:
     """Take a login out of the list, and have its browser be remembered no more."""
     if login.series:
-        store.erase(SERIES_SHELF, login.series)
+        store.erase(SERIES_NAMESPACE, login.series)
     forget_login(store, customer, login.session)
 
 

@@ -23,7 +23,7 @@ class Change(NamedTuple):
 
 
 NO_CHANGE = Change(0, b"")
-CHANGE = "change"  # the shelf of marks, by number
+CHANGE = "change"  # the namespace of marks, by number
 MARK_BYTES = 8
 # So many are kept: a few MB. Who heard of none of these takes the store for another copy, and looks through all of it.
 MARKS_KEPT = 10_000
@@ -76,21 +76,21 @@ class Store(Protocol):
     def changes(self, after: int) -> Iterator[Revocation]:
         """Yield the revocations of all changes after a number, and nothing less (see `streamed`)."""
 
-    def read(self, shelf: str, key: str) -> Kept | None:
-        """Return the value under a key of a shelf; also one that is over and not yet forgotten."""
+    def read(self, namespace: str, key: str) -> Kept | None:
+        """Return the value under a key of a namespace; also one that is over and not yet forgotten."""
 
-    def write(self, shelf: str, key: str, value: bytes, *, until: int, after: int | None = None) -> int:
+    def write(self, namespace: str, key: str, value: bytes, *, until: int, after: int | None = None) -> int:
         """Keep a value, safe from a crash when it returns, and return its version: how often it was written.
 
         With `after` only over that version, 0 for a key that holds nothing; where another is there, nothing is
         written and 0 returned. So of two that read the same one loses, and hears of it.
         """
 
-    def erase(self, shelf: str, key: str, *, after: int | None = None) -> bool:
+    def erase(self, namespace: str, key: str, *, after: int | None = None) -> bool:
         """Delete a value, with `after` that version only; return whether there was one to delete."""
 
-    def erase_owned(self, shelf: str, owner: str) -> None:
-        """Delete an owner's values of a shelf whose keys are random (see `mark_of`). Looks through all of it."""
+    def erase_owned(self, namespace: str, owner: str) -> None:
+        """Delete an owner's values of a namespace whose keys are random (see `mark_of`). Looks through all of it."""
 
     def counts(self) -> dict[Revoked, int]:
         """Return how many revocations there are of each kind that has any."""

@@ -13,9 +13,9 @@ from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.remember_me import Outcome, Series, series_of
 from cookieguard.identity.revocations import UNHEARD, Revocation, to_milliseconds_of
 
-SERIES_SHELF = "remember"
-BROWSERS_SHELF = "browsers"  # by customer: the keys of their series
-WARNING_SHELF = "warning"  # by customer: when a copy was noticed
+SERIES_NAMESPACE = "remember"
+BROWSERS_NAMESPACE = "browsers"  # by customer: the keys of their series
+WARNING_NAMESPACE = "warning"  # by customer: when a copy was noticed
 MOST_BROWSERS = 20  # a customer is remembered in; of more the one goes that was not used for longest
 TRIES = 10  # each time another worker was faster; they are parallel requests of one browser
 Step = Callable[[Series], tuple[Outcome, Series]]
@@ -28,7 +28,7 @@ class Turn(NamedTuple):
     series: Series | None = None
 
 
-class Errand(NamedTuple):
+class StoreUpdate(NamedTuple):
     """Hold what one response has the store do: series to forget, one to begin, a warning to look up or to forget."""
 
     left: Mapping[str, str]  # and whose each was
@@ -38,7 +38,7 @@ class Errand(NamedTuple):
 
 
 class Done(NamedTuple):
-    """Answer an errand: when a copy was noticed that its customer was not told of yet."""
+    """Answer a store update: when a copy was noticed that its customer was not told of yet."""
 
     warned: int | None
 
@@ -46,7 +46,7 @@ class Done(NamedTuple):
 def turn(store: Store, *, key: str, step: Step, revocation: Revocation) -> Turn:
     """Take a series one step on; where that shows a copy, end it. Raises StoreDown where others are always faster."""
     for _ in range(TRIES):
-        kept = store.read(SERIES_SHELF, key)
+        kept = store.read(SERIES_NAMESPACE, key)
         series = None if kept is None else series_of(kept.value)
         if kept is None or series is None:
             return Turn(Outcome.OVER)
@@ -54,20 +54,20 @@ def turn(store: Store, *, key: str, step: Step, revocation: Revocation) -> Turn:
         if outcome is not Outcome.GOOD:
             if outcome is Outcome.COPY:
                 _warn_of(store, series, revocation)
-            store.erase(SERIES_SHELF, key)
+            store.erase(SERIES_NAMESPACE, key)
             return Turn(outcome)
         if after is series or _write(store, key, after, after=kept.version):
             return Turn(outcome, after)
     raise StoreDown("a series that is written all the time")
 
 
-def run(store: Store, errand: Errand) -> Done:
-    """Do an errand."""
-    for key in errand.left:
-        store.erase(SERIES_SHELF, key)
-    if errand.begun is not None:
-        _begin(store, *errand.begun)
-    return Done(None if errand.customer is None else _warning(store, errand.customer, errand.shown))
+def run(store: Store, update: StoreUpdate) -> Done:
+    """Do a store update."""
+    for key in update.left:
+        store.erase(SERIES_NAMESPACE, key)
+    if update.begun is not None:
+        _begin(store, *update.begun)
+    return Done(None if update.customer is None else _warning(store, update.customer, update.shown))
 
 
 def _begin(store: Store, key: str, series: Series) -> None:
@@ -76,16 +76,16 @@ def _begin(store: Store, key: str, series: Series) -> None:
     try:
         gone = _make_room(store, key, series)
     except StoreDown:
-        store.erase(SERIES_SHELF, key)
+        store.erase(SERIES_NAMESPACE, key)
         raise
     for one in gone:
-        store.erase(SERIES_SHELF, one)
+        store.erase(SERIES_NAMESPACE, one)
 
 
 def _make_room(store: Store, key: str, series: Series) -> list[str]:
     """Note a series among its customer's, and return those that are too many."""
     for _ in range(TRIES):
-        kept = store.read(BROWSERS_SHELF, series.customer)
+        kept = store.read(BROWSERS_NAMESPACE, series.customer)
         keys, gone = [*_keys(kept), key], list[str]()
         if len(keys) > MOST_BROWSERS:
             used = _last_used(store, keys)
@@ -95,7 +95,7 @@ def _make_room(store: Store, key: str, series: Series) -> list[str]:
         if kept is not None:
             until = max(until, kept.until)
         after = 0 if kept is None else kept.version
-        if store.write(BROWSERS_SHELF, series.customer, value, until=until, after=after):
+        if store.write(BROWSERS_NAMESPACE, series.customer, value, until=until, after=after):
             return gone
     raise StoreDown("a customer who logs in all the time")
 
@@ -106,7 +106,7 @@ def _keys(kept: Kept | None) -> list[str]:
 
 def _last_used(store: Store, keys: list[str]) -> dict[str, int]:
     """Return when each series that is still there was used."""
-    rows = ((key, store.read(SERIES_SHELF, key)) for key in keys)
+    rows = ((key, store.read(SERIES_NAMESPACE, key)) for key in keys)
     found = ((key, series_of(row.value)) for key, row in rows if row is not None)
     return {key: series.rotated for key, series in found if series is not None}
 
@@ -116,21 +116,21 @@ def _warn_of(store: Store, series: Series, revocation: Revocation) -> None:
 
     In this order: who stops in between notices the copy again. Of a series that was ended nobody would.
     """
-    store.write(WARNING_SHELF, series.customer, str(revocation.at).encode(), until=revocation.until)
+    store.write(WARNING_NAMESPACE, series.customer, str(revocation.at).encode(), until=revocation.until)
     store.record([revocation._replace(owner=series.customer)])
 
 
 def _warning(store: Store, customer: str, shown: int | None) -> int | None:
-    kept = store.read(WARNING_SHELF, customer)
+    kept = store.read(WARNING_NAMESPACE, customer)
     if kept is None:
         return None
     moment = int(kept.value) if kept.value.isdigit() else 0
     if moment and (shown is None or moment > shown):
         return moment
-    store.erase(WARNING_SHELF, customer)
+    store.erase(WARNING_NAMESPACE, customer)
     return None
 
 
 def _write(store: Store, key: str, series: Series, *, after: int) -> int:
     until = series.ends + to_milliseconds_of(UNHEARD)
-    return store.write(SERIES_SHELF, key, series.encode(), until=until, after=after)
+    return store.write(SERIES_NAMESPACE, key, series.encode(), until=until, after=after)

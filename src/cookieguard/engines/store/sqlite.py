@@ -216,29 +216,29 @@ class SqliteStore:
         with self._writing():
             self._connection.executemany(REMOVE, ((one.what, one.key) for one in revocations))
 
-    def read(self, shelf: str, key: str) -> Kept | None:
-        """Return the value under a key of a shelf."""
+    def read(self, namespace: str, key: str) -> Kept | None:
+        """Return the value under a key of a namespace."""
         with telling(StoreDown):
-            row = self._connection.execute(READ, (shelf, key)).fetchone()
+            row = self._connection.execute(READ, (namespace, key)).fetchone()
         return None if row is None else Kept(*row)
 
-    def write(self, shelf: str, key: str, value: bytes, *, until: int, after: int | None = None) -> int:
+    def write(self, namespace: str, key: str, value: bytes, *, until: int, after: int | None = None) -> int:
         """Keep a value; the write lock lets nobody in between."""
         statement = PUT if after is None else REPLACE if after else MAKE
-        values = {"shelf": shelf, "key": key, "value": value, "until": until, "after": after}
+        values = {"shelf": namespace, "key": key, "value": value, "until": until, "after": after}
         with self._writing():
             row = self._connection.execute(statement, values).fetchone()
         return 0 if row is None else int(row[0])
 
-    def erase(self, shelf: str, key: str, *, after: int | None = None) -> bool:
+    def erase(self, namespace: str, key: str, *, after: int | None = None) -> bool:
         """Delete a value."""
         with self._writing():
-            return self._connection.execute(ERASE, (shelf, key, after)).rowcount > 0
+            return self._connection.execute(ERASE, (namespace, key, after)).rowcount > 0
 
-    def erase_owned(self, shelf: str, owner: str) -> None:
+    def erase_owned(self, namespace: str, owner: str) -> None:
         """Delete an owner's values; the journal holds nothing any more of what was deleted before, either."""
         with self._writing():
-            self._connection.execute(ERASE_OWNED, (shelf, mark_of(owner)))
+            self._connection.execute(ERASE_OWNED, (namespace, mark_of(owner)))
         with telling(StoreDown):
             empty_journal(self._connection, StoreDown)
 

@@ -103,12 +103,12 @@ class StoreSync:
             self.backlog.add(revocations)
         return self.ask(lambda _: None)
 
-    def owe(self, key: object, task: Callable[[Store], None], *, size: int = 0) -> Future[None]:
+    def enqueue(self, key: object, task: Callable[[Store], None], *, size: int = 0) -> Future[None]:
         """Do something soon, and again until the store has it; a later task of the same key takes its place.
 
         `size` is how many bytes it holds. The future ends when it was done, or with StoreDown when that has to wait.
         """
-        self.backlog.owe(key, task, size)
+        self.backlog.enqueue(key, task, size)
         return self.ask(lambda _: None)
 
     @property
@@ -139,12 +139,12 @@ class StoreSync:
         self._wake.set()
         thread.join(CLOSE_SECONDS)
         self._heard, self.is_ready = None, False
-        waiting, owed = len(self.backlog.waiting), len(self.backlog.owed)
+        waiting, pending = len(self.backlog.waiting), len(self.backlog.pending)
         if self.backlog:
             more = "more than " if self.backlog.has_overflowed else ""
             logger.error("store: %s%d revocations could not be written", more, waiting or MAX_WAITING)
-        if owed:
-            logger.error("store: %d changes of carts and sessions could not be written", owed)
+        if pending:
+            logger.error("store: %d changes of carts and sessions could not be written", pending)
 
     def _start(self) -> None:
         with self._lock:
@@ -218,15 +218,15 @@ class StoreSync:
             self.backlog.written(revocations)
 
     def _pay(self, store: Store) -> None:
-        """Do what is owed; a task that fails by itself is dropped, and told."""
-        for key, owed in self.backlog.tasks().items():
+        """Do what is pending; a task that fails by itself is dropped, and told."""
+        for key, update in self.backlog.tasks().items():
             try:
-                owed.task(store)
+                update.task(store)
             except StoreDown:
                 raise
             except Exception as error:  # noqa: BLE001 - told; it would fail again, and hold up all others
                 logger.error("store: a value could not be kept (%s)", type(error).__name__)
-            self.backlog.done(key, owed)
+            self.backlog.done(key, update)
 
     def _listen(self, store: Store) -> None:
         last = store.last_change()

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from cookieguard.engines.store.protocol import Store
 from cookieguard.identity.carts.orders import MOST_KEPT, joined
-from cookieguard.identity.carts.stored_carts import Add, Shelf, Write, read_orders, write_orders
+from cookieguard.identity.carts.stored_carts import Add, StoreNamespace, Write, read_orders, write_orders
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.revocations import to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY
@@ -18,12 +18,12 @@ Work = Write | Add
 
 
 def reading(
-    keys: Iterable[tuple[Shelf, str]], *, now: int
-) -> Callable[[Store], dict[tuple[Shelf, str], bytes | None]]:
+    keys: Iterable[tuple[StoreNamespace, str]], *, now: int
+) -> Callable[[Store], dict[tuple[StoreNamespace, str], bytes | None]]:
     """Return the question for several values at once; those that are over (milliseconds) are none."""
     wanted = list(keys)
 
-    def read(store: Store) -> dict[tuple[Shelf, str], bytes | None]:
+    def read(store: Store) -> dict[tuple[StoreNamespace, str], bytes | None]:
         found = {place: store.read(*place) for place in wanted}
         return {place: one.value if one and one.until > now else None for place, one in found.items()}
 
@@ -39,7 +39,7 @@ def doing(work: Work) -> Callable[[Store], None]:
 
 def key_of(work: Work) -> object:
     """Name what a piece of work is about: a later one about the same takes the place of an earlier one."""
-    return work if isinstance(work, Add) else (work.shelf, work.key)
+    return work if isinstance(work, Add) else (work.namespace, work.key)
 
 
 def size_of(work: Work) -> int:
@@ -51,24 +51,24 @@ def size_of(work: Work) -> int:
 
 def _write(store: Store, work: Write) -> None:
     if work.value is None:
-        store.erase(work.shelf, work.key)
+        store.erase(work.namespace, work.key)
         return
     for _ in range(TRIES):
-        kept = store.read(work.shelf, work.key)
+        kept = store.read(work.namespace, work.key)
         if kept is not None and _is_newer(kept.value, work):
             return
         after = 0 if kept is None else kept.version
-        if store.write(work.shelf, work.key, work.value, until=work.until, after=after):
+        if store.write(work.namespace, work.key, work.value, until=work.until, after=after):
             return
 
 
 def _add(store: Store, work: Add) -> None:
     for _ in range(TRIES):
-        kept = store.read(Shelf.ORDERS, work.key)
+        kept = store.read(StoreNamespace.ORDERS, work.key)
         before = () if kept is None else read_orders(kept.value)
         value = write_orders(joined(work.orders, before)[:MOST_KEPT])
         after = 0 if kept is None else kept.version
-        if store.write(Shelf.ORDERS, work.key, value, until=work.until, after=after):
+        if store.write(StoreNamespace.ORDERS, work.key, value, until=work.until, after=after):
             return
 
 

@@ -16,7 +16,7 @@ Table = TypeVar("Table", bound=Mapping[str, Any])
 class WholeValue(Generic[Table]):
     """Know where a table lies in the store, and how it is read and written; without one it is empty."""
 
-    shelf: str
+    namespace: str
     key: str
     loads: Callable[[bytes], Table]
     dumps: Callable[[Table], bytes]
@@ -31,11 +31,11 @@ class WholeValue(Generic[Table]):
             before, version = self._read(store)
             after = change(before)
             if after == before or store.write(
-                self.shelf, self.key, self.dumps(after), until=FOR_EVER, after=version
+                self.namespace, self.key, self.dumps(after), until=FOR_EVER, after=version
             ):
                 return after
         return None
 
     def _read(self, store: Store) -> tuple[Table, int]:
-        found = store.read(self.shelf, self.key)
+        found = store.read(self.namespace, self.key)
         return (self.loads(b"{}"), 0) if found is None else (self.loads(found.value), found.version)

@@ -24,7 +24,7 @@ ORDERS_KEPT = timedelta(days=400)  # ids only, since the last order or login: as
 MAX_MERGED = MAX_SPILLED - 1024  # what else stands in a cart's payload takes at most 500 bytes
 
 
-class Shelf(StrEnum):
+class StoreNamespace(StrEnum):
     """Name what the store keeps."""
 
     CART = "cart"
@@ -53,9 +53,9 @@ class Keeping:
 
 
 class Write(NamedTuple):
-    """Put a value on a shelf, unless a newer one is there: `order` tells which is newer. None takes it away."""
+    """Put a value into a namespace, unless a newer one is there: `order` tells which is newer. None takes it away."""
 
-    shelf: Shelf
+    namespace: StoreNamespace
     key: str
     value: bytes | None
     order: int = 0
@@ -114,7 +114,7 @@ def kept_cart(
     """Return how a cart is kept in the store."""
     moment = to_milliseconds(now)
     value = jsontext.encode({"t": moment, "s": session_id, "v": version, "d": entries})
-    return Write(Shelf.CART, owner, value, moment, to_milliseconds(until), session_id, version)
+    return Write(StoreNamespace.CART, owner, value, moment, to_milliseconds(until), session_id, version)
 
 
 def read_cart(value: bytes | None) -> Kept:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity.carts.orders import Order, joined, order_id
-from cookieguard.identity.carts.stored_carts import Shelf, read_orders
+from cookieguard.identity.carts.stored_carts import StoreNamespace, read_orders
 from cookieguard.identity.session import Session
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.web.identity.store_wait import read_store
@@ -42,7 +42,7 @@ class Orders:
         session = self._session
         if self._store_sync is None or session.is_uncertain or session.binding.session_id is None:
             return []
-        place = (Shelf.ORDERS, session.binding.owner)
+        place = (StoreNamespace.ORDERS, session.binding.owner)
         answer = await read_store(self._store_sync, [place], now=to_milliseconds(session.presented.now))
         kept = () if answer is None else read_orders(answer[place])
         return [one.id for one in joined(session.state.new_orders, kept) if one.id not in self]

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TypeVar
 
 from cookieguard.engines.store.protocol import Store, StoreDown
-from cookieguard.engines.store.remember_me import Errand, run, turn
+from cookieguard.engines.store.remember_me import StoreUpdate, run, turn
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity import Identity
 from cookieguard.identity.remember_me import Link, Memory, Outcome, Series, Ticket, see, ticket_of, use
@@ -68,15 +68,15 @@ class Remembering:
         if memory is None or not memory.is_news:
             return
         memory.is_news = False
-        errand = self._errand(session, memory)
-        done = await self._ask(partial(run, errand=errand))
-        told = self._end(session, errand, is_forgotten=done is not None)
+        update = self._update(session, memory)
+        done = await self._ask(partial(run, update=update))
+        told = self._end(session, update, is_forgotten=done is not None)
         if done is None:  # nobody waits a second time
             return
         if told is not None:
             await is_done(told)
-        if errand.begun is not None:
-            key, series = errand.begun
+        if update.begun is not None:
+            key, series = update.begun
             session.link, memory.ticket = Link(key), _ticket(key, series)
         if memory.has_logged_in and done.warned is not None:
             session.warn(done.warned)
@@ -86,9 +86,9 @@ class Remembering:
         memory = session.memory
         if memory is not None and memory.is_news:
             memory.is_news = memory.is_wanted = False
-            errand = self._errand(session, memory)
-            self._end(session, errand, is_forgotten=False)
-            self._store_sync.ask(partial(run, errand=errand))
+            update = self._update(session, memory)
+            self._end(session, update, is_forgotten=False)
+            self._store_sync.ask(partial(run, update=update))
 
     async def _log_in(self, session: Session) -> None:
         ticket = self._ticket(session)
@@ -153,7 +153,7 @@ class Remembering:
             session.memory = Memory()
         session.memory.is_over = True
 
-    def _errand(self, session: Session, memory: Memory) -> Errand:
+    def _update(self, session: Session, memory: Memory) -> StoreUpdate:
         """Gather what the store has to do, and decide whether the browser's cookie stays."""
         ticket, customer = self._ticket(session), session.binding.customer
         left = dict.fromkeys(memory.left, session.presented_binding.customer or "")
@@ -163,7 +163,7 @@ class Remembering:
         if ticket is not None and not memory.is_over and session.link is None:
             session.link = Link(ticket.series)
         begun = self._begun(session) if memory.is_wanted and customer is not None else None
-        return Errand(left, begun, customer, memory.shown)
+        return StoreUpdate(left, begun, customer, memory.shown)
 
     def _is_kept(self, ticket: Ticket, customer: str | None, memory: Memory) -> bool:
         """Return whether a login leaves the browser its cookie: the same customer's, and of a series that lives."""
@@ -179,16 +179,16 @@ class Remembering:
             customer=customer, authenticated=to_milliseconds(since), ends=ends, rotated=now
         )
 
-    def _end(self, session: Session, errand: Errand, *, is_forgotten: bool) -> Future[None] | None:
+    def _end(self, session: Session, update: StoreUpdate, *, is_forgotten: bool) -> Future[None] | None:
         """End what came of series that are left; where the store could not forget them, for as long as they live."""
-        if not errand.left:
+        if not update.left:
             return None
         longest = self._life.idle if is_forgotten else self._life.remembered
         now = self._store_sync.revocations.latest(session.presented.now)
         return self._store_sync.record(
             [
-                ended_series(key, now=now, longest=longest, customer=errand.left[key])
-                for key in sorted(errand.left)
+                ended_series(key, now=now, longest=longest, customer=update.left[key])
+                for key in sorted(update.left)
             ]
         )
 

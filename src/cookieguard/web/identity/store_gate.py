@@ -6,10 +6,10 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from cookieguard.engines.store.logins import LOGINS_SHELF, Login, forget_login, note_login
+from cookieguard.engines.store.logins import LOGINS_NAMESPACE, Login, forget_login, note_login
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.engines.store.values import doing, key_of, size_of
-from cookieguard.identity.carts.stored_carts import Shelf
+from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.oversized import MARK_IN_HEADER, resolve
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.web.exchange import Exchange
@@ -46,7 +46,7 @@ async def hear_first(exchange: Exchange) -> None:
         return
     places = identity.places(exchange.present())
     if places:
-        keys = {(Shelf.SPILLED, place.key) for place in places}
+        keys = {(StoreNamespace.SPILLED, place.key) for place in places}
         answer = await read_store(store_sync, keys, now=to_milliseconds(exchange.now))
         values = None if answer is None else {key: value for (_, key), value in answer.items()}
         exchange.present().spilled = resolve(places, values, now=exchange.now)
@@ -103,7 +103,7 @@ def _note_login(exchange: Exchange, store_sync: StoreSync) -> None:
     now, before = session.binding, session.presented_binding
     if before.customer is not None and before.session_id is not None and now.customer != before.customer:
         forget = partial(forget_login, customer=before.customer, session=before.session_id)
-        store_sync.owe((LOGINS_SHELF, before.session_id), forget, size=LOGIN_BYTES)
+        store_sync.enqueue((LOGINS_NAMESPACE, before.session_id), forget, size=LOGIN_BYTES)
     if identity is None or now.customer is None or now == before:
         return
     link = session.link
@@ -121,7 +121,7 @@ def _note_login(exchange: Exchange, store_sync: StoreSync) -> None:
         header=exchange.headers.get(b"user-agent", b""),
         longest=identity.life.longest,
     )
-    store_sync.owe((LOGINS_SHELF, login.session), task, size=LOGIN_BYTES)
+    store_sync.enqueue((LOGINS_NAMESPACE, login.session), task, size=LOGIN_BYTES)
 
 
 async def _pay(exchange: Exchange, store_sync: StoreSync, *, waits: bool) -> None:
@@ -133,7 +133,7 @@ async def _pay(exchange: Exchange, store_sync: StoreSync, *, waits: bool) -> Non
             return
         last: Future[Any] = store_sync.record(revocations)
         for work in works:
-            last = store_sync.owe(key_of(work), doing(work), size=size_of(work))
+            last = store_sync.enqueue(key_of(work), doing(work), size=size_of(work))
         if not (waits and await is_done(last) and visit.cart.is_outrun):
             return
 
@@ -144,7 +144,7 @@ def tell_store(exchange: Exchange) -> None:
     if store_sync is not None and exchange.has_read_cookies and exchange.parts.identity is not None:
         late = exchange.visit.late_orders(now=exchange.now) if exchange.is_own_host else []
         for orders in late:
-            store_sync.owe(key_of(orders), doing(orders), size=size_of(orders))
+            store_sync.enqueue(key_of(orders), doing(orders), size=size_of(orders))
     if session is not None and store_sync is not None:
         store_sync.record(session.take_news())
         if exchange.parts.remembering is not None:

@@ -17,7 +17,7 @@ from anyio import Event, move_on_after
 
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.engines.store.values import reading
-from cookieguard.identity.carts.stored_carts import Shelf
+from cookieguard.identity.carts.stored_carts import StoreNamespace
 
 Answer = TypeVar("Answer")
 
@@ -125,8 +125,8 @@ def _call(wake: Callable[[], object]) -> None:
 
 
 async def read_store(
-    store_sync: StoreSync, keys: Iterable[tuple[Shelf, str]], *, now: int
-) -> dict[tuple[Shelf, str], bytes | None] | None:
+    store_sync: StoreSync, keys: Iterable[tuple[StoreNamespace, str]], *, now: int
+) -> dict[tuple[StoreNamespace, str], bytes | None] | None:
     """Return values of the store (times in milliseconds), None where it does not answer in time."""
     if store_sync.is_down:
         return None

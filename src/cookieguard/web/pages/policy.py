@@ -95,7 +95,7 @@ def _asked(exchange: Exchange) -> Asked | None:
     today = exchange.now.date()
     wanted = _wanted(exchange)
     lang = renderer.pick_language(wanted, exchange.request.text(b"accept-language"))
-    versions, ledger = policy.shelf
+    versions, ledger = policy.history
     return Asked(
         exchange,
         public(versions, ledger, today),
@@ -115,7 +115,7 @@ def _wanted(exchange: Exchange) -> str:
 def _version_page(asked: Asked, version: Version | None) -> Response:
     texts = asked.texts
     text_lang, text = asked.text(version) if version is not None else (texts.lang, None)
-    first = asked.exchange.parts.policy.shelf.versions[0] if asked.exchange.parts.policy else None
+    first = asked.exchange.parts.policy.history.versions[0] if asked.exchange.parts.policy else None
     state = asked.state(version) if version is not None else ""
     if version is None and first is not None:
         state = texts.line("none", date=first.effective)

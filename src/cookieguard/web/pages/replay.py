@@ -126,7 +126,7 @@ def _policy(exchange: Exchange, notice: dict[str, str]) -> dict[str, Any]:
     version, language = notice.get("dct:hasVersion", ""), notice.get("dct:language", "")
     policy = exchange.parts.policy
     found = (
-        next((one for one in policy.shelf[0] if one.name == version), None) if policy is not None else None
+        next((one for one in policy.history[0] if one.name == version), None) if policy is not None else None
     )
     if found is None:
         return {"version": version, "text": ""}

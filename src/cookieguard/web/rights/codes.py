@@ -13,7 +13,7 @@ from cookieguard.engines.store.protocol import Store, StoreDown
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 
-SHELF = "privacy-code"
+NAMESPACE = "privacy-code"
 LIFE = timedelta(minutes=10)
 DIGITS = 8
 TRIES = 5  # of one code: of 100 million
@@ -36,7 +36,7 @@ class Codes:
 
         def keep(store: Store) -> bool:
             for _ in range(RACES):
-                found = store.read(SHELF, key)
+                found = store.read(NAMESPACE, key)
                 before = {} if found is None else json.loads(found.value)
                 made = [one for one in before.get("made", ()) if one > to_milliseconds(now - HOUR)]
                 if len(made) >= CODES:
@@ -51,7 +51,7 @@ class Codes:
                 }
                 after = 0 if found is None else found.version
                 until = to_milliseconds(now + HOUR)
-                if store.write(SHELF, key, json.dumps(value).encode(), until=until, after=after):
+                if store.write(NAMESPACE, key, json.dumps(value).encode(), until=until, after=after):
                     return True
             raise StoreDown("codes that others write all the time")
 
@@ -63,7 +63,7 @@ class Codes:
 
         def take(store: Store) -> str | None:
             for _ in range(RACES):
-                found = store.read(SHELF, key)
+                found = store.read(NAMESPACE, key)
                 if found is None:
                     return None
                 kept = json.loads(found.value)
@@ -72,7 +72,7 @@ class Codes:
                 is_right = hmac.compare_digest(kept["code"], digest)
                 after = {**kept, "tries": kept["tries"] + 1, "code": "" if is_right else kept["code"]}
                 value = json.dumps(after).encode()
-                if store.write(SHELF, key, value, until=found.until, after=found.version):
+                if store.write(NAMESPACE, key, value, until=found.until, after=found.version):
                     return kept["c"] if is_right else None
             raise StoreDown("a code that many try at once")
 

@@ -86,16 +86,16 @@ class Desk:
         """Return whose address this is; None for nobody's."""
         return await number_of(self.hooks, address)
 
-    def later(self, errand: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do an errand beside the response: how long it takes tells nobody whether an address is known."""
+    def later(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do a job beside the response: how long it takes tells nobody whether an address is known."""
         self._begin()
         if self._waiting < MOST_WAITING:
             self._waiting += 1
-            self._errands.submit(self._run, errand)
+            self._jobs.submit(self._run, job)
 
-    def _run(self, errand: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def _run(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            asyncio.run(errand())
+            asyncio.run(job())
         except Exception as error:  # noqa: BLE001 - a relay, a store or the shop's own code; the log says which
             logger.error("requests: a code was not sent (%s)", type(error).__name__)
         finally:
@@ -106,7 +106,7 @@ class Desk:
         if self._process != os.getpid():
             self._process, self._waiting, self._queue = os.getpid(), 0, None
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="cookieguard-requests")
-            self._errands = ThreadPoolExecutor(1, thread_name_prefix="cookieguard-codes")
+            self._jobs = ThreadPoolExecutor(1, thread_name_prefix="cookieguard-codes")
 
     def close(self) -> None:
         """End the thread, and close the queue."""
@@ -114,5 +114,5 @@ class Desk:
             if self._queue is not None:
                 self._thread.submit(self._queue.close)
             self._thread.shutdown(wait=True)
-            self._errands.shutdown(wait=False, cancel_futures=True)
+            self._jobs.shutdown(wait=False, cancel_futures=True)
             self._process = 0

@@ -1,4 +1,4 @@
-"""What is owed to the store in SQLite and PostgreSQL: the newer stays, and what waited comes too."""
+"""What is pending for the store, in SQLite and PostgreSQL: the newer stays, and what waited comes too."""
 
 from __future__ import annotations
 
@@ -15,13 +15,20 @@ from cookieguard.engines.store.protocol import Store, StoreDown
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.engines.store.values import doing, key_of, reading
 from cookieguard.identity.carts.orders import Order
-from cookieguard.identity.carts.stored_carts import Add, Shelf, Write, kept_cart, read_cart, read_orders
+from cookieguard.identity.carts.stored_carts import (
+    Add,
+    StoreNamespace,
+    Write,
+    kept_cart,
+    read_cart,
+    read_orders,
+)
 from cookieguard.identity.oversized import pack
 from cookieguard.identity.revocations import Revocation, Revoked
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 FAR = 4_000_000_000_000
-PLACE = (Shelf.CART, "c:17")
+PLACE = (StoreNamespace.CART, "c:17")
 Open = Callable[[], Store]
 
 
@@ -47,7 +54,7 @@ def store(open_store: Open) -> Iterator[Store]:
 
 
 def cart(order: int) -> Write:
-    return Write(Shelf.CART, "c:17", b'{"t":%d,"d":{}}' % order, order, FAR)
+    return Write(StoreNamespace.CART, "c:17", b'{"t":%d,"d":{}}' % order, order, FAR)
 
 
 def test_owner_s_values_go_from_a_shelf_of_random_keys_and_nobody_else_s(store: Store) -> None:
@@ -56,11 +63,13 @@ def test_owner_s_values_go_from_a_shelf_of_random_keys_and_nobody_else_s(store: 
         for owner in ("c:17", "c:171")
     }
     for one in parcels.values():
-        store.write(Shelf.SPILLED, one.place.key, one.value, until=FAR)
+        store.write(StoreNamespace.SPILLED, one.place.key, one.value, until=FAR)
 
-    store.erase_owned(Shelf.SPILLED, "c:17")
+    store.erase_owned(StoreNamespace.SPILLED, "c:17")
 
-    left = {owner: store.read(Shelf.SPILLED, one.place.key) is not None for owner, one in parcels.items()}
+    left = {
+        owner: store.read(StoreNamespace.SPILLED, one.place.key) is not None for owner, one in parcels.items()
+    }
     assert left == {"c:17": False, "c:171": True}
 
 
@@ -84,7 +93,7 @@ def test_orders_that_are_added_at_once_are_all_there(open_store: Open) -> None:
         list(pool.map(add, range(12)))
 
     store = open_store()
-    kept = store.read(Shelf.ORDERS, "c:1")
+    kept = store.read(StoreNamespace.ORDERS, "c:1")
     assert kept is not None
     assert [one.id for one in read_orders(kept.value)] == [str(number) for number in range(11, -1, -1)]
     store.close()
@@ -102,11 +111,11 @@ def test_a_store_that_was_gone_gets_the_last_of_what_is_owed(tmp_path: Path) -> 
     store_sync.begin().result(timeout=60)
     path.rename(aside)
     for order in (1, 2, 3):
-        future = store_sync.owe(key_of(cart(order)), doing(cart(order)))
+        future = store_sync.enqueue(key_of(cart(order)), doing(cart(order)))
         with pytest.raises(StoreDown):
             future.result(timeout=60)
     assert store_sync.is_down
-    store_sync.owe(key_of(cart(4)), doing(cart(4)))
+    store_sync.enqueue(key_of(cart(4)), doing(cart(4)))
     aside.rename(path)
     store_sync.begin().result(timeout=60)
 
@@ -119,8 +128,8 @@ def test_a_task_that_fails_by_itself_holds_nobody_up(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
-    store_sync.owe("bad", lambda _: {}["secret"]).exception(timeout=60)
-    store_sync.owe(key_of(cart(1)), doing(cart(1))).result(timeout=60)
+    store_sync.enqueue("bad", lambda _: {}["secret"]).exception(timeout=60)
+    store_sync.enqueue(key_of(cart(1)), doing(cart(1))).result(timeout=60)
 
     assert store_sync.ask(reading([PLACE], now=0)).result(timeout=60) == {PLACE: cart(1).value}
     assert caplog.messages == ["store: a value could not be kept (KeyError)"]
@@ -151,7 +160,7 @@ def test_of_one_sessions_carts_the_version_tells_which_is_newer_whatever_the_clo
     for one in (ahead, behind, older):
         doing(one)(store)
 
-    kept = store.read(Shelf.CART, "c:21")
+    kept = store.read(StoreNamespace.CART, "c:21")
     assert kept is not None
     assert read_cart(kept.value).entries == {"v": 3}
 
@@ -166,7 +175,7 @@ def test_of_two_sessions_carts_an_older_one_stays_away_when_no_difference_of_clo
     ):
         doing(one)(store)
 
-    kept = store.read(Shelf.CART, "c:22")
+    kept = store.read(StoreNamespace.CART, "c:22")
     assert kept is not None
     assert read_cart(kept.value).entries == {"v": 1}
 
