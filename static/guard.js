@@ -49,7 +49,7 @@ r=Object.getOwnPropertyDescriptor(e,t),c=r?.[i]?i:"get",o=new Proxy(r?.get?r[c]:
 r?.get?Object.defineProperty(e,t,{[c]:o}):e[t]=o)):0)),
 t("HTMLLinkElement",/relL\w+/g,(e,t,r,n,c=e.href)=>s(c)?queueMicrotask(t=>e.href=c,e.href=""):0,"","get"),
 t("RTCPeerConnection",/setL\w+/g,(e,t,r,n,c=e.getConfiguration())=>s(c)?e.setConfiguration(c,c.iceServers=[]):0),
-t("HTMLIFrameElement HTMLMetaElement HTMLBaseElement HTMLScriptElement HTMLLinkElement",/\b(src|href|rel|http|content\b|t[ye]|app|[rst]\w+Attr)\w*/g,p,Object.keys(e.Element.prototype)+" appendChild "),
+t("HTMLIFrameElement HTMLMetaElement HTMLBaseElement HTMLScriptElement HTMLLinkElement",/\b(src|href|rel|http|content\b|innerT|t[ye]|app|[rst]\w+Attr)\w*/g,p,Object.keys(e.Element.prototype)+" appendChild "),
 // Only markup: what else there is, or in another encoding, would not survive being read as text.
 t("URL",/cr\w+/g,(e,t,r,n,c=t[0],o=new XMLHttpRequest,a=r())=>[/\b..?ml/.test(c.type)?(o.open("GET",a,0),o.send(),m(o=o.response)==o?a:r(t[0]=new Blob([m(o)],c))):a]),
 t("HTMLIFrameElement HTMLFormElement Element self",/\b(content[DW]|attachS|submit|open\b)\w*/g,d),

@@ -208,8 +208,10 @@ LIMITS = {
     ),
     "speculation": (
         (
-            'var e = document.createElement("script"); e.type = "speculationrules"; '
-            'e.text = JSON.stringify({prefetch: [{source: "list", urls: ["$S/a.html"]}]}); document.head.append(e);'
+            'for (const way of ["text", "textContent", "innerText"]) { '
+            'const e = document.createElement("script"); e.type = "speculationrules"; '
+            'e[way] = JSON.stringify({prefetch: [{source: "list", urls: ["$S/a.html?" + way]}]}); '
+            "document.head.append(e); }"
         ),
         "request",
         SPECULATES,
