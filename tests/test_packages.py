@@ -69,3 +69,20 @@ def test_every_public_name_is_found_where_it_is_said_to_be() -> None:
         getattr(cookieguard, name).__module__.startswith("cookieguard") for name in cookieguard.__all__
     )
     assert not hasattr(cookieguard, "nothing")
+
+
+def test_what_fails_below_a_public_name_is_said_as_it_was(tmp_path: Path) -> None:
+    """An AttributeError out of `__getattr__` would read "cannot import name 'CookieGuard'"."""
+    (tmp_path / "starlette.py").write_text("import math\nmath.no_such_thing\n")
+
+    done = subprocess.run(
+        [sys.executable, "-c", "from cookieguard import CookieGuard"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert "starlette.py" in done.stderr
+    assert "module 'math' has no attribute 'no_such_thing'" in done.stderr.splitlines()[-1]

@@ -68,7 +68,11 @@ _NAMES_THERE = {"mail_lists": "open_lists", "order_mail": "open_order_mail"}
 def __getattr__(name: str) -> object:
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found: object = getattr(import_module(f"{__name__}.{_PLACES[name]}"), _NAMES_THERE.get(name, name))
+    try:
+        module = import_module(f"{__name__}.{_PLACES[name]}")
+    except AttributeError as error:  # as such it would read as a name that is not there
+        raise ImportError(f"{__name__}.{name}: {error}") from error
+    found: object = getattr(module, _NAMES_THERE.get(name, name))
     globals()[name] = found
     return found
 
