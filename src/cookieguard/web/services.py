@@ -22,7 +22,7 @@ from cookieguard.consent.strict_paths import StrictPaths
 from cookieguard.engines.files.beyond import BeyondFile
 from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
-from cookieguard.engines.files.staff_list import StaffDoor, WatchedStaff
+from cookieguard.engines.files.staff_list import StaffAuthenticator, WatchedStaff
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.mail.lists import MailLists
 from cookieguard.engines.order_mail import OrderMail
@@ -103,7 +103,7 @@ class Services:
     signed_cookies: SignedCookies  # those of the shop that go out in tokens of ours
     customers: Customers  # who else knows the customer number
     hour_keys: HourKeys
-    staff: StaffDoor
+    staff: StaffAuthenticator
     staff_sessions: StaffSessions
     journal: Journal
     access: Access
@@ -260,7 +260,7 @@ def build_services(
         customers=Customers.of(config, customer_from),
         hour_keys=HourKeys(runtime),
         vault=Risks(state if config.vault.enabled else None),
-        staff=StaffDoor(staff_codec(keyring), WatchedStaff(state.path)),
+        staff=StaffAuthenticator(staff_codec(keyring), WatchedStaff(state.path)),
         staff_sessions=StaffSessions(config.staff, ask_staff),
         journal=journal,
         access=access,

@@ -61,7 +61,7 @@ class WatchedStaff:
                 logger.warning("staff: %s; nobody of the staff is let in until this is mended", trouble)
 
 
-class StaffDoor:
+class StaffAuthenticator:
     """Know a member by a token: signed, in its time, and still in the list."""
 
     def __init__(self, codec: TokenCodec, staff: WatchedStaff) -> None:

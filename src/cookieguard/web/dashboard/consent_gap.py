@@ -120,7 +120,7 @@ class Gaps:
         cells = self._cells(days, AGREED[by], self._where)
         judged, judged_parts = (self._judged(days, one, self._where) for one in (by, AGREED[by]))
         around, around_parts = (self._judged(days, one, ALL) for one in (by, AGREED[by]))
-        by_views = by in BY_VIEWS and self._disclosure.telling.is_whole(days)
+        by_views = by in BY_VIEWS and self._disclosure.visitor_days.is_whole(days)
 
         def is_told(value: str) -> bool:
             part, whole = judged_parts.get(value, NONE), judged.get(value, NONE)
@@ -138,7 +138,7 @@ class Gaps:
 
     def _judged(self, days: Days, by: Dimension, where: Filters) -> Mapping[str, Cell]:
         """Return cells with the visitors of days alone of which those under the filter are known."""
-        visitors = self._disclosure.telling.visitors(days, by, where)
+        visitors = self._disclosure.visitor_days.visitors(days, by, where)
         return {
             cell.value: cell._replace(counts=(*cell.counts[:2], visitors.get(cell.value, 0)))
             for cell in self._cells(days, by, where)

@@ -23,7 +23,7 @@ def totals_of(reader: HitReader, days: Days, where: Filters) -> Sequence[Totals]
     return reader.by_day(days, where)
 
 
-class Telling:
+class DistinctVisitorDays:
     """Know of which days visitors of a part are known: from single hits, of those whose keys are there or were counted.
 
     Today's keys are there. Those of days before are gone, or go within hours; some were counted with them.
@@ -91,7 +91,7 @@ class Disclosure:
         self._by_views = (
             Dimension.PAGE in where
         )  # a page may have many visitors and no visit that begins there
-        self.telling = Telling(reader, today, where)
+        self.visitor_days = DistinctVisitorDays(reader, today, where)
 
     def is_fit(self, range_: Range) -> bool:
         """Return whether a range may be shown."""
@@ -124,7 +124,7 @@ class Disclosure:
 
     def has_visitors(self, range_: Range) -> bool:
         """Return whether breakdowns of a range have all visitors."""
-        return not self._where or self.telling.is_whole(range_.days(self._today))
+        return not self._where or self.visitor_days.is_whole(range_.days(self._today))
 
     def shown(self, days: Days, by: Dimension) -> Shown:
         """Return a breakdown of the selection."""
@@ -133,10 +133,10 @@ class Disclosure:
     def _of(self, days: Days, by: Dimension, where: Filters) -> Shown:
         if not where:
             return self._breakdowns.shown(days, by)
-        by_views = by in BY_VIEWS and self.telling.is_whole(days)
-        wholes = _judged(self._breakdowns.shown(days, by).rows, self.telling.visitors(days, by, ALL))
+        by_views = by in BY_VIEWS and self.visitor_days.is_whole(days)
+        wholes = _judged(self._breakdowns.shown(days, by).rows, self.visitor_days.visitors(days, by, ALL))
         cells = [one.cell(by_views=by_views) for one in self._reader.breakdown(days, by, where)]
-        parts = _judged(cells, self.telling.visitors(days, by, where))
+        parts = _judged(cells, self.visitor_days.visitors(days, by, where))
         return suppress(
             cells,
             tied={
@@ -156,11 +156,11 @@ class Disclosure:
         )
 
     def _is_by_views(self, days: Days) -> bool:
-        return self._by_views and (len(self._where) < 2 or self.telling.is_whole(days))
+        return self._by_views and (len(self._where) < 2 or self.visitor_days.is_whole(days))
 
     def _total(self, days: Days, where: Filters) -> Cell:
         """Sum up, visitors of days alone that can be compared."""
-        totals = self.telling.judged(totals_of(self._reader, days, where))
+        totals = self.visitor_days.judged(totals_of(self._reader, days, where))
         by_views = self._is_by_views(days)
         views, visits, visitors = (
             sum(getattr(one, what) for one in totals) for what in ("views", "visits", "visitors")

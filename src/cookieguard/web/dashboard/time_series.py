@@ -57,7 +57,12 @@ class Course:
         beside: str = "before",
         zone: tzinfo = UTC,
     ) -> None:
-        self._reader, self._range, self._telling, self._where = reader, range_, disclosure.telling, where
+        self._reader, self._range, self._visitor_days, self._where = (
+            reader,
+            range_,
+            disclosure.visitor_days,
+            where,
+        )
         self._has_visitors = len(where) < 2 or disclosure.has_visitors(range_)
         self._hour = second // SECONDS_OF_HOUR
         self._today = today = second // SECONDS_OF_DAY
@@ -157,7 +162,7 @@ class Course:
 
     def _judged(self, selections: Sequence[Sequence[Totals]]) -> Sequence[Sequence[Totals]]:
         """Return a selection and larger ones as they can be compared; hours have no visitors."""
-        return list(map(self._telling.judged, selections)) if self._range.step else selections
+        return list(map(self._visitor_days.judged, selections)) if self._range.step else selections
 
     def _ask(self, days: Days, where: Filters) -> Sequence[Totals]:
         return totals_of(self._reader, days, where) if self._range.step else self._reader.by_hour(days, where)
