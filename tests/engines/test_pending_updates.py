@@ -58,17 +58,18 @@ def cart(order: int) -> Write:
 
 
 def test_owner_s_values_go_from_a_shelf_of_random_keys_and_nobody_else_s(store: Store) -> None:
-    parcels = {
+    contents = {
         owner: pack(b"", {"o": "c:17", "x": owner}, None, now=NOON, owner=owner)
         for owner in ("c:17", "c:171")
     }
-    for one in parcels.values():
+    for one in contents.values():
         store.write(StoreNamespace.SPILLED, one.place.key, one.value, until=FAR)
 
     store.erase_owned(StoreNamespace.SPILLED, "c:17")
 
     left = {
-        owner: store.read(StoreNamespace.SPILLED, one.place.key) is not None for owner, one in parcels.items()
+        owner: store.read(StoreNamespace.SPILLED, one.place.key) is not None
+        for owner, one in contents.items()
     }
     assert left == {"c:17": False, "c:171": True}
 

@@ -93,8 +93,8 @@ class Place:
             connection.execute("INSERT INTO customer VALUES (?, ?)", (number, name))
         store = store_opener(self.config.store, self.state.path, environ={})()
         store.write(StoreNamespace.CART, f"c:{number}", json.dumps({"for": name}).encode(), until=FAR)
-        parcel = pack(b"", {"to": name}, None, now=datetime.now(UTC), owner=f"c:{number}")
-        store.write(StoreNamespace.SPILLED, parcel.place.key, parcel.value, until=FAR)
+        content = pack(b"", {"to": name}, None, now=datetime.now(UTC), owner=f"c:{number}")
+        store.write(StoreNamespace.SPILLED, content.place.key, content.value, until=FAR)
         store.close()
         log = open_log(self.config, self.state, self.keyring, environ={})
         assert log is not None

@@ -34,7 +34,7 @@ class Place(NamedTuple):
     number: int  # milliseconds, or one more than the last where a clock stands still or goes back
 
 
-class Parcel(NamedTuple):
+class OversizedContent(NamedTuple):
     """Hold content on its way into the store; `text` is the payload as it would be without it."""
 
     text: bytes
@@ -79,14 +79,14 @@ def resolve(places: Iterable[Place], values: Mapping[str, bytes | None] | None, 
 
 def pack(
     text: bytes, entries: dict[str, Any], last: Place | None, *, now: datetime, owner: str = ""
-) -> Parcel:
+) -> OversizedContent:
     """Wrap entries up for where they were, once more, or for a new place.
 
     `owner` stands first: what a customer asked to be erased is found by it.
     """
     key, number = last or (secrets.token_urlsafe(KEY_BYTES), 0)
     place = Place(key, max(number + 1, to_milliseconds(now)))
-    return Parcel(text, place, jsontext.encode({"o": owner, "t": place.number, "d": entries}))
+    return OversizedContent(text, place, jsontext.encode({"o": owner, "t": place.number, "d": entries}))
 
 
 def check_spilled(cookie: str, text: bytes) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cookieguard.identity.carts.stored_carts import StoreFirst, StoreNamespace, Write
-from cookieguard.identity.oversized import MAX_SPILLED, Parcel, Place, check_spilled, pack
+from cookieguard.identity.oversized import MAX_SPILLED, OversizedContent, Place, check_spilled, pack
 from cookieguard.identity.revocations import UNHEARD
 from cookieguard.identity.token_cookie import Mismatch, Presented, Refused
 from cookieguard.identity.tokens import to_milliseconds
@@ -20,13 +20,13 @@ class OversizedStorage:
     can tell a cookie that went back to being small from an older copy of it.
     """
 
-    __slots__ = ("_is_released", "_parcel", "is_missing", "place")
+    __slots__ = ("_content", "_is_released", "is_missing", "place")
 
     def __init__(self, place: Place | None = None, *, is_missing: bool = False) -> None:
         self.place = place
         self.is_missing = is_missing
         self._is_released = False
-        self._parcel: Parcel | None = None
+        self._content: OversizedContent | None = None
 
     def own(self) -> OversizedStorage:
         """Return one that may be changed."""
@@ -43,9 +43,9 @@ class OversizedStorage:
     def place_of(self, text: bytes, *, cookie: str) -> Place:
         """Return where the store has them by now. Raises StoreFirst where it has not, or CookieTooLarge."""
         check_spilled(cookie, text)
-        if self._parcel is None or self._parcel.text != text:
+        if self._content is None or self._content.text != text:
             raise StoreFirst
-        return self._parcel.place
+        return self._content.place
 
     def require_release(self) -> None:
         """Raise StoreFirst where the store still has what nobody refers to any more."""
@@ -75,9 +75,9 @@ class OversizedStorage:
             return []
         writes = [] if is_same else self.release()
         if self.takes(text, fits, is_same=is_same) and len(text) <= MAX_SPILLED:
-            last = self._parcel.place if self._parcel is not None else self.place if is_same else None
-            self._parcel = pack(text, entries, last, now=now, owner=owner)
-            place, value = self._parcel.place, self._parcel.value
+            last = self._content.place if self._content is not None else self.place if is_same else None
+            self._content = pack(text, entries, last, now=now, owner=owner)
+            place, value = self._content.place, self._content.value
             kept_until = to_milliseconds(until + UNHEARD)
             writes.append(Write(StoreNamespace.SPILLED, place.key, value, place.number, kept_until))
         return writes

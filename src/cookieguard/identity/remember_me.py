@@ -128,7 +128,7 @@ def _is_since(series: Series, moment: int, span: timedelta) -> bool:
     return moment - series.rotated < span // timedelta(milliseconds=1)
 
 
-class Ticket(NamedTuple):
+class RememberToken(NamedTuple):
     """Hold what the cookie says: a number of a series, and whose it is."""
 
     series: str
@@ -141,13 +141,13 @@ class Ticket(NamedTuple):
         return jsontext.encode({"s": self.series, "n": self.number, "c": self.customer, "e": self.ends})
 
 
-def ticket_of(token: Token) -> Ticket:
-    """Read a ticket; TypeError or KeyError for what is none."""
+def remember_token_of(token: Token) -> RememberToken:
+    """Read a token; TypeError or KeyError for what is none."""
     payload = token.payload
-    ticket = Ticket(payload["s"], payload["n"], payload["c"], payload["e"])
-    if [type(one) for one in ticket] != [str, int, str, int]:
-        raise TypeError("ticket")
-    return ticket
+    found = RememberToken(payload["s"], payload["n"], payload["c"], payload["e"])
+    if [type(one) for one in found] != [str, int, str, int]:
+        raise TypeError("remember token")
+    return found
 
 
 class Link(NamedTuple):
@@ -178,7 +178,7 @@ class SecurityWarning(NamedTuple):
 
 
 @dataclass(slots=True)
-class Memory:
+class RememberState:
     """Hold what one request makes of being remembered. Owned by its session; the door tells the store."""
 
     is_news: bool = False
@@ -189,7 +189,7 @@ class Memory:
     """The series to forget."""
     shown: int | None = None
     """The warning that the app took over."""
-    ticket: Ticket | None = None
+    token: RememberToken | None = None
     """What the browser is to have in its cookie."""
     is_over: bool = False
     """The browser's cookie is to go."""

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import NoReturn
 
 from cookieguard.errors import CookieGuardError, OtherSession
-from cookieguard.identity.remember_me import COPY_USED, Link, Memory, SecurityWarning, Series
+from cookieguard.identity.remember_me import COPY_USED, Link, RememberState, SecurityWarning, Series
 from cookieguard.identity.revocations import ended_customer, ended_session
 from cookieguard.identity.session_cookie import SessionCookie
 from cookieguard.identity.session_state import Claim, customer_number, new_id
@@ -92,8 +92,8 @@ class Session(SessionCookie):
         state.merges = self._revocations is not None
         self._has_logged_in = True
         if self._revocations is not None:
-            memory = self._news()
-            memory.has_logged_in, memory.is_wanted = True, remember
+            remembering = self._news()
+            remembering.has_logged_in, remembering.is_wanted = True, remember
 
     def logout(self) -> None:
         """End the session: no customer, no entries, an empty cart, a new id for what comes."""
@@ -163,7 +163,7 @@ class Session(SessionCookie):
         elif claimed.customer != state.customer:
             self.logout() if claimed.customer is None else self.login(claimed.customer)
             if not claimed.lasts:
-                self.ended, self.memory, self._has_logged_in = [], None, False
+                self.ended, self.remember_state, self._has_logged_in = [], None, False
                 self._has_ended = False
 
     # From here on: for whoever remembers or follows the customer.
@@ -228,18 +228,18 @@ class Session(SessionCookie):
             )  # a copy may be of when the clock was ahead
             self.ended.append(ended_session(session_id, now=now, idle=idle, customer=customer, since=since))
 
-    def _news(self) -> Memory:
+    def _news(self) -> RememberState:
         """Return what the door has to tell the store."""
-        if self.memory is None:
-            self.memory = Memory()
-        self.memory.is_news = True
-        return self.memory
+        if self.remember_state is None:
+            self.remember_state = RememberState()
+        self.remember_state.is_news = True
+        return self.remember_state
 
     def _leave_series(self) -> None:
         """Have this browser remembered no more; sessions that others were given by its series end too."""
         if self._revocations is None:
             return
-        memory, link = self._news(), self.link
-        memory.ticket, memory.is_wanted, memory.has_logged_in = None, False, False
+        remembering, link = self._news(), self.link
+        remembering.token, remembering.is_wanted, remembering.has_logged_in = None, False, False
         if link is not None:
-            memory.left.append(link.series)
+            remembering.left.append(link.series)

@@ -28,7 +28,7 @@ cdef class SessionCookie(JsonMapping):
     cdef public list ended
     cdef public object ended_at
     cdef public int revocations
-    cdef public object memory
+    cdef public object remember_state
 
     cpdef heed(self)
     cpdef mark_accessed(self)

@@ -16,7 +16,7 @@ from cookieguard.identity.lazy_mapping import JsonMapping
 from cookieguard.identity.lifetime import Life
 from cookieguard.identity.oversized import Place
 from cookieguard.identity.oversized_storage import NOWHERE, OversizedStorage, fetched
-from cookieguard.identity.remember_me import Memory
+from cookieguard.identity.remember_me import RememberState
 from cookieguard.identity.revocations import Revocation, Revocations
 from cookieguard.identity.session_state import Binding, Claim, State, new_id, read_state
 from cookieguard.identity.token_cookie import Channel, Mismatch, Presented, Refused
@@ -59,7 +59,7 @@ class SessionCookie(JsonMapping):
         "_token",
         "ended",
         "ended_at",
-        "memory",
+        "remember_state",
         "revocations",
     )
     _came: bytes
@@ -74,7 +74,7 @@ class SessionCookie(JsonMapping):
     ended: list[Revocation]
     ended_at: int | None
     revocations: int
-    memory: Memory | None
+    remember_state: RememberState | None
 
     def __init__(
         self,
@@ -197,10 +197,10 @@ class SessionCookie(JsonMapping):
     @property
     def has_news(self) -> bool:
         """Say whether the store must hear of this request before its response starts."""
-        is_told = self._revocations is not None and self._state is not None
-        if not is_told:
+        if self._revocations is None or self._state is None:
             return False
-        return self._has_logged_in or len(self.ended) > 0 or (self.memory is not None and self.memory.is_news)
+        remembering = self.remember_state
+        return self._has_logged_in or len(self.ended) > 0 or (remembering is not None and remembering.is_news)
 
     def take_news(self) -> list[Revocation]:
         """Take what this request ended, each once."""
@@ -228,7 +228,7 @@ class SessionCookie(JsonMapping):
         Asked before all else, since most sessions are; False where it takes a closer look to know.
         """
         state = self._state
-        if state is None or not self._came or self._hidden is not None or self.memory is not None:
+        if state is None or not self._came or self._hidden is not None or self.remember_state is not None:
             return False
         if state.merges or state.new_orders:
             return False
@@ -324,7 +324,7 @@ class SessionCookie(JsonMapping):
         self._oversized = NOWHERE
         self.ended_at = None  # when the session that the browser presented was ended
         self.ended = []  # what this request ended, for the store
-        self.memory = None  # what it makes of being remembered
+        self.remember_state = None  # what it makes of being remembered
         self._came_id = self._came_customer = None
         self._came_since = 0
         self.revocations = 0  # how often logout was called: the cart looks, so that neither holds the other

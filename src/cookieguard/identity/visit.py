@@ -29,7 +29,7 @@ from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.encoding.canonical_json import NotJsonError
 from cookieguard.identity.lifetime import Life
 from cookieguard.identity.oversized import Place, place_of
-from cookieguard.identity.remember_me import Memory
+from cookieguard.identity.remember_me import RememberState
 from cookieguard.identity.revocations import Revocation, Revocations
 from cookieguard.identity.session import Session
 from cookieguard.identity.token_cookie import Channel, Presented
@@ -140,9 +140,9 @@ class Visit:
         cart = self._cart
         if cart is not None and cart.is_open and not self._waits_for_store:
             lines.append(cart.set_cookie(now=now, has_store=has_store))
-        if session.memory is not None:
+        if session.remember_state is not None:
             channel, presented = self._identity.remember_channel, session.presented
-            lines.append(remember_cookie(session.memory, channel, presented, now=now))
+            lines.append(remember_cookie(session.remember_state, channel, presented, now=now))
         if has_store and session.state.new_orders:  # the last: what no cookie can hold comes before
             raise StoreFirst
         return [line for line in lines if line is not None]
@@ -299,10 +299,12 @@ class Visit:
         return f"<Visit {'touched' if self.touched else 'untouched'}>"
 
 
-def remember_cookie(memory: Memory, channel: Channel, presented: Presented, *, now: datetime) -> bytes | None:
+def remember_cookie(
+    state: RememberState, channel: Channel, presented: Presented, *, now: datetime
+) -> bytes | None:
     """Return the Set-Cookie header value of the remember-me cookie, if the browser's copy is to change."""
-    ticket = memory.ticket
-    if ticket is None:
-        return channel.expire(presented) if memory.is_over else None
-    expires = from_milliseconds(ticket.ends)
-    return channel.write(ticket.encode(), host=presented.host, now=now, expires=expires)
+    token = state.token
+    if token is None:
+        return channel.expire(presented) if state.is_over else None
+    expires = from_milliseconds(token.ends)
+    return channel.write(token.encode(), host=presented.host, now=now, expires=expires)

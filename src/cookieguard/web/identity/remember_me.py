@@ -15,7 +15,16 @@ from cookieguard.engines.store.protocol import Store, StoreDown
 from cookieguard.engines.store.remember_me import StoreUpdate, run, turn
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity import Identity
-from cookieguard.identity.remember_me import Link, Memory, Outcome, Series, Ticket, see, ticket_of, use
+from cookieguard.identity.remember_me import (
+    Link,
+    Outcome,
+    RememberState,
+    RememberToken,
+    Series,
+    remember_token_of,
+    see,
+    use,
+)
 from cookieguard.identity.revocations import ended_series
 from cookieguard.identity.session import Session
 from cookieguard.identity.session_state import new_id
@@ -61,14 +70,14 @@ class Remembering:
 
         Without `waits`, since it just did not answer, nobody waits for it a second time.
         """
-        memory = session.memory
+        state = session.remember_state
         if not waits:
             self.tell(session)
             return
-        if memory is None or not memory.is_news:
+        if state is None or not state.is_news:
             return
-        memory.is_news = False
-        update = self._update(session, memory)
+        state.is_news = False
+        update = self._update(session, state)
         done = await self._ask(partial(run, update=update))
         told = self._end(session, update, is_forgotten=done is not None)
         if done is None:  # nobody waits a second time
@@ -77,28 +86,28 @@ class Remembering:
             await is_done(told)
         if update.begun is not None:
             key, series = update.begun
-            session.link, memory.ticket = Link(key), _ticket(key, series)
-        if memory.has_logged_in and done.warned is not None:
+            session.link, state.token = Link(key), _remember_token(key, series)
+        if state.has_logged_in and done.warned is not None:
             session.warn(done.warned)
 
     def tell(self, session: Session) -> None:
         """Tell the store what was ended after the response had started; nobody waits, nobody gets a cookie."""
-        memory = session.memory
-        if memory is not None and memory.is_news:
-            memory.is_news = memory.is_wanted = False
-            update = self._update(session, memory)
+        state = session.remember_state
+        if state is not None and state.is_news:
+            state.is_news = state.is_wanted = False
+            update = self._update(session, state)
             self._end(session, update, is_forgotten=False)
             self._store_sync.ask(partial(run, update=update))
 
     async def _log_in(self, session: Session) -> None:
-        ticket = self._ticket(session)
-        if ticket is None:
-            session.memory = Memory(is_over=True)
+        token = self._remember_token(session)
+        if token is None:
+            session.remember_state = RememberState(is_over=True)
             return
-        series = await self._turn(session, use, ticket.series, ticket.number)
+        series = await self._turn(session, use, token.series, token.number)
         if series is not None:
-            session.resume(series, Link(ticket.series, series.current, is_remembered=True))
-            session.memory = Memory(ticket=_ticket(ticket.series, series))
+            session.resume(series, Link(token.series, series.current, is_remembered=True))
+            session.remember_state = RememberState(token=_remember_token(token.series, series))
 
     async def _go_on(self, session: Session) -> bool:
         """Look after a customer's session: whether it came with its number, and is still alone with it.
@@ -113,15 +122,15 @@ class Remembering:
             return True
         if not session.is_stale(session.presented.now):
             return False
-        ticket = self._ticket(session)
-        if ticket is None or ticket.customer != session.customer:  # whoever planted it would be in next
-            session.memory = Memory(is_over=True)
+        token = self._remember_token(session)
+        if token is None or token.customer != session.customer:  # whoever planted it would be in next
+            session.remember_state = RememberState(is_over=True)
             return True
         is_remembered = session.is_remembered
-        series = await self._turn(session, use, ticket.series, ticket.number)
+        series = await self._turn(session, use, token.series, token.number)
         if series is not None:
-            session.link = Link(ticket.series, series.current, is_remembered)
-            session.memory = Memory(ticket=_ticket(ticket.series, series))
+            session.link = Link(token.series, series.current, is_remembered)
+            session.remember_state = RememberState(token=_remember_token(token.series, series))
         return True
 
     async def _turn(self, session: Session, move: Move, key: str, number: int) -> Series | None:
@@ -149,26 +158,26 @@ class Remembering:
             await self._ask(lambda _: None)
             if session.binding.customer is not None:
                 session.logout()
-        if session.memory is None:
-            session.memory = Memory()
-        session.memory.is_over = True
+        if session.remember_state is None:
+            session.remember_state = RememberState()
+        session.remember_state.is_over = True
 
-    def _update(self, session: Session, memory: Memory) -> StoreUpdate:
+    def _update(self, session: Session, state: RememberState) -> StoreUpdate:
         """Gather what the store has to do, and decide whether the browser's cookie stays."""
-        ticket, customer = self._ticket(session), session.binding.customer
-        left = dict.fromkeys(memory.left, session.presented_binding.customer or "")
-        if ticket is not None and not self._is_kept(ticket, customer, memory):
-            left[ticket.series] = ticket.customer
-        memory.is_over = memory.is_over or ticket is None or ticket.series in left
-        if ticket is not None and not memory.is_over and session.link is None:
-            session.link = Link(ticket.series)
-        begun = self._begun(session) if memory.is_wanted and customer is not None else None
-        return StoreUpdate(left, begun, customer, memory.shown)
+        token, customer = self._remember_token(session), session.binding.customer
+        left = dict.fromkeys(state.left, session.presented_binding.customer or "")
+        if token is not None and not self._is_kept(token, customer, state):
+            left[token.series] = token.customer
+        state.is_over = state.is_over or token is None or token.series in left
+        if token is not None and not state.is_over and session.link is None:
+            session.link = Link(token.series)
+        begun = self._begun(session) if state.is_wanted and customer is not None else None
+        return StoreUpdate(left, begun, customer, state.shown)
 
-    def _is_kept(self, ticket: Ticket, customer: str | None, memory: Memory) -> bool:
+    def _is_kept(self, token: RememberToken, customer: str | None, state: RememberState) -> bool:
         """Return whether a login leaves the browser its cookie: the same customer's, and of a series that lives."""
-        is_theirs = ticket.customer == customer and not memory.is_wanted
-        return is_theirs and self._store_sync.revocations.end_of_series(ticket.series) is None
+        is_theirs = token.customer == customer and not state.is_wanted
+        return is_theirs and self._store_sync.revocations.end_of_series(token.series) is None
 
     def _begun(self, session: Session) -> tuple[str, Series] | None:
         customer, since = session.binding.customer, session.auth_time
@@ -192,9 +201,9 @@ class Remembering:
             ]
         )
 
-    def _ticket(self, session: Session) -> Ticket | None:
+    def _remember_token(self, session: Session) -> RememberToken | None:
         """Read the cookie."""
-        found = self._channel.read(session.presented, ticket_of)
+        found = self._channel.read(session.presented, remember_token_of)
         return None if found is None else found[1]
 
     async def _ask(self, question: Callable[[Store], Answer]) -> Answer | None:
@@ -211,5 +220,5 @@ class Remembering:
         return None
 
 
-def _ticket(key: str, series: Series) -> Ticket:
-    return Ticket(key, series.current, series.customer, series.ends)
+def _remember_token(key: str, series: Series) -> RememberToken:
+    return RememberToken(key, series.current, series.customer, series.ends)
