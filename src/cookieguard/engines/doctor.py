@@ -22,7 +22,6 @@ from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor_settings import Finding, examine_settings
 from cookieguard.engines.doctor_trackers import examine_trackers
 from cookieguard.engines.files.access_log import log_files, log_place
-from cookieguard.engines.files.beyond import read_beyond
 from cookieguard.engines.files.keyring_file import read_keyring
 from cookieguard.engines.files.keyring_source import longest_life, place_of
 from cookieguard.engines.files.runtime_directory import (
@@ -33,6 +32,7 @@ from cookieguard.engines.files.runtime_directory import (
     is_in_memory,
 )
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.files.vault import event_days, private_days, read_public_keys
 from cookieguard.engines.policy.checkup import examine_policy
 from cookieguard.engines.proof.checks import told_of_log
@@ -108,7 +108,7 @@ class Shop:
         return (self.now - SLACK).astimezone(UTC).date() - timedelta(days=days)
 
 
-BEYOND_DAYS = 7  # back from today: what was declared since, or stopped, is no news
+LOADS_DAYS = 7  # back from today: what was declared since, or stopped, is no news
 MOST_BEYOND = 10
 Check = Callable[[Shop], Iterator[Finding]]
 
@@ -328,10 +328,10 @@ def _clock(shop: Shop) -> Iterator[Finding]:
 
 
 def _declarations(shop: Shop) -> Iterator[Finding]:
-    first = shop.first_day(BEYOND_DAYS)
-    found = [one for one in read_beyond(shop.state) if one.last >= first]
+    first = shop.first_day(LOADS_DAYS)
+    found = [one for one in read_undeclared_loads(shop.state) if one.last >= first]
     if not found:
-        yield Finding("declarations", f"no browser reported anything beyond them in {BEYOND_DAYS} days")
+        yield Finding("declarations", f"no browser reported anything beyond them in {LOADS_DAYS} days")
     for one in found[:MOST_BEYOND]:  # anybody can make a report up, so it is a warning
         yield Finding(
             "declarations", one.line, advice=f"declare {one.host}, or ask why; see cookieguard scan"

@@ -19,11 +19,11 @@ from cookieguard.config.loading.trial import on_trial
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Matters, Register, Terms
 from cookieguard.consent.strict_paths import StrictPaths
-from cookieguard.engines.files.beyond import BeyondFile
 from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.staff_list import StaffAuthenticator, WatchedStaff
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
+from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
 from cookieguard.engines.mail.lists import MailLists
 from cookieguard.engines.order_mail import OrderMail
 from cookieguard.engines.people.access import Access
@@ -52,7 +52,6 @@ from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.banner.texts import all_texts
-from cookieguard.web.beyond_declaration import BeyondDeclaration
 from cookieguard.web.contracts import judges_on
 from cookieguard.web.cookies.consent_cookie import Consents
 from cookieguard.web.cookies.shared_domain import shared_domains
@@ -73,6 +72,7 @@ from cookieguard.web.recording.risk_events import Risks
 from cookieguard.web.recording.setup import Counting, open_counting
 from cookieguard.web.rights.declaration import CookieDeclaration
 from cookieguard.web.rights.desk import Desk
+from cookieguard.web.undeclared_loads import UndeclaredLoads
 from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
@@ -114,7 +114,7 @@ class Services:
     retention: Retention | None
     findings: Findings
     proxied: ProxiedTrackers
-    beyond: BeyondDeclaration  # what browsers report of who is allowed
+    undeclared_loads: UndeclaredLoads  # what browsers report of who is allowed
     repeats: Repeats  # pages that came again
     files: Files  # what was shown and is no page
     strict: StrictPaths
@@ -270,7 +270,7 @@ def build_services(
         retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
         proxied=proxied,
-        beyond=BeyondDeclaration(BeyondFile(state, now.date()), config.vendors),
+        undeclared_loads=UndeclaredLoads(UndeclaredLoadsFile(state, now.date()), config.vendors),
         repeats=Repeats(),
         files=Files(),
         strict=StrictPaths(config.strict_paths),

@@ -19,8 +19,8 @@ from cookieguard.consent import Verdict, site_of
 from cookieguard.consent.declarations import advice_on
 from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor import examine
-from cookieguard.engines.files.beyond import read_beyond
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.mail.notices import Recipients, run_of
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.people.break_glass import BreakGlass, due_notices, state_of
@@ -174,7 +174,7 @@ def _looks(source: Source) -> Found:
 
 def _undeclared(source: Source) -> Found:
     first = source.now.date() - WEEK
-    found = [one for one in read_beyond(source.state.path) if one.last >= first]
+    found = [one for one in read_undeclared_loads(source.state.path) if one.last >= first]
     site = site_of(source.config.origins[0].partition("://")[2] if source.config.origins else "")
     lines = []
     for one in found:

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from cookieguard.consent import Verdict
 from cookieguard.html import parse_url, resolve
-from cookieguard.web.beyond_declaration import is_of_extension
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import BadRequestError, Receive, read_body
+from cookieguard.web.undeclared_loads import is_of_extension
 from cookieguard.web.walls import REPORT_PAGE
 
 # The directives that our policy has, and those that fall back to `default-src`: no other can be a violation of it.
@@ -73,7 +73,7 @@ async def _note_beyond(exchange: Exchange, report: dict[str, Any], verdict: Verd
         return
     script = resolve(str(report.get("source-file", ""))[:2048], parse_url(f"{exchange.request.origin}/"))
     source = None if script is None else wall.verdict(script)
-    await exchange.parts.beyond.note(
+    await exchange.parts.undeclared_loads.note(
         verdict,
         None if source is None or source.is_first_party else source,
         site=wall.site,

@@ -13,8 +13,8 @@ from anyio import to_thread
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from cookieguard.config import StatsSettings
-from cookieguard.engines.files.beyond import read_beyond
 from cookieguard.engines.files.notes import NOTES_FILE, Note, change_notes, new_note, read_notes, with_note
+from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.stats.protocol import EngineDown, HitReader
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.stats.hits import SECONDS_OF_DAY
@@ -131,7 +131,7 @@ def _csv(figures: Overview | Details, now: datetime) -> Response:
 def _alarms(exchange: Exchange) -> Alarms:
     """Return what reads the alarms; a file, so it is read beside the event loop."""
     state, first = _state(exchange), exchange.now.date() - ALARM_DAYS
-    return lambda: [f"{one.line}: not declared" for one in read_beyond(state) if one.last >= first][
+    return lambda: [f"{one.line}: not declared" for one in read_undeclared_loads(state) if one.last >= first][
         :MOST_ALARMS
     ]
 

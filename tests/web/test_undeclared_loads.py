@@ -13,9 +13,9 @@ from harness.asgi import Answer, App, ask, page
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.consent import Register, declared_policy, site_of
 from cookieguard.engines.doctor import examine
-from cookieguard.engines.files.beyond import BeyondFile, read_beyond
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.web.beyond_declaration import HOSTS_A_DAY, HOSTS_OF_REPORTER, VISITORS
+from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile, read_undeclared_loads
+from cookieguard.web.undeclared_loads import HOSTS_A_DAY, HOSTS_OF_REPORTER, VISITORS
 from cookieguard.web.walls import MOST_DECLARED, WATCHED
 
 Guard = Callable[..., CookieGuard]
@@ -97,7 +97,7 @@ def test_the_owner_hears_since_when_a_vendor_loads_what_it_did_not_declare(
     assert report(app, cookie).status == 204
     report(app, cookie)
 
-    found = read_beyond(state_of(app))
+    found = read_undeclared_loads(state_of(app))
     assert [one.line for one in found] == [
         "since Tuesday 2026-11-24 Example Chat loads x.example (/product/7)"
     ]
@@ -133,7 +133,7 @@ def test_what_extensions_put_into_a_page_and_what_is_declared_is_not_told(
 
     report(app, cookie, **more)  # type: ignore[arg-type]
 
-    assert read_beyond(state_of(app)) == []
+    assert read_undeclared_loads(state_of(app)) == []
 
 
 def test_a_host_that_no_declared_script_asked_for_counts_once_several_visitors_report_it(shop: Guard) -> None:
@@ -142,12 +142,12 @@ def test_a_host_that_no_declared_script_asked_for_counts_once_several_visitors_r
     for number in range(VISITORS - 1):
         for _ in range(3):
             report(app, cookie, source="", client=f"203.0.{number}.9")
-    before = read_beyond(state_of(app))
+    before = read_undeclared_loads(state_of(app))
 
     report(app, cookie, source="", client="198.51.100.7")
 
     assert before == []
-    assert [(one.host, one.by) for one in read_beyond(state_of(app))] == [("x.example", "")]
+    assert [(one.host, one.by) for one in read_undeclared_loads(state_of(app))] == [("x.example", "")]
 
 
 def test_a_report_from_who_did_not_agree_to_everything_counts_for_nothing(shop: Guard) -> None:
@@ -155,7 +155,7 @@ def test_a_report_from_who_did_not_agree_to_everything_counts_for_nothing(shop: 
 
     report(app, accepted(app, b"choice=reject"))
 
-    assert read_beyond(state_of(app)) == []
+    assert read_undeclared_loads(state_of(app)) == []
 
 
 def test_made_up_reports_fill_neither_the_day_nor_the_disk(shop: Guard) -> None:
@@ -164,25 +164,25 @@ def test_made_up_reports_fill_neither_the_day_nor_the_disk(shop: Guard) -> None:
 
     for number in range(HOSTS_OF_REPORTER + 5):
         report(app, cookie, f"https://made-up{number}.example/")
-    one = len(read_beyond(state_of(app)))
+    one = len(read_undeclared_loads(state_of(app)))
     for number in range(HOSTS_A_DAY + 20):
         report(app, cookie, f"https://made{number}.example/", client=f"198.{number}.100.7")
 
     assert one == HOSTS_OF_REPORTER
-    assert len(read_beyond(state_of(app))) == HOSTS_A_DAY
+    assert len(read_undeclared_loads(state_of(app))) == HOSTS_A_DAY
 
 
 def test_lines_of_long_ago_go_at_the_next_start_and_a_broken_one_is_passed_over(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
-    file = BeyondFile(state, NOW.date())
+    file = UndeclaredLoadsFile(state, NOW.date())
     file.add("old.example", "", "/", NOW.date() - timedelta(days=100))
     file.add("new.example", "", "/", NOW.date())
     with (state.path / "beyond").open("ab") as raw:
         raw.write(b'{"day": "2026-1')
 
-    BeyondFile(state, NOW.date())
+    UndeclaredLoadsFile(state, NOW.date())
 
-    assert [one.host for one in read_beyond(state.path)] == ["new.example"]
+    assert [one.host for one in read_undeclared_loads(state.path)] == ["new.example"]
     assert (state.path / "beyond").stat().st_mode & 0o777 == 0o600
 
 

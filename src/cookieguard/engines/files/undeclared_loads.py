@@ -15,13 +15,13 @@ from pathlib import Path
 
 from cookieguard.engines.files.state_directory import StateDirectory
 
-BEYOND_FILE = "beyond"
+UNDECLARED_LOADS_FILE = "beyond"
 LONGEST_DAYS = 90
 MOST_BYTES = 512 * 1024  # 200 lines a day of some 200 bytes fill it in two weeks; real shops have a few
 
 
 @dataclass(frozen=True, slots=True)
-class Beyond:
+class UndeclaredLoad:
     """Say since when somebody loads a host that is not declared."""
 
     host: str
@@ -39,11 +39,11 @@ class Beyond:
         return f"since {self.since:%A} {self.since} {whose} loads {self.host} ({self.page}){still}"
 
 
-class BeyondFile:
+class UndeclaredLoadsFile:
     """Write what was seen. Owns nothing but the file's path."""
 
     def __init__(self, state: StateDirectory, today: date) -> None:
-        self._path = state.path / BEYOND_FILE
+        self._path = state.path / UNDECLARED_LOADS_FILE
         self._drop_old(state, today)
 
     def add(self, host: str, by: str, page: str, day: date) -> bool:
@@ -70,18 +70,20 @@ class BeyondFile:
                 for day, host, by, page in kept
             )
             with suppress(OSError):
-                state.replace(BEYOND_FILE, text.encode())
+                state.replace(UNDECLARED_LOADS_FILE, text.encode())
 
 
-def read_beyond(state: Path) -> list[Beyond]:
+def read_undeclared_loads(state: Path) -> list[UndeclaredLoad]:
     """Return what was seen, the newest first; nothing where nobody wrote anything."""
-    found: dict[tuple[str, str], Beyond] = {}
-    for day, host, by, page in _lines(state / BEYOND_FILE):
+    found: dict[tuple[str, str], UndeclaredLoad] = {}
+    for day, host, by, page in _lines(state / UNDECLARED_LOADS_FILE):
         known = found.get((host, by))
         if known is None:
-            found[host, by] = Beyond(host, by, page, day, day)
+            found[host, by] = UndeclaredLoad(host, by, page, day, day)
         else:
-            found[host, by] = Beyond(host, by, known.page, min(known.since, day), max(known.last, day))
+            found[host, by] = UndeclaredLoad(
+                host, by, known.page, min(known.since, day), max(known.last, day)
+            )
     return sorted(found.values(), key=lambda one: (one.last, one.since), reverse=True)
 
 

@@ -16,7 +16,7 @@ from anyio import to_thread
 from cookieguard.config import Vendor
 from cookieguard.consent import Verdict, advice_on
 from cookieguard.consent.sites import Site
-from cookieguard.engines.files.beyond import BeyondFile
+from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
 from cookieguard.stats.anonymize import packed_address
 from cookieguard.stats.traffic_sources import shown_path
 from cookieguard.web.identity.rate_counts import Turns
@@ -36,10 +36,10 @@ ON_MACHINES = re.compile(
 )
 
 
-class BeyondDeclaration:
+class UndeclaredLoads:
     """Collect what browsers report of the declared hosts' policy. Owns what waits, and what was told today."""
 
-    def __init__(self, file: BeyondFile, vendors: Sequence[Vendor]) -> None:
+    def __init__(self, file: UndeclaredLoadsFile, vendors: Sequence[Vendor]) -> None:
         self._file, self._vendors = file, tuple(vendors)
         self._waiting: dict[str, set[str]] = {}
         self._told: set[tuple[str, str]] = set()
