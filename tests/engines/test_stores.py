@@ -22,7 +22,7 @@ from harness.servers import START_SECONDS, wait_until
 from cookieguard.config import StoreSettings
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store import sqlite
-from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Kept, Store, StoreDown
+from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Store, StoreDown, StoredValue
 from cookieguard.engines.store.sqlite import SqliteStore
 from cookieguard.engines.store.sync import StoreSync, open_store_sync
 from cookieguard.errors import ConfigError
@@ -132,7 +132,7 @@ def test_a_value_is_read_as_it_was_written_last(engine: Engine) -> None:
     store.write("receipts", "17", b"[]", until=9_000)
 
     assert versions == [1, 2]
-    assert engine.open().read("cart", "17") == Kept(b'{"tea":1}', 2, 9_000)
+    assert engine.open().read("cart", "17") == StoredValue(b'{"tea":1}', 2, 9_000)
     store.erase("cart", "17")
     assert store.read("cart", "17") is None
     assert store.read("receipts", "17") is not None
@@ -146,7 +146,7 @@ def test_a_value_is_written_over_the_version_that_was_read_and_no_other(engine: 
     assert store.write("series", "s", b"2", until=9_000, after=1) == 2
     assert store.write("series", "s", b"3", until=9_000, after=1) == 0
 
-    assert store.read("series", "s") == Kept(b"2", 2, 9_000)
+    assert store.read("series", "s") == StoredValue(b"2", 2, 9_000)
     assert store.erase("series", "s", after=1) is False
     assert store.erase("series", "s", after=2) is True
     assert store.erase("series", "s") is False

@@ -14,7 +14,7 @@ from cookieguard.scan.facts import changes, facts_of
 from cookieguard.scan.parties import Known, Party, guessed, parties_of
 from cookieguard.scan.plan import Parties
 from cookieguard.scan.report import report_page
-from cookieguard.scan.seen import ACCEPTED, ASKED, HELD, NAMED, UNDECIDED, Contact, Kept, Look, Scan
+from cookieguard.scan.seen import ACCEPTED, ASKED, HELD, NAMED, UNDECIDED, Contact, Look, Scan, StorageEntry
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 IDS = frozenset({"necessary", "preferences", "statistics", "marketing"})
@@ -26,12 +26,12 @@ def contact(
     return Contact(host=host, url=f"https://{host}{path}", how=how, element=element, page="/", state=state)
 
 
-def kept(name: str, by: str) -> Kept:
-    return Kept(name=name, kind="cookie", site="shop.example", by=by, page="/", state=ACCEPTED)
+def kept(name: str, by: str) -> StorageEntry:
+    return StorageEntry(name=name, kind="cookie", site="shop.example", by=by, page="/", state=ACCEPTED)
 
 
 def scanned(
-    *contacts: Contact, keeps: tuple[Kept, ...] = (), config: Config | None = None
+    *contacts: Contact, keeps: tuple[StorageEntry, ...] = (), config: Config | None = None
 ) -> tuple[Scan, list[Party]]:
     looks = (Look(page="/", state=UNDECIDED, status=200), Look(page="/", state=ACCEPTED, status=200))
     scan = Scan(target="t", started=NOW, with_browser=True, looks=looks, contacts=contacts, kept=keeps)

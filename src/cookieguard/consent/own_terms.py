@@ -49,7 +49,7 @@ class OwnTerm:
         return self.until is None or today <= self.until
 
 
-class Kept(NamedTuple):
+class Withheld(NamedTuple):
     """Hold what is kept from a customer: purposes, and how `Register.holds` hears of vendors."""
 
     purposes: frozenset[str] = frozenset()
@@ -58,13 +58,13 @@ class Kept(NamedTuple):
 
 OwnTerms = Mapping[str, Sequence[OwnTerm]]
 """By customer number."""
-NOTHING = Kept()
+NOTHING = Withheld()
 
 
-def kept_from(terms: Iterable[OwnTerm], today: date) -> Kept:
+def kept_from(terms: Iterable[OwnTerm], today: date) -> Withheld:
     """Return what is kept from whom these were agreed with, on a day."""
     found = [one for one in terms if one.holds_on(today)]
-    return Kept(
+    return Withheld(
         frozenset(one.name for one in found if one.what is What.PURPOSE and one.name != NECESSARY),
         frozenset(WITHOUT + one.name for one in found if one.what is What.VENDOR),
     )

@@ -38,7 +38,7 @@ from cookieguard.engines.policy.checkup import examine_policy
 from cookieguard.engines.proof.checks import told_of_log
 from cookieguard.engines.retention import read_run, told_of
 from cookieguard.engines.stats.open import read_kept
-from cookieguard.engines.stats.protocol import EngineDown, Kept
+from cookieguard.engines.stats.protocol import EngineDown, RetainedData
 from cookieguard.engines.store.figures import told_of_store
 from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.engines.store.protocol import StoreDown
@@ -81,7 +81,7 @@ class Shop:
         return Path(self.config.state_dir).absolute()
 
     @cached_property
-    def kept(self) -> Kept | None:
+    def kept(self) -> RetainedData | None:
         """What statistics keep; raises EngineDown."""
         return read_kept(self.config.stats, self.state, environ=self.environ)
 

@@ -15,7 +15,7 @@ from cookieguard.identity.carts.stored_carts import (
     ORDERS_KEPT,
     Add,
     Keeping,
-    Kept,
+    StoredCart,
     StoreFirst,
     StoreNamespace,
     Write,
@@ -208,7 +208,7 @@ class Visit:
                 state.new_orders, own, read_orders(answer.get((StoreNamespace.ORDERS, before)))
             )
 
-    def _merge(self, kept: Kept, on_event: Callable[[str], None]) -> None:
+    def _merge(self, kept: StoredCart, on_event: Callable[[str], None]) -> None:
         keeping, cart = self._identity.keeping, self.cart
         if keeping is None or cart.gets_back(kept):
             return

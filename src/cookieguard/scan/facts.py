@@ -11,7 +11,7 @@ from typing import Any
 from cookieguard.errors import ConfigError
 from cookieguard.scan.forms import merged
 from cookieguard.scan.parties import Party
-from cookieguard.scan.seen import Contact, Kept, Need, Scan
+from cookieguard.scan.seen import Contact, Need, Scan, StorageEntry
 
 FORM = 1  # of the JSON
 MOST_SEEN = 200  # ways that are listed of one party
@@ -44,10 +44,10 @@ def hosts_leaking(party: Party) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.host for one in party.leaks))
 
 
-def unclaimed(scan: Scan, parties: Sequence[Party]) -> list[Kept]:
+def unclaimed(scan: Scan, parties: Sequence[Party]) -> list[StorageEntry]:
     """Return what was kept by nobody else: the shop's own cookies and storage."""
     theirs = {one for party in parties for one in party.kept}
-    found: dict[tuple[str, str], Kept] = {}
+    found: dict[tuple[str, str], StorageEntry] = {}
     for one in scan.kept:
         if one not in theirs:
             found.setdefault((one.kind, one.name), one)
@@ -90,7 +90,7 @@ def _merged(kept: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     yield from seen.values()
 
 
-def _kept(one: Kept) -> dict[str, Any]:
+def _kept(one: StorageEntry) -> dict[str, Any]:
     return {
         "name": one.name,
         "kind": one.kind,

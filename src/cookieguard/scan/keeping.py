@@ -10,7 +10,7 @@ from typing import Any
 from cookieguard.html import resolve
 from cookieguard.scan.plan import Parties
 from cookieguard.scan.reading import BLANK
-from cookieguard.scan.seen import Kept
+from cookieguard.scan.seen import StorageEntry
 
 DAY = 86400
 MOST_KEPT = 2000
@@ -21,10 +21,10 @@ class Keeping:
 
     def __init__(self, parties: Parties, now: datetime) -> None:
         self._parties, self._now = parties, now
-        self._kept: dict[tuple[str, str, str, str], Kept] = {}
+        self._kept: dict[tuple[str, str, str, str], StorageEntry] = {}
 
     @property
-    def all(self) -> tuple[Kept, ...]:
+    def all(self) -> tuple[StorageEntry, ...]:
         """Return it, in the order it was seen."""
         return tuple(self._kept.values())
 
@@ -33,7 +33,7 @@ class Keeping:
         if not isinstance(told, Mapping) or len(self._kept) >= MOST_KEPT:
             return
         self._add(
-            Kept(
+            StorageEntry(
                 name=str(told.get("name", ""))[:200],
                 kind=str(told.get("kind", ""))[:20],
                 site=str(told.get("site", ""))[:253].partition(":")[0],
@@ -61,10 +61,12 @@ class Keeping:
                 self._kept[key] = replace(self._kept[key], site=site, days=days)
             if not written:
                 self._add(
-                    Kept(name=name, kind="cookie", site=site, by=foreign, days=days, page="/", state=state)
+                    StorageEntry(
+                        name=name, kind="cookie", site=site, by=foreign, days=days, page="/", state=state
+                    )
                 )
 
-    def _add(self, kept: Kept) -> None:
+    def _add(self, kept: StorageEntry) -> None:
         self._kept.setdefault((kept.kind, kept.name, kept.site, kept.state), kept)
 
     def _foreign(self, address: str) -> str:

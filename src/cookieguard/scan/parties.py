@@ -11,7 +11,7 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import look_alike, site_of
 from cookieguard.html import Url
 from cookieguard.scan.plan import Parties
-from cookieguard.scan.seen import ACCEPTED, LEAKS, NAMED, Contact, Kept, Need, Scan
+from cookieguard.scan.seen import ACCEPTED, LEAKS, NAMED, Contact, Need, Scan, StorageEntry
 
 # What a host nobody knows is for, by what it is called and what it is loaded as. A guess, and the draft says so.
 STATISTICS = re.compile(
@@ -60,7 +60,7 @@ class Party:
     undeclared: tuple[str, ...] = ()
     """Those of its hosts that no vendor of the configuration covers."""
     contacts: tuple[Contact, ...] = ()
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[StorageEntry, ...] = ()
     needs: tuple[Need, ...] = ()
     is_own_looking: bool = False
     """It looks like the shop's own CDN."""
@@ -168,7 +168,7 @@ def guessed(contacts: Iterable[Contact], ids: frozenset[str]) -> tuple[str, str]
     ), "nothing told what it is for"
 
 
-def _is_of(kept: Kept, hosts: tuple[str, ...]) -> bool:
+def _is_of(kept: StorageEntry, hosts: tuple[str, ...]) -> bool:
     return kept.by in hosts or any(kept.site == host or host.endswith(f".{kept.site}") for host in hosts)
 
 

@@ -19,7 +19,7 @@ from cookieguard.scan.forms import forms_in
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.reading import Source, contacts_in, contacts_of_sheet
-from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Form, Kept, Look, Scan
+from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Form, Look, Scan, StorageEntry
 
 PATIENCE_SECONDS = 20.0
 MOST_REDIRECTS = 10
@@ -77,7 +77,7 @@ class _Visit:
     looks: list[Look] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[StorageEntry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     sheets: dict[str, bytes] = field(default_factory=dict)
     trouble: str = ""  # what came in the place of the last page
@@ -159,7 +159,7 @@ class _Visit:
         for cookie in answer.cookies.jar:
             days = None if cookie.expires is None else _days_until(cookie.expires, self.started)
             self.kept.append(
-                Kept(
+                StorageEntry(
                     name=cookie.name,
                     kind="cookie",
                     site=cookie.domain.lstrip("."),

@@ -36,7 +36,7 @@ class Contact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class StorageEntry:
     """Name one cookie or storage key; never its value."""
 
     name: str
@@ -98,7 +98,7 @@ class Scan:
     with_browser: bool
     looks: tuple[Look, ...] = ()
     contacts: tuple[Contact, ...] = ()
-    kept: tuple[Kept, ...] = ()
+    kept: tuple[StorageEntry, ...] = ()
     needs: tuple[Need, ...] = ()
     forms: tuple[Form, ...] = ()
     notes: tuple[str, ...] = ()

@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime
 from cookieguard.consent import Consent
 from cookieguard.consent.own_terms import (
     NOTHING,
-    Kept,
     OwnTerm,
     OwnTerms,
+    Withheld,
     kept_from,
     read_terms,
     write_terms,
@@ -56,7 +56,7 @@ class WatchedTerms:
         self._state = state
         copy = state.read(COPY)
         self.terms: OwnTerms = {}
-        self._kept: dict[tuple[str, date], Kept] = {}
+        self._kept: dict[tuple[str, date], Withheld] = {}
         self._is_troubled = False
         if copy is not None:
             with suppress(ValueError):
@@ -100,7 +100,7 @@ class WatchedTerms:
         """Return a customer's terms."""
         return tuple(self.terms.get(number, ()))
 
-    def kept_from(self, number: str, today: date) -> Kept:
+    def kept_from(self, number: str, today: date) -> Withheld:
         """Return what is kept from a customer on a day."""
         if number not in self.terms:
             return NOTHING

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cookieguard.config.stats import StatsSettings, require_stats_url
 from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.stats.protocol import HitEngine, HitReader, HitWriter, Kept
+from cookieguard.engines.stats.protocol import HitEngine, HitReader, HitWriter, RetainedData
 from cookieguard.engines.stats.sink import HitSink
 from cookieguard.engines.stats.spool import Spool
 from cookieguard.errors import ConfigError
@@ -87,7 +87,7 @@ def open_existing(
     return open_engine(settings, state_dir, environ=environ).existing()
 
 
-def read_kept(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Kept | None:
+def read_kept(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> RetainedData | None:
     """Look how old what is kept is, None where nothing was counted yet. Raises ConfigError and EngineDown."""
     return open_engine(settings, state_dir, environ=environ).kept()
 

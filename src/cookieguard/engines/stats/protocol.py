@@ -106,7 +106,7 @@ class BotCount(NamedTuple):
     hits: int
 
 
-class Kept(NamedTuple):
+class RetainedData(NamedTuple):
     """Say how far back an engine goes, as it was found by looking; None where there is nothing of the kind."""
 
     oldest_hit: int | None  # seconds since 1970
@@ -166,7 +166,7 @@ class HitEngine(Protocol):
     def reader(self) -> HitReader:
         """Open it for reading."""
 
-    def kept(self) -> Kept | None:
+    def kept(self) -> RetainedData | None:
         """Look how far back it goes, writing nothing; None where nothing was counted yet."""
 
 

@@ -11,7 +11,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from cookieguard.engines.store.protocol import Kept, Store, StoreDown
+from cookieguard.engines.store.protocol import Store, StoreDown, StoredValue
 from cookieguard.engines.store.remember_me import SERIES_NAMESPACE
 from cookieguard.stats.user_agents import read_agent
 
@@ -84,7 +84,7 @@ def end_login(store: Store, customer: str, login: Login) -> None:
     forget_login(store, customer, login.session)
 
 
-def _logins(found: Kept | None) -> list[Login]:
+def _logins(found: StoredValue | None) -> list[Login]:
     try:
         value = b"[]" if found is None else found.value
         return [

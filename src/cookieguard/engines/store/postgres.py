@@ -14,10 +14,10 @@ from cookieguard.engines.store.protocol import (
     FORGET_AT_ONCE,
     MAX_BYTES,
     Change,
-    Kept,
     LeftOut,
     Row,
     StoreDown,
+    StoredValue,
     latest,
     making_once,
     mark_of,
@@ -237,11 +237,11 @@ class PostgresStore:
                 REMOVE, ([one.what for one in revocations], [one.key for one in revocations])
             )
 
-    def read(self, namespace: str, key: str) -> Kept | None:
+    def read(self, namespace: str, key: str) -> StoredValue | None:
         """Return the value under a key of a namespace."""
         with telling(StoreDown):
             row = self._connection.execute(READ, (namespace, key)).fetchone()
-        return None if row is None else Kept(*row)
+        return None if row is None else StoredValue(*row)
 
     def write(self, namespace: str, key: str, value: bytes, *, until: int, after: int | None = None) -> int:
         """Keep a value; each statement is one step that nobody gets into."""

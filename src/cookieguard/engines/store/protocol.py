@@ -48,7 +48,7 @@ def new_mark(number: int) -> dict[str, object]:
     }
 
 
-class Kept(NamedTuple):
+class StoredValue(NamedTuple):
     """Hold one value of the store: JSON, how often it was written, until when it is kept (milliseconds)."""
 
     value: bytes
@@ -76,7 +76,7 @@ class Store(Protocol):
     def changes(self, after: int) -> Iterator[Revocation]:
         """Yield the revocations of all changes after a number, and nothing less (see `streamed`)."""
 
-    def read(self, namespace: str, key: str) -> Kept | None:
+    def read(self, namespace: str, key: str) -> StoredValue | None:
         """Return the value under a key of a namespace; also one that is over and not yet forgotten."""
 
     def write(self, namespace: str, key: str, value: bytes, *, until: int, after: int | None = None) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from cookieguard.engines.store.protocol import Kept, Store, StoreDown
+from cookieguard.engines.store.protocol import Store, StoreDown, StoredValue
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.remember_me import Outcome, Series, series_of
 from cookieguard.identity.revocations import UNHEARD, Revocation, to_milliseconds_of
@@ -100,7 +100,7 @@ def _make_room(store: Store, key: str, series: Series) -> list[str]:
     raise StoreDown("a customer who logs in all the time")
 
 
-def _keys(kept: Kept | None) -> list[str]:
+def _keys(kept: StoredValue | None) -> list[str]:
     return [] if kept is None else list(jsontext.decode(kept.value)["k"])
 
 

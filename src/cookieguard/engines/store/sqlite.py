@@ -19,10 +19,10 @@ from cookieguard.engines.sqlite_file import (
 from cookieguard.engines.store.protocol import (
     FORGET_AT_ONCE,
     Change,
-    Kept,
     LeftOut,
     Row,
     StoreDown,
+    StoredValue,
     making_once,
     mark_of,
     new_mark,
@@ -216,11 +216,11 @@ class SqliteStore:
         with self._writing():
             self._connection.executemany(REMOVE, ((one.what, one.key) for one in revocations))
 
-    def read(self, namespace: str, key: str) -> Kept | None:
+    def read(self, namespace: str, key: str) -> StoredValue | None:
         """Return the value under a key of a namespace."""
         with telling(StoreDown):
             row = self._connection.execute(READ, (namespace, key)).fetchone()
-        return None if row is None else Kept(*row)
+        return None if row is None else StoredValue(*row)
 
     def write(self, namespace: str, key: str, value: bytes, *, until: int, after: int | None = None) -> int:
         """Keep a value; the write lock lets nobody in between."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from cookieguard.identity.carts.cart_versions import NO_LOWEST, LowestVersion
-from cookieguard.identity.carts.stored_carts import Kept, StoreFirst, Write
+from cookieguard.identity.carts.stored_carts import StoredCart, StoreFirst, Write
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.lazy_mapping import JsonMapping
 from cookieguard.identity.oversized import MAX_SPILLED, Place, check_spilled, place_of
@@ -146,7 +146,7 @@ class Cart(JsonMapping):
         """Stop being outdated: the newest content is known."""
         self._is_outdated = False
 
-    def gets_back(self, kept: Kept) -> bool:
+    def gets_back(self, kept: StoredCart) -> bool:
         """Become the newest cart again where this session's older one came and the app added nothing; say whether.
 
         Under its own version: with another one the copies that others hold of the newest would be the older ones.

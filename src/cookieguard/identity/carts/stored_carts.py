@@ -32,7 +32,7 @@ class StoreNamespace(StrEnum):
     SPILLED = "spilled"
 
 
-class Kept(NamedTuple):
+class StoredCart(NamedTuple):
     """Be a cart as the store has it; `version` counts the changes within the session that wrote it."""
 
     entries: dict[str, Any]
@@ -117,14 +117,14 @@ def kept_cart(
     return Write(StoreNamespace.CART, owner, value, moment, to_milliseconds(until), session_id, version)
 
 
-def read_cart(value: bytes | None) -> Kept:
+def read_cart(value: bytes | None) -> StoredCart:
     """Return a kept cart, an empty one where there is none or none that can be read."""
     with suppress(ValueError, KeyError):
         kept = jsontext.decode(value) if value is not None else {"d": {}, "s": "", "v": 0}
         entries, session_id, version = kept["d"], kept["s"], kept["v"]
         if isinstance(entries, dict) and isinstance(session_id, str) and isinstance(version, int):
-            return Kept(entries, session_id, version)
-    return Kept({})
+            return StoredCart(entries, session_id, version)
+    return StoredCart({})
 
 
 def read_orders(value: bytes | None) -> tuple[Order, ...]:

@@ -13,7 +13,7 @@ from cookieguard.engines.stats.clickhouse.connection import connect, path_of, te
 from cookieguard.engines.stats.clickhouse.reader import ClickhouseFigures
 from cookieguard.engines.stats.clickhouse.schema import MARK, SUMS
 from cookieguard.engines.stats.clickhouse.writer import ClickhouseHits
-from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitWriter, Kept
+from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitWriter, RetainedData
 
 LOOK_SECONDS = 10
 FORGET_SECONDS = 600  # closing a day counts all its hits a dozen times, in a thread that nobody waits for
@@ -52,7 +52,7 @@ class ClickhouseStats:
         """Connect for reading."""
         return ClickhouseFigures(self._url)
 
-    def kept(self) -> Kept | None:
+    def kept(self) -> RetainedData | None:
         """Look how far back the tables go."""
         with self._looking() as client:
             return None if client is None else _kept(client)
@@ -72,11 +72,11 @@ class ClickhouseStats:
                 client.close()
 
 
-def _kept(client: Client) -> Kept:
+def _kept(client: Client) -> RetainedData:
     count, oldest, newest = _row(client, HITS)
     sums, oldest_sum = _row(client, OLDEST_SUM)
     keys, oldest_key = _row(client, OLDEST_KEY)
-    return Kept(
+    return RetainedData(
         oldest_hit=oldest if count else None,
         newest_hit=newest if count else None,
         oldest_sum=oldest_sum if sums else None,

@@ -10,7 +10,7 @@ from cookieguard.engines.postgres_connection import Connection, connect, telling
 from cookieguard.engines.stats.postgres.reader import PostgresFigures
 from cookieguard.engines.stats.postgres.schema import ALL_DAYS, MARK, day_of_keys, end_of
 from cookieguard.engines.stats.postgres.writer import PostgresHits
-from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitWriter, Kept
+from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitWriter, RetainedData
 
 STATEMENT_MILLISECONDS = 10_000  # the first and the last day of hits are gone through
 LOCK_MILLISECONDS = 1000
@@ -53,7 +53,7 @@ class PostgresStats:
         """Connect for reading."""
         return PostgresFigures(self._url)
 
-    def kept(self) -> Kept | None:
+    def kept(self) -> RetainedData | None:
         """Look how far back the tables go."""
         with telling(EngineDown), closing(self._connect()) as connection:
             return _kept(connection) if _has_tables(connection) else None
@@ -70,13 +70,13 @@ def _has_tables(connection: Connection) -> bool:
     return _one(connection, MARK) is not None
 
 
-def _kept(connection: Connection) -> Kept:
+def _kept(connection: Connection) -> RetainedData:
     days: dict[int, bool] = dict(connection.execute(ALL_DAYS).fetchall())
     oldest = next(filter(None, (_one(connection, end_of(day, "min")) for day in days)), None)
     newest = next(filter(None, (_one(connection, end_of(day, "max")) for day in reversed(days))), None)
     keys = (_one(connection, day_of_keys(day)) for day, has_keys in days.items() if has_keys)
     firsts = [day for day in (_one(connection, VISITORS), next(filter(None, keys), None)) if day is not None]
-    return Kept(
+    return RetainedData(
         oldest_hit=oldest,
         newest_hit=newest,
         oldest_sum=_one(connection, SUMS),

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from cookieguard.engines.stats.protocol import EngineDown, Kept
+from cookieguard.engines.stats.protocol import EngineDown, RetainedData
 
 BUSY_SECONDS = 1.0
 # Each by itself, from an index: two of them in one query would go through all hits.
@@ -27,7 +27,7 @@ KEYS = """
 LOST = "SELECT day, sum(count) FROM lost GROUP BY day"
 
 
-def kept_in(path: Path) -> Kept:
+def kept_in(path: Path) -> RetainedData:
     """Look into a file of statistics; raises EngineDown."""
     try:
         url = f"file:{quote(str(path))}?mode=ro"
@@ -37,4 +37,4 @@ def kept_in(path: Path) -> Kept:
             lost = dict(connection.execute(LOST).fetchall())
     except sqlite3.Error as error:
         raise EngineDown(f"SQLite: {error}") from error
-    return Kept(oldest, newest, sums, keys, hits, lost)
+    return RetainedData(oldest, newest, sums, keys, hits, lost)
