@@ -14,17 +14,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.consent_logs import hourly_job, write_records
 from harness.tsa import Authority, authority
 
 from cookieguard.cli.app import run
-from cookieguard.config import Config, load_config
-from cookieguard.engines.files.keyring_source import load_keyring
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.open import open_log
+from cookieguard.config import Config
 from cookieguard.engines.proof.upkeep import posting, timestamps
-from cookieguard.engines.retention import Retention, Run
+from cookieguard.engines.retention import Run
 from cookieguard.errors import ConfigError
-from cookieguard.proof.records import Record, customer
 
 pytest.importorskip("rfc3161_client", reason="NO TEST OF TIME STAMPS: no rfc3161-client")
 NOW = datetime.now(UTC)
@@ -42,21 +39,11 @@ def tsa(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Authority]:
 
 
 def write(count: int) -> None:
-    config = Config()
-    state = StateDirectory(config.state_dir)
-    writer = open_log(config, state, load_keyring(state, config.keys, environ={}, now=NOW), environ={})
-    assert writer is not None
-    for number in range(count):
-        writer.append(Record(kind="consent", subject=customer(str(number)), time=NOW, facts={})).result(30)
-    writer.close()
+    write_records(count, NOW)
 
 
 def job(hours: int) -> Run:
-    config = load_config("cookieguard.toml")
-    at = NOW + timedelta(hours=hours)
-    done = Retention(config, StateDirectory(config.state_dir), environ={}, clock=lambda: at).look()
-    assert done is not None
-    return done
+    return hourly_job(NOW + timedelta(hours=hours))
 
 
 def test_the_hourly_job_has_each_newest_checkpoint_stamped_once_and_verify_checks_it(

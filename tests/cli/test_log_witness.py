@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.consent_logs import hourly_job, write_records
 from harness.witness import NAME, Witness, witness
 
 from cookieguard.cli.app import run
@@ -18,13 +19,12 @@ from cookieguard.config import Config, load_config
 from cookieguard.config.proof import ProofSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.open import open_log, trusted_keys
+from cookieguard.engines.proof.open import trusted_keys
 from cookieguard.engines.proof.upkeep.cosigning import cosign_log
 from cookieguard.engines.proof.upkeep.posting import MOST_BYTES
-from cookieguard.engines.retention import Retention, Run
+from cookieguard.engines.retention import Run
 from cookieguard.errors import ConfigError
 from cookieguard.proof.notes import NoteKey
-from cookieguard.proof.records import Record, customer
 
 NOW = datetime.now(UTC)
 LOG = "shop.example/log"
@@ -61,21 +61,11 @@ def ask(running: Witness) -> None:
 
 
 def write(count: int) -> None:
-    config = Config(proof=ProofSettings(name=LOG))
-    state = StateDirectory(config.state_dir)
-    writer = open_log(config, state, load_keyring(state, config.keys, environ={}, now=NOW), environ={})
-    assert writer is not None
-    for number in range(count):
-        writer.append(Record(kind="consent", subject=customer(str(number)), time=NOW, facts={})).result(30)
-    writer.close()
+    write_records(count, NOW, name=LOG)
 
 
 def job(hours: int) -> Run:
-    config = load_config("cookieguard.toml")
-    at = NOW + timedelta(hours=hours)
-    done = Retention(config, StateDirectory(config.state_dir), environ={}, clock=lambda: at).look()
-    assert done is not None
-    return done
+    return hourly_job(NOW + timedelta(hours=hours))
 
 
 def refused(hours: int) -> str:

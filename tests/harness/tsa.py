@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from harness.posts import Reply, answering
+from harness.servers import LOOPBACK
 
 CONFIG = """\
 [tsa]
@@ -62,34 +63,18 @@ def authority(folder: Path) -> Iterator[Authority]:
         str(folder / "query"),
     ]
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            made.asked += 1
-            query = self.rfile.read(int(self.headers["content-length"]))
-            status, answer = made.answers.pop(0) if made.answers else (200, b"")
-            if not answer:
-                (folder / "query").write_bytes(query)
-                subprocess.run([*command, "-out", str(folder / "answer")], check=True, capture_output=True)
-                answer = (folder / "answer").read_bytes()
-            self.send_response(status)
-            self.send_header("content-type", "application/timestamp-reply")
-            self.send_header("content-length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
+    def reply(_: str, query: bytes) -> Reply:
+        made.asked += 1
+        status, answer = made.answers.pop(0) if made.answers else (200, b"")
+        if not answer:
+            (folder / "query").write_bytes(query)
+            subprocess.run([*command, "-out", str(folder / "answer")], check=True, capture_output=True)
+            answer = (folder / "answer").read_bytes()
+        return status, {"content-type": "application/timestamp-reply"}, answer
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made = Authority(f"http://127.0.0.1:{server.server_port}/tsr", folder / "root.pem")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with answering(reply) as port:
+        made = Authority(f"http://{LOOPBACK}:{port}/tsr", folder / "root.pem")
         yield made
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def _make_certificates(folder: Path) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cookieguard.proof.merkle import EMPTY_ROOT, is_consistent
 from cookieguard.proof.notes import COSIGNATURE, Checkpoint, NoteError, NoteKey, open_checkpoint
+from harness.posts import Reply, answering
 from harness.servers import LOOPBACK
 
 NAME = "witness.example"
@@ -72,29 +71,11 @@ class Witness:
 def witness() -> Iterator[Witness]:
     """Run one until the block ends."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            is_known = self.path == "/w/add-checkpoint"
-            status, kind, said = running.answer(body) if is_known else (404, "text/plain", b"")
-            self.send_response(status)
-            self.send_header("content-type", kind)
-            self.send_header("content-length", str(len(said)))
-            if running.coding:
-                self.send_header("content-encoding", running.coding)
-            self.end_headers()
-            self.wfile.write(said)
+    def reply(path: str, body: bytes) -> Reply:
+        status, kind, said = running.answer(body) if path == "/w/add-checkpoint" else (404, "text/plain", b"")
+        coding = {"content-encoding": running.coding} if running.coding else {}
+        return status, {"content-type": kind, **coding}, said
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    running = Witness(f"http://{LOOPBACK}:{server.server_port}/w/")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with answering(reply) as port:
+        running = Witness(f"http://{LOOPBACK}:{port}/w/")
         yield running
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -1,0 +1,32 @@
+"""The consent log of a shop in the working directory: records for it, and the job that looks after it each hour."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cookieguard.config import Config, load_config
+from cookieguard.config.proof import ProofSettings
+from cookieguard.engines.files.keyring_source import load_keyring
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.open import open_log
+from cookieguard.engines.retention import Retention, Run
+from cookieguard.proof.records import Record, customer
+
+
+def write_records(count: int, now: datetime, *, name: str = "") -> None:
+    """Write records of as many customers, and close the log of this name."""
+    config = Config(proof=ProofSettings(name=name))
+    state = StateDirectory(config.state_dir)
+    writer = open_log(config, state, load_keyring(state, config.keys, environ={}, now=now), environ={})
+    assert writer is not None
+    for number in range(count):
+        writer.append(Record(kind="consent", subject=customer(str(number)), time=now, facts={})).result(30)
+    writer.close()
+
+
+def hourly_job(now: datetime) -> Run:
+    """Do what is due, as `cookieguard.toml` has it."""
+    config = load_config("cookieguard.toml")
+    done = Retention(config, StateDirectory(config.state_dir), environ={}, clock=lambda: now).look()
+    assert done is not None
+    return done
