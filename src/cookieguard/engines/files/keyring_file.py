@@ -15,12 +15,15 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 from cookieguard.engines.files.state_directory import sync_directory, write_private
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.keyring import AnyKey, Key, Keyring
 
 logger = logging.getLogger("cookieguard")
+
+T = TypeVar("T")
 
 # A keyring holds a few lines; more is some other file.
 MAX_KEYRING_BYTES = 256 * 1024
@@ -184,6 +187,22 @@ def change_keyring(path: Path, setting: str, change: Callable[[Keyring | None], 
         raise KeyringFixed(
             f"{path} cannot be written ({error.strerror}); "
             f"run this as user {_owner(path)}, or change the file where it comes from"
+        ) from error
+    return after
+
+
+def change_file(path: Path, change: Callable[[], T], dumps: Callable[[T], str]) -> T:
+    """Write what `change` makes of a file beside the keys, one command at a time; it reads the file itself.
+
+    Raises KeyringFixed where nothing can be written, and whatever `change` raises.
+    """
+    try:
+        with locked(path.parent):
+            after = change()
+            put_file(path, dumps(after).encode(), is_new=not path.exists())
+    except OSError as error:
+        raise KeyringFixed(
+            f"{path} cannot be written ({error.strerror}); run this as the user who runs the shop"
         ) from error
     return after
 

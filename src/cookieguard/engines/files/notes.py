@@ -10,8 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
-from cookieguard.engines.files.keyring_file import locked, put_file, read_keyring
-from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.engines.files.keyring_file import change_file, read_keyring
+from cookieguard.errors import ConfigError
 
 NOTES_FILE = "notes.json"
 SETTING = "the notes"
@@ -68,16 +68,7 @@ def read_notes(directory: Path) -> list[Note]:
 
 def change_notes(directory: Path, change: Callable[[Sequence[Note]], Sequence[Note]]) -> Sequence[Note]:
     """Write what `change` makes of the notes; raises whatever it raises, and KeyringFixed."""
-    path = directory / NOTES_FILE
-    try:
-        with locked(directory):
-            after = change(read_notes(directory))
-            put_file(path, _dumps(after).encode(), is_new=not path.exists())
-    except OSError as error:
-        raise KeyringFixed(
-            f"{path} cannot be written ({error.strerror}); run this as the user who runs the shop"
-        ) from error
-    return after
+    return change_file(directory / NOTES_FILE, lambda: change(read_notes(directory)), _dumps)
 
 
 def _dumps(notes: Sequence[Note]) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from cookieguard.engines.files.keyring_file import AHEAD, LOOK_EVERY, locked, put_file, read_keyring, stamp_of
-from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.engines.files.keyring_file import AHEAD, LOOK_EVERY, change_file, read_keyring, stamp_of
+from cookieguard.errors import ConfigError
 from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, person_of, read_member
 from cookieguard.identity.tokens import TokenCodec
 
@@ -100,13 +100,4 @@ def read_staff(directory: Path) -> Members:
 
 def change_staff(directory: Path, change: Callable[[Members], Members]) -> Members:
     """Write what `change` makes of the list, one command at a time; raises whatever `change` raises."""
-    path = directory / STAFF_FILE
-    try:
-        with locked(directory):
-            after = change(read_staff(directory))
-            put_file(path, dumps_staff(after).encode(), is_new=not path.exists())
-    except OSError as error:
-        raise KeyringFixed(
-            f"{path} cannot be written ({error.strerror}); run this as the user who runs the shop"
-        ) from error
-    return after
+    return change_file(directory / STAFF_FILE, lambda: change(read_staff(directory)), dumps_staff)
