@@ -22,21 +22,10 @@ SOURCES = {"(direct)": 30, "search.example": 42, "blog.example": 8, "social.exam
 COUNTRIES = {"DE": 46, "AT": 14, "CH": 11, "FR": 9, "NL": 6, "GB": 5, "EG": 4, "US": 3, "LI": 0.2, "": 2}
 BROWSERS = {"Chrome": 40, "Mobile Safari": 24, "Firefox": 14, "Edge": 9, "Safari": 9, "Samsung Internet": 4}
 DEVICES = {"mobile": 56, "desktop": 39, "tablet": 5}
-SYSTEMS = {
-    "Mobile Safari": "iOS",
-    "Samsung Internet": "Android",
-    "Safari": "Mac OS X",
-}  # all others: by the device
+# All other browsers: by the device; all other countries: English.
+SYSTEMS = {"Mobile Safari": "iOS", "Samsung Internet": "Android", "Safari": "Mac OS X"}
 SYSTEM_OF_DEVICE = {"mobile": "Android", "desktop": "Windows", "tablet": "Android"}
-LANGUAGES = {
-    "DE": "de",
-    "AT": "de",
-    "CH": "de",
-    "LI": "de",
-    "FR": "fr",
-    "NL": "nl",
-    "EG": "ar",
-}  # all others: en
+LANGUAGES = {"DE": "de", "AT": "de", "CH": "de", "LI": "de", "FR": "fr", "NL": "nl", "EG": "ar"}
 PRODUCTS = ("moon-plate", "heron-teapot", "morning-mug", "bud-vase", "tide-bowl", "pour-over")
 PAGES = {
     "/": 26,

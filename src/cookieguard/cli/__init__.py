@@ -13,10 +13,8 @@ from io import TextIOWrapper
 
 def main() -> None:
     """Be the entry point `cookieguard`."""
-    from cookieguard.cli.app import (
-        ExitCode,
-        run,
-    )  # typer and rich take 0.2 s: who imports the package need not wait
+    # Here, since typer and rich take 0.2 s: who imports the package need not wait.
+    from cookieguard.cli.app import ExitCode, run
 
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that lacks a character is shown its number

@@ -57,9 +57,8 @@ COUNTED: Mapping[Dimension, tuple[str, str]] = {
 OF_FEW = f"(visitors < {K} AND (visitors > 0 OR views < {K * VIEWS_EACH}))"
 # Of what visitors write: deleted of days whose single hits go.
 RARE = f"""dimension IN ({", ".join(f"'{by.value}'" for by in TYPED)}) AND {OF_FEW}"""
-RARE_DAYS = (
-    60  # before those: nobody reads 25 months of sums each hour, a shop that stood still is caught up with
-)
+# Before those: nobody reads 25 months of sums each hour, a shop that stood still is caught up with.
+RARE_DAYS = 60
 
 
 def exits(hits: str, place: str) -> str:

@@ -76,7 +76,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL, MEDIA_URL, MEDIA_ROOT = "/static/", "/media/", BASE_DIR / "media"
 WAGTAIL_SITE_NAME = "Mugs"
 WAGTAILADMIN_BASE_URL = "http://shop.localhost"
-WAGTAIL_ENABLE_UPDATE_CHECK = (
-    False  # the dashboard of the admin asks releases.wagtail.org by script otherwise
-)
+# The dashboard of the admin asks releases.wagtail.org by script otherwise.
+WAGTAIL_ENABLE_UPDATE_CHECK = False
 WAGTAILEMBEDS_FINDERS = [{"class": "wagtail_site.films.Finder"}]
