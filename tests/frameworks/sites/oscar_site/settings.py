@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
+from common_settings import *  # noqa: F403
+from common_settings import BASE_DIR, DATABASES, GUARDED
 from oscar.defaults import *  # noqa: F403 - so its documentation says
 
-BASE_DIR = Path(os.environ["SITE_DIR"])  # where the database, the index and what is uploaded lie
-SECRET_KEY = "tests only"
-DEBUG = True  # serves static files and media
-ALLOWED_HOSTS = ["*"]
-CSRF_TRUSTED_ORIGINS = ["http://*.localhost"]
-# It asks for the visitor, whom the bare site beside does not know.
-GUARDED = ["cookieguard.templating.visitor_context"] if os.environ.get("SITE_GUARDED") else []
 ROOT_URLCONF = "oscar_site.urls"
 SITE_ID = 1
 INSTALLED_APPS = [
@@ -96,23 +88,13 @@ AUTHENTICATION_BACKENDS = [
     "oscar.apps.customer.auth_backends.EmailBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": BASE_DIR / "db.sqlite3",
-        "OPTIONS": {"timeout": 30},
-        "ATOMIC_REQUESTS": True,
-    }
-}
+DATABASES["default"]["ATOMIC_REQUESTS"] = True
 HAYSTACK_CONNECTIONS = {
     "default": {"ENGINE": "haystack.backends.whoosh_backend.WhooshEngine", "PATH": str(BASE_DIR / "index")}
 }
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-# Hashing passwords well is not what is tested.
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 USE_TZ, TIME_ZONE, LANGUAGE_CODE = True, "UTC", "en"
-STATIC_URL, MEDIA_URL, MEDIA_ROOT = "/static/", "/media/", BASE_DIR / "media"
 OSCAR_SHOP_NAME = "Mugs"
 OSCAR_DEFAULT_CURRENCY = "EUR"
 OSCAR_ALLOW_ANON_CHECKOUT = True

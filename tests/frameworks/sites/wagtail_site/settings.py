@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-BASE_DIR = Path(os.environ["SITE_DIR"])  # where the database and what is uploaded lie
-SECRET_KEY = "tests only"
-DEBUG = True  # serves static files and media
-ALLOWED_HOSTS = ["*"]
-CSRF_TRUSTED_ORIGINS = ["http://*.localhost"]
-# It asks for the visitor, whom the bare site beside does not know.
-GUARDED = ["cookieguard.templating.visitor_context"] if os.environ.get("SITE_GUARDED") else []
+from common_settings import *  # noqa: F403
+from common_settings import GUARDED
+
 ROOT_URLCONF = "wagtail_site.urls"
 INSTALLED_APPS = [
     "wagtail_site.apps.SiteConfig",
@@ -62,18 +57,8 @@ TEMPLATES = [
         },
     },
 ]
-DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": BASE_DIR / "db.sqlite3",
-        "OPTIONS": {"timeout": 30},
-    }
-}
-# The admin asks for the password of its test user at once; hashing it well is not what is tested.
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 MIGRATION_MODULES = {"wagtail_site": "made_migrations"}  # a folder beside the database
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-STATIC_URL, MEDIA_URL, MEDIA_ROOT = "/static/", "/media/", BASE_DIR / "media"
 WAGTAIL_SITE_NAME = "Mugs"
 WAGTAILADMIN_BASE_URL = "http://shop.localhost"
 # The dashboard of the admin asks releases.wagtail.org by script otherwise.
