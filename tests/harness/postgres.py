@@ -82,18 +82,21 @@ class Postgres:
 
     def initialise(self) -> None:
         """Make its files: a copy, for initdb takes 0.7 s of CPU. What it made is kept in the virtual environment."""
-        files = Path(sys.prefix) / f"postgres-{version(WHEEL)}"
+        files = Path(sys.prefix) / f"postgres-files-{version(WHEEL)}"
         if not files.exists():
             self._make(files)
-        # With its owner, who is not us where we are root.
-        subprocess.run(["cp", "-a", files, self.directory / "data"], check=True)
+        # With its owner, who is not us where we are root. The dot copies what a link leads to: a server started behind
+        # a link wrote into the one set of files that all others are copied from.
+        subprocess.run(["cp", "-a", f"{files}/.", self.directory / "data"], check=True)
 
     def _make(self, files: Path) -> None:
         """Make a server's files there; several may try at once."""
         made = Path(tempfile.mkdtemp(dir=files.parent))
         if IDENTITY:
             shutil.chown(made, **IDENTITY)
-        self._run("initdb", "-D", str(made), "-U", "postgres", "--auth=trust", "--encoding=utf8", "--no-sync")
+        # Short segments of its write-ahead log: a quarter less to copy.
+        options = ("-U", "postgres", "--auth=trust", "--encoding=utf8", "--wal-segsize=1", "--no-sync")
+        self._run("initdb", "-D", str(made), *options)
         try:
             made.rename(files)
         except OSError:  # another worker was faster
