@@ -35,11 +35,11 @@ from harness.postgres import Postgres, postgres
 
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config.proof import ProofSettings
+from cookieguard.engines.proof.log_reader import verify_log
 from cookieguard.engines.proof.open import Place, open_stores, signer_of, trusted_keys
-from cookieguard.engines.proof.reading import verify_log
+from cookieguard.engines.proof.pending_records import write
 from cookieguard.engines.proof.sequencer import AT_ONCE as SEQUENCED
 from cookieguard.engines.proof.sequencer import sequence
-from cookieguard.engines.proof.waiting import write
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.proof.consents import Asker, Event, Indication, Notice, consent_record

@@ -11,7 +11,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
 PARTS = frozenset({"html", "consent", "identity", "mail", "policy", "proof", "rights", "stats"})
-GROUND = frozenset({"compiled", "errors", "config", "keyring", "security_events", "static"})
+GROUND = frozenset({"compiled", "errors", "config", "keyring", "rate_limit", "security_events", "static"})
 # Each room of the house and what it may import besides itself.
 ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
@@ -19,6 +19,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "compiled": frozenset(),
     "config": frozenset({"errors"}),
     "keyring": frozenset({"errors", "config"}),
+    "rate_limit": frozenset(),
     **dict.fromkeys(PARTS, GROUND),
     "engines": GROUND | PARTS,
     "access": GROUND | PARTS | {"engines"},

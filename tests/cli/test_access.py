@@ -17,8 +17,8 @@ from harness.relays import Relay, new_relay
 from cookieguard.config import load_config
 from cookieguard.engines.files.keyring_source import KEYRING_FILE
 from cookieguard.engines.people.journal import marks_of, read_journal
+from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.proof.reading import read_subject
 from cookieguard.keyring import Keyring
 from cookieguard.proof.records import customer, read_document
 from demo_site.shop.database import SCHEMA

@@ -25,8 +25,8 @@ from rights.test_killed import Hooks, Place, kill
 from cookieguard import CookieGuard
 from cookieguard.config import LogSettings, StatsSettings
 from cookieguard.consent.own_terms import OwnTerm, What, with_term
+from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.proof.reading import read_subject
 from cookieguard.engines.rights.own_terms import change_own_terms
 from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.worker import open_worker

@@ -20,9 +20,9 @@ from cookieguard.config import Controller, DataKind, MailSettings, RightsSetting
 from cookieguard.consent.customer_refusals import read_restrictions
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
-from cookieguard.engines.proof.reading import read_subject
-from cookieguard.engines.rights.erased import Erased
+from cookieguard.engines.rights.erased_customers import ErasedCustomers
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.open import store_opener
@@ -348,13 +348,13 @@ def test_journal_of_who_was_erased_is_sealed_with_the_key_that_signs_now(shop: S
     before = shop.keyring.signing.id
     successor = new_key(NOW)
     newer = shop.keyring.with_key(successor).promoted(successor.id, now=NOW, force=True)
-    journal = Erased(shop.state, newer, days=30)
+    journal = ErasedCustomers(shop.state, newer, days=30)
 
     journal.tidy(NOW)
 
     assert [one.customer for one in journal.requests(NOW)] == [ANNA]
     assert before != newer.signing.id
-    assert Erased(shop.state, shop.keyring, days=30).requests(NOW) == []
+    assert ErasedCustomers(shop.state, shop.keyring, days=30).requests(NOW) == []
 
 
 def test_copy_is_json_and_a_page_whose_values_are_escaped(shop: Shop) -> None:

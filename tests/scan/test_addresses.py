@@ -10,8 +10,8 @@ import pytest
 from harness.servers import serving
 
 from cookieguard.scan.addresses import Addresses, AddressRefusedError, is_private
-from cookieguard.scan.plain import client_through
 from cookieguard.scan.proxy import Proxy
+from cookieguard.scan.static_scan import client_through
 from tests.scan.site import Site
 
 PUBLIC = "93.184.215.14"

@@ -17,11 +17,11 @@ from playwright.sync_api import BrowserContext, Page
 from cookieguard import Config
 from cookieguard.config import config_from_mapping
 from cookieguard.scan.addresses import Addresses
-from cookieguard.scan.browser import scan_by_browser
+from cookieguard.scan.browser_scan import scan_by_browser
 from cookieguard.scan.draft import draft
-from cookieguard.scan.parties import Party, parties_of
+from cookieguard.scan.observations import ACCEPTED, Scan
 from cookieguard.scan.plan import Parties, Plan
-from cookieguard.scan.seen import ACCEPTED, Scan
+from cookieguard.scan.third_parties import Party, parties_of
 from demo_site import adnet, shop
 from demo_site.shop.database import Database
 

@@ -11,10 +11,20 @@ from cookieguard.config import Config, Vendor, config_from_mapping
 from cookieguard.errors import ConfigError
 from cookieguard.scan.draft import added, draft
 from cookieguard.scan.facts import changes, facts_of
-from cookieguard.scan.parties import Known, Party, guessed, parties_of
+from cookieguard.scan.observations import (
+    ACCEPTED,
+    ASKED,
+    HELD,
+    NAMED,
+    UNDECIDED,
+    Contact,
+    Scan,
+    StorageEntry,
+    VisitedPage,
+)
 from cookieguard.scan.plan import Parties
 from cookieguard.scan.report import report_page
-from cookieguard.scan.seen import ACCEPTED, ASKED, HELD, NAMED, UNDECIDED, Contact, Look, Scan, StorageEntry
+from cookieguard.scan.third_parties import KnownVendor, Party, guessed, parties_of
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 IDS = frozenset({"necessary", "preferences", "statistics", "marketing"})
@@ -33,7 +43,10 @@ def kept(name: str, by: str) -> StorageEntry:
 def scanned(
     *contacts: Contact, keeps: tuple[StorageEntry, ...] = (), config: Config | None = None
 ) -> tuple[Scan, list[Party]]:
-    looks = (Look(page="/", state=UNDECIDED, status=200), Look(page="/", state=ACCEPTED, status=200))
+    looks = (
+        VisitedPage(page="/", state=UNDECIDED, status=200),
+        VisitedPage(page="/", state=ACCEPTED, status=200),
+    )
     scan = Scan(target="t", started=NOW, with_browser=True, looks=looks, contacts=contacts, kept=keeps)
     return scan, parties_of(scan, Parties("https://shop.example/", config or Config()))
 
@@ -188,7 +201,7 @@ def test_a_report_escapes_what_pages_name_and_asks_nobody() -> None:
 
 
 def test_the_catalogues_words_are_taken_where_it_knows_a_host() -> None:
-    known = Known(
+    known = KnownVendor(
         name="Pay", purpose="marketing", hosts=("*.pay.example",), necessary_when="customers pay with it"
     )
     scan, _ = scanned(contact("js.pay.example"))
@@ -200,7 +213,7 @@ def test_the_catalogues_words_are_taken_where_it_knows_a_host() -> None:
 
 
 def test_a_vendor_of_the_catalogue_is_drafted_by_its_name_and_more_hosts_are_added() -> None:
-    known = Known(id="hotjar", name="Hotjar", purpose="statistics", hosts=("*.hotjar.com",))
+    known = KnownVendor(id="hotjar", name="Hotjar", purpose="statistics", hosts=("*.hotjar.com",))
     look_up = lambda host, _: known if "hotjar" in host else None  # noqa: E731
 
     scan, _ = scanned(contact("static.hotjar.com"))
@@ -214,7 +227,7 @@ def test_a_vendor_of_the_catalogue_is_drafted_by_its_name_and_more_hosts_are_add
 
 
 def test_a_draft_says_whom_it_lets_in_unasked() -> None:
-    known = Known(
+    known = KnownVendor(
         id="jsdelivr",
         name="jsDelivr",
         purpose="necessary",

@@ -16,8 +16,8 @@ from harness.locks import locked
 from harness.servers import START_SECONDS
 
 from cookieguard import CookieGuard, visitor_of
+from cookieguard.engines.proof.log_reader import opened
 from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.proof.reading import opened
 from cookieguard.proof.merkle import leaf_hash, root_of
 from cookieguard.proof.notes import NoteKey, open_checkpoint
 from cookieguard.proof.receipts import verify_receipt

@@ -14,8 +14,8 @@ from harness.asgi import Answer, ask, page
 
 from cookieguard import Config, ConfigError, CookieGuard, Decision, visitor_of
 from cookieguard.config.proof import ProofSettings
-from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.engines.proof.subject_erasure import erase_subject
 
 from .conftest import NOW
 

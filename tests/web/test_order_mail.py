@@ -20,8 +20,8 @@ from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.order_mail import ORDER_MAIL
+from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.proof.reading import read_subject
 from cookieguard.engines.proof.upkeep.pruning import prune_log
 from cookieguard.engines.rights.own_data import PersonalRecords
 from cookieguard.errors import ConfigError

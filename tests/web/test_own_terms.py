@@ -15,8 +15,8 @@ from web.test_requests_page import Queue
 
 from cookieguard import CookieGuard, Vendor, visitor_of
 from cookieguard.consent.own_terms import OwnTerm, What, read_terms, with_term, write_terms
+from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.proof.reading import read_subject
 from cookieguard.engines.rights.own_data import end_stored, stored_of
 from cookieguard.proof.records import read_document
 from cookieguard.rights.requests import Act

@@ -23,8 +23,8 @@ from cookieguard.config.people.staff import StaffSettings
 from cookieguard.engines.files.keyring_source import KEYRING_FILE
 from cookieguard.engines.people.break_glass import REVEAL, Ground, Look
 from cookieguard.engines.people.journal import marks_of, read_journal
+from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.proof.reading import read_subject
 from cookieguard.keyring import Keyring
 from cookieguard.proof.records import customer, read_document
 

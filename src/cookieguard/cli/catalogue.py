@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from cookieguard.config.catalogue import load_catalogue
-from cookieguard.scan.parties import Known, LookUp
+from cookieguard.scan.third_parties import KnownVendor, LookUp
 
 
 def catalogue_look_up() -> LookUp:
     """Return the look-up; by the path too, where several vendors share a host."""
     catalogue = load_catalogue()
 
-    def look_up(host: str, path: str) -> Known | None:
+    def look_up(host: str, path: str) -> KnownVendor | None:
         entry = catalogue.by_host(host, path)
         if entry is None:
             return None
-        return Known(
+        return KnownVendor(
             id=entry.id,
             name=entry.name,
             purpose=entry.purpose,

@@ -11,8 +11,8 @@ from cookieguard.cli.catalogue import catalogue_look_up
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.errors import ConfigError
-from cookieguard.scan.explaining import Explanation
-from cookieguard.scan.explaining import explain as explain_address
+from cookieguard.scan.explain import Explanation
+from cookieguard.scan.explain import explain as explain_address
 from cookieguard.scan.plan import start_address
 
 ANY_SHOP = "https://shop.example"

@@ -28,7 +28,7 @@ from cookieguard.engines.files.keyring_source import KeyringPlace, longest_life
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.notices import Recipients
 from cookieguard.engines.people.break_glass import BreakGlass
-from cookieguard.engines.rights.erased import Erased
+from cookieguard.engines.rights.erased_customers import ErasedCustomers
 from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.requests import requests_file, requests_opener
 from cookieguard.engines.rights.sealing import SealBroken
@@ -171,7 +171,7 @@ def _seal_anew(shop: Config, place: KeyringPlace, *, force: bool) -> None:
         if kept is None or kept.exists():
             with closing(store_opener(shop.store, state.path, environ=os.environ)()) as store:
                 BreakGlass(store, Recipients(ring), None).seal_anew()
-        Erased(state, ring, days=shop.rights.backup_days).tidy(datetime.now(UTC))
+        ErasedCustomers(state, ring, days=shop.rights.backup_days).tidy(datetime.now(UTC))
         file = requests_file(shop, state, environ=os.environ)
         if file is not None and not file.exists():
             return

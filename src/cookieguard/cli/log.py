@@ -27,10 +27,10 @@ from cookieguard.config.loading.checks import require_one_of
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import local_anchors, read_anchors
-from cookieguard.engines.proof.erasing import erase_subject
+from cookieguard.engines.proof.log_reader import OpenedRecord, opened, read_record, read_subject, verify_log
 from cookieguard.engines.proof.open import open_log, open_stores, place_of, trusted_keys
 from cookieguard.engines.proof.protocol import LogDown, Stores
-from cookieguard.engines.proof.reading import Found, opened, read_record, read_subject, verify_log
+from cookieguard.engines.proof.subject_erasure import erase_subject
 from cookieguard.engines.proof.upkeep.cosigning import COSIGNED, read_cosigned, told_of_cosigned
 from cookieguard.engines.proof.upkeep.export_files import rows_of_file
 from cookieguard.engines.proof.upkeep.importing import Imported, import_rows
@@ -333,12 +333,12 @@ def _key(text: str) -> NoteKey:
         ) from error
 
 
-def _every(stores: Stores, first: int) -> Iterator[Found]:
+def _every(stores: Stores, first: int) -> Iterator[OpenedRecord]:
     for row in stores.log.rows(first):
         yield opened(stores, row)
 
 
-def _facts(found: Found) -> dict[str, Any]:
+def _facts(found: OpenedRecord) -> dict[str, Any]:
     row = found.row
     made = {"kind": found.kind, "milliseconds": found.milliseconds}
     record = read_document(found.record) if found.record else None

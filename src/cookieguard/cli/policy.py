@@ -43,8 +43,8 @@ from cookieguard.engines.mail.sending import Sender
 from cookieguard.engines.policy.announcing import announce, complete, find_version, release
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger
+from cookieguard.engines.policy.live_policy import keep_copy
 from cookieguard.engines.policy.record import NoRecord, Record
-from cookieguard.engines.policy.watched import keep_copy
 from cookieguard.engines.proof.acts import acts_of
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store

@@ -11,7 +11,7 @@ import typer
 from cookieguard.cli.log import log_of
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import printable, show_json, show_line
-from cookieguard.engines.proof.reading import make_receipt
+from cookieguard.engines.proof.log_reader import make_receipt
 from cookieguard.errors import ConfigError
 from cookieguard.proof.notes import NoteError, NoteKey
 from cookieguard.proof.receipts import MOST_BYTES, ReceiptBroken, verify_receipt

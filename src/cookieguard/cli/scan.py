@@ -23,13 +23,13 @@ from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.draft import added, draft, fitting
 from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts
 from cookieguard.scan.forms import form_table, is_declared, merged, takes_cards
-from cookieguard.scan.parties import Party, parties_of
-from cookieguard.scan.plain import scan_plainly
+from cookieguard.scan.observations import Form, Scan
 from cookieguard.scan.plan import MEGABYTES, PAGES, SECONDS, Parties, Plan, is_app, quiet, start_address
 from cookieguard.scan.report import report_page
-from cookieguard.scan.seen import Form, Scan
 from cookieguard.scan.serving import served
+from cookieguard.scan.static_scan import scan_plainly
 from cookieguard.scan.steps import load_steps
+from cookieguard.scan.third_parties import Party, parties_of
 
 WRONG = 1
 NO_PLAYWRIGHT = (
@@ -158,7 +158,7 @@ async def _scan(plan: Plan, *, no_browser: bool) -> Scan:
     if no_browser:
         return await scan_plainly(plan)
     try:
-        from cookieguard.scan.browser import scan_by_browser
+        from cookieguard.scan.browser_scan import scan_by_browser
     except ImportError as error:
         raise ScanFailed(NO_PLAYWRIGHT) from error
     return await scan_by_browser(plan)

@@ -34,7 +34,7 @@ from cookieguard.engines.files.runtime_directory import (
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.files.vault import event_days, private_days, read_public_keys
-from cookieguard.engines.policy.checkup import examine_policy
+from cookieguard.engines.policy.checks import examine_policy
 from cookieguard.engines.proof.checks import told_of_log
 from cookieguard.engines.retention import read_run, told_of
 from cookieguard.engines.stats.open import read_kept

@@ -27,7 +27,7 @@ from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.engines.files.runtime_directory import existing_runtime, remove_keys_on_disk
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.vault import expire_keys, forget_events
-from cookieguard.engines.mail.forgetting import forget_recipients
+from cookieguard.engines.mail.outbox_retention import forget_recipients
 from cookieguard.engines.people.journal import forget_entries
 from cookieguard.engines.proof.upkeep.cosigning import cosign_log
 from cookieguard.engines.proof.upkeep.expiry import record_expiries

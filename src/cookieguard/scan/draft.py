@@ -14,7 +14,7 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import site_of
 from cookieguard.consent.declarations import list_entry
 from cookieguard.errors import ConfigError
-from cookieguard.scan.parties import Party
+from cookieguard.scan.third_parties import Party
 
 MANY_HOSTS = 3  # of one domain: from here on the draft names the domain
 LONGEST_NAME = 80

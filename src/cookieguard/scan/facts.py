@@ -10,8 +10,8 @@ from typing import Any
 
 from cookieguard.errors import ConfigError
 from cookieguard.scan.forms import merged
-from cookieguard.scan.parties import Party
-from cookieguard.scan.seen import Contact, Need, Scan, StorageEntry
+from cookieguard.scan.observations import Contact, Need, Scan, StorageEntry
+from cookieguard.scan.third_parties import Party
 
 FORM = 1  # of the JSON
 MOST_SEEN = 200  # ways that are listed of one party

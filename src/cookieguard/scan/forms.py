@@ -13,8 +13,8 @@ from urllib.parse import urljoin
 
 from cookieguard.config import ShopForm
 from cookieguard.html import parse_url
-from cookieguard.scan.reading import MOST_SOURCE, IsForeign, Source
-from cookieguard.scan.seen import Form
+from cookieguard.scan.observations import Form
+from cookieguard.scan.page_source import MOST_SOURCE, IsForeign, Source
 
 CARD = "card number"
 TYPES = {"email": "email", "tel": "phone", "password": "password", "file": "file"}

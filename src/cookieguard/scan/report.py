@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from cookieguard.scan.facts import Change
-from cookieguard.scan.seen import Scan
+from cookieguard.scan.observations import Scan
 
 STATIC = files("cookieguard.static")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"

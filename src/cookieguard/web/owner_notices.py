@@ -14,10 +14,10 @@ from cookieguard.config import Vendor, load_catalogue
 from cookieguard.consent import Verdict, advice_on, site_of
 from cookieguard.consent.sites import Site
 from cookieguard.html import Held
+from cookieguard.rate_limit import RateLimit
 from cookieguard.stats.anonymize import packed_address, truncate
 from cookieguard.stats.traffic_sources import personal_part, shown_path
 from cookieguard.web.document.source import MOST_DOCUMENTS, line_of
-from cookieguard.web.identity.rate_counts import Turns
 
 logger = logging.getLogger("cookieguard")
 
@@ -54,12 +54,12 @@ class Findings:
         self._told: set[str] = set()
         self._told_cookies: dict[str, set[bytes]] = {way: set() for way in COOKIES_TOLD}
         self._reported: set[str] = set()
-        self._reports = Turns(REPORTS_A_MINUTE, seconds=60)
-        self._all_reports = Turns(ALL_REPORTS_A_MINUTE, seconds=60)
-        self._reporters = Turns(HOSTS_OF_REPORTER, seconds=3600)
-        self._pages = Turns(HOSTS_OF_PAGE, seconds=3600)
-        self._days = Turns(REPORTED_HOSTS_TOLD, seconds=86400)
-        self._events = Turns(EVENTS_A_MINUTE, seconds=60)
+        self._reports = RateLimit(REPORTS_A_MINUTE, seconds=60)
+        self._all_reports = RateLimit(ALL_REPORTS_A_MINUTE, seconds=60)
+        self._reporters = RateLimit(HOSTS_OF_REPORTER, seconds=3600)
+        self._pages = RateLimit(HOSTS_OF_PAGE, seconds=3600)
+        self._days = RateLimit(REPORTED_HOSTS_TOLD, seconds=86400)
+        self._events = RateLimit(EVENTS_A_MINUTE, seconds=60)
         self.counts: Counter[str] = Counter()
 
     def count(self, event: str) -> None:

@@ -9,9 +9,9 @@ from urllib.parse import quote, unquote
 from cookieguard.consent import local_path as choice_path
 from cookieguard.identity import is_inside
 from cookieguard.stats.anonymize import FORWARDING_HEADERS, Client
-from cookieguard.web.http.ahead import AHEAD
 from cookieguard.web.http.etags import CONDITIONS, NONE_MATCH
 from cookieguard.web.http.origin import NOWHERE, Origin, full_path, local_path, origin_of
+from cookieguard.web.http.prefetch import AHEAD
 
 # Destinations that never become a document: their bodies pass as they are, so their requests do too.
 RESOURCE_DESTINATIONS = frozenset(

@@ -30,7 +30,7 @@ from cookieguard.engines.people.access import Access
 from cookieguard.engines.people.journal import Journal
 from cookieguard.engines.people.permissions import Permissions
 from cookieguard.engines.people.sessions import StaffSessions, own_store
-from cookieguard.engines.policy.watched import WatchedPolicy, open_policy
+from cookieguard.engines.policy.live_policy import LivePolicy, open_policy
 from cookieguard.engines.proof.acts import Acts
 from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.retention import Retention, open_retention
@@ -48,6 +48,7 @@ from cookieguard.mail.headers import use as use_lists
 from cookieguard.mail.orders import use_orders
 from cookieguard.policy.matters import matters_of
 from cookieguard.policy.versions import Version
+from cookieguard.rate_limit import RateLimit
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
@@ -61,7 +62,6 @@ from cookieguard.web.document.page_cache import Repeats
 from cookieguard.web.http.etags import Files
 from cookieguard.web.http.origin import origin_of
 from cookieguard.web.identity.customers import CustomerFrom, Customers
-from cookieguard.web.identity.rate_counts import Turns
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.proof.consent_log import ConsentLog
@@ -107,7 +107,7 @@ class Services:
     staff_sessions: StaffSessions
     journal: Journal
     access: Access
-    permission_turns: Turns  # of each customer: every code is a record of the log
+    permission_turns: RateLimit  # of each customer: every code is a record of the log
     vault: Risks
     recorder: Recorder | None
     counting: Counting | None
@@ -125,7 +125,7 @@ class Services:
     domains: tuple[str, ...]  # what cookies of ours are shared with
     follows: bool  # whether a refusal travels with its customer
     fingerprint: str  # changes when the same consent would give other pages
-    policy: WatchedPolicy | None
+    policy: LivePolicy | None
     lists: MailLists | None  # of marketing mail
     declaration: CookieDeclaration
     desk: Desk | None  # of requests about personal data
@@ -264,7 +264,7 @@ def build_services(
         staff_sessions=StaffSessions(config.staff, ask_staff),
         journal=journal,
         access=access,
-        permission_turns=Turns(CODES_AN_HOUR, seconds=3600),
+        permission_turns=RateLimit(CODES_AN_HOUR, seconds=3600),
         recorder=open_access_log(state, keys_of, config.log, clock),
         counting=open_counting(config, state, keys_of, environ=environ, clock=clock),
         retention=open_retention(config, state, environ=environ, clock=clock),

@@ -17,9 +17,9 @@ from cookieguard.config import Vendor
 from cookieguard.consent import Verdict, advice_on
 from cookieguard.consent.sites import Site
 from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
+from cookieguard.rate_limit import RateLimit
 from cookieguard.stats.anonymize import packed_address
 from cookieguard.stats.traffic_sources import shown_path
-from cookieguard.web.identity.rate_counts import Turns
 from cookieguard.web.owner_notices import shortened
 
 logger = logging.getLogger("cookieguard")
@@ -44,8 +44,8 @@ class UndeclaredLoads:
         self._waiting: dict[str, set[str]] = {}
         self._told: set[tuple[str, str]] = set()
         self._logged: set[tuple[str, str]] = set()
-        self._reporters = Turns(HOSTS_OF_REPORTER, seconds=3600)
-        self._days = Turns(HOSTS_A_DAY, seconds=86400)
+        self._reporters = RateLimit(HOSTS_OF_REPORTER, seconds=3600)
+        self._days = RateLimit(HOSTS_A_DAY, seconds=86400)
 
     async def note(
         self,

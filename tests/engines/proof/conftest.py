@@ -15,9 +15,9 @@ import pytest
 from harness.postgres import Postgres, postgres
 from harness.servers import START_SECONDS
 
+from cookieguard.engines.proof.log_reader import verify_log
 from cookieguard.engines.proof.open import Place, open_stores, signer_of, trusted_keys
 from cookieguard.engines.proof.protocol import Stores
-from cookieguard.engines.proof.reading import verify_log
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.proof.records import Record, customer

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 from harness.disks import filled, small_disk
 
+from cookieguard.engines.proof.log_reader import make_receipt
 from cookieguard.engines.proof.open import Place
 from cookieguard.engines.proof.protocol import Stores
-from cookieguard.engines.proof.reading import make_receipt
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.proof.receipts import verify_receipt
 from cookieguard.proof.sealing import digest_of_id

@@ -14,9 +14,9 @@ from threading import get_ident
 import pytest
 from harness.servers import START_SECONDS, wait_until
 
+from cookieguard.engines.proof.log_reader import make_receipt, read_record, read_subject
 from cookieguard.engines.proof.open import trusted_keys
 from cookieguard.engines.proof.protocol import LogDown
-from cookieguard.engines.proof.reading import make_receipt, read_record, read_subject
 from cookieguard.engines.proof.sequencer import AT_ONCE
 from cookieguard.engines.proof.writer import SEQUENCE_SECONDS
 from cookieguard.proof.log import Acknowledgement

@@ -17,10 +17,10 @@ import psycopg
 import pytest
 
 from cookieguard.config.proof import KeptKind, ProofSettings
-from cookieguard.engines.proof.erasing import erase_subject
+from cookieguard.engines.proof.log_reader import make_receipt, read_record, read_subject
 from cookieguard.engines.proof.open import signer_of
 from cookieguard.engines.proof.protocol import Stores, SubjectKey
-from cookieguard.engines.proof.reading import make_receipt, read_record, read_subject
+from cookieguard.engines.proof.subject_erasure import erase_subject
 from cookieguard.engines.proof.upkeep import pruning
 from cookieguard.engines.proof.upkeep.expiry import ran_out
 from cookieguard.engines.proof.upkeep.pruning import SEALS_FOR, has_overdue, prune

@@ -32,7 +32,7 @@ from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.config.rights.time_zone import zone_of
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.people.journal import Journal
-from cookieguard.engines.rights.asking import Asking, ask
+from cookieguard.engines.rights.enqueue import NewRequest, ask
 from cookieguard.engines.rights.requests import UNREADABLE, Requests, requests_opener
 from cookieguard.errors import ConfigError
 from cookieguard.identity.staff_token import Member
@@ -142,7 +142,7 @@ def add_request(
         moment = None if received is None else received.replace(tzinfo=now.tzinfo)
         if moment is not None and moment > now:
             raise ConfigError("--received", was=str(moment.date()), allowed="a day that has begun")
-        asking = Asking(
+        asking = NewRequest(
             kind=kind,
             via=Via.STAFF,
             customer=customer,

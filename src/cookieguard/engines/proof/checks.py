@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cookieguard.config import Config
 from cookieguard.engines.proof.anchors import KEPT, NEWEST
-from cookieguard.engines.proof.erasures import due_erasures
+from cookieguard.engines.proof.erasure_journal import due_erasures
 from cookieguard.engines.proof.open import Place, open_log_store, open_subject_store, place_of
 from cookieguard.engines.proof.protocol import Stores
 from cookieguard.engines.proof.upkeep.pruning import has_overdue, life_of

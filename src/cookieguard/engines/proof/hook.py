@@ -17,8 +17,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from cookieguard.engines.proof.log_reader import opened
 from cookieguard.engines.proof.protocol import Job, LogDown, Stores
-from cookieguard.engines.proof.reading import opened
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.proof.decisions import KINDS, Decision, read_decision
 from cookieguard.proof.sealing import SealBroken

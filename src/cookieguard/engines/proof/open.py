@@ -13,7 +13,7 @@ from cookieguard.config import Config
 from cookieguard.config.store import require_store_url
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import LocalAnchor
-from cookieguard.engines.proof.erasures import JOURNAL, apply_erasures
+from cookieguard.engines.proof.erasure_journal import JOURNAL, apply_erasures
 from cookieguard.engines.proof.protocol import BothStores, LogStore, Stores, SubjectStore
 from cookieguard.engines.proof.sqlite_log import SqliteLog
 from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects

@@ -10,7 +10,7 @@ import psycopg
 
 from cookieguard.engines.postgres_connection import ByteaArray, connect, telling
 from cookieguard.engines.proof.postgres_inserts import insert, insert_new
-from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, SubjectKey, Waiting, Window
+from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, SubjectKey, UnsequencedRecord, Window
 from cookieguard.engines.proof.sqlite_log import values_of
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
@@ -182,9 +182,9 @@ class PostgresLog:
             self._connection.execute(SNAPSHOT)
             yield
 
-    def waiting(self, count: int) -> list[Waiting]:
+    def waiting(self, count: int) -> list[UnsequencedRecord]:
         """Return rows without a number."""
-        return [Waiting(*row) for row in self._connection.execute(WAITING, (count,))]
+        return [UnsequencedRecord(*row) for row in self._connection.execute(WAITING, (count,))]
 
     def has_waiting(self) -> bool:
         """Return whether there is one."""

@@ -22,13 +22,13 @@ __all__ = [
     "Stores",
     "SubjectKey",
     "SubjectStore",
-    "Waiting",
+    "UnsequencedRecord",
     "Window",
     "new_key",
 ]
 
 
-class Waiting(NamedTuple):
+class UnsequencedRecord(NamedTuple):
     """Hold a row that has no number yet."""
 
     place: int
@@ -121,7 +121,7 @@ class LogStore(Protocol):
         """Read what follows as it is at one time."""
         ...
 
-    def waiting(self, count: int) -> list[Waiting]:
+    def waiting(self, count: int) -> list[UnsequencedRecord]:
         """Return so many rows without a number, in the order they came."""
         ...
 

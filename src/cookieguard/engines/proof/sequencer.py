@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from hmac import compare_digest
 
-from cookieguard.engines.proof.protocol import LogStore, Waiting
+from cookieguard.engines.proof.protocol import LogStore, UnsequencedRecord
 from cookieguard.errors import CookieGuardError
 from cookieguard.proof.merkle import leaf_hash
 from cookieguard.proof.notes import Checkpoint, Signer, read_checkpoint
@@ -41,7 +41,7 @@ def sequence(store: LogStore, signer: Signer, mac_key: bytes, *, count: int = AT
     return len(waiting)
 
 
-def _doubled(store: LogStore, waiting: Sequence[Waiting]) -> Iterator[int]:
+def _doubled(store: LogStore, waiting: Sequence[UnsequencedRecord]) -> Iterator[int]:
     """Yield the places of records that are there by their ids: two workers saw one cookie, or a commit was repeated."""
     seen = store.numbered([one.id for one in waiting])
     for one in waiting:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, Waiting, Window
+from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, UnsequencedRecord, Window
 from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
 from cookieguard.proof.consents import Event
 from cookieguard.proof.log import Text
@@ -151,9 +151,9 @@ class SqliteLog:
             finally:
                 self._connection.execute("ROLLBACK")
 
-    def waiting(self, count: int) -> list[Waiting]:
+    def waiting(self, count: int) -> list[UnsequencedRecord]:
         """Return rows without a number."""
-        return [Waiting(*row) for row in self._connection.execute(WAITING, (count,))]
+        return [UnsequencedRecord(*row) for row in self._connection.execute(WAITING, (count,))]
 
     def has_waiting(self) -> bool:
         """Return whether there is one."""

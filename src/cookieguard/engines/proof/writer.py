@@ -18,9 +18,9 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from cookieguard.engines.proof.anchors import LocalAnchor
+from cookieguard.engines.proof.pending_records import Bell, Draft, Item, PendingRecords, answer, end, write
 from cookieguard.engines.proof.protocol import BothStores, LogDown, Stores, SubjectKey, new_key
 from cookieguard.engines.proof.sequencer import LogBroken, sequence
-from cookieguard.engines.proof.waiting import Bell, Draft, Item, Waiting, answer, end, write
 from cookieguard.proof.log import Acknowledgement, Text
 from cookieguard.proof.notes import Signer
 from cookieguard.proof.records import Record
@@ -44,7 +44,7 @@ class LogWriter:
 
     _thread: threading.Thread | None
     _stores: Stores | None
-    _waiting: Waiting
+    _waiting: PendingRecords
     _questions: deque[tuple[Callable[[Stores], Any], Future[Any]]]
     _sequence_at: float | None
     _look_at: float
@@ -333,7 +333,7 @@ class LogWriter:
         self._stop = threading.Event()
         self._thread = None
         self._stores = None
-        self._waiting = Waiting()
+        self._waiting = PendingRecords()
         self._questions = deque()
         self._texts: set[str] = set()
         self._known: set[bytes] = set()

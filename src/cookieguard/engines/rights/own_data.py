@@ -12,8 +12,8 @@ from cookieguard.config import Config
 from cookieguard.consent.own_terms import write_terms
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.lists import NAMESPACE as LISTS
-from cookieguard.engines.proof.erasing import erase_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
+from cookieguard.engines.proof.subject_erasure import erase_subject
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.engines.rights.own_terms import forget_own_terms, read_own_terms
 from cookieguard.engines.store.logins import LOGINS_NAMESPACE
@@ -118,7 +118,7 @@ class PersonalRecords:
 
     def read(self, number: str) -> list[dict[str, Any]]:
         """Return a customer's records, for their copy."""
-        from cookieguard.engines.proof.reading import read_subject
+        from cookieguard.engines.proof.log_reader import read_subject
 
         place = place_of(self._config, Path(self._state.path), environ=self._environ)
         stores = open_stores(place)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from cookieguard.config import Config
-from cookieguard.engines.rights.erased import Erased
+from cookieguard.engines.rights.erased_customers import ErasedCustomers
 from cookieguard.engines.rights.hook_calls import left_by
 from cookieguard.engines.rights.own_data import LOG_KEPT, PersonalRecords, end_sessions, end_stored
 from cookieguard.engines.rights.requests import Requests
@@ -27,7 +27,7 @@ class Open(NamedTuple):
     requests: Requests
     store: Store
     records: PersonalRecords
-    erased: Erased
+    erased: ErasedCustomers
     hooks: Any
 
 

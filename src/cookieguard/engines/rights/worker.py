@@ -21,7 +21,7 @@ from cookieguard.config import Config
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.rights.copy import write_copy
-from cookieguard.engines.rights.erased import Erased
+from cookieguard.engines.rights.erased_customers import ErasedCustomers
 from cookieguard.engines.rights.hook_calls import (
     contact_of,
     exported,
@@ -31,6 +31,7 @@ from cookieguard.engines.rights.hook_calls import (
     require_hooks,
 )
 from cookieguard.engines.rights.notifications import Letters, tell
+from cookieguard.engines.rights.opt_out import opt_out
 from cookieguard.engines.rights.own_data import (
     LOG_KEPT,
     LOG_REASON,
@@ -42,7 +43,6 @@ from cookieguard.engines.rights.own_data import (
 from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.reerasure import Open, erase_again
 from cookieguard.engines.rights.requests import NOBODY, Requests, requests_opener
-from cookieguard.engines.rights.signal import opt_out
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store
 from cookieguard.rights.answers import answer_of
@@ -81,7 +81,7 @@ class Worker:
         store: Store,
         records: PersonalRecords,
         letters: Letters,
-        erased: Erased,
+        erased: ErasedCustomers,
         *,
         hooks: Any,
         clock: Callable[[], datetime] | None = None,
@@ -395,7 +395,7 @@ async def open_worker(
         try:
             records = PersonalRecords(config, keyring, state, environ=found)
             letters = Letters(config, environ=found)
-            erased = Erased(state, keyring, days=config.rights.backup_days)
+            erased = ErasedCustomers(state, keyring, days=config.rights.backup_days)
             await asyncio.to_thread(erased.tidy, (clock or _now)())
             try:
                 yield Worker(

@@ -10,8 +10,8 @@ from http import HTTPStatus
 from typing import Any
 
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.ahead import SEC_PURPOSE
 from cookieguard.web.http.headers import CACHE_CONTROL, Headers, without
+from cookieguard.web.http.prefetch import SEC_PURPOSE
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 LOCATION = b"location"

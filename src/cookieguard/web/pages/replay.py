@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.engines.proof.log_reader import read_record
 from cookieguard.engines.proof.protocol import Stores
-from cookieguard.engines.proof.reading import read_record
 from cookieguard.policy.markdown import render
 from cookieguard.proof.consents import CONSENT
 from cookieguard.proof.records import CUSTOMER, ID, read_document

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, Response
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.config.rights.time_zone import zone_of
 from cookieguard.consent.own_terms import OwnTermRefused, OwnTerms, with_term, without_term
-from cookieguard.engines.rights.asking import Asking, ask
+from cookieguard.engines.rights.enqueue import NewRequest, ask
 from cookieguard.engines.rights.requests import ID, Pending, Requests
 from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.identity.staff_token import Member
@@ -284,7 +284,7 @@ async def _add(visit: _Visit, fields: dict[str, str]) -> str:
         raise _Failed(400, "Not entered: say whether it is known who asks.")
     if received > today:
         raise _Failed(400, "Not entered: it came in on a day that has not begun; allowed: today or earlier.")
-    asking = Asking(
+    asking = NewRequest(
         kind=Kind(kind),
         via=Via.STAFF,
         customer=fields.get("customer", ""),

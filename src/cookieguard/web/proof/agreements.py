@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from cookieguard.consent import Consent
+from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.protocol import Stores
-from cookieguard.engines.proof.reading import read_subject
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.session import Session

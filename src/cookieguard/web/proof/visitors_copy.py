@@ -8,7 +8,7 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from cookieguard.engines.proof.reading import make_receipt
+from cookieguard.engines.proof.log_reader import make_receipt
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 

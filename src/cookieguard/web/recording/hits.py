@@ -18,8 +18,8 @@ from cookieguard.stats.user_agents import MAX_AGENT
 from cookieguard.stats.visitor_key import visitor_key
 from cookieguard.stats.visits import PAUSE
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.ahead import is_ahead
 from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
+from cookieguard.web.http.prefetch import is_ahead
 from cookieguard.web.recording.log_entry import SERVER_ERROR
 from cookieguard.web.recording.setup import Counting
 from cookieguard.web.request import EARLY, FRAGMENT, FRAME_DESTINATIONS, accepts_pages

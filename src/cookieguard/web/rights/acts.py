@@ -12,7 +12,7 @@ from functools import partial
 
 from starlette.responses import Response
 
-from cookieguard.engines.rights.asking import Asking, ask
+from cookieguard.engines.rights.enqueue import NewRequest, ask
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.store.logins import end_login
 from cookieguard.engines.store.sync import StoreSync
@@ -25,7 +25,7 @@ from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, noted, told
 from cookieguard.rights.rules import Kind
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.ahead import is_ahead
+from cookieguard.web.http.prefetch import is_ahead
 from cookieguard.web.identity.store_wait import answer_of, is_done
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
@@ -193,7 +193,7 @@ async def _ask(at: _Desk) -> Response:
     version = (
         exchange.parts.policy.in_force(exchange.now.date()) if exchange.parts.policy is not None else None
     )
-    asking = Asking(
+    asking = NewRequest(
         kind=Kind(kind),
         via=Via.CODE if asker.proof else Via.LOGIN,
         customer=asker.number,

@@ -21,7 +21,7 @@ from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
-from cookieguard.web.identity.rate_counts import Turns
+from cookieguard.rate_limit import RateLimit
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -43,9 +43,9 @@ class Desk:
         self.letters = Letters(config, environ=environ)
         self._setting = config.rights.hooks
         self._hooks: Any = None
-        self.codes = Turns(CODES_AN_HOUR, seconds=HOUR)
-        self.tries = Turns(TRIES_AN_HOUR, seconds=HOUR)
-        self.requests = Turns(REQUESTS_AN_HOUR, seconds=HOUR)
+        self.codes = RateLimit(CODES_AN_HOUR, seconds=HOUR)
+        self.tries = RateLimit(TRIES_AN_HOUR, seconds=HOUR)
+        self.requests = RateLimit(REQUESTS_AN_HOUR, seconds=HOUR)
         self._process, self._waiting = 0, 0
         self._queue: Requests | None = None
 

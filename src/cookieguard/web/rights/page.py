@@ -13,8 +13,8 @@ from starlette.responses import HTMLResponse
 from cookieguard.config import DataKind, ShopForm
 from cookieguard.config.languages import text_in, texts_of
 from cookieguard.config.purposes import NECESSARY
+from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.protocol import Stores
-from cookieguard.engines.proof.reading import read_subject
 from cookieguard.engines.store.logins import Login, logins_of
 from cookieguard.policy.texts import PolicyTexts
 from cookieguard.proof.consents import CONSENT

@@ -12,9 +12,9 @@ from cookieguard.config import Config
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import was_set_back
+from cookieguard.engines.proof.log_reader import opened
 from cookieguard.engines.proof.open import signer_of, stores_if_made
 from cookieguard.engines.proof.protocol import LogDown, LogStore, Old, Stores, Window
-from cookieguard.engines.proof.reading import opened
 from cookieguard.proof.consents import AGREEMENT, CONSENT
 from cookieguard.proof.notes import Checkpoint, Signer, read_checkpoint
 from cookieguard.proof.pruning import MOST_AT_ONCE, write_pruned

@@ -12,8 +12,8 @@ from cookieguard.consent import Verdict, first_party_line, look_alike
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.consent.declarations import is_plain, list_entry, named, unknown
 from cookieguard.html import Url, parse_url
-from cookieguard.scan.parties import LookUp, nobody_known
 from cookieguard.scan.plan import Parties
+from cookieguard.scan.third_parties import LookUp, nobody_known
 
 PASSES, WAITS, NEVER = "passes", "held until the visitor agrees", "held always"
 

@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from cookieguard.html import resolve
+from cookieguard.scan.observations import StorageEntry
+from cookieguard.scan.page_source import BLANK
 from cookieguard.scan.plan import Parties
-from cookieguard.scan.reading import BLANK
-from cookieguard.scan.seen import StorageEntry
 
 DAY = 86400
 MOST_KEPT = 2000
 
 
-class Keeping:
+class BrowserStorage:
     """Bring together what scripts were seen to write and what lies in the browser. Owns both."""
 
     def __init__(self, parties: Parties, now: datetime) -> None:

@@ -57,7 +57,7 @@ def write(record: Record) -> Written:
     return Written(digest_of_id(record.id), record.subject, about, to_bytes(record), record.kind)
 
 
-class Waiting:
+class PendingRecords:
     """Keep what waits, in its order. Owned by one writer; requests add, its thread takes."""
 
     def __init__(self) -> None:

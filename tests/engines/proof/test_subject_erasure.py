@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.proof.erasing import erase_subject
-from cookieguard.engines.proof.erasures import due_erasures, read_erasures
+from cookieguard.engines.proof.erasure_journal import due_erasures, read_erasures
+from cookieguard.engines.proof.log_reader import read_record, read_subject
 from cookieguard.engines.proof.open import open_subject_store
-from cookieguard.engines.proof.reading import read_record, read_subject
+from cookieguard.engines.proof.subject_erasure import erase_subject
 from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
 from cookieguard.proof.records import customer
 from cookieguard.proof.verification import Verdict

@@ -15,7 +15,7 @@ from cookieguard.proof.tiles import inclusion_proof
 from cookieguard.proof.verification import Report, Verdict, verify, verify_tiles
 
 
-class Found(NamedTuple):
+class OpenedRecord(NamedTuple):
     """Hold a record as it was written; `record` is empty where its subject was erased."""
 
     row: Row
@@ -25,25 +25,25 @@ class Found(NamedTuple):
     record: bytes = b""
 
 
-def read_record(stores: Stores, record_id: str) -> Found | None:
+def read_record(stores: Stores, record_id: str) -> OpenedRecord | None:
     """Return a record by its id; raises SealBroken where it is not what the log committed to."""
     row = stores.log.row(digest_of_id(record_id))
     return None if row is None else opened(stores, row)
 
 
-def read_subject(stores: Stores, subject: str) -> list[Found]:
+def read_subject(stores: Stores, subject: str) -> list[OpenedRecord]:
     """Return all records of a subject, in the order they were written; none once it was erased."""
     key = stores.subjects.find(handle_of(subject, stores.subjects.secret(HANDLE_SECRET)))
     return [] if key is None else [opened(stores, row) for row in stores.log.rows_of(key.subject)]
 
 
-def opened(stores: Stores, row: Row) -> Found:
+def opened(stores: Stores, row: Row) -> OpenedRecord:
     """Open a row with the key of its subject."""
     kind, milliseconds = read_about(row.about)
     key = stores.subjects.key_for(row.subject) if row.sealed else None
     if key is None:
-        return Found(row, kind, milliseconds)
-    return Found(row, kind, milliseconds, *unseal(row.contents, key))
+        return OpenedRecord(row, kind, milliseconds)
+    return OpenedRecord(row, kind, milliseconds, *unseal(row.contents, key))
 
 
 def make_receipt(stores: Stores, record_id: str) -> bytes | None:

@@ -68,7 +68,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class VisitedPage:
     """Name one page that was looked at, in one state."""
 
     page: str
@@ -96,7 +96,7 @@ class Scan:
     target: str
     started: datetime
     with_browser: bool
-    looks: tuple[Look, ...] = ()
+    looks: tuple[VisitedPage, ...] = ()
     contacts: tuple[Contact, ...] = ()
     kept: tuple[StorageEntry, ...] = ()
     needs: tuple[Need, ...] = ()

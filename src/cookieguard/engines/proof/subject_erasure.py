@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from cookieguard.engines.proof.erasures import write_erasures
+from cookieguard.engines.proof.erasure_journal import write_erasures
 from cookieguard.engines.proof.protocol import Stores
 from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
 

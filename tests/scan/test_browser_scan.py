@@ -15,16 +15,16 @@ from harness.servers import serving
 from cookieguard import Config, CookieGuard
 from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import Addresses
-from cookieguard.scan.browser import scan_by_browser
+from cookieguard.scan.browser_scan import scan_by_browser
 from cookieguard.scan.chromium import find_browser
 from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import facts_of
-from cookieguard.scan.parties import Party, parties_of
+from cookieguard.scan.observations import ACCEPTED, ASKED, HELD, REFUSED, UNDECIDED, Scan
+from cookieguard.scan.page_observer import told_of
 from cookieguard.scan.plan import Parties, Plan
 from cookieguard.scan.report import report_page
-from cookieguard.scan.seen import ACCEPTED, ASKED, HELD, REFUSED, UNDECIDED, Scan
 from cookieguard.scan.steps import Step, load_steps
-from cookieguard.scan.watching import told_of
+from cookieguard.scan.third_parties import Party, parties_of
 from tests.scan.site import Site, pages
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]

@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import look_alike, site_of
 from cookieguard.html import Url
+from cookieguard.scan.observations import ACCEPTED, LEAKS, NAMED, Contact, Need, Scan, StorageEntry
 from cookieguard.scan.plan import Parties
-from cookieguard.scan.seen import ACCEPTED, LEAKS, NAMED, Contact, Need, Scan, StorageEntry
 
 # What a host nobody knows is for, by what it is called and what it is loaded as. A guess, and the draft says so.
 STATISTICS = re.compile(
@@ -25,7 +25,7 @@ FILMS = re.compile(r"(^|[./_-])(videos?|maps?|player|embed)([./_-]|\d|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownVendor:
     """Hold what the catalogue says of a vendor."""
 
     id: str = ""
@@ -37,10 +37,10 @@ class Known:
     necessary_when: str = ""
 
 
-LookUp = Callable[[str, str], Known | None]
+LookUp = Callable[[str, str], KnownVendor | None]
 
 
-def nobody_known(_: str, __: str) -> Known | None:
+def nobody_known(_: str, __: str) -> KnownVendor | None:
     """Know no vendor."""
     return None
 
@@ -55,7 +55,7 @@ class Party:
     """Where the purpose is from: `declared`, `catalogue`, or what a guess is made by."""
     declared: str = ""
     """The vendor of the configuration that its hosts belong to; empty where nobody declares one of them."""
-    known: Known | None = None
+    known: KnownVendor | None = None
     hosts: tuple[str, ...] = ()
     undeclared: tuple[str, ...] = ()
     """Those of its hosts that no vendor of the configuration covers."""
@@ -134,7 +134,7 @@ def _party(
 
 
 def _purpose(
-    declared: str, known: Known | None, contacts: list[Contact], parties: Parties
+    declared: str, known: KnownVendor | None, contacts: list[Contact], parties: Parties
 ) -> tuple[str, str]:
     if declared:
         return parties.verdict(_url(contacts[0])).purpose, "declared"

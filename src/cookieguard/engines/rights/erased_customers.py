@@ -32,7 +32,7 @@ class _Line(NamedTuple):
     sealed: bytes
 
 
-class Erased:
+class ErasedCustomers:
     """Know who was erased lately. All processes of a machine share the file: each writes the whole of it in turn."""
 
     def __init__(self, state: StateDirectory, keyring: Keyring, *, days: int) -> None:

@@ -13,17 +13,17 @@ from importlib.resources import files
 from playwright.async_api import Browser, BrowserContext, Error, Page, Response, async_playwright
 
 from cookieguard.html import parse_url
+from cookieguard.scan.browser_storage import BrowserStorage
 from cookieguard.scan.chromium import OPEN_MS, close_others, launched, new_visitor
 from cookieguard.scan.crawl import Crawl, page_name
 from cookieguard.scan.forms import forms_in
-from cookieguard.scan.keeping import Keeping
-from cookieguard.scan.plain import client_through, first_pages, what_came, why_not
+from cookieguard.scan.observations import ACCEPTED, REFUSED, UNDECIDED, Contact, Form, Need, Scan, VisitedPage
+from cookieguard.scan.page_observer import PageObserver, definers
+from cookieguard.scan.page_source import Source
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
-from cookieguard.scan.reading import Source
-from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Form, Look, Need, Scan
+from cookieguard.scan.static_scan import client_through, first_pages, what_came, why_not
 from cookieguard.scan.steps import Step
-from cookieguard.scan.watching import Watch, definers
 
 STATIC = files("cookieguard.static")
 CLICK_MS = 5_000
@@ -77,7 +77,7 @@ class _Visit:
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     can_answer: bool = False
     pages: list[str] = field(default_factory=list)
-    looks: list[Look] = field(default_factory=list)
+    looks: list[VisitedPage] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
     needs: list[Need] = field(default_factory=list)
@@ -87,7 +87,7 @@ class _Visit:
     trouble: str = ""  # what came in the place of the last page
 
     def __post_init__(self) -> None:
-        self.keeping = Keeping(self.parties, self.started)
+        self.keeping = BrowserStorage(self.parties, self.started)
 
     async def crawl(self) -> None:
         """Look at pages as a visitor who has not answered, and learn which there are."""
@@ -134,11 +134,11 @@ class _Visit:
         return list(found.values())
 
     @asynccontextmanager
-    async def _visitor(self, state: str) -> AsyncIterator[tuple[BrowserContext, Watch]]:
+    async def _visitor(self, state: str) -> AsyncIterator[tuple[BrowserContext, PageObserver]]:
         context = await new_visitor(self.browser, insecure=self.plan.insecure)
         binding = f"cg{secrets.token_hex(6)}"
         page = await context.new_page()
-        watch = await Watch.over(context, page, self.parties, state)
+        watch = await PageObserver.over(context, page, self.parties, state)
         await context.expose_binding(binding, lambda _, told: self._on_told(told, watch, state))
         await context.add_init_script(STATIC.joinpath("scan.js").read_text("utf-8").replace("NAME", binding))
         context.on("page", lambda other: asyncio.ensure_future(close_others(other, page)))
@@ -149,7 +149,7 @@ class _Visit:
         finally:
             await context.close()
 
-    async def _open(self, watch: Watch, address: str, state: str, crawl: Crawl | None = None) -> bool:
+    async def _open(self, watch: PageObserver, address: str, state: str, crawl: Crawl | None = None) -> bool:
         asked = len(self.proxy.asked)
         watch.begin(page_name(address))
         try:
@@ -166,7 +166,12 @@ class _Visit:
         return await self._look(watch, state, response, asked, crawl)
 
     async def _look(
-        self, watch: Watch, state: str, response: Response | None, asked: int, crawl: Crawl | None = None
+        self,
+        watch: PageObserver,
+        state: str,
+        response: Response | None,
+        asked: int,
+        crawl: Crawl | None = None,
     ) -> bool:
         """Do what visitors do on the page that is open, and write down what was seen."""
         page = watch.page
@@ -184,7 +189,9 @@ class _Visit:
         self.forms += forms_in(source, self.parties.is_foreign) if source is not None else []
         status = response.status if response is not None else 0
         title = source.title if source is not None else ""
-        self.looks.append(Look(page=watch.name, state=state, status=status, title=title, picture=picture))
+        self.looks.append(
+            VisitedPage(page=watch.name, state=state, status=status, title=title, picture=picture)
+        )
         if crawl is not None and source is not None:
             crawl.add(source.links)
         return True
@@ -205,7 +212,7 @@ class _Visit:
             return True
         return await page.locator(OURS % "accept").count() > 0
 
-    async def _answer(self, watch: Watch, state: str) -> bool:
+    async def _answer(self, watch: PageObserver, state: str) -> bool:
         named = self.plan.accept if state == ACCEPTED else self.plan.refuse
         button = named or OURS % CHOICES[state]
         page = watch.page
@@ -219,7 +226,7 @@ class _Visit:
         except (Error, TimeoutError):
             return False
 
-    async def _take_steps(self, watch: Watch, state: str) -> None:
+    async def _take_steps(self, watch: PageObserver, state: str) -> None:
         for number, step in enumerate(self.plan.steps):
             if self.clock.is_over:
                 return
@@ -237,7 +244,7 @@ class _Visit:
             watch.name = page_name(watch.page.url)
             await self._look(watch, state, response, asked)
 
-    def _on_told(self, told: object, watch: Watch, state: str) -> None:
+    def _on_told(self, told: object, watch: PageObserver, state: str) -> None:
         """Take what our script in the page tells; any other script there can call it too."""
         if isinstance(told, dict) and told.get("kind") == "asked":
             watch.note_picture(str(told.get("name", "")), str(told.get("by", "")))

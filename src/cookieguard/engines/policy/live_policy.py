@@ -33,7 +33,7 @@ class PolicyHistory(NamedTuple):
     ledger: Ledger | None
 
 
-class WatchedPolicy:
+class LivePolicy:
     """Follow folder and ledger. Owned by the store's thread, which looks; requests read `history`.
 
     A folder that cannot be used while the shop runs changes nothing: the last good one counts, and the log says so.
@@ -105,7 +105,7 @@ class WatchedPolicy:
             logger.warning("policy: %s; the texts read last stay in force until this is mended", trouble)
 
 
-def open_policy(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> WatchedPolicy | None:
+def open_policy(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> LivePolicy | None:
     """Read folder and ledger at start; None without a folder. Raises ConfigError for what cannot be used."""
     if not config.policy.folder:
         return None
@@ -117,7 +117,7 @@ def open_policy(config: Config, state: StateDirectory, *, environ: Mapping[str, 
         )
     else:
         require_unaltered(versions, ledger)
-    return WatchedPolicy(config, state, PolicyHistory(versions, ledger))
+    return LivePolicy(config, state, PolicyHistory(versions, ledger))
 
 
 def keep_copy(state: StateDirectory, ledger: Ledger) -> None:

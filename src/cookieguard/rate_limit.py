@@ -7,7 +7,7 @@ from datetime import datetime
 MOST_KEYS = 10_000  # of one span; who comes later gets no turn in it
 
 
-class Turns:
+class RateLimit:
     """Count turns by key, each `seconds` anew. Owns the counts; never an address, only what the caller made of it."""
 
     def __init__(self, limit: int, *, seconds: int) -> None:

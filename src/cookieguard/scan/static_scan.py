@@ -16,10 +16,19 @@ from cookieguard.errors import ScanFailed, ScanRefused
 from cookieguard.html import parse_url
 from cookieguard.scan.crawl import Crawl, named_in_robots, page_name, read_sitemap
 from cookieguard.scan.forms import forms_in
+from cookieguard.scan.observations import (
+    ACCEPTED,
+    REFUSED,
+    UNDECIDED,
+    Contact,
+    Form,
+    Scan,
+    StorageEntry,
+    VisitedPage,
+)
+from cookieguard.scan.page_source import Source, contacts_in, contacts_of_sheet
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
-from cookieguard.scan.reading import Source, contacts_in, contacts_of_sheet
-from cookieguard.scan.seen import ACCEPTED, REFUSED, UNDECIDED, Contact, Form, Look, Scan, StorageEntry
 
 PATIENCE_SECONDS = 20.0
 MOST_REDIRECTS = 10
@@ -74,7 +83,7 @@ class _Visit:
     proxy: Proxy
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     banner: str = ""  # the prefix of our own pages
-    looks: list[Look] = field(default_factory=list)
+    looks: list[VisitedPage] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
     kept: list[StorageEntry] = field(default_factory=list)
@@ -135,7 +144,7 @@ class _Visit:
         source = Source(
             str(answer.url), text, page, state, tuple(answer.headers.get_list("content-security-policy"))
         )
-        self.looks.append(Look(page=page, state=state, status=answer.status_code, title=source.title))
+        self.looks.append(VisitedPage(page=page, state=state, status=answer.status_code, title=source.title))
         self.contacts += contacts_in(source, self.parties.is_foreign)
         self.forms += forms_in(source, self.parties.is_foreign)
         for sheet in source.sheets[:MOST_SHEETS]:

@@ -1,4 +1,4 @@
-"""Watch one page of a browser: whom it asks, by what, what it keeps, and where the shop's own code fails."""
+"""PageObserver one page of a browser: whom it asks, by what, what it keeps, and where the shop's own code fails."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from playwright.async_api import BrowserContext, CDPSession, Error, Page, Reques
 
 from cookieguard.html import Url, resolve
 from cookieguard.scan.chromium import BROWSERS_OWN
+from cookieguard.scan.observations import ASKED, CONNECTED, HELD, NAMED, WOULD, Contact, Need, shown_url
+from cookieguard.scan.page_source import BLANK, Source, contacts_in
 from cookieguard.scan.plan import Parties
 from cookieguard.scan.proxy import Asked
-from cookieguard.scan.reading import BLANK, Source, contacts_in
-from cookieguard.scan.seen import ASKED, CONNECTED, HELD, NAMED, WOULD, Contact, Need, shown_url
 
 QUIET_SECONDS = 0.5  # without a new request: what pages start late, they start at load
 LONGEST_WAIT = 6.0
@@ -40,8 +40,8 @@ NO_MEMBER = re.compile(r"Cannot read propert(?:y|ies) of (?:undefined|null) \(re
 AN_ADDRESS = re.compile(r"https?://[^\s)]+?(?=:\d+(?::\d+)?\)?\s*$)", re.MULTILINE)
 
 
-class Watch:
-    """Watch one page. Owns what it saw since `begin`."""
+class PageObserver:
+    """PageObserver one page. Owns what it saw since `begin`."""
 
     def __init__(self, page: Page, parties: Parties, state: str) -> None:
         self.page, self._parties, self._state = page, parties, state
@@ -56,7 +56,7 @@ class Watch:
         page.on("pageerror", self._on_error)
 
     @classmethod
-    async def over(cls, context: BrowserContext, page: Page, parties: Parties, state: str) -> Watch:
+    async def over(cls, context: BrowserContext, page: Page, parties: Parties, state: str) -> PageObserver:
         """Begin to watch a page, its scripts' stacks included."""
         watch = cls(page, parties, state)
         session: CDPSession = await context.new_cdp_session(page)

@@ -20,7 +20,7 @@ MOST_OPEN = 20  # of one person: who asks more often is answered by the first on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class NewRequest:
     """Hold what is asked, by whom, and how it is known who that is."""
 
     kind: Kind
@@ -39,7 +39,7 @@ class Asking:
 
 
 def ask(
-    queue: Requests, config: Config, asking: Asking, *, now: datetime, environ: Mapping[str, str]
+    queue: Requests, config: Config, asking: NewRequest, *, now: datetime, environ: Mapping[str, str]
 ) -> tuple[Request, bool]:
     """Add a request, and return it; the second value says whether it is new. Raises RequestRefused, QueueDown."""
     number, contact = clean(asking.customer, LONGEST_NAME), clean(asking.contact, LONGEST_NAME)

@@ -8,9 +8,9 @@ from cookieguard.config import Config, Vendor, config_from_mapping
 from cookieguard.consent import Register, policy_for, site_of
 from cookieguard.html import Rewriter, Rules, Ruling, Url
 from cookieguard.scan.crawl import Crawl, kind_of, named_in_robots, page_name, read_sitemap
+from cookieguard.scan.observations import HELD, NAMED, UNDECIDED, WOULD, Contact
+from cookieguard.scan.page_source import Source, contacts_in, contacts_of_sheet
 from cookieguard.scan.plan import Parties, start_address
-from cookieguard.scan.reading import Source, contacts_in, contacts_of_sheet
-from cookieguard.scan.seen import HELD, NAMED, UNDECIDED, WOULD, Contact
 
 SHOP = Parties("https://shop.example/", Config())
 
@@ -176,15 +176,15 @@ def test_what_is_no_web_address_is_refused(typed: str) -> None:
 
 def test_a_draft_of_what_a_page_shows_lets_the_same_hosts_in() -> None:
     from cookieguard.scan.draft import draft
-    from cookieguard.scan.parties import Known, parties_of
-    from cookieguard.scan.seen import Scan
+    from cookieguard.scan.observations import Scan
+    from cookieguard.scan.third_parties import KnownVendor, parties_of
     from tests.scan.test_draft import NOW
 
     page = (
         '<script src=//analytics.x.example/a.js></script><iframe src="https://player.y.example/v"></iframe>'
     )
     scan = Scan(target="t", started=NOW, with_browser=False, contacts=tuple(read(page)))
-    known = Known(name="Y", purpose="marketing", hosts=("*.y.example",), cookies=("_y*",))
+    known = KnownVendor(name="Y", purpose="marketing", hosts=("*.y.example",), cookies=("_y*",))
     look_up = lambda host, _: known if host.endswith("y.example") else None  # noqa: E731
 
     import tomllib

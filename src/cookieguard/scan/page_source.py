@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from cookieguard.html import Rewriter, Rules, Ruling, Url, parse_url, readings, resolve
-from cookieguard.scan.seen import HELD, NAMED, WOULD, Contact, shown_url
+from cookieguard.scan.observations import HELD, NAMED, WOULD, Contact, shown_url
 
 IsForeign = Callable[[Url], bool]
 
