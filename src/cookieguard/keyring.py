@@ -175,7 +175,7 @@ class Keyring:
 
         Raises KeyRefused while the key is younger than VERIFY_FIRST, unless forced.
         """
-        chosen = self._known(key_id)
+        chosen = self._key_by_id(key_id)
         if chosen.state is KeyState.SIGNING:
             raise KeyRefused(f"key {key_id} signs already; nothing to do")
         ready = chosen.created + VERIFY_FIRST
@@ -194,7 +194,7 @@ class Keyring:
 
         Raises KeyRefused for the key that signs, and unless forced for one whose cookies may still be out.
         """
-        key = self._known(key_id)
+        key = self._key_by_id(key_id)
         if key.state is KeyState.SIGNING:
             raise KeyRefused(f"key {key_id} signs: promote another one first (cookieguard keys add)")
         ends = retires_from(key, life=life)
@@ -202,7 +202,7 @@ class Keyring:
             raise KeyRefused(f"key {key_id} is still needed: {_why_needed(key, ends)} with --force")
         return Keyring(other for other in self.every if other is not key)
 
-    def _known(self, key_id: str) -> AnyKey:
+    def _key_by_id(self, key_id: str) -> AnyKey:
         for key in self.every:
             if key.id == key_id:
                 return key

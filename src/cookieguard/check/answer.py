@@ -58,7 +58,7 @@ def guard_in(app: Any) -> CookieGuard:
 def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
     """Yield what is to be said of one page: bare, and guarded."""
     origin = next(iter(guard.config.origins), "https://localhost")
-    bare, page = asyncio.run(_asked(guard, origin, path))
+    bare, page = asyncio.run(_bare_and_guarded(guard, origin, path))
     for one in (bare, page):
         if one.trouble:
             told = f"GET {path} was not answered in full ({one.trouble})"
@@ -146,7 +146,7 @@ class _Loads(HTMLParser):
             self.urls += [value for name, value in attrs if name == "src" and value]
 
 
-async def _asked(guard: CookieGuard, origin: str, path: str) -> tuple[Answer, Answer]:
+async def _bare_and_guarded(guard: CookieGuard, origin: str, path: str) -> tuple[Answer, Answer]:
     """Start the app, ask for a page bare and guarded, and end it."""
     start, end = asyncio.Event(), asyncio.Event()
     lifespan = asyncio.create_task(_live(guard, start, end))

@@ -25,7 +25,7 @@ def two_members(keyring: Keyring, state: StateDirectory, *, first: str, second: 
         one for one, role in zip(found, (first, second), strict=False) if one is not None and one.may(role)
     ]
     if len(tokens) != 2 or len(both) != 2 or person_of(both[0].name) == person_of(both[1].name):
-        raise RevealRefused(f"this takes {_told(first, second)}, one a line on standard input")
+        raise RevealRefused(f"this takes {_who_approves(first, second)}, one a line on standard input")
     return both[0], both[1]
 
 
@@ -43,7 +43,7 @@ def _members(keyring: Keyring, state: StateDirectory, tokens: Sequence[str]) -> 
     return [read_member(codec, token, members, now) for token in tokens]
 
 
-def _told(first: str, second: str) -> str:
+def _who_approves(first: str, second: str) -> str:
     if first == second:
         return f"the tokens of two different members with the role {first}"
     return f"the tokens of two different members, the first with the role {first}, the second with {second}"

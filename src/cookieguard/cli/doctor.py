@@ -20,10 +20,10 @@ from cookieguard.engines.retention import (
     Run,
     capping,
     do,
+    hold_record,
     read_run,
     steps_of,
     steps_of_owner,
-    taken,
     told_of,
     write_run,
 )
@@ -79,7 +79,7 @@ def _run(shop: Config, now: datetime, *, believes_clock: bool) -> Run:
     state = StateDirectory(shop.state_dir)
     steps = steps_of(shop, state, environ=os.environ) | capping(shop, state, environ=os.environ)
     try:
-        with taken(state) as record:
+        with hold_record(state) as record:
             if record is None:
                 raise KeyringFixed("a worker is doing it right now; try again in a minute")
             steps |= steps_of_owner(shop, state, environ=os.environ)

@@ -109,7 +109,7 @@ def _what_to_add(folder: Path) -> Iterator[str]:
     if any(GUARDED.search(text) for _, text in texts):
         yield f'the app is guarded already: see that it reads the file, CookieGuard(app, "{CONFIG_FILE}")'
         return
-    made = [one for path, text in texts for one in _made(path, text)]
+    made = [one for path, text in texts for one in _apps_made(path, text)]
     one = made[0] if made else None
     if one is None:
         yield "add this line where your app is complete, and serve what it makes:"
@@ -126,7 +126,7 @@ def _what_to_add(folder: Path) -> Iterator[str]:
     yield "then: cookieguard check"
 
 
-def _made(path: Path, text: str) -> Iterator[Made]:
+def _apps_made(path: Path, text: str) -> Iterator[Made]:
     for match in MADE.finditer(text):
         yield Made(path, text.count("\n", 0, match.start()) + 1, match[1], match[2])
 

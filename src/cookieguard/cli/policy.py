@@ -106,7 +106,7 @@ def announce_version(
         show_json({"done": "announced", "version": found.name, "added": added, **_counts(run)})
         return
     show_line(
-        f"announced {found.name}: {added} notices added, {_told(run)}; to send: cookieguard policy send"
+        f"announced {found.name}: {added} notices added, {_summary(run)}; to send: cookieguard policy send"
     )
 
 
@@ -143,7 +143,7 @@ def send_notices(
         show_json({"runs": {name: _counts(run) for name, run in counted.items()}})
     for name, run in counted.items():
         if not as_json:
-            show_line(f"{name}: {_told(run)}")
+            show_line(f"{name}: {_summary(run)}")
     if not counted and not as_json:
         show_line("no announced version waits for notices")
     if not all(run.is_complete for run in counted.values()):
@@ -295,7 +295,7 @@ def _row(shop: Shop, version: Version, ledger: Ledger, run: Run | None) -> dict[
         "announced": str(version.announced),
         "effective": str(version.effective),
         "state": _state(shop.versions, version, ledger, shop.now),
-        "notices": _told(run) if run is not None else "",
+        "notices": _summary(run) if run is not None else "",
         **({} if run is None else _counts(run)),
     }
 
@@ -326,7 +326,7 @@ def _counts(run: Run) -> dict[str, Any]:
     }
 
 
-def _told(run: Run) -> str:
+def _summary(run: Run) -> str:
     uncertain = (
         f", {run.uncertain} sent again without knowing whether they were taken" if run.uncertain else ""
     )

@@ -22,7 +22,7 @@ def advice_on(verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vend
     catalogue = load_catalogue()
     entry = catalogue.by_host(verdict.host, path)
     if entry is not None:
-        return f"it is {_told(entry)}; to declare it:", named(entry, vendors)
+        return f"it is {_named_with_reason(entry)}; to declare it:", named(entry, vendors)
     several = catalogue.sharing(verdict.host)
     if several:
         names = " or ".join(f"{one.name} ({one.id})" for one in several)
@@ -65,7 +65,7 @@ def _list(names: Sequence[str], added: Mapping[str, object]) -> str:
     return f"vendors = [{', '.join([*map(json.dumps, names), list_entry(added)])}]"
 
 
-def _told(entry: Entry) -> str:
+def _named_with_reason(entry: Entry) -> str:
     if entry.purpose == NECESSARY:
         return f"{entry.name}, which the catalogue holds for necessary where {entry.necessary_when}"
     return f"{entry.name}, which the catalogue has for {entry.purpose}"

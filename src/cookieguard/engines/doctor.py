@@ -120,11 +120,11 @@ def examine(
     shop = Shop(config=config, environ=environ, now=now)
     is_no_directory = os.path.lexists(shop.state) and not shop.state.is_dir()
     inside = () if is_no_directory else INSIDE  # each would say once more that it is none
-    kept = [finding for check in (*FIRST, *inside, *LAST) for finding in _told(check, shop)]
+    kept = [finding for check in (*FIRST, *inside, *LAST) for finding in _findings_of(check, shop)]
     return [*examine_settings(config, asks=asks), *kept]
 
 
-def _told(check: Check, shop: Shop) -> list[Finding]:
+def _findings_of(check: Check, shop: Shop) -> list[Finding]:
     name = check.__name__.strip("_").replace("_", " ")
     try:
         return list(check(shop))

@@ -130,7 +130,7 @@ class Retention:
         """
         now = self._clock()
         try:
-            with taken(self._state) as record:
+            with hold_record(self._state) as record:
                 if record is None:
                     return None
                 last = read_run(self._state.path)
@@ -273,7 +273,7 @@ def told_of(doubt: Doubt) -> str:
 
 
 @contextmanager
-def taken(state: StateDirectory) -> Iterator[int | None]:
+def hold_record(state: StateDirectory) -> Iterator[int | None]:
     """Hold the file with the record of the last run, None where another process holds it."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(state.path / RECORD_FILE, flags, 0o600)

@@ -240,7 +240,7 @@ class Visit:
             if cart.is_open:
                 revocations += cart.outdate(now=now)
                 works += cart.spill(now=now)
-                works += self._kept(now, is_changed=bool(revocations), is_unsure=is_unsure)
+                works += self._writes_of_cart(now, is_changed=bool(revocations), is_unsure=is_unsure)
             works += self._left_behind()
         return revocations, works
 
@@ -256,7 +256,7 @@ class Visit:
         until = now + ORDERS_KEPT if state.customer is not None else session.ends
         return [Add(session.binding.owner, orders, to_milliseconds(until))]
 
-    def _kept(self, now: datetime, *, is_changed: bool, is_unsure: bool) -> list[Write]:
+    def _writes_of_cart(self, now: datetime, *, is_changed: bool, is_unsure: bool) -> list[Write]:
         """Return the newest content of a cart, unless it is still to be merged with what the store has."""
         keeping, session, cart = self._identity.keeping, self.session, self.cart
         if keeping is None or not keeping.keep_carts or is_unsure or cart.is_missing or session.state.merges:

@@ -24,7 +24,7 @@ def _digest(config: Config, purpose: str) -> str:
     facts = {
         "purpose": purpose,
         "recipients": sorted(
-            [vendor.name, *sorted(vendor.hosts), *_kept(vendor)]
+            [vendor.name, *sorted(vendor.hosts), *_facts_of(vendor)]
             for vendor in config.vendors
             if vendor.purpose == purpose
         ),
@@ -34,7 +34,7 @@ def _digest(config: Config, purpose: str) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
-def _kept(vendor: Vendor) -> list[str]:
+def _facts_of(vendor: Vendor) -> list[str]:
     """Return what it gets, where and for how long, as far as the shop says so."""
     facts = {"data": ", ".join(sorted(vendor.data)), "kept": vendor.retention, "in": vendor.country}
     return [f"{name}: {fact}" for name, fact in facts.items() if fact]

@@ -120,7 +120,7 @@ def source_of(
 def read_row(source: Source, row: Mapping[str, Any], asker: Asker, *, now: datetime) -> Record:
     """Read a row as a record; the same row is the same record each time. Raises RowUnusable."""
     time = _time(_needed(source, row, "time"), now)
-    given = _given(source, row)
+    given = _granted_purposes(source, row)
     granted = frozenset(one for one, is_given in given.items() if is_given) | {NECESSARY}
     theirs = _text(_field(source, row, "id"))
     notice = Notice(
@@ -159,7 +159,7 @@ def _subject(source: Source, row: Mapping[str, Any], theirs: str) -> str:
     return subject
 
 
-def _given(source: Source, row: Mapping[str, Any]) -> dict[str, bool]:
+def _granted_purposes(source: Source, row: Mapping[str, Any]) -> dict[str, bool]:
     """Return which of the shop's purposes a row grants; of several words for one, all must."""
     found = {one: _is_yes(row[name]) for one in source.purposes for name in _there(source, row, one)}
     value = _field(source, row, "granted")

@@ -237,7 +237,7 @@ class _Tree:
         if have < size:
             self._report.add(Verdict.CUT, have, f"entries {have} to {size - 1} are gone: cut")
         unsigned = list(range(size, have))
-        for row in self._left():
+        for row in self._rows_left():
             self._report.rows += 1
             unsigned.append(row[0])
         for number in unsigned:
@@ -247,7 +247,7 @@ class _Tree:
     def _have(self) -> int:
         return self._at + len(self._levels[0]) // HASH_BYTES
 
-    def _left(self) -> Iterator[RowTuple]:
+    def _rows_left(self) -> Iterator[RowTuple]:
         yield from self._ahead
         yield from self._rows
 

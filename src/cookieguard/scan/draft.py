@@ -44,7 +44,7 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
     if not hosts:
         return ""
     known, cookies = party.known, _cookies(party)
-    lines = [*_told(party), "[[vendors]]"]
+    lines = [*_comments_of(party), "[[vendors]]"]
     if known is not None and known.id and known.id not in {one.catalogue for one in config.vendors}:
         lines.append(f"catalogue = {_text(known.id)}")  # which fills in what is not said here
         lines += ['purpose = "marketing"'] * (known.purpose not in {one.id for one in config.purposes})
@@ -63,7 +63,7 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
     return "\n".join(lines)
 
 
-def _told(party: Party) -> Iterator[str]:
+def _comments_of(party: Party) -> Iterator[str]:
     """Say in comments what was seen, and where the purpose is from."""
     elements = list(dict.fromkeys(one.element for one in party.contacts))[:4]
     pages = party.pages

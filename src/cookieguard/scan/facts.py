@@ -29,7 +29,7 @@ def facts_of(scan: Scan, parties: Sequence[Party], draft: str) -> dict[str, Any]
         "leaks": sum(len(hosts_leaking(one)) for one in parties),
         "parties": [_party(one) for one in parties],
         "needs": [_need(one) for one in scan.needs],
-        "own": [_kept(one) for one in unclaimed(scan, parties)],
+        "own": [_storage_entry(one) for one in unclaimed(scan, parties)],
         "forms": [
             {"asks": list(one.asks), "leads_to": one.leads_to, "pages": list(pages)}
             for one, pages in merged(scan.forms)
@@ -67,7 +67,7 @@ def _party(party: Party) -> dict[str, Any]:
         "pages": list(party.pages),
         "told": list(party.told),
         "seen": list(_ways(party.contacts))[:MOST_SEEN],
-        "kept": list(_merged(_kept(one) for one in party.kept)),
+        "kept": list(_merged(_storage_entry(one) for one in party.kept)),
         "needed_by": [_need(one) for one in party.needs],
         "necessary_when": party.known.necessary_when if party.known else "",
     }
@@ -90,7 +90,7 @@ def _merged(kept: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     yield from seen.values()
 
 
-def _kept(one: StorageEntry) -> dict[str, Any]:
+def _storage_entry(one: StorageEntry) -> dict[str, Any]:
     return {
         "name": one.name,
         "kind": one.kind,

@@ -112,7 +112,7 @@ class PageObserver:
     def contacts(self, source: Source | None, asked: Iterable[Asked]) -> list[Contact]:
         """List whom the page contacted; `asked` is what the proxy saw meanwhile."""
         static = contacts_in(source, self._parties.is_foreign) if source is not None else []
-        seen = list(self._asked({one.url: one for one in static if one.how in (WOULD, HELD)}))
+        seen = list(self._contacts_of_requests({one.url: one for one in static if one.how in (WOULD, HELD)}))
         hosts = {one.host for one in seen}
         # An element that stands there and was not asked for is told as such; of one that was, the request is.
         seen += [one for one in static if one.how == HELD or one.host not in hosts]
@@ -127,7 +127,7 @@ class PageObserver:
             return None
         return self._contact(url, f"{host}:{port}", CONNECTED, "connection", "", 0)
 
-    def _asked(self, static: dict[str, Contact]) -> Iterable[Contact]:
+    def _contacts_of_requests(self, static: dict[str, Contact]) -> Iterable[Contact]:
         for request, address in self._requests:
             url = resolve(address.replace("ws", "http", 1) if address.startswith("ws") else address, BLANK)
             if url is None or not self._parties.is_foreign(url):

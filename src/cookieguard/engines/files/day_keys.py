@@ -77,7 +77,7 @@ class DayKeys:
         self._looks = now - EXPIRE_EVERY, now + EXPIRE_EVERY
         in_force = {day: one for day, one in self._known.items() if one.begins <= now < one.ends}
         try:
-            old = [path for path, day in self._found() if not _is_in_force(day, now)]
+            old = [path for path, day in self._key_files() if not _is_in_force(day, now)]
             for path in old:
                 path.unlink(missing_ok=True)
             if old and self._directory is not None:
@@ -108,7 +108,7 @@ class DayKeys:
     def _name(self, day: date) -> str:
         return f"{self._use}-day-{day:%Y%m%d}"
 
-    def _found(self) -> Iterator[tuple[Path, date]]:
+    def _key_files(self) -> Iterator[tuple[Path, date]]:
         for path in self._directory.paths() if self._directory is not None else ():
             if match := self._files.fullmatch(path.name):
                 yield path, _day_of(match[1])

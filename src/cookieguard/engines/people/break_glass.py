@@ -77,7 +77,7 @@ class BreakGlass:
         id_ = secrets.token_hex(ID_BYTES)
         self._record(look.kind, id_, customer, _facts(look))
         sealed = self._recipients.seal({"customer": customer}, look.at)
-        self._change(lambda before: {**_kept(before, look.at), id_: (look, sealed)})
+        self._change(lambda before: {**_still_kept(before, look.at), id_: (look, sealed)})
         return id_
 
     def looks(self) -> dict[str, Look]:
@@ -144,7 +144,7 @@ def state_of(look: Look, now: datetime) -> str:
     return f"to be told since {(now - look.at).days} days"
 
 
-def _kept(before: Ledger, now: datetime) -> Ledger:
+def _still_kept(before: Ledger, now: datetime) -> Ledger:
     return {
         id_: (look, sealed)
         for id_, (look, sealed) in before.items()

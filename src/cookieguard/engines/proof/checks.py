@@ -36,7 +36,7 @@ def told_of_log(config: Config, state: Path, now: datetime, *, environ: Mapping[
         return
     yield from _log(place, state)
     yield _erasures(place)
-    yield _kept(config, place, now)
+    yield _check_overdue(config, place, now)
 
 
 def _log(place: Place, state: Path) -> Iterator[Told]:
@@ -72,7 +72,7 @@ def _erasures(place: Place) -> Told:
     return "erasures", "all of the journal are done", ""
 
 
-def _kept(config: Config, place: Place, now: datetime) -> Told:
+def _check_overdue(config: Config, place: Place, now: datetime) -> Told:
     """Say whether something is there that the hourly job should have let go days ago."""
     if not config.proof.kept_days:
         return "records kept", "all for good", ""

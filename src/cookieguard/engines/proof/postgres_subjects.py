@@ -94,11 +94,11 @@ class PostgresSubjects:
                 rows = self._connection.execute(FIND_OR_MAKE, (wanted, ids, keys)).fetchall()
         found = {handle: SubjectKey(id_, key) for handle, id_, key, _ in rows}
         missing = [handle for handle in wanted if handle not in found]
-        return found | self._found(missing) if missing else found  # another worker was first
+        return found | self._find_many(missing) if missing else found  # another worker was first
 
     def find(self, handle: bytes) -> SubjectKey | None:
         """Return a handle's key."""
-        return self._found([handle]).get(handle)
+        return self._find_many([handle]).get(handle)
 
     def key_for(self, subject: bytes) -> bytes | None:
         """Return a subject's key."""
@@ -151,7 +151,7 @@ class PostgresSubjects:
         with suppress(psycopg.Error):
             self._connection.close()
 
-    def _found(self, handles: list[bytes]) -> dict[bytes, SubjectKey]:
+    def _find_many(self, handles: list[bytes]) -> dict[bytes, SubjectKey]:
         with telling(LogDown):
             rows = self._connection.execute(FIND, (ByteaArray(handles),)).fetchall()
         return {handle: SubjectKey(id_, key) for handle, id_, key in rows}

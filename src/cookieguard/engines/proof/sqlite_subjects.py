@@ -73,7 +73,7 @@ class SqliteSubjects:
         if is_fading:  # for an hour after records were pruned
             with self._writing():
                 self._connection.executemany(STAY, ((one,) for one in handles))
-        found = self._found(handles)
+        found = self._find_many(handles)
         missing = [handle for handle in handles if handle not in found]
         if missing:
             new = [(handle, *new_key()) for handle in missing]
@@ -81,10 +81,10 @@ class SqliteSubjects:
                 made = self._connection.executemany(MAKE, new).rowcount
             if made == len(new):
                 return found | {handle: SubjectKey(id_, key) for handle, id_, key in new}
-            found |= self._found(missing)  # another worker was first
+            found |= self._find_many(missing)  # another worker was first
         return found
 
-    def _found(self, handles: Sequence[bytes]) -> dict[bytes, SubjectKey]:
+    def _find_many(self, handles: Sequence[bytes]) -> dict[bytes, SubjectKey]:
         """Find many at once: a statement by itself costs more than what it finds."""
         found: dict[bytes, SubjectKey] = {}
         for at in range(0, len(handles), FIND_AT_ONCE):

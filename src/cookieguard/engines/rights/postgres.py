@@ -121,7 +121,7 @@ class PostgresQueue:
 
     def claim(self, lease: str, seconds: float) -> Claimed | None:
         """Lease a request."""
-        with self._asked() as connection, connection.transaction():
+        with self._open_connection() as connection, connection.transaction():
             connection.execute(CLAIM_IN_TURN)
             found = connection.execute(CLAIM, (lease, seconds)).fetchone()
         return None if found is None else Claimed(_row(found[:-1]), int(found[-1]))
@@ -152,7 +152,7 @@ class PostgresQueue:
 
     def forget(self, id_: str) -> None:
         """Delete a request."""
-        with self._asked() as connection, connection.transaction():
+        with self._open_connection() as connection, connection.transaction():
             connection.execute(FORGET_FILE, (id_,))
             connection.execute(FORGET, (id_,))
 
@@ -162,15 +162,15 @@ class PostgresQueue:
             self._connection.close()
 
     def _run(self, statement: str, *values: object) -> bool:
-        with self._asked() as connection:
+        with self._open_connection() as connection:
             return connection.execute(statement, values).rowcount > 0
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._asked() as connection:
+        with self._open_connection() as connection:
             return connection.execute(statement, values).fetchall()
 
     @contextmanager
-    def _asked(self) -> Iterator[Connection]:
+    def _open_connection(self) -> Iterator[Connection]:
         with telling(QueueDown):
             if self._connection.closed:
                 self._connection = self._connect()

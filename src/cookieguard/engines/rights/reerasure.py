@@ -33,8 +33,8 @@ class Open(NamedTuple):
 
 async def erase_again(at: Open, *, now: datetime) -> int:
     """Erase again, and return how many; one whom the queue lost with the backup has a request in it afterwards."""
-    known = await asyncio.to_thread(_known, at, now)
-    lost = await asyncio.to_thread(_lost, at, now)
+    known = await asyncio.to_thread(_erased_requests, at, now)
+    lost = await asyncio.to_thread(_requests_without_row, at, now)
     for request in known:
         await _erase(at, request, now)
     for request in lost:
@@ -43,7 +43,7 @@ async def erase_again(at: Open, *, now: datetime) -> int:
     return len(known) + len(lost)
 
 
-def _known(at: Open, now: datetime) -> list[Request]:
+def _erased_requests(at: Open, now: datetime) -> list[Request]:
     """Return who was erased, whether told of it or not; nobody whose erasure was refused or withdrawn."""
     since = now - timedelta(days=at.config.rights.backup_days)
     rows = (*at.requests.every_closed(), *at.requests.every_open(now))
@@ -51,7 +51,7 @@ def _known(at: Open, now: datetime) -> list[Request]:
     return [one for one in done if one.closed_at is not None and one.closed_at >= since]
 
 
-def _lost(at: Open, now: datetime) -> list[Request]:
+def _requests_without_row(at: Open, now: datetime) -> list[Request]:
     return [one for one in at.erased.requests(now) if at.requests.queue.read(one.id) is None]
 
 

@@ -67,7 +67,7 @@ class Renderer:
         found["room.css"] = load_asset("room.css", config.look)  # stands in pages only
         self._hashes: dict[str, tuple[str, str]] = {}  # of the banner and of the placeholder, by language
         self.wordings: dict[str, bytes] = {}
-        judge_own(self._own, language_of(default), config.languages, self._given)
+        judge_own(self._own, language_of(default), config.languages, self._template_values)
         self._named(language_of(default))
 
     @property
@@ -359,11 +359,11 @@ class Renderer:
         return "\n".join(line for line in lines if line)
 
     def _render(self, template: str, lang: str, **values: object) -> str:
-        given = self._given(lang, **values)
+        given = self._template_values(lang, **values)
         own = self._own.rendered(template, given)
         return self._environment.get_template(template).render(given, own=own)
 
-    def _given(self, lang: str, **values: object) -> dict[str, object]:
+    def _template_values(self, lang: str, **values: object) -> dict[str, object]:
         texts, shown = texts_of(lang), self._purposes(lang)
         titles = texts["meta"]["comma"].join(one.title for one in shown if not one.is_necessary)
         return {

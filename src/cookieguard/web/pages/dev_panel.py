@@ -35,7 +35,7 @@ async def answer_dev(exchange: Exchange, _: Receive) -> Response:
     facts = {
         "state": _state(exchange),
         "granted": sorted(granted),
-        "hosts": {host: _told(host, exchange) for host in map(_name, asked[:MOST_HOSTS]) if host},
+        "hosts": {host: _facts_of(host, exchange) for host in map(_name, asked[:MOST_HOSTS]) if host},
         "cookies": [name.decode("latin-1") for name in exchange.parts.shop_cookies.held(header, granted)],
     }
     return JSONResponse(facts, headers=HEADERS)
@@ -70,7 +70,7 @@ def _name(text: str) -> str:
         return ""
 
 
-def _told(host: str, exchange: Exchange) -> dict[str, str]:
+def _facts_of(host: str, exchange: Exchange) -> dict[str, str]:
     """Say whose a host is, and the lines that would declare it where nobody does."""
     wall = exchange.wall
     verdict = wall.verdict(parse_url(f"https://{host}/"))

@@ -69,7 +69,7 @@ class Asked(NamedTuple):
 
 async def show_policy(exchange: Exchange, _: Receive) -> Response:
     """Answer GET {prefix}policy and what is below it: /NAME, /NAME/changes, /NAME/en.md, /feed.xml; `?lang=` picks."""
-    asked = _asked(exchange)
+    asked = _read_request(exchange)
     if asked is None:
         return _missing()
     rest = exchange.path.removeprefix(exchange.parts.config.prefix + POLICY_PAGE).strip("/")
@@ -88,7 +88,7 @@ async def show_policy(exchange: Exchange, _: Receive) -> Response:
     return _version_page(asked, version) if not page else _missing()
 
 
-def _asked(exchange: Exchange) -> Asked | None:
+def _read_request(exchange: Exchange) -> Asked | None:
     policy, renderer = exchange.parts.policy, exchange.parts.renderer
     if policy is None:
         return None

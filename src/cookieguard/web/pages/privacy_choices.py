@@ -31,7 +31,7 @@ MOST_FIELDS = 5
 async def show_choices(exchange: Exchange, _: Receive) -> Response:
     """Answer GET {prefix}choices?next=<local path>&lang=<the language of the page it is linked from>."""
     renderer = exchange.parts.renderer
-    next_, wanted = _asked(exchange)
+    next_, wanted = _query_fields(exchange)
     lang = renderer.pick_language(wanted, exchange.request.text(b"accept-language"))
     page = renderer.choices_page(
         lang,
@@ -44,6 +44,6 @@ async def show_choices(exchange: Exchange, _: Receive) -> Response:
     return HTMLResponse(page, headers=PAGE_HEADERS)
 
 
-def _asked(exchange: Exchange) -> tuple[str, str]:
+def _query_fields(exchange: Exchange) -> tuple[str, str]:
     asked = first_values(exchange.request.query, MOST_FIELDS)
     return asked.get("next", ""), asked.get("lang", "")

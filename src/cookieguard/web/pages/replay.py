@@ -63,7 +63,7 @@ async def show_record(exchange: Exchange, _: Receive) -> Response:
     member = await staff_of(exchange, "officer")
     if member is None:  # signed out, or taken from the list, since the door let them in
         return _refused(exchange)
-    record_id = _asked(exchange)
+    record_id = _record_id(exchange)
     replay = await _replay(exchange, record_id)
     what = f"record {record_id}" if replay.document is not None else "records"
     if not await note_look(exchange, member, what, customer=replay.customer):
@@ -82,7 +82,7 @@ async def show_record(exchange: Exchange, _: Receive) -> Response:
     return HTMLResponse(staff_page("replay.html", base=exchange.own_base, values=values), status, HEADERS)
 
 
-def _asked(exchange: Exchange) -> str:
+def _record_id(exchange: Exchange) -> str:
     asked = first_values(exchange.request.query, MOST_FIELDS).get("id", "").strip()
     return asked if ID.fullmatch(asked) else asked[:80]
 

@@ -96,7 +96,7 @@ class Pages:
             if exchange.grant and _has_idle_grant(exchange):
                 return drop_grant
             if self._has_paths and self._declares_own(exchange) and _is_held_path(exchange):
-                return _held
+                return _refuse_held_path
             return self._own(exchange) if path.startswith(self._prefix) else None
         methods, page = found
         return page if exchange.request.method in methods else _refuse(methods)
@@ -206,7 +206,7 @@ async def _missing(_: Exchange, __: Receive) -> Response:
     return PlainTextResponse("there is no such page\n", 404, NO_STORE)
 
 
-async def _held(exchange: Exchange, _: Receive) -> Response:
+async def _refuse_held_path(exchange: Exchange, _: Receive) -> Response:
     """Answer for a vendor behind the shop's own name: the policy's 'self' lets scripts ask, nobody hears."""
     exchange.parts.findings.count("asked for a path that is declared as a vendor's, without consent")
     return PlainTextResponse("held until the visitor agrees\n", 403, {**NO_STORE, "vary": "Cookie, Sec-GPC"})

@@ -83,7 +83,9 @@ async def change_terms(
     sync, watched, log = parts.store_sync, parts.own_terms, parts.proof
     if sync is None or watched is None:
         raise TermsDown("the store is switched off")
-    await _asked(sync, partial(_require_change, number=number, change=change))  # the log keeps what it has
+    await _ask_store(
+        sync, partial(_require_change, number=number, change=change)
+    )  # the log keeps what it has
     if log is not None:
         facts = {"said": text, "by": by, "request": request}
         write = partial(Acts(log.writer).append, "own-term", facts, subject=subject_of(number))
@@ -95,7 +97,7 @@ async def change_terms(
     def written(store: Store) -> OwnTerms:
         return change_own_terms(store, lambda before: change(before, number))
 
-    watched.follow(await _asked(sync, written))
+    watched.follow(await _ask_store(sync, written))
 
 
 def _require_change(store: Store, number: str, change: Callable[..., OwnTerms]) -> None:
@@ -105,7 +107,7 @@ def _require_change(store: Store, number: str, change: Callable[..., OwnTerms]) 
         raise OwnTermRefused("nothing of this name; allowed: what is kept from them")
 
 
-async def _asked(sync: StoreSync, question: Callable[[Store], Answer]) -> Answer:
+async def _ask_store(sync: StoreSync, question: Callable[[Store], Answer]) -> Answer:
     future = sync.ask(question)
     if not await is_done(future):
         raise TermsDown("the store does not answer")

@@ -28,7 +28,7 @@ def record_expiries(
 ) -> int:
     """Record each day that is over and on which consents ran out; return 0, for nothing goes. Raises LogDown."""
     with stores_if_made(config, state.path, environ=environ) as stores:
-        due = [] if stores is None else list(_due(stores.log, life_of(config), now))
+        due = [] if stores is None else list(_days_without_record(stores.log, life_of(config), now))
     if not due:
         return 0
     keyring = load_keyring(state, config.keys, environ=environ, now=now)
@@ -39,7 +39,9 @@ def record_expiries(
     return 0
 
 
-def _due(log: LogStore, life: timedelta, now: datetime) -> Iterator[tuple[date, Counter[str]]]:
+def _days_without_record(
+    log: LogStore, life: timedelta, now: datetime
+) -> Iterator[tuple[date, Counter[str]]]:
     today = now.astimezone(UTC).date()
     for back in range(LOOKS_BACK, 0, -1):
         day = today - timedelta(days=back)

@@ -86,7 +86,7 @@ def import_rows(
 def _write(batch: list[Record], writer: LogWriter | None, done: Imported) -> None:
     """Write what the log does not have, and wait until it is on disk."""
     if writer is not None and batch:
-        known = writer.ask(lambda stores: _known(stores, batch)).result(PATIENCE)
+        known = writer.ask(lambda stores: _ids_in_log(stores, batch)).result(PATIENCE)
         futures: dict[str, Future[None]] = {
             one.id: writer.append(one) for one in batch if one.id not in known
         }
@@ -99,5 +99,5 @@ def _write(batch: list[Record], writer: LogWriter | None, done: Imported) -> Non
     batch.clear()
 
 
-def _known(stores: Stores, batch: list[Record]) -> set[str]:
+def _ids_in_log(stores: Stores, batch: list[Record]) -> set[str]:
     return {one.id for one in batch if stores.log.row(digest_of_id(one.id)) is not None}
