@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -73,6 +74,19 @@ def test_removed_directory_is_made_again(tmp_path: Path) -> None:
 
     assert log.write([b"two\n"]) == 1
     assert log.path.read_bytes() == b"two\n"
+
+
+def test_removed_state_directory_is_not_made_again(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(0o700)
+    log = LogFile(tmp_path / "state" / "logs")
+    assert log.write([b"one\n"]) == 1
+    shutil.rmtree(tmp_path / "state")
+
+    assert log.write([b"two\n"]) == 0
+    assert not (tmp_path / "state").exists()  # open to others, it would be refused at the next start
+
+    (tmp_path / "state").mkdir(0o700)
+    assert log.write([b"three\n"]) == 1
 
 
 def test_link_in_its_place_is_not_followed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

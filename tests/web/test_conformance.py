@@ -228,6 +228,20 @@ def test_trailers_push_and_debug_pass(guard: Guard, kind: str) -> None:
     assert set(inside.scopes[0]["extensions"]) == set(offered)
 
 
+def test_a_page_before_trailers_gets_no_length(guard: Guard) -> None:
+    headers, content, _ = KINDS["html"]
+    trailers: Message = {"type": "http.response.trailers", "headers": [(b"server-timing", b"a")]}
+    headers = [pair for pair in headers if pair[0] != b"content-length"]
+    inside = Inside(start(*headers, trailers=True), body(content), trailers)
+
+    conversation = converse(guard(inside), extensions=["http.response.trailers"])
+
+    assert conversation.types == ["http.response.start", "http.response.body", "http.response.trailers"]
+    assert b"content-length" not in dict(
+        conversation.sent[0]["headers"]
+    )  # HTTP/1.1 has no trailers beside one
+
+
 SENDS = ["http.response.pathsend", "http.response.zerocopysend"]
 
 

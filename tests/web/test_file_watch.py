@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -68,6 +69,25 @@ def test_requests_beside_a_slow_look_at_the_keyring_wait_for_it(
     finally:
         one.close()
         other.close()
+
+
+def test_requests_go_on_where_no_thread_can_be_started_and_look_again_later(
+    guard: Callable[..., CookieGuard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, starts = guard(shop), threading.Thread.start
+
+    def none_left(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def visits() -> list[str]:
+        monkeypatch.setattr(threading.Thread, "start", none_left)
+        during = [(await ask(app, "/")).text for _ in range(2)]
+        monkeypatch.setattr(threading.Thread, "start", starts)
+        await asyncio.sleep(PAUSE + 0.1)
+        return [*during, (await ask(app, "/")).text]
+
+    assert asyncio.run(visits()) == ["None"] * 3
+    assert time.monotonic() < app._flow._looks.due < time.monotonic() + PAUSE + 1
 
 
 def test_a_page_for_staff_asks_no_disk_for_a_visitor_without_a_token(

@@ -460,6 +460,28 @@ def test_a_head_request_announces_no_length_that_is_not_known(guard: Guard) -> N
     assert answer.all("content-security-policy")
 
 
+@pytest.mark.parametrize("body", [b"", DOCUMENT])
+def test_a_head_request_announces_the_length_of_a_page_that_the_app_wrote_for_it(
+    guard: Guard, body: bytes
+) -> None:
+    app = guard(page(body, headers=[*HTML, ("content-length", str(len(body)))]))
+
+    asked, shown = ask(app, method="HEAD"), ask(app)
+
+    assert asked.body == b""
+    assert asked.get("content-length") == str(len(shown.body)) == shown.get("content-length")
+
+
+def test_a_head_request_announces_no_length_of_a_worker_that_the_app_did_not_read(guard: Guard) -> None:
+    headers = [("content-type", "text/javascript"), ("content-length", "500")]
+
+    answer = ask(
+        guard(page(b"", headers=headers)), method="HEAD", headers=[("sec-fetch-dest", "serviceworker")]
+    )
+
+    assert not answer.all("content-length")
+
+
 def test_a_page_with_a_transfer_encoding_of_the_apps_gets_no_length_beside_it(guard: Guard) -> None:
     copied = [*HTML, ("transfer-encoding", "chunked")]  # as from another server's answer
     app = guard(page(DOCUMENT, headers=copied))

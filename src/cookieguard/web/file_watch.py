@@ -37,7 +37,11 @@ class Looks:
         looked = self._looking
         if looked is None:
             looked = self._looking = Future()
-            Thread(target=self._look, args=(now, looked), name="cookieguard-looks", daemon=True).start()
+            thread = Thread(target=self._look, args=(now, looked), name="cookieguard-looks", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads: requests go on with what is known, the next looks again
+                self._end(looked)
         if not await is_done(looked) and self._looking is looked:
             self.due = float("inf")
 
@@ -51,6 +55,9 @@ class Looks:
         except Exception as error:  # noqa: BLE001  # a thread's end is nobody's error: each says what it met by itself
             logger.warning("files could not be looked at: %s", type(error).__name__)
         finally:
-            self.due = time.monotonic() + PAUSE
-            self._looking = None
-            looked.set_result(None)
+            self._end(looked)
+
+    def _end(self, looked: Future[None]) -> None:
+        self.due = time.monotonic() + PAUSE
+        self._looking = None
+        looked.set_result(None)

@@ -136,7 +136,9 @@ class Response:
                 return self._send(message)
             if kind == START:
                 return self._on_start(message)
-            return self._on_early_hint(message) if kind == EARLY_HINT else self._on_other(message)
+            if kind == EARLY_HINT:  # optional, and its links would be fetched before any wall stands
+                return _nothing()
+            return self._on_other(message)
         except StoreFirst:
             return self._start_settled(message)
 
@@ -251,7 +253,7 @@ class Response:
             return
         transform = self._body or self._choose_body(body)
         if not has_more and not transform.is_coded:
-            await self._send_rest(message, transform.whole(body))
+            await self._send_rest(message, transform.whole(body), of=body)
             return
         await self._release()
         await self._send_pieces(message, transform, body, has_more=has_more)
@@ -266,7 +268,7 @@ class Response:
             return
         self._body, exchange.rewriter = SENT, page
         if page.given != given or not exchange.writes_nothing:
-            await self._send_rest(message, content)
+            await self._send_rest(message, content, of=body)
             return
         self._start, self.waits = None, False
         exchange.bytes_sent += len(content)
@@ -289,12 +291,12 @@ class Response:
         exchange, transform = self._exchange, self._choose_body(body)
         repeats = exchange.parts.repeats
         if key is None or not (repeats.comes_again(key, body) or repeats.is_due(key)):
-            await self._send_rest(message, transform.whole(body))
+            await self._send_rest(message, transform.whole(body), of=body)
             return
         near = repeats.near(key, body)
         pieces = transform.cut(body, near.body, passing(exchange)) if near is not None else ()
         content = content_of(pieces) if pieces else transform.whole(body)
-        headers = await self._send_rest(message, content)
+        headers = await self._send_rest(message, content, of=body)
         outcome = exchange.rewriter
         if outcome is not None and transform.is_faithful and exchange.followed is None:
             headers = unwatched(headers)
@@ -314,16 +316,14 @@ class Response:
             await self._release()
         await self._send(message)
 
-    async def _on_early_hint(self, message: Message) -> None:
-        """Drop early hints: they are optional, and their links would be fetched before any wall stands."""
-
-    async def _send_rest(self, message: Message, content: bytes) -> Headers:
-        """Send the last of a document in one message; the whole of it, if nothing went before, with its length.
+    async def _send_rest(self, message: Message, content: bytes, *, of: bytes) -> Headers:
+        """Send the last of a document, made `of` what the app sent; with its length, if it is all.
 
         Returns the headers that went before it now.
         """
+        is_left_out = self._is_head and self._names.get(b"content-length") != b"%d" % len(of)
+        headers = await self._release(length=None if is_left_out else len(content))
         content = b"" if self._is_head else content
-        headers = await self._release(length=None if self._is_head else len(content))
         self._exchange.bytes_sent += len(content)
         await self._send({**message, "body": content})
         return headers
@@ -352,8 +352,8 @@ class Response:
             headers = self._document_headers(start["headers"])
         except StoreFirst:
             headers = await settled(self._exchange, partial(self._document_headers, start["headers"]))
-        # Beside a Transfer-Encoding of the app's, copied from another answer, nginx and granian refuse a length.
-        if length is not None and TRANSFER not in self._names:
+        # Beside a Transfer-Encoding of the app's, copied from elsewhere, nginx and granian refuse one; h11 trailers.
+        if length is not None and TRANSFER not in self._names and not start.get("trailers"):
             headers.append((b"content-length", str(length).encode()))
         await self._send({**start, "headers": headers.copy()})  # whoever is around us may write into theirs
         return headers
@@ -431,4 +431,4 @@ class Response:
 
 
 async def _nothing() -> None:
-    """Be what the app awaits where nothing is sent yet."""
+    """Be what the app awaits where nothing is sent, or not yet."""

@@ -86,7 +86,8 @@ class LogFile:
         if self._is_open(path):
             return
         self.close()
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Not its parents: the state directory made anew would be open to others, and the next start refused.
+        self._directory.mkdir(mode=0o700, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
         self._pid = os.getpid()

@@ -51,8 +51,12 @@ class DecisionHook:
     def begin(self) -> None:
         """Start looking for jobs; done again in a forked child, whose thread stayed with its parent."""
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._run, name="cookieguard-decisions", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="cookieguard-decisions", daemon=True)
+            with suppress(
+                RuntimeError
+            ):  # no more threads, or the interpreter is going: the next record tries
+                thread.start()
+                self._thread = thread
 
     def close(self) -> None:
         """End the thread once the call that is under way ended; what is left is done by another worker, or later."""

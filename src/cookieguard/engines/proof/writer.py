@@ -108,7 +108,9 @@ class LogWriter:
 
         A thread asks for the file: the event loop waits for no disk.
         """
-        threading.Thread(target=self._start_if_made, name="cookieguard-log-begins", daemon=True).start()
+        looking = threading.Thread(target=self._start_if_made, name="cookieguard-log-begins", daemon=True)
+        with suppress(RuntimeError):  # no more threads: the next record starts the other one
+            looking.start()
 
     def _start_if_made(self) -> None:
         if self._is_made():

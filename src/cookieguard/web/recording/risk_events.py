@@ -10,7 +10,7 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.vault import VaultWriter
 from cookieguard.stats.anonymize import UNKNOWN, Networks, client_address
 from cookieguard.stats.vault_records import EVENTS, LONGEST_DETAIL, Risk
-from cookieguard.web.recording.pipeline import Recorder
+from cookieguard.web.recording.pipeline import Pipeline
 
 QUEUE_EVENTS = 1000
 LONGEST_ADDRESS = 45
@@ -23,15 +23,15 @@ class Risks:
     def __init__(self, state: StateDirectory | None) -> None:
         self.writer = VaultWriter(state) if state is not None else None
         form: Any = self.writer.form if self.writer is not None else None
-        self._recorder: Any = (
-            Recorder(self.writer, form=form, limit=QUEUE_EVENTS) if self.writer is not None else None
-        )
+        self._pipeline: Any = None
+        if self.writer is not None:
+            self._pipeline = Pipeline(self.writer, form=form, name="vault", limit=QUEUE_EVENTS)
 
     def put(self, event: str, detail: str, *, address: str, customer: str | None, time: datetime) -> None:
         """Queue an event; one that has no room is dropped and counted."""
         if event not in EVENTS:
             raise ValueError(f"risk event {event[:40]!r}; allowed: {', '.join(EVENTS)}")
-        if self._recorder is None:
+        if self._pipeline is None:
             return
         plain = client_address(address, (), NOBODY)  # in its one usual form; what is none is 0.0.0.0
         risk = Risk(
@@ -42,9 +42,9 @@ class Risks:
             customer=customer,
             detail=detail[:LONGEST_DETAIL],
         )
-        self._recorder.put(risk)
+        self._pipeline.put(risk)
 
     def close(self) -> None:
         """Seal and write what is queued, within 5 s."""
-        if self._recorder is not None:
-            self._recorder.close()
+        if self._pipeline is not None:
+            self._pipeline.close()
