@@ -110,9 +110,6 @@ TOTALS = """sum(is_view), sum(is_visit), sum(is_arrival), count(DISTINCT CASE WH
     sum(is_error), sum(is_bot), sum(is_view * bytes), sum(is_view * duration)"""
 
 # What a reader asks: which days are there, and of those what hits would say.
-IS_THERE = """
-    SELECT 1 FROM sqlite_master WHERE name IN ('crosstab_day', 'crosstab_keyed') GROUP BY type HAVING count(*) = 2
-"""
 DAYS = "SELECT day FROM crosstab_day WHERE day BETWEEN :first AND :last ORDER BY day"
 KEYED_DAYS = "SELECT day FROM crosstab_keyed WHERE day BETWEEN :first AND :last ORDER BY day"
 _ROWS = """

@@ -14,7 +14,8 @@ from cookieguard.engines.sqlite_file import telling
 from cookieguard.engines.stats.protocol import Days, EngineDown, Filters
 from cookieguard.engines.stats.reader import Figures, Queries
 from cookieguard.engines.stats.shared_sql import COUNTED, OF_FEW, PEOPLE, VIEW, exits
-from cookieguard.engines.stats.sqlite.crosstabs import CROSSED, IS_THERE
+from cookieguard.engines.stats.sqlite.crosstabs import CROSSED
+from cookieguard.engines.stats.sqlite.exits import last_pages
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 BUSY_SECONDS = 1.0
@@ -27,13 +28,6 @@ BREAKDOWN = f"""
     SELECT value, sum(views) AS all_views, sum(visits), sum(visitors)
     FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension GROUP BY value ORDER BY all_views DESC, value
 """  # noqa: S608 - names of ours, here and below
-# Of days whose keys are gone from the sums, of others from single hits.
-EXITS = f"""
-    SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM (
-        SELECT value, views, visits, visitors FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension
-        UNION ALL SELECT value, views, visits, visitors FROM ({exits(OF_HITS, "id")}) AS live
-    ) AS found GROUP BY value ORDER BY all_views DESC, value
-"""  # noqa: S608
 OF_A_CROWD = f"""
     SELECT DISTINCT value FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension AND NOT {OF_FEW}
 """  # noqa: S608
@@ -67,6 +61,17 @@ COLLECT = f"""
 """  # noqa: S608
 DROP = "DROP TABLE temp.{table}"
 VERSION = "PRAGMA data_version"  # another one once somebody else has written
+
+
+def breakdowns(exit_pages: str) -> Callable[[Dimension], str]:
+    """Return what counts the values of a dimension; exit pages from the sums, of days whose keys are there as given."""
+    exit_pages = f"""
+        SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM (
+            SELECT value, views, visits, visitors FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension
+            UNION ALL SELECT value, views, visits, visitors FROM ({exit_pages}) AS keyed
+        ) AS found GROUP BY value ORDER BY all_views DESC, value
+    """  # noqa: S608
+    return lambda by: exit_pages if by is Dimension.EXIT else BREAKDOWN
 
 
 def filtered_totals(seconds: int, where: str) -> str:
@@ -112,12 +117,18 @@ QUERIES = Queries(
         GROUP BY kind, name ORDER BY all_hits DESC, kind, name
     """,  # noqa: S608
     lost=f"SELECT reason, sum(count) FROM lost WHERE {DAYS_BETWEEN} GROUP BY reason",  # noqa: S608
-    breakdown=lambda by: EXITS if by is Dimension.EXIT else BREAKDOWN,
+    breakdown=breakdowns(exits(OF_HITS, "id")),
     of_a_crowd=lambda _: OF_A_CROWD,
     of_value=lambda _: OF_VALUE,
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,
 )
+# With what was counted of closed days. A file of an older release has none of it until somebody writes.
+WITH_COUNTED = replace(QUERIES, crossed=CROSSED, breakdown=breakdowns(last_pages(":first", ":last")))
+IS_THERE = """
+    SELECT 1 FROM sqlite_master WHERE name IN ('crosstab_day', 'crosstab_keyed', 'exit_day')
+    GROUP BY type HAVING count(*) = 3
+"""
 
 
 class SqliteSource:
@@ -164,8 +175,7 @@ class SqliteFigures(Figures):
 
     def __init__(self, path: Path) -> None:
         source = SqliteSource(path)
-        # A file of an older release has none until somebody writes.
-        super().__init__(source, replace(QUERIES, crossed=CROSSED) if source.ask(IS_THERE, {}) else QUERIES)
+        super().__init__(source, WITH_COUNTED if source.ask(IS_THERE, {}) else QUERIES)
         self._collected: dict[object, str] = {}
         self._version: Sequence[Any] = ()
 

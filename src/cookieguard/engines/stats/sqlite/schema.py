@@ -7,6 +7,7 @@ and hours are UTC, counted since 1970. `secure_delete` is on: what is forgotten 
 from __future__ import annotations
 
 from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
+from cookieguard.engines.stats.sqlite import exits as sqlite_exits
 from cookieguard.engines.stats.suppressed_views import TABLES, Words, views
 from cookieguard.stats.hits import COLUMNS, TEXT_COLUMNS, empty
 
@@ -84,6 +85,7 @@ SCHEMA = (
     BATCH,
     LOST,
     *sqlite_crosstabs.SCHEMA,
+    *sqlite_exits.SCHEMA,
 )
 
 # Who may open the file may read its tables too: views are for convenience, a role of its own is PostgreSQL's.

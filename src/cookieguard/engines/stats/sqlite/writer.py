@@ -11,8 +11,9 @@ from pathlib import Path
 
 from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
 from cookieguard.engines.stats.protocol import EngineDown
-from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, RARE, RARE_DAYS, digest, exits
+from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, RARE, RARE_DAYS, digest
 from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
+from cookieguard.engines.stats.sqlite import exits as sqlite_exits
 from cookieguard.engines.stats.sqlite.schema import (
     ADD_COLUMN,
     EXISTING_VIEWS,
@@ -90,12 +91,13 @@ KEEP_EXITS = f"""
     INSERT INTO daily SELECT day, '{Dimension.EXIT}', CASE
             WHEN value IN (SELECT d.value FROM daily AS d WHERE d.day = found.day AND d.dimension = 'page') THEN value
             ELSE '{OTHER}' END AS page, sum(views), 0, sum(visitors)
-    FROM ({exits("hit WHERE time < ? * 86400", "id")}) AS found WHERE true GROUP BY day, page
+    FROM ({sqlite_exits.last_pages("0", "?1 - 1")}) AS found WHERE true GROUP BY day, page
     ON CONFLICT (day, dimension, value) DO UPDATE
     SET views = views + excluded.views, visitors = visitors + excluded.visitors
 """  # noqa: S608 - names of ours
 FORGET_KEYS = (
     KEEP_EXITS,
+    *sqlite_exits.FORGET,
     "DELETE FROM seen WHERE day < ?",
     "DELETE FROM visit WHERE day < ?",
     "UPDATE hit SET key = 0 WHERE time < ? * 86400 AND key != 0",
@@ -174,12 +176,13 @@ class SqliteHits:
     def _reopen(self, batch: Batch) -> None:
         """Have a closed day that hits came to counted anew."""
         days = {hit[0] // SECONDS_OF_DAY for hit in batch.hits}
-        for statement in sqlite_crosstabs.REOPEN:
+        for statement in (*sqlite_crosstabs.REOPEN, sqlite_exits.REOPEN):
             self._connection.executemany(statement, [(day,) for day in days])
 
     def count_closed_days(self, before: int) -> int:
         """Count by two dimensions what days before this one have, newest first, as far as that is not done."""
         with telling(EngineDown):
+            sqlite_exits.count_closed_days(self._connection, before)
             return sqlite_crosstabs.count_closed_days(self._connection, before)
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
