@@ -205,6 +205,20 @@ def test_spoiled_file_leaves_the_keys_in_force_and_is_told_once(
     assert keyring.get("k2") == K2
 
 
+def test_another_keyring_in_its_place_is_told(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    keyring = WatchedKeyring(file, "keys.file", look_every=AT_ONCE)
+
+    with caplog.at_level(logging.WARNING, logger="cookieguard"):
+        put(file, Keyring([K1, K2]).dumps())
+        assert keyring.get("k2") == K2
+        assert not caplog.records  # one of them was known
+        put(file, Keyring([key("k3", KeyState.SIGNING)]).dumps())
+        assert keyring.signing.id == "k3"
+
+    (record,) = caplog.records
+    assert record.getMessage().endswith("is another one: what was signed before counts no more")
+
+
 def test_id_of_a_retired_key_does_not_come_back_with_another_secret(file: Path) -> None:
     put(file, Keyring([K1, K2]).dumps())
     keyring = WatchedKeyring(file, "keys.file", look_every=AT_ONCE)

@@ -40,6 +40,13 @@ def test_keyring_is_made_once_for_all_workers(state: StateDirectory) -> None:
     assert stat.S_IMODE((state.path / "keyring").stat().st_mode) == 0o600
 
 
+def test_a_job_beside_the_shop_makes_no_keyring_where_one_was_lost(state: StateDirectory) -> None:
+    with pytest.raises(ConfigError, match=r"state_dir is .*no keyring"):
+        load_keyring(state, KeySettings(), environ={})
+
+    assert not (state.path / "keyring").exists()  # workers would follow it: every session ended
+
+
 def test_environment_wins_over_the_file_and_the_file_over_the_directory(
     state: StateDirectory, tmp_path: Path
 ) -> None:

@@ -112,8 +112,14 @@ class WatchedKeyring(Keyring):
             return
         self._trouble = ""
         if found.every != self._every:
+            is_other = {key.id for key in found.every}.isdisjoint(self._ever)
             self._remember(found)
             super().__init__(found.every)
+            if is_other:
+                logger.warning(
+                    "keyring: %s is another one: what was signed before counts no more", self._path
+                )
+                return
             logger.info("keyring: read again, %d keys, signing %s", len(self._every), self._signing.id)
 
     def _is_settled(self, stamp: Stamp) -> bool:

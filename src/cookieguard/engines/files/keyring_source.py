@@ -44,12 +44,13 @@ def place_of(state_dir: Path, settings: KeySettings, *, environ: Mapping[str, st
 
 
 def load_keyring(
-    state: StateDirectory, settings: KeySettings, *, environ: Mapping[str, str], now: datetime
+    state: StateDirectory, settings: KeySettings, *, environ: Mapping[str, str], now: datetime | None = None
 ) -> Keyring:
     """Load the keyring from its place; one in a file follows the file while the shop runs.
 
-    Only in the state directory is one made, once for all workers, and not where `keys.generate` is false or
-    COOKIEGUARD_ENV is `production`. Raises a ConfigError naming the setting, never showing a key.
+    Only in the state directory is one made, once for all workers, at the shop's start: not without `now`, where
+    `keys.generate` is false or COOKIEGUARD_ENV is `production`. A job beside the shop that made one in the place of
+    one that was lost would end every session. Raises a ConfigError naming the setting, never showing a key.
     """
     place = place_of(state.path, settings, environ=environ)
     if place.path is None:
@@ -60,6 +61,11 @@ def load_keyring(
     if not is_there or state.read(KEYRING_FILE, limit=len(GENERATED)) == GENERATED:
         _require_permission(settings, environ, place.path, is_there=is_there)
     if not is_there:
+        if now is None:
+            was = f"{state.path} (no keyring is in it)"
+            raise ConfigError(
+                "state_dir", was=was, allowed="that of a shop that was started, with its keyring"
+            )
         _make(state, now)
     return WatchedKeyring(place.path, place.setting)
 

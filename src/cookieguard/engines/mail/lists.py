@@ -62,7 +62,7 @@ def open_lists(config: Config) -> MailLists:
     if not config.mail.lists:
         raise ConfigError("mail.lists", was="empty", allowed="the names of the shop's marketing lists")
     state = StateDirectory(config.state_dir)
-    keyring = load_keyring(state, config.keys, environ=os.environ, now=datetime.now(UTC))
+    keyring = load_keyring(state, config.keys, environ=os.environ)
     store_sync = open_store_sync(config.store, state, environ=os.environ)
     if store_sync is None:
         raise ConfigError("store.enabled", was="false", allowed="true where mail.lists names any")

@@ -386,7 +386,7 @@ async def open_worker(
     else:
         require_hooks(hooks, type(hooks).__name__)
     state = StateDirectory(config.state_dir)
-    keyring = load_keyring(state, config.keys, environ=found, now=datetime.now(UTC))
+    keyring = load_keyring(state, config.keys, environ=found)
     requests = requests_opener(config, keyring, state, environ=found)()
     try:
         if not requests.is_sealed_anew:

@@ -31,7 +31,7 @@ def record_expiries(
         due = [] if stores is None else list(_days_without_record(stores.log, life_of(config), now))
     if not due:
         return 0
-    keyring = load_keyring(state, config.keys, environ=environ, now=now)
+    keyring = load_keyring(state, config.keys, environ=environ)
     with acts_of(config, state, keyring, environ=environ, clock=lambda: now) as acts:
         for day, count in due:
             if acts is not None:

@@ -67,7 +67,7 @@ def prune_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
         name = None if stores is None else stores.log.fact("origin")
         if stores is None or name is None:  # no record yet
             return 0
-        signer = signer_of(load_keyring(state, config.keys, environ=environ, now=now), name)
+        signer = signer_of(load_keyring(state, config.keys, environ=environ), name)
         stores.log.add_key(str(signer.key))
         life, is_whole = life_of(config), not was_set_back(state.path, stores.log)
         return prune(stores, config.proof.kept_days, life, signer, now=now, is_whole=is_whole)
