@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.asgi import Answer, ask
-from harness.servers import wait_until
+from harness.servers import ROOT, wait_until
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.engines.rights.own_data import end_sessions
@@ -37,6 +41,35 @@ async def shop(scope: Any, receive: Any, send: Any) -> None:
     body = (visitor.customer or "nobody").encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": body})
+
+
+# A machine so busy that what names browsers is loaded only once the gate is open.
+SLOW_START = """
+import importlib.abc, sys, threading
+from web.test_logins import FIREFOX, Browser, shop
+from harness.servers import wait_until
+from cookieguard import Config, CookieGuard
+from cookieguard.engines.store.logins import logins_of
+
+gate = threading.Event()
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "ua_parser":
+            gate.wait()
+
+sys.meta_path.insert(0, Slow())
+app = CookieGuard(shop, Config(state_dir=sys.argv[1]))
+desk = Browser(FIREFOX, app)
+assert "ua_parser" not in sys.modules
+assert desk.get("/login/10001").text == "10001"
+assert app._parts.store_sync.ask(lambda store: logins_of(store, "10001")).result(30) == []
+assert desk.get("/").text == "10001"
+gate.set()
+wait_until(lambda: desk.devices() == ["Firefox, Linux"], "it is in the list")
+app.close()
+print("done")
+"""
 
 
 class Browser:
@@ -112,6 +145,22 @@ def test_a_session_that_gets_a_new_id_stands_in_the_list_once_and_one_that_ended
     assert sync is not None
     sync.ask(lambda store: end_sessions(store, "10001", config, now=NOW)).result(60)
     assert sync.ask(lambda store: logins_of(store, "10001")).result(60) == []
+
+
+def test_nobody_waits_for_the_store_while_what_names_browsers_is_loaded(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SLOW_START, str(tmp_path / "state")]
+    path = os.pathsep.join(map(str, (ROOT / "tests", ROOT)))
+
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | {"PYTHONPATH": path},
+    )
+
+    assert (done.stdout, done.stderr) == ("done\n", "")
 
 
 def test_list_of_one_customer_is_bounded_and_what_is_none_is_nobodys(

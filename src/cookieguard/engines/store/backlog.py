@@ -21,11 +21,22 @@ MAX_PENDING_BYTES = 64_000_000  # values of carts and sessions: the browser has 
 TASK_BYTES = 500  # what a value takes beside itself
 
 
+Task = Callable[[Store], None]
+When = Callable[[], bool]
+
+
+def at_once() -> bool:
+    """Return that a task can be done."""
+    return True
+
+
 class PendingUpdate(NamedTuple):
     """Hold a task that the store's thread does until it is done, and about how many bytes it holds."""
 
-    task: Callable[[Store], None]
+    task: Task
     size: int
+    can_be_done: When
+    """Return whether the thread may do it now: what takes it long holds up whoever waits for the store."""
 
 
 @dataclass(slots=True)
@@ -85,11 +96,11 @@ class Backlog:
                 if self.waiting.get((one.what, one.key)) is one:
                     del self.waiting[one.what, one.key]
 
-    def enqueue(self, key: object, task: Callable[[Store], None], size: int) -> None:
+    def enqueue(self, key: object, task: Task, size: int, can_be_done: When) -> None:
         """Have a task done, in the place of an earlier one of its key; beyond the room the oldest goes."""
         with self.lock:
             self._forget(key)
-            self.pending[key] = PendingUpdate(task, size + TASK_BYTES)
+            self.pending[key] = PendingUpdate(task, size + TASK_BYTES, can_be_done)
             self.size += size + TASK_BYTES
             while self.size > MAX_PENDING_BYTES and len(self.pending) > 1:
                 self._forget(next(iter(self.pending)))
@@ -99,10 +110,10 @@ class Backlog:
                     )
                 self.lost += 1
 
-    def tasks(self) -> dict[object, PendingUpdate]:
-        """Return what is pending."""
+    def tasks(self, *, is_last: bool) -> dict[object, PendingUpdate]:
+        """Return what is pending and can be done; the last time all of it."""
         with self.lock:
-            return dict(self.pending)
+            return {key: one for key, one in self.pending.items() if is_last or one.can_be_done()}
 
     def done(self, key: object, update: PendingUpdate) -> None:
         """Take a task away, unless another took its place."""

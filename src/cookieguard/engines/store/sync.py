@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.store.backlog import MAX_WAITING, Backlog
+from cookieguard.engines.store.backlog import MAX_WAITING, Backlog, Task, When, at_once
 from cookieguard.engines.store.figures import figures, note_overflows
 from cookieguard.engines.store.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
 from cookieguard.engines.store.open import store_opener
@@ -103,12 +103,12 @@ class StoreSync:
             self.backlog.add(revocations)
         return self.ask(lambda _: None)
 
-    def enqueue(self, key: object, task: Callable[[Store], None], *, size: int = 0) -> Future[None]:
+    def enqueue(self, key: object, task: Task, *, size: int = 0, when: When = at_once) -> Future[None]:
         """Do something soon, and again until the store has it; a later task of the same key takes its place.
 
-        `size` is how many bytes it holds. The future ends when it was done, or with StoreDown when that has to wait.
+        Its `size` is in bytes, and `when` says whether it can be done yet. The future ends as that of `record` does.
         """
-        self.backlog.enqueue(key, task, size)
+        self.backlog.enqueue(key, task, size, when)
         return self.ask(lambda _: None)
 
     @property
@@ -219,7 +219,7 @@ class StoreSync:
 
     def _pay(self, store: Store) -> None:
         """Do what is pending; a task that fails by itself is dropped, and told."""
-        for key, update in self.backlog.tasks().items():
+        for key, update in self.backlog.tasks(is_last=self._stop.is_set()).items():
             try:
                 update.task(store)
             except StoreDown:

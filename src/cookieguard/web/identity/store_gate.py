@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from cookieguard.engines.store.logins import LOGINS_NAMESPACE, Login, forget_login, note_login
+from cookieguard.engines.store.logins import BROWSER_NAMES, LOGINS_NAMESPACE, Login, forget_login, note_login
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.engines.store.values import doing, key_of, size_of
 from cookieguard.identity.carts.stored_carts import StoreNamespace
@@ -121,7 +121,8 @@ def _note_login(exchange: Exchange, store_sync: StoreSync) -> None:
         header=exchange.headers.get(b"user-agent", b""),
         longest=identity.life.longest,
     )
-    store_sync.enqueue((LOGINS_NAMESPACE, login.session), task, size=LOGIN_BYTES)
+    when = BROWSER_NAMES.are_loaded
+    store_sync.enqueue((LOGINS_NAMESPACE, login.session), task, size=LOGIN_BYTES, when=when)
 
 
 async def _pay(exchange: Exchange, store_sync: StoreSync, *, waits: bool) -> None:
