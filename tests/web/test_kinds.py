@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 
 import pytest
-from harness.asgi import ask, page
+from harness.asgi import HTML, ask, page
 
 from cookieguard import CookieGuard
 from cookieguard.web.http.content_type import kind_of
@@ -151,3 +152,50 @@ def test_pictures_in_a_series_are_left_alone(guard: Callable[..., CookieGuard]) 
     app = guard(page(b"--x\r\n", headers=[("content-type", SERIES)]))
 
     assert ask(app, headers=[("sec-fetch-dest", "image")]).get("content-security-policy") == ""
+
+
+JSON_OF_MARKUP = (
+    b'{"html": "<script src=\\"https://ads.example/a.js\\"></script><img src=https://ads.example/p>"}'
+)
+SCRIPTS_OWN = [
+    [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors"), ("accept", "*/*")],
+    [("accept", "application/json, text/javascript, */*; q=0.01"), ("x-requested-with", "XMLHttpRequest")],
+]
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+@pytest.mark.parametrize("asked", SCRIPTS_OWN)
+def test_json_that_the_app_calls_html_stays_json_for_a_script(
+    guard: Callable[..., CookieGuard], asked: list[tuple[str, str]], coding: str
+) -> None:
+    body = gzip.compress(JSON_OF_MARKUP) if coding else JSON_OF_MARKUP
+    headers = [*HTML, ("content-encoding", coding)] if coding else HTML
+
+    answers = [ask(guard(page(body, headers=headers)), headers=asked) for _ in range(2)]
+
+    assert {answer.body for answer in answers} == {body}
+    assert answers[0].get("content-security-policy") == answers[1].get("content-security-policy") != ""
+
+
+@pytest.mark.parametrize(
+    ("body", "asked"),
+    [
+        (
+            JSON_OF_MARKUP,
+            [("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("accept", "text/html")],
+        ),
+        (
+            JSON_OF_MARKUP,
+            [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "navigate"), ("accept", "text/html")],
+        ),
+        (JSON_OF_MARKUP, [("accept", "text/html, */*")]),
+        (JSON_OF_MARKUP, [*SCRIPTS_OWN[0], ("hx-request", "true")]),
+        (b"[Sale] " + JSON_OF_MARKUP, SCRIPTS_OWN[0]),
+    ],
+)
+def test_what_may_be_shown_or_is_no_json_is_read_as_html(
+    guard: Callable[..., CookieGuard], body: bytes, asked: list[tuple[str, str]]
+) -> None:
+    answer = ask(guard(page(body)), headers=asked)
+
+    assert b"data-cg-src" in answer.body

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from itertools import islice
 
 from cookieguard.html import Rewriter
 from cookieguard.html.page import PlainBody, body_context
@@ -14,6 +16,7 @@ from cookieguard.web.document.body import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.document.page_cache import Key, Passes
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.brotli_zstd import CodingError
 from cookieguard.web.http.charsets import Charset, charset_of, is_part_of_start, is_undeclared
 from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.http.content_type import (
@@ -25,12 +28,14 @@ from cookieguard.web.http.content_type import (
     Kind,
 )
 from cookieguard.web.http.headers import CONTENT_TYPE, POLICY, Headers, add_vary, every
-from cookieguard.web.request import FRAGMENT, NAVIGATE
+from cookieguard.web.request import FRAGMENT, NAVIGATE, SWAPPED
 
 USE = b"Sec-Fetch-Dest"
 SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the latter where the former does not
 NONCE = b"'nonce-"
 FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
+JSON_STARTS = (b"{", b"[")
+MOST_PIECES = 1024  # of a coded body that are read to tell whether it is JSON: 4 MB
 LONGEST_FOLDER = 1024  # characters; clients choose paths
 
 
@@ -51,14 +56,47 @@ def choose_body(
     first = first_bytes(start, CODINGS[coding])
     if first == b"" and len(start) >= FIRST_BYTES:
         return give_up(exchange, "a coding that says nothing for long")
-    charset = charset_of(b",".join(every(headers, CONTENT_TYPE)), first or b"")
+    return _read_body(exchange, kind, headers, coding, first or b"", start)
+
+
+def _read_body(
+    exchange: Exchange, kind: Kind, headers: Headers, coding: bytes, first: bytes, start: bytes
+) -> DocumentBody | RawBody:
+    """Choose the body of what comes in a coding that is read, and begins so."""
+    if first.lstrip()[:1] in JSON_STARTS and is_json_for_script(exchange, coding, start):
+        return RawBody(is_strict=not exchange.wall.has_everything)
+    charset = charset_of(b",".join(every(headers, CONTENT_TYPE)), first)
     if charset is Charset.UNREAD:
         return give_up(exchange, "a charset that is not ASCII's")
     rewriter = _rewriter(exchange, kind, every(headers, POLICY))
     reader: Rewriter | SourceKeeper = rewriter
     if exchange.parts.findings.wants_source():
         exchange.rewriter = reader = SourceKeeper(rewriter)
-    return DocumentBody(reader, CODINGS[coding], on_event=count, charset=charset)
+    on_event = exchange.parts.findings.count
+    return DocumentBody(reader, CODINGS[coding], on_event=on_event, charset=charset)
+
+
+def is_json_for_script(exchange: Exchange, coding: bytes, start: bytes) -> bool:
+    """Return whether this is JSON that its app calls HTML, for a script that asked for it, and whole.
+
+    Markup in it is data to us, as in JSON of the right type: a quote that we put into a string would end the string.
+    A browser that goes there, and what swaps answers into a page, read it as HTML.
+    """
+    if (
+        exchange.destination not in (None, b"empty")
+        or exchange.marks & SWAPPED
+        or exchange.request.may_be_shown
+    ):
+        return False
+    try:
+        known = CODINGS[coding]
+        body = (
+            start if known is None else b"".join(islice(known.decoder(FIRST_BYTES).feed(start), MOST_PIECES))
+        )
+        json.loads(body)
+    except (CodingError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def says_too_little(exchange: Exchange, content_type: bytes, start: bytes) -> bool:
