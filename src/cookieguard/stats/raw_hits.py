@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from cookieguard.stats.hits import ADDRESS, DIRECT, NO_KEY, Hit, Kind
+from cookieguard.stats.hits import ADDRESS, DIRECT, NO_KEY, Event, Hit, Kind
 from cookieguard.stats.traffic_sources import (
     cleaned_field,
     cleaned_host,
@@ -32,6 +32,11 @@ LONGEST = int(timedelta(days=1).total_seconds() * 1000)  # a clock that was set 
 _LANGUAGE = re.compile(rb"([A-Za-z]{2,3})(?![A-Za-z])")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_COUNTRY = frozenset({"XX"})  # what proxies write where they do not know
+VIEW = (
+    Kind.VIEW
+)  # a member of an enumeration takes ten times as long as a name of the module, its `value` too
+VIEW_NAME = VIEW.value
+USUAL = frozenset({"", *(event.value for event in Event)})  # events that are no free text
 
 
 class HeldUrl(Protocol):
@@ -105,40 +110,47 @@ class Reader:
 
     def read(self, raw_hit: RawHit) -> Hit:
         """Return the row of a raw hit."""
-        agent = read_agent(raw_hit.agent)
-        utm = utm_fields(raw_hit.query)
-        referrer = self._referrer(raw_hit)
-        source = self._source(raw_hit, utm, referrer) if raw_hit.kind is Kind.VIEW else ""
-        has_arrived = bool(source) and raw_hit.key == NO_KEY and not agent.bot
-        return Hit(
-            time=int(raw_hit.time.timestamp()),
-            site=raw_hit.site,
-            kind=raw_hit.kind.value,
-            page=self._page(raw_hit),
-            status=raw_hit.status,
-            bytes=raw_hit.bytes_sent,
-            duration=_milliseconds(raw_hit.ended - raw_hit.time),
-            source=source,
-            referrer=referrer,
-            medium=utm.get("medium", ""),
-            campaign=utm.get("campaign", ""),
-            term=utm.get("term", ""),
-            content=utm.get("content", ""),
-            browser=agent.browser,
-            browser_major=agent.major,
-            os=agent.os,
-            device=agent.device,
-            language=_language(raw_hit.language.lstrip(b" \t")[:LANGUAGE_BYTES]),
-            country=_country(raw_hit.country),
-            entry=int(has_arrived),
-            consent=raw_hit.consent,
-            policy=raw_hit.policy,
-            event=cleaned_field(raw_hit.event) if raw_hit.event else "",
-            gpc=int(raw_hit.gpc),
-            held=_held(tuple([_host(one) for one in raw_hit.held])) if raw_hit.held else "",
-            bot=agent.bot,
-            key=NO_KEY if agent.bot else raw_hit.key,
-            search=self._searched_for(raw_hit) if self._search and not agent.bot else "",
+        # Taken apart at once, and put together in the order of its fields: by their names it takes half as long again.
+        kind, time, ended, path, status, bytes_sent, host, site = raw_hit[:8]
+        route, key, _, is_inside, _, referrer, query, said = raw_hit[8:16]
+        language, country, consent, policy, event, gpc, held = raw_hit[16:]
+        browser, major, os, device, bot = read_agent(said)
+        utm = utm_fields(query)
+        led_by = self._referrer(referrer, host) if referrer and not is_inside else ""
+        is_view = kind is VIEW
+        source = _source(referrer, utm, led_by) if is_view and not is_inside else ""
+        return tuple.__new__(
+            Hit,
+            (
+                int(time.timestamp()),
+                site,
+                VIEW_NAME if is_view else kind.value,
+                self._page(route, path),
+                status,
+                bytes_sent,
+                _milliseconds(ended - time) if ended is not time else 0,
+                source,
+                led_by,
+                utm.get("medium", ""),
+                utm.get("campaign", ""),
+                utm.get("term", ""),
+                utm.get("content", ""),
+                browser,
+                major,
+                os,
+                device,
+                _language(language.lstrip(b" \t")[:LANGUAGE_BYTES]),
+                _country(country) if country else "",
+                int(bool(source) and key == NO_KEY and not bot),
+                consent,
+                policy,
+                event if event in USUAL else cleaned_field(event),
+                int(gpc),
+                _held(tuple([(one.url.host, one.vendor or "", one.purpose) for one in held])) if held else "",
+                bot,
+                NO_KEY if bot else key,
+                searched_for(query, self._search) if self._search and is_view and not bot else "",
+            ),
         )
 
     def before(self, raw_hit: RawHit, hit: Hit) -> int:
@@ -146,30 +158,26 @@ class Reader:
         goes_on = raw_hit.has_just_agreed and hit.key != NO_KEY and not hit.source
         return hit.key if goes_on else raw_hit.before
 
-    def _searched_for(self, raw_hit: RawHit) -> str:
-        return searched_for(raw_hit.query, self._search) if raw_hit.kind is Kind.VIEW else ""
+    def _page(self, route: str, path: str) -> str:
+        if route and self._names_routes:
+            return cleaned_path(route, folds_ids=False)
+        return cleaned_path(path, folds_ids=self._names_routes)
 
-    def _page(self, raw_hit: RawHit) -> str:
-        if raw_hit.route and self._names_routes:
-            return cleaned_path(raw_hit.route, folds_ids=False)
-        return cleaned_path(raw_hit.path, folds_ids=self._names_routes)
-
-    def _referrer(self, raw_hit: RawHit) -> str:
-        host = referrer_host(raw_hit.referrer) if raw_hit.referrer and not raw_hit.is_inside else ""
-        is_own = host == raw_hit.host.removeprefix("www.") or host in self._own_hosts
+    def _referrer(self, header: bytes, own: str) -> str:
+        host = referrer_host(header)
+        is_own = host == own.removeprefix("www.") or host in self._own_hosts
         return "" if is_own else host
 
-    def _source(self, raw_hit: RawHit, utm: Mapping[str, str], referrer: str) -> str:
-        """Name where a view came from, nothing where it came from the shop itself.
 
-        A browser tells that without a Referer too; beside a foreign one it means a page that was loaded again.
-        """
-        if raw_hit.is_inside:
-            return ""
-        named = utm.get("source") or referrer
-        if named:
-            return named
-        return "" if raw_hit.referrer and referrer_host(raw_hit.referrer) else DIRECT
+def _source(header: bytes, utm: Mapping[str, str], referrer: str) -> str:
+    """Name where a view came from that no page of the shop led to; nothing where one did after all.
+
+    A browser tells that without a Referer too; beside a foreign one it means a page that was loaded again.
+    """
+    named = utm.get("source") or referrer
+    if named:
+        return named
+    return "" if header and referrer_host(header) else DIRECT
 
 
 def _milliseconds(duration: timedelta) -> int:
@@ -185,10 +193,6 @@ def _language(header: bytes) -> str:
 def _country(code: str) -> str:
     code = code.upper()
     return code if _COUNTRY.fullmatch(code) and code not in NO_COUNTRY else ""
-
-
-def _host(held: HeldElement) -> HeldHost:
-    return held.url.host, held.vendor or "", held.purpose
 
 
 @lru_cache(maxsize=1024)  # pages hold the same again

@@ -68,8 +68,13 @@ def utm_fields(query: bytes) -> Mapping[str, str]:
         name, _, value = pair.partition(b"=")
         field = name[4:].decode("latin-1")
         if name.startswith(b"utm_") and field in UTM and field not in found:
-            found[field] = cleaned_field(unquote_plus(value[: MAX_FIELD * 9].decode("latin-1")))
+            found[field] = _cleaned_value(value[: MAX_FIELD * 9])
     return found
+
+
+@lru_cache(maxsize=HOSTS_KEPT)  # a campaign leads thousands here
+def _cleaned_value(value: bytes) -> str:
+    return cleaned_field(unquote_plus(value.decode("latin-1")))
 
 
 def searched_for(query: bytes, names: Collection[str]) -> str:
