@@ -5,8 +5,8 @@
 The cost of a view is what the event loop's thread computes: building the hit and `put`, measured over one finished
 exchange while the writer's thread sleeps. A whole request beside it is the median difference between the same page
 guarded with statistics and without, the writer at work, where the two wait for each other's turns with the interpreter.
-Hits are written in batches of 5,000 and of 500, as a shop does, and are like those of one: 300 pages, 54 sources,
-20,000 visitors, a third with a key.
+Hits are written in batches of 5,000 and of as many as the engine takes at once, and are like those of a shop: 300
+pages, 54 sources, 20,000 visitors, a third with a key.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ STATS_FILE = "stats.db"
 class SqliteStats:
     """Be a HitEngine in a file; an empty URL means the one in the state directory."""
 
-    # The lock is short (5 ms), and what cannot be interrupted takes a millisecond or two. 250 cost a fifth more.
-    batch_hits = 500
+    # What a busy worker has in a second. The lock is held for 30 ms; of 500 at once a hit costs a quarter more.
+    batch_hits = 2000
 
     def __init__(self, url: str, state_dir: Path) -> None:
         self._path = Path(url.removeprefix("sqlite:///")).absolute() if url else state_dir / STATS_FILE
