@@ -27,6 +27,7 @@ MODULES = {
     "html/tokenizer": "output raw_text tree_state".split(),
     "identity": "cookies lazy_mapping session session_cookie session_state token_cookie tokens visit".split(),
     "identity/encoding": ["canonical_json"],
+    "stats": ["full_address"],
     "web": "app_scope exchange flow request response visitor".split(),
     "web/banner": ["insertion"],
     "web/cookies": "consent_cookie consent_filter own_cookies".split(),

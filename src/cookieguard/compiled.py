@@ -18,7 +18,7 @@ from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
-PACKAGES = ("html", "identity", "proof", "web")  # of which something is compiled
+PACKAGES = ("html", "identity", "proof", "stats", "web")  # of which something is compiled
 
 FOLDER = "_compiled"
 # The shared object in it: a file for each module puts what every request runs on far more pages.

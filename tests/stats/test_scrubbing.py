@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cookieguard.stats.anonymize import truncate
+from cookieguard.stats.full_address import holds_spelling, spellings_of
 from cookieguard.stats.log_line import LogLine, combined, json_line
-from cookieguard.stats.scrubbing import STRICTEST, Reach, holds_spelling, scrubbed, spellings_of
+from cookieguard.stats.scrubbing import STRICTEST, Reach, scrubbed
 from cookieguard.stats.traffic_sources import cleaned_field, cleaned_path
 from cookieguard.stats.user_agents import read_agent
 

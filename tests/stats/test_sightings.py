@@ -12,11 +12,11 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cookieguard.stats.full_address import visitor_key
 from cookieguard.stats.hits import COLUMNS, DIRECT, TEXT_COLUMNS, BotKind, Hit, Kind
 from cookieguard.stats.raw_hits import RawHit, Reader
 from cookieguard.stats.traffic_sources import cleaned_path, referrer_host, utm_fields
 from cookieguard.stats.user_agents import MAX_MAJOR, MAX_NAME, read_agent
-from cookieguard.stats.visitor_key import visitor_key
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CHROME = b"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/156.0 Mobile Safari/537.36"

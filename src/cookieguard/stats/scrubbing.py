@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from base64 import b64decode
-from binascii import b2a_base64
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from socket import AF_INET6, inet_pton
@@ -20,7 +19,6 @@ from urllib.parse import quote, unquote
 
 from cookieguard.stats.anonymize import UNKNOWN, packed_address, truncate
 
-Spellings = tuple[tuple[str, ...], tuple[str, ...]]
 MOST_CODINGS = 3  # a link in a link in a link
 OWN_BITS = 24, 48  # that are compared where none are left of others
 NEAR = 2  # bytes
@@ -47,7 +45,6 @@ _PADDED = re.compile(
     rb"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{6}|[A-Za-z0-9+/_-]{22})==(?!=)"
 )  # four bytes, or sixteen
 SHORTEST_BASE64 = 8
-_URL_SAFE = str.maketrans("+/", "-_")
 _PRINTABLE = re.compile(rb"[ -~]+")
 # What may be an address, if it lies where the client does.
 _NUMBER = re.compile(rb"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}", re.I)
@@ -119,31 +116,6 @@ def without_hidden(text: str, instead: str) -> str:
     plain = _PADDED.sub(new, plain)
     plain = _BASE64.sub(lambda found: new if _is_hidden(found[0]) else found[0], plain)
     return plain.decode("utf-8", "surrogateescape")
-
-
-def spellings_of(address: str) -> Spellings:
-    """Return how an address is spelled otherwise: as a number and in base64, and in hex digits."""
-    packed = packed_address(address)
-    if packed is None:
-        return (), ()
-    encoded = b2a_base64(packed, newline=False).rstrip(b"=").decode()
-    as_it_stands: tuple[str, ...] = (str(int.from_bytes(packed, "big")), encoded)
-    if not encoded.isalnum():
-        as_it_stands = (*as_it_stands, encoded.translate(_URL_SAFE))
-    return as_it_stands, (packed.hex(), packed[::-1].hex())
-
-
-def holds_spelling(text: str, spellings: Spellings) -> bool:
-    """Return whether a text holds one of these spellings."""
-    as_it_stands, digits = spellings
-    for one in as_it_stands:
-        if one in text:
-            return True
-    lower = text.lower()
-    for one in digits:  # noqa: SIM110 - asked for each text of each view: a generator takes twice as long
-        if one in lower:
-            return True
-    return False
 
 
 def hides_text(text: bytes) -> bool:

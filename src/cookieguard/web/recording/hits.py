@@ -11,11 +11,10 @@ from typing import Any
 
 from cookieguard.consent import Consent, state_of
 from cookieguard.consent.decision import State
+from cookieguard.stats.full_address import Spellings, holds_spelling, spellings_of, visitor_key
 from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, Event, Kind
 from cookieguard.stats.raw_hits import MAX_HEADER, MAX_HELD, RawHit
-from cookieguard.stats.scrubbing import Spellings, holds_spelling, spellings_of
 from cookieguard.stats.user_agents import MAX_AGENT
-from cookieguard.stats.visitor_key import visitor_key
 from cookieguard.stats.visits import PAUSE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
@@ -34,15 +33,10 @@ RELOADED_WITHIN = timedelta(
 )  # after a choice its page comes again; the answer and the request take that long
 CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
+WITHOUT_KEY = NO_KEY, NO_KEY
 # Asked for with each view: what an enumeration is asked for takes ten times as long as a name of the module.
-VIEW, ERROR, GOAL, UNDECIDED, PARTLY, SHOWN = (
-    Kind.VIEW,
-    Kind.ERROR,
-    Kind.GOAL,
-    State.UNDECIDED,
-    State.PARTLY,
-    Event.SHOWN.value,
-)
+VIEW, ERROR, GOAL, SHOWN = Kind.VIEW, Kind.ERROR, Kind.GOAL, Event.SHOWN.value
+UNDECIDED, UNDECIDED_NAME, PARTLY = State.UNDECIDED, State.UNDECIDED.value, State.PARTLY
 EVENTS = {State.ALL: Event.ACCEPTED, State.REFUSED: Event.REFUSED, State.PARTLY: Event.PARTLY}
 
 
@@ -111,7 +105,7 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
 
 def _counts(counting: Counting, consent: Consent) -> bool:
     """Return whether this visitor is counted at all."""
-    return counting.counts_unasked or consent.has(STATISTICS)
+    return counting.counts_unasked or STATISTICS in consent.granted
 
 
 def _raw_hit(
@@ -178,8 +172,10 @@ def _without_own(path: str, query: bytes, agent: bytes, own: Spellings) -> tuple
 
 def _state(consent: Consent) -> str:
     """Name the state, and whether statistics are among some purposes: keys that would tell are gone in two days."""
-    is_counted = consent.state is PARTLY and consent.has(STATISTICS)
-    return PARTLY_COUNTED if is_counted else consent.state.value
+    state = consent.state
+    if state is UNDECIDED:  # most are
+        return UNDECIDED_NAME
+    return PARTLY_COUNTED if state is PARTLY and STATISTICS in consent.granted else state.value
 
 
 def _has_just_agreed(counting: Counting, exchange: Exchange, consent: Consent) -> bool:
@@ -190,8 +186,8 @@ def _has_just_agreed(counting: Counting, exchange: Exchange, consent: Consent) -
 
 
 def _is_since_choice(exchange: Exchange, consent: Consent, limit: timedelta) -> bool:
-    decided = consent.decided
-    return decided is not None and -CLOCKS_DIFFER <= exchange.now - decided <= limit
+    receipt = consent.receipt
+    return receipt is not None and -CLOCKS_DIFFER <= exchange.now - receipt.decided <= limit
 
 
 def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind | None:
@@ -248,9 +244,9 @@ def _keys(
     counting: Counting, exchange: Exchange, consent: Consent, site: str, agent: bytes
 ) -> tuple[int, int]:
     """Make the visitor's key of the day, and within the first half hour the one of the day before too."""
-    is_unasked = consent.state is UNDECIDED and not consent.gpc
-    if not (consent.has(STATISTICS) or (counting.keys_unasked and is_unasked)):
-        return NO_KEY, NO_KEY
+    is_unasked = counting.keys_unasked and consent.state is UNDECIDED and not consent.gpc
+    if not (is_unasked or STATISTICS in consent.granted):
+        return WITHOUT_KEY
     now, address = exchange.now, exchange.full_address
     today, before = counting.keys.key(now.date()), None
     if now.hour == 0 and now.minute * 60 < PAUSE:

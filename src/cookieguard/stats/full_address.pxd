@@ -1,0 +1,9 @@
+cimport cython
+
+
+@cython.locals(packed=bytes, name=bytes)
+cpdef visitor_key(str site, str address, bytes agent, bytes day_key)
+@cython.locals(packed=bytes, encoded=bytes, text=str)
+cpdef tuple spellings_of(str address)
+@cython.locals(as_it_stands=tuple, digits=tuple, lower=str, one=str)
+cpdef bint holds_spelling(str text, tuple spellings)
