@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -237,11 +237,15 @@ class Catalogue:
     def by_cookie(self, name: str) -> Entry | None:
         """Return whose cookie on the shop's site this is, by name or pattern; None where it is nobody's."""
         bare = name.removesuffix("*")
-        for entry in self.entries:
-            for known in entry.on_shop:
-                if known == name or (known.endswith("*") and bare.startswith(known[:-1])):
-                    return entry
+        for known, entry in self._on_shop:
+            if known == name or (known.endswith("*") and bare.startswith(known[:-1])):
+                return entry
         return None
+
+    @cached_property
+    def _on_shop(self) -> tuple[tuple[str, Entry], ...]:
+        """Hold (name, entry) of all that lies on the shop's site: a guard that starts asks by each name it declares."""
+        return tuple((name, entry) for entry in self.entries for name in entry.on_shop)
 
     def candidates(self, host: str) -> list[tuple[str, Entry]]:
         """Return (path, entry) of everybody who has this host or one above it."""
