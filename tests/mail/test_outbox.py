@@ -143,16 +143,18 @@ def test_address_of_a_message_that_is_done_is_gone(opened: Open) -> None:
     assert rows == [("",)]
 
 
-def test_message_that_waits_comes_due_after_its_delay(opened: Open) -> None:
-    outbox = filled(opened, 1)
-    outbox.claim([RUN], 1, lease="one", seconds=60)
+def test_messages_that_wait_come_due_each_after_its_delay(opened: Open) -> None:
+    outbox = filled(opened, 2)
+    outbox.claim([RUN], 2, lease="one", seconds=60)
+    soon = Outcome(*PLACE, State.WAITING, "450", delay=0.2)
+    late = Outcome(RUN, "000001", State.WAITING, "450", delay=600.0)
 
-    outbox.step([], [Outcome(*PLACE, State.WAITING, "450", delay=0.5)], lease="one", seconds=60)
+    outbox.step([], [soon, late], lease="one", seconds=60)
 
-    assert outbox.claim([RUN], 1, lease="one", seconds=60) == []
-    assert 0 <= (outbox.wait([RUN]) or 0) <= 0.5
-    sleep(0.6)
-    assert len(outbox.claim([RUN], 1, lease="one", seconds=60)) == 1
+    assert 0 <= (outbox.wait([RUN]) or 0) <= 0.2
+    sleep(0.3)
+    assert [one.who for one in outbox.claim([RUN], 2, lease="one", seconds=60)] == [PLACE[1]]
+    assert 1 < (outbox.wait([RUN]) or 0) <= 600
 
 
 @pytest.mark.slow
