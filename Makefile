@@ -7,9 +7,12 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 # A file stays on one worker, and files in their order: tests/conftest.py puts those that take longest first.
 SPREAD := --numprocesses 3 --dist loadfile --no-loadscope-reorder
-QUICK := $(PYTEST) -m 'not slow' $(SPREAD)
-# What waits for browsers, servers and their limits of time. All else computes, and gets what these leave of the machine.
+QUICK := $(PYTEST) -m 'not slow'
+# What waits for browsers, servers and their limits of time. All else computes, and gets what these leave of the machine,
+# in processes that collect their own tests alone: 1,000 small ones take 12 s of CPU so, and 19 spread over three workers.
 WAITING := tests/browser tests/servers tests/vectors tests/scan
+COMPUTING := nice -n 5 $(QUICK)
+APART := $(WAITING) tests/web tests/engines tests/html tests/identity
 # What runs with the compiled modules and without: in `make test` what names them, in `make test-all` more.
 BOTH := tests/html tests/identity tests/web/test_attacks.py tests/web/test_conformance.py tests/web/test_response.py
 MORE := tests/web/test_any_sequence.py tests/web/test_consents.py tests/web/test_interplay.py
@@ -30,9 +33,14 @@ demo: $(VENV)/.demo ## a shop with two months of visitors, the ad network its ta
 test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py $(ASKED)
-	$(BIN)/python scripts/at_once.py \
-		"browsers: $(QUICK) $(WAITING) && COOKIEGUARD_PURE=1 $(QUICK) --numprocesses 2 $(BOTH)" \
-		"others: nice -n 5 $(QUICK) $(WAITING:%=--ignore=%)"
+	$(BIN)/python scripts/at_once.py 4 \
+		"browsers: $(QUICK) $(SPREAD) $(WAITING)" \
+		"all else: $(COMPUTING) $(APART:%=--ignore=%)" \
+		"engines: $(COMPUTING) tests/engines" \
+		"web l-z: $(COMPUTING) tests/web/test_[!a-k]*.py" \
+		"not compiled: COOKIEGUARD_PURE=1 $(COMPUTING) $(BOTH)" \
+		"web a-k: $(COMPUTING) tests/web/test_[a-k]*.py" \
+		"html: $(COMPUTING) tests/html tests/identity"
 
 # `make test` drives Debian's Chromium without windows where it is there, here the whole one is driven.
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.

@@ -1,7 +1,8 @@
-"""Run commands at once and print their lines as they come, each behind the name of its command.
+"""Run commands, so many at once, and print their lines as they come, each behind the name of its command.
 
-    python scripts/at_once.py "browsers: pytest tests/browser" "others: nice -n 5 pytest tests/web"
+    python scripts/at_once.py 2 "browsers: pytest tests/browser" "web: nice -n 5 pytest tests/web" "html: pytest ..."
 
+They begin in their order, the next as soon as one ended: what takes longest stands first, and none is alone at the end.
 Ends with 1 where one of them failed, after all have ended, and says which.
 """
 
@@ -9,14 +10,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 NAME_ENDS = ": "
 
 
 def run(named: str) -> int:
-    """Run one command, print its lines, and return its exit code."""
+    """Run one command, print its lines and how long it took, and return its exit code."""
     name, _, command = named.partition(NAME_ENDS)
+    began = time.monotonic()
     with subprocess.Popen(
         ["sh", "-c", command],
         text=True,
@@ -27,12 +30,13 @@ def run(named: str) -> int:
         assert process.stdout is not None
         for line in process.stdout:
             print(f"{name}{NAME_ENDS}{line}", end="", flush=True)
+    print(f"{name}{NAME_ENDS}ended after {time.monotonic() - began:.0f} s", flush=True)
     return process.returncode
 
 
-def main(commands: list[str]) -> int:
+def main(at_once: str, *commands: str) -> int:
     """Run all; a failed one is named last, with what runs it alone."""
-    with ThreadPoolExecutor(len(commands)) as pool:
+    with ThreadPoolExecutor(int(at_once)) as pool:
         codes = list(pool.map(run, commands))
     failed = [named for named, code in zip(commands, codes, strict=True) if code]
     for named in failed:
@@ -42,4 +46,4 @@ def main(commands: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))
