@@ -85,6 +85,8 @@ class Cut:
         return self._client.command(*arguments, **options)
 
 
+# A hundred queries of 0.1 s of CPU each: on a machine with 50 at work they took 300 s.
+@pytest.mark.timeout(1200)
 def test_closed_days_have_the_figures_they_had_when_open(writer: ClickhouseHits, figures: HitReader) -> None:
     write_all(writer, draw_hits(2000, seed=11))
     before = everything(figures)
