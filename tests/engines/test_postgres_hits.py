@@ -200,13 +200,26 @@ def test_a_server_that_hangs_is_waited_for_no_longer_than_its_own_time_outs_woul
     assert [one.views for one in figures.by_day(BOTH)] == [2]
 
 
+def test_why_a_server_cannot_be_reached_is_told_without_its_url(url: str) -> None:
+    wrong = {
+        "postgresql://shop:hush@db.invalid/shop": "its host is unknown",
+        url.replace("//postgres@", "//hush@"): "it has no such user or database",
+        f"{url.rpartition('/')[0]}/hush": "it has no such user or database",
+    }
+
+    for address, reason in wrong.items():
+        with pytest.raises(EngineDown) as told:
+            PostgresStats(address, Path()).writer()
+        assert str(told.value) == f"PostgreSQL: OperationalError, {reason}"
+
+
 def test_a_server_that_is_not_there_is_told_without_its_url() -> None:
     engine = PostgresStats("postgresql://shop:hush@127.0.0.1:1/shop", Path())
 
     for ask in (engine.writer, engine.existing, engine.reader, engine.kept):
         with pytest.raises(EngineDown) as told:
             ask()
-        assert str(told.value) == "PostgreSQL: OperationalError"
+        assert str(told.value) == "PostgreSQL: OperationalError, nobody listens at its address"
     assert "hush" not in repr(StatsSettings(url="postgresql://shop:hush@127.0.0.1:1/shop"))
 
 

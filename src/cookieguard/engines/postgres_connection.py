@@ -17,6 +17,17 @@ SILENCE_MILLISECONDS = (
 )
 SET = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)"
 
+# What the words of libpq, psycopg or the server say of a connection that failed. Only these leave: theirs hold the URL.
+REASONS = (
+    ("Connection refused", "nobody listens at its address"),
+    ("resolve host", "its host is unknown"),
+    ("authentication failed", "it refuses user or password"),
+    ("no password supplied", "it asks for a password"),
+    ("does not exist", "it has no such user or database"),
+    ("too many", "it takes no more connections"),
+    ("starting up", "it is starting up"),
+)
+
 GRACE_SECONDS = 1.0  # in which a server that answers has said that its own time is over
 
 Waited = TypeVar("Waited")
@@ -109,5 +120,12 @@ def telling(down: Callable[[str], Exception]) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        # Its own words may hold the URL with the password: the kind of error says enough.
-        raise down(f"PostgreSQL: {type(error).__name__}") from error
+        raise down(f"PostgreSQL: {type(error).__name__}{_reason(error)}") from error
+
+
+def _reason(error: psycopg.Error) -> str:
+    """Return why a connection failed, in words of ours; empty for what is none of these."""
+    if type(error) is not psycopg.OperationalError:
+        return ""
+    said = str(error)
+    return next((f", {reason}" for words, reason in REASONS if words in said), "")
