@@ -36,8 +36,8 @@ DAYS = 30
 NOW = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
 QUERIES = {
     "30 days": ("range=30", 300),
-    "7 days": ("range=7", None),
-    "12 months": ("range=12m", None),
+    "7 days": ("range=7", 300),
+    "12 months": ("range=12m", 300),
     "30 days, bots": ("range=30&tab=bots", None),
     "30 days, held": ("range=30&tab=held", None),
     "30 days, of one country": ("range=30&country=DE", 1000),
