@@ -154,14 +154,19 @@ def serve_shops(state: str) -> None:
         return answer
 
     answers = {"json": json, "small": page(small), "large": page(large), "same": page(small, is_same=True)}
-    shop = Starlette(
-        routes=[Route(f"/{kind}/{path}", answer) for kind in KINDS for path, answer in answers.items()]
+    # A shop for each kind: Starlette tries one route after the other, and the kinds of one shop would wait for the
+    # patterns of those before them.
+    bare, off, everything = (
+        Starlette(routes=[Route(f"/{kind}/{path}", answer) for path, answer in answers.items()])
+        for kind in KINDS
     )
-    off = Config(state_dir=f"{state}/off", log=LogSettings(enabled=False), stats=StatsSettings(enabled=False))
+    without = Config(
+        state_dir=f"{state}/off", log=LogSettings(enabled=False), stats=StatsSettings(enabled=False)
+    )
     apps: dict[str, App] = {
-        "bare": shop,
-        "off": CookieGuard(shop, off),
-        "all": CookieGuard(shop, Config(state_dir=f"{state}/all")),
+        "bare": bare,
+        "off": CookieGuard(off, without),
+        "all": CookieGuard(everything, Config(state_dir=f"{state}/all")),
     }
     serve({f"/{kind}/{path}": apps[kind] for kind in KINDS for path in answers})
 
