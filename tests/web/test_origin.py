@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from cookieguard import CookieGuard
 from cookieguard.html import parse_url
-from cookieguard.web.http.origin import HOST, NOWHERE, Origin, origin_of
+from cookieguard.web.http.origin import (
+    HOST,
+    LONGEST_HOST,
+    NOWHERE,
+    ORIGINS,
+    ORIGINS_KEPT,
+    Origin,
+    origin_of,
+)
 
 Guard = Callable[..., CookieGuard]
 DOCUMENT = b'<!doctype html><body><img src="https://ads.example/p.gif">'
@@ -71,3 +79,20 @@ def test_a_host_header_is_read_as_browsers_write_it(scheme: str, header: bytes, 
 @given(st.from_regex(HOST, fullmatch=True) | st.text("0123456789.x:[]af", max_size=30))
 def test_every_origin_is_one_a_url_can_have(host: str) -> None:
     assert parse_url(f"{origin_of('https', host.encode('latin-1'))}/").host
+
+
+def test_made_up_hosts_do_not_pile_up() -> None:
+    for number in range(3 * ORIGINS_KEPT):
+        origin_of("https", b"host%d.example" % number)
+        origin_of("https", b"x" * (LONGEST_HOST + number))
+
+    assert len(ORIGINS) <= ORIGINS_KEPT
+    assert max(len(host) for _, host in ORIGINS) <= LONGEST_HOST
+
+
+def test_schemes_of_one_host_are_told_apart() -> None:
+    assert [origin_of(scheme, b"shop.example").text for scheme in ("http", "https", "http")] == [
+        "http://shop.example",
+        "https://shop.example",
+        "http://shop.example",
+    ]

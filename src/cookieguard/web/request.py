@@ -10,7 +10,7 @@ from cookieguard.consent import local_path as choice_path
 from cookieguard.identity import is_inside
 from cookieguard.stats.anonymize import FORWARDING_HEADERS, Client
 from cookieguard.web.http.etags import CONDITIONS, NONE_MATCH
-from cookieguard.web.http.origin import NOWHERE, Origin, full_path, local_path, origin_of
+from cookieguard.web.http.origin import NOWHERE, Origin, full_path, known_origin, local_path, origin_of
 from cookieguard.web.http.prefetch import AHEAD
 
 # Destinations that never become a document: their bodies pass as they are, so their requests do too.
@@ -48,47 +48,48 @@ MARKS: dict[bytes, int] = {
     **dict.fromkeys(SWAPPER_HEADERS, SWAPPED),
     **dict.fromkeys(AHEAD, EARLY),
 }
+MARKED = frozenset(MARKS)
 
 
 class Request:
     """Read one request. Never changes; `headers` are joined by name, without the forwarding ones."""
 
-    __slots__ = ("_full_path", "_is_fragment", "_origin", "_scope", "_via", "headers", "path", "root_path")
+    __slots__ = ("_full_path", "_is_fragment", "_origin", "_via", "headers", "path", "root_path", "scope")
 
     def __init__(self, scope: Any, headers: Mapping[bytes, bytes], via: Client | None) -> None:
         """`via` is what trusted proxies say of scheme and host, None where there are none."""
-        self._scope = scope
+        self.scope: dict[str, Any] = scope if type(scope) is dict else dict(scope)
         self._via = via
         self._origin: Origin | None = None  # read when it is first asked for, as is the full path
         self._full_path = ""
         self._is_fragment: bool | None = None
         self.headers = headers
-        root_path = scope.get("root_path")
+        path, root_path = self.scope["path"], self.scope.get("root_path")
         self.root_path: str = root_path.rstrip("/") if root_path else ""
         # Who rewrites it may give a URLPath of Starlette's, which compiled code takes for no `str`.
-        self.path: str = str(local_path(scope["path"], self.root_path) if root_path else scope["path"])
+        self.path: str = str(local_path(path, self.root_path) if root_path else path)
 
     @property
     def method(self) -> str:
         """The method, GET for a WebSocket."""
-        return str(self._scope.get("method", "GET"))
+        return str(self.scope.get("method", "GET"))
 
     @property
     def origin(self) -> Origin:
         """Where the request came in."""
         if self._origin is None:
-            scheme, host = self._scope.get("scheme", "http"), self.headers.get(b"host", b"")
+            scheme, host = self.scope.get("scheme", "http"), self.headers.get(b"host", b"")
             via = self._via
             if via is not None:
                 scheme, host = via.scheme or scheme, via.host.encode("latin-1") if via.host else host
-            self._origin = origin_of(scheme, host)
+            self._origin = known_origin((scheme, host))
         return self._origin
 
     @property
     def full_path(self) -> str:
         """The path from the host's root, percent-encoded."""
         if not self._full_path:
-            self._full_path = full_path(self._scope["path"], self.root_path)
+            self._full_path = full_path(self.scope["path"], self.root_path)
         return self._full_path
 
     @property
@@ -99,17 +100,17 @@ class Request:
     @property
     def query(self) -> str:
         """The query as it was sent, without the question mark."""
-        return str(self._scope.get("query_string", b"").decode("latin-1"))
+        return str(self.scope.get("query_string", b"").decode("latin-1"))
 
     @property
     def raw_path(self) -> bytes:
         """The path as it was sent, where the server says."""
-        return bytes(self._scope.get("raw_path") or self.full_path.encode())
+        return bytes(self.scope.get("raw_path") or self.full_path.encode())
 
     @property
     def http_version(self) -> str:
         """The version of HTTP, as `1.1`."""
-        return str(self._scope.get("http_version", "1.1"))
+        return str(self.scope.get("http_version", "1.1"))
 
     def text(self, name: bytes) -> str:
         """Return a header's value as text, empty without one."""
@@ -155,7 +156,7 @@ class Request:
     @property
     def may_ask(self) -> bool:
         """Return whether a document may ask who made no choice: where another site posts, no Lax cookie told of one."""
-        is_post = self._scope.get("method") == "POST"
+        is_post = self.scope.get("method") == "POST"
         return self.wants_banner and not (is_post and self.headers.get(b"sec-fetch-site") == b"cross-site")
 
     @property
@@ -258,9 +259,8 @@ def marks_of(names: Mapping[bytes, bytes]) -> int:
     """Return the bits of MARKS that these headers have."""
     marks = 0
     for name in names:
-        mark = MARKS.get(name)
-        if mark is not None:  # most have none
-            marks |= mark
+        if name in MARKED:  # most are not
+            marks |= MARKS[name]
     return marks
 
 

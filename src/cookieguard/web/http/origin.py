@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from urllib.parse import quote
 
 from cookieguard.html import parse_url
@@ -65,10 +64,29 @@ def _is_loopback(host: str) -> bool:
 
 def origin_of(scheme: str, host_header: bytes) -> Origin:
     """Read a Host header; one that is missing, or that no browser sends, gives a host that is nobody's."""
-    return _origin(scheme, host_header[:LONGEST_HOST])
+    return known_origin((scheme, host_header[:LONGEST_HOST]))
 
 
-@lru_cache(maxsize=ORIGINS_KEPT)
+class Origins(dict[tuple[str, bytes], Origin]):
+    """Keep the origins of the Host headers that came (bounded): nearly all are the same, and asked for with every page.
+
+    To ask for one that is known takes a quarter of a call of a function that remembers.
+    """
+
+    def __missing__(self, asked: tuple[str, bytes]) -> Origin:
+        scheme, host_header = asked
+        if len(host_header) > LONGEST_HOST:
+            return origin_of(scheme, host_header)
+        if len(self) >= ORIGINS_KEPT:
+            self.clear()
+        origin = self[asked] = _origin(scheme, host_header)
+        return origin
+
+
+ORIGINS = Origins()
+known_origin = ORIGINS.__getitem__  # of a scheme and a Host header
+
+
 def _origin(scheme: str, host_header: bytes) -> Origin:
     match = HOST.fullmatch(host_header.decode("latin-1").strip(" \t").lower())
     host = match[1].rstrip(".") if match is not None else ""
