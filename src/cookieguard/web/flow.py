@@ -10,7 +10,7 @@ from typing import Any
 
 from cookieguard.web.cookies.consent_filter import Gate
 from cookieguard.web.cookies.signing import SigningGate, signs
-from cookieguard.web.document.page_cache import Outcome
+from cookieguard.web.document.page_cache import Outcome, Page
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.file_watch import Looks
@@ -165,9 +165,12 @@ class Flow:
     def _record_findings(self, exchange: Exchange, rewriter: Outcome) -> None:
         for event in rewriter.lost:
             self.parts.findings.count(event)
-        if rewriter.held and (news := exchange.wall.news(rewriter.held)):
+        wall = exchange.wall
+        if isinstance(rewriter, Page) and rewriter.hosts <= wall.known:
+            return  # as of nearly every page that came again: to ask for each thing held costs ten times as much
+        if rewriter.held and (news := wall.news(rewriter.held)):
             source = rewriter.source if isinstance(rewriter, SourceKeeper) else b""
-            self.parts.findings.note(news, site=exchange.wall.site, page=exchange.path, source=source)
+            self.parts.findings.note(news, site=wall.site, page=exchange.path, source=source)
 
     def _record_goals(self, exchange: Exchange) -> None:
         if exchange.goals and self._counting is not None:

@@ -8,7 +8,7 @@ now is read; all else is known, as long as that has nothing to do.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cookieguard.html import Held
@@ -53,6 +53,10 @@ class Page:
     given: Headers  # the app's
     headers: Headers  # what they became, where no cookie of ours was set
     pieces: tuple[Piece, ...] = ()  # all of it, as far as it is known
+    hosts: frozenset[str] = field(init=False)  # of all that was held
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hosts", frozenset(one.url.host for one in self.held))
 
     @property
     def size(self) -> int:
