@@ -1,6 +1,6 @@
 cimport cython
 
-from cookieguard.web.document.choose_body cimport becomes_context, choose_body, give_up, is_service_worker, key_of
+from cookieguard.web.document.choose_body cimport becomes_context, choose_body, give_up, is_rewritten, key_of
 from cookieguard.web.exchange cimport Exchange
 from cookieguard.web.cookies.consent_filter cimport Gate
 from cookieguard.web.http.headers cimport every, has_any, make_private, quiet_type, read, without
@@ -15,7 +15,7 @@ cdef class Response:
     cdef object _start
     cdef readonly bint waits
     cdef object _kind
-    cdef object _names
+    cdef dict _names
     cdef bytes _coding
     cdef bytes _waiting
     cdef object _body
@@ -23,10 +23,10 @@ cdef class Response:
     cpdef dict shown(self, dict app_scope)
     cpdef _on_start(self, message)
     cdef _on_read_start(self, message)
+    cdef _hold_or_pass(self, message, kind, list headers, dict names)
     cdef _on_document(self, message)
     cdef _with_ours(self, message)
     cdef tuple _passed(self, list headers, dict names)
-    cdef bint _is_rewritten(self, int status)
     @cython.locals(repeats=Repeats)
     cdef tuple _known(self, tuple key, bytes body)
     cdef bint _is_too_short(self, bytes start)

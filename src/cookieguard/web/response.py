@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from cookieguard.identity.carts.stored_carts import StoreFirst
@@ -17,7 +16,7 @@ from cookieguard.web.document.choose_body import (
     carries_policy,
     choose_body,
     give_up,
-    is_service_worker,
+    is_rewritten,
     key_of,
     passing,
     says_too_little,
@@ -30,12 +29,10 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of
 from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
 from cookieguard.web.http.content_type import (
-    BODILESS_STATUSES,
     NOT_MODIFIED,
     PIECE,
-    RENDERED_DESTINATIONS,
     WORKER_DESTINATIONS,
-    is_attachment,
+    Kind,
     is_put_in,
     kind_of,
     one_type,
@@ -60,7 +57,7 @@ from cookieguard.web.walls import DOCUMENT_VARY, unwatched
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
 
-DISPOSITION, CODING, TRANSFER = b"content-disposition", b"content-encoding", b"transfer-encoding"
+CODING, TRANSFER = b"content-encoding", b"transfer-encoding"
 TYPE, LENGTH = frozenset({CONTENT_TYPE}), frozenset({b"content-length"})
 COOKIE_VARY = (b"Cookie",)
 LOUD = CONTACT_NAMES | {SET_COOKIE}  # headers that are looked at whatever the type
@@ -72,7 +69,7 @@ NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
 HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
 # As with a withdrawal made here: no page from before comes alive again, and what was reported ends.
 WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
-NO_HEADERS: Mapping[bytes, bytes] = MappingProxyType({})
+NO_HEADERS: dict[bytes, bytes] = {}  # never written into
 AS_IT_IS = Charset.PLAIN
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 SENT = SentBody()
@@ -110,7 +107,7 @@ class Response:
         self._start: Message | None = None
         self.waits = False  # `_start` does
         self._kind = PLAIN
-        self._names: Mapping[bytes, bytes] = NO_HEADERS
+        self._names = NO_HEADERS
         self._coding = b""
         self._waiting = b""
         self._body: DocumentBody | RawBody | None = None
@@ -166,14 +163,19 @@ class Response:
         if (exchange.promised or not is_untouched) and exchange.must_settle:
             return self._start_settled(message)
         if not (status in LOUD_STATUSES or (gate is not None and gate.holds)):
-            self._kind = kind_of(quiet_type(message.get("headers"), LOUD, QUIET))
+            told = quiet_type(message.get("headers"), LOUD, QUIET)
+            self._kind = kind = kind_of(told)
             is_used = exchange.marks & SWAPPED != 0 or exchange.destination in WORKER_DESTINATIONS
-            if self._kind.is_plain and not is_used:  # most are; else it is put in or run, whatever its type
+            if kind.is_plain and not is_used:  # most are; else it is put in or run, whatever its type
                 exchange.status = status
                 shown = status == WHOLE and exchange.destination in PAGE_DESTINATIONS
                 if shown and has_any(message["headers"], VALIDATING):
                     exchange.parts.files.note(exchange.request.place, message["headers"])
                 return self._send(message if is_untouched else self._with_ours(message))
+            if told and kind.is_document and not kind.is_torn:  # nothing else of its headers asks for a look
+                exchange.status = status
+                headers, names = read(message["headers"])
+                return self._hold_or_pass(message, kind, headers, names)
         return self._on_read_start(message)
 
     def _with_ours(self, message: Message) -> Message:
@@ -197,10 +199,17 @@ class Response:
             kind = kind_of(told)
         if is_put_in(kind, names, exchange.headers):
             kind, headers = PIECE, add_vary(headers, b"HX-Request")
+        return self._hold_or_pass(message, kind, headers, names)
+
+    def _hold_or_pass(
+        self, message: Message, kind: Kind, headers: Headers, names: dict[bytes, bytes]
+    ) -> Awaitable[None]:
+        """Hold the start of a document back until its body begins; let any other go."""
+        exchange, status = self._exchange, self._exchange.status
         self._names, self._kind = names, kind
         if status == NOT_MODIFIED and exchange.revalidates_document:
             return self._send({**message, "headers": self._document_headers(headers)})
-        if self._is_rewritten(status):
+        if is_rewritten(exchange, kind, names):
             self._start, self.waits = {**message, "headers": headers}, True
             self._coding = coding_of(names[CODING]) if CODING in names else b""
             return _nothing()
@@ -218,18 +227,6 @@ class Response:
         """Start once the store knows of a login, an end, or what was changed."""
         await speak(self._exchange)
         await self.send(message)
-
-    def _is_rewritten(self, status: int) -> bool:
-        """Return whether this is a page: HTML, or XML and SVG that a browser asks for to show."""
-        if self._kind.is_plain or status in BODILESS_STATUSES or is_attachment(self._names.get(DISPOSITION)):
-            return False
-        if self._kind.is_document:
-            return True
-        if not (self._kind.is_xml or self._kind.is_script):
-            return False
-        request = self._exchange.request
-        is_shown = request.may_be_shown or self._exchange.destination in RENDERED_DESTINATIONS
-        return (self._kind.is_xml and is_shown) or is_service_worker(self._exchange, self._kind)
 
     def _on_document(self, message: Message) -> Awaitable[None]:
         """Take a body event of a document; nearly all come in one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from itertools import islice
 
 from cookieguard.html import Rewriter
@@ -24,12 +23,15 @@ from cookieguard.web.http.content_type import (
     EMBED_DESTINATIONS,
     NOT_MODIFIED,
     PARTIAL_CONTENT,
+    RENDERED_DESTINATIONS,
     WORKER_DESTINATIONS,
     Kind,
+    is_attachment,
 )
 from cookieguard.web.http.headers import CONTENT_TYPE, POLICY, Headers, add_vary, every
 from cookieguard.web.request import FRAGMENT, NAVIGATE, SWAPPED
 
+DISPOSITION = b"content-disposition"
 USE = b"Sec-Fetch-Dest"
 SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the latter where the former does not
 NONCE = b"'nonce-"
@@ -37,6 +39,20 @@ FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
 JSON_STARTS = (b"{", b"[")
 MOST_PIECES = 1024  # of a coded body that are read to tell whether it is JSON: 4 MB
 LONGEST_FOLDER = 1024  # characters; clients choose paths
+
+
+def is_rewritten(exchange: Exchange, kind: Kind, names: dict[bytes, bytes]) -> bool:
+    """Return whether this is a page: HTML, or XML and SVG that a browser asks for to show; `names` are its headers."""
+    if kind.is_plain or exchange.status in BODILESS_STATUSES:
+        return False
+    if DISPOSITION in names and is_attachment(names[DISPOSITION]):
+        return False
+    if kind.is_document:
+        return True
+    if not (kind.is_xml or kind.is_script):
+        return False
+    is_shown = exchange.request.may_be_shown or exchange.destination in RENDERED_DESTINATIONS
+    return (kind.is_xml and is_shown) or is_service_worker(exchange, kind)
 
 
 def choose_body(
@@ -215,7 +231,7 @@ def _first_scripts(exchange: Exchange, policies: list[bytes]) -> bytes:
     return first
 
 
-def key_of(exchange: Exchange, kind: Kind, names: Mapping[bytes, bytes], headers: Headers) -> Key | None:
+def key_of(exchange: Exchange, kind: Kind, names: dict[bytes, bytes], headers: Headers) -> Key | None:
     """Return all that the rewriting of a page depends on, beside its bytes; `names` are its headers.
 
     The walls come from the configuration, the origin, what is granted and where our own pages are, so they are in it.
@@ -224,10 +240,11 @@ def key_of(exchange: Exchange, kind: Kind, names: Mapping[bytes, bytes], headers
     """
     if not kind.is_document or exchange.status == PARTIAL_CONTENT or not exchange.parts.config.html.enabled:
         return None
-    asked, scope = exchange.headers, exchange.scope
+    asked, request = exchange.headers, exchange.request
+    scope = request.scope
     if exchange.grant or scope.get("method", "GET") != "GET" or exchange.marks & FRAGMENT:
         return None
-    request, consent = exchange.request, exchange.consent
+    consent = exchange.consent
     if consent.asks and not request.is_secure_context:
         return None
     policies = tuple([bytes(one) for one in every(headers, POLICY)]) if POLICY in names else ()
