@@ -43,6 +43,7 @@ WRITTEN_TWICE = {
     "html/tokenizer": ["scanner"],
     "identity/encoding": ["base64url", "fast_json"],
     "proof": ["hashing"],
+    "web/http": ["dotted_quad"],
 }
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 

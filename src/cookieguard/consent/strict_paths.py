@@ -16,17 +16,17 @@ class StrictPaths:
     """
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self._folders = tuple(as_backends_read(unquote(one)).rstrip("/") + "/" for one in paths)
+        self.folders = tuple(as_backends_read(unquote(one)).rstrip("/") + "/" for one in paths)
 
     def has(self, path: str) -> bool:
         """Return whether a decoded path is one of them, as it stands or as the most lenient of backends reads it.
 
         `/checkout/..%2Fa` is both: routers take it as it stands, and a path below `/checkout` in it.
         """
-        if not self._folders:
+        if not self.folders:
             return False
         ways = path.lower(), as_backends_read(path)
-        return any((one.rstrip("/") + "/").startswith(self._folders) for one in ways)
+        return any((one.rstrip("/") + "/").startswith(self.folders) for one in ways)
 
     def narrowed(self, granted: frozenset[str], path: str) -> frozenset[str]:
         """Return what counts of these on a page: on a strict one only what takes away."""

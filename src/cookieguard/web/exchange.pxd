@@ -5,6 +5,8 @@ from cookieguard.identity.cookies cimport CookieJar
 from cookieguard.identity.session cimport Session
 from cookieguard.identity.visit cimport Identity, Visit
 from cookieguard.web.app_scope cimport ask_for_document
+from cookieguard.web.cookies.consent_cookie cimport Consents
+from cookieguard.web.http.dotted_quad cimport network_24
 from cookieguard.web.http.headers cimport by_name
 from cookieguard.web.request cimport Request, is_ours, marks_of
 
@@ -48,9 +50,11 @@ cdef class Exchange:
     cdef Session _made_session(self)
     cdef Identity _identity_here(self)
     cpdef bint is_untouched(self)
+    cdef bint _is_session_idle(self)
     cpdef bint has_open_session(self)
     cpdef peek_consent(self)
     cpdef heed_own_terms(self)
     cpdef Presented present(self)
+    @cython.locals(consents=Consents)
     cdef _decide(self)
     cpdef end(self)

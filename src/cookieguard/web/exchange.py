@@ -25,6 +25,7 @@ from cookieguard.stats.traffic_sources import shown_path
 from cookieguard.web.app_scope import ask_for_document, asks_for_page
 from cookieguard.web.banner.load_once import MARK, take_grant, without_grant
 from cookieguard.web.document.page_cache import Outcome
+from cookieguard.web.http.dotted_quad import network_24
 from cookieguard.web.http.etags import names_document
 from cookieguard.web.http.headers import COOKIE, MOST_HEADERS, by_name, listed
 from cookieguard.web.http.origin import local_path
@@ -120,7 +121,8 @@ class Exchange:
         if parts.trusted is not None:
             self.forwarded = read_client(address, headers, parts.trusted)
             self.full_address = address = self.forwarded.address
-        self.client = parts.truncate(address)
+        short = network_24(address) if parts.cuts_to_24 else ""
+        self.client = short or parts.truncate(address)
         if peer:
             scope["client"] = (self.client, 0)
         names = by_name(headers)
@@ -282,7 +284,9 @@ class Exchange:
     @property
     def granted(self) -> frozenset[str]:
         """What this document may contact: the purposes agreed to, and whoever is let in for it alone."""
-        in_force = self.parts.strict.narrowed(self.consent.in_force, self.path)
+        in_force, strict = self.consent.in_force, self.parts.strict
+        if strict.folders:
+            in_force = strict.narrowed(in_force, self.path)
         if not self.grant or STRICT in in_force:
             return in_force
         if self._granted is None:
@@ -312,7 +316,7 @@ class Exchange:
         """Return whether the app asked for nothing of ours: consent, session or cart."""
         # Where nothing was presented nobody opened the session: that settles most, in one step.
         is_idle = self._presented is None and self.given_scope.get("session") is self._session
-        return self._consent is None and (is_idle or self._is_session_idle)
+        return self._consent is None and (is_idle or self._is_session_idle())
 
     def has_open_session(self) -> bool:
         """Return whether the app opened the session, or the store is to hear of it."""
@@ -327,9 +331,8 @@ class Exchange:
     @property
     def writes_nothing(self) -> bool:
         """Return whether no cookie of ours goes out with this response."""
-        return self.followed is None and not self.jar.has_doubles and self._is_session_idle
+        return self.followed is None and not self.jar.has_doubles and self._is_session_idle()
 
-    @property
     def _is_session_idle(self) -> bool:
         """Return whether the app has neither opened the session nor put another in its place."""
         session = self._session
@@ -389,10 +392,10 @@ class Exchange:
         return b"sec-gpc" in self.headers and self.parts.config.consent.gpc and self.request.has_gpc
 
     def _decide(self) -> Consent:
-        consents, gpc = self.parts.consents, self.has_gpc
+        consents, gpc = self.parts.consents, b"sec-gpc" in self.headers and self.has_gpc
         cookie = self.jar.get(consents.cookie_name) if COOKIE in self.headers and self.is_own_host else None
         if cookie is None:
-            return consents.undecided(gpc=gpc)
+            return consents.undecided(gpc)
         host, report = self.request.origin.host, self.report_event
         consent = consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
         recorded = consents.recorded(consent, self.parts.proof, host=host, gpc=gpc, now=self.now)

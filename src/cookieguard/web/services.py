@@ -120,6 +120,7 @@ class Services:
     strict: StrictPaths
     trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as app and log may know it
+    cuts_to_24: bool  # of IPv4 so many bits are left, as nearly everywhere
     logs_in_cipher: bool  # the log's thread gets full addresses, and enciphers them
     authorities: frozenset[str]  # host or host:port of each configured origin
     domains: tuple[str, ...]  # what cookies of ours are shared with
@@ -276,6 +277,7 @@ def build_services(
         strict=StrictPaths(config.strict_paths),
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(*config.log.prefixes),
+        cuts_to_24=config.log.prefixes[0] == 24,
         logs_in_cipher=config.log.addresses == PREFIX_DAILY,
         authorities=frozenset(_authority(origin) for origin in config.origins),
         domains=shared_domains(config),

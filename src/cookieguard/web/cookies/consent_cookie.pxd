@@ -11,3 +11,5 @@ cdef class Consents:
     cdef object _matters
     cdef dict _known
     cdef dict _undecided
+
+    cpdef undecided(self, bint gpc)

@@ -43,7 +43,7 @@ class Consents:
         self._known: dict[tuple[object, ...], tuple[Token, Consent]] = {}
         self._undecided = {gpc: Consent(gpc=gpc) for gpc in (False, True)}
 
-    def undecided(self, *, gpc: bool) -> Consent:
+    def undecided(self, gpc: bool) -> Consent:  # noqa: FBT001  # compiled
         """Return what is in force without a cookie."""
         return self._undecided[gpc]
 
@@ -52,12 +52,12 @@ class Consents:
     ) -> Consent:
         """Return what is in force by a cookie's value; one that does not count is reported, and undecided."""
         if cookie is None:
-            return self.undecided(gpc=gpc)
+            return self.undecided(gpc)
         try:
             return self.read(cookie, host=host, gpc=gpc, now=now)
         except TokenError as error:
             report(SecurityEvent.CONSENT_REFUSED.format(reason=error.reason))
-            return self.undecided(gpc=gpc)
+            return self.undecided(gpc)
 
     def read(self, cookie: str, *, host: str, gpc: bool, now: datetime) -> Consent:
         """Return what is in force by a cookie's value; raises TokenError for one that does not count."""

@@ -1,0 +1,1 @@
+cpdef str network_24(str address)
