@@ -15,20 +15,19 @@
 // wrong in here lets the call through. No less-than and no ampersand: they would break a page of XML.
 ((e=document.currentScript,[t,r,n]=e.dataset.cg.split(" "),c=origin,o=document.createElement("template"),
 // The address may be a document itself ("data:..."). Of an object, and of a refresh ("0;url=..."), every part may be one.
-s=(e,r)=>{try{return e.big?(r=new URL(e,c)).origin==c?0:!r.href.match(t)||m(e=unescape(r))!=e:JSON.stringify(e).replace(/"(i|rpI)d":"/g,'"//').split(/["{};,=\s']/).some(s)}catch{}},
-i=/\x3c(if|ba)|dns-|pre[cr]|fresh|specu|\x26#[^3]/i,
-l=e=>e.matches("iframe:not([srcdoc]),base")||i.test([e.rel,e.httpEquiv,e.type])?s(e.src||e.href||[e.content,e.text]):0,
+s=(e,r)=>{try{return e.big?(r=new URL(e,c)).origin==c?0:!r.href.match(t)||m(e=unescape(r))!=e:JSON.stringify(e).replace(/"(rpI|i)d":"/g,'"//').split(/["{};,=\s']/).some(s)}catch{}},
+i=/\x3c(if|ba)|dns-|pre[cr]|specu|fresh|\x26#[^3]/i,
+l=e=>e.matches("iframe:not([srcdoc]),base")||i.test([e.httpEquiv,e.rel,e.type])?s(e.src||e.href||[e.content,e.text]):0,
 // A srcdoc wins over a src, which stays what the page set. Of two attributes the first counts; without quotes they fit
 // into a script's string. A preload scanner passes over an empty href, so it is not.
 m=e=>i.test(e)?e.replace(/\x3c(if|ba|me|li|sc)\w+/gi,(t,r,n)=>(
-o.innerHTML=e.substr(n,5e3),
+o.innerHTML=e.substr(n,6e3),
 r=o.content.firstChild||o,
 l(r)||m(n=r.srcdoc||"")!=n?t+" srcdoc href=# content type=x":t)):e,
 // What an attribute becomes is tried on a copy.
 p=(e,t,r,n,c=e.cloneNode(1),i)=>(
 n.apply(c,t.map(e=>e?.cloneNode?.(1)||e)),
-i=c.srcdoc||"",
-l(c)?[e.matches("iframe:not([srcdoc])")?r(o.toggleAttribute.call(e,"srcdoc",1)):0]:
+l(c,i=c.srcdoc||"")?[e.matches("iframe:not([srcdoc])")?r(o.toggleAttribute.call(e,"srcdoc",1)):0]:
 m(i)!=i?[e.srcdoc=m(i)]:(
 t=[r()],
 i||!c.src||s(c.src)||o.toggleAttribute.call(e,"srcdoc",0),
@@ -36,7 +35,7 @@ i||!c.src||s(c.src)||o.toggleAttribute.call(e,"srcdoc",0),
 i||/^b/.test(c.src)?queueMicrotask(t=>e.contentWindow):0,
 t)),
 d=(e,t,r,n,c=self[t[1]||e?.target]?.frameElement,o=t[0]||e?.action)=>c?s(o)?[c.contentWindow,c.src=o]:0:[e=r(),f(e)],
-u=({target:e})=>e.matches?.('[src][srcdoc=""]')?import(c+n).then(t=>t.show(e),e=>e):0,
+u=({target:e})=>e.matches?.('[src][srcdoc=""]')?import(c+n).then(t=>t.show(e),t=>t):0,
 f=(e,t)=>{try{
 (e=e.document||e).addEventListener("load",u,1);
 (e=e.defaultView).Node.cg||(e.Node.cg=1,
@@ -45,15 +44,16 @@ f=(e,t)=>{try{
 // inherited ones in c, since to walk through all that is inherited takes twice as long as the rest; descriptors are read
 // faster than __lookupSetter__. Of an accessor it is i that is kept, or the getter where there is nothing else.
 t=(t,r,n,c="",i="set")=>t.split(" ").map(t=>[c?0:e[t],e[t]?.prototype].map(e=>e?(c+Object.keys(e)).match(r)?.map((t,r,c,o)=>(
-r=Object.getOwnPropertyDescriptor(e,t),c=r?.[i]?i:"get",o=new Proxy(r?.get?r[c]:e[t],{apply(c,o,a,s=n=>(r?c:e.__proto__[t]).apply(o,a),i){try{i=n(o,a,s,c)}catch{}return i?i[0]:s()}}),
-r?.get?Object.defineProperty(e,t,{[c]:o}):e[t]=o)):0)),
+r=Object.getOwnPropertyDescriptor(e,t),c=r?.get?r[i]?i:"get":0,o=new Proxy(c?r[c]:e[t],{apply(c,o,a,s=n=>(r?c:e.__proto__[t]).apply(o,a),i){try{i=n(o,a,s,c)}catch{}return i?i[0]:s()}}),
+c?Object.defineProperty(e,t,{[c]:o}):e[t]=o)):0)),
 t("HTMLLinkElement",/relL\w+/g,(e,t,r,n,c=e.href)=>s(c)?queueMicrotask(t=>e.href=c,e.href=""):0,"","get"),
-t("RTCPeerConnection",/setL\w+/g,(e,t,r,n,c=e.getConfiguration())=>s(c)?e.setConfiguration(c,c.iceServers=[]):0),
-t("HTMLIFrameElement HTMLMetaElement HTMLBaseElement HTMLScriptElement HTMLLinkElement",/\b(src|href|rel|http|content\b|innerT|t[ye]|app|[rst]\w+Attr)\w*/g,p,Object.keys(e.Element.prototype)+" appendChild "),
+t("HTMLLinkElement HTMLScriptElement HTMLIFrameElement HTMLBaseElement HTMLMetaElement",/\b(content\b|src|innerT|href|t[ye]|app|rel|http|[rst]\w+Attr)\w*/g,p,Object.keys(e.Element.prototype)+" appendChild "),
+t("HTMLFormElement HTMLIFrameElement self Element",/\b(content[DW]|attachS|open\b|subm)\w*/g,d),
 // Only markup: what else there is, or in another encoding, would not survive being read as text.
-t("URL",/cr\w+/g,(e,t,r,n,c=t[0],o=new XMLHttpRequest,a=r())=>[/\b..?ml/.test(c.type)?(o.open("GET",a,0),o.send(),m(o=o.response)==o?a:r(t[0]=new Blob([m(o)],c))):a]),
-t("HTMLIFrameElement HTMLFormElement Element self",/\b(content[DW]|attachS|submit|open\b)\w*/g,d),
-t("CredentialsContainer PublicKeyCredential",/\w+/g,(e,t)=>{s(t[0])?t[0]={}:0}),
-t("Document ShadowRoot Element Range DOMParser",/\b(wr|parse|\w*HTML|createCon)\w*/g,(e,t)=>{e==o||t.map((e,r,n)=>m(n=e+"")==n||(t[r]=m(n)))}),
-t("Document Storage CookieStore",/\b(coo|set)\w*/g,(e,[t])=>(t.name||t).match(r)?[(async e=>e)()]:0),
+t("URL",/cr\w+/g,(e,t,r,n,c=t[0],o=new XMLHttpRequest,a)=>/\b..?ml/.test(c.type)?(o.open("GET",a=r(),0),o.send(),[m(o=o.response)==o?a:r(t[0]=new Blob([m(o)],c))]):0),
+// What is written into a script is no markup, but the rules that it speculates by.
+t("Document ShadowRoot Range DOMParser Element",/\b(createCon|wr|parse|\w*HTML)\w*/g,(e,t)=>{e==o||t.map((c,r,n)=>t[r]=(/specu/.test(e.type)?s([c]):m(n=c+"")!=n)?m(n):c)}),
+t("Document Storage CookieStore",/\b(coo|set)\w*/g,(e,[t])=>(t.name||t).match(r)?[(async t=>t)()]:0),
+t("PublicKeyCredential CredentialsContainer",/\w+/g,(e,t)=>{s(t[0])?t[0]={}:0}),
+t("RTCPeerConnection",/setL\w+/g,(e,t,r,n,c=e.getConfiguration())=>s(c)?e.setConfiguration(c,c.iceServers=[]):0),
 e.frameElement?e.navigation.addEventListener("navigate",t=>s(t.destination.url)?t.preventDefault(e.frameElement.src=t.destination.url):0):0)}catch{}})=>f(self,e.remove()))()

@@ -208,7 +208,7 @@ LIMITS = {
     ),
     "speculation": (
         (
-            'for (const way of ["text", "textContent", "innerText"]) { '
+            'for (const way of ["text", "textContent", "innerText", "innerHTML"]) { '
             'const e = document.createElement("script"); e.type = "speculationrules"; '
             'e[way] = JSON.stringify({prefetch: [{source: "list", urls: ["$S/a.html?" + way]}]}); '
             "document.head.append(e); }"

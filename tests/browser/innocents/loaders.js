@@ -276,6 +276,14 @@ shop({
   },
   "speculation-own": () => make("script", {type: "speculationrules",
     textContent: '{"prefetch":[{"source":"document","where":{"href_matches":"/p/*"}}]}'}).outerHTML,
+  "speculation-own-markup": () => make("script", {type: "speculationrules",
+    innerHTML: '{"prefetch":[{"source":"list","urls":["/own"]}]}'}).outerHTML,
+  "json-ld-markup": () => { const one = make("script", {type: "application/ld+json", innerHTML: `{"url":"${away}/p"}`});
+    one.insertAdjacentHTML("beforeend", " ");
+    return one.outerHTML; },
+  "field-named-type": () => { const one = make("form", {innerHTML: '<input name="type" value="speculationrules">'});
+    one.insertAdjacentHTML("beforeend", `<a href="${away}/p">p</a>`);
+    return one.outerHTML; },
   "prefetch-own": () => { const one = make("link", {rel: "prefetch", href: "/own"}); document.head.append(one);
     return one.outerHTML; },
   "jsonp": async () => {
