@@ -86,7 +86,7 @@ def _files() -> dict[str, tuple[str, str]]:
 
 
 PAY: dict[str, str] = {}  # where the payment provider of these shops is
-POLICIES = {"/trusted.file": b"require-trusted-types-for 'script'"}
+POLICIES = dict.fromkeys(("/trusted.file", "/trusted.inline"), b"require-trusted-types-for 'script'")
 
 
 async def shop(scope: Any, receive: Any, send: Any) -> None:
