@@ -1,4 +1,4 @@
-"""What a run passes over in one match is what would pass tag by tag."""
+"""What the pure scanner passes over in one match is what would pass tag by tag."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import random
 import pytest
 from harness.quick import some_of
 from harness.rewriting import outside
+from harness.sources import source_of
 from harness.tags import nothing_nested, written
 
 from cookieguard.html import Rewriter, Rules, Ruling
 from cookieguard.html.contact_points import LINKS
-from cookieguard.html.fast.skip_patterns import HEAD_RUN, run
 from cookieguard.html.tags import judge_tag
+from cookieguard.html.tokenizer import scanner
 
 SEEDS = some_of(range(6), 0, 1, 2)
 TAGS_A_SEED = 2500
@@ -84,13 +85,9 @@ def tags_of(seed: int) -> list[bytes]:
     return [*map(str.encode, spelled), *(written(rnd) for _ in range(TAGS_A_SEED))]
 
 
-def passes(raw: bytes, *, own_is_free: bool) -> bool:
-    return is_passed(raw, own_is_free=own_is_free) or HEAD_RUN.fullmatch(raw) is not None
-
-
-def is_passed(raw: bytes, *, marks_links: bool = False, own_is_free: bool) -> bool:
+def is_passed(raw: bytes, *, marks_links: bool = False) -> bool:
     """Return whether a run passes over a tag: the one it leaves off before is its group."""
-    match = run(marks_links, own_is_free).fullmatch(raw)
+    match = source_of(scanner).run(marks_links, False).fullmatch(raw)
     return match is not None and match[1] is None
 
 
@@ -100,11 +97,10 @@ def test_a_run_passes_over_no_tag_that_a_full_hearing_would_change(seed: int) ->
     passed = 0
 
     for raw in tags_of(seed):
-        if not raw[1:2].isalpha() or not passes(raw, own_is_free=True):
+        if not raw[1:2].isalpha() or not is_passed(raw):
             continue
         passed += 1
-        is_anywhere = passes(raw, own_is_free=False)
-        for tag in (judge_tag(raw, context) for context in ((own, others) if is_anywhere else (own,))):
+        for tag in (judge_tag(raw, context) for context in (own, others)):
             assert (tag.live, tag.held, tag.base, tag.lost, tag.has_text) == (None, (), None, "", False), raw
             assert tag.plain or tag.name == b"meta", raw
             assert dict(tag.attributes).get(b"http-equiv") is None, raw
@@ -115,7 +111,7 @@ def test_a_run_passes_over_no_tag_that_a_full_hearing_would_change(seed: int) ->
 @pytest.mark.parametrize("seed", SEEDS)
 def test_where_links_are_marked_a_run_passes_over_none(seed: int) -> None:
     tags = [raw for raw in tags_of(seed) if raw[1:2].isalpha()]
-    passed = [raw for raw in tags if is_passed(raw, marks_links=True, own_is_free=True)]
+    passed = [raw for raw in tags if is_passed(raw, marks_links=True)]
 
     assert passed
     assert not [raw for raw in passed if raw[1:].split()[0].lower().rstrip(b"/>") in LINKS]

@@ -11,7 +11,7 @@ from harness.tags import nothing_nested, written
 
 from cookieguard.html import Rewriter, Rules, Ruling, Url, scanner
 from cookieguard.html.fast.tag_summary import Summary
-from cookieguard.html.page import Nested
+from cookieguard.html.page import Glance
 from cookieguard.html.tags import judge_tag
 from cookieguard.html.types import Held, Tag, TagContext
 
@@ -81,13 +81,13 @@ def rewritten(rules: Rules, document: bytes, _is_xml: bool) -> tuple[bytes, tupl
 def nesting(rules: Rules) -> tuple[TagContext, TagContext]:
     """Return two benches that rewrite what is nested: one that glances at it first, and one that does not."""
     nest = partial(rewritten, rules)
-    glance = Nested(rules, rules.url).glance
+    glance = Glance(rules, rules.url).glance
     return rules.context(rules.url, nest, xml=False, glance=glance), rules.context(rules.url, nest, xml=False)
 
 
 def told(tag: Tag) -> dict[str, object]:
     """Tell all of a tag but `near`, which says only where it is kept."""
-    return {name: getattr(tag, name) for name in FIELDS} | {"embed": tag.room and tag.room.embed()}
+    return {name: getattr(tag, name) for name in FIELDS} | {"embed": tag.room and tag.room()}
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
@@ -197,7 +197,7 @@ def test_what_is_told_by_a_style_a_base_or_a_document_is_that_of_a_full_hearing(
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_document_that_passes_at_a_glance_passes_as_it_is(seed: int) -> None:
     rnd, rules = random.Random(seed), RULES[seed % len(RULES)]
-    glance, passed = Nested(rules, rules.url), 0
+    glance, passed = Glance(rules, rules.url), 0
 
     for _ in range(TAGS_A_SEED):
         document = "".join(rnd.choices(DOCUMENTS, k=rnd.randint(0, 4))).encode()
@@ -212,7 +212,7 @@ def test_a_document_that_passes_at_a_glance_passes_as_it_is(seed: int) -> None:
 def test_a_document_whose_tags_are_only_written_anew_becomes_what_a_rewriter_makes_of_it(seed: int) -> None:
     rnd, rules = random.Random(seed), RULES[seed % len(RULES)]
     unsure = (b"unsure", ())
-    nested, made = Nested(rules, rules.url, lambda _document, _is_xml: unsure), 0
+    nested, made = Glance(rules, rules.url, lambda _document, _is_xml: unsure), 0
 
     for _ in range(TAGS_A_SEED):
         parts = [

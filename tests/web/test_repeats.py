@@ -18,7 +18,7 @@ from harness.quick import some_of
 
 from cookieguard import CookieGuard
 from cookieguard.html import Rewriter, Rules, Ruling
-from cookieguard.html.page import PlainBody, body_context
+from cookieguard.html.page import Glance
 from cookieguard.web.document import page_cache as repeats
 from cookieguard.web.document.body import DocumentBody
 from cookieguard.web.document.page_cache import Page, Repeats, content_of, like, page_of
@@ -425,7 +425,7 @@ def test_a_page_that_differs_by_a_token_is_made_of_the_pieces_of_the_one_before(
     body, width = DocumentBody(Rewriter(rules, url="https://shop.example/"), None, on_event=print), len(other)
     first, second = near_page(TOKENS[0], inside=b"." * width), near_page(TOKENS[1], inside=other)
 
-    passes = PlainBody(rules, body_context(rules, "https://shop.example/")).passes
+    passes = Glance(rules, rules.page("https://shop.example/")).passes
     pieces = body.cut(first, near_page(TOKENS[2], inside=b"-" * width), passes)
     page = page_of(first, b"", body.rewriter, given=[], headers=[], pieces=pieces)
     found = like(page, second, passes)
@@ -484,7 +484,7 @@ def test_a_page_with_a_token_in_its_head_becomes_what_it_would_have_become_alone
 
 def test_a_page_with_a_token_in_its_head_is_made_of_the_pieces_of_the_one_before() -> None:
     rules = Rules(lambda _: None, "https://shop.example/", own_is_free=True)
-    passes = PlainBody(rules, body_context(rules, "https://shop.example/")).passes
+    passes = Glance(rules, rules.page("https://shop.example/")).passes
     first, second = headed_page(METAS[0], TOKENS[0]), headed_page(METAS[0].replace(b"3", b"4"), TOKENS[1])
     body = DocumentBody(Rewriter(rules, head=b"<script>1</script>"), None, on_event=print)
 
@@ -530,7 +530,7 @@ def test_only_markup_with_nothing_to_do_may_be_another() -> None:
         lambda url: Ruling("marketing", None) if url.host == "a.b" else None, "https://shop.example/"
     )
 
-    plain = PlainBody(rules, body_context(rules, "https://shop.example/"))
+    plain = Glance(rules, rules.page("https://shop.example/"))
 
     assert [one for one in OTHERS if plain.passes(one)] == [
         *HARMLESS,
@@ -551,7 +551,7 @@ def test_a_page_that_is_another_in_all_its_tags_is_cut_into_few_pieces(tag: byte
     rules = Rules(lambda _: None, "https://shop.example/")
     first, second = (b"<!doctype html><body><p>" + one * (200_000 // len(one)) for one in (tag, tag.upper()))
     body, alone = (Rewriter(rules, url="https://shop.example/") for _ in range(2))
-    plain = PlainBody(rules, body_context(rules, "https://shop.example/"))
+    plain = Glance(rules, rules.page("https://shop.example/"))
 
     pieces = DocumentBody(body, None, on_event=print).cut(first, b" " + second, plain.passes)
 

@@ -17,7 +17,6 @@ from starlette.middleware.sessions import SessionMiddleware
 from cookieguard import Config, ConfigError, CookieGuard, Vendor
 from cookieguard.cli.app import run
 from cookieguard.config import KeySettings
-from cookieguard.html.fast import skip_patterns
 
 
 def test_no_configuration_at_all_is_safe_and_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,15 +257,3 @@ def test_git_never_sees_the_state_directory(
 
     assert (tmp_path / ".cookieguard" / "keyring").exists()
     assert untracked() == "?? shop.py\n"
-
-
-def test_the_first_page_waits_for_no_pattern_to_be_compiled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without a compiler the pattern of a run took 0.4 s of the first request; with one there is none to compile."""
-    monkeypatch.chdir(tmp_path)
-    app = CookieGuard(page(b"<!doctype html><body><img src=//ads.example/p>"))
-    compiled = skip_patterns.run.cache_info().misses
-
-    assert b" src=//ads.example" not in ask(app).body
-    assert skip_patterns.run.cache_info().misses == compiled

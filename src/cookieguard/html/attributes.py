@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Protocol
 
-from cookieguard.html.contact_points import ANYWHERE, INERT_RELATIONS, LOADS, SHIFTING_CHARSETS, Load
+from cookieguard.html.contact_points import ANYWHERE, INERT_RELATIONS, LOADS, NAMES, SHIFTING_CHARSETS, Load
 from cookieguard.html.css.stylesheet import cut, held_parts
 from cookieguard.html.data_urls import documents_in, is_unread, is_xml
+from cookieguard.html.embeds import EMBEDS, anchor_of
+from cookieguard.html.fast.answers import record
+from cookieguard.html.grammar import ATTRIBUTES
 from cookieguard.html.referrer_policy import tighten
-from cookieguard.html.types import ANYBODY, Attribute, Held, TagContext, nobody
+from cookieguard.html.types import ANYBODY, Attribute, Edit, Held, TagContext, nobody
 from cookieguard.html.urls import Url, readings, resolve
 
 # Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
@@ -24,28 +26,106 @@ REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL
 CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r \"']*([^\t\n\f\r ;\"']+)", re.IGNORECASE)
 
 
-class JudgedTag(Protocol):
-    """Stand for the tag that an attribute is of (tags.py)."""
+# A page goes on without what it lacks in `onerror`. So where a tag has one, the address that is held gives way to one
+# that fails at once and asks nobody. Scripts fail in place and in order, as a fetch: a `data:` URL without a comma is
+# none. In a drawing `href` is what a script is from, and its text would run beside a `src`.
+FAILS = {b"img": b' src=""', b"script": b' src="data:" href="data:"'}
+FAR = re.compile(r"[/\\]|[a-zA-Z][a-zA-Z0-9+.\-]*:[/\\]{2}")  # the page's own path has no part in it
+QUOTES = (b"", b"", b'"', b"'", b"")  # by the group of ATTRIBUTES that is the value
 
-    context: TagContext
-    held: list[Held]
-    near: bool
-    lost: str
+
+class JudgedTag:
+    """Judge references in the attributes of one start tag. Owns the edits made to it."""
+
+    def __init__(self, raw: bytes, name: bytes, end: int, context: TagContext) -> None:
+        self.raw, self.name, self.name_end = raw, name, end
+        self.context = context
+        self.attributes = attributes_of(raw, end, xml=context.xml)
+        self.first: dict[bytes, Attribute] = {}
+        for attribute in self.attributes:
+            self.first.setdefault(attribute.name, attribute)
+        self.held: list[Held] = []
+        self.edits: list[Edit] = []
+        self.near = False
+        self.fails = False  # what it names cannot be loaded, and its `onerror` hears of it
+        self.lost = ""
+
+    def says(self, name: bytes) -> str | None:
+        attribute = self.first.get(name)
+        return None if attribute is None else attribute.value
+
+    def lift(self, reference: str) -> None:
+        """Give what is loaded in this one document a name to come back to (a fragment)."""
+        if self.name in EMBEDS and any(map(self.context.is_lifted, readings(reference, self.context.base))):
+            every = attributes_of(self.raw, self.name_end, xml=self.context.xml, every=True)
+            first = {one.name: one for one in reversed(every)}
+            if b"id" not in first:
+                name = anchor_of(first, EMBEDS[self.name]).encode("ascii")
+                self.edits.append((self.name_end, self.name_end, b' id="%b"' % name))
 
     def reaches(self, reference: str, attribute: bytes) -> bool:
         """Judge one reference; note what is held."""
+        if not reference or reference.startswith("#"):
+            return False
+        for url in readings(reference, self.context.base):
+            self.near = self.near or not FAR.match(reference)
+            if self.judge(url, attribute):
+                return True
+        return False
 
     def judge(self, url: Url, attribute: bytes) -> bool:
         """Judge one URL; note it where it is held."""
+        ruling = self.context.judge(url)
+        if ruling is None:
+            return False
+        names = (self.name.decode("latin-1"), attribute.decode("latin-1"))
+        self.held.append(record(Held, (*names, url, ruling.purpose, ruling.vendor)))
+        return True
 
     def rename(self, name: bytes) -> None:
-        """Take another attribute out of the way."""
+        """Take the attribute and its duplicates out of the way: without the first, the second would count."""
+        if name == b"src" and self._has_way_on():
+            self.fails = True
+            self.edits.append((self.name_end, self.name_end, FAILS[self.name]))
+        renamed = b"data-cg-" + name.replace(b":", b"-")
+        for attribute in self.attributes:
+            if attribute.name == name:
+                self.edits.append((attribute.start, self._name_end(attribute), renamed))
 
-    def says(self, name: bytes) -> str | None:
-        """Return what another attribute says."""
+    def _has_way_on(self) -> bool:
+        """Return whether the page goes on without what this names, and in no circle: scripts fail once.
 
-    def lift(self, reference: str) -> None:
-        """Give what is loaded in this one document a name to come back to."""
+        A picture whose way on is another one that is held would fail for ever.
+        """
+        way_on = self.first.get(b"onerror")
+        if way_on is None or self.name not in FAILS or self.context.xml:
+            return False
+        return self.name == b"script" or b"//" not in way_on.raw
+
+    def _name_end(self, attribute: Attribute) -> int:
+        """Return where the name of an attribute ends; in XML its spelling may have another prefix."""
+        spelling = _spelling(self.raw, attribute.start) if self.context.xml else attribute.name
+        return attribute.start + len(spelling)
+
+
+def _spelling(raw: bytes, start: int) -> bytes:
+    match = ATTRIBUTES.match(raw, start)
+    return match[1] if match else b""
+
+
+def attributes_of(raw: bytes, position: int, *, xml: bool, every: bool = False) -> list[Attribute]:
+    """List the attributes with a name that is read, and the last one; in XML and on request `every` one."""
+    found: list[Attribute] = []
+    last = len(raw) - 1
+    for match in ATTRIBUTES.finditer(raw, position, last):
+        name = match[1].lower()
+        if xml and name.partition(b":")[2] == b"href":
+            name = b"xlink:href"  # whatever the prefix is
+        if every or xml or name in NAMES or match.end() >= last - 1:
+            group = match.lastindex or 1
+            value = (match[group], *match.span(group)) if group > 1 else (b"", -1, -1)
+            found.append(Attribute(name, match.start(), *value, QUOTES[group]))
+    return found
 
 
 LATE_CHARSET = "an encoding that only a meta element names was not used: name it in the Content-Type header"

@@ -21,14 +21,8 @@ IN_THE_WAY: dict[bytes, frozenset[bytes]] = {
 # A frame of this many pixels or fewer is a beacon, or has no room for a button.
 MOST_PIXELS_UNSEEN = 20
 PIXELS = re.compile(r"[\t\n\f\r ]*\+?([0-9]{1,9})(?![0-9]*\.?[0-9]*%)")
+# In lower case, each way from a letter on: a search is several times as fast so.
 UNSEEN_STYLE = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0?\.?0*\s*(?:;|!|\Z)"
-    r"|(?<![\w-])(?:max-)?(?:width|height)\s*:\s*0*1?(?:px)?\s*(?:;|!|\Z)"
-    r"|(?<![\w-])(?:left|right|top|bottom)\s*:\s*-[0-9]{3}",
-    re.IGNORECASE,
-)
-# The same for a style in lower case: a search is several times as fast where each way begins with a letter.
-PLAIN_UNSEEN_STYLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0?\.?0*\s*(?:;|!|\Z)"
     + "".join(
         rf"|{first}(?<![\w-]{first}){rest}\s*:\s*0*1?(?:px)?\s*(?:;|!|\Z)"
@@ -99,10 +93,4 @@ def _is_unseen(said: Mapping[bytes, str]) -> bool:
         pixels = PIXELS.match(said.get(side, ""))
         if pixels and int(pixels[1]) <= MOST_PIXELS_UNSEEN:
             return True
-    return _hides(said.get(b"style", ""))
-
-
-def _hides(style: str) -> bool:
-    if style.isascii():
-        return PLAIN_UNSEEN_STYLE.search(style.lower()) is not None
-    return UNSEEN_STYLE.search(style) is not None
+    return UNSEEN_STYLE.search(said.get(b"style", "").lower()) is not None

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from cookieguard.html.quick_patterns import quick
-
 S = rb"[\t\n\f\r ]"  # the white space of the tokenizer
 AFTER_NAME = rb"(?=[\t\n\f\r />])"
 
@@ -25,9 +23,9 @@ ATTRIBUTE = (
 )
 _BETWEEN = rb"[\t\n\f\r /]*+"
 _REST = rb"[^\t\n\f\r />]*+" + _BETWEEN + rb"(?:" + ATTRIBUTE + _BETWEEN + rb")*+>"  # of a tag
-TAG = quick(rb"</?[a-zA-Z]" + _REST)
-XML_TAG = quick(rb"</?[^\t\n\f\r />!?<]" + _REST)
-ATTRIBUTES = quick(
+TAG = re.compile(rb"</?[a-zA-Z]" + _REST)
+XML_TAG = re.compile(rb"</?[^\t\n\f\r />!?<]" + _REST)
+ATTRIBUTES = re.compile(
     rb"([^\t\n\f\r />][^\t\n\f\r />=]*+)"
     rb"(?:"
     + S
@@ -35,11 +33,11 @@ ATTRIBUTES = quick(
     + S
     + rb"*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\t\n\f\r >\"'][^\t\n\f\r >]*+)|(?=>|\Z))|)"
 )
-TAG_NAME = quick(rb"<(/?)([^\t\n\f\r />]++)")
+TAG_NAME = re.compile(rb"<(/?)([^\t\n\f\r />]++)")
 
 # `<` before anything else is text.
-XML_TEXT = quick(rb"[^<]*+")
-TEXT = quick(rb"[^<]*+(?:<(?=[^a-zA-Z/!?])[^<]*+)*+")
+XML_TEXT = re.compile(rb"[^<]*+")
+TEXT = re.compile(rb"[^<]*+(?:<(?=[^a-zA-Z/!?])[^<]*+)*+")
 
 
 def any_case(name: bytes) -> bytes:
@@ -52,14 +50,3 @@ def own_name(name: bytes, *, xml: bool) -> bytes:
     """Spell the name of an element as it may stand in markup: in XML with a prefix too, which in HTML makes another."""
     prefix = rb"(?:[a-zA-Z0-9_\-]{1,64}+:)?" if xml else b""
     return prefix + any_case(name) + AFTER_NAME
-
-
-# The states of a script's text: 0, 1 escaped (after `<!--`), 2 double escaped (after `<script` in it); what leads on.
-SCRIPT_LEVELS = {
-    (b"<!--", 0): 1,
-    (b"-->", 1): 0,
-    (b"-->", 2): 0,
-    (b"<script", 1): 2,
-    (b"<script", 2): 2,
-    (b"</script", 2): 1,
-}

@@ -17,7 +17,6 @@ cdef class Placement:
     cdef readonly bint is_document
     cdef readonly bint is_done
 
-    cpdef bint is_in_head(self)
     cpdef int rest(self)
     cpdef doctype(self)
     cpdef bytes text(self)
@@ -27,11 +26,6 @@ cdef class Placement:
     cpdef bytes release(self)
     cpdef bytes last(self, bytes closer, bytes closers)
     cpdef shown(self, Tag tag)
-    cdef _note(self, Tag tag)
-    cdef bytes _before_end(self, bytes name)
-    cdef bytes _take_last(self)
-    cdef bytes _begin_body(self)
-    cdef bytes _take_head(self)
 
 
 cpdef Py_ssize_t end_begun(bytes data)

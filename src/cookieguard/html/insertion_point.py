@@ -99,10 +99,6 @@ class Placement:
         self._is_empty, self._is_over = True, False
         self.is_done = False  # the body has begun: the rest of the page is not looked at here
 
-    def is_in_head(self) -> bool:
-        """Return whether elements of a head pass: nothing is to be inserted among them."""
-        return not (self.is_done or self._xml or (self._head and self.is_document))
-
     def rest(self) -> int:
         """Return where what follows is read as it is, UNSETTLED where something is to be inserted or kept back."""
         if self._end:
@@ -163,7 +159,7 @@ class Placement:
 
     def shown(self, tag: Tag) -> bytes | None:
         """Return what is sent instead of this tag: a placeholder where it is held and may have one."""
-        if tag.room is None or self._stand is None or (embed := tag.room.embed()) is None:
+        if tag.room is None or self._stand is None or (embed := tag.room()) is None:
             return tag.live
         attributes = self._stand(embed, self._seen)
         return embed.head + attributes + embed.tail if attributes else tag.live

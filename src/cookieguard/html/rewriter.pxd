@@ -1,13 +1,12 @@
 cimport cython
 
-from cookieguard.html.tokenizer.raw_text cimport pattern_of
 from cookieguard.html.tokenizer.tree_state cimport Context
 from cookieguard.html.page cimport TagJudge
 from cookieguard.html.types cimport Tag, Decision
 from cookieguard.html.tokenizer.output cimport Output
 from cookieguard.html.insertion_point cimport Placement, blank_end
 from cookieguard.html.rules cimport Rules
-from cookieguard.html.tokenizer.scanner cimport Scanner, comment_begins, comment_end, end_of_text, has_sign
+from cookieguard.html.tokenizer.scanner cimport Scanner, comment_end, end_of_text, has_sign
 
 
 cdef int MARKUP, IN_CONSTRUCT, IN_SCRIPT

@@ -8,7 +8,6 @@ the few bytes that may begin an end. Text, comments and raw text go out at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 from cookieguard.html.css.piecewise import LongSheet
 from cookieguard.html.element_text import STYLESHEET, judge_instruction
@@ -21,7 +20,6 @@ from cookieguard.html.insertion_point import (
     blank_end,
     is_part_of_bom,
 )
-from cookieguard.html.nested_document import MAX_NESTING, rewrite_nested
 from cookieguard.html.page import TagJudge
 from cookieguard.html.rules import Rules
 from cookieguard.html.tags import neutral_script
@@ -45,7 +43,7 @@ from cookieguard.html.tokenizer.raw_text import (
     pattern_of,
     raw_text,
 )
-from cookieguard.html.tokenizer.scanner import Scanner, comment_begins, comment_end, end_of_text, has_sign
+from cookieguard.html.tokenizer.scanner import Scanner, comment_end, end_of_text, has_sign
 from cookieguard.html.tokenizer.tree_state import (
     AS_BOTH,
     AS_MARKUP,
@@ -60,6 +58,10 @@ from cookieguard.html.types import MAX_HELD, PASSES, STYLE, Decision, Held, Tag,
 from cookieguard.html.urls import Url
 
 MARKUP, IN_CONSTRUCT, IN_SCRIPT = range(3)  # what is read
+SHORT_TAG = 256  # bytes of a tag that chunks cut apart: they are read again sooner than collected
+
+
+MAX_NESTING = 3  # documents in documents; deeper ones are held whole
 
 
 class Rewriter:
@@ -93,7 +95,14 @@ class Rewriter:
         self._long: LongSheet | None = None
         self._stop, self._text_end, self._is_last = UNKNOWN, -1, False  # ends of texts, waited for and judged
         self._peeked: dict[Text, tuple[int, Decision]] = {}
-        nest = partial(rewrite_nested, partial(Rewriter, rules, depth=depth + 1), self.lost)
+        lost = self.lost
+
+        def nest(base: Url, document: bytes, xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # compiled
+            inner = Rewriter(rules, depth=depth + 1, base=base, xml=xml)  # nobody holds it, nor it this one
+            changed = inner.feed(document) + inner.close()
+            lost.update(inner.lost)
+            return changed, tuple(inner.held)
+
         inner = nest if depth < MAX_NESTING else None
         self._judge = TagJudge(rules, self._scanner, inner, url=url, base=base, xml=xml)
 
@@ -122,7 +131,9 @@ class Rewriter:
         if self._state != MARKUP:
             return rest + self._tail + self._placement.last(self._construct.closer, closers)
         rest += self._placement.last(b"", closers)  # the tail may begin a tag
-        return rest + (self._run(end) if is_between else b"") + self._tail
+        rest += self._run(end) if is_between else b""
+        is_tag = self._tail[:1] == b"<" and opening(self._tail, 0, xml=self._xml)[0] is TAG
+        return rest if is_tag else rest + self._tail
 
     def rest(self) -> int:
         """Return where the next tag means what it does anywhere in a plain HEAD or BODY; else UNSETTLED."""
@@ -183,11 +194,6 @@ class Rewriter:
     def _look(self, data: bytes, position: int) -> int:
         """Look at the tag here, or pass the text here and look at the tag that ends it."""
         scanner = self._scanner
-        if self._placement.is_done:
-            if self._context.is_drawing():
-                position = scanner.skip_drawing(data, position)
-        elif self._placement.is_in_head() and not self._context.is_careful():
-            position = scanner.skip_head(data, position)
         scanner.look(data, position)
         if scanner.end >= 0:
             return position
@@ -344,12 +350,10 @@ class Rewriter:
             if self._context.is_scanned():
                 hide_signs(self._output, data, start + 4, end, COMMENT)
             return end
-        if comment_begins(data, start):
-            return self._open(Kind.COMMENT, data, start, start + 4)
         kind, position = opening(data, start, xml=self._xml)
         if kind in OPENED:
             return self._open(kind, data, start, position)
-        if kind is TAG:
+        if kind is TAG and len(data) - start > SHORT_TAG:
             return self._wait(data, start, UnfinishedTag(data[start:]))
         return position if kind is PASSED else self._carry(data, start)
 

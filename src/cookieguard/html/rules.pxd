@@ -23,7 +23,6 @@ cdef class Rules:
     cdef dict _near
     cdef dict _texts
     cdef Py_ssize_t _texts_size
-    cdef set _long_sizes
     cdef set _seen
     cdef Py_ssize_t _tags_size
     cdef object __weakref__

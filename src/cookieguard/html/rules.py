@@ -79,7 +79,6 @@ class Rules:
         self._tags_size = 0
         self._texts: dict[tuple[Text, bool, Url | None], Known] = {}
         self._texts_size = 0
-        self._long_sizes: set[int] = set()  # of the long texts among these: others are not looked up
         self._seen: set[int] = set()
 
     def context(self, base: Url, nest: Nest, *, xml: bool, glance: Glance = unsure) -> TagContext:
@@ -169,10 +168,9 @@ class Rules:
             if told is not None:
                 return told
         known = self._known_texts((kind, is_markup, base if kind is STYLE else None))
-        if stop - start <= SHORT_TEXT or stop - start in self._long_sizes:
-            decision: Decision | None = known.find(data, start, stop)
-            if decision is not None:
-                return decision
+        decision: Decision | None = known.find(data, start, stop)
+        if decision is not None:
+            return decision
         return self._hear(known, kind, piece(data, start, stop), base, is_markup, summary)
 
     def _judge_script(self, text: bytes, is_markup: bool) -> Decision:  # noqa: FBT001  # as above
@@ -199,8 +197,6 @@ class Rules:
             size = len(text) + ENTRY_OVERHEAD * max(1, len(decision.held), len(decision.edits))
             self._texts_size += size
             known.put(text, untracked(decision), size)
-            if len(text) > SHORT_TEXT:
-                self._long_sizes.add(len(text))
         return decision
 
     def _is_seen_again(self, text: bytes) -> bool:
@@ -218,7 +214,6 @@ class Rules:
             self._texts_size = _thinned(list(self._texts.values()), MAX_TEXTS_SIZE)
             if not self._texts_size or len(self._texts) > MAX_PAGES:
                 self._texts.clear()
-                self._long_sizes.clear()
         known = self._texts.get(key)
         if known is None:
             self._texts_size += ENTRY_OVERHEAD

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 
-from cookieguard.html.attributes import HOLD, JUDGED, JUDGED_ANYWHERE
+from cookieguard.html.attributes import HOLD, JUDGED, JUDGED_ANYWHERE, JudgedTag, attributes_of
 from cookieguard.html.contact_points import (
     ALWAYS_READ,
+    ANYWHERE,
     ATTENTION,
     CONTEXT_NAMES,
     JAVASCRIPT_TYPES,
@@ -17,12 +18,9 @@ from cookieguard.html.contact_points import (
     RULE_TYPES,
     TEXT_NAMES,
 )
-from cookieguard.html.embeds import EMBEDS, anchor_of, apply_edits, place_in
-from cookieguard.html.fast.answers import record
+from cookieguard.html.embeds import EMBEDS, apply_edits, place_in
 from cookieguard.html.fast.byte_search import may_reach_others, meta_counts, name_of
-from cookieguard.html.grammar import ATTRIBUTES
 from cookieguard.html.tokenizer import character_references as charrefs
-from cookieguard.html.tokenizer.scanner import all_attributes, attribute_of, named_attributes, names_anywhere
 from cookieguard.html.types import (
     JUDGED_TEXTS,
     NO_TEXT,
@@ -37,15 +35,11 @@ from cookieguard.html.types import (
     TagContext,
     Text,
 )
-from cookieguard.html.urls import Url, readings
+from cookieguard.html.urls import readings
 
 # Chromium's preload scanner asks for what a sheet imports at its start, whatever the sheet's type is, and ends its
 # search at this; to a style sheet it means nothing, and to markup it is text.
 STOPS_PRELOADS = b"-->"
-# A page goes on without what it lacks in `onerror`. So where a tag has one, the address that is held gives way to one
-# that fails at once and asks nobody. Scripts fail in place and in order, as a fetch: a `data:` URL without a comma is
-# none. In a drawing `href` is what a script is from, and its text would run beside a `src`.
-FAILS = {b"img": b' src=""', b"script": b' src="data:" href="data:"'}
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"name", b"content", b"encoding", b"color", b"face", b"size"}
 )
@@ -57,9 +51,9 @@ def judge_tag(raw: bytes, context: TagContext) -> Tag:
     if context.xml:  # a prefixed XHTML element is the element: fail closed about what the prefix stands for
         name = name.rpartition(b":")[2]
     if raw[1] == SLASH:
-        return _closing(name) if end <= SHORT_NAME else Tag(name, closing=True, empty=False)
+        return end_tag(name)
     if _has_nothing_to_judge(raw, name, end, context):
-        return _plain(name, raw[-2:] == b"/>" and _is_empty(raw, _attributes(raw, end, xml=context.xml)))
+        return dull_tag(name, raw[-2:] == b"/>" and _is_empty(raw, attributes_of(raw, end, xml=context.xml)))
     return _Judged(raw, name, end, context).tag()
 
 
@@ -69,7 +63,7 @@ def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, context: TagContext
         return True
     if name in READ_NAMES and (name != b"meta" or meta_counts(raw)):
         return False
-    return not (context.marks_links and name in LINKS) and not names_anywhere(raw, end)
+    return not (context.marks_links and name in LINKS) and not _names_anywhere(raw, end)
 
 
 def neutral_script(raw: bytes) -> bytes:
@@ -77,38 +71,30 @@ def neutral_script(raw: bytes) -> bytes:
     return raw[:SCRIPT_NAME] + b' type="text/plain"' + raw[SCRIPT_NAME:]
 
 
+def end_tag(name: bytes) -> Tag:
+    """Return an end tag; a page may not fill the cache with long names."""
+    return _closing(name) if len(name) <= SHORT_NAME else _closing.__wrapped__(name)
+
+
 @lru_cache(maxsize=512)
 def _closing(name: bytes) -> Tag:
     return Tag(name, closing=True, empty=False)
 
 
-def _plain(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # positional for the cache
-    """Return what is known of a tag that nothing is to be done about; a page may not fill the cache with long names."""
+def dull_tag(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # positional for the cache
+    """Return what is known of a tag of this name that nothing is to be done about."""
     return _dull(name, empty) if len(name) <= SHORT_NAME else _dull.__wrapped__(name, empty)
 
 
 @lru_cache(maxsize=512)
-def _dull(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # positional for the cache
-    """Return what is known of every tag of this name that nothing is to be done about."""
+def _dull(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # as above
     return Tag(name, empty=empty, plain=name not in ATTENTION or name == b"meta")
 
 
-class _Judged:
-    """Judge one start tag. Owns the edits made to it."""
+class _Judged(JudgedTag):
+    """Judge one start tag as a whole."""
 
-    def __init__(self, raw: bytes, name: bytes, end: int, context: TagContext) -> None:
-        self.raw, self.name, self.name_end = raw, name, end
-        self.context = context
-        self.attributes = _attributes(raw, end, xml=context.xml)
-        self.first: dict[bytes, Attribute] = {}
-        for attribute in self.attributes:
-            self.first.setdefault(attribute.name, attribute)
-        self.held: list[Held] = []
-        self.edits: list[Edit] = []
-        self.near = False
-        self.hold_type = False
-        self.fails = False  # what it names cannot be loaded, and its `onerror` hears of it
-        self.lost = ""
+    hold_type = False
 
     def tag(self) -> Tag:
         text = drawn = self._text()
@@ -129,7 +115,7 @@ class _Judged:
         plain = text is NO_TEXT and live is None and not self.held
         empty = _is_empty(self.raw, self.attributes)
         if plain and not self.near and not self.lost and self.name not in NOTED_NAMES:
-            return _plain(self.name, empty)
+            return dull_tag(self.name, empty)
         return Tag(
             name=self.name,
             closing=False,
@@ -165,39 +151,11 @@ class _Judged:
             relations = self.first.get(b"rel")
             if relations is None:
                 self.edits.append((self.name_end, self.name_end, b' rel="noreferrer"'))
-            elif relations.span == (-1, -1):
+            elif relations.value_start < 0:
                 self.rename(b"rel")
                 self.edits.append((self.name_end, self.name_end, b' rel="noreferrer"'))
             elif "noreferrer" not in relations.value.lower().split():
                 self._replace(relations, f"{relations.value} noreferrer")
-
-    def lift(self, reference: str) -> None:
-        """Give what is loaded in this one document a name to come back to (a fragment)."""
-        if self.name in EMBEDS and any(map(self.context.is_lifted, readings(reference, self.context.base))):
-            every = _attributes(self.raw, self.name_end, xml=self.context.xml, every=True)
-            first = {one.name: one for one in reversed(every)}
-            if b"id" not in first:
-                name = anchor_of(first, EMBEDS[self.name]).encode("ascii")
-                self.edits.append((self.name_end, self.name_end, b' id="%b"' % name))
-
-    def reaches(self, reference: str, attribute: bytes) -> bool:
-        """Judge one reference; note what is held."""
-        if not reference or reference.startswith("#"):
-            return False
-        for url in readings(reference, self.context.base):
-            self.near = self.near or not FAR.match(reference)
-            if self.judge(url, attribute):
-                return True
-        return False
-
-    def judge(self, url: Url, attribute: bytes) -> bool:
-        """Judge one URL; note it where it is held."""
-        ruling = self.context.judge(url)
-        if ruling is None:
-            return False
-        names = (self.name.decode("latin-1"), attribute.decode("latin-1"))
-        self.held.append(record(Held, (*names, url, ruling.purpose, ruling.vendor)))
-        return True
 
     def _judge_attributes(self) -> None:
         judged = JUDGED.get(self.name, JUDGED_ANYWHERE)
@@ -211,37 +169,13 @@ class _Judged:
             elif replaced is not None:
                 self._replace(attribute, replaced)
 
-    def rename(self, name: bytes) -> None:
-        """Take the attribute and its duplicates out of the way: without the first, the second would count."""
-        if name == b"src" and self._has_way_on():
-            self.fails = True
-            self.edits.append((self.name_end, self.name_end, FAILS[self.name]))
-        renamed = b"data-cg-" + name.replace(b":", b"-")
-        for attribute in self.attributes:
-            if attribute.name == name:
-                self.edits.append((attribute.start, self._name_end(attribute), renamed))
-
-    def _has_way_on(self) -> bool:
-        """Return whether the page goes on without what this names, and in no circle: scripts fail once.
-
-        A picture whose way on is another one that is held would fail for ever.
-        """
-        way_on = self.first.get(b"onerror")
-        if way_on is None or self.name not in FAILS or self.context.xml:
-            return False
-        return self.name == b"script" or b"//" not in way_on.raw
-
-    def _name_end(self, attribute: Attribute) -> int:
-        """Return where the name of an attribute ends; in XML its spelling may have another prefix."""
-        spelling = _spelling(self.raw, attribute.start) if self.context.xml else attribute.name
-        return attribute.start + len(spelling)
-
     def _replace(self, attribute: Attribute, text: str) -> None:
         quote = attribute.quote or b'"'
         written = charrefs.encode_attribute(text, quote.decode())
         value = written.encode("ascii") if written.isascii() else _encoded(written)
-        start, end = attribute.span
-        self.edits.append((start, end, value if attribute.quote else quote + value + quote))
+        self.edits.append(
+            (attribute.value_start, attribute.end, value if attribute.quote else quote + value + quote)
+        )
 
     def _written(self, *, neutral: bool) -> bytes | None:
         """Write the tag with its edits; `neutral` gives it a type that nobody runs, unless it fails to load."""
@@ -258,10 +192,6 @@ class _Judged:
     def _inert(self) -> bytes:
         inert = self._written(neutral=True) or b""
         return inert + STOPS_PRELOADS if self.name == b"style" else inert
-
-    def says(self, name: bytes) -> str | None:
-        attribute = self.first.get(name)
-        return None if attribute is None else attribute.value
 
     def _text(self) -> Text:
         if self.name not in TEXT_NAMES:
@@ -284,7 +214,7 @@ def room_of(
     raw: bytes, name: bytes, name_end: int, edits: list[Edit], held: tuple[Held, ...], *, xml: bool
 ) -> Room:
     """Return where a placeholder may stand: many pages have none, so the tag is read again where one does."""
-    return Room(partial(_embed_in, raw, name, name_end, edits, held, xml))
+    return cache(partial(_embed_in, raw, name, name_end, edits, held, xml))
 
 
 def _embed_in(
@@ -295,7 +225,7 @@ def _embed_in(
     held: tuple[Held, ...],
     xml: bool,  # noqa: FBT001  # positional for a partial
 ) -> Embed | None:
-    every = _attributes(raw, name_end, xml=xml, every=True)
+    every = attributes_of(raw, name_end, xml=xml, every=True)
     return place_in(raw, name, name_end, attributes=every, edits=edits, held=held)
 
 
@@ -314,7 +244,7 @@ def _is_empty(raw: bytes, attributes: list[Attribute]) -> bool:
     if raw[-2:] != b"/>":
         return False
     last = attributes[-1] if attributes else None
-    return last is None or last.span[1] != len(raw) - 1 or last.quote != b""
+    return last is None or last.end != len(raw) - 1 or last.quote != b""
 
 
 def _encoded(text: str) -> bytes:
@@ -327,25 +257,14 @@ def _encoded(text: str) -> bytes:
     )
 
 
-def _spelling(raw: bytes, start: int) -> bytes:
-    match = ATTRIBUTES.match(raw, start)
-    return match[1] if match else b""
+def _names_anywhere(raw: bytes, position: int) -> bool:
+    """Return whether a start tag has an attribute of ANYWHERE with a value, its name ending at `position`."""
+    if NAMED_ANYWHERE.search(raw.lower(), position) is None:  # to search in any case takes longer
+        return False
+    return any(one.raw and one.name in ANYWHERE for one in attributes_of(raw, position, xml=False))
 
 
-def _attributes(raw: bytes, position: int, *, xml: bool, every: bool = False) -> list[Attribute]:
-    """List the attributes with a name that is read, and the last one; in XML and on request `every` one."""
-    if not xml:
-        return all_attributes(raw, position) if every else named_attributes(raw, position)
-    found: list[Attribute] = []
-    for match in ATTRIBUTES.finditer(raw, position, len(raw) - 1):
-        name = match[1].lower()
-        if name.partition(b":")[2] == b"href":
-            name = b"xlink:href"  # whatever the prefix is
-        found.append(attribute_of(match, name))
-    return found
-
-
-FAR = re.compile(r"[/\\]|[a-zA-Z][a-zA-Z0-9+.\-]*:[/\\]{2}")  # the page's own path has no part in it
+NAMED_ANYWHERE = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")")
 TEXTS = {b"style": STYLE, b"noscript": Text.NOSCRIPT}
 RAW, DATA = Text.RAW, Text.DATA
 SLASH = ord("/")

@@ -1,10 +1,3 @@
-cdef class Room:
-    cdef object _read
-    cdef object _embed
-
-    cpdef embed(self)
-
-
 cdef class Tag:
     cdef readonly bytes name
     cdef readonly bytes inert

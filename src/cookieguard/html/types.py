@@ -100,20 +100,9 @@ class Embed(NamedTuple):
     tail: bytes  # the rest of it, with what would be in the way under other names
 
 
-class Room:
-    """Keep how a placeholder may stand in for one held element. Owns the answer, which is read once it is asked for."""
-
-    __slots__ = ("_embed", "_read")
-
-    def __init__(self, read: Callable[[], Embed | None]) -> None:
-        self._read: Callable[[], Embed | None] | None = read
-        self._embed: Embed | None = None
-
-    def embed(self) -> Embed | None:
-        """Return what a placeholder needs to know; None where nobody would see it."""
-        if self._read is not None:
-            self._embed, self._read = self._read(), None
-        return self._embed
+Room = Callable[
+    [], Embed | None
+]  # how a placeholder may stand in for a held element; None where nobody would see it
 
 
 class Tag:
@@ -183,11 +172,6 @@ class Attribute:
         self.value_start = value_start  # of the value without quotes; -1 where there is none
         self.end = end  # of the value without quotes
         self.quote = quote
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """Return from where to where the value goes; (-1, -1) where there is none."""
-        return self.value_start, self.end
 
     @property
     def value(self) -> str:

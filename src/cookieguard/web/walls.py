@@ -23,8 +23,9 @@ from cookieguard.consent import (
 )
 from cookieguard.consent.csp import OPEN
 from cookieguard.consent.vendors import is_once, keeps_any
-from cookieguard.html import Held, Rules, Ruling, Url, parse_url, prepare, readings
-from cookieguard.html.types import TagContext, nobody
+from cookieguard.html import Held, Rules, Ruling, Url, parse_url, readings
+from cookieguard.html.page import Glance
+from cookieguard.html.types import nobody
 from cookieguard.web.http.content_type import WORKER_DESTINATIONS
 from cookieguard.web.http.headers import POLICY
 from cookieguard.web.http.origin import Origin
@@ -85,7 +86,7 @@ class Wall:
     banners: dict[tuple[object, ...], list[bytes]] = field(
         default_factory=dict, compare=False, repr=False
     )  # but for the path they lead back to
-    folders: dict[str, TagContext] = field(
+    folders: dict[str, Glance] = field(
         default_factory=dict, compare=False, repr=False
     )  # what tags are judged by, by where pages are
     heads: dict[tuple[frozenset[str], str], bytes] = field(
@@ -167,8 +168,6 @@ class Walls:
         self._register = register
         self._build = lru_cache(maxsize=WALLS_KEPT)(self._make)
         self._warn_of_length()
-        if config.html.enabled:
-            prepare(marks_links=config.html.noreferrer)
         self._last: dict[frozenset[str], tuple[Origin, str, Wall]] = {}  # of each state (bounded)
 
     def _warn_of_length(self) -> None:

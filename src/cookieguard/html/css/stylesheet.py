@@ -19,7 +19,6 @@ from cookieguard.html.css.tokenizer import (
     comments,
     escapes_letters,
     imports,
-    places,
     urls_in,
 )
 from cookieguard.html.css.url_strings import between_quotes, strings_taken
@@ -103,30 +102,12 @@ class Live:
 
     def is_read(self, place: int) -> bool:
         """Return whether `place` is in no comment."""
-        return not self._is_commented(place)
-
-    def _is_commented(self, place: int) -> bool:
-        # most have an end of a comment before them that no comment begins behind: nothing needs to be tokenized
-        opened = bisect_left(self._opened, place) - 1
-        if opened < 0:
-            return False
-        closed = bisect_left(self._closed, self._opened[opened] + 2)
-        if closed < len(self._closed) and self._closed[closed] < place:
-            return False
         before = bisect_left(self._comments, (place, 0)) - 1
-        return before >= 0 and place < self._comments[before][1]
-
-    @cached_property
-    def _opened(self) -> list[int]:
-        return places(self._text, "/", "*")
-
-    @cached_property
-    def _closed(self) -> list[int]:
-        return places(self._text, "*", "/")
+        return before < 0 or self._comments[before][1] <= place
 
     @cached_property
     def _comments(self) -> list[tuple[int, int]]:
-        return comments(self._text)
+        return comments(self._text) if "/*" in self._text else []
 
 
 def cut(text: str, edits: list[Edit]) -> str:

@@ -1,13 +1,11 @@
 """What stands in the text of a style sheet: its imports, the URLs in its functions, its comments.
 
-Rule: text in, places out; nothing here knows who is held. `tokenizer.pyx` says the same in C.
+Rule: text in, places out; nothing here knows who is held. Of plain sheets `fast/plain_sheet.pyx` finds the URLs in C.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
 
 S = r"[ \t\r\n\f]*+"
 AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
@@ -45,18 +43,7 @@ STRETCH = re.compile(
     + r"(?![\"'])(?:[^)\\]++|\\.)*+",
     re.DOTALL,
 )
-STAR, AT, BRACKET, BACKSLASH = "*", "@", "(", "\\"
-# The last two letters of the functions that OPENED finds; what ends in an `x` may have any before it.
-LAST_LETTERS = frozenset(
-    a + b
-    for pair in ("rl", "rc", "et", "ge", "de")
-    for a in pair[0] + pair[0].upper()
-    for b in pair[1] + pair[1].upper()
-)
-ALONE = frozenset("xX")
 QUOTES = ("'", '"')
-FEW = 100  # of these signs are looked for one by one: nothing is faster where they are rare, a pattern where not
-
 # An escape that makes a letter or a hyphen: only these can spell one of the words that load in another way.
 # It has six digits at most, so what follows them is none.
 _LETTER = r"(?:[46][1-9a-fA-F]|[57][0-9aA]|2[dD])"
@@ -65,37 +52,14 @@ ESCAPED_LETTER = re.compile(rf"\\(?:0{{4}}{_LETTER}|0{{0,3}}{_LETTER}(?![0-9a-fA
 
 def escapes_letters(text: str) -> bool:
     """Return whether a letter or a hyphen is written with an escape."""
-    return next(_found(BACKSLASH, ESCAPED_LETTER, text, None), None) is not None
-
-
-def places(text: str, first: str, second: str) -> list[int]:
-    """List where two different signs stand, one behind the other; one is a star, of which a sheet has few."""
-    pair = first + second
-    before = pair.index(STAR)
-    found: list[int] = []
-    star = text.find(STAR)
-    for _ in range(FEW):
-        if star < 0:
-            break
-        if text.startswith(pair, star - before):
-            found.append(star - before)
-        star = text.find(STAR, star + 1)
-    if star >= 0:
-        found += [match.start() for match in _pair(first, second).finditer(text, star - before)]
-    return found
-
-
-@lru_cache(maxsize=8)
-def _pair(first: str, second: str) -> re.Pattern[str]:
-    """Write the pattern of two signs: to search for one is many times as fast as to search for both."""
-    return re.compile(re.escape(first) + "(?=" + re.escape(second) + ")")
+    return ESCAPED_LETTER.search(text) is not None
 
 
 def imports(text: str) -> list[tuple[int, int]]:
     """List from where to where strings are that are imported as they stand, up to a comment that never ends."""
     found: list[tuple[int, int]] = []
     closed = 0  # where the comment ends that was looked for last: it is looked for once
-    for one in _found(AT, IMPORT, text, None):
+    for one in IMPORT.finditer(text):
         position = one.end()
         while text.startswith("/*", position):
             if closed < position + 4:
@@ -109,25 +73,6 @@ def imports(text: str) -> list[tuple[int, int]]:
     return found
 
 
-def _found(
-    sign: str, pattern: re.Pattern[str], text: str, before: frozenset[str] | None
-) -> Iterator[re.Match[str]]:
-    """Find a pattern by the sign that leads: to look for that alone takes half the time, where a sheet has few.
-
-    The pattern asks for two of the letters `before` it, or an `x`.
-    """
-    at = text.find(sign)
-    for _ in range(FEW):
-        if at < 0:
-            return
-        is_near = before is None or text[at - 2 : at] in before or text[at - 1] in ALONE
-        if is_near and (match := pattern.match(text, at)):
-            yield match
-        at = text.find(sign, at + 1)
-    if at >= 0:
-        yield from pattern.finditer(text, at)
-
-
 def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], list[int]]:
     """List the URLs in functions, as (start, end, whether it is a string), and the brackets of those that take strings.
 
@@ -135,7 +80,7 @@ def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], list[int]]:
     """
     found: list[tuple[int, int, bool]] = []
     takers: list[int] = []
-    for opened in _found(BRACKET, OPENED, text, LAST_LETTERS):
+    for opened in OPENED.finditer(text):
         if opened.lastindex is not None:
             takers.append(opened.start())
             continue

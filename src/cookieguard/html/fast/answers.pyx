@@ -4,10 +4,10 @@
 import os
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.long cimport PyLong_AsLong
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from cpython.tuple cimport PyTuple_SET_ITEM
 from libc.string cimport memcmp, memcpy
 
 cdef enum:
@@ -16,6 +16,7 @@ cdef enum:
     # nothing: what has no room near its place takes that of another.
     REACH = 32
     LANE = 8  # bytes
+    LONGEST_NAME = 24  # of an element or attribute in a table of numbers
 
 cdef unsigned long long SECRET = int.from_bytes(os.urandom(8), "little") | 1
 cdef unsigned long long FACTOR = 0x9E3779B97F4A7C15u | 1
@@ -69,13 +70,19 @@ cpdef bytes piece(bytes data, Py_ssize_t start, Py_ssize_t end):
 
 cpdef record(type kind, tuple fields):
     """Make a named tuple, as answers.py does."""
-    cdef Py_ssize_t size = len(fields), index
-    one = named_tuple(kind, size)
+    return tuple.__new__(kind, fields)
+
+
+cdef int number_of(Known table, text_t name, Py_ssize_t size) noexcept:
+    """Return the number that a table of names has for this one, in any case; -1: none."""
+    cdef unsigned char lower[LONGEST_NAME]
+    cdef Py_ssize_t index
+    if size > LONGEST_NAME:
+        return -1
     for index in range(size):
-        field = fields[index]
-        Py_INCREF(field)
-        PyTuple_SET_ITEM(one, index, field)
-    return one
+        lower[index] = name[index] + 32 if 65 <= name[index] <= 90 else name[index]
+    cdef PyObject* number = table.look_up(lower, size)
+    return -1 if number == NULL else <int>PyLong_AsLong(<object>number)
 
 
 cpdef untracked(one):

@@ -1,5 +1,10 @@
 # cython: language_level=3, wraparound=False, initializedcheck=False
-"""Stretches of pages that have nothing to do, in C: what fragments.py says. A stretch is looked up where it stands."""
+"""Stretches of pages that were read to their end and have nothing to do: known by their bytes, they are passed over.
+
+A stretch begins in the text between tags and ends at a line's end, in such text again. Every tag in it is dull, or
+known to pass: which holds for one origin and one state of consent, as what is known of tags does. It is looked up where
+it stands.
+"""
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.string cimport memchr

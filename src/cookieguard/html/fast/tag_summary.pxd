@@ -36,8 +36,6 @@ cdef class Summary:
 
     cpdef Tag judge(self, bytes raw)
     cpdef object sheet(self, bytes text)
-    cdef Tag _closed(self, text_t s, Py_ssize_t size)
-    cdef Tag _plain(self, text_t s, Py_ssize_t p, bytes element, unsigned char kind)
     cdef Tag _base(self, text_t s, bytes element)
     cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held)
     cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) except -1
@@ -57,5 +55,4 @@ cdef class Summary:
     ) except -1
     cdef object _text(self, text_t s)
     cdef object _room(self, bytes raw, Py_ssize_t name_end, bytes element, tuple held)
-    cdef bytes _renamed(self, Value* one)
-    cdef bytes _written(self, bytes raw, Py_ssize_t name_end, bint is_neutral)
+    cdef list _edits(self, Py_ssize_t name_end, bint is_neutral)

@@ -3,25 +3,22 @@
 documents) is left to the full decision (tags.py); `tests/html/test_summary.py` holds the two together."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
-from cpython.tuple cimport PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
-from libc.string cimport memchr, memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp
 
 from cookieguard.html.css.stylesheet import MOST_EDITS, NO_STRING, NO_URL
 from cookieguard.html.element_text import MOST_FOUND
 from cookieguard.html.embeds import EMBEDS
-from cookieguard.html.fast.answers cimport PyObject_GC_UnTrack, named_tuple, piece, untracked
-from cookieguard.html.fast.byte_search import has_pairs
+from cookieguard.html.fast.answers cimport PyObject_GC_UnTrack, number_of, piece, record, untracked
+from cookieguard.html.fast.byte_search import has_pairs, meta_counts
 from cookieguard.html.contact_points import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
 )
 from cookieguard.html.types import JUDGED_TEXTS, NO_TEXT, PASSES, SCRIPT, STYLE, Decision, Held, Text, nobody
-from cookieguard.html.fast.name_table cimport LONGEST_NAME, SLOTS, Name, fill, find
 from cookieguard.html.referrer_policy import tighten
-from cookieguard.html.css.tokenizer cimport Walk, begin, step
-from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, room_of, script_text
+from cookieguard.html.fast.plain_sheet cimport Walk, begin, step
+from cookieguard.html.tags import STOPS_PRELOADS, TEXTS, dull_tag, end_tag, room_of, script_text
+from cookieguard.html.tokenizer.character_references import encode_attribute
 from cookieguard.html.urls import Url, readings
 
 cdef enum:
@@ -31,34 +28,15 @@ cdef enum:
     LEAVES = 8  # may lead a reference away
     MAY_LOAD = 16  # of a style
 
-    MEANS_MORE = 32  # the first sign of a word that makes a meta element count
-
     MOST_NAMES = 128
-    MOST_KEPT = 512  # answers of each table
+    MOST_KEPT = 512  # answers about the values of one attribute
     SHORTEST_TOP = 2  # letters of the last label of a plain host
     LONGEST_TOP = 24
-    URL_SIZE = 4
-    HELD_SIZE = 5
 
     # What a look at a value tells.
     STAYS = 0
     IS_HELD = 1
     UNSURE = 2
-
-    # As in contact_points.py.
-    NOTHING = 0
-    URL = 1
-    URLS = 2
-    SRCSET = 3
-    CSS = 4
-    LINK = 5
-    REFRESH = 6
-    BASE = 7
-    DOCUMENT = 8
-    SRCDOC = 9
-    CHARSET = 10
-    REFERRER = 13
-    LATER = 14
 
     # What an element is.
     IS_UNSURE = 1  # its tags need the full decision
@@ -70,26 +48,23 @@ cdef enum:
     IS_SCRIPT = 64
     IS_BASE = 128
 
-assert (Load.URL.value, Load.URLS.value, Load.SRCSET.value, Load.CSS.value) == (URL, URLS, SRCSET, CSS)
-assert (Load.LINK.value, Load.REFRESH.value, Load.DOCUMENT.value) == (LINK, REFRESH, DOCUMENT)
-assert (len(Url._fields), len(Held._fields)) == (URL_SIZE, HELD_SIZE)
-assert (Load.CHARSET.value, Load.REFERRER.value, Load.LATER.value) == (CHARSET, REFERRER, LATER)
-assert (Load.BASE.value, Load.SRCDOC.value) == (BASE, SRCDOC)
-
-cdef Name ELEMENTS[SLOTS]
-cdef Name ATTRIBUTES[SLOTS]
+cdef int NOTHING = 0, URL = Load.URL.value, URLS = Load.URLS.value, SRCSET = Load.SRCSET.value, CSS = Load.CSS.value
+cdef int LINK = Load.LINK.value, REFRESH = Load.REFRESH.value, BASE = Load.BASE.value, DOCUMENT = Load.DOCUMENT.value
+cdef int SRCDOC = Load.SRCDOC.value, CHARSET = Load.CHARSET.value, REFERRER = Load.REFERRER.value, LATER = Load.LATER.value
+cdef Known ELEMENTS = Known(), ATTRIBUTES = Known()  # numbers, by the name in lower case
+cdef unsigned char KINDS[MOST_NAMES]
 cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # of which element which attribute; 0: of any other element
 cdef unsigned char KIND[256]
 cdef unsigned char LOWER[256]
 cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF
 cdef list KEYS = sorted(NAMES)  # the attributes by their number
+cdef list WHOLE = [b"", *sorted(SPECIAL_NAMES | LINKS)]  # the elements by theirs; 0: any other
+cdef list DULL = [[dull_tag(name, False), dull_tag(name, True)] for name in WHOLE]
 cdef list RENAMED = [b"data-cg-" + name.replace(b":", b"-") for name in KEYS]
 cdef list SAID = [name.decode("latin-1") for name in KEYS]
 cdef dict SOURCES = {element: KEYS.index(source) for element, source in EMBEDS.items()}
 cdef dict SCRIPTS = {}, RELATIONS = {}, POLICIES = {}  # by the value of an attribute
-cdef Known CLOSED = Known(), OPEN = Known(), EMPTY = Known()  # tags with nothing to do, by the name as it is spelled
 cdef bytes NONE = b"", NEUTRAL = b' type="text/plain"', RENAMED_TYPE = b"data-cg-type"
-cdef tuple ENCODED = ((b"&", b"&amp;"), (b"<", b"&lt;"), (b">", b"&gt;"))
 cdef object RAW = Text.RAW, DATA = Text.DATA
 
 
@@ -108,26 +83,19 @@ cdef unsigned char _kind_of(bytes name):
 
 cdef void _prepare():
     cdef int byte, number
-    memset(KIND, 0, sizeof(KIND))
-    memset(ELEMENTS, 0, sizeof(ELEMENTS))
-    memset(ATTRIBUTES, 0, sizeof(ATTRIBUTES))
-    memset(MEANS, 0, sizeof(MEANS))
     for byte in range(256):
         LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
     for signs, kind in (
         (b"\t\n\f\r ", BLANK), (b"\t\n\f\r />", ENDS_NAME), (b"\t\n\f\r />=", ENDS_ATTRIBUTE), (b":&\\", LEAVES),
-        (b"(\\&@", MAY_LOAD), (b"-rR2&", MEANS_MORE),
+        (b"(\\&@", MAY_LOAD),
     ):
         for byte in signs:
             KIND[byte] |= kind
-    elements = sorted(SPECIAL_NAMES | LINKS)
-    assert max(len(elements) + 1, len(KEYS)) < MOST_NAMES
-    assert max(map(len, [*elements, *KEYS])) <= LONGEST_NAME
+    assert max(len(WHOLE), len(KEYS)) < MOST_NAMES
     for number, name in enumerate(KEYS):
-        fill(ATTRIBUTES, name, number, 0)
-    for number, name in enumerate([b"", *elements]):
-        if number:
-            fill(ELEMENTS, name, number, _kind_of(name))
+        ATTRIBUTES[name] = number
+    for number, name in enumerate(WHOLE):
+        ELEMENTS[name], KINDS[number] = number, _kind_of(name)
         for attribute, load in {**ANYWHERE, **LOADS.get(name, {})}.items():
             MEANS[number][<int>KEYS.index(attribute)] = load.value
 
@@ -146,24 +114,6 @@ cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nog
         if s[p] == 47 and p + 1 < end and (s[p + 1] == 47 or s[p + 1] == 10 or s[p + 1] == 9 or s[p + 1] == 13):
             return True
         p += 1
-    return False
-
-
-cdef inline bint _stands(text_t s, Py_ssize_t p, Py_ssize_t size, const char* word, Py_ssize_t length) noexcept nogil:
-    """Return whether a word, here in lower case, stands at `p` in any case."""
-    return p + length <= size and _is_named(s, p + length, word, length)
-
-
-cdef bint _meta_counts(text_t s, Py_ssize_t size) noexcept nogil:
-    """Return whether a meta element is a refresh, a policy, about referrers or colours, or a charset (meta_counts in byte_search.py)."""
-    cdef Py_ssize_t p
-    for p in range(size):
-        if KIND[s[p]] & MEANS_MORE and (
-            _stands(s, p, size, b"-equiv", 6) or _stands(s, p, size, b"referrer", 8) or _stands(s, p, size, b"2022", 4)
-            or _stands(s, p, size, b"-2312", 5) or _stands(s, p, size, b"-scheme", 7)
-            or _stands(s, p, size, b"replacement", 11) or _stands(s, p, size, b"&#", 2)
-        ):
-            return True
     return False
 
 
@@ -246,13 +196,6 @@ cdef bytes _plain_style(text_t s, Py_ssize_t start, Py_ssize_t end):
     return text
 
 
-cdef bytes _encoded(bytes text, unsigned char quote):
-    """Write a text as a value in quotes (encode_attribute in character_references.py)."""
-    for sign, reference in ENCODED:
-        text = text.replace(sign, reference)
-    return text.replace(b'"', b"&quot;") if quote == 34 else text.replace(b"'", b"&#39;")
-
-
 cdef inline object _kept(dict known, text_t s, Value* one, object answer_of):
     """Return what a function says about a value, which has no references in it; None: it has."""
     if memchr(s + one.value, 38, one.end - one.value) != NULL:
@@ -307,28 +250,26 @@ cdef class Summary:
         """Return what is decided about a tag; None: it needs the full decision."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(raw), p = 1
-        cdef Name* entry
         cdef Value* one
-        cdef unsigned char kind = 0
-        cdef int index, decision
+        cdef unsigned char kind
+        cdef int index, decision, number
         cdef bint is_held = False
-        cdef object element = None
         if not self._applies or size < 3:
             return None
         if s[1] == 47:
-            return self._closed(s, size)
+            p = 2
+            while p < size and not KIND[s[p]] & ENDS_NAME:
+                p += 1
+            return end_tag(PyBytes_FromStringAndSize(<char*>s + 2, p - 2).lower())
         while p < size and not KIND[s[p]] & ENDS_NAME:
             p += 1
-        entry = find(ELEMENTS, s + 1, p - 1)
-        if entry != NULL:
-            kind = entry.kind
-            element = <object>entry.whole
-        if kind & IS_UNSURE or (kind & IS_LINK and self._marks_links) or (kind & IS_META and _meta_counts(s, size)):
+        number = max(number_of(ELEMENTS, s + 1, p - 1), 0)
+        kind = KINDS[number]
+        if kind & IS_UNSURE or (kind & IS_LINK and self._marks_links) or (kind & IS_META and meta_counts(raw)):
             return None
-        if not self._read(s, p, size - 1, entry.number if entry != NULL else 0):
+        if not self._read(s, p, size - 1, number):
             return None
-        if element is None:
-            element = PyBytes_FromStringAndSize(<char*>s + 1, p - 1).lower()
+        element = WHOLE[number] or PyBytes_FromStringAndSize(<char*>s + 1, p - 1).lower()
         self._held = self._written_anew = None
         self._is_near = False
         for index in range(self._count):
@@ -349,7 +290,7 @@ cdef class Summary:
             if is_held and self._first(SRC) != NULL and raw.lower().find(b"onerror") >= 0:
                 return None  # it has a way on without what is held (FAILS in tags.py)
             return self._whole(raw, p, element, kind, is_held)
-        return self._plain(s, p, element, kind)
+        return <Tag>(<list>DULL[number])[self._is_empty] if number else dull_tag(element, self._is_empty)
 
     cpdef object sheet(self, bytes text):
         """Return what is decided about a style sheet (_style in element_text.py); None: it needs the full decision."""
@@ -361,30 +302,6 @@ cdef class Summary:
         if not cuts:
             return None if cuts is None else PASSES
         return Decision(untracked(tuple(self._held[:MOST_FOUND])), False, tuple(cuts))
-
-    cdef Tag _closed(self, text_t s, Py_ssize_t size):
-        """Return an end tag."""
-        cdef Py_ssize_t p = 2
-        cdef PyObject* known
-        while p < size and not KIND[s[p]] & ENDS_NAME:
-            p += 1
-        known = CLOSED.look_up(s + 2, p - 2)
-        if known != NULL:
-            return <Tag>known
-        spelling = PyBytes_FromStringAndSize(<char*>s + 2, p - 2)
-        cdef Tag tag = _made(spelling.lower(), False, NO_TEXT)
-        tag.closing = True
-        return _shared(CLOSED, spelling, tag)
-
-    cdef Tag _plain(self, text_t s, Py_ssize_t p, bytes element, unsigned char kind):
-        """Return a tag with nothing to do."""
-        cdef Known tags = EMPTY if self._is_empty else OPEN
-        cdef PyObject* known = tags.look_up(s + 1, p - 1)
-        if known != NULL:
-            return <Tag>known
-        cdef Tag tag = _made(element, self._is_empty, NO_TEXT)
-        tag.plain = not kind & NEEDS_ATTENTION or kind & IS_META
-        return _shared(tags, PyBytes_FromStringAndSize(<char*>s + 1, p - 1), tag)
 
     cdef Tag _base(self, text_t s, bytes element):
         """Return a base element that holds nothing."""
@@ -413,13 +330,13 @@ cdef class Summary:
         cdef Tag tag = _made(element, self._is_empty, DATA if is_neutral else text)
         tag.drawn = drawn
         if is_held:
-            tag.live, tag.held, tag.plain = self._written(raw, name_end, is_neutral), tuple(self._held), False
+            tag.live, tag.held, tag.plain = _written(raw, self._edits(name_end, is_neutral)), tuple(self._held), False
             tag.near = self._is_near
             PyObject_GC_UnTrack(<void*>tag.held)
             if kind & EMBEDS_SOMETHING:
                 tag.room = self._room(raw, name_end, element, tag.held)
         if tag.is_judged:
-            tag.inert = self._written(raw, name_end, True)
+            tag.inert = _written(raw, self._edits(name_end, True))
             if tag.text is STYLE:
                 tag.inert += STOPS_PRELOADS
         return tag
@@ -428,7 +345,7 @@ cdef class Summary:
         """Read the attributes from `p` on; tell whether they are plain. `size` is where the tag's `>` stands."""
         cdef Py_ssize_t start, stop, last = -1
         cdef const void* found
-        cdef Name* entry
+        cdef int name
         cdef Value* one
         cdef unsigned char quote
         self._count = 0
@@ -441,7 +358,7 @@ cdef class Summary:
             p += 1
             while p < size and not KIND[s[p]] & ENDS_ATTRIBUTE:
                 p += 1
-            entry = find(ATTRIBUTES, s + start, p - start)
+            name = number_of(ATTRIBUTES, s + start, p - start)
             if self._count >= MOST_ATTRIBUTES:
                 return False
             one = &self._values[self._count]
@@ -468,11 +385,11 @@ cdef class Summary:
                     one.end = last = p
             else:
                 p = stop
-            if entry == NULL:
+            if name < 0:
                 continue
-            if entry.number == DATA_CG or self._first(entry.number) != NULL:
+            if name == DATA_CG or self._first(name) != NULL:
                 return False
-            one.name, one.load, one.is_held = entry.number, MEANS[element][entry.number], False
+            one.name, one.load, one.is_held = name, MEANS[element][name], False
             self._count += 1
         self._is_empty = s[size - 1] == 47 and last != size
         return True
@@ -528,7 +445,7 @@ cdef class Summary:
             return STAYS
         if not _is_quoted(s, one) or not changed.isascii():
             return UNSURE
-        self._write_anew(one, _encoded(changed, s[one.value - 1]))
+        self._write_anew(one, encode_attribute(changed.decode(), chr(s[one.value - 1])).encode())
         self._held = [*(self._held or ()), *held]
         self._is_near = True  # as its tags may be
         return IS_HELD
@@ -563,12 +480,9 @@ cdef class Summary:
         path_end = _path_end(s, path, end)
         if path_end < 0:
             return UNSURE
-        url = _url(
-            scheme,
-            PyUnicode_FromStringAndSize(<char*>s + host, path - host),
-            PyUnicode_DecodeUTF8(<char*>s + path, path_end - path, "surrogateescape") if path_end > path else "/",
-        )
-        return self._asked(url, said, element)
+        name = PyUnicode_FromStringAndSize(<char*>s + host, path - host)
+        where = PyUnicode_DecodeUTF8(<char*>s + path, path_end - path, "surrogateescape") if path_end > path else "/"
+        return self._asked(record(Url, (scheme, name, None, where)), said, element)
 
     cdef int _asked(self, object url, str said, object element) except -1:
         """Judge a URL; note it where it is held."""
@@ -577,13 +491,8 @@ cdef class Summary:
             return STAYS
         if self._held is None:
             self._held = []
-        cdef object held = named_tuple(Held, HELD_SIZE)
-        _put(held, 0, (<bytes>element).decode("latin-1"))
-        _put(held, 1, said)
-        _put(held, 2, url)
-        _put(held, 3, ruling.purpose)
-        _put(held, 4, ruling.vendor)
-        self._held.append(held)
+        name = (<bytes>element).decode("latin-1")
+        self._held.append(record(Held, (name, said, url, ruling.purpose, ruling.vendor)))
         return IS_HELD
 
     cdef int _candidates(self, text_t s, Value* one, object element) except -1:
@@ -632,15 +541,9 @@ cdef class Summary:
         """Judge the URLs of a style, and write it without those that are held (_css in attributes.py)."""
         cdef bytes text = _plain_style(s, one.value, one.end)
         cdef list cuts = None if text is None else self._cuts(text, SAID[one.name], element, False)
-        cdef list pieces = []
-        cdef Py_ssize_t done = 0, start
         if not cuts:
             return UNSURE if cuts is None else STAYS
-        for start, end, new in cuts:
-            pieces += (piece(text, done, start), new)
-            done = end
-        pieces.append(piece(text, done, PyBytes_GET_SIZE(text)))
-        text = b"".join(pieces)
+        text = _written(text, cuts)
         self._write_anew(one, text if s[one.value - 1] == 39 else text.replace(b'"', b"&quot;"))
         return IS_HELD
 
@@ -703,84 +606,35 @@ cdef class Summary:
             return SCRIPT if self._first(LANGUAGE) == NULL else None
         return script_text("", None) if kind.end <= kind.value else _kept(SCRIPTS, s, kind, _script_of_type)
 
-    cdef bytes _written(self, bytes raw, Py_ssize_t name_end, bint is_neutral):
-        """Write the tag with what is held under other names; `is_neutral` gives it a type that nobody runs."""
-        cdef Py_ssize_t done = name_end, size = PyBytes_GET_SIZE(raw)
-        cdef const char* s = PyBytes_AS_STRING(raw)
+    cdef list _edits(self, Py_ssize_t name_end, bint is_neutral):
+        """List what is written anew, in order: what is held gets other names, what is neutral a type that nobody runs."""
+        cdef list edits = [(name_end, name_end, NEUTRAL)] if is_neutral else []
         cdef int index
         cdef Value* one
-        for index in range(self._count):
-            one = &self._values[index]
-            if one.is_held or (is_neutral and one.name == TYPE):
-                size += PyBytes_GET_SIZE(self._renamed(one)) - (one.name_end - one.start)
-            elif one.is_anew:
-                size += PyBytes_GET_SIZE(self._written_anew[one.name]) - (one.end - one.value)
-        if is_neutral:
-            size += PyBytes_GET_SIZE(NEUTRAL)
-        cdef bytes whole = PyBytes_FromStringAndSize(NULL, size)
-        cdef char* out = _copied(PyBytes_AS_STRING(whole), s, name_end)
-        if is_neutral:
-            out = _copied(out, PyBytes_AS_STRING(NEUTRAL), PyBytes_GET_SIZE(NEUTRAL))
-        for index in range(self._count):
-            one = &self._values[index]
-            if one.is_held or (is_neutral and one.name == TYPE):
-                out = _copied(out, s + done, one.start - done)
-                name = self._renamed(one)
-                out = _copied(out, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
-                done = one.name_end
-            elif one.is_anew:
-                out = _copied(out, s + done, one.value - done)
-                name = self._written_anew[one.name]
-                out = _copied(out, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
-                done = one.end
-        _copied(out, s + done, PyBytes_GET_SIZE(raw) - done)
-        return whole
-
-    cdef object _room(self, bytes raw, Py_ssize_t name_end, bytes element, tuple held):
-        """Return where a placeholder may stand, where it is the embedded thing that is held (_room in tags.py)."""
-        cdef Value* source = self._first(SOURCES[element])
-        cdef Value* one
-        cdef int index
-        if source == NULL or not source.is_held:
-            return None
-        cdef list edits = []
         for index in range(self._count):
             one = &self._values[index]
             if one.is_held:
                 edits.append((one.start, one.name_end, RENAMED[one.name]))
+            elif is_neutral and one.name == TYPE:
+                edits.append((one.start, one.name_end, RENAMED_TYPE))
             elif one.is_anew:
                 edits.append((one.value, one.end, self._written_anew[one.name]))
-        return room_of(raw, element, name_end, edits, held, xml=False)
+        return edits
 
-    cdef bytes _renamed(self, Value* one):
-        """Return the name that takes the place of an attribute's."""
-        return <bytes>RENAMED[one.name] if one.is_held else RENAMED_TYPE
-
-
-cdef inline char* _copied(char* out, const char* s, Py_ssize_t size) noexcept nogil:
-    """Write some bytes; return where the next go."""
-    memcpy(out, s, size)
-    return out + size
+    cdef object _room(self, bytes raw, Py_ssize_t name_end, bytes element, tuple held):
+        """Return where a placeholder may stand, where it is the embedded thing that is held (_room in tags.py)."""
+        cdef Value* source = self._first(SOURCES[element])
+        if source == NULL or not source.is_held:
+            return None
+        return room_of(raw, element, name_end, self._edits(name_end, False), held, xml=False)
 
 
-cdef inline void _put(object one, Py_ssize_t index, object value):
-    Py_INCREF(value)
-    PyTuple_SET_ITEM(one, index, value)
-
-
-cdef inline object _url(str scheme, str host, str path):
-    cdef object url = named_tuple(Url, URL_SIZE)
-    _put(url, 0, scheme)
-    _put(url, 1, host)
-    _put(url, 2, None)
-    _put(url, 3, path)
-    return url
-
-
-cdef Tag _shared(Known tags, bytes spelling, Tag tag):
-    """Keep a tag that is the same on every page."""
-    if len(spelling) <= LONGEST_NAME:
-        if len(tags) >= MOST_KEPT:
-            tags.clear()
-        tags.put(spelling, tag, 0)
-    return tag
+cdef bytes _written(bytes text, list edits):
+    """Write a text with its edits, which are in order."""
+    cdef list pieces = []
+    cdef Py_ssize_t done = 0, start, end
+    for start, end, new in edits:
+        pieces += (piece(text, done, start), new)
+        done = end
+    pieces.append(piece(text, done, PyBytes_GET_SIZE(text)))
+    return b"".join(pieces)

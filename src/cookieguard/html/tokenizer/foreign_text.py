@@ -19,7 +19,8 @@ from cookieguard.html.tokenizer.raw_text import (
     ScriptEnd,
     raw_text,
 )
-from cookieguard.html.tokenizer.scanner import TagEnd, end_of_text, pass_markup
+from cookieguard.html.tokenizer.scanner import end_of_text
+from cookieguard.html.tokenizer.tag_end import TagEnd
 from cookieguard.html.tokenizer.tree_state import AS_MARKUP, AS_TEXT, Reading
 
 NAME_START = re.compile(rb"<(?:/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)")
@@ -31,9 +32,9 @@ EMPTY = re.compile(rb"[\t\n\f\r ]/>\Z|\A<[^\t\n\f\r />]++/>\Z")
 class MarkupEnd:
     """Find the end of an element through the markup inside of it. Owns the state; may go on with more data."""
 
-    def __init__(self, name: bytes, *, xml: bool, depth: int = 1) -> None:
-        """Begin within `depth` elements of this name."""
-        self._name, self._xml, self._depth = name, xml, depth
+    def __init__(self, name: bytes, *, xml: bool) -> None:
+        """Begin within one element of this name."""
+        self._own, self._xml, self._depth = _own(name, xml), xml, 1
         self._inside: Construct | TagEnd | None = None
         self._counts = (
             False  # the tag that is read opens an element of the same name, unless it closes itself
@@ -48,14 +49,11 @@ class MarkupEnd:
                 position = self._leave(data, position)
                 if position < 0:
                     return -1, b""
-            position, self._depth = pass_markup(self._name, data, position, self._depth, self._xml)
-            if not self._depth:
-                return position, b""
             found = NAME_START.search(data, position)
             start = self._rest = found.start() if found else len(data)
             if len(data) - start < LONGEST_NAME and PARTIAL_NAME.match(data, start):
                 return -1, b""
-            own = _own(self._name, self._xml).match(data, start)
+            own = self._own.match(data, start)
             self._depth -= own is not None and bool(own[1])
             if not self._depth:
                 return start, b""
@@ -119,10 +117,7 @@ def first_stop(
     Without a finder the first end tag that counts here is its end.
     """
     if reading is AS_MARKUP and not ends:
-        position, depth = pass_markup(name, data, position, 1, xml)
-        if not depth:
-            return position, None  # the most there are: nothing has to go on
-        nested = MarkupEnd(name, xml=xml, depth=depth)
+        nested = MarkupEnd(name, xml=xml)
         return nested.find(data, position)[0], nested
     finder = ScriptEnd() if reading is AS_TEXT and name == b"script" else None
     return text_stop(name, data, position, ends, finder), finder

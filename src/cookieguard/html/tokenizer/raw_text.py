@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from cookieguard.html.grammar import AFTER_NAME, SCRIPT_LEVELS, any_case
+from cookieguard.html.grammar import AFTER_NAME, any_case
 from cookieguard.html.tokenizer.markup_declarations import Kind
 from cookieguard.html.tokenizer.output import Output
-from cookieguard.html.tokenizer.scanner import script_end
 
 EndTags = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (tree_state.py)
 
@@ -118,6 +117,15 @@ def agreed(raw: bytes) -> bytes | None:
 
 
 SCRIPT_PARTIAL = rb"<(?:!-?|/?[a-zA-Z]{0,9})|--?"
+# The states of a script's text: 0, 1 escaped (after `<!--`), 2 double escaped (after `<script` in it); what leads on.
+SCRIPT_LEVELS = {
+    (b"<!--", 0): 1,
+    (b"-->", 1): 0,
+    (b"-->", 2): 0,
+    (b"<script", 1): 2,
+    (b"<script", 2): 2,
+    (b"</script", 2): 1,
+}
 SCRIPT_CLOSER = b"--></script>"  # leaves the escaped states first; in plain script text `-->` is harmless
 
 
@@ -125,13 +133,10 @@ class ScriptEnd:
     """Find the end of a script's text through its escaped states. Owns the state; may go on with more data."""
 
     def __init__(self) -> None:
-        self._level = 0  # 1: escaped (after `<!--`), 2: double escaped (`<script` in it)
+        self._level = 0
 
     def find(self, data: bytes, position: int, ends: EndTags = ()) -> tuple[int, bytes]:
         """Return (where it ends, which element's end tag ends it), or (-1, b"")."""
-        if not ends:
-            end, self._level = script_end(data, position, self._level)
-            return end, b"script" if end >= 0 else b""
         while True:
             match = _script_pattern(bool(self._level), ends).search(data, position)
             if match is None:

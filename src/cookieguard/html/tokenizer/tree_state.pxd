@@ -17,7 +17,6 @@ cdef class Context:
     cpdef bint is_careful(self)
     cpdef bint is_foreign(self)
     cpdef bint is_unsure(self)
-    cpdef bint is_drawing(self)
     cpdef bint is_aside(self)
     cpdef bytes closers(self)
     cpdef bint is_scanned(self)

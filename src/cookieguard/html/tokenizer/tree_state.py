@@ -55,7 +55,6 @@ TURNING = TABLE_PARTS | frozenset(
 TURNS = frozenset({*ROOTS, b"select", b"template", b"frameset", b"base", b"plaintext"})
 # Start tags that mean another thing in svg than in HTML: for others it may stay open which of both it is.
 TELLING = TURNS | TEXT_NAMES | POINTS[SVG] | POINTS[MATH] | {b"col"}
-DEEPEST_RUN = 8  # elements in each other in a run of drawings (skip_patterns.py)
 MAX_DEPTH = 512  # deeper foreign content than any drawing has; beyond, nothing is sure
 
 
@@ -93,15 +92,6 @@ class Context:
         """Return whether it may or may not be foreign content."""
         # an element of HTML may be closed where the next one of another kind began
         return self._unsure or (bool(self._foreign) and self._worlds[-1] == HTML)
-
-    def is_drawing(self) -> bool:
-        """Return whether this is svg or MathML for sure, right within one of its elements, and nothing else."""
-        return bool(
-            self._foreign
-            and not (self._unsure or self._both or self._scanned or self._in_select or self._templates)
-            and not (self._is_doubtful or self._takes_html())
-            and len(self._foreign) < MAX_DEPTH - DEEPEST_RUN
-        )
 
     def is_aside(self) -> bool:
         """Return whether this is no place to insert anything."""

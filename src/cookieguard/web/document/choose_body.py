@@ -6,7 +6,7 @@ import json
 from itertools import islice
 
 from cookieguard.html import Rewriter
-from cookieguard.html.page import PlainBody, body_context
+from cookieguard.html.page import Glance
 from cookieguard.web.banner.guard import guard_of
 from cookieguard.web.banner.insertion import Insertion, has_just_decided
 from cookieguard.web.banner.page_scripts import policy_in_page, told_of_choice
@@ -131,16 +131,16 @@ def passing(exchange: Exchange) -> Passes:
     wall, request = exchange.wall, exchange.request
     path: str = request.full_path if request.root_path else exchange.scope["path"]
     folder = path.rpartition("/")[0]
-    context = wall.folders.get(folder)
-    if context is None:
-        context = body_context(wall.rules, request.url)
+    glance = wall.folders.get(folder)
+    if glance is None:
+        glance = Glance(wall.rules, wall.rules.page(request.url))
         if len(wall.folders) >= FOLDERS_KEPT:
             wall.folders.clear()
         if (
             len(folder) <= LONGEST_FOLDER and wall.rules.own_is_free
         ):  # else `?query` may lead from page to tracker
-            wall.folders[folder] = context
-    return PlainBody(wall.rules, context).passes
+            wall.folders[folder] = glance
+    return glance.passes
 
 
 def give_up(exchange: Exchange, reason: str) -> RawBody:

@@ -16,8 +16,3 @@ cdef struct Walk:
 
 cdef bint begin(Walk* walk, bytes sheet)
 cdef int step(Walk* walk) noexcept nogil
-cpdef bint escapes_letters(str text)
-cpdef list imports(str text)
-cpdef tuple urls_in(str text)
-cpdef list comments(str text)
-cpdef list places(str text, str first, str second)

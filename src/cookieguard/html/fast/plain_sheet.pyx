@@ -1,0 +1,244 @@
+# cython: language_level=3, wraparound=False, initializedcheck=False
+"""The URLs of a plain style sheet, in C. Whatever is not plain (escapes, imports, doubtful comments) is left to
+css/stylesheet.py; `tests/html/test_summary.py` holds the two together."""
+
+import re
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memchr
+
+from cookieguard.html.css import tokenizer
+from cookieguard.html.fast.answers cimport text_t
+
+cdef enum:
+    BLANK = 1
+    HEX = 2
+    ENDS_URL = 8  # without quotes: ends it, for good or ill
+    LONGEST_HEX = 6
+    LONGEST_RULE = 100  # bytes before a URL in which a rule of names begins
+
+ESCAPED_LETTER = re.compile(tokenizer.ESCAPED_LETTER.pattern.encode())
+cdef unsigned char KIND[256]
+cdef unsigned char LOWER[256]
+
+
+cdef void _prepare():
+    cdef int byte
+    for byte in range(256):
+        LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
+        if 97 <= LOWER[byte] <= 102 or 48 <= byte <= 57:
+            KIND[byte] |= HEX
+    for signs, kind in ((b" \t\r\n\f", BLANK), (b" \t\r\n\f\"'()\\", ENDS_URL)):
+        for byte in signs:
+            KIND[byte] |= kind
+
+
+_prepare()
+
+
+cdef inline bint _stands(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
+    """Return whether a word, here in lower case, stands at `p` in any case; the caller knows that there is room."""
+    cdef Py_ssize_t index
+    for index in range(length):
+        if LOWER[s[p + index]] != <unsigned char>word[index]:
+            return False
+    return True
+
+
+cdef inline bint _ends_in(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
+    return p >= length and _stands(s, p - length, word, length)
+
+
+cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    while p < size and KIND[s[p]] & BLANK:
+        p += 1
+    return p
+
+
+cdef inline Py_ssize_t _escape_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint is_line_one) noexcept nogil:
+    """Return where the escape ends whose backslash is at `p`; -1: nothing follows. `is_line_one`: CR LF is one sign."""
+    cdef Py_ssize_t start = p + 1
+    p = start
+    if p >= size:
+        return -1
+    while p < size and p - start < LONGEST_HEX and KIND[s[p]] & HEX:
+        p += 1
+    if p == start:
+        return p + 2 if is_line_one and s[p] == 13 and p + 1 < size and s[p + 1] == 10 else p + 1
+    if p + 1 < size and s[p] == 13 and s[p + 1] == 10:
+        return p + 2
+    return p + 1 if p < size and KIND[s[p]] & BLANK else p
+
+
+cdef Py_ssize_t _string_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the string ends that opens at `p`; -1: it is none."""
+    cdef unsigned char quote = s[p]
+    p += 1
+    while p < size:
+        if s[p] == quote:
+            return p + 1
+        if s[p] == 10:
+            return p
+        if s[p] == 92:
+            p = _escape_end(s, p, size, True)
+            if p < 0:
+                return -1
+        else:
+            p += 1
+    return p
+
+
+cdef Py_ssize_t _plain_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the URL without quotes ends that begins at `p`; -1: nobody fetches it."""
+    cdef Py_ssize_t end
+    if p >= size or s[p] == 41:
+        return -1
+    while p < size:
+        if not KIND[s[p]] & ENDS_URL:
+            p += 1
+        elif s[p] == 92:
+            end = _escape_end(s, p, size, False)
+            if end < 0:
+                break
+            p = end
+        else:
+            break
+    end = _blanks(s, p, size)
+    return p if end >= size or s[end] == 41 else -1
+
+
+cdef Py_ssize_t _import_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
+    """Return where the next `@import` ends; -1: there is none."""
+    cdef const void* at
+    while p + 7 <= size:
+        at = memchr(s + p, 64, size - p)
+        if at == NULL:
+            break
+        p = <text_t>at - s + 1
+        if p + 6 <= size and _stands(s, p, b"import", 6):
+            return p + 6
+    return -1
+
+
+cdef inline bint _takes_url(text_t s, Py_ssize_t p) noexcept nogil:
+    """Return whether the function whose bracket is at `p` takes a URL."""
+    return _ends_in(s, p, b"url", 3) or _ends_in(s, p, b"src", 3) or _ends_in(s, p, b"x", 1)
+
+
+cdef inline bint _takes_strings(text_t s, Py_ssize_t p) noexcept nogil:
+    """Return whether it may take one as a string of its own."""
+    return _ends_in(s, p, b"-set", 4) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"-fade", 5)
+
+
+cdef Py_ssize_t _url_end(text_t s, Py_ssize_t start, Py_ssize_t size, bint* is_string) noexcept nogil:
+    """Return where the URL ends that begins at `start`, in quotes or without; -1: nothing is fetched."""
+    is_string[0] = start < size and (s[start] == 34 or s[start] == 39)
+    cdef Py_ssize_t end = _string_end(s, start, size) if is_string[0] else _plain_end(s, start, size)
+    cdef Py_ssize_t first = start + is_string[0]
+    return -1 if first + 5 <= size and _is_data(s, first) else end
+
+
+cdef bint begin(Walk* walk, bytes sheet):
+    """Begin to walk from URL to URL; tell whether there is nothing in the sheet that takes a closer look at all of it.
+
+    It does where a letter is escaped or anything is imported; `step` finds a URL that does: where a part of it is
+    escaped, other functions take strings, or only a tokenizer tells whether one that may leave the page's own host
+    is in a comment, or a mere name.
+    """
+    walk.s, walk.size = <text_t>PyBytes_AS_STRING(sheet), PyBytes_GET_SIZE(sheet)
+    walk.p, walk.read, walk.opened, walk.closed = 0, 1, -1, -1
+    is_escaped = memchr(walk.s, 92, walk.size) != NULL and ESCAPED_LETTER.search(sheet) is not None
+    return not is_escaped and _import_end(walk.s, 0, walk.size) < 0
+
+
+cdef int step(Walk* walk) noexcept nogil:
+    """Go to the next URL: 1 where there is one, 0 where there is none, -1 where that takes a closer look."""
+    cdef text_t s = walk.s
+    cdef Py_ssize_t size = walk.size, p = walk.p, start, end
+    cdef const void* at
+    while p < size:
+        at = memchr(s + p, 40, size - p)
+        if at == NULL:
+            break
+        p = <text_t>at - s
+        if not _takes_url(s, p):
+            if _takes_strings(s, p):
+                return -1
+            p += 1
+            continue
+        p += 1
+        start = _blanks(s, p, size)
+        end = _url_end(s, start, size, &walk.is_string)
+        if end < 0:
+            continue
+        if memchr(s + start, 92, end - start) != NULL:
+            return -1
+        if _leaves(s, start, end):
+            walk.opened = _last_opened(s, start, &walk.read, walk.opened)
+            if walk.opened != walk.closed and not _is_closed(s, walk.opened + 2, start):
+                return -1
+            walk.closed = walk.opened
+            if _may_be_name(s, start):
+                return -1
+        walk.p, walk.start, walk.end = p, start, end
+        return 1
+    return 0
+
+
+cdef bint _leaves(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
+    """Return whether a reference may reach another host (LEAVES in stylesheet.py)."""
+    cdef Py_ssize_t start = p, q
+    while p < end:
+        if s[p] == 47 and p + 1 < end and (s[p + 1] == 47 or s[p + 1] == 9 or s[p + 1] == 10 or s[p + 1] == 13):
+            return True
+        if s[p] == 58:
+            q = p
+            while q > start and (48 <= s[q - 1] <= 57 or s[q - 1] == 43 or s[q - 1] == 45 or s[q - 1] == 46):
+                q -= 1
+            if q > start and 97 <= LOWER[s[q - 1]] <= 122:
+                return True
+        p += 1
+    return False
+
+
+cdef Py_ssize_t _last_opened(text_t s, Py_ssize_t place, Py_ssize_t* read, Py_ssize_t opened) noexcept nogil:
+    """Return where the last comment before `place` may begin, `opened` up to `read`; -1: nowhere."""
+    cdef Py_ssize_t p = read[0]
+    cdef const void* at
+    while p <= place:
+        at = memchr(s + p, 42, place + 1 - p)
+        if at == NULL:
+            break
+        p = <text_t>at - s
+        if s[p - 1] == 47:
+            opened = p - 1
+        p += 1
+    read[0] = max(read[0], place + 1)
+    return opened
+
+
+cdef bint _is_closed(text_t s, Py_ssize_t p, Py_ssize_t place) noexcept nogil:
+    """Return whether a comment ends between `p` and `place`."""
+    cdef const void* at
+    while p < place:
+        at = memchr(s + p, 42, place - p)
+        if at == NULL:
+            return False
+        p = <text_t>at - s + 1
+        if s[p] == 47:
+            return True
+    return False
+
+
+cdef bint _may_be_name(text_t s, Py_ssize_t place) noexcept nogil:
+    """Return whether a rule that only names things may begin shortly before `place` (NAMES_ONLY in stylesheet.py)."""
+    cdef Py_ssize_t p = place, lowest_version = max(0, place - LONGEST_RULE)
+    while p > lowest_version:
+        p -= 1
+        if s[p] == 64:
+            return LOWER[s[p + 1]] == 110 or LOWER[s[p + 1]] == 100 or s[p + 1] == 45
+    return False
+
+
+cdef inline bint _is_data(text_t s, Py_ssize_t p) noexcept nogil:
+    return s[p] == 100 and s[p + 1] == 97 and s[p + 2] == 116 and s[p + 3] == 97 and s[p + 4] == 58
