@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from harness.asgi import ask
 
+from cookieguard import CookieGuard, visitor_of
 from cookieguard.proof.log import Acknowledgement
 from cookieguard.web.identity import store_wait
+from cookieguard.web.identity.store_gate import SILENT
 from cookieguard.web.identity.store_wait import is_done
 
 
@@ -97,3 +101,29 @@ def test_what_ended_before_or_while_it_was_asked_tells_everybody_once() -> None:
     assert sorted(told) == [0, 1, 2]
     assert str(one.exception()) == "first"
     assert not one.is_kept
+
+
+async def shop(scope: Any, _: Any, send: Any) -> None:
+    visitor_of(scope).cart["mug"] = 1
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": b"put in"})
+
+
+def test_a_store_that_hangs_is_told_once_and_the_pages_go_on(
+    guard: Callable[..., CookieGuard], caplog: pytest.LogCaptureFixture
+) -> None:
+    app, gate = guard(shop), threading.Event()
+    sync = app._parts.store_sync
+    assert sync is not None
+    assert ask(app).text == "put in"
+    assert SILENT not in caplog.text
+    hung = sync.ask(lambda _: gate.wait())  # as a disk does
+    try:
+        texts = [ask(app).text for _ in range(3)]
+    finally:
+        gate.set()
+
+    assert texts == ["put in"] * 3
+    assert caplog.text.count(SILENT) == 1
+    assert hung.result(60)
+    assert ask(app).text == "put in"

@@ -17,6 +17,8 @@ from cookieguard.web.identity.store_wait import is_done, read_store
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 LOGIN_BYTES = 300  # that wait for the store
+# Told by whoever waited in vain: the thread that speaks with the store hangs with it, and says nothing.
+SILENT = "store: it hangs, and says neither yes nor no; logins, logouts and carts take up to 2 s each until it does"
 MOST_RACES = 3  # how often a cart is overtaken by another tab's before it lets that one be the newer
 
 
@@ -86,7 +88,7 @@ async def settle(exchange: Exchange) -> bool:
         answers = answer is not None
         visit.hear(answer, exchange.report_event)
     elif told is not None:
-        answers = await is_done(told)
+        answers = await _answers(exchange, told)
     if told is not None:
         session.settle()
         if exchange.parts.remembering is not None:
@@ -95,6 +97,14 @@ async def settle(exchange: Exchange) -> bool:
         await _pay(exchange, store_sync, waits=answers and not store_sync.is_down)
         _note_login(exchange, store_sync)
     return answers
+
+
+async def _answers(exchange: Exchange, said: Future[Any]) -> bool:
+    """Wait for the store, and tell the owner where nothing comes."""
+    if await is_done(said):
+        return True
+    exchange.parts.findings.count(SILENT)
+    return False
 
 
 def _note_login(exchange: Exchange, store_sync: StoreSync) -> None:
@@ -135,7 +145,7 @@ async def _pay(exchange: Exchange, store_sync: StoreSync, *, waits: bool) -> Non
         last: Future[Any] = store_sync.record(revocations)
         for work in works:
             last = store_sync.enqueue(key_of(work), doing(work), size=size_of(work))
-        if not (waits and await is_done(last) and visit.cart.is_outrun):
+        if not (waits and await _answers(exchange, last) and visit.cart.is_outrun):
             return
 
 
