@@ -15,10 +15,26 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Message, Ping, Request
 
 PROGRAMS = ("firefox-esr", "firefox")
-PATIENCE = 60.0  # seconds until an answer has to be there, on a busy machine
+PATIENCE = (
+    180.0  # seconds until an answer has to be there: 45 processes on two cores made a start wait for 90
+)
 FOREIGN_SECONDS = 4.0
+WIDTH, HEIGHT = 800, 600
+# What paints, decorates or remembers and asks nobody: half of what a view cost. Pages are laid out and shown as ever.
+SPARING = {
+    "accessibility.force_disabled": 1,
+    "browser.cache.disk.enable": False,  # memory stays
+    "browser.sessionstore.interval": 1 << 30,
+    "browser.tabs.remote.separatePrivilegedContentProcess": False,
+    "dom.ipc.processCount": 1,
+    "extensions.webextensions.remote": False,
+    "fission.webContentIsolationStrategy": 2,  # as Firefox for Android: no new process for each foreign frame
+    "layout.frame_rate": 5,
+    "media.gmp-manager.updateEnabled": False,
+    "toolkit.cosmeticAnimations.enabled": False,
+}
 # Beside those that BiDi sets itself (no telemetry, no updates, no lists of bad sites).
-PREFERENCES = {
+PREFERENCES = SPARING | {
     "app.normandy.enabled": False,
     "browser.shell.checkDefaultBrowser": False,
     "browser.startup.page": 0,
@@ -162,6 +178,7 @@ async def launched(folder: Path, *, script: bool) -> AsyncIterator[Firefox]:
         process = await asyncio.create_subprocess_exec(
             str(program()),
             *("--headless", "--no-remote", "--remote-debugging-port", "0", "--profile", str(profile)),
+            *("--width", str(WIDTH), "--height", str(HEIGHT)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -18,9 +18,14 @@ from harness.servers import free_port
 DRIVER, DISPLAY = "WebKitWebDriver", "Xvfb"
 FOLDERS = ("/usr/lib/*/webkit2gtk-4.1", "/usr/libexec/webkit2gtk-4.1", "/usr/lib/*/webkitgtk-6.0")
 PATIENCE = 20.0  # seconds until an answer has to be there, on a busy machine
+STARTING = 120.0  # and a browser: with 45 processes on two cores none of three was there after PATIENCE
 QUIETLY = {"GSETTINGS_BACKEND": "memory", "NO_AT_BRIDGE": "1", "LIBGL_ALWAYS_SOFTWARE": "1"}
+# There is no graphics card: compositing by software, and a progress bar that moves, were half of what a view cost.
+SPARING = {"WEBKIT_DISABLE_COMPOSITING_MODE": "1", "WEBKIT_DISABLE_DMABUF_RENDERER": "1"}
+STILL = "[Settings]\ngtk-enable-animations=0\ngtk-cursor-blink=0\n"
+SIZE = "800x600"
 NO_SCRIPT = "--enable-javascript=false"
-ARGUMENTS = ("--automation", "--javascript-can-open-windows-automatically=true")
+ARGUMENTS = ("--automation", f"--geometry={SIZE}", "--javascript-can-open-windows-automatically=true")
 MOVE = {"type": "pointerMove", "duration": 0, "x": 4, "y": 4}
 CLICK = [MOVE, {"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
 PAGE_DOWN = "\ue00f"  # the driver turns no wheel
@@ -140,11 +145,13 @@ class WebKit:
 async def launched(folder: Path, *, script: bool) -> AsyncIterator[WebKit]:
     """Give a display, and browsers on it."""
     home = folder / "home"
-    home.mkdir()
+    settings = home / ".config" / "gtk-3.0" / "settings.ini"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(STILL)
     with (folder / "webkit.log").open("wb") as log:
         reads, writes = os.pipe()
         display = await asyncio.create_subprocess_exec(
-            *(DISPLAY, "-displayfd", str(writes), "-screen", "0", "1024x768x24", "-nolisten", "tcp"),
+            *(DISPLAY, "-displayfd", str(writes), "-screen", "0", f"{SIZE}x24", "-nolisten", "tcp"),
             pass_fds=(writes,),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=log,
@@ -154,7 +161,7 @@ async def launched(folder: Path, *, script: bool) -> AsyncIterator[WebKit]:
         with os.fdopen(reads) as told:
             number = (await asyncio.to_thread(told.readline)).strip()
         own = {"DISPLAY": f":{number}", "HOME": str(home), "XDG_RUNTIME_DIR": str(home)}
-        webkit = WebKit(os.environ | QUIETLY | own, log, script=script)
+        webkit = WebKit(os.environ | QUIETLY | SPARING | own, log, script=script)
         try:
             yield webkit
         finally:
@@ -171,9 +178,11 @@ async def _session(client: httpx.AsyncClient, *, script: bool) -> str:
         "unhandledPromptBehavior": "dismiss",
         "webkitgtk:browserOptions": {"binary": program(), "args": arguments},
     }
-    for _ in range(int(PATIENCE / 0.2)):
+    for _ in range(int(STARTING / 0.2)):
         try:
-            answer = await client.post("/session", json={"capabilities": {"alwaysMatch": wanted}})
+            answer = await client.post(
+                "/session", json={"capabilities": {"alwaysMatch": wanted}}, timeout=STARTING
+            )
         except httpx.ConnectError:
             await asyncio.sleep(0.2)
             continue
@@ -183,4 +192,4 @@ async def _session(client: httpx.AsyncClient, *, script: bool) -> str:
         if answer.is_error:
             raise Refused(f"no session: {value}")
         return str(value["sessionId"])
-    raise Refused(f"not within {PATIENCE} s: {DRIVER} answers")
+    raise Refused(f"not within {STARTING} s: {DRIVER} answers")
