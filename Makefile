@@ -13,6 +13,9 @@ QUICK := $(PYTEST) -m 'not slow'
 WAITING := tests/browser tests/servers tests/vectors tests/scan
 COMPUTING := nice -n 5 $(QUICK)
 APART := $(WAITING) tests/web tests/engines tests/html tests/identity
+# An engine a process; each prints what it heard, and what it left out.
+OTHER_ENGINES := tests/vectors/test_firefox.py tests/vectors/test_webkit.py
+ABROAD_AT_ONCE := "firefox: nice -n 5 $(PYTEST) tests/vectors/test_firefox.py" "webkit: nice -n 5 $(PYTEST) tests/vectors/test_webkit.py"
 # What runs with the compiled modules and without: in `make test` what names them, in `make test-all` more.
 BOTH := tests/html tests/identity tests/web/test_attacks.py tests/web/test_conformance.py tests/web/test_response.py
 MORE := tests/web/test_any_sequence.py tests/web/test_consents.py tests/web/test_interplay.py
@@ -22,10 +25,10 @@ export PYTHONDONTWRITEBYTECODE :=
 
 ASKED := $(if $(filter 1,$(INSTALL)),--install)
 
-.PHONY: help demo test test-all check docs bench wheel clean
+.PHONY: help demo test test-all test-abroad check docs bench wheel clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## a shop with two months of visitors, the ad network its tags report to, and the same shop unguarded
 	$(BIN)/python -m demo_site --fill 60
@@ -44,19 +47,25 @@ test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs
 
 # `make test` drives Debian's Chromium without windows where it is there, here the whole one is driven.
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
-# `make test` writes into memory (tests/conftest.py), this on a disk.
-test-all: export TMPDIR ?= /tmp
-test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, in a whole Chromium, Firefox and WebKit, the wheel, bounds, coverage
+# `make test` writes into memory (tests/conftest.py), this on a disk. Browsers wait most of their time: all runs at once.
+test-all test-abroad: export TMPDIR ?= /tmp
+test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, a whole Chromium, each way once in Firefox and WebKit, the wheel, bounds, coverage
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
-	$(BIN)/python scripts/check_wheel.py
-	$(BIN)/python scripts/check_bounds.py
 	$(BIN)/coverage erase
-	COOKIEGUARD_PURE=1 HYPOTHESIS_PROFILE=other CHROMIUM="$$($(BIN)/python scripts/find_chromium.py)" \
-		$(BIN)/coverage run -m pytest $(SPREAD)
+	$(BIN)/python scripts/at_once.py 4 \
+		"sources: COOKIEGUARD_PURE=1 HYPOTHESIS_PROFILE=other CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) \
+			$(BIN)/coverage run -m pytest $(SPREAD) $(OTHER_ENGINES:%=--ignore=%)" \
+		$(ABROAD_AT_ONCE) \
+		"built: $(BIN)/python scripts/check_wheel.py && $(BIN)/python scripts/check_bounds.py && \
+			nice -n 5 $(PYTEST) $(SPREAD) --numprocesses 2 $(BOTH) $(MORE)"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	$(PYTEST) $(SPREAD) $(BOTH) $(MORE)
+
+test-abroad: export ABROAD := whole
+test-abroad: $(VENV)/.compiled ## all pages in Firefox and WebKit, in every state, with script and without: half an hour
+	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
+	$(BIN)/python scripts/at_once.py 2 $(ABROAD_AT_ONCE)
 
 check: $(VENV)/.test ## format, lint, types, layers
 	$(BIN)/ruff format --check . || { echo "run: $(BIN)/ruff format ."; exit 1; }

@@ -11,6 +11,7 @@ import pytest
 from harness.browser import chromium_path
 
 from . import abroad, visits
+from .chosen import left_out
 from .differences import UNSTEADY, goes
 from .recorder import Heard
 from .vector import Vector
@@ -21,7 +22,7 @@ OTHER_ENGINES = ("test_firefox.py", "test_webkit.py")
 # A machine that has too much to do may not let a page finish; whoever is silent is visited again.
 VISITS = 3
 SECONDS = 900  # the first test that looks at a run waits for it
-ABROAD_SECONDS = 2400  # and there, longer: twelve windows, one page after the other, control and all
+ABROAD_SECONDS = 2400  # and there, longer: eight windows, one page after the other, control and all
 Key = tuple[str, str, bool]  # engine, state of consent, with script
 Wanted = dict[Key, dict[str, Vector]]
 
@@ -134,6 +135,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"{engine:8} {state:10} {'with' if script else 'no'} script: {_figures(one)}"
         )
+    for engine in sorted({engine for engine, *_ in runs.done} - {CHROMIUM}):
+        for line in left_out(engine):
+            terminalreporter.write_line(line)
 
 
 def _figures(one: Run) -> str:

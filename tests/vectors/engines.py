@@ -1,17 +1,16 @@
-"""The same ways in another engine, beside its own control: undecided and accepted, with script and without.
+"""The same ways in another engine, beside its own control.
 
-Only in `make test-all`, a file an engine: each has a worker of its own. An engine that cannot be had fails one test,
-which says what is missing.
+`make test-all` goes each way once, undecided, and an eighth of them accepted; `make test-abroad` goes all in every
+state, with script and without. A file an engine: each has a process of its own. An engine that cannot be had fails one
+test, which says what is missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from .abroad import ENGINES
+from .chosen import GRANTING, HOLDING, cases
 from .conftest import Runs, tells
 from .differences import (
     SILENT,
@@ -38,26 +37,25 @@ def parametrize(metafunc: pytest.Metafunc, engine: str) -> None:
     if "engine" not in names:
         return
     if "vector" in names:
-        is_silent_too = metafunc.function is test_nobody_hears_of_a_visitor_who_did_not_agree
-        metafunc.parametrize("state", ["undecided" if is_silent_too else "all"])
+        is_holding = metafunc.function is test_nobody_hears_of_a_visitor_who_did_not_agree
         metafunc.parametrize(
-            ("vector", "engine", "script"), list(_cases(engine, is_silent_too=is_silent_too))
+            ("vector", "engine", "state", "script"),
+            [
+                pytest.param(
+                    vector, engine, state, script, id=_name(engine, state, vector.name, script=script)
+                )
+                for state in (HOLDING if is_holding else (GRANTING,))
+                for vector, script in cases(state, engine)
+            ],
         )
         return
     metafunc.parametrize("engine", [engine])
     if "state" in names:
-        metafunc.parametrize("state", ["undecided", "all"])
+        metafunc.parametrize("state", [HOLDING[0], GRANTING])
 
 
-def _cases(engine: str, *, is_silent_too: bool) -> Iterator[Any]:
-    """List (vector, engine, script) for each way that an engine goes; the others too, to hear that it does not."""
-    for script in (True, False):
-        for vector in every():
-            if vector.script == ("off" if script else "on"):
-                continue
-            if is_silent_too or not is_silent(engine, vector.name, script=script):
-                name = f"{engine}-{vector.name}-{'script' if script else 'plain'}"
-                yield pytest.param(vector, engine, script, id=name)
+def _name(engine: str, state: str, way: str, *, script: bool) -> str:
+    return f"{engine}-{state}-{way}-{'script' if script else 'plain'}"
 
 
 def test_the_engine_and_a_world_for_it_are_there(engine: str) -> None:

@@ -6,22 +6,20 @@ state.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from .chosen import EIGHTH
 from .conftest import CHROMIUM, Runs, tells
 from .differences import UNSTEADY, goes
 from .recorder import Heard
 from .vector import PURPOSES, Vector
-from .vectors import domain_of, every, sample
+from .vectors import domain_of, every
 from .visits import UNGUARDED
 
-SEED = os.environ.get("VECTOR_SEED", "cookieguard")
-QUICK = frozenset(sample(SEED))
 # Who refused is held what who was not asked is, and partly: see tests/browser/test_before_and_after.py.
 QUICK_STATES = frozenset({"undecided", "all"})
 STATES = {
@@ -45,7 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _cases(states: Iterable[str], *, has_slow: bool) -> Iterator[Any]:
     for state in states:
         for vector in every():
-            is_quick = vector.name in QUICK and state in QUICK_STATES
+            is_quick = vector.name in EIGHTH and state in QUICK_STATES
             if not (is_quick or has_slow):
                 continue
             for script in (True, False):
