@@ -58,7 +58,8 @@ class BrowserNames:
         if not self._is_loaded and (
             self._thread is None or not self._thread.is_alive()
         ):  # it may be a forked child
-            thread = threading.Thread(target=self._load, name="cookieguard-browsers", daemon=True)
+            # No daemon: one that the end of the process cuts off in the parser's Rust aborts the process.
+            thread = threading.Thread(target=self._load, name="cookieguard-browsers", daemon=False)
             with suppress(RuntimeError):  # no more threads: the next round tries
                 thread.start()
                 self._thread = thread
