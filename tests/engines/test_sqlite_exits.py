@@ -69,6 +69,16 @@ def test_exit_pages_are_those_of_the_single_hits(
         assert exit_pages(path, Days(DAY + first, DAY + last)) == recounted(some)
 
 
+def test_the_first_day_with_keys_is_in_no_other_days_figures(engine: SqliteHits, path: Path) -> None:
+    engine.write(Batch("a", [PLAIN._replace(key=1)], {}, {}))
+
+    assert exit_pages(path, Days(DAY, DAY)) == [("/", 1, 0, 1)]
+    assert exit_pages(path, Days(DAY - 5, DAY - 1)) == exit_pages(path, Days(DAY + 1, DAY + 5)) == []
+    for _ in range(3):  # each hour of a shop's first day
+        forget_keys(engine, DAY)
+        assert exit_pages(path) == [("/", 1, 0, 1)]
+
+
 def test_of_days_that_were_counted_no_single_hit_is_read(
     engine: SqliteHits, path: Path, hits: list[Hit]
 ) -> None:

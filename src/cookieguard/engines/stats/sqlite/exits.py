@@ -53,7 +53,7 @@ def last_pages(first: str, last: str) -> str:
     open_hits = f"""(
         WITH RECURSIVE keyed (number) AS (
             SELECT max({first}, {_OLDEST}) UNION ALL SELECT number + 1 FROM keyed WHERE number < min({last}, {_NEWEST})
-        ) SELECT number FROM keyed WHERE number NOT IN (SELECT day FROM exit_day)
+        ) SELECT number FROM keyed WHERE number <= {last} AND number NOT IN (SELECT day FROM exit_day)
     ) AS open CROSS JOIN hit INDEXED BY hit_key ON time >= number * 86400 AND time < (number + 1) * 86400
     WHERE true"""  # noqa: S608 - without the index named, SQLite makes one of all hits each time
     return f"""
