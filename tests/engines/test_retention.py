@@ -27,7 +27,7 @@ from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.engines.files.runtime_directory import RuntimeDirectory, runtime_place
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.vault import VaultWriter, make_keys, read_public_keys
-from cookieguard.engines.retention import CUT, RECORD_FILE, Retention, read_run, taken
+from cookieguard.engines.retention import CUT, RECORD_FILE, Retention, hold_record, read_run
 from cookieguard.engines.stats.protocol import Days
 from cookieguard.engines.stats.sqlite import writer as sqlite_hits
 from cookieguard.engines.stats.sqlite.reader import SqliteFigures
@@ -168,7 +168,7 @@ def test_of_all_workers_one_does_it_once_an_hour(shop: Shop) -> None:
     shop.now += timedelta(minutes=59)
     assert (one.look(), other.look()) == (None, None)
     shop.now += timedelta(minutes=2)
-    with taken(shop.state) as record:
+    with hold_record(shop.state) as record:
         assert record is not None
         assert other.look() is None
     assert other.look() is not None
@@ -186,7 +186,7 @@ def test_of_all_workers_one_does_it_once_an_hour(shop: Shop) -> None:
 
 def test_lock_is_free_again_though_a_child_was_forked_meanwhile(shop: Shop) -> None:
     reading, writing = os.pipe()
-    with taken(shop.state):
+    with hold_record(shop.state):
         child = os.fork()
         if not child:
             os.close(writing)
