@@ -133,6 +133,7 @@ def test_number_or_order_that_cannot_be_is_refused(app: CookieGuard, number: str
 
 def test_job_of_its_own_writes_into_the_shops_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = Config(state_dir=str(tmp_path / "state"), **SETTINGS)
+    load_keyring(StateDirectory(config.state_dir), config.keys, environ={}, now=NOW)
 
     with closing(order_mail(config)) as orders:
         mail.use_orders(orders)
@@ -147,13 +148,23 @@ def test_job_of_its_own_writes_into_the_shops_log(tmp_path: Path, monkeypatch: p
     assert ["B-18" in one for one in found] == [True]
 
 
+def test_job_of_its_own_makes_no_keyring_where_one_was_lost(tmp_path: Path) -> None:
+    config = Config(state_dir=str(tmp_path / "state"), **SETTINGS)
+
+    with pytest.raises(ConfigError, match=r"state_dir is .*no keyring"):
+        order_mail(config)
+
+    assert not (tmp_path / "state" / "keyring").exists()  # workers would follow it: every session ended
+
+
 def test_records_of_confirmations_go_as_proof_keep_says_and_not_before(tmp_path: Path) -> None:
     keep = ProofSettings(keep=(KeptKind(kind=ORDER_MAIL, days=3653),))
     config = Config(state_dir=str(tmp_path / "state"), proof=keep, **SETTINGS)
+    files, now = StateDirectory(config.state_dir), datetime.now(UTC)
+    load_keyring(files, config.keys, environ={}, now=now)
     with closing(order_mail(config)) as orders:
         mail.use_orders(orders)
         confirm()
-    files, now = StateDirectory(config.state_dir), datetime.now(UTC)
 
     gone = [
         prune_log(one, files, environ={}, now=now + timedelta(days=days))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parseaddr
 
 from cookieguard.config import Config
@@ -32,7 +32,7 @@ def open_order_mail(config: Config) -> OrderMail:
             "mail.orders", was="empty", allowed="the id of the kind of data that confirmations are"
         )
     state = StateDirectory(config.state_dir)
-    keyring = load_keyring(state, config.keys, environ=os.environ, now=datetime.now(UTC))
+    keyring = load_keyring(state, config.keys, environ=os.environ)
     log = open_log(config, state, keyring, environ=os.environ)
     if log is None:
         raise ConfigError("proof.enabled", was="false", allowed="true where mail.orders names a kind of data")
