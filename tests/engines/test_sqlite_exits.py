@@ -203,8 +203,12 @@ def test_what_was_counted_goes_with_the_sums(engine: SqliteHits, path: Path) -> 
 
 def test_a_file_of_an_older_release_is_read_hit_by_hit(engine: SqliteHits, path: Path) -> None:
     engine.write(Batch("a", [PLAIN._replace(key=1)], {}, {}))
+    engine.count_closed_days(DAY + 1)
     with sqlite3.connect(path) as connection:
         connection.execute("DROP TABLE exit_page")
         connection.execute("DROP TABLE exit_day")
 
     assert exit_pages(path) == [("/", 1, 0, 1)]
+    reader = SqliteFigures(path)
+    assert reader.keyed_days(FOUR) == [DAY]  # what it did count stays
+    reader.close()

@@ -123,12 +123,11 @@ QUERIES = Queries(
     filtered_totals=filtered_totals,
     filtered_breakdown=filtered_breakdown,
 )
-# With what was counted of closed days. A file of an older release has none of it until somebody writes.
-WITH_COUNTED = replace(QUERIES, crossed=CROSSED, breakdown=breakdowns(last_pages(":first", ":last")))
-IS_THERE = """
-    SELECT 1 FROM sqlite_master WHERE name IN ('crosstab_day', 'crosstab_keyed', 'exit_day')
-    GROUP BY type HAVING count(*) = 3
-"""
+# What was counted of closed days: a file of an older release lacks some of it until somebody writes.
+TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
+CROSSTABS = {"crosstab_day", "crosstab_keyed"}
+EXIT_DAYS = "exit_day"
+COUNTED_EXITS = breakdowns(last_pages(":first", ":last"))
 
 
 class SqliteSource:
@@ -175,7 +174,9 @@ class SqliteFigures(Figures):
 
     def __init__(self, path: Path) -> None:
         source = SqliteSource(path)
-        super().__init__(source, WITH_COUNTED if source.ask(IS_THERE, {}) else QUERIES)
+        there = {name for (name,) in source.ask(TABLES, {})}
+        queries = replace(QUERIES, crossed=CROSSED) if there >= CROSSTABS else QUERIES
+        super().__init__(source, replace(queries, breakdown=COUNTED_EXITS) if EXIT_DAYS in there else queries)
         self._collected: dict[object, str] = {}
         self._version: Sequence[Any] = ()
 
