@@ -37,7 +37,8 @@ def judge_text(kind: Text, text: bytes, base: Url, judge: Judge) -> Decision:
 
 def markup_readings(source: bytes) -> tuple[bytes, ...]:
     """Return text that is, or may be, markup (inside svg), in all ways that it may be read."""
-    decoded = decode_text(CDATA_MARKS.sub(b"", source).decode("utf-8", "surrogateescape"))
+    bare = CDATA_MARKS.sub(b"", source) if b"]]>" in source or b"<![" in source else source  # nearly always
+    decoded = decode_text(bare.decode("utf-8", "surrogateescape"))
     return tuple(dict.fromkeys((source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source))))
 
 

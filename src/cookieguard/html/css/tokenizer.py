@@ -15,20 +15,19 @@ STRING = re.compile(
     rf"\"(?:[^\"\\\n]++|{IN_STRING})*+(?:\"|\Z|(?=\n))|'(?:[^'\\\n]++|{IN_STRING})*+(?:'|\Z|(?=\n))",
     re.DOTALL,
 )
-# Quotes, brackets and blanks inside an unquoted url() make it a bad one, which nobody fetches.
-URL = re.compile(
-    rf"{S}(?:({STRING.pattern})|(?=[^)])((?:[^ \t\r\n\f\"'()\\]++|\\[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\\.)*+)"
-    rf"{S}(?:\)|\Z))",
-    re.DOTALL,
-)
 IMPORT = re.compile(rf"@[iI][mM][pP][oO][rR][tT]{S}(?=[\"'/])")
 BLANK = re.compile(S)
-# The bracket leads, so that the search for it is one for a single character.
+# The bracket leads, so that the search for it is one for a single character. Quotes, brackets and blanks inside an
+# unquoted url() make it a bad one, which nobody fetches; `data:` reaches nobody, and is not searched for its end.
 OPENED = re.compile(
-    r"\((?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\()|"
+    r"\((?:(?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\())"
+    rf"(?={S}(?![\"']?data:)(?:({STRING.pattern})|"
+    rf"(?=[^)])((?:[^ \t\r\n\f\"'()\\]++|\\[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\\.)*+){S}(?:\)|\Z)))|"
     # A function that takes strings, unless all it is given are words and numbers: `BasicImage(rotation=1)`.
-    r"((?:(?<=-[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=-[fF][aA][dD][eE]\())(?![a-zA-Z0-9 =.,\-]*+\))))"
+    r"((?:(?<=-[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=-[fF][aA][dD][eE]\())(?![a-zA-Z0-9 =.,\-]*+\))))",
+    re.DOTALL,
 )
+IS_STRING, TAKES_STRINGS = 1, 3  # the groups of one; 2: a URL without quotes
 # As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape. Each way begins with
 # its sign, and no group: so all but these signs are passed over at once.
 _ESCAPED = r"\\(?:[0-9a-fA-F]{1,6}[ \t\n\r\f]?|[^\n\r\f])(?:[\w\-]|[^\x00-\x7f])*+"
@@ -43,7 +42,6 @@ STRETCH = re.compile(
     + r"(?![\"'])(?:[^)\\]++|\\.)*+",
     re.DOTALL,
 )
-QUOTES = ("'", '"')
 # An escape that makes a letter or a hyphen: only these can spell one of the words that load in another way.
 # It has six digits at most, so what follows them is none.
 _LETTER = r"(?:[46][1-9a-fA-F]|[57][0-9aA]|2[dD])"
@@ -81,20 +79,11 @@ def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], list[int]]:
     found: list[tuple[int, int, bool]] = []
     takers: list[int] = []
     for opened in OPENED.finditer(text):
-        if opened.lastindex is not None:
+        kind = opened.lastindex
+        if kind == TAKES_STRINGS:
             takers.append(opened.start())
-            continue
-        at = opened.end()
-        begins = at + (text[at : at + 1] in QUOTES)
-        if text.startswith("data:", begins):
-            continue  # it is not worth the search for its end
-        match = URL.match(text, at)
-        if match is None:
-            continue
-        start, end = match.span(match.lastindex or 2)
-        is_string = match.lastindex == 1
-        if start + is_string == begins or not text.startswith("data:", start + is_string):
-            found.append((start, end, is_string))
+        else:
+            found.append((*opened.span(kind or 2), kind == IS_STRING))
     return found, takers
 
 

@@ -34,7 +34,8 @@ class MarkupEnd:
 
     def __init__(self, name: bytes, *, xml: bool) -> None:
         """Begin within one element of this name."""
-        self._own, self._xml, self._depth = _own(name, xml), xml, 1
+        self._own, self._flat, self._nested = _patterns(name, xml)
+        self._xml, self._depth = xml, 1
         self._inside: Construct | TagEnd | None = None
         self._counts = (
             False  # the tag that is read opens an element of the same name, unless it closes itself
@@ -49,6 +50,7 @@ class MarkupEnd:
                 position = self._leave(data, position)
                 if position < 0:
                     return -1, b""
+            position = self._pass_plain(data, position)
             found = NAME_START.search(data, position)
             start = self._rest = found.start() if found else len(data)
             if len(data) - start < LONGEST_NAME and PARTIAL_NAME.match(data, start):
@@ -64,6 +66,13 @@ class MarkupEnd:
     def carried(self, data: bytes, position: int) -> int:
         """Return where the bytes begin that have to be searched again with the next chunk."""
         return self._rest
+
+    def _pass_plain(self, data: bytes, position: int) -> int:
+        """Pass plain tags at once, nearly all: those of others and pairs of this name, then its start tags."""
+        flat = self._flat.match(data, position).end()  # type: ignore[union-attr]  # matches always
+        end = self._nested.match(data, flat).end()  # type: ignore[union-attr]  # as above
+        self._depth += data.count(b"<", flat, end)
+        return end
 
     def _enter(self, data: bytes, start: int, *, is_nested: bool) -> int:
         """Return where the inside of what begins here begins; -1 where that is not known yet."""
@@ -97,8 +106,17 @@ class MarkupEnd:
 
 
 @lru_cache(maxsize=16)
-def _own(name: bytes, xml: bool) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
-    return re.compile(rb"<(/?)" + own_name(name, xml=xml))
+def _patterns(name: bytes, xml: bool) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:  # noqa: FBT001
+    """Return patterns of an own tag, of plain tags that leave the depth as it is, and of start tags one in another."""
+    own = own_name(name, xml=xml)
+    text, opened = rb"[^<]*+", rb"<" + own + rb"[^<>\"'=/]*+>"
+    pair = opened + text + rb"</" + own + rb"[^<>\"'=/]*+>"
+    other = rb"</?(?!" + own + rb")[a-zA-Z][^<>\"'=]*+>"
+    return (
+        re.compile(rb"<(/?)" + own),
+        re.compile(rb"(?:" + text + rb"(?:" + other + rb"|" + pair + rb"))*+"),
+        re.compile(rb"(?:" + text + opened + rb")*+"),
+    )
 
 
 Finder = ScriptEnd | MarkupEnd
