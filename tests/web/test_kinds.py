@@ -199,3 +199,19 @@ def test_what_may_be_shown_or_is_no_json_is_read_as_html(
     answer = ask(guard(page(body)), headers=asked)
 
     assert b"data-cg-src" in answer.body
+
+
+def test_what_a_script_got_as_data_is_not_shown_out_of_a_cache(guard: Callable[..., CookieGuard]) -> None:
+    headers = [
+        *HTML,
+        ("cache-control", "max-age=600"),
+        ("etag", '"1"'),
+        ("last-modified", "Tue, 24 Nov 2026"),
+    ]
+
+    data = ask(guard(page(JSON_OF_MARKUP, headers=headers)), headers=SCRIPTS_OWN[0])
+    html = ask(guard(page(b"<p>", headers=headers)), headers=SCRIPTS_OWN[0])
+
+    assert {"Sec-Fetch-Dest", "Accept"} <= {*data.get("vary").split(", ")}
+    assert (data.get("etag"), data.get("last-modified")) == ("", "")  # a 304 would show it all the same
+    assert "-cg." in html.get("etag")

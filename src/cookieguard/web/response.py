@@ -380,6 +380,7 @@ class Response:
         exchange = self._exchange
         wall, names, body = exchange.wall, self._names, self._body
         has_meta = body is not None and body.has_head and carries_policy(exchange, self._kind)
+        is_strict, is_data = (False, False) if body is None else (body.is_strict, body.is_data)
         headers = without(headers, LENGTH if wall.is_open else HELD_HEADERS)
         if not CONTACT_NAMES.isdisjoint(names):
             headers = filter_contacts(headers, wall.holds)
@@ -390,12 +391,11 @@ class Response:
         if body is not None and body.is_transcoded:
             headers = as_utf_8(headers)
         if not STALE_HEADERS.isdisjoint(names):
-            # A 304 does not say whether the page it speaks of has a policy in itself.
-            headers = without(headers, STALE_HEADERS) if has_meta else mark_state(headers, exchange.state_tag)
-        headers = vary_by_use(headers, self._kind)
+            # A 304 does not say whether the page it speaks of has a policy in itself, or was data.
+            headers = mark_state(headers, b"" if has_meta or is_data else exchange.state_tag)
+        headers = vary_by_use(headers, self._kind, is_data=is_data)
         headers = self._with_cookies(headers, wall.vary, has_read=True)
         if exchange.parts.config.csp.enabled:
-            is_strict = body is not None and body.is_strict
             headers += wall.policies(is_strict=is_strict, has_meta=has_meta, destination=exchange.destination)
         return headers
 

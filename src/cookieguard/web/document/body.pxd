@@ -9,6 +9,7 @@ cdef class RawBody:
     cdef readonly bint is_transcoded
     cdef readonly bint is_faithful
     cdef readonly bint has_head
+    cdef readonly bint is_data
 
 
 cdef class SentBody(RawBody):
@@ -21,6 +22,7 @@ cdef class DocumentBody:
     cdef readonly bint is_coded
     cdef readonly bint is_strict
     cdef readonly bint has_head
+    cdef readonly bint is_data
     cdef readonly bint is_transcoded
     cdef bint _has_failed
     cdef object _decoder

@@ -24,8 +24,10 @@ END = 2 * LONGEST_END  # bytes at the end of a page that stay one piece: its end
 class RawBody:
     """Let a body pass as it is: the rewriter is off, or cannot read it and the policy is the strict one."""
 
-    def __init__(self, *, is_strict: bool = False) -> None:
+    def __init__(self, *, is_strict: bool = False, is_data: bool = False) -> None:
+        """What `is_data` is so for who asked now: to a browser that opens its address it would be a page."""
         self.is_strict = is_strict
+        self.is_data = is_data
         self.is_coded = False
         self.is_transcoded = False
         self.is_faithful = False
@@ -121,6 +123,7 @@ class DocumentBody:
         self._on_event = on_event
         self.rewriter = rewriter
         self.is_strict = False
+        self.is_data = False
         self.has_head = True
         self.is_coded = coding is not None  # then the length is not known in advance
         self._has_failed = False

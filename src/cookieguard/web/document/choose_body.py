@@ -80,7 +80,7 @@ def _read_body(
 ) -> DocumentBody | RawBody:
     """Choose the body of what comes in a coding that is read, and begins so."""
     if first.lstrip()[:1] in JSON_STARTS and is_json_for_script(exchange, coding, start):
-        return RawBody(is_strict=not exchange.wall.has_everything)
+        return RawBody(is_strict=not exchange.wall.has_everything, is_data=True)
     charset = charset_of(b",".join(every(headers, CONTENT_TYPE)), first)
     if charset is Charset.UNREAD:
         return give_up(exchange, "a charset that is not ASCII's")
@@ -180,12 +180,13 @@ def carries_policy(exchange: Exchange, kind: Kind) -> bool:
     return is_page and exchange.parts.config.csp.enabled and exchange.wall.meta != b""
 
 
-def vary_by_use(headers: Headers, kind: Kind) -> Headers:
+def vary_by_use(headers: Headers, kind: Kind, *, is_data: bool = False) -> Headers:
     """Return headers that say so where a response depends on what a browser means to do with it.
 
-    A picture in SVG is not read: out of a cache it would be what is shown to who then opens it.
+    A picture in SVG is not read, nor what a script gets as data: out of a cache it would be what is shown to who then
+    opens it.
     """
-    if kind.is_xml and not kind.is_document:
+    if is_data or (kind.is_xml and not kind.is_document):
         return add_vary(headers, *SHOWN_BY)
     return add_vary(headers, USE) if kind.is_script else headers
 

@@ -60,10 +60,10 @@ class Files:
 
 
 def mark_state(headers: Headers, state: bytes) -> Headers:
-    """Return a document's headers with its ETag weakened and suffixed by `state` (12 hex digits)."""
+    """Return a document's headers with its ETag weakened and suffixed by `state` (12 hex digits), left out without."""
     etag = first(headers, b"etag")
     kept = without(headers, STALE_HEADERS)
-    if etag is None:
+    if etag is None or not state:
         return kept
     weak = etag.startswith(b"W/")
     own = etag.removeprefix(b"W/").strip(b'"')
