@@ -16,11 +16,11 @@
 ((e=document.currentScript,[t,r,n]=e.dataset.cg.split(" "),c=origin,o=document.createElement("template"),
 // The address may be a document itself ("data:..."). Of an object, and of a refresh ("0;url=..."), every part may be one.
 s=(e,r)=>{try{return e.big?(r=new URL(e,c)).origin==c?0:!r.href.match(t)||m(e=unescape(r))!=e:JSON.stringify(e).replace(/"(rpI|i)d":"/g,'"//').split(/["{};,=\s']/).some(s)}catch{}},
-i=/\x3c(if|ba)|dns-|pre[cr]|specu|fresh|\x26#[^3]/i,
+i=/specu|\x26#[^3]|fresh|pre[cr]|dns-|\x3c(if|ba)/i,
 l=e=>e.matches("iframe:not([srcdoc]),base")||i.test([e.httpEquiv,e.rel,e.type])?s(e.src||e.href||[e.content,e.text]):0,
 // A srcdoc wins over a src, which stays what the page set. Of two attributes the first counts; without quotes they fit
 // into a script's string. A preload scanner passes over an empty href, so it is not.
-m=e=>i.test(e)?e.replace(/\x3c(if|ba|me|li|sc)\w+/gi,(t,r,n)=>(
+m=e=>i.test(e)?e.replace(/\x3c(if|ba|li|me|sc)\w+/gi,(t,r,n)=>(
 o.innerHTML=e.substr(n,6e3),
 r=o.content.firstChild||o,
 l(r)||m(n=r.srcdoc||"")!=n?t+" srcdoc href=# content type=x":t)):e,
@@ -47,13 +47,15 @@ t=(t,r,n,c="",i="set")=>t.split(" ").map(t=>[c?0:e[t],e[t]?.prototype].map(e=>e?
 r=Object.getOwnPropertyDescriptor(e,t),c=r?.get?r[i]?i:"get":0,o=new Proxy(c?r[c]:e[t],{apply(c,o,a,s=n=>(r?c:e.__proto__[t]).apply(o,a),i){try{i=n(o,a,s,c)}catch{}return i?i[0]:s()}}),
 c?Object.defineProperty(e,t,{[c]:o}):e[t]=o)):0)),
 t("HTMLLinkElement",/relL\w+/g,(e,t,r,n,c=e.href)=>s(c)?queueMicrotask(t=>e.href=c,e.href=""):0,"","get"),
-t("HTMLLinkElement HTMLScriptElement HTMLIFrameElement HTMLBaseElement HTMLMetaElement",/\b(content\b|src|innerT|href|t[ye]|app|rel|http|[rst]\w+Attr)\w*/g,p,Object.keys(e.Element.prototype)+" appendChild "),
-t("HTMLFormElement HTMLIFrameElement self Element",/\b(content[DW]|attachS|open\b|subm)\w*/g,d),
+t("HTMLLinkElement HTMLScriptElement HTMLIFrameElement HTMLBaseElement HTMLMetaElement",/\b(content\b|[rst]\w+Attr|http|t[ye]|app|rel|src|href|innerT)\w*/g,p,Object.keys(e.Element.prototype)+" appendChild "),
+t("HTMLFormElement HTMLIFrameElement Element",/\b(content[DW]|attachS|subm)\w*/g,d),
 // Only markup: what else there is, or in another encoding, would not survive being read as text.
 t("URL",/cr\w+/g,(e,t,r,n,c=t[0],o=new XMLHttpRequest,a)=>/\b..?ml/.test(c.type)?(o.open("GET",a=r(),0),o.send(),[m(o=o.response)==o?a:r(t[0]=new Blob([m(o)],c))]):0),
 // What is written into a script is no markup, but the rules that it speculates by.
-t("Document ShadowRoot Range DOMParser Element",/\b(createCon|wr|parse|\w*HTML)\w*/g,(e,t)=>{e==o||t.map((c,r,n)=>t[r]=(/specu/.test(e.type)?s([c]):m(n=c+"")!=n)?m(n):c)}),
-t("Document Storage CookieStore",/\b(coo|set)\w*/g,(e,[t])=>(t.name||t).match(r)?[(async t=>t)()]:0),
-t("PublicKeyCredential CredentialsContainer",/\w+/g,(e,t)=>{s(t[0])?t[0]={}:0}),
+t("Document ShadowRoot DOMParser Range Element",/\b(\w*HTML|wr|createCon|parse)\w*/g,(e,t)=>{e==o||t.map((c,r,n)=>t[r]=(/specu/.test(e.type)?s([c]):m(n=c+"")!=n)?m(n):c)}),
+t("CredentialsContainer PublicKeyCredential",/\w+/g,(e,t)=>{s(t[0])?t[0]={}:0}),
+// Of a window `open` alone: else names that a frame's scripts gave (`submenu`, `contentDiv`) are taken for its functions.
+t("self",/open\b/g,d),
 t("RTCPeerConnection",/setL\w+/g,(e,t,r,n,c=e.getConfiguration())=>s(c)?e.setConfiguration(c,c.iceServers=[]):0),
+t("Document Storage CookieStore",/\b(coo|set)\w*/g,(e,[t])=>(t.name||t).match(r)?[(async t=>t)()]:0),
 e.frameElement?e.navigation.addEventListener("navigate",t=>s(t.destination.url)?t.preventDefault(e.frameElement.src=t.destination.url):0):0)}catch{}})=>f(self,e.remove()))()

@@ -62,6 +62,13 @@ shop({
     await again;
     return one.contentDocument.title + one.outerHTML;
   },
+  "srcdoc-own-names": async () => {
+    const said = new Promise(done => { window.named = one => done(one.contentWindow.shown()); });
+    markup(`<iframe onload="named(this)" srcdoc="<p id=m>x</p><script>
+      var submenu = document.getElementById('m'), contentDiv = submenu, submitted = false, contentWidth = 7;
+      function shown() { return submenu.textContent + contentDiv.id + submitted + contentWidth; }<\/script>"></iframe>`);
+    return said;
+  },
   "srcdoc-own-script": async () => {
     await ready(frame({srcdoc: "<script>parent.risen5 = document.readyState<\/script><script src=/lib.js><\/script>"}));
     return window.risen5;
