@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import cache, lru_cache, partial
+from functools import lru_cache
+from typing import Any
 
 from cookieguard.html.attributes import HOLD, JUDGED, JUDGED_ANYWHERE, JudgedTag, attributes_of
 from cookieguard.html.contact_points import (
@@ -214,7 +215,19 @@ def room_of(
     raw: bytes, name: bytes, name_end: int, edits: list[Edit], held: tuple[Held, ...], *, xml: bool
 ) -> Room:
     """Return where a placeholder may stand: many pages have none, so the tag is read again where one does."""
-    return cache(partial(_embed_in, raw, name, name_end, edits, held, xml))
+    return _Room(raw, name, name_end, edits, held, xml)
+
+
+class _Room:
+    """Read a tag again once a placeholder is to stand in for its element. Owns the answer (a cache takes longer)."""
+
+    def __init__(self, *told: Any) -> None:
+        self._told = told
+
+    def __call__(self) -> Embed | None:
+        if self._told:
+            self._embed, self._told = _embed_in(*self._told), ()
+        return self._embed
 
 
 def _embed_in(

@@ -25,13 +25,30 @@ cdef class Known:
     cdef _grow(self)
 
 
+cdef class Names(Known):
+    cdef unsigned int _sizes[256]
+
+
+cdef extern from *:
+    """
+    /* From 3.14 on a tuple keeps its hash, and -1 says that it has none yet: memory comes as zero, which would be one. */
+    #if PY_VERSION_HEX >= 0x030E0000
+    #define CG_HAS_NO_HASH(one) (((PyTupleObject *)(one))->ob_hash = -1)
+    #else
+    #define CG_HAS_NO_HASH(one) ((void)(one))
+    #endif
+    """
+    void CG_HAS_NO_HASH(object one)
+
+
 cdef extern from "Python.h":
+    object PyType_GenericAlloc(type kind, Py_ssize_t size)
     void PyObject_GC_UnTrack(void* one)
     bint PyObject_IS_GC(object one)
 
 
 cdef unsigned long long mark_of(text_t s, Py_ssize_t size) noexcept nogil
-cdef int number_of(Known table, text_t name, Py_ssize_t size) noexcept
+cdef int number_of(Names table, text_t name, Py_ssize_t size) noexcept
 cpdef bytes piece(bytes data, Py_ssize_t start, Py_ssize_t end)
 cpdef record(type kind, tuple fields)
 cpdef untracked(object one)

@@ -9,8 +9,8 @@ from libc.string cimport memchr, memcmp
 from cookieguard.html.css.stylesheet import MOST_EDITS, NO_STRING, NO_URL
 from cookieguard.html.element_text import MOST_FOUND
 from cookieguard.html.embeds import EMBEDS
-from cookieguard.html.fast.answers cimport PyObject_GC_UnTrack, number_of, piece, record, untracked
-from cookieguard.html.fast.byte_search import has_pairs, meta_counts
+from cookieguard.html.fast.answers cimport Names, PyObject_GC_UnTrack, number_of, piece, record, untracked
+from cookieguard.html.fast.byte_search import META_WORDS, has_pairs
 from cookieguard.html.contact_points import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
 )
@@ -51,7 +51,7 @@ cdef enum:
 cdef int NOTHING = 0, URL = Load.URL.value, URLS = Load.URLS.value, SRCSET = Load.SRCSET.value, CSS = Load.CSS.value
 cdef int LINK = Load.LINK.value, REFRESH = Load.REFRESH.value, BASE = Load.BASE.value, DOCUMENT = Load.DOCUMENT.value
 cdef int SRCDOC = Load.SRCDOC.value, CHARSET = Load.CHARSET.value, REFERRER = Load.REFERRER.value, LATER = Load.LATER.value
-cdef Known ELEMENTS = Known(), ATTRIBUTES = Known()  # numbers, by the name in lower case
+cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # numbers, by the name in lower case
 cdef unsigned char KINDS[MOST_NAMES]
 cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # of which element which attribute; 0: of any other element
 cdef unsigned char KIND[256]
@@ -61,6 +61,7 @@ cdef list KEYS = sorted(NAMES)  # the attributes by their number
 cdef list WHOLE = [b"", *sorted(SPECIAL_NAMES | LINKS)]  # the elements by theirs; 0: any other
 cdef list DULL = [[dull_tag(name, False), dull_tag(name, True)] for name in WHOLE]
 cdef list RENAMED = [b"data-cg-" + name.replace(b":", b"-") for name in KEYS]
+cdef tuple WORDS = META_WORDS
 cdef list SAID = [name.decode("latin-1") for name in KEYS]
 cdef dict SOURCES = {element: KEYS.index(source) for element, source in EMBEDS.items()}
 cdef dict SCRIPTS = {}, RELATIONS = {}, POLICIES = {}  # by the value of an attribute
@@ -223,6 +224,15 @@ def _script_of_type(str kind):
     return script_text(kind, None)
 
 
+cdef bint _meta_counts(bytes raw) except -1:
+    """Return whether a meta element says more (meta_counts in byte_search.py)."""
+    cdef bytes low = raw.lower(), word
+    for word in WORDS:
+        if low.find(word) >= 0:
+            return True
+    return False
+
+
 cdef Tag _made(bytes name, bint is_empty, object text):
     """Return a tag with nothing held."""
     cdef Tag tag = Tag.__new__(Tag)
@@ -265,7 +275,7 @@ cdef class Summary:
             p += 1
         number = max(number_of(ELEMENTS, s + 1, p - 1), 0)
         kind = KINDS[number]
-        if kind & IS_UNSURE or (kind & IS_LINK and self._marks_links) or (kind & IS_META and meta_counts(raw)):
+        if kind & IS_UNSURE or (kind & IS_LINK and self._marks_links) or (kind & IS_META and _meta_counts(raw)):
             return None
         if not self._read(s, p, size - 1, number):
             return None

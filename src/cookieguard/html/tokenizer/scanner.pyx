@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from libc.string cimport memchr, memcmp
 
-from cookieguard.html.fast.answers cimport Known, number_of, text_t
+from cookieguard.html.fast.answers cimport Known, Names, number_of, text_t
 from cookieguard.html.contact_points import ANYWHERE, LINKS, SPECIAL_NAMES, Load
 from cookieguard.html.types cimport Tag
 from cookieguard.html.fast.fragments cimport Stretches, Strides
@@ -21,7 +21,7 @@ cdef enum:
     ENDS_NAME = BLANK | SLASH | GREATER
     ENDS_ATTRIBUTE = ENDS_NAME | EQUALS
 
-    NEVER = 0  # what an attribute means: no contact
+    NEVER = -1  # what an attribute means: no contact (as number_of says)
     ALWAYS = 1
     LINK = 3  # an element's: to be marked where this is wanted
     BY_CSS = 2  # only with one of `(`, `\`, `&` in its value
@@ -32,10 +32,7 @@ cdef unsigned char KIND[256]
 cdef unsigned char LOWER[256]
 
 
-cdef Known ELEMENTS = Known(), ATTRIBUTES = Known()  # what names mean
-# By its first letter: the lengths of the names there are, as bits. Most names need no closer look.
-cdef unsigned int ELEMENT_SIZES[256]
-cdef unsigned int ATTRIBUTE_SIZES[256]
+cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # what names mean
 
 
 cdef void _prepare():
@@ -53,12 +50,6 @@ cdef void _prepare():
         ELEMENTS[name] = LINK
     for name, load in ANYWHERE.items():
         ATTRIBUTES[name] = BY_CSS if load is Load.CSS else ALWAYS
-    for name in [*SPECIAL_NAMES, *LINKS]:
-        for byte in name[:1] + name[:1].upper():
-            ELEMENT_SIZES[byte] |= 1u << <int>len(name)
-    for name in ANYWHERE:
-        for byte in name[:1] + name[:1].upper():
-            ATTRIBUTE_SIZES[byte] |= 1u << <int>len(name)
 
 
 _prepare()
@@ -73,18 +64,13 @@ cdef bint _counts(int meaning, text_t start, Py_ssize_t size) noexcept nogil:
     return False
 
 
-cdef inline int _meaning_of(Known names, unsigned int* sizes, text_t name, Py_ssize_t size) noexcept:
-    """Tell what a name means; nearly all are told by their first letter and their length."""
-    return max(number_of(names, name, size), NEVER) if size < 32 and (sizes[name[0]] >> size) & 1 else NEVER
-
-
 cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bint* dull) noexcept:
     """Return where the tag ends whose name begins at `p`, -1 if it does not; `dull`: it has nothing to do."""
     cdef int meaning
     cdef Py_ssize_t start = p
     while p < size and not KIND[s[p]] & ENDS_NAME:
         p += 1
-    meaning = _meaning_of(ELEMENTS, ELEMENT_SIZES, s + start, p - start)
+    meaning = number_of(ELEMENTS, s + start, p - start)
     dull[0] = meaning == NEVER or (meaning == LINK and not links)
     return _attributes_end(s, p, size, dull)
 
@@ -106,7 +92,7 @@ cdef Py_ssize_t _attributes_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* d
         p += 1
         while p < size and not KIND[s[p]] & ENDS_ATTRIBUTE:
             p += 1
-        meaning = _meaning_of(ATTRIBUTES, ATTRIBUTE_SIZES, s + start, p - start) if dull[0] else NEVER
+        meaning = number_of(ATTRIBUTES, s + start, p - start) if dull[0] else NEVER
         while p < size and KIND[s[p]] & BLANK:
             p += 1
         if p >= size:
