@@ -12,13 +12,13 @@ from urllib.parse import quote
 
 import pytest
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cookieguard.stats.anonymize import truncate
 from cookieguard.stats.full_address import holds_spelling, spellings_of
 from cookieguard.stats.log_line import LogLine, combined, json_line
-from cookieguard.stats.scrubbing import STRICTEST, Reach, scrubbed
+from cookieguard.stats.scrubbing import STRICTEST, Reach, network_of, networks_in, scrubbed
 from cookieguard.stats.traffic_sources import cleaned_field, cleaned_path
 from cookieguard.stats.user_agents import read_agent
 
@@ -133,6 +133,7 @@ def test_no_spelling_of_any_ipv4_address_stays(number: int, name: str) -> None:
 
 
 @given(st.integers(1 << 125, (1 << 126) - 1), st.sampled_from(sorted(SPELLINGS)))
+@example(1 << 125, "in a host's name")
 def test_no_spelling_of_any_global_ipv6_address_stays(number: int, name: str) -> None:
     address = IPv6Address(number | 1)
     spelled = SPELLINGS[name](address)
@@ -140,6 +141,16 @@ def test_no_spelling_of_any_global_ipv6_address_stays(number: int, name: str) ->
     found = scrubbed(f"/a/{spelled}/b".encode(), Reach(truncate(str(address)), 24, 48))
 
     assert f"/{spelled}/".encode() not in found
+
+
+@pytest.mark.parametrize("spelled", ["2400--1", "ec2-2400--1.provider.example", "2400__1"])
+def test_two_groups_with_dashes_go_where_they_are_the_clients_own(spelled: str) -> None:
+    text = f"/a/{spelled}/b".encode()
+
+    own, other = Reach(truncate("2400::1"), 24, 48), Reach(truncate("2600:1f18::1"), 24, 48)
+    assert b"2400" not in scrubbed(text, own)
+    assert scrubbed(text, other) == text
+    assert network_of(own.own) in networks_in(text)
 
 
 USUAL = [

@@ -51,6 +51,9 @@ _NUMBER = re.compile(rb"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}"
 _HEX = re.compile(rb"[0-9a-f]{2}(?:[-:_. ]?[0-9a-f]{2}){3,31}", re.I)
 _SHORT = re.compile(rb"(?<![A-Za-z0-9+_-])(?:[A-Za-z0-9+_-]{6}|[A-Za-z0-9+_-]{22})(?![A-Za-z0-9+_-])(?:==)?")
 _SLASHED = re.compile(_SHORT.pattern.replace(rb"+_-", rb"+/_-"))  # where a slash parts nothing
+_TWO_GROUPS = re.compile(
+    rb"([0-9a-f]{1,4})(?:--|__)([0-9a-f]{1,4})(?![0-9a-z])", re.I
+)  # `2400--1`, or a season
 _BETWEEN = re.compile(rb"[-:_. ]")
 LEAST_NUMBER = 7  # digits: 1.0.0.0 has eight, and one zero less is no address of anybody
 # What nobody sees parts no address: Unicode's Default_Ignorable_Code_Point. And these are dots to whoever reads a host.
@@ -244,11 +247,18 @@ def _maybes(text: bytes) -> Iterator[Maybe]:
             yield from ((*found.span(), packed) for packed in _numbers(found[0]))
     for found in _HEX.finditer(text):
         yield from ((*found.span(), packed) for packed in _windows(_BETWEEN.sub(b"", found[0]).decode()))
+    yield from _two_groups(text)
     for pattern in (_SHORT, _SLASHED):
         for found in pattern.finditer(text):
             packed = _from_base64(found[0])
             if len(packed) in (4, 16):
                 yield (*found.span(), packed)
+
+
+def _two_groups(text: bytes) -> Iterator[Maybe]:
+    if b"--" in text or b"__" in text:
+        for found in _TWO_GROUPS.finditer(text):
+            yield (*found.span(), inet_pton(AF_INET6, b"::".join(found.groups()).decode()))
 
 
 def _numbers(word: bytes) -> Iterator[bytes]:
