@@ -12,6 +12,7 @@ from harness.quick import some_of
 from harness.rewriting import ORIGIN, outside
 
 from cookieguard.html import Rewriter, Rules
+from cookieguard.html.tokenizer.tag_end import TagEnd
 
 SIZE = 40_000
 
@@ -57,3 +58,16 @@ def test_twice_the_input_is_at_most_three_times_the_work(way: tuple[str, int]) -
 
     assert twice <= 3 * once + 500
     assert twice <= 40 * SIZE  # a bound for each byte, too
+
+
+@pytest.mark.parametrize("attribute", [b"ab ", b"<a ", b"a=b ", b"a = 'b' "])
+def test_attributes_of_a_tag_that_chunks_cut_are_passed_many_at_once(attribute: bytes) -> None:
+    """One by one they cost 60 times as much, and nothing else told."""
+    chunk = (attribute * 4096)[1:]  # it begins within an attribute
+
+    def run() -> None:
+        end = TagEnd()
+        for _ in range(8):
+            assert end.find(chunk, 0) == -1
+
+    assert calls_of(run) < 500

@@ -28,6 +28,8 @@ class TagEnd:
             if byte == 0x3E and self._state not in _QUOTED:
                 return position
             follow = _NEXT[self._state]
+            if self._state == _AFTER and byte not in follow:
+                position = stop.start()  # an attribute begins here: many are passed at once
             self._state = follow.get(byte, follow[None])
 
 
@@ -55,7 +57,7 @@ _NEXT: dict[int, dict[int | None, int]] = {
     _NAME: {None: _BEFORE},
     _BEFORE: {None: _ATTRIBUTE},
     _ATTRIBUTE: {ord("="): _EQUALS, ord("/"): _BEFORE, None: _AFTER},
-    _AFTER: {ord("="): _EQUALS, ord("/"): _BEFORE, None: _ATTRIBUTE},
+    _AFTER: {ord("="): _EQUALS, None: _BEFORE},
     _EQUALS: {ord('"'): _DOUBLE, ord("'"): _SINGLE, None: _PLAIN},
     _DOUBLE: {None: _BEFORE},
     _SINGLE: {None: _BEFORE},
