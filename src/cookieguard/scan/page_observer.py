@@ -1,4 +1,4 @@
-"""PageObserver one page of a browser: whom it asks, by what, what it keeps, and where the shop's own code fails."""
+"""Watch one page of a browser: whom it asks, by what, what it keeps, and where the shop's own code fails."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ AN_ADDRESS = re.compile(r"https?://[^\s)]+?(?=:\d+(?::\d+)?\)?\s*$)", re.MULTILI
 
 
 class PageObserver:
-    """PageObserver one page. Owns what it saw since `begin`."""
+    """Watch one page. Owns what it saw since `begin`."""
 
     def __init__(self, page: Page, parties: Parties, state: str) -> None:
         self.page, self._parties, self._state = page, parties, state

@@ -32,9 +32,8 @@ LONGEST = int(timedelta(days=1).total_seconds() * 1000)  # a clock that was set 
 _LANGUAGE = re.compile(rb"([A-Za-z]{2,3})(?![A-Za-z])")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_COUNTRY = frozenset({"XX"})  # what proxies write where they do not know
-VIEW = (
-    Kind.VIEW
-)  # a member of an enumeration takes ten times as long as a name of the module, its `value` too
+# A member of an enumeration takes ten times as long as a name of the module, its `value` too.
+VIEW = Kind.VIEW
 VIEW_NAME = VIEW.value
 USUAL = frozenset({"", *(event.value for event in Event)})  # events that are no free text
 

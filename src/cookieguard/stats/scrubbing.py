@@ -51,9 +51,8 @@ _NUMBER = re.compile(rb"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}"
 _HEX = re.compile(rb"[0-9a-f]{2}(?:[-:_. ]?[0-9a-f]{2}){3,31}", re.I)
 _SHORT = re.compile(rb"(?<![A-Za-z0-9+_-])(?:[A-Za-z0-9+_-]{6}|[A-Za-z0-9+_-]{22})(?![A-Za-z0-9+_-])(?:==)?")
 _SLASHED = re.compile(_SHORT.pattern.replace(rb"+_-", rb"+/_-"))  # where a slash parts nothing
-_TWO_GROUPS = re.compile(
-    rb"([0-9a-f]{1,4})(?:--|__)([0-9a-f]{1,4})(?![0-9a-z])", re.I
-)  # `2400--1`, or a season
+# `2400--1`, or a season like `2024--2025`.
+_TWO_GROUPS = re.compile(rb"([0-9a-f]{1,4})(?:--|__)([0-9a-f]{1,4})(?![0-9a-z])", re.I)
 _BETWEEN = re.compile(rb"[-:_. ]")
 LEAST_NUMBER = 7  # digits: 1.0.0.0 has eight, and one zero less is no address of anybody
 # What nobody sees parts no address: Unicode's Default_Ignorable_Code_Point. And these are dots to whoever reads a host.

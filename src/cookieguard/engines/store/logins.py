@@ -55,9 +55,8 @@ class BrowserNames:
 
     def are_loaded(self) -> bool:
         """Return whether a browser is named at once; else begin to load."""
-        if not self._is_loaded and (
-            self._thread is None or not self._thread.is_alive()
-        ):  # it may be a forked child
+        # In a forked child the thread is there, and dead.
+        if not self._is_loaded and (self._thread is None or not self._thread.is_alive()):
             # No daemon: one that the end of the process cuts off in the parser's Rust aborts the process.
             thread = threading.Thread(target=self._load, name="cookieguard-browsers", daemon=False)
             with suppress(RuntimeError):  # no more threads: the next round tries

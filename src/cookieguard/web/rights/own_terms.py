@@ -83,9 +83,8 @@ async def change_terms(
     sync, watched, log = parts.store_sync, parts.own_terms, parts.proof
     if sync is None or watched is None:
         raise TermsDown("the store is switched off")
-    await _ask_store(
-        sync, partial(_require_change, number=number, change=change)
-    )  # the log keeps what it has
+    # Before the record: the log keeps what it has.
+    await _ask_store(sync, partial(_require_change, number=number, change=change))
     if log is not None:
         facts = {"said": text, "by": by, "request": request}
         write = partial(Acts(log.writer).append, "own-term", facts, subject=subject_of(number))
