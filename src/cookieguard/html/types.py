@@ -100,9 +100,8 @@ class Embed(NamedTuple):
     tail: bytes  # the rest of it, with what would be in the way under other names
 
 
-Room = Callable[
-    [], Embed | None
-]  # how a placeholder may stand in for a held element; None where nobody would see it
+# How a placeholder may stand in for a held element; None where nobody would see it.
+Room = Callable[[], Embed | None]
 
 
 class Tag:
