@@ -6,6 +6,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.browser import chromium_path
@@ -37,29 +38,38 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of this folder that looks at a run."""
+    """Mark every test of this folder that looks at a run: whichever is first waits for it."""
     for item in items:
-        params = _params(item)
-        if params:
+        if _is_here(item) and "runs" in getattr(item, "fixturenames", ()):
+            is_abroad = _params(item).get("engine", CHROMIUM) != CHROMIUM
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.timeout(SECONDS if params[1] == CHROMIUM else ABROAD_SECONDS))
+            item.add_marker(pytest.mark.timeout(ABROAD_SECONDS if is_abroad else SECONDS))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Note which pages the selected tests look at; whatever is looked at has its control."""
     wanted: Wanted = defaultdict(dict)
     for item in session.items:
-        params = _params(item)
-        if params:
-            vector, engine, state, script = params
+        page = _page(item)
+        if page:
+            vector, engine, state, script = page
             wanted[engine, state, script][vector.name] = vector
             wanted[engine, UNGUARDED, script][vector.name] = vector
     session.config.stash[wanted_key] = wanted
 
 
-def _params(item: pytest.Item) -> tuple[Vector, str, str, bool] | None:
-    params = getattr(getattr(item, "callspec", None), "params", {})
-    if "vector" not in params or Path(__file__).parent not in item.path.parents:
+def _is_here(item: pytest.Item) -> bool:
+    return Path(__file__).parent in item.path.parents
+
+
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return getattr(getattr(item, "callspec", None), "params", {})
+
+
+def _page(item: pytest.Item) -> tuple[Vector, str, str, bool] | None:
+    """Return which page a test looks at, and how it is visited."""
+    params = _params(item)
+    if "vector" not in params or not _is_here(item):
         return None
     return params["vector"], params.get("engine", CHROMIUM), params.get("state", UNGUARDED), params["script"]
 
