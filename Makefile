@@ -11,7 +11,6 @@ QUICK := $(PYTEST) -m 'not slow'
 # What waits for browsers, servers and their limits of time. All else computes, and gets what these leave of the machine,
 # in processes that collect their own tests alone: 1,000 small ones take 12 s of CPU so, and 19 spread over three workers.
 WAITING := tests/browser tests/servers tests/vectors tests/scan
-COMPUTING := nice -n 5 $(QUICK)
 APART := $(WAITING) tests/web tests/engines tests/html tests/identity
 # An engine a process; each prints what it heard, and what it left out.
 OTHER_ENGINES := tests/vectors/test_firefox.py tests/vectors/test_webkit.py
@@ -19,6 +18,16 @@ ABROAD_AT_ONCE := "firefox: nice -n 5 $(PYTEST) tests/vectors/test_firefox.py" "
 # What runs with the compiled modules and without: in `make test` what names them, in `make test-all` more.
 BOTH := tests/html tests/identity tests/web/test_attacks.py tests/web/test_conformance.py tests/web/test_response.py
 MORE := tests/web/test_any_sequence.py tests/web/test_consents.py tests/web/test_interplay.py
+# All tests, in parts that run at once, by the command given; a further part has its place among them by its length.
+PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
+	"all else: nice -n 5 $(1) $(APART:%=--ignore=%)" \
+	"engines: nice -n 5 $(1) tests/engines" \
+	"web l-z: nice -n 5 $(1) tests/web/test_[!a-k]*.py" \
+	$(2) \
+	"web a-k: nice -n 5 $(1) tests/web/test_[a-k]*.py" \
+	"html: nice -n 5 $(1) tests/html tests/identity"
+SOURCES := env COOKIEGUARD_PURE=1
+MEASURED := $(SOURCES) HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest --durations 10
 
 # Where this is set, each process of a test compiles all it imports, and each worker every test file: 10 s of CPU each.
 export PYTHONDONTWRITEBYTECODE :=
@@ -36,36 +45,27 @@ demo: $(VENV)/.demo ## a shop with two months of visitors, the ad network its ta
 test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py $(ASKED)
-	$(BIN)/python scripts/at_once.py 4 \
-		"browsers: $(QUICK) $(SPREAD) $(WAITING)" \
-		"all else: $(COMPUTING) $(APART:%=--ignore=%)" \
-		"engines: $(COMPUTING) tests/engines" \
-		"web l-z: $(COMPUTING) tests/web/test_[!a-k]*.py" \
-		"not compiled: COOKIEGUARD_PURE=1 $(COMPUTING) $(BOTH)" \
-		"web a-k: $(COMPUTING) tests/web/test_[a-k]*.py" \
-		"html: $(COMPUTING) tests/html tests/identity"
+	$(BIN)/python scripts/at_once.py 4 $(call PARTS,$(QUICK),"not compiled: nice -n 5 $(SOURCES) $(QUICK) $(BOTH)")
 
-# `make test` drives Debian's Chromium without windows where it is there, here the whole one is driven.
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
 # `make test` writes into memory (tests/conftest.py), this on a disk. Browsers wait most of their time: all runs at once.
 test-all test-abroad: export TMPDIR ?= /tmp
-test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, a whole Chromium, each way once in Firefox and WebKit, the wheel, bounds, coverage
+test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, other examples, some ways in Firefox and WebKit, the wheel, bounds, coverage
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/coverage erase
-	$(BIN)/python scripts/at_once.py 4 \
-		"sources: COOKIEGUARD_PURE=1 HYPOTHESIS_PROFILE=other CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) \
-			$(BIN)/coverage run -m pytest $(SPREAD) $(OTHER_ENGINES:%=--ignore=%)" \
-		$(ABROAD_AT_ONCE) \
-		"built: $(BIN)/python scripts/check_wheel.py && $(BIN)/python scripts/check_bounds.py && \
-			nice -n 5 $(PYTEST) $(SPREAD) --numprocesses 2 $(BOTH) $(MORE)"
+	$(BIN)/python scripts/at_once.py 4 $(call PARTS,$(MEASURED),$(ABROAD_AT_ONCE)) \
+		"built: $(BIN)/python scripts/check_wheel.py && $(BIN)/python scripts/check_bounds.py && nice -n 5 $(PYTEST) $(BOTH) $(MORE)"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
+# Elsewhere browser tests drive Debian's Chromium without windows of its own, where it is there; here the whole one.
 test-abroad: export ABROAD := whole
-test-abroad: $(VENV)/.compiled ## all pages in Firefox and WebKit, in every state, with script and without: half an hour
+test-abroad: $(VENV)/.compiled ## all ways in Firefox and WebKit, in every state, and a whole Chromium: an hour
+	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
-	$(BIN)/python scripts/at_once.py 2 $(ABROAD_AT_ONCE)
+	$(BIN)/python scripts/at_once.py 3 $(ABROAD_AT_ONCE) \
+		"chromium: CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) $(PYTEST) tests/browser tests/scan"
 
 check: $(VENV)/.test ## format, lint, types, layers
 	$(BIN)/ruff format --check . || { echo "run: $(BIN)/ruff format ."; exit 1; }

@@ -66,7 +66,7 @@ def playwright_started() -> Iterator[tuple[Playwright, str]]:
 def chromium(playwright: Playwright, path: str, *arguments: str) -> Iterator[Browser]:
     """Launch a Chromium with these arguments beside the usual ones: the one without windows, where there is one.
 
-    Its visitors do what those of a whole Chromium do, for a quarter of the CPU. `make test-all` drives the whole one.
+    Its visitors do what those of a whole Chromium do, for a quarter of the CPU. The whole one: `make test-abroad`.
     """
     path = find_shell() or path
     browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *arguments])
