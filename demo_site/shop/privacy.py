@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from cookieguard.rights import Contact, Exported, Kept
+from cookieguard.rights import Contact, Exported, Retained
 from demo_site.shop.customers import DATABASE, DEFAULT
 
 INVOICE_YEARS = 10
@@ -52,7 +52,7 @@ class Privacy:
                 values["Articles"] = ", ".join(f"{line['quantity']} x {line['name']}" for line in lines)
                 yield Exported(kind="orders", values=values, kept_until=_ends(row["placed"]), reason=REASON)
 
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         """Delete the account and the letter; orders stay as invoices until tax law lets them go."""
         with self._connection() as connection:
             for row in connection.execute(CUSTOMER, (customer,)).fetchall():
@@ -64,7 +64,7 @@ class Privacy:
             connection.execute(FORGET_ORDERS, {"gone": GONE, "number": customer})
             connection.execute(FORGET_CUSTOMER, (customer,))
         left = [_ends(row["placed"]) for row in orders if row not in over]
-        return [Kept("orders", max(left), REASON)] if left else []
+        return [Retained("orders", max(left), REASON)] if left else []
 
     def deactivate(self, customer: str) -> None:
         """Send no letter any more; the demo uses the data for nothing else."""

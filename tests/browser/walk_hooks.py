@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cookieguard.rights.hooks import Contact, Exported, Kept
+from cookieguard.rights.hooks import Contact, Exported, Retained
 
 GUEST, GUEST_ADDRESS = "G-1", "guest@mail.example"
 CALLED: list[str] = []
@@ -15,7 +15,7 @@ class Hooks:
         CALLED.append(f"export {customer}")
         return [Exported(kind="orders", values={"Number": "A-1", "Note": "<b>ring twice</b>"})]
 
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         CALLED.append(f"erase {customer}")
         return []
 

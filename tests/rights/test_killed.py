@@ -31,7 +31,7 @@ from cookieguard.engines.store.open import store_opener
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.oversized import pack
 from cookieguard.proof.records import Record, customer
-from cookieguard.rights.hooks import Exported, Kept
+from cookieguard.rights.hooks import Exported, Retained
 from cookieguard.rights.plan import steps_of
 from cookieguard.rights.requests import Request, State, Via, told
 from cookieguard.rights.rules import Kind, Law
@@ -51,7 +51,7 @@ class Hooks:
     def export(self, customer: str) -> list[Exported]:
         return []
 
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         mark = self.folder / f"running-{customer}"
         with suppress(FileExistsError):
             os.close(os.open(mark, os.O_CREAT | os.O_EXCL))

@@ -33,7 +33,7 @@ from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.open import store_opener
 from cookieguard.proof.log import LogDown
 from cookieguard.proof.records import customer
-from cookieguard.rights.hooks import Kept
+from cookieguard.rights.hooks import Retained
 from cookieguard.rights.requests import State, told
 
 SEED = 23
@@ -244,7 +244,7 @@ class SlowHooks(Hooks):
         super().__init__(folder)
         self.lease = lease
 
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         (self.folder / f"began-{os.getpid()}").touch()
         mark = self.folder / "running"
         try:

@@ -29,7 +29,7 @@ from cookieguard.engines.store.open import store_opener
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.keyring import new_key
 from cookieguard.proof.records import Record, customer
-from cookieguard.rights.hooks import Contact, Exported, Kept
+from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.rights.plan import steps_of
 from cookieguard.rights.requests import Act, Request, State, Via, held, noted, step_done, told
 from cookieguard.rights.rules import Kind, Law
@@ -44,7 +44,7 @@ class Hooks:
 
     def __init__(self) -> None:
         self.called: list[str] = []
-        self.keeps: list[Kept] = []
+        self.keeps: list[Retained] = []
         self.fails = 0
 
     async def export(self, customer: str) -> AsyncIterator[Exported]:
@@ -54,7 +54,7 @@ class Hooks:
             kind="invoices", values={"Total": 12.5}, kept_until=date(2036, 12, 31), reason="tax law"
         )
 
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         self.called.append(f"erase {customer}")
         if self.fails:
             self.fails -= 1
@@ -219,7 +219,7 @@ def test_without_hooks_staff_do_the_shop_s_part_by_hand(shop: Shop) -> None:
 
 
 def test_what_a_law_keeps_is_told_and_erased_on_its_day(shop: Shop) -> None:
-    shop.hooks.keeps = [Kept("invoices", date(2036, 12, 31), "tax law")]
+    shop.hooks.keeps = [Retained("invoices", date(2036, 12, 31), "tax law")]
     shop.ask()
     shop.work()
 
@@ -308,7 +308,7 @@ def test_nobody_is_erased_again_who_was_never_erased(shop: Shop, act: Act) -> No
 
 
 def test_erasure_that_the_queue_lost_with_its_backup_is_done_again_once(shop: Shop) -> None:
-    shop.hooks.keeps = [Kept("invoices", date(2036, 12, 31), "tax law")]
+    shop.hooks.keeps = [Retained("invoices", date(2036, 12, 31), "tax law")]
     shop.ask()
     shop.work()
     with closing(shop.queue()) as queue:
@@ -525,7 +525,7 @@ def test_vendors_with_a_contact_are_told_by_hand_where_there_is_no_relay(shop: S
 def test_error_of_a_hook_names_no_address_in_queue_and_log(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def erase(customer: str) -> list[Kept]:
+    def erase(customer: str) -> list[Retained]:
         raise OSError("duplicate key: (email)=(anna.q+x@shop.example), <eve@other.example>")
 
     shop.hooks.erase = erase  # type: ignore[method-assign, assignment]

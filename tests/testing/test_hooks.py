@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cookieguard.rights import Exported, Kept
+from cookieguard.rights import Exported, Retained
 from cookieguard.testing import check_hooks
 
 
@@ -22,35 +22,35 @@ class Whole:
         found = [(kind, rows[customer]) for kind, rows in self.tables.items() if customer in rows]
         return [Exported(kind=kind, values={"Text": text}) for kind, text in found]
 
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         for kind in ("account", "orders"):
             self.tables[kind].pop(customer, None)
-        return [Kept("invoices", None, "tax law")] if customer in self.tables["invoices"] else []
+        return [Retained("invoices", None, "tax law")] if customer in self.tables["invoices"] else []
 
     def deactivate(self, customer: str) -> None:
         pass
 
 
 class Forgets(Whole):
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         self.tables["account"].pop(customer, None)
-        return [Kept("invoices", None, "tax law")]
+        return [Retained("invoices", None, "tax law")]
 
 
 class TakesAll(Whole):
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         for rows in self.tables.values():
             rows.clear()
         return []
 
 
 class Silent(Whole):
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         return [one._replace(reason="") for one in super().erase(customer)]
 
 
 class Once(Whole):
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         del self.tables["account"][customer]
         return []
 
@@ -75,3 +75,9 @@ def test_suite_names_what_is_missing(hooks: Callable[[], object], said: str) -> 
 def test_erase_that_fails_for_who_is_gone_fails() -> None:
     with pytest.raises(KeyError):
         check_hooks(Once(), customer="1", other="2")
+
+
+def test_the_earlier_name_of_what_an_erasure_leaves_still_counts() -> None:
+    from cookieguard import rights, testing
+
+    assert rights.Kept is testing.hooks.Kept is Retained

@@ -28,7 +28,7 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.rights.answers import RightsTexts
-from cookieguard.rights.hooks import Contact, Exported, Kept
+from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.rights.requests import Act, noted, step_done
 from cookieguard.web.rights.page import FIELD_TEXTS
 
@@ -45,7 +45,7 @@ class Hooks:
     def export(self, customer: str) -> list[Exported]:
         return [Exported(kind="orders", values={"Number": f"of {customer}"})]
 
-    def erase(self, customer: str) -> list[Kept]:
+    def erase(self, customer: str) -> list[Retained]:
         return []
 
     def deactivate(self, customer: str) -> None:

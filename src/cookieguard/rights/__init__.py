@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from cookieguard.rights.hooks import Contact, Exported, Hooks, Kept
+from cookieguard.rights.hooks import Contact, Exported, Hooks, Kept, Retained
 
-__all__ = ["Contact", "Exported", "Hooks", "Kept"]
+__all__ = ["Contact", "Exported", "Hooks", "Kept", "Retained"]

@@ -26,12 +26,15 @@ class Exported:
     reason: str = ""
 
 
-class Kept(NamedTuple):
+class Retained(NamedTuple):
     """Say what an erasure leaves: the kind of data, until which day, and why (the law that asks for it)."""
 
     kind: str
     until: date | None
     reason: str
+
+
+Kept = Retained  # its earlier name
 
 
 class Contact(NamedTuple):
@@ -42,7 +45,7 @@ class Contact(NamedTuple):
 
 
 Rows = Iterable[Exported] | AsyncIterable[Exported] | Awaitable[Iterable[Exported]]
-Left = Iterable[Kept] | None | Awaitable[Iterable[Kept] | None]
+Remainder = Iterable[Retained] | None | Awaitable[Iterable[Retained] | None]
 
 
 class Hooks(Protocol):
@@ -51,13 +54,13 @@ class Hooks(Protocol):
     def export(self, customer: str) -> Rows:
         """Yield everything that is kept about a customer."""
 
-    def erase(self, customer: str) -> Left:
+    def erase(self, customer: str) -> Remainder:
         """Delete all that may be deleted now; return what stays, until when and why.
 
         It is called once more on the day the first of these ends.
         """
 
-    def deactivate(self, customer: str) -> Left:
+    def deactivate(self, customer: str) -> Remainder:
         """Stop to use a customer's data, but keep it (art. 18 GDPR); return what is still used, and why."""
 
 

@@ -6,8 +6,8 @@ import asyncio
 import json
 from typing import Any
 
-from cookieguard.engines.rights.hook_calls import exported, left_by, require_hooks
-from cookieguard.rights.hooks import Exported, Kept
+from cookieguard.engines.rights.hook_calls import exported, retained_by, require_hooks
+from cookieguard.rights.hooks import Exported, Kept, Retained
 
 NOBODY = "no-such-customer"
 
@@ -28,17 +28,17 @@ async def _check(hooks: Any, customer: str, other: str) -> None:
         _check_row(row)
     _require(rows == await exported(hooks, customer), "export yields something else the second time")
     _require(not await exported(hooks, NOBODY), "export yields rows of a number that nobody has")
-    await left_by(hooks.erase, NOBODY)  # harmless: it may come twice, or for an account that is gone
-    await left_by(hooks.deactivate, customer)
-    await left_by(hooks.deactivate, customer)
+    await retained_by(hooks.erase, NOBODY)  # harmless: it may come twice, or for an account that is gone
+    await retained_by(hooks.deactivate, customer)
+    await retained_by(hooks.deactivate, customer)
     _require(others == await exported(hooks, other), "deactivate changed another customer's data")
     await _check_erase(hooks, customer)
     _require(others == await exported(hooks, other), "erase changed another customer's data")
 
 
 async def _check_erase(hooks: Any, customer: str) -> None:
-    first = await left_by(hooks.erase, customer)
-    second = await left_by(hooks.erase, customer)
+    first = await retained_by(hooks.erase, customer)
+    second = await retained_by(hooks.erase, customer)
     _require(first == second, f"erase leaves something else the second time: {first}, then {second}")
     for one in first:
         _require(one.reason, f"{one.kind} stays without a reason; allowed: the law that asks for it")
@@ -65,4 +65,4 @@ def _require(holds: object, message: str) -> None:
         raise AssertionError(message)
 
 
-__all__ = ["Exported", "Kept", "check_hooks"]
+__all__ = ["Exported", "Kept", "Retained", "check_hooks"]

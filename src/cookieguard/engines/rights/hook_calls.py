@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from cookieguard.engines.named_object import load_named
 from cookieguard.errors import ConfigError, CookieGuardError
-from cookieguard.rights.hooks import Contact, Exported, Kept
+from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.rights.requests import Request
 
 Value = TypeVar("Value")
@@ -49,10 +49,10 @@ async def exported(hooks: Any, customer: str) -> list[Exported]:
     return [_require(one, Exported, "export") for one in await _call(hooks.export, customer) or ()]
 
 
-async def left_by(hook: Callable[[str], Any], customer: str) -> list[Kept]:
+async def retained_by(hook: Callable[[str], Any], customer: str) -> list[Retained]:
     """Return what an erasure or a restriction leaves."""
     name = getattr(hook, "__name__", "hook")
-    return [_require(one, Kept, name) for one in await _call(hook, customer) or ()]
+    return [_require(one, Retained, name) for one in await _call(hook, customer) or ()]
 
 
 async def contact_of(hooks: Any, customer: str) -> Contact | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.engines.rights.erased_customers import ErasedCustomers
-from cookieguard.engines.rights.hook_calls import left_by
+from cookieguard.engines.rights.hook_calls import retained_by
 from cookieguard.engines.rights.own_data import LOG_KEPT, PersonalRecords, end_sessions, end_stored
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.store.protocol import Store
@@ -60,7 +60,7 @@ async def _erase(at: Open, request: Request, now: datetime) -> Request:
     number, config = request.customer, at.config
     await asyncio.to_thread(end_sessions, at.store, number, config, now=now)
     await asyncio.to_thread(end_stored, at.store, number, config)
-    left = [] if at.hooks is None else await left_by(at.hooks.erase, number)
+    left = [] if at.hooks is None else await retained_by(at.hooks.erase, number)
     if config.proof.enabled and all(one.name != LOG_KEPT for one in request.kept):
         await asyncio.to_thread(at.records.erase, number, now=now)
     if not request.may_change:

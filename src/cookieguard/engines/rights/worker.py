@@ -25,7 +25,7 @@ from cookieguard.engines.rights.erased_customers import ErasedCustomers
 from cookieguard.engines.rights.hook_calls import (
     contact_of,
     exported,
-    left_by,
+    retained_by,
     load_hooks,
     reason_of,
     require_hooks,
@@ -223,7 +223,7 @@ class Worker:
         request = await self._with_contact(request)  # afterwards nobody knows it any more
         await self._note_erased(request)
         hook = self._hooks.erase if request.kind is Kind.ERASE else self._hooks.deactivate
-        left = await left_by(hook, request.customer)
+        left = await retained_by(hook, request.customer)
         return await self._change(request.id, lambda one: kept(one, left, now=self._clock()))
 
     async def _note_erased(self, request: Request) -> None:
@@ -327,7 +327,7 @@ class Worker:
         if stays and self._until(request, stays[0].until) <= 0:
             await asyncio.to_thread(lambda: self._records.erase(number, now=now))
             stays = []
-        left = [] if self._hooks is None else await left_by(self._hooks.erase, number)
+        left = [] if self._hooks is None else await retained_by(self._hooks.erase, number)
         items = [*left, *((one.name, one.until, one.text) for one in stays)]
         return await self._change(request.id, lambda one: kept(one, items, now=now))
 
