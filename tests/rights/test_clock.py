@@ -15,13 +15,13 @@ from cookieguard.rights.requests import (
     RequestRefused,
     State,
     Via,
+    answer_told,
     by_days_left,
     clean,
-    held,
-    kept,
     noted,
+    put_on_hold,
     step_done,
-    told,
+    with_retained,
 )
 from cookieguard.rights.rules import RULES, Kind, Law, Span
 
@@ -182,10 +182,10 @@ def test_decided_request_is_open_until_the_person_is_told() -> None:
 
     assert done.is_open
     assert done.open_steps == ("answer",)
-    known = told(done, now=NOON, by="mira", text="by letter")
+    known = answer_told(done, now=NOON, by="mira", text="by letter")
     assert not known.is_open
-    assert told(known, now=NOON, by="mira") == known
-    assert told(request(), now=NOON, by="mira") == request()
+    assert answer_told(known, now=NOON, by="mira") == known
+    assert answer_told(request(), now=NOON, by="mira") == request()
 
 
 def test_step_is_done_once_and_only_one_that_is_asked_for() -> None:
@@ -207,11 +207,11 @@ def test_failed_step_is_shown_until_it_is_done() -> None:
 
 def test_what_stays_is_said_once_with_its_reason_and_its_end() -> None:
     items = [("invoices", date(2036, 12, 31), "tax law")]
-    one = kept(kept(request(), items, now=NOON), items, now=NOON + timedelta(days=1))
+    one = with_retained(with_retained(request(), items, now=NOON), items, now=NOON + timedelta(days=1))
 
-    assert [(event.name, event.until, event.text) for event in one.kept] == items
-    assert kept(one, [], now=NOON).kept == ()
-    on_hold = held(one, until=date(2027, 1, 1), reason="court", now=NOON, by="mira")
+    assert [(event.name, event.until, event.text) for event in one.retained] == items
+    assert with_retained(one, [], now=NOON).retained == ()
+    on_hold = put_on_hold(one, until=date(2027, 1, 1), reason="court", now=NOON, by="mira")
     assert on_hold.held_until == date(2027, 1, 1)
 
 
@@ -225,7 +225,7 @@ def test_queue_begins_with_what_is_due_first_and_leaves_out_what_is_closed() -> 
 
 def test_request_comes_back_from_its_text_as_it_was() -> None:
     one = noted(request(Kind.OBJECT), Act.NOTE, now=NOON, by="mira", text="called back")
-    one = held(one, until=date(2027, 1, 1), reason="court", now=NOON, by="mira")
+    one = put_on_hold(one, until=date(2027, 1, 1), reason="court", now=NOON, by="mira")
 
     assert loads(dumps(one)) == one
     for text in (b"{}", b"[]", b"3", b"{", b'{"events":[3]}'):

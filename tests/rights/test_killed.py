@@ -33,7 +33,7 @@ from cookieguard.identity.oversized import pack
 from cookieguard.proof.records import Record, customer
 from cookieguard.rights.hooks import Exported, Retained
 from cookieguard.rights.plan import steps_of
-from cookieguard.rights.requests import Request, State, Via, told
+from cookieguard.rights.requests import Request, State, Via, answer_told
 from cookieguard.rights.rules import Kind, Law
 
 FAR = 4_000_000_000_000
@@ -217,7 +217,7 @@ def test_nobody_is_in_any_file_after_erasure_but_who_was_not_erased(tmp_path: Pa
     assert place.files_with("Annegret Quandt")
     place.work()
     with closing(place.queue()) as queue:
-        queue.change("r" * 22, lambda one: told(one, now=datetime.now(UTC), by="mira", text="letter"))
+        queue.change("r" * 22, lambda one: answer_told(one, now=datetime.now(UTC), by="mira", text="letter"))
         queue.queue.wake("r" * 22)
     place.work()
 

@@ -14,7 +14,7 @@ from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.rights.sealing import Seal, SealBroken
 from cookieguard.engines.rights.sqlite import SqliteQueue
 from cookieguard.keyring import Keyring, new_key
-from cookieguard.rights.requests import Act, Request, Via, noted, step_done, told
+from cookieguard.rights.requests import Act, Request, Via, answer_told, noted, step_done
 from cookieguard.rights.rules import Kind, Law
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -168,7 +168,7 @@ def test_closed_request_leaves_the_list_and_a_forgotten_person_is_in_no_row(open
     queue.change("a", lambda one: step_done(one, "shop", now=NOW, by="w"))
     queue.change("a", lambda one: noted(one, Act.DONE, now=NOW, by="w", text="Gone, Anna."))
     assert [one.left for one in queue.survey(NOW)[0]] == [("answer",)]
-    queue.change("a", lambda one: told(one, now=NOW, by="w"))
+    queue.change("a", lambda one: answer_told(one, now=NOW, by="w"))
     queue.keep_file("a", b"everything")
     assert queue.file("a") == b"everything"
 

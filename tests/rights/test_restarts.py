@@ -34,7 +34,7 @@ from cookieguard.engines.store.open import store_opener
 from cookieguard.proof.log import LogDown
 from cookieguard.proof.records import customer
 from cookieguard.rights.hooks import Retained
-from cookieguard.rights.requests import State, told
+from cookieguard.rights.requests import State, answer_told
 
 SEED = 23
 RUNS = int(os.environ.get("RESTARTS", "50"))
@@ -144,7 +144,9 @@ class Machines:
     def tell(self, ids: list[str]) -> None:
         with closing(self.places[0].queue()) as queue:
             for id_ in ids:
-                queue.change(id_, lambda one: told(one, now=datetime.now(UTC), by="mira", text="letter"))
+                queue.change(
+                    id_, lambda one: answer_told(one, now=datetime.now(UTC), by="mira", text="letter")
+                )
                 queue.queue.wake(id_)
 
 

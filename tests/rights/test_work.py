@@ -31,7 +31,7 @@ from cookieguard.keyring import new_key
 from cookieguard.proof.records import Record, customer
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.rights.plan import steps_of
-from cookieguard.rights.requests import Act, Request, State, Via, held, noted, step_done, told
+from cookieguard.rights.requests import Act, Request, State, Via, answer_told, noted, put_on_hold, step_done
 from cookieguard.rights.rules import Kind, Law
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -224,21 +224,21 @@ def test_what_a_law_keeps_is_told_and_erased_on_its_day(shop: Shop) -> None:
     shop.work()
 
     request = shop.found()
-    assert [(one.name, one.until) for one in request.kept] == [("invoices", date(2036, 12, 31))]
+    assert [(one.name, one.until) for one in request.retained] == [("invoices", date(2036, 12, 31))]
     assert "Rechnungen" in request.answer
     shop.now, shop.hooks.keeps = datetime(2037, 1, 1, 1, tzinfo=UTC), []
-    shop.change(lambda one: told(one, now=shop.now, by="mira", text="letter"))
+    shop.change(lambda one: answer_told(one, now=shop.now, by="mira", text="letter"))
     shop.work()
     assert shop.hooks.called == [f"erase {ANNA}"] * 2
     last = shop.found()
-    assert last.kept == ()
+    assert last.retained == ()
     assert ANNA not in repr(last)
     assert "anna" not in repr(last)
 
 
 def test_hold_keeps_everything_until_its_day_is_over(shop: Shop) -> None:
     shop.ask()
-    shop.change(lambda one: held(one, until=date(2026, 12, 1), reason="court", now=NOW, by="mira"))
+    shop.change(lambda one: put_on_hold(one, until=date(2026, 12, 1), reason="court", now=NOW, by="mira"))
 
     shop.work()
     assert shop.hooks.called == []
@@ -263,7 +263,7 @@ def test_nothing_is_done_while_the_person_has_not_shown_who_they_are(shop: Shop)
 def test_erased_person_is_in_no_row_once_backups_are_older(shop: Shop) -> None:
     shop.ask()
     shop.work()
-    shop.change(lambda one: told(one, now=NOW, by="mira", text="letter"))
+    shop.change(lambda one: answer_told(one, now=NOW, by="mira", text="letter"))
     shop.work()
     assert shop.found().customer == ANNA
 
@@ -277,7 +277,7 @@ def test_erased_person_is_in_no_row_once_backups_are_older(shop: Shop) -> None:
 def test_erasure_is_done_again_after_a_backup_was_brought_back(shop: Shop) -> None:
     shop.ask()
     shop.work()
-    shop.change(lambda one: told(one, now=NOW, by="mira", text="letter"))
+    shop.change(lambda one: answer_told(one, now=NOW, by="mira", text="letter"))
 
     assert shop.again() == 1
     assert shop.hooks.called == [f"erase {ANNA}"] * 2
@@ -296,7 +296,7 @@ def test_erasure_whose_letter_is_still_to_be_written_is_done_again_too(shop: Sho
 def test_nobody_is_erased_again_who_was_never_erased(shop: Shop, act: Act) -> None:
     shop.ask()
     shop.change(lambda one: noted(one, act, now=NOW, by="mira", text="not yours to ask"))
-    shop.change(lambda one: told(one, now=NOW, by="mira", text="letter"))
+    shop.change(lambda one: answer_told(one, now=NOW, by="mira", text="letter"))
     store = store_opener(shop.config.store, shop.state.path, environ={})()
     store.write(StoreNamespace.CART, f"c:{ANNA}", b"{}", until=FAR)
 
@@ -319,7 +319,7 @@ def test_erasure_that_the_queue_lost_with_its_backup_is_done_again_once(shop: Sh
     assert shop.hooks.called == [f"erase {ANNA}"] * 3
     request = shop.found()
     assert (request.state, request.is_open) == (State.DONE, False)
-    assert [(one.name, one.until) for one in request.kept] == [("invoices", date(2036, 12, 31))]
+    assert [(one.name, one.until) for one in request.retained] == [("invoices", date(2036, 12, 31))]
     assert "backup" in request.events[-1].text
     journal = (shop.state.path / "erased-customers").read_bytes()
     assert ANNA.encode() not in journal
@@ -380,7 +380,7 @@ def test_copy_is_json_and_a_page_whose_values_are_escaped(shop: Shop) -> None:
 def test_copy_waits_for_its_days_and_is_deleted_then(shop: Shop) -> None:
     shop.ask(Kind.EXPORT)
     shop.work()
-    shop.change(lambda one: told(one, now=NOW, by="page"))
+    shop.change(lambda one: answer_told(one, now=NOW, by="page"))
     shop.now += timedelta(days=15)
     shop.work()
 

@@ -49,15 +49,15 @@ def answer_of(request: Request, config: Config) -> str:
     """Return the words that a request is closed with once its steps are done."""
     texts = RightsTexts.of(request.language or config.consent.language)
     lines = [texts.texts[f"done_{request.kind.replace('-', '_')}"]] if request.kind not in NO_WORDS else []
-    lines += kept_lines(request, config, texts)
+    lines += retained_lines(request, config, texts)
     return "\n".join(lines).translate(PLAIN)
 
 
-def kept_lines(request: Request, config: Config, texts: RightsTexts) -> list[str]:
+def retained_lines(request: Request, config: Config, texts: RightsTexts) -> list[str]:
     """Say what stays, until when and why."""
     titles = {one.id: text_in(one.title, texts.lang) or one.id for one in config.data}
     lines = []
-    for one in request.kept:
+    for one in request.retained:
         name = titles.get(one.name, one.name)
         if one.until is None:
             lines.append(texts.line("stays", name=name, reason=one.text))

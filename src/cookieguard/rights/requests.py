@@ -172,7 +172,7 @@ class Request:
         return tuple(one for one in self.steps if one not in done)
 
     @property
-    def kept(self) -> tuple[Event, ...]:
+    def retained(self) -> tuple[Event, ...]:
         """Return what stays, why and until when: the newest word about each kind of data."""
         newest: dict[str, Event] = {}
         for one in self.events:
@@ -251,14 +251,14 @@ def step_done(request: Request, name: str, *, now: datetime, by: str, text: str 
     return noted(request, Act.STEP, now=now, by=by, name=name, text=text)
 
 
-def told(request: Request, *, now: datetime, by: str, text: str = "") -> Request:
+def answer_told(request: Request, *, now: datetime, by: str, text: str = "") -> Request:
     """Return a decided request whose answer the person has; once is enough."""
     if not request.owes_answer:
         return request
     return _with(request, Event(at=now, act=Act.TOLD, by=clean(by, LONGEST_NAME), text=clean(text)))
 
 
-def held(request: Request, *, until: date, reason: str, now: datetime, by: str) -> Request:
+def put_on_hold(request: Request, *, until: date, reason: str, now: datetime, by: str) -> Request:
     """Return the request on hold: a law or a dispute forbids to go on before a day."""
     _require_open(request)
     if not reason.strip():
@@ -266,9 +266,11 @@ def held(request: Request, *, until: date, reason: str, now: datetime, by: str) 
     return _with(request, Event(at=now, act=Act.HELD, by=by, text=clean(reason), until=until))
 
 
-def kept(request: Request, items: Iterable[tuple[str, date | None, str]], *, now: datetime) -> Request:
+def with_retained(
+    request: Request, items: Iterable[tuple[str, date | None, str]], *, now: datetime
+) -> Request:
     """Return the request with what stays: the kind of data, until when, and why; what is not named any more went."""
-    said = {one.name: (one.until, one.text) for one in request.kept}
+    said = {one.name: (one.until, one.text) for one in request.retained}
     named = {clean(name, LONGEST_NAME): (until, clean(reason)) for name, until, reason in items}
     for name in said.keys() - named.keys():
         request = _with(request, Event(at=now, act=Act.GONE, by=WORKER, name=name))

@@ -37,7 +37,16 @@ from cookieguard.engines.rights.requests import UNREADABLE, Requests, requests_o
 from cookieguard.errors import ConfigError
 from cookieguard.identity.staff_token import Member
 from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, WHO, done_by_hand
-from cookieguard.rights.requests import LONGEST_TEXT, Act, Event, Request, Via, held, noted, told
+from cookieguard.rights.requests import (
+    LONGEST_TEXT,
+    Act,
+    Event,
+    Request,
+    Via,
+    answer_told,
+    noted,
+    put_on_hold,
+)
 from cookieguard.rights.rules import Kind, Law
 
 requests = typer.Typer(help="The queue of requests about personal data, each with the law's clock.")
@@ -222,7 +231,7 @@ def hold_request(
     as_json: JsonOption = False,
 ) -> None:
     """Forbid work at it until a day is over: a legal hold. The clock goes on. Reads a token with the role officer."""
-    change = partial(held, until=until.date(), reason=reason, now=datetime.now(UTC))
+    change = partial(put_on_hold, until=until.date(), reason=reason, now=datetime.now(UTC))
     _change(request, Act.HELD, change, config, keyring, as_json=as_json)
 
 
@@ -237,7 +246,7 @@ def tell_person(
 ) -> None:
     """Say that the person has the answer: until then it stays in the list. Reads a token with the role officer."""
     require_text("--text", text, longest=LONGEST_TEXT)
-    change = partial(told, now=datetime.now(UTC), text=text)
+    change = partial(answer_told, now=datetime.now(UTC), text=text)
     _change(request, Act.TOLD, change, config, keyring, as_json=as_json)
 
 

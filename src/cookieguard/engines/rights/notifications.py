@@ -11,7 +11,7 @@ from cookieguard.engines.mail.relay import Connection, Later, Refused, RelayDown
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.mail.messages import AddressError, build_message
 from cookieguard.rights.answers import PLAIN, RightsTexts
-from cookieguard.rights.requests import TOLD_OF_DELAY, WORKER, Act, Request, noted, told
+from cookieguard.rights.requests import TOLD_OF_DELAY, WORKER, Act, Request, answer_told, noted
 
 Change = Callable[[str, Callable[[Request], Request]], Awaitable[Request]]
 PATIENCE = 20.0  # seconds for one step of the relay
@@ -129,7 +129,7 @@ async def tell(letters: Letters, request: Request, change: Change, *, now: datet
         error.cookieguard_step = "answer" if is_answer else TOLD_OF_DELAY  # type: ignore[attr-defined]
         raise
     if is_answer:
-        return await change(request.id, partial(told, now=now, by=WORKER, text="by mail"))
+        return await change(request.id, partial(answer_told, now=now, by=WORKER, text="by mail"))
     note = partial(noted, act=Act.NOTE, now=now, by=WORKER, name=TOLD_OF_DELAY, text="by mail")
     return await change(request.id, note)
 

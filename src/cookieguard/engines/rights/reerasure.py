@@ -14,7 +14,16 @@ from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.store.protocol import Store
 from cookieguard.rights.answers import answer_of
 from cookieguard.rights.plan import Step
-from cookieguard.rights.requests import WORKER, Act, Request, State, kept, noted, step_done, told
+from cookieguard.rights.requests import (
+    WORKER,
+    Act,
+    Request,
+    State,
+    answer_told,
+    noted,
+    step_done,
+    with_retained,
+)
 from cookieguard.rights.rules import Kind
 
 AGAIN = "erased again after a backup was brought back"
@@ -61,16 +70,16 @@ async def _erase(at: Open, request: Request, now: datetime) -> Request:
     await asyncio.to_thread(end_sessions, at.store, number, config, now=now)
     await asyncio.to_thread(end_stored, at.store, number, config)
     left = [] if at.hooks is None else await retained_by(at.hooks.erase, number)
-    if config.proof.enabled and all(one.name != LOG_KEPT for one in request.kept):
+    if config.proof.enabled and all(one.name != LOG_KEPT for one in request.retained):
         await asyncio.to_thread(at.records.erase, number, now=now)
     if not request.may_change:
         return request
-    log = [(one.name, one.until, one.text) for one in request.kept if one.name == LOG_KEPT]
-    request = kept(request, [*left, *log], now=now)
+    log = [(one.name, one.until, one.text) for one in request.retained if one.name == LOG_KEPT]
+    request = with_retained(request, [*left, *log], now=now)
     for name in request.open_steps:
         if name != Step.SHOP or at.hooks is not None:
             request = step_done(request, name, now=now, by=WORKER, text=AGAIN)
     if request.open_steps:
         return request
     request = noted(request, Act.DONE, now=now, by=WORKER, text=answer_of(request, config))
-    return told(request, now=now, by=WORKER, text=AGAIN)
+    return answer_told(request, now=now, by=WORKER, text=AGAIN)

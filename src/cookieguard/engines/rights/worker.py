@@ -25,10 +25,10 @@ from cookieguard.engines.rights.erased_customers import ErasedCustomers
 from cookieguard.engines.rights.hook_calls import (
     contact_of,
     exported,
-    retained_by,
     load_hooks,
     reason_of,
     require_hooks,
+    retained_by,
 )
 from cookieguard.engines.rights.notifications import Letters, tell
 from cookieguard.engines.rights.opt_out import opt_out
@@ -53,9 +53,9 @@ from cookieguard.rights.requests import (
     Act,
     Request,
     State,
-    kept,
     noted,
     step_done,
+    with_retained,
 )
 from cookieguard.rights.rules import Kind
 
@@ -224,7 +224,7 @@ class Worker:
         await self._note_erased(request)
         hook = self._hooks.erase if request.kind is Kind.ERASE else self._hooks.deactivate
         left = await retained_by(hook, request.customer)
-        return await self._change(request.id, lambda one: kept(one, left, now=self._clock()))
+        return await self._change(request.id, lambda one: with_retained(one, left, now=self._clock()))
 
     async def _note_erased(self, request: Request) -> None:
         """Write into the journal what no backup of the store takes back, before anything is gone."""
@@ -244,14 +244,14 @@ class Worker:
     async def _log(self, request: Request) -> Request:
         now, days = self._clock(), self._config.rights.proof_days
         await self._note_erased(request)
-        left = [(one.name, "" if one.until is None else one.until.isoformat()) for one in request.kept]
+        left = [(one.name, "" if one.until is None else one.until.isoformat()) for one in request.retained]
         await asyncio.to_thread(lambda: self._records.tell(request, left, now=now))
         if not days:
             await asyncio.to_thread(lambda: self._records.erase(request.customer, now=now))
             return request
-        items = [(one.name, one.until, one.text) for one in request.kept if one.name != LOG_KEPT]
+        items = [(one.name, one.until, one.text) for one in request.retained if one.name != LOG_KEPT]
         items.append((LOG_KEPT, request.day(now) + timedelta(days=days), LOG_REASON))
-        return await self._change(request.id, lambda one: kept(one, items, now=now))
+        return await self._change(request.id, lambda one: with_retained(one, items, now=now))
 
     async def _collect(self, request: Request) -> Request:
         request = await self._with_contact(request)
@@ -306,14 +306,14 @@ class Worker:
 
     async def _look_after_erased(self, request: Request, closed: datetime) -> float | None:
         """Erase once more when something need not stay any longer; in the end nobody can tell who it was."""
-        days = [one.until for one in request.kept if one.until is not None]
-        if request.kept:
+        days = [one.until for one in request.retained if one.until is not None]
+        if request.retained:
             if not days:
                 return 86400.0
             if (left := self._until(request, min(days))) > 0:
                 return left
             request = await self._erase_rest(request)
-            return 0.0 if not request.kept else 86400.0
+            return 0.0 if not request.retained else 86400.0
         if (left := self._seconds(closed + timedelta(days=self._config.rights.backup_days))) > 0:
             return left
         if request.is_open:  # somebody has to tell them first
@@ -323,13 +323,13 @@ class Worker:
 
     async def _erase_rest(self, request: Request) -> Request:
         now, number = self._clock(), request.customer
-        stays = [one for one in request.kept if one.name == LOG_KEPT]
+        stays = [one for one in request.retained if one.name == LOG_KEPT]
         if stays and self._until(request, stays[0].until) <= 0:
             await asyncio.to_thread(lambda: self._records.erase(number, now=now))
             stays = []
         left = [] if self._hooks is None else await retained_by(self._hooks.erase, number)
         items = [*left, *((one.name, one.until, one.text) for one in stays)]
-        return await self._change(request.id, lambda one: kept(one, items, now=now))
+        return await self._change(request.id, lambda one: with_retained(one, items, now=now))
 
     def _until(self, request: Request, day: date | None) -> float:
         """Return the seconds until a day is over; 0 where it is, or there is none."""

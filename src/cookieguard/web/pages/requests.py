@@ -24,7 +24,16 @@ from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.identity.staff_token import Member
 from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, OFFICER, WHO, done_by_hand
 from cookieguard.rights.plan import MEANING, by_hand
-from cookieguard.rights.requests import Act, Request, RequestRefused, Via, clean, held, noted, told
+from cookieguard.rights.requests import (
+    Act,
+    Request,
+    RequestRefused,
+    Via,
+    answer_told,
+    clean,
+    noted,
+    put_on_hold,
+)
 from cookieguard.rights.rules import Kind, Law
 from cookieguard.web.dashboard.render import shop_name, staff_page
 from cookieguard.web.exchange import Exchange
@@ -261,7 +270,7 @@ async def _step(visit: _Visit, fields: dict[str, str]) -> str:
 async def _hold(visit: _Visit, fields: dict[str, str]) -> str:
     until, now, by = _day(fields.get("until", "")), visit.exchange.now, visit.member.name
     return await _change(
-        visit, fields, partial(held, until=until, reason=fields.get("text", ""), now=now, by=by)
+        visit, fields, partial(put_on_hold, until=until, reason=fields.get("text", ""), now=now, by=by)
     )
 
 
@@ -269,7 +278,7 @@ async def _tell(visit: _Visit, fields: dict[str, str]) -> str:
     text, now, by = fields.get("text", ""), visit.exchange.now, visit.member.name
     if not text.strip():
         raise _Failed(409, "Not done: told without words; allowed: how they were told, such as by letter.")
-    return await _change(visit, fields, partial(told, now=now, by=by, text=text))
+    return await _change(visit, fields, partial(answer_told, now=now, by=by, text=text))
 
 
 async def _add(visit: _Visit, fields: dict[str, str]) -> str:

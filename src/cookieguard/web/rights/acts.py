@@ -22,7 +22,7 @@ from cookieguard.identity.tokens import TokenCodec, TokenError
 from cookieguard.mail.messages import AddressError, require_address
 from cookieguard.proof.records import new_id
 from cookieguard.rights.answers import RightsTexts
-from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, noted, told
+from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, answer_told, noted
 from cookieguard.rights.rules import Kind
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.prefetch import is_ahead
@@ -86,7 +86,7 @@ def _is_seen(exchange: Exchange) -> bool:
 def _tell(queue: Requests, exchange: Exchange, answers: list[str]) -> None:
     """Note that the person has the answers that their page shows."""
     for id_ in answers:
-        queue.change(id_, lambda one: told(one, now=exchange.now, by=PERSON, text="on the page"))
+        queue.change(id_, lambda one: answer_told(one, now=exchange.now, by=PERSON, text="on the page"))
 
 
 class _Desk:

@@ -19,7 +19,7 @@ from cookieguard.engines.store.logins import Login, logins_of
 from cookieguard.policy.texts import PolicyTexts
 from cookieguard.proof.consents import CONSENT
 from cookieguard.proof.records import browser, customer, read_document
-from cookieguard.rights.answers import RightsTexts, kept_lines
+from cookieguard.rights.answers import RightsTexts, retained_lines
 from cookieguard.rights.requests import Request, State
 from cookieguard.rights.rules import Kind
 from cookieguard.web.banner.texts import date_text, duration_text, shown_purposes
@@ -253,7 +253,7 @@ def _request(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[s
         "due": texts.line("due", date=request.due(exchange.now)) if request.may_change else "",
         "delay": request.delay if request.may_change else "",
         "answer": request.answer if is_answered else "",
-        "kept": kept_lines(request, exchange.parts.config, texts) if request.may_change else [],
+        "kept": retained_lines(request, exchange.parts.config, texts) if request.may_change else [],
         "may_withdraw": request.may_change and not request.done_steps,
         "has_copy": request.kind is Kind.EXPORT and request.state is State.DONE,
     }
