@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cookieguard import Config, PolicyVersion
 from cookieguard.config import MailSettings
-from cookieguard.engines.mail.notices import Notices, Recipients
+from cookieguard.engines.mail.announcement_run import Notices, Recipients
 from cookieguard.engines.mail.protocol import Outbox
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Pace, Sender

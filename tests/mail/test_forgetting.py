@@ -13,7 +13,7 @@ from harness.policies import SECOND, two_versions
 
 from cookieguard import Config, PolicyVersion
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.notices import Recipients, fill_run, run_of
+from cookieguard.engines.mail.announcement_run import Recipients, fill_run, run_of
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.mail.outbox_retention import forget_recipients
 from cookieguard.engines.mail.protocol import Outbox, Outcome, Row, State

@@ -20,7 +20,7 @@ from harness.policies import FIRST, SECOND, two_versions
 from harness.postgres import Postgres, postgres
 from harness.relays import Relay, new_relay
 
-from cookieguard.engines.mail.notices import Recipients, fill_run, run_of
+from cookieguard.engines.mail.announcement_run import Recipients, fill_run, run_of
 from cookieguard.engines.mail.protocol import Outbox
 from cookieguard.engines.policy.announcing import announce, complete
 from cookieguard.engines.policy.folder import read_versions

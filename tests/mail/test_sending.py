@@ -16,7 +16,7 @@ from harness.relays import Relay, new_relay
 
 from cookieguard import Config, PolicyVersion
 from cookieguard.config import MailSettings
-from cookieguard.engines.mail.notices import Notices, Recipients, fill_run, run_of
+from cookieguard.engines.mail.announcement_run import Notices, Recipients, fill_run, run_of
 from cookieguard.engines.mail.protocol import Outbox
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Pace, Sender

@@ -15,11 +15,11 @@ from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from cookieguard.stats.address_scrubbing import STRICTEST, Reach, network_of, networks_in, scrubbed
 from cookieguard.stats.anonymize import truncate
 from cookieguard.stats.full_address import holds_spelling, spellings_of
 from cookieguard.stats.log_line import LogLine, combined, json_line
-from cookieguard.stats.scrubbing import STRICTEST, Reach, network_of, networks_in, scrubbed
-from cookieguard.stats.traffic_sources import cleaned_field, cleaned_path
+from cookieguard.stats.text_cleaning import cleaned_field, cleaned_path
 from cookieguard.stats.user_agents import read_agent
 
 V4, V6 = IPv4Address("203.0.113.77"), IPv6Address("2001:db8:85a3:2::8a2e:7334")

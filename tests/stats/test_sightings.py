@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from cookieguard.stats.full_address import visitor_key
 from cookieguard.stats.hits import COLUMNS, DIRECT, TEXT_COLUMNS, BotKind, Hit, Kind
 from cookieguard.stats.raw_hits import RawHit, Reader
-from cookieguard.stats.traffic_sources import cleaned_path, referrer_host, utm_fields
+from cookieguard.stats.text_cleaning import cleaned_path, referrer_host, utm_fields
 from cookieguard.stats.user_agents import MAX_MAJOR, MAX_NAME, read_agent
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

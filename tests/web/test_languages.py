@@ -20,8 +20,8 @@ from cookieguard import CookieGuard
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, texts_of
 from cookieguard.web.assets import STATIC
+from cookieguard.web.banner.localized_texts import date_text, duration_text
 from cookieguard.web.banner.renderer import Renderer
-from cookieguard.web.banner.texts import date_text, duration_text
 
 Guard = Callable[..., CookieGuard]
 OFFICIAL = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv".split()

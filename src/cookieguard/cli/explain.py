@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from cookieguard.cli.catalogue import catalogue_look_up
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.vendor_lookup import catalogue_look_up
 from cookieguard.errors import ConfigError
 from cookieguard.scan.explain import Explanation
 from cookieguard.scan.explain import explain as explain_address

@@ -28,7 +28,7 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.notices import (
+from cookieguard.engines.mail.announcement_run import (
     Notices,
     Recipients,
     fill_run,

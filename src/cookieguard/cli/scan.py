@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import typer
 
-from cookieguard.cli.catalogue import catalogue_look_up
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.vendor_lookup import catalogue_look_up
 from cookieguard.config import Config, ShopForm
 from cookieguard.errors import ConfigError, ScanFailed
 from cookieguard.scan.addresses import Addresses

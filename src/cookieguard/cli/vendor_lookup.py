@@ -1,4 +1,4 @@
-"""How commands look a host up in the catalogue of vendors."""
+"""Look a host up in the catalogue of vendors, for commands."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from cookieguard.stats.hits import OTHER
-from cookieguard.stats.traffic_sources import personal_part
+from cookieguard.stats.text_cleaning import personal_part
 
 MAX_NAME = 60  # characters
 MOST_NAMES = 100  # a worker counts by name; more are made of data, and stand together under (other)

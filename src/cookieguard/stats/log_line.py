@@ -1,7 +1,7 @@
 """One request as one line, without a person in it: in the Combined Log Format, or as JSON.
 
 What a client can put into a line is cleaned: queries go, a foreign referrer keeps its origin, and addresses are
-truncated wherever they stand and however they are spelled (`stats/scrubbing.py`).
+truncated wherever they stand and however they are spelled (`stats/address_scrubbing.py`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import NamedTuple, TypeVar
 
-from cookieguard.stats.anonymize import UNKNOWN
-from cookieguard.stats.scrubbing import (
+from cookieguard.stats.address_scrubbing import (
     COLONS,
     DASHES,
     DOTS,
@@ -25,6 +24,7 @@ from cookieguard.stats.scrubbing import (
     networks_in,
     scrubbed,
 )
+from cookieguard.stats.anonymize import UNKNOWN
 
 Known = TypeVar("Known")
 Told = TypeVar("Told")

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from cookieguard.stats.hits import ADDRESS, DIRECT, NO_KEY, Event, Hit, Kind
-from cookieguard.stats.traffic_sources import (
+from cookieguard.stats.text_cleaning import (
     cleaned_field,
     cleaned_host,
     cleaned_path,

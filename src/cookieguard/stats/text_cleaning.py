@@ -1,4 +1,4 @@
-"""Where a view came from: the referrer's host and the UTM fields of the query, without a person in them."""
+"""What a client writes, as it is kept: paths, hosts, UTM fields and searches, without a person in them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from functools import lru_cache
 from urllib.parse import unquote_plus
 
+from cookieguard.stats.address_scrubbing import decoded, without_hidden
 from cookieguard.stats.hits import ADDRESS
-from cookieguard.stats.scrubbing import decoded, without_hidden
 
 MAX_HOST = 100
 MAX_FIELD = 80  # characters of a UTM field; longer ones are ids, not names

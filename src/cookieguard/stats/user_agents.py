@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from cookieguard.stats.hits import BotKind
-from cookieguard.stats.traffic_sources import cleaned_field
+from cookieguard.stats.text_cleaning import cleaned_field
 
 MAX_AGENT = 512  # characters; 8 KB cost 25 to 75 ms to parse
 AGENTS_KEPT = 4096  # a day's browsers of a busy shop; made-up ones push each other out

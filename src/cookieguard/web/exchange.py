@@ -21,7 +21,7 @@ from cookieguard.identity.token_cookie import Presented
 from cookieguard.identity.visit import Identity, Visit
 from cookieguard.proof.log import Acknowledgement
 from cookieguard.stats.anonymize import LOOPBACK, Client, read_client, throttle_key, without_forwarding
-from cookieguard.stats.traffic_sources import shown_path
+from cookieguard.stats.text_cleaning import shown_path
 from cookieguard.web.app_scope import ask_for_document, asks_for_page
 from cookieguard.web.banner.load_once import MARK, take_grant, without_grant
 from cookieguard.web.document.page_cache import Outcome

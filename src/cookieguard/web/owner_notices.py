@@ -16,7 +16,7 @@ from cookieguard.consent.sites import Site
 from cookieguard.html import Held
 from cookieguard.rate_limit import RateLimit
 from cookieguard.stats.anonymize import packed_address, truncate
-from cookieguard.stats.traffic_sources import personal_part, shown_path
+from cookieguard.stats.text_cleaning import personal_part, shown_path
 from cookieguard.web.document.source import MOST_DOCUMENTS, line_of
 
 logger = logging.getLogger("cookieguard")

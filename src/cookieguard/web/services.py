@@ -51,8 +51,8 @@ from cookieguard.policy.versions import Version
 from cookieguard.rate_limit import RateLimit
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.banner.load_once import Grants
+from cookieguard.web.banner.localized_texts import all_texts
 from cookieguard.web.banner.renderer import Renderer
-from cookieguard.web.banner.texts import all_texts
 from cookieguard.web.contracts import judges_on
 from cookieguard.web.cookies.consent_cookie import Consents
 from cookieguard.web.cookies.shared_domain import shared_domains

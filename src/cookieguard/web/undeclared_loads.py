@@ -19,7 +19,7 @@ from cookieguard.consent.sites import Site
 from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
 from cookieguard.rate_limit import RateLimit
 from cookieguard.stats.anonymize import packed_address
-from cookieguard.stats.traffic_sources import shown_path
+from cookieguard.stats.text_cleaning import shown_path
 from cookieguard.web.owner_notices import shortened
 
 logger = logging.getLogger("cookieguard")

@@ -24,12 +24,12 @@ from cookieguard.cli.options import (
     store_answers,
 )
 from cookieguard.cli.output import show_json, show_line, show_table
-from cookieguard.cli.people.notices import notice_of
+from cookieguard.cli.people.access_notice import notice_of
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.announcement_run import Recipients, load_customers, require_origin
 from cookieguard.engines.mail.letters import send_to
-from cookieguard.engines.mail.notices import Recipients, load_customers, require_origin
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.people.break_glass import BreakGlass, Ground, Look, due_notices, state_of
 from cookieguard.engines.people.journal import Journal

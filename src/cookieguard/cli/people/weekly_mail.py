@@ -14,8 +14,8 @@ from cookieguard.cli.options import store_answers
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.announcement_run import Recipients
 from cookieguard.engines.mail.letters import send_to
-from cookieguard.engines.mail.notices import Recipients
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring

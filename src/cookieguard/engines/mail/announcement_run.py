@@ -18,7 +18,7 @@ from cookieguard.identity.tokens import Kind, TokenCodec, TokenError
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer, Customers
 from cookieguard.mail.messages import AddressError, build_message, require_address
-from cookieguard.policy.texts import PolicyTexts
+from cookieguard.policy.policy_texts import PolicyTexts
 from cookieguard.policy.versions import Version
 
 HOST = "mail"  # what is sealed opens for no host

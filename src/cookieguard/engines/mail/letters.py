@@ -8,7 +8,7 @@ from datetime import datetime
 from email.utils import parseaddr
 
 from cookieguard.config import Config
-from cookieguard.engines.mail.notices import Recipients, who_of
+from cookieguard.engines.mail.announcement_run import Recipients, who_of
 from cookieguard.engines.mail.protocol import Claimed, Outbox, Row
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Mail, Sender

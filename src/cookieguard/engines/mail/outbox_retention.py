@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.engines.mail.notices import KEPT, run_of
+from cookieguard.engines.mail.announcement_run import KEPT, run_of
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.mail.protocol import Outbox
 from cookieguard.engines.policy.announcing import forget

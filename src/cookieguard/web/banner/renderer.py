@@ -15,11 +15,12 @@ from markupsafe import Markup, escape
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of, texts_of
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
-from cookieguard.policy.texts import PolicyTexts, news_line
+from cookieguard.policy.policy_texts import PolicyTexts, news_line
 from cookieguard.policy.versions import Version
 from cookieguard.web.assets import ASSETS, Asset, digest, load_asset
-from cookieguard.web.banner.elements import WAITS, form_of, script_element, style_element
-from cookieguard.web.banner.notices import control_notice, mixed_languages, page_notices
+from cookieguard.web.banner.asset_elements import WAITS, form_of, script_element, style_element
+from cookieguard.web.banner.consent_notices import control_notice, mixed_languages, page_notices
+from cookieguard.web.banner.localized_texts import date_text, fill, hash_mark, shown_purposes
 from cookieguard.web.banner.own_templates import judge_own, read_own
 from cookieguard.web.banner.slots import (
     ANCHOR,
@@ -30,7 +31,6 @@ from cookieguard.web.banner.slots import (
     filled,
 )
 from cookieguard.web.banner.templates import template_environment
-from cookieguard.web.banner.texts import date_text, fill, hash_mark, shown_purposes
 from cookieguard.web.placeholder_values import Place
 
 logger = logging.getLogger("cookieguard")

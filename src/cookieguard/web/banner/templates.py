@@ -7,7 +7,7 @@ from functools import cache
 from jinja2 import Environment, StrictUndefined
 
 from cookieguard.web.assets import template_sources
-from cookieguard.web.banner.texts import fill
+from cookieguard.web.banner.localized_texts import fill
 
 # What stands in the shop's own pages. The others are our own pages, of which most processes show few.
 AT_START = ("banner.html", "control.html", "embed.html")

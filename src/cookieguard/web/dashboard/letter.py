@@ -21,7 +21,7 @@ from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor import examine
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
-from cookieguard.engines.mail.notices import Recipients, run_of
+from cookieguard.engines.mail.announcement_run import Recipients, run_of
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.people.break_glass import BreakGlass, due_notices, state_of
 from cookieguard.engines.policy.folder import read_versions

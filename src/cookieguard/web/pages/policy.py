@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from cookieguard.policy.difference import Change, differences
 from cookieguard.policy.ledger import Ledger
 from cookieguard.policy.markdown import render
-from cookieguard.policy.texts import PolicyTexts
+from cookieguard.policy.policy_texts import PolicyTexts
 from cookieguard.policy.versions import Text, Version, public
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values

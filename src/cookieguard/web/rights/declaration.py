@@ -11,8 +11,8 @@ from cookieguard.config.catalogue import StoredName, load_catalogue
 from cookieguard.config.languages import texts_of
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.identity import cookie_name
+from cookieguard.web.banner.localized_texts import duration_text, shown_purposes
 from cookieguard.web.banner.renderer import Renderer
-from cookieguard.web.banner.texts import duration_text, shown_purposes
 
 DAY, MONTH, YEAR = 86400, 30 * 86400, 365 * 86400
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": DAY, "week": 7 * DAY, "month": MONTH, "year": YEAR}

@@ -20,7 +20,7 @@ from cookieguard.proof.log import LogDown
 from cookieguard.proof.records import customer as subject_of
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.requests import Request
-from cookieguard.web.banner.texts import shown_purposes
+from cookieguard.web.banner.localized_texts import shown_purposes
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import is_done
 

@@ -16,13 +16,13 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.protocol import Stores
 from cookieguard.engines.store.logins import Login, logins_of
-from cookieguard.policy.texts import PolicyTexts
+from cookieguard.policy.policy_texts import PolicyTexts
 from cookieguard.proof.consents import CONSENT
 from cookieguard.proof.records import browser, customer, read_document
 from cookieguard.rights.answers import RightsTexts, retained_lines
 from cookieguard.rights.requests import Request, State
 from cookieguard.rights.rules import Kind
-from cookieguard.web.banner.texts import date_text, duration_text, shown_purposes
+from cookieguard.web.banner.localized_texts import date_text, duration_text, shown_purposes
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_gate import hear_first, must_wait
