@@ -29,7 +29,7 @@ from typing import Any
 from contestants.guard import scanner
 from figures import Figure, table
 from scanners import SCANNERS, in_their_processes
-from served import BATCH, App, Client, Pairs, serve, served, written
+from served import AGENT, BATCH, App, Client, Pairs, serve, served, written
 from starlette.middleware.sessions import SessionMiddleware
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
@@ -47,7 +47,6 @@ CARD = (
     "<p>{n},99</p></li>\n"
 )
 TRACKERS = '<script async src="https://ads.example/t.js"></script><img src="//ads.example/p.gif" width="1" height="1">'
-AGENT = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36"
 COMMON = [
     (b"host", b"shop.example"),
     (b"user-agent", AGENT),

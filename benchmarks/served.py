@@ -33,6 +33,7 @@ Pairs = list[tuple[bytes, bytes]]
 ROUNDS = 25
 BATCH = 50  # requests of each kind in a round: short, so that a burst of somebody else's falls into few
 WARM = 60  # requests of each kind before the first that counts: some pages are known from their third time on
+AGENT = b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0 Safari/537.36"
 CLOSE_PATH = "/close"
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 LENGTH = re.compile(rb"content-length: (\d+)")

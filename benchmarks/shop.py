@@ -24,7 +24,7 @@ from typing import Any
 from contestants.guard import Guard
 from figures import Figure, table
 from pages import chunked, pages
-from served import Added, App, serve, served, written
+from served import AGENT, Added, App, serve, served, written
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -48,6 +48,7 @@ PATHS["the same page again"] = "same"
 KINDS = ("bare", "off", "all")
 BROWSER = [
     (b"host", b"127.0.0.1:8000"),
+    (b"user-agent", AGENT),
     (b"accept-encoding", b"identity"),
     (b"accept", b"text/html"),
     (b"sec-fetch-dest", b"document"),
