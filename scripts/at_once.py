@@ -8,6 +8,7 @@ Ends with 1 where one of them failed, after all have ended, and says which.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ NAME_ENDS = ": "
 
 
 def run(named: str) -> int:
-    """Run one command, print its lines and how long it took, and return its exit code."""
+    """Run one command, print its lines, how long it took and what CPU, and return its exit code."""
     name, _, command = named.partition(NAME_ENDS)
     began = time.monotonic()
     with subprocess.Popen(
@@ -30,7 +31,10 @@ def run(named: str) -> int:
         assert process.stdout is not None
         for line in process.stdout:
             print(f"{name}{NAME_ENDS}{line}", end="", flush=True)
-    print(f"{name}{NAME_ENDS}ended after {time.monotonic() - began:.0f} s", flush=True)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    took, cpu = time.monotonic() - began, used.ru_utime + used.ru_stime
+    print(f"{name}{NAME_ENDS}ended after {took:.0f} s, {cpu:.0f} s of CPU", flush=True)
     return process.returncode
 
 
