@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from cookieguard.config.languages import texts_of
 from cookieguard.rights.as_json import dumps, loads
+from cookieguard.rights.plan import BY_WORDS, WORK
 from cookieguard.rights.requests import (
     Act,
     Request,
@@ -241,3 +243,12 @@ def test_words_lose_what_turns_the_order_of_others_words() -> None:
 def test_request_that_nobody_can_be_answered_is_refused() -> None:
     with pytest.raises(RequestRefused, match="one of both"):
         Request(id="r", kind=Kind.ERASE, law=Law.GDPR, received=NOON, via=Via.STAFF)
+
+
+def test_every_right_has_a_rule_of_every_law_steps_and_words() -> None:
+    words = texts_of("en")["rights"]
+
+    assert set(RULES) == {(law, kind) for law in Law for kind in Kind}
+    assert set(WORK) == set(Kind)
+    assert {kind.replace("-", "_") for kind in Kind} <= words.keys()
+    assert {f"done_{kind.replace('-', '_')}" for kind in Kind if kind not in BY_WORDS} <= words.keys()

@@ -8,12 +8,11 @@ from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of, text_in, texts_of
+from cookieguard.rights.plan import BY_WORDS
 from cookieguard.rights.requests import Request
-from cookieguard.rights.rules import Kind
 
 FSI, PDI = "\u2068", "\u2069"  # keep a value in order inside a sentence of either direction
 PLAIN = dict.fromkeys(map(ord, FSI + PDI))  # mail programs show them as boxes
-NO_WORDS = (Kind.CORRECT, Kind.OBJECT)  # a person of the staff finds these
 
 
 class RightsTexts(NamedTuple):
@@ -48,7 +47,7 @@ class RightsTexts(NamedTuple):
 def answer_of(request: Request, config: Config) -> str:
     """Return the words that a request is closed with once its steps are done."""
     texts = RightsTexts.of(request.language or config.consent.language)
-    lines = [texts.texts[f"done_{request.kind.replace('-', '_')}"]] if request.kind not in NO_WORDS else []
+    lines = [texts.texts[f"done_{request.kind.replace('-', '_')}"]] if request.kind not in BY_WORDS else []
     lines += retained_lines(request, config, texts)
     return "\n".join(lines).translate(PLAIN)
 

@@ -47,7 +47,7 @@ WORK: dict[Kind, tuple[Step, ...]] = {
     Kind.OPT_OUT: (Step.SIGNAL,),
 }
 NEEDS_HOOKS = (Step.SHOP, Step.COLLECT)
-BY_WORDS = (Kind.CORRECT, Kind.OBJECT)  # a person of the staff answers
+BY_WORDS = tuple(kind for kind, steps in WORK.items() if not steps)  # a person of the staff finds the answer
 
 
 def steps_of(kind: Kind, config: Config, *, has_relay: bool) -> tuple[str, ...]:

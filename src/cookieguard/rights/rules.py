@@ -1,4 +1,4 @@
-"""How long the law gives for each request, as a table with its sources.
+"""What a person can ask for, and how long the law gives for the answer, as a table with its sources.
 
 Rule: a date is the last day on which an answer is in time. Where a law would move it past a weekend or a holiday, this
 does not: an answer that is early is never late.
