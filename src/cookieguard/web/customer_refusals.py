@@ -27,7 +27,7 @@ from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import CookieGuardError, CookieTooLarge
 from cookieguard.identity.carts.stored_carts import StoreFirst
 from cookieguard.web.cookies.consent_cookie import LONGEST_CONSENT
-from cookieguard.web.cookies.consent_set_cookie import cookie_of
+from cookieguard.web.cookies.own_cookies import consent_line
 from cookieguard.web.exchange import MOST_ROUNDS, Exchange
 from cookieguard.web.identity.store_gate import hear_first, must_wait, settle
 from cookieguard.web.identity.store_wait import answer_of, is_done
@@ -124,7 +124,7 @@ def _apply(exchange: Exchange, receipt: Receipt) -> None:
         matters=parts.matters,
     )
     exchange.replace_consent(consent)
-    exchange.followed = (cookie_of(exchange, receipt), bool(taken))
+    exchange.followed = (consent_line(exchange, receipt), bool(taken))
 
 
 async def _tell(exchange: Exchange, customer: str, word: Receipt | None) -> Restrictions | None:

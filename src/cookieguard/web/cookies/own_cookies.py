@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from cookieguard.consent import Receipt
 from cookieguard.security_events import SecurityEvent
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
@@ -54,3 +55,13 @@ def removals(exchange: Exchange, written: Collection[str]) -> list[bytes]:
     request = exchange.request
     encoded = [name.encode("ascii") for name in names]
     return shop.removals(encoded, request, path=request.full_path, now=exchange.now)
+
+
+def consent_lines(exchange: Exchange, receipt: Receipt) -> list[bytes]:
+    """Return the Set-Cookie lines of a choice: what would shadow it goes first, so that it sticks."""
+    return [*removals(exchange, (exchange.parts.consents.cookie_name,)), consent_line(exchange, receipt)]
+
+
+def consent_line(exchange: Exchange, receipt: Receipt) -> bytes:
+    """Return the Set-Cookie line of a choice, made here or arrived from elsewhere."""
+    return exchange.parts.consents.line_of(receipt, host=exchange.request.origin.host, now=exchange.now)

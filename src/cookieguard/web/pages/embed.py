@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from cookieguard.consent import Verdict, local_path, site_of
 from cookieguard.web.banner.placeholders import offer_for, shown_title
-from cookieguard.web.cookies.consent_set_cookie import lines_of
+from cookieguard.web.cookies.own_cookies import consent_lines
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import EMBED_DESTINATIONS
@@ -67,7 +67,7 @@ async def _always(exchange: Exchange, verdict: Verdict, page: str, fields: dict[
     receipt = await record_choice(exchange, receipt_of(exchange, granted, banner=fields.get("banner", "")))
     note_choice(exchange, granted)
     response = _back(page, fields)
-    response.raw_headers.extend((b"set-cookie", line) for line in lines_of(exchange, receipt))
+    response.raw_headers.extend((b"set-cookie", line) for line in consent_lines(exchange, receipt))
     response.raw_headers.extend((b"set-cookie", line) for line in await keep_choice(exchange, receipt))
     return response
 

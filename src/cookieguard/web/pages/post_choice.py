@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from cookieguard.config.languages import texts_of
 from cookieguard.consent import ChoiceError, Consent, Receipt, choose, local_path, state_of, write_receipt
 from cookieguard.proof.records import new_id
-from cookieguard.web.cookies.consent_set_cookie import lines_of
+from cookieguard.web.cookies.own_cookies import consent_lines
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
@@ -58,7 +58,7 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
         response.headers["nel"] = '{"max_age":0}'
     if drops_cookies(exchange.request, dev=exchange.parts.config.dev):
         exchange.parts.findings.count(DROPS_COOKIES)
-    response.raw_headers.extend((b"set-cookie", line) for line in lines_of(exchange, receipt))
+    response.raw_headers.extend((b"set-cookie", line) for line in consent_lines(exchange, receipt))
     response.raw_headers.extend((b"set-cookie", line) for line in await keep_choice(exchange, receipt))
     others = exchange.parts.shop_cookies.removals_of_choice(
         exchange.request, _brought(exchange, receipt.granted).in_force, now=exchange.now
