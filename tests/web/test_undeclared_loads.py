@@ -15,7 +15,7 @@ from cookieguard.consent import Register, declared_policy, site_of
 from cookieguard.engines.doctor import examine
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile, read_undeclared_loads
-from cookieguard.web.undeclared_loads import HOSTS_A_DAY, HOSTS_OF_REPORTER, VISITORS
+from cookieguard.web.undeclared_loads import HOSTS_A_DAY, LOADS_OF_REPORTER, VISITORS
 from cookieguard.web.walls import MOST_DECLARED, WATCHED
 
 Guard = Callable[..., CookieGuard]
@@ -162,13 +162,13 @@ def test_made_up_reports_fill_neither_the_day_nor_the_disk(shop: Guard) -> None:
     app = shop()
     cookie = accepted(app)
 
-    for number in range(HOSTS_OF_REPORTER + 5):
+    for number in range(LOADS_OF_REPORTER + 5):
         report(app, cookie, f"https://made-up{number}.example/")
     one = len(read_undeclared_loads(state_of(app)))
     for number in range(HOSTS_A_DAY + 20):
         report(app, cookie, f"https://made{number}.example/", client=f"198.{number}.100.7")
 
-    assert one == HOSTS_OF_REPORTER
+    assert one == LOADS_OF_REPORTER
     assert len(read_undeclared_loads(state_of(app))) == HOSTS_A_DAY
 
 

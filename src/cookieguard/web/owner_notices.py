@@ -1,4 +1,4 @@
-"""Tell the owner once of each third party that was held and that nobody declared."""
+"""What the owner reads in the log: each host and cookie that nobody declared, once; security events, summed up."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DECLARABLE = re.compile(rb"[!#$%&'+.^_`|~0-9A-Za-z-]+")
 
 
 class Findings:
-    """Remember which undeclared hosts were told of. Owned by the middleware."""
+    """Log for the owner, and remember what was logged. Owned by the middleware."""
 
     def __init__(self, vendors: Sequence[Vendor] = (), *, dev: bool = False) -> None:
         """Take the vendors that are declared, to say in which form one more is; `dev` tells lines of every document."""

@@ -77,7 +77,7 @@ from cookieguard.web.walls import Walls
 
 logger = logging.getLogger("cookieguard")
 
-CODES_AN_HOUR = 20  # that a customer makes for support: a long call needs three
+PERMISSION_CODES_AN_HOUR = 20  # that a customer makes for support: a long call needs three
 TEXT_DIGEST = 16  # hex digits of a policy's text in a receipt
 DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")  # not [::1]: no policy can name it
 
@@ -265,7 +265,7 @@ def build_services(
         staff_sessions=StaffSessions(config.staff, ask_staff),
         journal=journal,
         access=access,
-        permission_turns=RateLimit(CODES_AN_HOUR, seconds=3600),
+        permission_turns=RateLimit(PERMISSION_CODES_AN_HOUR, seconds=3600),
         recorder=open_access_log(state, keys_of, config.log, clock),
         counting=open_counting(config, state, keys_of, environ=environ, clock=clock),
         retention=open_retention(config, state, environ=environ, clock=clock),

@@ -27,7 +27,7 @@ logger = logging.getLogger("cookieguard")
 VISITORS = 3  # who report a host that no declared vendor's script asked for
 MOST_WAITING = 1000  # hosts that fewer have reported
 HOSTS_A_DAY = 100
-HOSTS_OF_REPORTER = 10  # an hour
+LOADS_OF_REPORTER = 10  # an hour
 # Schemes of extensions, as browsers name them in reports: with what follows, or alone.
 EXTENSION = re.compile(r"(chrome|moz|safari|safari-web|ms-browser)-extension\b|user-script:", re.IGNORECASE)
 # What programs on visitors' machines put into every page; in the words of their makers' pages.
@@ -44,7 +44,7 @@ class UndeclaredLoads:
         self._waiting: dict[str, set[str]] = {}
         self._told: set[tuple[str, str]] = set()
         self._logged: set[tuple[str, str]] = set()
-        self._reporters = RateLimit(HOSTS_OF_REPORTER, seconds=3600)
+        self._reporters = RateLimit(LOADS_OF_REPORTER, seconds=3600)
         self._days = RateLimit(HOSTS_A_DAY, seconds=86400)
 
     async def note(
