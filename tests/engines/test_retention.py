@@ -20,12 +20,18 @@ from stats.traffic import DAY, MIDNIGHT, PLAIN
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import LogSettings, StatsSettings
+from cookieguard.config.csp import CspSettings
 from cookieguard.config.proof import ProofSettings
 from cookieguard.config.vault import VaultSettings
 from cookieguard.engines import retention
 from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.engines.files.runtime_directory import RuntimeDirectory, runtime_place
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
+from cookieguard.engines.files.undeclared_loads import (
+    UNDECLARED_LOADS_FILE,
+    UndeclaredLoadsFile,
+    read_undeclared_loads,
+)
 from cookieguard.engines.files.vault import VaultWriter, make_keys, read_public_keys
 from cookieguard.engines.retention import CUT, RECORD_FILE, Retention, hold_record, read_run
 from cookieguard.engines.stats.protocol import Days
@@ -283,6 +289,7 @@ def test_without_anything_to_forget_there_is_no_thread(tmp_path: Path) -> None:
         "log": LogSettings(enabled=False),
         "stats": StatsSettings(enabled=False),
         "proof": ProofSettings(enabled=False),
+        "csp": CspSettings(enabled=False),  # without it no browser reports undeclared loads
     }
 
     guard = started(Config(state_dir=str(tmp_path / "off"), vault=VaultSettings(enabled=False), **off))
@@ -350,3 +357,18 @@ def started(config: Config, prepare: Any = None) -> CookieGuard:
         prepare()
     asyncio.run(guard({"type": "lifespan"}, receive, send))  # type: ignore[arg-type]
     return guard
+
+
+def test_undeclared_loads_of_long_ago_go_while_the_shop_runs(shop: Shop) -> None:
+    file = UndeclaredLoadsFile(shop.state)
+    file.add("old.example", "", "/", NOW.date() - timedelta(days=100))
+    file.add("new.example", "", "/", NOW.date())
+    with (shop.state.path / UNDECLARED_LOADS_FILE).open("ab") as raw:
+        raw.write(b'{"day": "2026-1')  # that a full disk cut off
+
+    run = shop.worker().look()
+
+    assert run is not None
+    assert run.removed["undeclared loads"] == 1
+    assert [one.host for one in read_undeclared_loads(shop.state.path)] == ["new.example"]
+    assert (shop.state.path / UNDECLARED_LOADS_FILE).stat().st_mode & 0o777 == 0o600

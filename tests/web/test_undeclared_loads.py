@@ -13,8 +13,7 @@ from harness.asgi import Answer, App, ask, page
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.consent import Register, declared_policy, site_of
 from cookieguard.engines.doctor import examine
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile, read_undeclared_loads
+from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.web.undeclared_loads import HOSTS_A_DAY, LOADS_OF_REPORTER, VISITORS
 from cookieguard.web.walls import MOST_DECLARED, WATCHED
 
@@ -170,20 +169,6 @@ def test_made_up_reports_fill_neither_the_day_nor_the_disk(shop: Guard) -> None:
 
     assert one == LOADS_OF_REPORTER
     assert len(read_undeclared_loads(state_of(app))) == HOSTS_A_DAY
-
-
-def test_lines_of_long_ago_go_at_the_next_start_and_a_broken_one_is_passed_over(tmp_path: Path) -> None:
-    state = StateDirectory(tmp_path / "state")
-    file = UndeclaredLoadsFile(state, NOW.date())
-    file.add("old.example", "", "/", NOW.date() - timedelta(days=100))
-    file.add("new.example", "", "/", NOW.date())
-    with (state.path / "beyond").open("ab") as raw:
-        raw.write(b'{"day": "2026-1')
-
-    UndeclaredLoadsFile(state, NOW.date())
-
-    assert [one.host for one in read_undeclared_loads(state.path)] == ["new.example"]
-    assert (state.path / "beyond").stat().st_mode & 0o777 == 0o600
 
 
 def test_the_policy_that_reports_is_bounded_by_naming_domains_and_then_not_at_all() -> None:

@@ -1,4 +1,4 @@
-"""What was kept long enough goes: one job for hits, sums, log files and keys, done once an hour by one worker.
+"""What was kept long enough goes: one job for all that is kept for days, done once an hour by one worker.
 
 Rule: it fails open. A step that cannot be done is counted, told and tried again in a few minutes; the steps after
 it are done.
@@ -26,6 +26,7 @@ from cookieguard.engines.files.access_log import log_place, remove_old_logs
 from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.engines.files.runtime_directory import existing_runtime, remove_keys_on_disk
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
+from cookieguard.engines.files.undeclared_loads import drop_old_loads
 from cookieguard.engines.files.vault import expire_keys, forget_events
 from cookieguard.engines.mail.outbox_retention import forget_recipients
 from cookieguard.engines.people.journal import forget_entries
@@ -46,9 +47,8 @@ logger = logging.getLogger("cookieguard")
 RUN_EVERY = timedelta(hours=1)
 LOOK_EVERY = timedelta(minutes=5)  # a flood of views writes about 250 MB in that time
 FIRST_LOOK = timedelta(seconds=30)  # after a start, which has enough to do
-COUNT_FOR = timedelta(
-    minutes=10
-)  # at most, in one run: a month of 100,000 hits a day takes a minute and a half
+# At most, in one run: a month of 100,000 hits a day takes a minute and a half.
+COUNT_FOR = timedelta(minutes=10)
 KEYS_FOR = timedelta(hours=46)  # after the beginning of their day; with an hour between two runs less than 48
 MAX_HITS = 10_000_000  # about 2 GB of single hits; the oldest hours go first, their sums stay
 RECORD_FILE = "retention"
@@ -165,8 +165,8 @@ def open_retention(
     clock: Callable[[], datetime] | None = None,
 ) -> Retention | None:
     """Return the job of a worker; None where it keeps nothing. Raises ConfigError."""
-    kept = (config.log.enabled, config.stats.enabled, config.vault.enabled, config.proof.enabled)
-    if not (any(kept) or config.policy.folder):
+    keeping = (config.log, config.stats, config.vault, config.proof, config.csp)  # csp: what browsers report
+    if not (any(one.enabled for one in keeping) or config.policy.folder):
         return None
     return Retention(config, state, environ=environ, clock=clock)
 
@@ -200,6 +200,7 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
         "sealed events": events,
         "notices": lambda times: forget_recipients(config, state.path, environ=environ, now=times.believed),
         "staff journal": journal,
+        "undeclared loads": lambda times: drop_old_loads(state, today=_day(times.believed)),
         "consents that ran out": lambda times: record_expiries(
             config, state, environ=environ, now=times.believed
         ),

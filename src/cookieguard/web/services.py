@@ -271,7 +271,7 @@ def build_services(
         retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
         proxied=proxied,
-        undeclared_loads=UndeclaredLoads(UndeclaredLoadsFile(state, now.date()), config.vendors),
+        undeclared_loads=UndeclaredLoads(UndeclaredLoadsFile(state), config.vendors),
         repeats=Repeats(),
         files=Files(),
         strict=StrictPaths(config.strict_paths),

@@ -1,6 +1,6 @@
 """What allowed scripts loaded beyond their declaration, by day, in a file that every worker appends to.
 
-A line is host, whose script asked, page and day: nothing of a visitor. Lines of LONGEST_DAYS ago go at the next start.
+A line is host, whose script asked, page and day: nothing of a visitor. `engines/retention.py` drops old lines.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from cookieguard.engines.files.state_directory import StateDirectory
 
 UNDECLARED_LOADS_FILE = "beyond"
-LONGEST_DAYS = 90
+KEEP_DAYS = 90
 MOST_BYTES = 512 * 1024  # 200 lines a day of some 200 bytes fill it in two weeks; real shops have a few
 
 
@@ -42,13 +42,12 @@ class UndeclaredLoad:
 class UndeclaredLoadsFile:
     """Write what was seen. Owns nothing but the file's path."""
 
-    def __init__(self, state: StateDirectory, today: date) -> None:
+    def __init__(self, state: StateDirectory) -> None:
         self._path = state.path / UNDECLARED_LOADS_FILE
-        self._drop_old(state, today)
 
     def add(self, host: str, by: str, page: str, day: date) -> bool:
         """Append one line; say whether there was room, and a disk."""
-        line = json.dumps({"day": day.isoformat(), "host": host, "by": by, "page": page})
+        line = _line(day, host, by, page)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         try:
             descriptor = os.open(self._path, flags, 0o600)
@@ -57,20 +56,17 @@ class UndeclaredLoadsFile:
         with open(descriptor, "ab", buffering=0) as file:
             if os.fstat(descriptor).st_size > MOST_BYTES:
                 return False
-            file.write(f"{line}\n".encode())  # one write: lines of workers do not mix
+            file.write(line)  # one write: lines of workers do not mix
         return True
 
-    def _drop_old(self, state: StateDirectory, today: date) -> None:
-        first = today - timedelta(days=LONGEST_DAYS)
-        lines = list(_lines(self._path))
-        kept = [one for one in lines if one[0] >= first]
-        if len(kept) < len(lines):
-            text = "".join(
-                json.dumps({"day": day.isoformat(), "host": host, "by": by, "page": page}) + "\n"
-                for day, host, by, page in kept
-            )
-            with suppress(OSError):
-                state.replace(UNDECLARED_LOADS_FILE, text.encode())
+
+def drop_old_loads(state: StateDirectory, *, today: date) -> int:
+    """Drop the lines of more than KEEP_DAYS ago; return how many. A line that a worker adds meanwhile may be lost."""
+    lines = list(_lines(state.path / UNDECLARED_LOADS_FILE))
+    left = [one for one in lines if one[0] >= today - timedelta(days=KEEP_DAYS)]
+    if len(left) < len(lines):
+        state.replace(UNDECLARED_LOADS_FILE, b"".join(_line(*one) for one in left))
+    return len(lines) - len(left)
 
 
 def read_undeclared_loads(state: Path) -> list[UndeclaredLoad]:
@@ -85,6 +81,10 @@ def read_undeclared_loads(state: Path) -> list[UndeclaredLoad]:
                 host, by, known.page, min(known.since, day), max(known.last, day)
             )
     return sorted(found.values(), key=lambda one: (one.last, one.since), reverse=True)
+
+
+def _line(day: date, host: str, by: str, page: str) -> bytes:
+    return f"{json.dumps({'day': day.isoformat(), 'host': host, 'by': by, 'page': page})}\n".encode()
 
 
 def _lines(path: Path) -> Iterator[tuple[date, str, str, str]]:
