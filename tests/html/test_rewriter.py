@@ -25,6 +25,11 @@ HELD_WAYS: list[tuple[bytes, bytes]] = [
         b"<script async src=//ads.example type=module\nONERROR = x()></script>",
         b'<script src="data:" href="data:" async data-cg-src=//ads.example type=module\nONERROR = x()></script>',
     ),
+    # wherever among the attributes its `onerror` stands
+    (
+        b"<img onerror=x() src=//ads.example alt=a>",
+        b'<img src="" onerror=x() data-cg-src=//ads.example alt=a>',
+    ),
     # of a drawing's script the text would run beside a `src`
     (
         b"<svg><script src=//ads.example onerror=x()>y()</script></svg>",

@@ -137,7 +137,7 @@ RULE_TYPES = frozenset({"importmap", "speculationrules", "webbundle"})
 # What is read of a tag: the names of attributes, and the elements of which something is always to be known.
 NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
     {b"data-cg", b"type", b"language", b"rel", b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding"}
-    | {b"color", b"face", b"size", b"src", b"name", b"href"}
+    | {b"color", b"face", b"size", b"src", b"name", b"href", b"onerror"}
 )
 CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
 READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
