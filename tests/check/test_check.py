@@ -239,6 +239,29 @@ def test_a_page_without_a_banner_is_wrong(shop: Shop, monkeypatch: pytest.Monkey
     assert (done.returncode, "WRONG banner on /: there is none in the page" in done.stdout) == (1, True)
 
 
+def test_a_page_that_asks_for_its_visitor_is_answered(shop: Shop) -> None:
+    asking = """
+from cookieguard import CookieGuard, visitor_of
+
+
+async def app(scope, receive, send):
+    page = f"<!doctype html><h1>{visitor_of(scope).customer or 'a guest'}</h1>".encode()
+    headers = [(b"content-type", b"text/html"), (b"content-security-policy", b"default-src 'self'")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": page})
+
+
+app = CookieGuard(app, "cookieguard.toml")
+"""
+    (shop.directory / "asking_mugs.py").write_text(asking)
+    (shop.directory / "cookieguard.toml").write_text('vendors = ["stripe"]')
+
+    done = shop.run("check", "asking_mugs:app")
+
+    assert (done.returncode, "WRONG" in done.stdout) == (0, False), done.stdout
+    assert "own policy: it shuts out Stripe" in done.stdout  # the shop's own policy was seen, not ours
+
+
 def test_an_answer_that_breaks_off_is_told_for_what_it_is(shop: Shop) -> None:
     broken = """
 async def app(scope, receive, send):
@@ -253,7 +276,9 @@ app = CookieGuard(app, "cookieguard.toml")
 
     done = shop.run("check", "broken_mugs:app")
 
-    assert "WRONG page: GET / was not answered in full (LookupError)" in done.stdout
+    assert (
+        "WRONG page: GET / was not answered in full (LookupError: mug, in broken_mugs.py line " in done.stdout
+    )
     assert done.returncode == 1
 
 

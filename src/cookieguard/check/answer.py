@@ -1,6 +1,7 @@
 """What the app itself answers: its own policy against the vendors that are declared, and the banner in its page.
 
-The app is asked in this process, as a server would: its start, one GET, its end.
+The app is asked in this process, as a server would: its start, one GET, its end. What it sends is heard inside of the
+guard, what leaves the guard outside.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from urllib.parse import urlsplit
 
 from cookieguard.check.banner import examine_banner
 from cookieguard.config import Config, load_catalogue
+from cookieguard.config.loading.app import reason_of
 from cookieguard.consent import Way, allowance, site_of
 from cookieguard.consent.shop_csp import admits, lets_answer
 from cookieguard.engines.doctor_settings import Finding
@@ -59,11 +61,10 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
     """Yield what is to be said of one page: bare, and guarded."""
     origin = next(iter(guard.config.origins), "https://localhost")
     bare, page = asyncio.run(_bare_and_guarded(guard, origin, path))
-    for one in (bare, page):
-        if one.trouble:
-            told = f"GET {path} was not answered in full ({one.trouble})"
-            yield Finding("page", told, "name a page that the app has: --page /path")
-            return
+    if page.trouble:
+        told = f"GET {path} was not answered in full ({page.trouble})"
+        yield Finding("page", told, "mend that, or name another page: --page /path")
+        return
     if bare.status >= ERRORS:
         yield Finding(
             "page", f"GET {path} was answered {bare.status}", "name a page that the app has: --page /path"
@@ -147,12 +148,12 @@ class _Loads(HTMLParser):
 
 
 async def _bare_and_guarded(guard: CookieGuard, origin: str, path: str) -> tuple[Answer, Answer]:
-    """Start the app, ask for a page bare and guarded, and end it."""
+    """Start the app, ask for a page, and end it."""
     start, end = asyncio.Event(), asyncio.Event()
     lifespan = asyncio.create_task(_live(guard, start, end))
     try:
         await asyncio.wait_for(start.wait(), PATIENCE_SECONDS)
-        return await _get(guard.app, origin, path), await _get(guard, origin, path)
+        return await _ask(guard, origin, path)
     except TimeoutError:
         late = Answer(trouble=f"it did not start within {PATIENCE_SECONDS:.0f} s")
         return late, late
@@ -179,6 +180,26 @@ async def _live(app: Any, start: asyncio.Event, end: asyncio.Event) -> None:
     with suppress(Exception):  # Django and others raise at what they do not know
         await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
     start.set()
+
+
+async def _ask(guard: CookieGuard, origin: str, path: str) -> tuple[Answer, Answer]:
+    """Ask once, and listen inside of the guard too: an app that asks for its visitor answers nowhere else."""
+    app, bare = guard.app, Answer()
+
+    async def overheard(scope: Any, receive: Any, send: Any) -> None:
+        async def keep(message: MutableMapping[str, Any]) -> None:
+            if "headers" in message:  # which may be read but once
+                message = {**message, "headers": list(message["headers"])}
+            _note(bare, message)
+            await send(message)
+
+        await app(scope, receive, keep)
+
+    guard.app = overheard
+    try:
+        return bare, await _get(guard, origin, path)
+    finally:
+        guard.app = app
 
 
 async def _get(app: Any, origin: str, path: str) -> Answer:
@@ -213,19 +234,23 @@ async def _get(app: Any, origin: str, path: str) -> Answer:
         return {"type": "http.disconnect"}
 
     async def send(message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            answer.status = message["status"]
-            answer.headers = [
-                (name.decode("latin-1").lower(), value.decode("latin-1"))
-                for name, value in message["headers"]
-            ]
-        elif message["type"] == "http.response.body":
-            answer.body += message.get("body", b"")
+        _note(answer, message)
 
     try:
         await asyncio.wait_for(app(scope, receive, send), PATIENCE_SECONDS)
     except TimeoutError:
         answer.trouble = f"it took more than {PATIENCE_SECONDS:.0f} s"
     except Exception as error:  # noqa: BLE001 - the shop's own code runs here
-        answer.trouble = type(error).__name__
+        answer.trouble = reason_of(error)
     return answer
+
+
+def _note(answer: Answer, message: MutableMapping[str, Any]) -> None:
+    if message["type"] == "http.response.start":
+        answer.status = message["status"]
+        answer.headers = [
+            (name.decode("latin-1").lower(), value.decode("latin-1"))
+            for name, value in message.get("headers", ())
+        ]
+    elif message["type"] == "http.response.body":
+        answer.body += message.get("body", b"")

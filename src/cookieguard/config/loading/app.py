@@ -39,8 +39,16 @@ def load_app(target: str) -> Any:
         Exception,
         SystemExit,
     ) as error:  # a shop's own module may raise anything, and may end the process
-        was = f"{target} ({_reason(error)})"
+        was = f"{target} ({reason_of(error)})"
         raise ConfigError("app", was=was, allowed="an app whose module can be imported") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what was raised, and the line of the shop's that did."""
+    told = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {told}" if told else type(error).__name__
+    own = [one for one in extract_tb(error.__traceback__) if _is_shops(one.filename)]
+    return f"{text}, in {Path(own[-1].filename).name} line {own[-1].lineno}" if own else text
 
 
 def _not_found(target: str, module: str, error: ModuleNotFoundError) -> ConfigError:
@@ -48,7 +56,7 @@ def _not_found(target: str, module: str, error: ModuleNotFoundError) -> ConfigEr
     if not (module == missing or module.startswith(f"{missing}.")):
         return ConfigError(
             "app",
-            was=f"{target} ({_reason(error)})",
+            was=f"{target} ({reason_of(error)})",
             allowed=f"an app whose imports are installed where this command is: {sys.prefix}",
         )
     if module.endswith(".py"):
@@ -75,14 +83,6 @@ def _without(target: str, part: str, holder: Any) -> ConfigError:
         ]
     allowed = "a name in it" + (f", such as {', '.join(apps[:MOST_NAMED])}" if apps else "")
     return ConfigError("app", was=f"{target} (there is no {part} in it)", allowed=allowed)
-
-
-def _reason(error: BaseException) -> str:
-    """Return what was raised, and the line of the shop's that did."""
-    told = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {told}" if told else type(error).__name__
-    own = [one for one in extract_tb(error.__traceback__) if _is_shops(one.filename)]
-    return f"{text}, in {Path(own[-1].filename).name} line {own[-1].lineno}" if own else text
 
 
 def _is_shops(file: str) -> bool:
