@@ -122,7 +122,7 @@ def test_what_a_killed_worker_left_is_replayed_once(state: StateDirectory, sink:
 KILLED = """
 import sys, time
 sys.path[:0] = sys.argv[2:]
-from engines.test_hit_sink import *
+from engines.test_stats_sink import *
 state = StateDirectory(Path(sys.argv[1]))
 sink = sink_in(state)
 other = sqlite3.connect(state.path / "stats.db", timeout=0, isolation_level=None)

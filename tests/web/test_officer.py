@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from harness.asgi import Answer, ask
 from harness.policies import two_versions
-from web.test_staff import Desk, no_app
+from web.test_staff_guard import Desk, no_app
 
 from cookieguard import Config, CookieGuard, PolicyVersion, Vendor
 from cookieguard.engines.files.keyring_source import KEYRING_FILE

@@ -26,7 +26,7 @@ from cookieguard.identity.remember_me import COPY_USED, Series, use
 from cookieguard.identity.revocations import Revoked, ended_series
 from cookieguard.keyring import new_key
 
-from .test_remembering import REMEMBER, Client, Shop, store_of, until
+from .test_remember_me import REMEMBER, Client, Shop, store_of, until
 
 SEEDS = 60
 QUICK = 3  # of them; they wait most of the time

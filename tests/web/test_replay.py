@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from harness.asgi import Answer, ask, page
 from harness.policies import two_versions
-from web.test_staff import Desk
+from web.test_staff_guard import Desk
 
 from cookieguard import CookieGuard, PolicyVersion, visitor_of
 from cookieguard.cli.app import run

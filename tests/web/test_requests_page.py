@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from harness.asgi import Answer, ask
-from web.test_staff import OWN, Desk, no_app
+from web.test_staff_guard import OWN, Desk, no_app
 
 from cookieguard import CookieGuard
 from cookieguard.config import RightsSettings

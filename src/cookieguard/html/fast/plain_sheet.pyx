@@ -1,6 +1,6 @@
 # cython: language_level=3, wraparound=False, initializedcheck=False
 """The URLs of a plain style sheet, in C. Whatever is not plain (escapes, imports, doubtful comments) is left to
-css/stylesheet.py; `tests/html/test_summary.py` holds the two together."""
+css/stylesheet.py; `tests/html/test_tag_summary.py` holds the two together."""
 
 import re
 

@@ -1,6 +1,6 @@
 # cython: language_level=3, wraparound=False, initializedcheck=False
 """Tags that a look at their bytes decides, in C. Whatever is not plain (references, escapes, doubled attributes, nested
-documents) is left to the full decision (tags.py); `tests/html/test_summary.py` holds the two together."""
+documents) is left to the full decision (tags.py); `tests/html/test_tag_summary.py` holds the two together."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
