@@ -55,3 +55,33 @@ def test_no_cache_in_front_is_told_to_keep_a_page_of_one_visitor(guard: Guard, n
     assert "max-age=60" not in str(of_a_page.headers)
     assert of_a_page.get("cache-control") == "private"
     assert (name.lower(), "max-age=60") in of_a_picture.headers
+
+
+@pytest.mark.parametrize(
+    "kind", [[], HTML, [("content-type", "text/html; charset=utf-8"), ("set-cookie", "lang=de")]]
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "location", ["/next", "https://shop.example/next?a=1", "http://127.0.0.1:35407/", "?page=2"]
+)
+def test_a_redirect_shows_nothing_and_stays_as_cacheable_as_it_was(
+    guard: Guard, kind: list[tuple[str, str]], status: int, location: str
+) -> None:
+    headers = [*kind, ("location", location), ("cache-control", "public, max-age=3600"), ("vary", "Accept")]
+    cookie = [("cookie", "lang=de")]
+
+    assert ask(guard(page(b"", status=status, headers=headers))).headers == headers
+    assert ask(guard(page(b"", status=status, headers=headers)), headers=cookie).headers == headers
+
+
+# Browsers show the body beside an empty one; where the others lead is not sure.
+@pytest.mark.parametrize(
+    "location", ["", "http://[/", "http://a b/", "//shop.example/", "mailto:a@shop.example"]
+)
+def test_what_a_browser_may_show_in_place_of_a_redirect_is_a_page(guard: Guard, location: str) -> None:
+    tag = b'<!doctype html><title>x</title><img src="https://ads.example/p.gif">'
+
+    answer = ask(guard(page(tag, status=302, headers=[*HTML, ("location", location)])))
+
+    assert b'data-cg-src="https://ads.example/p.gif"' in answer.body
+    assert answer.get("cache-control") == "private"

@@ -12,9 +12,8 @@ from typing import Any
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import CACHE_CONTROL, Headers, without
 from cookieguard.web.http.prefetch import SEC_PURPOSE
+from cookieguard.web.http.redirects import LOCATION
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-LOCATION = b"location"
 REPLACED = frozenset({LOCATION, CACHE_CONTROL})
 
 
