@@ -157,6 +157,7 @@ def test_pictures_in_a_series_are_left_alone(guard: Callable[..., CookieGuard]) 
 JSON_OF_MARKUP = (
     b'{"html": "<script src=\\"https://ads.example/a.js\\"></script><img src=https://ads.example/p>"}'
 )
+STRING_OF_MARKUP = b' "<i class=\\"a\\"></i><img src=https://ads.example/p>" '
 SCRIPTS_OWN = [
     [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors"), ("accept", "*/*")],
     [("accept", "application/json, text/javascript, */*; q=0.01"), ("x-requested-with", "XMLHttpRequest")],
@@ -165,10 +166,11 @@ SCRIPTS_OWN = [
 
 @pytest.mark.parametrize("coding", ["", "gzip"])
 @pytest.mark.parametrize("asked", SCRIPTS_OWN)
+@pytest.mark.parametrize("written", [JSON_OF_MARKUP, STRING_OF_MARKUP])
 def test_json_that_the_app_calls_html_stays_json_for_a_script(
-    guard: Callable[..., CookieGuard], asked: list[tuple[str, str]], coding: str
+    guard: Callable[..., CookieGuard], written: bytes, asked: list[tuple[str, str]], coding: str
 ) -> None:
-    body = gzip.compress(JSON_OF_MARKUP) if coding else JSON_OF_MARKUP
+    body = gzip.compress(written) if coding else written
     headers = [*HTML, ("content-encoding", coding)] if coding else HTML
 
     answers = [ask(guard(page(body, headers=headers)), headers=asked) for _ in range(2)]
@@ -191,6 +193,7 @@ def test_json_that_the_app_calls_html_stays_json_for_a_script(
         (JSON_OF_MARKUP, [("accept", "text/html, */*")]),
         (JSON_OF_MARKUP, [*SCRIPTS_OWN[0], ("hx-request", "true")]),
         (b"[Sale] " + JSON_OF_MARKUP, SCRIPTS_OWN[0]),
+        (b'"Sale" <img src="https://ads.example/p.gif">', SCRIPTS_OWN[0]),
     ],
 )
 def test_what_may_be_shown_or_is_no_json_is_read_as_html(

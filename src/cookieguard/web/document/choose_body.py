@@ -36,7 +36,7 @@ USE = b"Sec-Fetch-Dest"
 SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the latter where the former does not
 NONCE = b"'nonce-"
 FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
-JSON_STARTS = (b"{", b"[")
+JSON_STARTS = (b"{", b"[", b'"')
 MOST_PIECES = 1024  # of a coded body that are read to tell whether it is JSON: 4 MB
 LONGEST_FOLDER = 1024  # characters; clients choose paths
 
