@@ -127,6 +127,24 @@ def test_what_each_tool_exports_becomes_records_marked_imported(
     assert run(["log", "verify"]) == 0
 
 
+def test_a_keyring_that_was_lost_is_not_made_anew(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("log.csv").write_text(COOKIEBOT)
+    keyring = shop / ".cookieguard" / "keyring"
+    assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 0
+    keyring.rename(shop / "lost")
+
+    assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 3
+    assert "no keyring is in it" in capsys.readouterr().err
+    assert not keyring.exists()
+
+
+def test_a_dry_run_leaves_no_file(shop: Path) -> None:
+    Path("log.csv").write_text(COOKIEBOT)
+
+    assert run(["log", "import", "log.csv", "--from", "cookiebot", "--dry-run"]) == 0
+    assert {one.name for one in shop.iterdir()} == {"cookieguard.toml", "log.csv"}
+
+
 def test_a_row_comes_once_however_often_it_is_imported(capsys: pytest.CaptureFixture[str]) -> None:
     Path("log.csv").write_text(COOKIEBOT)
     assert run(["log", "import", "log.csv", "--from", "cookiebot", "--dry-run"]) == 0

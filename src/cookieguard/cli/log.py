@@ -42,6 +42,7 @@ from cookieguard.engines.proof.upkeep.timestamps import (
     roots_of,
     stamped,
 )
+from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.errors import ConfigError
 from cookieguard.proof.canonical import canonical
 from cookieguard.proof.consents import CONSENT, Asker
@@ -242,11 +243,9 @@ def import_file(
 def _import(
     shop: Config, file: Path, reading: Source, now: datetime, *, writes: bool, as_json: bool
 ) -> Imported:
-    state = StateDirectory(shop.state_dir)
-    keyring = load_keyring(state, shop.keys, environ=os.environ, now=now)
-    writer = open_log(shop, state, keyring, environ=os.environ)
-    if writer is None:
+    if not shop.proof.enabled:
         raise ConfigError("proof.enabled", was=False, allowed="true: there is no log to write into")
+    writer = _opened_log(shop, now) if writes else None
     asker = Asker(
         controller=shop.proof.controller or (shop.origins[0].partition("://")[2] if shop.origins else ""),
         jurisdiction=shop.proof.jurisdiction,
@@ -258,7 +257,7 @@ def _import(
         return import_rows(
             rows_of_file(file),
             reading,
-            writer if writes else None,
+            writer,
             asker=asker,
             now=now,
             oldest=oldest,
@@ -270,7 +269,16 @@ def _import(
             "proof.url", was=was, allowed="another try: what is in it is not written twice"
         ) from error
     finally:
-        writer.close()
+        if writer is not None:
+            writer.close()
+
+
+def _opened_log(shop: Config, now: datetime) -> LogWriter | None:
+    """Open the log. A shop that was never started gets its keyring here; one that lost it is not given another."""
+    state = StateDirectory(shop.state_dir)
+    is_new = all(one.name == ".gitignore" for one in state.paths())
+    keyring = load_keyring(state, shop.keys, environ=os.environ, now=now if is_new else None)
+    return open_log(shop, state, keyring, environ=os.environ)
 
 
 def _show_imported(done: Imported, *, as_json: bool) -> None:
