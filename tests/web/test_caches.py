@@ -27,6 +27,34 @@ def test_a_cache_that_revalidates_a_picture_may_keep_it(guard: Guard, condition:
     assert answer.headers == PICTURE
 
 
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("image/svg+xml", [("sec-fetch-dest", "image")]),
+        ("image/svg+xml", [("sec-fetch-dest", "empty")]),
+        ("application/rss+xml", [("accept", "*/*")]),
+        ("application/xml", []),
+    ],
+)
+def test_a_drawing_and_a_site_map_are_the_same_for_everyone_and_a_cache_may_keep_them(
+    guard: Guard, kind: str, asked: list[tuple[str, str]]
+) -> None:
+    app = guard(page(b"<a/>", headers=[("content-type", kind), *PICTURE[1:]]))
+    posted = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
+    choice = ask(app, path="/_cg/consent", method="POST", headers=posted, body=b"choice=accept")
+    cookie = ("cookie", "; ".join(f"{name}={value}" for name, value in choice.cookies().items()))
+
+    first, second = ask(app, headers=asked), ask(app, headers=[*asked, cookie])
+
+    assert first.headers == second.headers
+    assert first.get("cache-control") == "public, max-age=60"
+    assert first.get("vary") == "Sec-Fetch-Dest, Accept"
+    assert (
+        "ads.example" not in first.get("content-security-policy") != ""
+    )  # out of a cache that knows no Vary
+    assert "private" in ask(app, headers=[("sec-fetch-dest", "object"), cookie]).get("cache-control")
+
+
 def test_a_vendor_behind_a_path_of_the_shop_leaves_its_other_paths_cacheable(guard: Guard) -> None:
     vendor = Vendor(name="Matomo", purpose="statistics", hosts=("shop.example/matomo/",))
     app = guard(page(b"x", headers=PICTURE), vendors=(vendor,))

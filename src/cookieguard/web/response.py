@@ -19,6 +19,8 @@ from cookieguard.web.document.choose_body import (
     is_rewritten,
     key_of,
     passing,
+    policy_for_everyone,
+    policy_of_context,
     says_too_little,
     vary_by_use,
 )
@@ -408,13 +410,11 @@ class Response:
         elif kind.is_plain and exchange.is_untouched() and not is_context:
             return headers
         headers = vary_by_use(headers, kind)
-        if not is_context:
-            return self._with_cookies(headers, COOKIE_VARY, has_read=exchange.has_read_cookies)
+        if not is_context or (of_all := policy_for_everyone(exchange, kind, self._names)):
+            headers = self._with_cookies(headers, COOKIE_VARY, has_read=exchange.has_read_cookies)
+            return [*headers, (POLICY, of_all)] if is_context else headers
         headers = self._with_cookies(headers, DOCUMENT_VARY, has_read=True)
-        wall = exchange.wall
-        # Nobody reads the documents of a series: they are told apart by their parts, and it has no end.
-        is_strict = kind.is_series and not wall.has_everything
-        return [*headers, (POLICY, wall.in_headers(is_strict=is_strict, destination=exchange.destination))]
+        return [*headers, (POLICY, policy_of_context(exchange, kind))]
 
     def _with_cookies(self, headers: Headers, varying: tuple[bytes, ...], has_read: bool) -> Headers:  # noqa: FBT001  # compiled
         """Add our cookies; a response that read or set one is this visitor's alone, and varies."""

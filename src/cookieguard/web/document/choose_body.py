@@ -28,7 +28,7 @@ from cookieguard.web.http.content_type import (
     Kind,
     is_attachment,
 )
-from cookieguard.web.http.headers import CONTENT_TYPE, POLICY, Headers, add_vary, every
+from cookieguard.web.http.headers import CONTENT_TYPE, POLICY, Headers, add_vary, essence, every
 from cookieguard.web.request import FRAGMENT, NAVIGATE, SWAPPED
 
 DISPOSITION = b"content-disposition"
@@ -38,6 +38,8 @@ NONCE = b"'nonce-"
 FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
 JSON_STARTS = (b"{", b"[", b'"')
 MOST_PIECES = 1024  # of a coded body that are read to tell whether it is JSON: 4 MB
+READ_DESTINATIONS = frozenset({b"image", b"empty"})  # whose documents are no contexts
+SVG_TYPE = b"image/svg+xml"
 LONGEST_FOLDER = 1024  # characters; clients choose paths
 
 
@@ -170,6 +172,29 @@ def becomes_context(exchange: Exchange, kind: Kind) -> bool:
     if kind.is_series:
         return destination != b"image"
     return runs or kind.is_xml or (kind.is_script and destination is None)
+
+
+def policy_of_context(exchange: Exchange, kind: Kind) -> bytes:
+    """Return the policy of what becomes a context, in this visitor's state."""
+    # Nobody reads the documents of a series: they are told apart by their parts, and it has no end.
+    is_strict = kind.is_series and not exchange.wall.has_everything
+    return exchange.wall.in_headers(is_strict=is_strict, destination=exchange.destination)
+
+
+def policy_for_everyone(exchange: Exchange, kind: Kind, names: dict[bytes, bytes]) -> bytes:
+    """Return the strict policy for XML that is not shown, empty for all else; `names` are its headers.
+
+    A picture and what a script reads run nothing: so caches in front may keep a logo or a site map. Who opens what a
+    cache kept that knows no Vary is under that policy. Browsers without fetch metadata may show an SVG.
+    """
+    destination = exchange.destination
+    is_read = destination in READ_DESTINATIONS or (
+        destination is None and essence(names.get(CONTENT_TYPE, b"")) != SVG_TYPE
+    )
+    if not (kind.is_xml and is_read):
+        return b""
+    walls, origin = exchange.parts.walls, exchange.request.origin
+    return walls.around(origin, frozenset(), base=exchange.own_base).strict_policy
 
 
 def carries_policy(exchange: Exchange, kind: Kind) -> bool:
