@@ -268,7 +268,7 @@ def test_a_server_that_does_not_answer_is_down_and_its_password_is_not_told(
     settings = StatsSettings(url=f"clickhouse://shop:hunter2@127.0.0.1:9/shop{query}")
     engine = open_engine(settings, tmp_path, environ={})
 
-    for ask in (engine.writer, engine.reader, engine.existing, engine.kept):
+    for ask in (engine.writer, engine.reader, engine.existing, engine.retained):
         with pytest.raises(EngineDown) as raised:
             ask()
         assert str(raised.value).startswith("ClickHouse: ")

@@ -19,7 +19,7 @@ from harness.stats_engines import new_database
 from cookieguard.engines.store import protocol as ports
 from cookieguard.engines.store import sqlite
 from cookieguard.engines.store.backlog import MAX_WAITING, Backlog
-from cookieguard.engines.store.figures import note_overflows, told_of_store
+from cookieguard.engines.store.figures import examine_store, note_overflows
 from cookieguard.engines.store.housekeeping import tidied
 from cookieguard.engines.store.protocol import Store
 from cookieguard.engines.store.sqlite import SqliteStore
@@ -234,13 +234,13 @@ def test_doctor_says_how_much_is_kept_what_overflowed_and_what_is_cut_off(
 ) -> None:
     backlog = Backlog(threading.Lock())
     with closing(opener()) as store:
-        before = {check: (told, mend) for check, told, mend in told_of_store(store)}
+        before = {check: (told, mend) for check, told, mend in examine_store(store)}
         store.record([VICTIM, guest(1), Revocation(Revoked.CUTOFF, Revoked.SESSION, MOMENT, FAR)])
         backlog.add([guest(number) for number in range(MAX_WAITING + 1)])
         backlog.lost = 3
         note_overflows(store, backlog, now=MOMENT)
         note_overflows(store, backlog, now=MOMENT)
-        after = {check: (told, mend) for check, told, mend in told_of_store(store)}
+        after = {check: (told, mend) for check, told, mend in examine_store(store)}
 
     assert [mend for _, mend in before.values()] == ["", "", "", ""]
     assert after["revocations"][0].startswith("1 of 200000 session, 1 of 50000 guest, 0 of 200000 customer")

@@ -19,7 +19,7 @@ from cookieguard.identity.carts.stored_carts import (
     Add,
     StoreNamespace,
     Write,
-    kept_cart,
+    cart_write,
     read_cart,
     read_orders,
 )
@@ -185,4 +185,4 @@ def cart_of(session_id: str, version: int, seconds: int, *, owner: str = "c:21")
     """Keep a cart of one session, so many seconds from now."""
     now = datetime(2026, 11, 24, 12, tzinfo=UTC) + timedelta(seconds=seconds)
     until = now + timedelta(days=9)
-    return kept_cart(owner, {"v": version}, session_id=session_id, version=version, now=now, until=until)
+    return cart_write(owner, {"v": version}, session_id=session_id, version=version, now=now, until=until)

@@ -216,7 +216,7 @@ def test_why_a_server_cannot_be_reached_is_told_without_its_url(url: str) -> Non
 def test_a_server_that_is_not_there_is_told_without_its_url() -> None:
     engine = PostgresStats("postgresql://shop:hush@127.0.0.1:1/shop", Path())
 
-    for ask in (engine.writer, engine.existing, engine.reader, engine.kept):
+    for ask in (engine.writer, engine.existing, engine.reader, engine.retained):
         with pytest.raises(EngineDown) as told:
             ask()
         assert str(told.value) == "PostgreSQL: OperationalError, nobody listens at its address"

@@ -507,23 +507,23 @@ def test_what_is_forgotten_is_in_no_figure(engine: HitEngine, writer: HitWriter,
         return [(one.at, one.views, one.visitors) for one in figures.by_day(BOTH, where)]
 
     assert found() == [(DAY, 1, 1), (DAY + 1, 1, 1)]
-    assert engine.kept() is not None
-    assert engine.kept().oldest_key == DAY
+    assert engine.retained() is not None
+    assert engine.retained().oldest_key == DAY
     writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
     assert found() == [(DAY, 1, 0), (DAY + 1, 1, 1)]
-    assert engine.kept()[:4] == (first.time, second.time, DAY, DAY + 1)
+    assert engine.retained()[:4] == (first.time, second.time, DAY, DAY + 1)
     writer.forget(keys_before=DAY + 1, hits_before=DAY + 1, rollups_before=DAY)
     assert found() == [(DAY + 1, 1, 1)]
     assert [one.at for one in figures.by_day(BOTH)] == [DAY, DAY + 1]
     writer.forget(keys_before=DAY + 2, hits_before=DAY + 2, rollups_before=DAY + 2)
     assert figures.span() is None
-    assert engine.kept() == (None, None, None, None, 0, {})
+    assert engine.retained() == (None, None, None, None, 0, {})
     writer.write(Batch("b", [second], {}, {}))  # and it goes on
     assert found() == [(DAY + 1, 1, 1)]
 
 
 def test_nothing_is_kept_before_the_first_hit(engine: HitEngine) -> None:
-    assert engine.kept() is None
+    assert engine.retained() is None
     assert engine.existing() is None
     with pytest.raises(EngineDown):
         engine.reader()

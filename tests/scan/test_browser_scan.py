@@ -20,7 +20,7 @@ from cookieguard.scan.chromium import find_browser
 from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import facts_of
 from cookieguard.scan.observations import ACCEPTED, ASKED, HELD, REFUSED, UNDECIDED, Scan
-from cookieguard.scan.page_observer import told_of
+from cookieguard.scan.page_observer import page_parts_in
 from cookieguard.scan.plan import Parties, Plan
 from cookieguard.scan.report import report_page
 from cookieguard.scan.steps import Step, load_steps
@@ -189,4 +189,4 @@ def test_whom_a_pages_address_was_sent_to_is_told(seen: Seen) -> None:
 def test_request_says_of_its_page_what_stands_in_its_address_or_body(
     said: str, told: tuple[str, ...]
 ) -> None:
-    assert told_of("https://shop.example/order/7?customer=A-1700&s=big", said) == told
+    assert page_parts_in("https://shop.example/order/7?customer=A-1700&s=big", said) == told

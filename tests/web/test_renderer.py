@@ -124,7 +124,7 @@ def test_markup_of_a_shop_has_no_word_that_makes_the_guard_look_at_each_of_its_t
 
 def test_what_tells_scripts_and_tags_of_the_choice_is_small_and_waited_for() -> None:
     found = {name.partition(".")[0]: one for name, one in PLAIN.assets.items()}
-    script = PLAIN.told_script("api.js", '/"_cg/ all', base=BASE, script=Allowance(Way.FILE, "n0nce"))
+    script = PLAIN.script_with_words("api.js", '/"_cg/ all', base=BASE, script=Allowance(Way.FILE, "n0nce"))
 
     assert 200 < size(found["api"].content) <= 400
     assert 400 < size(found["signals"].content) <= 800
@@ -363,10 +363,10 @@ def test_files_named_in_the_markup_are_there() -> None:
         + RENDERER.forget_script(("_ga_*",), base=BASE, script=way)
         + RENDERER.place_page(PLACE)
         + RENDERER.guard_script("x", "y", base=BASE, script=way)
-        + RENDERER.told_script("api.js", "x", base=BASE, script=way)
-        + RENDERER.told_script("signals.js", "x", base=BASE, script=way)
-        + RENDERER.told_script("callbacks.js", "", base=BASE, script=way)
-        + RENDERER.told_script("meta.js", "", base=BASE, script=way)
+        + RENDERER.script_with_words("api.js", "x", base=BASE, script=way)
+        + RENDERER.script_with_words("signals.js", "x", base=BASE, script=way)
+        + RENDERER.script_with_words("callbacks.js", "", base=BASE, script=way)
+        + RENDERER.script_with_words("meta.js", "", base=BASE, script=way)
     )
 
     named = {name.decode() for name in re.findall(rb'(?:src="|href="|y )/_cg/([\w.]+\.(?:css|js))"', markup)}

@@ -18,7 +18,7 @@ from cookieguard.config import StatsSettings
 from cookieguard.engines.doctor import examine
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.retention import Retention
-from cookieguard.engines.stats.open import open_reader, read_kept
+from cookieguard.engines.stats.open import open_reader, read_retained
 from cookieguard.engines.stats.protocol import Days
 from cookieguard.web.dashboard.overview import read_overview
 from cookieguard.web.dashboard.selection import Selection
@@ -129,7 +129,7 @@ def test_the_job_forgets_and_the_doctor_sees_it(config: Config, start: Callable[
     for days in range(4, 41):  # a clock that leaps would not be believed
         moment = NOW + timedelta(days=days)
         Retention(config, state, environ={}, clock=partial(lambda now: now, moment)).look()
-    kept = read_kept(config.stats, Path(config.state_dir), environ={})
+    kept = read_retained(config.stats, Path(config.state_dir), environ={})
     assert kept is not None
     assert (kept.oldest_hit, kept.hits, kept.oldest_sum) == (None, 0, TODAY)
 

@@ -20,11 +20,11 @@ from cookieguard.engines.retention import (
     Run,
     capping,
     do,
+    doubt_text,
     hold_record,
     read_run,
     steps_of,
     steps_of_owner,
-    told_of,
     write_run,
 )
 from cookieguard.errors import ConfigError, KeyringFixed
@@ -55,7 +55,7 @@ def run_now(
     """Do the job of the workers now, and that of the vault's owner; for cron. Exit code 1 where not all was done."""
     shop = shop_config(config)
     done = _run(shop, datetime.now(UTC), believes_clock=believe_clock)
-    held_back = told_of(done.doubt) if done.doubt is not None else ""
+    held_back = doubt_text(done.doubt) if done.doubt is not None else ""
     if as_json:
         facts = {"removed": dict(done.removed), "failed": dict(done.failed), "held_back": held_back}
         show_json({"at": to_text(done.at), **facts})

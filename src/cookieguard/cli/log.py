@@ -31,7 +31,7 @@ from cookieguard.engines.proof.log_reader import OpenedRecord, opened, read_reco
 from cookieguard.engines.proof.open import open_log, open_stores, place_of, trusted_keys
 from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.subject_erasure import erase_subject
-from cookieguard.engines.proof.upkeep.cosigning import COSIGNED, read_cosigned, told_of_cosigned
+from cookieguard.engines.proof.upkeep.cosigning import COSIGNED, cosigned_line, read_cosigned
 from cookieguard.engines.proof.upkeep.export_files import rows_of_file
 from cookieguard.engines.proof.upkeep.importing import Imported, import_rows
 from cookieguard.engines.proof.upkeep.pruning import life_of, prune_log
@@ -99,7 +99,7 @@ def verify(
         except OSError as error:
             raise ConfigError("--against", was=error.strerror, allowed="a file with a checkpoint") from error
         report = verify_log(stores.log, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
-        told = _stamp(shop, stamps, report), told_of_cosigned(shop, cosigned, report)
+        told = _stamp(shop, stamps, report), cosigned_line(shop, cosigned, report)
     _show_report(report, name, anchors=len(anchors), told=told, as_json=as_json)
     if report.verdict:
         raise typer.Exit(int(report.verdict))

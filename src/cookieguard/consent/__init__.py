@@ -18,7 +18,7 @@ from cookieguard.consent.customer_refusals import (
     own_word,
     read_restrictions,
     restricted,
-    told,
+    updated_restrictions,
     write_restrictions,
 )
 from cookieguard.consent.decision import (
@@ -77,7 +77,7 @@ __all__ = [
     "state_of",
     "strict_policy",
     "to_payload",
-    "told",
+    "updated_restrictions",
     "write_receipt",
     "write_restrictions",
 ]

@@ -67,7 +67,7 @@ def write_restrictions(kept: Restrictions) -> bytes:
     return json.dumps({"v": FORMAT, "refused": refused, "gpc": kept.gpc}, separators=(",", ":")).encode()
 
 
-def told(
+def updated_restrictions(
     kept: Restrictions, word: Receipt | None, *, gpc: bool, now: datetime, life: timedelta
 ) -> Restrictions:
     """Return what is kept after a request of the customer: `word` is the customer's own choice, `gpc` the signal.

@@ -61,7 +61,7 @@ OwnTerms = Mapping[str, Sequence[OwnTerm]]
 NOTHING = Withheld()
 
 
-def kept_from(terms: Iterable[OwnTerm], today: date) -> Withheld:
+def withheld_from(terms: Iterable[OwnTerm], today: date) -> Withheld:
     """Return what is kept from whom these were agreed with, on a day."""
     found = [one for one in terms if one.holds_on(today)]
     return Withheld(

@@ -35,11 +35,11 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.files.vault import event_days, private_days, read_public_keys
 from cookieguard.engines.policy.checks import examine_policy
-from cookieguard.engines.proof.checks import told_of_log
-from cookieguard.engines.retention import read_run, told_of
-from cookieguard.engines.stats.open import read_kept
+from cookieguard.engines.proof.checks import examine_log
+from cookieguard.engines.retention import doubt_text, read_run
+from cookieguard.engines.stats.open import read_retained
 from cookieguard.engines.stats.protocol import EngineDown, RetainedData
-from cookieguard.engines.store.figures import told_of_store
+from cookieguard.engines.store.figures import examine_store
 from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import ConfigError, CookieGuardError
@@ -81,9 +81,9 @@ class Shop:
         return Path(self.config.state_dir).absolute()
 
     @cached_property
-    def kept(self) -> RetainedData | None:
+    def retained(self) -> RetainedData | None:
         """What statistics keep; raises EngineDown."""
-        return read_kept(self.config.stats, self.state, environ=self.environ)
+        return read_retained(self.config.stats, self.state, environ=self.environ)
 
     @cached_property
     def keyring(self) -> Keyring:
@@ -195,17 +195,17 @@ def _store(shop: Shop) -> Iterator[Finding]:
     store = store_opener(config.store, shop.state, environ=shop.environ)()
     try:
         yield Finding("store", f"answers, with change {store.last_change().number}")
-        yield from (Finding(*one) for one in told_of_store(store))
+        yield from (Finding(*one) for one in examine_store(store))
     finally:
         store.close()
 
 
 def _consent_log(shop: Shop) -> Iterator[Finding]:
-    yield from (Finding(*it) for it in told_of_log(shop.config, shop.state, shop.now, environ=shop.environ))
+    yield from (Finding(*it) for it in examine_log(shop.config, shop.state, shop.now, environ=shop.environ))
 
 
 def _statistics(shop: Shop) -> Iterator[Finding]:
-    config, kept = shop.config.stats, shop.kept
+    config, kept = shop.config.stats, shop.retained
     if kept is None:
         yield Finding("statistics", "nothing was counted yet" if config.enabled else "switched off")
         return
@@ -219,7 +219,7 @@ def _statistics(shop: Shop) -> Iterator[Finding]:
 
 
 def _drops(shop: Shop) -> Iterator[Finding]:
-    lost: Mapping[int, int] = shop.kept.lost if shop.kept is not None else {}
+    lost: Mapping[int, int] = shop.retained.lost if shop.retained is not None else {}
     today = int(shop.now.timestamp()) // SECONDS_OF_DAY
     newest, ever = sum(count for day, count in lost.items() if day >= today - 1), sum(lost.values())
     mend = "see the shop's log for the reasons (disk, lock, queue)" if newest else ""
@@ -307,7 +307,7 @@ def _retention(shop: Shop) -> Iterator[Finding]:
         yield Finding("retention", told, RUN_JOB)
         return
     if run.doubt is not None:
-        yield Finding("retention", told_of(run.doubt), BELIEVE)
+        yield Finding("retention", doubt_text(run.doubt), BELIEVE)
         return
     is_late = shop.now - run.at > JOB_SLEEPS
     cut = f"; {run.cut} hits went before their time, there were too many" if run.cut else ""
@@ -368,8 +368,8 @@ LAST: tuple[Check, ...] = (_disk, _contracts, _scanner)
 def _times(shop: Shop) -> Iterator[tuple[str, datetime]]:
     """Yield the newest times that were written; what cannot be read has a finding of its own."""
     try:
-        if shop.kept is not None and shop.kept.newest_hit is not None:
-            yield "newest hit", datetime.fromtimestamp(shop.kept.newest_hit, UTC)
+        if shop.retained is not None and shop.retained.newest_hit is not None:
+            yield "newest hit", datetime.fromtimestamp(shop.retained.newest_hit, UTC)
         yield from ((f"key {key.id}", key.since or key.created) for key in shop.keyring.every)
     except (EngineDown, CookieGuardError):
         pass

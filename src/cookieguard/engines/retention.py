@@ -149,7 +149,7 @@ class Retention:
             if step not in self._told:
                 logger.warning("retention: %s: %s; tried again every few minutes", step, reason)
         if run.doubt is not None and CLOCK not in self._told:
-            logger.warning("retention: %s; see cookieguard doctor", told_of(run.doubt))
+            logger.warning("retention: %s; see cookieguard doctor", doubt_text(run.doubt))
         self._told = {*run.failed, *([CLOCK] if run.doubt is not None else [])}
 
     def _reset(self) -> None:
@@ -267,7 +267,7 @@ def do(
     return Run(at=now, removed=removed, failed=failed, cut=cut, reading=reading, doubt=doubt)
 
 
-def told_of(doubt: Doubt) -> str:
+def doubt_text(doubt: Doubt) -> str:
     """Say what is in doubt."""
     since, before = to_text(doubt.since.now), to_text(doubt.before.now)
     return f"the clock leapt from {before} to {since}; hits, sums, logs and sealed events are held back for a day"

@@ -127,7 +127,7 @@ class _Judged(JudgedTag):
             text=text,
             drawn=drawn,
             near=self.near,
-            attributes=self._kept() if self.name in CONTEXT_NAMES else (),
+            attributes=self._attributes_to_keep() if self.name in CONTEXT_NAMES else (),
             base=self._base() if self.name == b"base" else None,
             plain=plain and self.name not in ATTENTION,
             room=self._room() if self.held and self.name in EMBEDS else None,
@@ -204,7 +204,7 @@ class _Judged(JudgedTag):
         text = script_text(self.says(b"type"), self.says(b"language"))
         return text if text is not SCRIPT or self.context.reads_scripts else DATA
 
-    def _kept(self) -> tuple[tuple[bytes, str], ...]:
+    def _attributes_to_keep(self) -> tuple[tuple[bytes, str], ...]:
         return tuple((name, self.says(name) or "") for name in self.first if name in NAMES_TO_KEEP)
 
     def _base(self) -> str | None:

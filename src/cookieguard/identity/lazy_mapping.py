@@ -38,7 +38,7 @@ class JsonMapping(dict[str, Any]):
         self.mark_changed()
         self._fill(kept)
 
-    def _held(self) -> dict[str, Any]:
+    def _opened(self) -> dict[str, Any]:
         """Return the entries as they are, without opening anything."""
         return entries_of(self)
 
@@ -86,11 +86,11 @@ class JsonMapping(dict[str, Any]):
 
     def __or__(self, other: Any) -> Any:
         self.mark_accessed()
-        return self._held() | other
+        return self._opened() | other
 
     def __ror__(self, other: Any) -> Any:
         self.mark_accessed()
-        return other | self._held()
+        return other | self._opened()
 
     def __ior__(self, other: Any) -> Any:
         self.update(other)
@@ -145,7 +145,7 @@ class JsonMapping(dict[str, Any]):
     def copy(self) -> dict[str, Any]:
         """Return the entries as a plain dict."""
         self.mark_accessed()
-        return self._held()
+        return self._opened()
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
         """Be copied and pickled as a plain dict: keys and cookies stay here."""

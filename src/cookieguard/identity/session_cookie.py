@@ -232,7 +232,7 @@ class SessionCookie(JsonMapping):
             return False
         if state.merges or state.new_orders:
             return False
-        return image(state.payload(self._held())) == self._came and not self.is_stale(now)
+        return image(state.payload(self._opened())) == self._came and not self.is_stale(now)
 
     def set_cookie(self, *, now: datetime, is_needed: bool, has_store: bool = False) -> bytes | None:
         """Return the Set-Cookie header value that makes the browser's copy right, if it is not.
@@ -353,7 +353,7 @@ class SessionCookie(JsonMapping):
         if self._state is None or self._hidden is not None:
             return
         if always or self._state.customer is not None:
-            self._hidden = self._held()
+            self._hidden = self._opened()
             self._fill({})
 
     def _begin(self) -> State:

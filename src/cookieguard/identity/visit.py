@@ -19,7 +19,7 @@ from cookieguard.identity.carts.stored_carts import (
     StoreFirst,
     StoreNamespace,
     Write,
-    kept_cart,
+    cart_write,
     merged_by,
     read_cart,
     read_orders,
@@ -269,7 +269,7 @@ class Visit:
         until = now + CARTS_KEPT if session.state.customer is not None else session.ends
         owner, session_id = session.binding.owner, session.binding.session_id or ""
         version = cart.newest_version
-        return [kept_cart(owner, cart.copy(), session_id=session_id, version=version, now=now, until=until)]
+        return [cart_write(owner, cart.copy(), session_id=session_id, version=version, now=now, until=until)]
 
     def late_orders(self, *, now: datetime) -> list[Add]:
         """Return the orders of after the start: no cookie can carry them any more, but the store can."""

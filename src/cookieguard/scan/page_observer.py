@@ -139,7 +139,11 @@ class PageObserver:
             if markup is not None:
                 line = markup.line
             found = self._contact(url, shown_url(address), HELD if is_held else ASKED, element, by, line)
-            yield found if is_held else replace(found, told=told_of(self.page.url, address + _body(request)))
+            yield (
+                found
+                if is_held
+                else replace(found, told=page_parts_in(self.page.url, address + _body(request)))
+            )
 
     def _by(self, request: Request | None, address: str) -> tuple[str, int]:
         """Return the script that asked, empty for the page's own markup and inline scripts; and the line."""
@@ -183,7 +187,7 @@ class PageObserver:
         return found
 
 
-def told_of(page: str, said: str) -> tuple[str, ...]:
+def page_parts_in(page: str, said: str) -> tuple[str, ...]:
     """Return what a request says of the page it is made on; `said` is its address and its body.
 
     What is enciphered, hashed or in base64 is not seen.

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cookieguard.config.loading.app import load_app
-from cookieguard.config.loading.trial import kept_in
+from cookieguard.config.loading.trial import state_kept_in
 from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import LOOPBACK, Address
 
@@ -37,7 +37,7 @@ def served(target: str, *, host: str = "") -> Iterator[Address]:
     """
     with (
         TemporaryDirectory(prefix="cookieguard-scan-", ignore_cleanup_errors=True) as folder,
-        kept_in(Path(folder, "state")),
+        state_kept_in(Path(folder, "state")),
         _served(target, host, Path(folder)) as address,
     ):
         yield address

@@ -118,7 +118,7 @@ def json_line(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48, ow
     The request stays one text: GoAccess refuses unusual methods that stand alone, and takes them in it.
     """
     reach = Reach(own or line.address, ipv4_prefix, ipv6_prefix)
-    path, referrer, agent = _texts(line, reach)
+    path, referrer, agent = _cleaned_texts(line, reach)
     request = b"%b %b HTTP/%b" % (
         scrubbed(line.method.encode("latin-1", "replace"), reach)[:MAX_WORD].replace(b" ", b"%20"),
         path[:MAX_PATH].replace(b" ", b"%20") or b"-",
@@ -134,7 +134,7 @@ def json_line(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48, ow
 FORMS: dict[str, Callable[..., bytes]] = {"combined": combined, "json": json_line}
 
 
-def _texts(line: LogLine, reach: Reach) -> tuple[bytes, bytes, bytes]:
+def _cleaned_texts(line: LogLine, reach: Reach) -> tuple[bytes, bytes, bytes]:
     """Return path, referrer and user agent without queries and addresses."""
     near = network_of(reach.own)
     return (

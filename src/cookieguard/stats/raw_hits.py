@@ -145,7 +145,9 @@ class Reader:
                 policy,
                 event if event in USUAL else cleaned_field(event),
                 int(gpc),
-                _held(tuple([(one.url.host, one.vendor or "", one.purpose) for one in held])) if held else "",
+                _held_json(tuple([(one.url.host, one.vendor or "", one.purpose) for one in held]))
+                if held
+                else "",
                 bot,
                 NO_KEY if bot else key,
                 searched_for(query, self._search) if self._search and is_view and not bot else "",
@@ -195,7 +197,7 @@ def _country(code: str) -> str:
 
 
 @lru_cache(maxsize=1024)  # pages hold the same again
-def _held(held: tuple[HeldHost, ...]) -> str:
+def _held_json(held: tuple[HeldHost, ...]) -> str:
     """Write what was held, most often held first."""
     counts: dict[tuple[str, str, str], int] = {}
     for host, vendor, purpose in held:

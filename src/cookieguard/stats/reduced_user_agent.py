@@ -46,11 +46,11 @@ def reduced(agent: bytes) -> bytes:
 
 
 def _cut_comment(found: re.Match[bytes]) -> bytes:
-    parts = [kept for part in found[1].split(b";") if (kept := _kept(part.strip()))]
+    parts = [kept for part in found[1].split(b";") if (kept := _reduced_part(part.strip()))]
     return found[0][: found[0].index(b"(") + 1] + b"; ".join(parts) + b")" if parts else b""
 
 
-def _kept(part: bytes) -> bytes:
+def _reduced_part(part: bytes) -> bytes:
     if _PLATFORM.fullmatch(part):
         return part
     system = _SYSTEM.fullmatch(part)

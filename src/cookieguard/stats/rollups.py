@@ -293,7 +293,7 @@ def fold(sums: Sums, values: Mapping[Day, set[str]], known: Known) -> Sums:
     if all(_has_room(there, known(place), _limit(place)) for place, there in values.items()):
         return sums
     folded = Sums(hourly=sums.hourly, consent=sums.consent)
-    keep = _kept(sums, known)
+    keep = _values_with_room(sums, known)
     for (day, dimension, value), counts in sums.daily.items():
         _add(folded.daily[day, dimension, _or_other(value, keep.get((day, dimension)))], counts)
     for (day, dimension, value), keys in sums.keys.items():
@@ -312,7 +312,7 @@ def _add(tally: Tally, counts: Mapping[str, int]) -> None:
         tally[name] += count
 
 
-def _kept(sums: Sums, known: Known) -> dict[Day, set[str]]:
+def _values_with_room(sums: Sums, known: Known) -> dict[Day, set[str]]:
     new: dict[Day, Counter[str]] = defaultdict(Counter)
     for (day, dimension, value), counts in sums.daily.items():
         if dimension:

@@ -20,7 +20,7 @@ from cookieguard.consent import (
     read_restrictions,
     restricted,
     to_payload,
-    told,
+    updated_restrictions,
     write_restrictions,
 )
 from cookieguard.engines.store.protocol import Store
@@ -155,7 +155,7 @@ class _Question:
         for _ in range(TRIES):
             found = store.read(NAMESPACE, self.customer)
             before = Restrictions() if found is None else read_restrictions(found.value)
-            after = told(before, self.word, gpc=self.gpc, now=self.now, life=self.life)
+            after = updated_restrictions(before, self.word, gpc=self.gpc, now=self.now, life=self.life)
             if after == before or self._write(store, after, 0 if found is None else found.version):
                 return after
         raise ContentionError("the restrictions of one customer are written by many at once")

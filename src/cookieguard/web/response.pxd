@@ -28,7 +28,7 @@ cdef class Response:
     cdef _with_ours(self, message)
     cdef tuple _passed(self, list headers, dict names)
     @cython.locals(repeats=Repeats)
-    cdef tuple _known(self, tuple key, bytes body)
+    cdef tuple _known_page(self, tuple key, bytes body)
     cdef bint _is_too_short(self, bytes start)
     cdef _choose_body(self, bytes start)
     cpdef list _document_headers(self, list headers)

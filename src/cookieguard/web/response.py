@@ -262,7 +262,7 @@ class Response:
         """Send a document that came in one message: as it became before, where it is the same."""
         exchange, given = self._exchange, start["headers"]
         key = key_of(exchange, self._kind, self._names, given)
-        page, content = (None, b"") if key is None else self._known(key, body)
+        page, content = (None, b"") if key is None else self._known_page(key, body)
         if page is None:
             await self._send_new(key, message, body, [*given])
             return
@@ -275,7 +275,7 @@ class Response:
         await self._send({**start, "headers": exchange.wall.watched(page.headers)})
         await self._send({**message, "body": content})
 
-    def _known(self, key: Key, body: bytes) -> tuple[Page | None, bytes]:
+    def _known_page(self, key: Key, body: bytes) -> tuple[Page | None, bytes]:
         """Return a page like this one, and what this one becomes: the very same, or what differs has nothing to do."""
         repeats: Repeats = self._exchange.parts.repeats
         page = repeats.near(key, body)

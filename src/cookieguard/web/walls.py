@@ -144,9 +144,9 @@ class Wall:
 
     def holds(self, reference: str) -> bool:
         """Return whether a URL reference on this page reaches a held host."""
-        return self.held(reference) is not None
+        return self.held_party(reference) is not None
 
-    def held(self, reference: str) -> Verdict | None:
+    def held_party(self, reference: str) -> Verdict | None:
         """Find the held party that a URL reference on this page reaches; None where it reaches nobody held."""
         verdicts = [self.verdict(url) for url in readings(reference, self.rules.url)]
         return next((one for one in verdicts if self.register.holds(one, self.granted)), None)

@@ -14,7 +14,7 @@ _folders: list[Path] = []
 
 
 @contextmanager
-def kept_in(folder: Path) -> Iterator[None]:
+def state_kept_in(folder: Path) -> Iterator[None]:
     """Have every app of this process that is guarded from now on keep its state in a folder."""
     _folders.append(folder)
     try:

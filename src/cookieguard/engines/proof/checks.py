@@ -23,7 +23,7 @@ Told = tuple[str, str, str]
 """Check, what was found, what mends it."""
 
 
-def told_of_log(config: Config, state: Path, now: datetime, *, environ: Mapping[str, str]) -> Iterator[Told]:
+def examine_log(config: Config, state: Path, now: datetime, *, environ: Mapping[str, str]) -> Iterator[Told]:
     """Yield what the log and the keys of its subjects are like; raises LogDown."""
     if not config.proof.enabled:
         yield "consent log", "switched off: no decision is written down", ""

@@ -14,8 +14,8 @@ from cookieguard.consent.own_terms import (
     OwnTerm,
     OwnTerms,
     Withheld,
-    kept_from,
     read_terms,
+    withheld_from,
     write_terms,
 )
 from cookieguard.engines.files.state_directory import StateDirectory
@@ -56,7 +56,7 @@ class WatchedTerms:
         self._state = state
         copy = state.read(COPY)
         self.terms: OwnTerms = {}
-        self._kept: dict[tuple[str, date], Withheld] = {}
+        self._withheld: dict[tuple[str, date], Withheld] = {}
         self._is_troubled = False
         if copy is not None:
             with suppress(ValueError):
@@ -83,14 +83,14 @@ class WatchedTerms:
 
     def follow(self, terms: OwnTerms) -> None:
         """Have these count from now on."""
-        self.terms, self._kept = terms, {}
+        self.terms, self._withheld = terms, {}
         with suppress(OSError):  # a full disk: the store has them
             self._state.replace(COPY, write_terms(terms))
 
     def narrowed(self, consent: Consent, customers: Iterable[str], now: datetime) -> Consent:
         """Return a consent without what is kept from these customers; itself where nothing is."""
         for number in customers:
-            kept = self.kept_from(number, now.astimezone(UTC).date())
+            kept = self.withheld_from(number, now.astimezone(UTC).date())
             if kept.vendors - consent.kept or kept.purposes & consent.granted:
                 granted, vendors = consent.granted - kept.purposes, consent.kept | kept.vendors
                 consent = replace(consent, granted=granted, kept=vendors)
@@ -100,11 +100,11 @@ class WatchedTerms:
         """Return a customer's terms."""
         return tuple(self.terms.get(number, ()))
 
-    def kept_from(self, number: str, today: date) -> Withheld:
+    def withheld_from(self, number: str, today: date) -> Withheld:
         """Return what is kept from a customer on a day."""
         if number not in self.terms:
             return NOTHING
-        kept = self._kept.get((number, today))
+        kept = self._withheld.get((number, today))
         if kept is None:
-            kept = self._kept[number, today] = kept_from(self.of(number), today)
+            kept = self._withheld[number, today] = withheld_from(self.of(number), today)
         return kept

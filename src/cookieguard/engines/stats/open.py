@@ -87,9 +87,11 @@ def open_existing(
     return open_engine(settings, state_dir, environ=environ).existing()
 
 
-def read_kept(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> RetainedData | None:
+def read_retained(
+    settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]
+) -> RetainedData | None:
     """Look how old what is kept is, None where nothing was counted yet. Raises ConfigError and EngineDown."""
-    return open_engine(settings, state_dir, environ=environ).kept()
+    return open_engine(settings, state_dir, environ=environ).retained()
 
 
 def open_reader(settings: StatsSettings, state_dir: Path, *, environ: Mapping[str, str]) -> HitReader:

@@ -166,7 +166,7 @@ class HitEngine(Protocol):
     def reader(self) -> HitReader:
         """Open it for reading."""
 
-    def kept(self) -> RetainedData | None:
+    def retained(self) -> RetainedData | None:
         """Look how far back it goes, writing nothing; None where nothing was counted yet."""
 
 

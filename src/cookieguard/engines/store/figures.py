@@ -17,7 +17,7 @@ NEARLY = 0.8  # of a limit
 MANY_REVOCATIONS = "see in the log who logs in and out so often, and limit that"
 
 
-def told_of_store(store: Store) -> Iterator[tuple[str, str, str]]:
+def examine_store(store: Store) -> Iterator[tuple[str, str, str]]:
     """Yield what doctor says: what was looked at, what was found, what to do (empty where all is well)."""
     counts = store.counts()
     kinds = [what for what in Revoked if what not in (Revoked.CLOCK, Revoked.CUTOFF)]

@@ -108,7 +108,7 @@ def merged_by(
     return merged
 
 
-def kept_cart(
+def cart_write(
     owner: str, entries: dict[str, Any], *, session_id: str, version: int, now: datetime, until: datetime
 ) -> Write:
     """Return how a cart is kept in the store."""

@@ -14,7 +14,7 @@ from cookieguard.web.exchange import Exchange
 ANSWERS = "https://www.googletagmanager.com/"
 
 
-def told_of_choice(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
+def choice_scripts(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
     """Return the scripts for the start of a document; nothing where nobody is asked.
 
     Purposes alone: a party that is let in for this document is nothing the visitor agreed to.
@@ -24,20 +24,24 @@ def told_of_choice(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
         return b""
     consent, base, script = exchange.consent, exchange.own_base, head_allowance(exchange, policies)
     choice, signals = " ".join((consent.state, *sorted(consent.granted))), parts.config.consent.signals
-    told = parts.renderer.told_script
-    tags = told("signals.js", f"{','.join(signals)} {choice}", base=base, script=script) if signals else b""
+    script_of = parts.renderer.script_with_words
+    tags = (
+        script_of("signals.js", f"{','.join(signals)} {choice}", base=base, script=script) if signals else b""
+    )
     answers = b""
     if parts.config.html.guard and not exchange.wall.is_open and exchange.wall.holds(ANSWERS):
-        answers = told(
+        answers = script_of(
             "callbacks.js", "", base=base, script=script
         )  # after the signals: those set a queue first
-    return tags + answers + told("api.js", f"{base} {choice}", base=base, script=script)
+    return tags + answers + script_of("api.js", f"{base} {choice}", base=base, script=script)
 
 
 def policy_in_page(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
     """Return the policy as markup, and the script that takes it out again: scripts of the page find no meta of ours."""
     base, script = exchange.own_base, head_allowance(exchange, policies)
-    return exchange.wall.meta + exchange.parts.renderer.told_script("meta.js", "", base=base, script=script)
+    return exchange.wall.meta + exchange.parts.renderer.script_with_words(
+        "meta.js", "", base=base, script=script
+    )
 
 
 def head_allowance(exchange: Exchange, policies: Sequence[bytes]) -> Allowance:

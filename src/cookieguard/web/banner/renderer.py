@@ -240,9 +240,9 @@ class Renderer:
     def guard_script(self, allowed: str, held: str, *, base: str, script: Allowance) -> bytes:
         """Render the guard: patterns of the addresses it lets through, and of what may not be kept in the browser."""
         places = base + self._files["places.js"].name
-        return self.told_script("guard.js", f"{allowed} {held} {places}", base=base, script=script)
+        return self.script_with_words("guard.js", f"{allowed} {held} {places}", base=base, script=script)
 
-    def told_script(self, name: str, words: str, *, base: str, script: Allowance) -> bytes:
+    def script_with_words(self, name: str, words: str, *, base: str, script: Allowance) -> bytes:
         """Render a script that is told something. Nothing of the page may run before: a file of ours is waited for."""
 
         def make() -> str:

@@ -8,6 +8,6 @@ cdef class Gate:
 
     cpdef dict shown(self, dict scope)
     cpdef passed(self, headers)
-    cpdef kept(self, headers)
+    cpdef without_held(self, headers)
     cdef _look_at(self, bytes header)
     cdef bint _is_held(self, bytes name, bytes line)

@@ -49,10 +49,10 @@ class Gate:
 
     def passed(self, headers: Headers) -> Headers:
         """Return the headers of a response as the browser gets them; the same list where all of it passes."""
-        kept = self.kept(headers)
+        kept = self.without_held(headers)
         return self._with_removals(kept) if self._held else kept
 
-    def kept(self, headers: Headers) -> Headers:
+    def without_held(self, headers: Headers) -> Headers:
         """Return the headers without the cookies that are held; the same list where there is none."""
         # Most set none, so they are asked all at once.
         if b" ".join([name for name, _ in headers]).lower().find(SET_COOKIE) < 0:

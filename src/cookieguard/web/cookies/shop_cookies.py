@@ -60,7 +60,7 @@ class ShopCookies:
         if self._tells and not self.register.use_of(name).is_declared:
             self._findings.note_cookie(name, way=way, page=page)
 
-    def held(self, header: bytes, granted: frozenset[str]) -> list[bytes]:
+    def held_names(self, header: bytes, granted: frozenset[str]) -> list[bytes]:
         """Name the cookies of a Cookie header that are held from who granted these purposes; each once."""
         names = self.register.beyond_necessary(header)
         return [name for name in dict.fromkeys(names) if self.register.holds(name, granted)]
@@ -92,7 +92,7 @@ class ShopCookies:
         What is sent to our own pages lies at the root; what lies deeper is removed by the pages there, and here
         where it is declared.
         """
-        names = self.held(request.headers.get(b"cookie", b""), granted)
+        names = self.held_names(request.headers.get(b"cookie", b""), granted)
         deeper = [one.name.encode() for one in self.register.deeper]
         names += [name for name in deeper if name not in names and self.register.holds(name, granted)]
         return self.removals(names, request, path="/", now=now, most=MOST_REMOVAL_BYTES_OF_CHOICE)

@@ -164,7 +164,7 @@ class SigningGate:
 
     def _start(self, message: Message) -> Message:
         given = message.get("headers") or ()
-        headers = self._signed(self._obey(self._filter.kept(read(given)[0])))
+        headers = self._signed(self._obey(self._filter.without_held(read(given)[0])))
         return message if headers is given else {**message, "headers": headers}
 
     def _obey(self, headers: Headers) -> Headers:

@@ -28,7 +28,7 @@ from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger
 from cookieguard.engines.proof.open import open_log_store, place_of
 from cookieguard.engines.rights.requests import FILE_ENDING, UNREADABLE, Pending, requests_opener
-from cookieguard.engines.stats.open import open_reader, read_kept
+from cookieguard.engines.stats.open import open_reader, read_retained
 from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.keyring import Keyring
 from cookieguard.rights.rules import Kind
@@ -211,7 +211,7 @@ def _notices(source: Source) -> Found:
 
 
 def _choices(source: Source) -> Found:
-    if read_kept(source.config.stats, source.state.path.absolute(), environ=os.environ) is None:
+    if read_retained(source.config.stats, source.state.path.absolute(), environ=os.environ) is None:
         return ["nothing was counted yet"], False
     with closing(
         open_reader(source.config.stats, source.state.path.absolute(), environ=os.environ)

@@ -118,14 +118,14 @@ class Course:
     def _shows_all(self, first: int, step: int) -> bool:
         """Return whether no bar must be hidden that somebody is in."""
         now, *larger = (_cells(one, first, HOURS, step) for one in [self._now, *self._larger])
-        views = _told(now, larger)
+        views = _shown_views(now, larger)
         return not any(told is None and cell.counts[0] for told, cell in zip(views, now, strict=True))
 
     def _points(self, first: int, step: int) -> Sequence[Point]:
         """Return the bars; figures are None where too few people are in one, views too where it is yet to come."""
         length = self._range.length if self._range.step else HOURS
         now, *larger = (_cells(one, first, length, step) for one in self._judged([self._now, *self._larger]))
-        views = _told(now, larger)
+        views = _shown_views(now, larger)
         names = {} if self._range.step else hour_names(self._today, self._zone)
         place = 2 if self._range.step else 1
         counts = {cell.value: cell.counts[place] for cell in _cells(self._now, first, length, step)}
@@ -157,7 +157,7 @@ class Course:
         first, last = self._days_before
         selections = self._judged([self._before, *self._larger_before])
         before, *larger = (_cells(one, first * each, (last - first + 1) * each, step) for one in selections)
-        views = _told(before, larger)
+        views = _shown_views(before, larger)
         return nothing if not self._range.step and None in views else [*views, *nothing][: len(nothing)]
 
     def _judged(self, selections: Sequence[Sequence[Totals]]) -> Sequence[Sequence[Totals]]:
@@ -220,7 +220,7 @@ def _rounded(count: int | None) -> int | None:
     return None if count is None else rounded(count)
 
 
-def _told(cells: Sequence[Cell], larger: Sequence[Sequence[Cell]]) -> Sequence[int | None]:
+def _shown_views(cells: Sequence[Cell], larger: Sequence[Sequence[Cell]]) -> Sequence[int | None]:
     """Return the views of each cell, None where too few people are behind them, or left of one it is a part of.
 
     Of a part nobody is too few as well: that nobody came is what makes others certain. Of the whole shop it is told.

@@ -9,7 +9,7 @@ from cookieguard.html import Rewriter
 from cookieguard.html.page import Glance
 from cookieguard.web.banner.guard import guard_of
 from cookieguard.web.banner.insertion import Insertion, has_just_decided
-from cookieguard.web.banner.page_scripts import policy_in_page, told_of_choice
+from cookieguard.web.banner.page_scripts import choice_scripts, policy_in_page
 from cookieguard.web.banner.placeholders import Placeholders
 from cookieguard.web.document.body import DocumentBody, RawBody, WorkerMark
 from cookieguard.web.document.page_cache import Key, Passes
@@ -248,12 +248,12 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
 def _first_scripts(exchange: Exchange, policies: list[bytes]) -> bytes:
     """Return what goes first into a document: the guard, and what tells of the choice; kept with the wall."""
     if policies:  # with a nonce in most
-        return guard_of(exchange, policies) + told_of_choice(exchange, policies)
+        return guard_of(exchange, policies) + choice_scripts(exchange, policies)
     consent, heads = exchange.consent, exchange.wall.heads
     state = (consent.granted, consent.state)
     first: bytes | None = heads.get(state)
     if first is None:
-        first = heads[state] = guard_of(exchange, ()) + told_of_choice(exchange, ())
+        first = heads[state] = guard_of(exchange, ()) + choice_scripts(exchange, ())
     return first
 
 

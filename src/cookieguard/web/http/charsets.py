@@ -99,7 +99,7 @@ def is_undeclared(content_type: bytes, start: bytes) -> bool:
 def charset_of(content_type: bytes, start: bytes) -> Charset:
     """Tell how to read a document with this Content-Type (several joined by commas) that begins with `start`."""
     charset = _begun(start, MARKS) if start and start[0] in MARKED else None
-    charset = charset or _said(content_type) or _begun(start, XML_STARTS)
+    charset = charset or _charset_of_header(content_type) or _begun(start, XML_STARTS)
     if charset is not None:
         return charset
     return Charset.UNREAD if _shifts(start) else Charset.PLAIN
@@ -111,7 +111,7 @@ def as_utf_8(headers: Headers) -> Headers:
 
 
 @lru_cache(maxsize=HEADERS_KEPT)
-def _said(content_type: bytes) -> Charset | None:
+def _charset_of_header(content_type: bytes) -> Charset | None:
     """Return what the header settles. Where browsers differ about the label, one that cannot be read wins."""
     names = [one.lower() for one in NAMED.findall(content_type)]
     labels = {*names, *(one.strip(b"'") for one in names)}

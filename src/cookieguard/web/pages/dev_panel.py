@@ -36,7 +36,9 @@ async def answer_dev(exchange: Exchange, _: Receive) -> Response:
         "state": _state(exchange),
         "granted": sorted(granted),
         "hosts": {host: _facts_of(host, exchange) for host in map(_name, asked[:MOST_HOSTS]) if host},
-        "cookies": [name.decode("latin-1") for name in exchange.parts.shop_cookies.held(header, granted)],
+        "cookies": [
+            name.decode("latin-1") for name in exchange.parts.shop_cookies.held_names(header, granted)
+        ],
     }
     return JSONResponse(facts, headers=HEADERS)
 

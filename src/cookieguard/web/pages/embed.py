@@ -98,7 +98,7 @@ async def show_place(exchange: Exchange, _: Receive) -> Response:
     party, url, next_, at, lang, title, base, scheme = (
         asked.get(name, "") for name in ("party", "url", "next", "at", "lang", "title", "base", "scheme")
     )
-    verdict = exchange.wall.held(url) if url else _party(exchange, party)
+    verdict = exchange.wall.held_party(url) if url else _party(exchange, party)
     destination = exchange.request.headers.get(b"sec-fetch-dest", b"embed")
     if verdict is None or destination not in PLACE_DESTINATIONS:
         return PlainTextResponse(NOBODY, 404, ANSWER_HEADERS)

@@ -218,8 +218,8 @@ def _kind(kind: DataKind, lang: str, texts: RightsTexts) -> dict[str, Any]:
     length = kind.length
     kept = texts.texts["account"] if length is None else duration_text(*length, lang)
     return {
-        "title": _said(kind.title, lang),
-        "purpose": _said(kind.purpose, lang),
+        "title": _in_language(kind.title, lang),
+        "purpose": _in_language(kind.purpose, lang),
         "basis": texts.texts[kind.basis],
         "reason": kind.reason,
         "kept": texts_of(lang)["durations"]["session"] if kind.retention == "session" else kept,
@@ -237,7 +237,7 @@ def _form(form: ShopForm, exchange: Exchange, texts: RightsTexts) -> dict[str, A
     }
 
 
-def _said(text: Any, lang: str) -> str:
+def _in_language(text: Any, lang: str) -> str:
     return text_in(text, lang) or text_in(text, "en") or next(iter(text.values()))
 
 

@@ -85,7 +85,7 @@ def read_cosigned(state: Path) -> str:
     return ""
 
 
-def told_of_cosigned(config: Config, note: str, report: Report) -> str:
+def cosigned_line(config: Config, note: str, report: Report) -> str:
     """Say what the witness signed and when; what it did not sign is a fault."""
     if not note:
         return ""

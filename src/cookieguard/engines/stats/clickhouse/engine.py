@@ -52,10 +52,10 @@ class ClickhouseStats:
         """Connect for reading."""
         return ClickhouseFigures(self._url)
 
-    def kept(self) -> RetainedData | None:
+    def retained(self) -> RetainedData | None:
         """Look how far back the tables go."""
         with self._looking() as client:
-            return None if client is None else _kept(client)
+            return None if client is None else _retained(client)
 
     @contextmanager
     def _looking(self) -> Iterator[Client | None]:
@@ -72,7 +72,7 @@ class ClickhouseStats:
                 client.close()
 
 
-def _kept(client: Client) -> RetainedData:
+def _retained(client: Client) -> RetainedData:
     count, oldest, newest = _row(client, HITS)
     sums, oldest_sum = _row(client, OLDEST_SUM)
     keys, oldest_key = _row(client, OLDEST_KEY)

@@ -82,7 +82,7 @@ def folded_values(hits: str, by: Dimension) -> str:
     """Count the same with at most so many values a day, those with most views; the rest is "(other)"."""
     column, counted = COUNTED[by]
     hits = exits(hits) if by is Dimension.EXIT else hits
-    keep = _kept(values(hits, by), "day, value", "views", MAX_VALUES)
+    keep = _first_values(values(hits, by), "day, value", "views", MAX_VALUES)
     named = f"if((day, toString({column})) IN {keep}, toString({column}), '{OTHER}')"
     is_constant = by in OF_VISITORS
     return f"""
@@ -137,7 +137,7 @@ def held(hits: str) -> str:
         )
     )"""  # noqa: S608
     counted = f"SELECT day, host, page, count() AS views FROM {parts} GROUP BY day, host, page"  # noqa: S608
-    keep = _kept(counted, "day, host, page", "views", MAX_HELD)
+    keep = _first_values(counted, "day, host, page", "views", MAX_HELD)
     return f"""
         SELECT day, if(is_kept, host, '{OTHER}') AS host_, if(is_kept, page, '{OTHER}') AS page_, vendor, purpose,
             count() AS views, sum(elements) AS elements_
@@ -150,14 +150,14 @@ def bots(hits: str) -> str:
     """Count what a row of `bot` holds."""
     named = f"(SELECT day, toString(bot) AS kind, toString(browser) AS name FROM {hits} WHERE bot != '')"  # noqa: S608
     counted = f"SELECT day, name, count() AS hits FROM {named} GROUP BY day, name"  # noqa: S608
-    keep = _kept(counted, "day, name", "hits", MAX_BOTS)
+    keep = _first_values(counted, "day, name", "hits", MAX_BOTS)
     return f"""
         SELECT day, kind, if((day, name) IN {keep}, name, '{OTHER}') AS name_, count() AS hits
         FROM {named} GROUP BY day, kind, name_
     """  # noqa: S608
 
 
-def _kept(counted: str, names: str, most: str, limit: int) -> str:
+def _first_values(counted: str, names: str, most: str, limit: int) -> str:
     return f"""(
         SELECT {names} FROM ({counted}) ORDER BY {most} DESC, {names} LIMIT {limit} BY day
     )"""  # noqa: S608

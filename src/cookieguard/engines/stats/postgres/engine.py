@@ -53,10 +53,10 @@ class PostgresStats:
         """Connect for reading."""
         return PostgresFigures(self._url)
 
-    def kept(self) -> RetainedData | None:
+    def retained(self) -> RetainedData | None:
         """Look how far back the tables go."""
         with telling(EngineDown), closing(self._connect()) as connection:
-            return _kept(connection) if _has_tables(connection) else None
+            return _retained(connection) if _has_tables(connection) else None
 
     def _is_there(self) -> bool:
         with telling(EngineDown), closing(self._connect()) as connection:
@@ -70,7 +70,7 @@ def _has_tables(connection: Connection) -> bool:
     return _one(connection, MARK) is not None
 
 
-def _kept(connection: Connection) -> RetainedData:
+def _retained(connection: Connection) -> RetainedData:
     days: dict[int, bool] = dict(connection.execute(ALL_DAYS).fetchall())
     oldest = next(filter(None, (_one(connection, end_of(day, "min")) for day in days)), None)
     newest = next(filter(None, (_one(connection, end_of(day, "max")) for day in reversed(days))), None)

@@ -27,7 +27,7 @@ KEYS = """
 LOST = "SELECT day, sum(count) FROM lost GROUP BY day"
 
 
-def kept_in(path: Path) -> RetainedData:
+def retained_in(path: Path) -> RetainedData:
     """Look into a file of statistics; raises EngineDown."""
     try:
         url = f"file:{quote(str(path))}?mode=ro"

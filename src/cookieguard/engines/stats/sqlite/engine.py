@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cookieguard.engines.stats.protocol import HitReader, HitWriter, RetainedData
-from cookieguard.engines.stats.sqlite.coverage import kept_in
+from cookieguard.engines.stats.sqlite.coverage import retained_in
 from cookieguard.engines.stats.sqlite.reader import SqliteFigures
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 
@@ -33,6 +33,6 @@ class SqliteStats:
         """Open the file for reading."""
         return SqliteFigures(self._path)
 
-    def kept(self) -> RetainedData | None:
+    def retained(self) -> RetainedData | None:
         """Look how far back the file goes."""
-        return kept_in(self._path) if self._path.exists() else None
+        return retained_in(self._path) if self._path.exists() else None
