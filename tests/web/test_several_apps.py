@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +90,34 @@ def test_shops_of_two_countries_in_one_process_have_visitors_of_their_own(tmp_pa
     finally:
         here.close()
         there.close()
+
+
+@pytest.mark.parametrize(
+    ("states", "origins", "warnings"),
+    [
+        (("state", "state"), (["https://shop.de"], ["https://shop.fr"]), 1),
+        (("state", "state"), (["https://shop.de"], ["https://shop.de"]), 0),
+        (("state", "state"), (["https://shop.de", "https://shop.fr"], ["https://shop.fr"]), 0),
+        (("state", "state"), ([], ["https://shop.fr"]), 0),
+        (("state", "other"), (["https://shop.de"], ["https://shop.fr"]), 0),
+    ],
+)
+def test_two_shops_that_share_their_customers_unawares_are_told_so(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    states: tuple[str, str],
+    origins: tuple[Sequence[str], Sequence[str]],
+    warnings: int,
+) -> None:
+    configs = [
+        Config(state_dir=str(tmp_path / at), origins=tuple(of))
+        for at, of in zip(states, origins, strict=True)
+    ]
+    with caplog.at_level(logging.WARNING, logger="cookieguard"):
+        made = [CookieGuard(app, config) for config in configs]
+
+    for one in made:
+        one.close()
+    told = [record.getMessage() for record in caplog.records if "one state directory" in record.getMessage()]
+    assert len(told) == warnings
+    assert all("https://shop.de and https://shop.fr" in line for line in told)

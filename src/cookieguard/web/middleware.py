@@ -15,6 +15,7 @@ from cookieguard.identity.carts.stored_carts import Rule, merge_carts
 from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
 from cookieguard.web.flow import ASGIApp, Clock, Flow
 from cookieguard.web.identity.customers import CustomerFrom
+from cookieguard.web.identity.shared_state import tell_of_shared_state
 from cookieguard.web.pages import Pages
 from cookieguard.web.proof.consent_log import hook_of
 from cookieguard.web.services import Services, build_services, read_config
@@ -67,6 +68,7 @@ class CookieGuard:
             opens_session=is_litestar(app),
             on_first=self._look_inside,
         )
+        tell_of_shared_state(self)
 
     @property
     def _parts(self) -> Services:

@@ -1,0 +1,40 @@
+"""Shops of one process that share a state directory, and with it their customers: told of, since it is the default."""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+from weakref import WeakSet
+
+from cookieguard.config import Config
+
+logger = logging.getLogger("cookieguard")
+
+SHARED = (
+    "%s and %s have one state directory, %s: a customer's number means the same person in both, who finds the cart of "
+    "one in the other; give each shop a `state_dir` of its own, or, where that is meant, name all hosts in the "
+    "`origins` of both"
+)
+
+
+class Guard(Protocol):
+    """Be a guard, as far as it is asked here."""
+
+    @property
+    def config(self) -> Config: ...
+
+
+_made: WeakSet[Guard] = WeakSet()  # those that live in this process
+
+
+def tell_of_shared_state(guard: Guard) -> None:
+    """Warn where another guard of this process keeps its state in the same place, for other hosts."""
+    config = guard.config
+    for other in [one.config for one in _made]:
+        if other.state_dir == config.state_dir and _are_apart(other, config):
+            logger.warning(SHARED, other.origins[0], config.origins[0], config.state_dir)
+    _made.add(guard)
+
+
+def _are_apart(one: Config, other: Config) -> bool:
+    return bool(one.origins and other.origins) and set(one.origins).isdisjoint(other.origins)
