@@ -1,4 +1,4 @@
-"""How often somebody, or something, had a turn in a span of time: counts by key that bound what one can cause."""
+"""How often somebody may do something in a span of time, counted by key. Each `RateLimit(` has its limit beside it."""
 
 from __future__ import annotations
 
