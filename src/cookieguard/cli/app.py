@@ -1,4 +1,4 @@
-"""The floor of all commands: one application, one way to end, one line for each error."""
+"""The command line's application: its commands, one way to end, one line for each error."""
 
 from __future__ import annotations
 

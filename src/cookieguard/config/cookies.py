@@ -1,4 +1,4 @@
-"""How each cookie of ours looks on the wire, as data."""
+"""`[cookies]`: how each cookie of ours looks on the wire."""
 
 from __future__ import annotations
 

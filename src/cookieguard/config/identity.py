@@ -1,4 +1,4 @@
-"""`[identity]`: how long a session lives."""
+"""`[identity]`: how long a session lives, whose it is, and whether carts are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The access log: its form, how far addresses are known to it, how long its files are kept."""
+"""`[log]`: the access log, its form, how far addresses are known to it, how long its files are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the banner, the placeholders and the page of choices look."""
+"""`[look]`: how the banner, the placeholders and the page of choices look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How mail leaves the shop: the relay, the sender, and who the customers are."""
+"""`[mail]`: how mail leaves the shop: the relay, the sender, and who the customers are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's privacy policy: the version of the promise that a choice is made under, and where its texts lie."""
+"""`[policy]`: the version of the shop's privacy policy that a choice is made under, and where its texts lie."""
 
 from __future__ import annotations
 

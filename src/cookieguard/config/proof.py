@@ -1,4 +1,4 @@
-"""The consent log: where what visitors decided is written down, under which name, and for how long."""
+"""`[proof]`: the consent log, where what visitors decided is written down, under which name, and for how long."""
 
 from __future__ import annotations
 

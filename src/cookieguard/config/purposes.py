@@ -1,4 +1,4 @@
-"""What the shop asks consent for: purposes, and the vendors behind them."""
+"""`[[purposes]]` and `[[vendors]]`: what the shop asks consent for, and who is behind it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The root of the configuration."""
+"""The root of the configuration: settings without a table, and what tables must agree on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cookies that the shop itself sets: what for, and which of them are to be signed."""
+"""`[[cookies.own]]` and `[[cookies.sign]]`: the cookies that the shop itself sets, what for, and which are signed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted of a visit, and where the figures are kept."""
+"""`[stats]`: what is counted of a visit, and where the figures are kept."""
 
 from __future__ import annotations
 
@@ -51,8 +51,9 @@ class StatsSettings:
     environment: str = "COOKIEGUARD_STATS"
     """The environment variable that holds the URL; it wins over `url` when it is set."""
     before_consent: str = "aggregate"
-    """Who did not agree to statistics is counted without a visitor key (`aggregate`), or not at all (`none`).
-    With `hashed` who has not answered yet gets the key of the day too; who refused, or sends GPC, never does."""
+    """A visitor who did not agree to statistics is counted without a visitor key (`aggregate`), or not at all (`none`).
+    With `hashed` a visitor who has not answered yet gets the key of the day too; one who refused, or whose browser
+    sends GPC, never does."""
     pages: str = "route"
     """What a page is called: the app's `route` (`/product/{id}`), or its `path`, where no path names a person."""
     named_pages: tuple[str, ...] = ()
@@ -71,7 +72,7 @@ class StatsSettings:
     """The query parameters of the shop's own search, such as `q`: the dashboard shows what at least five people
     searched for on one day. Name none that may hold a person's name alone, as a search for customers does."""
     report: tuple[str, ...] = ()
-    """Who gets the figures of the week by `cookieguard report --mail`: mail addresses; needs `[mail]`."""
+    """The mail addresses that get the figures of the week by `cookieguard report --mail`; needs `[mail]`."""
     hit_days: int = 30
     """How long single hits are kept; filtered figures go back so far."""
     rollup_days: int = 760

@@ -1,4 +1,4 @@
-"""Where what must be known to every worker is kept: which sessions were ended, and who is remembered."""
+"""`[store]`: the database that all workers share, for revocations, stored carts and remember-me."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vault: where addresses of risk events are sealed, for whom, and for how long."""
+"""`[vault]`: where addresses of risk events are sealed, for whom, and for how long."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Engines: all I/O below the doors. Keys, state directory and log files today."""
+"""Engines: all I/O below ASGI: files, stores, statistics, the consent log, mail, and the checks of the doctor."""

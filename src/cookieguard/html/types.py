@@ -1,4 +1,4 @@
-"""The words of this part: what is held and why, what was decided about a tag, by what it is judged."""
+"""The types of this package: what is held and why, what was decided about a tag, by what it is judged."""
 
 from __future__ import annotations
 

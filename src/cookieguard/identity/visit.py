@@ -1,4 +1,4 @@
-"""The door to this package: one Identity per application, one Visit per request."""
+"""What the rest of cookieguard asks of this package: one Identity per application, one Visit per request."""
 
 from __future__ import annotations
 

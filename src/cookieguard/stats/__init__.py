@@ -1,1 +1,1 @@
-"""Statistics: addresses cut short, one request as one log line. Pure logic: no I/O, no clock of its own."""
+"""Statistics: addresses cut short, one request as a log line and as a hit, sums. Pure logic: no I/O, no clock."""

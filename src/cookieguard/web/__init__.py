@@ -1,1 +1,1 @@
-"""The doors: all that speaks ASGI, and the only place that knows every part."""
+"""All that speaks ASGI, and the only place that knows every part."""

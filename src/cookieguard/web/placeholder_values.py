@@ -1,4 +1,4 @@
-"""What is said where something embedded is held: values, without markup."""
+"""The values of a placeholder, as banner, embed page and shop's own markup show them: no markup is here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shop's people: how they sign in beside their tokens, how long that lasts, and how long the journal is kept."""
+"""`[staff]`: how the shop's people sign in beside their tokens, for how long, and how long the journal is kept."""
 
 from __future__ import annotations
 

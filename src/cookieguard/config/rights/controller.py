@@ -1,4 +1,4 @@
-"""Who is responsible for the shop's data, as every page about it says."""
+"""`[controller]`: who is responsible for the shop's data, as every page about it says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shop keeps of its customers: for the page they read, and for the record of processing (art. 30 GDPR)."""
+"""`[[data]]`: what the shop keeps of its customers, for their page and the record of processing (art. 30 GDPR)."""
 
 from __future__ import annotations
 

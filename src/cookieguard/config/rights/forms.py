@@ -1,4 +1,4 @@
-"""Which forms the shop has: what each asks for and where it leads, as its customers read it."""
+"""`[[forms]]`: which forms the shop has: what each asks for and where it leads, as its customers read it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the shop answers persons who ask about their data."""
+"""`[rights]`: how the shop answers persons who ask about their data."""
 
 from __future__ import annotations
 

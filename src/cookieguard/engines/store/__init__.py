@@ -1,1 +1,1 @@
-"""The store: what every worker must know. Revocations, oversized carts, remember-me series."""
+"""The store: what every worker must know. Revocations, stored carts, oversized entries, remember-me series, logins."""

@@ -1,4 +1,4 @@
-"""The gate right before the app: cookies the visitor did not agree to reach neither the app nor the browser."""
+"""The cookie filter right before the app: cookies without consent reach neither the app nor the browser."""
 
 from __future__ import annotations
 
