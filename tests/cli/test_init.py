@@ -69,6 +69,31 @@ def test_the_line_names_the_app_and_the_file_it_is_made_in(shop: Shop, made: str
     assert f'{name} = CookieGuard({name}, "cookieguard.toml")' in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        ("api = FastAPI()\napp = CORSMiddleware(\n    api,\n    allow_origins=['*'],\n)\n", "app"),
+        ("web = FastAPI()\napp = socketio.ASGIApp(sio, web)\n", "app"),
+        ("web = FastAPI()\napplication = web\n", "application"),
+        ("app = FastAPI()\nlimiter = Limiter(app)\nroutes = app.routes\n", "app"),
+    ],
+)
+def test_the_line_names_what_is_served_and_not_what_it_was_made_of(shop: Shop, made: str, name: str) -> None:
+    (shop.directory / "shop.py").write_text(made)
+
+    done = shop.run("init")
+
+    assert f' {name} = CookieGuard({name}, "cookieguard.toml")' in done.stdout
+
+
+def test_the_line_stands_before_a_server_that_the_module_starts_itself(shop: Shop) -> None:
+    (shop.directory / "shop.py").write_text(f'{SHOP}\nif __name__ == "__main__":\n    uvicorn.run(app)\n')
+
+    done = shop.run("init")
+
+    assert "shop.py, above line 5 that starts it (the app is made in line 3):" in done.stdout
+
+
 def test_its_line_guards_the_app(shop: Shop) -> None:
     (shop.directory / "shop.py").write_text(SHOP)
     (line,) = [

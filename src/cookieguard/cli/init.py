@@ -20,6 +20,9 @@ MADE = re.compile(
     r"(FastAPI|Starlette|Litestar|Quart|Flask|get_asgi_application)\(",
     re.M,
 )
+# What is served in place of the app that was made: another name for it, or a wrapper by its usual name.
+SERVED = r"^(?:(\w+)\s*=\s*{name}[ \t]*$|(app|application|asgi_app)\s*=\s*[\w.]+\([^()]*\b{name}\b)"
+STARTS_ITSELF = re.compile(r"^if __name__ ==", re.M)
 GUARDED = re.compile(r"\bCookieGuard\(")
 MOST_FILES, MOST_BYTES, DEEPEST = 500, 500_000, 4
 SKIPPED = frozenset({"node_modules", "venv", "env", "site-packages", "build", "dist", "tests", "migrations"})
@@ -82,6 +85,17 @@ class Made(NamedTuple):
     line: int
     name: str
     framework: str
+    starts: int | None
+    """The line from which the module starts a server itself."""
+
+    @property
+    def end(self) -> str:
+        """Say where in the file the app is complete."""
+        return (
+            f"the end of {self.path}"
+            if self.starts is None
+            else f"{self.path}, above line {self.starts} that starts it"
+        )
 
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The shop's folder.")]
@@ -114,7 +128,7 @@ def _what_to_add(folder: Path) -> Iterator[str]:
     if one is None:
         yield "add this line where your app is complete, and serve what it makes:"
     else:
-        yield f"add this line to the end of {one.path} (the app is made in line {one.line}):"
+        yield f"add this line to {one.end} (the app is made in line {one.line}):"
     is_wsgi = one is not None and one.framework == WSGI
     lines = [
         line.format(name=one.name if one else "app", file=CONFIG_FILE)
@@ -127,8 +141,25 @@ def _what_to_add(folder: Path) -> Iterator[str]:
 
 
 def _apps_made(path: Path, text: str) -> Iterator[Made]:
+    start = STARTS_ITSELF.search(text)
     for match in MADE.finditer(text):
-        yield Made(path, text.count("\n", 0, match.start()) + 1, match[1], match[2])
+        yield Made(
+            path,
+            _line_at(text, match.start()),
+            _served(text, match[1]),
+            match[2],
+            start and _line_at(text, start.start()),
+        )
+
+
+def _served(text: str, name: str) -> str:
+    for match in re.finditer(SERVED.format(name=name), text, re.M):
+        name = match[1] or match[2]
+    return name
+
+
+def _line_at(text: str, place: int) -> int:
+    return text.count("\n", 0, place) + 1
 
 
 def _sources(folder: Path) -> Iterator[tuple[Path, str]]:
