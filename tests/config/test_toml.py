@@ -239,3 +239,50 @@ def test_own_purposes_with_the_necessary_one_replace_the_default_ones() -> None:
 
     assert config.purposes == (Purpose(id="necessary"), Purpose(id="maps", title="Maps"))
     assert config.policy == PolicyVersion(version="2")
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ('origins = ["https://Bücher.example"]', "'https://xn--bcher-kva.example'"),
+        ('origins = ["https://shop.example/"]', "'https://shop.example'"),
+        ('first_party_hosts = ["*.CDN.example"]', "'*.cdn.example'"),
+        (
+            'vendors = [{ name = "K", purpose = "marketing", hosts = ["faß.example"] }]',
+            "'xn--fa-hia.example'",
+        ),
+    ],
+)
+def test_a_host_that_browsers_write_otherwise_is_told_as_they_write_it(
+    tmp_path: Path, text: str, written: str
+) -> None:
+    (tmp_path / "cookieguard.toml").write_text(text, "utf-8")
+
+    with pytest.raises(ConfigError, match=f"browsers write {re.escape(written)}"):
+        load_config(tmp_path / "cookieguard.toml")
+
+
+def test_what_no_browser_can_write_is_told_without_a_guess(tmp_path: Path) -> None:
+    (tmp_path / "cookieguard.toml").write_text('origins = ["kä se"]', "utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "cookieguard.toml")
+
+    assert "browsers write" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[policy]\neffective = "2026-12-15"', "a date (in TOML without quotes: 2026-12-15)"),
+        ('trusted_proxies = ["10.0.0.1/8"]', "; this one is of the network '10.0.0.0/8'"),
+        ("a = [1, 2", "config file cookieguard.toml is not TOML (Unclosed array"),
+    ],
+)
+def test_a_near_miss_is_told_with_what_was_meant(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "cookieguard.toml").write_text(text, "utf-8")
+
+    with pytest.raises(ConfigError) as caught:
+        load_config(tmp_path / "cookieguard.toml")
+
+    assert told in str(caught.value).replace(f"{tmp_path}/", "")

@@ -12,6 +12,7 @@ from cookieguard.config.loading.checks import (
     require_distinct,
     require_match,
     require_one_of,
+    require_written,
 )
 from cookieguard.config.loading.types import require_types
 from cookieguard.config.shop_cookies import OwnCookie, SignedCookie
@@ -81,7 +82,9 @@ def _table_of(name: object) -> str:
 def shared_domain(setting: str, domain: str) -> str:
     """Return a cookie's domain without its leading dot, which browsers ignore (RFC 6265 5.2.3)."""
     bare = domain.removeprefix(".")
-    require_match(setting, bare, HOST_NAME, "a domain in lower case, like 'shop.example' or '.shop.example'")
+    require_written(
+        setting, bare, HOST_NAME, "a domain in lower case, like 'shop.example' or '.shop.example'"
+    )
     return bare
 
 

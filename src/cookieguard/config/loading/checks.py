@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
+from unicodedata import normalize
 
 from cookieguard.errors import ConfigError
 
@@ -14,6 +15,7 @@ HOST_PATTERN = re.compile(
 )
 # One origin as a browser writes it in the Origin header: scheme, host, port where it is not the default.
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+LABEL = re.compile(r"[^./:*\[\]]+")
 HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 # RFC 9110 tchar: what a cookie name may consist of.
 COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -56,7 +58,7 @@ def _plain(number: float) -> str:
 def require_host(setting: str, value: str) -> None:
     """Require a host pattern: `ads.example`, `*.ads.example`, `host:port` or `shop.example/matomo/`."""
     allowed = "a lower-case host like 'ads.example', '*.ads.example', 'host:8001' or 'shop.example/path/'"
-    require_match(setting, value, HOST_PATTERN, allowed)
+    require_written(setting, value, HOST_PATTERN, allowed)
 
 
 def require_cookie(setting: str, value: str) -> None:
@@ -66,7 +68,20 @@ def require_cookie(setting: str, value: str) -> None:
 
 def require_origin(setting: str, value: str) -> None:
     """Require an origin as browsers write it: `https://shop.example`."""
-    require_match(setting, value, ORIGIN, "an origin like 'https://shop.example' (no path, lower case)")
+    require_written(setting, value, ORIGIN, "an origin like 'https://shop.example' (no path, lower case)")
+
+
+def require_written(setting: str, value: str, pattern: re.Pattern[str], allowed: str) -> None:
+    """Require a host as browsers write it, and say how they do: `käse.example` is `xn--kse-qla.example`."""
+    if pattern.fullmatch(value):
+        return
+    written = LABEL.sub(_punycode, normalize("NFC", value.lower())).rstrip("/")
+    known = f"; browsers write {written!r}" if pattern.fullmatch(written) else ""
+    raise ConfigError(setting, was=repr(value), allowed=allowed + known)
+
+
+def _punycode(label: re.Match[str]) -> str:
+    return label[0] if label[0].isascii() else f"xn--{label[0].encode('punycode').decode()}"
 
 
 def require_network(setting: str, value: str) -> None:
@@ -74,8 +89,15 @@ def require_network(setting: str, value: str) -> None:
     try:
         ipaddress.ip_network(value)
     except ValueError as error:
-        allowed = "an address or a network like '10.0.0.0/8' or '2001:db8::/32'"
+        allowed = f"an address or a network like '10.0.0.0/8' or '2001:db8::/32'{_around(value)}"
         raise ConfigError(setting, was=repr(value), allowed=allowed) from error
+
+
+def _around(value: str) -> str:
+    try:
+        return f"; this one is of the network '{ipaddress.ip_network(value, strict=False)}'"
+    except ValueError:
+        return ""
 
 
 def require_distinct(setting: str, values: Collection[str]) -> None:

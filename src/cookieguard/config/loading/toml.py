@@ -33,7 +33,7 @@ def load_config(path: str | Path) -> Config:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _two_forms(text) or ConfigError(
-            f"config file {path}", was=str(error), allowed="valid TOML"
+            f"config file {path}", was=f"not TOML ({error})", allowed="valid TOML"
         ) from error
     return config_from_mapping(settings)
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import dataclasses
 import typing
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from typing import Any
 
 from cookieguard.errors import ConfigError
 
-NAMES = {str: "text", int: "a whole number", bool: "true or false", Mapping: "a table of texts by language"}
+NAMES = {
+    date: "a date (in TOML without quotes: 2026-12-15)",
+    str: "text",
+    int: "a whole number",
+    bool: "true or false",
+    Mapping: "a table of texts by language",
+}
 
 
 @cache
