@@ -42,9 +42,10 @@ MOST_POLICY = 900
 # Beside a worker's script nothing is removed, and what a service worker fetches for its pages is under this policy.
 MOST_POLICY_OF_WORKER = 2000
 LONG_POLICY = (
-    "the Content-Security-Policy is up to %d bytes long (%d hosts are declared), and proxies need not take that among "
-    "headers: above %d pages get it in a <meta>; workers, XML and pages that cannot are held from the vendors declared "
-    "last, though agreed to; declare `*.host` for hosts"
+    "the Content-Security-Policy has up to %d bytes (%d hosts are declared), and a proxy may take no more than "
+    "%d: pages carry it in a <meta> instead, and nothing is to be done for them; workers, XML and pages that take "
+    "no <meta> do not load the vendors declared last, even once visitors agreed; where those need them, declare "
+    "one `*.host` in place of several hosts"
 )
 TOO_MANY_DECLARED = (
     "declared hosts make a report-only policy of more than %d bytes: what scripts load beyond them is not reported; "
