@@ -104,6 +104,24 @@ def test_axe_finds_nothing_on_the_dashboard(
     assert violations(shown, axe)  # the control
 
 
+@pytest.mark.parametrize(("width", "media"), [(820, "screen"), (780, "print")])
+def test_what_a_row_is_of_can_be_read_beside_three_figures_on_a_tablet_and_on_paper(
+    visit: Visitors, shop: tuple[str, str], width: int, media: str
+) -> None:
+    address, token = shop
+    context = visit(viewport={"width": width, "height": 1000})
+    context.set_extra_http_headers({"authorization": f"Bearer {token}"})
+    shown = context.new_page()
+
+    shown.goto(f"{address}/_cg/stats?range=7")
+    shown.emulate_media(media=media)
+
+    rows = shown.locator(".rows.three")
+    assert rows.count() > 1
+    widths = rows.evaluate_all("all => all.map(one => one.rows[1].cells[0].clientWidth)")
+    assert min(widths) > 90, widths
+
+
 def test_an_analyst_takes_a_table_along_without_a_script(
     visit: Visitors, shop: tuple[str, str], tmp_path: Path
 ) -> None:

@@ -31,7 +31,7 @@ EXIT_PAGES = Kind(
     "Exits",
     rate="Of visitors",
     rate_of="the page's visitors",
-    note="A visit's last page, of visitors who agreed. Who is still there leaves, for now, from the page seen last.",
+    note="The last page of a visit, of visitors who agreed. Who is still there counts with the page seen last.",
 )
 SLOW_PAGES = Kind(
     "Slow pages",

@@ -41,7 +41,7 @@ def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
         if table.kind.is_mailed and table.rows:
             yield from _table(table)
     yield ""
-    yield "All but the totals is rounded to the nearest ten; nothing is shown of fewer than five people."
+    yield "Everything but the totals is rounded to the nearest ten; nothing is shown of fewer than five people."
 
 
 def _table(table: Table) -> Iterator[str]:
