@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from harness.asgi import Answer, ask
 from harness.policies import two_versions
+from stats.traffic import PLAIN
 from web.test_staff_guard import Desk, no_app
 
 from cookieguard import Config, CookieGuard, PolicyVersion, Vendor
@@ -17,9 +19,12 @@ from cookieguard.engines.files.keyring_source import KEYRING_FILE
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.people.journal import read_journal
 from cookieguard.engines.rights.requests import requests_opener
+from cookieguard.engines.stats.sqlite.engine import STATS_FILE
+from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring
 from cookieguard.rights.requests import Request, Via
 from cookieguard.rights.rules import Kind, Law
+from cookieguard.stats.hits import Batch
 from cookieguard.web.dashboard.letter import write_letter
 from cookieguard.web.pages.officer import show_officer
 
@@ -116,6 +121,25 @@ def test_hosts_and_errors_of_others_are_shown_as_text(desk: Desk) -> None:
     assert "<img" not in text
     assert all(one.isprintable() for one in letter.text)
     assert any("[[vendors]]" in one or "vendors" in one for one in letter.text)
+
+
+def test_hosts_that_were_held_and_nobody_declared_are_told_with_the_lines_that_declare_them(
+    tmp_path: Path,
+) -> None:
+    state = StateDirectory(tmp_path / "state")
+    held = '[["chat.example",1,"","marketing"],["ads.example",1,"","marketing"],["film.example",1,"Film","marketing"]]'
+    views = [PLAIN._replace(time=int(NOW.timestamp()) - 86_400 - at, held=held) for at in range(20)]
+    with closing(SqliteHits(state.path / STATS_FILE)) as engine:
+        engine.write(Batch("one", views, {}, {}))
+    config = Config(state_dir=str(state.path), vendors=(ENDS,))  # ads.example was declared since
+
+    letter = write_letter(config, Keyring.generate(NOW), NOW)
+
+    (part,) = [one for one in letter.parts if one.title == "Hosts that nobody declared"]
+    assert part.lines[0] == "chat.example: held on 20 views in 7 days; to declare it:"
+    assert 'hosts = ["chat.example"]' in part.lines
+    assert "example" not in " ".join(part.lines).replace("chat.example", "")
+    assert not part.is_due  # what is held is kept from visitors: a promise kept
 
 
 def test_letter_of_a_shop_in_which_nothing_is_due_says_so(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.consent import Verdict, site_of
+from cookieguard.consent import Register, Site, Verdict, site_of
 from cookieguard.consent.declarations import advice_on
 from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor import examine
@@ -33,7 +33,7 @@ from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.keyring import Keyring
 from cookieguard.rights.rules import Kind
 from cookieguard.web.dashboard.selection import RANGES, Selection
-from cookieguard.web.dashboard.tabs import read_details
+from cookieguard.web.dashboard.tabs import Details, read_details
 
 WEEK = timedelta(days=7)
 MOST_LINES = 12  # of a part: the letter is one page
@@ -173,15 +173,40 @@ def _looks(source: Source) -> Found:
 
 
 def _undeclared(source: Source) -> Found:
+    """Return what was loaded though nobody declared it, which is due, and what was held, which is a promise kept."""
     first = source.now.date() - WEEK
-    found = [one for one in read_undeclared_loads(source.state.path) if one.last >= first]
-    site = site_of(source.config.origins[0].partition("://")[2] if source.config.origins else "")
-    lines = []
-    for one in found:
-        verdict = Verdict(one.host, source.config.undeclared)
-        told, declared = advice_on(verdict, site=site, path="", vendors=source.config.vendors)
-        lines += [f"{one.line}; {told}", *declared.splitlines()]
-    return lines, bool(found)
+    loads = [one for one in read_undeclared_loads(source.state.path) if one.last >= first]
+    told = {one.host: one.line for one in loads}
+    for host, line in _held(source).items():
+        told.setdefault(host, line)
+    site, lines = _site(source.config), []
+    for host, line in told.items():
+        verdict = Verdict(host, source.config.undeclared)
+        advice, declared = advice_on(verdict, site=site, path="", vendors=source.config.vendors)
+        lines += [f"{line}; {advice}", *declared.splitlines()]
+    return lines, bool(loads)
+
+
+def _held(source: Source) -> dict[str, str]:
+    """Return what to say of each host that was held and that nobody declared since."""
+    details = _details(source, "held")
+    if details is None or details.range is None:
+        return {}
+    register = Register(
+        purposes=source.config.purposes,
+        vendors=source.config.vendors,
+        first_party_hosts=source.config.first_party_hosts,
+    )
+    site = _site(source.config)
+    return {
+        one.host: f"{one.host}: held on {one.views} views in {details.range.label}"
+        for one in details.hosts
+        if not one.vendor and register.judge(one.host, None, "", shop=site).is_undeclared
+    }
+
+
+def _site(config: Config) -> Site:
+    return site_of(config.origins[0].partition("://")[2] if config.origins else "")
 
 
 def _contracts(source: Source) -> Found:
@@ -211,16 +236,22 @@ def _notices(source: Source) -> Found:
 
 
 def _choices(source: Source) -> Found:
-    if read_retained(source.config.stats, source.state.path.absolute(), environ=os.environ) is None:
+    details = _details(source, "consent")
+    if details is None:
         return ["nothing was counted yet"], False
-    with closing(
-        open_reader(source.config.stats, source.state.path.absolute(), environ=os.environ)
-    ) as reader:
-        asked = Selection(tab="consent", range=RANGES["7"])
-        details = read_details(reader, asked, now=source.now, hit_days=source.config.stats.hit_days)
     lines = [f"{name}: {share} % of all answers" for name, share in details.shares]
     lines += [f"{name}: {share} %" for name, share in details.parts]
     return ([f"{details.range.label}:", *lines] if details.range and lines else list(details.notes)), False
+
+
+def _details(source: Source, tab: str) -> Details | None:
+    """Read a tab of the last 7 days, None where nothing was counted yet."""
+    stats, state = source.config.stats, source.state.path.absolute()
+    if read_retained(stats, state, environ=os.environ) is None:
+        return None
+    with closing(open_reader(stats, state, environ=os.environ)) as reader:
+        asked = Selection(tab=tab, range=RANGES["7"])
+        return read_details(reader, asked, now=source.now, hit_days=stats.hit_days)
 
 
 def _keys(source: Source) -> Found:
