@@ -16,7 +16,8 @@
     // Its own form may be gone, which somebody wanted: in its own place it would be put without end.
     else if (y) if (x) x == y || x.replaceWith(y);
     // Not for ever: somebody else may want it out each time.
-    else if (n-- > 0) d.body.append(y);
+    // Markup may be put in that has no body yet.
+    else if (d.body && n-- > 0) d.body.append(y);
   }).observe(d, {childList: 1, subtree: 1});
   t.onmessage = a;
   // A form in a shadow keeps its submit event to itself.

@@ -203,6 +203,24 @@ def test_an_element_of_the_shops_that_is_named_like_ours_stays_and_ours_comes_ba
     assert page.locator("body > #cg").first.inner_text() == "Colour guide"
 
 
+def test_a_body_that_is_put_in_anew_gets_the_control_back_without_an_error(
+    visit: Visitors, shops: tuple[str, str]
+) -> None:
+    page, errors = visit().new_page(), list[str]()
+    accepted(page, shops[0])
+    page.on("pageerror", lambda error: errors.append(str(error)))
+
+    page.goto(f"{shops[0]}/focus")
+    page.evaluate("""async () => {
+        document.body.remove();
+        await new Promise(done => setTimeout(done, 100));
+        document.documentElement.append(document.createElement("body"));
+    }""")
+    page.get_by_role("button", name="Withdraw").wait_for()
+
+    assert errors == []
+
+
 def test_a_row_of_the_shops_keeps_its_place(visit: Visitors, shops: tuple[str, str]) -> None:
     page = visit().new_page()
     page.goto(f"{shops[1]}/login")
