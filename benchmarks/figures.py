@@ -20,7 +20,7 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """Say whether the bar was reached."""
+        """Return whether the bar was reached."""
         if self.bar is None:
             return ""
         if self.value is None:

@@ -75,7 +75,7 @@ def measured(scanner: str, only: str, repeats: int) -> Found:
 
 
 def faults(scanner: str, ways: dict[str, tuple[float, float]]) -> str:
-    """Say which bar a pattern misses."""
+    """Return which bar a pattern misses."""
     slow = any(once > BARS[scanner] for once, _ in ways.values())
     grows = any(twice > MOST_GROWTH * once and twice > NOISE for once, twice in ways.values())
     return " ".join(["MISSED: time"] * slow + ["MISSED: growth"] * grows)

@@ -142,7 +142,7 @@ def _faults_between(one: Entry, other: Entry) -> Iterator[str]:
 
 
 def _overlaps(one: str, other: str) -> bool:
-    """Say whether two host patterns have an address in common, where neither is a path of its own."""
+    """Return whether two host patterns have an address in common, where neither is a path of its own."""
     (host, _, path), (his_host, _, his_path) = one.partition("/"), other.partition("/")
     if not (_covers(host, his_host) or _covers(his_host, host)):
         return False

@@ -40,7 +40,7 @@ class Attempts:
         self._failures: dict[str, deque[float]] = {}
 
     def is_exhausted(self, key: str) -> bool:
-        """Say whether this key has to wait."""
+        """Return whether this key has to wait."""
         return len(self._recent(key)) >= ATTEMPTS
 
     def failed(self, key: str) -> None:

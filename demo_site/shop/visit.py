@@ -17,7 +17,7 @@ class Orders(Protocol):
         """Let the visitor come back to an order."""
 
     async def has(self, order: str, /) -> bool:
-        """Say whether this visitor may see an order."""
+        """Return whether this visitor may see an order."""
 
 
 class Visitor(Protocol):

@@ -124,7 +124,7 @@ class Entry:
 
     @property
     def is_read(self) -> bool:
-        """Say whether any of its facts was compared with the page it is from."""
+        """Return whether any of its facts was compared with the page it is from."""
         return any(one.read for one in self.sources)
 
 

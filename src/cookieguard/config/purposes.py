@@ -59,7 +59,7 @@ class Purpose:
 
     @property
     def is_own(self) -> bool:
-        """Say whether this purpose is the shop's own, so that we have no words for it."""
+        """Return whether this purpose is the shop's own, so that we have no words for it."""
         return self.id not in DEFAULT_IDS
 
     @property
@@ -71,7 +71,7 @@ class Purpose:
 
     @property
     def has_one_text(self) -> bool:
-        """Say whether one text of the shop's stands for every language."""
+        """Return whether one text of the shop's stands for every language."""
         return any(isinstance(text, str) and text != "" for text in (self.title, self.description))
 
 
@@ -174,7 +174,7 @@ class Vendor:
         self._check_register(where)
 
     def is_lapsed(self, today: date) -> bool:
-        """Say whether the contract with it has ended."""
+        """Return whether the contract with it has ended."""
         return self.contract_end is not None and self.contract_end < today
 
     def _check_register(self, where: str) -> None:

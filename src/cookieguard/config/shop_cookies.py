@@ -74,7 +74,7 @@ class SignedCookie:
 
     @property
     def is_bound(self) -> bool:
-        """Say whether it belongs to one session and customer."""
+        """Return whether it belongs to one session and customer."""
         return self.binding == "session"
 
     @property

@@ -52,11 +52,11 @@ class Use:
 
     @property
     def is_free(self) -> bool:
-        """Say whether no visitor has to agree to it."""
+        """Return whether no visitor has to agree to it."""
         return self.purpose in (NECESSARY, REPORTED)
 
     def is_held(self, granted: frozenset[str]) -> bool:
-        """Say whether it is held from a visitor who granted these purposes."""
+        """Return whether it is held from a visitor who granted these purposes."""
         return not self.is_free and (self.purpose not in granted or self.kept in granted)
 
 
@@ -109,7 +109,7 @@ class CookieRegister:
         return use
 
     def holds(self, name: bytes, granted: frozenset[str]) -> bool:
-        """Say whether a cookie is held from a visitor who granted these purposes."""
+        """Return whether a cookie is held from a visitor who granted these purposes."""
         return self.use_of(name).is_held(granted)
 
     def held_patterns(self, granted: frozenset[str]) -> tuple[str, ...]:
@@ -133,7 +133,7 @@ class CookieRegister:
         return names
 
     def misleads(self, header: bytes) -> bool:
-        """Say whether some reader may find a cookie that has to be hidden where browsers have none of that name."""
+        """Return whether some reader may find a cookie that has to be hidden where browsers have none of that name."""
         return not _is_plain(header) and any(
             name in self._ours or not self.use_of(name).is_free
             for pair in header.split(b";")
@@ -199,13 +199,13 @@ def other_names_of(pair: bytes) -> list[bytes]:
 
 
 def _is_plain(header: bytes) -> bool:
-    """Say whether a Cookie header is as browsers write it, so that all readers find the same names in it."""
+    """Return whether a Cookie header is as browsers write it, so that all readers find the same names in it."""
     blanks = header.translate(None, PRINTED)  # and all else that may stand around a name
     return len(blanks) == blanks.count(b" ") == header.count(b"; ")
 
 
 def is_removal(line: bytes) -> bool:
-    """Say whether a Set-Cookie line only takes a cookie away."""
+    """Return whether a Set-Cookie line only takes a cookie away."""
     ages = MAX_AGE.findall(line)
     return bool(ages) and all(ENDED.fullmatch(age) for age in ages)
 
@@ -288,7 +288,7 @@ def _line(name: bytes, attributes: bytes) -> bytes:
 
 
 def _is_taken(name: bytes, attributes: bytes) -> bool:
-    """Say whether a browser takes this line: a prefix in a name forbids what it does not fit with."""
+    """Return whether a browser takes this line: a prefix in a name forbids what it does not fit with."""
     lower = name.lower()
     if lower.startswith((b"__host-", b"__secure-", b"__http-")) and b"; Secure" not in attributes:
         return False

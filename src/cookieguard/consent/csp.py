@@ -187,7 +187,7 @@ class Held:
 
 
 def _is_whole_domain(rule: HostRule, held: Held) -> bool:
-    """Say whether a pattern lets in all there is under its host."""
+    """Return whether a pattern lets in all there is under its host."""
     return rule.is_wildcard and not rule.path and rule.port is None and rule.host not in held.inside
 
 

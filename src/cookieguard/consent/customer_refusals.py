@@ -42,7 +42,7 @@ class Restrictions:
 
     @property
     def newest(self) -> int | None:
-        """Tell when the latest of them was made, None without any."""
+        """Return when the latest of them was made, None without any."""
         times = [one.at for one in self.refused.values()]
         times += [] if self.gpc is None else [self.gpc]
         return max(times, default=None)

@@ -75,12 +75,12 @@ class Consent:
 
     @property
     def is_beyond_necessary(self) -> bool:
-        """Say whether there is something to withdraw."""
+        """Return whether there is something to withdraw."""
         return len(self.granted) > 1
 
     @property
     def decided(self) -> datetime | None:
-        """Tell when the choice in force was made."""
+        """Return when the choice in force was made."""
         return self.receipt.decided if self.receipt else None
 
     @property
@@ -90,12 +90,12 @@ class Consent:
 
     @property
     def source(self) -> Source:
-        """Say whether the choice in force was made in this browser, or came with the customer."""
+        """Return whether the choice in force was made in this browser, or came with the customer."""
         return self.look[3]
 
     @property
     def is_waiting(self) -> bool:
-        """Say whether what was agreed to is being written into the log, and counts once it is there."""
+        """Return whether what was agreed to is being written into the log, and counts once it is there."""
         return self.look[4]
 
     @property
@@ -104,7 +104,7 @@ class Consent:
         return self.receipt.id if self.receipt else ""
 
     def has(self, purpose: str) -> bool:
-        """Say whether `purpose` is granted."""
+        """Return whether `purpose` is granted."""
         return purpose in self.granted
 
 
@@ -193,7 +193,7 @@ def version_at(policy: PolicyVersion, now: datetime) -> str:
 
 
 def is_announced_only(policy: PolicyVersion, now: datetime) -> bool:
-    """Say whether a version is not in effect yet: what was agreed to before still counts."""
+    """Return whether a version is not in effect yet: what was agreed to before still counts."""
     return policy.effective is not None and now.date() < policy.effective
 
 

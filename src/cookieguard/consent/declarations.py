@@ -72,7 +72,7 @@ def _named_with_reason(entry: Entry) -> str:
 
 
 def is_plain(vendor: Vendor) -> bool:
-    """Say whether a vendor is an entry of the catalogue with nothing of the shop's own."""
+    """Return whether a vendor is an entry of the catalogue with nothing of the shop's own."""
     if not vendor.catalogue:
         return False
     known = Vendor(catalogue=vendor.catalogue)

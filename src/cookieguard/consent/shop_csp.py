@@ -98,7 +98,7 @@ def allowance(
 
 
 def admits(headers: Sequence[str], host: str) -> bool:
-    """Say whether the shop's policies let a page load anything at all from a host, or from one under `*.host`.
+    """Return whether the shop's policies let a page load anything at all from a host, or from one under `*.host`.
 
     Paths are left aside. A nonce, a hash and 'strict-dynamic' let in any host for tags that carry them, so they count.
     """
@@ -107,7 +107,7 @@ def admits(headers: Sequence[str], host: str) -> bool:
 
 
 def lets_answer(headers: Sequence[str], *, origin: str, path: str) -> bool:
-    """Say whether the shop's policies let a form of the page post to `path`. No other directive stands in for these."""
+    """Return whether the shop's policies let a form of the page post to `path`; no other directive stands in."""
     policies = [_directives(policy) for header in headers for policy in header.split(",")]
     return all(
         ("sandbox" not in one or "allow-forms" in map(str.lower, one["sandbox"]))
@@ -124,7 +124,7 @@ def _admits(directives: dict[str, list[str]], names: Sequence[str], host: str) -
 
 
 def _reaches(source: str, host: str) -> bool:
-    """Say whether a source lets in another host, or one of those that a pattern stands for."""
+    """Return whether a source lets in another host, or one of those that a pattern stands for."""
     word = source.lower()
     if NONCE.fullmatch(source) or HASH.fullmatch(source) or word in ("'strict-dynamic'", "*", "https:"):
         return True

@@ -38,7 +38,7 @@ class Site:
     key: str = field(compare=False)
 
     def holds(self, host: str, port: int | None) -> bool:
-        """Say whether `host` and `port` belong to the same site."""
+        """Return whether `host` and `port` belong to the same site."""
         other = site_of(host, port)
         if self.domain:
             return other.domain == self.domain
@@ -61,7 +61,7 @@ def normal_port(port: int | None) -> int | None:
 
 
 def look_alike(host: str, shop: Site) -> bool:
-    """Say whether a foreign host looks like the shop's own CDN: `shop-cdn.net`, `shop.b-cdn.net`.
+    """Return whether a foreign host looks like the shop's own CDN: `shop-cdn.net`, `shop.b-cdn.net`.
 
     A guess for a hint in the log, never a permission: trackers hand out `shop.tracker.example` too, so a
     customer's label alone does not count.

@@ -45,7 +45,7 @@ class Verdict:
 
     @property
     def is_undeclared(self) -> bool:
-        """Say whether this is a third party that no vendor declares, which the owner wants to hear of."""
+        """Return whether this is a third party that no vendor declares, which the owner wants to hear of."""
         return self.vendor is None and not self.is_first_party
 
     @property
@@ -80,7 +80,7 @@ class HostRule:
         return self.vendor.purpose if self.vendor else NECESSARY
 
     def is_granted(self, granted: frozenset[str]) -> bool:
-        """Say whether a visitor who granted these may contact this host."""
+        """Return whether a visitor who granted these may contact this host."""
         if self.is_lapsed or self.is_kept(granted):
             return False
         return self.purpose in granted or (
@@ -88,22 +88,22 @@ class HostRule:
         )
 
     def is_kept(self, granted: frozenset[str]) -> bool:
-        """Say whether the visitor's own terms keep this vendor from them."""
+        """Return whether the visitor's own terms keep this vendor from them."""
         return self.vendor is not None and f"{WITHOUT}{self.vendor.name}" in granted
 
     def covers(self, port: int | None, path: str) -> bool:
-        """Say whether port and path fit; as in CSP, a path ending in `/` is a prefix, any other is exact."""
+        """Return whether port and path fit; as in CSP, a path ending in `/` is a prefix, any other is exact."""
         if not self.covers_port(port):
             return False
         return not self.path or _is_within(path, self.path)
 
     def may_cover(self, port: int | None, path: str) -> bool:
-        """Say whether a backend may read `path` (as `as_backends_read` writes it) as one of a party to be held."""
+        """Return whether a backend may read `path` (as `as_backends_read` writes it) as one of a party to be held."""
         is_held = bool(self.path) and self.vendor is not None and self.purpose != NECESSARY
         return is_held and self.covers_port(port) and _is_within(path, as_backends_read(self.path))
 
     def covers_port(self, port: int | None) -> bool:
-        """Say whether the port fits."""
+        """Return whether the port fits."""
         return self.port is None or normal_port(self.port) == normal_port(port)
 
 
@@ -159,11 +159,11 @@ class Register:
         return "" if rule is None else rule.pattern
 
     def is_by_path(self, host: str) -> bool:
-        """Say whether the verdict on a host depends on the path."""
+        """Return whether the verdict on a host depends on the path."""
         return any(rule.path for rule in self._matching(normal_host(host)))
 
     def holds(self, verdict: Verdict, granted: frozenset[str]) -> bool:
-        """Say whether a load must be held from a visitor who granted these purposes, or this party alone.
+        """Return whether a load must be held from a visitor who granted these purposes, or this party alone.
 
         A host nobody declared is let through only where the policy is open: a policy of allowed hosts has no
         name for it, and an element that one wall restores and the other refuses helps nobody.
@@ -209,7 +209,7 @@ class Register:
         return not any(rule.path for rule in self._matching(normal_host(shop.host)))
 
     def is_open(self, granted: frozenset[str]) -> bool:
-        """Say whether any host may be contacted: nothing declared is held, and marketing covers the rest.
+        """Return whether any host may be contacted: nothing declared is held, and marketing covers the rest.
 
         Under `undeclared = "report"` always: an allow list cannot let unknown hosts through and stop known ones.
         """

@@ -24,5 +24,5 @@ __all__ = [
 
 
 def scanner() -> str:
-    """Tell which build of the rewriter runs: "compiled" or "pure"."""
+    """Return which build of the rewriter runs: "compiled" or "pure"."""
     return "compiled" if IS_COMPILED else "pure"

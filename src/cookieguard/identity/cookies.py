@@ -47,11 +47,11 @@ class CookieJar:
         return self._split().get(name)
 
     def has(self, name: str) -> bool:
-        """Say whether the browser sent this cookie, doubled or not."""
+        """Return whether the browser sent this cookie, doubled or not."""
         return self.get(name) is not None or self.is_doubled(name)
 
     def has_only(self, names: frozenset[str]) -> bool:
-        """Say whether the browser sent cookies, none but of these names, and each once."""
+        """Return whether the browser sent cookies, none but of these names, and each once."""
         values = self._split()
         return len(values) > 0 and self._is_plain and names.issuperset(values)
 
@@ -61,12 +61,12 @@ class CookieJar:
         return [name for name in names if name in header and self.has(name)]
 
     def is_doubled(self, name: str) -> bool:
-        """Say whether this cookie came with different values."""
+        """Return whether this cookie came with different values."""
         return name in self._header and name in self.doubled
 
     @property
     def has_doubles(self) -> bool:
-        """Say whether the cookies came with doubles, once any of them was looked at; splits nothing."""
+        """Return whether the cookies came with doubles, once any of them was looked at; splits nothing."""
         return len(self._doubled) > 0
 
     @property
@@ -133,7 +133,7 @@ def bound_host(spec: CookieSpec, host: str) -> str:
 
 
 def is_inside(domain: str, host: str) -> bool:
-    """Say whether a browser sends a host the cookies of a domain."""
+    """Return whether a browser sends a host the cookies of a domain."""
     return host == domain or host.endswith(f".{domain}")
 
 

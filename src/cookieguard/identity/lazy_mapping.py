@@ -29,7 +29,7 @@ class JsonMapping(dict[str, Any]):
 
     @property
     def is_open(self) -> bool:
-        """Say whether anything was read or written."""
+        """Return whether anything was read or written."""
         raise NotImplementedError
 
     def replace(self, entries: Mapping[str, Any]) -> None:

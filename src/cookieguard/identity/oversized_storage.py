@@ -37,7 +37,7 @@ class OversizedStorage:
         return NOWHERE if self.place is None else OversizedStorage(self.place)
 
     def takes(self, text: bytes, fits: Callable[[bytes], bool], *, is_same: bool) -> bool:
-        """Say whether these entries belong into the store."""
+        """Return whether these entries belong into the store."""
         return not self.is_missing and ((self.place is not None and is_same) or not fits(text))
 
     def place_of(self, text: bytes, *, cookie: str) -> Place:

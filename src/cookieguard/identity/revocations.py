@@ -143,7 +143,7 @@ class Revocations:
 
     @property
     def is_certain(self) -> bool:
-        """Say whether the store was heard lately enough; where it was not, nobody is anybody's customer."""
+        """Return whether the store was heard lately enough; where it was not, nobody is anybody's customer."""
         return self._is_certain()
 
     def end_of(self, session_id: str, token: Token, *, customer: str | None) -> int | None:
@@ -165,7 +165,7 @@ class Revocations:
         return None if revocation is None else revocation.at
 
     def is_series_over(self, series: str, *, customer: str, authenticated: int) -> bool:
-        """Say whether a series was ended, or all that this customer logged in to until then."""
+        """Return whether a series was ended, or all that this customer logged in to until then."""
         not_before = max(self.not_before(customer), self._past_series)
         return authenticated <= not_before or self.end_of_series(series) is not None
 
@@ -208,7 +208,7 @@ class Revocations:
 
     @property
     def is_crowded(self) -> bool:
-        """Say whether so many are kept that some should be let go."""
+        """Return whether so many are kept that some should be let go."""
         return any(len(kept) > above(self._limits[what]) for what, kept in self._kept.items())
 
     def limit(self, what: Revoked) -> int:

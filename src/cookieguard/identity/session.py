@@ -56,7 +56,7 @@ class Session(SessionCookie):
 
     @property
     def is_remembered(self) -> bool:
-        """Say whether nobody typed a password for this session: a remember-me cookie began it."""
+        """Return whether nobody typed a password for this session: a remember-me cookie began it."""
         link = None if self.customer is None else self.link
         return link is not None and link.is_remembered
 
@@ -178,7 +178,7 @@ class Session(SessionCookie):
         self._open().followed = level
 
     def is_owed(self, level: int) -> bool:
-        """Say whether a customer's session has not come so far; opens nothing."""
+        """Return whether a customer's session has not come so far; opens nothing."""
         state = self._state
         return state is not None and state.customer is not None and state.followed < level
 

@@ -101,7 +101,7 @@ class SessionCookie(JsonMapping):
 
     @property
     def is_uncertain(self) -> bool:
-        """Say whether the store cannot be asked what was ended: then nobody is anybody's customer."""
+        """Return whether the store cannot be asked what was ended: then nobody is anybody's customer."""
         self._open()
         if self._hidden is not None or (self._revocations is not None and not self._revocations.is_certain):
             return True
@@ -110,7 +110,7 @@ class SessionCookie(JsonMapping):
 
     @property
     def is_open(self) -> bool:
-        """Say whether anything was read or written."""
+        """Return whether anything was read or written."""
         return self._state is not None and not self._is_peeked
 
     def peek(self) -> Binding:
@@ -132,7 +132,7 @@ class SessionCookie(JsonMapping):
 
     @property
     def is_hidden(self) -> bool:
-        """Say whether this is a customer's session that nobody can vouch for; only after `peek`."""
+        """Return whether this is a customer's session that nobody can vouch for; only after `peek`."""
         return self._hidden is not None
 
     @property
@@ -159,26 +159,26 @@ class SessionCookie(JsonMapping):
 
     @property
     def is_continued(self) -> bool:
-        """Say whether this still is the session that the browser presented."""
+        """Return whether this still is the session that the browser presented."""
         return self._token is not None and self.binding == self.presented_binding
 
     @property
     def is_needed(self) -> bool:
-        """Say whether to remember it: it holds something, its id is in use, or it came empty and stays so."""
+        """Return whether to remember it: it holds something, its id is in use, or it came empty and stays so."""
         state = self._open()
         is_held = len(self) > 0 or state.customer is not None or len(state.orders) > 0
         return is_held or self._is_id_asked or self._is_as_presented()
 
     @property
     def was_refused(self) -> bool:
-        """Say whether the browser presented a session that does not count."""
+        """Return whether the browser presented a session that does not count."""
         self._open()
         jar = self.presented.jar
         return self._token is None and (jar.is_over_limit or jar.has(self._channel.name))
 
     @property
     def is_just_ended(self) -> bool:
-        """Say whether the browser may have sent this ended session before it heard of its new one."""
+        """Return whether the browser may have sent this ended session before it heard of its new one."""
         # A request that left before the answer that ended its session must not take the new cookie away.
         ended_at = self.ended_at
         return ended_at is not None and self.presented.now - from_milliseconds(ended_at) < IN_FLIGHT
@@ -196,7 +196,7 @@ class SessionCookie(JsonMapping):
 
     @property
     def has_news(self) -> bool:
-        """Say whether the store must hear of this request before its response starts."""
+        """Return whether the store must hear of this request before its response starts."""
         if self._revocations is None or self._state is None:
             return False
         remembering = self.remember_state
@@ -208,7 +208,7 @@ class SessionCookie(JsonMapping):
         return ended
 
     def is_stale(self, now: datetime) -> bool:
-        """Say whether to write the cookie again although nothing changed: idle time used, or an old key."""
+        """Return whether to write the cookie again although nothing changed: idle time used, or an old key."""
         token = self._token
         if token is None:
             return False
@@ -223,7 +223,7 @@ class SessionCookie(JsonMapping):
         return milliseconds_until(now)
 
     def is_at_rest(self, now: datetime) -> bool:
-        """Say whether cookie and store are right as they are: a session that was only read.
+        """Return whether cookie and store are right as they are: a session that was only read.
 
         Asked before all else, since most sessions are; False where it takes a closer look to know.
         """
@@ -290,7 +290,7 @@ class SessionCookie(JsonMapping):
 
     @property
     def is_presented(self) -> bool:
-        """Say whether the browser sent a session."""
+        """Return whether the browser sent a session."""
         return self.presented.jar.has(self._channel.name)
 
     def mark_accessed(self) -> None:

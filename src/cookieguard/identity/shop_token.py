@@ -109,7 +109,7 @@ class ShopToken:
         return Verdict(content, self._refusal(token, presented, now))
 
     def is_current(self, content: Content) -> bool:
-        """Say whether a value was written with today's key; one never signed cannot be written again."""
+        """Return whether a value was written with today's key; one never signed cannot be written again."""
         return content.token is None or self._codec.is_current(content.token)
 
     def _token(

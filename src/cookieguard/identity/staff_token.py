@@ -44,7 +44,7 @@ class Member:
     expires: datetime
 
     def may(self, role: str) -> bool:
-        """Say whether this member may do what `role` may."""
+        """Return whether this member may do what `role` may."""
         return role in ROLES.get(self.role, frozenset())
 
 

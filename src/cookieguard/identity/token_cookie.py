@@ -130,7 +130,7 @@ class Channel:
         return self._codec.read(value[1:] if value.startswith(MARK) else value, host, presented.moment)
 
     def fits(self, text: bytes) -> bool:
-        """Say whether a cookie holds a payload."""
+        """Return whether a cookie holds a payload."""
         return self._codec.size_of(text) <= MAX_COOKIE_BYTES
 
     def write(
@@ -157,7 +157,7 @@ class Channel:
         return expire_cookie(self._spec, dev=self._dev)
 
     def is_current(self, token: Token) -> bool:
-        """Say whether a token was written in today's format with today's key."""
+        """Return whether a token was written in today's format with today's key."""
         return self._codec.is_current(token)
 
     def _report(self, presented: Presented, reason: Reason | Mismatch) -> None:

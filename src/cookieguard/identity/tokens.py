@@ -207,11 +207,11 @@ class TokenCodec:
         return opened
 
     def is_current(self, token: Token) -> bool:
-        """Say whether a token was written in today's format with today's key."""
+        """Return whether a token was written in today's format with today's key."""
         return token.format == FORMAT and token.key_id == self._keyring.signing.id
 
     def is_in_force(self, token: Token) -> bool:
-        """Say whether the key of a token that was read before still counts."""
+        """Return whether the key of a token that was read before still counts."""
         return self._keyring.get(token.key_id) is not None
 
     def _keys_for(self, version: str, key_id: str, host: str) -> _Use:

@@ -67,7 +67,7 @@ class Identity:
         )
 
     def is_presented(self, jar: CookieJar) -> bool:
-        """Say whether a request brought what must be held against the store."""
+        """Return whether a request brought what must be held against the store."""
         return jar.has(self.session_channel.name)
 
     def places(self, presented: Presented) -> list[Place]:
@@ -119,7 +119,7 @@ class Visit:
 
     @property
     def touched(self) -> bool:
-        """Say whether anything of ours was read or written (a cart opens its session first)."""
+        """Return whether anything of ours was read or written (a cart opens its session first)."""
         return self.session.is_open
 
     def set_cookies(self, *, now: datetime) -> list[bytes]:
@@ -148,7 +148,7 @@ class Visit:
         return [line for line in lines if line is not None]
 
     def _is_at_rest(self, now: datetime) -> bool:
-        """Say whether the session was only read, and the cart not even that: then there is nothing to do."""
+        """Return whether the session was only read, and the cart not even that: then there is nothing to do."""
         return (self._cart is None or not self._cart.is_open) and self.session.is_at_rest(now)
 
     def _needs_session(self, now: datetime) -> bool:
@@ -161,7 +161,7 @@ class Visit:
         return is_needed
 
     def _concerns_cart(self, now: datetime, *, is_needed: bool) -> bool:
-        """Say whether a cart nobody touched moves with its session, is renewed with it, or keeps it alive."""
+        """Return whether a cart nobody touched moves with its session, is renewed with it, or keeps it alive."""
         session = self.session
         return not (is_needed and session.is_continued) or session.is_stale(now)
 
@@ -291,7 +291,7 @@ class Visit:
 
     @property
     def _waits_for_store(self) -> bool:
-        """Say whether an outdated cart stays in the browser, since its newest content was not to be had."""
+        """Return whether an outdated cart stays in the browser, since its newest content was not to be had."""
         keeping, cart = self._identity.keeping, self.cart
         return keeping is not None and keeping.keep_carts and cart.is_outdated and not cart.is_kept
 

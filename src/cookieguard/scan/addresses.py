@@ -78,7 +78,7 @@ async def by_system(host: str) -> list[str]:
 
 
 def is_private(address: str) -> bool:
-    """Say whether an address is of no public network, whatever it is wrapped in.
+    """Return whether an address is of no public network, whatever it is wrapped in.
 
     >>> [is_private(one) for one in ("127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::a9fe:a9fe", "93.184.215.14")]
     [True, True, True, False]

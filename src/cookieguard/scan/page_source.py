@@ -94,7 +94,7 @@ def contacts_of_sheet(source: Source, url: str, sheet: bytes, is_foreign: IsFore
 
 
 def lets_in(policies: Iterable[str], url: Url) -> bool:
-    """Say whether every policy's `default-src` lets in what a style sheet asks for; where in doubt, it does."""
+    """Return whether every policy's `default-src` lets in what a style sheet asks for; where in doubt, it does."""
     return all(
         any(_matches(source, url) for source in found[1].split())
         for policy in policies

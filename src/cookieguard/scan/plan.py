@@ -57,7 +57,7 @@ def one_state(plan: Plan) -> str:
 
 
 def is_app(target: str) -> bool:
-    """Say whether a target is `module:app`; `localhost:8000` is an address.
+    """Return whether a target is `module:app`; `localhost:8000` is an address.
 
     >>> is_app("shop:app"), is_app("shop.main:make()"), is_app("localhost:8000"), is_app("https://shop.example")
     (True, True, False, False)
@@ -83,7 +83,7 @@ class Parties:
         return self.register.judge(url.host, url.port, url.path, shop=self.site)
 
     def is_foreign(self, url: Url) -> bool:
-        """Say whether it is not the shop's own."""
+        """Return whether it is not the shop's own."""
         return not self.verdict(url).is_first_party
 
 
@@ -100,7 +100,7 @@ class Clock:
 
     @property
     def is_over(self) -> bool:
-        """Say whether the time is used up."""
+        """Return whether the time is used up."""
         return not self.left
 
     def within(self, seconds: float) -> asyncio.Timeout:

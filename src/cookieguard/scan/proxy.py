@@ -47,7 +47,7 @@ class Proxy:
 
     @property
     def is_full(self) -> bool:
-        """Say whether the scan has read all the bytes it may."""
+        """Return whether the scan has read all the bytes it may."""
         return self.bytes >= self._most_bytes
 
     async def __aenter__(self) -> Proxy:

@@ -74,7 +74,7 @@ class Party:
 
     @property
     def is_only_named(self) -> bool:
-        """Say whether scripts name it and nothing was seen to ask it."""
+        """Return whether scripts name it and nothing was seen to ask it."""
         return all(one.how == NAMED for one in self.contacts)
 
     @property

@@ -180,7 +180,7 @@ def _add_agreed(sums: Sums, day: int, views: Sequence[Hit]) -> None:
 
 
 def has_agreed(hit: Hit) -> bool:
-    """Say whether a view's visitor had agreed to be counted: to everything, or to some of it and so got a key."""
+    """Return whether a view's visitor had agreed to be counted: to everything, or to some of it and so got a key."""
     return hit[CONSENT] in AGREED_WHOLLY or (hit[CONSENT] == PARTLY and hit[KEY] != NO_KEY)
 
 

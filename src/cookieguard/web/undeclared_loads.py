@@ -75,7 +75,7 @@ class UndeclaredLoads:
         await to_thread.run_sync(self._file.add, verdict.host, by, shown_path(page), now.date())
 
     def _is_common(self, host: str, reporter: str) -> bool:
-        """Say whether enough visitors reported a host."""
+        """Return whether enough visitors reported a host."""
         if host not in self._waiting and len(self._waiting) >= MOST_WAITING:
             self._waiting.clear()
         reporters = self._waiting.setdefault(host, set())
@@ -97,7 +97,7 @@ class UndeclaredLoads:
 
 
 def is_of_extension(report: dict[str, object]) -> bool:
-    """Say whether a report is of what an extension or a program of the visitor's put into the page."""
+    """Return whether a report is of what an extension or a program of the visitor's put into the page."""
     texts = [str(report.get(name, ""))[:2048] for name in ("blocked-uri", "source-file")]
     hosts = [text.partition("://")[2].partition("/")[0].partition(":")[0] for text in texts]
     return any(map(EXTENSION.match, texts)) or any(map(ON_MACHINES.fullmatch, hosts))

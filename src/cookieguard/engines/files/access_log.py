@@ -183,7 +183,7 @@ def log_directory(state: StateDirectory, settings: LogSettings) -> Path:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Say whether a path still names the open file."""
+    """Return whether a path still names the open file."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

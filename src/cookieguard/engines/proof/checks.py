@@ -73,7 +73,7 @@ def _erasures(place: Place) -> Told:
 
 
 def _check_overdue(config: Config, place: Place, now: datetime) -> Told:
-    """Say whether something is there that the hourly job should have let go days ago."""
+    """Return whether something is there that the hourly job should have let go days ago."""
     if not config.proof.kept_days:
         return "records kept", "all for good", ""
     stores = Stores(open_log_store(place.log, make=False), open_subject_store(place.subjects, make=False))

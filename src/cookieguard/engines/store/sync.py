@@ -113,7 +113,7 @@ class StoreSync:
 
     @property
     def is_down(self) -> bool:
-        """Say whether the store did not answer the last time: waiting for it is in vain."""
+        """Return whether the store did not answer the last time: waiting for it is in vain."""
         return self._is_down
 
     def ask(self, question: Callable[[Store], Answer]) -> Future[Answer]:

@@ -73,7 +73,7 @@ def _add(store: Store, work: Add) -> None:
 
 
 def _is_newer(value: bytes, work: Write) -> bool:
-    """Say whether what is kept is newer than what is to be written: two hosts' clocks may differ by the leeway."""
+    """Return whether what is kept is newer than what is to be written: two hosts' clocks may differ by the leeway."""
     with suppress(ValueError, KeyError, TypeError):
         kept = jsontext.decode(value)
         if not work.writer:

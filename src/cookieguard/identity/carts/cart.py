@@ -65,29 +65,29 @@ class Cart(JsonMapping):
 
     @property
     def is_open(self) -> bool:
-        """Say whether anything was read or written."""
+        """Return whether anything was read or written."""
         return self._is_open
 
     # From here on: for the visit.
 
     @property
     def is_presented(self) -> bool:
-        """Say whether the browser sent a cart."""
+        """Return whether the browser sent a cart."""
         return self._session.presented.jar.has(self._channel.name)
 
     @property
     def is_kept(self) -> bool:
-        """Say whether there is a cart to keep; an emptied one is, so that its older copies stay older."""
+        """Return whether there is a cart to keep; an emptied one is, so that its older copies stay older."""
         return len(self) > 0 or self._version > 0
 
     @property
     def is_outdated(self) -> bool:
-        """Say whether the browser presented an older version, which does not count."""
+        """Return whether the browser presented an older version, which does not count."""
         return self._is_outdated
 
     @property
     def is_missing(self) -> bool:
-        """Say whether the entries are in a store that could not be asked."""
+        """Return whether the entries are in a store that could not be asked."""
         return self._oversized.is_missing
 
     def set_cookie(self, *, now: datetime, has_store: bool = False) -> bytes | None:
@@ -119,7 +119,7 @@ class Cart(JsonMapping):
 
     @property
     def is_changed(self) -> bool:
-        """Say whether the entries are others than those that came."""
+        """Return whether the entries are others than those that came."""
         if self._token is None and not self._is_returned:
             return len(self) > 0 or self._version > 0
         return self._text(self._version, self._session.presented_binding) != self._before
@@ -162,7 +162,7 @@ class Cart(JsonMapping):
 
     @property
     def is_outrun(self) -> bool:
-        """Say whether a newer version was written meanwhile: the response that starts last has the last word."""
+        """Return whether a newer version was written meanwhile: the response that starts last has the last word."""
         session_id = self._session.binding.session_id
         return bool(self._written and session_id) and self._lowest_version(session_id).version > self._written
 
@@ -192,7 +192,7 @@ class Cart(JsonMapping):
         return self._session.binding == self._session.presented_binding
 
     def _must_follow(self, now: datetime) -> bool:
-        """Say whether an unchanged cart is written again: new session id or customer, or an old key."""
+        """Return whether an unchanged cart is written again: new session id or customer, or an old key."""
         session = self._session
         if not self._is_same or self._is_returned:
             return True

@@ -34,7 +34,7 @@ class LowestVersion(NamedTuple):
         return (self.version << SECONDS_BITS) | self.since
 
     def refuses(self, version: int, now: datetime) -> bool:
-        """Say whether a version is older, and was not in flight when the newer one came."""
+        """Return whether a version is older, and was not in flight when the newer one came."""
         if version >= self.version:
             return False
         return to_milliseconds(now) // 1000 - self.since >= IN_FLIGHT.total_seconds()

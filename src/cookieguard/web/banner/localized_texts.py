@@ -28,7 +28,7 @@ class ShownPurpose:
 
     @property
     def is_necessary(self) -> bool:
-        """Say whether the visitor has no say in it."""
+        """Return whether the visitor has no say in it."""
         return self.id == NECESSARY
 
 

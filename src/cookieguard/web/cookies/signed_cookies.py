@@ -40,7 +40,7 @@ class SignedCookies:
         self._inside = re.compile(rb"[\x00-\x20\"\x7f-\xff](?:%s)[\x00-\x20]*=" % names)
 
     def occur_in(self, header: bytes) -> bool:
-        """Say whether a Cookie header may hold one of them."""
+        """Return whether a Cookie header may hold one of them."""
         return self._names.search(header) is not None
 
     def of(self, name: bytes) -> ShopToken | None:

@@ -110,11 +110,11 @@ class SigningGate:
             self._removed[token.name] = token.removal(content)
 
     def _is_told(self, refusal: Refusal) -> bool:
-        """Say whether the event of a refused session says it all: what belongs to it is the consequence."""
+        """Return whether the event of a refused session says it all: what belongs to it is the consequence."""
         return refusal is Mismatch.NO_SESSION and self._exchange.session.is_presented
 
     def _is_over(self, refusal: Refusal) -> bool:
-        """Say whether a genuine cookie can never open again, rather than now: what is in flight takes nothing away."""
+        """Return whether a genuine cookie can never open again, not only now: what is in flight takes nothing away."""
         if refusal is Reason.EXPIRED:
             return True
         if refusal not in (Mismatch.NO_SESSION, Mismatch.OTHER_SESSION):

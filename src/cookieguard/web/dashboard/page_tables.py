@@ -61,7 +61,7 @@ def _compared(cell: Cell, of: str) -> Cell:
 
 
 def with_rates(table: Table, of: str, pages: Table) -> Table:
-    """Say which part of each page's views or visitors these are, of figures that both tables show."""
+    """Return which part of each page's views or visitors these are, of figures that both tables show."""
     if not of:
         return table
     wholes = {row.value: getattr(row, of) for row in pages.rows}

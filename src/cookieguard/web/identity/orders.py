@@ -34,7 +34,7 @@ class Orders:
         self._session.state.add_order(Order(order_id(order), to_milliseconds(moment) // 1000))
 
     async def has(self, order: str | int) -> bool:
-        """Say whether this visitor may see an order, however old; not while the store is down."""
+        """Return whether this visitor may see an order, however old; not while the store is down."""
         return order in self or order_id(order) in await self.older()
 
     async def older(self) -> list[str]:

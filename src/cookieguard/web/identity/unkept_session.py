@@ -33,7 +33,7 @@ def tell_of_lost(session: Session | None, parts: Services) -> list[bytes]:
 
 
 def _not_kept(config: Config) -> str:
-    """Say which setting keeps a session from a host, and what is allowed; the host is the client's own text."""
+    """Return which setting keeps a session from a host, and what is allowed; the host is the client's own text."""
     lost = "a session was written on another host, and is not kept"
     if config.dev:
         return f"dev is true: sessions are kept on loopback hosts, testserver and *.test only; {lost}"

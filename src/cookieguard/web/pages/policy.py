@@ -57,7 +57,7 @@ class Asked(NamedTuple):
         return version.text(self.wanted, self.exchange.parts.config.consent.language)
 
     def state(self, version: Version) -> str:
-        """Say whether a version counts, since when or from when on."""
+        """Return whether a version counts, since when or from when on."""
         days = {"date": version.effective, "announced": version.announced}
         if version is self.current:
             return self.texts.line("in_force", **days)
