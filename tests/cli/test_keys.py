@@ -29,7 +29,7 @@ from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.store.open import store_opener
 from cookieguard.keyring import Key, Keyring, KeyState, to_text
 from cookieguard.rights.requests import Request, Via
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -220,7 +220,13 @@ def test_key_is_retired_once_nothing_it_signed_counts(shop: Shop) -> None:
 def test_requests_about_personal_data_open_once_their_key_is_retired(shop: Shop) -> None:
     config, state = Config(), StateDirectory(shop.file.parent)
     asked = Request(
-        id="r", kind=Kind.ERASE, law=Law.GDPR, received=OLD, via=Via.LOGIN, customer="10001", steps=("shop",)
+        id="r",
+        kind=RequestKind.ERASE,
+        law=Law.GDPR,
+        received=OLD,
+        via=Via.LOGIN,
+        customer="10001",
+        steps=("shop",),
     )
 
     def queue() -> Requests:

@@ -23,7 +23,7 @@ from cookieguard.engines.files.keyring_file import (
     read_keyring,
 )
 from cookieguard.errors import KeyringFixed
-from cookieguard.identity import Kind, TokenCodec, TokenError
+from cookieguard.identity import TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Key, Keyring, KeyState, new_pair
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -147,7 +147,7 @@ def test_file_that_is_written_in_place_counts_once_it_stands_still(file: Path) -
 
 def test_tokens_follow_the_file(file: Path) -> None:
     keyring = WatchedKeyring(file, "keys.file", look_every=AT_ONCE)
-    codec = TokenCodec(keyring, kind=Kind.SESSION, name="s", sealed=True)
+    codec = TokenCodec(keyring, kind=TokenKind.SESSION, name="s", sealed=True)
     old = codec.dumps({"n": 1}, host="shop.example", issued=NOW, expires=NOW + LATER)
 
     put(file, Keyring([key("k1"), key("k2", KeyState.SIGNING)]).dumps())
@@ -164,7 +164,7 @@ def test_tokens_follow_the_file(file: Path) -> None:
 def test_id_of_a_pair_in_a_token_is_an_unknown_key(file: Path) -> None:
     pair = new_pair(NOW)
     change_keyring(file, "keys.file", lambda before: before.with_key(pair))  # type: ignore[union-attr]
-    codec = TokenCodec(WatchedKeyring(file, "keys.file"), kind=Kind.SESSION, name="s", sealed=True)
+    codec = TokenCodec(WatchedKeyring(file, "keys.file"), kind=TokenKind.SESSION, name="s", sealed=True)
     token = codec.dumps({}, host="shop.example", issued=NOW, expires=NOW + LATER)
 
     with pytest.raises(TokenError, match="unknown key"):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from cookieguard.config import PolicyVersion
 from cookieguard.consent import decide
 from cookieguard.consent.receipts import from_payload
-from cookieguard.identity import Kind, TokenCodec, TokenError
+from cookieguard.identity import TokenCodec, TokenError, TokenKind
 from cookieguard.identity.tokens import Token
 from cookieguard.keyring import Key, Keyring, KeyState
 
@@ -25,7 +25,7 @@ PURPOSES = frozenset({"necessary", "statistics", "marketing"})
 KEYRING = Keyring(
     [Key(id="k1", secret=hashlib.sha256(b"fuzz").digest(), state=KeyState.SIGNING, created=NOW)]
 )
-CODEC = TokenCodec(KEYRING, kind=Kind.CONSENT, name="__Host-cg_consent", sealed=False)
+CODEC = TokenCodec(KEYRING, kind=TokenKind.CONSENT, name="__Host-cg_consent", sealed=False)
 WORDS = [
     "k1.",
     "2.",

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cookieguard.config import CookieSettings, IdentitySettings
-from cookieguard.identity import Identity, Kind, TokenCodec
+from cookieguard.identity import Identity, TokenCodec, TokenKind
 from cookieguard.keyring import Key, Keyring, KeyState
 
 SESSION = "__Host-cg_session"
@@ -182,11 +182,11 @@ GENUINE_BUT_STRANGE: list[dict[str, Any]] = [
 def test_genuine_session_of_a_strange_shape_starts_empty(browser: Any, change: dict[str, Any]) -> None:
     stamp = int(browser.now.timestamp() * 1000)
     good = {"i": "id", "c": "17", "b": stamp, "e": stamp + 86_400_000, "a": None, "d": {}}
-    browser.cookies[SESSION] = write(browser, Kind.SESSION, SESSION, good)
+    browser.cookies[SESSION] = write(browser, TokenKind.SESSION, SESSION, good)
     with browser.request() as visit:
         assert visit.session.customer == "17"
 
-    browser.cookies[SESSION] = write(browser, Kind.SESSION, SESSION, (good | change) if change else {})
+    browser.cookies[SESSION] = write(browser, TokenKind.SESSION, SESSION, (good | change) if change else {})
     with browser.request() as visit:
         assert visit.session.customer is None
 
@@ -197,11 +197,11 @@ def test_genuine_session_of_a_strange_shape_starts_empty(browser: Any, change: d
 def test_genuine_cart_of_a_strange_shape_starts_empty(customer: Any, change: dict[str, Any]) -> None:
     with customer.request() as visit:
         good = {"s": visit.session.id, "c": "17", "v": 1, "d": {"a": 1}}
-    customer.cookies[CART] = write(customer, Kind.CART, CART, good)
+    customer.cookies[CART] = write(customer, TokenKind.CART, CART, good)
     with customer.request() as visit:
         assert visit.cart == {"a": 1}
 
-    customer.cookies[CART] = write(customer, Kind.CART, CART, good | change)
+    customer.cookies[CART] = write(customer, TokenKind.CART, CART, good | change)
     with customer.request() as visit:
         assert visit.cart == {}
 
@@ -211,7 +211,7 @@ def test_genuine_cart_of_a_strange_shape_starts_empty(customer: Any, change: dic
 def test_absolute_end_counts_whatever_the_token_says(browser: Any) -> None:
     stamp = int(browser.now.timestamp() * 1000)
     ended = {"i": "id", "c": "17", "b": stamp, "e": stamp, "a": None, "d": {}}
-    browser.cookies[SESSION] = write(browser, Kind.SESSION, SESSION, ended)
+    browser.cookies[SESSION] = write(browser, TokenKind.SESSION, SESSION, ended)
 
     with browser.request() as visit:
         assert visit.session.customer is None
@@ -219,7 +219,7 @@ def test_absolute_end_counts_whatever_the_token_says(browser: Any) -> None:
     assert browser.events == ["session cookie expired: starts empty"]
 
 
-def write(browser: Any, kind: Kind, name: str, payload: dict[str, Any]) -> str:
+def write(browser: Any, kind: TokenKind, name: str, payload: dict[str, Any]) -> str:
     codec = TokenCodec(browser.keyring, kind=kind, name=name, sealed=True)
     expires = browser.now.replace(year=browser.now.year + 1)
     return codec.dumps(payload, host=browser.host, issued=browser.now, expires=expires)
@@ -240,7 +240,7 @@ def test_a_genuine_session_with_a_number_without_end_is_malformed_and_never_an_e
     }
     text = json.dumps({key: value for key, value in begun.items() if key != member})
     text = f'{text[:-1]},"{member}":{pairs.get(member, number)}}}'
-    codec = TokenCodec(browser.keyring, kind=Kind.SESSION, name=SESSION, sealed=True)
+    codec = TokenCodec(browser.keyring, kind=TokenKind.SESSION, name=SESSION, sealed=True)
     expires = browser.now.replace(year=browser.now.year + 1)
     token = codec.dumps_text(text.encode(), host=browser.host, issued=browser.now, expires=expires)
     browser.cookies[SESSION] = token

@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cookieguard.errors import CookieTooLarge
-from cookieguard.identity import Kind, NotJsonError, Reason, TokenCodec, TokenError
+from cookieguard.identity import NotJsonError, Reason, TokenCodec, TokenError, TokenKind
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.encoding.base64url import to_base64url
 from cookieguard.keyring import Key, Keyring, KeyState, length_prefixed
@@ -40,7 +40,7 @@ KEYRING = Keyring([make_key("k1", KeyState.SIGNING)])
 
 
 def codec(
-    keyring: Keyring = KEYRING, *, kind: Kind = Kind.CART, name: str = NAME, sealed: bool = True
+    keyring: Keyring = KEYRING, *, kind: TokenKind = TokenKind.CART, name: str = NAME, sealed: bool = True
 ) -> TokenCodec:
     return TokenCodec(keyring, kind=kind, name=name, sealed=sealed)
 
@@ -181,8 +181,8 @@ def test_look_alike_of_a_good_token_is_refused(case: str) -> None:
 @pytest.mark.parametrize(
     ("reader", "host"),
     [
-        (codec(kind=Kind.SESSION), HOST),
-        (codec(kind=Kind.CONSENT), HOST),
+        (codec(kind=TokenKind.SESSION), HOST),
+        (codec(kind=TokenKind.CONSENT), HOST),
         (codec(name="cg_cart"), HOST),
         (codec(sealed=False), HOST),
         (codec(), "other.example"),

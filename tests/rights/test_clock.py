@@ -25,13 +25,17 @@ from cookieguard.rights.requests import (
     step_done,
     with_retained,
 )
-from cookieguard.rights.rules import RULES, Kind, Law, Span
+from cookieguard.rights.rules import RULES, Law, RequestKind, Span
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 def request(
-    kind: Kind = Kind.ERASE, law: Law = Law.GDPR, received: datetime = NOON, *steps: str, id_: str = "r1"
+    kind: RequestKind = RequestKind.ERASE,
+    law: Law = Law.GDPR,
+    received: datetime = NOON,
+    *steps: str,
+    id_: str = "r1",
 ) -> Request:
     return Request(
         id=id_, kind=kind, law=law, received=received, via=Via.LOGIN, customer="10001", steps=steps
@@ -62,7 +66,7 @@ def test_length_of_time_ends_as_laws_count_it(span: Span, day: date, end: date) 
 
 
 def test_every_kind_has_a_rule_of_every_law_with_its_source() -> None:
-    assert set(RULES) == {(law, kind) for law in Law for kind in Kind}
+    assert set(RULES) == {(law, kind) for law in Law for kind in RequestKind}
     assert all(rule.source for rule in RULES.values())
 
 
@@ -159,11 +163,11 @@ def test_more_time_is_given_once_with_a_reason_within_the_first_span(law: Law, e
 
 def test_opt_out_of_sale_has_no_more_time() -> None:
     with pytest.raises(RequestRefused, match="7026"):
-        noted(request(Kind.OPT_OUT, Law.CCPA), Act.EXTENDED, now=NOON, by="mira", text="busy")
+        noted(request(RequestKind.OPT_OUT, Law.CCPA), Act.EXTENDED, now=NOON, by="mira", text="busy")
 
 
 def test_nothing_closes_silently_or_with_a_step_left() -> None:
-    one = request(Kind.ERASE, Law.GDPR, NOON, "shop", "parcel service")
+    one = request(RequestKind.ERASE, Law.GDPR, NOON, "shop", "parcel service")
     with pytest.raises(RequestRefused, match="left: shop, parcel service"):
         noted(one, Act.DONE, now=NOON, by="mira", text="gone")
     one = step_done(one, "shop", now=NOON, by="cookieguard")
@@ -191,7 +195,7 @@ def test_decided_request_is_open_until_the_person_is_told() -> None:
 
 
 def test_step_is_done_once_and_only_one_that_is_asked_for() -> None:
-    one = step_done(request(Kind.ERASE, Law.GDPR, NOON, "shop"), "shop", now=NOON, by="cookieguard")
+    one = step_done(request(RequestKind.ERASE, Law.GDPR, NOON, "shop"), "shop", now=NOON, by="cookieguard")
 
     assert step_done(one, "shop", now=NOON + timedelta(days=1), by="mira") == one
     with pytest.raises(RequestRefused, match="none is left"):
@@ -199,7 +203,7 @@ def test_step_is_done_once_and_only_one_that_is_asked_for() -> None:
 
 
 def test_failed_step_is_shown_until_it_is_done() -> None:
-    one = request(Kind.ERASE, Law.GDPR, NOON, "shop")
+    one = request(RequestKind.ERASE, Law.GDPR, NOON, "shop")
     failed = noted(one, Act.FAILED, now=NOON, by="cookieguard", name="shop", text="database is locked")
 
     assert failed.trouble == "shop: database is locked"
@@ -226,7 +230,7 @@ def test_queue_begins_with_what_is_due_first_and_leaves_out_what_is_closed() -> 
 
 
 def test_request_comes_back_from_its_text_as_it_was() -> None:
-    one = noted(request(Kind.OBJECT), Act.NOTE, now=NOON, by="mira", text="called back")
+    one = noted(request(RequestKind.OBJECT), Act.NOTE, now=NOON, by="mira", text="called back")
     one = put_on_hold(one, until=date(2027, 1, 1), reason="court", now=NOON, by="mira")
 
     assert loads(dumps(one)) == one
@@ -242,13 +246,13 @@ def test_words_lose_what_turns_the_order_of_others_words() -> None:
 
 def test_request_that_nobody_can_be_answered_is_refused() -> None:
     with pytest.raises(RequestRefused, match="one of both"):
-        Request(id="r", kind=Kind.ERASE, law=Law.GDPR, received=NOON, via=Via.STAFF)
+        Request(id="r", kind=RequestKind.ERASE, law=Law.GDPR, received=NOON, via=Via.STAFF)
 
 
 def test_every_right_has_a_rule_of_every_law_steps_and_words() -> None:
     words = texts_of("en")["rights"]
 
-    assert set(RULES) == {(law, kind) for law in Law for kind in Kind}
-    assert set(WORK) == set(Kind)
-    assert {kind.replace("-", "_") for kind in Kind} <= words.keys()
-    assert {f"done_{kind.replace('-', '_')}" for kind in Kind if kind not in BY_WORDS} <= words.keys()
+    assert set(RULES) == {(law, kind) for law in Law for kind in RequestKind}
+    assert set(WORK) == set(RequestKind)
+    assert {kind.replace("-", "_") for kind in RequestKind} <= words.keys()
+    assert {f"done_{kind.replace('-', '_')}" for kind in RequestKind if kind not in BY_WORDS} <= words.keys()

@@ -12,7 +12,7 @@ from rights.test_work import ANNA, NOW, Shop
 from cookieguard import Config
 from cookieguard.engines.rights.enqueue import NewRequest, ask
 from cookieguard.rights.requests import Act, Request, State, Via, noted
-from cookieguard.rights.rules import Kind
+from cookieguard.rights.rules import RequestKind
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def asked(shop: Shop, via: Via, *, at: datetime = NOW, **values: object) -> Request:
-    asking = NewRequest(kind=Kind.ERASE, via=via, **{"customer": ANNA, **values})  # type: ignore[arg-type]
+    asking = NewRequest(kind=RequestKind.ERASE, via=via, **{"customer": ANNA, **values})  # type: ignore[arg-type]
     with closing(shop.queue()) as queue:
         return ask(queue, shop.config, asking, now=at, environ={})[0]
 

@@ -34,7 +34,7 @@ from cookieguard.proof.records import Record, customer
 from cookieguard.rights.hooks import Exported, Retained
 from cookieguard.rights.plan import steps_of
 from cookieguard.rights.requests import Request, State, Via, answer_told
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 
 FAR = 4_000_000_000_000
 SEED = 22
@@ -105,10 +105,10 @@ class Place:
         log.close()
 
     def ask(self, number: str, id_: str) -> None:
-        steps = steps_of(Kind.ERASE, self.config, has_relay=False)
+        steps = steps_of(RequestKind.ERASE, self.config, has_relay=False)
         request = Request(
             id=id_,
-            kind=Kind.ERASE,
+            kind=RequestKind.ERASE,
             law=Law.GDPR,
             received=datetime.now(UTC),
             via=Via.LOGIN,

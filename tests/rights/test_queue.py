@@ -15,7 +15,7 @@ from cookieguard.engines.rights.sealing import Seal, SealBroken
 from cookieguard.engines.rights.sqlite import SqliteQueue
 from cookieguard.keyring import Keyring, new_key
 from cookieguard.rights.requests import Act, Request, Via, answer_told, noted, step_done
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 Open = Callable[[], Requests]
@@ -55,7 +55,7 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
 def asked(id_: str, customer: str = "10001", **values: object) -> Request:
     return Request(
         id=id_,
-        kind=Kind.ERASE,
+        kind=RequestKind.ERASE,
         law=Law.GDPR,
         received=NOW,
         via=Via.LOGIN,
@@ -71,7 +71,12 @@ def test_request_is_found_by_its_id_and_by_its_person(opened: Open) -> None:
     assert queue.add(asked("a"), has_work=True)
     assert not queue.add(asked("a", "10002"), has_work=True)
     letter = Request(
-        id="b", kind=Kind.EXPORT, law=Law.GDPR, received=NOW, via=Via.STAFF, contact="Anna@shop.example"
+        id="b",
+        kind=RequestKind.EXPORT,
+        law=Law.GDPR,
+        received=NOW,
+        via=Via.STAFF,
+        contact="Anna@shop.example",
     )
     assert queue.add(letter, has_work=False)
     assert queue.find("a") == asked("a")

@@ -32,7 +32,7 @@ from cookieguard.proof.records import Record, customer
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.rights.plan import steps_of
 from cookieguard.rights.requests import Act, Request, State, Via, answer_told, noted, put_on_hold, step_done
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ANNA = "K-4711-0815"
@@ -82,7 +82,11 @@ class Shop:
         return requests_opener(self.config, self.keyring, self.state, environ={})()
 
     def ask(
-        self, kind: Kind = Kind.ERASE, number: str = ANNA, id_: str = "r" * 22, via: Via = Via.LOGIN
+        self,
+        kind: RequestKind = RequestKind.ERASE,
+        number: str = ANNA,
+        id_: str = "r" * 22,
+        via: Via = Via.LOGIN,
     ) -> str:
         steps = steps_of(kind, self.config, has_relay=False)
         request = Request(
@@ -358,7 +362,7 @@ def test_journal_of_who_was_erased_is_sealed_with_the_key_that_signs_now(shop: S
 
 
 def test_copy_is_json_and_a_page_whose_values_are_escaped(shop: Shop) -> None:
-    shop.ask(Kind.EXPORT)
+    shop.ask(RequestKind.EXPORT)
 
     shop.work()
 
@@ -378,7 +382,7 @@ def test_copy_is_json_and_a_page_whose_values_are_escaped(shop: Shop) -> None:
 
 
 def test_copy_waits_for_its_days_and_is_deleted_then(shop: Shop) -> None:
-    shop.ask(Kind.EXPORT)
+    shop.ask(RequestKind.EXPORT)
     shop.work()
     shop.change(lambda one: answer_told(one, now=NOW, by="page"))
     shop.now += timedelta(days=15)
@@ -391,7 +395,7 @@ def test_copy_waits_for_its_days_and_is_deleted_then(shop: Shop) -> None:
 def test_deactivation_ends_sessions_and_keeps_the_data(shop: Shop) -> None:
     store = store_opener(shop.config.store, shop.state.path, environ={})()
     store.write(StoreNamespace.ORDERS, f"c:{ANNA}", b"{}", until=FAR)
-    shop.ask(Kind.DEACTIVATE)
+    shop.ask(RequestKind.DEACTIVATE)
 
     shop.work()
 
@@ -404,7 +408,7 @@ def test_deactivation_ends_sessions_and_keeps_the_data(shop: Shop) -> None:
 
 
 def test_opt_out_of_sale_counts_for_the_customer_on_every_device(shop: Shop) -> None:
-    shop.ask(Kind.OPT_OUT)
+    shop.ask(RequestKind.OPT_OUT)
 
     shop.work()
 
@@ -416,7 +420,7 @@ def test_opt_out_of_sale_counts_for_the_customer_on_every_device(shop: Shop) -> 
 
 
 def test_objection_waits_for_words_of_the_staff(shop: Shop) -> None:
-    shop.ask(Kind.OBJECT)
+    shop.ask(RequestKind.OBJECT)
     shop.work()
 
     assert shop.found().state is State.OPEN
@@ -436,12 +440,12 @@ def test_each_vendor_and_the_person_get_one_mail_also_where_the_relay_was_down(s
     shop.config = replace(shop.config, vendors=vendors, mail=mail)
     request = Request(
         id="r" * 22,
-        kind=Kind.ERASE,
+        kind=RequestKind.ERASE,
         law=Law.GDPR,
         received=NOW,
         via=Via.LOGIN,
         customer=ANNA,
-        steps=steps_of(Kind.ERASE, shop.config, has_relay=True),
+        steps=steps_of(RequestKind.ERASE, shop.config, has_relay=True),
     )
     with closing(shop.queue()) as queue:
         queue.add(request, has_work=True)
@@ -468,7 +472,7 @@ def test_person_is_told_once_why_it_takes_longer_and_no_step_waits_for_the_relay
     relay = new_relay()
     mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
     shop.config = replace(shop.config, mail=mail)
-    id_ = shop.ask(Kind.CORRECT)
+    id_ = shop.ask(RequestKind.CORRECT)
     shop.change(lambda one: noted(one, Act.EXTENDED, now=NOW, by="olga", text="Many orders."))
 
     shop.work()  # the relay is down
@@ -484,7 +488,7 @@ def test_person_is_told_once_why_it_takes_longer_and_no_step_waits_for_the_relay
     assert "Many orders." in body
     assert (shop.found(id_).trouble, shop.found(id_).may_change) == ("", True)
 
-    erase = shop.ask(Kind.ERASE, id_="e" * 22)
+    erase = shop.ask(RequestKind.ERASE, id_="e" * 22)
     shop.change(lambda one: noted(one, Act.EXTENDED, now=NOW, by="olga", text="Many orders."), erase)
     shop.work()  # down again
     assert "erase K-4711-0815" in shop.hooks.called
@@ -518,8 +522,8 @@ def test_vendors_with_a_contact_are_told_by_hand_where_there_is_no_relay(shop: S
     )
     config = replace(shop.config, vendors=(vendor,))
 
-    assert "tell Parcels" in steps_of(Kind.ERASE, config, has_relay=False)
-    assert "recipients" in steps_of(Kind.ERASE, config, has_relay=True)
+    assert "tell Parcels" in steps_of(RequestKind.ERASE, config, has_relay=False)
+    assert "recipients" in steps_of(RequestKind.ERASE, config, has_relay=True)
 
 
 def test_error_of_a_hook_names_no_address_in_queue_and_log(

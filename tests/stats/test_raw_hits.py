@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cookieguard.stats.full_address import visitor_key
-from cookieguard.stats.hits import COLUMNS, DIRECT, TEXT_COLUMNS, BotKind, Hit, Kind
+from cookieguard.stats.hits import COLUMNS, DIRECT, TEXT_COLUMNS, BotKind, Hit, HitKind
 from cookieguard.stats.raw_hits import RawHit, Reader
 from cookieguard.stats.text_cleaning import cleaned_path, referrer_host, utm_fields
 from cookieguard.stats.user_agents import MAX_MAJOR, MAX_NAME, read_agent
@@ -25,7 +25,7 @@ KEY = bytes(32)
 
 def raw(**facts: object) -> RawHit:
     plain = {
-        "kind": Kind.VIEW,
+        "kind": HitKind.VIEW,
         "time": NOON,
         "ended": NOON,
         "path": "/",
@@ -294,4 +294,4 @@ def test_what_was_searched_for_is_kept_without_a_person_in_it(query: bytes, term
 
     assert reader.read(raw(query=query)).search == term
     assert Reader().read(raw(query=query)).search == ""
-    assert reader.read(raw(query=query, kind=Kind.ERROR)).search == ""
+    assert reader.read(raw(query=query, kind=HitKind.ERROR)).search == ""

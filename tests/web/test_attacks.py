@@ -24,7 +24,7 @@ from harness.asgi import Answer, drive, scope_of
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config import LogSettings
 from cookieguard.errors import ConfigError
-from cookieguard.identity import Kind, TokenCodec
+from cookieguard.identity import TokenCodec, TokenKind
 from cookieguard.keyring import Keyring, KeyState, new_key
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -201,7 +201,7 @@ def _session(keyring: Keyring, world: World) -> str:
 
 
 def _sealed(keyring: Keyring, text: str, world: World) -> str:
-    codec = TokenCodec(keyring, kind=Kind.SESSION, name=SESSION, sealed=True)
+    codec = TokenCodec(keyring, kind=TokenKind.SESSION, name=SESSION, sealed=True)
     return codec.dumps_text(text.encode(), host=HOST, issued=world.now, expires=world.now + timedelta(days=1))
 
 

@@ -23,7 +23,7 @@ from cookieguard.engines.stats.sqlite.engine import STATS_FILE
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring
 from cookieguard.rights.requests import Request, Via
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 from cookieguard.stats.hits import Batch
 from cookieguard.web.dashboard.letter import write_letter
 from cookieguard.web.pages.officer import show_officer
@@ -90,7 +90,7 @@ def test_requests_stand_by_days_left_and_nobody_is_named(desk: Desk) -> None:
     for id_, days in (("a" * 16, 25), ("b" * 16, 2)):
         made = Request(
             id=id_,
-            kind=Kind.ERASE,
+            kind=RequestKind.ERASE,
             law=Law.GDPR,
             customer="number-4711",
             contact="anna@mail.example",

@@ -20,7 +20,7 @@ from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.engines.rights.own_data import end_stored, stored_of
 from cookieguard.proof.records import read_document
 from cookieguard.rights.requests import Act
-from cookieguard.rights.rules import Kind
+from cookieguard.rights.rules import RequestKind
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ADS = Vendor(name="Glimmer Ads", purpose="marketing", hosts=("ads.example",), cookies=("_gl",))
@@ -102,7 +102,7 @@ def test_vendor_kept_by_an_officer_is_held_on_every_worker_and_from_this_custome
         one.accept()
     customer.get("/login")
     assert [customer.hears(at) for at in (0, 1)] == [(True, True)] * 2  # the control
-    queue.put("objection", kind=Kind.OBJECT, text="No ads")
+    queue.put("objection", kind=RequestKind.OBJECT, text="No ads")
     keep = {"act": "keep-from", "id": "objection", "what": "vendor Glimmer Ads", "text": HOSTILE}
 
     assert queue.do(queue.add("support"), **keep).status == 403
@@ -134,7 +134,7 @@ def test_purpose_kept_from_a_customer_ends_on_its_day_and_counts_with_the_very_l
     days = [NOW]
     app = guard(shop, vendors=(ADS, MAPS), clock=lambda: days[0])
     queue = Queue(app, tmp_path / "state")
-    queue.put("objection", kind=Kind.OBJECT, text="No ads")
+    queue.put("objection", kind=RequestKind.OBJECT, text="No ads")
     officer = queue.add("officer", days=400)
     kept = queue.do(
         officer, act="keep-from", id="objection", what="purpose marketing", text="x", until="2026-11-25"
@@ -196,7 +196,7 @@ def test_terms_are_in_the_copy_of_their_data_go_with_the_person_and_are_there_af
     workers: tuple[Queue, CookieGuard], guard: Callable[..., CookieGuard]
 ) -> None:
     queue, _ = workers
-    queue.put("one", kind=Kind.ERASE, steps=("by hand",))
+    queue.put("one", kind=RequestKind.ERASE, steps=("by hand",))
     officer = queue.add("officer")
     assert queue.do(officer, act="keep-from", id="one", what="vendor Maps", text="As you asked").status == 303
     sync = queue.app._parts.store_sync

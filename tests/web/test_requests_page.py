@@ -20,7 +20,7 @@ from cookieguard.engines.people.journal import marks_of, read_journal
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.keyring import Keyring
 from cookieguard.rights.requests import Act, Request, State, Via, noted
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOSTILE = '"><script>alert(1)</script>\u202e'
@@ -36,7 +36,7 @@ class Queue(Desk):
         self.marks = lambda number: marks_of(keyring, number)
         self.requests: Requests = requests_opener(app.config, keyring, StateDirectory(state), environ={})()
 
-    def put(self, id_: str, *, days: int = 2, kind: Kind = Kind.ERASE, **values: Any) -> None:
+    def put(self, id_: str, *, days: int = 2, kind: RequestKind = RequestKind.ERASE, **values: Any) -> None:
         made: dict[str, Any] = {
             "customer": "number-4711",
             "contact": "anna@mail.example",

@@ -23,7 +23,7 @@ from cookieguard.engines.files.staff_list import STAFF_FILE, change_staff
 from cookieguard.engines.people.journal import forget_entries, read_journal
 from cookieguard.errors import ConfigError
 from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, staff_codec, write_token
-from cookieguard.identity.tokens import Kind, TokenCodec
+from cookieguard.identity.tokens import TokenCodec, TokenKind
 from cookieguard.keyring import Keyring
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages import staff_guard as door
@@ -126,7 +126,7 @@ def test_everybody_else_gets_one_and_the_same_403(desk: Desk) -> None:
     analyst, late = desk.add("analyst"), desk.add("analyst", days=0, name="late")
     keyring = Keyring.loads((desk.state / KEYRING_FILE).read_text(), setting="test")
     ghost = Member(id="0" * 12, name="ghost", role="owner", made=NOW, expires=NOW + timedelta(days=9))
-    cart = TokenCodec(keyring, kind=Kind.CART, name="staff", sealed=False)
+    cart = TokenCodec(keyring, kind=TokenKind.CART, name="staff", sealed=False)
     tokens = [
         "",
         analyst,  # not enough for this page

@@ -18,7 +18,7 @@ from cookieguard.identity.cookies import (
 )
 from cookieguard.identity.encoding.canonical_json import NotJsonError
 from cookieguard.identity.session import Session
-from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
+from cookieguard.identity.tokens import Reason, Token, TokenCodec, TokenError, TokenKind
 from cookieguard.identity.visit import Identity, Visit
 
 __all__ = [
@@ -26,13 +26,13 @@ __all__ = [
     "Cart",
     "CookieJar",
     "Identity",
-    "Kind",
     "NotJsonError",
     "Reason",
     "Session",
     "Token",
     "TokenCodec",
     "TokenError",
+    "TokenKind",
     "Visit",
     "bound_host",
     "cookie_name",

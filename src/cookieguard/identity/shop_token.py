@@ -18,7 +18,7 @@ from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.cookie_lines import CookieLine
 from cookieguard.identity.session_state import NOBODY, Binding
 from cookieguard.identity.token_cookie import Mismatch
-from cookieguard.identity.tokens import Kind, Reason, Token, TokenCodec, TokenError
+from cookieguard.identity.tokens import Reason, Token, TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring, length_prefixed
 
 DIGEST_BYTES = 12  # a second pair for one digest is out of reach, and nobody chooses session ids
@@ -70,7 +70,9 @@ class ShopToken:
     ) -> None:
         self.name = cookie.name.encode()
         self.is_bound = cookie.is_bound
-        self._codec = TokenCodec(keyring, kind=Kind.SHOP, name=cookie.name, sealed=cookie.sealed, steps=steps)
+        self._codec = TokenCodec(
+            keyring, kind=TokenKind.SHOP, name=cookie.name, sealed=cookie.sealed, steps=steps
+        )
         self._life = session_life
         self._longest = session_life if cookie.is_bound else LONGEST_UNBOUND
         self._last_unsigned_day = cookie.last_unsigned_day

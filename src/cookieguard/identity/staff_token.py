@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from cookieguard.errors import ConfigError
-from cookieguard.identity.tokens import Kind, TokenCodec, TokenError
+from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring
 
 # Each role and the roles it may stand in for, itself included.
@@ -50,7 +50,7 @@ class Member:
 
 def staff_codec(keyring: Keyring) -> TokenCodec:
     """Return what signs and verifies staff tokens."""
-    return TokenCodec(keyring, kind=Kind.STAFF, name="staff", sealed=False)
+    return TokenCodec(keyring, kind=TokenKind.STAFF, name="staff", sealed=False)
 
 
 def write_token(codec: TokenCodec, member: Member) -> str:

@@ -20,11 +20,11 @@ from cookieguard.identity.cookies import (
 )
 from cookieguard.identity.oversized import MARK, Spilled
 from cookieguard.identity.tokens import (
-    Kind,
     Reason,
     Token,
     TokenCodec,
     TokenError,
+    TokenKind,
     milliseconds_until,
     to_milliseconds,
 )
@@ -84,7 +84,7 @@ class Channel:
         self,
         keyring: Keyring,
         *,
-        kind: Kind,
+        kind: TokenKind,
         spec: CookieSpec,
         dev: bool,
         steps: Steps | None = None,

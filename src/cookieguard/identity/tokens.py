@@ -47,7 +47,7 @@ TIMES_BYTES = TIMES.size
 LOW = (1 << 32) - 1
 
 
-class Kind(StrEnum):
+class TokenKind(StrEnum):
     """Name what a token is; one kind never passes for another."""
 
     SESSION = "session"
@@ -121,7 +121,7 @@ class TokenCodec:
         self,
         keyring: Keyring,
         *,
-        kind: Kind,
+        kind: TokenKind,
         name: str,
         sealed: bool,
         steps: Steps | None = None,

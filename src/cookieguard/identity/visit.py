@@ -33,7 +33,7 @@ from cookieguard.identity.remember_me import RememberState
 from cookieguard.identity.revocations import Revocation, Revocations
 from cookieguard.identity.session import Session
 from cookieguard.identity.token_cookie import Channel, Presented
-from cookieguard.identity.tokens import Kind, from_milliseconds, to_milliseconds
+from cookieguard.identity.tokens import TokenKind, from_milliseconds, to_milliseconds
 from cookieguard.keyring import Keyring
 
 
@@ -60,10 +60,12 @@ class Identity:
         self.revocations = revocations
         self.keeping = keeping
         self.life = Life.of(settings, remembered=timedelta(seconds=cookies.remember.max_age))
-        self.session_channel = Channel(keyring, kind=Kind.SESSION, spec=cookies.session, dev=dev, steps=steps)
-        self.cart_channel = Channel(keyring, kind=Kind.CART, spec=cookies.cart, dev=dev, steps=steps)
+        self.session_channel = Channel(
+            keyring, kind=TokenKind.SESSION, spec=cookies.session, dev=dev, steps=steps
+        )
+        self.cart_channel = Channel(keyring, kind=TokenKind.CART, spec=cookies.cart, dev=dev, steps=steps)
         self.remember_channel = Channel(
-            keyring, kind=Kind.REMEMBER, spec=cookies.remember, dev=dev, steps=steps
+            keyring, kind=TokenKind.REMEMBER, spec=cookies.remember, dev=dev, steps=steps
         )
 
     def is_presented(self, jar: CookieJar) -> bool:

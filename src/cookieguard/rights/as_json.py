@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from cookieguard.rights.requests import Act, Event, Request, Via
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 
 
 def dumps(request: Request) -> bytes:
@@ -44,7 +44,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "at": datetime.fromisoformat,
     "received": datetime.fromisoformat,
     "act": Act,
-    "kind": Kind,
+    "kind": RequestKind,
     "law": Law,
     "via": Via,
     "steps": tuple,

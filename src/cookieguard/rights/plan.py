@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from cookieguard.config import Config
-from cookieguard.rights.rules import Kind
+from cookieguard.rights.rules import RequestKind
 
 
 class Step(StrEnum):
@@ -38,19 +38,19 @@ MEANING: dict[str, str] = {
     Step.SIGNAL.value: "makes the opt-out count on every device",
 }
 """What the shop's people read of a step; one by hand says it itself."""
-WORK: dict[Kind, tuple[Step, ...]] = {
-    Kind.EXPORT: (Step.COLLECT,),
-    Kind.CORRECT: (),
-    Kind.ERASE: (Step.SESSIONS, Step.STORED, Step.SHOP, Step.RECIPIENTS, Step.LOG),
-    Kind.DEACTIVATE: (Step.SESSIONS, Step.SHOP, Step.RECIPIENTS),
-    Kind.OBJECT: (),
-    Kind.OPT_OUT: (Step.SIGNAL,),
+WORK: dict[RequestKind, tuple[Step, ...]] = {
+    RequestKind.EXPORT: (Step.COLLECT,),
+    RequestKind.CORRECT: (),
+    RequestKind.ERASE: (Step.SESSIONS, Step.STORED, Step.SHOP, Step.RECIPIENTS, Step.LOG),
+    RequestKind.DEACTIVATE: (Step.SESSIONS, Step.SHOP, Step.RECIPIENTS),
+    RequestKind.OBJECT: (),
+    RequestKind.OPT_OUT: (Step.SIGNAL,),
 }
 NEEDS_HOOKS = (Step.SHOP, Step.COLLECT)
 BY_WORDS = tuple(kind for kind, steps in WORK.items() if not steps)  # a person of the staff finds the answer
 
 
-def steps_of(kind: Kind, config: Config, *, has_relay: bool) -> tuple[str, ...]:
+def steps_of(kind: RequestKind, config: Config, *, has_relay: bool) -> tuple[str, ...]:
     """Return the steps of a request. Where nobody can do one by itself, staff do it by hand, and it says so."""
     found: list[str] = []
     for step in WORK[kind]:
@@ -60,7 +60,7 @@ def steps_of(kind: Kind, config: Config, *, has_relay: bool) -> tuple[str, ...]:
             continue
         else:
             found.append(step.value)
-        if step is Step.SHOP and kind is Kind.ERASE:
+        if step is Step.SHOP and kind is RequestKind.ERASE:
             found += config.rights.by_hand
     return tuple(found)
 

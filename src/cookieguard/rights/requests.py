@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from cookieguard.config.rights.time_zone import zone_of
 from cookieguard.errors import CookieGuardError
-from cookieguard.rights.rules import RULES, Kind, Law, Rule
+from cookieguard.rights.rules import RULES, Law, RequestKind, Rule
 
 LONGEST_TEXT = 2_000
 LONGEST_NAME = 200
@@ -94,7 +94,7 @@ class Request:
     """Hold one request."""
 
     id: str
-    kind: Kind
+    kind: RequestKind
     law: Law
     received: datetime
     via: Via

@@ -16,7 +16,7 @@ SATURDAY = 5
 YEAR_MONTHS = 12
 
 
-class Kind(StrEnum):
+class RequestKind(StrEnum):
     """Name what can be asked for."""
 
     EXPORT = "export"
@@ -82,12 +82,15 @@ WORKING_DAYS_15 = Rule(
     pauses=False,
     source="11 CCR 7026(f), 7027(g): as soon as feasible, at most 15 business days; no identity is checked",
 )
-RULES: Mapping[tuple[Law, Kind], Rule] = {
-    **{(Law.GDPR, kind): MONTH for kind in Kind},  # arts. 15 and 20, 16, 17, 18, 21, 21(2)
-    (Law.CCPA, Kind.EXPORT): DAYS_45,  # 1798.110
-    (Law.CCPA, Kind.CORRECT): DAYS_45,  # 1798.106
-    (Law.CCPA, Kind.ERASE): DAYS_45,  # 1798.105
-    (Law.CCPA, Kind.DEACTIVATE): WORKING_DAYS_15,  # 1798.121: limit use
-    (Law.CCPA, Kind.OBJECT): DAYS_45,  # no right of that law by this name; the shop answers all the same
-    (Law.CCPA, Kind.OPT_OUT): WORKING_DAYS_15,  # 1798.120
+RULES: Mapping[tuple[Law, RequestKind], Rule] = {
+    **{(Law.GDPR, kind): MONTH for kind in RequestKind},  # arts. 15 and 20, 16, 17, 18, 21, 21(2)
+    (Law.CCPA, RequestKind.EXPORT): DAYS_45,  # 1798.110
+    (Law.CCPA, RequestKind.CORRECT): DAYS_45,  # 1798.106
+    (Law.CCPA, RequestKind.ERASE): DAYS_45,  # 1798.105
+    (Law.CCPA, RequestKind.DEACTIVATE): WORKING_DAYS_15,  # 1798.121: limit use
+    (
+        Law.CCPA,
+        RequestKind.OBJECT,
+    ): DAYS_45,  # no right of that law by this name; the shop answers all the same
+    (Law.CCPA, RequestKind.OPT_OUT): WORKING_DAYS_15,  # 1798.120
 }

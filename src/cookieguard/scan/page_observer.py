@@ -17,7 +17,7 @@ from cookieguard.scan.chromium import BROWSERS_OWN
 from cookieguard.scan.observations import ASKED, CONNECTED, HELD, NAMED, WOULD, Contact, Need, shown_url
 from cookieguard.scan.page_source import BLANK, Source, contacts_in
 from cookieguard.scan.plan import Parties
-from cookieguard.scan.proxy import Asked
+from cookieguard.scan.proxy import Connection
 
 QUIET_SECONDS = 0.5  # without a new request: what pages start late, they start at load
 LONGEST_WAIT = 6.0
@@ -109,7 +109,7 @@ class PageObserver:
         found = AN_ADDRESS.search(error.stack or "")
         self._errors.append((error.message.split("\n")[0][:300], found[0] if found else ""))
 
-    def contacts(self, source: Source | None, asked: Iterable[Asked]) -> list[Contact]:
+    def contacts(self, source: Source | None, asked: Iterable[Connection]) -> list[Contact]:
         """List whom the page contacted; `asked` is what the proxy saw meanwhile."""
         static = contacts_in(source, self._parties.is_foreign) if source is not None else []
         seen = list(self._contacts_of_requests({one.url: one for one in static if one.how in (WOULD, HELD)}))

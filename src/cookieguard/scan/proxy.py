@@ -21,7 +21,7 @@ CONNECT_SECONDS = 10.0
 HOP_BY_HOP = re.compile(rb"^(?:proxy-[^:]*|connection|keep-alive):[^\r\n]*\r\n", re.IGNORECASE | re.MULTILINE)
 
 
-class Asked(NamedTuple):
+class Connection(NamedTuple):
     """Name one connection that was asked for."""
 
     host: str
@@ -36,7 +36,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._room = asyncio.Semaphore(MOST_CONNECTIONS)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.asked: list[Asked] = []
+        self.asked: list[Connection] = []
         self.bytes = 0
 
     @property
@@ -90,7 +90,7 @@ class Proxy:
             host, port = "", 0
         if not host or (not is_tunnel and parts.scheme != "http"):
             return await _refuse(writer, 400, "no address")
-        self.asked.append(Asked(host, port))
+        self.asked.append(Connection(host, port))
         if self.is_full:
             return await _refuse(writer, 503, "the scan has read all the bytes it may")
         try:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from cookieguard.stats.hits import NO_KEY, WHOLE, Dimension, Hit, Kind
+from cookieguard.stats.hits import NO_KEY, WHOLE, Dimension, Hit, HitKind
 from cookieguard.stats.k_anonymity import VIEWS_EACH, VISITS_EACH, Cell, people_of
 from cookieguard.stats.rollups import LEFT_OUT_WHEN_EMPTY, OF_ENTRIES, OF_VISITORS
 
@@ -46,7 +46,7 @@ def bounded(hits: Iterable[Hit], dimensions: Sequence[Dimension]) -> Mapping[str
         name: defaultdict(Counter) for name in (TOTAL, *map(str, dimensions))
     }
     for hit in hits:
-        if hit.kind != Kind.VIEW or hit.bot:
+        if hit.kind != HitKind.VIEW or hit.bot:
             continue
         visitor = None if hit.key == NO_KEY else seen[hit.key]
         if visitor is not None and visitor.views >= VIEWS_EACH:

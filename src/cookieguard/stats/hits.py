@@ -18,7 +18,7 @@ SECONDS_OF_DAY = 86_400
 SECONDS_OF_HOUR = 3_600
 
 
-class Kind(StrEnum):
+class HitKind(StrEnum):
     """Name what a hit is of."""
 
     VIEW = "view"  # a document that somebody asked for to read
@@ -101,7 +101,7 @@ class Hit(NamedTuple):
 
     time: int  # seconds since 1970, UTC
     site: str  # the configured origin's host it came to, else empty
-    kind: str  # a Kind
+    kind: str  # a HitKind
     page: str  # the app's route (`/product/{id}`), else the path with what looks like an id folded
     status: int
     bytes: int  # of the body as it was sent

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from cookieguard.stats.hits import ADDRESS, DIRECT, NO_KEY, Event, Hit, Kind
+from cookieguard.stats.hits import ADDRESS, DIRECT, NO_KEY, Event, Hit, HitKind
 from cookieguard.stats.text_cleaning import (
     cleaned_field,
     cleaned_host,
@@ -33,7 +33,7 @@ _LANGUAGE = re.compile(rb"([A-Za-z]{2,3})(?![A-Za-z])")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 NO_COUNTRY = frozenset({"XX"})  # what proxies write where they do not know
 # A member of an enumeration takes ten times as long as a name of the module, its `value` too.
-VIEW = Kind.VIEW
+VIEW = HitKind.VIEW
 VIEW_NAME = VIEW.value
 USUAL = frozenset({"", *(event.value for event in Event)})  # events that are no free text
 
@@ -65,7 +65,7 @@ class RawHit(NamedTuple):
     A tuple: nothing else is made so cheaply, with every view.
     """
 
-    kind: Kind
+    kind: HitKind
     time: datetime
     ended: datetime
     path: str

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit, Kind
+from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit, HitKind
 
-VIEW, GOAL = Kind.VIEW.value, Kind.GOAL.value
+VIEW, GOAL = HitKind.VIEW.value, HitKind.GOAL.value
 KIND, BOT, ENTRY, KEY = (Hit._fields.index(name) for name in ("kind", "bot", "entry", "key"))
 PAUSE = 30 * 60  # seconds without a view after which a visit is over, as elsewhere on the web
 

@@ -38,7 +38,7 @@ from cookieguard.engines.rights.own_terms import WatchedTerms
 from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
 from cookieguard.engines.store.sync import StoreSync, open_store_sync
 from cookieguard.errors import ConfigError
-from cookieguard.identity import Identity, Kind, TokenCodec, cookie_name
+from cookieguard.identity import Identity, TokenCodec, TokenKind, cookie_name
 from cookieguard.identity.carts.stored_carts import Keeping, Rule, merge_carts
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.staff_token import staff_codec
@@ -227,7 +227,7 @@ def build_services(
     judges = judges_on(config, _own_hosts(config), findings, proxied.note_url, now.astimezone(UTC).date())
     consent_codec = TokenCodec(
         keyring,
-        kind=Kind.CONSENT,
+        kind=TokenKind.CONSENT,
         name=cookie_name(spec, dev=config.dev),
         sealed=spec.sealed,
         steps=steps,

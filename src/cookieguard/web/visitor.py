@@ -16,7 +16,7 @@ from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.remember_me import SecurityWarning
 from cookieguard.identity.session import Session
 from cookieguard.web.identity.orders import Orders
-from cookieguard.web.proof.agreements import Agreement, Asked, Said, agree, agreements_of
+from cookieguard.web.proof.agreements import Agreement, Asked, FormAnswer, agree, agreements_of
 from cookieguard.web.request import Request
 
 SCOPE_KEY = "cookieguard.visitor"
@@ -163,7 +163,7 @@ class Visitor:
         values. All but topic and time is sealed. The response waits until the record is on disk, 2 s at most. Raises
         ValueError for what cannot be written down, CookieGuardError with `proof.enabled = false`.
         """
-        said = Said(topic=topic, text=text, given=given, details=details or {}, language=language)
+        said = FormAnswer(topic=topic, text=text, given=given, details=details or {}, language=language)
         return agree(self._source, said, who=who)
 
     def agreements(self, who: str = "") -> Awaitable[tuple[Agreement, ...]]:

@@ -54,7 +54,7 @@ LawOption = Annotated[str, typer.Option("--law", help="What forbids to tell the 
 UntilOption = Annotated[str, typer.Option("--until", help="The day from which they are told, as 2027-01-31.")]
 
 
-class Desk:
+class AccessCommand:
     """Hold what these commands work with."""
 
     def __init__(self, config: Config, keyring: Keyring, glass: BreakGlass, store: Store) -> None:
@@ -215,7 +215,7 @@ def notify(
 
 
 def _approved(
-    desk: Desk,
+    desk: AccessCommand,
     kind: str,
     customer: str,
     ground: str,
@@ -246,7 +246,7 @@ def _approved(
     return desk.glass.add(look, customer)
 
 
-def _notified(desk: Desk, member: Member, id_: str, look: Look) -> bool:
+def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool:
     number = desk.glass.customer(id_)
     require_origin(desk.config)
     desk.journal("told a customer", member, f"look {id_}: by mail", number)
@@ -291,7 +291,7 @@ def _day(text: str) -> date | None:
 
 
 @contextmanager
-def _desk(config: Path | None, keyring: Path | None) -> Iterator[Desk]:
+def _desk(config: Path | None, keyring: Path | None) -> Iterator[AccessCommand]:
     shop = shop_config(config)
     ring, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
     with (
@@ -299,7 +299,7 @@ def _desk(config: Path | None, keyring: Path | None) -> Iterator[Desk]:
         closing(store_opener(shop.store, state.path, environ=os.environ)()) as store,
         acts_of(shop, state, ring, environ=os.environ) as acts,
     ):
-        yield Desk(shop, ring, BreakGlass(store, Recipients(ring), acts), store)
+        yield AccessCommand(shop, ring, BreakGlass(store, Recipients(ring), acts), store)
 
 
 def _asking(store: Store) -> Callable[[Callable[[Store], str]], Future[str]]:

@@ -47,7 +47,7 @@ from cookieguard.rights.requests import (
     noted,
     put_on_hold,
 )
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 
 requests = typer.Typer(help="The queue of requests about personal data, each with the law's clock.")
 
@@ -125,7 +125,7 @@ def show_request(
 
 @requests.command("add")
 def add_request(
-    kind: Annotated[Kind, typer.Argument(help="What is asked for.")],
+    kind: Annotated[RequestKind, typer.Argument(help="What is asked for.")],
     *,
     who: Annotated[str, typer.Option("--who", help=f"Whether it is known who asks: {' or '.join(WHO)}.")],
     customer: Annotated[str, typer.Option("--customer", help="The customer number.")] = "",
@@ -269,7 +269,7 @@ def _change(
     _show(found, as_json=as_json)
 
 
-class _Desk(NamedTuple):
+class _OpenQueue(NamedTuple):
     """Hold what these commands work with, and who does it."""
 
     shop: Config
@@ -290,13 +290,13 @@ class _Desk(NamedTuple):
 
 
 @contextmanager
-def _desk(config: Path | None, keyring: Path | None, role: str) -> Iterator[_Desk]:
+def _desk(config: Path | None, keyring: Path | None, role: str) -> Iterator[_OpenQueue]:
     """Open the queue for a member with a role, whose token is read first; raises RevealRefused."""
     shop = shop_config(config)
     keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
     member = one_member(keys, state, role)
     with store_answers(), closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue:
-        yield _Desk(shop, queue, Journal(state, keys), member)
+        yield _OpenQueue(shop, queue, Journal(state, keys), member)
 
 
 def _show(request: Request, *, as_json: bool) -> None:

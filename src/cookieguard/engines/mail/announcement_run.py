@@ -14,7 +14,7 @@ from cookieguard.engines.mail.protocol import Claimed, Outbox, Row, State
 from cookieguard.engines.mail.sending import Mail
 from cookieguard.engines.named_object import load_named
 from cookieguard.errors import ConfigError
-from cookieguard.identity.tokens import Kind, TokenCodec, TokenError
+from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer, Customers
 from cookieguard.mail.messages import AddressError, build_message, require_address
@@ -34,7 +34,7 @@ class Recipients:
     """Seal who gets a message, and open it again. The outbox holds neither an address nor a number in the clear."""
 
     def __init__(self, keyring: Keyring) -> None:
-        self._codec = TokenCodec(keyring, kind=Kind.MAIL, name="outbox", sealed=True)
+        self._codec = TokenCodec(keyring, kind=TokenKind.MAIL, name="outbox", sealed=True)
 
     def seal(self, fields: Mapping[str, str], now: datetime) -> str:
         """Return a text that this shop's keyring opens."""

@@ -22,7 +22,7 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store.protocol import FOR_EVER, Store
 from cookieguard.engines.store.sync import open_store_sync
 from cookieguard.errors import ConfigError
-from cookieguard.identity.tokens import Kind, TokenCodec, TokenError
+from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring
 from cookieguard.mail.headers import MailError
 
@@ -85,7 +85,7 @@ class MailLists:
         self._clock = clock or (lambda: datetime.now(UTC))
         self.ask = ask
         self._codecs = {
-            act: TokenCodec(keyring, kind=Kind.MAIL, name=f"list-{act}", sealed=True) for act in Act
+            act: TokenCodec(keyring, kind=TokenKind.MAIL, name=f"list-{act}", sealed=True) for act in Act
         }
 
     def stop_link(self, customer: str, list_: str) -> str:

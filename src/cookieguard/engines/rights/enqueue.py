@@ -12,7 +12,7 @@ from cookieguard.engines.rights.requests import Requests
 from cookieguard.proof.records import new_id
 from cookieguard.rights.plan import BY_WORDS, steps_of
 from cookieguard.rights.requests import LONGEST_NAME, Act, Request, RequestRefused, Via, clean, noted
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 
 LONGEST_LANGUAGE = 20
 OLDEST = timedelta(days=3_660)  # of what comes in: more is a slip of the pen
@@ -23,7 +23,7 @@ MOST_OPEN = 20  # of one person: who asks more often is answered by the first on
 class NewRequest:
     """Hold what is asked, by whom, and how it is known who that is."""
 
-    kind: Kind
+    kind: RequestKind
     via: Via
     customer: str = ""
     contact: str = ""

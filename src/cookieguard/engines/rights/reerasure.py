@@ -24,7 +24,7 @@ from cookieguard.rights.requests import (
     step_done,
     with_retained,
 )
-from cookieguard.rights.rules import Kind
+from cookieguard.rights.rules import RequestKind
 
 AGAIN = "erased again after a backup was brought back"
 
@@ -56,7 +56,7 @@ def _erased_requests(at: Open, now: datetime) -> list[Request]:
     """Return who was erased, whether told of it or not; nobody whose erasure was refused or withdrawn."""
     since = now - timedelta(days=at.config.rights.backup_days)
     rows = (*at.requests.every_closed(), *at.requests.every_open(now))
-    done = [one for one in rows if one.kind is Kind.ERASE and one.state is State.DONE and one.customer]
+    done = [one for one in rows if one.kind is RequestKind.ERASE and one.state is State.DONE and one.customer]
     return [one for one in done if one.closed_at is not None and one.closed_at >= since]
 
 

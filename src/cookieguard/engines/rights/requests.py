@@ -24,7 +24,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.rights.as_json import dumps, loads
 from cookieguard.rights.requests import Request, RequestRefused, by_days_left
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 
 logger = logging.getLogger("cookieguard")
 
@@ -42,7 +42,7 @@ class Pending(NamedTuple):
     """Say of an open request what anybody of the staff may read: never who asked, and no word of theirs."""
 
     id: str
-    kind: Kind
+    kind: RequestKind
     law: Law
     state: str
     received: date

@@ -57,7 +57,7 @@ from cookieguard.rights.requests import (
     step_done,
     with_retained,
 )
-from cookieguard.rights.rules import Kind
+from cookieguard.rights.rules import RequestKind
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -222,13 +222,13 @@ class Worker:
     async def _shop(self, request: Request) -> Request:
         request = await self._with_contact(request)  # afterwards nobody knows it any more
         await self._note_erased(request)
-        hook = self._hooks.erase if request.kind is Kind.ERASE else self._hooks.deactivate
+        hook = self._hooks.erase if request.kind is RequestKind.ERASE else self._hooks.deactivate
         left = await retained_by(hook, request.customer)
         return await self._change(request.id, lambda one: with_retained(one, left, now=self._clock()))
 
     async def _note_erased(self, request: Request) -> None:
         """Write into the journal what no backup of the store takes back, before anything is gone."""
-        if request.kind is Kind.ERASE:
+        if request.kind is RequestKind.ERASE:
             await asyncio.to_thread(self._erased.write, request, self._clock())
 
     async def _recipients(self, request: Request) -> Request:
@@ -293,9 +293,9 @@ class Worker:
         closed, rights = request.closed_at, self._config.rights
         if closed is None:
             return None
-        if request.kind is Kind.ERASE and request.state is State.DONE and request.contact != NOBODY:
+        if request.kind is RequestKind.ERASE and request.state is State.DONE and request.contact != NOBODY:
             return await self._look_after_erased(request, closed)
-        if request.kind is Kind.EXPORT:
+        if request.kind is RequestKind.EXPORT:
             if (left := self._seconds(closed + timedelta(days=rights.export_days))) > 0:
                 return left
             await self._ask(lambda queue: queue.queue.forget_file(request.id))

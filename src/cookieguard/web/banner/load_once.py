@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from cookieguard.consent import Register, site_of
-from cookieguard.identity import Kind, TokenCodec, TokenError
+from cookieguard.identity import TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring
 from cookieguard.web.http.headers import Headers
 from cookieguard.web.http.origin import PATH_SAFE
@@ -26,7 +26,7 @@ class Grants:
     """Write and read grants. They belong to a host and to one page, its query included."""
 
     def __init__(self, keyring: Keyring) -> None:
-        self._codec = TokenCodec(keyring, kind=Kind.ONCE, name=PARAMETER, sealed=False)
+        self._codec = TokenCodec(keyring, kind=TokenKind.ONCE, name=PARAMETER, sealed=False)
 
     def address(self, page: str, party: str, *, host: str, now: datetime) -> str:
         """Return the path and query of `page` with the grant of `party` in it."""

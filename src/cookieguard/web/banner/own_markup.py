@@ -35,7 +35,7 @@ CHOICES = ("save", "reject", "accept")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class RequiredParts:
     """Hold what a rendered template must say: words that stand in it, and addresses that it links."""
 
     words: tuple[tuple[str, str], ...]
@@ -46,7 +46,7 @@ class Said:
     choices_url: str = ""
 
 
-def faults_of_markup(name: str, markup: str, said: Said) -> Iterator[Fault]:
+def faults_of_markup(name: str, markup: str, said: RequiredParts) -> Iterator[Fault]:
     """Yield what is wrong with what a template rendered."""
     try:
         root = ElementTree.fromstring(f"<form>{markup}</form>")  # noqa: S314 - a file of the shop's, as its code is
@@ -91,7 +91,7 @@ def _of_attribute(tag: str, name: str, value: str) -> Iterator[Fault]:
         yield f"linking {value[:80]!r}", "an address, or a path of the shop's own"
 
 
-def _missing(name: str, root: Element, said: Said) -> Iterator[Fault]:
+def _missing(name: str, root: Element, said: RequiredParts) -> Iterator[Fault]:
     """Yield what every template has to say."""
     heading = HEADINGS[name]
     if not any(one.get("id") == heading for one in root.iter()):
@@ -108,7 +108,7 @@ def _missing(name: str, root: Element, said: Said) -> Iterator[Fault]:
             yield f"without a link to {address}", f'<a href="{{{{ {variable} }}}}">'
 
 
-def _of_banner(root: Element, said: Said) -> Iterator[Fault]:
+def _of_banner(root: Element, said: RequiredParts) -> Iterator[Fault]:
     buttons = _controls(root, "button")
     yield from _of_inputs(root, said.purposes)
     yield from _of_buttons(buttons, "choice", CHOICES)
@@ -177,7 +177,7 @@ def _weight(button: Element) -> dict[str, str]:
     return {name: value for name, value in button.attrib.items() if name != "value"}
 
 
-def _of_embed(root: Element, said: Said) -> Iterator[Fault]:
+def _of_embed(root: Element, said: RequiredParts) -> Iterator[Fault]:
     buttons = _controls(root, "button")
     yield from _of_buttons(buttons, "act", said.acts)
     given = [one.get("value") for one in buttons]
@@ -190,7 +190,7 @@ def _of_embed(root: Element, said: Said) -> Iterator[Fault]:
         yield "without a way to the choices", "a link to {{ choices_url }} where `always` is false"
 
 
-JUDGES: Mapping[str, Callable[[Element, Said], Iterator[Fault]]] = {
+JUDGES: Mapping[str, Callable[[Element, RequiredParts], Iterator[Fault]]] = {
     "banner.html": _of_banner,
     "embed.html": _of_embed,
 }

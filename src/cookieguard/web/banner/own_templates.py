@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from cookieguard.config import LookSettings
 from cookieguard.errors import ConfigError
-from cookieguard.web.banner.own_markup import Fault, Said, faults_of_markup
+from cookieguard.web.banner.own_markup import Fault, RequiredParts, faults_of_markup
 from cookieguard.web.banner.own_rules import faults_of_sheet, plain
 from cookieguard.web.placeholder_values import Offer
 
@@ -30,7 +30,7 @@ BASE = "/_cg/"  # of what is rendered to be judged
 # The banner stands in every page that an undecided visitor opens: ours has 3 KB.
 MOST_BYTES = 16 * 1024
 
-Case = tuple[Mapping[str, Any], Said]
+Case = tuple[Mapping[str, Any], RequiredParts]
 """What a template is given, and what it has to say then."""
 
 
@@ -113,7 +113,7 @@ def _banners(given: Mapping[str, Any]) -> Iterator[Case]:
     """Yield what a banner is given, with and without what pages say now and then."""
     asked = [one for one in given["purposes"] if not one.is_necessary]
     for news, note in product((Markup('<a href="/news">News</a>'), Markup()), ("A note.", "")):
-        said = Said(
+        said = RequiredParts(
             words=(("note", note), ("news", news.striptags()), *(("titles", one.title) for one in asked)),
             links=(("privacy_url", given["privacy_url"]),),
             purposes=tuple(one.id for one in asked),
@@ -127,7 +127,7 @@ def _embeds(given: Mapping[str, Any]) -> Iterator[Case]:
     purpose, privacy = given["purposes"][-1].title, "/privacy"
     for once, always in ((True, True), (True, False), (False, True)):
         offer = Offer(party="@vendor X", name="Example Video", purpose="marketing", once=once, always=always)
-        said = Said(
+        said = RequiredParts(
             words=(("offer.name", offer.name), ("purpose", purpose)),
             links=(("privacy", privacy),),
             acts=tuple(act for act, is_given in (("once", once), ("always", always)) if is_given),
@@ -142,7 +142,7 @@ CASES: Mapping[str, Callable[[Mapping[str, Any]], Iterator[Case]]] = {
 }
 
 
-def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: Said, lang: str) -> None:
+def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: RequiredParts, lang: str) -> None:
     folder = Path(own.folder)
     try:
         markup = own.rendered(name, given)

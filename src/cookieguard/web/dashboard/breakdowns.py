@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class TableKind:
     """Say how the tables of one kind are shown, wherever that is."""
 
     title: str
@@ -23,36 +23,36 @@ class Kind:
     rate_of: str = ""  # what a rate is a part of
 
 
-SOURCES = Kind("Sources", "Visits", is_always=True, is_mailed=True)
-PAGES = Kind("Pages", is_always=True, is_mailed=True)
-ENTRY_PAGES = Kind("Entry pages", "Visits")
-EXIT_PAGES = Kind(
+SOURCES = TableKind("Sources", "Visits", is_always=True, is_mailed=True)
+PAGES = TableKind("Pages", is_always=True, is_mailed=True)
+ENTRY_PAGES = TableKind("Entry pages", "Visits")
+EXIT_PAGES = TableKind(
     "Exit pages",
     "Exits",
     rate="Of visitors",
     rate_of="the page's visitors",
     note="The last page of a visit, of visitors who agreed. Who is still there counts with the page seen last.",
 )
-SLOW_PAGES = Kind(
+SLOW_PAGES = TableKind(
     "Slow pages",
     rate="Of views",
     rate_of="the page's views",
     note="Views that took a second or more until their last byte had left the server.",
 )
-MISSING_PAGES = Kind("Pages not found", "Times", is_mailed=True)
-SEARCHES = Kind("Searches", "Times", is_mailed=True)
-COUNTRIES = Kind("Countries", is_mailed=True, is_of_countries=True)
-DEVICES = Kind("Devices")
-BROWSERS = Kind("Browsers")
-CAMPAIGNS = Kind("Campaigns", "Visits", is_mailed=True)
-MEDIA = Kind("Media", "Visits", note="utm_medium, such as email or cpc, where a link names it.")
-SYSTEMS = Kind("Operating systems")
-LANGUAGES = Kind("Languages", note="What browsers ask for first, by ISO codes.")
-GOALS = Kind("Goals", "Times", is_mailed=True, rate="Of all", rate_of="all visitors")
-GOAL_VALUES = Kind("Goal values", "Times", is_mailed=True, is_long=True)
-GOALS_BY_SOURCE = Kind("Goals by source", "Times", is_mailed=True, is_long=True)
-GOALS_BY_CAMPAIGN = Kind("Goals by campaign", "Times", is_long=True)
-VALUES_BY_SOURCE = Kind(
+MISSING_PAGES = TableKind("Pages not found", "Times", is_mailed=True)
+SEARCHES = TableKind("Searches", "Times", is_mailed=True)
+COUNTRIES = TableKind("Countries", is_mailed=True, is_of_countries=True)
+DEVICES = TableKind("Devices")
+BROWSERS = TableKind("Browsers")
+CAMPAIGNS = TableKind("Campaigns", "Visits", is_mailed=True)
+MEDIA = TableKind("Media", "Visits", note="utm_medium, such as email or cpc, where a link names it.")
+SYSTEMS = TableKind("Operating systems")
+LANGUAGES = TableKind("Languages", note="What browsers ask for first, by ISO codes.")
+GOALS = TableKind("Goals", "Times", is_mailed=True, rate="Of all", rate_of="all visitors")
+GOAL_VALUES = TableKind("Goal values", "Times", is_mailed=True, is_long=True)
+GOALS_BY_SOURCE = TableKind("Goals by source", "Times", is_mailed=True, is_long=True)
+GOALS_BY_CAMPAIGN = TableKind("Goals by campaign", "Times", is_long=True)
+VALUES_BY_SOURCE = TableKind(
     "Goal values by source",
     "About",
     is_mailed=True,
@@ -60,7 +60,9 @@ VALUES_BY_SOURCE = Kind(
     note="How often goals were reached, times what the steps that are shown are worth on average.",
 )
 VALUES_BY_CAMPAIGN = replace(VALUES_BY_SOURCE, title="Goal values by campaign")
-FUNNEL = Kind("Funnel", "Times", is_mailed=True, is_whole=True, rate="Of before", rate_of="the step before")
+FUNNEL = TableKind(
+    "Funnel", "Times", is_mailed=True, is_whole=True, rate="Of before", rate_of="the step before"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Row:
 class Table:
     """Hold one breakdown."""
 
-    kind: Kind
+    kind: TableKind
     rows: Sequence[Row]
     other: Row | None = None
     note: str = ""

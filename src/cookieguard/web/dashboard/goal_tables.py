@@ -19,12 +19,12 @@ from cookieguard.web.dashboard.breakdowns import (
     GOALS_BY_SOURCE,
     VALUES_BY_CAMPAIGN,
     VALUES_BY_SOURCE,
-    Kind,
     Row,
+    TableKind,
 )
 
-# Kind of goals, kind of what they were worth, from where.
-PARTS: Sequence[tuple[Kind, Kind, Dimension]] = (
+# TableKind of goals, kind of what they were worth, from where.
+PARTS: Sequence[tuple[TableKind, TableKind, Dimension]] = (
     (GOALS_BY_SOURCE, VALUES_BY_SOURCE, Dimension.GOAL_SOURCE),
     (GOALS_BY_CAMPAIGN, VALUES_BY_CAMPAIGN, Dimension.GOAL_CAMPAIGN),
 )

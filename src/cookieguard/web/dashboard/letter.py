@@ -31,7 +31,7 @@ from cookieguard.engines.rights.requests import FILE_ENDING, UNREADABLE, Pending
 from cookieguard.engines.stats.open import open_reader, read_retained
 from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.keyring import Keyring
-from cookieguard.rights.rules import Kind
+from cookieguard.rights.rules import RequestKind
 from cookieguard.web.dashboard.selection import RANGES, Selection
 from cookieguard.web.dashboard.tabs import Details, read_details
 
@@ -153,7 +153,9 @@ def _open_requests(source: Source) -> Found:
 
 
 def _erasures(source: Source) -> Found:
-    found = [one for one in _requests(source)[0] if one.kind is Kind.ERASE and (one.trouble or one.left)]
+    found = [
+        one for one in _requests(source)[0] if one.kind is RequestKind.ERASE and (one.trouble or one.left)
+    ]
     lines = [
         f"{one.id}: not done: {', '.join(one.left)}{f'; {one.trouble}' if one.trouble else ''}"
         for one in found

@@ -17,7 +17,7 @@ from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K, Shown, column, rounded
 from cookieguard.web.dashboard import breakdowns as kinds
 from cookieguard.web.dashboard import page_tables
-from cookieguard.web.dashboard.breakdowns import Kind, Row, Table
+from cookieguard.web.dashboard.breakdowns import Row, Table, TableKind
 from cookieguard.web.dashboard.charts import Point
 from cookieguard.web.dashboard.disclosure import Breakdowns, Disclosure
 from cookieguard.web.dashboard.funnel import funnel
@@ -88,7 +88,7 @@ class Overview:
 
 
 # kind, dimension, which of (views, visits) leads
-TABLES: Sequence[tuple[Kind, Dimension, int]] = (
+TABLES: Sequence[tuple[TableKind, Dimension, int]] = (
     (kinds.SOURCES, Dimension.SOURCE, 1),
     (kinds.PAGES, Dimension.PAGE, 0),
     (kinds.ENTRY_PAGES, Dimension.ENTRY, 1),
@@ -98,7 +98,7 @@ TABLES: Sequence[tuple[Kind, Dimension, int]] = (
     (kinds.CAMPAIGNS, Dimension.CAMPAIGN, 1),
 )
 # Without a filter alone: under one no engine has counted them.
-OF_ALL: Sequence[tuple[Kind, Dimension, int]] = (
+OF_ALL: Sequence[tuple[TableKind, Dimension, int]] = (
     (kinds.MEDIA, Dimension.MEDIUM, 1),
     (kinds.SYSTEMS, Dimension.OS, 0),
     (kinds.LANGUAGES, Dimension.LANGUAGE, 0),
@@ -234,12 +234,12 @@ class Tables:
     def _shown(self, by: Dimension) -> Shown:
         return self._disclosure.shown(self._days, by)
 
-    def _table(self, shown: Shown, by: Dimension, names: tuple[Kind, int]) -> Table:
+    def _table(self, shown: Shown, by: Dimension, names: tuple[TableKind, int]) -> Table:
         return _table(shown, by, self._selection, names, has_visitors=self._has_visitors)
 
 
 def _table(
-    shown: Shown, by: Dimension, selection: Selection, names: tuple[Kind, int], *, has_visitors: bool
+    shown: Shown, by: Dimension, selection: Selection, names: tuple[TableKind, int], *, has_visitors: bool
 ) -> Table:
     kind, lead = names
     linked = FILTERS.values() if selection.range.last is None else ()

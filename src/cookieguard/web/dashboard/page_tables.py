@@ -17,15 +17,15 @@ from cookieguard.web.dashboard.breakdowns import (
     MISSING_PAGES,
     SEARCHES,
     SLOW_PAGES,
-    Kind,
     Table,
+    TableKind,
 )
 
 
 class Beside(NamedTuple):
     """Name a table beside that of pages; `of` is what of a page its rates are a part of."""
 
-    kind: Kind
+    kind: TableKind
     by: Dimension
     of: str = ""
 

@@ -30,7 +30,7 @@ TEXT_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-cache"
 FEED_HEADERS = {**TEXT_HEADERS, "vary": "Accept-Language"}
 
 
-class Asked(NamedTuple):
+class PolicyRequest(NamedTuple):
     """Hold what a page of the policy is made from: what anybody may read, and in whose words."""
 
     exchange: Exchange
@@ -88,7 +88,7 @@ async def show_policy(exchange: Exchange, _: Receive) -> Response:
     return _version_page(asked, version) if not page else _missing()
 
 
-def _read_request(exchange: Exchange) -> Asked | None:
+def _read_request(exchange: Exchange) -> PolicyRequest | None:
     policy, renderer = exchange.parts.policy, exchange.parts.renderer
     if policy is None:
         return None
@@ -96,7 +96,7 @@ def _read_request(exchange: Exchange) -> Asked | None:
     wanted = _wanted(exchange)
     lang = renderer.pick_language(wanted, exchange.request.text(b"accept-language"))
     versions, ledger = policy.history
-    return Asked(
+    return PolicyRequest(
         exchange,
         public(versions, ledger, today),
         ledger,
@@ -112,7 +112,7 @@ def _wanted(exchange: Exchange) -> str:
     return first_values(exchange.request.query, MOST_FIELDS).get("lang", "")[:LONGEST_TAG]
 
 
-def _version_page(asked: Asked, version: Version | None) -> Response:
+def _version_page(asked: PolicyRequest, version: Version | None) -> Response:
     texts = asked.texts
     text_lang, text = asked.text(version) if version is not None else (texts.lang, None)
     first = asked.exchange.parts.policy.history.versions[0] if asked.exchange.parts.policy else None
@@ -135,7 +135,7 @@ def _version_page(asked: Asked, version: Version | None) -> Response:
     )
 
 
-def _changes_page(asked: Asked, version: Version) -> Response:
+def _changes_page(asked: PolicyRequest, version: Version) -> Response:
     before = asked.before(version)
     if before is None:  # the first changed nothing
         return _missing()
@@ -154,7 +154,7 @@ def _changes_page(asked: Asked, version: Version) -> Response:
     )
 
 
-def _feed(asked: Asked) -> Response:
+def _feed(asked: PolicyRequest) -> Response:
     entries = [
         {
             **_row(asked, one),
@@ -189,14 +189,14 @@ def _source(version: Version, language: str) -> Response:
     return Response(text.source, 200, TEXT_HEADERS, media_type="text/markdown; charset=utf-8")
 
 
-def _page(asked: Asked, template: str, **values: Any) -> Response:
+def _page(asked: PolicyRequest, template: str, **values: Any) -> Response:
     page = asked.exchange.parts.renderer.page(
         template, asked.lang, base=asked.exchange.own_base, p=asked.texts.texts, **values
     )
     return HTMLResponse(page, 200, PAGE_HEADERS)
 
 
-def _row(asked: Asked, version: Version) -> dict[str, Any]:
+def _row(asked: PolicyRequest, version: Version) -> dict[str, Any]:
     has_before = asked.before(version) is not None
     return {"name": version.name, "shown": asked.texts.day(version.effective), "has_before": has_before}
 

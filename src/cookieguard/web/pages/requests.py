@@ -34,7 +34,7 @@ from cookieguard.rights.requests import (
     noted,
     put_on_hold,
 )
-from cookieguard.rights.rules import Kind, Law
+from cookieguard.rights.rules import Law, RequestKind
 from cookieguard.web.dashboard.render import shop_name, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
@@ -63,7 +63,7 @@ MOST_FIELDS = 3
 MOST_SHOWN = 500  # of the list: whoever fills the queue fills no page
 
 
-class _Said(NamedTuple):
+class _Message(NamedTuple):
     """Say what a page shows beside what it always does: why something was not done."""
 
     status: int = 200
@@ -100,7 +100,7 @@ class _Failed(Exception):
     """Say why something was not done, with the status."""
 
     def __init__(self, status: int, message: str) -> None:
-        self.said = _Said(status, message)
+        self.said = _Message(status, message)
         super().__init__(message)
 
 
@@ -117,7 +117,7 @@ async def answer_requests(exchange: Exchange, receive: Receive) -> Response:
     visit = _Visit(exchange, desk, member)
     if exchange.request.is_read:
         id_ = first_values(exchange.request.query, MOST_FIELDS).get("id", "").strip()
-        return await (_show_one(visit, id_, _Said()) if id_ else _show_list(visit, _Said()))
+        return await (_show_one(visit, id_, _Message()) if id_ else _show_list(visit, _Message()))
     try:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
     except BadRequestError as error:
@@ -125,7 +125,7 @@ async def answer_requests(exchange: Exchange, receive: Receive) -> Response:
     return await _act(visit, fields)
 
 
-async def _show_list(visit: _Visit, said: _Said, *, entered: Mapping[str, str] | None = None) -> Response:
+async def _show_list(visit: _Visit, said: _Message, *, entered: Mapping[str, str] | None = None) -> Response:
     """Show what is open; the list names nobody. `entered` is a letter that was not taken."""
     exchange, now = visit.exchange, visit.exchange.now
     pending: list[Pending] = []
@@ -138,7 +138,7 @@ async def _show_list(visit: _Visit, said: _Said, *, entered: Mapping[str, str] |
         "pending": pending[:MOST_SHOWN],
         "late": sum(one.days_left < 0 for one in pending),
         "unreadable": unreadable,
-        "kinds": list(Kind),
+        "kinds": list(RequestKind),
         "laws": list(Law),
         "own_law": exchange.parts.config.rights.law,
         "languages": sorted(LANGUAGES),
@@ -147,7 +147,7 @@ async def _show_list(visit: _Visit, said: _Said, *, entered: Mapping[str, str] |
     return _page(visit, "requests.html", said, **values)
 
 
-async def _show_one(visit: _Visit, id_: str, said: _Said) -> Response:
+async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
     """Show one request with whose it is, once that look is in the journal."""
     now = visit.exchange.now
     try:
@@ -155,7 +155,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Said) -> Response:
     except _Failed as error:
         return await _show_list(visit, error.said)
     if request is None:
-        return await _show_list(visit, _Said(404, UNKNOWN))
+        return await _show_list(visit, _Message(404, UNKNOWN))
     whose = request.customer or request.contact
     if not await note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose):
         return Response(DOWN, 503, HEADERS, media_type="text/plain")
@@ -175,7 +175,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Said) -> Response:
     return _page(visit, "request.html", said, **values)
 
 
-def _page(visit: _Visit, name: str, said: _Said, **values: object) -> Response:
+def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Response:
     exchange = visit.exchange
     frame = {
         "shop": shop_name(exchange.parts.config.origins),
@@ -221,7 +221,7 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
     try:
         id_ = await act(visit, fields)
     except OwnTermRefused as error:
-        return await _show_one(visit, fields.get("id", ""), _Said(409, f"Not done: {error}."))
+        return await _show_one(visit, fields.get("id", ""), _Message(409, f"Not done: {error}."))
     except _Failed as error:
         id_ = fields.get("id", "")
         if error.said.status == 409 and id_:
@@ -287,14 +287,14 @@ async def _add(visit: _Visit, fields: dict[str, str]) -> str:
     kind, law, language = fields.get("kind", ""), fields.get("law", ""), fields.get("language", "")
     zone = zone_of(config.rights.time_zone)
     received, today = _day(fields.get("received", "")), now.astimezone(zone).date()
-    if kind not in list(Kind) or law not in ["", *Law] or language not in ["", *LANGUAGES]:
+    if kind not in list(RequestKind) or law not in ["", *Law] or language not in ["", *LANGUAGES]:
         raise _Failed(400, "Not entered: a kind, a law and a language of the lists are allowed.")
     if fields.get("who") not in WHO:
         raise _Failed(400, "Not entered: say whether it is known who asks.")
     if received > today:
         raise _Failed(400, "Not entered: it came in on a day that has not begun; allowed: today or earlier.")
     asking = NewRequest(
-        kind=Kind(kind),
+        kind=RequestKind(kind),
         via=Via.STAFF,
         customer=fields.get("customer", ""),
         contact=fields.get("contact", ""),

@@ -47,7 +47,7 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class FormAnswer:
     """Hold what a form said: the topic, the wording beside its box, whether it was ticked."""
 
     topic: str
@@ -82,7 +82,7 @@ class Asked(Protocol):
     def peek_consent(self) -> Consent: ...
 
 
-def agree(asked: Asked, said: Said, *, who: str) -> Agreement:
+def agree(asked: Asked, said: FormAnswer, *, who: str) -> Agreement:
     """Write an agreement down; the response waits until it is on disk."""
     log, now = asked.parts.proof, asked.now
     if log is None:

@@ -12,7 +12,7 @@ from typing import Any
 from cookieguard.consent import Consent, state_of
 from cookieguard.consent.decision import State
 from cookieguard.stats.full_address import Spellings, holds_spelling, spellings_of, visitor_key
-from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, Event, Kind
+from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, Event, HitKind
 from cookieguard.stats.raw_hits import MAX_HEADER, MAX_HELD, RawHit
 from cookieguard.stats.user_agents import MAX_AGENT
 from cookieguard.stats.visits import PAUSE
@@ -35,7 +35,7 @@ CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
 WITHOUT_KEY = NO_KEY, NO_KEY
 # Asked for with each view: what an enumeration is asked for takes ten times as long as a name of the module.
-VIEW, ERROR, GOAL, SHOWN = Kind.VIEW, Kind.ERROR, Kind.GOAL, Event.SHOWN.value
+VIEW, ERROR, GOAL, SHOWN = HitKind.VIEW, HitKind.ERROR, HitKind.GOAL, Event.SHOWN.value
 UNDECIDED, UNDECIDED_NAME, PARTLY = State.UNDECIDED, State.UNDECIDED.value, State.PARTLY
 EVENTS = {State.ALL: Event.ACCEPTED, State.REFUSED: Event.REFUSED, State.PARTLY: Event.PARTLY}
 
@@ -95,7 +95,7 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
     before = exchange.peek_consent()
     state = state_of(granted, exchange.parts.register.ids)
     # Whose choice it is counts for nothing: a key would tie the answer to the views before it.
-    hit = _raw_hit(counting, exchange, replace(before, granted=frozenset(), gpc=True), Kind.CHOICE)
+    hit = _raw_hit(counting, exchange, replace(before, granted=frozenset(), gpc=True), HitKind.CHOICE)
     path = exchange.request.referring_path.partition("?")[0][:MAX_HEADER]
     event = Event.WITHDRAWN if before.granted - granted else EVENTS[state]
     counting.pipeline.put(
@@ -112,7 +112,7 @@ def _raw_hit(
     counting: Counting,
     exchange: Exchange,
     consent: Consent,
-    kind: Kind,
+    kind: HitKind,
     ended: datetime | None = None,
     route: str = "",
     event: str = "",
@@ -190,7 +190,7 @@ def _is_since_choice(exchange: Exchange, consent: Consent, limit: timedelta) -> 
     return receipt is not None and -CLOCKS_DIFFER <= exchange.now - receipt.decided <= limit
 
 
-def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> Kind | None:
+def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> HitKind | None:
     """Say what a request counts as; None for what is no page to its visitor."""
     request, status = exchange.request, exchange.status or SERVER_ERROR
     if exchange.path.startswith(counting.prefix):

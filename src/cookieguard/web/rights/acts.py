@@ -17,13 +17,12 @@ from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.store.logins import end_login
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity.revocations import ended_customer, ended_series, ended_session
-from cookieguard.identity.tokens import Kind as TokenKind
-from cookieguard.identity.tokens import TokenCodec, TokenError
+from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.mail.messages import AddressError, require_address
 from cookieguard.proof.records import new_id
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, answer_told, noted
-from cookieguard.rights.rules import Kind
+from cookieguard.rights.rules import RequestKind
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.prefetch import is_ahead
 from cookieguard.web.identity.store_wait import answer_of, is_done
@@ -64,7 +63,7 @@ async def answer_privacy(exchange: Exchange, receive: Receive) -> Response:
     act = ACTS.get(fields.get("act", ""))
     if desk is None or act is None:
         return refusal(400, f"act: {fields.get('act', '')[:40]!a}; allowed: {', '.join(ACTS)}\n")
-    return await act(_Desk(exchange, desk, fields))
+    return await act(_PostedForm(exchange, desk, fields))
 
 
 async def _show_own(exchange: Exchange) -> Response:
@@ -89,7 +88,7 @@ def _tell(queue: Requests, exchange: Exchange, answers: list[str]) -> None:
         queue.change(id_, lambda one: answer_told(one, now=exchange.now, by=PERSON, text="on the page"))
 
 
-class _Desk:
+class _PostedForm:
     """Hold what one posted form needs."""
 
     def __init__(self, exchange: Exchange, desk: Desk, fields: dict[str, str]) -> None:
@@ -136,7 +135,7 @@ class _Desk:
         return await show(self.exchange, shown)
 
 
-async def _send_code(at: _Desk) -> Response:
+async def _send_code(at: _PostedForm) -> Response:
     """Send a code to an address that is on file; the answer is the same for one that is not."""
     if not at.may("code"):
         return await at.page("often", status=429)
@@ -162,7 +161,7 @@ async def _make_code(
         await desk.letters.code(address, code, language=language, name=f"{new_id()}.code", now=now)
 
 
-async def _open(at: _Desk) -> Response:
+async def _open(at: _PostedForm) -> Response:
     """Let a guest in by a code."""
     address, code = at.fields.get("address", "").strip(), at.fields.get("code", "").strip()[:CODE_LENGTH]
     sync = at.exchange.parts.store_sync
@@ -179,13 +178,13 @@ async def _open(at: _Desk) -> Response:
     return await at.page("requests", asker=at.pass_for(number))
 
 
-async def _ask(at: _Desk) -> Response:
+async def _ask(at: _PostedForm) -> Response:
     """Put a request into the queue."""
     asker = await at.asker()
     if not asker.number or not asker.is_fresh:
         return await at.page("fresh", status=403, asker=asker)
     kind = at.fields.get("kind", "")
-    if kind not in list(Kind):
+    if kind not in list(RequestKind):
         return await at.page("missing", status=400, asker=asker)
     if not at.may("request"):
         return await at.page("often", status=429, asker=asker)
@@ -194,7 +193,7 @@ async def _ask(at: _Desk) -> Response:
         exchange.parts.policy.in_force(exchange.now.date()) if exchange.parts.policy is not None else None
     )
     asking = NewRequest(
-        kind=Kind(kind),
+        kind=RequestKind(kind),
         via=Via.CODE if asker.proof else Via.LOGIN,
         customer=asker.number,
         text=at.fields.get("text", ""),
@@ -210,13 +209,13 @@ async def _ask(at: _Desk) -> Response:
     if error is not None:
         return await at.page("down", status=503, asker=asker)
     request, _ = future.result()
-    if request.kind is Kind.ERASE:
+    if request.kind is RequestKind.ERASE:
         await _end_sessions(at, asker.number)
     message = at.texts.line("recorded", date=request.due(exchange.now))
     return await at.page("recorded", asker=asker, message=message)
 
 
-async def _withdraw(at: _Desk) -> Response:
+async def _withdraw(at: _PostedForm) -> Response:
     """Take a request back that nobody has begun to work at."""
     asker = await at.asker()
     id_ = at.fields.get("id", "")
@@ -236,7 +235,7 @@ async def _withdraw(at: _Desk) -> Response:
     )
 
 
-async def _copy(at: _Desk) -> Response:
+async def _copy(at: _PostedForm) -> Response:
     """Send the copy of their data, to a fresh login or a code."""
     asker = await at.asker()
     if not asker.number or not asker.is_fresh:
@@ -256,7 +255,7 @@ async def _copy(at: _Desk) -> Response:
     )
 
 
-async def _sessions(at: _Desk) -> Response:
+async def _sessions(at: _PostedForm) -> Response:
     """Log the customer out on every device, this one included."""
     asker = await at.asker()
     if not asker.number:
@@ -266,7 +265,7 @@ async def _sessions(at: _Desk) -> Response:
     return await at.page("ended", asker=Asker())
 
 
-async def _end_one(at: _Desk) -> Response:
+async def _end_one(at: _PostedForm) -> Response:
     """Log the customer out on one device, and have that browser be remembered no more."""
     asker = await at.asker()
     if not asker.number or asker.proof:
@@ -288,7 +287,7 @@ async def _end_one(at: _Desk) -> Response:
     return await show(at.exchange, Shown(asker=asker))
 
 
-async def _end_sessions(at: _Desk, number: str) -> bool:
+async def _end_sessions(at: _PostedForm, number: str) -> bool:
     """End all sessions at once; where the store is down this worker obeys already, and the others once it is back."""
     sync, identity = at.exchange.parts.store_sync, at.exchange.parts.identity
     if sync is None or identity is None:

@@ -21,7 +21,7 @@ from cookieguard.proof.consents import CONSENT
 from cookieguard.proof.records import browser, customer, read_document
 from cookieguard.rights.answers import RightsTexts, retained_lines
 from cookieguard.rights.requests import Request, State
-from cookieguard.rights.rules import Kind
+from cookieguard.rights.rules import RequestKind
 from cookieguard.web.banner.localized_texts import date_text, duration_text, shown_purposes
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
@@ -177,7 +177,7 @@ def language_asked(exchange: Exchange) -> str:
 
 def kinds_of() -> list[tuple[str, str]]:
     """Return what can be asked for, with the key of its words."""
-    return [(kind.value, kind.value.replace("-", "_")) for kind in Kind]
+    return [(kind.value, kind.value.replace("-", "_")) for kind in RequestKind]
 
 
 async def _history(exchange: Exchange, number: str, lang: str) -> list[tuple[str, str]]:
@@ -255,7 +255,7 @@ def _request(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[s
         "answer": request.answer if is_answered else "",
         "kept": retained_lines(request, exchange.parts.config, texts) if request.may_change else [],
         "may_withdraw": request.may_change and not request.done_steps,
-        "has_copy": request.kind is Kind.EXPORT and request.state is State.DONE,
+        "has_copy": request.kind is RequestKind.EXPORT and request.state is State.DONE,
     }
 
 
