@@ -50,7 +50,7 @@ test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
 # `make test` writes into memory (tests/conftest.py), this on a disk. Browsers wait most of their time: all runs at once.
 test-all test-abroad: export TMPDIR ?= /tmp
-test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, other examples, some ways in Firefox and WebKit, the wheel, bounds, coverage
+test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test (of tests/vectors each way once), the wheel, bounds, coverage
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/coverage erase
@@ -60,12 +60,12 @@ test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test, other examples, s
 	$(BIN)/coverage report
 
 # Elsewhere browser tests drive Debian's Chromium without windows of its own, where it is there; here the whole one.
-test-abroad: export ABROAD := whole
-test-abroad: $(VENV)/.compiled ## all ways in Firefox and WebKit, in every state, and a whole Chromium: an hour
+test-abroad: export VECTORS := whole
+test-abroad: $(VENV)/.compiled ## all vectors in every state, in Chromium, Firefox and WebKit; browser tests in a whole Chromium
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/python scripts/at_once.py 3 $(ABROAD_AT_ONCE) \
-		"chromium: CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) $(PYTEST) tests/browser tests/scan"
+		"chromium: CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) $(PYTEST) tests/browser tests/scan tests/vectors/test_vectors.py"
 
 check: $(VENV)/.test ## format, lint, types, layers
 	$(BIN)/ruff format --check . || { echo "run: $(BIN)/ruff format ."; exit 1; }

@@ -1,4 +1,4 @@
-"""Which ways a run goes: `VECTOR_SEED` chooses an eighth, `ABROAD=whole` all of them in the other engines too.
+"""Which ways a run goes: `VECTOR_SEED` chooses an eighth, `VECTORS=whole` all of them in every state and engine.
 
 To view a page costs a fifth of a second of CPU in Firefox and in WebKit. All pages in each state, with script and
 without, are 3,208 views an engine; each way once and an eighth accepted took half an hour beside the other parts.
@@ -14,9 +14,14 @@ from .vector import Vector
 from .vectors import every, sample
 
 EIGHTH = frozenset(sample(os.environ.get("VECTOR_SEED", "cookieguard")))
-IS_WHOLE = os.environ.get("ABROAD") == "whole"
+IS_WHOLE = os.environ.get("VECTORS") == "whole"
 HOLDING = ("undecided", "refused")
 GRANTING = "all"
+
+
+def is_first(vector: Vector, *, script: bool) -> bool:
+    """Return whether a way is viewed so where it is viewed once: with script where it works with script."""
+    return script == (vector.script != "off")
 
 
 def cases(state: str, engine: str) -> Iterator[tuple[Vector, bool]]:
@@ -50,5 +55,4 @@ def _all_cases(state: str, engine: str) -> Iterator[tuple[Vector, bool]]:
 
 def _is_chosen(vector: Vector, script: bool, state: str) -> bool:
     """An eighth of the ways, undecided and accepted, with script where a way works with script."""
-    is_first = script == (vector.script != "off")
-    return is_first and state in (HOLDING[0], GRANTING) and vector.name in EIGHTH
+    return state in (HOLDING[0], GRANTING) and vector.name in EIGHTH and is_first(vector, script=script)

@@ -1,7 +1,7 @@
 """Each way of telling a third party, before and after consent; every 0 stands beside the same page unguarded.
 
-`make test` takes an eighth that `VECTOR_SEED` chooses, undecided and accepted; `make test-all` takes every way in every
-state.
+`make test` takes an eighth that `VECTOR_SEED` chooses, undecided and accepted, with script and without; `make test-all`
+every way once undecided, agreed to in part and accepted; `make test-abroad` every way in every state.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from .chosen import EIGHTH
+from .chosen import EIGHTH, IS_WHOLE, is_first
 from .conftest import CHROMIUM, Runs, tells
 from .differences import UNSTEADY, goes
 from .recorder import Heard
@@ -22,6 +22,7 @@ from .visits import UNGUARDED
 
 # Who refused is held what who was not asked is, and partly: see tests/browser/test_before_and_after.py.
 QUICK_STATES = frozenset({"undecided", "all"})
+ONCE_STATES = QUICK_STATES | {"partly"}
 STATES = {
     "test_nobody_hears_of_a_visitor_who_did_not_agree": ("undecided", "refused", "partly"),
     "test_after_accepting_each_host_hears_what_it_hears_unguarded": ("all",),
@@ -44,10 +45,10 @@ def _cases(states: Iterable[str], *, has_slow: bool) -> Iterator[Any]:
     for state in states:
         for vector in every():
             is_quick = vector.name in EIGHTH and state in QUICK_STATES
-            if not (is_quick or has_slow):
-                continue
             for script in (True, False):
-                if not goes(vector, CHROMIUM, script=script):
+                is_once = state in ONCE_STATES and is_first(vector, script=script)
+                is_viewed = is_quick or (has_slow and (is_once or IS_WHOLE))
+                if not (is_viewed and goes(vector, CHROMIUM, script=script)):
                     continue
                 marks = [] if is_quick else [pytest.mark.slow]
                 name = f"{state}-{vector.name}-{'script' if script else 'plain'}"
