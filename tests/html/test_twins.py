@@ -73,6 +73,18 @@ def test_a_record_is_its_named_tuple_in_a_dict_too() -> None:
     assert hash(one) == hash(usual)
 
 
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_both_builds_pass_the_same_attributes(seed: int) -> None:
+    pure, rnd, found = source_of(tokenizer), random.Random(seed), 0
+
+    for _ in range(ROUNDS * 10):
+        text = "".join(rnd.choices([*"ab==='/> \n", '"', "c d"], k=rnd.randint(0, 12))).encode()
+        end = tokenizer.whole_attributes(text, 0)
+        assert end == pure.whole_attributes(text, 0), text
+        found += 0 < end < len(text)
+    assert found > ROUNDS
+
+
 TEXTS = "<|</|</script|</SCRIPT>|</style>|</scripts>|<!--|<!-|-->|--!>|>|!|-|a| |/".split("|")
 
 

@@ -84,6 +84,20 @@ class Scanner:
         self.tag, self.end = self.known.get(match[0]), match.end()
 
 
+WHOLE_ATTRIBUTES = re.compile(
+    rb"(?:[\t\n\f\r /]++|[^\t\n\f\r />][^\t\n\f\r />=]*+(?:"
+    + S
+    + rb"*+=[\t\n\f\r ]*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+(?=[\t\n\f\r >])|(?=>))|"
+    + S
+    + rb"*+(?=[^\t\n\f\r =])))*+"
+)
+
+
+def whole_attributes(data: bytes, position: int) -> int:
+    """Return where the attributes from `position` on end that are complete whatever follows."""
+    return WHOLE_ATTRIBUTES.match(data, position).end()  # type: ignore[union-attr]  # matches always
+
+
 def end_of_text(name: bytes, data: bytes, position: int) -> int:
     """Return where the end tag of the raw text element `name` begins, its text being at `position`.
 

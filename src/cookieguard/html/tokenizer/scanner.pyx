@@ -65,7 +65,7 @@ cdef bint _counts(int meaning, text_t start, Py_ssize_t size) noexcept nogil:
 
 
 cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bint* dull) noexcept:
-    """Return where the tag ends whose name begins at `p`, -1 if it does not; `dull`: it has nothing to do."""
+    """Return where the tag ends whose name begins at `p`, < 0 if it does not; `dull`: it has nothing to do."""
     cdef int meaning
     cdef Py_ssize_t start = p
     while p < size and not KIND[s[p]] & ENDS_NAME:
@@ -76,16 +76,19 @@ cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bi
 
 
 cdef Py_ssize_t _attributes_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* dull) noexcept:
-    """Return where the tag ends whose name ended at `p`, -1 if it does not; not `dull` is what may load anywhere."""
+    """Return where the tag ends whose name ended at `p`; not `dull` is what may load anywhere.
+
+    If it does not: `~` of where the attribute begins that may go on.
+    """
     cdef int meaning
     cdef unsigned char quote
-    cdef Py_ssize_t start
+    cdef Py_ssize_t start, value
     cdef const void* found
     while True:
         while p < size and KIND[s[p]] & (BLANK | SLASH):
             p += 1
         if p >= size:
-            return -1
+            return ~p
         if s[p] == 62:
             return p + 1
         start = p
@@ -96,26 +99,35 @@ cdef Py_ssize_t _attributes_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* d
         while p < size and KIND[s[p]] & BLANK:
             p += 1
         if p >= size:
-            return -1
+            return ~start
         if s[p] != 61:
             continue
         p += 1
         while p < size and KIND[s[p]] & BLANK:
             p += 1
         if p >= size:
-            return -1
-        start = p
+            return ~start
+        value = p
         quote = s[p]
         if quote == 34 or quote == 39:
             found = memchr(s + p + 1, quote, size - p - 1)
             if found == NULL:
-                return -1
+                return ~start
             p = <text_t>found - s + 1
         else:
             while p < size and not KIND[s[p]] & (BLANK | GREATER):
                 p += 1
-        if meaning != NEVER and _counts(meaning, s + start, p - start):
+            if p >= size:
+                return ~start
+        if meaning != NEVER and _counts(meaning, s + value, p - value):
             dull[0] = False
+
+
+cpdef Py_ssize_t whole_attributes(bytes data, Py_ssize_t position):
+    """Return where the attributes from `position` on end that are complete whatever follows."""
+    cdef bint dull = False
+    cdef Py_ssize_t end = _attributes_end(<text_t>PyBytes_AS_STRING(data), position, PyBytes_GET_SIZE(data), &dull)
+    return end - 1 if end > 0 else ~end
 
 
 cdef class Scanner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from cookieguard.html.grammar import S
+from cookieguard.html.tokenizer.scanner import whole_attributes
 
 
 class TagEnd:
@@ -19,7 +19,7 @@ class TagEnd:
         """Return where the tag ends in its next piece, read from `position` on; -1 where it does not."""
         while True:
             if self._state == _BEFORE:
-                position = _WHOLE_ATTRIBUTES.match(data, position).end()  # type: ignore[union-attr]  # matches always
+                position = whole_attributes(data, position)
             stop = _STOPS[self._state].search(data, position)
             if stop is None:
                 return -1
@@ -33,14 +33,6 @@ class TagEnd:
             self._state = follow.get(byte, follow[None])
 
 
-# Attributes that are complete whatever follows.
-_WHOLE_ATTRIBUTES = re.compile(
-    rb"(?:[\t\n\f\r /]++|[^\t\n\f\r />][^\t\n\f\r />=]*+(?:"
-    + S
-    + rb"*+=[\t\n\f\r ]*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+(?=[\t\n\f\r >]))|"
-    + S
-    + rb"*+(?=[^\t\n\f\r =])))*+"
-)
 _NAME, _BEFORE, _ATTRIBUTE, _AFTER, _EQUALS, _DOUBLE, _SINGLE, _PLAIN = range(8)
 _STOPS = {
     _NAME: re.compile(rb"[\t\n\f\r />]"),
