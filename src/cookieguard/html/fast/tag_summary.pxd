@@ -28,6 +28,7 @@ cdef class Summary:
     cdef bint _has_host
     cdef Value _values[MOST_ATTRIBUTES]
     cdef int _count
+    cdef object _doubles  # attributes of a name that came before: MOST_NAMES times where they begin, and its number
     cdef bint _is_empty
     cdef list _held
     cdef dict _written_anew  # values by their attribute's number

@@ -1,6 +1,8 @@
 # cython: language_level=3, wraparound=False, initializedcheck=False
-"""Tags that a look at their bytes decides, in C. Whatever is not plain (references, escapes, doubled attributes, nested
-documents) is left to the full decision (tags.py); `tests/html/test_tag_summary.py` holds the two together."""
+"""Tags that a look at their bytes decides, in C. Whatever is not plain (references, escapes, nested documents) is left
+to the full decision (tags.py); `tests/html/test_tag_summary.py` holds the two together."""
+
+from array import array
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
@@ -358,7 +360,7 @@ cdef class Summary:
         cdef int name
         cdef Value* one
         cdef unsigned char quote
-        self._count = 0
+        self._count, self._doubles = 0, None
         while True:
             while p < size and KIND[s[p]] & ENDS_NAME:
                 p += 1
@@ -397,8 +399,13 @@ cdef class Summary:
                 p = stop
             if name < 0:
                 continue
-            if name == DATA_CG or self._first(name) != NULL:
+            if name == DATA_CG:
                 return False
+            if self._first(name) != NULL:
+                if self._doubles is None:
+                    self._doubles = array("q")  # as a list it would take five times the memory
+                self._doubles.append(MOST_NAMES * start + name)
+                continue
             one.name, one.load, one.is_held = name, MEANS[element][name], False
             self._count += 1
         self._is_empty = s[size - 1] == 47 and last != size
@@ -620,15 +627,23 @@ cdef class Summary:
         """List what is written anew, in order: what is held gets other names, what is neutral a type that nobody runs."""
         cdef list edits = [(name_end, name_end, NEUTRAL)] if is_neutral else []
         cdef int index
+        cdef Py_ssize_t place, start
         cdef Value* one
         for index in range(self._count):
             one = &self._values[index]
-            if one.is_held:
-                edits.append((one.start, one.name_end, RENAMED[one.name]))
-            elif is_neutral and one.name == TYPE:
-                edits.append((one.start, one.name_end, RENAMED_TYPE))
+            new_name = _new_name(one, is_neutral)
+            if new_name is not None:
+                edits.append((one.start, one.name_end, new_name))
             elif one.is_anew:
                 edits.append((one.value, one.end, self._written_anew[one.name]))
+        if self._doubles is not None:
+            for place in self._doubles:
+                one = self._first(place % MOST_NAMES)
+                new_name = _new_name(one, is_neutral)
+                if new_name is not None:
+                    start = place // MOST_NAMES
+                    edits.append((start, start + one.name_end - one.start, new_name))
+            edits.sort()
         return edits
 
     cdef object _room(self, bytes raw, Py_ssize_t name_end, bytes element, tuple held):
@@ -639,12 +654,20 @@ cdef class Summary:
         return room_of(raw, element, name_end, self._edits(name_end, False), held, xml=False)
 
 
+cdef bytes _new_name(Value* one, bint is_neutral):
+    """Return what an attribute is called, and all of the same name behind it; None: as it was."""
+    if one.is_held:
+        return RENAMED[one.name]
+    return RENAMED_TYPE if is_neutral and one.name == TYPE else None
+
+
 cdef bytes _written(bytes text, list edits):
     """Write a text with its edits, which are in order."""
     cdef list pieces = []
     cdef Py_ssize_t done = 0, start, end
     for start, end, new in edits:
-        pieces += (piece(text, done, start), new)
+        pieces.append(piece(text, done, start))
+        pieces.append(new)
         done = end
     pieces.append(piece(text, done, PyBytes_GET_SIZE(text)))
     return b"".join(pieces)
