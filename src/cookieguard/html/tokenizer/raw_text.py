@@ -117,15 +117,9 @@ def agreed(raw: bytes) -> bytes | None:
 
 
 SCRIPT_PARTIAL = rb"<(?:!-?|/?[a-zA-Z]{0,9})|--?"
-# The states of a script's text: 0, 1 escaped (after `<!--`), 2 double escaped (after `<script` in it); what leads on.
-SCRIPT_LEVELS = {
-    (b"<!--", 0): 1,
-    (b"-->", 1): 0,
-    (b"-->", 2): 0,
-    (b"<script", 1): 2,
-    (b"<script", 2): 2,
-    (b"</script", 2): 1,
-}
+# The states of a script's text: 0, 1 escaped (after `<!--`), 2 double escaped (after `<script` in it). What leads on
+# from each, and to which; another end tag is the end.
+SCRIPT_LEVELS = ({b"<!--": 1}, {b"-->": 0, b"<script": 2}, {b"-->": 0, b"</script": 1})
 SCRIPT_CLOSER = b"--></script>"  # leaves the escaped states first; in plain script text `-->` is harmless
 
 
@@ -138,11 +132,11 @@ class ScriptEnd:
     def find(self, data: bytes, position: int, ends: EndTags = ()) -> tuple[int, bytes]:
         """Return (where it ends, which element's end tag ends it), or (-1, b"")."""
         while True:
-            match = _script_pattern(bool(self._level), ends).search(data, position)
+            match = script_pattern(self._level, ends).search(data, position)
             if match is None:
                 return -1, b""
             found = match[0].lower()
-            level = SCRIPT_LEVELS.get((found, self._level))
+            level = SCRIPT_LEVELS[self._level].get(found)
             if level is None:
                 return match.start(), found[2:]
             self._level = level
@@ -154,8 +148,9 @@ class ScriptEnd:
 
 
 @lru_cache(maxsize=64)
-def _script_pattern(escaped: bool, ends: EndTags) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
+def script_pattern(level: int, ends: EndTags) -> re.Pattern[bytes]:
+    """Return the pattern of what leads on from a state of a script's text (SCRIPT_LEVELS), or ends it."""
     names = b"|".join(any_case(name) for name in dict.fromkeys((b"script", *ends)))
-    if not escaped:
-        return re.compile(rb"<(?:!--|/(?:" + names + rb")" + AFTER_NAME + rb")")
-    return re.compile(rb"-->|<(?:" + any_case(b"script") + rb"|/(?:" + names + rb"))" + AFTER_NAME)
+    end = rb"</(?:" + names + rb")" + AFTER_NAME
+    start = rb"<" + any_case(b"script") + AFTER_NAME
+    return re.compile(end + (rb"|<!--", rb"|-->|" + start, rb"|-->")[level])
