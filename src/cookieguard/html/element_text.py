@@ -11,7 +11,7 @@ from cookieguard.html.css.stylesheet import held_in_sheet
 from cookieguard.html.fast.answers import record, untracked
 from cookieguard.html.legacy_encodings import other_readings
 from cookieguard.html.tokenizer.character_references import decode_text
-from cookieguard.html.types import ANYBODY, PASSES, Decision, Held, Judge, Text
+from cookieguard.html.types import ANYBODY, PASSES, Decision, Held, Judge, Text, unsure
 from cookieguard.html.urls import Url, parse_url, readings, resolve
 
 CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
@@ -30,9 +30,23 @@ MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is 
 STYLESHEET = b"xml-stylesheet"
 
 
-def judge_text(kind: Text, text: bytes, base: Url, judge: Judge) -> Decision:
-    """Judge raw text, as HTML content has it."""
-    return JUDGES[kind](text, base, judge)
+def judge_text(
+    kind: Text,
+    text: bytes,
+    base: Url,
+    judge: Judge,
+    look: Callable[[bytes], Decision | None] = unsure,
+    is_markup: bool = False,  # noqa: FBT001, FBT002  # compiled
+) -> Decision:
+    """Judge the text of an element, in all ways that it may be read where it `is_markup`; `look` is asked first."""
+    way = JUDGES[kind]
+    if not is_markup:
+        return look(text) or way(text, base, judge, False)  # noqa: FBT003  # as compiled functions want it
+    for reading in markup_readings(text):
+        decision = look(reading) or way(reading, base, judge, True)  # noqa: FBT003  # as above
+        if decision.held or decision.hold:
+            return Decision(decision.held, True)  # noqa: FBT003  # as above
+    return PASSES
 
 
 def markup_readings(source: bytes) -> tuple[bytes, ...]:
@@ -40,20 +54,6 @@ def markup_readings(source: bytes) -> tuple[bytes, ...]:
     bare = CDATA_MARKS.sub(b"", source) if b"]]>" in source or b"<![" in source else source  # nearly always
     decoded = decode_text(bare.decode("utf-8", "surrogateescape"))
     return tuple(dict.fromkeys((source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source))))
-
-
-def judge_markup_text(kind: Text, source: bytes, base: Url, judge: Judge) -> Decision:
-    """Judge such text: both as it stands and with its references decoded."""
-    for reading in markup_readings(source):
-        is_sheet = kind is Text.STYLE
-        decision = (
-            _style(reading, base, judge, is_markup=True)
-            if is_sheet
-            else judge_text(kind, reading, base, judge)
-        )
-        if decision.held or decision.hold:
-            return Decision(decision.held, True)  # noqa: FBT003  # as compiled classes want it
-    return PASSES
 
 
 def judge_instruction(
@@ -73,7 +73,7 @@ def judge_instruction(
     return held, (end < 0 or bool(held)) and source.startswith(STYLESHEET, 2)
 
 
-def _rules(text: bytes, base: Url, judge: Judge) -> Decision:
+def _rules(text: bytes, base: Url, judge: Judge, _: bool) -> Decision:  # noqa: FBT001  # as above
     partly = _import_map(text, base, judge)
     if partly is not None:
         return partly
@@ -182,7 +182,7 @@ def _stays(where: Any, depth: int) -> bool:
     return bool(listed) and all(isinstance(one, str) and ONE_HOST.match(one) for one in listed)
 
 
-def _style(text: bytes, base: Url, judge: Judge, *, is_markup: bool = False) -> Decision:
+def _style(text: bytes, base: Url, judge: Judge, is_markup: bool) -> Decision:  # noqa: FBT001  # as above
     holds = _Sheet(base, judge)
     edits = held_in_sheet(text, holds, is_markup)
     if any(held_in_sheet(one, holds, is_markup) != edits for one in other_readings(text)):
@@ -219,7 +219,4 @@ def _named(urls: list[Url], element: str, judge: Judge) -> tuple[Held, ...]:
     return untracked(tuple(held))
 
 
-JUDGES: dict[Text, Callable[[bytes, Url, Judge], Decision]] = {
-    Text.RULES: _rules,
-    Text.STYLE: _style,
-}
+JUDGES: dict[Text, Callable[[bytes, Url, Judge, bool], Decision]] = {Text.RULES: _rules, Text.STYLE: _style}

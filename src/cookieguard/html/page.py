@@ -86,8 +86,7 @@ class TagJudge:
         is_markup: bool,  # noqa: FBT001  # a compiled method takes no keywords
     ) -> Decision:
         """Judge the text of an element, data[start:stop] (Rules.judge_text)."""
-        is_sheet = kind is STYLE and not is_markup
-        summary = (self._summary_and_context or self._make_context())[0] if is_sheet else None
+        summary = (self._summary_and_context or self._make_context())[0] if kind is STYLE else None
         return self._rules.judge_text(kind, data, start, stop, self.base, is_markup, summary)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cookieguard.html.element_text import judge_markup_text, judge_text, markup_readings
+from cookieguard.html.element_text import judge_text, markup_readings
 from cookieguard.html.fast.answers import Known, mark, piece, record, untracked
 from cookieguard.html.fast.fragments import Stretches
 from cookieguard.html.fast.tag_summary import Summary
@@ -163,7 +163,7 @@ class Rules:
         """
         if kind is SCRIPT:
             return self._judge_script(piece(data, start, stop), is_markup)
-        if summary is not None and stop - start <= SHORT_SHEET:
+        if summary is not None and stop - start <= SHORT_SHEET and not is_markup:
             told = summary.sheet(piece(data, start, stop))
             if told is not None:
                 return told
@@ -189,10 +189,8 @@ class Rules:
         is_markup: bool,  # noqa: FBT001  # as above
         summary: Summary | None,
     ) -> Decision:
-        decision = None if summary is None else summary.sheet(text)
-        if decision is None:
-            judge_by_kind = judge_markup_text if is_markup else judge_text
-            decision = judge_by_kind(kind, text, base, self.judge)
+        look = unsure if summary is None else summary.sheet
+        decision = judge_text(kind, text, base, self.judge, look, is_markup)
         if len(base.path) <= MAX_PATH and (len(text) <= SHORT_TEXT or self._is_seen_again(text)):
             size = len(text) + ENTRY_OVERHEAD * max(1, len(decision.held), len(decision.edits))
             self._texts_size += size

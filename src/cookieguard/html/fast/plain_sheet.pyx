@@ -107,8 +107,9 @@ cdef Py_ssize_t _plain_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nog
     return p if end >= size or s[end] == 41 else -1
 
 
-cdef Py_ssize_t _import_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    """Return where the next `@import` ends; -1: there is none."""
+cdef bint _imports(text_t s, Py_ssize_t size) noexcept nogil:
+    """Return whether anything is imported but by a function, in which it is a URL like any other."""
+    cdef Py_ssize_t p = 0
     cdef const void* at
     while p + 7 <= size:
         at = memchr(s + p, 64, size - p)
@@ -116,8 +117,10 @@ cdef Py_ssize_t _import_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept no
             break
         p = <text_t>at - s + 1
         if p + 6 <= size and _stands(s, p, b"import", 6):
-            return p + 6
-    return -1
+            p = _blanks(s, p + 6, size)
+            if p < size and (s[p] == 34 or s[p] == 39 or s[p] == 47):
+                return True
+    return False
 
 
 cdef inline bint _takes_url(text_t s, Py_ssize_t p) noexcept nogil:
@@ -141,14 +144,14 @@ cdef Py_ssize_t _url_end(text_t s, Py_ssize_t start, Py_ssize_t size, bint* is_s
 cdef bint begin(Walk* walk, bytes sheet):
     """Begin to walk from URL to URL; tell whether there is nothing in the sheet that takes a closer look at all of it.
 
-    It does where a letter is escaped or anything is imported; `step` finds a URL that does: where a part of it is
+    It does where a letter is escaped or a string is imported; `step` finds a URL that does: where a part of it is
     escaped, other functions take strings, or only a tokenizer tells whether one that may leave the page's own host
     is in a comment, or a mere name.
     """
     walk.s, walk.size = <text_t>PyBytes_AS_STRING(sheet), PyBytes_GET_SIZE(sheet)
     walk.p, walk.read, walk.opened, walk.closed = 0, 1, -1, -1
     is_escaped = memchr(walk.s, 92, walk.size) != NULL and ESCAPED_LETTER.search(sheet) is not None
-    return not is_escaped and _import_end(walk.s, 0, walk.size) < 0
+    return not is_escaped and not _imports(walk.s, walk.size)
 
 
 cdef int step(Walk* walk) noexcept nogil:
