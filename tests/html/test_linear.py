@@ -11,26 +11,31 @@ from harness.hostile import PATTERNS, hostile_page
 from harness.quick import some_of
 from harness.rewriting import ORIGIN, outside
 
-from cookieguard.html import Rewriter, Rules
+from cookieguard.html import Rewriter, Rules, scanner
 from cookieguard.html.tokenizer import raw_text
 from cookieguard.html.tokenizer.tag_end import TagEnd
 
 SIZE = 40_000
 
 
-def calls_of(work: Callable[[], None]) -> int:
-    count = 0
+def functions_of(work: Callable[[], None]) -> list[str]:
+    """Name the function of each call; one from C to C is none, one from C to Python is."""
+    found: list[str] = []
 
-    def note(_frame: FrameType, event: str, _arg: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
+    def note(frame: FrameType, event: str, _arg: object) -> None:
+        if event in ("call", "c_call"):
+            found.append(frame.f_code.co_name if event == "call" else "")
 
     sys.setprofile(note)
     try:
         work()
     finally:
         sys.setprofile(None)
-    return count
+    return found
+
+
+def calls_of(work: Callable[[], None]) -> int:
+    return len(functions_of(work))
 
 
 # Each pattern in small chunks or in large ones, in turn; all of them in both are slow.
@@ -84,3 +89,31 @@ def test_a_script_in_a_script_is_passed_as_text_once_it_means_nothing() -> None:
     asked = raw_text.script_pattern.cache_info()
     assert found == (len(script) - len(b"</script>"), b"script")
     assert asked.hits + asked.misses - searched.hits - searched.misses < 10
+
+
+@pytest.mark.skipif(scanner() == "pure", reason="only the compiled build looks")
+@pytest.mark.parametrize(
+    ("plain", "not_plain", "reader"),
+    [
+        (b"<svg>" + b"<style>@import url(" * 200, b"<svg><style>@import url(//ads.example/\\75)", "urls_in"),
+        (b"<style>@import url(//ads.example/a);", b"<style>@import '//ads.example/a'", "urls_in"),
+        (
+            b"<iframe srcdoc='<img src=//ads.example>'>",
+            b"<iframe srcdoc='<img src=//ads.example>&amp;'>",
+            "encode_attribute",
+        ),
+    ],
+)
+def test_what_is_plain_is_told_by_a_look(plain: bytes, not_plain: bytes, reader: str) -> None:
+    """Its readers in Python are not called; no other test told that a page of it took twice as long."""
+
+    def times_read(page: bytes) -> int:
+        def run() -> None:
+            rewriter = Rewriter(Rules(outside, ORIGIN, own_is_free=True))
+            rewriter.feed(page)
+            rewriter.close()
+
+        return functions_of(run).count(reader)
+
+    assert times_read(plain) == 0
+    assert times_read(not_plain) > 0

@@ -36,7 +36,7 @@ cdef class Glance:
     cpdef tuple rewrite(self, bytes document, bint is_xml)
     cpdef bint passes(self, bytes markup, bint in_head=*) except -1
     cpdef tuple glance(self, bytes document)
-    @cython.locals(scanner=Scanner, position=Py_ssize_t, done=Py_ssize_t, size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, tag=Tag)
+    @cython.locals(scanner=Scanner, position=Py_ssize_t, done=Py_ssize_t, size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, tag=Tag, pieces=list, held=list)
     cdef tuple _look(self, bytes document, bint is_full)
     @cython.locals(summary=Summary)
     cdef Tag _judged(self, bytes raw, bint is_full)

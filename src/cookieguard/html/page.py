@@ -12,7 +12,7 @@ from cookieguard.html.fast.tag_summary import Summary
 from cookieguard.html.rules import Rules
 from cookieguard.html.tags import NOTED_NAMES, judge_tag
 from cookieguard.html.tokenizer.scanner import Scanner, comment_end, end_of_text
-from cookieguard.html.types import MAX_HELD, STYLE, Decision, Held, Nest, Tag, TagContext, Text
+from cookieguard.html.types import MAX_HELD, NOSCRIPT, STYLE, Decision, Held, Nest, Tag, TagContext, Text
 from cookieguard.html.urls import Url, resolve
 
 NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base
@@ -132,14 +132,16 @@ class Glance:
             if tag is None or _does_more(tag):
                 return None
             if tag.live is not None:
-                pieces += (piece(document, done, start), tag.live)
+                pieces.append(piece(document, done, start))
+                pieces.append(tag.live)
                 done = end
                 held += tag.held
             if tag.has_text and (position := end_of_text(tag.name, document, end)) < 0:
                 return None
         if not pieces:
             return document, ()
-        return b"".join([*pieces, piece(document, done, size)]), tuple(held[:MAX_HELD])
+        pieces.append(piece(document, done, size))
+        return b"".join(pieces), tuple(held[:MAX_HELD])
 
     def _judged(self, raw: bytes, is_full: bool) -> Tag | None:  # noqa: FBT001  # as above
         _, summary, context = self._ready or self._prepare()
@@ -162,7 +164,7 @@ def _does_more(tag: Tag) -> bool:
     """Return whether a tag does more than to load."""
     if tag.plain:
         return False
-    is_read = tag.is_judged or tag.text is Text.NOSCRIPT
+    is_read = tag.is_judged or tag.text is NOSCRIPT
     return is_read or bool(tag.lost) or tag.base is not None or tag.name in NOTED_NAMES
 
 

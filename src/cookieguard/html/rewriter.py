@@ -54,7 +54,7 @@ from cookieguard.html.tokenizer.tree_state import (
     Reading,
     XmlContext,
 )
-from cookieguard.html.types import MAX_HELD, PASSES, STYLE, Decision, Held, Tag, Text
+from cookieguard.html.types import MAX_HELD, NOSCRIPT, PASSES, STYLE, Decision, Held, Tag, Text
 from cookieguard.html.urls import Url
 
 MARKUP, IN_CONSTRUCT, IN_SCRIPT = range(3)  # what is read
@@ -229,7 +229,7 @@ class Rewriter:
         return end
 
     def _tag_with_text(self, tag: Tag, data: bytes, start: int, end: int) -> int:
-        is_plain = not (self._is_careful or tag.is_judged or tag.text is Text.NOSCRIPT)
+        is_plain = not (self._is_careful or tag.is_judged or tag.text is NOSCRIPT)
         if is_plain and (stop := end_of_text(tag.name, data, end)) >= 0:
             self._write_plainly(tag, start, end)
             return stop

@@ -25,6 +25,7 @@ from cookieguard.html.tokenizer import character_references as charrefs
 from cookieguard.html.types import (
     JUDGED_TEXTS,
     NO_TEXT,
+    NOSCRIPT,
     SCRIPT,
     STYLE,
     Attribute,
@@ -278,7 +279,7 @@ def _names_anywhere(raw: bytes, position: int) -> bool:
 
 
 NAMED_ANYWHERE = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")")
-TEXTS = {b"style": STYLE, b"noscript": Text.NOSCRIPT}
+TEXTS = {b"style": STYLE, b"noscript": NOSCRIPT}
 RAW, DATA = Text.RAW, Text.DATA
 SLASH = ord("/")
 SHORT_NAME = 64

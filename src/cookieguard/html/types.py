@@ -42,11 +42,8 @@ class Text(Enum):
     NOSCRIPT = auto()
 
 
-NO_TEXT, SCRIPT, STYLE = (
-    Text.NONE,
-    Text.SCRIPT,
-    Text.STYLE,
-)  # a name of a module is found in a third of the time
+# A name of a module is found in a third of the time.
+NO_TEXT, SCRIPT, STYLE, NOSCRIPT = Text.NONE, Text.SCRIPT, Text.STYLE, Text.NOSCRIPT
 MAX_HELD = 200  # entries kept of one page: enough to tell the owner, whatever the page holds
 JUDGED_TEXTS = frozenset({SCRIPT, Text.RULES, STYLE})
 ANYBODY = Url("https", "anybody.invalid", None, "/")  # stands for a host that nobody declared

@@ -6,7 +6,7 @@ from array import array
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_DecodeUTF8, PyUnicode_FromStringAndSize
-from libc.string cimport memchr, memcmp
+from libc.string cimport memchr, memcmp, memcpy
 
 from cookieguard.html.css.stylesheet import MOST_EDITS, NO_STRING, NO_URL
 from cookieguard.html.element_text import MOST_FOUND
@@ -58,7 +58,7 @@ cdef unsigned char KINDS[MOST_NAMES]
 cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # of which element which attribute; 0: of any other element
 cdef unsigned char KIND[256]
 cdef unsigned char LOWER[256]
-cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF
+cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF, ONERROR
 cdef list KEYS = sorted(NAMES)  # the attributes by their number
 cdef list WHOLE = [b"", *sorted(SPECIAL_NAMES | LINKS)]  # the elements by theirs; 0: any other
 cdef list DULL = [[dull_tag(name, False), dull_tag(name, True)] for name in WHOLE]
@@ -68,6 +68,7 @@ cdef list SAID = [name.decode("latin-1") for name in KEYS]
 cdef dict SOURCES = {element: KEYS.index(source) for element, source in EMBEDS.items()}
 cdef dict SCRIPTS = {}, RELATIONS = {}, POLICIES = {}  # by the value of an attribute
 cdef bytes NONE = b"", NEUTRAL = b' type="text/plain"', RENAMED_TYPE = b"data-cg-type"
+cdef list REFERENCES = [encode_attribute(chr(byte), chr(byte)).encode() for byte in range(128)]  # of the sign itself
 cdef object RAW = Text.RAW, DATA = Text.DATA
 
 
@@ -104,8 +105,8 @@ cdef void _prepare():
 
 
 _prepare()
-SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF = map(
-    KEYS.index, (b"src", b"type", b"language", b"rel", b"data-cg", b"href")
+SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF, ONERROR = map(
+    KEYS.index, (b"src", b"type", b"language", b"rel", b"data-cg", b"href", b"onerror")
 )
 
 
@@ -299,7 +300,7 @@ cdef class Summary:
         if kind & IS_BASE:
             return None if is_held else self._base(s, element)
         if is_held or kind & HAS_TEXT:
-            if is_held and self._first(SRC) != NULL and raw.lower().find(b"onerror") >= 0:
+            if is_held and self._first(ONERROR) != NULL and self._first(SRC) != NULL:
                 return None  # it has a way on without what is held (FAILS in tags.py)
             return self._whole(raw, p, element, kind, is_held)
         return <Tag>(<list>DULL[number])[self._is_empty] if number else dull_tag(element, self._is_empty)
@@ -454,16 +455,24 @@ cdef class Summary:
         if memchr(s + one.value, 38, one.end - one.value) != NULL:
             return UNSURE
         document = PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value)
-        found = self._glance(document)
+        cdef tuple found = self._glance(document)
         if found is None:
             return UNSURE
-        changed, held = found
+        cdef bytes changed = found[0]
         if changed is document:
             return STAYS
-        if not _is_quoted(s, one) or not changed.isascii():
+        cdef text_t new = <text_t>PyBytes_AS_STRING(changed)
+        cdef Py_ssize_t p
+        cdef list edits = []
+        for p in range(PyBytes_GET_SIZE(changed)):
+            if new[p] >= 128:
+                return UNSURE
+            if new[p] == 38 or new[p] == 60 or new[p] == 62 or new[p] == s[one.value - 1]:
+                edits.append((p, p + 1, REFERENCES[new[p]]))
+        if not _is_quoted(s, one):
             return UNSURE
-        self._write_anew(one, encode_attribute(changed.decode(), chr(s[one.value - 1])).encode())
-        self._held = [*(self._held or ()), *held]
+        self._write_anew(one, _written(changed, edits))
+        self._held = [*(self._held or ()), *found[1]]
         self._is_near = True  # as its tags may be
         return IS_HELD
 
@@ -663,11 +672,21 @@ cdef bytes _new_name(Value* one, bint is_neutral):
 
 cdef bytes _written(bytes text, list edits):
     """Write a text with its edits, which are in order."""
-    cdef list pieces = []
-    cdef Py_ssize_t done = 0, start, end
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(text), done = 0, start, end
+    cdef bytes new
     for start, end, new in edits:
-        pieces.append(piece(text, done, start))
-        pieces.append(new)
+        assert done <= start <= end
+        size += PyBytes_GET_SIZE(new) - (end - start)
         done = end
-    pieces.append(piece(text, done, PyBytes_GET_SIZE(text)))
-    return b"".join(pieces)
+    assert done <= PyBytes_GET_SIZE(text)
+    cdef bytes whole = PyBytes_FromStringAndSize(NULL, size)
+    cdef char* to = PyBytes_AS_STRING(whole)
+    cdef char* at = PyBytes_AS_STRING(text)
+    done = 0
+    for start, end, new in edits:
+        memcpy(to, at + done, start - done)
+        memcpy(to + start - done, PyBytes_AS_STRING(new), PyBytes_GET_SIZE(new))
+        to += start - done + PyBytes_GET_SIZE(new)
+        done = end
+    memcpy(to, at + done, PyBytes_GET_SIZE(text) - done)
+    return whole
