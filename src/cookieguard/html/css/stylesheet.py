@@ -15,9 +15,9 @@ from functools import cached_property
 from cookieguard.html.css.tokenizer import (
     AFTER_HEX,
     ESCAPED,
+    ESCAPED_LETTER,
     S,
     comments,
-    escapes_letters,
     imports,
     urls_in,
 )
@@ -52,7 +52,7 @@ def held_parts(text: str, holds: Holds, is_markup: bool = False) -> list[Edit] |
 
     Of what `is_markup` (a sheet in svg) a browser takes out comments and tags first, so which quotes count is not told.
     """
-    if escapes_letters(text) and (plain := _spelled_out(text)) != text:
+    if ESCAPED_LETTER.search(text) and (plain := _spelled_out(text)) != text:
         return [] if held_parts(plain, holds, is_markup) == [] else None
     live = Live(text)
     known: dict[str, bool] = {}

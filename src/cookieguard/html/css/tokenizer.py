@@ -48,11 +48,6 @@ _LETTER = r"(?:[46][1-9a-fA-F]|[57][0-9aA]|2[dD])"
 ESCAPED_LETTER = re.compile(rf"\\(?:0{{4}}{_LETTER}|0{{0,3}}{_LETTER}(?![0-9a-fA-F])|[g-zG-Z\-])")
 
 
-def escapes_letters(text: str) -> bool:
-    """Return whether a letter or a hyphen is written with an escape."""
-    return ESCAPED_LETTER.search(text) is not None
-
-
 def imports(text: str) -> list[tuple[int, int]]:
     """List from where to where strings are that are imported as they stand, up to a comment that never ends."""
     found: list[tuple[int, int]] = []

@@ -2,6 +2,19 @@ from cpython.object cimport PyObject
 
 ctypedef const unsigned char* text_t
 
+cdef inline unsigned char lower(unsigned char byte) noexcept nogil:
+    return byte + 32 if 65 <= byte <= 90 else byte
+
+
+cdef inline bint stands(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
+    """Return whether a word, here in lower case, stands at `p` in any case; the caller knows that there is room."""
+    cdef Py_ssize_t index
+    for index in range(length):
+        if lower(s[p + index]) != <unsigned char>word[index]:
+            return False
+    return True
+
+
 cdef struct Slot:
     unsigned long long mark  # of the key; 0: the slot is empty
     PyObject* key

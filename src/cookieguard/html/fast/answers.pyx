@@ -84,13 +84,13 @@ cpdef record(type kind, tuple fields):
 
 cdef int number_of(Names table, text_t name, Py_ssize_t size) noexcept:
     """Return the number that a table of names has for this one, in any case; -1: none."""
-    cdef unsigned char lower[LONGEST_NAME]
+    cdef unsigned char low[LONGEST_NAME]
     cdef Py_ssize_t index
     if size > LONGEST_NAME or not (table._sizes[name[0]] >> size) & 1:
         return -1
     for index in range(size):
-        lower[index] = name[index] + 32 if 65 <= name[index] <= 90 else name[index]
-    cdef PyObject* number = table.look_up(lower, size)
+        low[index] = lower(name[index])
+    cdef PyObject* number = table.look_up(low, size)
     return -1 if number == NULL else <int>PyLong_AsLong(<object>number)
 
 

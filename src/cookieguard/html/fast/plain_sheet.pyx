@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memchr
 
 from cookieguard.html.css import tokenizer
-from cookieguard.html.fast.answers cimport text_t
+from cookieguard.html.fast.answers cimport lower, stands, text_t
 
 cdef enum:
     BLANK = 1
@@ -19,14 +19,12 @@ cdef enum:
 
 ESCAPED_LETTER = re.compile(tokenizer.ESCAPED_LETTER.pattern.encode())
 cdef unsigned char KIND[256]
-cdef unsigned char LOWER[256]
 
 
 cdef void _prepare():
     cdef int byte
     for byte in range(256):
-        LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
-        if 97 <= LOWER[byte] <= 102 or 48 <= byte <= 57:
+        if 97 <= lower(byte) <= 102 or 48 <= byte <= 57:
             KIND[byte] |= HEX
     for signs, kind in ((b" \t\r\n\f", BLANK), (b" \t\r\n\f\"'()\\", ENDS_URL)):
         for byte in signs:
@@ -36,17 +34,8 @@ cdef void _prepare():
 _prepare()
 
 
-cdef inline bint _stands(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
-    """Return whether a word, here in lower case, stands at `p` in any case; the caller knows that there is room."""
-    cdef Py_ssize_t index
-    for index in range(length):
-        if LOWER[s[p + index]] != <unsigned char>word[index]:
-            return False
-    return True
-
-
 cdef inline bint _ends_in(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
-    return p >= length and _stands(s, p - length, word, length)
+    return p >= length and stands(s, p - length, word, length)
 
 
 cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
@@ -116,7 +105,7 @@ cdef bint _imports(text_t s, Py_ssize_t size) noexcept nogil:
         if at == NULL:
             break
         p = <text_t>at - s + 1
-        if p + 6 <= size and _stands(s, p, b"import", 6):
+        if p + 6 <= size and stands(s, p, b"import", 6):
             p = _blanks(s, p + 6, size)
             if p < size and (s[p] == 34 or s[p] == 39 or s[p] == 47):
                 return True
@@ -198,7 +187,7 @@ cdef bint _leaves(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
             q = p
             while q > start and (48 <= s[q - 1] <= 57 or s[q - 1] == 43 or s[q - 1] == 45 or s[q - 1] == 46):
                 q -= 1
-            if q > start and 97 <= LOWER[s[q - 1]] <= 122:
+            if q > start and 97 <= lower(s[q - 1]) <= 122:
                 return True
         p += 1
     return False
@@ -239,7 +228,7 @@ cdef bint _may_be_name(text_t s, Py_ssize_t place) noexcept nogil:
     while p > lowest_version:
         p -= 1
         if s[p] == 64:
-            return LOWER[s[p + 1]] == 110 or LOWER[s[p + 1]] == 100 or s[p + 1] == 45
+            return lower(s[p + 1]) == 110 or lower(s[p + 1]) == 100 or s[p + 1] == 45
     return False
 
 

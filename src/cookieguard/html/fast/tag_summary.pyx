@@ -11,7 +11,7 @@ from libc.string cimport memchr, memcmp, memcpy
 from cookieguard.html.css.stylesheet import MOST_EDITS, NO_STRING, NO_URL
 from cookieguard.html.element_text import MOST_FOUND
 from cookieguard.html.embeds import EMBEDS
-from cookieguard.html.fast.answers cimport Names, PyObject_GC_UnTrack, number_of, piece, record, untracked
+from cookieguard.html.fast.answers cimport Names, PyObject_GC_UnTrack, number_of, piece, record, stands, untracked
 from cookieguard.html.fast.byte_search import META_WORDS, has_pairs
 from cookieguard.html.contact_points import (
     ANYWHERE, ATTENTION, CONTEXT_NAMES, INERT_RELATIONS, LINKS, LOADS, NAMES, SPECIAL_NAMES, TEXT_NAMES, Load,
@@ -57,7 +57,6 @@ cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # numbers, by the name in l
 cdef unsigned char KINDS[MOST_NAMES]
 cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # of which element which attribute; 0: of any other element
 cdef unsigned char KIND[256]
-cdef unsigned char LOWER[256]
 cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF, ONERROR
 cdef list KEYS = sorted(NAMES)  # the attributes by their number
 cdef list WHOLE = [b"", *sorted(SPECIAL_NAMES | LINKS)]  # the elements by theirs; 0: any other
@@ -87,8 +86,6 @@ cdef unsigned char _kind_of(bytes name):
 
 cdef void _prepare():
     cdef int byte, number
-    for byte in range(256):
-        LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
     for signs, kind in (
         (b"\t\n\f\r ", BLANK), (b"\t\n\f\r />", ENDS_NAME), (b"\t\n\f\r />=", ENDS_ATTRIBUTE), (b":&\\", LEAVES),
         (b"(\\&@", MAY_LOAD),
@@ -154,15 +151,6 @@ cdef inline Py_ssize_t _path_end(text_t s, Py_ssize_t p, Py_ssize_t end) noexcep
     return p
 
 
-cdef inline bint _is_named(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
-    """Return whether a word, here in lower case, ends before `p` in any case; the caller knows that `p` is far enough."""
-    cdef Py_ssize_t index
-    for index in range(length):
-        if LOWER[s[p - length + index]] != <unsigned char>word[index]:
-            return False
-    return True
-
-
 cdef bint _loads_by_style(text_t s, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
     """Return whether a style may load: by an import, or by a function with anything else in it than `#name`."""
     cdef Py_ssize_t p = start, after
@@ -171,18 +159,14 @@ cdef bint _loads_by_style(text_t s, Py_ssize_t start, Py_ssize_t end) noexcept n
             if s[p] != 40:
                 return True
             if (
-                (p - start >= 3 and (_is_named(s, p, b"url", 3) or _is_named(s, p, b"src", 3) or _is_named(s, p, b"set", 3)))
-                or (p - start >= 1 and _is_named(s, p, b"x", 1))
-                or (p - start >= 4 and (_is_named(s, p, b"mage", 4) or _is_named(s, p, b"fade", 4)))
+                (p - start >= 3 and (stands(s, p - 3, b"url", 3) or stands(s, p - 3, b"src", 3) or stands(s, p - 3, b"set", 3)))
+                or (p - start >= 1 and stands(s, p - 1, b"x", 1))
+                or (p - start >= 4 and (stands(s, p - 4, b"mage", 4) or stands(s, p - 4, b"fade", 4)))
             ):
-                if p - start < 3 or not _is_named(s, p, b"url", 3) or p + 1 >= end or s[p + 1] != 35:
+                if p - start < 3 or not stands(s, p - 3, b"url", 3) or p + 1 >= end or s[p + 1] != 35:
                     return True
         p += 1
     return False
-
-
-cdef inline bint _is_quoted(text_t s, Value* one) noexcept nogil:
-    return (s[one.value - 1] == 34 or s[one.value - 1] == 39) and s[one.end] == s[one.value - 1]
 
 
 cdef bytes _plain_style(text_t s, Py_ssize_t start, Py_ssize_t end):
@@ -462,15 +446,16 @@ cdef class Summary:
         if changed is document:
             return STAYS
         cdef text_t new = <text_t>PyBytes_AS_STRING(changed)
+        cdef unsigned char quote = s[one.value - 1]
         cdef Py_ssize_t p
         cdef list edits = []
+        if (quote != 34 and quote != 39) or s[one.end] != quote:
+            return UNSURE
         for p in range(PyBytes_GET_SIZE(changed)):
             if new[p] >= 128:
                 return UNSURE
-            if new[p] == 38 or new[p] == 60 or new[p] == 62 or new[p] == s[one.value - 1]:
+            if new[p] == 38 or new[p] == 60 or new[p] == 62 or new[p] == quote:
                 edits.append((p, p + 1, REFERENCES[new[p]]))
-        if not _is_quoted(s, one):
-            return UNSURE
         self._write_anew(one, _written(changed, edits))
         self._held = [*(self._held or ()), *found[1]]
         self._is_near = True  # as its tags may be

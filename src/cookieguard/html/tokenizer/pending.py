@@ -70,6 +70,7 @@ class UnfinishedText:
     """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
 
     passed = b""  # nothing goes out before it is whole
+    lost = frozenset[str]()  # nothing of the text is gone so far
 
     def __init__(
         self, data: bytes, start: int, text: int, name: bytes, ends: EndTags, finder: Finder | None
@@ -89,11 +90,6 @@ class UnfinishedText:
         if not self._seek(data) and self._size < MAX_TEXT_BYTES:
             return None
         return self.raw
-
-    @property
-    def lost(self) -> frozenset[str]:
-        """Say what of the text is gone: nothing so far."""
-        return frozenset()
 
     @property
     def raw(self) -> bytes:

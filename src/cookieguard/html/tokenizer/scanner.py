@@ -85,11 +85,8 @@ class Scanner:
 
 
 WHOLE_ATTRIBUTES = re.compile(
-    rb"(?:[\t\n\f\r /]++|[^\t\n\f\r />][^\t\n\f\r />=]*+(?:"
-    + S
-    + rb"*+=[\t\n\f\r ]*+(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+(?=[\t\n\f\r >])|(?=>))|"
-    + S
-    + rb"*+(?=[^\t\n\f\r =])))*+"
+    rb"(?:[\t\n\f\r /]++|[^\t\n\f\r />][^\t\n\f\r />=]*+[\t\n\f\r ]*+(?:(?=[^\t\n\f\r =])|=[\t\n\f\r ]*+"
+    rb"(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'][^\t\n\f\r >]*+(?=[\t\n\f\r >])|(?=>))))*+"
 )
 
 
@@ -125,8 +122,3 @@ def comment_end(data: bytes, start: int) -> int:
         return match.end() if match else -1
     match = COMMENT_END.search(data, match.end())
     return match.end() if match else -1
-
-
-def has_sign(data: bytes, start: int, end: int) -> bool:
-    """Return whether a `<` stands in data[start:end]."""
-    return data.find(b"<", start, end) >= 0

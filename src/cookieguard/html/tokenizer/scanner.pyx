@@ -5,7 +5,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from libc.string cimport memchr, memcmp
 
-from cookieguard.html.fast.answers cimport Known, Names, number_of, text_t
+from cookieguard.html.fast.answers cimport Known, Names, lower, number_of, stands, text_t
 from cookieguard.html.contact_points import ANYWHERE, LINKS, SPECIAL_NAMES, Load
 from cookieguard.html.types cimport Tag
 from cookieguard.html.fast.fragments cimport Stretches, Strides
@@ -29,7 +29,6 @@ cdef enum:
 cdef Strides STILL = Strides(Stretches())  # never looked into
 STILL.stop = 1 << 62
 cdef unsigned char KIND[256]
-cdef unsigned char LOWER[256]
 
 
 cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # what names mean
@@ -38,8 +37,7 @@ cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # what names mean
 cdef void _prepare():
     cdef int byte
     for byte in range(256):
-        LOWER[byte] = byte + 32 if 65 <= byte <= 90 else byte
-        if 97 <= LOWER[byte] <= 122:
+        if 97 <= lower(byte) <= 122:
             KIND[byte] = LETTER
     for byte in b"\t\n\f\r ":
         KIND[byte] = BLANK
@@ -244,13 +242,7 @@ cdef class Scanner:
 
 cdef bint _named(text_t s, Py_ssize_t p, Py_ssize_t size, text_t name, Py_ssize_t length) noexcept nogil:
     """Return whether the name stands at `p`, in any case, with what ends a tag's name behind it."""
-    cdef Py_ssize_t index
-    if p + length >= size or not KIND[s[p + length]] & ENDS_NAME:
-        return False
-    for index in range(length):
-        if LOWER[s[p + index]] != name[index]:
-            return False
-    return True
+    return p + length < size and KIND[s[p + length]] & ENDS_NAME and stands(s, p, <const char*>name, length)
 
 
 cpdef Py_ssize_t end_of_text(bytes name, bytes data, Py_ssize_t position):
@@ -294,8 +286,3 @@ cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start):
         if p - 4 >= start + 4 and s[p - 2] == 33 and s[p - 3] == 45 and s[p - 4] == 45:
             return p
     return -1
-
-
-cpdef bint has_sign(bytes data, Py_ssize_t start, Py_ssize_t end):
-    """Return whether a `<` stands in data[start:end]."""
-    return start < end and memchr(PyBytes_AS_STRING(data) + start, 60, end - start) != NULL
