@@ -24,7 +24,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 # A shop that ends gives its writers 5 s. Beside 30 other processes one took longer, and its last hits were missing.
 pipeline.CLOSE_WITHIN = timedelta(seconds=60)
 # Nor is a store down there that takes three seconds for a commit: a choice would be pending, a customer a guest.
-store_wait.PATIENCE *= 3
+store_wait.TIMEOUT *= 3
 
 # Collecting tests only adds: looking for garbage among 10,000 of them again and again is a third of its time.
 gc.disable()

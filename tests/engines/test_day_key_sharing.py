@@ -216,7 +216,7 @@ def test_with_the_store_down_a_machine_has_its_own_key_at_once_and_says_so_once(
 def test_where_all_that_had_the_key_are_gone_another_becomes_the_key(
     machine: Callable[..., Machine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(day_key_sharing, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(day_key_sharing, "TIMEOUT_SECONDS", 2.0)
     alone = machine()
     before = until_settled(alone)
     alone.end()

@@ -17,7 +17,7 @@ from cookieguard.engines.policy.folder import read_versions
 from cookieguard.keyring import Keyring
 
 SENDER = "privacy@shop.example"
-PACE = Pace(patience=8.0, first=0.05, longest=0.5, idle=0.2)
+PACE = Pace(timeout=8.0, first=0.05, longest=0.5, idle=0.2)
 
 
 def shop_of(folder: Path, url: str) -> Config:

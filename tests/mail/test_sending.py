@@ -29,7 +29,7 @@ from cookieguard.mail.messages import AddressError, build_message
 from cookieguard.policy.ledger import Run
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
-QUICK = Pace(patience=5.0, first=0.01, longest=0.05, idle=0.05)
+QUICK = Pace(timeout=5.0, first=0.01, longest=0.05, idle=0.05)
 SENDER = "privacy@shop.example"
 RUN = f"policy-{SECOND}"
 
@@ -216,7 +216,7 @@ def test_slow_relay_is_offered_nothing_whose_lease_ended_in_the_queue(shop: Shop
     shop.announce()
 
     with closing(shop.outbox()) as outbox:
-        asyncio.run(shop.sending(outbox, 1, Pace(patience=1.0, first=0.01, longest=0.05, idle=0.05)))
+        asyncio.run(shop.sending(outbox, 1, Pace(timeout=1.0, first=0.01, longest=0.05, idle=0.05)))
 
     assert (len(up.counts), set(up.counts.values())) == (20, {1})
     assert up.offers - len(up.accepted) <= 3  # a busy machine may stop for longer than half a lease

@@ -21,7 +21,7 @@ from cookieguard.config import IdentitySettings
 from cookieguard.config.store import StoreSettings
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.remember_me import COPY_USED
-from cookieguard.web.identity.store_wait import PATIENCE
+from cookieguard.web.identity.store_wait import TIMEOUT
 
 from .conftest import NOW
 
@@ -473,7 +473,7 @@ def test_while_the_store_is_gone_nobody_is_let_in_and_the_cookie_stays(ada: Clie
 
     assert ada.get()[0] is None
 
-    assert time.monotonic() - started < 4 * PATIENCE.total_seconds()  # the machine may be busy
+    assert time.monotonic() - started < 4 * TIMEOUT.total_seconds()  # the machine may be busy
     assert (ada.answer.status, ada.answer.cookies()) == (200, {})
     aside.rename(store)
     if is_known:

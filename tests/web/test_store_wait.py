@@ -22,7 +22,7 @@ from cookieguard.web.identity.store_wait import is_done
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_wait, "PATIENCE", timedelta(seconds=0.4))
+    monkeypatch.setattr(store_wait, "TIMEOUT", timedelta(seconds=0.4))
 
 
 async def timed(future: Any, *, after: float = 0.0) -> tuple[bool, float]:

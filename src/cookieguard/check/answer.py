@@ -23,9 +23,7 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.errors import ConfigError
 from cookieguard.web.middleware import CookieGuard
 
-PATIENCE_SECONDS = (
-    60.0  # for the start, the answer and the end, each: where tests run the machine may be busy
-)
+TIMEOUT_SECONDS = 60.0  # for the start, the answer and the end, each: where tests run the machine may be busy
 REDIRECTS, ERRORS = 300, 400  # the first status of each
 CSP = "content-security-policy"
 NOT_HELD = "it is not held, whatever visitors choose; to hold it, declare its path in a table of [[vendors]]"
@@ -152,14 +150,14 @@ async def _bare_and_guarded(guard: CookieGuard, origin: str, path: str) -> tuple
     start, end = asyncio.Event(), asyncio.Event()
     lifespan = asyncio.create_task(_live(guard, start, end))
     try:
-        await asyncio.wait_for(start.wait(), PATIENCE_SECONDS)
+        await asyncio.wait_for(start.wait(), TIMEOUT_SECONDS)
         return await _ask(guard, origin, path)
     except TimeoutError:
-        late = Answer(trouble=f"it did not start within {PATIENCE_SECONDS:.0f} s")
+        late = Answer(trouble=f"it did not start within {TIMEOUT_SECONDS:.0f} s")
         return late, late
     finally:
         end.set()
-        await asyncio.wait([lifespan], timeout=PATIENCE_SECONDS)
+        await asyncio.wait([lifespan], timeout=TIMEOUT_SECONDS)
         lifespan.cancel()
         guard.close()
 
@@ -237,9 +235,9 @@ async def _get(app: Any, origin: str, path: str) -> Answer:
         _note(answer, message)
 
     try:
-        await asyncio.wait_for(app(scope, receive, send), PATIENCE_SECONDS)
+        await asyncio.wait_for(app(scope, receive, send), TIMEOUT_SECONDS)
     except TimeoutError:
-        answer.trouble = f"it took more than {PATIENCE_SECONDS:.0f} s"
+        answer.trouble = f"it took more than {TIMEOUT_SECONDS:.0f} s"
     except Exception as error:  # noqa: BLE001 - the shop's own code runs here
         answer.trouble = reason_of(error)
     return answer

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of
 
-PATIENCE_SECONDS = 5.0  # for each page: connecting, and every read
+TIMEOUT_SECONDS = 5.0  # for each page: connecting, and every read
 MOST_REDIRECTS = 5
 MOST_URLS = 20
 ERRORS = 400  # the first status of them
@@ -121,7 +121,7 @@ def _status_of(url: str) -> int:
     import httpx
 
     with (
-        httpx.Client(follow_redirects=True, max_redirects=MOST_REDIRECTS, timeout=PATIENCE_SECONDS) as client,
+        httpx.Client(follow_redirects=True, max_redirects=MOST_REDIRECTS, timeout=TIMEOUT_SECONDS) as client,
         client.stream("GET", url, headers={"accept": "text/html"}) as answer,
     ):
         return answer.status_code

@@ -11,7 +11,7 @@ from email.utils import parseaddr
 from cookieguard.config import Config
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.acts import PATIENCE, Acts
+from cookieguard.engines.proof.acts import TIMEOUT, Acts
 from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.errors import ConfigError
@@ -66,6 +66,6 @@ class OrderMail:
         fields = {"order": order, "message": message_id, "data": self._kind, "basis": "contract"}
         try:
             written = self._acts.begin(ORDER_MAIL, fields, subject=subject_of(customer))
-            await asyncio.wait_for(asyncio.wrap_future(written), PATIENCE)
+            await asyncio.wait_for(asyncio.wrap_future(written), TIMEOUT)
         except (LogDown, TimeoutError) as error:
             raise MailError("the consent log takes no record of this mail; see cookieguard doctor") from error

@@ -50,17 +50,17 @@ class _ByteaArrayDumper(psycopg.adapt.Dumper):
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
-    """Be a connection that is closed where the server says nothing for `patience` seconds.
+    """Be a connection that is closed where the server says nothing for `answer_timeout` seconds.
 
     A server that is stopped or hangs keeps none of its own time-outs, while the system still acknowledges for it.
     """
 
-    patience = float(CONNECT_SECONDS)
+    answer_timeout = float(CONNECT_SECONDS)
 
     def wait(self, gen: PQGen[Waited], interval: float = 0.1, timeout: float | None = None) -> Waited:
         """Wait as psycopg does, and raise OperationalError when that takes too long."""
         try:
-            bounded = _bounded(gen, self.patience)
+            bounded = _bounded(gen, self.answer_timeout)
             if timeout is None:  # psycopg before 3.3 knows none
                 return super().wait(bounded, interval)
             return super().wait(bounded, interval, timeout)
@@ -70,7 +70,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     def wait_for(self, milliseconds: int) -> None:
         """Let a statement take so long."""
-        self.patience = milliseconds / 1000 + GRACE_SECONDS
+        self.answer_timeout = milliseconds / 1000 + GRACE_SECONDS
 
 
 class _Silence(Exception):

@@ -19,7 +19,7 @@ NAT64 = ipaddress.ip_network("64:ff9b::/96")
 OF_NOBODY = (ipaddress.ip_network("64:ff9b:1::/48"), ipaddress.ip_network("::/96"))
 LOOPBACK = "127.0.0.1"
 MOST_NAMES = 2000  # a page may name any number
-PATIENCE_SECONDS = 5.0
+TIMEOUT_SECONDS = 5.0
 
 
 class AddressRefusedError(Exception):
@@ -61,7 +61,7 @@ class Addresses:
 
     async def _look_up(self, host: str) -> list[str]:
         try:
-            found = await asyncio.wait_for(self._resolve(host), PATIENCE_SECONDS)
+            found = await asyncio.wait_for(self._resolve(host), TIMEOUT_SECONDS)
         except (OSError, TimeoutError, UnicodeError) as error:
             raise AddressRefusedError(f"{host} cannot be found") from error
         if not found:

@@ -30,7 +30,7 @@ from cookieguard.scan.page_source import Source, contacts_in, contacts_of_sheet
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 
-PATIENCE_SECONDS = 20.0
+TIMEOUT_SECONDS = 20.0
 MOST_REDIRECTS = 10
 MOST_PAGE = 8 * 1024 * 1024  # bytes of one answer
 MOST_SHEETS = 20  # of the shop's own
@@ -131,7 +131,7 @@ class _Visit:
 
     async def _look(self, client: httpx.AsyncClient, address: str, state: str) -> Source | None:
         try:
-            async with self.clock.within(PATIENCE_SECONDS):
+            async with self.clock.within(TIMEOUT_SECONDS):
                 answer, text = await fetch(client, address)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             self.trouble = str(error) or type(error).__name__
@@ -157,7 +157,7 @@ class _Visit:
     async def _sheet(self, client: httpx.AsyncClient, address: str) -> bytes:
         if address not in self.sheets and len(self.sheets) < MOST_SHEETS:
             try:
-                async with self.clock.within(PATIENCE_SECONDS):
+                async with self.clock.within(TIMEOUT_SECONDS):
                     answer, text = await fetch(client, address)
                     self.sheets[address] = text if answer.status_code == OK else b""
             except (httpx.HTTPError, httpx.InvalidURL, TimeoutError):
@@ -199,7 +199,7 @@ async def client_through(proxy: Proxy, *, insecure: bool) -> AsyncIterator[httpx
         verify=not insecure,
         follow_redirects=True,
         max_redirects=MOST_REDIRECTS,
-        timeout=PATIENCE_SECONDS,
+        timeout=TIMEOUT_SECONDS,
         headers=HEADERS,
     ) as client:
         client.event_hooks["response"].append(partial(_keep_secure, client.cookies.jar))

@@ -35,7 +35,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserType, Page
 
-PATIENCE = 30.0  # seconds for a server to start or to end
+TIMEOUT = 30.0  # seconds for a server to start or to end
 # Where Playwright downloaded no browser of its own: the variable, then what is on PATH.
 CHROMIUM = "CHROMIUM"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -71,14 +71,14 @@ def guarded_url(guarded_app: CookieGuard) -> Iterator[str]:
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not server.started:
             if not thread.is_alive() or time.monotonic() > end:
                 pytest.fail("the shop did not start: see the log", pytrace=False)
             time.sleep(0.01)
         yield f"http://localhost:{listener.getsockname()[1]}"
         server.should_exit = True
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
 
 
 @pytest.fixture

@@ -73,9 +73,9 @@ def relay_of(settings: MailSettings, *, environ: Mapping[str, str]) -> Relay:
 class Connection:
     """Hand messages to the relay, one after the other."""
 
-    def __init__(self, relay: Relay, *, patience: float) -> None:
+    def __init__(self, relay: Relay, *, timeout: float) -> None:
         self._relay = relay
-        self._patience = patience
+        self._timeout = timeout
         self._smtp: Any = None
         try:
             import aiosmtplib
@@ -146,7 +146,7 @@ class Connection:
         smtp = self._library.SMTP(
             hostname=relay.host,
             port=relay.port,
-            timeout=self._patience,
+            timeout=self._timeout,
             use_tls=relay.is_tls,
             start_tls=relay.needs_tls or None,  # None: where the relay offers it
             validate_certs=relay.is_tls or relay.needs_tls,  # on this machine nobody is in between

@@ -44,11 +44,10 @@ Build = Callable[[Claimed], Mail]  # raises ValueError where nothing can be made
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Say how patient a sender is; seconds."""
+    """Set how long a sender waits, and how long it pauses; seconds."""
 
-    patience: float = (
-        120.0  # RFC 5321 asks for more, but no relay needs that; what takes longer counts as uncertain
-    )
+    # RFC 5321 asks for more, but no relay needs that; what takes longer counts as uncertain.
+    timeout: float = 120.0
     first: float = 1.0  # the first pause, for the relay and for a message
     longest: float = 3600.0
     idle: float = 60.0  # the longest pause of a sender while its relay is down
@@ -56,7 +55,7 @@ class Pace:
     @property
     def lease(self) -> float:
         """Return how long a message stays with a sender that says nothing."""
-        return self.patience + 30.0 if self.patience > 30.0 else 1.5 * self.patience
+        return self.timeout + 30.0 if self.timeout > 30.0 else 1.5 * self.timeout
 
     def delay(self, tries: int) -> float:
         """Return how long a message waits that was not taken."""
@@ -97,7 +96,7 @@ class Sender:
                 await self._give_back()
 
     async def _connection(self, connections: int, progress: Callable[[], None]) -> None:
-        connection = Connection(self._relay, patience=self._pace.patience)
+        connection = Connection(self._relay, timeout=self._pace.timeout)
         try:
             while (one := await self._next(connections)) is not None:
                 try:

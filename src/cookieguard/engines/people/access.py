@@ -15,7 +15,7 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.proof.log import LogDown
 from cookieguard.proof.records import customer as subject_of
 
-PATIENCE = 10.0  # seconds for the store
+TIMEOUT = 10.0  # seconds for the store
 REFUSED = (
     "this code opens nothing here: it is wrong, used, over (10 minutes) or for something else, or was tried too often; "
     "allowed: a new one, which the customer makes"
@@ -57,7 +57,7 @@ class Access:
         now = self._clock()
         try:
             self._record("permission-made", customer, {"scope": scope})
-            return self.permissions.make(customer, scope, now).result(PATIENCE)
+            return self.permissions.make(customer, scope, now).result(TIMEOUT)
         except (StoreDown, LogDown, NoAnswer, ValueError) as error:
             raise AccessRefused("no code can be made just now; try again in a minute") from error
 
@@ -69,7 +69,7 @@ class Access:
                 f"nobody is named who looks; allowed: by= 1 to {LONGEST_NAME} printable characters"
             )
         try:
-            found = self.permissions.use(customer, code, scope, now).result(PATIENCE)
+            found = self.permissions.use(customer, code, scope, now).result(TIMEOUT)
             if not found:
                 self._journal.refuse(now, f"a code for {scope}")
                 raise AccessRefused(REFUSED)

@@ -17,7 +17,7 @@ from cookieguard.keyring import Keyring
 from cookieguard.proof.log import Log, LogDown
 from cookieguard.proof.records import SHOP, Record, new_id
 
-PATIENCE = 10.0  # seconds for one commit
+TIMEOUT = 10.0  # seconds for one commit
 NOT_DONE = (
     "the consent log takes no record ({reason}), so nothing was done; see cookieguard doctor, then try again"
 )
@@ -34,9 +34,9 @@ class Acts:
     def append(self, kind: str, fields: Mapping[str, Any], *, once: str = "", subject: str = SHOP) -> None:
         """Write an act; with `once` the first record of this kind and name stays. Raises LogDown."""
         try:
-            self.begin(kind, fields, once=once, subject=subject).result(PATIENCE)
+            self.begin(kind, fields, once=once, subject=subject).result(TIMEOUT)
         except TimeoutError as error:
-            raise LogDown(NOT_DONE.format(reason=f"no answer in {PATIENCE:g} s")) from error
+            raise LogDown(NOT_DONE.format(reason=f"no answer in {TIMEOUT:g} s")) from error
         except LogDown as error:
             raise LogDown(NOT_DONE.format(reason=error)) from error
 

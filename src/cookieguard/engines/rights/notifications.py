@@ -14,7 +14,7 @@ from cookieguard.rights.answers import PLAIN, RightsTexts
 from cookieguard.rights.requests import TOLD_OF_DELAY, WORKER, Act, Request, answer_told, noted
 
 Change = Callable[[str, Callable[[Request], Request]], Awaitable[Request]]
-PATIENCE = 20.0  # seconds for one step of the relay
+TIMEOUT = 20.0  # seconds for one step of the relay
 ASKED = {
     "erase": "has asked us to erase their personal data. Please erase what you hold of them on our behalf.",
     "deactivate": "has asked us to restrict the processing of their personal data. Please stop using what you hold.",
@@ -99,7 +99,7 @@ class Letters:
             relay = relay_of(self._config.mail, environ=self._environ)
         except (AddressError, ConfigError) as error:
             raise NotTold(str(error)) from error
-        connection = Connection(relay, patience=PATIENCE)
+        connection = Connection(relay, timeout=TIMEOUT)
         try:
             await connection.offer(self._config.mail.sender.rpartition("<")[2].rstrip(">"), address)
             await connection.hand_over(message)

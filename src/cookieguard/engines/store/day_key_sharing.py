@@ -30,7 +30,7 @@ NAMESPACE = "day-keys"
 PAIR = "pair"  # the use of the private halves is that of their keys, and this
 LOOK_SECONDS = 1.0
 # So long a machine waits for one that has the key; then all of those are gone, and its own key is the day's.
-PATIENCE_SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 MOST_MACHINES = 200  # a day and use, a machine counted again after each reboot; the oldest give way
 TRIES = 5  # each loses only to one that won
 MAC_SALT, BOX_USE = b"day keys of machines", b"cookieguard day key 1"
@@ -146,7 +146,7 @@ class DayKeySharing:
 
     def _may_wait(self, day: date) -> bool:
         now = time.monotonic()
-        return now - self._asked.setdefault(day, now) < PATIENCE_SECONDS
+        return now - self._asked.setdefault(day, now) < TIMEOUT_SECONDS
 
     def _opened(self, day: date, entry: Entry | None, private: bytes) -> bytes | None:
         if entry is None or not entry.box:

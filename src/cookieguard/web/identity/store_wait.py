@@ -21,7 +21,7 @@ from cookieguard.identity.carts.stored_carts import StoreNamespace
 
 Answer = TypeVar("Answer")
 
-PATIENCE = timedelta(seconds=2)  # what a page may cost at most when the store does not answer
+TIMEOUT = timedelta(seconds=2)  # what a page may cost at most when the store does not answer
 
 
 class Waitable(Protocol):
@@ -37,7 +37,7 @@ class Waitable(Protocol):
 
 
 async def is_done(future: Waitable) -> bool:
-    """Wait until a future ends, well or badly, but not longer than our patience.
+    """Wait until a future ends, well or badly, but not longer than TIMEOUT.
 
     No thread waits: a store that hangs would take all threads of the shop, whose plain functions need them.
     """
@@ -70,9 +70,9 @@ class _Waits:
         self._is_timed = self._is_called = False
 
     def begin(self) -> asyncio.Future[None]:
-        """Return what ends with `end`, or when patience does."""
+        """Return what ends with `end`, or with TIMEOUT."""
         waiter = self.loop.create_future()
-        until = self.loop.time() + PATIENCE.total_seconds()
+        until = self.loop.time() + TIMEOUT.total_seconds()
         self._until.append((until, waiter))
         if not self._is_timed:
             self._is_timed = True
@@ -113,7 +113,7 @@ async def _is_done_in_trio(future: Waitable) -> bool:
     token = import_module("trio.lowlevel").current_trio_token()  # which need not be installed
     ended = Event()
     future.add_done_callback(lambda _: _call(partial(token.run_sync_soon, ended.set)))
-    with move_on_after(PATIENCE.total_seconds()):
+    with move_on_after(TIMEOUT.total_seconds()):
         await ended.wait()
     return future.done()
 

@@ -17,7 +17,7 @@ from cookieguard.proof.records import Record
 from cookieguard.proof.sealing import digest_of_id
 
 AT_ONCE = 1000  # records that wait for one answer: the writer keeps ten times as many
-PATIENCE = 60.0  # seconds for these
+TIMEOUT = 60.0  # seconds for these
 MOST_NAMED = 10_000  # bad rows; of a file that is another tool's each one is
 
 
@@ -86,12 +86,12 @@ def import_rows(
 def _write(batch: list[Record], writer: LogWriter | None, done: Imported) -> None:
     """Write what the log does not have, and wait until it is on disk."""
     if writer is not None and batch:
-        known = writer.ask(lambda stores: _ids_in_log(stores, batch)).result(PATIENCE)
+        known = writer.ask(lambda stores: _ids_in_log(stores, batch)).result(TIMEOUT)
         futures: dict[str, Future[None]] = {
             one.id: writer.append(one) for one in batch if one.id not in known
         }
         for future in futures.values():
-            future.result(PATIENCE)
+            future.result(TIMEOUT)
         done.known += len(batch) - len(futures)
         done.written += len(futures)
     elif batch:

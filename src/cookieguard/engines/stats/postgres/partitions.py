@@ -50,14 +50,14 @@ def forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> Non
     """
     if connection.execute(TAKE_TURN).fetchone() != (True,):
         return
-    patience = connection.patience
+    answer_timeout = connection.answer_timeout
     connection.wait_for(COPY_MILLISECONDS)
     try:
         _forget(connection, keys=keys, hits=hits, rollups=rollups)
     finally:
         with suppress(psycopg.Error):  # a connection that is gone has given it back
             connection.execute(END_TURN)
-        connection.patience = patience
+        connection.answer_timeout = answer_timeout
 
 
 def _forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:

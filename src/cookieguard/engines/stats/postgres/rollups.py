@@ -81,9 +81,9 @@ def _hosts(rows: list[Any]) -> dict[str, Any]:
 
 @contextmanager
 def _patient(connection: Connection) -> Iterator[None]:
-    patience = connection.patience
+    answer_timeout = connection.answer_timeout
     connection.wait_for(STATEMENT_MILLISECONDS)
     try:
         yield
     finally:
-        connection.patience = patience
+        connection.answer_timeout = answer_timeout
