@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.disks import filled, small_disk
 
 from cookieguard.config import LogSettings
 from cookieguard.engines.files.access_log import log_directory
+from cookieguard.engines.files.keyring_file import change_file
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.errors import ConfigError
+from cookieguard.errors import ConfigError, KeyringFixed
 
 
 def mode(path: Path) -> int:
@@ -197,3 +199,23 @@ def test_log_directory_that_cannot_be_is_refused(state: StateDirectory, tmp_path
 
     with pytest.raises(ConfigError, match=r"log\.directory"):
         log_directory(state, LogSettings(directory=str(tmp_path / "file" / "logs")))
+
+
+def test_a_read_only_file_system_is_told_as_such_and_no_mode_is_blamed(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as place:
+        StateDirectory(place / "state")
+        subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+
+        told = refusal(place / "state")
+
+    assert "on a read-only file system" in told
+    assert "chmod" not in told
+
+
+def test_a_full_disk_is_told_as_such_and_no_user_is_blamed(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as place:
+        state = StateDirectory(place / "state")
+        with filled(place), pytest.raises(KeyringFixed) as caught:
+            change_file(state.path / "notes.json", lambda: "x" * 100_000, str)
+
+    assert "cannot be written (No space left on device); make room on its disk" in str(caught.value)

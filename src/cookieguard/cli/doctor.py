@@ -15,7 +15,7 @@ from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.engines.doctor import examine
 from cookieguard.engines.doctor_settings import Finding
-from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.state_directory import StateDirectory, mend_of
 from cookieguard.engines.retention import (
     Run,
     capping,
@@ -86,9 +86,8 @@ def _run(shop: Config, now: datetime, *, believes_clock: bool) -> Run:
             done = do(steps, now, last=read_run(state.path), believes_clock=believes_clock)
             write_run(record, done)
     except OSError as error:
-        raise KeyringFixed(
-            f"{state.path} cannot be written ({error.strerror}); run this as the shop's user"
-        ) from error
+        mend = mend_of(error, "run this as the shop's user")
+        raise KeyringFixed(f"{state.path} cannot be written ({error.strerror}); {mend}") from error
     return done
 
 

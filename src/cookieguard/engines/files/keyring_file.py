@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from cookieguard.engines.files.state_directory import sync_directory, write_private
+from cookieguard.engines.files.state_directory import mend_of, sync_directory, write_private
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.keyring import AnyKey, Key, Keyring
 
@@ -163,10 +163,10 @@ def read_keyring(path: Path, setting: str) -> tuple[str, Stamp]:
     mode = stat.S_IMODE(status.st_mode)
     if mode & 0o077:
         raise ConfigError(
-            setting, was=f"{path}, open to others (mode {mode:04o}),", allowed=f"mode 0600: chmod 600 {path}"
+            setting, was=f"{path} (open to others, mode {mode:04o})", allowed=f"mode 0600: chmod 600 {path}"
         )
     if len(content) > MAX_KEYRING_BYTES:
-        raise ConfigError(setting, was=f"{path}, over {MAX_KEYRING_BYTES} bytes,", allowed="a keyring")
+        raise ConfigError(setting, was=f"{path} (over {MAX_KEYRING_BYTES} bytes)", allowed="a keyring")
     try:
         return content.decode(), stamp_of(status)
     except UnicodeDecodeError:  # from None: that error holds the content
@@ -192,7 +192,7 @@ def change_keyring(path: Path, setting: str, change: Callable[[Keyring | None], 
     except OSError as error:
         raise KeyringFixed(
             f"{path} cannot be written ({error.strerror}); "
-            f"run this as user {_owner(path)}, or change the file where it comes from"
+            + mend_of(error, f"run this as user {_owner(path)}, or change the file where it comes from")
         ) from error
     return after
 
@@ -207,9 +207,8 @@ def change_file(path: Path, change: Callable[[], T], dumps: Callable[[T], str]) 
             after = change()
             put_file(path, dumps(after).encode(), is_new=not path.exists())
     except OSError as error:
-        raise KeyringFixed(
-            f"{path} cannot be written ({error.strerror}); run this as the user who runs the shop"
-        ) from error
+        mend = mend_of(error, "run this as the user who runs the shop")
+        raise KeyringFixed(f"{path} cannot be written ({error.strerror}); {mend}") from error
     return after
 
 

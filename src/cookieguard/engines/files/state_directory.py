@@ -26,6 +26,11 @@ BEFORE = datetime.min.replace(tzinfo=UTC)
 
 GITIGNORE = b"*\n"  # a repository around it never gets what lies here, this file included
 _OTHERS = 0o077
+MENDS = {
+    errno.ENOSPC: "make room on its disk",
+    errno.EDQUOT: "its user's quota is used up: raise it, or make room",
+    errno.EROFS: "its file system is mounted read-only",
+}
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _HOUR_FILE = re.compile(r"\.?hour-([0-9]{1,9})(?:\.[0-9a-f]+)?")
 
@@ -214,10 +219,17 @@ def _require_private(path: Path, setting: str) -> None:
         )
     if mode & _OTHERS:
         raise _refused(setting, path, f"open to others (mode {mode:04o})", _closed(path))
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        raise _refused(setting, path, "on a read-only file system", "a directory that can be written")
     if mode & 0o700 != 0o700 or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise _refused(
             setting, path, f"not writable (mode {mode:04o})", f"a writable directory: chmod 700 {path}"
         )
+
+
+def mend_of(error: OSError, otherwise: str) -> str:
+    """Say what lets a file be written after all: another user is no help on a disk that takes nothing."""
+    return MENDS.get(error.errno or 0, otherwise)
 
 
 def _closed(path: Path) -> str:
