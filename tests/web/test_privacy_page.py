@@ -496,3 +496,25 @@ def test_page_names_every_vendor_with_what_it_gets(guard: Callable[..., CookieGu
 
     assert all(one in section for one in ("Tally", "pages seen", "US", "Pay", "visitors pay with it"))
     assert 'id="vendors"' not in ask(guard(shop, vendors=()), path=PAGE).text
+
+
+def test_a_text_in_another_language_than_the_page_says_in_which(guard: Callable[..., CookieGuard]) -> None:
+    kind = DataKind(id="mugs", title={"de": "Tassen"}, purpose={"de": "Für Sie", "en": "For you"})
+    app = guard(shop, data=(kind,))
+
+    arabic, german = (ask(app, path=PAGE, query=f"lang={lang}").text for lang in ("ar", "de"))
+
+    assert '<h3 dir="auto" lang="de">Tassen</h3>' in arabic
+    assert '<dd dir="auto" lang="en">For you</dd>' in arabic
+    assert '<h3 dir="auto">Tassen</h3>' in german
+
+
+def test_each_button_of_a_request_says_of_which_one_it_is(anna: Browser) -> None:
+    for kind in ("export", "correct"):
+        anna.post(act="ask", kind=kind, text="My name has two n")
+
+    page = anna.get().text
+
+    described = re.findall(r'value="withdraw" aria-describedby="([^"]+)"', page)
+    assert len(set(described)) == 2
+    assert all(f'<h3 id="{one}">' in page for one in described)

@@ -107,5 +107,16 @@ def text_in(text: Text, language: str) -> str:
     return text if isinstance(text, str) else text.get(language, "")
 
 
+def nearest_text(text: Text, *languages: str) -> tuple[str, str]:
+    """Return a text in the first of these languages that it has, else in its own first one, and which language that is.
+
+    One text for all has no language: the second is empty.
+    """
+    if isinstance(text, str):
+        return text, ""
+    language = next((one for one in (*languages, *text) if text.get(one)), "")
+    return text.get(language, ""), language
+
+
 def _named(languages: tuple[str, ...] | list[str]) -> str:
     return ", ".join(map(repr, languages))

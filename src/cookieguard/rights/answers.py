@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from cookieguard.config import Config
-from cookieguard.config.languages import LANGUAGES, language_of, text_in, texts_of
+from cookieguard.config.languages import LANGUAGES, language_of, nearest_text, texts_of
 from cookieguard.rights.plan import BY_WORDS
 from cookieguard.rights.requests import Request
 
@@ -54,7 +54,10 @@ def answer_of(request: Request, config: Config) -> str:
 
 def retained_lines(request: Request, config: Config, texts: RightsTexts) -> list[str]:
     """Say what stays, until when and why."""
-    titles = {one.id: text_in(one.title, texts.lang) or one.id for one in config.data}
+    titles = {
+        one.id: nearest_text(one.title, texts.lang, config.consent.language)[0] or one.id
+        for one in config.data
+    }
     lines = []
     for one in request.retained:
         name = titles.get(one.name, one.name)

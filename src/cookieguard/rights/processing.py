@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from cookieguard.config import Config, DataKind, Vendor
-from cookieguard.config.languages import language_of, text_in
+from cookieguard.config.languages import language_of, nearest_text
 from cookieguard.config.purposes import NECESSARY
 
 ARTICLES = {
@@ -89,7 +89,7 @@ def _vendor(vendor: Vendor, today: date) -> dict[str, Any]:
 
 
 def _text(text: Any, lang: str) -> str:
-    return text_in(text, lang) or next(iter(text.values()))
+    return nearest_text(text, lang)[0]
 
 
 @lru_cache(maxsize=1)

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 
 from cookieguard.config import Config
-from cookieguard.config.languages import text_in, texts_of
+from cookieguard.config.languages import nearest_text, texts_of
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.hooks import Exported
 from cookieguard.rights.requests import Request
@@ -43,9 +43,8 @@ def _json(request: Request, rows: Sequence[Exported], config: Config, now: datet
         "controller": {"name": config.controller.name, "address": list(config.controller.address)},
         "kinds": {
             one.id: {
-                "title": text_in(one.title, request.language) or text_in(one.title, config.consent.language),
-                "purpose": text_in(one.purpose, request.language)
-                or text_in(one.purpose, config.consent.language),
+                "title": nearest_text(one.title, request.language, config.consent.language)[0],
+                "purpose": nearest_text(one.purpose, request.language, config.consent.language)[0],
                 "basis": one.basis,
                 "reason": one.reason,
                 "retention": one.retention,
@@ -68,7 +67,10 @@ def _facts(row: Exported) -> dict[str, Any]:
 
 def _page(request: Request, rows: Sequence[Exported], config: Config, now: datetime) -> str:
     texts = RightsTexts.of(request.language or config.consent.language)
-    known = {one.id: text_in(one.title, texts.lang) or one.id for one in config.data}
+    known = {
+        one.id: nearest_text(one.title, texts.lang, config.consent.language)[0] or one.id
+        for one in config.data
+    }
     sections: dict[str, list[Exported]] = {}
     for row in rows:
         sections.setdefault(row.kind, []).append(row)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from starlette.responses import HTMLResponse
 
 from cookieguard.config import DataKind, ShopForm
-from cookieguard.config.languages import text_in, texts_of
+from cookieguard.config.languages import nearest_text, texts_of
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.protocol import Stores
@@ -218,8 +218,8 @@ def _kind(kind: DataKind, lang: str, texts: RightsTexts) -> dict[str, Any]:
     length = kind.length
     kept = texts.texts["account"] if length is None else duration_text(*length, lang)
     return {
-        "title": _in_language(kind.title, lang),
-        "purpose": _in_language(kind.purpose, lang),
+        "title": _told(kind.title, lang),
+        "purpose": _told(kind.purpose, lang),
         "basis": texts.texts[kind.basis],
         "reason": kind.reason,
         "kept": texts_of(lang)["durations"]["session"] if kind.retention == "session" else kept,
@@ -237,8 +237,10 @@ def _form(form: ShopForm, exchange: Exchange, texts: RightsTexts) -> dict[str, A
     }
 
 
-def _in_language(text: Any, lang: str) -> str:
-    return text_in(text, lang) or text_in(text, "en") or next(iter(text.values()))
+def _told(text: Any, lang: str) -> dict[str, str]:
+    """Return a text, and its language where that is not the page's: a screen reader speaks it with that voice."""
+    told, language = nearest_text(text, lang, "en")
+    return {"text": told, "lang": "" if language == lang else language}
 
 
 def _request(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[str, Any]:
