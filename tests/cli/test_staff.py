@@ -73,6 +73,7 @@ def test_revoke_takes_a_name_or_an_id(shop: Shop) -> None:
     assert shop.run("staff", "revoke", anna).stdout.startswith("revoked Anna: within 5 s")
     assert shop.run("staff", "revoke", "Bert").returncode == 0
     assert json.loads(shop.run("staff", "list", "--json").stdout) == {"staff": []}
+    assert shop.run("staff", "list").stdout == "none\n"
 
 
 @pytest.mark.parametrize(

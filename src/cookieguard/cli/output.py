@@ -31,8 +31,11 @@ def printable(text: str) -> str:
 
 
 def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write a table with a line of heads."""
+    """Write a table with a line of heads; of no rows say that there are none."""
     table = Table(*heads, box=SIMPLE_HEAD)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
+    if not table.row_count:
+        show_line("none")
+        return
     Console(width=None if sys.stdout.isatty() else WIDE).print(table)
