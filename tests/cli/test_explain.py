@@ -96,6 +96,15 @@ def test_what_looks_like_the_shops_own_is_said_to_be_so_first(tmp_path: Path) ->
     assert out.index("first_party_hosts") < out.index("[[vendors]]")
 
 
+def test_a_name_of_the_catalogue_is_no_address_and_gets_the_line_that_declares_it(tmp_path: Path) -> None:
+    code, out, err = explained(tmp_path, "google-analytics")
+
+    assert (code, out) == (3, "")
+    assert "URL is 'google-analytics', a name of the catalogue" in err
+    assert 'vendors = ["google-analytics"]' in err
+    assert explained(tmp_path, "intranet")[0] == 0  # a host of one word is an address
+
+
 def test_what_is_no_address_is_one_line(tmp_path: Path) -> None:
     code, _, err = explained(tmp_path, "javascript:alert(1)")
 

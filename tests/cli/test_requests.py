@@ -256,3 +256,15 @@ def test_record_of_processing_holds_the_register_of_vendors_and_forms(shell: She
 
 def test_no_id_is_taken_for_an_option_where_a_command_names_it() -> None:
     assert not [one for one in (new_id() for _ in range(5_000)) if one.startswith("-")]  # 78 of them did
+
+
+def test_record_of_processing_of_a_shop_that_declares_nothing_says_what_to_declare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert run(("processing",)) == 0
+    assert (
+        capsys.readouterr().out
+        == "nothing is declared: neither [controller], [[data]], [[forms]] nor vendors\n"
+    )

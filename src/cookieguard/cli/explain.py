@@ -10,6 +10,7 @@ import typer
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.cli.vendor_lookup import catalogue_look_up
+from cookieguard.config import load_catalogue
 from cookieguard.errors import ConfigError
 from cookieguard.scan.explain import Explanation
 from cookieguard.scan.explain import explain as explain_address
@@ -29,6 +30,11 @@ def explain(
 ) -> None:
     """Say whose an address is, when it is held, by which rule, and the lines that change it."""
     settings = shop_config(config)
+    if load_catalogue().find(url) is not None:
+        allowed = (
+            f'an http(s) address, as it stands in the page; the name is declared by: vendors = ["{url}"]'
+        )
+        raise ConfigError("URL", was=f"{url!r}, a name of the catalogue", allowed=allowed)
     origin = shop or next(iter(settings.origins), ANY_SHOP)
     try:
         address = start_address(url.removeprefix("//"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -51,14 +52,19 @@ def processing(
     if as_json:
         show_json(facts)
         return
-    for name, value in facts["controller"].items():
+    rows = [*facts["processing"], *facts["forms"], *facts["vendors"]]
+    if not rows and not any(facts["controller"].values()):
+        show_line("nothing is declared: neither [controller], [[data]], [[forms]] nor vendors")
+    _show_row(facts["controller"])
+    for row in rows:
+        show_line("")
+        _show_row(row)
+
+
+def _show_row(row: Mapping[str, Any]) -> None:
+    for name, value in row.items():
         if value:
             show_line(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
-    for row in [*facts["processing"], *facts["forms"], *facts["vendors"]]:
-        show_line("")
-        for name, value in row.items():
-            if value:
-                show_line(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
 
 
 async def _work(shop: Config, *, again: bool) -> int:
