@@ -99,4 +99,5 @@ def test_both_builds_find_the_same_ends(seed: int) -> None:
             found += pure.end_of_text(name, text, 0) >= 0
         comment = b"<!--" + text
         assert tokenizer.comment_end(comment, 0) == pure.comment_end(comment, 0), comment
+        assert tokenizer.has_sign(text, 1, len(text)) == pure.has_sign(text, 1, len(text))
     assert found > ROUNDS

@@ -6,7 +6,7 @@ from cookieguard.html.types cimport Tag, Decision
 from cookieguard.html.tokenizer.output cimport Output
 from cookieguard.html.insertion_point cimport Placement, blank_end
 from cookieguard.html.rules cimport Rules
-from cookieguard.html.tokenizer.scanner cimport Scanner, comment_end, end_of_text
+from cookieguard.html.tokenizer.scanner cimport Scanner, comment_end, end_of_text, has_sign
 
 
 cdef int MARKUP, IN_CONSTRUCT, IN_SCRIPT

@@ -43,7 +43,7 @@ from cookieguard.html.tokenizer.raw_text import (
     pattern_of,
     raw_text,
 )
-from cookieguard.html.tokenizer.scanner import Scanner, comment_end, end_of_text
+from cookieguard.html.tokenizer.scanner import Scanner, comment_end, end_of_text, has_sign
 from cookieguard.html.tokenizer.tree_state import (
     AS_BOTH,
     AS_MARKUP,
@@ -59,8 +59,6 @@ from cookieguard.html.urls import Url
 
 MARKUP, IN_CONSTRUCT, IN_SCRIPT = range(3)  # what is read
 SHORT_TAG = 256  # bytes of a tag that chunks cut apart: they are read again sooner than collected
-
-
 MAX_NESTING = 3  # documents in documents; deeper ones are held whole
 
 
@@ -185,7 +183,7 @@ class Rewriter:
     def _is_followed(self, tag: Tag, data: bytes, start: int, end: int) -> bool:
         """Follow the context through a tag that passes as it is; tell whether that was all to do."""
         context = self._context
-        if not self._placement.is_done or (context.is_read_twice() and data.find(b"<", start + 1, end) >= 0):
+        if not self._placement.is_done or (context.is_read_twice() and has_sign(data, start + 1, end)):
             return False
         self._follow(tag, True)  # noqa: FBT003  # a compiled method takes no keywords
         self._is_careful = context.is_careful()
@@ -281,7 +279,7 @@ class Rewriter:
     def _write_tag(self, tag: Tag, data: bytes, start: int, end: int, decision: Decision) -> None:
         live = tag.live if tag.room is None or decision.hold else self._placement.shown(tag)
         new = (tag.inert or neutral_script(data[start:end])) if decision.hold else live
-        if self._context.is_read_twice() and (new is not None or data.find(b"<", start + 1, end) >= 0):
+        if self._context.is_read_twice() and (new is not None or has_sign(data, start + 1, end)):
             new = agreed(data[start:end] if new is None else new) or new
         if new is not None:
             self._output.replace(start, end, new)

@@ -12,15 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from functools import cached_property
 
-from cookieguard.html.css.tokenizer import (
-    AFTER_HEX,
-    ESCAPED,
-    ESCAPED_LETTER,
-    S,
-    comments,
-    imports,
-    urls_in,
-)
+from cookieguard.html.css.tokenizer import AFTER_HEX, ESCAPED, ESCAPED_LETTER, S, comments, imports, urls_in
 from cookieguard.html.css.url_strings import between_quotes, strings_taken
 
 Holds = Callable[[str], bool]  # whether a reference reaches a held host

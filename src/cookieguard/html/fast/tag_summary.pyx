@@ -305,10 +305,8 @@ cdef class Summary:
         cdef Tag tag = _made(element, self._is_empty, NO_TEXT)
         cdef Value* href = self._first(HREF)
         tag.near, tag.plain = True, False
-        if href != NULL and href.end > href.value:
+        if href != NULL:
             tag.base = PyUnicode_DecodeUTF8(<char*>s + href.value, href.end - href.value, "surrogateescape")
-        elif href != NULL:
-            tag.base = ""
         return tag
 
     cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held):

@@ -23,3 +23,4 @@ cdef class Scanner:
 cpdef Py_ssize_t whole_attributes(bytes data, Py_ssize_t position)
 cpdef Py_ssize_t end_of_text(bytes name, bytes data, Py_ssize_t position)
 cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start)
+cpdef bint has_sign(bytes data, Py_ssize_t start, Py_ssize_t end)

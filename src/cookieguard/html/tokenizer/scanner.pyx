@@ -286,3 +286,8 @@ cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start):
         if p - 4 >= start + 4 and s[p - 2] == 33 and s[p - 3] == 45 and s[p - 4] == 45:
             return p
     return -1
+
+
+cpdef bint has_sign(bytes data, Py_ssize_t start, Py_ssize_t end):
+    """Return whether a `<` stands in data[start:end]."""
+    return start < end and memchr(PyBytes_AS_STRING(data) + start, 60, end - start) != NULL
