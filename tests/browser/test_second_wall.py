@@ -61,7 +61,7 @@ POLICIES: dict[str, tuple[str, str, bool, bool, int]] = {
         0,
     ),
     "/unsafe-inline": (pages_with(""), "default-src 'self' 'unsafe-inline'", True, True, 0),
-    "/file": (page(), "default-src 'self'", True, True, 4),
+    "/file": (page(), "default-src 'self'", True, True, 5),
     "/script-only-by-hash": (
         page(),
         f"default-src 'self'; script-src {HASH} 'strict-dynamic'",
