@@ -17,7 +17,7 @@ OTHER_ENGINES := tests/vectors/test_firefox.py tests/vectors/test_webkit.py
 ABROAD_AT_ONCE := "firefox: nice -n 5 $(PYTEST) tests/vectors/test_firefox.py" "webkit: nice -n 5 $(PYTEST) tests/vectors/test_webkit.py"
 # What runs with the compiled modules and without: in `make test` what names them, in `make test-all` more.
 BOTH := tests/html tests/identity tests/web/test_attacks.py tests/web/test_conformance.py tests/web/test_response.py
-MORE := tests/web/test_any_sequence.py tests/web/test_consent_cookie.py tests/web/test_interplay.py
+MORE := tests/web/test_any_sequence.py tests/web/test_consent_cookie.py tests/web/test_interplay.py tests/web/test_memory.py
 # All tests, in parts that run at once, by the command given; a further part has its place among them by its length.
 PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
 	"all else: nice -n 5 $(1) $(APART:%=--ignore=%)" \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader
@@ -104,3 +105,17 @@ def test_without_a_compiler_nothing_is_translated_for_it(tmp_path: Path) -> None
     assert "no /nowhere/cc here" in built.stderr
     assert "Cythonizing" not in built.stdout + built.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_asks_for_the_compiled_build_is_in_the_compiled_part_of_test_all() -> None:
+    """All other parts of `make test-all` run the sources, and would leave these tests out."""
+    makefile = (ROOT / "Makefile").read_text()
+    parts = " ".join(re.findall("^(?:BOTH|MORE) := (.*)$", makefile, re.MULTILINE)).split()
+    asking = [
+        str(path.relative_to(ROOT))
+        for path in ROOT.glob("tests/**/test_*.py")
+        if path != Path(__file__) and "scanner() " in path.read_text()
+    ]
+
+    assert len(asking) > 5
+    assert [path for path in asking if not path.startswith(tuple(parts))] == []
