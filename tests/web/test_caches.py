@@ -113,3 +113,16 @@ def test_what_a_browser_may_show_in_place_of_a_redirect_is_a_page(guard: Guard, 
 
     assert b'data-cg-src="https://ads.example/p.gif"' in answer.body
     assert answer.get("cache-control") == "private"
+
+
+# A browser takes the policy along to where the redirect leads, and tells it of the page that it came from.
+@pytest.mark.parametrize("kind", [[], HTML, [("content-type", "text/plain")]])
+def test_a_redirect_tells_where_it_leads_no_more_of_the_page_before_than_a_page_does(
+    guard: Guard, kind: list[tuple[str, str]]
+) -> None:
+    headers = [*kind, ("location", "https://bank.example/pay"), ("referrer-policy", "unsafe-url")]
+
+    answer = ask(guard(page(b"", status=303, headers=headers)))
+
+    assert answer.get("referrer-policy") == "strict-origin-when-cross-origin"
+    assert "cache-control" not in str(answer.headers)

@@ -191,8 +191,10 @@ class Response:
         exchange, gate = self._exchange, self._gate
         exchange.status = status = message["status"]
         headers, names = read(message.get("headers") or ())
-        if status in REDIRECTS and leads_to_others(exchange, names):
-            return self._on_start(put_off(message, headers))
+        if status in REDIRECTS:
+            if leads_to_others(exchange, names):
+                return self._on_start(put_off(message, headers))
+            headers = tighten_referrers(headers)  # a browser takes it along
         if SET_COOKIE in names or (gate is not None and gate.holds):
             headers, names = self._passed(headers, names)
         kind = PLAIN if is_followed(status, names) else kind_of(names.get(CONTENT_TYPE, b""))

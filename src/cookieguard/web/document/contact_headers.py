@@ -45,7 +45,7 @@ def filter_contacts(headers: Headers, holds: Holds) -> Headers:
 
 
 def tighten_referrers(headers: Headers) -> Headers:
-    """Return a document's headers with a Referrer-Policy that tells others no more than browsers do by default."""
+    """Return headers with a Referrer-Policy that tells others no more of a page than browsers do by default."""
     return [
         (name, tighten(value.decode("latin-1")).encode("latin-1") if name == b"referrer-policy" else value)
         for name, value in headers
