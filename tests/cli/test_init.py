@@ -74,7 +74,8 @@ def test_the_line_names_the_app_and_the_file_it_is_made_in(shop: Shop, made: str
     [
         ("api = FastAPI()\napp = CORSMiddleware(\n    api,\n    allow_origins=['*'],\n)\n", "app"),
         ("web = FastAPI()\napp = socketio.ASGIApp(sio, web)\n", "app"),
-        ("web = FastAPI()\napplication = web\n", "application"),
+        ("web = FastAPI()\napplication = web  # for gunicorn\n", "application"),
+        ("app = FastAPI()\ntasks = app\n", "app"),  # another name that says nothing of a server
         ("app = FastAPI()\nlimiter = Limiter(app)\nroutes = app.routes\n", "app"),
     ],
 )

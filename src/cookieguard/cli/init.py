@@ -20,8 +20,8 @@ MADE = re.compile(
     r"(FastAPI|Starlette|Litestar|Quart|Flask|get_asgi_application)\(",
     re.M,
 )
-# What is served in place of the app that was made: another name for it, or a wrapper by its usual name.
-SERVED = r"^(?:(\w+)\s*=\s*{name}[ \t]*$|(app|application|asgi_app)\s*=\s*[\w.]+\([^()]*\b{name}\b)"
+# What is served in place of the app that was made, by its usual names: the same, or a wrapper.
+SERVED = r"^(app|application|asgi_app)\s*=\s*(?:{name}[ \t]*(?:#.*)?$|[\w.]+\([^()]*\b{name}\b)"
 STARTS_ITSELF = re.compile(r"^if __name__ ==", re.M)
 GUARDED = re.compile(r"\bCookieGuard\(")
 MOST_FILES, MOST_BYTES, DEEPEST = 500, 500_000, 4
@@ -154,7 +154,7 @@ def _apps_made(path: Path, text: str) -> Iterator[Made]:
 
 def _served(text: str, name: str) -> str:
     for match in re.finditer(SERVED.format(name=name), text, re.M):
-        name = match[1] or match[2]
+        name = match[1]
     return name
 
 
