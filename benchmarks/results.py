@@ -58,9 +58,8 @@ def main() -> None:
     parser.add_argument("--pages", type=Path, help="directory of pages (*.html, *.html.gz)")
     parser.add_argument("--write", action="store_true", help="write RESULTS.md, renew the README's sentence")
     options = parser.parse_args()
-    taken_on = machine(
-        os.getloadavg()[0]
-    )  # before anything is run: load and commit are those of the beginning
+    # Before anything is run: load and commit are those of the beginning
+    taken_on = machine(os.getloadavg()[0])
     sections = {
         title: run(script, options.pages if takes_pages else None, more)
         for title, script, takes_pages, more in BENCHMARKS

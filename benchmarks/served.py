@@ -90,12 +90,10 @@ class Client:
     def __init__(self, port: int, process: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._loop_account = Path(
-            f"/proc/{process}/schedstat"
-        )  # of the first thread, which runs the event loop
-        self._process_clock = (
-            ~process << 3
-        ) | 2  # as clock_getcpuclockid(3) makes it; ended threads count too
+        # Of the first thread, which runs the event loop
+        self._loop_account = Path(f"/proc/{process}/schedstat")
+        # As clock_getcpuclockid(3) makes it; ended threads count too
+        self._process_clock = (~process << 3) | 2
 
     def get(self, request: bytes) -> tuple[bytes, float]:
         """Return the body of the answer (as it came) and the seconds until its first byte."""

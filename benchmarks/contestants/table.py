@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cookieguard.html.contact_points import ANYWHERE, LOADS, Load
 
+# Meta refresh and base have a handler of their own
 KINDS = {
     Load.URL: "url",
     Load.LINK: "url",
@@ -13,7 +14,7 @@ KINDS = {
     Load.DOCUMENT: "document",
     Load.SRCDOC: "srcdoc",
     Load.CSS: "css",
-}  # meta refresh and base have a handler of their own
+}
 TABLE: dict[str, dict[str, str]] = {
     tag.decode(): {name.decode(): KINDS[load] for name, load in (ANYWHERE | loads).items() if load in KINDS}
     for tag, loads in (LOADS | {b"": {}}).items()

@@ -219,9 +219,8 @@ def focused(of: Page) -> str:
 @pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
 def test_everything_is_reached_by_keyboard(visit: Visitors, demo: Demo, javascript: bool) -> None:
     shown = opened(visit, demo.guarded, javascript=javascript)
-    shown.locator(
-        "#cg:focus"
-    ).wait_for()  # a busy browser focuses what has `autofocus` after the page has loaded
+    # A busy browser focuses what has `autofocus` after the page has loaded
+    shown.locator("#cg:focus").wait_for()
     reached = []
     for _ in range(4):
         shown.keyboard.press("Tab")

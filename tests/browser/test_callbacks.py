@@ -79,10 +79,8 @@ def test_each_callback_comes_once_and_the_queue_stays_as_the_page_wrote_it(
     assert sorted(tab.evaluate("said")) == ALL
     assert plain.evaluate("said") == []
     (size, *kind, text), (size_plain, *kind_plain, text_plain) = (one.evaluate(LAYER) for one in (tab, plain))
-    assert tab.evaluate("[...dataLayer[0]].slice(0, 2)") == [
-        "consent",
-        "default",
-    ]  # the signal, before all others
+    # The signal, before all others
+    assert tab.evaluate("[...dataLayer[0]].slice(0, 2)") == ["consent", "default"]
     assert (size, kind) == (size_plain + 1, kind_plain)
     assert json.loads(text)[1:] == json.loads(text_plain)
 

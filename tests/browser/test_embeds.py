@@ -89,9 +89,8 @@ def click(page: Page, title: str, button: str | re.Pattern[str]) -> None:
     """Click a button of a placeholder and wait for the page that follows."""
     element = page.locator(f"iframe[title='{title}'], object").element_handle()
     assert element is not None
-    frame = (
-        element.content_frame() or page.frames[-1]
-    )  # an object's is not told, but it is the page's only one
+    # An object's is not told, but it is the page's only one
+    frame = element.content_frame() or page.frames[-1]
     with page.expect_navigation(wait_until="load"):
         frame.get_by_role("button", name=button).click()
 

@@ -197,9 +197,8 @@ def connected(context: BrowserContext, world: World, names: list[str]) -> list[s
 @pytest.mark.parametrize(
     ("way", "each"),
     [
-        pytest.param(
-            "file", 6, id="file-a sixth"
-        ),  # first: a host that was asked before is connected to no more
+        # First: a host that was asked before is connected to no more
+        pytest.param("file", 6, id="file-a sixth"),
         *(pytest.param(way, 1, id=f"{way}-all", marks=pytest.mark.slow) for way in DELIVERED),
     ],
 )

@@ -230,9 +230,8 @@ def test_a_policy_that_shuts_out_the_banner_is_wrong(shop: Shop, monkeypatch: py
 
 
 def test_a_page_without_a_banner_is_wrong(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(
-        "SHOP_TYPE", "text/html; charset=utf-7"
-    )  # which the guard reads no more than browsers do
+    # Which the guard reads no more than browsers do
+    monkeypatch.setenv("SHOP_TYPE", "text/html; charset=utf-7")
 
     done = shop.run("check", "shop_to_check:app")
 

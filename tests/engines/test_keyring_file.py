@@ -88,9 +88,8 @@ def test_changed_file_is_in_force_without_a_restart(file: Path) -> None:
 
 
 def test_file_is_looked_at_within_five_seconds_and_not_for_every_question(file: Path) -> None:
-    for _ in range(
-        TRIES
-    ):  # where this process is held up for as long as HASTE is, the file is looked at again
+    # Where this process is held up for as long as HASTE is, the file is looked at again
+    for _ in range(TRIES):
         put(file, Keyring([K1]).dumps())
         keyring = WatchedKeyring(file, "keys.file")
         put(file, Keyring([K1, K2]).dumps())

@@ -137,9 +137,8 @@ def test_old_logs_and_keys_are_gone_though_nobody_comes(shop: Shop) -> None:
     then = NOW - timedelta(days=2)
     keys = [DayKeys(shop.runtime, use, clock=lambda: then).key(then.date()) for use in ("log", "visitor")]
     keys += [DayKeys(shop.runtime, use, clock=lambda: NOW).key(NOW.date()) for use in ("log", "visitor")]
-    (shop.runtime.path / f"visitor-day-{then:%Y%m%d}").write_bytes(
-        keys[1] or b""
-    )  # the second one removed it
+    # The second one removed it
+    (shop.runtime.path / f"visitor-day-{then:%Y%m%d}").write_bytes(keys[1] or b"")
     hours = [HourKeys(shop.runtime).key(NOW - timedelta(hours=5)), HourKeys(shop.runtime).key(NOW)]
     needles = [b"line of 14", b"line of 13", keys[1], keys[2], keys[3], hours[1]]
 

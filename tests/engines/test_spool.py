@@ -141,9 +141,8 @@ def test_a_file_that_was_cut_off_keeps_what_is_whole(seed: int, state: StateDire
     path = fill(state, batches=4)
     content = path.read_bytes()
     at = random.Random(seed).randrange(len(content))
-    path.write_bytes(
-        content[:at] + b"\0" * (seed % 3)
-    )  # zeros: what some file systems leave after a power cut
+    # Zeros: what some file systems leave after a power cut
+    path.write_bytes(content[:at] + b"\0" * (seed % 3))
 
     replay(state)
 

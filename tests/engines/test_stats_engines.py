@@ -422,11 +422,8 @@ def test_a_goal_has_the_source_of_the_visitors_first_view_that_day(
         Batch(
             "b",
             [
-                *(
-                    reached(1, 20),
-                    reached(2, 20),
-                    reached(0, 20),
-                ),  # the second came from nowhere, one has no key
+                # The second came from nowhere, one has no key
+                *(reached(1, 20), reached(2, 20), reached(0, 20)),
                 *(came(3, 30, "search.example"), reached(3, 31), came(1, 40, "search.example")),
                 *(reached(1, tomorrow), reached(4, 50)._replace(bot="search", key=0)),
             ],

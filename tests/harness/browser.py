@@ -203,9 +203,8 @@ class Recorder:
             await send({"type": "websocket.close"})
             return
         headers = [(b"access-control-allow-origin", b"*"), (b"cache-control", b"no-store")]
-        headers.append(
-            (b"access-control-allow-headers", b"*")
-        )  # reports ask, and are sent again when refused
+        # Reports ask, and are sent again when refused
+        headers.append((b"access-control-allow-headers", b"*"))
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 

@@ -39,13 +39,14 @@ CONTAINERS = """div p span b font svg math g desc title foreignObject mi mtext a
 template table tbody tr td caption colgroup frameset noscript noembed noframes iframe textarea xmp title style script
 form button ul li h1 dl dd ruby rt body html head object video picture a nobr details summary center dialog""".split()
 VOIDS = "br hr input col wbr meta link base image img area param keygen source track embed bgsound".split()
+# A comment ends with its line
 SCRIPTS = (
     """new Image().src='//ads.example/{n}'|fetch('//ads.example/{n}')|import('//ads.example/{n}')|own({n})|<!--|
 <!--<script>|</scrip|--></script>|document.write("<img src=//ads.example/{n}>")|// //ads.example/{n}@
 """.replace("\n", "")
     .replace("@", "\n")
     .split("|")
-)  # a comment ends with its line
+)
 SHEETS = """@import"//ads.example/{n}";|@import url(//ads.example/{n});|a{{background:url("//ads.example/{n}")}}|
 a{{background:url('/own/{n}')}}|/* url(//ads.example/{n}) */|<!--|-->|a{{}}|@import'\\2f\\2f ads.example/{n}';|
 @font-face{{src:url( //ads.example/{n} )}}|a{{b:image-set("//ads.example/{n}" 1x)}}|</styl|\\

@@ -23,9 +23,8 @@ XLINK = "{http://www.w3.org/1999/xlink}"
 Element = tuple[str, Sequence[tuple[str, str]], str, bool]
 Elements = Sequence[Element]
 Found = list[Element]
-Read = Callable[
-    [str, bool], Elements
-]  # a page and whether scripts run -> its elements, in the order of the tree
+# A page and whether scripts run -> its elements, in the order of the tree
+Read = Callable[[str, bool], Elements]
 
 # HTML 4.6.7, 4.8, 15; SVG 2 chapter 16; element -> attributes with one URL in them.
 ADDRESSES = {

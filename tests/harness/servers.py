@@ -160,9 +160,8 @@ def launched(
 def free_port() -> int:
     """Return a port that was free a moment ago, and that the system gives to nobody who asks for any port."""
     while True:
-        port = FIRST_PORT + secrets.randbelow(
-            PORTS
-        )  # not `random`: seeded alike in all workers of a test run
+        # Not `random`: seeded alike in all workers of a test run
+        port = FIRST_PORT + secrets.randbelow(PORTS)
         with suppress(OSError), socket.create_server((LOOPBACK, port)):
             return port
 

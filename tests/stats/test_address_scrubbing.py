@@ -232,9 +232,8 @@ def test_of_thousands_of_usual_texts_none_is_changed() -> None:
     )
     print(changed[:5], changed_agents[:20])
     assert changed == []
-    assert [
-        one for one in changed_agents if not re.search(r"\d(\.\d{1,3}){3}|::", one)
-    ] == []  # long versions of old phones
+    # Long versions of old phones
+    assert [one for one in changed_agents if not re.search(r"\d(\.\d{1,3}){3}|::", one)] == []
     assert len(changed_agents) <= len(agents) // 50
 
 

@@ -37,9 +37,8 @@ TRIES = 3
 LONGEST_RUN = 1200.0  # seconds, for 547 pages on a busy machine; 240 on a quiet one
 DECIDED, OWN_FILE = "/decided", "/own.css"
 FORM = b"application/x-www-form-urlencoded"
-SERVICE = re.compile(
-    r"^(?:_[^.]*\.)+"
-)  # what a record about a host's service puts before its name (RFC 9460, 2.3)
+# What a record about a host's service puts before its name (RFC 9460, 2.3)
+SERVICE = re.compile(r"^(?:_[^.]*\.)+")
 MODULE = "vectors.abroad"
 
 

@@ -123,9 +123,8 @@ class World(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.jar: dict[str, tuple[str, datetime]] = {}
         self.eras: list[Era] = []
-        self.kept: dict[
-            str, tuple[dict[str, int], datetime]
-        ] = {}  # what each customer's cart was, and until when
+        # What each customer's cart was, and until when
+        self.kept: dict[str, tuple[dict[str, int], datetime]] = {}
         self.become_guest()
 
     def teardown(self) -> None:

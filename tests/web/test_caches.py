@@ -49,9 +49,8 @@ def test_a_drawing_and_a_site_map_are_the_same_for_everyone_and_a_cache_may_keep
     assert first.headers == second.headers
     assert first.get("cache-control") == "public, max-age=60"
     assert first.get("vary") == "Sec-Fetch-Dest, Accept"
-    assert (
-        "ads.example" not in first.get("content-security-policy") != ""
-    )  # out of a cache that knows no Vary
+    # Out of a cache that knows no Vary
+    assert "ads.example" not in first.get("content-security-policy") != ""
     assert "private" in ask(app, headers=[("sec-fetch-dest", "object"), cookie]).get("cache-control")
 
 

@@ -82,9 +82,8 @@ def test_wide_xml_is_rewritten_too(guard: Guard) -> None:
 
 
 def test_what_is_no_character_is_replaced(guard: Guard) -> None:
-    body = (
-        "<p>".encode("utf-16-le") + b"\x00\xd8" + "x".encode("utf-16-le") + b"\x3c"
-    )  # half a pair, half a unit
+    # Half a pair, half a unit
+    body = "<p>".encode("utf-16-le") + b"\x00\xd8" + "x".encode("utf-16-le") + b"\x3c"
 
     answer = ask(guard(page(body, headers=typed("text/html; charset=utf-16"))))
 

@@ -68,9 +68,8 @@ def test_nothing_is_lost_and_nobody_comes_back_when_it_is_set_by_an_hour_and_rig
             browser = Browser(shop)
             browser.cookies = dict(copy)
             assert browser.do(customer, worker=worker)[0] is None
-    late.do(
-        fill, worker=1
-    )  # who logs in now is known, whatever the clock showed when everybody was logged out
+    # Who logs in now is known, whatever the clock showed when everybody was logged out
+    late.do(fill, worker=1)
     assert late.do(customer)[0] == "17"
 
 

@@ -108,9 +108,8 @@ def test_clock_set_by_a_day_and_set_right_again(
     assert views_during == {today: each, today + step.days: each}
     assert office.views() == {today: 2 * each, today + step.days: each}
     every_key = [*before.values(), *during.values(), *after.values()]
-    assert len(set(every_key)) == 3 * len(
-        CLIENTS
-    )  # nobody is taken for another, and no day goes on under its old key
+    # Nobody is taken for another, and no day goes on under its old key
+    assert len(set(every_key)) == 3 * len(CLIENTS)
     assert len(office.key_files) == 3
     there = {path.read_bytes() for path in office.runtime.glob("visitor-day-*")}
     assert len(there) == 1

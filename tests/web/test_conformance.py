@@ -237,9 +237,8 @@ def test_a_page_before_trailers_gets_no_length(guard: Guard) -> None:
     conversation = converse(guard(inside), extensions=["http.response.trailers"])
 
     assert conversation.types == ["http.response.start", "http.response.body", "http.response.trailers"]
-    assert b"content-length" not in dict(
-        conversation.sent[0]["headers"]
-    )  # HTTP/1.1 has no trailers beside one
+    # HTTP/1.1 has no trailers beside one
+    assert b"content-length" not in dict(conversation.sent[0]["headers"])
 
 
 SENDS = ["http.response.pathsend", "http.response.zerocopysend"]

@@ -32,9 +32,8 @@ class Shop:
     """Be a guarded shop, its clock, and what was counted."""
 
     def __init__(self, guard: Guard, state: Path, **stats: Any) -> None:
-        read_agent(
-            FIREFOX.encode()
-        )  # loads its parser, which takes a busy machine longer than a worker waits at its end
+        # Loads its parser, which takes a busy machine longer than a worker waits at its end
+        read_agent(FIREFOX.encode())
         self.now = NOON
         self.app = guard(
             page(b"<!doctype html><p>Hello"), clock=lambda: self.now, stats=StatsSettings(**stats)

@@ -140,9 +140,8 @@ def test_made_up_reports_leave_room_for_what_others_report_and_for_the_pages_own
         report(app, f"https://made-up{number}.example/")
     told = caplog.text.count("reported by a browser")
     report(app, "https://real.example/", client="198.51.100.7")
-    for number in range(
-        REPORTED_HOSTS_TOLD
-    ):  # a crowd: the day's room is used up, what pages hold has its own
+    # A crowd: the day's room is used up, what pages hold has its own
+    for number in range(REPORTED_HOSTS_TOLD):
         report(
             app,
             f"https://made-up{number}.net/",

@@ -101,9 +101,8 @@ def test_no_text_was_left_in_english(lang: str) -> None:
     english = shown("en")
     same = {text for name, text in shown(lang).items() if text == english.get(name)}
 
-    assert {
-        one for one in same if "{count}" not in one
-    } <= INTERNATIONAL  # "{count} minute" is French as well
+    # "{count} minute" is French as well
+    assert {one for one in same if "{count}" not in one} <= INTERNATIONAL
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

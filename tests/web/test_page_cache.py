@@ -354,9 +354,8 @@ def assert_same_as_alone(
     said = [(name.replace("_", "-"), value) for name, value in asked.items()]
     for number, body in enumerate(bodies):
         once = ask(known, headers=[*said, ("accept", "text/html,*/*;v=0")])
-        other = ask(
-            never, headers=[*said, ("accept", f"text/html,*/*;v={number}")]
-        )  # pages are kept by it, too
+        # Pages are kept by it, too
+        other = ask(never, headers=[*said, ("accept", f"text/html,*/*;v={number}")])
 
         assert once.body == other.body, body
         assert once.headers == other.headers, body
@@ -532,10 +531,8 @@ def test_only_markup_with_nothing_to_do_may_be_another() -> None:
 
     plain = Glance(rules, rules.page("https://shop.example/"))
 
-    assert [one for one in OTHERS if plain.passes(one)] == [
-        *HARMLESS,
-        SHIFTING,
-    ]  # which is told by its encoding
+    # Which is told by its encoding
+    assert [one for one in OTHERS if plain.passes(one)] == [*HARMLESS, SHIFTING]
 
 
 def test_of_a_place_whose_pages_are_never_alike_ever_fewer_are_kept() -> None:

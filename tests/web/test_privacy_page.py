@@ -196,9 +196,8 @@ def test_customer_with_a_fresh_login_asks_and_sees_state_and_due_date(anna: Brow
     assert "Correct my data" in page.text
     assert 'data-state="open"' in page.text
     assert len(ids(page)) == 1
-    assert (
-        len(ids(anna.post(act="ask", kind="correct", text="My name has two n"))) == 1
-    )  # once more is the same
+    # Once more is the same
+    assert len(ids(anna.post(act="ask", kind="correct", text="My name has two n"))) == 1
 
 
 def test_login_that_is_not_fresh_sends_nothing(anna: Browser) -> None:

@@ -50,14 +50,8 @@ WAYS = [
 ]
 
 
-SCRIPTS = (
-    "en",
-    "de",
-    "ar",
-    "el",
-    "th",
-    "zh-Hant",
-)  # one language for each way of writing, and the longest words
+# One language for each way of writing, and the longest words
+SCRIPTS = ("en", "de", "ar", "el", "th", "zh-Hant")
 PLACE = Place(
     lang="en",
     base=BASE,

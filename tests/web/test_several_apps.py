@@ -67,9 +67,8 @@ def test_apps_on_one_host_know_each_others_visitors_by_one_state_directory(
         browser.accept(shop)
         assert browser.get(shop, "/login").startswith("17 ['marketing'")
 
-        assert (
-            browser.get(blog, "/blog").startswith("17 ['marketing'") == is_shared
-        )  # else as docs/deployment.md says
+        # Else as docs/deployment.md says
+        assert browser.get(blog, "/blog").startswith("17 ['marketing'") == is_shared
         assert browser.get(shop).startswith("17") == is_shared
     finally:
         shop.close()

@@ -425,9 +425,8 @@ def test_while_the_store_is_down_a_customers_cookies_are_hidden_and_not_lost(wor
     guest = world.another()
     guest.visit("cart=6")
 
-    world.app._parts.identity.revocations._is_certain = lambda: (
-        False
-    )  # what the watch says when nothing is heard
+    # What the watch says when nothing is heard
+    world.app._parts.identity.revocations._is_certain = lambda: False
 
     assert (browser.visit(), browser.lines, guest.visit()) == ("", [], "cart=6")
     world.app._parts.identity.revocations._is_certain = lambda: True
@@ -509,9 +508,8 @@ def test_starlettes_own_session_lies_inside_a_token(guard: Guard) -> None:
     own = Middleware(SessionMiddleware, secret_key="starlette's own")
     inner = Starlette(routes=[Route("/", count)], middleware=[own])
 
-    async def mounted(
-        scope: Any, receive: Any, send: Any
-    ) -> None:  # where it is in sight it is refused at start
+    # Where it is in sight it is refused at start
+    async def mounted(scope: Any, receive: Any, send: Any) -> None:
         await inner(scope, receive, send)
 
     app = guard(

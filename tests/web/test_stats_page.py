@@ -296,9 +296,8 @@ def test_today_shows_the_later_hours_of_yesterday_and_no_hour_to_come(office: Of
     assert len(bars(text)) == 13
     (line,) = re.findall(r'<polyline class="b" points="([^"]+)"', text)
     assert len(line.split()) == 24
-    assert (
-        len({point.partition(",")[2] for point in line.split()}) == 1
-    )  # as many at each hour, to the end of the day
+    # As many at each hour, to the end of the day
+    assert len({point.partition(",")[2] for point in line.split()}) == 1
     assert "too few people" not in text.lower()
 
 

@@ -70,9 +70,8 @@ def test_strict_page_offers_nothing_that_would_not_load_and_runs_no_held_script(
     assert "pixel('init')" in plain
     assert "<script>pixel" not in strict
     refused = Browser(app)
-    assert (
-        ' srcdoc="' in refused.get("/").text
-    )  # the control: elsewhere who has not agreed is offered the film
+    # The control: elsewhere who has not agreed is offered the film
+    assert ' srcdoc="' in refused.get("/").text
     assert ' srcdoc="' not in refused.get("/checkout").text + strict
 
 

@@ -80,14 +80,8 @@ DEFAULT_PURPOSES = tuple(Purpose(id=one) for one in DEFAULT_IDS)
 
 ROLES = ("", "processor", "controller", "joint")
 BASES = ("", "law", "contract")
-TRANSFERS = (
-    "",
-    "adequacy",
-    "clauses",
-    "rules",
-    "consent",
-    "contract",
-)  # GDPR, art. 45, 46, 47 and 49 (1) a and b
+# GDPR, art. 45, 46, 47 and 49 (1) a and b
+TRANSFERS = ("", "adequacy", "clauses", "rules", "consent", "contract")
 COUNTRY = re.compile(r"([A-Z]{2})?")
 SHORTEST_INLINE = 3  # characters: a shorter one stands in nearly every script
 

@@ -24,9 +24,8 @@ LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f]*")
 MAX_PATH_BYTES = 2048
 # What stays as it is in a path with its query (RFC 3986); the rest, non-ASCII above all, is percent-encoded.
 PATH_CHARACTERS = "!$&'()*+,/:;=?@[]~%#-._"
-PLAIN_PATH = re.compile(
-    r"/(?![/\\])[A-Za-z0-9!$&'()*+,/:;=?@\[\]~%#._-]*"
-)  # nothing in it that quoting changes
+# Nothing in it that quoting changes
+PLAIN_PATH = re.compile(r"/(?![/\\])[A-Za-z0-9!$&'()*+,/:;=?@\[\]~%#._-]*")
 
 
 class State(StrEnum):

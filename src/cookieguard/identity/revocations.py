@@ -51,12 +51,8 @@ LIMITS: dict[Revoked, int] = dict.fromkeys(Revoked, MAX_KEPT) | {
 SLACK = 8
 _age = attrgetter("at")
 OF_ACCOUNTS = (Revoked.SESSION, Revoked.SERIES)
-FORGOTTEN = (
-    Revoked.GUEST,
-    Revoked.CART,
-    Revoked.CLOCK,
-    Revoked.CUTOFF,
-)  # where they are too many, and nothing takes their place
+# Where they are too many, and nothing takes their place
+FORGOTTEN = (Revoked.GUEST, Revoked.CART, Revoked.CLOCK, Revoked.CUTOFF)
 CLOCK_KEPT = timedelta(days=400)  # as long as any cookie may live
 # An account with no more revocations than this is never the one that there are too many of.
 FEW = 8

@@ -223,9 +223,8 @@ class Session(SessionCookie):
         if self._revocations is not None and session_id is not None and not self._has_ended:
             self._has_ended = True
             now, since = self.presented.now, self.presented_since
-            idle = self._life.idle + (
-                self._revocations.latest(now) - now
-            )  # a copy may be of when the clock was ahead
+            # A copy may be of when the clock was ahead
+            idle = self._life.idle + (self._revocations.latest(now) - now)
             self.ended.append(ended_session(session_id, now=now, idle=idle, customer=customer, since=since))
 
     def _news(self) -> RememberState:

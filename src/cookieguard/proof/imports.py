@@ -74,9 +74,8 @@ NO = frozenset({"false", "0", "no", "n", "deny", "denied", "decline", "declined"
 PAIRS, PAIR, NAMES = re.compile(r"[,;&|{}]"), re.compile("[:=]"), re.compile(r"[,;|]")
 LONGEST_GRANTED = 4000  # characters
 NEITHER = "its purposes are neither names nor names with yes or no"
-BESIDES = frozenset(
-    {"stamp", "ver", "utc", "method", "region"}
-)  # what Cookiebot's cookie says beside purposes
+# What Cookiebot's cookie says beside purposes
+BESIDES = frozenset({"stamp", "ver", "utc", "method", "region"})
 ID_BYTES = 18
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECONDS_FROM = 100_000_000_000  # a number of seconds as large is of the year 5138

@@ -12,10 +12,8 @@ SUPPORT, OFFICER = "support", "officer"
 LOOK = SUPPORT  # to see whose request it is
 ENTER = SUPPORT
 KNOWN, IN_DOUBT = "known", "in-doubt"
-WHO = (
-    KNOWN,
-    IN_DOUBT,
-)  # whether it is known who wrote what is entered: whoever enters it says so, there is no default
+# Whether it is known who wrote what is entered: whoever enters it says so, there is no default
+WHO = (KNOWN, IN_DOUBT)
 DUTIES: Mapping[Act, str] = {
     Act.STEP: SUPPORT,
     Act.NOTE: SUPPORT,

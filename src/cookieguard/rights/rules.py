@@ -88,9 +88,6 @@ RULES: Mapping[tuple[Law, RequestKind], Rule] = {
     (Law.CCPA, RequestKind.CORRECT): DAYS_45,  # 1798.106
     (Law.CCPA, RequestKind.ERASE): DAYS_45,  # 1798.105
     (Law.CCPA, RequestKind.DEACTIVATE): WORKING_DAYS_15,  # 1798.121: limit use
-    (
-        Law.CCPA,
-        RequestKind.OBJECT,
-    ): DAYS_45,  # no right of that law by this name; the shop answers all the same
+    (Law.CCPA, RequestKind.OBJECT): DAYS_45,  # no such right in that law; the shop answers all the same
     (Law.CCPA, RequestKind.OPT_OUT): WORKING_DAYS_15,  # 1798.120
 }

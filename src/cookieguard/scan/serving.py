@@ -78,9 +78,8 @@ def _served(target: str, host: str, folder: Path) -> Iterator[Address]:
         server.force_exit = True
         thread.join(STOP_SECONDS)
         listener.close()
-        if type(app).__module__.startswith(
-            "cookieguard."
-        ):  # where an app knows no lifespan, nobody else ends it
+        # Where an app knows no lifespan, nobody else ends it
+        if type(app).__module__.startswith("cookieguard."):
             app.close()
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)

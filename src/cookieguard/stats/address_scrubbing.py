@@ -41,9 +41,8 @@ _DASHES = re.compile(DASHES)
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}[-_](?:0?[1-9]|1[0-2])[-_](?:0?[1-9]|[12][0-9]|3[01])(?![0-9])")
 _BASE64 = re.compile(rb"[A-Za-z0-9+_-]{10,}={0,2}")
 _PARTS = re.compile(rb"[-_+]")
-_PADDED = re.compile(
-    rb"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{6}|[A-Za-z0-9+/_-]{22})==(?!=)"
-)  # four bytes, or sixteen
+# Four bytes, or sixteen
+_PADDED = re.compile(rb"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{6}|[A-Za-z0-9+/_-]{22})==(?!=)")
 SHORTEST_BASE64 = 8
 _PRINTABLE = re.compile(rb"[ -~]+")
 # What may be an address, if it lies where the client does.
@@ -190,9 +189,8 @@ def _cut_numbers(found: bytes, reach: Reach) -> bytes:
     rows = [numbers[at : at + 4] for at in range(len(numbers) - 3)]
     if not any(_is_address(row, reach) for row in rows):
         return found
-    return found[:start] + re.sub(
-        rb"[0-9]+", b"0", found[start:]
-    )  # where in it the address begins nobody can tell
+    # Where in it the address begins nobody can tell
+    return found[:start] + re.sub(rb"[0-9]+", b"0", found[start:])
 
 
 def _is_address(row: list[bytes], reach: Reach) -> bool:

@@ -13,9 +13,8 @@ AGENTS_KEPT = 1024
 # Constants of all browsers: nothing is told by them.
 FROZEN = frozenset({b"mozilla", b"applewebkit", b"safari", b"gecko", b"mobile"})
 _COMMENT = re.compile(rb" ?\(([^()]*)\)")
-_BRACKET = re.compile(
-    rb"\[([^\[\];]*);[^\[\]]*\]"
-)  # of apps with a browser inside: name; version, model, carrier
+# Of apps with a browser inside: name; version, model, carrier
+_BRACKET = re.compile(rb"\[([^\[\];]*);[^\[\]]*\]")
 _PRODUCT = re.compile(rb"([A-Za-z][\w.+-]*)/([0-9]+\.[0-9]+)((?:\.[0-9]+)+)")
 _BOT = re.compile(rb"https?:|@|bot\b|crawl|spider|compatible", re.I)
 _PLATFORM = re.compile(

@@ -91,9 +91,8 @@ class Sums:
     daily: dict[Place, Tally] = field(default_factory=lambda: defaultdict(Tally))
     keys: dict[Place, set[int]] = field(default_factory=lambda: defaultdict(set))
     consent: Counter[tuple[int, str, str]] = field(default_factory=Counter)  # day, policy, event
-    held: dict[tuple[int, str, str, str, str], Tally] = field(
-        default_factory=lambda: defaultdict(Tally)
-    )  # day, host, page, vendor, purpose
+    # Day, host, page, vendor, purpose
+    held: dict[tuple[int, str, str, str, str], Tally] = field(default_factory=lambda: defaultdict(Tally))
     bots: Counter[tuple[int, str, str]] = field(default_factory=Counter)  # day, kind, name
 
 

@@ -78,21 +78,18 @@ class Wall:
     declared: bytes = b""  # for who agreed to everything: reports what is loaded beyond it, and stops nothing
     views: Iterator[int] = field(default_factory=count, compare=False, repr=False)  # of documents
     known: set[str] = field(default_factory=set, compare=False, repr=False)  # hosts that are no news
+    # What can be done about who is held, by what else is granted
     offers: dict[tuple[Verdict, frozenset[str]], Offer] = field(
         default_factory=dict, compare=False, repr=False
-    )  # what can be done about who is held, by what else is granted
-    placed: dict[tuple[object, ...], bytes] = field(
-        default_factory=dict, compare=False, repr=False
-    )  # placeholders
-    banners: dict[tuple[object, ...], list[bytes]] = field(
-        default_factory=dict, compare=False, repr=False
-    )  # but for the path they lead back to
-    folders: dict[str, Glance] = field(
-        default_factory=dict, compare=False, repr=False
-    )  # what tags are judged by, by where pages are
-    heads: dict[tuple[frozenset[str], str], bytes] = field(
-        default_factory=dict, compare=False, repr=False
-    )  # what goes first into documents, by what was agreed to and the state of the choice
+    )
+    # Placeholders
+    placed: dict[tuple[object, ...], bytes] = field(default_factory=dict, compare=False, repr=False)
+    # Whole but for the path they lead back to
+    banners: dict[tuple[object, ...], list[bytes]] = field(default_factory=dict, compare=False, repr=False)
+    # What tags are judged by, by where pages are
+    folders: dict[str, Glance] = field(default_factory=dict, compare=False, repr=False)
+    # What goes first into documents, by what was agreed to and the state of the choice
+    heads: dict[tuple[frozenset[str], str], bytes] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def has_everything(self) -> bool:

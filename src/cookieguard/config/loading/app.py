@@ -35,10 +35,8 @@ def load_app(target: str) -> Any:
         raise
     except ModuleNotFoundError as error:
         raise _not_found(target, module, error) from error
-    except (
-        Exception,
-        SystemExit,
-    ) as error:  # a shop's own module may raise anything, and may end the process
+    except (Exception, SystemExit) as error:
+        # A shop's own module may raise anything, and may end the process
         was = f"{target} ({reason_of(error)})"
         raise ConfigError("app", was=was, allowed="an app whose module can be imported") from error
 

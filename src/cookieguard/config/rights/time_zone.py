@@ -15,11 +15,8 @@ def require_zone(setting: str, name: str) -> None:
     """Require a time zone that this machine knows; raises ConfigError."""
     try:
         _read(name)
-    except (
-        ValueError,
-        OSError,
-        ZoneInfoNotFoundError,
-    ):  # no name, the name of a folder, or none of this machine
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        # No name, the name of a folder, or none of this machine
         raise ConfigError(setting, was=repr(name[:60]), allowed=ALLOWED) from None
 
 

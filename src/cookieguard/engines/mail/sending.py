@@ -26,10 +26,8 @@ Place = tuple[str, str]
 
 LOOK_SECONDS = 1.0  # others may have ended what this one waits for
 TRIES = 5  # to note what the relay took: else it would go out again
-FIRST_SHARE, MOST_AT_ONCE = (
-    2,
-    50,
-)  # messages leased for each connection: few at first, since the relay may be slow
+# Messages leased for each connection: few at first, since the relay may be slow
+FIRST_SHARE, MOST_AT_ONCE = 2, 50
 
 
 class Mail(NamedTuple):

@@ -62,9 +62,8 @@ class LivePolicy:
 
     def _on(self, today: date) -> tuple[PolicyHistory, date, Version | None, Version | None]:
         history, found = self.history, self._day
-        if (
-            found is None or found[0] is not history or found[1] != today
-        ):  # each page asks: once a day is enough
+        # Each page asks: once a day is enough
+        if found is None or found[0] is not history or found[1] != today:
             versions, ledger = history
             found = history, today, in_force(versions, ledger, today), upcoming(versions, ledger, today)
             self._day = found

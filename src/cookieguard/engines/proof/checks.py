@@ -15,9 +15,8 @@ from cookieguard.engines.proof.upkeep.pruning import has_overdue, life_of
 from cookieguard.proof.notes import NoteError, read_checkpoint
 from cookieguard.proof.tiles import tree_root
 
-OVERDUE = timedelta(
-    days=2
-)  # the shop's workers do it every hour, and hold it back for a day where the clock leapt
+# The shop's workers do it every hour, and hold it back for a day where the clock leapt
+OVERDUE = timedelta(days=2)
 VERIFY = "run: cookieguard log verify"
 Told = tuple[str, str, str]
 """Check, what was found, what mends it."""

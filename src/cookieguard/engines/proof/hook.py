@@ -52,9 +52,8 @@ class DecisionHook:
         """Start looking for jobs; done again in a forked child, whose thread stayed with its parent."""
         if self._thread is None or not self._thread.is_alive():
             thread = threading.Thread(target=self._run, name="cookieguard-decisions", daemon=True)
-            with suppress(
-                RuntimeError
-            ):  # no more threads, or the interpreter is going: the next record tries
+            # No more threads, or the interpreter is going: the next record tries
+            with suppress(RuntimeError):
                 thread.start()
                 self._thread = thread
 

@@ -103,9 +103,8 @@ def hide_signs(output: Output, data: bytes, position: int, stop: int, construct:
         output.replace(position, position + 1, sign)
         position += 1
     if construct is CDATA and data[stop - 4 : stop - 3] > b"\x80" and data.endswith(b"]]>", 0, stop):
-        output.insert(
-            stop - 3, b" "
-        )  # else Shift_JIS and GBK take the first bracket for the end of a character
+        # Else Shift_JIS and GBK take the first bracket for the end of a character
+        output.insert(stop - 3, b" ")
 
 
 def agreed(raw: bytes) -> bytes | None:

@@ -8,10 +8,8 @@ from cookieguard.config import Config
 from cookieguard.config.languages import language_of
 from cookieguard.consent import Consent, Source
 
-FOLLOWED = {
-    Source.PROFILE: "followed",
-    Source.SIGNAL: "signalled",
-}  # texts of the languages, by where it comes from
+# Texts of the languages, by where it comes from
+FOLLOWED = {Source.PROFILE: "followed", Source.SIGNAL: "signalled"}
 
 
 def control_notice(consent: Consent, control: Mapping[str, str], *, is_new: bool) -> str:

@@ -30,9 +30,8 @@ def choice_scripts(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
     )
     answers = b""
     if parts.config.html.guard and not exchange.wall.is_open and exchange.wall.holds(ANSWERS):
-        answers = script_of(
-            "callbacks.js", "", base=base, script=script
-        )  # after the signals: those set a queue first
+        # After the signals: those set a queue first
+        answers = script_of("callbacks.js", "", base=base, script=script)
     return tags + answers + script_of("api.js", f"{base} {choice}", base=base, script=script)
 
 

@@ -88,9 +88,8 @@ class Disclosure:
     ) -> None:
         self._reader, self._breakdowns = reader, breakdowns
         self._today, self._where, self._hit_days = today, where, hit_days
-        self._by_views = (
-            Dimension.PAGE in where
-        )  # a page may have many visitors and no visit that begins there
+        # A page may have many visitors and no visit that begins there
+        self._by_views = Dimension.PAGE in where
         self.visitor_days = DistinctVisitorDays(reader, today, where)
 
     def is_fit(self, range_: Range) -> bool:

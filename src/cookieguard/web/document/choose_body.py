@@ -138,9 +138,8 @@ def passing(exchange: Exchange) -> Passes:
         glance = Glance(wall.rules, wall.rules.page(request.url))
         if len(wall.folders) >= FOLDERS_KEPT:
             wall.folders.clear()
-        if (
-            len(folder) <= LONGEST_FOLDER and wall.rules.own_is_free
-        ):  # else `?query` may lead from page to tracker
+        # Else `?query` may lead from page to tracker
+        if len(folder) <= LONGEST_FOLDER and wall.rules.own_is_free:
             wall.folders[folder] = glance
     return glance.passes
 

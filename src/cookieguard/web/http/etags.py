@@ -82,13 +82,8 @@ def unmark_request(headers: Headers, state: bytes, *, is_navigation: bool) -> He
     consent is never answered by 304. A navigation loses every other condition too, unless it is known for no page's
     (`Files`): its page may be one from before cookieguard was there, and a rewritten document has no ranges.
     """
-    headers = [
-        (
-            name,
-            SUFFIX.sub(_own_tag, value) if name == MATCH else value,
-        )  # what is changed is the same in every state
-        for name, value in headers
-    ]
+    # What is changed is the same in every state
+    headers = [(name, SUFFIX.sub(_own_tag, value) if name == MATCH else value) for name, value in headers]
     value = b", ".join(every(headers, b"if-none-match"))
     tags = [_own_tag(match) for match in SUFFIX.finditer(value) if match["state"] == state]
     kept = without(headers, NONE_MATCH)

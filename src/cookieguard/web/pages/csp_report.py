@@ -87,7 +87,6 @@ def _may_be_ours(report: dict[str, Any], address: str) -> bool:
     """Return whether our policy may have been violated, by what a report says of it; it names where reports go."""
     directive = str(report.get("effective-directive") or report.get("violated-directive") or "default-src")
     is_known = directive.partition(" ")[0].endswith(FALLS_BACK) or directive.startswith("form-action")
-    is_ours = address in str(
-        report.get("original-policy") or address
-    )  # each browser writes it in its own way
+    # Each browser writes it in its own way
+    is_ours = address in str(report.get("original-policy") or address)
     return is_known and is_ours and report.get("disposition", "enforce") in ("enforce", "report")

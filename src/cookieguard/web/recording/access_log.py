@@ -100,8 +100,7 @@ class Pseudonyms:
             return UNKNOWN
         cipher = self._ciphers.get(day)
         if cipher is None or cipher[0] != key:
-            self._ciphers = {
-                day: (key, prefix_cipher(key))
-            }  # of two days in one batch the other is made anew
+            # Of two days in one batch the other is made anew
+            self._ciphers = {day: (key, prefix_cipher(key))}
             cipher = self._ciphers[day]
         return cipher[1](address)

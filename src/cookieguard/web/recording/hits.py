@@ -28,9 +28,8 @@ DAY = timedelta(days=1)
 SAME_ORIGIN = b"same-origin"
 PAST_CACHE = (b"max-age=0", b"no-cache")
 WITHIN_VISIT = timedelta(seconds=PAUSE)
-RELOADED_WITHIN = timedelta(
-    seconds=10
-)  # after a choice its page comes again; the answer and the request take that long
+# After a choice its page comes again; the answer and the request take that long
+RELOADED_WITHIN = timedelta(seconds=10)
 CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
 WITHOUT_KEY = NO_KEY, NO_KEY

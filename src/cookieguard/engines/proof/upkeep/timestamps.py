@@ -74,9 +74,8 @@ def _thin_out(state: Path) -> None:
 
         times = {name: decode_timestamp_response(answer).tst_info.gen_time for name, _, answer in kept}
         for name in superfluous(times, fully=HOURLY_FOR):
-            (state / f"{name}.tsr").unlink(
-                missing_ok=True
-            )  # first: without its answer a checkpoint counts for nothing
+            # First: without its answer a checkpoint counts for nothing
+            (state / f"{name}.tsr").unlink(missing_ok=True)
             (state / name).unlink(missing_ok=True)
 
 
