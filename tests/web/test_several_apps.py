@@ -98,6 +98,7 @@ def test_shops_of_two_countries_in_one_process_have_visitors_of_their_own(tmp_pa
         (("state", "state"), (["https://shop.de"], ["https://shop.de"]), 0),
         (("state", "state"), (["https://shop.de", "https://shop.fr"], ["https://shop.fr"]), 0),
         (("state", "state"), ([], ["https://shop.fr"]), 0),
+        (("state", "./state"), (["https://shop.de"], ["https://shop.fr"]), 1),
         (("state", "other"), (["https://shop.de"], ["https://shop.fr"]), 0),
     ],
 )
@@ -109,7 +110,7 @@ def test_two_shops_that_share_their_customers_unawares_are_told_so(
     warnings: int,
 ) -> None:
     configs = [
-        Config(state_dir=str(tmp_path / at), origins=tuple(of))
+        Config(state_dir=f"{tmp_path}/{at}", origins=tuple(of))
         for at, of in zip(states, origins, strict=True)
     ]
     with caplog.at_level(logging.WARNING, logger="cookieguard"):

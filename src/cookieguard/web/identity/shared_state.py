@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from os.path import realpath
 from typing import Protocol
 from weakref import WeakSet
 
@@ -31,7 +32,7 @@ def tell_of_shared_state(guard: Guard) -> None:
     """Warn where another guard of this process keeps its state in the same place, for other hosts."""
     config = guard.config
     for other in [one.config for one in _made]:
-        if other.state_dir == config.state_dir and _are_apart(other, config):
+        if realpath(other.state_dir) == realpath(config.state_dir) and _are_apart(other, config):
             logger.warning(SHARED, other.origins[0], config.origins[0], config.state_dir)
     _made.add(guard)
 
