@@ -324,6 +324,16 @@ def test_a_page_that_the_app_does_not_have_is_wrong(shop: Shop) -> None:
     assert "WRONG page: GET /nowhere was answered 404; name a page" in done.stdout
 
 
+@pytest.mark.parametrize("path", ["/_cg/privacy", "/_cg/nothing"])
+def test_a_page_of_ours_tells_nothing_of_the_app(shop: Shop, path: str) -> None:
+    done = shop.run("check", "shop_to_check:app", "--page", path)
+
+    assert done.returncode == 1
+    assert (
+        f"WRONG page: GET {path} was answered by cookieguard itself; name a page that the app" in done.stdout
+    )
+
+
 def test_a_mistake_in_the_file_is_a_finding(shop: Shop) -> None:
     (shop.directory / "cookieguard.toml").write_text('vendors = ["google-analitics"]')
 

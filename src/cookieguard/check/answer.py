@@ -63,10 +63,9 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
         told = f"GET {path} was not answered in full ({page.trouble})"
         yield Finding("page", told, "mend that, or name another page: --page /path")
         return
-    if bare.status >= ERRORS:
-        yield Finding(
-            "page", f"GET {path} was answered {bare.status}", "name a page that the app has: --page /path"
-        )
+    if not bare.status or bare.status >= ERRORS:
+        told = f"GET {path} was answered {bare.status or 'by cookieguard itself'}"
+        yield Finding("page", told, "name a page that the app has: --page /path")
         return
     if (other := _no_page(bare)) is not None:
         yield Finding("page", f"GET {path} was answered {other}", "name a page of HTML: --page /path")
