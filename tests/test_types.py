@@ -13,7 +13,7 @@ import pytest
 from harness.npm import installed, missing
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 600  # seconds: pyright reads FastAPI and Playwright as well
+TIMEOUT = 600  # seconds: pyright reads FastAPI and Playwright as well
 TYPES = Path(__file__).parent / "harness" / "types"
 USE = """
 from typing import assert_type
@@ -58,7 +58,7 @@ window.cookieguard = null;
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(PATIENCE),
+    pytest.mark.timeout(TIMEOUT),
     pytest.mark.skipif(bool(missing()), reason=missing()),
 ]
 
@@ -69,7 +69,7 @@ def node(program: str, *arguments: str, folder: Path) -> subprocess.CompletedPro
     # An editable install is found by code of its own, which pyright does not run.
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
 
 

@@ -62,7 +62,7 @@ class RevealRefused(CookieGuardError):
 
 
 class OtherSession(CookieGuardError, AttributeError):
-    """Say that a framework inside took our session for the place of its own; the door then leaves ours out."""
+    """Say that a framework inside took our session for the place of its own; the middleware then leaves ours out."""
 
 
 class ScanFailed(CookieGuardError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from harness.browser import ARGUMENTS, PATIENCE_MS, Recorder, counting
+from harness.browser import ARGUMENTS, TIMEOUT_MS, Recorder, counting
 from harness.quick import some_of
 from harness.servers import serving
 from playwright.sync_api import BrowserContext, Page, Playwright
@@ -107,7 +107,7 @@ def keeping(driver: tuple[Playwright, str], tmp_path: Path) -> Iterator[BrowserC
         args=[*ARGUMENTS],
         ignore_default_args=["--disable-back-forward-cache"],
     )
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     yield context
     context.close()
 

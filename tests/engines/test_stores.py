@@ -28,7 +28,7 @@ from cookieguard.engines.store.sync import StoreSync, open_store_sync
 from cookieguard.errors import ConfigError
 from cookieguard.identity.revocations import Revocation, Revoked
 
-PATIENCE = START_SECONDS
+TIMEOUT = START_SECONDS
 PROMISED_SECONDS = 5
 SLOWLY = 2  # seconds: as long as a connection may take
 END = Revocation(Revoked.SESSION, "s1", 1_000, 9_000)
@@ -219,21 +219,21 @@ def test_a_reader_misses_nothing_that_many_write_at_once(engine: Engine) -> None
 
 def test_every_worker_hears_within_5_s_what_one_ended(worker: Callable[[], StoreSync]) -> None:
     one, other = worker(), worker()
-    other.begin().result(PATIENCE)
-    one.record([Revocation(Revoked.CUSTOMER, "17", 5, 2**50)]).result(PATIENCE)
+    other.begin().result(TIMEOUT)
+    one.record([Revocation(Revoked.CUSTOMER, "17", 5, 2**50)]).result(TIMEOUT)
 
-    wait_until(lambda: other.revocations.not_before("17") == 5, "the other worker heard", seconds=PATIENCE)
+    wait_until(lambda: other.revocations.not_before("17") == 5, "the other worker heard", seconds=TIMEOUT)
     late = worker()
-    late.begin().result(PATIENCE)
+    late.begin().result(TIMEOUT)
     assert late.revocations.not_before("17") == 5
 
 
 def test_what_is_asked_comes_after_all_that_was_ended_before(worker: Callable[[], StoreSync]) -> None:
     one, other = worker(), worker()
-    other.begin().result(PATIENCE)
+    other.begin().result(TIMEOUT)
     for at in range(1, 6):
-        one.record([Revocation(Revoked.CUSTOMER, "17", at, 2**50)]).result(PATIENCE)
-        other.ask(lambda _: None).result(PATIENCE)
+        one.record([Revocation(Revoked.CUSTOMER, "17", at, 2**50)]).result(TIMEOUT)
+        other.ask(lambda _: None).result(TIMEOUT)
         assert other.revocations.not_before("17") == at
 
 
@@ -241,8 +241,8 @@ def test_a_store_that_goes_away_leaves_every_worker_uncertain_until_it_is_back(
     engine: Engine, worker: Callable[[], StoreSync], caplog: pytest.LogCaptureFixture
 ) -> None:
     one, other = worker(), worker()
-    one.begin().result(PATIENCE)
-    other.begin().result(PATIENCE)
+    one.begin().result(TIMEOUT)
+    other.begin().result(TIMEOUT)
     assert one.revocations.is_certain
 
     engine.take_away()
@@ -252,7 +252,7 @@ def test_a_store_that_goes_away_leaves_every_worker_uncertain_until_it_is_back(
     )
     assert time.monotonic() - gone < 4 * PROMISED_SECONDS  # the machine may be busy
     with pytest.raises(StoreDown):
-        one.record([END._replace(until=2**50)]).result(PATIENCE)
+        one.record([END._replace(until=2**50)]).result(TIMEOUT)
     assert one.revocations._kept[Revoked.SESSION]
 
     engine.bring_back()
@@ -260,7 +260,7 @@ def test_a_store_that_goes_away_leaves_every_worker_uncertain_until_it_is_back(
     wait_until(
         lambda: other.revocations._kept[Revoked.SESSION],
         "what was ended meanwhile is heard",
-        seconds=PATIENCE,
+        seconds=TIMEOUT,
     )
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert [line.partition(" (")[0] for line in told].count("store: down") == 2
@@ -280,8 +280,8 @@ def test_a_store_that_is_back_counts_only_when_all_had_the_time_to_write_what_wa
         return engine.open()
 
     slow, fast = StoreSync(open_slowly), StoreSync(engine.open)
-    slow.begin().result(PATIENCE)
-    fast.begin().result(PATIENCE)
+    slow.begin().result(TIMEOUT)
+    fast.begin().result(TIMEOUT)
     is_through.clear()
     engine.take_away()
     wait_until(lambda: not fast.revocations.is_certain, "it knows nobody")
@@ -289,7 +289,7 @@ def test_a_store_that_is_back_counts_only_when_all_had_the_time_to_write_what_wa
 
     engine.bring_back()
     threading.Timer(SLOWLY, is_through.set).start()
-    wait_until(lambda: fast.revocations.is_certain, "it knows customers again", seconds=2 * PATIENCE)
+    wait_until(lambda: fast.revocations.is_certain, "it knows customers again", seconds=2 * TIMEOUT)
     assert fast.revocations._kept[Revoked.SESSION]
     slow.close()
     fast.close()
@@ -307,8 +307,8 @@ def test_a_server_that_takes_no_writes_leaves_every_worker_uncertain(server: Pos
     """Who could only read would go on knowing those who said goodbye to another worker meanwhile."""
     engine = _postgres(server)
     one, other = StoreSync(engine.open), StoreSync(engine.open)
-    one.begin().result(PATIENCE)
-    other.begin().result(PATIENCE)
+    one.begin().result(TIMEOUT)
+    other.begin().result(TIMEOUT)
 
     postgres_sql(server, "ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
     try:
@@ -337,7 +337,7 @@ def test_tables_that_were_dropped_are_not_made_again_by_who_used_them(server: Po
     """As a SQLite file that went away: with them went what had been ended, so nobody is known."""
     engine = _postgres(server)
     store_sync = StoreSync(engine.open)
-    store_sync.record([END._replace(until=2**50)]).result(PATIENCE)
+    store_sync.record([END._replace(until=2**50)]).result(TIMEOUT)
 
     postgres_sql(server, "DROP TABLE cookieguard_change, cookieguard_ending, cookieguard_kept")
 
@@ -347,7 +347,7 @@ def test_tables_that_were_dropped_are_not_made_again_by_who_used_them(server: Po
     from cookieguard.engines.store.postgres import opener
 
     opener(server.url)().close()  # a worker that starts makes them
-    wait_until(lambda: store_sync.revocations.is_certain, "it knows customers again", seconds=PATIENCE)
+    wait_until(lambda: store_sync.revocations.is_certain, "it knows customers again", seconds=TIMEOUT)
     assert store_sync.revocations._kept[Revoked.SESSION]  # and what it knew itself
     assert hears_of_it(engine.open)
     store_sync.close()
@@ -358,7 +358,7 @@ def hears_of_it(open_store: Callable[[], Store]) -> bool:
     late = StoreSync(open_store)
     late.begin()
     wait_until(
-        lambda: late.revocations._kept[Revoked.SESSION], "who comes later hears of it", seconds=PATIENCE
+        lambda: late.revocations._kept[Revoked.SESSION], "who comes later hears of it", seconds=TIMEOUT
     )
     late.close()
     return True
@@ -369,7 +369,7 @@ def test_an_older_copy_of_the_file_gets_what_a_worker_knows(tmp_path: Path) -> N
     path, backup = tmp_path / "store.db", tmp_path / "backup.db"
     sqlite.opener(backup)().close()
     store_sync = StoreSync(sqlite.opener(path))
-    store_sync.record([END._replace(until=2**50)]).result(PATIENCE)
+    store_sync.record([END._replace(until=2**50)]).result(TIMEOUT)
 
     restore(backup, path)
 
@@ -387,14 +387,14 @@ def restore(backup: Path, path: Path) -> None:
 def test_what_is_ended_right_after_the_file_was_replaced_is_in_the_new_one(tmp_path: Path) -> None:
     path, other = tmp_path / "store.db", tmp_path / "other.db"
     store_sync = StoreSync(sqlite.opener(path))
-    store_sync.begin().result(PATIENCE)
+    store_sync.begin().result(TIMEOUT)
     sqlite.opener(other)().close()
 
     restore(other, path)
-    store_sync.record([END._replace(until=2**50)]).exception(PATIENCE)
+    store_sync.record([END._replace(until=2**50)]).exception(TIMEOUT)
 
     heard = sqlite.opener(path)()
-    wait_until(lambda: [one.key for one in heard.changes(0)] == [END.key], "it is written", seconds=PATIENCE)
+    wait_until(lambda: [one.key for one in heard.changes(0)] == [END.key], "it is written", seconds=TIMEOUT)
     store_sync.close()
 
 
@@ -405,14 +405,14 @@ def test_an_older_copy_is_noticed_although_what_is_written_first_brings_its_numb
     path, backup = tmp_path / "store.db", tmp_path / "backup.db"
     first, second, third = (END._replace(key=f"s{number}", until=2**50) for number in (1, 2, 3))
     one, other = StoreSync(sqlite.opener(path)), StoreSync(sqlite.opener(path))
-    one.record([first]).result(PATIENCE)
+    one.record([first]).result(TIMEOUT)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
         source.backup(copy)
-    one.record([second]).result(PATIENCE)
-    other.begin().result(PATIENCE)
+    one.record([second]).result(TIMEOUT)
+    other.begin().result(TIMEOUT)
 
     restore(backup, path)
-    other.record([third]).exception(PATIENCE)
+    other.record([third]).exception(TIMEOUT)
 
     everything = {first.key, second.key, third.key}
     late = StoreSync(sqlite.opener(path))
@@ -421,7 +421,7 @@ def test_an_older_copy_is_noticed_although_what_is_written_first_brings_its_numb
         wait_until(
             lambda store_sync=store_sync: set(store_sync.revocations._kept[Revoked.SESSION]) == everything,  # type: ignore[misc]
             "each worker knows all",
-            seconds=PATIENCE,
+            seconds=TIMEOUT,
         )
         store_sync.close()
 
@@ -431,10 +431,10 @@ def test_an_older_copy_is_noticed_although_others_wrote_more_into_it_than_it_lac
     path, backup = tmp_path / "store.db", tmp_path / "backup.db"
     first, second, *others = (END._replace(key=f"s{number}", until=2**50) for number in range(5))
     store_sync = StoreSync(sqlite.opener(path))
-    store_sync.record([first]).result(PATIENCE)
+    store_sync.record([first]).result(TIMEOUT)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as copy:
         source.backup(copy)
-    store_sync.record([second]).result(PATIENCE)
+    store_sync.record([second]).result(TIMEOUT)
     write_all(sqlite.opener(backup), others)
 
     restore(backup, path)
@@ -481,17 +481,17 @@ def test_what_is_lost_right_after_it_was_written_is_written_again(tmp_path: Path
     path, copies = tmp_path / "store.db", list[Path]()
     first, goodbye = (END._replace(key=key, until=2**50) for key in ("first", "goodbye"))
     store_sync = StoreSync(swapped(path, copies))
-    store_sync.record([first]).result(PATIENCE)
+    store_sync.record([first]).result(TIMEOUT)
     one, *others = copies_of(path, 3)
     if has_heard:
-        store_sync.record([goodbye]).result(PATIENCE)
+        store_sync.record([goodbye]).result(TIMEOUT)
         copies += others
         restore(one, path)
     else:
         copies += others
-        store_sync.record([goodbye]).exception(PATIENCE)
+        store_sync.record([goodbye]).exception(TIMEOUT)
 
-    wait_until(lambda: not copies, "each copy was in place", seconds=PATIENCE)
+    wait_until(lambda: not copies, "each copy was in place", seconds=TIMEOUT)
     assert hears_of_all(sqlite.opener(path), [first, goodbye])
     store_sync.close()
 
@@ -504,11 +504,11 @@ def test_older_tables_are_noticed_although_others_wrote_more_into_them_than_they
     open_store = _postgres(server).open
     first, second, *others = (END._replace(key=f"s{number}", until=2**50) for number in range(5))
     store_sync = StoreSync(open_store)
-    store_sync.record([first]).result(PATIENCE)
+    store_sync.record([first]).result(TIMEOUT)
     with psycopg.connect(server.url, autocommit=True) as connection:
         for table in TABLES:
             connection.execute(f"CREATE TABLE {table}_copy AS TABLE {table}")
-        store_sync.record([second]).result(PATIENCE)
+        store_sync.record([second]).result(TIMEOUT)
         with connection.transaction():
             for table in TABLES:
                 connection.execute(f"TRUNCATE {table}")
@@ -536,7 +536,7 @@ def hears_of_all(open_store: Callable[[], Store], revocations: list[Revocation])
         with closing(open_store()) as store:
             return {one.key for one in store.changes(0)} == expected
 
-    wait_until(heard, "who comes later hears of all", seconds=PATIENCE)
+    wait_until(heard, "who comes later hears of all", seconds=TIMEOUT)
     return True
 
 
@@ -593,42 +593,42 @@ def test_a_store_that_is_down_at_the_start_is_uncertain_and_no_error(
     engine.take_away()
     store_sync = worker()
     with pytest.raises(StoreDown):
-        store_sync.begin().result(PATIENCE)
+        store_sync.begin().result(TIMEOUT)
 
     assert (store_sync.is_ready, store_sync.revocations.is_certain) == (True, False)
     engine.bring_back()
-    wait_until(lambda: store_sync.revocations.is_certain, "it is certain", seconds=PATIENCE)
+    wait_until(lambda: store_sync.revocations.is_certain, "it is certain", seconds=TIMEOUT)
 
 
 def test_a_watch_that_nobody_holds_ends_its_thread(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
-    store_sync.begin().result(PATIENCE)
+    store_sync.begin().result(TIMEOUT)
     (thread,) = [
         one for one in threading.enumerate() if one not in before and one.name == "cookieguard-store"
     ]
 
     del store_sync
     gc.collect()  # it and its revocations know each other
-    wait_until(lambda: not thread.is_alive(), "the thread ended", seconds=PATIENCE)
+    wait_until(lambda: not thread.is_alive(), "the thread ended", seconds=TIMEOUT)
 
 
 def test_a_forked_worker_listens_itself(tmp_path: Path) -> None:
     store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
-    store_sync.begin().result(PATIENCE)
+    store_sync.begin().result(TIMEOUT)
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
             assert not store_sync.is_ready
-            store_sync.record([END._replace(until=2**50)]).result(PATIENCE)
+            store_sync.record([END._replace(until=2**50)]).result(TIMEOUT)
             assert store_sync.revocations.is_certain
             code = 0
         finally:
             os._exit(code)
     assert os.waitpid(pid, 0)[1] == 0
 
-    wait_until(lambda: store_sync.revocations._kept[Revoked.SESSION], "the parent heard", seconds=PATIENCE)
+    wait_until(lambda: store_sync.revocations._kept[Revoked.SESSION], "the parent heard", seconds=TIMEOUT)
     store_sync.close()
 
 
@@ -662,7 +662,7 @@ def test_a_password_in_the_url_is_in_no_repr_and_no_event(
     store_sync = open_store_sync(settings, StateDirectory(tmp_path / "state"), environ={})
     assert store_sync is not None
     with pytest.raises(StoreDown):
-        store_sync.begin().result(PATIENCE)
+        store_sync.begin().result(TIMEOUT)
     store_sync.close()
 
     assert "store: down (PostgreSQL: " in caplog.text

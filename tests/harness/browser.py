@@ -29,7 +29,7 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PATIENCE_MS = 60_000  # a login hashes a password, on a machine that has too much to do
+TIMEOUT_MS = 60_000  # a login hashes a password, on a machine that has too much to do
 # How long a page that must contact nobody is watched after it was scrolled and clicked on.
 LINGER = 1.5
 # A network that heard nothing new for this long has heard it all: what pages start late, they start at load.
@@ -80,7 +80,7 @@ def visitor(
 ) -> Iterator[BrowserContext]:
     """Give a visitor who was never here: own cookies, own cache."""
     context = browser.new_context(**_options(javascript=javascript, gpc=gpc), **options)
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     yield context
     context.close()
 
@@ -103,7 +103,7 @@ def whole_browser(
         **_options(javascript=javascript, gpc=gpc),
         **options,
     )
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(TIMEOUT_MS)
     yield context
     context.close()
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Request, TextMessage
 
-PATIENCE = 60.0  # on a busy machine
+TIMEOUT = 60.0  # on a busy machine
 
 
 @dataclass
@@ -25,7 +25,7 @@ def listen(port: int, path: str, headers: Iterable[tuple[str, str]] = (), *, hos
     """Open a WebSocket at a port of this machine and listen until the server closes it."""
     pairs = [(name.encode(), value.encode()) for name, value in headers if value]
     talk, client = Talk(), WSConnection(ConnectionType.CLIENT)
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as stream:
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as stream:
         request = Request(host=host or f"127.0.0.1:{port}", target=path, extra_headers=pairs)
         stream.sendall(client.send(request))
         while received := stream.recv(65536):

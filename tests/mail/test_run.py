@@ -34,7 +34,7 @@ from cookieguard.policy.versions import Version, in_force
 AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
 CUSTOMERS = int(os.environ.get("NOTICES", "10000"))
 KILLS = 5
-PATIENCE = 3600
+TIMEOUT = 3600
 NOBODY = NoRecord()
 
 
@@ -84,7 +84,7 @@ class World:
         complete(self.store, SECOND, run, now=datetime.now(UTC), record=NOBODY)
 
     def until(self, is_so: Callable[[], bool]) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + TIMEOUT
         while not is_so():
             assert time.monotonic() < end
             time.sleep(0.02)
@@ -113,7 +113,7 @@ def is_named(version: Version | None, name: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(PATIENCE)
+@pytest.mark.timeout(TIMEOUT)
 def test_every_customer_is_told_once_though_relay_and_senders_fail(world: World) -> None:
     world.announce(CUSTOMERS)
     for day in (0, 13, 14, 15):
@@ -136,7 +136,7 @@ def test_every_customer_is_told_once_though_relay_and_senders_fail(world: World)
     time.sleep(1)  # down once more
     with world.relay.up():
         world.relay.seconds = 0
-        assert [one.wait(PATIENCE) for one in (first, second)] == [0, 0]
+        assert [one.wait(TIMEOUT) for one in (first, second)] == [0, 0]
 
     run = world.outbox.count(world.run)
     counts = world.relay.counts

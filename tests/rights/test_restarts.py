@@ -38,7 +38,7 @@ from cookieguard.rights.requests import State, answer_told
 
 SEED = 23
 RUNS = int(os.environ.get("RESTARTS", "50"))
-PATIENCE = 60  # seconds, on a machine with other work
+TIMEOUT = 60  # seconds, on a machine with other work
 LONGEST_LIFE = 0.6  # seconds until something happens to the workers: about as long as all steps take
 NAME, CONTROL = "Annegret Quandt", "Zoltan Control"
 NOTE = "as we agreed in June"
@@ -131,7 +131,7 @@ class Machines:
         return found
 
     def records_of(self, number: str) -> int:
-        place, end = self.places[1], time.monotonic() + PATIENCE
+        place, end = self.places[1], time.monotonic() + TIMEOUT
         while True:
             try:
                 with closing(open_stores(place_of(place.config, place.state.path, environ={}))) as stores:

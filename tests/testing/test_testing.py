@@ -17,7 +17,7 @@ from cookieguard.testing import Contact, config_for_tests, prepare_visitor
 from cookieguard.testing.recorder import read_contact
 from scripts.find_chromium import find, find_shell
 
-PATIENCE = 300  # seconds on a busy machine; alone it takes 15
+TIMEOUT = 300  # seconds on a busy machine; alone it takes 15
 SHOP = Path(__file__).parent / "shop"
 
 
@@ -29,12 +29,12 @@ def run(folder: Path, *arguments: str, chromium: str | None = None) -> subproces
     }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=", *arguments]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(PATIENCE)
+@pytest.mark.timeout(TIMEOUT)
 @pytest.mark.parametrize(
     ("which", "chromium"),
     [

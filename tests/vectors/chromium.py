@@ -48,7 +48,7 @@ os.dup2(int(sys.argv[2]), 4)
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 LONGEST_MESSAGE = 64 << 20
-PATIENCE = 60.0  # seconds until an answer has to be there, on a busy machine
+TIMEOUT = 60.0  # seconds until an answer has to be there, on a busy machine
 
 
 class BrowserError(Exception):
@@ -81,7 +81,7 @@ class Chromium:
         if session:
             message["sessionId"] = session
         self._writer.write(json.dumps(message).encode() + b"\0")
-        return await asyncio.wait_for(answer, PATIENCE)
+        return await asyncio.wait_for(answer, TIMEOUT)
 
     async def open(self, url: str, *, in_front: bool = False) -> Tab:
         """Open a page that believes to be seen: a tab behind others, or a window of its own if `in_front`.
@@ -169,7 +169,7 @@ async def launched(path: str, profile: Path, arguments: Sequence[str]) -> AsyncI
         yield chromium
         with suppress(BrowserError, TimeoutError):
             await chromium.call("Browser.close")
-        await asyncio.wait_for(process.wait(), PATIENCE)
+        await asyncio.wait_for(process.wait(), TIMEOUT)
     finally:
         if process.returncode is None:
             process.kill()

@@ -15,9 +15,8 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Message, Ping, Request
 
 PROGRAMS = ("firefox-esr", "firefox")
-PATIENCE = (
-    180.0  # seconds until an answer has to be there: 45 processes on two cores made a start wait for 90
-)
+# Seconds until an answer has to be there: 45 processes on two cores made a start wait for 90
+TIMEOUT = 180.0
 FOREIGN_SECONDS = 4.0
 WIDTH, HEIGHT = 800, 600
 # What paints, decorates or remembers and asks nobody: half of what a view cost. Pages are laid out and shown as ever.
@@ -88,7 +87,7 @@ class Firefox:
     async def start(self, authority: str) -> None:
         """Open the socket and a session that takes any certificate."""
         self._writer.write(self._socket.send(Request(host=authority, target="/session")))
-        await asyncio.wait_for(self._accepted.wait(), PATIENCE)
+        await asyncio.wait_for(self._accepted.wait(), TIMEOUT)
         wanted = {"acceptInsecureCerts": True, "unhandledPromptBehavior": {"default": "dismiss"}}
         await self.call("session.new", capabilities={"alwaysMatch": wanted})
 
@@ -98,7 +97,7 @@ class Firefox:
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         text = json.dumps({"id": number, "method": method, "params": params})
         self._writer.write(self._socket.send(Message(data=text)))
-        return await asyncio.wait_for(answer, PATIENCE)
+        return await asyncio.wait_for(answer, TIMEOUT)
 
     async def open(self) -> str:
         """Open a window."""
@@ -196,8 +195,8 @@ async def launched(folder: Path, *, script: bool) -> AsyncIterator[Firefox]:
 
 async def _port(told: Path) -> int:
     """Wait until Firefox tells where it listens."""
-    for _ in range(int(PATIENCE / 0.1)):
+    for _ in range(int(TIMEOUT / 0.1)):
         with suppress(FileNotFoundError, ValueError):
             return int(json.loads(await asyncio.to_thread(told.read_text))["ws_port"])
         await asyncio.sleep(0.1)
-    raise TimeoutError(f"not within {PATIENCE} s: Firefox writes {told.name}")
+    raise TimeoutError(f"not within {TIMEOUT} s: Firefox writes {told.name}")

@@ -33,7 +33,7 @@ ENGINES_OWN = ("google.com/", "googleapis.com/", "gstatic.com/", "gvt1.com/")  #
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test each way that tells anybody as (vector, state, script).
 
-    Three thousand slow ones are not even made where all of them would be left out: each worker would for 2 s.
+    The slow ones are not even made where all of them would be left out: each worker would for 2 s.
     """
     states = STATES.get(metafunc.function.__name__, ())
     if states:

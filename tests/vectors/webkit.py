@@ -17,8 +17,8 @@ from harness.servers import free_port
 
 DRIVER, DISPLAY = "WebKitWebDriver", "Xvfb"
 FOLDERS = ("/usr/lib/*/webkit2gtk-4.1", "/usr/libexec/webkit2gtk-4.1", "/usr/lib/*/webkitgtk-6.0")
-PATIENCE = 20.0  # seconds until an answer has to be there, on a busy machine
-STARTING = 120.0  # and a browser: with 45 processes on two cores none of three was there after PATIENCE
+TIMEOUT = 20.0  # seconds until an answer has to be there, on a busy machine
+STARTING = 120.0  # and a browser: with 45 processes on two cores none of three was there after TIMEOUT
 QUIETLY = {"GSETTINGS_BACKEND": "memory", "NO_AT_BRIDGE": "1", "LIBGL_ALWAYS_SOFTWARE": "1"}
 # There is no graphics card: compositing by software, and a progress bar that moves, were half of what a view cost.
 SPARING = {"WEBKIT_DISABLE_COMPOSITING_MODE": "1", "WEBKIT_DISABLE_DMABUF_RENDERER": "1"}
@@ -108,7 +108,7 @@ class WebKit:
             stderr=self._log,
             start_new_session=True,
         )
-        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE)
+        client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=TIMEOUT)
         name = str(next(self._numbers))
         self._windows[name] = Window(client, "", process)
         try:

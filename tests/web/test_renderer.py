@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
 import pytest
-from harness.browser import PATIENCE_MS
+from harness.browser import TIMEOUT_MS
 from harness.quick import some_of
 from hypothesis import given
 from hypothesis import strategies as st
@@ -440,7 +440,7 @@ class Shop:
 
     def open(self, browser: Browser, **options: Any) -> Page:
         page = browser.new_page(**options)
-        page.set_default_timeout(PATIENCE_MS)
+        page.set_default_timeout(TIMEOUT_MS)
         page.route("**/*", self.serve)
         page.goto("http://shop.test/p?a=1#top")
         return page
@@ -600,7 +600,7 @@ def test_a_page_that_takes_the_form_out_of_its_control_runs_on(browser: Browser)
     page = Shop(live + part).open(browser)
 
     page.evaluate("setTimeout(() => document.querySelector('#cg form').remove(), 10)")
-    page.wait_for_function("!document.querySelector('#cg form')", timeout=PATIENCE_MS)
+    page.wait_for_function("!document.querySelector('#cg form')", timeout=TIMEOUT_MS)
     assert page.evaluate("document.querySelectorAll('#cg').length") == 1
     page.close()
 

@@ -1,4 +1,4 @@
-"""Waiting for a thread in the event loop: each wait ends when it is told, or when its own patience does."""
+"""Waiting for a thread in the event loop: each wait ends when it is told, or when its own timeout does."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Being remembered: a series of numbers that one browser holds, each good for one use, so that a copy shows itself.
 
-Rule: values and their transitions, no more. An engine keeps the series, the door asks it.
+Rule: values and their transitions, no more. An engine keeps the series, the middleware asks it.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ class SecurityWarning(NamedTuple):
 
 @dataclass(slots=True)
 class RememberState:
-    """Hold what one request makes of being remembered. Owned by its session; the door tells the store."""
+    """Hold what one request makes of being remembered. Owned by its session; the middleware tells the store."""
 
     is_news: bool = False
     is_wanted: bool = False

@@ -228,7 +228,7 @@ class Session(SessionCookie):
             self.ended.append(ended_session(session_id, now=now, idle=idle, customer=customer, since=since))
 
     def _news(self) -> RememberState:
-        """Return what the door has to tell the store."""
+        """Return what the middleware has to tell the store."""
         if self.remember_state is None:
             self.remember_state = RememberState()
         self.remember_state.is_news = True

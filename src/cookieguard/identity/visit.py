@@ -167,7 +167,7 @@ class Visit:
         session = self.session
         return not (is_needed and session.is_continued) or session.is_stale(now)
 
-    # From here on: for the door, where there is a store.
+    # From here on: for the middleware, where there is a store.
 
     @property
     def asks(self) -> tuple[tuple[StoreNamespace, str], ...]:

@@ -311,7 +311,7 @@ class Response:
             # What becomes of the body is settled with the start: what follows must not pass unread.
             if self._exchange.must_settle:
                 await speak(self._exchange)
-            if message["type"] in FILE_SENDS:  # the door was shut: the app did not look
+            if message["type"] in FILE_SENDS:  # though the scope offered none
                 self._body = give_up(self._exchange, "a file handed to the server")
             else:
                 self._choose_body(self._waiting)

@@ -80,7 +80,7 @@ def held_in_sheet(sheet: bytes, holds: Holds, is_markup: bool = False) -> list[B
 
 
 class Live:
-    """Return whether what stands in a sheet is read by the browser. Owns where its comments are, once asked for."""
+    """Know what in a sheet the browser reads. Owns where its comments are, once asked for."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -40,7 +40,7 @@ class StoredCart(NamedTuple):
     version: int = 0
 
 
-class StoreFirst(Exception):  # an outcome, not an error: the door catches it
+class StoreFirst(Exception):  # an outcome, not an error: the middleware catches it
     """Say that the store is to hear of this visit before its cookies can be written."""
 
 

@@ -1,4 +1,4 @@
-"""The door of remember-me: who comes with its cookie and no session is logged in before the app is called.
+"""Remember-me in a request: a visitor with its cookie and no session is logged in before the app is called.
 
 Each use rotates the number in the cookie; a number that somebody else used ends everything that came of the login.
 """
@@ -49,7 +49,7 @@ class Remembering:
         self._store_sync = store_sync
         self._life = identity.life
         self.mark = self._channel.name.encode()
-        """What a Cookie header holds that concerns this door."""
+        """What a Cookie header holds that concerns remember-me."""
 
     async def recall(self, session: Session) -> bool:
         """Log in whom the browser is remembered as; say whether something became of it.

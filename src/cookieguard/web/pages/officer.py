@@ -24,7 +24,7 @@ def _refused(exchange: Exchange) -> Response:
 async def show_officer(exchange: Exchange, _: Receive) -> Response:
     """Answer GET {prefix}officer; 503 where the look at it cannot be written into the access journal."""
     member = await staff_of(exchange, "officer")
-    if member is None:  # signed out, or taken from the list, since the door let them in
+    if member is None:  # signed out, or taken from the list, since the guard let them in
         return _refused(exchange)
     parts, now = exchange.parts, exchange.now
     if not await note_look(exchange, member, "officer's page"):

@@ -61,7 +61,7 @@ def _refused(exchange: Exchange) -> Response:
 async def show_record(exchange: Exchange, _: Receive) -> Response:
     """Answer GET {prefix}record?id=ID; 503 where the look at it cannot be written into the access journal."""
     member = await staff_of(exchange, "officer")
-    if member is None:  # signed out, or taken from the list, since the door let them in
+    if member is None:  # signed out, or taken from the list, since the guard let them in
         return _refused(exchange)
     record_id = _record_id(exchange)
     replay = await _replay(exchange, record_id)

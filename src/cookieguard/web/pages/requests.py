@@ -112,7 +112,7 @@ def _refused(exchange: Exchange) -> Response:
 async def answer_requests(exchange: Exchange, receive: Receive) -> Response:
     """Answer {prefix}requests: GET with the list, or one by ?id=; POST with act=<what is done>, 303 to what it made."""
     member, desk = await staff_of(exchange, LOOK), exchange.parts.desk
-    if member is None or desk is None:  # signed out since the door let them in
+    if member is None or desk is None:  # signed out since the guard let them in
         return _refused(exchange)
     visit = _Visit(exchange, desk, member)
     if exchange.request.is_read:
