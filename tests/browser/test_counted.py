@@ -21,9 +21,8 @@ from .tiny import TinyShop, page
 PATHS = ("/", "/mugs", "/teapots")
 LINKS = "".join(f'<a href="{path}">to {path}</a>' for path in PATHS)
 KEEPS_REFERRER = '<meta name="referrer" content="{}">'
-FIREFOX = (
-    "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"  # a headless Chromium is a bot
-)
+# A headless Chromium is a bot
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0"
 SEARCH = "https://search.example/"
 
 

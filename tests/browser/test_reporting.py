@@ -22,9 +22,8 @@ from cookieguard import Config, CookieGuard, Vendor
 
 DELIVERY = 1.5  # seconds; with --short-reporting-delay reports go out every 100 ms
 PAGE = b"<!doctype html><html><head></head><body><script>1</script>shop</body></html>"
-TRUSTED = (
-    "--ignore-certificate-errors-spki-list="  # unlike other errors ignored, these leave a context secure
-)
+# Unlike other errors ignored, these leave a context secure
+TRUSTED = "--ignore-certificate-errors-spki-list="
 
 
 def fingerprint(certificate: bytes) -> str:

@@ -241,9 +241,8 @@ def test_failed_change_leaves_the_file_as_it_was(file: Path) -> None:
     assert os.listdir(file.parent) == ["keyring"]
 
 
-MOST_KILLS = (
-    100  # by then one comes in the midst of a change: one in three does on a disk, one in ten in memory
-)
+# By then one comes in the midst of a change: one in three does on a disk, one in ten in memory
+MOST_KILLS = 100
 
 
 @pytest.mark.parametrize("kills", some_of([3, 12], 3))

@@ -32,9 +32,8 @@ from servers.clients import ask
 from servers.shop import STATE
 
 THREADS = 4
-PAUSE = (
-    0.01  # seconds between two requests of a thread: a machine that has no time left loses more than it says
-)
+# Seconds between two requests of a thread: a machine that has no time left loses more than it says
+PAUSE = 0.01
 LOCKED = 6  # seconds
 # A batch is collected for a second; on a busy machine it takes its time to be written as well.
 SLACK = 2.0

@@ -12,9 +12,8 @@ import psycopg
 from psycopg.abc import PQGen
 
 CONNECT_SECONDS = 2  # libpq takes no less
-SILENCE_MILLISECONDS = (
-    3000  # what was sent and not acknowledged so long makes a silent server one that is down
-)
+# What was sent and not acknowledged so long makes a silent server one that is down
+SILENCE_MILLISECONDS = 3000
 SET = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)"
 
 # What the words of libpq, psycopg or the server say of a connection that failed. Only these leave: theirs hold the URL.

@@ -13,9 +13,8 @@ from cookieguard.errors import CookieTooLarge
 
 MAX_COOKIE_BYTES = 4096  # name and value; browsers silently drop more (RFC 6265bis 5.6)
 MAX_HEADER_BYTES = 64 * 1024  # what servers let through at most
-MAX_COOKIES = (
-    600  # a browser keeps 180 (Chromium, Firefox) to about 600 (Safari) a site: more is no browser's
-)
+# A browser keeps 180 (Chromium, Firefox) to about 600 (Safari) a site: more is no browser's
+MAX_COOKIES = 600
 PREFIXES = ("__Host-Http-", "__Http-", "__Host-", "__Secure-")  # the longest first
 NO_NAMES: frozenset[str] = frozenset()
 COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 cookie-octet

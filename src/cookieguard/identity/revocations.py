@@ -32,9 +32,8 @@ class Revoked(StrEnum):
     SERIES = "series"  # all sessions that a remembered browser was given, and itself
     CART = "cart"  # all versions of a session's cart but the newest: `at` is its floor
     CLOCK = "clock"  # nothing: a clock showed `at` before it was set back
-    CUTOFF = (
-        "cutoff"  # what is as old as revocations that were too many to keep; `key` is the kind it was for
-    )
+    # What is as old as revocations that were too many to keep; `key` is the kind it was for
+    CUTOFF = "cutoff"
 
 
 # About 60 MB of each kind at the very most (benchmarks/revocations.py); a shop with 10,000 logouts a day holds

@@ -36,9 +36,8 @@ from cookieguard.web.proof.recording import record_choice
 Line = TypeVar("Line")
 
 NAMESPACE = "consent"
-TRIES = (
-    5  # of two who write at once one begins anew: as many devices of one customer answer at the same moment
-)
+# Of two who write at once one begins anew: as many devices of one customer answer at the same moment
+TRIES = 5
 # What restricts nothing any more is kept so long that nobody who read it before takes it for another one.
 EMPTIED = timedelta(hours=1)
 

@@ -48,9 +48,8 @@ class LivePolicy:
         """Why the folder is not followed just now; empty where all is well."""
         self._stamp: Stamp = ()
         self._looked = float("-inf")
-        self._day: tuple[PolicyHistory, date, Version | None, Version | None] | None = (
-            None  # of which both were looked up
-        )
+        # Of which both were looked up
+        self._day: tuple[PolicyHistory, date, Version | None, Version | None] | None = None
 
     def in_force(self, today: date) -> Version | None:
         """Return the version that counts today."""

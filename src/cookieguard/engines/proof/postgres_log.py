@@ -121,9 +121,8 @@ WITH_ROWS = """
     SELECT subject FROM cg_log_record WHERE subject = ANY (%(subjects)s::bytea[]) AND number >= 0
     UNION SELECT subject FROM cg_log_record WHERE subject = ANY (%(subjects)s::bytea[]) AND number IS NULL
 """
-DURABLE = (
-    "SET synchronous_commit = on"  # whatever the server's own default is: what is acknowledged is on disk
-)
+# Whatever the server's own default is: what is acknowledged is on disk
+DURABLE = "SET synchronous_commit = on"
 # All there is to find has an index. A plan that was made while the log was small reads all of it later: a record that
 # took 0.15 ms of the server's CPU took 2.7 in a log of 8,000.
 BY_INDEX = "SET enable_seqscan = off"

@@ -37,9 +37,8 @@ class MarkupEnd:
         self._own, self._flat, self._nested = _patterns(name, xml)
         self._xml, self._depth = xml, 1
         self._inside: Construct | TagEnd | None = None
-        self._counts = (
-            False  # the tag that is read opens an element of the same name, unless it closes itself
-        )
+        # The tag that is read opens an element of the same name, unless it closes itself
+        self._counts = False
         self._start = b""  # of that tag: where chunks cut it
         self._rest = 0
 

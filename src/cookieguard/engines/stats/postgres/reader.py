@@ -21,9 +21,8 @@ from cookieguard.engines.stats.reader import Figures, Queries
 from cookieguard.engines.stats.shared_sql import COUNTED, OF_FEW, PEOPLE, VIEW, exits
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
-STATEMENT_MILLISECONDS = (
-    10_000  # a filtered year of single hits takes its time; a page is asked for by one person
-)
+# A filtered year of single hits takes its time; a page is asked for by one person
+STATEMENT_MILLISECONDS = 10_000
 # Who adds to the sums now is waited for so long; after that they are shown as they were some seconds ago.
 LOCK_MILLISECONDS = 500
 NOT_NOW = (errors.LockNotAvailable, errors.QueryCanceled, errors.ReadOnlySqlTransaction)

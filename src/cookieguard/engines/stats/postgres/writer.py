@@ -57,9 +57,8 @@ SLICE = 1000  # hits that are written down while the server reads those before
 WAIT_MILLISECONDS = 100  # for another worker that adds to the sums: ours may go with its next ones
 STEPS = 5  # of adding to the sums, about a second: then hits are written again
 DAYS_AHEAD = 2  # partitions made before their first hit
-SUM_UP_SECONDS = (
-    10.0  # between two times, where nobody reads and so does it; more hits at once cost less each
-)
+# Between two times, where nobody reads and so does it; more hits at once cost less each
+SUM_UP_SECONDS = 10.0
 
 RECORD_BATCH = """
     INSERT INTO cookieguard_batch (id, day, since, hits, is_summed) VALUES (%s, %s, %s, %s, %s)

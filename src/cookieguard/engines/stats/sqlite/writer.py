@@ -35,9 +35,8 @@ from cookieguard.stats.visits import (
     with_sources,
 )
 
-BUSY_SECONDS = (
-    1.0  # the writer's thread waits so long for another worker; after that the spool takes the batch
-)
+# The writer's thread waits so long for another worker; after that the spool takes the batch
+BUSY_SECONDS = 1.0
 MAX_PARAMETERS = 500  # of one statement; SQLite takes more, but plans them each time
 
 # NORMAL: a power cut may lose the last batches, a killed process does not.
@@ -115,9 +114,8 @@ FORGET_SUMS = (
 )
 
 CAP_ROWS = 5000  # deleted in one transaction: other workers write in between
-SPAN_OF_HITS = (
-    "SELECT (SELECT max(id) FROM hit) - (SELECT min(id) FROM hit) + 1"  # there are no more than that
-)
+# There are no more than that
+SPAN_OF_HITS = "SELECT (SELECT max(id) FROM hit) - (SELECT min(id) FROM hit) + 1"
 COUNT_HITS = "SELECT count(*) FROM hit"
 OLDEST_HIT = "SELECT min(time) FROM hit"
 CUT_HITS = "DELETE FROM hit WHERE id IN (SELECT id FROM hit WHERE time < ? ORDER BY time LIMIT ?)"
