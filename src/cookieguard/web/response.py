@@ -26,7 +26,7 @@ from cookieguard.web.document.choose_body import (
 )
 from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts, tighten_referrers
 from cookieguard.web.document.page_cache import Key, Page, Repeats, content_of, like, page_of
-from cookieguard.web.document.prefetch import leads_to_others, put_off
+from cookieguard.web.document.prefetch import is_same_for_all, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of
 from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
@@ -53,7 +53,7 @@ from cookieguard.web.http.headers import (
     read,
     without,
 )
-from cookieguard.web.http.redirects import REDIRECTS, is_followed
+from cookieguard.web.http.redirects import REDIRECTS
 from cookieguard.web.request import PAGE_DESTINATIONS, SWAPPED
 from cookieguard.web.walls import DOCUMENT_VARY, unwatched
 
@@ -197,7 +197,7 @@ class Response:
             headers = tighten_referrers(headers)  # a browser takes it along
         if SET_COOKIE in names or (gate is not None and gate.holds):
             headers, names = self._passed(headers, names)
-        kind = PLAIN if is_followed(status, names) else kind_of(names.get(CONTENT_TYPE, b""))
+        kind = PLAIN if is_same_for_all(exchange, status, names) else kind_of(names.get(CONTENT_TYPE, b""))
         if kind.is_torn:  # browsers need not agree which parser that means: they get one type, the standard's
             told = one_type(names[CONTENT_TYPE])
             headers, names = read([*without(headers, TYPE), (CONTENT_TYPE, told)])

@@ -12,7 +12,7 @@ from typing import Any
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import CACHE_CONTROL, Headers, without
 from cookieguard.web.http.prefetch import SEC_PURPOSE
-from cookieguard.web.http.redirects import LOCATION
+from cookieguard.web.http.redirects import LOCATION, is_followed
 
 REPLACED = frozenset({LOCATION, CACHE_CONTROL})
 
@@ -26,6 +26,18 @@ def leads_to_others(exchange: Exchange, names: Mapping[bytes, bytes]) -> bool:
     if target is None or b"prefetch" not in exchange.headers.get(SEC_PURPOSE, b""):
         return False
     return exchange.holds(target.decode("latin-1"))
+
+
+def is_same_for_all(exchange: Exchange, status: int, names: Mapping[bytes, bytes]) -> bool:
+    """Return whether this is a redirect that a browser follows, and to nobody held: so caches in front may keep it.
+
+    They answer what is fetched ahead as they answer a click.
+    """
+    if not is_followed(status, names):
+        return False
+    walls, origin = exchange.parts.walls, exchange.request.origin
+    strictest = walls.around(origin, frozenset(), base=exchange.own_base)
+    return not strictest.holds(names[LOCATION].decode("latin-1"))
 
 
 def put_off(message: Mapping[str, Any], headers: Headers) -> dict[str, Any]:
