@@ -17,7 +17,7 @@
     else if (y) if (x) x == y || x.replaceWith(y);
     // Not for ever: somebody else may want it out each time.
     // Markup may be put in that has no body yet.
-    else if (d.body && n-- > 0) d.body.append(y);
+    else n-- > 0 ? d.body?.append(y) : 0;
   }).observe(d, {childList: 1, subtree: 1});
   t.onmessage = a;
   // A form in a shadow keeps its submit event to itself.
