@@ -21,7 +21,8 @@ MORE := tests/web/test_any_sequence.py tests/web/test_consent_cookie.py tests/we
 # All tests, in parts that run at once, by the command given; a further part has its place among them by its length.
 PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
 	"all else: nice -n 5 $(1) $(APART:%=--ignore=%)" \
-	"engines: nice -n 5 $(1) tests/engines" \
+	"engines else: nice -n 5 $(1) tests/engines/proof tests/engines/test_[!s]*.py" \
+	"engines s: nice -n 5 $(1) tests/engines/test_s*.py" \
 	"web l-z: nice -n 5 $(1) tests/web/test_[!a-k]*.py" \
 	$(2) \
 	"web a-k: nice -n 5 $(1) tests/web/test_[a-k]*.py" \
@@ -45,7 +46,7 @@ demo: $(VENV)/.demo ## a shop with two months of visitors, the ad network its ta
 test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py $(ASKED)
-	$(BIN)/python scripts/at_once.py 4 $(call PARTS,$(QUICK),"not compiled: nice -n 5 $(SOURCES) $(QUICK) $(BOTH)")
+	$(BIN)/python scripts/at_once.py 5 $(call PARTS,$(QUICK),"not compiled: nice -n 5 $(SOURCES) $(QUICK) $(BOTH)")
 
 # Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
 # `make test` writes into memory (tests/conftest.py), this on a disk. Browsers wait most of their time: all runs at once.
@@ -54,7 +55,7 @@ test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test (of tests/vectors 
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/coverage erase
-	$(BIN)/python scripts/at_once.py 4 $(call PARTS,$(MEASURED),$(ABROAD_AT_ONCE)) \
+	$(BIN)/python scripts/at_once.py 5 $(call PARTS,$(MEASURED),$(ABROAD_AT_ONCE)) \
 		"built: $(BIN)/python scripts/check_wheel.py && $(BIN)/python scripts/check_bounds.py && nice -n 5 $(PYTEST) $(BOTH) $(MORE)"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
