@@ -191,6 +191,10 @@ class Walls:
         self._last[granted] = origin, base, wall
         return wall
 
+    def strictest(self, origin: Origin, *, base: str) -> Wall:
+        """Return the walls for visitors who agreed to nothing, which do for everyone."""
+        return self.around(origin, frozenset(), base=base)
+
     def _make(self, origin: Origin, granted: frozenset[str], report: str) -> Wall:
         register, form_action = self._register, self._config.csp.form_action
         site = site_of(origin.host, origin.port)

@@ -192,8 +192,7 @@ def policy_for_everyone(exchange: Exchange, kind: Kind, names: dict[bytes, bytes
     )
     if not (kind.is_xml and is_read):
         return b""
-    walls, origin = exchange.parts.walls, exchange.request.origin
-    return walls.around(origin, frozenset(), base=exchange.own_base).strict_policy
+    return exchange.parts.walls.strictest(exchange.request.origin, base=exchange.own_base).strict_policy
 
 
 def carries_policy(exchange: Exchange, kind: Kind) -> bool:

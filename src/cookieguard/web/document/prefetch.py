@@ -35,8 +35,7 @@ def is_same_for_all(exchange: Exchange, status: int, names: Mapping[bytes, bytes
     """
     if not is_followed(status, names):
         return False
-    walls, origin = exchange.parts.walls, exchange.request.origin
-    strictest = walls.around(origin, frozenset(), base=exchange.own_base)
+    strictest = exchange.parts.walls.strictest(exchange.request.origin, base=exchange.own_base)
     return not strictest.holds(names[LOCATION].decode("latin-1"))
 
 
