@@ -77,6 +77,7 @@ def test_the_line_names_the_app_and_the_file_it_is_made_in(shop: Shop, made: str
         ("web = FastAPI()\napplication = web  # for gunicorn\n", "application"),
         ("app = FastAPI()\ntasks = app\n", "app"),  # another name that says nothing of a server
         ("app = FastAPI()\nlimiter = Limiter(app)\nroutes = app.routes\n", "app"),
+        ("def create_app():\n    made = FastAPI()\n    return made\n\n\nsite = create_app()\n", "site"),
     ],
 )
 def test_the_line_names_what_is_served_and_not_what_it_was_made_of(shop: Shop, made: str, name: str) -> None:
@@ -85,6 +86,50 @@ def test_the_line_names_what_is_served_and_not_what_it_was_made_of(shop: Shop, m
     done = shop.run("init")
 
     assert f' {name} = CookieGuard({name}, "cookieguard.toml")' in done.stdout
+
+
+def test_an_app_that_a_function_of_another_file_makes_is_guarded_where_it_is_called(shop: Shop) -> None:
+    (shop.directory / "mugs").mkdir()
+    factory = "def create_app(debug=False):\n    return fastapi.FastAPI(debug=debug)\n"
+    (shop.directory / "mugs" / "factory.py").write_text(factory)
+    (shop.directory / "asgi.py").write_text("from mugs import factory\n\nsite = factory.create_app()\n")
+
+    done = shop.run("init")
+
+    assert "add this line to the end of asgi.py (the app is made in line 3):" in done.stdout
+    assert ' site = CookieGuard(site, "cookieguard.toml")' in done.stdout
+
+
+def test_an_app_that_only_a_function_makes_is_guarded_as_it_returns_it(shop: Shop) -> None:
+    factory = "def create_app():\n    app = FastAPI()\n    return app\n"
+    (shop.directory / "mugs_made.py").write_text(f"from fastapi import FastAPI\n\n\n{factory}")
+
+    done = shop.run("init")
+
+    assert "create_app makes the app: put these lines in place of line 6 of mugs_made.py:" in done.stdout
+    added = "".join(line for line in done.stdout.splitlines(keepends=True) if line.startswith("    "))
+    guarded = factory.replace("    return app\n", added)
+    (shop.directory / "mugs_made.py").write_text(
+        f"from fastapi import FastAPI\n\n\n{guarded}\n\nserved = create_app()\n"
+    )
+    assert "ok    configuration: that of mugs_made:served" in shop.run("check", "mugs_made:served").stdout
+
+
+def test_a_flask_app_that_a_function_makes_is_guarded_beside_it(shop: Shop) -> None:
+    (shop.directory / "shop.py").write_text("def create_app():\n    app = Flask(__name__)\n    return app\n")
+
+    done = shop.run("init")
+
+    assert "add these lines to the end of shop.py (create_app makes the app):" in done.stdout
+    assert 'guarded = CookieGuard(WSGIMiddleware(create_app()), "cookieguard.toml")' in done.stdout
+    assert "serve shop:guarded" in done.stdout
+
+
+def test_a_file_of_another_python_is_passed_over(shop: Shop) -> None:
+    (shop.directory / "a_broken.py").write_text("print 'two'\n" + SHOP)
+    (shop.directory / "shop.py").write_text(SHOP)
+
+    assert "the end of shop.py" in shop.run("init").stdout
 
 
 def test_the_line_stands_before_a_server_that_the_module_starts_itself(shop: Shop) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -14,15 +16,10 @@ from cookieguard.cli.options import CONFIG_FILE
 from cookieguard.cli.output import show_line
 from cookieguard.errors import ConfigError, FileKept
 
-# Where an app is made, by the frameworks we are tested with.
-MADE = re.compile(
-    r"^(\w+)(?:\s*:\s*[\w.]+)?\s*=\s*(?:\w+\.)?"
-    r"(FastAPI|Starlette|Litestar|Quart|Flask|get_asgi_application)\(",
-    re.M,
-)
-# What is served in place of the app that was made, by its usual names: the same, or a wrapper.
-SERVED = r"^(app|application|asgi_app)\s*=\s*(?:{name}[ \t]*(?:#.*)?$|[\w.]+\([^()]*\b{name}\b)"
-STARTS_ITSELF = re.compile(r"^if __name__ ==", re.M)
+# What makes an app, by the frameworks we are tested with.
+FRAMEWORKS = frozenset({"FastAPI", "Starlette", "Litestar", "Quart", "Flask", "get_asgi_application"})
+# The usual names of what is served in place of the app that was made.
+SERVED = frozenset({"app", "application", "asgi_app"})
 GUARDED = re.compile(r"\bCookieGuard\(")
 MOST_FILES, MOST_BYTES, DEEPEST = 500, 500_000, 4
 SKIPPED = frozenset({"node_modules", "venv", "env", "site-packages", "build", "dist", "tests", "migrations"})
@@ -76,6 +73,8 @@ WSGI_LINES = (
     "from a2wsgi import WSGIMiddleware",
     'from cookieguard import CookieGuard; guarded = CookieGuard(WSGIMiddleware({name}), "{file}")',
 )
+SERVE_WSGI = "an ASGI server runs it: pip install a2wsgi uvicorn, and serve {module}:guarded"
+FACTORY_LINES = ("from cookieguard import CookieGuard", 'return CookieGuard({name}, "{file}")')
 
 
 class Made(NamedTuple):
@@ -96,6 +95,17 @@ class Made(NamedTuple):
             if self.starts is None
             else f"{self.path}, above line {self.starts} that starts it"
         )
+
+
+class Factory(NamedTuple):
+    """Say which function makes an app, and what it returns."""
+
+    path: Path
+    line: int
+    """That of its `return`."""
+    name: str
+    framework: str
+    returned: str
 
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The shop's folder.")]
@@ -123,43 +133,107 @@ def _what_to_add(folder: Path) -> Iterator[str]:
     if any(GUARDED.search(text) for _, text in texts):
         yield f'the app is guarded already: see that it reads the file, CookieGuard(app, "{CONFIG_FILE}")'
         return
-    made = [one for path, text in texts for one in _apps_made(path, text)]
-    one = made[0] if made else None
-    if one is None:
-        yield "add this line where your app is complete, and serve what it makes:"
+    modules = [(path, tree) for path, text in texts if (tree := _parsed(text)) is not None]
+    factories = {one.name: one for path, tree in modules for one in _factories(path, tree)}
+    made = next((one for path, tree in modules for one in _apps_made(path, tree, factories)), None)
+    if made is None and factories:
+        yield from _in_factory(next(iter(factories.values())))
     else:
-        yield f"add this line to {one.end} (the app is made in line {one.line}):"
-    is_wsgi = one is not None and one.framework == WSGI
-    lines = [
-        line.format(name=one.name if one else "app", file=CONFIG_FILE)
-        for line in (WSGI_LINES if is_wsgi else (LINE,))
-    ]
-    yield "\n" + "\n".join(f"    {line}" for line in lines) + "\n"
-    if one is not None and is_wsgi:
-        yield f"an ASGI server runs it: pip install a2wsgi uvicorn, and serve {one.path.stem}:guarded"
+        yield from _at_end(made)
     yield "then: cookieguard check"
 
 
-def _apps_made(path: Path, text: str) -> Iterator[Made]:
-    start = STARTS_ITSELF.search(text)
-    for match in MADE.finditer(text):
-        yield Made(
-            path,
-            _line_at(text, match.start()),
-            _served(text, match[1]),
-            match[2],
-            start and _line_at(text, start.start()),
+def _at_end(made: Made | None) -> Iterator[str]:
+    if made is None:
+        yield "add this line where your app is complete, and serve what it makes:"
+    else:
+        yield f"add this line to {made.end} (the app is made in line {made.line}):"
+    is_wsgi = made is not None and made.framework == WSGI
+    yield _shown(WSGI_LINES if is_wsgi else (LINE,), made.name if made else "app")
+    if made is not None and is_wsgi:
+        yield SERVE_WSGI.format(module=made.path.stem)
+
+
+def _in_factory(factory: Factory) -> Iterator[str]:
+    if factory.framework == WSGI:
+        yield f"add these lines to the end of {factory.path} ({factory.name} makes the app):"
+        yield _shown(WSGI_LINES, f"{factory.name}()")
+        yield SERVE_WSGI.format(module=factory.path.stem)
+        return
+    yield f"{factory.name} makes the app: put these lines in place of line {factory.line} of {factory.path}:"
+    yield _shown(FACTORY_LINES, factory.returned)
+
+
+def _shown(lines: Iterable[str], name: str) -> str:
+    shown = (f"    {line.format(name=name, file=CONFIG_FILE)}" for line in lines)
+    return "\n" + "\n".join(shown) + "\n"
+
+
+def _parsed(text: str) -> ast.Module | None:
+    """Parse a file; None where it is for another Python than this."""
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def _apps_made(path: Path, module: ast.Module, factories: Mapping[str, Factory]) -> Iterator[Made]:
+    """Yield the apps that a module makes as it is imported, by itself or by one of the shop's functions."""
+    starts = next((one.lineno for one in module.body if _starts_itself(one)), None)
+    named = list(_named(module))
+    for place, (name, value) in enumerate(named):
+        called = _called(value)
+        framework = factories[called].framework if called in factories else called
+        if framework in FRAMEWORKS:
+            yield Made(path, value.lineno, _served(named[place + 1 :], name), framework, starts)
+
+
+def _factories(path: Path, module: ast.Module) -> Iterator[Factory]:
+    for function in module.body:
+        if not isinstance(function, ast.FunctionDef):
+            continue
+        inside = list(ast.walk(function))
+        made = [called for one in inside if (called := _called(one)) in FRAMEWORKS]
+        ends = [one for one in inside if isinstance(one, ast.Return) and one.value is not None]
+        if made and ends and (value := ends[-1].value) is not None:
+            yield Factory(path, ends[-1].lineno, function.name, made[0], ast.unparse(value))
+
+
+def _named(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names that a module gives, and to what."""
+    for one in module.body:
+        match one:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                yield name, value
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                yield name, value
+
+
+def _called(node: ast.AST) -> str:
+    """Return the name of what is called, without its module; empty where nothing is."""
+    match node:
+        case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
+            return name
+    return ""
+
+
+def _served(named: Iterable[tuple[str, ast.expr]], name: str) -> str:
+    """Return the name under which an app is served: its own, or that of a wrapper."""
+    for other, value in named:
+        held = (
+            [*value.args, *(one.value for one in value.keywords)] if isinstance(value, ast.Call) else [value]
         )
-
-
-def _served(text: str, name: str) -> str:
-    for match in re.finditer(SERVED.format(name=name), text, re.M):
-        name = match[1]
+        if other in SERVED and any(isinstance(one, ast.Name) and one.id == name for one in held):
+            name = other
     return name
 
 
-def _line_at(text: str, place: int) -> int:
-    return text.count("\n", 0, place) + 1
+def _starts_itself(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            return True
+    return False
 
 
 def _sources(folder: Path) -> Iterator[tuple[Path, str]]:
