@@ -142,6 +142,44 @@ def test_hosts_that_were_held_and_nobody_declared_are_told_with_the_lines_that_d
     assert not part.is_due  # what is held is kept from visitors: a promise kept
 
 
+def test_loads_are_told_where_the_statistics_cannot_be_read(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    (state.path / STATS_FILE).write_text("no database")
+    line = {"day": "2026-11-23", "host": "x.example", "by": "Ads", "page": "/"}
+    (state.path / "beyond").write_text(json.dumps(line) + "\n")
+
+    letter = write_letter(Config(state_dir=str(state.path), vendors=(ENDS,)), Keyring.generate(NOW), NOW)
+
+    (part,) = [one for one in letter.parts if one.title == "Hosts that nobody declared"]
+    assert part.is_due
+    assert part.lines[0].startswith("what was held cannot be read (")
+    assert "Ads loads x.example (/)" in part.lines[1]
+
+
+def test_an_erasure_asked_for_today_is_open_and_not_one_that_did_not_finish(desk: Desk) -> None:
+    requests = requests_opener(desk.app.config, keyring(desk), StateDirectory(desk.state), environ={})()
+    for id_, days in (("a" * 16, 0), ("b" * 16, 1)):
+        made = Request(
+            id=id_,
+            kind=RequestKind.ERASE,
+            law=Law.GDPR,
+            customer="4711",
+            contact="anna@mail.example",
+            text="",
+            received=NOW - timedelta(days=days),
+            via=Via.LOGIN,
+            steps=("cart",),
+        )
+        requests.add(made, has_work=True)
+    requests.close()
+
+    letter = write_letter(desk.app.config, keyring(desk), NOW)
+
+    parts = {one.title: one.lines for one in letter.parts}
+    assert len(parts["Requests that are open"]) == 2
+    assert [line[:16] for line in parts["Erasures that did not finish"]] == ["b" * 16]
+
+
 def test_letter_of_a_shop_in_which_nothing_is_due_says_so(tmp_path: Path) -> None:
     StateDirectory(tmp_path / "state")
     letter = write_letter(Config(state_dir=str(tmp_path / "state")), Keyring.generate(NOW), NOW)

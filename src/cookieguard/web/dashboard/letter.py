@@ -106,15 +106,15 @@ def _part(title: str, read: Callable[[], Found]) -> Part:
     try:
         lines, is_due = read()
     except Exception as error:  # noqa: BLE001 - a store's driver raises what it likes; told in its place
-        return Part(
-            title=title,
-            lines=(f"cannot be read ({type(error).__name__}); see cookieguard doctor",),
-            is_due=True,
-        )
+        return Part(title=title, lines=(_unreadable(error),), is_due=True)
     shown = [plain(line) for line in lines[:MOST_LINES]]
     if len(lines) > MOST_LINES:
         shown.append(f"and {len(lines) - MOST_LINES} more")
     return Part(title=title, lines=tuple(shown or [NOTHING]), is_due=is_due)
+
+
+def _unreadable(error: Exception) -> str:
+    return f"cannot be read ({type(error).__name__}); see cookieguard doctor"
 
 
 def plain(text: str) -> str:
@@ -153,9 +153,9 @@ def _open_requests(source: Source) -> Found:
 
 
 def _erasures(source: Source) -> Found:
-    found = [
-        one for one in _requests(source)[0] if one.kind is RequestKind.ERASE and (one.trouble or one.left)
-    ]
+    erasures = [one for one in _requests(source)[0] if one.kind is RequestKind.ERASE]
+    today = source.now.date()  # what was asked today is under way
+    found = [one for one in erasures if one.trouble or (one.left and one.received < today)]
     lines = [
         f"{one.id}: not done: {', '.join(one.left)}{f'; {one.trouble}' if one.trouble else ''}"
         for one in found
@@ -179,14 +179,18 @@ def _undeclared(source: Source) -> Found:
     first = source.now.date() - WEEK
     loads = [one for one in read_undeclared_loads(source.state.path) if one.last >= first]
     told = {one.host: one.line for one in loads}
-    for host, line in _held(source).items():
-        told.setdefault(host, line)
+    unread = []
+    try:
+        for host, line in _held(source).items():
+            told.setdefault(host, line)
+    except Exception as error:  # noqa: BLE001 - that of the statistics' engine; what was loaded is a file's
+        unread.append(f"what was held {_unreadable(error)}")
     site, lines = _site(source.config), []
     for host, line in told.items():
         verdict = Verdict(host, source.config.undeclared)
         advice, declared = advice_on(verdict, site=site, path="", vendors=source.config.vendors)
         lines += [f"{line}; {advice}", *declared.splitlines()]
-    return lines, bool(loads)
+    return [*unread, *lines], bool(loads or unread)
 
 
 def _held(source: Source) -> dict[str, str]:
