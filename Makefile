@@ -18,17 +18,20 @@ ABROAD_AT_ONCE := "firefox: nice -n 5 $(PYTEST) tests/vectors/test_firefox.py" "
 # What runs with the compiled modules and without: in `make test` what names them, in `make test-all` more.
 BOTH := tests/html tests/identity tests/web/test_attacks.py tests/web/test_conformance.py tests/web/test_response.py
 MORE := tests/web/test_any_sequence.py tests/web/test_consent_cookie.py tests/web/test_interplay.py tests/web/test_memory.py
-# All tests, in parts that run at once, by the command given; a further part has its place among them by its length.
+# All tests, in parts that run at once: what drives browsers by the first command, all else by the second; further parts
+# have their place among them by their length.
 PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
-	"all else: nice -n 5 $(1) $(APART:%=--ignore=%)" \
-	"engines else: nice -n 5 $(1) tests/engines/proof tests/engines/test_[!s]*.py" \
-	"engines s: nice -n 5 $(1) tests/engines/test_s*.py" \
-	"web l-z: nice -n 5 $(1) tests/web/test_[!a-k]*.py" \
-	$(2) \
-	"web a-k: nice -n 5 $(1) tests/web/test_[a-k]*.py" \
-	"html: nice -n 5 $(1) tests/html tests/identity"
+	"all else: nice -n 5 $(2) $(APART:%=--ignore=%)" \
+	"engines else: nice -n 5 $(2) tests/engines/proof tests/engines/test_[!s]*.py" \
+	"engines s: nice -n 5 $(2) tests/engines/test_s*.py" \
+	"web l-z: nice -n 5 $(2) tests/web/test_[!a-k]*.py" \
+	$(3) \
+	"web a-k: nice -n 5 $(2) tests/web/test_[a-k]*.py" \
+	"html: nice -n 5 $(2) tests/html tests/identity"
 SOURCES := env COOKIEGUARD_PURE=1
-MEASURED := $(SOURCES) HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest --durations 10
+MEASURED := $(SOURCES) $(BIN)/coverage run -m pytest -m 'not slow'
+# What `make test` leaves out, and again with other examples what draws its own.
+REST := env HYPOTHESIS_PROFILE=other $(PYTEST) --durations 10 -m 'slow or hypothesis'
 
 # Where this is set, each process of a test compiles all it imports, and each worker every test file: 10 s of CPU each.
 export PYTHONDONTWRITEBYTECODE :=
@@ -46,17 +49,19 @@ demo: $(VENV)/.demo ## a shop with two months of visitors, the ad network its ta
 test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py $(ASKED)
-	$(BIN)/python scripts/at_once.py 5 $(call PARTS,$(QUICK),"not compiled: nice -n 5 $(SOURCES) $(QUICK) $(BOTH)")
+	$(BIN)/python scripts/at_once.py 5 $(call PARTS,$(QUICK),$(QUICK),"not compiled: nice -n 5 $(SOURCES) $(QUICK) $(BOTH)")
 
-# Coverage is that of the Python sources; the compiled build goes through the tests of what it stands for.
+# Coverage is that of the Python sources by the tests of `make test` that need no browser: measured they take three times
+# as long. What they leave out runs with the compiled modules.
 # `make test` writes into memory (tests/conftest.py), this on a disk. Browsers wait most of their time: all runs at once.
 test-all test-abroad: export TMPDIR ?= /tmp
 test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test (of tests/vectors each way once), the wheel, bounds, coverage
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/coverage erase
-	$(BIN)/python scripts/at_once.py 5 $(call PARTS,$(MEASURED),$(ABROAD_AT_ONCE)) \
-		"built: $(BIN)/python scripts/check_wheel.py && $(BIN)/python scripts/check_bounds.py && nice -n 5 $(PYTEST) $(BOTH) $(MORE)"
+	$(BIN)/python scripts/at_once.py 5 $(call PARTS,$(PYTEST) --durations 10,$(MEASURED),$(ABROAD_AT_ONCE) \
+		"slow: nice -n 5 $(REST) $(WAITING:%=--ignore=%)") \
+		"built: $(BIN)/python scripts/check_wheel.py && $(BIN)/python scripts/check_bounds.py && nice -n 5 $(QUICK) $(BOTH) $(MORE)"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

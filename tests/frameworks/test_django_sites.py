@@ -186,7 +186,8 @@ def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     site, folder = SITE[name], tmp_path_factory.mktemp(name)
     python = python_with(*site.packages)
     (folder / "cookieguard.toml").write_text(f"vendors = {list(site.vendors)}\n")
-    env = {"SITE_DIR": str(folder), "PYTHONPATH": str(SITES)}
+    settings = {"DJANGO_SETTINGS_MODULE": f"{name}_site.settings"}  # another file's shop has set its own
+    env = {"SITE_DIR": str(folder), "PYTHONPATH": str(SITES), **settings}
     subprocess.run([python, "-m", f"{name}_site.asgi"], check=True, cwd=folder, env=os.environ | env)
     command = [python, "-m", "uvicorn", f"{name}_site.asgi:application", "--port", "{port}"]
     found = {}
