@@ -10,8 +10,9 @@ from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from cookieguard.proof.merkle import EMPTY_ROOT, is_consistent
+from cookieguard.proof.merkle import EMPTY_ROOT
 from cookieguard.proof.notes import COSIGNATURE, Checkpoint, NoteError, NoteKey, open_checkpoint
+from harness.merkle import is_consistent
 from harness.posts import Reply, answering
 from harness.servers import LOOPBACK
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pymerkle
 import pytest
+from harness.merkle import is_consistent, root_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,7 +62,7 @@ def leaves_of(count: int) -> list[bytes]:
 def test_the_roots_of_the_reference_tree_are_the_published_ones(size: int) -> None:
     leaves = [merkle.leaf_hash(entry) for entry in ENTRIES[:size]]
 
-    assert merkle.root_of(leaves).hex() == ROOTS[size]
+    assert root_of(leaves).hex() == ROOTS[size]
     assert tiles.tree_root(reading(grown(leaves)), size).hex() == ROOTS[size]
 
 
@@ -109,7 +110,7 @@ def test_another_library_agrees_on_roots_and_proofs(size: int) -> None:
         root = other.get_root(older)
         assert tiles.tree_root(read, older) == root
         proof = tiles.consistency_proof(read, older, size)
-        assert merkle.is_consistent(older, root, size, other.get_root(size), proof)
+        assert is_consistent(older, root, size, other.get_root(size), proof)
         for index in {0, older // 2, older - 1}:
             path = [leaves[index], *tiles.inclusion_proof(read, index, older)]
             assert path == other.prove_inclusion(index + 1, older).path
@@ -120,7 +121,7 @@ def test_another_library_agrees_on_roots_and_proofs(size: int) -> None:
 def test_a_proof_for_another_place_size_leaf_or_root_is_refused(data: st.DataObject) -> None:
     size = data.draw(st.integers(2, 40))
     leaves = leaves_of(size)
-    read, root = reading(grown(leaves)), merkle.root_of(leaves)
+    read, root = reading(grown(leaves)), root_of(leaves)
     index = data.draw(st.integers(0, size - 1))
     proof = tiles.inclusion_proof(read, index, size)
     other = data.draw(st.integers(0, size - 1).filter(lambda one: one != index))
@@ -143,13 +144,13 @@ def test_a_tree_that_was_rewritten_is_not_consistent(data: st.DataObject) -> Non
     changed = list(leaves)
     changed[data.draw(st.integers(0, old - 1))] = merkle.leaf_hash(b"changed")
     proof = tiles.consistency_proof(read, old, size)
-    old_root, root = merkle.root_of(leaves[:old]), merkle.root_of(leaves)
+    old_root, root = root_of(leaves[:old]), root_of(leaves)
 
-    assert merkle.is_consistent(old, old_root, size, root, proof)
-    assert not merkle.is_consistent(old, merkle.root_of(changed[:old]), size, root, proof)
+    assert is_consistent(old, old_root, size, root, proof)
+    assert not is_consistent(old, root_of(changed[:old]), size, root, proof)
     other = reading(grown(changed))
     forged = tiles.consistency_proof(other, old, size)
-    assert not merkle.is_consistent(old, old_root, size, merkle.root_of(changed), forged)
+    assert not is_consistent(old, old_root, size, root_of(changed), forged)
 
 
 def test_the_tiles_of_seventy_thousand_entries_are_those_of_the_specification() -> None:
@@ -221,7 +222,7 @@ def test_a_verifier_of_the_c2sp_formats_agrees_on_tiles_roots_and_proofs(size: i
         assert proof == list(other.inclusion_proof_from_tiles(reader, index, size))
     old = (size + 1) // 2
     proof = tiles.consistency_proof(reading(kept), old, size)
-    verify(old, size, merkle.root_of(leaves[:old]), merkle.root_of(leaves), proof)
+    verify(old, size, root_of(leaves[:old]), root_of(leaves), proof)
 
 
 def _every(kept: dict[tuple[int, int], bytes]) -> list[tuple[int, int, int]]:

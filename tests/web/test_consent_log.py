@@ -13,12 +13,13 @@ from typing import Any
 
 from harness.asgi import Answer, App, ask, page
 from harness.locks import locked
+from harness.merkle import root_of
 from harness.servers import START_SECONDS
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.engines.proof.log_reader import opened
 from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.proof.merkle import leaf_hash, root_of
+from cookieguard.proof.merkle import leaf_hash
 from cookieguard.proof.notes import NoteKey, open_checkpoint
 from cookieguard.proof.receipts import verify_receipt
 from cookieguard.proof.records import read_document

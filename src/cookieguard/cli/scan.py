@@ -32,6 +32,7 @@ from cookieguard.scan.steps import load_steps
 from cookieguard.scan.third_parties import Party, parties_of
 
 WRONG = 1
+MOST_NAMED = 4  # of hosts, pages, names in a line
 NO_PLAYWRIGHT = (
     "a browser is driven by Playwright, and that is not installed: pip install 'cookieguard[scan]'; or scan with "
     "--no-browser"
@@ -275,9 +276,9 @@ def _form_line(form: Form, pages: Sequence[str]) -> str:
     return f"{line}; use the payment company's fields for cards" if takes_cards(form) else line
 
 
-def _few(texts: Sequence[str], most: int = 4) -> str:
-    more = len(texts) - most
-    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")
+def _few(texts: Sequence[str]) -> str:
+    more = len(texts) - MOST_NAMED
+    return ", ".join(texts[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _progress(line: str) -> None:

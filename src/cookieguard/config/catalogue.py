@@ -12,7 +12,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any
@@ -47,8 +47,6 @@ KINDS = ("cookie", "local storage", "session storage", "database")
 HEAD = re.compile(r"^\[([a-z0-9-]+)\]$", re.M)
 LISTS = {name: f"\n{name} = [" for name in ("hosts", "proxied")}
 STRING = re.compile(r'"([^"]*)"')
-_UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 7 * 86400}
-_UNITS |= {"month": 30 * 86400, "year": 365 * 86400}
 DELIVERS = ("cdn", "images")  # categories whose hosts may well be the shop's own
 
 
@@ -65,13 +63,6 @@ class StoredName:
     """One of KINDS."""
     on: str = SHOP
     """Whose site it lies on: the `shop`'s, or the `vendor`'s own hosts, where the shop cannot reach it."""
-
-    @property
-    def lifetime(self) -> timedelta | None:
-        """Return how long it is kept; None for a session's, an endless or an unknown one."""
-        count, _, unit = self.life.partition(" ")
-        seconds = _UNITS.get(unit.removesuffix("s"))
-        return timedelta(seconds=int(count) * seconds) if seconds is not None else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from typing import Any
 from cookieguard.config.loading.checks import COOKIE_PATTERN
 from cookieguard.convert.object_literal import Pattern, objects_in
 
-PURPOSES = ("necessary", "preferences", "statistics", "marketing")
 # By what categories are called, as far as they say it; anything else is asked for as marketing, the strictest.
 WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("necessary", re.compile(r"necessary|essential|required|strict|security|payment", re.I)),

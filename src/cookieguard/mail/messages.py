@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -35,7 +35,6 @@ def build_message(
     language: str,
     name: str,
     now: datetime,
-    headers: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return a message as it goes over the wire. `name` is what makes its Message-ID, within the sender's domain."""
     shown, address = parseaddr(sender)
@@ -47,8 +46,6 @@ def build_message(
     message["Date"] = format_datetime(now)
     message["Message-ID"] = f"<{name}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no absence notice answers it
-    for header, value in (headers or {}).items():
-        message[header] = value
     message.set_content("\n".join(lines) + "\n", charset="utf-8", cte="quoted-printable")
     message["Content-Language"] = language  # `set_content` takes it away
     return message.as_bytes()

@@ -1,4 +1,4 @@
-"""The Merkle tree of RFC 9162 (section 2.1) with SHA-256: hashing, and the check of both kinds of proof."""
+"""The Merkle tree of RFC 9162 (section 2.1) with SHA-256: hashing, and the check that an entry is in it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,6 @@ def fold(hashes: Sequence[bytes]) -> bytes:
     return root
 
 
-def root_of(leaves: Sequence[bytes]) -> bytes:
-    """Return the root over leaf hashes (RFC 9162, 2.1.1)."""
-    if len(leaves) <= 1:
-        return leaves[0] if leaves else EMPTY_ROOT
-    split = 1 << (len(leaves) - 1).bit_length() - 1
-    return node_hash(root_of(leaves[:split]), root_of(leaves[split:]))
-
-
 def root_by_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes | None:
     """Return the root that an inclusion proof leads to (RFC 9162, 2.1.3.2); None for one of another shape."""
     if not 0 <= index < size:
@@ -58,31 +50,3 @@ def root_by_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes]
 def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
     """Return whether a proof shows that the leaf is in the tree at this index."""
     return root_by_inclusion(leaf, index, size, proof) == root
-
-
-def is_consistent(old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> bool:
-    """Return whether a proof shows that the older tree is the beginning of the newer one (RFC 9162, 2.1.4.2)."""
-    if not 0 <= old_size <= size:
-        return False
-    if old_size in (0, size):
-        return not proof and old_root == (EMPTY_ROOT if old_size == 0 else root)
-    path = list(proof) if old_size & (old_size - 1) else [old_root, *proof]
-    return bool(path) and _roots_by_consistency(path, old_size, size) == (old_root, root)
-
-
-def _roots_by_consistency(path: Sequence[bytes], old_size: int, size: int) -> tuple[bytes, bytes] | None:
-    place, last = old_size - 1, size - 1
-    while place & 1:
-        place, last = place >> 1, last >> 1
-    old = new = path[0]
-    for sibling in path[1:]:
-        if last == 0:
-            return None
-        if place & 1 or place == last:
-            old, new = node_hash(sibling, old), node_hash(sibling, new)
-            while not place & 1 and place:
-                place, last = place >> 1, last >> 1
-        else:
-            new = node_hash(new, sibling)
-        place, last = place >> 1, last >> 1
-    return (old, new) if last == 0 else None

@@ -15,7 +15,6 @@ HEIGHT = 8
 WIDTH = 1 << HEIGHT
 FULL_BYTES = WIDTH * HASH_BYTES
 ENTRIES = "entries"
-MOST_LEVELS = 8  # 2**64 entries; the layout allows 63, which no number of entries reaches
 
 ReadTile = Callable[[int, int], bytes]
 """Return the hashes of a tile by level and index; empty where it is not there."""

@@ -182,11 +182,6 @@ def client_address(peer: str | None, headers: Headers, trusted: Networks) -> str
     return read_client(peer, headers, trusted).address
 
 
-def forwarded_proto(peer: str | None, headers: Headers, trusted: Networks) -> str | None:
-    """Give the scheme the nearest trusted proxy was asked with ("http", "https"), None where none says."""
-    return read_client(peer, headers, trusted).scheme
-
-
 def without_forwarding(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     """Drop every header that names the client's address; the same list object where there is none."""
     if FORWARDING_HEADERS.isdisjoint([name.lower() for name, _ in headers]):

@@ -53,8 +53,8 @@ def people_of(*, visitors: int, visits: int, views: int, by_views: bool = True) 
     return max(known, views // VIEWS_EACH) if by_views and not visitors else known
 
 
-def leaves_few(part: Cell, whole: Cell, *, k: int = K, by_views: bool = False) -> bool:
-    """Return whether fewer than `k` people, though not nobody, are left of a crowd without a part of it.
+def leaves_few(part: Cell, whole: Cell, *, by_views: bool = False) -> bool:
+    """Return whether fewer than `K` people, though not nobody, are left of a crowd without a part of it.
 
     Who sees both subtracts. Counts are views, visits and visitors; visitors only of days of which those of the part
     are known, in both: of others the whole's would all be left, though most of them are the part's.
@@ -64,7 +64,7 @@ def leaves_few(part: Cell, whole: Cell, *, k: int = K, by_views: bool = False) -
     if part.counts[0] and not part.counts[2]:  # nobody, or their keys are gone: not to be told apart here
         visitors = 0
     people = people_of(visitors=min(visitors, views), visits=visits, views=views, by_views=by_views)
-    return bool(views or visits) and people < k
+    return bool(views or visits) and people < K
 
 
 def rounded(count: int) -> int:

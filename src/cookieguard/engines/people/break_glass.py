@@ -21,7 +21,6 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.proof.records import customer as subject_of
 
 KEPT = timedelta(days=365)  # after the notice was given; what is sealed opens for 400 days
-LATE = timedelta(days=14)
 ID_BYTES = 6
 REVEAL = "reveal"  # the kind of a look at what the vault holds
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cookieguard.engines.proof.protocol import LogStore, Row, Stores
 from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
-from cookieguard.proof.notes import NoteError, NoteKey, read_checkpoint
+from cookieguard.proof.notes import NoteKey, read_checkpoint
 from cookieguard.proof.receipts import write_receipt
 from cookieguard.proof.sealing import digest_of_id, read_about, unseal
 from cookieguard.proof.tiles import inclusion_proof
@@ -96,12 +96,3 @@ def verify_log(
             if row.number is not None:
                 report.add(Verdict.BROKEN, row.number, "a row that no worker wrote waits for a number")
     return report
-
-
-def is_checkpoint(note: str) -> bool:
-    """Return whether a text is a checkpoint, signed by whomever."""
-    try:
-        read_checkpoint(note)
-    except NoteError:
-        return False
-    return True

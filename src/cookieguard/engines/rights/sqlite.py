@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -60,8 +60,7 @@ FORGET = "DELETE FROM request WHERE id = ?"
 class SqliteQueue:
     """Be a Queue in a file, made with mode 0600 where there is none."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(self, path: Path) -> None:
         with telling(QueueDown):
             make_file(path, QueueDown)
             self._connection = open_file(path, PRAGMAS, busy_seconds=BUSY_SECONDS)
@@ -172,7 +171,7 @@ class SqliteQueue:
             empty_journal(self._connection, QueueDown)
 
     def _at(self, seconds: float | None) -> int | None:
-        return None if seconds is None else int((self._clock() + seconds) * 1000)
+        return None if seconds is None else int((time.time() + seconds) * 1000)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -67,10 +67,6 @@ RENEW_SECONDS = 15.0
 FIRST_DELAY, LONGEST_DELAY = 60.0, 6 * 3600.0  # after a failure: a minute, two, four, ... six hours
 
 
-class LeaseLost(Exception):
-    """Say that another worker has the request by now: this one stops where it is."""
-
-
 class Worker:
     """Do the work of one shop, one request after the other. Owns its lease, the open queue and the open store."""
 

@@ -114,10 +114,10 @@ ADD_BOTS = f"""
     )"""
 
 
-def _either(columns: dict[Dimension, str], otherwise: str = "") -> str:
+def _either(columns: dict[Dimension, str]) -> str:
     """Return which of these dimensions a row of grouping sets is of."""
     cases = " ".join(f"WHEN grouping({column}) = 0 THEN '{by.value}'" for by, column in columns.items())
-    return f"CASE {cases} END{otherwise}"
+    return f"CASE {cases} END"
 
 
 def _sets(columns: dict[Dimension, str]) -> str:

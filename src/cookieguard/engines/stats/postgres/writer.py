@@ -225,11 +225,11 @@ class PostgresHits:
             keys = _array(batch.before[hit.key] for hit in hits)
             last = dict(self._connection.execute(LAST_SEEN, {"day": day - 1, "keys": keys}).fetchall())
             going = {hit.key for hit in hits if hit.time - last.get(batch.before[hit.key], 0) <= PAUSE}
-            going |= self._unkeyed(batch, day, {hit.key for hit in hits if began_unkeyed(batch, hit.key)})
+            going |= self._unkeyed(day, {hit.key for hit in hits if began_unkeyed(batch, hit.key)})
             if going:  # in order, so that two writers do not wait for each other
                 self._connection.execute(NOTE_GOING_ON, (day, _array(sorted(going))))
 
-    def _unkeyed(self, batch: Batch, day: int, keys: set[int]) -> set[int]:
+    def _unkeyed(self, day: int, keys: set[int]) -> set[int]:
         """Return those of whom nothing was seen that day: who was there with a key began a visit with it."""
         if not keys:
             return keys
