@@ -18,8 +18,8 @@ LONGEST_NOTICE = 365
 class PolicyVersion:
     """Identify the promise a visitor agreed to; a new `version` asks everybody again from `effective` on.
 
-    With `folder` the texts of that folder decide: which one is in force follows from its dates and announcements, and
-    visitors are asked again where purposes, vendors, hosts or retention changed.
+    With `folder` the texts of that folder decide. Their dates and announcements say which one is in force. A visitor is
+    asked again where vendors, hosts, data, country or retention of a purpose they agreed to changed.
     """
 
     version: str = "1"

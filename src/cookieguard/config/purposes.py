@@ -30,9 +30,9 @@ CONTACT = re.compile(rf"({ADDRESS.pattern})?")
 class Purpose:
     """Name one thing a visitor can agree to.
 
-    The four default purposes speak every language of the banner; a purpose of the shop's own brings its
-    `title` and `description` (plain text, shown as they are): a text for each language, `{"en": "Chat"}`, and then
-    the banner speaks no other one; or one text, which is shown in every language.
+    The four default purposes speak every language of the banner. A purpose of the shop's own brings its `title` and
+    `description`, in plain text. Give a text for each language, `{"en": "Chat"}`: the banner then speaks no other one.
+    Or give one text, which is shown in every language.
     """
 
     id: str
@@ -104,7 +104,7 @@ class Vendor:
     """
 
     catalogue: str = ""
-    """Its name in the catalogue, which then fills every field that is left out."""
+    """Its name in the catalogue, which fills name, purpose, hosts, cookies and the links and reasons you leave out."""
     name: str = ""
     """Who it is, as visitors read it."""
     purpose: str = ""
