@@ -22,7 +22,7 @@ AppArgument = Annotated[
     ),
 ]
 PageOption = Annotated[str, typer.Option("--page", help="The page of the app that is asked for.")]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Mind warnings too: exit code 1.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit code 1 for warnings too.")]
 
 
 def check(

@@ -52,7 +52,7 @@ def doctor(*, config: ConfigOption = None, urls: UrlsOption = False, as_json: Js
 def run_now(
     *, config: ConfigOption = None, as_json: JsonOption = False, believe_clock: BelieveOption = False
 ) -> None:
-    """Do the job of the workers now, and that of the vault's owner; for cron. Exit code 1 where not all was done."""
+    """Delete now what was kept long enough, and the vault's old keys; for cron. Exit code 1 where not all was done."""
     shop = shop_config(config)
     done = _run(shop, datetime.now(UTC), believes_clock=believe_clock)
     held_back = doubt_text(done.doubt) if done.doubt is not None else ""

@@ -214,7 +214,9 @@ def import_file(
     source: Annotated[str, typer.Option("--from", help=f"One of {', '.join(COLUMNS)}.")],
     columns: Annotated[
         str,
-        typer.Option("--columns", help="Where what is: FIELD=COLUMN,..., a field or a purpose of the shop."),
+        typer.Option(
+            "--columns", help="Which column has a field, or a purpose of the shop: FIELD=COLUMN,..."
+        ),
     ] = "",
     words: Annotated[
         str, typer.Option("--words", help="What their words for purposes mean: THEIRS=PURPOSE,...")

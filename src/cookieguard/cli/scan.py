@@ -58,7 +58,7 @@ Accept = Annotated[
 ]
 Refuse = Annotated[str, typer.Option("--refuse", help="A selector of what refuses.")]
 AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Ask at private addresses too.")]
-Insecure = Annotated[bool, typer.Option("--insecure", help="Take any certificate.")]
+Insecure = Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")]
 AsOrigin = Annotated[
     str,
     typer.Option(

@@ -131,7 +131,7 @@ def _findings_of(check: Check, shop: Shop) -> list[Finding]:
     except NeverStarted:
         return []
     except (CookieGuardError, EngineDown, StoreDown) as error:
-        return [Finding(name, str(error), "mend what it says, then look again")]
+        return [Finding(name, str(error), "mend what it says, then run doctor again")]
     except OSError as error:
         return [Finding(name, f"cannot be looked at ({error.strerror})", "run this as the shop's user")]
 
@@ -262,7 +262,7 @@ def _day_keys(shop: Shop) -> Iterator[Finding]:
 def _place_of_keys(shop: Shop, runtime: StateDirectory | None) -> Finding:
     beside = [name for name in shop.names if ON_DISK.fullmatch(name)]
     if beside:
-        return Finding("place of keys", f"beside what they key: {_some(beside)}", RUN_JOB)
+        return Finding("place of keys", f"on a disk, beside the data they protect: {_some(beside)}", RUN_JOB)
     if runtime is None:
         return Finding(
             "place of keys", "no directory in memory: none was needed yet, or each worker has its own"

@@ -52,7 +52,9 @@ from cookieguard.rights.rules import Law, RequestKind
 requests = typer.Typer(help="The queue of requests about personal data, each with the law's clock.")
 
 IdArgument = Annotated[str, typer.Argument(metavar="REQUEST", help="Its id, as `requests list` shows it.")]
-TextOption = Annotated[str, typer.Option("--text", help="What the person is told.")]
+TextOption = Annotated[
+    str, typer.Option("--text", help="What the person is told by extend, finish and refuse; else a note.")
+]
 
 
 @requests.command("list")

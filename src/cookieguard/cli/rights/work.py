@@ -26,7 +26,7 @@ def work(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Do all that is due: run it every minute or so, on as many machines as you like. Failures stay in the list."""
+    """Do what is due on requests of persons. Run it every minute, on any number of machines. Failures stay listed."""
     shop = shop_config(config)
     with store_answers():
         count = asyncio.run(_work(shop, again=again))
