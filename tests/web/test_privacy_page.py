@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from html import unescape
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any
 from urllib.parse import urlencode
 
@@ -27,9 +28,12 @@ from cookieguard.config.rights.forms import FIELDS
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.worker import open_worker
+from cookieguard.engines.store.sqlite import SqliteStore
+from cookieguard.keyring import Keyring
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.rights.requests import Act, noted, step_done
+from cookieguard.web.rights.codes import TRIES, Codes
 from cookieguard.web.rights.page import FIELD_TEXTS
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -406,6 +410,31 @@ def test_address_is_told_neither_known_nor_unknown(guest: Guest, relay: Relay) -
     assert known.text.replace("guest@", "nobody@") == unknown.text
     wait_until(lambda: len(relay.accepted) == 1, "a mail")
     assert relay.counts == {"guest@shop.example": 1}
+
+
+@pytest.mark.parametrize("became", ["open", "used", "over", "guessed at", "never made"])
+def test_each_try_of_a_code_writes_once_so_that_its_time_does_not_tell_who_is_known(
+    tmp_path: Path, became: str
+) -> None:
+    address, codes = "guest@shop.example", Codes(Keyring.generate(NOW))
+    with (
+        closing(SqliteStore(tmp_path / "store.db")) as store,
+        closing(connect(tmp_path / "store.db")) as file,
+    ):
+
+        def changes() -> int:
+            return int(file.execute("PRAGMA data_version").fetchone()[0])
+
+        code, keep = codes.make(address, "G-1", NOW)
+        if became != "never made":
+            assert keep(store)
+        for tried in {"used": [code], "guessed at": ["0"] * TRIES}.get(became, []):
+            codes.check(address, tried, NOW)(store)
+        now = NOW + timedelta(minutes=11) if became == "over" else NOW
+        before = changes()
+
+        assert codes.check(address, "wrong", now)(store) is None
+        assert changes() == before + 1
 
 
 def test_no_more_than_three_codes_an_hour_go_to_one_address(guest: Guest, relay: Relay) -> None:

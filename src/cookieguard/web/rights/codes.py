@@ -6,14 +6,16 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from cookieguard.engines.store.protocol import Store, StoreDown
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 
 NAMESPACE = "privacy-code"
+NOBODY = "nobody"  # the key of what is written where no code is open; all others are digests
 LIFE = timedelta(minutes=10)
 DIGITS = 8
 TRIES = 5  # of one code: of 100 million
@@ -64,19 +66,24 @@ class Codes:
         def take(store: Store) -> str | None:
             for _ in range(RACES):
                 found = store.read(NAMESPACE, key)
-                if found is None:
-                    return None
-                kept = json.loads(found.value)
-                if kept["tries"] >= TRIES or kept["until"] <= to_milliseconds(now) or not kept["code"]:
+                kept = None if found is None else json.loads(found.value)
+                if found is None or kept is None or not _is_open(kept, now):
+                    # A write takes much longer than a look: without one it would tell which addresses are known.
+                    store.write(NAMESPACE, NOBODY, b"{}", until=to_milliseconds(now + LIFE))
                     return None
                 is_right = hmac.compare_digest(kept["code"], digest)
                 after = {**kept, "tries": kept["tries"] + 1, "code": "" if is_right else kept["code"]}
                 value = json.dumps(after).encode()
                 if store.write(NAMESPACE, key, value, until=found.until, after=found.version):
-                    return kept["c"] if is_right else None
+                    return str(kept["c"]) if is_right else None
             raise StoreDown("a code that many try at once")
 
         return take
 
     def _digest(self, use: str, text: str) -> str:
         return hmac.digest(self._key, f"{use}:{text}".encode("utf-8", "surrogatepass"), hashlib.sha256).hex()
+
+
+def _is_open(kept: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether a code may be tried: not used, not over, not tried too often."""
+    return bool(kept["code"]) and kept["tries"] < TRIES and kept["until"] > to_milliseconds(now)
