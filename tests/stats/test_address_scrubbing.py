@@ -7,7 +7,9 @@ import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from time import process_time
 from urllib.parse import quote
 
 import pytest
@@ -55,6 +57,9 @@ SPELLINGS: dict[str, Callable[[Address], str]] = {
     "dashed": lambda one: re.sub("[.:]", "-", str(one)),
     "dashed and exploded": lambda one: re.sub("[.:]", "-", one.exploded),
     "in a host's name": lambda one: f"ec2-{re.sub('[.:]', '-', str(one))}.provider.example",
+    "dashed, behind a date": lambda one: f"2026-11-24-{re.sub('[.:]', '-', str(one))}",
+    "dashed, before more groups": lambda one: f"{re.sub('[.:]', '-', str(one))}-1-2-3-4-5-6-8-9",
+    "dashed, before a gap": lambda one: f"{re.sub('[.:]', '-', str(one))}-1--1",
     "underscored": lambda one: re.sub("[.:]", "_", str(one)),
     "integer": lambda one: str(int(one)),
     "integer, in an id": lambda one: f"id-{int(one)}.html",
@@ -151,6 +156,27 @@ def test_two_groups_with_dashes_go_where_they_are_the_clients_own(spelled: str) 
     assert b"2400" not in scrubbed(text, own)
     assert scrubbed(text, other) == text
     assert network_of(own.own) in networks_in(text)
+
+
+@pytest.mark.parametrize("clean", [partial(scrubbed, reach=NEAR4), lambda text: cleaned_field(text.decode())])
+@pytest.mark.parametrize(
+    "piece", ["a-", "2-1-", "a_", "ab-", "a--", "2001-", "ab", "1", "1-", "1.", "a:", "QUFB-", "/%61"]
+)
+def test_time_grows_with_the_length_of_a_hostile_text_not_with_its_square(
+    piece: str, clean: Callable[[bytes], object]
+) -> None:
+    def cpu(length: int) -> float:
+        text = (piece * length).encode()[:length]
+        return min(timed(partial(clean, text)) for _ in range(5))
+
+    cpu(100)  # warm
+    assert cpu(4000) < 9 * cpu(1000) + 0.001  # linear 4, its square 16
+
+
+def timed(act: Callable[[], object]) -> float:
+    began = process_time()
+    act()
+    return process_time() - began
 
 
 USUAL = [

@@ -38,6 +38,9 @@ DASHES = (
     rb"[0-9][-_][0-9]{1,3}[-_][0-9]{1,3}[-_][0-9]|[0-9a-fA-F][-_]{2}[0-9a-fA-F]|(?:[-_][0-9a-fA-F]{1,4}){7}"
 )
 _DASHES = re.compile(DASHES)
+IPV6_GROUPS, LONGEST_IPV6 = 8, 41
+# Where one may begin that is given to somebody: each other start would be read up to its end.
+_ASSIGNED = re.compile(r"(?:^|(?<=-))(?=(?:[23][0-9a-f]|f[c-e])[0-9a-f]{2}-)", re.I)
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}[-_](?:0?[1-9]|1[0-2])[-_](?:0?[1-9]|[12][0-9]|3[01])(?![0-9])")
 _BASE64 = re.compile(rb"[A-Za-z0-9+_-]{10,}={0,2}")
 _PARTS = re.compile(rb"[-_+]")
@@ -199,22 +202,23 @@ def _is_address(row: list[bytes], reach: Reach) -> bool:
 
 
 def _is_ipv6(found: bytes) -> bool:
-    """Return whether groups with dashes are an address that somebody may have: global, unique local or link-local."""
-    if _DATE.match(found):
-        return False
-    text = found.decode().replace("_", "-")
-    starts = [0, *(match.end() for match in re.finditer("-+", text))]
-    return any(_begins_ipv6(text[start:]) for start in starts)
+    """Return whether groups with dashes hold an address that somebody may have: global, unique local or link-local."""
+    date = _DATE.match(found)
+    text = found[date.end() if date else 0 :].decode().replace("_", "-")
+    return any(_begins_ipv6(text[at.start() : at.start() + LONGEST_IPV6]) for at in _ASSIGNED.finditer(text))
 
 
 def _begins_ipv6(text: str) -> bool:
-    groups = text.split("-")
-    if len(groups) < 4 or ("" not in groups and len(groups) < 8):
+    """Return whether a text begins with an address, whatever follows it."""
+    groups = text.split("-", IPV6_GROUPS)[:IPV6_GROUPS]
+    if "" in groups:
+        gap = groups.index("")
+        groups = groups[: groups.index("", gap + 1)] if "" in groups[gap + 1 :] else groups
+        groups += [""] if groups[-1] == "" else []
+    if len(groups) < (4 if "" in groups else IPV6_GROUPS):
         return False
-    part = text if "" in groups else "-".join(groups[:8])
     with suppress(OSError):
-        packed = inet_pton(AF_INET6, part.replace("-", ":"))
-        return packed[0] >> 5 == 1 or packed[0] in (0xFC, 0xFD, 0xFE)
+        return bool(inet_pton(AF_INET6, ":".join(groups)))
     return False
 
 

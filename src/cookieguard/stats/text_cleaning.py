@@ -25,7 +25,7 @@ _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 _PART = r"(?:0x[0-9a-f]{1,2}|\d{1,3})"
 _STOP = r"\s{0,2}\.\s{0,2}"
 _ADDRESS = re.compile(
-    rf"{_PART}(?:{_STOP}{_PART}){{3}}|{_PART}([_-]){_PART}\1{_PART}\1{_PART}|[0-9a-f]*(?::[0-9a-f]*){{2,}}",
+    rf"{_PART}(?:{_STOP}{_PART}){{3}}|{_PART}([_-]){_PART}\1{_PART}\1{_PART}|[0-9a-f]{{0,32}}(?::[0-9a-f]*){{2,}}",
     re.I,
 )
 _AT = re.compile(r"@|[(\[{]\s*at\s*[)\]}]", re.I)
@@ -37,7 +37,9 @@ _LONG_NUMBER = re.compile(rf"{_SPACED_NUMBER}|\d{{5,}}")
 _DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
 _NO_DATE = re.compile(rf"{_SPACED_NUMBER}|(?<!\d)(?!{_DATE})\d{{5,}}")
 _TOKEN = re.compile(r"(?=[^/]*\d)(?=[^/]*[a-z])[0-9a-z_=-]{20,}|[0-9a-f]{8,}(?:-[0-9a-f]{4,}){0,4}", re.I)
-_HEX_ID = re.compile(r"\b(?=[0-9a-f-]*[a-f])(?=[0-9a-f-]*\d)[0-9a-f]{12,}(?:-[0-9a-f]{4,}){0,4}\b", re.I)
+_HEX_ID = re.compile(
+    r"\b(?=[0-9a-f]{12})(?=[0-9a-f-]*[a-f])(?=[0-9a-f-]*\d)[0-9a-f]{12,}(?:-[0-9a-f]{4,}){0,4}\b", re.I
+)
 NUMBER = "(number)"
 MAX_PAGE = 200  # characters
 
