@@ -33,6 +33,7 @@ RELOADED_WITHIN = timedelta(seconds=10)
 CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
 WITHOUT_KEY = NO_KEY, NO_KEY
+AN_ADDRESS = b"http://0.0.0.0/"  # which is kept of no referrer
 # Asked for with each view: what an enumeration is asked for takes ten times as long as a name of the module.
 VIEW, ERROR, GOAL, SHOWN = HitKind.VIEW, HitKind.ERROR, HitKind.GOAL, Event.SHOWN.value
 UNDECIDED, UNDECIDED_NAME, PARTLY = State.UNDECIDED, State.UNDECIDED.value, State.PARTLY
@@ -96,6 +97,7 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
     # Whose choice it is counts for nothing: a key would tie the answer to the views before it.
     hit = _raw_hit(counting, exchange, replace(before, granted=frozenset(), gpc=True), HitKind.CHOICE)
     path = exchange.request.referring_path.partition("?")[0][:MAX_HEADER]
+    path = _without_own(path, b"", b"", b"", spellings_of(exchange.full_address))[0]
     event = Event.WITHDRAWN if before.granted - granted else EVENTS[state]
     counting.pipeline.put(
         hit._replace(path=path, query=b"", consent=state.value, gpc=before.gpc, event=event.value)
@@ -125,7 +127,10 @@ def _raw_hit(
     )
     said = headers.get(b"user-agent", b"")[:MAX_AGENT]
     asked = exchange.scope.get("query_string", b"")[:MAX_HEADER]
-    path, query, agent = _without_own(exchange.path[:MAX_HEADER], asked, said, spellings_of(address))
+    led_by = headers.get(b"referer", b"")[:MAX_HEADER]
+    path, query, agent, referrer = _without_own(
+        exchange.path[:MAX_HEADER], asked, said, led_by, spellings_of(address)
+    )
     site = origin.host if origin.authority in exchange.parts.authorities else ""
     key, before = _keys(counting, exchange, consent, site, said)
     return tuple.__new__(  # in the order of its fields: a tenth of what naming them costs
@@ -144,7 +149,7 @@ def _raw_hit(
             before,
             headers.get(b"sec-fetch-site") == SAME_ORIGIN,
             _has_just_agreed(counting, exchange, consent),
-            headers.get(b"referer", b"")[:MAX_HEADER],
+            referrer,
             query,
             agent,
             headers.get(b"accept-language", b"")[:MAX_AGENT],
@@ -158,14 +163,21 @@ def _raw_hit(
     )
 
 
-def _without_own(path: str, query: bytes, agent: bytes, own: Spellings) -> tuple[str, bytes, bytes]:
+def _without_own(
+    path: str, query: bytes, agent: bytes, referrer: bytes, own: Spellings
+) -> tuple[str, bytes, bytes, bytes]:
     """Leave nothing of a text that holds the client's address as a number: nobody could tell it from others later."""
-    if not holds_spelling(f"{path}\n{query.decode('latin-1')}\n{agent.decode('latin-1')}", own):
-        return path, query, agent
+    texts = f"{path}\n{query.decode('latin-1')}\n{agent.decode('latin-1')}\n{referrer.decode('latin-1')}"
+    if not holds_spelling(texts, own):
+        return path, query, agent, referrer
     return (
         "/{id}" if holds_spelling(path, own) else path,
         b"" if holds_spelling(query.decode("latin-1"), own) else query,
         b"" if holds_spelling(agent.decode("latin-1"), own) else agent,
+        # Of a referrer the host is kept.
+        AN_ADDRESS
+        if holds_spelling(b"/".join(referrer.split(b"/")[:3]).decode("latin-1"), own)
+        else referrer,
     )
 
 
