@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from harness.postgres import postgres
@@ -134,6 +135,29 @@ def test_a_task_that_fails_by_itself_holds_nobody_up(
 
     assert store_sync.ask(reading([PLACE], now=0)).result(timeout=60) == {PLACE: cart(1).value}
     assert caplog.messages == ["store: a value could not be kept (KeyError)"]
+    store_sync.close()
+
+
+def test_a_question_that_is_called_off_fails_no_other_and_no_store(tmp_path: Path) -> None:
+    store_sync = StoreSync(sqlite.opener(tmp_path / "store.db"))
+    has_begun, may_go_on = Event(), Event()
+
+    def wait_with(_: Store) -> str:
+        has_begun.set()
+        assert may_go_on.wait(5)
+        return "answered"
+
+    asked = store_sync.ask(wait_with)
+    assert has_begun.wait(5)
+    called_off, other = store_sync.ask(lambda _: "nobody waits"), store_sync.ask(lambda _: "answered")
+    is_called_off = asked.cancel(), called_off.cancel()  # as asyncio does for a task that is over
+    may_go_on.set()
+
+    assert other.result(5) == "answered"
+    assert store_sync.ask(lambda _: "answered").result(5) == "answered"
+    assert is_called_off == (False, True)  # what is being answered is
+    assert asked.result(5) == "answered"
+    assert not store_sync.is_down
     store_sync.close()
 
 

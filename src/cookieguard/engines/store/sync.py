@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.store.backlog import MAX_WAITING, Backlog, Task, When, at_once
+from cookieguard.engines.store.backlog import MAX_WAITING, Backlog, Question, Task, When, at_once, taken
 from cookieguard.engines.store.figures import figures, note_overflows
 from cookieguard.engines.store.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
 from cookieguard.engines.store.open import store_opener
@@ -58,7 +58,7 @@ class StoreSync:
     """The store was asked once in this process, whatever came of it."""
     _thread: threading.Thread | None
     _store: Store | None
-    _questions: deque[tuple[Callable[[Store], Any], Future[Any]]]
+    _questions: deque[Question]
     backlog: Backlog
     """What waits for the store."""
     _tidied: float
@@ -162,7 +162,7 @@ class StoreSync:
     def round(self) -> None:
         """Listen, write, answer; where the store does not, be uncertain until it does."""
         started = time.monotonic()
-        questions = [self._questions.popleft() for _ in range(len(self._questions))]
+        questions = taken(self._questions)
         self._prune()
         try:
             store = self._opened()
