@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import contextmanager
 from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -262,10 +263,32 @@ def test_the_visitors_copy_verifies_without_the_shop_as_page_and_file(guard: Gua
     assert receipt.record["cg:event"] == "grant"
     assert receipt.origin == keys["origin"]
     assert "dpv:hasConsentStatus" in shown.text
-    assert 'href="/_cg/receipt"' in choices.text
+    assert 'href="/_cg/receipt?lang=en"' in choices.text
     assert "no-store" in file.get("cache-control")
     assert "attachment" in file.get("content-disposition")
-    assert ask(app, path="/_cg/receipt").status == 404  # a browser that chose nothing
+
+
+def test_who_chose_nothing_reads_so_on_a_page_in_their_language(guard: Guard) -> None:
+    app = guard(page(HTML))
+
+    answer = ask(app, path="/_cg/receipt", headers=[("accept-language", "de")])
+
+    assert answer.status == 404
+    assert "Sie haben noch nicht gewählt." in unescape(answer.text)
+    assert 'href="/_cg/choices?lang=de"' in answer.text
+    assert ask(app, path="/_cg/receipt.json").get("content-type").startswith("text/plain")
+
+
+def test_a_choice_on_its_way_into_the_log_is_told_on_a_page_in_its_language(guard: Guard) -> None:
+    app = guard(page(HTML))
+    cookie = ("cookie", f"{COOKIE}={choose(app, 'accept').cookies()[COOKIE]}")
+
+    with store_down(app):
+        answer = ask(app, path="/_cg/receipt", query="lang=fr", headers=[cookie])
+
+    assert answer.status == 503
+    assert "Impossible pour le moment." in unescape(answer.text)
+    assert answer.get("retry-after") == "2"
 
 
 def test_anybody_can_read_checkpoint_tiles_and_entries_and_rebuild_the_tree(guard: Guard) -> None:

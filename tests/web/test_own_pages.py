@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import pytest
 from harness.asgi import Answer, App, ask, page
 
 from cookieguard import CookieGuard
+from cookieguard.config import MailSettings
 from cookieguard.html import parse_url, resolve
 
 Guard = Callable[..., CookieGuard]
@@ -30,7 +32,16 @@ HOSTILE = (
 )
 MARKUP = ("<script>alert", "<svg onload", " onload=alert(1) x='")
 FORM = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-form-urlencoded")]
-READ = ("choices", "place", "stats", "staff", "consent", "embed", "report", "nothing", "stats/x.css")
+SPEAKING = (
+    "choices",
+    "privacy",
+    "cookies",
+    "receipt",
+    "permission",
+    "mail/stop",
+)  # to visitors, in their language
+READ = (*SPEAKING, "place", "stats", "staff", "consent", "embed", "report", "nothing", "stats/x.css")
+STAYS = ("/_cg/consent",)  # leads back to the shop
 POSTED = {
     "consent": ("choice=accept&next={}", "choice={}", "choice=save&purpose={}"),
     "embed": (
@@ -100,3 +111,17 @@ def test_a_grant_that_does_not_count_leads_nowhere_else(guard: Guard, text: str)
 
     assert answer.status == 303
     holds_nothing_hostile(answer)
+
+
+@pytest.mark.parametrize("name", SPEAKING)
+def test_a_page_of_ours_speaks_what_its_link_asks_for_and_so_do_its_links(guard: Guard, name: str) -> None:
+    app: App = guard(page(), origins=("https://shop.example",), mail=MailSettings(lists=("news",)))
+    english = [("accept-language", "en")]
+
+    browsers = ask(app, path=f"/_cg/{name}", headers=english)
+    asked = ask(app, path=f"/_cg/{name}", query="lang=de", headers=english)
+
+    assert '<html lang="en"' in browsers.text
+    assert '<html lang="de"' in asked.text
+    for link in re.findall(r'(?:href|action)="(/_cg/[a-z/]+)"', asked.text):
+        assert link in STAYS, link

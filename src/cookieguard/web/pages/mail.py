@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.engines.mail.lists import Act, MailLists, Wish
 from cookieguard.web.assets import STATIC
+from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
 from cookieguard.web.http.query import first_values
@@ -89,11 +90,10 @@ def _page(
     action: str = "",
     token: str = "",
 ) -> Response:
-    renderer = exchange.parts.renderer
-    lang = renderer.pick_language("", exchange.request.text(b"accept-language"))
+    lang = language_asked(exchange)
     tables = _tables()
     found = lang if lang in tables else "en"
-    page = renderer.page(
+    page = exchange.parts.renderer.page(
         "mail.html",
         found,
         base=exchange.own_base,

@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from cookieguard.config.languages import texts_of
 from cookieguard.engines.people.access import AccessRefused
 from cookieguard.errors import CookieGuardError
+from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.pages.form import BadRequestError, Receive
@@ -57,11 +58,10 @@ async def _customer(exchange: Exchange) -> str:
 
 
 def _page(exchange: Exchange, status: int, *, key: str, code: str = "", scope: str = "") -> Response:
-    renderer = exchange.parts.renderer
-    lang = renderer.pick_language("", exchange.request.text(b"accept-language"))
+    lang = language_asked(exchange)
     texts = texts_of(lang)
     said = texts["rights"] if key in ("often", "down") else texts["permission"]
-    page = renderer.page(
+    page = exchange.parts.renderer.page(
         "permission.html",
         lang,
         base=exchange.own_base,

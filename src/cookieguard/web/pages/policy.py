@@ -16,15 +16,13 @@ from cookieguard.policy.ledger import Ledger
 from cookieguard.policy.markdown import render
 from cookieguard.policy.policy_texts import PolicyTexts
 from cookieguard.policy.versions import Text, Version, public
+from cookieguard.web.banner.page_language import language_asked, tag_asked
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 
 POLICY_PAGE = "policy"
 PAGES_KEPT = 64  # rendered texts and differences: versions and languages that are asked for
-MOST_FIELDS = 5
-LONGEST_TAG = 20
 MISSING = "there is no such version of the policy\n"
 TEXT_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-cache"}
 FEED_HEADERS = {**TEXT_HEADERS, "vary": "Accept-Language"}
@@ -89,12 +87,11 @@ async def show_policy(exchange: Exchange, _: Receive) -> Response:
 
 
 def _read_request(exchange: Exchange) -> PolicyRequest | None:
-    policy, renderer = exchange.parts.policy, exchange.parts.renderer
+    policy = exchange.parts.policy
     if policy is None:
         return None
     today = exchange.now.date()
-    wanted = _wanted(exchange)
-    lang = renderer.pick_language(wanted, exchange.request.text(b"accept-language"))
+    lang = language_asked(exchange)
     versions, ledger = policy.history
     return PolicyRequest(
         exchange,
@@ -103,13 +100,9 @@ def _read_request(exchange: Exchange) -> PolicyRequest | None:
         policy.in_force(today),
         policy.upcoming(today),
         lang,
-        wanted or lang,
+        tag_asked(exchange) or lang,
         PolicyTexts.of(lang),
     )
-
-
-def _wanted(exchange: Exchange) -> str:
-    return first_values(exchange.request.query, MOST_FIELDS).get("lang", "")[:LONGEST_TAG]
 
 
 def _version_page(asked: PolicyRequest, version: Version | None) -> Response:

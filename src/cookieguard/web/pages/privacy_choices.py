@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.consent import local_path
 from cookieguard.web.banner.insertion import NOT_KEPT
+from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
@@ -31,19 +32,14 @@ MOST_FIELDS = 5
 async def show_choices(exchange: Exchange, _: Receive) -> Response:
     """Answer GET {prefix}choices?next=<local path>&lang=<the language of the page it is linked from>."""
     renderer = exchange.parts.renderer
-    next_, wanted = _query_fields(exchange)
-    lang = renderer.pick_language(wanted, exchange.request.text(b"accept-language"))
+    lang = language_asked(exchange)
+    next_ = first_values(exchange.request.query, MOST_FIELDS).get("next", "")
     page = renderer.choices_page(
         lang,
         exchange.consent,
         base=exchange.own_base,
         next_=local_path(next_ or quote(exchange.request.root_path) + "/"),
         note=None if exchange.request.is_secure_context else NOT_KEPT,
-        copy=f"{exchange.own_base}{COPY_PAGE}" if exchange.parts.proof is not None else "",
+        copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}" if exchange.parts.proof is not None else "",
     )
     return HTMLResponse(page, headers=PAGE_HEADERS)
-
-
-def _query_fields(exchange: Exchange) -> tuple[str, str]:
-    asked = first_values(exchange.request.query, MOST_FIELDS)
-    return asked.get("next", ""), asked.get("lang", "")

@@ -8,7 +8,10 @@ from typing import Any
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from cookieguard.config.languages import texts_of
+from cookieguard.consent import Receipt
 from cookieguard.engines.proof.log_reader import make_receipt
+from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 
@@ -24,44 +27,49 @@ PRIVATE = {
 }
 NO_CHOICE = "no choice of this browser is in force, so there is no copy of one\n"
 NOT_YET = "this choice is being written into the log; try again in a few seconds\n"
+SOON = {**PRIVATE, "retry-after": "2"}
 
 
 async def show_copy(exchange: Exchange) -> Response:
-    """Answer GET {prefix}receipt with the copy of this browser's choice, as a page."""
-    text = await _copy(exchange)
-    if isinstance(text, Response):
-        return text
-    renderer = exchange.parts.renderer
-    lang = renderer.pick_language("", exchange.request.text(b"accept-language"))
+    """Answer GET {prefix}receipt with the copy of this browser's choice, as a page; 404 without one, 503 too early."""
+    receipt, text = await _copy(exchange)
+    if receipt is None:
+        return _page(exchange, 404)
+    if text is None:
+        return _page(exchange, 503)
     document = json.loads(text)
-    page = renderer.page(
-        "receipt.html",
-        lang,
-        base=exchange.own_base,
-        file=f"{exchange.own_base}{COPY_FILE}",
-        record=document["record"],
-        lines=lines_of(document["record"]),
-        proof=document["proof"],
-    )
-    return HTMLResponse(page, headers=PRIVATE)
+    record = document["record"]
+    file = f"{exchange.own_base}{COPY_FILE}"
+    return _page(exchange, 200, file=file, record=record, lines=lines_of(record), proof=document["proof"])
 
 
 async def send_copy(exchange: Exchange) -> Response:
     """Answer GET {prefix}receipt.json with the same as a file."""
-    text = await _copy(exchange)
-    if isinstance(text, Response):
-        return text
+    receipt, text = await _copy(exchange)
+    if receipt is None:
+        return PlainTextResponse(NO_CHOICE, 404, PRIVATE)
+    if text is None:
+        return PlainTextResponse(NOT_YET, 503, SOON)
     name = f"consent-{json.loads(text)['record']['dct:created'][:10]}.json"
     headers = PRIVATE | {"content-disposition": f'attachment; filename="{name}"'}
     return Response(text, headers=headers, media_type="application/json")
 
 
-async def _copy(exchange: Exchange) -> bytes | Response:
+async def _copy(exchange: Exchange) -> tuple[Receipt | None, bytes | None]:
+    """Return the choice in force, and its copy: None while it is on its way into the log."""
     log, receipt = exchange.parts.proof, exchange.consent.receipt
     if log is None or receipt is None:
-        return PlainTextResponse(NO_CHOICE, 404, PRIVATE)
-    text = await answer_of(log.writer.ask(partial(make_receipt, record_id=receipt.id)))
-    return PlainTextResponse(NOT_YET, 503, {**PRIVATE, "retry-after": "2"}) if text is None else text
+        return None, None
+    return receipt, await answer_of(log.writer.ask(partial(make_receipt, record_id=receipt.id)))
+
+
+def _page(exchange: Exchange, status: int, *, record: Any = None, **values: Any) -> Response:
+    lang = language_asked(exchange)
+    texts = texts_of(lang)
+    said = texts["rights"]["down"] if status == 503 else texts["page"]["undecided"]
+    base, renderer = exchange.own_base, exchange.parts.renderer
+    page = renderer.page("receipt.html", lang, base=base, said=said, record=record, **values)
+    return HTMLResponse(page, status, SOON if status == 503 else PRIVATE)
 
 
 def lines_of(record: dict[str, Any]) -> list[tuple[str, str]]:

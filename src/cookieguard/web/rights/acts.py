@@ -23,6 +23,7 @@ from cookieguard.proof.records import new_id
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, answer_told, noted
 from cookieguard.rights.rules import RequestKind
+from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.prefetch import is_ahead
 from cookieguard.web.identity.store_wait import answer_of, is_done
@@ -35,7 +36,6 @@ from cookieguard.web.rights.page import (
     Asker,
     Shown,
     asker_of,
-    language_asked,
     logins_of_customer,
     requests_of,
     show,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
-from cookieguard.web.rights.page import language_asked
 
 COOKIES_PAGE = "cookies"
 FRAGMENT_HEADERS = {

@@ -23,8 +23,8 @@ from cookieguard.rights.answers import RightsTexts, retained_lines
 from cookieguard.rights.requests import Request, State
 from cookieguard.rights.rules import RequestKind
 from cookieguard.web.banner.localized_texts import date_text, duration_text, shown_purposes
+from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
@@ -32,7 +32,6 @@ from cookieguard.web.proof.visitors_copy import COPY_PAGE
 from cookieguard.web.rights.own_terms import own_terms_of
 
 PRIVACY_PAGE = "privacy"
-MOST_FIELDS = 5
 MOST_SHOWN = 20  # choices and requests: the newest
 # By what a field asks for.
 FIELD_TEXTS = {
@@ -108,7 +107,7 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         state=exchange.consent.state.value,
         gpc=exchange.has_gpc,
         history=await _history(exchange, number, lang),
-        copy=f"{exchange.own_base}{COPY_PAGE}"
+        copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}"
         if parts.proof is not None and exchange.consent.receipt
         else "",
         choices=config.consent.enabled,
@@ -167,12 +166,6 @@ async def requests_of(exchange: Exchange, number: str) -> list[Request]:
     if desk is None or not number:
         return []
     return (await answer_of(desk.ask(lambda queue: queue.of_customer(number))) or [])[-MOST_SHOWN:]
-
-
-def language_asked(exchange: Exchange) -> str:
-    """Return the language of a page: `lang` of the query, else the browser's."""
-    wanted = first_values(exchange.request.query, MOST_FIELDS).get("lang", "")
-    return exchange.parts.renderer.pick_language(wanted, exchange.request.text(b"accept-language"))
 
 
 def kinds_of() -> list[tuple[str, str]]:
