@@ -11,6 +11,7 @@ import pytest
 from cli.test_staff import Shop
 from harness.servers import free_port
 
+from cookieguard.cli.app import run
 from cookieguard.config import config_from_mapping, load_config
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError
@@ -234,6 +235,17 @@ def test_steps_that_are_missing_are_told_of_without_the_number_of_an_error(shop:
     done = shop.run("scan", "first_shop:app", "--no-browser", "--steps", "nope.toml")
 
     assert "--steps is nope.toml (No such file or directory); allowed: a TOML file" in done.stderr
+
+
+@pytest.mark.parametrize("command", [[], ["staff", "add"], ["export"], ["log", "import"]])
+def test_help_names_no_type_where_an_option_takes_no_value(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command, "--help"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "--help" in shown
+    assert "bool" not in shown
 
 
 def test_help_shows_the_brackets_of_a_table() -> None:

@@ -150,7 +150,20 @@ def _named(arguments: Sequence[str]) -> Sequence[str]:
 @lru_cache(maxsize=len(COMMANDS) + 1)
 def _built(names: Sequence[str]) -> Callable[..., object]:
     """Build commands once: `keys` alone is imported and read in a third of the time that all take."""
-    return typer.main.get_command(app_of(*names))
+    command = typer.main.get_command(app_of(*names))
+    _hide_types_of_flags(command)
+    return command
+
+
+def _hide_types_of_flags(command: object) -> None:
+    """Have the help show no type where an option takes no value: typer writes `<bool>` there."""
+    if not isinstance(command, typer.core.TyperCommand | typer.core.TyperGroup):
+        return
+    for option in command.get_params(typer.Context(command)):
+        if isinstance(option, typer.core.TyperOption) and option.is_flag:
+            option.metavar = ""
+    for inner in command.commands.values() if isinstance(command, typer.core.TyperGroup) else ():
+        _hide_types_of_flags(inner)
 
 
 def _usage(error: typer.TyperException) -> str:
