@@ -246,6 +246,10 @@ def test_own_purposes_with_the_necessary_one_replace_the_default_ones() -> None:
     [
         ('origins = ["https://Bücher.example"]', "'https://xn--bcher-kva.example'"),
         ('origins = ["https://shop.example/"]', "'https://shop.example'"),
+        ('origins = ["HTTPS://Shop.Example:443/"]', "'https://shop.example'"),
+        ('origins = ["https://shop.example:443"]', "'https://shop.example'"),
+        ('origins = ["http://[::1]:80"]', "'http://[::1]'"),
+        ('origins = ["HTTP://localhost:443"]', "'http://localhost:443'"),
         ('first_party_hosts = ["*.CDN.example"]', "'*.cdn.example'"),
         (
             'vendors = [{ name = "K", purpose = "marketing", hosts = ["faß.example"] }]',

@@ -14,7 +14,8 @@ HOST_PATTERN = re.compile(
     r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*(:\d{1,5})?(/[!-~]*)?"
 )
 # One origin as a browser writes it in the Origin header: scheme, host, port where it is not the default.
-ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+ORIGIN = re.compile(r"(?!http://.*:80\Z|https://.*:443\Z)https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
+DEFAULT_PORT = re.compile(r"\A(http://[^/]+):80\Z|\A(https://[^/]+):443\Z")
 LABEL = re.compile(r"[^./:*\[\]]+")
 HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 # RFC 9110 tchar: what a cookie name may consist of.
@@ -67,8 +68,9 @@ def require_cookie(setting: str, value: str) -> None:
 
 
 def require_origin(setting: str, value: str) -> None:
-    """Require an origin as browsers write it: `https://shop.example`."""
-    require_written(setting, value, ORIGIN, "an origin like 'https://shop.example' (no path, lower case)")
+    """Require an origin as browsers write it: `https://shop.example`, without the scheme's own port."""
+    allowed = "an origin like 'https://shop.example' (no path, lower case, no default port)"
+    require_written(setting, value, ORIGIN, allowed)
 
 
 def require_written(setting: str, value: str, pattern: re.Pattern[str], allowed: str) -> None:
@@ -76,6 +78,7 @@ def require_written(setting: str, value: str, pattern: re.Pattern[str], allowed:
     if pattern.fullmatch(value):
         return
     written = LABEL.sub(_punycode, normalize("NFC", value.lower())).rstrip("/")
+    written = DEFAULT_PORT.sub(r"\1\2", written)
     known = f"; browsers write {written!r}" if pattern.fullmatch(written) else ""
     raise ConfigError(setting, was=repr(value), allowed=allowed + known)
 
