@@ -184,6 +184,22 @@ def test_without_statistics_or_room_it_says_so_in_one_line(shop: Path, tmp_path:
     assert (nothing.returncode, nothing.stderr.count("\n")) == (3, 1)
     assert json.loads(no_room.stderr)["exit_code"] == 3
     assert "a-file" in no_room.stderr
+    assert not (tmp_path / "exports").exists()
+
+
+def test_where_no_day_is_over_no_folder_is_left_behind(tmp_path: Path) -> None:
+    (tmp_path / ".cookieguard").mkdir(mode=0o700)
+    engine = SqliteHits(tmp_path / ".cookieguard" / "stats.db")
+    engine.write(Batch("a", [PLAIN._replace(time=int(datetime.now(UTC).timestamp()))], {}, {}))
+    engine.close()
+
+    done = export(tmp_path, "--out", "exports")
+
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        0,
+        "no day is over yet that anything was counted on",
+    )
+    assert not (tmp_path / "exports").exists()
 
 
 WITHOUT = """

@@ -105,7 +105,6 @@ def export(
     wanted = _wanted(what=what, file_format=format_, days=(since, until), by=by, noise=noise, again=again)
     shop, now = shop_config(config), datetime.now(UTC)
     with _explained(out):
-        out.mkdir(mode=0o700, parents=True, exist_ok=True)
         remove_drafts(out, now - LEFTOVER_AFTER)
         done = _export(shop, out, wanted, now)
     says = HELD_BY_HITS if what == HITS else RULE

@@ -36,11 +36,15 @@ def closed_days(span: Days | None, now: datetime) -> range:
 def export_day(
     directory: Path, what: str, file_format: str, day: int, make: Callable[[], bytes], *, again: bool = False
 ) -> Written:
-    """Write one day's file, unless it is there: nothing is asked then, and nothing changes. Raises OSError."""
+    """Write one day's file, unless it is there: nothing is asked then, and nothing changes. Raises OSError.
+
+    The directory is made with its first file: where there is nothing to write, none is left behind.
+    """
     file = directory / f"{what}-{date_of(day)}.{file_format}"
     if file.exists() and not again:
         return Written(file, is_new=False)
     content = make()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = directory / f".{file.name}.{secrets.token_hex(8)}"
     try:
         write_private(draft, content)  # whom it is for, its owner decides
