@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.postgres import postgres
 
 from cookieguard.cli.app import run
 from cookieguard.engines.proof.upkeep.export_files import rows_of_file
@@ -136,6 +137,25 @@ def test_a_keyring_that_was_lost_is_not_made_anew(shop: Path, capsys: pytest.Cap
     assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 3
     assert "no keyring is in it" in capsys.readouterr().err
     assert not keyring.exists()
+
+
+def test_a_log_in_a_server_outlives_the_state_directory_and_gets_no_second_keyring(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("log.csv").write_text(COOKIEBOT)
+    with postgres() as server:
+        monkeypatch.setenv("COOKIEGUARD_PROOF", server.url)
+        assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 0
+        (shop / ".cookieguard").rename(shop / "lost")
+        refused = run(["log", "import", "log.csv", "--from", "cookiebot"])
+        server.stop()
+        away = run(["log", "import", "log.csv", "--from", "cookiebot"])
+
+    said = capsys.readouterr().err
+    assert (refused, away) == (3, 3)
+    assert "no keyring is in it" in said
+    assert "of a log that cannot be opened" in said
+    assert not (shop / ".cookieguard" / "keyring").exists()
 
 
 def test_a_dry_run_leaves_no_file(shop: Path) -> None:

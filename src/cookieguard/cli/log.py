@@ -28,7 +28,7 @@ from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import local_anchors, read_anchors
 from cookieguard.engines.proof.log_reader import OpenedRecord, opened, read_record, read_subject, verify_log
-from cookieguard.engines.proof.open import open_log, open_stores, place_of, trusted_keys
+from cookieguard.engines.proof.open import has_log, open_log, open_stores, place_of, trusted_keys
 from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.subject_erasure import erase_subject
 from cookieguard.engines.proof.upkeep.cosigning import COSIGNED, cosigned_line, read_cosigned
@@ -278,7 +278,9 @@ def _import(
 def _opened_log(shop: Config, now: datetime) -> LogWriter | None:
     """Open the log. A shop that was never started gets its keyring here; one that lost it is not given another."""
     state = StateDirectory(shop.state_dir)
-    is_new = all(one.name == ".gitignore" for one in state.paths())
+    is_new = all(one.name == ".gitignore" for one in state.paths()) and not has_log(
+        shop, state.path, environ=os.environ
+    )
     keyring = load_keyring(state, shop.keys, environ=os.environ, now=now if is_new else None)
     return open_log(shop, state, keyring, environ=os.environ)
 

@@ -14,7 +14,7 @@ from cookieguard.config.store import require_store_url
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import LocalAnchor
 from cookieguard.engines.proof.erasure_journal import JOURNAL, apply_erasures
-from cookieguard.engines.proof.protocol import BothStores, LogStore, Stores, SubjectStore
+from cookieguard.engines.proof.protocol import BothStores, LogDown, LogStore, Stores, SubjectStore
 from cookieguard.engines.proof.sqlite_log import SqliteLog
 from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
 from cookieguard.engines.proof.witness import Witness
@@ -99,6 +99,16 @@ def stores_if_made(config: Config, state_dir: Path, *, environ: Mapping[str, str
         yield stores
     finally:
         stores.close()
+
+
+def has_log(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> bool:
+    """Return whether a worker opened the log before: in a server it outlives the state directory with its keyring."""
+    try:
+        with stores_if_made(config, state_dir, environ=environ) as stores:
+            return stores is not None and stores.log.fact("origin") is not None
+    except LogDown as error:
+        was = f"of a log that cannot be opened ({error})"
+        raise ConfigError("proof.url", was=was, allowed="a log that answers") from error
 
 
 def open_log(
