@@ -468,6 +468,21 @@ def test_each_vendor_and_the_person_get_one_mail_also_where_the_relay_was_down(s
     assert "Ihre Daten sind gelöscht" in told_person
 
 
+def test_answer_with_a_copy_says_where_it_lies(shop: Shop) -> None:
+    relay = new_relay()
+    mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
+    shop.config = replace(shop.config, mail=mail, origins=("https://shop.example",))
+    shop.ask(RequestKind.EXPORT)
+
+    with relay.up():
+        shop.work()
+
+    (message,) = relay.messages
+    told = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert "Ihre Kopie liegt" in told
+    assert "https://shop.example/_cg/privacy?lang=de" in told.splitlines()
+
+
 def test_person_is_told_once_why_it_takes_longer_and_no_step_waits_for_the_relay(shop: Shop) -> None:
     relay = new_relay()
     mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")

@@ -11,7 +11,8 @@ from cookieguard.engines.mail.relay import Connection, Later, Refused, RelayDown
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.mail.messages import AddressError, build_message
 from cookieguard.rights.answers import PLAIN, RightsTexts
-from cookieguard.rights.requests import TOLD_OF_DELAY, WORKER, Act, Request, answer_told, noted
+from cookieguard.rights.requests import TOLD_OF_DELAY, WORKER, Act, Request, State, answer_told, noted
+from cookieguard.rights.rules import RequestKind
 
 Change = Callable[[str, Callable[[Request], Request]], Awaitable[Request]]
 TIMEOUT = 20.0  # seconds for one step of the relay
@@ -40,9 +41,16 @@ class Letters:
     async def answer(self, request: Request, address: str, *, now: datetime) -> None:
         """Send the answer to the person; raises NotTold."""
         texts = RightsTexts.of(request.language or self._config.consent.language)
-        lines = [request.answer, "", self._signature]
+        lines = [request.answer, *self._place_of(request, texts.lang), "", self._signature]
         subject = texts.texts["mail_answer"].translate(PLAIN)
         await self.send(address, subject, lines, name=f"{request.id}.answer", language=texts.lang, now=now)
+
+    def _place_of(self, request: Request, lang: str) -> list[str]:
+        """Return the address of the page that a copy lies on; nothing where the shop names no origin."""
+        config = self._config
+        if request.kind is not RequestKind.EXPORT or request.state is State.REFUSED or not config.origins:
+            return []
+        return [f"{config.origins[0]}{config.prefix}privacy?lang={lang}"]
 
     async def delay(self, request: Request, address: str, *, now: datetime) -> None:
         """Tell the person why their answer takes longer, and until when; raises NotTold."""
