@@ -70,7 +70,10 @@ def test_who_is_responsible_is_asked_for_where_a_page_must_say_it() -> None:
     named = Controller(name="Mugs Ltd")
     whole = Controller(name="Mugs Ltd", address=("1 High Street", "Utrecht"))
 
-    assert "no name and no address" in advised(Config())["controller"]
+    assert (
+        "no name and no address; give both in [controller], the address as a list"
+        in advised(Config())["controller"]
+    )
     assert ": no address" in advised(Config(controller=named))["controller"]
     assert "controller" not in advised(Config(controller=whole))
     assert "controller" not in advised(Config(rights=RightsSettings(enabled=False)))

@@ -167,6 +167,7 @@ def test_a_flask_app_is_guarded_through_an_adapter_and_keeps_its_name(shop: Shop
 
     assert "pip install a2wsgi" in done.stdout
     assert "serve flask_mugs:guarded" in done.stdout
+    assert "add these lines to the end of flask_mugs.py" in done.stdout
     assert "ok    configuration: that of flask_mugs:guarded" in checked.stdout
     assert "ok    banner on /: refusing is as easy" in checked.stdout
 

@@ -14,6 +14,7 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.errors import ConfigError
 
+RESPONSIBLE = 'give both in [controller], the address as a list: address = ["1 Mug Lane", "Dublin"]'
 LONGEST_CONSENT = 13 * 30 * 86400  # seconds; the French authority takes 6 months for good and 13 for the most
 
 
@@ -111,7 +112,7 @@ def _controller(config: Config) -> Iterator[Finding]:
     missing = [name for name in ("name", "address") if not getattr(config.controller, name)]
     if config.rights.enabled and missing:
         told = f"{config.prefix}privacy does not say who is responsible: no {' and no '.join(missing)}"
-        yield Finding("controller", told, advice="give both in [controller], the address a line each")
+        yield Finding("controller", told, advice=RESPONSIBLE)
 
 
 def _notice(config: Config, today: date) -> Iterator[Finding]:

@@ -144,12 +144,14 @@ def _what_to_add(folder: Path) -> Iterator[str]:
 
 
 def _at_end(made: Made | None) -> Iterator[str]:
-    if made is None:
-        yield "add this line where your app is complete, and serve what it makes:"
-    else:
-        yield f"add this line to {made.end} (the app is made in line {made.line}):"
     is_wsgi = made is not None and made.framework == WSGI
-    yield _shown(WSGI_LINES if is_wsgi else (LINE,), made.name if made else "app")
+    lines = WSGI_LINES if is_wsgi else (LINE,)
+    added = "add this line" if len(lines) == 1 else "add these lines"
+    if made is None:
+        yield f"{added} where your app is complete, and serve what it makes:"
+    else:
+        yield f"{added} to {made.end} (the app is made in line {made.line}):"
+    yield _shown(lines, made.name if made else "app")
     if made is not None and is_wsgi:
         yield SERVE_WSGI.format(module=made.path.stem)
 
