@@ -39,7 +39,7 @@ class Compiled(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Say where a module is; the last part of its name says which of those in the file."""
+        """Return where a module is; the last part of its name says which of those in the file."""
         if fullname not in self._modules:
             return None
         return spec_from_file_location(

@@ -76,7 +76,7 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
 
 
 def _no_page(answer: Answer) -> str | None:
-    """Say what an answer is that is no page."""
+    """Return what an answer is that is no page."""
     if answer.status >= REDIRECTS:
         return f"{answer.status}, to {', '.join(answer.get_all('location')) or 'nowhere'}"
     kinds = answer.get_all("content-type")

@@ -89,7 +89,7 @@ class Made(NamedTuple):
 
     @property
     def end(self) -> str:
-        """Say where in the file the app is complete."""
+        """Return where in the file the app is complete."""
         return (
             f"the end of {self.path}"
             if self.starts is None

@@ -54,7 +54,7 @@ def keyring_place(shop: Config, keyring: Path | None) -> KeyringPlace:
 
 
 def name_of(place: KeyringPlace) -> str:
-    """Say where a keyring is."""
+    """Return in words where a keyring is."""
     return str(place.path.absolute()) if place.path is not None else f"environment variable {place.variable}"
 
 
@@ -79,6 +79,6 @@ def store_answers() -> Iterator[None]:
 
 
 def no_keyring(place: KeyringPlace) -> ConfigError:
-    """Say that there is no keyring yet, and what makes one."""
+    """Return the error that there is no keyring yet, with what makes one."""
     allowed = "a keyring, which `cookieguard keys add` or the shop's first start makes"
     return ConfigError(place.setting, was=f"{place.path} (no such file)", allowed=allowed)

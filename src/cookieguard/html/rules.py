@@ -111,7 +111,7 @@ class Rules:
         return found
 
     def judge(self, url: Url) -> Ruling | None:
-        """Say why a URL is held; None where it is not."""
+        """Return why a URL is held; None where it is not."""
         known: Ruling | None = self._urls.get(url, NOT_YET)
         if known is not NOT_YET:
             return known

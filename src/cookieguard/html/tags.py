@@ -60,7 +60,7 @@ def judge_tag(raw: bytes, context: TagContext) -> Tag:
 
 
 def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, context: TagContext) -> bool:
-    """Tell by a look at its bytes that nothing in a tag can be held or changed; most tags end here."""
+    """Return whether its bytes alone show that nothing in a tag can be held or changed; most tags end here."""
     if context.own_is_free and name not in ALWAYS_READ and not may_reach_others(raw):
         return True
     if name in READ_NAMES and (name != b"meta" or meta_counts(raw)):
@@ -244,7 +244,7 @@ def _embed_in(
 
 
 def script_text(kind: str | None, language: str | None) -> Text:
-    """Say how the text of a script without `src` is read, by its type and language."""
+    """Return how the text of a script without `src` is read, by its type and language."""
     if kind is None and language:
         kind = f"text/{language}"
     kind = (kind or "text/javascript").strip("\t\n\f\r ").lower()

@@ -56,12 +56,12 @@ Edit = tuple[int, int, bytes]  # of a tag: from, to, what stands there instead
 
 
 def nobody(_: Url) -> bool:
-    """Say no."""
+    """Return False, whatever the URL."""
     return False
 
 
 def unsure(_: bytes) -> None:
-    """Tell nothing."""
+    """Return None: it takes more than a look."""
 
 
 class TagContext(NamedTuple):

@@ -358,7 +358,7 @@ def cutoffs(what: Revoked, dropped: Iterable[Revocation], *, now: int) -> list[R
 
 
 def clock_was_at(newest: int) -> Revocation:
-    """Tell other workers what a clock showed before it was set back; forgotten once nothing of then can count."""
+    """Return what a clock showed before it was set back, for other workers; forgotten once nothing of then counts."""
     return Revocation(Revoked.CLOCK, "", newest, newest + to_milliseconds_of(CLOCK_KEPT))
 
 

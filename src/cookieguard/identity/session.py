@@ -170,7 +170,7 @@ class Session(SessionCookie):
 
     @property
     def followed(self) -> int:
-        """Say what this login settled about consent: 0 nothing, 1 what was refused elsewhere, 2 the signal too."""
+        """Return what this login settled about consent: 0 nothing, 1 what was refused elsewhere, 2 the signal too."""
         return self._open().followed
 
     @followed.setter

@@ -171,7 +171,7 @@ class Visit:
 
     @property
     def asks(self) -> tuple[tuple[StoreNamespace, str], ...]:
-        """Say what to ask the store for: what the customer left elsewhere, or the newest of an outdated cart.
+        """Return what to ask the store for: what the customer left elsewhere, or the newest of an outdated cart.
 
         Once for each request; what could not be asked is asked at a later one.
         """
@@ -224,7 +224,7 @@ class Visit:
             cart.replace(merged)
 
     def owed(self, *, now: datetime) -> tuple[list[Revocation], list[Write | Add]]:
-        """Say what the store is to hear: versions that are over, and what it is to keep. Each once.
+        """Return what the store is to hear: versions that are over, and what it is to keep. Each once.
 
         What no cookie can be made of is left out: `set_cookies` raises.
         """

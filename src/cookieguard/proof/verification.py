@@ -167,7 +167,7 @@ def _anchored(
 
 
 def _refused(source: str, note: str, error: NoteError, keys: Sequence[NoteKey]) -> str:
-    """Say why a checkpoint does not count: first of all that it is one of another log."""
+    """Return why a checkpoint does not count: first of all that it is one of another log."""
     names = sorted({key.name for key in keys})
     try:
         origin = read_checkpoint(note).origin

@@ -53,7 +53,7 @@ def answer_of(request: Request, config: Config) -> str:
 
 
 def retained_lines(request: Request, config: Config, texts: RightsTexts) -> list[str]:
-    """Say what stays, until when and why."""
+    """Return what stays, until when and why."""
     titles = {
         one.id: nearest_text(one.title, texts.lang, config.consent.language)[0] or one.id
         for one in config.data

@@ -64,7 +64,7 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
 
 
 def _comments_of(party: Party) -> Iterator[str]:
-    """Say in comments what was seen, and where the purpose is from."""
+    """Yield in comments what was seen, and where the purpose is from."""
     elements = list(dict.fromkeys(one.element for one in party.contacts))[:4]
     pages = party.pages
     where = ", ".join(pages[:3]) + (f" and {len(pages) - 3} more" if len(pages) > 3 else "")

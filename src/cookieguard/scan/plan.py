@@ -49,7 +49,7 @@ class Plan:
 
 
 def one_state(plan: Plan) -> str:
-    """Say why a scan saw undecided visitors alone, and what would show it the others."""
+    """Return why a scan saw undecided visitors alone, and what would show it the others."""
     told = "no banner of cookieguard on the first page, so every page was visited undecided only"
     if is_app(plan.target):
         return f"{told}: guard {plan.target} first, cookieguard init says by which line"

@@ -244,7 +244,7 @@ def what_came(status: int, reason: str, kind: str) -> str:
 
 
 def why_not(plan: Plan, reason: str) -> ScanFailed:
-    """Say why nothing could be scanned: an address that was refused explains the rest."""
+    """Return why nothing could be scanned: an address that was refused explains the rest."""
     refused = sorted(plan.addresses.refused)
     if refused:
         return ScanRefused(f"{refused[0]} is at a private address; --allow-private lets the scan ask there")

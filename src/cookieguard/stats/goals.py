@@ -52,7 +52,7 @@ _NAME = re.compile(r"[\w .,:/&+'()-]+")
 
 
 def fault_of(name: object) -> str:
-    """Say what keeps a name from being a goal's; empty where it is one. The name itself is in no answer.
+    """Return what keeps a name from being a goal's; empty where it is one. The name itself is in no answer.
 
     >>> fault_of("order placed"), fault_of("order 1004217")
     ('', 'a name with a long number')

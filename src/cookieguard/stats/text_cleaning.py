@@ -106,7 +106,7 @@ def cleaned_field(text: str) -> str:
 
 
 def personal_part(text: str) -> str:
-    """Say what in a text may name one person or thing; empty where nothing looks like it."""
+    """Return what in a text may name one person or thing; empty where nothing looks like it."""
     text = decoded(text)
     if _AT.search(text):
         return "a mail address"

@@ -27,7 +27,7 @@ def field_types(section: Any) -> Mapping[str, Any]:
 
 
 def describe(annotation: Any) -> str:
-    """Say in words what a setting of this type looks like."""
+    """Return in words what a setting of this type looks like."""
     element = element_of(annotation)
     if element is not None:
         return f"a tuple (in TOML: a list) of {NAMES.get(element, element.__name__)}"

@@ -163,7 +163,7 @@ def log_files(directory: Path) -> Iterator[tuple[Path, date]]:
 
 
 def log_place(state_dir: Path, settings: LogSettings) -> Path:
-    """Say where the access log is; nothing is made."""
+    """Return where the access log is; nothing is made."""
     return Path(settings.directory).absolute() if settings.directory else state_dir / LOGS
 
 

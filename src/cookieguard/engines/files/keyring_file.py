@@ -263,7 +263,7 @@ def _remove_drafts(path: Path) -> None:
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Tell this version of a file from others."""
+    """Return what tells this version of a file from others."""
     # The change time too: `cp -p` and `touch` can bring back the modification time, nothing brings back this one.
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 

@@ -76,7 +76,7 @@ def existing_runtime(setting: str, state_dir: Path) -> RuntimeDirectory | None:
 
 
 def runtime_place(setting: str, state_dir: Path) -> Path:
-    """Say where a shop's short-lived keys lie: under a name of its own, for two shops must not share a key."""
+    """Return where a shop's short-lived keys lie: under a name of its own, for two shops must not share a key."""
     place = Path(setting).absolute() if setting else SHARED_MEMORY / f"cookieguard-{os.geteuid()}"
     path = Path(os.path.realpath(state_dir))
     # The inode too: containers that share this memory may all call their directory the same.

@@ -228,12 +228,12 @@ def _require_private(path: Path, setting: str) -> None:
 
 
 def mend_of(error: OSError, otherwise: str) -> str:
-    """Say what lets a file be written after all: another user is no help on a disk that takes nothing."""
+    """Return what lets a file be written after all: another user is no help on a disk that takes nothing."""
     return MENDS.get(error.errno or 0, otherwise)
 
 
 def _closed(path: Path) -> str:
-    """Say how to close a directory; not one that is others' too, like /etc, which would be locked by that."""
+    """Return how to close a directory; not one that is others' too, like /etc, which would be locked by that."""
     is_ours = any((path / name).exists() for name in ("keyring", ".gitignore")) or not any(path.iterdir())
     return f"mode 0700: chmod 700 {path}" if is_ours else "a directory of its own, of mode 0700"
 

@@ -33,7 +33,7 @@ class UndeclaredLoad:
 
     @property
     def line(self) -> str:
-        """Say it in words."""
+        """Return it in words."""
         whose = self.by or "the shop's own page"
         still = "" if self.last == self.since else f", last on {self.last}"
         return f"since {self.since:%A} {self.since} {whose} loads {self.host} ({self.page}){still}"

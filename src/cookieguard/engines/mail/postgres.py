@@ -102,7 +102,7 @@ class PostgresOutbox:
             return self._connection.execute(ADD, (run, int(state), reply, who, recipients)).rowcount
 
     def fill(self, run: str) -> None:
-        """Say that a run is whole."""
+        """Note that a run is whole."""
         with telling(OutboxDown):
             self._connection.execute(FILL, (run,))
 

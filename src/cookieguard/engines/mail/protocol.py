@@ -70,7 +70,7 @@ class Outbox(Protocol):
         """Add messages in one transaction, and return how many are new: each `who` has one message of a run."""
 
     def fill(self, run: str) -> None:
-        """Say that all messages of a run are there; before nobody is sent one."""
+        """Note that all messages of a run are there; before nobody is sent one."""
 
     def claim(self, runs: Sequence[str], count: int, *, lease: str, seconds: float) -> list[Claimed]:
         """Lease so many messages that are due, or whose lease is over; no two callers get the same."""

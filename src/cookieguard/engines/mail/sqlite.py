@@ -79,7 +79,7 @@ class SqliteOutbox:
             return self._connection.total_changes - before
 
     def fill(self, run: str) -> None:
-        """Say that a run is whole."""
+        """Note that a run is whole."""
         with self._writing():
             self._connection.execute(FILL, (run,))
 

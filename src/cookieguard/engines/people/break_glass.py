@@ -135,7 +135,7 @@ def due_notices(looks: Mapping[str, Look], now: datetime) -> dict[str, Look]:
 
 
 def state_of(look: Look, now: datetime) -> str:
-    """Say where the notice of a look stands, naming nobody."""
+    """Return where the notice of a look stands, naming nobody."""
     if look.told is not None:
         return f"told on {look.told:%Y-%m-%d} ({look.how})"
     if look.until is not None and look.until > now.astimezone(UTC).date():

@@ -179,7 +179,7 @@ class LogWriter:
 
     @property
     def pause(self) -> float | None:
-        """Say how many seconds may pass until the next round; None for at once."""
+        """Return how many seconds may pass until the next round; None for at once."""
         if self._waiting and not self.is_down:
             return None
         if self.is_down:

@@ -216,7 +216,7 @@ class PostgresStore:
             yield from cursor.execute(LAST_CHANGES, (what, after, count))
 
     def left_out(self, what: str, after: int, last: Row) -> list[LeftOut]:
-        """Say what rows of a kind before a row had."""
+        """Return what rows of a kind before a row had."""
         values = {"what": what, "after": after, "number": last[6], "key": last[1], "few": FEW}
         return [LeftOut(*row) for row in self._connection.execute(LEFT_OUT, values)]
 

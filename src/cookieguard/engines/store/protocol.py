@@ -137,7 +137,7 @@ class Table(Protocol):
         """Return so many rows of a kind after a number, the last ones, one by one; the first of these at the end."""
 
     def left_out(self, what: str, after: int, last: Row) -> list[LeftOut]:
-        """Say what rows of a kind after a number and before a row had: one for each owner of more than FEW."""
+        """Return what rows of a kind after a number and before a row had: one for each owner of more than FEW."""
 
 
 def streamed(table: Table, after: int) -> Iterator[Revocation]:

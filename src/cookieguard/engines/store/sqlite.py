@@ -197,7 +197,7 @@ class SqliteStore:
                 self._connection.execute("ROLLBACK")
 
     def left_out(self, what: str, after: int, last: Row) -> list[LeftOut]:
-        """Say what rows of a kind before a row had."""
+        """Return what rows of a kind before a row had."""
         values = (what, after, last[6], last[1], FEW)
         return [LeftOut(*row) for row in self._connection.execute(LEFT_OUT, values)]
 

@@ -64,7 +64,7 @@ class LongSheet:
 
     @property
     def lost(self) -> frozenset[str]:
-        """Say what of the sheet is gone."""
+        """Return what of the sheet is gone."""
         return frozenset({LOST_SHEET} if self._is_lost else ())
 
     def take(self, chunk: bytes) -> bytes | None:

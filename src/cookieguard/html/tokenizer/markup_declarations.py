@@ -28,7 +28,7 @@ XML_DOCTYPE = re.compile(rb"<!DOCTYPE(?:[^\[\"'>]++|\"[^\"]*+\"|'[^']*+')*+")
 
 
 def opening(data: bytes, start: int, *, xml: bool) -> Opening:
-    """Tell what begins at `start`."""
+    """Return what begins at `start`."""
     if data.startswith(COMMENT_START, start):
         return _comment(data, start)
     after = data[start + 1 : start + 2]

@@ -50,7 +50,7 @@ class UnfinishedTag:
 
     @property
     def lost(self) -> frozenset[str]:
-        """Say what of the tag is gone, in words for the owner."""
+        """Return what of the tag is gone, in words for the owner."""
         return frozenset({LOST_ATTRIBUTES} if self.cut else ())
 
     @property

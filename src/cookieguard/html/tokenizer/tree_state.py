@@ -269,7 +269,7 @@ class Context:
             self._lose()  # of all others nobody looks for one beyond `<desc>` and the like
 
     def reading(self, name: bytes) -> Reading:
-        """Say how the text of the element just opened is read."""
+        """Return how the text of the element just opened is read."""
         if self._in_select and name == b"script" and not (self._unsure or self._both):
             return AS_TEXT  # the one element of text that every standard lets into a select
         if self._unsure or self._in_select or len(self._foreign) >= MAX_DEPTH:

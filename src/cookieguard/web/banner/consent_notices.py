@@ -13,7 +13,7 @@ FOLLOWED = {Source.PROFILE: "followed", Source.SIGNAL: "signalled"}
 
 
 def control_notice(consent: Consent, control: Mapping[str, str], *, is_new: bool) -> str:
-    """Say in few words, on every page, why no banner asked; nothing where the visitor chose here.
+    """Return in few words, for every page, why no banner asked; nothing where the visitor chose here.
 
     With `is_new` the control says already that the choice is saved, and whether it waits.
     """
@@ -25,7 +25,7 @@ def control_notice(consent: Consent, control: Mapping[str, str], *, is_new: bool
 
 
 def page_notices(consent: Consent, texts: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Say the same in sentences, for the page of choices."""
+    """Return the same in sentences, for the page of choices."""
     page = texts["page"]
     notices = [texts["control"]["pending"]] if consent.is_waiting else []
     notices += [_signal_text(consent, page)] if consent.gpc else []

@@ -33,7 +33,7 @@ SANDBOX = (
 
 
 def offer_for(exchange: Exchange, verdict: Verdict) -> Offer:
-    """Say what can be done about a held party: each action only where it would let the party in."""
+    """Return what can be done about a held party: each action only where it would let the party in."""
     offers, granted = exchange.wall.offers, exchange.wall.granted
     if STRICT not in granted:  # who is let in for this document alone is offered for the next one
         granted = exchange.consent.in_force

@@ -28,7 +28,7 @@ Lines = list[tuple[bytes, bytes]]
 
 
 def signs(parts: Services) -> bool:
-    """Say once whether this gate is needed: who signs no cookie and asks nobody for customers pays for none of it."""
+    """Return whether this gate is needed: who signs no cookie and asks nobody for customers pays for none of it."""
     return parts.signed_cookies.are_there or parts.customers.are_asked
 
 

@@ -72,7 +72,7 @@ def as_sentences(shown: Shown) -> Shown:
 
 
 def worth_by_part(found: ByPart) -> Sequence[Row]:
-    """Say what goals were worth about from each source, by the steps and counts that may be shown, rounded."""
+    """Return what goals were worth about from each source, by the steps and counts that may be shown, rounded."""
     counts: dict[str, int] = defaultdict(int)
     sums: dict[str, float] = defaultdict(float)
     for row in found.steps.rows:
@@ -121,7 +121,7 @@ def _part_of(value: str) -> str:
 
 
 def worth(steps: Shown) -> str:
-    """Say what goals were worth about, by the middle of each step and rounded times: nothing that is not shown."""
+    """Return what goals were worth about, by the middle of each step and rounded times: nothing that is not shown."""
     sums: dict[str, float] = {}
     for row in steps.rows:
         goal, _, step = row.value.rpartition(VALUE_SIGN)

@@ -294,7 +294,7 @@ def _notes(
 
 
 def _why(disclosure: Disclosure, asked: Range) -> str:
-    """Say why a range is not shown."""
+    """Return why a range is not shown."""
     if not disclosure.reaches(asked):
         return "with two filters figures go back as far as single hits are kept"
     if disclosure.has_enough(asked):

@@ -97,7 +97,7 @@ def is_undeclared(content_type: bytes, start: bytes) -> bool:
 
 
 def charset_of(content_type: bytes, start: bytes) -> Charset:
-    """Tell how to read a document with this Content-Type (several joined by commas) that begins with `start`."""
+    """Return how to read a document with this Content-Type (several joined by commas) that begins with `start`."""
     charset = _begun(start, MARKS) if start and start[0] in MARKED else None
     charset = charset or _charset_of_header(content_type) or _begun(start, XML_STARTS)
     if charset is not None:

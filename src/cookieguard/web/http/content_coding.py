@@ -103,7 +103,7 @@ class Deflater:
 
 
 def _deflate_wbits(chunk: bytes) -> int:
-    """Tell zlib from raw deflate by its first byte: some servers send "deflate" without the zlib header."""
+    """Return the window bits by the first byte: some servers send "deflate" without the zlib header."""
     return ZLIB_WBITS if chunk[0] & 0x0F == 8 else RAW_WBITS
 
 

@@ -138,5 +138,5 @@ def one_type(content_type: bytes) -> bytes:
 
 
 def is_attachment(disposition: bytes | None) -> bool:
-    """Tell from a Content-Disposition whether the response is a download, which no browser renders."""
+    """Return whether a Content-Disposition makes the response a download, which no browser renders."""
     return disposition is not None and essence(disposition) == b"attachment"

@@ -10,7 +10,7 @@ AHEAD = (SEC_PURPOSE, b"x-sec-purpose", b"purpose")
 
 
 def is_ahead(headers: Mapping[bytes, bytes]) -> bool:
-    """Tell from a request's headers whether nobody asked for the page yet."""
+    """Return whether a request's headers show that nobody asked for the page yet."""
     for name in AHEAD:
         said = headers.get(name)  # hardly ever anything
         if said is not None and said.find(b"prefetch") >= 0:

@@ -73,7 +73,7 @@ def _name(text: str) -> str:
 
 
 def _facts_of(host: str, exchange: Exchange) -> dict[str, str]:
-    """Say whose a host is, and the lines that would declare it where nobody does."""
+    """Return whose a host is, and the lines that would declare it where nobody does."""
     wall = exchange.wall
     verdict = wall.verdict(parse_url(f"https://{host}/"))
     if not verdict.is_undeclared:

@@ -109,7 +109,7 @@ def _brought(exchange: Exchange, granted: frozenset[str]) -> Consent:
 
 
 def _pending(exchange: Exchange, receipt: Receipt) -> dict[str, object]:
-    """Say that the log does not have the choice yet, and to the visitor what that means for what was granted."""
+    """Answer that the log does not have the choice yet, and what that means for what was granted."""
     if not receipt.is_waiting:
         return {"pending": True}
     renderer = exchange.parts.renderer

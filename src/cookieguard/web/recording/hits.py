@@ -202,7 +202,7 @@ def _is_since_choice(exchange: Exchange, consent: Consent, limit: timedelta) -> 
 
 
 def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> HitKind | None:
-    """Say what a request counts as; None for what is no page to its visitor."""
+    """Return what a request counts as; None for what is no page to its visitor."""
     request, status = exchange.request, exchange.status or SERVER_ERROR
     if exchange.path.startswith(counting.prefix):
         return None

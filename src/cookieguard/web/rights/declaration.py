@@ -71,7 +71,7 @@ def pattern_of(name: str) -> str:
 
 
 def life_text(life: str, lang: str) -> str:
-    """Say how long something is kept: `session`, `persistent`, a count and a unit, or nothing known."""
+    """Return in words how long something is kept: `session`, `persistent`, a count and a unit, or nothing known."""
     texts = texts_of(lang)
     if life in ("session", "persistent", ""):
         endless = {"persistent": "endless", "": "unstated"}
@@ -84,7 +84,7 @@ def life_text(life: str, lang: str) -> str:
 
 
 def seconds_text(seconds: int, lang: str) -> str:
-    """Say a number of seconds in the largest unit that it is whole in."""
+    """Return a number of seconds in words, in the largest unit that it is whole in."""
     if seconds <= 0:
         return str(texts_of(lang)["durations"]["session"])
     unit, size = next(((unit, size) for unit, size in UNITS if seconds % size == 0), ("minute", 60))

@@ -86,7 +86,7 @@ def read_cosigned(state: Path) -> str:
 
 
 def cosigned_line(config: Config, note: str, report: Report) -> str:
-    """Say what the witness signed and when; what it did not sign is a fault."""
+    """Return what the witness signed and when; what it did not sign is a fault."""
     if not note:
         return ""
     if not config.proof.witness_url:

@@ -210,5 +210,5 @@ def _span(day: int) -> str:
 
 
 def _within(day: int) -> str:
-    """Say it as PostgreSQL checks it, so that attaching reads no row."""
+    """Return a day's bounds as PostgreSQL checks them, so that attaching reads no row."""
     return f"time IS NOT NULL AND time >= {day * SECONDS_OF_DAY} AND time < {(day + 1) * SECONDS_OF_DAY}"
