@@ -39,11 +39,13 @@ from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
 
 Page = Callable[[Exchange, Receive], Awaitable[Response]]
+Answer = tuple[tuple[str, ...], Page]  # to which methods, and what
 
 GPC_PATH = "/.well-known/gpc.json"
 # The day support was last changed, as the GPC specification wants it.
 GPC_SUPPORT = {"gpc": True, "lastUpdate": "2026-11-24"}
 READ_METHODS = ("GET", "HEAD")
+READ_AND_POST = (*READ_METHODS, "POST")
 DAY_LONG = {"cache-control": "public, max-age=86400", "x-content-type-options": "nosniff"}
 FOREVER = "public, max-age=31536000, immutable"  # the name carries the hash of the content
 MOST_HOSTS = 100  # that a shop is asked by: a client may name any
@@ -59,30 +61,8 @@ class Pages:
         self._has_paths = parts.register.has_paths  # of vendors, on any host
         self._declared_own: dict[str, bool] = {}
         self._policy = _policy_path(parts)
-        self._pages: dict[str, tuple[tuple[str, ...], Page]] = {
-            self._prefix + STAFF_PAGE: ((*READ_METHODS, "POST"), answer_staff)
-        }
-        if parts.config.consent.enabled:
-            self._pages[self._prefix + "consent"] = (("POST",), answer_choice)
-            self._pages[self._prefix + "choices"] = (READ_METHODS, show_choices)
-            self._pages[self._prefix + EMBED_PAGE] = (("POST",), answer_embed)
-            self._pages[self._prefix + PLACE_PAGE] = (READ_METHODS, show_place)
-        self._pages |= _of_mail(parts)
-        self._pages |= _of_rights(parts)
+        self._pages = _pages_of(parts)
         self._log_folder = self._prefix + LOG_FOLDER if parts.proof is not None else None
-        if parts.proof is not None:
-            self._pages[self._prefix + KEYS_PAGE] = (READ_METHODS, _keys)
-            self._pages[self._prefix + COPY_PAGE] = (READ_METHODS, _copy)
-            self._pages[self._prefix + COPY_FILE] = (READ_METHODS, _copy_file)
-        if parts.config.csp.enabled:
-            self._pages[self._prefix + REPORT_PAGE] = (("POST",), take_report)
-        self._pages |= _of_dev_mode(parts)
-        self._pages |= _of_people(parts)
-        if parts.counting is not None:
-            self._pages[self._prefix + STATS_PAGE] = ((*READ_METHODS, "POST"), answer_stats)
-        if parts.config.consent.enabled or parts.config.html.guard:
-            for name in parts.renderer.assets:
-                self._pages[self._prefix + name] = (READ_METHODS, _asset)
         if parts.config.consent.enabled and parts.config.consent.gpc:
             self._pages[GPC_PATH] = (READ_METHODS, _gpc)
 
@@ -112,7 +92,7 @@ class Pages:
             found = self._declared_own[origin.host] = not leaves
         return found
 
-    def _of_policy(self, path: str) -> tuple[tuple[str, ...], Page] | None:
+    def _of_policy(self, path: str) -> Answer | None:
         """Return the page of the policy where a path is one: its versions come while the shop runs."""
         is_one = path.startswith(self._policy) and path[len(self._policy) :][:1] in ("", "/")
         return (READ_METHODS, show_policy) if is_one else None
@@ -121,7 +101,7 @@ class Pages:
         """Return the page below the prefix that has no name of its own."""
         if self._log_folder is None or not exchange.path.startswith(self._log_folder):
             return _missing
-        return _log if exchange.request.method in READ_METHODS else _refuse(READ_METHODS)
+        return show_log if exchange.request.method in READ_METHODS else _refuse(READ_METHODS)
 
 
 def _policy_path(parts: Services) -> str:
@@ -131,46 +111,33 @@ def _policy_path(parts: Services) -> str:
     return parts.config.prefix + POLICY_PAGE
 
 
-def _of_dev_mode(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
-    prefix = parts.config.prefix
-    if not parts.config.dev:
-        return {}
-    return {
-        prefix + DEV_PAGE: ((*READ_METHODS, "POST"), answer_dev),
-        prefix + DEV_SCRIPT: (READ_METHODS, show_dev_script),
-    }
-
-
-def _of_people(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
-    """Return the pages of officer and support, and of customers who open something to support."""
-    prefix = parts.config.prefix
-    found: dict[str, tuple[tuple[str, ...], Page]] = {
-        prefix + OFFICER_PAGE: (READ_METHODS, show_officer),
-        prefix + stylesheet().name: (READ_METHODS, _stats_style),
-    }
-    if parts.proof is not None:
-        found[prefix + RECORD_PAGE] = (READ_METHODS, show_record)
-    if parts.desk is not None:
-        found[prefix + REQUESTS_PAGE] = ((*READ_METHODS, "POST"), answer_requests)
-    if parts.identity is not None:
-        found[prefix + PERMISSION_PAGE] = ((*READ_METHODS, "POST"), answer_permission)
-    return found
-
-
-def _of_mail(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
-    """Return the pages behind links of marketing mail, where there are lists."""
-    acts = () if parts.lists is None else tuple(Act)
-    return {f"{parts.config.prefix}{MAIL_PAGE}{act}": ((*READ_METHODS, "POST"), answer_mail) for act in acts}
-
-
-def _of_rights(parts: Services) -> dict[str, tuple[tuple[str, ...], Page]]:
-    if not parts.config.rights.enabled:
-        return {}
-    prefix = parts.config.prefix
-    return {
-        prefix + PRIVACY_PAGE: ((*READ_METHODS, "POST"), answer_privacy),
-        prefix + COOKIES_PAGE: (READ_METHODS, show_cookies),
-    }
+def _pages_of(parts: Services) -> dict[str, Answer]:
+    """Return all pages below the prefix that have a name of their own, of what is switched on."""
+    config, asks, has_log = parts.config, parts.config.consent.enabled, parts.proof is not None
+    rows: tuple[tuple[bool, str, tuple[str, ...], Page], ...] = (
+        (True, STAFF_PAGE, READ_AND_POST, answer_staff),
+        (True, OFFICER_PAGE, READ_METHODS, show_officer),
+        (True, stylesheet().name, READ_METHODS, _stats_style),
+        (asks, "consent", ("POST",), answer_choice),
+        (asks, "choices", READ_METHODS, show_choices),
+        (asks, EMBED_PAGE, ("POST",), answer_embed),
+        (asks, PLACE_PAGE, READ_METHODS, show_place),
+        *((asks or config.html.guard, name, READ_METHODS, _asset) for name in parts.renderer.assets),
+        (config.csp.enabled, REPORT_PAGE, ("POST",), take_report),
+        (config.dev, DEV_PAGE, READ_AND_POST, answer_dev),
+        (config.dev, DEV_SCRIPT, READ_METHODS, show_dev_script),
+        (config.rights.enabled, PRIVACY_PAGE, READ_AND_POST, answer_privacy),
+        (config.rights.enabled, COOKIES_PAGE, READ_METHODS, show_cookies),
+        *((parts.lists is not None, f"{MAIL_PAGE}{act}", READ_AND_POST, answer_mail) for act in Act),
+        (has_log, KEYS_PAGE, READ_METHODS, show_keys),
+        (has_log, COPY_PAGE, READ_METHODS, show_copy),
+        (has_log, COPY_FILE, READ_METHODS, send_copy),
+        (has_log, RECORD_PAGE, READ_METHODS, show_record),
+        (parts.desk is not None, REQUESTS_PAGE, READ_AND_POST, answer_requests),
+        (parts.identity is not None, PERMISSION_PAGE, READ_AND_POST, answer_permission),
+        (parts.counting is not None, STATS_PAGE, READ_AND_POST, answer_stats),
+    )
+    return {config.prefix + name: (methods, page) for is_on, name, methods, page in rows if is_on}
 
 
 def _has_idle_grant(exchange: Exchange) -> bool:
@@ -214,22 +181,6 @@ async def _refuse_held_path(exchange: Exchange, _: Receive) -> Response:
 
 async def _gpc(_: Exchange, __: Receive) -> Response:
     return JSONResponse(GPC_SUPPORT, headers=DAY_LONG)
-
-
-async def _log(exchange: Exchange, _: Receive) -> Response:
-    return await show_log(exchange)
-
-
-async def _keys(exchange: Exchange, _: Receive) -> Response:
-    return await show_keys(exchange)
-
-
-async def _copy(exchange: Exchange, _: Receive) -> Response:
-    return await show_copy(exchange)
-
-
-async def _copy_file(exchange: Exchange, _: Receive) -> Response:
-    return await send_copy(exchange)
 
 
 async def _asset(exchange: Exchange, _: Receive) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -84,8 +85,7 @@ def _page(
     shop: str,
     alarms: Alarms,
 ) -> Response:
-    reader = open_figures()
-    try:
+    with closing(open_figures()) as reader:
         if selection.tab != "overview":
             details = read_details(reader, selection, now=now, hit_days=settings.hit_days)
             return (
@@ -105,8 +105,6 @@ def _page(
             return _csv(overview, now)
         overview = replace(overview, notes=(*alarms(), *trouble, *overview.notes))
         return _html(overview_page(overview, base=base, shop=shop))
-    finally:
-        reader.close()
 
 
 def _notes(state: Path) -> tuple[Sequence[Note], Sequence[str]]:

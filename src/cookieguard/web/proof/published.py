@@ -29,7 +29,7 @@ NOT_THERE = "the log has no such thing\n"
 DOWN = "the log's store does not answer; try again\n"
 
 
-async def show_log(exchange: Exchange) -> Response:
+async def show_log(exchange: Exchange, _: object) -> Response:
     """Answer GET {prefix}log/checkpoint and {prefix}log/tile/..., as c2sp.org/tlog-tiles lays them out."""
     log = exchange.parts.proof
     name = exchange.path.partition(f"{exchange.parts.config.prefix}{LOG_FOLDER}")[2]
@@ -46,7 +46,7 @@ async def show_log(exchange: Exchange) -> Response:
     return Response(found, headers=FOREVER, media_type="application/octet-stream")
 
 
-async def show_keys(exchange: Exchange) -> Response:
+async def show_keys(exchange: Exchange, _: object) -> Response:
     """Answer GET {prefix}keys.json: the log's name, and every public key that ever signed it."""
     log = exchange.parts.proof
     if log is None or not log.writer.exists:

@@ -30,7 +30,7 @@ NOT_YET = "this choice is being written into the log; try again in a few seconds
 SOON = {**PRIVATE, "retry-after": "2"}
 
 
-async def show_copy(exchange: Exchange) -> Response:
+async def show_copy(exchange: Exchange, _: object) -> Response:
     """Answer GET {prefix}receipt with the copy of this browser's choice, as a page; 404 without one, 503 too early."""
     receipt, text = await _copy(exchange)
     if receipt is None:
@@ -43,7 +43,7 @@ async def show_copy(exchange: Exchange) -> Response:
     return _page(exchange, 200, file=file, record=record, lines=lines_of(record), proof=document["proof"])
 
 
-async def send_copy(exchange: Exchange) -> Response:
+async def send_copy(exchange: Exchange, _: object) -> Response:
     """Answer GET {prefix}receipt.json with the same as a file."""
     receipt, text = await _copy(exchange)
     if receipt is None:
