@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def facts_of(scan: Scan, parties: Sequence[Party], draft: str) -> dict[str, Any]
         "leaks": sum(len(hosts_leaking(one)) for one in parties),
         "parties": [_party(one) for one in parties],
         "needs": [_need(one) for one in scan.needs],
-        "own": [_storage_entry(one) for one in unclaimed(scan, parties)],
+        "own": [asdict(one) for one in unclaimed(scan, parties)],
         "forms": [
             {"asks": list(one.asks), "leads_to": one.leads_to, "pages": list(pages)}
             for one, pages in merged(scan.forms)
@@ -67,7 +67,7 @@ def _party(party: Party) -> dict[str, Any]:
         "pages": list(party.pages),
         "told": list(party.told),
         "seen": list(_ways(party.contacts))[:MOST_SEEN],
-        "kept": list(_merged(_storage_entry(one) for one in party.kept)),
+        "kept": list(_merged(asdict(one) for one in party.kept)),
         "needed_by": [_need(one) for one in party.needs],
         "necessary_when": party.known.necessary_when if party.known else "",
     }
@@ -90,27 +90,8 @@ def _merged(kept: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     yield from seen.values()
 
 
-def _storage_entry(one: StorageEntry) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "kind": one.kind,
-        "site": one.site,
-        "by": one.by,
-        "days": one.days,
-        "page": one.page,
-        "state": one.state,
-    }
-
-
 def _need(one: Need) -> dict[str, Any]:
-    return {
-        "page": one.page,
-        "state": one.state,
-        "missing": one.missing,
-        "message": one.message,
-        "by": one.by,
-        "hosts": list(one.hosts),
-    }
+    return asdict(one) | {"hosts": list(one.hosts)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

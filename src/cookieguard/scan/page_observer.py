@@ -51,7 +51,7 @@ class PageObserver:
         self._errors: list[tuple[str, str]] = []
         self._latest = monotonic()
         self.name = "/"
-        page.on("request", self._on_request)
+        page.on("request", lambda request: self._note(request, request.url))
         page.on("websocket", lambda socket: self._note(None, socket.url))
         page.on("pageerror", self._on_error)
 
@@ -80,9 +80,6 @@ class PageObserver:
         self._latest = monotonic()
         while monotonic() < end and monotonic() - self._latest < QUIET_SECONDS:  # noqa: ASYNC110  # quiet is no event
             await asyncio.sleep(0.05)
-
-    def _on_request(self, request: Request) -> None:
-        self._note(request, request.url)
 
     def _note(self, request: Request | None, url: str) -> None:
         self._latest = monotonic()
