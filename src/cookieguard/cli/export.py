@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -177,8 +177,7 @@ def _explained(out: Path) -> Iterator[None]:
 
 
 def _export(shop: Config, out: Path, wanted: Wanted, now: datetime) -> Done:
-    reader = open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)
-    try:
+    with closing(open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)) as reader:
         done = Done()
         closed = closed_days(reader.span(), now)
         first, last = wanted.days
@@ -187,8 +186,6 @@ def _export(shop: Config, out: Path, wanted: Wanted, now: datetime) -> Done:
             for day in progress.track(days, description="exporting"):
                 _export_day(shop, reader, out, wanted, day, now, done)
         return done
-    finally:
-        reader.close()
 
 
 def _progress() -> Progress:

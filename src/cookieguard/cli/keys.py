@@ -21,7 +21,7 @@ from cookieguard.cli.options import (
     read_place,
     shop_config,
 )
-from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.engines.files.keyring_file import change_keyring
 from cookieguard.engines.files.keyring_source import KeyringPlace, longest_life
@@ -205,14 +205,11 @@ def _one(keyring: Keyring, key_id: str) -> AnyKey:
 def _answer(
     done: str, key: AnyKey, place: KeyringPlace, life: timedelta, told: str, *, as_json: bool
 ) -> None:
-    if as_json:
-        show_json({"done": done, "keyring": name_of(place), "key": _facts(key, life)})
-    else:
-        show_line(told)
+    show_answer({"done": done, "keyring": name_of(place), "key": _facts(key, life)}, told, as_json=as_json)
 
 
 def _facts(key: AnyKey, life: timedelta) -> dict[str, Any]:
-    """Tell of a key all that is no secret."""
+    """Return all of a key that is no secret."""
     ends = retires_from(key, life=life)
     is_new = key.state is KeyState.VERIFY
     facts = {

@@ -21,7 +21,7 @@ from cookieguard.cli.options import (
     read_place,
     shop_config,
 )
-from cookieguard.cli.output import printable, show_json, show_line
+from cookieguard.cli.output import printable, show_answer, show_json, show_line
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.engines.files.keyring_source import load_keyring
@@ -174,10 +174,8 @@ def prune(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     state = StateDirectory(shop.state_dir)
     with log_of(shop):  # says so where there is none
         count = prune_log(shop, state, environ=os.environ, now=now)
-    if as_json:
-        show_json({"pruned_records": count})
-    else:
-        show_line(f"let go: {count} records; their hashes stay in the tree")
+    told = f"let go: {count} records; their hashes stay in the tree"
+    show_answer({"pruned_records": count}, told, as_json=as_json)
 
 
 @log.command("erase")
@@ -199,12 +197,8 @@ def erase(
         count = (
             erase_subject(stores, subject, journals=place.journals, now=datetime.now(UTC)) if subject else 0
         )
-    if as_json:
-        show_json({"erased_records": count})
-    else:
-        show_line(
-            f"erased: {count} records nobody can read any more" if subject else "done: all of the journal"
-        )
+    told = f"erased: {count} records nobody can read any more" if subject else "done: all of the journal"
+    show_answer({"erased_records": count}, told, as_json=as_json)
 
 
 @log.command("import")

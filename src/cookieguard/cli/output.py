@@ -25,6 +25,15 @@ def show_line(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
+def show_answer(facts: Any, *lines: str, as_json: bool) -> None:
+    """Write what was found or done: as one JSON document, or as lines."""
+    if as_json:
+        show_json(facts)
+        return
+    for line in lines:
+        show_line(line)
+
+
 def printable(text: str) -> str:
     """Return a text that a stranger wrote as one line in which no character moves the cursor or turns the line."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

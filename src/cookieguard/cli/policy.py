@@ -25,7 +25,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.announcement_run import (
@@ -102,12 +102,9 @@ def announce_version(
         added = asyncio.run(filled)
         run = outbox.count(run_of(found))
         keep_copy(shop.state, complete(store, found.name, run, now=shop.now, record=record))
-    if as_json:
-        show_json({"done": "announced", "version": found.name, "added": added, **_counts(run)})
-        return
-    show_line(
-        f"announced {found.name}: {added} notices added, {_summary(run)}; to send: cookieguard policy send"
-    )
+    told = f"announced {found.name}: {added} notices added, {_summary(run)}; to send: cookieguard policy send"
+    facts = {"done": "announced", "version": found.name, "added": added, **_counts(run)}
+    show_answer(facts, told, as_json=as_json)
 
 
 @policy.command("send")
@@ -139,13 +136,9 @@ def send_notices(
         with _record(shop, ring) as record:
             for name, run in counted.items():
                 keep_copy(shop.state, complete(store, name, run, now=shop.now, record=record))
-    if as_json:
-        show_json({"runs": {name: _counts(run) for name, run in counted.items()}})
-    for name, run in counted.items():
-        if not as_json:
-            show_line(f"{name}: {_summary(run)}")
-    if not counted and not as_json:
-        show_line("no announced version waits for notices")
+    lines = [f"{name}: {_summary(run)}" for name, run in counted.items()]
+    facts = {"runs": {name: _counts(run) for name, run in counted.items()}}
+    show_answer(facts, *(lines or ["no announced version waits for notices"]), as_json=as_json)
     if not all(run.is_complete for run in counted.values()):
         raise typer.Exit(WRONG)
 
@@ -228,10 +221,8 @@ def release_version(
     ring = read_place(keyring_place(shop.config, keyring))
     with _store(shop) as store, _record(shop, ring) as record:
         keep_copy(shop.state, release(store, found, reason, now=shop.now, record=record))
-    if as_json:
-        show_json({"done": "released", "version": found.name, "reason": reason})
-        return
-    show_line(f"released {found.name}: it takes effect on {found.effective}, whatever became of its notices")
+    told = f"released {found.name}: it takes effect on {found.effective}, whatever became of its notices"
+    show_answer({"done": "released", "version": found.name, "reason": reason}, told, as_json=as_json)
 
 
 def _shop(path: Path | None) -> Shop:
@@ -251,13 +242,8 @@ def _store(shop: Shop) -> Iterator[Store]:
         yield store
 
 
-@contextmanager
-def _outbox(shop: Shop) -> Iterator[Outbox]:
-    outbox = outbox_opener(shop.config.store, shop.state.path, environ=os.environ)()
-    try:
-        yield outbox
-    finally:
-        outbox.close()
+def _outbox(shop: Shop) -> closing[Outbox]:
+    return closing(outbox_opener(shop.config.store, shop.state.path, environ=os.environ)())
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,7 @@ from cookieguard.cli.options import (
     read_place,
     shop_config,
 )
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import show_answer
 from cookieguard.cli.people.weekly_mail import require_recipients, send_weekly
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
@@ -86,12 +87,8 @@ def report(
 
 def _tell(out: Path, found: Overview | Details, *, now: datetime, as_json: bool) -> None:
     shown = found.range.id if found.range else None
-    if as_json:
-        show_json({"done": "written", "file": str(out), "made": to_text(now), "range": shown})
-        return
-    for note in found.notes:
-        show_line(note)
-    show_line(f"wrote {out}")
+    facts = {"done": "written", "file": str(out), "made": to_text(now), "range": shown}
+    show_answer(facts, *found.notes, f"wrote {out}", as_json=as_json)
 
 
 def _file(found: Overview | Details, *, made: str, shop: str) -> bytes:
@@ -124,17 +121,13 @@ def _mail(
             now=now,
             as_json=as_json,
         )
-    elif as_json:
-        show_json({"subject": subject, "lines": lines})
     else:
-        for line in (subject, "", *lines):
-            show_line(line)
+        show_answer({"subject": subject, "lines": lines}, subject, "", *lines, as_json=as_json)
 
 
 def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Details:
     try:
-        reader = open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)
-        try:
+        with closing(open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)) as reader:
             if selection.tab != "overview":
                 return read_details(reader, selection, now=now, hit_days=shop.stats.hit_days)
             return read_overview(
@@ -146,8 +139,6 @@ def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Detai
                 zone=shop.stats.zone,
                 marks=read_notes(Path(shop.state_dir).absolute()),
             )
-        finally:
-            reader.close()
     except EngineDown as error:
         allowed = "statistics that can be read: the shop's first visit makes them"
         raise ConfigError("stats", was=str(error), allowed=allowed) from error

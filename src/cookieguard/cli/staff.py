@@ -16,7 +16,7 @@ from cookieguard.cli.options import (
     read_place,
     shop_config,
 )
-from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_json, show_table
 from cookieguard.config.loading.checks import require_between, require_match, require_one_of
 from cookieguard.engines.files.keyring_source import longest_life
 from cookieguard.engines.files.staff_list import Members, change_staff, read_staff
@@ -57,11 +57,8 @@ def add_member(
 
     change_staff(StateDirectory(shop.state_dir).path, add)
     token = write_token(codec, made)
-    if as_json:
-        show_json({"done": "added", "member": _facts(made), "token": token})
-        return
-    show_line(f"added {name} ({role}) until {to_text(made.expires)}; the token, shown this once:")
-    show_line(token)
+    told = f"added {name} ({role}) until {to_text(made.expires)}; the token, shown this once:"
+    show_answer({"done": "added", "member": _facts(made), "token": token}, told, token, as_json=as_json)
 
 
 @staff.command("list")
@@ -92,10 +89,8 @@ def revoke_member(
         return {one.id: one for one in before.values() if one not in gone}
 
     change_staff(StateDirectory(shop_config(config).state_dir).path, revoke)
-    if as_json:
-        show_json({"done": "revoked", "members": [_facts(one) for one in gone]})
-        return
-    show_line(f"revoked {', '.join(one.name for one in gone)}: within 5 s no worker takes the token")
+    told = f"revoked {', '.join(one.name for one in gone)}: within 5 s no worker takes the token"
+    show_answer({"done": "revoked", "members": [_facts(one) for one in gone]}, told, as_json=as_json)
 
 
 @staff.command("journal")

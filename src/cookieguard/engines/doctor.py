@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -192,12 +192,9 @@ def _store(shop: Shop) -> Iterator[Finding]:
         mend = f"bring it back, or start the shop's workers again: they make a new one{others}"
         yield Finding("store", f"{file} is missing: what was ended is forgotten", mend)
         return
-    store = store_opener(config.store, shop.state, environ=shop.environ)()
-    try:
+    with closing(store_opener(config.store, shop.state, environ=shop.environ)()) as store:
         yield Finding("store", f"answers, with change {store.last_change().number}")
         yield from (Finding(*one) for one in examine_store(store))
-    finally:
-        store.close()
 
 
 def _consent_log(shop: Shop) -> Iterator[Finding]:
@@ -383,7 +380,7 @@ def _times(shop: Shop) -> Iterator[tuple[str, datetime]]:
 
 
 def _age(check: str, what: str, oldest: int | None, shop: Shop, days: int, *, today: int = 0) -> Finding:
-    """Say how old the oldest day of something is; `today` counts today among its days."""
+    """Return how old the oldest day of something is; `today` counts today among its days."""
     if oldest is None:
         return Finding(check, f"{what}: none")
     is_over = _date(oldest) < shop.first_day(days - today)

@@ -235,10 +235,8 @@ def capping(config: Config, state: StateDirectory, *, environ: Mapping[str, str]
         engine = open_existing(config.stats, state.path, environ=environ)
         if engine is None:
             return 0
-        try:
+        with closing(engine):
             return engine.cap_hits(MAX_HITS) if isinstance(engine, Capped) else 0
-        finally:
-            engine.close()
 
     return {CUT: cap} if config.stats.enabled else {}
 
@@ -268,7 +266,7 @@ def do(
 
 
 def doubt_text(doubt: Doubt) -> str:
-    """Say what is in doubt."""
+    """Return in words what is in doubt."""
     since, before = to_text(doubt.since.now), to_text(doubt.before.now)
     return f"the clock leapt from {before} to {since}; hits, sums, logs and sealed events are held back for a day"
 
@@ -361,11 +359,8 @@ def _forgetting_in_store(config: Config, state: StateDirectory, environ: Mapping
         file = store_file(config.store, state.path, environ=environ)
         if file is not None and not file.exists():
             return 0
-        store = store_opener(config.store, state.path, environ=environ)()
-        try:
+        with closing(store_opener(config.store, state.path, environ=environ)()) as store:
             store.forget(round((times.believed - RUN_EVERY).timestamp() * 1000))
-        finally:
-            store.close()
         return 0
 
     return forget

@@ -23,7 +23,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_json, show_line, show_table
 from cookieguard.cli.people.access_notice import notice_of
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of, require_text
@@ -97,11 +97,9 @@ def open_without_code(
         )
         permissions = Permissions(desk.keyring, desk.config.staff.scopes, _asking(desk.store))
         code = permissions.make(customer, scope, desk.now).result()
-    if as_json:
-        show_json({"look": id_, "code": code})
-        return
-    show_line(f"look {id_}: the code opens {scope} once, within 10 minutes: {code}")
-    show_line("the customer is to be told: cookieguard access notify")
+    told = f"look {id_}: the code opens {scope} once, within 10 minutes: {code}"
+    to_do = "the customer is to be told: cookieguard access notify"
+    show_answer({"look": id_, "code": code}, told, to_do, as_json=as_json)
 
 
 @access.command("disclose")
@@ -130,10 +128,8 @@ def disclose(
         id_ = _approved(
             desk, "disclosure", customer, ground, event, reason, given, law, until, first="officer"
         )
-    if as_json:
-        show_json({"look": id_})
-        return
-    show_line(f"disclosure {id_} is in the log; the customer is to be told: cookieguard access notify")
+    told = f"disclosure {id_} is in the log; the customer is to be told: cookieguard access notify"
+    show_answer({"look": id_}, told, as_json=as_json)
 
 
 @access.command("list")
@@ -206,10 +202,8 @@ def notify(
         member = one_member(desk.keyring, desk.state, "support")
         due = due_notices(desk.glass.looks(), desk.now)
         sent = [id_ for id_, look in due.items() if _notified(desk, member, id_, look)]
-    if as_json:
-        show_json({"sent": sent, "open": [id_ for id_ in due if id_ not in sent]})
-    else:
-        show_line(f"{len(sent)} of {len(due)} notices sent")
+    facts = {"sent": sent, "open": [id_ for id_ in due if id_ not in sent]}
+    show_answer(facts, f"{len(sent)} of {len(due)} notices sent", as_json=as_json)
     if len(sent) < len(due):
         raise typer.Exit(WRONG)
 

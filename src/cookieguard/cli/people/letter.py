@@ -15,7 +15,7 @@ from cookieguard.cli.options import (
     read_place,
     shop_config,
 )
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import show_answer
 from cookieguard.cli.people.weekly_mail import require_recipients, send_weekly
 from cookieguard.web.dashboard.letter import write_letter
 
@@ -34,12 +34,9 @@ def letter(
         require_recipients(shop, "staff.letter", shop.staff.letter)
     written = write_letter(shop, ring, now)
     if preview:
-        if as_json:
-            parts = [{"title": one.title, "lines": one.lines, "due": one.is_due} for one in written.parts]
-            show_json({"subject": written.subject, "parts": parts})
-            return
-        for line in (written.subject, "", *written.text):
-            show_line(line)
+        parts = [{"title": one.title, "lines": one.lines, "due": one.is_due} for one in written.parts]
+        facts = {"subject": written.subject, "parts": parts}
+        show_answer(facts, written.subject, "", *written.text, as_json=as_json)
         return
     send_weekly(
         "letter",

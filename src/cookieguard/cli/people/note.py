@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import show_answer
 from cookieguard.engines.files.notes import change_notes, new_note, read_notes, with_note
 from cookieguard.errors import ConfigError
 
@@ -39,11 +39,8 @@ def note(
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         change_notes(state, lambda before: with_note(before, made))
     found = read_notes(state)
-    if as_json:
-        show_json({"notes": [{**one._asdict(), "day": one.day.isoformat()} for one in found]})
-        return
-    for one in found:
-        show_line(f"{one.id}  {one.day}  {one.text} ({one.by})")
+    facts = {"notes": [{**one._asdict(), "day": one.day.isoformat()} for one in found]}
+    show_answer(facts, *(f"{one.id}  {one.day}  {one.text} ({one.by})" for one in found), as_json=as_json)
 
 
 def _remove(state: Path, note_id: str) -> None:

@@ -19,7 +19,7 @@ from cookieguard.cli.options import (
     read_place,
     shop_config,
 )
-from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_between, require_text
 from cookieguard.engines.files.reveal_log import append_entry, read_entries
@@ -96,12 +96,11 @@ def reveal(
     append_entry(private.path, entry | {"by": first.name, "with": second.name})
     if facts["customer"]:
         _open_notice(shop, codec_ring, facts["customer"], entry, (first.name, second.name))
-    if as_json:
-        show_json({"event": event, "day": str(of_day), **facts})
-        return
-    show_line(f"address: {facts['address']}")
-    show_line(f"customer: {facts['customer'] or '-'}")
-    show_line(f"detail: {facts['detail'] or '-'}")
+    lines = [
+        f"address: {facts['address']}",
+        *(f"{name}: {facts[name] or '-'}" for name in ("customer", "detail")),
+    ]
+    show_answer({"event": event, "day": str(of_day), **facts}, *lines, as_json=as_json)
 
 
 def _open_notice(

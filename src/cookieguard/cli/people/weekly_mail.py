@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import typer
 
 from cookieguard.cli.options import store_answers
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import show_answer
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.announcement_run import Recipients
@@ -60,10 +60,8 @@ def send_weekly(
         )
         run = asyncio.run(sent)
         outbox.forget(_run_of(kind, now - timedelta(weeks=WEEKS_KEPT)))
-    if as_json:
-        show_json({"done": "sent", "sent": run.sent, "total": run.total, "refused": run.refused})
-    else:
-        show_line(f"{run.sent} of {run.total} {kind}s of this week sent")
+    facts = {"done": "sent", "sent": run.sent, "total": run.total, "refused": run.refused}
+    show_answer(facts, f"{run.sent} of {run.total} {kind}s of this week sent", as_json=as_json)
     if run.sent < run.total:
         raise typer.Exit(WRONG)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config, store_answers
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import show_answer, show_json, show_line
 from cookieguard.config import Config
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.rights.processing import facts_of, page_of
@@ -30,10 +30,8 @@ def work(
     shop = shop_config(config)
     with store_answers():
         count = asyncio.run(_work(shop, again=again))
-    if as_json:
-        show_json({"done": "erased again" if again else "work", "requests": count})
-    else:
-        show_line(f"{count} requests erased again" if again else f"{count} requests had work")
+    done, told = ("erased again", "erased again") if again else ("work", "had work")
+    show_answer({"done": done, "requests": count}, f"{count} requests {told}", as_json=as_json)
 
 
 def processing(

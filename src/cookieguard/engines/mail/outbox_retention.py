@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,15 +25,12 @@ def forget_recipients(config: Config, state: Path, *, environ: Mapping[str, str]
     file = store_file(config.store, state, environ=environ)
     if not config.policy.folder or (file is not None and not file.exists()):
         return 0
-    store = store_opener(config.store, state, environ=environ)()
-    try:
+    with closing(store_opener(config.store, state, environ=environ)()) as store:
         ledger = read_ledger(store)
         keep = timedelta(days=config.mail.keep_days)
         versions = [one for one in read_versions(config) if one.name in ledger]
         over = [one for one in versions if _is_over(one, ledger[one.name], now, keep)]
         return _forget(outbox_opener(config.store, state, environ=environ), store, over, ledger, now)
-    finally:
-        store.close()
 
 
 def _forget(
@@ -41,7 +39,7 @@ def _forget(
     if not over:
         return 0
     outbox, count = open_outbox(), 0
-    try:
+    with closing(outbox):
         for version in over:
             name, run = version.name, outbox.count(run_of(version))
             if ledger[name].forgotten is None:  # first, so that nobody counts the rows once some are gone
@@ -49,8 +47,6 @@ def _forget(
             if run.total:  # also those of somebody who was killed in between
                 outbox.forget(run_of(version))
                 count += 1
-    finally:
-        outbox.close()
     return count
 
 

@@ -7,6 +7,7 @@ import json
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -85,12 +86,9 @@ def own_store(
 
     def ask(question: Callable[[Store], str]) -> Future[str]:
         def answer() -> str:
-            store = SqliteStore(directory / FILE)
-            try:
+            with closing(SqliteStore(directory / FILE)) as store:
                 store.forget(_milliseconds(datetime.now(UTC) if clock is None else clock()))
                 return question(store)
-            finally:
-                store.close()
 
         return thread.submit(answer)
 

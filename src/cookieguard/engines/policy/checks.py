@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -23,11 +24,8 @@ def examine_policy(
 ) -> Iterator[tuple[str, str, str, str]]:
     """Yield check, finding, what mends it, and advice. Raises ConfigError, StoreDown and LedgerError."""
     versions = read_versions(config)
-    store = store_opener(config.store, state, environ=environ)()
-    try:
+    with closing(store_opener(config.store, state, environ=environ)()) as store:
         ledger = read_ledger(store)
-    finally:
-        store.close()
     changed = altered(versions, ledger)
     if changed:
         yield "policy texts", f"{', '.join(changed)} changed after the announcement", BRING_BACK, ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import date
 from pathlib import Path
 from typing import NamedTuple
@@ -126,11 +126,8 @@ def keep_copy(state: StateDirectory, ledger: Ledger) -> None:
 
 def _first_ledger(config: Config, state: StateDirectory, environ: Mapping[str, str]) -> Ledger | None:
     try:
-        store = store_opener(config.store, state.path, environ=environ)()
-        try:
+        with closing(store_opener(config.store, state.path, environ=environ)()) as store:
             return read_ledger(store)
-        finally:
-            store.close()
     except (StoreDown, LedgerError):
         copy = state.read(COPY)
     with suppress(LedgerError):

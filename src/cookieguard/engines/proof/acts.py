@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -63,10 +63,8 @@ def acts_of(
     if log is None:
         yield None
         return
-    try:
+    with closing(log):
         yield Acts(log, clock=clock)
-    finally:
-        log.close()
 
 
 def named(kind: str, once: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -60,11 +61,8 @@ def _log(place: Place, state: Path) -> Iterator[Told]:
 
 
 def _erasures(place: Place) -> Told:
-    subjects = open_subject_store(place.subjects, make=False)
-    try:
+    with closing(open_subject_store(place.subjects, make=False)) as subjects:
         due = len(due_erasures(subjects, place.journals))
-    finally:
-        subjects.close()
     if due:
         told = f"{due} persons that were erased came back with an older copy"
         return "erasures", told, "start the shop's workers again, or run: cookieguard log erase --again"
@@ -76,10 +74,8 @@ def _check_overdue(config: Config, place: Place, now: datetime) -> Told:
     if not config.proof.kept_days:
         return "records kept", "all for good", ""
     stores = Stores(open_log_store(place.log, make=False), open_subject_store(place.subjects, make=False))
-    try:
+    with closing(stores):
         is_late = has_overdue(stores, config.proof.kept_days, life_of(config), now=now - OVERDUE)
-    finally:
-        stores.close()
     if is_late:
         return "records kept", "longer than proof.keep says", "run: cookieguard log prune"
     days = ", ".join(f"{kind} {count} days" for kind, count in sorted(config.proof.kept_days.items()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -94,11 +94,9 @@ def stores_if_made(config: Config, state_dir: Path, *, environ: Mapping[str, str
     if place is None or (place.log_file is not None and not place.log_file.exists()):
         yield None
         return
-    stores = open_stores(place, make=place.log_file is None)  # of a server, tables: none may be there yet
-    try:
+    # Of a server, tables: none may be there yet
+    with closing(open_stores(place, make=place.log_file is None)) as stores:
         yield stores
-    finally:
-        stores.close()
 
 
 def has_log(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> bool:

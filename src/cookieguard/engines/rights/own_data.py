@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -110,19 +111,13 @@ class PersonalRecords:
     def erase(self, number: str, *, now: datetime) -> int:
         """Destroy the key of a customer's records; return how many nobody can read any more. Raises LogDown."""
         place = place_of(self._config, Path(self._state.path), environ=self._environ)
-        stores = open_stores(place)
-        try:
+        with closing(open_stores(place)) as stores:
             return erase_subject(stores, customer(number), journals=place.journals, now=now)
-        finally:
-            stores.close()
 
     def read(self, number: str) -> list[dict[str, Any]]:
         """Return a customer's records, for their copy."""
         from cookieguard.engines.proof.log_reader import read_subject
 
         place = place_of(self._config, Path(self._state.path), environ=self._environ)
-        stores = open_stores(place)
-        try:
+        with closing(open_stores(place)) as stores:
             return [read_document(one.record) for one in read_subject(stores, customer(number)) if one.record]
-        finally:
-            stores.close()

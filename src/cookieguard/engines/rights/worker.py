@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -383,12 +383,10 @@ async def open_worker(
         require_hooks(hooks, type(hooks).__name__)
     state = StateDirectory(config.state_dir)
     keyring = load_keyring(state, config.keys, environ=found)
-    requests = requests_opener(config, keyring, state, environ=found)()
-    try:
+    with closing(requests_opener(config, keyring, state, environ=found)()) as requests:
         if not requests.is_sealed_anew:
             await asyncio.to_thread(requests.seal_anew)
-        store = store_opener(config.store, state.path, environ=found)()
-        try:
+        with closing(store_opener(config.store, state.path, environ=found)()) as store:
             records = PersonalRecords(config, keyring, state, environ=found)
             letters = Letters(config, environ=found)
             erased = ErasedCustomers(state, keyring, days=config.rights.backup_days)
@@ -407,10 +405,6 @@ async def open_worker(
                 )
             finally:
                 await asyncio.to_thread(records.close)
-        finally:
-            store.close()
-    finally:
-        requests.close()
 
 
 async def work_once(config: Config, *, hooks: Any = None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +64,8 @@ class ClickhouseStats:
         if path is not None and not path.exists():
             yield None
             return
-        with telling(EngineDown):
-            client = connect(self._url, seconds=LOOK_SECONDS)
-            try:
-                yield client if client.command(MARK) else None
-            finally:
-                client.close()
+        with telling(EngineDown), closing(connect(self._url, seconds=LOOK_SECONDS)) as client:
+            yield client if client.command(MARK) else None
 
 
 def _retained(client: Client) -> RetainedData:
