@@ -162,3 +162,34 @@ def test_a_page_that_a_service_worker_passes_on_lets_in_who_is_agreed_to_and_nob
 
     assert undecided == [[], []]
     assert accepted == [["ads.localhost"]] * 2
+
+
+STORES_AHEAD = """
+self.addEventListener('install', (event) => event.waitUntil(
+  caches.open('v1').then((cache) => cache.addAll(['/offline', '/logo.svg', '/app.js'])).then(() => skipWaiting())));
+self.addEventListener('activate', (event) => event.waitUntil(clients.claim()));
+self.addEventListener('fetch', (event) => event.respondWith(event.request.mode == 'navigate'
+  ? fetch(event.request).catch(() => caches.match('/offline'))
+  : caches.match(event.request).then((found) => found || fetch(event.request))));
+"""
+LOGO = '<svg xmlns="http://www.w3.org/2000/svg" width="5" height="5"><rect width="5" height="5"/></svg>'
+
+
+@pytest.mark.parametrize("is_guarded", [False, True])
+def test_a_shop_without_a_network_shows_what_its_worker_stored_ahead(
+    visit: Visitors, tmp_path: Path, *, is_guarded: bool
+) -> None:
+    offline = page(body='<img src="/logo.svg" alt="Logo"><script src="/app.js"></script>')
+    files = {"/worker.js": STORES_AHEAD, "/app.js": "window.ran = 1", "/logo.svg": LOGO}
+    app = TinyShop({"/": page(body=REGISTERS), "/offline": offline}, files=files)
+    shown = CookieGuard(app, Config(state_dir=str(tmp_path / "state"))) if is_guarded else app
+    with serving(shown) as server:
+        context = visit()
+        opened = context.new_page()
+        opened.goto(server.at("shop.localhost"))
+        opened.wait_for_function(CONTROLLED)
+
+        context.set_offline(True)
+        opened.goto(server.at("shop.localhost") + "/elsewhere")
+        opened.wait_for_function("window.ran && document.querySelector('img').complete")
+        assert opened.evaluate("document.querySelector('img').naturalWidth") == 5

@@ -27,8 +27,8 @@ class TinyShop:
     """Be an ASGI app with these pages and files by path; `policies` are their CSP headers.
 
     Who comes to a path of `logins` is logged in as that customer.
-    What begins as a stream of Turbo's is of its type, a `.txt` is plain text. A new nonce for each response, as the
-    policies' own manual wants it. WebSockets echo one message.
+    What begins as a stream of Turbo's is of its type, a `.txt` is plain text, a `.svg` a drawing. A new nonce for each
+    response, as the policies' own manual wants it. WebSockets echo one message.
     """
 
     def __init__(
@@ -62,6 +62,8 @@ class TinyShop:
             kind = "text/vnd.turbo-stream.html; charset=utf-8"
         if path.endswith(".txt"):
             kind = "text/plain; charset=utf-8"
+        if path.endswith(".svg"):
+            kind = "image/svg+xml"
         headers = [(b"content-type", kind.encode())]
         if path in self._policies:
             headers.append(

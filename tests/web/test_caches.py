@@ -54,6 +54,18 @@ def test_a_drawing_and_a_site_map_are_the_same_for_everyone_and_a_cache_may_keep
     assert "private" in ask(app, headers=[("sec-fetch-dest", "object"), cookie]).get("cache-control")
 
 
+def test_a_drawing_that_a_worker_stores_ahead_does_not_vary_by_what_pictures_accept(guard: Guard) -> None:
+    app = guard(page(b"<svg/>", headers=[("content-type", "image/svg+xml"), *PICTURE[1:]]))
+
+    def varies(mode: str) -> str:
+        asked = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", mode), ("accept", "*/*")]
+        return ask(app, headers=asked).get("vary")
+
+    assert varies("cors") == varies("no-cors") == "Sec-Fetch-Dest, Sec-Fetch-Mode"
+    # A worker that passes a navigation on asks so.
+    assert varies("navigate") == varies("same-origin") == "Sec-Fetch-Dest, Accept"
+
+
 def test_a_vendor_behind_a_path_of_the_shop_leaves_its_other_paths_cacheable(guard: Guard) -> None:
     vendor = Vendor(name="Matomo", purpose="statistics", hosts=("shop.example/matomo/",))
     app = guard(page(b"x", headers=PICTURE), vendors=(vendor,))

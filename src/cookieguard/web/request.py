@@ -147,6 +147,12 @@ class Request:
         return self.is_navigation or (is_passed_on and accepts_pages(said))
 
     @property
+    def is_fetched(self) -> bool:
+        """Return whether a script asks, and no service worker on behalf of a page: whatever it accepts."""
+        mode = self.headers.get(b"sec-fetch-mode", NAVIGATE)
+        return self.headers.get(b"sec-fetch-dest") == b"empty" and mode not in PASSED_ON
+
+    @property
     def wants_banner(self) -> bool:
         """Return whether a document answered here may carry the banner: not in frames, not in fragments."""
         if self.headers.get(b"sec-fetch-dest") in FRAME_DESTINATIONS:

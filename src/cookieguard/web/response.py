@@ -398,7 +398,7 @@ class Response:
         if not STALE_HEADERS.isdisjoint(names):
             # A 304 does not say whether the page it speaks of has a policy in itself, or was data.
             headers = mark_state(headers, b"" if has_meta or is_data else exchange.state_tag)
-        headers = vary_by_use(headers, self._kind, is_data=is_data)
+        headers = vary_by_use(exchange, headers, self._kind, is_data=is_data)
         headers = self._with_cookies(headers, wall.vary, has_read=True)
         if exchange.parts.config.csp.enabled:
             headers += wall.policies(is_strict=is_strict, has_meta=has_meta, destination=exchange.destination)
@@ -411,7 +411,7 @@ class Response:
             headers = filter_contacts(headers, exchange.holds)
         elif kind.is_plain and exchange.is_untouched() and not is_context:
             return headers
-        headers = vary_by_use(headers, kind)
+        headers = vary_by_use(exchange, headers, kind)
         if not is_context or (of_all := policy_for_everyone(exchange, kind, self._names)):
             headers = self._with_cookies(headers, COOKIE_VARY, has_read=exchange.has_read_cookies)
             return [*headers, (POLICY, of_all)] if is_context else headers

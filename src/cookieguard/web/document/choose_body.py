@@ -34,6 +34,9 @@ from cookieguard.web.request import FRAGMENT, NAVIGATE, SWAPPED
 DISPOSITION = b"content-disposition"
 USE = b"Sec-Fetch-Dest"
 SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the latter where the former does not
+# Of what a script fetches for itself. Workers' caches compare Accept, and see no such header: with Accept in it, a
+# drawing that was stored ahead would be found for no `<img>`.
+FETCHED_BY = (USE, b"Sec-Fetch-Mode")
 NONCE = b"'nonce-"
 FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
 JSON_STARTS = (b"{", b"[", b'"')
@@ -203,14 +206,15 @@ def carries_policy(exchange: Exchange, kind: Kind) -> bool:
     return is_page and exchange.parts.config.csp.enabled and exchange.wall.meta != b""
 
 
-def vary_by_use(headers: Headers, kind: Kind, *, is_data: bool = False) -> Headers:
+def vary_by_use(exchange: Exchange, headers: Headers, kind: Kind, *, is_data: bool = False) -> Headers:
     """Return headers that say so where a response depends on what a browser means to do with it.
 
     A picture in SVG is not read, nor what a script gets as data: out of a cache it would be what is shown to who then
     opens it.
     """
     if is_data or (kind.is_xml and not kind.is_document):
-        return add_vary(headers, *SHOWN_BY)
+        is_fetched = exchange.request.is_fetched and not is_data
+        return add_vary(headers, *(FETCHED_BY if is_fetched else SHOWN_BY))
     return add_vary(headers, USE) if kind.is_script else headers
 
 
