@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +10,6 @@ from typing import Any
 
 import pytest
 from harness.browser import chromium_path
-
-from scripts.find_chromium import find_shell
 
 from . import abroad, visits
 from .chosen import left_out
@@ -84,8 +81,6 @@ class Runs:
     wanted: Wanted
     folder: Path
     done: dict[Key, Run] = field(default_factory=dict)
-    needs_windows: set[tuple[str, bool]] = field(default_factory=set)
-    """The ways (name, with script) that a Chromium without windows did not go: a whole one is asked then."""
 
     def get(self, state: str, *, script: bool, engine: str = CHROMIUM) -> Run:
         """Return the run in a state of consent."""
@@ -98,18 +93,15 @@ class Runs:
     def _run(self, key: Key) -> Run:
         engine, state, script = key
         vectors = list(self.wanted[key].values())
-        if state != UNGUARDED:
-            self.get(UNGUARDED, script=script, engine=engine)  # it says which ways need a whole browser
-            return self._visit(vectors, key)
         whole = self._visit(vectors, key)
+        if state != UNGUARDED:
+            return whole
         for _ in range(1, VISITS):
             silent = [
                 one for one in vectors if not tells(one, whole.heard[one.name], engine=engine, script=script)
             ]
             if not silent:
                 break
-            if engine == CHROMIUM:
-                self.needs_windows |= {(one.name, script) for one in silent}
             whole.heard.update(self._visit(silent, key).heard)
         return whole
 
@@ -121,34 +113,11 @@ class Runs:
 
     def _visit(self, vectors: list[Vector], key: Key) -> Run:
         engine, state, script = key
-        if engine != CHROMIUM:
-            return abroad.run(vectors, state, script=script, engine=engine, folder=self._folder(key))
-        by_browser = defaultdict(list)
-        for one in vectors:
-            by_browser[self._chromium(one, script=script)].append(one)
-        return joined(
-            visits.run(some, state, script=script, chromium=path, folder=self._folder(key))
-            for path, some in by_browser.items()
-        )
-
-    def _chromium(self, vector: Vector, *, script: bool) -> str:
-        """Return the one without windows, where there is one that goes this way: it takes a fraction of the CPU."""
-        shell = None if (vector.name, script) in self.needs_windows else find_shell()
-        return shell or chromium_path()
-
-    def _folder(self, key: Key) -> Path:
-        engine, state, script = key
         folder = self.folder / f"{engine}-{state}-{script}-{len(list(self.folder.iterdir()))}"
         folder.mkdir()
-        return folder
-
-
-def joined(runs: Iterable[Run]) -> Run:
-    """Return several visits' runs as one."""
-    whole = Run({}, frozenset(), {})
-    for run in runs:
-        whole = Run(whole.heard | run.heard, whole.strays | run.strays, whole.served | run.served)
-    return whole
+        if engine == CHROMIUM:
+            return visits.run(vectors, state, script=script, chromium=chromium_path(), folder=folder)
+        return abroad.run(vectors, state, script=script, engine=engine, folder=folder)
 
 
 def tells(vector: Vector, heard: Heard, *, script: bool, engine: str = CHROMIUM) -> bool:
