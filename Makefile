@@ -59,8 +59,8 @@ test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test (of tests/vectors 
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/coverage erase
-	$(BIN)/python scripts/at_once.py 5 $(call PARTS,$(PYTEST) --durations 10,$(MEASURED),$(ABROAD_AT_ONCE) \
-		"slow: nice -n 5 $(REST) $(WAITING:%=--ignore=%)") \
+	$(BIN)/python scripts/at_once.py 6 "slow: nice -n 5 $(REST) $(WAITING:%=--ignore=%)" \
+		$(call PARTS,$(PYTEST) --durations 10,$(MEASURED),$(ABROAD_AT_ONCE)) \
 		"built: $(BIN)/python scripts/check_wheel.py && $(BIN)/python scripts/check_bounds.py && nice -n 5 $(QUICK) $(BOTH) $(MORE)"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
