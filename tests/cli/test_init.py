@@ -77,6 +77,8 @@ def test_the_line_names_the_app_and_the_file_it_is_made_in(shop: Shop, made: str
         ("web = FastAPI()\napplication = web  # for gunicorn\n", "application"),
         ("app = FastAPI()\ntasks = app\n", "app"),  # another name that says nothing of a server
         ("app = FastAPI()\nlimiter = Limiter(app)\nroutes = app.routes\n", "app"),
+        ('shop = get_asgi_application()\napplication = ProtocolTypeRouter({"http": shop})\n', "application"),
+        ("api = FastAPI()\napp = CORSMiddleware(SessionMiddleware(api))\n", "app"),
         ("def create_app():\n    made = FastAPI()\n    return made\n\n\nsite = create_app()\n", "site"),
     ],
 )
@@ -113,6 +115,34 @@ def test_an_app_that_only_a_function_makes_is_guarded_as_it_returns_it(shop: Sho
         f"from fastapi import FastAPI\n\n\n{guarded}\n\nserved = create_app()\n"
     )
     assert "ok    configuration: that of mugs_made:served" in shop.run("check", "mugs_made:served").stdout
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["def home():\n        return {}\n", "class Home:\n        def show(self):\n            return 1\n"],
+)
+def test_what_the_pages_inside_a_function_return_is_not_the_app(shop: Shop, page: str) -> None:
+    factory = f"def create_app():\n    app = FastAPI()\n\n    {page}\n    return app\n"
+    (shop.directory / "shop.py").write_text(factory)
+
+    done = shop.run("init")
+
+    line = factory.count("\n")
+    assert f"create_app makes the app: put these lines in place of line {line} of shop.py:" in done.stdout
+    assert 'return CookieGuard(app, "cookieguard.toml")' in done.stdout
+
+
+def test_a_function_that_serves_its_app_itself_and_returns_none_is_no_factory(shop: Shop) -> None:
+    main = "def main():\n    app = FastAPI()\n    uvicorn.run(app)\n    return 0\n"
+    (shop.directory / "shop.py").write_text(main)
+
+    assert "add this line where your app is complete" in shop.run("init").stdout
+
+
+def test_a_flask_app_in_a_proxys_middleware_is_guarded_with_it(shop: Shop) -> None:
+    (shop.directory / "shop.py").write_text("web = Flask(__name__)\napp = ProxyFix(web.wsgi_app)\n")
+
+    assert "WSGIMiddleware(app)" in shop.run("init").stdout
 
 
 def test_a_flask_app_that_a_function_makes_is_guarded_beside_it(shop: Shop) -> None:

@@ -195,11 +195,20 @@ def _factories(path: Path, module: ast.Module) -> Iterator[Factory]:
     for function in module.body:
         if not isinstance(function, ast.FunctionDef):
             continue
-        inside = list(ast.walk(function))
+        inside = [one for statement in function.body for one in _walked(statement)]
         made = [called for one in inside if (called := _called(one)) in FRAMEWORKS]
-        ends = [one for one in inside if isinstance(one, ast.Return) and one.value is not None]
-        if made and ends and (value := ends[-1].value) is not None:
+        ends = [one for one in inside if isinstance(one, ast.Return)]
+        value = ends[-1].value if ends else None
+        if made and isinstance(value, ast.Name | ast.Call):
             yield Factory(path, ends[-1].lineno, function.name, made[0], ast.unparse(value))
+
+
+def _walked(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and what is in it, in the order of the text, but not what functions and classes in it hold."""
+    yield node
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        for inner in ast.iter_child_nodes(node):
+            yield from _walked(inner)
 
 
 def _named(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
@@ -223,9 +232,10 @@ def _called(node: ast.AST) -> str:
 def _served(named: Iterable[tuple[str, ast.expr]], name: str) -> str:
     """Return the name under which an app is served: its own, or that of a wrapper."""
     for other, value in named:
-        held = (
-            [*value.args, *(one.value for one in value.keywords)] if isinstance(value, ast.Call) else [value]
-        )
+        if isinstance(value, ast.Call):  # `ProtocolTypeRouter({"http": shop})`, `ProxyFix(shop.wsgi_app)`
+            held = [one for given in (*value.args, *value.keywords) for one in ast.walk(given)]
+        else:
+            held = [value]
         if other in SERVED and any(isinstance(one, ast.Name) and one.id == name for one in held):
             name = other
     return name
