@@ -42,6 +42,7 @@ IPV6_GROUPS, LONGEST_IPV6 = 8, 41
 # Where one may begin that is given to somebody: each other start would be read up to its end.
 _ASSIGNED = re.compile(r"(?:^|(?<=-))(?=(?:[23][0-9a-f]|f[c-e])[0-9a-f]{2}-)", re.I)
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}[-_](?:0?[1-9]|1[0-2])[-_](?:0?[1-9]|[12][0-9]|3[01])(?![0-9])")
+_DATES = re.compile(rb"%b(?:[-_]{1,2}%b)?" % (_DATE.pattern, _DATE.pattern))  # one, or from one to another
 _BASE64 = re.compile(rb"[A-Za-z0-9+_-]{10,}={0,2}")
 _PARTS = re.compile(rb"[-_+]")
 # Four bytes, or sixteen
@@ -203,8 +204,8 @@ def _is_address(row: list[bytes], reach: Reach) -> bool:
 
 def _is_ipv6(found: bytes) -> bool:
     """Return whether groups with dashes hold an address that somebody may have: global, unique local or link-local."""
-    date = _DATE.match(found)
-    text = found[date.end() if date else 0 :].decode().replace("_", "-")
+    dates = _DATES.match(found)
+    text = found[dates.end() if dates else 0 :].decode().replace("_", "-")
     return any(_begins_ipv6(text[at.start() : at.start() + LONGEST_IPV6]) for at in _ASSIGNED.finditer(text))
 
 
