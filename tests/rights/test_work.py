@@ -468,10 +468,12 @@ def test_each_vendor_and_the_person_get_one_mail_also_where_the_relay_was_down(s
     assert "Ihre Daten sind gelöscht" in told_person
 
 
-def test_answer_with_a_copy_says_where_it_lies(shop: Shop) -> None:
+@pytest.mark.parametrize("has_page", [True, False])
+def test_answer_with_a_copy_says_where_it_lies(shop: Shop, *, has_page: bool) -> None:
     relay = new_relay()
     mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
-    shop.config = replace(shop.config, mail=mail, origins=("https://shop.example",))
+    rights = replace(shop.config.rights, enabled=has_page)
+    shop.config = replace(shop.config, mail=mail, origins=("https://shop.example",), rights=rights)
     shop.ask(RequestKind.EXPORT)
 
     with relay.up():
@@ -480,7 +482,7 @@ def test_answer_with_a_copy_says_where_it_lies(shop: Shop) -> None:
     (message,) = relay.messages
     told = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
     assert "Ihre Kopie liegt" in told
-    assert "https://shop.example/_cg/privacy?lang=de" in told.splitlines()
+    assert ("https://shop.example/_cg/privacy?lang=de" in told.splitlines()) is has_page
 
 
 def test_person_is_told_once_why_it_takes_longer_and_no_step_waits_for_the_relay(shop: Shop) -> None:

@@ -46,9 +46,10 @@ class Letters:
         await self.send(address, subject, lines, name=f"{request.id}.answer", language=texts.lang, now=now)
 
     def _place_of(self, request: Request, lang: str) -> list[str]:
-        """Return the address of the page that a copy lies on; nothing where the shop names no origin."""
+        """Return the address of the page that a copy lies on; nothing where the shop has none, or names no origin."""
         config = self._config
-        if request.kind is not RequestKind.EXPORT or request.state is State.REFUSED or not config.origins:
+        has_page = config.origins and config.rights.enabled
+        if request.kind is not RequestKind.EXPORT or request.state is State.REFUSED or not has_page:
             return []
         return [f"{config.origins[0]}{config.prefix}privacy?lang={lang}"]
 
