@@ -275,6 +275,7 @@ def test_who_chose_nothing_reads_so_on_a_page_in_their_language(guard: Guard) ->
 
     assert answer.status == 404
     assert "Sie haben noch nicht gewählt." in unescape(answer.text)
+    assert "<h1>Privatsphäre-Einstellungen</h1>" in unescape(answer.text)  # no receipt, and no number of one
     assert 'href="/_cg/choices?lang=de"' in answer.text
     assert ask(app, path="/_cg/receipt.json").get("content-type").startswith("text/plain")
 

@@ -94,6 +94,14 @@ def test_nobody_is_mailed_before_they_confirm_and_looking_at_the_link_is_no_conf
     assert not reader.agreed("offers")
 
 
+def test_what_a_button_leads_to_speaks_the_language_of_its_page(reader: Reader) -> None:
+    asked = reader.get(f"{mail.confirm_link(CUSTOMER, 'news')}&lang=de")
+    pressed = reader.press(asked)
+
+    assert '<html lang="de"' in asked.text
+    assert '<html lang="de"' in pressed.text
+
+
 def test_headers_are_those_of_rfc_8058_and_tell_nobody_the_number(reader: Reader) -> None:
     found = mail.headers(CUSTOMER, "news")
 

@@ -101,6 +101,15 @@ def test_code_opens_what_it_is_for_once_and_all_of_it_is_written_down(world: Wor
     assert CUSTOMER not in str(look)
 
 
+def test_form_of_a_code_keeps_the_language_that_its_page_was_asked_for(world: World) -> None:
+    cookie = [("cookie", f"__Host-cg_session={world.cookie}"), ("accept-language", "en")]
+
+    asked = ask(world.app, path="/_cg/permission", query="lang=de", headers=cookie)
+
+    assert '<html lang="de"' in asked.text
+    assert 'action="/_cg/permission?lang=de"' in asked.text
+
+
 def test_replayed_late_foreign_and_other_codes_open_nothing(world: World) -> None:
     used = world.code()
     world.open(used)
