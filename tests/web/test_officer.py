@@ -47,6 +47,26 @@ def keyring(desk: Desk) -> Keyring:
     return Keyring.loads((desk.state / KEYRING_FILE).read_text(), setting="test")
 
 
+def ask_to_erase(desk: Desk, days: dict[str, int], steps: tuple[str, ...] = ()) -> None:
+    """Put requests into the queue, by their ids, so many days old, of somebody whom no page may name."""
+    with closing(
+        requests_opener(desk.app.config, keyring(desk), StateDirectory(desk.state), environ={})()
+    ) as requests:
+        for id_, age in days.items():
+            made = Request(
+                id=id_,
+                kind=RequestKind.ERASE,
+                law=Law.GDPR,
+                customer="number-4711",
+                contact="anna@mail.example",
+                text="<script>alert(1)</script>",
+                received=NOW - timedelta(days=age),
+                via=Via.LOGIN,
+                steps=steps,
+            )
+            requests.add(made, has_work=True)
+
+
 def test_officer_and_owner_see_it_and_the_look_is_in_the_journal(desk: Desk) -> None:
     answers = [page(desk, desk.add(role)) for role in ("officer", "owner")]
 
@@ -85,21 +105,7 @@ def test_page_is_not_shown_where_the_journal_takes_nothing(desk: Desk) -> None:
 
 
 def test_requests_stand_by_days_left_and_nobody_is_named(desk: Desk) -> None:
-    config = desk.app.config
-    requests = requests_opener(config, keyring(desk), StateDirectory(desk.state), environ={})()
-    for id_, days in (("a" * 16, 25), ("b" * 16, 2)):
-        made = Request(
-            id=id_,
-            kind=RequestKind.ERASE,
-            law=Law.GDPR,
-            customer="number-4711",
-            contact="anna@mail.example",
-            text="<script>alert(1)</script>",
-            received=NOW - timedelta(days=days),
-            via=Via.LOGIN,
-        )
-        requests.add(made, has_work=True)
-    requests.close()
+    ask_to_erase(desk, {"a" * 16: 25, "b" * 16: 2})
 
     text = page(desk, desk.add("officer")).text
 
@@ -157,21 +163,7 @@ def test_loads_are_told_where_the_statistics_cannot_be_read(tmp_path: Path) -> N
 
 
 def test_an_erasure_asked_for_today_is_open_and_not_one_that_did_not_finish(desk: Desk) -> None:
-    requests = requests_opener(desk.app.config, keyring(desk), StateDirectory(desk.state), environ={})()
-    for id_, days in (("a" * 16, 0), ("b" * 16, 1)):
-        made = Request(
-            id=id_,
-            kind=RequestKind.ERASE,
-            law=Law.GDPR,
-            customer="4711",
-            contact="anna@mail.example",
-            text="",
-            received=NOW - timedelta(days=days),
-            via=Via.LOGIN,
-            steps=("cart",),
-        )
-        requests.add(made, has_work=True)
-    requests.close()
+    ask_to_erase(desk, {"a" * 16: 0, "b" * 16: 1}, steps=("cart",))
 
     letter = write_letter(desk.app.config, keyring(desk), NOW)
 
