@@ -30,8 +30,10 @@ PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
 	"html: nice -n 5 $(2) tests/html tests/identity"
 SOURCES := env COOKIEGUARD_PURE=1
 MEASURED := $(SOURCES) $(BIN)/coverage run -m pytest -m 'not slow'
-# What `make test` leaves out, and again with other examples what draws its own.
-REST := env HYPOTHESIS_PROFILE=other $(PYTEST) --durations 10 -m 'slow or hypothesis'
+# What `make test` leaves out, and again with other examples what draws its own. It waits more than it computes.
+REST := nice -n 5 env HYPOTHESIS_PROFILE=other $(PYTEST) --durations 10 -m 'slow or hypothesis'
+SLOW = "slow else: $(REST) $(APART:%=--ignore=%)" "slow engines: $(REST) tests/engines" \
+	"slow web: $(REST) tests/web tests/html tests/identity"
 
 # Where this is set, each process of a test compiles all it imports, and each worker every test file: 10 s of CPU each.
 export PYTHONDONTWRITEBYTECODE :=
@@ -59,7 +61,7 @@ test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test (of tests/vectors 
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/coverage erase
-	$(BIN)/python scripts/at_once.py 6 "slow: nice -n 5 $(REST) $(WAITING:%=--ignore=%)" \
+	$(BIN)/python scripts/at_once.py 7 $(SLOW) \
 		$(call PARTS,$(PYTEST) --durations 10,$(MEASURED),$(ABROAD_AT_ONCE)) \
 		"built: $(BIN)/python scripts/check_wheel.py && $(BIN)/python scripts/check_bounds.py && nice -n 5 $(QUICK) $(BOTH) $(MORE)"
 	$(BIN)/coverage combine --quiet
