@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-MOST_KEYS = 10_000  # of one span; who comes later gets no turn in it
+MOST_KEYS = 10_000  # of one span, about 1 MB. Beyond them the first is forgotten: none could use up all others' turns
 
 
 class RateLimit:
@@ -26,6 +26,6 @@ class RateLimit:
             self.taken.clear()
         count = self.taken.get(key, 0)
         if count == 0 and len(self.taken) >= MOST_KEYS:
-            return False
+            del self.taken[next(iter(self.taken))]
         self.taken[key] = count + 1
         return count < self._limit

@@ -135,7 +135,7 @@ def test_noise_is_the_same_each_time_and_says_what_it_covers(reader: SqliteFigur
     assert b"One visitor of one UTC day" in to_parquet(tables[0])
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
 def test_a_cell_that_a_spreadsheet_would_run_gets_a_quote(start: str) -> None:
     formula = f"{start}HYPERLINK(1)"
     table = Table({"value": Holds.TEXT, "views": Holds.COUNT}, [(formula, -5), ("a=b", None)], {})
