@@ -97,7 +97,8 @@ def verify(
             cosigned = read_cosigned(Path(shop.state_dir).absolute())
             anchors += [(COSIGNED, cosigned)] if cosigned else []
         except OSError as error:
-            raise ConfigError("--against", was=error.strerror, allowed="a file with a checkpoint") from error
+            was = f"{error.filename} ({error.strerror})"
+            raise ConfigError("--against", was=was, allowed="a file with a checkpoint") from error
         report = verify_log(stores.log, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
         told = _stamp(shop, stamps, report), cosigned_line(shop, cosigned, report)
     _show_report(report, name, anchors=len(anchors), told=told, as_json=as_json)

@@ -97,12 +97,12 @@ def announce_version(
         days = shop.config.policy.notice_days
         ledger = announce(store, shop.versions, found, now=shop.now, notice_days=days, record=record)
         keep_copy(shop.state, ledger)
-        progress = _progress(lambda count: f"{count} notices in the outbox")
+        progress = _progress(lambda count: f"notices in the outbox: {count}")
         filled = fill_run(outbox, run_of(found), customers, recipients, now=shop.now, progress=progress)
         added = asyncio.run(filled)
         run = outbox.count(run_of(found))
         keep_copy(shop.state, complete(store, found.name, run, now=shop.now, record=record))
-    told = f"announced {found.name}: {added} notices added, {_summary(run)}; to send: cookieguard policy send"
+    told = f"announced {found.name}: notices added: {added}, {_summary(run)}; to send: cookieguard policy send"
     facts = {"done": "announced", "version": found.name, "added": added, **_counts(run)}
     show_answer(facts, told, as_json=as_json)
 
@@ -129,7 +129,7 @@ def send_notices(
             count += 1
             progress(count)
 
-        progress = _progress(lambda count: f"{count} notices tried")
+        progress = _progress(lambda count: f"notices tried: {count}")
         work = Sender(outbox, relay, sender=sender, build=notices.build)
         asyncio.run(work.run(runs, connections=shop.config.mail.connections, progress=sent))
         counted = {one.name: outbox.count(run_of(one)) for one in open_}

@@ -36,7 +36,8 @@ def verify(
         with file.open("rb") as copy:  # a file without an end, too
             found = verify_receipt(copy.read(MOST_BYTES + 1), keys=keys)
     except OSError as error:
-        raise ConfigError(str(file), was=error.strerror, allowed="a file that can be read") from error
+        was = f"{file} ({error.strerror})"
+        raise ConfigError("FILE", was=was, allowed="a file that can be read") from error
     except NoteError as error:
         raise ConfigError(
             "--key", was=f"no key of a log ({error})", allowed="one as keys.json has it"
