@@ -12,6 +12,8 @@ QUICK := $(PYTEST) -m 'not slow'
 # in processes that collect their own tests alone: 1,000 small ones take 12 s of CPU so, and 19 spread over three workers.
 WAITING := tests/browser tests/servers tests/vectors tests/scan
 APART := $(WAITING) tests/web tests/engines tests/html tests/identity
+# Shops of others, from the package index.
+SITES := tests/frameworks/test_django_sites.py
 # An engine a process; each prints what it heard, and what it left out.
 OTHER_ENGINES := tests/vectors/test_firefox.py tests/vectors/test_webkit.py
 ABROAD_AT_ONCE := "firefox: nice -n 5 $(PYTEST) tests/vectors/test_firefox.py" "webkit: nice -n 5 $(PYTEST) tests/vectors/test_webkit.py"
@@ -29,10 +31,10 @@ PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
 	"web a-k: nice -n 5 $(2) tests/web/test_[a-k]*.py" \
 	"html: nice -n 5 $(2) tests/html tests/identity"
 SOURCES := env COOKIEGUARD_PURE=1
-MEASURED := $(SOURCES) $(BIN)/coverage run -m pytest -m 'not slow'
-# What `make test` leaves out, and again with other examples what draws its own. It waits more than it computes.
-REST := nice -n 5 env HYPOTHESIS_PROFILE=other $(PYTEST) --durations 10 -m 'slow or hypothesis'
-SLOW = "slow else: $(REST) $(APART:%=--ignore=%)" "slow engines: $(REST) tests/engines" \
+MEASURED := $(SOURCES) HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest -m 'not slow'
+# What `make test` leaves out. It waits more than it computes.
+REST := nice -n 5 env HYPOTHESIS_PROFILE=other $(PYTEST) --durations 10 -m slow
+SLOW = "slow else: $(REST) $(APART:%=--ignore=%) --ignore=$(SITES)" "slow engines: $(REST) tests/engines" \
 	"slow web: $(REST) tests/web tests/html tests/identity"
 
 # Where this is set, each process of a test compiles all it imports, and each worker every test file: 10 s of CPU each.
@@ -57,11 +59,11 @@ test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs
 # as long. What they leave out runs with the compiled modules.
 # `make test` writes into memory (tests/conftest.py), this on a disk. Browsers wait most of their time: all runs at once.
 test-all test-abroad: export TMPDIR ?= /tmp
-test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test (of tests/vectors each way once), the wheel, bounds, coverage
+test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## nearly every test (of tests/vectors each way once), the wheel, bounds, coverage
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/coverage erase
-	$(BIN)/python scripts/at_once.py 7 $(SLOW) \
+	$(BIN)/python scripts/at_once.py 6 $(SLOW) \
 		$(call PARTS,$(PYTEST) --durations 10,$(MEASURED),$(ABROAD_AT_ONCE)) \
 		"built: $(BIN)/python scripts/check_wheel.py && $(BIN)/python scripts/check_bounds.py && nice -n 5 $(QUICK) $(BOTH) $(MORE)"
 	$(BIN)/coverage combine --quiet
@@ -69,10 +71,10 @@ test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## every test (of tests/vectors 
 
 # Elsewhere browser tests drive Debian's Chromium without windows of its own, where it is there; here the whole one.
 test-abroad: export VECTORS := whole
-test-abroad: $(VENV)/.compiled ## all vectors in every state, in Chromium, Firefox and WebKit; browser tests in a whole Chromium
+test-abroad: $(VENV)/.compiled ## the rest: all vectors in every state, in Chromium, Firefox and WebKit; browser tests in a whole Chromium; others' shops
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
-	$(BIN)/python scripts/at_once.py 3 $(ABROAD_AT_ONCE) \
+	$(BIN)/python scripts/at_once.py 3 $(ABROAD_AT_ONCE) "sites: $(PYTEST) $(SITES)" \
 		"chromium: CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) $(PYTEST) tests/browser tests/scan tests/vectors/test_vectors.py"
 
 check: $(VENV)/.test ## format, lint, types, layers

@@ -28,7 +28,7 @@ from cookieguard.keyring import new_key
 
 from .test_remember_me import REMEMBER, Client, Shop, store_of, until
 
-SEEDS = 60
+SEEDS = 15
 QUICK = 3  # of them; they wait most of the time
 ROUNDS = 80
 ALARM = "remember cookie used elsewhere"
