@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.asgi import scope_of
+from harness.asgi import Answer, drive, scope_of
 
-from cookieguard import CookieGuard
+from cookieguard import Config, CookieGuard
 from cookieguard.web.document.contact_headers import CONTACT_NAMES
-from cookieguard.web.http.headers import USUAL, Headers, by_name, make_private, quiet_type, read
+from cookieguard.web.http.headers import MOST_HEADERS, USUAL, Headers, by_name, make_private, quiet_type, read
 from cookieguard.web.response import LOUD
 
 JSON = (b"content-type", b"application/json")
@@ -120,3 +121,27 @@ def test_lines_of_one_header_are_joined_in_one_go() -> None:
 
     assert joined[b"set-cookie"].count(b",") == 199_999
     assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize("as_given", [list, tuple, iter])
+def test_no_number_of_headers_hides_the_address_that_a_proxy_wrote_behind_them(
+    tmp_path: Path, as_given: Callable[[Headers], Any]
+) -> None:
+    seen: list[dict[str, Any]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(dict(scope))
+        await send({"type": "http.response.start", "status": 200, "headers": [JSON]})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    guarded = CookieGuard(app, Config(state_dir=str(tmp_path / "state"), trusted_proxies=("10.0.0.0/8",)))
+    padding = [(b"x-%d" % number, b"") for number in range(5000)]
+    headers = [(b"host", b"shop.example"), *padding, (b"x-forwarded-for", b"203.0.113.7")]
+    scope = {**scope_of(client=("10.0.0.1", 1)), "headers": as_given(headers)}
+
+    asyncio.run(drive(guarded, Answer(scope=scope)))
+
+    guarded.close()
+    assert seen[0]["client"] == ("203.0.113.0", 0)
+    assert len(seen[0]["headers"]) == MOST_HEADERS - 1  # the proxy's own is taken out
+    assert seen[0]["headers"][0] == headers[0]

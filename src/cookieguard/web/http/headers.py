@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 Headers = list[tuple[bytes, bytes]]
@@ -34,13 +33,17 @@ SHORTEST_CONTROL = len(b"edge-control")
 
 
 # Header lines of a request that anybody reads, the app included: servers let hundreds of thousands through. A browser
-# sends some dozens, over HTTP/2 a line more for each of its cookies (identity.cookies.MAX_COOKIES).
+# sends some dozens, over HTTP/2 a line more for each of its cookies (identity.cookies.MAX_COOKIES). A proxy
+# writes its own behind them, so half of what is read are the last.
 MOST_HEADERS = 2000
 
 
 def listed(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """Return a request's headers as a list of pairs, as many as are read."""
-    return [(name, value) for name, value in islice(headers, MOST_HEADERS)]
+    lines = headers if isinstance(headers, list) else list(headers)
+    if len(lines) > MOST_HEADERS:
+        lines = [*lines[: MOST_HEADERS // 2], *lines[-MOST_HEADERS // 2 :]]
+    return [(name, value) for name, value in lines]
 
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
