@@ -16,6 +16,7 @@ from harness.asgi import Answer, ask
 
 from cookieguard import Config, CookieGuard, mail, mail_lists
 from cookieguard.config import MailSettings
+from cookieguard.config.languages import texts_of
 from cookieguard.errors import ConfigError
 
 Guard = Callable[..., CookieGuard]
@@ -94,12 +95,16 @@ def test_nobody_is_mailed_before_they_confirm_and_looking_at_the_link_is_no_conf
     assert not reader.agreed("offers")
 
 
-def test_what_a_button_leads_to_speaks_the_language_of_its_page(reader: Reader) -> None:
-    asked = reader.get(f"{mail.confirm_link(CUSTOMER, 'news')}&lang=de")
+@pytest.mark.parametrize("lang", ["de", "fr", "he"])
+def test_what_a_button_leads_to_speaks_the_language_of_its_page(reader: Reader, lang: str) -> None:
+    texts = texts_of(lang)
+
+    asked = reader.get(f"{mail.confirm_link(CUSTOMER, 'news')}&lang={lang}")
     pressed = reader.press(asked)
 
-    assert '<html lang="de"' in asked.text
-    assert '<html lang="de"' in pressed.text
+    for page, title in ((asked, "confirm_title"), (pressed, "confirmed_title")):
+        assert f'<html lang="{lang}" dir="{texts["meta"]["dir"]}"' in unescape(page.text)
+        assert f"<h1>{texts['mail'][title]}</h1>" in unescape(page.text)
 
 
 def test_headers_are_those_of_rfc_8058_and_tell_nobody_the_number(reader: Reader) -> None:

@@ -5,14 +5,10 @@ Mail gateways follow every link, so GET changes nothing. One-click clients (RFC 
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Mapping
-from functools import lru_cache
-
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.config.languages import texts_of
 from cookieguard.engines.mail.lists import Act, MailLists, Wish
-from cookieguard.web.assets import STATIC
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
@@ -21,7 +17,6 @@ from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import FORM_TYPE, BadRequestError, Receive, read_body
 from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 
-TEXTS = STATIC.joinpath("mail.toml").read_text("utf-8")  # here: no request waits for the disk
 MAIL_PAGE = "mail/"
 HEADERS = {**PAGE_HEADERS, "vary": "Accept-Language", "referrer-policy": "no-referrer"}
 MOST_FIELDS = 10
@@ -91,13 +86,11 @@ def _page(
     token: str = "",
 ) -> Response:
     lang = language_asked(exchange)
-    tables = _tables()
-    found = lang if lang in tables else "en"
     page = exchange.parts.renderer.page(
         "mail.html",
-        found,
+        lang,
         base=exchange.own_base,
-        m=tables[found],
+        m=texts_of(lang)["mail"],
         key=str(key),
         list=wish.list if wish is not None else "",
         button=button,
@@ -105,8 +98,3 @@ def _page(
         token=token,
     )
     return HTMLResponse(page, status, HEADERS)
-
-
-@lru_cache(maxsize=1)
-def _tables() -> Mapping[str, Mapping[str, str]]:
-    return tomllib.loads(TEXTS)
