@@ -12,8 +12,11 @@ QUICK := $(PYTEST) -m 'not slow'
 # in processes that collect their own tests alone: 1,000 small ones take 12 s of CPU so, and 19 spread over three workers.
 WAITING := tests/browser tests/servers tests/vectors tests/scan
 APART := $(WAITING) tests/web tests/engines tests/html tests/identity
-# Shops of others, from the package index.
-SITES := tests/frameworks/test_django_sites.py
+# What only a release waits for: shops of others, from the package index, two builds, and tests of what survives, for long.
+FOR_RELEASE := tests/frameworks/test_django_sites.py tests/packaging/test_release.py
+SURVIVAL := tests/engines/proof/test_crashes.py tests/mail/test_run.py tests/proof/test_verification.py \
+	tests/rights/test_killed.py tests/rights/test_restarts.py
+LONG := env RECORDS=10000 NOTICES=10000 EDITS=2500 ERASURES=200 RESTARTS=50
 # An engine a process; each prints what it heard, and what it left out.
 OTHER_ENGINES := tests/vectors/test_firefox.py tests/vectors/test_webkit.py
 ABROAD_AT_ONCE := "firefox: nice -n 5 $(PYTEST) tests/vectors/test_firefox.py" "webkit: nice -n 5 $(PYTEST) tests/vectors/test_webkit.py"
@@ -34,7 +37,7 @@ SOURCES := env COOKIEGUARD_PURE=1
 MEASURED := $(SOURCES) HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest -m 'not slow'
 # What `make test` leaves out. It waits more than it computes.
 REST := nice -n 5 env HYPOTHESIS_PROFILE=other $(PYTEST) --durations 10 -m slow
-SLOW = "slow else: $(REST) $(APART:%=--ignore=%) --ignore=$(SITES)" "slow engines: $(REST) tests/engines" \
+SLOW = "slow else: $(REST) $(APART:%=--ignore=%) $(FOR_RELEASE:%=--ignore=%)" "slow engines: $(REST) tests/engines" \
 	"slow web: $(REST) tests/web tests/html tests/identity"
 
 # Where this is set, each process of a test compiles all it imports, and each worker every test file: 10 s of CPU each.
@@ -71,10 +74,11 @@ test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## nearly every test (of tests/v
 
 # Elsewhere browser tests drive Debian's Chromium without windows of its own, where it is there; here the whole one.
 test-abroad: export VECTORS := whole
-test-abroad: $(VENV)/.compiled ## the rest: all vectors in every state, in Chromium, Firefox and WebKit; browser tests in a whole Chromium; others' shops
+test-abroad: $(VENV)/.compiled ## the rest: all vectors in every state, in Chromium, Firefox and WebKit; browser tests in a whole Chromium, what a release waits for
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
-	$(BIN)/python scripts/at_once.py 3 $(ABROAD_AT_ONCE) "sites: $(PYTEST) $(SITES)" \
+	$(BIN)/python scripts/at_once.py 3 $(ABROAD_AT_ONCE) "release: $(PYTEST) $(FOR_RELEASE)" \
+		"survival: $(LONG) $(PYTEST) -m slow $(SURVIVAL)" \
 		"chromium: CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) $(PYTEST) tests/browser tests/scan tests/vectors/test_vectors.py"
 
 check: $(VENV)/.test ## format, lint, types, layers

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-MOST_KEYS = 10_000  # of one span, about 1 MB. Beyond them the first is forgotten: none could use up all others' turns
+# Of one span, about 1 MB. Beyond them the first is forgotten: so nobody uses up the turns of all others.
+MOST_KEYS = 10_000
 
 
 class RateLimit:

@@ -85,7 +85,7 @@ def test_version_is_announced_sent_and_told(shop: Shop) -> None:
     status = json.loads(shop.run("policy", "status", "--json").stdout)
     doctor = shop.run("doctor")
 
-    assert "notices added: 12" in announced.stdout
+    assert "notices: 12 new" in announced.stdout
     assert json.loads(sent.stdout)["runs"][shop.next]["is_complete"]
     assert [one.returncode for one in again] == [0, 0]
     assert sorted(shop.relay.counts.values()) == [1] * 12

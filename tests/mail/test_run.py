@@ -32,7 +32,7 @@ from cookieguard.mail.customers import Customer
 from cookieguard.policy.versions import Version, in_force
 
 AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
-CUSTOMERS = int(os.environ.get("NOTICES", "10000"))
+CUSTOMERS = int(os.environ.get("NOTICES", "2000"))
 KILLS = 5
 TIMEOUT = 3600
 NOBODY = NoRecord()

@@ -38,7 +38,7 @@ from cookieguard.rights.rules import Law, RequestKind
 
 FAR = 4_000_000_000_000
 SEED = 22
-POSTGRES_RUNS = int(os.environ.get("ERASURES", "200"))
+RUNS = int(os.environ.get("ERASURES", "50"))
 LONGEST_LIFE = 0.5  # seconds until a worker is killed: about as long as all steps take on a busy machine
 
 
@@ -174,8 +174,8 @@ def server() -> Iterator[Postgres]:
     ("runs", "engine"),
     [
         (8, "sqlite"),
-        pytest.param(200, "sqlite", marks=pytest.mark.slow),
-        pytest.param(POSTGRES_RUNS, "postgres", marks=pytest.mark.slow),
+        pytest.param(RUNS, "sqlite", marks=pytest.mark.slow),
+        pytest.param(RUNS, "postgres", marks=pytest.mark.slow),
     ],
 )
 def test_erasure_is_done_to_its_end_wherever_workers_are_killed(

@@ -37,7 +37,7 @@ from cookieguard.rights.hooks import Retained
 from cookieguard.rights.requests import State, answer_told
 
 SEED = 23
-RUNS = int(os.environ.get("RESTARTS", "50"))
+RUNS = int(os.environ.get("RESTARTS", "15"))
 TIMEOUT = 60  # seconds, on a machine with other work
 LONGEST_LIFE = 0.6  # seconds until something happens to the workers: about as long as all steps take
 NAME, CONTROL = "Annegret Quandt", "Zoltan Control"

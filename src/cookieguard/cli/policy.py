@@ -102,7 +102,7 @@ def announce_version(
         added = asyncio.run(filled)
         run = outbox.count(run_of(found))
         keep_copy(shop.state, complete(store, found.name, run, now=shop.now, record=record))
-    told = f"announced {found.name}: notices added: {added}, {_summary(run)}; to send: cookieguard policy send"
+    told = f"announced {found.name}; notices: {added} new, {_summary(run)}; to send: cookieguard policy send"
     facts = {"done": "announced", "version": found.name, "added": added, **_counts(run)}
     show_answer(facts, told, as_json=as_json)
 

@@ -14,8 +14,8 @@ from cookieguard.engines.export.tables import Holds, Table, date_of
 
 ROWS = 20_000  # of a piece: what is in memory beside the finished file
 # A spreadsheet takes a cell that begins so for a formula. It may part cells at other signs than we do (`;` where the
-# comma is for decimals), and then heeds no quotes but those at the start of a line. Where Chinese, Japanese or Korean is
-# typed, it reads the wide signs as the plain ones.
+# comma is for decimals), and then heeds no quotes but those at the start of a line. Where Chinese, Japanese or Korean
+# is typed, it reads the wide signs as the plain ones.
 FORMULA = re.compile(r"(^|[;\t|\r\n][\s'\"]*)(?=[=+@\t\r\uff1d\uff0b\uff20\uff0d-])")
 
 
