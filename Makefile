@@ -15,9 +15,9 @@ APART := $(WAITING) tests/web tests/engines tests/html tests/identity
 # What only a release waits for: shops of others, from the package index, two builds, and tests of what survives, for long.
 FOR_RELEASE := tests/frameworks/test_django_sites.py tests/packaging/test_release.py
 SURVIVAL := tests/engines/proof/test_crashes.py tests/mail/test_run.py tests/proof/test_verification.py \
-	tests/rights/test_killed.py tests/rights/test_restarts.py
+	tests/rights/test_killed.py tests/rights/test_restarts.py tests/servers/test_faults.py
 LONG := env RECORDS=10000 NOTICES=10000 EDITS=2500 ERASURES=200 RESTARTS=50
-# An engine a process; each prints what it heard, and what it left out.
+# An engine a process; each prints what it heard. Alone, without VECTORS=whole, each views an eighth of the ways.
 OTHER_ENGINES := tests/vectors/test_firefox.py tests/vectors/test_webkit.py
 ABROAD_AT_ONCE := "firefox: nice -n 5 $(PYTEST) tests/vectors/test_firefox.py" "webkit: nice -n 5 $(PYTEST) tests/vectors/test_webkit.py"
 # What runs with the compiled modules and without: in `make test` what names them, in `make test-all` more.
@@ -29,8 +29,7 @@ PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
 	"all else: nice -n 5 $(2) $(APART:%=--ignore=%)" \
 	"engines else: nice -n 5 $(2) tests/engines/proof tests/engines/test_[!s]*.py" \
 	"engines s: nice -n 5 $(2) tests/engines/test_s*.py" \
-	"web l-z: nice -n 5 $(2) tests/web/test_[!a-k]*.py" \
-	$(3) \
+	"web l-z: nice -n 5 $(2) tests/web/test_[!a-k]*.py" $(3) \
 	"web a-k: nice -n 5 $(2) tests/web/test_[a-k]*.py" \
 	"html: nice -n 5 $(2) tests/html tests/identity"
 SOURCES := env COOKIEGUARD_PURE=1
@@ -67,7 +66,7 @@ test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## nearly every test (of tests/v
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/coverage erase
 	$(BIN)/python scripts/at_once.py 6 $(SLOW) \
-		$(call PARTS,$(PYTEST) --durations 10,$(MEASURED),$(ABROAD_AT_ONCE)) \
+		$(call PARTS,$(PYTEST) --durations 10,$(MEASURED)) \
 		"built: $(BIN)/python scripts/check_wheel.py && $(BIN)/python scripts/check_bounds.py && nice -n 5 $(QUICK) $(BOTH) $(MORE)"
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from harness.browser import whole_browser
+from harness.quick import FOR_RELEASE
 from playwright.sync_api import Page, Playwright
 
 from .conftest import answer
@@ -23,7 +24,7 @@ from .vendor_world import OWN_KEYS, REPLAYS, World, vendor_of, vendor_of_key, wo
 
 # A link that leads on in a callback; a map that is drawn by one, and has a way on without.
 FEW = ("google-ads", "google-maps")
-QUICK_AND_WHOLE = [FEW, pytest.param(tuple(REPLAYS), marks=pytest.mark.slow)]
+QUICK_AND_WHOLE = [FEW, pytest.param(tuple(REPLAYS), marks=FOR_RELEASE)]
 PURPOSES = ("statistics", "marketing", "preferences")
 
 
@@ -154,9 +155,12 @@ def test_held_before_working_after_and_gone_when_withdrawn(
     assert expected.connections.total() > len(names)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("granted", [(), *[(one,) for one in PURPOSES]], ids=["refused", *PURPOSES])
+@pytest.mark.parametrize(
+    "granted",
+    [pytest.param(names, marks=FOR_RELEASE) for names in ((), *[(one,) for one in PURPOSES])],
+    ids=["refused", *PURPOSES],
+)
 def test_who_is_let_in_is_whose_purpose_is_agreed_to(
     driver: tuple[Playwright, str], tmp_path: Path, place: World, control: Control, granted: Names
 ) -> None:

@@ -1,11 +1,16 @@
-"""Which cases of a test run in `make test`: a few that stand for the others, which run in `make test-all`."""
+"""Which cases of a test run in `make test`: a few that stand for the others, which run in `make test-all` or later."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+
+# `make test-abroad` sets it: all vectors, and what costs minutes where a few cases say nearly as much.
+IS_WHOLE = os.environ.get("VECTORS") == "whole"
+FOR_RELEASE = (pytest.mark.slow, pytest.mark.skipif(not IS_WHOLE, reason="only in make test-abroad"))
 
 
 def some_of(cases: Iterable[Any], *quick: Any) -> list[Any]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 from harness.locks import locked
-from harness.quick import some_of
+from harness.quick import FOR_RELEASE
 from harness.servers import LOOPBACK, Process, spawned, wait_until
 
 from cookieguard.engines.stats.protocol import Days
@@ -126,7 +126,7 @@ def every_day() -> Days:
 
 
 @pytest.mark.timeout(900)  # ten servers are started: in the slow run each takes half a minute
-@pytest.mark.parametrize("times", some_of([2, 8], 2))
+@pytest.mark.parametrize("times", [2, pytest.param(8, marks=FOR_RELEASE)])
 def test_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Path, times: int) -> None:
     traffic, killed = Traffic(), {}
     with serving(tmp_path, "first", workers=1) as server:

@@ -1,7 +1,7 @@
 """Which ways a run goes: `VECTOR_SEED` chooses an eighth, `VECTORS=whole` all of them in every state and engine.
 
 To view a page costs a fifth of a second of CPU in Firefox and in WebKit. All pages in each state, with script and
-without, are 3,208 views an engine; each way once and an eighth accepted took half an hour beside the other parts.
+without, are 3,208 views an engine.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from harness.quick import IS_WHOLE
+
 from .differences import is_silent
 from .vector import Vector
 from .vectors import every, sample
 
 EIGHTH = frozenset(sample(os.environ.get("VECTOR_SEED", "cookieguard")))
-IS_WHOLE = os.environ.get("VECTORS") == "whole"
 HOLDING = ("undecided", "refused")
 GRANTING = "all"
 

@@ -1,7 +1,7 @@
 """The same ways in another engine, beside its own control.
 
-`make test-all` goes an eighth of the ways, undecided and accepted; `make test-abroad` goes all in every state, with
-script and without. A file an engine: each has a process of its own. An engine that cannot be had fails one
+`make test-abroad` goes all ways in every state, with script and without; a file run alone an eighth of them,
+undecided and accepted. A file an engine: each has a process of its own. An engine that cannot be had fails one
 test, which says what is missing.
 """
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.quick import IS_WHOLE
 
-from .chosen import EIGHTH, IS_WHOLE, is_first
+from .chosen import EIGHTH, is_first
 from .conftest import CHROMIUM, Runs, tells
 from .differences import UNSTEADY, goes
 from .recorder import Heard
