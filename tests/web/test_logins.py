@@ -129,6 +129,16 @@ def test_customer_sees_each_device_and_logs_one_of_them_out_alone(
     assert desk.devices() == ["Firefox, Linux"]
 
 
+def test_what_a_browser_does_not_tell_of_itself_is_not_stated(
+    workers: tuple[CookieGuard, CookieGuard],
+) -> None:
+    told, untold = (Browser(one, *workers) for one in ("Shop/1.0 (X11; Linux x86_64)", "Tin Can"))
+    told.get("/login/10001")
+    untold.get("/login/10001")
+
+    wait_until(lambda: untold.devices() == ["not stated", "Linux"], "both are listed")
+
+
 def test_a_session_that_gets_a_new_id_stands_in_the_list_once_and_one_that_ended_no_more(
     workers: tuple[CookieGuard, CookieGuard],
 ) -> None:

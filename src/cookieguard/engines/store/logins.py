@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from cookieguard.engines.store.protocol import Store, StoreDown, StoredValue
 from cookieguard.engines.store.remember_me import SERIES_NAMESPACE
-from cookieguard.stats.user_agents import read_agent
+from cookieguard.stats.user_agents import UNKNOWN, read_agent
 
 LOGINS_NAMESPACE = "logins"  # by customer
 MOST_LOGINS = 20  # of more the oldest leave the list; they stay logged in, and "all devices" ends them
@@ -77,7 +77,9 @@ def note_login(
 ) -> None:
     """Keep a login, in place of the session that became it; `header` says which browser."""
     agent = read_agent(header)
-    named = login._replace(agent=f"{agent.browser}, {agent.os}")
+    named = login._replace(
+        agent=", ".join(one for one in (agent.browser, agent.os) if one != UNKNOWN.browser)
+    )
     until = login.at + int(longest.total_seconds() * 1000)
     for _ in range(TRIES):
         found = store.read(LOGINS_NAMESPACE, customer)

@@ -152,7 +152,7 @@ async def logins_shown(exchange: Exchange, asker: Asker, texts: RightsTexts) -> 
     return [
         {
             "handle": one.handle,
-            "agent": one.agent,
+            "agent": one.agent or texts.line("unstated"),
             "since": texts.line("since", date=one.began.date()),
             "is_own": one.session == own,
         }
