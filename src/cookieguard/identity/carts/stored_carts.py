@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from copy import deepcopy
@@ -82,10 +83,16 @@ def _merged(here: Any, elsewhere: Any) -> Any:
     if isinstance(here, dict) and isinstance(elsewhere, dict):
         return merge_carts(here, elsewhere)
     if isinstance(here, list) and isinstance(elsewhere, list):
-        return here + [one for one in elsewhere if one not in here]
+        known = set(map(_text, here))
+        return here + [one for one in elsewhere if _text(one) not in known]
     if _is_number(here) and _is_number(elsewhere):
         return max(here, elsewhere)
     return here
+
+
+def _text(value: Any) -> str:
+    """Return what is equal where values are, and takes no longer to look up in many."""
+    return json.dumps(value, sort_keys=True)
 
 
 def _is_number(value: Any) -> bool:
