@@ -178,7 +178,7 @@ def test_closed_request_leaves_the_list_and_a_forgotten_person_is_in_no_row(open
     assert queue.file("a") == b"everything"
 
     queue.queue.forget_file("a")
-    queue.forget_person("a")
+    queue.forget_person("10001")
 
     assert queue.survey(NOW)[0] == []
     (left,) = queue.every_closed()
@@ -249,3 +249,17 @@ def test_id_of_another_kind_finds_nothing_and_is_no_fault_of_the_queue(opened: O
     queue = opened()
 
     assert [queue.find(one) for one in ("x\x00", "\ud800", "", "a" * 65)] == [None] * 4
+
+
+def test_who_is_woken_while_a_worker_has_it_is_worked_at_once_more(opened: Open) -> None:
+    queue = opened()
+    queue.add(asked("a"), has_work=True)
+    for work_in in (None, 3600.0):
+        assert queue.claim("mine", LEASE) is not None
+        queue.queue.wake("a")
+        assert queue.claim("theirs", LEASE) is None
+        queue.queue.release("a", "mine", work_in=work_in, failed=False)
+    assert queue.claim("mine", LEASE) is not None
+    queue.queue.release("a", "mine", work_in=None, failed=False)
+
+    assert queue.claim("mine", LEASE) is None

@@ -23,6 +23,7 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.rights.erased_customers import ErasedCustomers
+from cookieguard.engines.rights.reerasure import NotErased
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.open import store_opener
@@ -557,3 +558,145 @@ def test_error_of_a_hook_names_no_address_in_queue_and_log(
     assert shop.found().trouble == "shop: OSError: duplicate key: (email)=(...), <...>"
     assert "it stays open" in caplog.text
     assert "@" not in caplog.text
+
+
+def test_hold_that_comes_while_a_step_is_done_stops_what_is_left(shop: Shop) -> None:
+    shop.ask()
+
+    def hold_and_erase(customer: str) -> list[Retained]:
+        shop.change(lambda one: put_on_hold(one, until=date(2026, 12, 1), reason="court", now=NOW, by="mira"))
+        return []
+
+    shop.hooks.erase = hold_and_erase  # type: ignore[method-assign]
+    shop.work()
+    assert shop.found().open_steps == ("log",)
+
+
+def test_doubt_that_comes_while_a_step_is_done_stops_what_is_left(shop: Shop) -> None:
+    shop.ask(via=Via.STAFF)
+
+    def doubt_and_erase(customer: str) -> list[Retained]:
+        shop.change(lambda one: noted(one, Act.IDENTITY_ASKED, now=NOW, by="mira"))
+        return []
+
+    shop.hooks.erase = doubt_and_erase  # type: ignore[method-assign]
+    shop.work()
+    assert shop.found().open_steps == ("log",)
+    assert shop.found().state is State.IDENTITY
+
+
+def test_what_staff_do_while_a_worker_ends_is_not_lost(shop: Shop) -> None:
+    shop.config = replace(shop.config, rights=RightsSettings(by_hand=("parcels",)))
+    shop.ask()
+    shop.work()
+    assert shop.found().open_steps == ("parcels",)
+    with closing(shop.queue()) as queue:
+        queue.queue.wake("r" * 22)
+        claimed = queue.claim("a worker", 60)
+        assert claimed is not None
+        # The worker has read that it waits for staff; staff are done before it lets go.
+        shop.change(lambda one: step_done(one, "parcels", now=NOW, by="mira"))
+        queue.queue.release("r" * 22, "a worker", work_in=None, failed=False)
+    shop.work()
+    assert shop.found().state is State.DONE
+
+
+def test_erasure_that_waits_for_staff_is_done_again_after_a_backup_too(shop: Shop) -> None:
+    shop.config = replace(shop.config, rights=RightsSettings(by_hand=("parcels",)))
+    shop.ask()
+    shop.work()
+    assert shop.found().open_steps == ("parcels",)
+
+    assert shop.again() == 1
+
+    assert shop.hooks.called == [f"erase {ANNA}"] * 2
+    assert shop.found().open_steps == ("parcels",)
+
+
+def test_step_by_hand_that_nobody_did_is_not_done_by_erasing_again(shop: Shop) -> None:
+    shop.config = replace(shop.config, rights=RightsSettings(by_hand=("parcels",)))
+    shop.ask()
+    shop.work()
+    with closing(shop.queue()) as queue:
+        queue.queue.forget("r" * 22)
+
+    assert shop.again() == 1
+
+    assert shop.found().open_steps == ("parcels",)
+
+
+def test_erasure_is_known_to_the_journal_without_hooks_and_log_too(shop: Shop) -> None:
+    from cookieguard.config.proof import ProofSettings
+
+    shop.config = replace(shop.config, proof=ProofSettings(enabled=False))
+    shop.ask()
+    shop.work_without_hooks()
+    shop.change(lambda one: step_done(one, "shop", now=NOW, by="mira"))
+    shop.work_without_hooks()
+    assert shop.found().state is State.DONE
+    with closing(shop.queue()) as queue:
+        queue.queue.forget("r" * 22)
+
+    assert shop.again(has_hooks=False) == 1
+
+
+def test_copy_that_waits_goes_with_an_erasure(shop: Shop) -> None:
+    shop.ask(RequestKind.EXPORT, id_="e" * 22)
+    shop.work()
+    with closing(shop.queue()) as queue:
+        assert queue.file("e" * 22)
+    shop.ask()
+    shop.work()
+    assert shop.found().state is State.DONE
+    with closing(shop.queue()) as queue:
+        assert queue.file("e" * 22) is None
+
+
+def test_answer_that_the_relay_refuses_is_shown_with_its_reason(shop: Shop) -> None:
+    relay = new_relay()
+    shop.config = replace(shop.config, mail=MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>"))
+    shop.ask()
+    relay.refuse = {"anna@shop.example": "550 5.1.1 nobody"}
+    with relay.up():
+        shop.work()
+    assert shop.found().open_steps == ("answer",)
+    assert "550" in shop.found().trouble
+
+
+def test_hook_that_fails_for_one_keeps_nobody_else_from_being_erased_again(shop: Shop) -> None:
+    for at in range(3):
+        shop.ask(number=f"K-{at}", id_=f"{at}" * 22)
+    shop.work()
+    shop.hooks.called, shop.hooks.fails = [], 1
+
+    with pytest.raises(NotErased, match=r"1 of 3 .*0{22}: OSError: no row of \.\.\.") as told:
+        shop.again()
+
+    assert shop.hooks.called == ["erase K-0", "erase K-1", "erase K-2"]
+    assert "K-0" not in str(told.value)
+
+
+def test_nothing_is_erased_again_while_a_hold_forbids_it(shop: Shop) -> None:
+    shop.config = replace(shop.config, rights=RightsSettings(by_hand=("parcels",)))
+    shop.ask()
+    shop.work()
+    shop.change(lambda one: put_on_hold(one, until=date(2026, 12, 1), reason="court", now=NOW, by="mira"))
+
+    assert shop.again() == 0
+    assert shop.hooks.called == [f"erase {ANNA}"]
+
+
+def test_erased_person_is_in_no_other_closed_request_either(shop: Shop) -> None:
+    shop.ask(RequestKind.EXPORT, id_="e" * 22)
+    shop.work()
+    shop.change(lambda one: answer_told(one, now=NOW, by="mira", text="letter"), id_="e" * 22)
+    shop.ask()
+    shop.work()
+    shop.change(lambda one: answer_told(one, now=NOW, by="mira", text="letter"))
+    shop.work()
+
+    shop.now += timedelta(days=31)
+    shop.wake()
+    shop.work()
+
+    assert [shop.found(id_ * 22).customer for id_ in "re"] == ["", ""]

@@ -251,6 +251,12 @@ def step_done(request: Request, name: str, *, now: datetime, by: str, text: str 
     return noted(request, Act.STEP, now=now, by=by, name=name, text=text)
 
 
+def try_failed(request: Request, *, now: datetime, name: str, text: str) -> Request:
+    """Return a request at which a try failed: of a step, or to tell the answer. A closed one stays as it is."""
+    event = Event(at=now, act=Act.FAILED, by=WORKER, name=name, text=clean(text))
+    return _with(request, event) if request.is_open else request
+
+
 def answer_told(request: Request, *, now: datetime, by: str, text: str = "") -> Request:
     """Return a decided request whose answer the person has; once is enough."""
     if not request.owes_answer:
@@ -300,7 +306,7 @@ WORDS = {
 }
 
 
-TRIES = (Act.STEP, Act.FAILED)
+TRIES = (Act.STEP, Act.FAILED, Act.TOLD)
 
 
 def _is_told(event: Event) -> bool:

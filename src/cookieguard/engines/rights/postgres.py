@@ -43,8 +43,9 @@ WRITE = """
 OF = f"SELECT {COLUMNS} FROM cookieguard_rights WHERE who = %s ORDER BY place"  # noqa: S608
 OPEN = f"SELECT {COLUMNS} FROM cookieguard_rights WHERE is_open ORDER BY place"  # noqa: S608
 CLOSED = f"SELECT {COLUMNS} FROM cookieguard_rights WHERE NOT is_open ORDER BY place"  # noqa: S608
+# Whoever wakes a request while a worker has it says so by '-infinity', which no claim leaves and no release takes away.
 CLAIM = f"""
-    UPDATE cookieguard_rights SET lease = %s, lease_until = {LATER} WHERE id = (
+    UPDATE cookieguard_rights SET lease = %s, lease_until = {LATER}, work_at = greatest(work_at, 'epoch') WHERE id = (
         SELECT id FROM cookieguard_rights AS one
         WHERE work_at <= clock_timestamp() AND lease_until <= clock_timestamp() AND NOT EXISTS (
             SELECT 1 FROM cookieguard_rights AS other
@@ -57,11 +58,12 @@ RENEW = f"""
     WHERE id = %s AND lease = %s AND lease_until > clock_timestamp()
 """  # noqa: S608
 RELEASE = f"""
-    UPDATE cookieguard_rights SET lease = '', lease_until = '-infinity', work_at = {LATER},
+    UPDATE cookieguard_rights SET lease = '', lease_until = '-infinity',
+        work_at = CASE WHEN work_at = '-infinity' THEN work_at ELSE {LATER} END,
         tries = CASE WHEN %s THEN tries + 1 ELSE 0 END
     WHERE id = %s AND lease = %s
 """  # noqa: S608
-WAKE = "UPDATE cookieguard_rights SET work_at = clock_timestamp() WHERE id = %s"
+WAKE = "UPDATE cookieguard_rights SET work_at = '-infinity' WHERE id = %s"
 KEEP = """
     INSERT INTO cookieguard_rights_file VALUES (%s, %s) ON CONFLICT (id) DO UPDATE SET content = excluded.content
 """

@@ -70,7 +70,7 @@ class Queue(Protocol):
         """End a lease; say when there is work again, None for none; False where it was another worker's."""
 
     def wake(self, id_: str) -> None:
-        """Have work at a request begin at once, whatever it waited for."""
+        """Have work at a request begin at once, whatever it waited for; while it is leased, once that lease ends."""
 
     def keep_file(self, id_: str, content: bytes) -> None:
         """Keep what a request brought forth, in place of what was there."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.engines.rights.erased_customers import ErasedCustomers
-from cookieguard.engines.rights.hook_calls import retained_by
+from cookieguard.engines.rights.hook_calls import reason_of, retained_by
 from cookieguard.engines.rights.own_data import LOG_KEPT, PersonalRecords, end_sessions, end_stored
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.store.protocol import Store
+from cookieguard.errors import CookieGuardError
 from cookieguard.rights.answers import answer_of
+from cookieguard.rights.hooks import Retained
 from cookieguard.rights.plan import Step
 from cookieguard.rights.requests import (
     WORKER,
@@ -27,6 +30,11 @@ from cookieguard.rights.requests import (
 from cookieguard.rights.rules import RequestKind
 
 AGAIN = "erased again after a backup was brought back"
+ALL = tuple(Step)
+
+
+class NotErased(CookieGuardError):
+    """Say of which requests the customers could not be erased again; never whose they are."""
 
 
 class Open(NamedTuple):
@@ -44,42 +52,77 @@ async def erase_again(at: Open, *, now: datetime) -> int:
     """Erase again, and return how many; one whom the queue lost with the backup has a request in it afterwards."""
     known = await asyncio.to_thread(_erased_requests, at, now)
     lost = await asyncio.to_thread(_requests_without_row, at, now)
+    failed = []
     for request in known:
-        await _erase(at, request, now)
+        try:
+            await _erase(at, request, now, steps=request.done_steps if request.may_change else ALL)
+        except Exception as error:  # noqa: BLE001 - whatever a hook raises: the others are to be erased as well
+            failed.append(f"request {request.id}: {reason_of(error, request)}")
     for request in lost:
-        done = await _erase(at, request, now)
-        await asyncio.to_thread(at.requests.add, done, has_work=True)
+        try:
+            done = await _erase_lost(at, request, now)
+            await asyncio.to_thread(at.requests.add, done, has_work=True)
+        except Exception as error:  # noqa: BLE001
+            failed.append(f"request {request.id}: {reason_of(error, request)}")
+    if failed:
+        count = len(known) + len(lost)
+        raise NotErased(
+            f"{len(failed)} of {count} are not erased again ({'; '.join(failed)}); run it once more"
+        )
     return len(known) + len(lost)
 
 
 def _erased_requests(at: Open, now: datetime) -> list[Request]:
-    """Return who was erased, whether told of it or not; nobody whose erasure was refused or withdrawn."""
+    """Return who was erased, whether told of it or not, and whose erasure was begun; nobody else."""
     since = now - timedelta(days=at.config.rights.backup_days)
     rows = (*at.requests.every_closed(), *at.requests.every_open(now))
-    done = [one for one in rows if one.kind is RequestKind.ERASE and one.state is State.DONE and one.customer]
-    return [one for one in done if one.closed_at is not None and one.closed_at >= since]
+    erased = [one for one in rows if one.kind is RequestKind.ERASE and one.customer]
+    done = [
+        one
+        for one in erased
+        if one.state is State.DONE and one.closed_at is not None and one.closed_at >= since
+    ]
+    return [*done, *(one for one in erased if _is_begun(one, now))]
+
+
+def _is_begun(request: Request, now: datetime) -> bool:
+    """Return whether steps are done, others are left, and nothing forbids to go on."""
+    until = request.held_until
+    is_free = request.state is State.OPEN and (until is None or request.end_of(until) <= now)
+    return is_free and bool(request.done_steps)
 
 
 def _requests_without_row(at: Open, now: datetime) -> list[Request]:
     return [one for one in at.erased.requests(now) if at.requests.queue.read(one.id) is None]
 
 
-async def _erase(at: Open, request: Request, now: datetime) -> Request:
-    """Erase once more, and return the request as it is then: closed, unless staff have to do the shop's part."""
+async def _erase(at: Open, request: Request, now: datetime, *, steps: Sequence[str]) -> list[Retained]:
+    """Do these steps once more, and return what the shop keeps; a worker does those that were never done."""
     number, config = request.customer, at.config
     await asyncio.to_thread(end_sessions, at.store, number, config, now=now)
     await asyncio.to_thread(end_stored, at.store, number, config)
-    left = [] if at.hooks is None else await retained_by(at.hooks.erase, number)
-    if config.proof.enabled and all(one.name != LOG_KEPT for one in request.retained):
+    has_shop = at.hooks is not None and Step.SHOP in steps
+    left = await retained_by(at.hooks.erase, number) if has_shop else []
+    is_kept = any(one.name == LOG_KEPT for one in request.retained)
+    if config.proof.enabled and Step.LOG in steps and not is_kept:
         await asyncio.to_thread(at.records.erase, number, now=now)
+    return left
+
+
+async def _erase_lost(at: Open, request: Request, now: datetime) -> Request:
+    """Erase once more whom the queue lost, and return the request as it is then: closed, unless staff have to act.
+
+    Whether they did what is done by hand nobody knows any more.
+    """
+    left = await _erase(at, request, now, steps=ALL)
     if not request.may_change:
         return request
     log = [(one.name, one.until, one.text) for one in request.retained if one.name == LOG_KEPT]
     request = with_retained(request, [*left, *log], now=now)
     for name in request.open_steps:
-        if name != Step.SHOP or at.hooks is not None:
+        if name in ALL and (name != Step.SHOP or at.hooks is not None):
             request = step_done(request, name, now=now, by=WORKER, text=AGAIN)
     if request.open_steps:
         return request
-    request = noted(request, Act.DONE, now=now, by=WORKER, text=answer_of(request, config))
+    request = noted(request, Act.DONE, now=now, by=WORKER, text=answer_of(request, at.config))
     return answer_told(request, now=now, by=WORKER, text=AGAIN)

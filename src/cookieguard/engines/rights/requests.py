@@ -126,9 +126,17 @@ class Requests:
         sealed = self.queue.file(id_)
         return None if sealed is None else self._seal.open(sealed, about=f"file {id_}")
 
-    def forget_person(self, id_: str) -> None:
-        """Leave of a request only what was asked and when: nobody can tell whose it was."""
-        self.change(id_, _without_person)
+    def forget_copies(self, number: str) -> None:
+        """Delete the copies of a customer's data that wait to be fetched."""
+        for row in self.queue.of(who_of(self._secret, number)):
+            if self.queue.file(row.id) is not None:
+                self.queue.forget_file(row.id)
+
+    def forget_person(self, number: str) -> None:
+        """Leave of a person's closed requests only what was asked and when: nobody can tell whose they were."""
+        for one in self.of_customer(number):
+            if not one.is_open:
+                self.change(one.id, _without_person)
 
     @property
     def is_sealed_anew(self) -> bool:

@@ -38,8 +38,9 @@ WRITE = """
 """
 OF = f"SELECT {COLUMNS} FROM request WHERE who = ? ORDER BY rowid"  # noqa: S608
 BY_STATE = f"SELECT {COLUMNS} FROM request WHERE is_open = ? ORDER BY rowid"  # noqa: S608
+# Whoever wakes a request while a worker has it says so by a 0, which no claim leaves and no release takes away.
 CLAIM = f"""
-    UPDATE request SET lease = :lease, lease_until = :until WHERE id = (
+    UPDATE request SET lease = :lease, lease_until = :until, work_at = max(work_at, 1) WHERE id = (
         SELECT id FROM request AS one WHERE work_at <= :now AND lease_until <= :now AND NOT EXISTS (
             SELECT 1 FROM request AS other WHERE other.who = one.who AND other.lease_until > :now
         ) ORDER BY work_at LIMIT 1
@@ -47,7 +48,8 @@ CLAIM = f"""
 """  # noqa: S608
 RENEW = "UPDATE request SET lease_until = ? WHERE id = ? AND lease = ? AND lease_until > ?"
 RELEASE = """
-    UPDATE request SET lease = '', lease_until = 0, work_at = ?, tries = CASE WHEN ? THEN tries + 1 ELSE 0 END
+    UPDATE request SET lease = '', lease_until = 0, work_at = CASE WHEN work_at = 0 THEN 0 ELSE ? END,
+        tries = CASE WHEN ? THEN tries + 1 ELSE 0 END
     WHERE id = ? AND lease = ?
 """
 WAKE = "UPDATE request SET work_at = 0 WHERE id = ?"

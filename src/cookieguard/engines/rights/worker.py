@@ -55,6 +55,7 @@ from cookieguard.rights.requests import (
     State,
     noted,
     step_done,
+    try_failed,
     with_retained,
 )
 from cookieguard.rights.rules import RequestKind
@@ -138,9 +139,7 @@ class Worker:
         logger.warning("request %s: %s: %s; it stays open and is tried again", request.id, step, reason)
 
         def note(one: Request) -> Request:
-            if not one.may_change:
-                return one
-            return noted(one, Act.FAILED, now=self._clock(), by=WORKER, name=step, text=reason)
+            return try_failed(one, now=self._clock(), name=step, text=reason)
 
         await self._ask(lambda queue: queue.change(request.id, note))
         delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(tries, 20))
@@ -164,11 +163,11 @@ class Worker:
     async def _go_on(self, request: Request) -> float | None:
         """Do what can be done of a request; return in how many seconds there is more, None for when somebody acts."""
         if request.may_change:
+            request = await self._do_steps(request)
             if request.state is State.IDENTITY:
                 return None
             if (on_hold := self._until(request, request.held_until)) > 0:
                 return on_hold
-            request = await self._do_steps(request)
             if request.open_steps or request.kind in BY_WORDS:
                 return None
             answer = answer_of(request, self._config)
@@ -180,10 +179,13 @@ class Worker:
         return await self._look_after(request)
 
     async def _do_steps(self, request: Request) -> Request:
+        """Do what a worker can; a hold or a doubt that staff note meanwhile keeps the next step from being done."""
         waits = by_hand(request.steps, has_hooks=self._hooks is not None)
         for name in request.open_steps:
             if name in waits:
                 continue
+            if request.state is State.IDENTITY or self._until(request, request.held_until) > 0:
+                break
             try:
                 request = await self._steps[Step(name)](request)
             except Exception as error:
@@ -212,6 +214,8 @@ class Worker:
         return request
 
     async def _stored(self, request: Request) -> Request:
+        await self._note_erased(request)
+        await self._ask(lambda queue: queue.forget_copies(request.customer))
         await self._in_thread(lambda: end_stored(self._store, request.customer, self._config))
         return request
 
@@ -314,7 +318,7 @@ class Worker:
             return left
         if request.is_open:  # somebody has to tell them first
             return 86400.0
-        await self._ask(lambda queue: queue.forget_person(request.id))
+        await self._ask(lambda queue: queue.forget_person(request.customer))
         return 86400.0
 
     async def _erase_rest(self, request: Request) -> Request:
