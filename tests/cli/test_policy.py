@@ -210,3 +210,18 @@ def test_day_of_announcement_that_nobody_kept_is_told_by_doctor(shop: Shop) -> N
 
     assert told.returncode == 1
     assert f"cookieguard policy announce {shop.next}" in told.stdout
+
+
+def test_customers_who_came_since_are_sent_their_notice_though_the_run_was_complete(shop: Shop) -> None:
+    shop.run("policy", "announce", shop.next)
+    with shop.relay.up():
+        shop.run("policy", "send")
+        with closing(sqlite3.connect(shop.directory / "shop.sqlite3")) as database, database:
+            row = ("00099", "Bob", "bob@mail.example", "", "", "", "", "")
+            database.execute("INSERT INTO customer VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        again = shop.run("policy", "announce", shop.next)
+        shop.run("policy", "send")
+
+    assert "notices: 1 new" in again.stdout
+    assert shop.relay.counts["bob@mail.example"] == 1
+    assert sum(shop.relay.counts.values()) == 13

@@ -127,3 +127,13 @@ def test_only_what_matters_changes_a_digest(changed: dict[str, object], purposes
 
     assert {one for one in before if before[one] != after[one]} == purposes
     assert "necessary" not in before
+
+
+def test_underscores_that_are_no_marks_stay_in_a_difference() -> None:
+    before = "Write to data_protection@shop.example about `_ga` and __utma."
+    after = "Write to dataprotection@shop.example about `_gid` and __utma."
+    (change,) = differences(before, after)
+    old = "".join(one.text for one in change.pieces if one.way is not Way.ADDED)
+    new = "".join(one.text for one in change.pieces if one.way is not Way.REMOVED)
+    assert old == "Write to data_protection@shop.example about _ga and __utma."
+    assert new == "Write to dataprotection@shop.example about _gid and __utma."

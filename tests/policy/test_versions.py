@@ -10,7 +10,15 @@ from harness.policies import HEAD, NEW, OLD
 
 from cookieguard.errors import ConfigError
 from cookieguard.policy.ledger import Announcement, Run, read_announcement, write_announcement
-from cookieguard.policy.versions import Version, altered, in_force, public, upcoming, versions_of
+from cookieguard.policy.versions import (
+    Version,
+    altered,
+    in_force,
+    public,
+    texts_to_compare,
+    upcoming,
+    versions_of,
+)
 
 AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -208,3 +216,15 @@ def test_announcement_is_read_as_it_was_written() -> None:
 )
 def test_run_is_complete_once_everybody_was_told_who_can_be(run: Run, *, is_complete: bool) -> None:
     assert run.is_complete is is_complete
+
+
+def test_versions_are_compared_in_a_language_that_both_have() -> None:
+    old, new = read(
+        folders(
+            **{"2026-12-15": {"en.md": text("2026-12-01", "2026-12-15", NEW),
+                              "de.md": text("2026-12-01", "2026-12-15", "Wir behalten weniger.")}}
+        )
+    )  # fmt: skip
+
+    assert texts_to_compare(old, new, "de", "en") == ("en", old.texts["en"], new.texts["en"])
+    assert texts_to_compare(new, new, "de-AT", "en")[0] == "de"

@@ -27,6 +27,7 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_answer, show_json, show_line, show_table
 from cookieguard.config import Config
+from cookieguard.config.languages import language_of
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.announcement_run import (
     Notices,
@@ -52,7 +53,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.policy.difference import Way, differences
 from cookieguard.policy.ledger import Ledger, Run
-from cookieguard.policy.versions import Version, altered, in_force, upcoming
+from cookieguard.policy.versions import Version, altered, in_force, texts_to_compare, upcoming
 
 WRONG = 1
 PROGRESS_SECONDS = 1.0
@@ -120,7 +121,8 @@ def send_notices(
     notices = Notices(shop.config, shop.versions, Recipients(ring), shop.now)
     relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
     with _outbox(shop) as outbox, _store(shop) as store:
-        open_ = [one for one in shop.versions if _is_open(read_ledger(store), one)]
+        ledger = read_ledger(store)
+        open_ = [one for one in shop.versions if _is_open(ledger, one, outbox)]
         runs = [run_of(one) for one in open_]
         count = 0
 
@@ -187,9 +189,13 @@ def show_differences(
     shop = _shop(config)
     found = find_version(shop.versions, version)
     at = shop.versions.index(found)
-    default = shop.config.consent.language
-    old = shop.versions[at - 1].text(language or default, default)[1].markdown if at else ""
-    changes = differences(old, found.text(language or default, default)[1].markdown)
+    default = language_of(shop.config.consent.language)
+    spoken, old, new = texts_to_compare(
+        shop.versions[at - 1] if at else found, found, language or default, default
+    )
+    if language not in ("", spoken):
+        sys.stderr.write(f"cookieguard: not both versions are there in {language}; this is {spoken}\n")
+    changes = differences(old.markdown if at else "", new.markdown)
     if as_json:
         facts = [
             {
@@ -257,9 +263,12 @@ def _run(outbox: Outbox, version: Version, ledger: Ledger) -> Run:
     return outbox.count(run_of(version)) if entry.forgotten is None else entry.run
 
 
-def _is_open(ledger: Ledger, version: Version) -> bool:
+def _is_open(ledger: Ledger, version: Version, outbox: Outbox) -> bool:
+    """Return whether there may be notices to send: also for customers who came after all others were told."""
     entry = ledger.get(version.name)
-    return entry is not None and entry.completed is None and entry.forgotten is None
+    if entry is None or entry.forgotten is not None:
+        return False
+    return entry.completed is None or outbox.count(run_of(version)).waiting > 0
 
 
 def _progress(text: Callable[[int], str]) -> Callable[[int], None]:

@@ -16,7 +16,15 @@ HEADING = "# "  # what a paragraph begins with that is a heading; others begin w
 RULE = re.compile(r"\s*:?-+:?\s*")  # a cell below the heads of a table
 CELLS = re.compile(r"(?<!\\)\|")
 BETWEEN_CELLS = " · "
-MARKS = re.compile(r"(?m)^(#{1,6}\s+|>\s?|[-*+]\s+)|[*_`]{1,3}|\\(?=[^\w\s])")
+MARKS = re.compile(r"(?m)^(#{1,6}\s+|>\s?|[-*+]\s+)")
+CODE = re.compile(r"(`{1,3})(?!`)(.{1,2000}?)(?<!`)\1(?!`)", re.DOTALL)
+# Marks come in pairs; an underscore in a word, or one without its partner, is a character (`_ga`, a mail address).
+EMPHASIS = re.compile(
+    r"(?<![\w\\])(_{1,3})(?=[^\s_])(.{0,2000}?[^\s_\\])\1(?!\w)|(?<!\\)(\*{1,3})(?=[^\s*])(.{0,2000}?[^\s*\\])\3",
+    re.DOTALL,
+)
+ESCAPE = re.compile(r"\\(?=[^\w\s]|_)")
+HELD = "\ue000"  # a character of nobody's, where code stands: nothing in it is a mark
 
 
 class Way(StrEnum):
@@ -132,8 +140,17 @@ def _cells(row: str) -> list[str]:
 
 def _plain(block: str) -> str:
     level = re.match(r"#{1,6}\s", block)
-    text = " ".join(MARKS.sub("", block).split())
+    text = " ".join(_without_marks(block).split())
     return HEADING + text if level and text else text
+
+
+def _without_marks(block: str) -> str:
+    codes = [code for _, code in CODE.findall(block)]
+    text = MARKS.sub("", CODE.sub(HELD, block.replace(HELD, "")))
+    for _ in range(2):  # one inside of another
+        text = EMPHASIS.sub(lambda found: found[2] or found[4], text)
+    first, *rest = ESCAPE.sub("", text).split(HELD)
+    return first + "".join(code + part for code, part in zip(codes, rest, strict=True))
 
 
 def _heading(paragraphs: Sequence[str]) -> str:

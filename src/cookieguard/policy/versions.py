@@ -64,6 +64,13 @@ class Version:
         return next(iter(self.texts.items()))
 
 
+def texts_to_compare(before: Version, after: Version, language: str, default: str) -> tuple[str, Text, Text]:
+    """Return two versions' texts in one language that both have, the reader's where they do, and that language."""
+    wanted = (language, language.partition("-")[0])
+    shared = next((one for one in wanted if one in before.texts and one in after.texts), default)
+    return shared, before.text(shared, default)[1], after.text(shared, default)[1]
+
+
 def versions_of(folders: Mapping[str, Files], *, language: str, notice_days: int) -> tuple[Version, ...]:
     """Return the versions of folders by name, in order; raises ConfigError naming the file or the version.
 

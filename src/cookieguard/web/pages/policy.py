@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from cookieguard.config.languages import language_of
 from cookieguard.policy.difference import Change, differences
 from cookieguard.policy.ledger import Ledger
 from cookieguard.policy.markdown import render
 from cookieguard.policy.policy_texts import PolicyTexts
-from cookieguard.policy.versions import Text, Version, public
+from cookieguard.policy.versions import Text, Version, public, texts_to_compare
 from cookieguard.web.banner.page_language import language_asked, tag_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
@@ -132,8 +133,8 @@ def _changes_page(asked: PolicyRequest, version: Version) -> Response:
     before = asked.before(version)
     if before is None:  # the first changed nothing
         return _missing()
-    text_lang, text = asked.text(version)
-    _, old = before.text(text_lang, asked.exchange.parts.config.consent.language)
+    default = language_of(asked.exchange.parts.config.consent.language)
+    text_lang, old, text = texts_to_compare(before, version, asked.wanted, default)
     heading = asked.texts.line("between", **{"from": before.effective, "to": version.effective})
     return _page(
         asked,
