@@ -159,6 +159,7 @@ def test_customer_without_an_address_stays_to_be_told(shop: AccessShop) -> None:
 
     with shop.relay.up():
         assert shop.run("access", "notify", stdin=shop.tokens_of("Support Sam")).returncode == 1
+    assert [one["event"] for one in read_journal(shop.state)] == ["looked without a code", "looked"]
     told, officer = ("access", "told", look, "--how", "by letter"), shop.tokens_of("Officer Olga")
     assert shop.run(*told, stdin=officer).returncode == 0
     assert "by letter" in shop.states()[0]

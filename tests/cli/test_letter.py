@@ -65,3 +65,20 @@ def test_a_store_that_does_not_answer_is_said_in_one_line(shop: Shop, relay: Rel
     assert (said.returncode, said.stderr.count("\n")) == (3, 1)
     assert "store.url" in said.stderr
     assert not relay.accepted
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_a_relay_that_takes_nothing_ends_the_command_and_the_next_call_sends_the_letter(
+    shop: Shop, relay: Relay, monkeypatch: pytest.MonkeyPatch, *, is_up: bool
+) -> None:
+    monkeypatch.setattr("cookieguard.engines.mail.letters.PATIENCE", 2.0)
+    if is_up:
+        relay.refuse = dict.fromkeys(("owner@shop.example", "officer@shop.example"), "451 later")
+        with relay.up():
+            failed = shop.run("letter")
+    else:
+        failed = shop.run("letter")
+
+    assert failed.returncode == 1
+    assert "0 of 2 letters" in failed.stdout
+    assert not relay.accepted

@@ -232,3 +232,17 @@ def test_shop_without_lists_has_no_such_page_and_a_job_makes_its_own_links(
     assert answer.status == 200
     assert asyncio.run(job.agreed(CUSTOMER, "news"))
     app.close()
+
+
+def test_link_made_before_its_reader_stopped_the_list_once_more_confirms_nothing(reader: Reader) -> None:
+    reader.confirm()
+    reader.clock.now += timedelta(minutes=1)
+    stop = reader.stop
+    reader.post(stop)
+    reader.clock.now += timedelta(minutes=1)
+    asked = mail.confirm_link(CUSTOMER, "news")
+    reader.clock.now += timedelta(minutes=1)
+    assert reader.post(stop).status == 200
+
+    assert reader.post(asked).status == 410
+    assert not reader.agreed()

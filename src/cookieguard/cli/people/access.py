@@ -185,8 +185,9 @@ def mark_told(
     require_text("--how", how, longest=200)
     with _desk(config, keyring) as desk:
         member = one_member(desk.keyring, desk.state, "officer")
-        desk.journal("told a customer", member, f"look {look[:20]}: {how}", desk.glass.customer(look))
+        number = desk.glass.customer(look)
         desk.glass.tell(look, f"{how}, says {member.name}", desk.now)
+        desk.journal("told a customer", member, f"look {look[:20]}: {how}", number)
     show_line(f"{look}: the customer was told ({how})")
 
 
@@ -243,7 +244,7 @@ def _approved(
 def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool:
     number = desk.glass.customer(id_)
     require_origin(desk.config)
-    desk.journal("told a customer", member, f"look {id_}: by mail", number)
+    desk.journal("looked", member, f"address for the notice of look {id_}", number)
     address, language = asyncio.run(_address_of(desk.config, number))
     if not address:
         return False
@@ -266,6 +267,7 @@ def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool
         is_sent = asyncio.run(sent).sent == 1
         if is_sent:
             desk.glass.tell(id_, "by mail", desk.now)
+            desk.journal("told a customer", member, f"look {id_}: by mail", number)
             outbox.forget(run)
     return is_sent
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from email.utils import parseaddr
 
@@ -14,6 +16,8 @@ from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Mail, Sender
 from cookieguard.mail.messages import build_message
 from cookieguard.policy.ledger import Run
+
+PATIENCE = 3600.0  # seconds: a relay that is down for longer is tried by the next call
 
 
 async def send_to(
@@ -29,7 +33,10 @@ async def send_to(
     now: datetime,
     environ: Mapping[str, str],
 ) -> Run:
-    """Send a message to some addresses, each once a run; return how far it came. Raises ConfigError and OutboxDown."""
+    """Send a message to some addresses, each once a run; return how far it came. Raises ConfigError and OutboxDown.
+
+    A relay that takes nothing is waited for, but not longer than an hour: cron calls again.
+    """
     relay = relay_of(config.mail, environ=environ)
     key = recipients.open(outbox.begin(run, recipients.seal({"secret": secrets.token_hex(32)}, now)))[
         "secret"
@@ -51,5 +58,7 @@ async def send_to(
         return Mail(address, message)
 
     sender = Sender(outbox, relay, sender=parseaddr(config.mail.sender)[1], build=build)
-    await sender.run([run], connections=1, progress=lambda: None)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await sender.run([run], connections=1, progress=lambda: None)
     return outbox.count(run)

@@ -150,7 +150,7 @@ def _decide(store: Store, wish: Wish, moment: int) -> bool:
         was_on, since = (False, 0) if found is None else _loads(found.value)
         if is_on and not was_on and wish.at < since:
             return False  # stopped after this link was made
-        if found is not None and was_on is is_on:
+        if is_on and was_on:  # a stop is written each time: links made before the last one bring nothing back
             return True
         value = json.dumps({"on": is_on, "at": moment, "by": wish.act}).encode()
         if store.write(NAMESPACE, key, value, until=FOR_EVER, after=0 if found is None else found.version):
