@@ -182,3 +182,13 @@ def test_a_regular_expression_becomes_the_start_it_asks_for() -> None:
 
     assert found is not None
     assert found.services == (Service("x", "marketing", ("_ga*", "_gid", "a.b_*", "c")),)
+
+
+@pytest.mark.parametrize(
+    "word", ["non-essential", "nonessential", "non_essential", "unnecessary", "not required", "optional"]
+)
+def test_what_is_not_necessary_is_not_read_as_necessary(word: str) -> None:
+    found = read_source(f'x = {{ services: [{{ name: "zz-tracker", purposes: ["{word}"] }}] }}')
+
+    assert found is not None
+    assert [one.purpose for one in found.services] == ["marketing"]

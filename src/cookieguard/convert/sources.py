@@ -26,6 +26,7 @@ WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     ("marketing", re.compile(r"market|advert|\bads?\b|target|social", re.I)),
 )
+NOT_NECESSARY = re.compile(r"(?:\b|_)(?:non|not|un(?=necessary|essential|required))", re.I)
 # The start of a name that a regular expression asks for: `^_ga`, `^_ga_.*$`.
 START = re.compile(r"\^?((?:[A-Za-z0-9_%!#&~-]|\\[._$-])+)(.*)", re.DOTALL)
 
@@ -155,7 +156,8 @@ def _list(value: Any) -> list[Any]:
 
 
 def _purpose(category: str) -> str:
-    return next((purpose for purpose, words in WORDS if words.search(category)), "marketing")
+    known = WORDS[1:] if NOT_NECESSARY.search(category) else WORDS
+    return next((purpose for purpose, words in known if words.search(category)), "marketing")
 
 
 def _cookies(names: list[Any]) -> tuple[str, ...]:
