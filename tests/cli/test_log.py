@@ -189,3 +189,21 @@ def test_the_shops_own_job_prunes_and_records_what_ran_out_on_each_day_once(
     expiries = [one["record"] for one in lines if one["kind"] == "expiry"]
     assert [(one["cg:day"], one["cg:ranOut"]) for one in expiries] == [("2027-05-27", {"grant": 2})]
     assert run(["log", "verify"]) == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("erase", "odd"), ("export", "--subject", "4711"), ("erase", "customer:")]
+)
+def test_a_subject_without_its_kind_is_refused_and_not_told_as_done(
+    shop: Path, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    assert run(["log", *command]) == 3
+    assert "customer:NUMBER" in capsys.readouterr().err
+    assert run(["log", "erase", "customer:odd"]) == 0
+
+
+def test_a_checkpoint_that_cannot_be_written_gets_one_line(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["log", "checkpoint", "--out", "missing/checkpoint"]) == 3
+    assert capsys.readouterr().err.count("\n") == 1

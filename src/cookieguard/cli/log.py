@@ -19,6 +19,7 @@ from cookieguard.cli.options import (
     KeyringOption,
     keyring_place,
     read_place,
+    require_subject,
     shop_config,
 )
 from cookieguard.cli.output import printable, show_answer, show_json, show_line
@@ -133,12 +134,13 @@ def show(
 def export(
     *,
     subject: Annotated[
-        str, typer.Option("--subject", help="Only of 'customer:NUMBER' or 'browser:ID'.")
+        str, typer.Option("--subject", help="Only of 'customer:NUMBER', 'browser:ID' or 'named:WHO'.")
     ] = "",
     first: Annotated[int, typer.Option("--first", help="From this entry on.")] = 0,
     config: ConfigOption = None,
 ) -> None:
     """Write records to standard output, one canonical JSON document (RFC 8785) a line."""
+    require_subject("--subject", subject)
     with log_of(shop_config(config)) as stores:
         found = read_subject(stores, subject) if subject else _every(stores, first)
         for one in found:
@@ -160,7 +162,11 @@ def checkpoint(
     if note is None:
         raise ConfigError("log", was="without a checkpoint yet", allowed="a log with an entry")
     if out is not None:
-        out.write_text(note, "utf-8")
+        try:
+            out.write_text(note, "utf-8")
+        except OSError as error:
+            was = f"{out} ({error.strerror})"
+            raise ConfigError("--out", was=was, allowed="a file that can be written") from error
     newest = read_checkpoint(note)
     if as_json:
         show_json({"origin": newest.origin, "size": newest.size, "checkpoint": note, "keys": keys})
@@ -181,7 +187,7 @@ def prune(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
 
 @log.command("erase")
 def erase(
-    subject: Annotated[str, typer.Argument(help="'customer:NUMBER' or 'browser:ID'.")] = "",
+    subject: Annotated[str, typer.Argument(help="'customer:NUMBER', 'browser:ID' or 'named:WHO'.")] = "",
     *,
     again: Annotated[
         bool, typer.Option("--again", help="Only do what the journal says, after a restore.")
@@ -193,6 +199,7 @@ def erase(
     shop = shop_config(config)
     if not (subject or again):
         raise ConfigError("subject", was="missing", allowed="'customer:NUMBER', 'browser:ID', or --again")
+    require_subject("subject", subject)
     place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
     with log_of(shop) as stores:  # opening them does what the journal says
         count = (

@@ -78,6 +78,13 @@ def store_answers() -> Iterator[None]:
         raise ConfigError("store.url", was=was, allowed="one that does") from error
 
 
+def require_subject(setting: str, subject: str) -> None:
+    """Require the kind of a subject before its name: a bare number is nobody's, and would be told as done."""
+    if subject and not all(subject.partition(":")):
+        allowed = "with its kind: customer:NUMBER, browser:ID, named:NAME, or as a tool named them"
+        raise ConfigError(setting, was=repr(subject[:80]), allowed=allowed)
+
+
 def no_keyring(place: KeyringPlace) -> ConfigError:
     """Return the error that there is no keyring yet, with what makes one."""
     allowed = "a keyring, which `cookieguard keys add` or the shop's first start makes"
