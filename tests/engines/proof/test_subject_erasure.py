@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.proof.erasure_journal import due_erasures, read_erasures
+from cookieguard.engines.proof.erasure_journal import due_erasures, read_erasures, write_erasures
 from cookieguard.engines.proof.log_reader import read_record, read_subject
 from cookieguard.engines.proof.open import open_subject_store
+from cookieguard.engines.proof.protocol import LogDown
 from cookieguard.engines.proof.subject_erasure import erase_subject
 from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
 from cookieguard.proof.records import customer
@@ -102,3 +104,17 @@ def test_half_a_line_in_the_journal_names_nobody_and_harms_no_other(world: World
     assert len(read_erasures(world.place.journals)) == 1
     assert read_subject(stores, customer("2"))
     stores.close()
+
+
+def test_erasure_that_the_disk_took_half_of_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, text: write(descriptor, text[:30]))
+
+    with pytest.raises(LogDown, match="No space left"):
+        write_erasures([tmp_path / "erasures"], [bytes(16)], NOW)
+
+    monkeypatch.undo()
+    write_erasures([tmp_path / "erasures"], [bytes(range(16))], NOW)
+    assert read_erasures([tmp_path / "erasures"]) == {bytes(range(16))}

@@ -6,6 +6,7 @@ they were.
 
 from __future__ import annotations
 
+import errno
 import hmac
 import json
 import os
@@ -55,10 +56,14 @@ class Journal:
         if customer:
             entry["customer"] = marks_of(self._keyring, customer)[0]
         path = self._state.subdirectory(FOLDER) / f"{now.astimezone(UTC):%Y-%m-%d}.jsonl"
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
         try:
-            os.write(descriptor, json.dumps(entry).encode() + b"\n")
+            line, size = json.dumps(entry).encode() + b"\n", os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a full disk left half a line
+                line = b"\n" + line
+            if os.write(descriptor, line) < len(line):  # only the next write would fail
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

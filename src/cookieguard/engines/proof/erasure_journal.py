@@ -6,6 +6,7 @@ that restoring the whole directory does not either. A line names a random number
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Sequence
@@ -58,7 +59,8 @@ def _append(place: Path, text: bytes) -> None:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a crash left half a line
             text = b"\n" + text
-        os.write(descriptor, text)
+        if os.write(descriptor, text) < len(text):  # the disk took a part, and only the next write would fail
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
