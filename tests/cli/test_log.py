@@ -207,3 +207,16 @@ def test_a_checkpoint_that_cannot_be_written_gets_one_line(
 ) -> None:
     assert run(["log", "checkpoint", "--out", "missing/checkpoint"]) == 3
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_checkpoint_that_a_retired_key_signed_still_counts(shop: Path, tmp_path: Path) -> None:
+    assert run(["log", "checkpoint", "--out", "kept"]) == 0
+    before = Keyring.loads((shop / "keyring").read_text()).signing.id
+    assert run(["keys", "add"]) == 0
+    (new,) = set(Keyring.loads((shop / "keyring").read_text()).ids) - {before}
+    assert run(["keys", "promote", new, "--force"]) == 0
+    assert run(["keys", "retire", before, "--force"]) == 0
+    write(["a-record-that-the-new-key-signs"])
+
+    assert run(["log", "verify"]) == 0
+    assert run(["log", "verify", "--against", "kept"]) == 0

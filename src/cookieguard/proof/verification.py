@@ -88,13 +88,13 @@ def verify(
 ) -> Report:
     """Verify a log; `keys` are the public keys that are trusted, `anchors` checkpoints kept elsewhere, with where.
 
-    `former` are keys that may have signed all but the newest checkpoint, which holds for what came before. `pruned`
-    are the signed notes of rows that were kept long enough.
+    `former` are keys that may have signed anchors and all but the newest checkpoint; `pruned` notes of rows that went.
     """
     report = Report()
     signed = _signed(report, checkpoints, keys, former)
-    claims = sorted([*signed, *_anchored(report, anchors, keys)], key=lambda claim: claim.checkpoint.size)
+    claims = [*signed, *_anchored(report, anchors, (*keys, *former))]
     gone = _let_go(report, pruned, (*keys, *former), signed)
+    claims.sort(key=lambda claim: claim.checkpoint.size)
     _compare(report, _Tree(report, rows, read_tile, gone, progress), claims)
     return report
 
