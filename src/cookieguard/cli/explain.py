@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -39,7 +40,11 @@ def explain(
     try:
         address = start_address(url.removeprefix("//"))
         found = explain_address(
-            address, shop=start_address(origin), config=settings, look_up=catalogue_look_up()
+            address,
+            shop=start_address(origin),
+            config=settings,
+            look_up=catalogue_look_up(),
+            today=datetime.now(UTC).date(),
         )
     except ValueError as error:
         raise ConfigError("URL", was=repr(url[:80]), allowed="an http(s) address") from error

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import date
 
 from cookieguard.config import Config
 from cookieguard.config.catalogue import DELIVERS, Entry, load_catalogue
-from cookieguard.config.purposes import NECESSARY
+from cookieguard.config.purposes import NECESSARY, Vendor
 from cookieguard.consent import Verdict, first_party_line, look_alike
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.consent.declarations import is_plain, list_entry, named, unknown
@@ -36,11 +37,19 @@ class Explanation:
     """What would change it: in words, and the lines of TOML."""
 
 
-def explain(address: str, *, shop: str, config: Config, look_up: LookUp = nobody_known) -> Explanation:
-    """Explain an address, seen from a page of `shop`; raises ValueError for what is no address."""
+def explain(
+    address: str, *, shop: str, config: Config, look_up: LookUp = nobody_known, today: date | None = None
+) -> Explanation:
+    """Explain an address, seen from a page of `shop`; raises ValueError for what is no address.
+
+    `today` says whose contract has ended; without it nobody's has.
+    """
     url, parties = parse_url(address), Parties(shop, config)
     verdict = parties.verdict(url)
     register = parties.register
+    vendor = next((one for one in config.vendors if one.name == verdict.vendor), None)
+    if vendor is not None and today is not None and vendor.is_lapsed(today):
+        return _without_contract(address, vendor)
     if not register.holds(verdict, NOTHING_BEYOND):
         outcome = PASSES
     else:
@@ -53,6 +62,23 @@ def explain(address: str, *, shop: str, config: Config, look_up: LookUp = nobody
         rule=_rule(verdict, url, parties, config),
         agreement=_agreement(verdict, parties) if outcome == WAITS else "",
         changes=_changes(verdict, url, parties, config, look_up),
+    )
+
+
+def _without_contract(address: str, vendor: Vendor) -> Explanation:
+    name = json.dumps(vendor.name)
+    return Explanation(
+        url=address,
+        outcome=NEVER,
+        purpose=vendor.purpose,
+        vendor=vendor.name,
+        rule=f"contract_end = {vendor.contract_end} in the vendor {name} is over: it is held from everybody",
+        changes=(
+            (
+                "once the contract is renewed, its new last day, in its table:",
+                f"name = {name}\ncontract_end = ...",
+            ),
+        ),
     )
 
 
