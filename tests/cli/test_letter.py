@@ -82,3 +82,18 @@ def test_a_relay_that_takes_nothing_ends_the_command_and_the_next_call_sends_the
     assert failed.returncode == 1
     assert "0 of 2 letters" in failed.stdout
     assert not relay.accepted
+
+
+def test_a_letter_begun_with_a_key_that_is_gone_gets_one_line(shop: Shop, relay: Relay) -> None:
+    with relay.up():
+        assert shop.run("letter").returncode == 0
+    (before,) = [one["id"] for one in json.loads(shop.run("keys", "list", "--json").stdout)["keys"]]
+    shop.run("keys", "add")
+    keys = json.loads(shop.run("keys", "list", "--json").stdout)["keys"]
+    (new,) = [one["id"] for one in keys if one["id"] != before]
+    assert shop.run("keys", "promote", new, "--force").returncode == 0
+    assert shop.run("keys", "retire", before, "--force").returncode == 0
+
+    said = shop.run("letter")
+
+    assert (said.returncode, said.stderr.count("\n")) == (4, 1)

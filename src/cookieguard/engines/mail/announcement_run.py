@@ -13,7 +13,7 @@ from cookieguard.config.languages import LANGUAGES, language_of
 from cookieguard.engines.mail.protocol import Claimed, Outbox, Row, State
 from cookieguard.engines.mail.sending import Mail
 from cookieguard.engines.named_object import load_named
-from cookieguard.errors import ConfigError
+from cookieguard.errors import AnnouncementRefused, ConfigError
 from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer, Customers
@@ -63,8 +63,7 @@ async def fill_run(
 
     It may be done again: those who are in the run already get no second one.
     """
-    secret = outbox.begin(run, recipients.seal({"secret": secrets.token_hex(32)}, now))
-    key = recipients.open(secret)["secret"].encode()
+    key = key_of_run(outbox, run, recipients, now)
     added = 0
     async for some in _batches(customers()):
         good, bad = [], []
@@ -79,6 +78,17 @@ async def fill_run(
         progress(added)
     outbox.fill(run)
     return added
+
+
+def key_of_run(outbox: Outbox, run: str, recipients: Recipients, now: datetime) -> bytes:
+    """Return what names who is in a run, made with it; raises AnnouncementRefused where no key of ours opens it."""
+    secret = outbox.begin(run, recipients.seal({"secret": secrets.token_hex(32)}, now))
+    try:
+        return recipients.open(secret)["secret"].encode()
+    except ValueError as error:
+        raise AnnouncementRefused(
+            f"the run {run} was begun with a key that the keyring no longer has: nobody knows who was sent it"
+        ) from error
 
 
 def who_of(key: bytes, number: str) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from email.utils import parseaddr
 
 from cookieguard.config import Config
-from cookieguard.engines.mail.announcement_run import Recipients, who_of
+from cookieguard.engines.mail.announcement_run import Recipients, key_of_run, who_of
 from cookieguard.engines.mail.protocol import Claimed, Outbox, Row
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Mail, Sender
@@ -38,9 +37,7 @@ async def send_to(
     A relay that takes nothing is waited for, but not longer than an hour: cron calls again.
     """
     relay = relay_of(config.mail, environ=environ)
-    key = recipients.open(outbox.begin(run, recipients.seal({"secret": secrets.token_hex(32)}, now)))[
-        "secret"
-    ].encode()
+    key = key_of_run(outbox, run, recipients, now)
     outbox.add(run, [Row(who_of(key, one), recipients.seal({"address": one}, now)) for one in addresses])
     outbox.fill(run)
 
