@@ -377,3 +377,26 @@ def test_receipt_names_the_version_and_the_digest_of_its_text(guard: Guard, fold
     assert (payload["p"], payload["h"]) == (FIRST, version.digest[:16])
     digest = hashlib.sha256((folder / FIRST / "en.md").read_bytes()).hexdigest()
     assert version.digest == hashlib.sha256(f"en {digest}\n".encode()).hexdigest()
+
+
+def test_difference_is_one_of_texts_in_one_language_below_a_summary_in_the_reader_s(
+    guard: Guard, folder: Path, announce: Callable[..., None]
+) -> None:
+    announce()
+    german = "# Datenschutz\n\nWir behalten Ihre Bestellungen sechs Jahre.\n"
+    put_version(
+        folder,
+        SECOND,
+        german,
+        language="de",
+        announced="2026-12-01",
+        effective=SECOND,
+        summary="Sechs statt zehn.",
+    )
+    app = guard(shop, policy=policy_of(folder), clock=Clock(ANNOUNCED))
+
+    page = ask(app, path=f"/_cg/policy/{SECOND}/changes", query="lang=de")
+
+    assert "Sechs statt zehn." in page.text
+    assert "<del>ten</del><ins>six</ins>" in page.text
+    assert "Wir behalten" not in page.text

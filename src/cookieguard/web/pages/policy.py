@@ -134,7 +134,8 @@ def _changes_page(asked: PolicyRequest, version: Version) -> Response:
     if before is None:  # the first changed nothing
         return _missing()
     default = language_of(asked.exchange.parts.config.consent.language)
-    text_lang, old, text = texts_to_compare(before, version, asked.wanted, default)
+    text_lang, text = asked.text(version)
+    compared, old, new = texts_to_compare(before, version, asked.wanted, default)
     heading = asked.texts.line("between", **{"from": before.effective, "to": version.effective})
     return _page(
         asked,
@@ -144,7 +145,8 @@ def _changes_page(asked: PolicyRequest, version: Version) -> Response:
         text_lang=text_lang,
         heading=heading,
         state=asked.state(version),
-        changes=_differences(old.markdown, text.markdown),
+        compared=compared,
+        changes=_differences(old.markdown, new.markdown),
     )
 
 
