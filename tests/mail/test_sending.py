@@ -209,6 +209,19 @@ def test_end_of_a_connection_before_the_answer_is_told_and_sent_again_under_its_
     assert len(ids) == 1
 
 
+@pytest.mark.timeout(60)
+def test_notices_whose_key_is_gone_keep_nobody_waiting_for_them(shop: Shop, up: Relay) -> None:
+    shop.have(2)
+    shop.announce()
+    kept, shop.recipients = shop.recipients, Recipients(Keyring.generate(NOW))
+
+    run = shop.send()
+
+    assert (run.sent, run.refused, run.waiting) == (0, 0, 2)
+    shop.recipients = kept  # it was another keyring's turn: nothing was lost
+    assert shop.send().sent == 2
+
+
 def test_slow_relay_is_offered_nothing_whose_lease_ended_in_the_queue(shop: Shop, up: Relay) -> None:
     """A sender that leases more than it hands over in time does its work twice: half of all it offers."""
     shop.have(20)

@@ -78,11 +78,15 @@ class Sender:
         self._runs: Sequence[str] = ()
         self._claiming = asyncio.Lock()
         self._pause = 0.0
+        self._unbuilt: set[Place] = set()
         self.is_down = False
         """The relay did not take anything the last time."""
 
     async def run(self, runs: Sequence[str], *, connections: int, progress: Callable[[], None]) -> None:
-        """Send until nothing is left of these runs that could be sent, however long that takes."""
+        """Send until nothing is left of these runs that could be sent, however long that takes.
+
+        Of what nothing can be made (the key of its recipient is gone) each is tried once, and stays.
+        """
         self._runs = runs
         with ThreadPoolExecutor(1, thread_name_prefix="cookieguard-outbox") as thread:
             self._steps = _Steps(self._outbox, thread, lease=self._lease, seconds=self._pace.lease)
@@ -117,7 +121,7 @@ class Sender:
                 try:
                     if await self._claim(connections):
                         continue
-                    wait = await self._steps.wait(self._runs)
+                    wait = await self._steps.wait(self._runs, but=len(self._unbuilt))
                 except OutboxDown as error:
                     logger.warning("mail: %s", error)
                     wait = self._pace.first
@@ -141,8 +145,10 @@ class Sender:
         try:
             mail = self._build(one)
         except ValueError as error:
+            self._unbuilt.add((one.run, one.who))
             await self._steps.note(self._waits(one, f"not built: {error}"))
             return
+        self._unbuilt.discard((one.run, one.who))
         try:
             await connection.offer(self._sender, mail.recipient)
             self._pause, self.is_down = 0.0, False
@@ -208,7 +214,10 @@ class _Steps:
             lambda: self._outbox.claim(runs, count, lease=self._lease, seconds=self._seconds)
         )
 
-    async def wait(self, runs: Sequence[str]) -> float | None:
+    async def wait(self, runs: Sequence[str], *, but: int) -> float | None:
+        """Return in how many seconds something is due, None where no more is left than so many."""
+        if but and sum([(await self._do(partial(self._outbox.count, run))).waiting for run in runs]) <= but:
+            return None
         return await self._do(lambda: self._outbox.wait(runs))
 
     async def begin(self, place: Place) -> bool:
