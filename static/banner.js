@@ -14,7 +14,7 @@
     shadow.append(inert.content.cloneNode(true));
   }
   const find = x => (shadow || part).querySelector(x), root = find("#cg"), room = find(".cg-r"), form = find("form"), kept = find(".cg-k");
-  let busy, plain, waits, times = 9;
+  let busy, plain, waits, times = 9, used = true;
   // Above whatever lies over the page, however high its z-index; the focus stays where it is.
   const lift = () => {
     if (!root.showPopover) return;
@@ -26,17 +26,20 @@
   // What the page left open is around us, and may be hidden or moved; a form of ours would be none in one of theirs.
   if (part.parentNode != d.body) d.body.append(part);
   lift();
-  // By the first letters of a type: those that hold no input, and those with a state in place of a value.
+  // By the first letters of a type: those with a state in place of a value. What holds no input has the value it came with.
   const changed = x => {
-    if (form.contains(x) || x.disabled || /^(hid|sub|but|res|ima)/.test(x.type)) return;
+    if (!used || form.contains(x) || x.disabled) return;
     if (/^(che|rad)/.test(x.type)) return x.checked != x.defaultChecked;
     // A slider or colour without a value attribute reports its own default: that is not input.
     if (/^(ran|col)/.test(x.type)) if (!x.defaultValue) return;
-    if (!x.options) return x.value != (x.defaultValue || "");
+    if (!x.options) return x.value != x.defaultValue;
     const options = [...x.options];
     return x.multiple || options.some(x => x.defaultSelected) ? options.some(x => x.selected != x.defaultSelected) : x.selectedIndex > 0;
   };
   const unsaved = () => [...d.querySelectorAll("input,select,textarea")].some(changed);
+  // What scripts put into fields before anybody used the page is no input: Shiny's sliders and dates.
+  used = unsaved();
+  ["click", "focusin"].forEach(x => addEventListener(x, x => { if (!part.contains(x.target)) used = true; }, true));
   const done = message => {
     // Against location, not against a foreign base element.
     const next = new URL(form.elements.next.value, location);
@@ -80,7 +83,7 @@
     waits = waits || setTimeout(() => { waits = 0; if (root.isConnected) fit(); }, 150);
   };
   fit();
-  ["load", "resize", "scroll"].forEach(x => addEventListener(x, soon, { passive: true }));
+  ["load", "resize", "scroll"].forEach(x => addEventListener(x, soon));
   new ResizeObserver(soon).observe(root);
   // A framework that makes the whole document anew (React, where its markup differs) throws out what it does not know.
   // Not for ever: somebody else may want it out each time.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,6 +149,61 @@ def test_unsaved_input_is_kept_and_the_visitor_is_told(visit: Visitors, demo: De
     shown.goto(demo.guarded)
     assert not asks(shown)
     assert shown.get_by_role("button", name="Withdraw").count() == (choice == "accept")
+
+
+PUTS_A_FRAME = page(
+    body="""<p id="here"></p><script>
+const put = () => { here.innerHTML = '<iframe src="https://video.example/1" width="300" height="200"></iframe>' }
+</script>"""
+)
+
+
+@pytest.mark.parametrize("choice", some_of([None, "accept", "reject"], "accept"))
+def test_a_frame_that_a_page_makes_after_it_stayed_has_a_placeholder(
+    visit: Visitors, tmp_path: Path, choice: str | None
+) -> None:
+    with serving(
+        CookieGuard(TinyShop({"/": PUTS_A_FRAME}), Config(state_dir=str(tmp_path / "state")))
+    ) as server:
+        shown = opened(visit, server.url)
+        shown.get_by_label("Name").fill("somebody")
+        if choice is not None:
+            shown.locator(f"#cg button[value={choice}]").click()
+            shown.get_by_role("status").get_by_text(KEPT).wait_for()
+
+        shown.evaluate("put()")
+
+        place = shown.frame_locator("#here iframe")
+        place.get_by_role("heading", name="video.example").wait_for(timeout=10_000)
+        assert place.get_by_role("button", name="Load once").count() == 1
+
+
+# What Shiny's sliders and dates do, once the page is there: the field's value is theirs, its attribute stays empty.
+FILLED = page(
+    body="""<label>Size <input id="size"></label>
+<script>addEventListener("load", () => document.getElementById("size").value = "20")</script>"""
+)
+
+
+@pytest.mark.parametrize("touches", [False, True])
+def test_what_a_script_filled_in_holds_the_page_only_once_somebody_touched_it(
+    visit: Visitors, tmp_path: Path, touches: bool
+) -> None:
+    with serving(CookieGuard(TinyShop({"/": FILLED}), Config(state_dir=str(tmp_path / "state")))) as server:
+        shown = opened(visit, server.url)
+        shown.wait_for_function("document.getElementById('size').value === '20'")
+        if touches:
+            shown.get_by_label("Size").click()
+        loaded = documents_of(shown)
+
+        shown.locator("#cg button[value=accept]").click()
+
+        if touches:
+            shown.get_by_role("status").get_by_text(KEPT).wait_for()
+            assert loaded == []
+        else:
+            shown.get_by_role("button", name="Withdraw").wait_for()
+            assert loaded == ["GET"]
 
 
 def test_input_that_was_there_before_does_not_hold_the_page(visit: Visitors, demo: Demo) -> None:

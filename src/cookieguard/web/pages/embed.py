@@ -88,6 +88,15 @@ async def drop_grant(exchange: Exchange, _: Receive) -> Response:
     return Response(status_code=303, headers={"location": exchange.request.address, **ANSWER_HEADERS})
 
 
+def _held(exchange: Exchange, url: str) -> Verdict | None:
+    """Find whom a page's guard holds: as its visitor agreed by now, else as they had not when that page was loaded.
+
+    A page with unsaved input stays as it was when its visitor agrees, and goes on holding.
+    """
+    before = exchange.parts.walls.strictest(exchange.request.origin, base=exchange.own_base)
+    return exchange.wall.held_party(url) or before.held_party(url)
+
+
 async def show_place(exchange: Exchange, _: Receive) -> Response:
     """Answer GET {prefix}place: the placeholder as a page, for elements that hold no document of their own.
 
@@ -98,7 +107,7 @@ async def show_place(exchange: Exchange, _: Receive) -> Response:
     party, url, next_, at, lang, title, base, scheme = (
         asked.get(name, "") for name in ("party", "url", "next", "at", "lang", "title", "base", "scheme")
     )
-    verdict = exchange.wall.held_party(url) if url else _party(exchange, party)
+    verdict = _held(exchange, url) if url else _party(exchange, party)
     destination = exchange.request.headers.get(b"sec-fetch-dest", b"embed")
     if verdict is None or destination not in PLACE_DESTINATIONS:
         return PlainTextResponse(NOBODY, 404, ANSWER_HEADERS)
