@@ -197,6 +197,17 @@ def test_new_key_is_not_promoted_within_ten_minutes_unless_the_owner_insists(sho
     assert shop.states == {"k1": "verify", "k2": "signing"}
 
 
+def test_stolen_key_goes_in_the_step_in_which_another_signs(shop: Shop) -> None:
+    young = datetime.now(UTC).replace(microsecond=0)
+    pair = line("r1", "signing", LONG_AGO, mark="ed25519:")
+    shop.keep(line("k1", "signing", LONG_AGO), line("k2", "verify", young, young), pair)
+
+    done = shop.ask("keys", "promote", "k2", "--instead")
+
+    assert done["key"]["state"] == "signing"
+    assert shop.states == {"k2": "signing", "r1": "signing"}
+
+
 def test_key_is_retired_once_nothing_it_signed_counts(shop: Shop) -> None:
     shop.keep(
         line("k1", "verify", LONG_AGO, NOW - timedelta(days=181)),
@@ -217,7 +228,8 @@ def test_key_is_retired_once_nothing_it_signed_counts(shop: Shop) -> None:
     assert list(shop.states) == ["k3", "r1", "k4"]
 
 
-def test_requests_about_personal_data_open_once_their_key_is_retired(shop: Shop) -> None:
+@pytest.mark.parametrize("is_stolen", [False, True])
+def test_requests_about_personal_data_open_once_their_key_is_retired(shop: Shop, is_stolen: bool) -> None:
     config, state = Config(), StateDirectory(shop.file.parent)
     asked = Request(
         id="r",
@@ -235,9 +247,12 @@ def test_requests_about_personal_data_open_once_their_key_is_retired(shop: Shop)
     shop.keep(line("k1", "signing", LONG_AGO))
     with closing(queue()) as before:
         before.add(asked, has_work=True)
-    shop.keep(line("k1", "verify", LONG_AGO, NOW - timedelta(days=181)), line("k2", "signing", OLD))
-
-    shop.ask("keys", "retire", "k1")
+    if is_stolen:
+        shop.keep(line("k1", "signing", LONG_AGO), line("k2", "verify", OLD))
+        shop.ask("keys", "promote", "k2", "--instead")
+    else:
+        shop.keep(line("k1", "verify", LONG_AGO, NOW - timedelta(days=181)), line("k2", "signing", OLD))
+        shop.ask("keys", "retire", "k1")
 
     with closing(queue()) as after:
         assert after.of_customer("10001") == [asked]

@@ -224,6 +224,29 @@ def test_keys_that_are_promoted_at_once_with_force_throw_nobody_out_who_logs_in_
 
 
 @pytest.mark.slow
+def test_no_session_of_a_stolen_key_outlives_it_however_often_it_is_used(tmp_path: Path) -> None:
+    with shop(tmp_path) as customers:
+        thief = agreed(customers.server)
+        customers._send("POST", "/keep?name=thief", thief)
+        stolen = key_of(thief)
+        new = run_here(tmp_path, "add")["key"]["id"]
+        seen: list[object] = []
+        ends = time.monotonic() + 2 * NOTICED
+        run_here(tmp_path, "promote", new, "--instead")
+        while time.monotonic() < ends:
+            reply = ask(customers.server.port, "/state", cookies=thief)
+            thief |= {
+                name: value for name, value in reply.cookies.items() if value
+            }  # what is removed he keeps
+            seen.append(json.loads(reply.text)["customer"])
+            time.sleep(PAUSE / 4)
+
+    assert stolen != new
+    assert seen[0] == "C-thief"  # control: it was one, and it came before a worker noticed
+    assert set(seen[-20:]) == {None}
+
+
+@pytest.mark.slow
 def test_two_operators_at_once_leave_a_keyring_that_holds_what_both_did(tmp_path: Path) -> None:
     added: list[str] = []
     failed: list[str] = []

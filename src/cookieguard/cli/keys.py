@@ -120,16 +120,39 @@ def promote_key(
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     force: ForceOption = False,
+    instead: Annotated[
+        bool,
+        typer.Option(
+            "--instead",
+            help="Remove the key before in the same step: for one that was stolen. Ends all sessions.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Let a key sign, 10 minutes after it was added. The one before only verifies from then on."""
     now = datetime.now(UTC)
     shop = shop_config(config)
     place, life = keyring_place(shop, keyring), longest_life(shop)
-    after = _change(place, lambda before: _existing(before, place).promoted(key_id, now=now, force=force))
+
+    def promote(before: Keyring | None) -> Keyring:
+        there = _existing(before, place)
+        after = there.promoted(key_id, now=now, force=force or instead)
+        if not instead:
+            return after
+        # In one step: between two a session of the key before is written anew with this one, and outlives it.
+        _seal_anew(shop, place, after, force=force)
+        gone = {key.id for key in there.every if key.state is KeyState.SIGNING}
+        gone -= {key.id for key in after.every if key.state is KeyState.SIGNING}
+        for one in gone:
+            after = after.retired(one, now=now, life=life, force=True)
+        return after
+
+    after = _change(place, promote)
     told = (
         f"promoted {key_id}: it signs within 5 s in every worker; what the key before it signed still counts"
     )
+    if instead:
+        told = f"promoted {key_id} instead of the key before: within 5 s no worker takes what that one signed"
     _answer("promoted", _one(after, key_id), place, life, told, as_json=as_json)
 
 
@@ -160,13 +183,13 @@ def retire_key(
     _answer("retired", gone[-1], place, life, told, as_json=as_json)
 
 
-def _seal_anew(shop: Config, place: KeyringPlace, *, force: bool) -> None:
+def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *, force: bool) -> None:
     """Seal requests about personal data, and whose data somebody looked at, anew: with this key they would be lost."""
     if place.path is None or not place.path.exists() or not shop.store.enabled:
         return
     state = StateDirectory(shop.state_dir)
     try:
-        ring = read_place(place)
+        ring = ring or read_place(place)
         kept = store_file(shop.store, state.path, environ=os.environ)
         if kept is None or kept.exists():
             with closing(store_opener(shop.store, state.path, environ=os.environ)()) as store:
