@@ -174,6 +174,15 @@ def test_starlettes_session_middleware_inside_is_refused(tmp_path: Path) -> None
         CookieGuard(SessionMiddleware(page(), "x"), state)
 
 
+def test_fasthtml_which_adds_a_session_middleware_by_itself_is_told_how_not_to(tmp_path: Path) -> None:
+    # As python-fasthtml 0.14 makes it, whatever a shop says to `fast_app`.
+    made = type("FastHTML", (Starlette,), {"__module__": "fasthtml.core"})
+    app = made(middleware=[Middleware(SessionMiddleware, secret_key="x")])
+
+    with pytest.raises(ConfigError, match="sess_cls"):
+        CookieGuard(app, Config(state_dir=str(tmp_path / "state")))
+
+
 def test_a_session_middleware_that_comes_late_is_told_at_the_first_request(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -7,6 +7,11 @@ from typing import Any
 
 DEEPEST_STACK = 50  # layers; no real stack comes near, and a cycle of `.app` must end
 SESSION_ADVICE = "remove it: request.session is cookieguard's signed session already"
+# FastHTML makes one by itself, so there is nothing in the shop's code to remove.
+FASTHTML_ADVICE = (
+    "FastHTML adds it by itself: FastHTML(sess_cls=None), or fast_app(bodykw={'sess_cls': None}); its `session` is "
+    "cookieguard's signed session then"
+)
 TWICE = "a second CookieGuard inside the first"
 TWICE_ADVICE = "wrap the app once, outermost"
 # Middleware that puts a session of its own where ours is, by module and name: no framework is imported for this.
@@ -33,8 +38,14 @@ def conflict_inside(app: Any, ours: type) -> tuple[str, str] | None:
         for base in layer.__mro__:
             found = SESSION_LAYERS.get((base.__module__, base.__qualname__))
             if found is not None:
-                return found, SESSION_ADVICE
+                return found, FASTHTML_ADVICE if _is_fasthtml(app) else SESSION_ADVICE
     return None
+
+
+def _is_fasthtml(app: Any) -> bool:
+    return any(
+        base.__module__.partition(".")[0] == "fasthtml" for layer in _layers(app) for base in layer.__mro__
+    )
 
 
 def is_litestar(app: Any) -> bool:
