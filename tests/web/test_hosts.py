@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,3 +120,21 @@ def test_every_page_comes_whatever_stands_where_a_host_belongs(
     assert b" src=//ads.example" not in page.body
     assert choices.status == 200
     assert choice.status in (303, 400, 403)
+
+
+@pytest.mark.parametrize("client", [("127.0.0.1", 4711), None], ids=["port", "unix socket"])
+def test_the_app_behind_a_proxy_sees_the_network_of_the_visitor(
+    tmp_path: Path, client: tuple[str, int] | None
+) -> None:
+    seen: list[object] = []
+
+    async def tell(scope: Any, _: Any, send: Any) -> None:
+        seen.append(scope["client"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    guarded = CookieGuard(tell, Config(state_dir=str(tmp_path / "state"), trusted_proxies=("127.0.0.1",)))
+    ask(guarded, client=client, headers=[("x-forwarded-for", "203.0.113.9")])
+    guarded.close()
+
+    assert seen == [("203.0.113.0", 0)]

@@ -123,7 +123,7 @@ class Exchange:
             self.full_address = address = self.forwarded.address
         short = network_24(address) if parts.cuts_to_24 else ""
         self.client = short or parts.truncate(address)
-        if peer:
+        if peer or (self.forwarded and self.forwarded.is_trusted):  # a proxy at a Unix socket has none
             scope["client"] = (self.client, 0)
         names = by_name(headers)
         self.marks = marks_of(names)
