@@ -148,3 +148,33 @@ def test_what_goes_wrong_is_one_line_and_its_exit_code(
     told = [line for line in done.stderr.splitlines() if line.startswith("cookieguard: ")]
     assert (done.returncode, len(told)) == (code, 1)
     assert words in told[0]
+
+
+API = """from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+async def docs(request):
+    return HTMLResponse("<title>API</title><img src=https://pictures.vendors.example/logo.png>")
+
+app = Starlette(routes=[Route("/docs", docs)])
+"""
+
+
+def test_an_app_without_a_first_page_is_scanned_from_another(tmp_path: Path) -> None:
+    (tmp_path / "only_an_api.py").write_text(API)
+
+    at_first = scan(tmp_path, "only_an_api:app")
+    at_docs = scan(tmp_path, "only_an_api:app", "--page", "/docs", "--json")
+
+    assert at_first.returncode == 3
+    assert at_first.stderr.endswith("; --page starts at another page\n")
+    assert [one["hosts"] for one in json.loads(at_docs.stdout)["parties"]] == [["pictures.vendors.example"]]
+
+
+@pytest.mark.parametrize(("target", "page"), [("https://shop.example", "/docs"), ("shop:app", "docs")])
+def test_a_page_that_cannot_be_started_at_gets_one_line(tmp_path: Path, target: str, page: str) -> None:
+    done = scan(tmp_path, target, "--page", page)
+
+    assert (done.returncode, done.stderr.count("\n")) == (3, 1)
+    assert done.stderr.startswith("cookieguard: --page")

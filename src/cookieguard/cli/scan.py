@@ -41,6 +41,7 @@ NO_PLAYWRIGHT = (
 Target = Annotated[
     str, typer.Argument(metavar="URL|MODULE:APP", help="A shop's address, or an app to serve on loopback.")
 ]
+Page = Annotated[str, typer.Option("--page", help="The page of an app to start at. Default: /.")]
 NoBrowser = Annotated[
     bool, typer.Option("--no-browser", help="Read pages only: sees less, needs no browser.")
 ]
@@ -97,6 +98,7 @@ class Result:
 def scan(  # each is an option
     target: Target,
     *,
+    page: Page = "",
     no_browser: NoBrowser = False,
     browser: Browser = "",
     pages: Pages = PAGES,
@@ -122,7 +124,9 @@ def scan(  # each is an option
     before = load_facts(diff) if diff is not None else None
     _require_folders({"--out": out, "--save": save, "--draft": draft_file})
     with ExitStack() as stack:
+        behind = _start_page(target, page)
         start, own = _place(target, shop, as_origin, stack)
+        start += behind
         plan = Plan(
             start=start,
             addresses=Addresses(allow_private=allow_private, own=own),
@@ -182,6 +186,17 @@ def _place(
     place = stack.enter_context(served(target, host=origin.hostname if is_tls else ""))
     port = origin.port or (443 if is_tls else 80)
     return f"{origin.scheme}://{origin.netloc}/", {(origin.hostname, port): place}
+
+
+def _start_page(target: str, page: str) -> str:
+    """Return what of an app's address comes behind its first slash."""
+    if page and not is_app(target):
+        raise ConfigError(
+            "--page", was="given beside an address", allowed="a page of an app; write it into the address"
+        )
+    if page and not page.startswith("/"):
+        raise ConfigError("--page", was=repr(page), allowed="a path that begins with /")
+    return page[1:]
 
 
 def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None, settings: str) -> Result:

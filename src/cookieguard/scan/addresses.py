@@ -42,6 +42,11 @@ class Addresses:
         self._pinned: dict[str, list[str]] = {}
         self.refused: set[str] = set()
 
+    @property
+    def has_own(self) -> bool:
+        """Return whether anything is served by ourselves."""
+        return bool(self._own)
+
     async def of(self, host: str, port: int) -> list[Address]:
         """Return the addresses of a host, likeliest first; raises AddressRefusedError."""
         own = self._own.get((host, port))
