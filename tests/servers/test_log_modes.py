@@ -44,5 +44,5 @@ def test_two_workers_write_one_pseudonym_for_one_address_and_no_address(tmp_path
     assert {ip_address(line["client"]).version for line in lines} == {4, 6}
     assert {line["agent"] for line in lines} == {"I am 0.0.0.0", "I am ::"}
     networks = "".join(file.read_text() for file in (tmp_path / STATE / "logs").iterdir())
-    assert not any(cut(client).rstrip("0:.") in networks for client in CLIENTS)
+    assert not any(cut(client).removesuffix("::").removesuffix(".0") in networks for client in CLIENTS)
     check_nothing_found(Written(tmp_path / STATE), CLIENTS, CONTROLS)  # the shop wrote the user agents down
