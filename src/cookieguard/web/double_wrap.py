@@ -38,19 +38,20 @@ def conflict_inside(app: Any, ours: type) -> tuple[str, str] | None:
         for base in layer.__mro__:
             found = SESSION_LAYERS.get((base.__module__, base.__qualname__))
             if found is not None:
-                return found, FASTHTML_ADVICE if _is_fasthtml(app) else SESSION_ADVICE
+                return found, FASTHTML_ADVICE if _is_from("fasthtml", app) else SESSION_ADVICE
     return None
-
-
-def _is_fasthtml(app: Any) -> bool:
-    return any(
-        base.__module__.partition(".")[0] == "fasthtml" for layer in _layers(app) for base in layer.__mro__
-    )
 
 
 def is_litestar(app: Any) -> bool:
     """Return whether Litestar is inside: it hands the session out without a word, so it must be open already."""
-    return any(layer.__module__.partition(".")[0] == "litestar" for layer in _layers(app))
+    return _is_from("litestar", app)
+
+
+def _is_from(package: str, app: Any) -> bool:
+    """Return whether a layer is of a package, or made of one by inheritance."""
+    return any(
+        base.__module__.partition(".")[0] == package for layer in _layers(app) for base in layer.__mro__
+    )
 
 
 def _layers(app: Any) -> Iterator[type]:
