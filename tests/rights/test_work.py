@@ -17,6 +17,7 @@ from harness.relays import new_relay
 
 from cookieguard import Config, Vendor
 from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings
+from cookieguard.config.proof import ProofSettings
 from cookieguard.consent.customer_refusals import read_restrictions
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
@@ -333,7 +334,8 @@ def test_erasure_that_the_queue_lost_with_its_backup_is_done_again_once(shop: Sh
     assert not (shop.state.path / "erased-customers").exists()
 
 
-def test_without_hooks_staff_erase_again_what_came_back(shop: Shop) -> None:
+def erased_by_staff_and_lost(shop: Shop) -> None:
+    """Erase without hooks, and let the queue forget it, as a backup of the day before would."""
     shop.ask()
     shop.work_without_hooks()
     shop.change(lambda one: step_done(one, "shop", now=NOW, by="mira"))
@@ -341,6 +343,10 @@ def test_without_hooks_staff_erase_again_what_came_back(shop: Shop) -> None:
     assert shop.found().state is State.DONE
     with closing(shop.queue()) as queue:
         queue.queue.forget("r" * 22)
+
+
+def test_without_hooks_staff_erase_again_what_came_back(shop: Shop) -> None:
+    erased_by_staff_and_lost(shop)
 
     assert shop.again(has_hooks=False) == 1
 
@@ -626,16 +632,8 @@ def test_step_by_hand_that_nobody_did_is_not_done_by_erasing_again(shop: Shop) -
 
 
 def test_erasure_is_known_to_the_journal_without_hooks_and_log_too(shop: Shop) -> None:
-    from cookieguard.config.proof import ProofSettings
-
     shop.config = replace(shop.config, proof=ProofSettings(enabled=False))
-    shop.ask()
-    shop.work_without_hooks()
-    shop.change(lambda one: step_done(one, "shop", now=NOW, by="mira"))
-    shop.work_without_hooks()
-    assert shop.found().state is State.DONE
-    with closing(shop.queue()) as queue:
-        queue.queue.forget("r" * 22)
+    erased_by_staff_and_lost(shop)
 
     assert shop.again(has_hooks=False) == 1
 

@@ -141,9 +141,7 @@ def promote_key(
             return after
         # In one step: between two a session of the key before is written anew with this one, and outlives it.
         _seal_anew(shop, place, after, force=force)
-        gone = {key.id for key in there.every if key.state is KeyState.SIGNING}
-        gone -= {key.id for key in after.every if key.state is KeyState.SIGNING}
-        for one in gone:
+        for one in _signing(there) - _signing(after):
             after = after.retired(one, now=now, life=life, force=True)
         return after
 
@@ -154,6 +152,10 @@ def promote_key(
     if instead:
         told = f"promoted {key_id} instead of the key before: within 5 s no worker takes what that one signed"
     _answer("promoted", _one(after, key_id), place, life, told, as_json=as_json)
+
+
+def _signing(ring: Keyring) -> set[str]:
+    return {key.id for key in ring.every if key.state is KeyState.SIGNING}
 
 
 @keys.command("retire")

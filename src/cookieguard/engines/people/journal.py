@@ -6,7 +6,6 @@ they were.
 
 from __future__ import annotations
 
-import errno
 import hmac
 import json
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.whole_line import write_whole
 from cookieguard.keyring import Keyring, to_text
 
 FOLDER = "staff-journal"
@@ -62,8 +62,7 @@ class Journal:
             line, size = json.dumps(entry).encode() + b"\n", os.fstat(descriptor).st_size
             if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a full disk left half a line
                 line = b"\n" + line
-            if os.write(descriptor, line) < len(line):  # only the next write would fail
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write_whole(descriptor, line)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -6,7 +6,6 @@ that restoring the whole directory does not either. A line names a random number
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cookieguard.engines.files.state_directory import sync_directory
+from cookieguard.engines.files.whole_line import write_whole
 from cookieguard.engines.proof.protocol import LogDown, SubjectStore
 from cookieguard.proof.records import to_text
 
@@ -59,8 +59,7 @@ def _append(place: Path, text: bytes) -> None:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a crash left half a line
             text = b"\n" + text
-        if os.write(descriptor, text) < len(text):  # the disk took a part, and only the next write would fail
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_whole(descriptor, text)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
