@@ -12,7 +12,7 @@ QUICK := $(PYTEST) -m 'not slow'
 # in processes that collect their own tests alone: 1,000 small ones take 12 s of CPU so, and 19 spread over three workers.
 WAITING := tests/browser tests/servers tests/vectors tests/scan
 APART := $(WAITING) tests/web tests/engines tests/html tests/identity
-# What only a release waits for: shops of others, from the package index, two builds, and tests of what survives, for long.
+# What only a release waits for: shops of others from the package index, two builds, and kills by the thousand.
 FOR_RELEASE := tests/frameworks/test_django_sites.py tests/packaging/test_release.py
 SURVIVAL := tests/engines/proof/test_crashes.py tests/mail/test_run.py tests/proof/test_verification.py \
 	tests/rights/test_killed.py tests/rights/test_restarts.py tests/servers/test_faults.py
@@ -73,7 +73,7 @@ test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## nearly every test (of tests/v
 
 # Elsewhere browser tests drive Debian's Chromium without windows of its own, where it is there; here the whole one.
 test-abroad: export VECTORS := whole
-test-abroad: $(VENV)/.compiled ## the rest: all vectors in every state, in Chromium, Firefox and WebKit; browser tests in a whole Chromium, what a release waits for
+test-abroad: $(VENV)/.compiled ## before a release: all vectors in every state and engine, a whole Chromium, shops of others, kills by the thousand
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/python scripts/at_once.py 3 $(ABROAD_AT_ONCE) "release: $(PYTEST) $(FOR_RELEASE)" \
