@@ -48,10 +48,10 @@ def main(at_once: str, *commands: str) -> int:
     """Run all; the failed ones are named last, with how they ended and what runs them alone."""
     with ThreadPoolExecutor(int(at_once)) as pool:
         ends = list(pool.map(run, commands))
-    failed = [(named, last) for named, (code, last) in zip(commands, ends, strict=True) if code]
-    for named, last in failed:
+    failed = [(named, code, last) for named, (code, last) in zip(commands, ends, strict=True) if code]
+    for named, code, last in failed:
         name, _, command = named.partition(NAME_ENDS)
-        print(f"\n{''.join(last)}\n{name} failed; alone it runs as\n  {command}")
+        print(f"\n{''.join(last)}\n{name} failed (exit code {code}); alone it runs as\n  {command}")
     return 1 if failed else 0
 
 
