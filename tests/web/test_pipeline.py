@@ -64,11 +64,11 @@ class Memory:
         self.gate = threading.Event()
         self.gate.set()
         self.closed = 0
-        self.threads: set[str] = set()
+        self.threads: set[threading.Thread] = set()
 
     def write(self, lines: Sequence[bytes]) -> int:
         self.gate.wait()
-        self.threads.add(threading.current_thread().name)
+        self.threads.add(threading.current_thread())
         taken = lines[: max(0, self.room - len(self.lines))]
         self.lines.extend(taken)
         return len(taken)
@@ -90,30 +90,29 @@ def test_lines_are_written_in_order_without_anybody_asking() -> None:
     until(lambda: len(sink.lines) == 500)
 
     assert sink.lines == [combined(line(number)) for number in range(500)]
-    assert sink.threads == {"cookieguard-log"}
+    assert [one.name for one in sink.threads] == ["cookieguard-log"]
     recorder.close()
 
 
 def test_no_thread_before_the_first_line() -> None:
-    before = set(threading.enumerate())
     recorder = Recorder(Memory())
 
-    assert set(threading.enumerate()) <= before
+    assert recorder._thread is None
     recorder.close()
 
 
 def test_close_writes_what_waits_and_ends_the_thread() -> None:
-    before = set(threading.enumerate())
     sink = Memory()
     recorder = Recorder(sink, flush_every=LATER)
     recorder.put(line())
-    assert set(threading.enumerate()) - before
 
     recorder.close()
 
     assert sink.lines == [combined(line())]
     assert sink.closed == 1
-    assert set(threading.enumerate()) <= before
+    (thread,) = sink.threads
+    assert thread is not threading.current_thread()
+    assert not thread.is_alive()
 
 
 def test_recorder_starts_again_after_close() -> None:
@@ -185,7 +184,7 @@ def test_broken_sink_or_line_does_not_end_the_log() -> None:
     class Broken(Memory):
         def write(self, lines: Sequence[bytes]) -> int:
             if not self.threads:
-                self.threads.add("failed")
+                self.threads.add(threading.current_thread())
                 raise RuntimeError
             return super().write(lines)
 
