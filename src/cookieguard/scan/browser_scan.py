@@ -22,7 +22,7 @@ from cookieguard.scan.page_observer import PageObserver, definers
 from cookieguard.scan.page_source import Source
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
-from cookieguard.scan.static_scan import client_through, first_pages, what_came, why_not
+from cookieguard.scan.static_scan import client_through, first_pages, landed, what_came, why_not
 from cookieguard.scan.steps import Step
 
 STATIC = files("cookieguard.static")
@@ -92,6 +92,7 @@ class _Visit:
     async def crawl(self) -> None:
         """Look at pages as a visitor who has not answered, and learn which there are."""
         async with client_through(self.proxy, insecure=self.plan.insecure) as client:
+            self.plan = await landed(client, self.plan, self.parties)
             crawl = await first_pages(client, self.plan)
         async with self._visitor(UNDECIDED) as (context, watch):
             while len(self.pages) < self.plan.pages and (address := crawl.next()) is not None:

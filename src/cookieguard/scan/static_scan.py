@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from http.cookiejar import CookieJar
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -95,6 +96,7 @@ class _Visit:
         """Look at pages as a visitor who has not answered; return them."""
         seen: list[str] = []
         async with client_through(self.proxy, insecure=self.plan.insecure) as client:
+            self.plan = await landed(client, self.plan, self.parties)
             crawl = await first_pages(client, self.plan)
             while len(seen) < self.plan.pages and (address := crawl.next()) is not None:
                 if self._is_over(len(seen), len(crawl)):
@@ -211,6 +213,26 @@ async def _keep_secure(jar: CookieJar, answer: httpx.Response) -> None:
     if answer.request.url.scheme == "http":
         for cookie in jar:
             cookie.secure = False
+
+
+async def landed(client: httpx.AsyncClient, plan: Plan, parties: Parties) -> Plan:
+    """Return the plan from where its start leads: `shop.example` is often `www.shop.example`, and http is https.
+
+    Links, sitemap and banner are of that origin. Raises ScanFailed where the start leads to another site.
+    """
+    try:
+        answer, _ = await fetch(client, plan.start)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return plan
+    if plan.addresses.refused:  # the first page says so
+        return plan
+    url = answer.url
+    if parties.is_foreign(parse_url(str(url))):
+        raise ScanFailed(
+            f"{plan.start} leads to {url.host}, another site: scan that, or name it in first_party_hosts"
+        )
+    start = urlsplit(plan.start)._replace(scheme=url.scheme, netloc=url.netloc.decode("ascii"))
+    return replace(plan, start=start.geturl())
 
 
 async def first_pages(client: httpx.AsyncClient, plan: Plan) -> Crawl:
