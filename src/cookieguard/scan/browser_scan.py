@@ -22,7 +22,15 @@ from cookieguard.scan.page_observer import PageObserver, definers
 from cookieguard.scan.page_source import Source
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
-from cookieguard.scan.static_scan import client_through, first_pages, landed, what_came, why_not
+from cookieguard.scan.static_scan import (
+    ERRORS,
+    client_through,
+    first_pages,
+    landed,
+    notes_on_errors,
+    what_came,
+    why_not,
+)
 from cookieguard.scan.steps import Step
 
 STATIC = files("cookieguard.static")
@@ -61,7 +69,7 @@ async def scan_by_browser(plan: Plan) -> Scan:
         kept=visit.keeping.all,
         needs=tuple(visit.settled_needs()),
         forms=tuple(visit.forms),
-        notes=tuple(visit.notes),
+        notes=(*visit.notes, *notes_on_errors(visit.looks)),
     )
 
 
@@ -178,6 +186,9 @@ class _Visit:
         page = watch.page
         if self.parties.is_foreign(parse_url(page.url)) or not await _is_page(response):
             return False
+        status = response.status if response is not None else 0
+        if not self.looks and status >= ERRORS:  # a scan of it would find a shop without any tag
+            return False
         picture = b""
         if self.plan.pictures:
             picture = await _picture(page)
@@ -188,7 +199,6 @@ class _Visit:
         self.contacts += watch.contacts(source, self.proxy.asked[asked:])
         self.needs += watch.needs()
         self.forms += forms_in(source, self.parties.is_foreign) if source is not None else []
-        status = response.status if response is not None else 0
         title = source.title if source is not None else ""
         self.looks.append(
             VisitedPage(page=watch.name, state=state, status=status, title=title, picture=picture)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -70,7 +70,7 @@ async def scan_plainly(plan: Plan) -> Scan:
         contacts=tuple(dict.fromkeys(visit.contacts)),
         kept=tuple(dict.fromkeys(visit.kept)),
         forms=tuple(visit.forms),
-        notes=(SEES_LESS, *visit.notes),
+        notes=(SEES_LESS, *visit.notes, *notes_on_errors(visit.looks)),
     )
 
 
@@ -142,6 +142,8 @@ class _Visit:
         kind = answer.headers.get("content-type", "")
         self.trouble = what_came(answer.status_code, answer.reason_phrase, kind)
         if not _is_page(answer) or self.parties.is_foreign(parse_url(str(answer.url))):
+            return None
+        if not self.looks and answer.status_code >= ERRORS:  # a scan of it would find a shop without any tag
             return None
         source = Source(
             str(answer.url), text, page, state, tuple(answer.headers.get_list("content-security-policy"))
@@ -263,6 +265,12 @@ async def fetch(client: httpx.AsyncClient, address: str) -> tuple[httpx.Response
 def what_came(status: int, reason: str, kind: str) -> str:
     """Name an answer that is no page of the shop's; where nobody answers, our proxy says so in its reason."""
     return ", ".join(filter(None, (f"{status} {reason}".strip(), kind)))
+
+
+def notes_on_errors(looks: Iterable[VisitedPage]) -> list[str]:
+    """Say which pages answered with an error: what they load else, nobody saw."""
+    failed = dict.fromkeys(f"{one.page} ({one.status}, {one.state})" for one in looks if one.status >= ERRORS)
+    return [f"answered with an error, so seen as visitors see that: {', '.join(failed)}"] if failed else []
 
 
 def why_not(plan: Plan, reason: str) -> ScanFailed:
