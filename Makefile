@@ -12,10 +12,10 @@ QUICK := $(PYTEST) -m 'not slow'
 # in processes that collect their own tests alone: 1,000 small ones take 12 s of CPU so, and 19 spread over three workers.
 WAITING := tests/browser tests/servers tests/vectors tests/scan
 APART := $(WAITING) tests/web tests/engines tests/html tests/identity
-# What only a release waits for: shops of others from the package index, two builds, and kills by the thousand.
-FOR_RELEASE := tests/frameworks/test_django_sites.py tests/packaging/test_release.py
+# What only a release waits for: shops and checkers of others from the package indexes, two builds, kills by the thousand.
+FOR_RELEASE := tests/frameworks/test_django_sites.py tests/packaging/test_release.py tests/test_types.py
 SURVIVAL := tests/engines/proof/test_crashes.py tests/mail/test_run.py tests/proof/test_verification.py \
-	tests/rights/test_killed.py tests/rights/test_restarts.py tests/servers/test_faults.py
+	tests/rights/test_killed.py tests/rights/test_restarts.py tests/servers
 LONG := env RECORDS=10000 NOTICES=10000 EDITS=2500 ERASURES=200 RESTARTS=50
 # An engine a process; each prints what it heard. Alone, without VECTORS=whole, each views an eighth of the ways.
 OTHER_ENGINES := tests/vectors/test_firefox.py tests/vectors/test_webkit.py
@@ -61,9 +61,11 @@ test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs
 # as long. What they leave out runs with the compiled modules.
 # `make test` writes into memory (tests/conftest.py), this on a disk. Browsers wait most of their time: all runs at once.
 test-all test-abroad: export TMPDIR ?= /tmp
-test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## nearly every test (of tests/vectors each way once), the wheel, bounds, coverage
+test-all: export VECTOR_SEED ?= $(shell date +%F)
+test-all: $(VENV)/.compiled $(VENV)/.clickhouse ## nearly every test (of tests/vectors the eighth of the day), the wheel, bounds, coverage
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
+	@echo "the eighth of tests/vectors, and what chooses it: VECTOR_SEED=$$VECTOR_SEED"
 	$(BIN)/coverage erase
 	$(BIN)/python scripts/at_once.py 6 $(SLOW) \
 		$(call PARTS,$(PYTEST) --durations 10,$(MEASURED)) \

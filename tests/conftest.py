@@ -18,7 +18,7 @@ from cookieguard.web.recording import pipeline
 
 # `make test` draws the same examples every time; `make test-all` others.
 settings.register_profile("same", deadline=None, derandomize=True, max_examples=50)
-settings.register_profile("other", deadline=None, max_examples=50)
+settings.register_profile("other", deadline=None, max_examples=25)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 # A shop that ends gives its writers 5 s. Beside 30 other processes one took longer, and its last hits were missing.

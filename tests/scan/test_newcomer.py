@@ -19,12 +19,13 @@ from pathlib import Path
 import pytest
 import trustme
 from harness.browser import chromium, linger, playwright_started, visitor
+from harness.quick import FOR_RELEASE
 from harness.servers import ROOT, launched, serving
 
 from cookieguard.config import load_config
 from tests.scan.test_pages import Everybody
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.browser, *FOR_RELEASE, pytest.mark.timeout(1200)]
 MOST_SECONDS = 60
 HOSTS = {
     "www.googletagmanager.com",

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from harness.disks import filled, small_disk
 from harness.postgres import postgres
+from harness.quick import FOR_RELEASE
 from harness.servers import spawned, wait_until
 
 from servers.shop import CLOCK, STATE
@@ -32,7 +33,7 @@ from servers.test_postgres_faults import (
     shop_at,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [*FOR_RELEASE, pytest.mark.timeout(300)]
 TIMES = 10  # five roles each
 FAULT_SECONDS = 6.0
 

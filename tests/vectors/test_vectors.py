@@ -1,7 +1,7 @@
 """Each way of telling a third party, before and after consent; every 0 stands beside the same page unguarded.
 
 `make test` takes an eighth that `VECTOR_SEED` chooses, undecided and accepted, with script and without; `make test-all`
-every way once undecided, and that eighth agreed to in part too; `make test-abroad` every way in every state.
+the eighth of the day, agreed to in part too; `make test-abroad` every way in every state.
 """
 
 from __future__ import annotations
@@ -45,9 +45,8 @@ def _cases(states: Iterable[str], *, has_slow: bool) -> Iterator[Any]:
     for state in states:
         for vector in every():
             is_quick = vector.name in EIGHTH and state in QUICK_STATES
-            has_turn = state == "undecided" or (state == "partly" and vector.name in EIGHTH)
             for script in (True, False):
-                is_once = has_turn and is_first(vector, script=script)
+                is_once = state == "partly" and vector.name in EIGHTH and is_first(vector, script=script)
                 is_viewed = is_quick or (has_slow and (is_once or IS_WHOLE))
                 if not (is_viewed and goes(vector, CHROMIUM, script=script)):
                     continue
