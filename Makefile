@@ -15,7 +15,7 @@ APART := $(WAITING) tests/web tests/engines tests/html tests/identity
 # What only a release waits for: shops and checkers of others from the package indexes, two builds, kills by the thousand.
 FOR_RELEASE := tests/frameworks/test_django_sites.py tests/packaging/test_release.py tests/test_types.py
 SURVIVAL := tests/engines/proof/test_crashes.py tests/mail/test_run.py tests/proof/test_verification.py \
-	tests/rights/test_killed.py tests/rights/test_restarts.py tests/servers
+	tests/rights/test_killed.py tests/rights/test_restarts.py tests/servers tests/web/test_disclosure.py
 LONG := env RECORDS=10000 NOTICES=10000 EDITS=2500 ERASURES=200 RESTARTS=50
 # An engine a process; each prints what it heard. Alone, without VECTORS=whole, each views an eighth of the ways.
 OTHER_ENGINES := tests/vectors/test_firefox.py tests/vectors/test_webkit.py

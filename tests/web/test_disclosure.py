@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from harness.quick import FOR_RELEASE
 from stats.traffic import PLAIN, with_exits
 from web.disclosure import (
     DAY,
@@ -154,7 +155,7 @@ QUICK = (three_countries,)
 ALL = [pytest.param(one, marks=() if one in QUICK else pytest.mark.slow) for one in SHOPS]
 
 
-@pytest.mark.parametrize("has_keys", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("has_keys", [True, pytest.param(False, marks=FOR_RELEASE)])
 @pytest.mark.parametrize("draw", ALL)
 def test_hardly_any_group_of_one_to_four_is_certain(
     draw: Callable[[], list[Hit]], has_keys: bool, tmp_path: Path
