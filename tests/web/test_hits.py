@@ -190,6 +190,15 @@ def test_what_is_no_page_is_no_hit(
     assert len(rows(control)) == 1
 
 
+def test_a_page_that_is_opened_inside_an_app_is_a_view(guard: Guard, rows: Callable[..., Rows]) -> None:
+    guarded = guard(DOCUMENT)
+
+    for said in ("com.facebook.katana", "XMLHttpRequest"):
+        visit(guarded, "/", ("x-requested-with", said))
+
+    assert len(rows(guarded)) == 1
+
+
 def test_frames_and_fetched_documents_are_no_views(guard: Guard, rows: Callable[..., Rows]) -> None:
     guarded = guard(DOCUMENT)
 

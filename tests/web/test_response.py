@@ -775,6 +775,9 @@ def test_head_of_a_service_worker_has_no_body(guard: Guard) -> None:
         ([("hx-request", "true")], False),
         ([("hx-request", "true"), ("hx-boosted", "true")], True),
         ([("x-requested-with", "XMLHttpRequest")], False),
+        ([("x-requested-with", "com.instagram.android"), ("sec-fetch-dest", "document")], True),
+        ([("x-requested-with", "com.shop.app"), ("hx-request", "true")], False),
+        ([("x-requested-with", ""), ("sec-fetch-dest", "document")], True),
         ([("turbo-frame", "a")], False),
     ],
 )

@@ -36,7 +36,8 @@ FRAME_DESTINATIONS = frozenset({b"embed", b"frame", b"iframe", b"object"})
 SHOWN_DESTINATIONS = PAGE_DESTINATIONS | FRAME_DESTINATIONS
 # What libraries send when they ask for a piece of a page; the last one also with requests for data.
 SWAPPER_HEADERS = frozenset({b"hx-request", b"turbo-frame", b"x-up-target", b"x-up-version"})
-FRAGMENT_HEADERS = SWAPPER_HEADERS | {b"x-requested-with"}
+REQUESTED_WITH = b"x-requested-with"
+FRAGMENT_HEADERS = SWAPPER_HEADERS | {REQUESTED_WITH}
 CONDITION_HEADERS = CONDITIONS | NONE_MATCH
 # What a request's headers are looked through for, once: a bit for each set that has one of them.
 FORWARDED, CONDITIONAL, SWAPPED, SCRIPTED, EARLY = 1, 2, 4, 8, 16
@@ -189,8 +190,10 @@ class Request:
     def is_fragment(self) -> bool:
         """Return whether a library asks for a piece of a page."""
         if self._is_fragment is None:
-            is_boosted = self.headers.get(b"hx-boosted") == b"true"  # htmx, for a whole page
-            self._is_fragment = not is_boosted and not FRAGMENT_HEADERS.isdisjoint(self.headers)
+            said = self.headers
+            is_boosted = said.get(b"hx-boosted") == b"true"  # htmx, for a whole page
+            is_swapped = not SWAPPER_HEADERS.isdisjoint(said) or is_of_library(said.get(REQUESTED_WITH, b""))
+            self._is_fragment = is_swapped and not is_boosted
         return self._is_fragment
 
     @property
@@ -268,6 +271,15 @@ def marks_of(names: Mapping[bytes, bytes]) -> int:
         if name in MARKED:  # most are not
             marks |= MARKS[name]
     return marks
+
+
+def is_of_library(requested_with: bytes) -> bool:
+    """Return whether an X-Requested-With is a library's of scripts, such as `XMLHttpRequest`.
+
+    Android's WebView writes its app's name there (`com.instagram.android`), or nothing, into every request: into those
+    for whole pages too, which visitors open in that app.
+    """
+    return len(requested_with) > 0 and requested_with.find(b".") < 0
 
 
 def accepts_pages(headers: Mapping[bytes, bytes]) -> bool:
