@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -550,6 +551,22 @@ def test_an_etag_says_for_which_state_of_consent_its_page_was_written(guard: Gua
         for scope in seen
     ]
     assert conditions == [[], [b'"v1"'], [], []]
+
+
+def test_a_page_that_said_a_choice_is_saved_is_not_shown_again_by_a_304(guard: Guard) -> None:
+    now = [datetime(2026, 11, 24, 12, tzinfo=UTC)]
+    seen: list[dict[str, Any]] = []
+    app = guard(page(DOCUMENT, headers=[*HTML, ("etag", '"v1"')], seen=seen), clock=lambda: now[0])
+    cookie = choose(app, "accept")
+
+    said = ask(app, headers=[cookie])
+    now[0] += timedelta(minutes=10)
+    later = ask(app, headers=[cookie, ("if-none-match", said.get("etag"))])
+    ask(app, headers=[cookie, ("if-none-match", later.get("etag"))])
+
+    assert (b'role="status"' in said.body, b'role="status"' in later.body) == (True, False)
+    asked = [dict(scope["headers"]).get(b"if-none-match") for scope in seen]
+    assert asked == [None, None, b'"v1"']
 
 
 def test_an_etag_of_ours_is_the_apps_own_where_something_is_to_change(guard: Guard) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +22,7 @@ CHOICES = ("accept", "reject", "save")
 # leave one of these behind.
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f]*")
 MAX_PATH_BYTES = 2048
+SAID_FOR = timedelta(seconds=10)  # a choice is said to be saved on the page that follows it, and on no other
 # What stays as it is in a path with its query (RFC 3986); the rest, non-ASCII above all, is percent-encoded.
 PATH_CHARACTERS = "!$&'()*+,/:;=?@[]~%#-._"
 # Nothing in it that quoting changes
@@ -101,6 +102,10 @@ class Consent:
     def receipt_id(self) -> str:
         """Name the receipt of the choice in force; empty while undecided."""
         return self.receipt.id if self.receipt else ""
+
+    def is_new(self, now: datetime) -> bool:
+        """Return whether the choice in force was made a moment ago: the page of this moment says that it is saved."""
+        return self.receipt is not None and now - self.receipt.decided < SAID_FOR
 
     def has(self, purpose: str) -> bool:
         """Return whether `purpose` is granted."""

@@ -377,7 +377,7 @@ class Exchange:
     def state_tag(self) -> bytes:
         """Name, in 12 hex digits, all that our part of a document depends on."""
         consent, request = self.consent, self.request
-        seen = (*sorted(self.granted), *map(str, consent.look), *self.to_forget)
+        seen = (*sorted(self.granted), *map(str, (*consent.look, consent.is_new(self.now))), *self.to_forget)
         asked = (str(request.is_secure_context), request.text(b"accept-language"), self.parts.look(self.now))
         return blake2b("\0".join(seen + asked).encode(), digest_size=6).hexdigest().encode()
 

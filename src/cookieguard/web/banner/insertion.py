@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from weakref import ref
 
 from cookieguard.consent import INLINE, Allowance, allowance
@@ -14,7 +13,6 @@ from cookieguard.web.banner.slots import filled
 from cookieguard.web.exchange import Exchange
 
 BANNERS_KEPT = 64  # for each wall: languages, and how they are asked for; the texts are the renderer's own
-SAID_FOR = timedelta(seconds=10)  # a choice is said to be saved on the page that follows it, and on no other
 NOT_KEPT = "not_kept"  # the note that says: over plain http your browser keeps no choice
 NOT_KEPT_EVENT = (
     "plain http on a host that is not loopback: browsers keep no Secure cookie there, so no choice, session or cart; "
@@ -55,7 +53,7 @@ class Insertion:
             news=exchange.parts.news(exchange.now),
             style=self._allowance(exchange, "style", context.policies),
             shadow=not self._is_xml and exchange.request.is_parsed_as_page,
-            is_new=has_just_decided(exchange),
+            is_new=exchange.consent.is_new(exchange.now),
             links_say=links_say,
         )
 
@@ -146,9 +144,3 @@ def _language(exchange: Exchange, context: InsertContext) -> tuple[str, bool]:
 
 def _base(exchange: Exchange, context: InsertContext) -> str:
     return exchange.request.own_base(exchange.parts.config.prefix, is_foreign=context.has_base)
-
-
-def has_just_decided(exchange: Exchange) -> bool:
-    """Return whether this page follows the choice that is in force."""
-    decided = exchange.consent.decided
-    return decided is not None and exchange.now - decided < SAID_FOR

@@ -8,7 +8,7 @@ from itertools import islice
 from cookieguard.html import Rewriter
 from cookieguard.html.page import Glance
 from cookieguard.web.banner.guard import guard_of
-from cookieguard.web.banner.insertion import Insertion, has_just_decided
+from cookieguard.web.banner.insertion import Insertion
 from cookieguard.web.banner.page_scripts import choice_scripts, policy_in_page
 from cookieguard.web.banner.placeholders import Placeholders
 from cookieguard.web.document.body import DocumentBody, RawBody, WorkerMark
@@ -294,6 +294,6 @@ def key_of(exchange: Exchange, kind: Kind, names: dict[bytes, bytes], headers: H
         asked.get(b"sec-fetch-site") is None,
         asked.get(b"upgrade-insecure-requests"),
         consent.look,
-        (has_just_decided(exchange), exchange.to_forget) if has_chosen else (),
+        (consent.is_new(exchange.now), exchange.to_forget) if has_chosen else (),
         exchange.parts.look(exchange.now),
     )
