@@ -48,7 +48,7 @@
       form.hidden = true;
       kept.hidden = false;
       kept.focus();
-    } else if (next.pathname + next.search == location.pathname + location.search) location.reload();
+    } else if (next + location.hash == location) location.reload();
     else location.assign(next);
   };
   // Every control of the page can be scrolled clear of the banner, whatever carries the page's height; above a bar

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.browser import ARGUMENTS, TIMEOUT_MS, Recorder, counting
@@ -83,6 +84,40 @@ def test_a_withdrawal_silences_the_other_tab(visit: Visitors, ticking: Ticking) 
 
     assert ticking.heard(AFTERWARDS) == 0
     assert other.get_by_role("button", name="Withdraw").count() == 0
+
+
+def test_no_choice_posts_once_more_what_a_page_answered(visit: Visitors, tmp_path: Path) -> None:
+    orders: list[str] = []
+
+    async def shop(scope: Any, receive: Any, send: Any) -> None:
+        """Answer an order with a page, at the address of its form: no redirect stands between."""
+        body = '<form method="post"><button>Order</button></form>'
+        if scope["method"] == "POST":
+            await receive()
+            orders.append(scope["path"])
+            body = "<h1>Thanks</h1>"
+        html = [(b"content-type", b"text/html; charset=utf-8")]
+        await send({"type": "http.response.start", "status": 200, "headers": html})
+        await send({"type": "http.response.body", "body": page(body=body).encode()})
+
+    with serving(CookieGuard(shop, Config(state_dir=str(tmp_path / "state")))) as server:
+        context = visit()
+        opened, other = context.new_page(), context.new_page()
+
+        def order() -> None:
+            opened.goto(f"{server.url}/order")
+            opened.get_by_role("button", name="Order").click()
+            opened.get_by_role("heading", name="Thanks").wait_for()
+
+        order()
+        answer(opened, "accept")
+        order()
+        other.goto(f"{server.url}/order")
+        with opened.expect_navigation():
+            withdraw(other)
+        opened.get_by_role("button", name="Order").wait_for()
+
+        assert orders == ["/order"] * 2
 
 
 def test_without_the_message_the_other_tab_goes_on(visit: Visitors, ticking: Ticking) -> None:

@@ -353,6 +353,7 @@ def test_files_named_in_the_markup_are_there() -> None:
         + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, is_new=True)
         + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, shadow=False)
         + RENDERER.choices_page("en", Consent(), base=BASE, next_="/")
+        + RENDERER.live_script(base=BASE, script=way, posted=True)
         + RENDERER.once_script(base=BASE, script=way)
         + RENDERER.forget_script(("_ga_*",), base=BASE, script=way)
         + RENDERER.place_page(PLACE)

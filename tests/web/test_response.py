@@ -886,6 +886,28 @@ def test_a_page_that_answered_a_post_leads_back_to_the_page_before(guard: Guard)
 
 
 @pytest.mark.parametrize(
+    ("path", "query", "led_by", "leads_to"),
+    [
+        ("/order", "", "/order", "/order?"),
+        ("/order", "step=2", "/order?step=2", "/order?step=2&amp;"),
+        ("/caf\u00e9", "", "/caf%c3%a9", "/caf%c3%a9?"),
+        ("/order", "", "/order?step=2", "/order?step=2"),
+    ],
+)
+def test_no_choice_leads_to_the_very_address_of_a_page_that_answered_a_post(
+    guard: Guard, path: str, query: str, led_by: str, leads_to: str
+) -> None:
+    app = guard(page(DOCUMENT))
+    headers = [("referer", f"https://shop.example{led_by}")]
+
+    answer = ask(app, scope_of(path, query=query, method="POST", headers=headers))
+    agreed = [ask(app, method=one, headers=[choose(app, "accept")]).body for one in ("GET", "POST")]
+
+    assert f'name="next" value="{leads_to}"'.encode() in answer.body
+    assert [b"location.reload()" in one for one in agreed] == [True, False]
+
+
+@pytest.mark.parametrize(
     ("options", "has_note"),
     [
         ({"scheme": "https"}, False),

@@ -29,9 +29,13 @@ ASSETS = (
     "open.css",
     "page.css",
     "places.js",
+    "posted.js",
     "saved.css",
     "signals.js",
 )
+# A reload of a page that answered a POST posts once more, in Chromium without a word: it is asked for anew by a GET, so
+# under an address that differs.
+VARIANTS = {"posted.js": ("live.js", "location.reload()", r'location.search += "\x26"')}
 # Where the variables of the shop's settings are set; elsewhere they are taken from the page.
 VARIABLES_ON = {"banner.css": ":host,#cg-p", "embed.css": ":root", "page.css": ":root"}
 ENDLESS = re.compile(r"([;{,(:])\n")  # no statement of ours ends there without a semicolon
@@ -64,7 +68,9 @@ def load_asset(name: str, look: LookSettings | None = None, more: str = "") -> A
     """Read a file of ours, in the layout and with the variables of the shop's settings, and `more` of the shop's."""
     look = look or LookSettings()
     stem, _, kind = name.partition(".")
-    sources = [STATIC.joinpath(one).read_text("utf-8") for one in _sources(name, look.layout)]
+    file, old, new = VARIANTS.get(name, (name, "", ""))
+    texts = (STATIC.joinpath(one).read_text("utf-8") for one in _sources(file, look.layout))
+    sources = [one.replace(old, new) if old else one for one in texts]
     if name in VARIABLES_ON and look.declarations:
         sources.append(f"{VARIABLES_ON[name]}{{{look.declarations}}}")
     sources.append(more)

@@ -213,8 +213,16 @@ class Request:
 
     @property
     def return_path(self) -> str:
-        """Return where a choice made on this page leads back to: the page, or the one that posted to it."""
-        return self.address if self.is_read else choice_path(self.referring_path)
+        """Return where a choice made on this page leads back to: the page, or the one that posted to it.
+
+        Never to the very address of a page that answered a POST: banner.js would reload it, which posts once more.
+        """
+        if self.is_read:
+            return self.address
+        page = choice_path(self.referring_path)
+        if unquote(page) != unquote(self.address):
+            return page
+        return page + ("&" if "?" in page else "?")
 
     @property
     def comes_from_own_page(self) -> bool:

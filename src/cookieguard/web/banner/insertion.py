@@ -126,7 +126,9 @@ class Insertion:
         )
         once = renderer.once_script(base=base, script=script) if is_lifted else b""
         forget = renderer.forget_script(to_forget, base=base, script=script) if to_forget else b""
-        return once + forget + (renderer.live_script(base=base, script=script) if is_live else b"")
+        posted = not exchange.request.is_read
+        live = renderer.live_script(base=base, script=script, posted=posted) if is_live else b""
+        return once + forget + live
 
     def _allowance(self, exchange: Exchange, kind: str, metas: Sequence[str]) -> Allowance:
         if not (self._policies or metas):

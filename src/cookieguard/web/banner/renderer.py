@@ -216,9 +216,9 @@ class Renderer:
 
         return filled(self._once(key, make), next_, style.nonce, "")
 
-    def live_script(self, *, base: str, script: Allowance) -> bytes:
-        """Render the script of pages where something beyond the necessary is alive: it reloads stale ones."""
-        return self._head_script("live.js", base, script)
+    def live_script(self, *, base: str, script: Allowance, posted: bool = False) -> bytes:
+        """Render the script of pages where something beyond the necessary is alive: it loads stale ones again."""
+        return self._head_script(_live(posted), base, script)
 
     def once_script(self, *, base: str, script: Allowance) -> bytes:
         """Render the script of a page that somebody was let in to: it takes the grant out of the address."""
@@ -317,9 +317,9 @@ class Renderer:
             banner=self.banner_hash(lang),
         )
 
-    def page(self, template: str, lang: str, **values: object) -> bytes:
-        """Render a page of our own, with its style sheet and script."""
-        css, script = self._files["page.css"].name, self._files["live.js"].name
+    def page(self, template: str, lang: str, *, posted: bool = False, **values: object) -> bytes:
+        """Render a page of our own, with its style sheet and script; `posted`: it answers a POST."""
+        css, script = self._files["page.css"].name, self._files[_live(posted)].name
         return _ascii(self._render(template, lang, css=css, script=script, **values))
 
     def _note(self, lang: str) -> None:
@@ -385,6 +385,10 @@ class Renderer:
     def _privacy_url(self, base: str) -> str:
         policy = self._config.policy
         return policy.privacy_url or (f"{base}policy" if policy.folder else "")
+
+
+def _live(posted: bool) -> str:  # noqa: FBT001  # of one value
+    return "posted.js" if posted else "live.js"
 
 
 def _choices_url(base: str, also: str) -> str:

@@ -90,6 +90,7 @@ def _page(
         "mail.html",
         lang,
         base=exchange.own_base,
+        posted=not exchange.request.is_read,
         m=texts_of(lang)["mail"],
         key=str(key),
         list=wish.list if wish is not None else "",

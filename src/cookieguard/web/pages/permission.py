@@ -65,6 +65,7 @@ def _page(exchange: Exchange, status: int, *, key: str, code: str = "", scope: s
         "permission.html",
         lang,
         base=exchange.own_base,
+        posted=not exchange.request.is_read,
         shop_home=quote(exchange.request.root_path) + "/",
         p=texts["permission"],
         said=said[key],

@@ -100,6 +100,7 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         "privacy.html",
         lang,
         base=exchange.own_base,
+        posted=not exchange.request.is_read,
         r=texts.texts,
         shown=shown,
         asker=shown.asker,
