@@ -553,6 +553,34 @@ def test_an_etag_says_for_which_state_of_consent_its_page_was_written(guard: Gua
     assert conditions == [[], [b'"v1"'], [], []]
 
 
+@pytest.mark.parametrize(
+    ("asked", "varies"),
+    [
+        ([("sec-fetch-dest", "empty"), ("hx-request", "true")], "hx-request"),
+        ([("sec-fetch-dest", "empty"), ("x-requested-with", "XMLHttpRequest")], "x-requested-with"),
+        ([("turbo-frame", "a"), ("x-requested-with", "Turbo")], "turbo-frame, x-requested-with"),
+        ([("sec-fetch-dest", "iframe")], "Sec-Fetch-Dest"),
+        ([("sec-fetch-dest", "document"), ("x-requested-with", "com.shop.app")], ""),
+        ([("sec-fetch-dest", "empty"), ("hx-request", "true"), ("hx-boosted", "true")], ""),
+    ],
+)
+def test_a_piece_of_a_page_is_not_what_a_browsers_cache_shows_in_place_of_the_page(
+    guard: Guard, asked: list[tuple[str, str]], varies: str
+) -> None:
+    seen: list[dict[str, Any]] = []
+    app = guard(page(DOCUMENT, headers=[*HTML, ("etag", '"v1"')], seen=seen))
+    piece = ask(app, headers=asked)
+    tag = ("if-none-match", piece.get("etag"))
+
+    ask(app, headers=[*asked, tag])
+    ask(app, headers=[("sec-fetch-dest", "document"), tag])
+
+    assert piece.get("vary") == ", ".join(filter(None, (varies, "Cookie, Sec-GPC")))
+    conditions = [dict(scope["headers"]).get(b"if-none-match") for scope in seen]
+    is_page = b'id="cg"' in piece.body and "hx" not in str(asked)
+    assert conditions == [None, b'"v1"', b'"v1"' if is_page else None]
+
+
 def test_a_page_that_said_a_choice_is_saved_is_not_shown_again_by_a_304(guard: Guard) -> None:
     now = [datetime(2026, 11, 24, 12, tzinfo=UTC)]
     seen: list[dict[str, Any]] = []

@@ -197,6 +197,17 @@ class Request:
         return self._is_fragment
 
     @property
+    def use(self) -> str:
+        """Name how the answer is used, as far as a document depends on it: as a page, in a frame, as a piece of one."""
+        ways = self.wants_banner, self.is_fragment, self.opens_document, self.is_parsed_as_page
+        return "".join(str(int(way)) for way in ways)
+
+    @property
+    def swappers(self) -> list[bytes]:
+        """Name the headers by which a library asks for a piece of a page; none where a whole page is asked for."""
+        return sorted(FRAGMENT_HEADERS.intersection(self.headers)) if self.is_fragment else []
+
+    @property
     def is_read(self) -> bool:
         """Return whether the method only asks for something."""
         return self.method in ("GET", "HEAD")

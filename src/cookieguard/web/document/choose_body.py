@@ -210,12 +210,14 @@ def vary_by_use(exchange: Exchange, headers: Headers, kind: Kind, *, is_data: bo
     """Return headers that say so where a response depends on what a browser means to do with it.
 
     A picture in SVG is not read, nor what a script gets as data: out of a cache it would be what is shown to who then
-    opens it.
+    opens it. So would a piece of a page or a frame's, which has no banner.
     """
     if is_data or (kind.is_xml and not kind.is_document):
         is_fetched = exchange.request.is_fetched and not is_data
         return add_vary(headers, *(FETCHED_BY if is_fetched else SHOWN_BY))
-    return add_vary(headers, USE) if kind.is_script else headers
+    request = exchange.request
+    names = request.swappers or ([] if request.wants_banner else [USE]) if kind.is_document else []
+    return add_vary(headers, *(names or [USE])) if names or kind.is_script else headers
 
 
 def is_service_worker(exchange: Exchange, kind: Kind) -> bool:
