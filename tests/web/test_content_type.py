@@ -218,3 +218,30 @@ def test_what_a_script_got_as_data_is_not_shown_out_of_a_cache(guard: Callable[.
     assert {"Sec-Fetch-Dest", "Accept"} <= {*data.get("vary").split(", ")}
     assert (data.get("etag"), data.get("last-modified")) == ("", "")  # a 304 would show it all the same
     assert "-cg." in html.get("etag")
+
+
+# Flask calls bytes HTML, and whatever a template renders.
+SCRIPT_OF_MARKUP = (
+    b'let invoice = "<html><head><title>Invoice</title></head><body>";\n'
+    b"let video = \"<iframe width=300 height=200 src='https://ads.example/v'></iframe>\";\n"
+    b"for (let i = 0; i <n; i++) {}\n"
+)
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+@pytest.mark.parametrize("destination", ["script", "image", "font", "style", "video"])
+def test_a_file_that_the_app_calls_html_stays_as_it_is_for_who_asked_for_a_file(
+    guard: Callable[..., CookieGuard], destination: str, coding: str
+) -> None:
+    body = gzip.compress(SCRIPT_OF_MARKUP) if coding else SCRIPT_OF_MARKUP
+    said = [*HTML, ("etag", '"1"'), ("cache-control", "public, max-age=60")]
+    app = guard(page(body, headers=[*said, ("content-encoding", coding)] if coding else said))
+
+    answer = ask(app, headers=[("sec-fetch-dest", destination), ("accept", "*/*")])
+    opened = ask(app, headers=[("sec-fetch-dest", "document"), ("accept", "text/html")])
+
+    assert answer.body == body != opened.body
+    # Should a cache show it as a page
+    assert answer.get("cache-control") == "max-age=60, private"
+    assert "Sec-Fetch-Dest" in answer.get("vary")
+    assert (answer.get("etag"), bool(answer.get("content-security-policy"))) == ("", True)

@@ -202,7 +202,7 @@ def test_a_page_that_is_opened_inside_an_app_is_a_view(guard: Guard, rows: Calla
 def test_frames_and_fetched_documents_are_no_views(guard: Guard, rows: Callable[..., Rows]) -> None:
     guarded = guard(DOCUMENT)
 
-    for destination in ("iframe", "empty", "document"):
+    for destination in ("iframe", "empty", "image", "script", "document"):
         ask(guarded, scope_of(headers=[("sec-fetch-dest", destination), ("accept", "*/*")]))
 
     assert len(rows(guarded)) == 1

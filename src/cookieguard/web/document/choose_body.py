@@ -29,7 +29,7 @@ from cookieguard.web.http.content_type import (
     is_attachment,
 )
 from cookieguard.web.http.headers import CONTENT_TYPE, POLICY, Headers, add_vary, essence, every
-from cookieguard.web.request import FRAGMENT, NAVIGATE, SWAPPED
+from cookieguard.web.request import FRAGMENT, NAVIGATE, RESOURCE_DESTINATIONS, SWAPPED
 
 DISPOSITION = b"content-disposition"
 USE = b"Sec-Fetch-Dest"
@@ -42,6 +42,9 @@ FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
 JSON_STARTS = (b"{", b"[", b'"')
 MOST_PIECES = 1024  # of a coded body that are read to tell whether it is JSON: 4 MB
 READ_DESTINATIONS = frozenset({b"image", b"empty"})  # whose documents are no contexts
+# What is a script or a picture to who asked for it, whatever type its app gave it (Flask calls all bytes HTML). Read as
+# HTML it would lose what looks like a tag that does not end, and get a banner into its strings.
+UNSHOWN_DESTINATIONS = RESOURCE_DESTINATIONS - WORKER_DESTINATIONS
 SVG_TYPE = b"image/svg+xml"
 LONGEST_FOLDER = 1024  # characters; clients choose paths
 
@@ -70,6 +73,8 @@ def choose_body(
         return DocumentBody(mark, CODINGS[coding], on_event=count) if coding in CODINGS else RawBody()
     if not exchange.parts.config.html.enabled:
         return RawBody()
+    if exchange.destination in UNSHOWN_DESTINATIONS:
+        return data(exchange)
     if exchange.status == PARTIAL_CONTENT:
         return give_up(exchange, "a part of a page")
     if coding not in CODINGS:
@@ -85,7 +90,7 @@ def _read_body(
 ) -> DocumentBody | RawBody:
     """Choose the body of what comes in a coding that is read, and begins so."""
     if first.lstrip()[:1] in JSON_STARTS and is_json_for_script(exchange, coding, start):
-        return RawBody(is_strict=not exchange.wall.has_everything, is_data=True)
+        return data(exchange)
     charset = charset_of(b",".join(every(headers, CONTENT_TYPE)), first)
     if charset is Charset.UNREAD:
         return give_up(exchange, "a charset that is not ASCII's")
@@ -95,6 +100,11 @@ def _read_body(
         exchange.rewriter = reader = SourceKeeper(rewriter)
     on_event = exchange.parts.findings.count
     return DocumentBody(reader, CODINGS[coding], on_event=on_event, charset=charset)
+
+
+def data(exchange: Exchange) -> RawBody:
+    """Let pass as it is what is no page to who asked; under the strict policy, should a cache show it as one."""
+    return RawBody(is_strict=not exchange.wall.has_everything, is_data=True)
 
 
 def is_json_for_script(exchange: Exchange, coding: bytes, start: bytes) -> bool:

@@ -21,7 +21,13 @@ from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
 from cookieguard.web.http.prefetch import is_ahead
 from cookieguard.web.recording.log_entry import SERVER_ERROR
 from cookieguard.web.recording.setup import Counting
-from cookieguard.web.request import EARLY, FRAGMENT, FRAME_DESTINATIONS, accepts_pages
+from cookieguard.web.request import (
+    EARLY,
+    FRAGMENT,
+    FRAME_DESTINATIONS,
+    RESOURCE_DESTINATIONS,
+    accepts_pages,
+)
 
 STATISTICS = "statistics"  # the purpose whose consent a visitor key needs
 DAY = timedelta(days=1)
@@ -33,6 +39,7 @@ RELOADED_WITHIN = timedelta(seconds=10)
 CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
 WITHOUT_KEY = NO_KEY, NO_KEY
+NO_PAGES = FRAME_DESTINATIONS | RESOURCE_DESTINATIONS
 AN_ADDRESS = b"http://0.0.0.0/"  # which is kept of no referrer
 # Asked for with each view: what an enumeration is asked for takes ten times as long as a name of the module.
 VIEW, ERROR, GOAL, SHOWN = HitKind.VIEW, HitKind.ERROR, HitKind.GOAL, Event.SHOWN.value
@@ -237,10 +244,10 @@ def _is_seen_again(counting: Counting, exchange: Exchange, consent: Consent) -> 
 
 
 def _is_shown(exchange: Exchange) -> bool:
-    """Return whether a document is a page of its own: no frame, no piece of a page, not fetched ahead."""
+    """Return whether a document is a page of its own: no frame, no picture, no piece, not fetched ahead."""
     headers = exchange.headers
     destination = headers.get(b"sec-fetch-dest", b"document")
-    if destination in FRAME_DESTINATIONS or (exchange.marks & FRAGMENT and exchange.request.is_fragment):
+    if destination in NO_PAGES or (exchange.marks & FRAGMENT and exchange.request.is_fragment):
         return False
     if destination == b"empty" and not accepts_pages(headers):
         return False
