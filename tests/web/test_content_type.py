@@ -245,3 +245,29 @@ def test_a_file_that_the_app_calls_html_stays_as_it_is_for_who_asked_for_a_file(
     assert answer.get("cache-control") == "max-age=60, private"
     assert "Sec-Fetch-Dest" in answer.get("vary")
     assert (answer.get("etag"), bool(answer.get("content-security-policy"))) == ("", True)
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+@pytest.mark.parametrize(
+    "begin", [b"PK\x03\x04", b"\xff\xd8\xff\xe0\x00\x10JFIF", b"\x89PNG\r\n\x1a\n", b"\x82\xa2id\x01\xa1n"]
+)
+@pytest.mark.parametrize("asked", [[("sec-fetch-dest", "document"), ("accept", "text/html")], []])
+def test_a_file_without_a_type_keeps_every_byte(
+    guard: Callable[..., CookieGuard], begin: bytes, asked: list[tuple[str, str]], coding: str
+) -> None:
+    written = begin + bytes(range(256)) * 9 + b"<a tag that does not end" + b"\x00" * 99
+    body = gzip.compress(written) if coding else written
+
+    answer = ask(guard(page(body, headers=[("content-encoding", coding)] if coding else [])), headers=asked)
+
+    assert answer.body == body
+    assert "ads.example" not in answer.get("content-security-policy") != ""
+
+
+@pytest.mark.parametrize("begin", [b"<p>", b"\xef\xbb\xbf\r\n <p>", b"Hello "])
+def test_what_has_no_type_and_may_be_a_page_is_read(guard: Callable[..., CookieGuard], begin: bytes) -> None:
+    nul = b"\x00" if b"<" in begin else b""
+
+    answer = ask(guard(page(begin + nul + b'<img src="https://ads.example/p.gif">', headers=[])))
+
+    assert b"data-cg-src" in answer.body

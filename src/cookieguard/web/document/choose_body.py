@@ -27,6 +27,7 @@ from cookieguard.web.http.content_type import (
     WORKER_DESTINATIONS,
     Kind,
     is_attachment,
+    is_binary,
 )
 from cookieguard.web.http.headers import CONTENT_TYPE, POLICY, Headers, add_vary, essence, every
 from cookieguard.web.request import FRAGMENT, NAVIGATE, RESOURCE_DESTINATIONS, SWAPPED
@@ -94,6 +95,8 @@ def _read_body(
     charset = charset_of(b",".join(every(headers, CONTENT_TYPE)), first)
     if charset is Charset.UNREAD:
         return give_up(exchange, "a charset that is not ASCII's")
+    if kind.is_sniffed and charset is Charset.PLAIN and is_binary(first):
+        return give_up(exchange, "what has no type and is no text")
     rewriter = _rewriter(exchange, kind, every(headers, POLICY))
     reader: Rewriter | SourceKeeper = rewriter
     if exchange.parts.findings.wants_source():

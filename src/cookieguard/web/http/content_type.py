@@ -19,6 +19,10 @@ HTML_TYPES = frozenset({HTML_TYPE, PIECE_TYPE})
 SNIFFED_TYPES = frozenset(
     {b"", b"unknown/unknown", b"application/unknown", b"*/*", b"application/x-unknown-content-type"}
 )
+# Bytes that no text has, among the first of what is sniffed (the same, 3 and 7): HTML is known by how it begins.
+BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+SNIFFED_BYTES = 512  # that every browser looks at
+BLANK = b"\xef\xbb\xbf \t\n\f\r"
 TEXT_TYPE = b"text/plain"
 PUTS_ALL_IN = b"hx-request"  # a header of htmx
 SERIES_TYPE = b"multipart/x-mixed-replace"
@@ -127,6 +131,16 @@ def is_put_in(kind: Kind, names: Mapping[bytes, bytes], asked: Mapping[bytes, by
     `asked` are the request's headers. JSON is not meant: to read it as HTML would spoil it.
     """
     return kind.is_plain and PUTS_ALL_IN in asked and essence(names.get(b"content-type", b"")) == TEXT_TYPE
+
+
+def is_binary(start: bytes) -> bool:
+    """Return whether no browser takes what begins so and has no type for HTML: a picture, an archive.
+
+    >>> is_binary(b"PK\\x03\\x04"), is_binary(b"Hello <b>"), is_binary(b" <p>\\x00")
+    (True, False, False)
+    """
+    begin = start[:SNIFFED_BYTES]
+    return BINARY.search(begin) is not None and not begin.lstrip(BLANK).startswith(b"<")
 
 
 def one_type(content_type: bytes) -> bytes:
