@@ -191,6 +191,17 @@ def test_texts_of_others_are_shown_as_text(anna: Browser) -> None:
     assert "&lt;img src=x" in page.text
 
 
+@pytest.mark.parametrize("letter", ["\u0e01", "\u6587", "\U0001f48c"])
+def test_a_request_as_long_as_its_field_takes_is_recorded_in_every_script(
+    anna: Browser, letter: str
+) -> None:
+    count = 2000 // (len(letter.encode("utf-16-le")) // 2)  # as browsers count
+
+    said = anna.post(act="ask", kind="correct", text=letter * count)
+
+    assert (said.status, len(ids(said))) == (200, 1)
+
+
 def test_customer_with_a_fresh_login_asks_and_sees_state_and_due_date(anna: Browser) -> None:
     said = anna.post(act="ask", kind="correct", text="My name has two n")
     page = anna.get()

@@ -227,6 +227,14 @@ BAD = (
     "../../etc/passwd",
     "x" * 60_000,
 )
+def test_a_letter_is_entered_in_a_script_whose_letters_take_nine_bytes(queue: Queue) -> None:
+    letter = {"kind": "object", "who": "known", "received": "2026-11-20", "customer": "10001"}
+
+    answer = queue.do(queue.add("support"), act="add", **letter, text="\u0e01" * 2000, contact="\u0e01" * 200)
+
+    assert answer.status == 303
+
+
 BAD_DAYS = ("0001-01-01", "0026-11-20", "9999-12-31", "2026-02-30", "", "\x00", "tomorrow")
 
 
