@@ -7,6 +7,7 @@ from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from harness.asgi import Answer, ask, page
@@ -104,6 +105,17 @@ def test_nobody_but_officer_and_owner_sees_a_record(desk: Desk) -> None:
 
     assert {(one.status, one.text) for one in answers} == {(403, "not allowed\n")}
     assert [one for one in read_journal(desk.state) if one["event"] == "looked"] == []
+
+
+def test_who_signs_in_for_a_record_lands_at_it(desk: Desk) -> None:
+    record = choice_of(desk)
+    form = ask(desk.app, path="/_cg/record", query=f"id={record}", headers=[("accept", "text/html")])
+    wanted = form.text.partition('name="next" value="')[2].partition('"')[0]
+    body = urlencode({"token": desk.add("officer"), "next": wanted}).encode()
+
+    answer = ask(desk.app, path="/_cg/staff", method="POST", headers=[FORM, OWN], body=body)
+
+    assert (answer.status, answer.get("location")) == (303, f"/_cg/record?id={record}")
 
 
 def test_a_text_that_was_changed_in_the_store_is_told_of(desk: Desk) -> None:

@@ -22,7 +22,7 @@ from cookieguard.web.pages.staff_guard import BEARER, pages_of, refuse, session_
 
 STAFF_PAGE = "staff"
 # Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
-NEXT = re.compile(r"officer|requests(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII)
+NEXT = re.compile(r"officer|(?:record|requests)(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII)
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "nobody can sign in or out just now: the store or the journal takes nothing; try again\n"
 NOT_OURS = "a token can only be posted by the page that asks for it"
