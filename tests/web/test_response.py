@@ -819,6 +819,7 @@ def test_head_of_a_service_worker_has_no_body(guard: Guard) -> None:
         ([("sec-fetch-dest", "iframe")], False),
         ([("hx-request", "true")], False),
         ([("hx-request", "true"), ("hx-boosted", "true")], True),
+        ([("hx-request", "true"), ("hx-history-restore-request", "true")], True),
         ([("x-requested-with", "XMLHttpRequest")], False),
         ([("x-requested-with", "com.instagram.android"), ("sec-fetch-dest", "document")], True),
         ([("x-requested-with", "com.shop.app"), ("hx-request", "true")], False),

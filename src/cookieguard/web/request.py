@@ -38,6 +38,7 @@ SHOWN_DESTINATIONS = PAGE_DESTINATIONS | FRAME_DESTINATIONS
 SWAPPER_HEADERS = frozenset({b"hx-request", b"turbo-frame", b"x-up-target", b"x-up-version"})
 REQUESTED_WITH = b"x-requested-with"
 FRAGMENT_HEADERS = SWAPPER_HEADERS | {REQUESTED_WITH}
+WHOLE_HEADERS = (b"hx-boosted", b"hx-history-restore-request")  # htmx's beside its own, for a whole page
 CONDITION_HEADERS = CONDITIONS | NONE_MATCH
 # What a request's headers are looked through for, once: a bit for each set that has one of them.
 FORWARDED, CONDITIONAL, SWAPPED, SCRIPTED, EARLY = 1, 2, 4, 8, 16
@@ -191,9 +192,9 @@ class Request:
         """Return whether a library asks for a piece of a page."""
         if self._is_fragment is None:
             said = self.headers
-            is_boosted = said.get(b"hx-boosted") == b"true"  # htmx, for a whole page
+            is_whole = any(said.get(name) == b"true" for name in WHOLE_HEADERS)
             is_swapped = not SWAPPER_HEADERS.isdisjoint(said) or is_of_library(said.get(REQUESTED_WITH, b""))
-            self._is_fragment = is_swapped and not is_boosted
+            self._is_fragment = is_swapped and not is_whole
         return self._is_fragment
 
     @property
