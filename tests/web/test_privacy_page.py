@@ -192,9 +192,7 @@ def test_texts_of_others_are_shown_as_text(anna: Browser) -> None:
 
 
 @pytest.mark.parametrize("letter", ["\u0e01", "\u6587", "\U0001f48c"])
-def test_a_request_as_long_as_its_field_takes_is_recorded_in_every_script(
-    anna: Browser, letter: str
-) -> None:
+def test_a_request_as_long_as_its_field_takes_is_recorded_in_every_script(anna: Browser, letter: str) -> None:
     count = 2000 // (len(letter.encode("utf-16-le")) // 2)  # as browsers count
 
     said = anna.post(act="ask", kind="correct", text=letter * count)

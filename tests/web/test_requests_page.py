@@ -227,6 +227,8 @@ BAD = (
     "../../etc/passwd",
     "x" * 60_000,
 )
+
+
 def test_a_letter_is_entered_in_a_script_whose_letters_take_nine_bytes(queue: Queue) -> None:
     letter = {"kind": "object", "who": "known", "received": "2026-11-20", "customer": "10001"}
 

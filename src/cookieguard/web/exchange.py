@@ -378,9 +378,8 @@ class Exchange:
         """Name, in 12 hex digits, all that our part of a document depends on."""
         consent, request = self.consent, self.request
         seen = (*sorted(self.granted), *map(str, (*consent.look, consent.is_new(self.now))), *self.to_forget)
-        asked = (str(request.is_secure_context), request.use, request.text(b"accept-language"))
-        facts = (*seen, *asked, self.parts.look(self.now))
-        return blake2b("\0".join(facts).encode(), digest_size=6).hexdigest().encode()
+        asked = (request.use, request.text(b"accept-language"), self.parts.look(self.now))
+        return blake2b("\0".join(seen + asked).encode(), digest_size=6).hexdigest().encode()
 
     @property
     def to_forget(self) -> tuple[str, ...]:

@@ -200,8 +200,8 @@ class Request:
     @property
     def use(self) -> str:
         """Name how the answer is used, as far as a document depends on it: as a page, in a frame, as a piece of one."""
-        ways = self.wants_banner, self.is_fragment, self.opens_document, self.is_parsed_as_page
-        return "".join(str(int(way)) for way in ways)
+        frame = self.wants_banner, self.is_fragment, self.is_secure_context
+        return str((*frame, self.opens_document, self.is_parsed_as_page))
 
     @property
     def swappers(self) -> list[bytes]:
