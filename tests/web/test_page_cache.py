@@ -63,6 +63,17 @@ def without_length(answer: Answer) -> list[tuple[str, str]]:
     return [pair for pair in answer.headers if pair[0] != "content-length"]
 
 
+@pytest.mark.parametrize("choice", ["", "reject", "accept"])
+def test_a_policy_that_the_shop_tries_out_stays_on_a_page_that_comes_again(guard: Guard, choice: str) -> None:
+    tried = ("content-security-policy-report-only", "default-src 'self'; report-uri /reports")
+    app = guard(page(DOCUMENT, headers=[*HTML, tried]))
+    headers = cookie_of(app, choice) if choice else []
+
+    answers = [ask(app, headers=headers) for _ in range(COPIES)]
+
+    assert [answer.headers.count(tried) for answer in answers] == [1] * COPIES
+
+
 @pytest.mark.parametrize("seed", some_of(range(3), 0))
 def test_whoever_asks_gets_what_was_made_for_them(guard: Guard, seed: int) -> None:
     own = ("content-security-policy", "style-src 'self'")

@@ -55,7 +55,7 @@ from cookieguard.web.http.headers import (
 )
 from cookieguard.web.http.redirects import REDIRECTS
 from cookieguard.web.request import PAGE_DESTINATIONS, SWAPPED
-from cookieguard.web.walls import DOCUMENT_VARY, unwatched
+from cookieguard.web.walls import DOCUMENT_VARY
 
 Message = Any
 Send = Callable[[Message], Awaitable[None]]
@@ -301,7 +301,7 @@ class Response:
         headers = await self._send_rest(message, content, of=body)
         outcome = exchange.rewriter
         if outcome is not None and transform.is_faithful and exchange.followed is None:
-            headers = unwatched(headers)
+            headers = exchange.wall.unwatched(headers)
             page = page_of(body, content, outcome, given=given, headers=headers, pieces=pieces)
             repeats.keep(key, page)
 

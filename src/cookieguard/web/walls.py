@@ -120,6 +120,10 @@ class Wall:
             return self.strict_policy
         return self.worker_policy if destination in WORKER_DESTINATIONS else self.short_policy
 
+    def unwatched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return headers as they are kept for a page that comes again: whether it is watched is settled each time."""
+        return [one for one in headers if one != (REPORT_ONLY, self.declared)]  # the shop may have one of its own
+
     def watched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return a copy of headers; of one document in WATCHED with the policy that only reports."""
         if self.declared and next(self.views) % WATCHED == 0:
@@ -148,11 +152,6 @@ class Wall:
         """Find the held party that a URL reference on this page reaches; None where it reaches nobody held."""
         verdicts = [self.verdict(url) for url in readings(reference, self.rules.url)]
         return next((one for one in verdicts if self.register.holds(one, self.granted)), None)
-
-
-def unwatched(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return headers as they are kept for a page that comes again: whether it is watched is settled each time."""
-    return [one for one in headers if one[0] != REPORT_ONLY]
 
 
 class Walls:
