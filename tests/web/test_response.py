@@ -878,6 +878,57 @@ def test_what_we_insert_is_allowed_by_the_shops_own_policy(
         assert part in answer.body
 
 
+@pytest.mark.parametrize(
+    ("in_force", "tried", "script", "style"),
+    [
+        (
+            "",
+            "script-src 'nonce-abc'; style-src 'nonce-abc'",
+            b'<script nonce="abc">',
+            b'<style nonce="abc">',
+        ),
+        ("", "script-src 'nonce-abc'; style-src 'unsafe-inline'", b'<script nonce="abc">', b"<style>"),
+        (
+            "script-src 'unsafe-inline'",
+            "script-src 'nonce-abc' 'strict-dynamic'",
+            b'<script nonce="abc">',
+            b"<style>",
+        ),
+        # It costs a request more, or the banner: what is only tried out is not worth that.
+        ("", "default-src 'self'", b"<script>", b"<style>"),
+        ("", "default-src 'none'", b"<script>", b"<style>"),
+        ("script-src 'nonce-x'", "script-src 'nonce-abc'", b'<script nonce="x">', b"<style>"),
+    ],
+)
+def test_a_policy_that_is_tried_out_reports_nothing_of_ours_where_that_costs_nothing(
+    guard: Guard, in_force: str, tried: str, script: bytes, style: bytes
+) -> None:
+    policies = [("content-security-policy", in_force)] * bool(in_force)
+    app = guard(page(DOCUMENT, headers=[*HTML, *policies, ("content-security-policy-report-only", tried)]))
+    shown = DOCUMENT.replace(b"</h1>", b"</h1><p>")
+    other = guard(page(shown, headers=[*HTML, ("content-security-policy-report-only", tried)]))
+
+    for _ in range(3):
+        answer = ask(app)
+        assert script in answer.body
+        assert style in answer.body
+        assert answer.get("content-security-policy-report-only") == tried
+    assert (b'nonce="' in ask(other).body) == ("nonce" in tried)
+
+
+def test_a_nonce_that_is_tried_out_is_each_pages_own(guard: Guard) -> None:
+    nonces = iter(["one", "two", "three", "four"])
+
+    async def shop(scope: Any, receive: Any, send: Any) -> None:
+        tried = ("content-security-policy-report-only", f"script-src 'nonce-{next(nonces)}'")
+        await page(DOCUMENT, headers=[*HTML, tried])(scope, receive, send)
+
+    app = guard(shop)
+
+    for nonce in (b"one", b"two", b"three", b"four"):
+        assert b'<script nonce="%s">' % nonce in ask(app).body
+
+
 def test_a_policy_that_allows_nothing_gets_a_banner_of_plain_html(guard: Guard) -> None:
     answer = ask(guard(page(DOCUMENT, headers=[*HTML, ("content-security-policy", "default-src 'none'")])))
 

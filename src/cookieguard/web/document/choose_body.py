@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import islice
 
+from cookieguard.consent import Way, allowance
 from cookieguard.html import Rewriter
 from cookieguard.html.page import Glance
 from cookieguard.web.banner.guard import guard_of
@@ -31,6 +32,7 @@ from cookieguard.web.http.content_type import (
 )
 from cookieguard.web.http.headers import CONTENT_TYPE, POLICY, Headers, add_vary, essence, every
 from cookieguard.web.request import FRAGMENT, NAVIGATE, RESOURCE_DESTINATIONS, SWAPPED
+from cookieguard.web.walls import REPORT_ONLY
 
 DISPOSITION = b"content-disposition"
 USE = b"Sec-Fetch-Dest"
@@ -97,7 +99,7 @@ def _read_body(
         return give_up(exchange, "a charset that is not ASCII's")
     if kind.is_sniffed and charset is Charset.PLAIN and is_binary(first):
         return give_up(exchange, "what has no type and is no text")
-    rewriter = _rewriter(exchange, kind, every(headers, POLICY))
+    rewriter = _rewriter(exchange, kind, _policies(exchange, headers))
     reader: Rewriter | SourceKeeper = rewriter
     if exchange.parts.findings.wants_source():
         exchange.rewriter = reader = SourceKeeper(rewriter)
@@ -240,6 +242,20 @@ def is_service_worker(exchange: Exchange, kind: Kind) -> bool:
     return exchange.destination == b"serviceworker" and exchange.parts.config.csp.enabled
 
 
+def _policies(exchange: Exchange, headers: Headers) -> list[bytes]:
+    """Return the shop's policies that what we insert has to fit: those in force, and those on trial that cost nothing.
+
+    A policy is tried out in Report-Only first: without its nonce each script of ours would be reported with each page.
+    """
+    in_force, tried = every(headers, POLICY), every(headers, REPORT_ONLY)
+    if not tried:
+        return in_force
+    texts = [one.decode("latin-1") for one in (*in_force, *tried)]
+    origin, base = exchange.request.origin.text, exchange.own_base
+    ways = {allowance(texts, kind, origin=origin, path=base).way for kind in ("script", "style")}
+    return [*in_force, *tried] if ways <= {Way.NONCE, Way.INLINE} else in_force
+
+
 def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter:
     has_places = kind.is_document and exchange.parts.config.consent.enabled
     asks = has_places and not kind.is_piece and exchange.request.wants_banner
@@ -291,7 +307,7 @@ def key_of(exchange: Exchange, kind: Kind, names: dict[bytes, bytes], headers: H
     if consent.asks and not request.is_secure_context:
         return None
     policies = tuple([bytes(one) for one in every(headers, POLICY)]) if POLICY in names else ()
-    if policies and b"".join(policies).lower().find(NONCE) >= 0:
+    if (b"".join(policies) + names.get(REPORT_ONLY, b"")).lower().find(NONCE) >= 0:
         return None
     has_chosen = consent.receipt is not None or consent.is_overruled
     return (
