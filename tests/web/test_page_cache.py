@@ -77,11 +77,16 @@ def test_a_policy_that_the_shop_tries_out_stays_on_a_page_that_comes_again(guard
 @pytest.mark.parametrize("seed", some_of(range(3), 0))
 def test_whoever_asks_gets_what_was_made_for_them(guard: Guard, seed: int) -> None:
     own = ("content-security-policy", "style-src 'self'")
+    tried = ("content-security-policy-report-only", "script-src 'nonce-a'; style-src 'unsafe-inline'")
     apps = {
         "plain": (guard(page(DOCUMENT)), guard(in_two(DOCUMENT, HTML))),
         "own policy": (
             guard(page(DOCUMENT, headers=[*HTML, own])),
             guard(in_two(DOCUMENT, [*HTML, own])),
+        ),
+        "on trial": (
+            guard(page(DOCUMENT, headers=[*HTML, tried])),
+            guard(in_two(DOCUMENT, [*HTML, tried])),
         ),
         "xhtml": (
             guard(page(DOCUMENT, headers=[("content-type", "application/xhtml+xml")])),
@@ -95,6 +100,8 @@ def test_whoever_asks_gets_what_was_made_for_them(guard: Guard, seed: int) -> No
         [("accept-language", "fr")],
         [("sec-fetch-dest", "iframe"), ("sec-fetch-site", "cross-site")],
         [("hx-request", "true")],
+        [("x-requested-with", "XMLHttpRequest")],
+        [("x-requested-with", "com.shop.app")],
         [("sec-fetch-dest", "document"), ("sec-fetch-site", "same-origin")],
     ]
     places: list[dict[str, Any]] = [
@@ -112,7 +119,7 @@ def test_whoever_asks_gets_what_was_made_for_them(guard: Guard, seed: int) -> No
         for kind in apps
         for visitor, extra, place in itertools.product(visitors, more, places)
     ]
-    asked = random.Random(seed).sample(every, 60) * COPIES
+    asked = random.Random(seed).sample(every, 80) * COPIES
     random.Random(seed).shuffle(asked)
 
     for kind, headers, place in asked:

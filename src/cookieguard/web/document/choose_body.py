@@ -301,7 +301,8 @@ def key_of(exchange: Exchange, kind: Kind, names: dict[bytes, bytes], headers: H
         return None
     asked, request = exchange.headers, exchange.request
     scope = request.scope
-    if exchange.grant or scope.get("method", "GET") != "GET" or exchange.marks & FRAGMENT:
+    is_piece = exchange.marks & SWAPPED or (exchange.marks & FRAGMENT and request.is_fragment)
+    if exchange.grant or scope.get("method", "GET") != "GET" or is_piece:
         return None
     consent = exchange.consent
     if consent.asks and not request.is_secure_context:
