@@ -178,3 +178,22 @@ def test_a_page_that_cannot_be_started_at_gets_one_line(tmp_path: Path, target: 
 
     assert (done.returncode, done.stderr.count("\n")) == (3, 1)
     assert done.stderr.startswith("cookieguard: --page")
+
+
+def test_a_shop_in_production_and_without_its_keys_is_scanned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COOKIEGUARD_ENV", "production")
+    (tmp_path / "in_production.py").write_text(
+        "from cookieguard import CookieGuard\nfrom tests.scan.site import Site, pages\n"
+        f"app = CookieGuard(Site(pages({VENDORS!r})), 'cookieguard.toml')\n"
+    )
+    (tmp_path / "cookieguard.toml").write_text(
+        'runtime_dir = "/proc/shop"\n[keys]\nfile = "/proc/keyring"\ngenerate = false\n'
+    )
+
+    done = scan(tmp_path, "in_production:app", "--pages", "2")
+    sys.modules.pop("in_production")
+
+    assert done.returncode == 0, done.stderr
+    assert "undecided, refused, accepted" in done.stdout

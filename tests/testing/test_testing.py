@@ -8,10 +8,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
 
-from cookieguard import Config, CookieGuard
+from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.errors import CookieGuardError
 from cookieguard.testing import Contact, config_for_tests, prepare_visitor
 from cookieguard.testing.recorder import read_contact
@@ -125,3 +128,27 @@ def test_a_request_names_its_host() -> None:
     assert read_contact(b"GET /a?b HTTP/1.1\r\nHost: ads.example:80\r\n\r\n") == Contact(
         "ads.example", "GET", "/a?b"
     )
+
+
+def test_tests_leave_no_record_and_no_line_with_the_shop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (own := tmp_path / "production").mkdir()
+    file = tmp_path / "cookieguard.toml"
+    file.write_text(
+        f'origins = ["https://shop.example"]\nruntime_dir = "{own}/run"\n[keys]\nfile = "{own}/keyring"\n'
+        f'[log]\ndirectory = "{own}/log"\n[mail]\nlists = ["news"]\nurl = "smtp://relay.example"\n'
+        f'[proof]\nerasures = "{own}/erasures"\nwitness = "{own}"\nwitness_url = "https://witness.example"\n'
+        f'witness_key = "w.example+11111111+{"A" * 44}"\n'
+    )
+    monkeypatch.setenv("COOKIEGUARD_ENV", "production")
+    monkeypatch.setenv("COOKIEGUARD_PROOF", f"sqlite:///{own}/log.db")
+    monkeypatch.setenv("COOKIEGUARD_SUBJECTS", f"sqlite:///{own}/subjects.db")
+
+    guard = CookieGuard(nobody, config_for_tests(file, state_dir=tmp_path / "state"))
+    made = prepare_visitor(guard, "http://localhost:8000", consent="all", customer=7)
+    guard.close()
+
+    assert len(made.cookies) == 2
+    assert list(own.iterdir()) == []
+    assert (guard.config.proof.witness_url, guard.config.mail.url) == ("", "")

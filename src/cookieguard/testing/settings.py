@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.config.keys import KeySettings
-from cookieguard.config.store import StoreSettings
+from cookieguard.config.loading.trial import set_apart
 from cookieguard.web.services import read_config
-
-# No such variable is set: neither the production's keys nor its databases are what tests run on.
-NOWHERE = "COOKIEGUARD_TESTING_HAS_NONE"
 
 
 def config_for_tests(
@@ -19,20 +16,18 @@ def config_for_tests(
 ) -> Config:
     """Return a configuration that is the shop's in all that pages depend on, and touches nothing of production.
 
-    Any Host counts as the shop's, cookies are not shared with a domain, and keys, store and statistics are made in
-    `state_dir` (pytest's `tmp_path`).
+    Any Host counts as the shop's, cookies are not shared with a domain, and keys, store, consent log, access log and
+    statistics are made in `state_dir` (pytest's `tmp_path`). No mail leaves; there are no lists of marketing mail,
+    whose links need the shop's address.
     """
-    shop = read_config(config)
+    shop = set_apart(read_config(config), Path(state_dir))
     cookies = {
         name: replace(getattr(shop.cookies, name), domain="")
         for name in ("consent", "session", "cart", "remember")
     }
     return replace(
         shop,
-        state_dir=os.fspath(state_dir),
         origins=(),
-        keys=KeySettings(environment=NOWHERE),
-        store=StoreSettings(enabled=shop.store.enabled, environment=NOWHERE),
-        stats=replace(shop.stats, url="", environment=NOWHERE),
+        mail=replace(shop.mail, lists=()),
         cookies=replace(shop.cookies, domain="", **cookies),
     )

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from cookieguard.config.keys import KeySettings
 from cookieguard.config.root import Config
+from cookieguard.errors import ConfigError
 
-NEVER_SET = "COOKIEGUARD_TRIAL"  # the name of an environment variable that holds no URL
+NEVER_SET = "COOKIEGUARD_TRIAL"  # the name of an environment variable that holds no URL and no key
 _folders: list[Path] = []
 
 
@@ -23,13 +26,33 @@ def state_kept_in(folder: Path) -> Iterator[None]:
         _folders.remove(folder)
 
 
+@contextmanager
+def tried() -> Iterator[Path]:
+    """Give a folder, in which every app that is guarded meanwhile keeps its state; it goes away. Raises ConfigError."""
+    try:
+        made = TemporaryDirectory(prefix="cookieguard-trial-", ignore_cleanup_errors=True)
+    except OSError as error:
+        allowed = "a folder that can be written: it takes what an app keeps while it is only tried"
+        raise ConfigError("TMPDIR", was=f"unusable ({error.strerror})", allowed=allowed) from error
+    with made as folder, state_kept_in(Path(folder, "state")):
+        yield Path(folder)
+
+
 def on_trial(config: Config) -> Config:
     """Return the configuration, during a trial without every place of the shop's that is written to."""
-    if not _folders:
-        return config
+    return set_apart(config, _folders[-1]) if _folders else config
+
+
+def set_apart(config: Config, folder: Path) -> Config:
+    """Return the configuration of a shop that keeps all in a folder: no key, database, journal or relay of the shop's.
+
+    Nobody outside is told of its consent log, which has the shop's name and is another one.
+    """
     return replace(
         config,
-        state_dir=str(_folders[-1]),
+        state_dir=str(folder),
+        runtime_dir="",
+        keys=KeySettings(environment=NEVER_SET),
         stats=replace(config.stats, url="", environment=NEVER_SET),
         store=replace(config.store, url="", environment=NEVER_SET),
         proof=replace(
@@ -40,7 +63,10 @@ def on_trial(config: Config) -> Config:
             subjects_environment=NEVER_SET,
             erasures="",
             witness="",
+            witness_url="",
+            timestamp="",
         ),
         log=replace(config.log, directory=""),
         vault=replace(config.vault, private_dir=""),
+        mail=replace(config.mail, url="", environment=NEVER_SET),
     )

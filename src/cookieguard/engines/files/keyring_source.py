@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import Config, KeySettings
+from cookieguard.config.loading.trial import NEVER_SET
 from cookieguard.config.mail import STOP_LIFE
 from cookieguard.config.shop_cookies import LONGEST_UNBOUND
 from cookieguard.engines.files.keyring_file import WatchedKeyring
@@ -94,7 +95,9 @@ def _make(state: StateDirectory, now: datetime) -> None:
 def _require_permission(
     settings: KeySettings, environ: Mapping[str, str], path: Path, *, is_there: bool
 ) -> None:
-    """Refuse a key that was made here where the owner wants to bring one along."""
+    """Refuse a key that was made here where the owner wants to bring one along; a trial's goes away with it."""
+    if settings.environment == NEVER_SET:
+        return
     what = f"a key made by itself ({path})" if is_there else "no keyring"
     allowed = f"a keyring of your own in {settings.environment}, keys.file or {path}"
     if is_there:
