@@ -152,3 +152,21 @@ def test_tests_leave_no_record_and_no_line_with_the_shop(
     assert len(made.cookies) == 2
     assert list(own.iterdir()) == []
     assert (guard.config.proof.witness_url, guard.config.mail.url) == ("", "")
+
+
+@pytest.mark.parametrize("url", ["https://testserver", "http://localhost:8000", "http://127.0.0.1:8000"])
+def test_a_client_keeps_what_the_shop_changes(tmp_path: Path, url: str) -> None:
+    async def shop(scope: Any, receive: Any, send: Any) -> None:
+        visitor = visitor_of(scope)
+        if scope["path"] == "/put":
+            visitor.session["mug"] = "blue"
+        told = f"{visitor.customer} {visitor.session.get('mug')}"
+        await PlainTextResponse(told)(scope, receive, send)
+
+    guard = CookieGuard(shop, config_for_tests(state_dir=tmp_path / "state"))
+    made = prepare_visitor(guard, url, customer=7)
+    client = TestClient(guard, base_url=made.url, **made.for_httpx)
+    answers = [client.get(path).text for path in ("/", "/put", "/")]
+    guard.close()
+
+    assert answers == ["7 None", "7 blue", "7 blue"]

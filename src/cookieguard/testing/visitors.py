@@ -7,6 +7,7 @@ import copy
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from http.cookiejar import Cookie, CookieJar
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -48,7 +49,12 @@ class PreparedVisitor:
     @property
     def for_httpx(self) -> dict[str, Any]:
         """The arguments that make a client of httpx, or Starlette's `TestClient`, this visitor."""
-        return {"cookies": {one.name: one.value for one in self.cookies}, "headers": dict(self.headers)}
+        import httpx  # it brings click and rich, and a suite with Playwright alone needs neither
+
+        kept, host = httpx.Cookies(_Jar()), urlsplit(self.url).hostname or ""
+        for one in self.cookies:
+            kept.set(one.name, one.value, domain=_domain_in_jar(one, host), path=one.path)
+        return {"cookies": kept.jar, "headers": dict(self.headers)}
 
     @property
     def for_playwright(self) -> list[dict[str, Any]]:
@@ -80,6 +86,22 @@ class PreparedVisitor:
         """Return the options of a context with this visitor's address and headers in them."""
         headers = {**self.headers, **options.get("extra_http_headers", {})}
         return {"base_url": self.url, **options, "extra_http_headers": headers}
+
+
+class _Jar(CookieJar):
+    """Keep Secure cookies over http too: a visitor is of https or a loopback host, where browsers do so."""
+
+    def set_cookie(self, cookie: Cookie) -> None:
+        """Keep a cookie."""
+        cookie.secure = False
+        super().set_cookie(cookie)
+
+
+def _domain_in_jar(cookie: SetCookie, host: str) -> str:
+    """Return the domain as a jar has it of an answer: the next cookie of that name then takes this one's place."""
+    if cookie.domain:
+        return f".{cookie.domain.removeprefix('.')}"
+    return host if "." in host or ":" in host else f"{host}.local"  # RFC 2965, which http.cookiejar follows
 
 
 def prepare_visitor(
