@@ -435,3 +435,12 @@ def test_a_scan_of_an_app_without_a_lifespan_ends_what_the_guard_runs(
 
 def guards_of(threads: set[threading.Thread]) -> list[threading.Thread]:
     return [one for one in threads if "cookieguard" in one.name.lower()]
+
+
+def test_a_check_is_no_visit_and_needs_no_key(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COOKIEGUARD_ENV", "production")
+
+    done = shop.run("check", "shop_to_check:app")
+
+    assert done.returncode == 0, done.stdout
+    assert not (shop.directory / "state").exists()
