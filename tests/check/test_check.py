@@ -444,3 +444,15 @@ def test_a_check_is_no_visit_and_needs_no_key(shop: Shop, monkeypatch: pytest.Mo
 
     assert done.returncode == 0, done.stdout
     assert not (shop.directory / "state").exists()
+
+
+def test_a_page_is_asked_for_with_its_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop_that_searches.py").write_text(
+        LISTENS.replace("assert (await", "assert scope['query_string'] == b'q=mug'\n    assert (await")
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    done = Shop(tmp_path).run("check", "shop_that_searches:app", "--page", "/search?q=mug")
+    sys.modules.pop("shop_that_searches", None)
+
+    assert done.returncode == 0, done.stdout

@@ -201,6 +201,7 @@ async def _ask(guard: CookieGuard, origin: str, path: str) -> tuple[Answer, Answ
 
 async def _get(app: Any, origin: str, path: str) -> Answer:
     answer, parts = Answer(), urlsplit(origin)
+    path, _, query = path.partition("?")
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -209,7 +210,7 @@ async def _get(app: Any, origin: str, path: str) -> Answer:
         "scheme": parts.scheme,
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "root_path": "",
         "headers": [
             (b"host", parts.netloc.encode()),
