@@ -456,3 +456,18 @@ def test_a_page_is_asked_for_with_its_query(tmp_path: Path, monkeypatch: pytest.
     sys.modules.pop("shop_that_searches", None)
 
     assert done.returncode == 0, done.stdout
+
+
+def test_a_shop_that_asks_nobody_needs_no_banner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shop_that_asks_nobody.py").write_text(
+        LISTENS.replace("Config(", "Config(consent=ConsentSettings(enabled=False), ").replace(
+            "import asyncio", "import asyncio\nfrom cookieguard.config import ConsentSettings"
+        )
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    done = Shop(tmp_path).run("check", "shop_that_asks_nobody:app")
+    sys.modules.pop("shop_that_asks_nobody", None)
+
+    assert done.returncode == 0, done.stdout
+    assert "warn  banner: nobody is asked" in done.stdout

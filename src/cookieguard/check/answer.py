@@ -72,7 +72,10 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
         return
     yield from _policy(guard.config, bare, origin)
     yield from _proxied(page, origin, path)
-    yield from examine_banner(page.body.decode("utf-8", "replace"), f"banner on {path}")
+    if (
+        guard.config.consent.enabled and guard.config.html.enabled
+    ):  # else nobody is asked, and a warning says so
+        yield from examine_banner(page.body.decode("utf-8", "replace"), f"banner on {path}")
 
 
 def _no_page(answer: Answer) -> str | None:
