@@ -471,3 +471,7 @@ def test_a_shop_that_asks_nobody_needs_no_banner(tmp_path: Path, monkeypatch: py
 
     assert done.returncode == 0, done.stdout
     assert "warn  banner: nobody is asked" in done.stdout
+
+
+def test_a_policy_in_a_folder_is_linked_by_itself(tmp_path: Path) -> None:
+    assert "privacy policy" not in advised(Config(policy=PolicyVersion(folder=str(tmp_path))))

@@ -83,7 +83,7 @@ def _languages(config: Config) -> Finding:
 
 
 def _links(config: Config, *, asks: bool) -> Iterator[Finding]:
-    if not config.policy.privacy_url:
+    if not (config.policy.privacy_url or config.policy.folder):  # with a folder our own page of it is linked
         advice = "set policy.privacy_url: where one agrees belongs a link to what one agrees to"
         yield Finding("privacy policy", "none is linked", advice=advice)
     links = {"privacy policy": config.policy.privacy_url}
