@@ -300,7 +300,12 @@ def test_it_says_what_the_banner_speaks_and_where_one_text_stands_for_all(shop: 
 
 @pytest.mark.parametrize(
     ("url", "is_fine", "found"),
-    [("/privacy", True, "answers 200"), ("/moved", True, "answers 200"), ("/gone", False, "answers 404")],
+    [
+        ("/privacy", True, "answers 200"),
+        ("/moved", True, "answers 200"),
+        ("/bots", True, "answers 403"),
+        ("/gone", False, "answers 404"),
+    ],
 )
 def test_the_policy_is_opened_when_that_is_asked_for(
     shop: Served, url: str, is_fine: bool, found: str
@@ -311,9 +316,8 @@ def test_the_policy_is_opened_when_that_is_asked_for(
         if scope["type"] != "http":
             return
         asked.append(scope["path"])
-        status, headers = {"/privacy": (200, []), "/moved": (302, [(b"location", b"/privacy")])}.get(
-            scope["path"], (404, [])
-        )
+        answers = {"/privacy": (200, []), "/moved": (302, [(b"location", b"/privacy")]), "/bots": (403, [])}
+        status, headers = answers.get(scope["path"], (404, []))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": b"x" * 10})
 

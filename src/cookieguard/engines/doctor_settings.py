@@ -16,6 +16,7 @@ TIMEOUT_SECONDS = 5.0  # for each page: connecting, and every read
 MOST_REDIRECTS = 5
 MOST_URLS = 20
 ERRORS = 400  # the first status of them
+TURNED_AWAY = (403, 406, 429)  # what protection from bots answers
 HOW_TO_LOOK = "not looked at (cookieguard doctor --urls does)"
 
 
@@ -107,10 +108,12 @@ def _looked_at(check: str, url: str, config: Config) -> Finding:
 
     try:
         status = _status_of(url)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Finding(
             check, f"{url} cannot be opened ({type(error).__name__})", "see that it opens, or change it"
         )
+    if status in TURNED_AWAY:  # many a site behind a CDN lets in browsers alone
+        return Finding(check, f"{url} answers {status}", advice="it may turn away programs: open it yourself")
     return Finding(
         check, f"{url} answers {status}", "let the link lead to a page" if status >= ERRORS else ""
     )
