@@ -192,3 +192,9 @@ def test_what_is_not_necessary_is_not_read_as_necessary(word: str) -> None:
 
     assert found is not None
     assert [one.purpose for one in found.services] == ["marketing"]
+
+
+def test_a_file_with_a_mark_of_windows_is_read_to_its_end(shop: Shop) -> None:
+    rows = '[{"name": "_ga", "category": "Statistics"},\n{"name": "_fbp", "category": "Marketing"}]'
+
+    assert set(vendors(converted(shop, f"\ufeff{rows}", "export.json"))) == {"Google Analytics", "Meta Pixel"}

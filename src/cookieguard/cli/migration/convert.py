@@ -25,7 +25,7 @@ def convert(file: FileArgument) -> None:
     """Write the vendors of Klaro, vanilla-cookieconsent or Cookiebot as TOML, to standard output."""
     try:
         raw = file.read_bytes()
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")  # spreadsheets and .NET begin a file with that mark
     except OSError as error:
         raise ConfigError("FILE", was=f"{file} ({error.strerror})", allowed=ALLOWED) from error
     except UnicodeDecodeError as error:
