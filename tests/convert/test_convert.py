@@ -194,6 +194,19 @@ def test_what_is_not_necessary_is_not_read_as_necessary(word: str) -> None:
     assert [one.purpose for one in found.services] == ["marketing"]
 
 
+def test_all_rows_of_one_party_count_and_the_purpose_that_asks_for_most(shop: Shop) -> None:
+    rows = (
+        "Name;Provider;Category\nseen;tracker.example;Statistics\nads;cdn.tracker.example, tracker.example;Marketing\n"
+        "more;tracker.example;Marketing\n__hssc;hubspot.com;Statistics\nhubspotutk;hubspot.com;Marketing\n"
+    )
+
+    text = converted(shop, rows, "export.csv")
+
+    assert 'purpose = "marketing", hosts = ["tracker.example"], cookies = ["seen", "more"]' in text
+    assert "tracker.example: It was under statistics and marketing." in text
+    assert vendors(text) == {"HubSpot": "marketing"}
+
+
 def test_a_file_with_a_mark_of_windows_is_read_to_its_end(shop: Shop) -> None:
     rows = '[{"name": "_ga", "category": "Statistics"},\n{"name": "_fbp", "category": "Marketing"}]'
 

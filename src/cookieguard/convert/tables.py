@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from cookieguard.config import Entry, load_catalogue
 from cookieguard.config.purposes import NECESSARY
@@ -13,22 +13,43 @@ from cookieguard.convert.sources import Found, Service
 HEAD = (
     "# From {banner}, by `cookieguard convert`: read each line before you rely on it, the purposes above all."
 )
+# Of two that one party was under, the later one counts: it asks for more.
+STRICTER = (NECESSARY, "preferences", "statistics", "marketing")
 
 
 def vendor_list(found: Found) -> str:
     """Return TOML that loads: known vendors in a list, all others in comments that say what is missing."""
-    known: dict[str, tuple[Entry, Service]] = {}
-    others: dict[str, Service] = {}
+    known: dict[str, tuple[Entry, list[Service]]] = {}
+    others: dict[str, list[Service]] = {}
     for service in found.services:
         entry = _entry_of(service)
         if entry is not None:
-            known.setdefault(entry.id, (entry, service))
+            known.setdefault(entry.id, (entry, []))[1].append(service)
         elif service.purpose != NECESSARY:
-            others.setdefault(service.name or ", ".join(service.cookies), service)
+            others.setdefault(service.name or ", ".join(service.cookies), []).append(service)
     lines = [HEAD.format(banner=found.banner), "vendors = ["]
-    lines += [f"    {line}" for entry, service in known.values() for line in _entry_lines(entry, service)]
-    lines += [f"    {line}" for name, service in others.items() for line in _other_lines(name, service)]
+    for name, (entry, rows) in known.items():
+        lines += _several(entry.name, rows)
+        lines += [f"    {line}" for line in _entry_lines(entry, _brought_together(name, rows))]
+    for name, rows in others.items():
+        lines += _several(name, rows)
+        lines += [f"    {line}" for line in _other_lines(name, _brought_together(name, rows))]
     return "\n".join([*lines, "]"]) + "\n"
+
+
+def _brought_together(name: str, rows: Sequence[Service]) -> Service:
+    """Make one of a party's rows: all that it keeps, and the purpose that lets it in last."""
+    return Service(
+        name=name,
+        purpose=max((one.purpose for one in rows), key=STRICTER.index),
+        cookies=tuple(dict.fromkeys(cookie for one in rows for cookie in one.cookies)),
+        hosts=tuple(dict.fromkeys(host for one in rows for host in one.hosts)),
+    )
+
+
+def _several(name: str, rows: Sequence[Service]) -> list[str]:
+    under = " and ".join(dict.fromkeys(one.purpose for one in rows))
+    return [f"    {_comment(f'{name}: It was under {under}.')}"] if " and " in under else []
 
 
 def _entry_of(service: Service) -> Entry | None:
