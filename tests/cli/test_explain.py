@@ -119,3 +119,14 @@ def test_whose_contract_has_ended_is_held_from_everybody(tmp_path: Path) -> None
     assert code == 0
     assert out.startswith("https://pay.example/x.js: held always\nwhose: Till\n")
     assert "contract_end = 2026-01-01" in out
+
+
+def test_the_lines_beside_a_list_keep_what_is_said_of_a_vendor(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        'vendors = ["stripe", { catalogue = "youtube", contract_end = 2099-01-01 }]'
+    )
+
+    _, out, _ = explained(tmp_path, "https://new.example/x.js", "--config", "own.toml")
+
+    assert "vendors = [" not in out  # which would put the list in its place, without the contract's end
+    assert "[[vendors]]" in out
