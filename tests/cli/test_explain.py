@@ -130,3 +130,13 @@ def test_the_lines_beside_a_list_keep_what_is_said_of_a_vendor(tmp_path: Path) -
 
     assert "vendors = [" not in out  # which would put the list in its place, without the contract's end
     assert "[[vendors]]" in out
+
+
+def test_a_shop_that_asks_for_nothing_gets_an_answer(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text(
+        'vendors = ["stripe"]\nundeclared = "block"\n[cookies]\nundeclared = "block"\n[[purposes]]\nid = "necessary"\n'
+    )
+
+    code, out, _ = explained(tmp_path, "https://js.stripe.com/v3", "--config", "own.toml")
+
+    assert (code, "to hold it from everybody, take it out of vendors" in out) == (0, True)

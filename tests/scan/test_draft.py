@@ -239,3 +239,23 @@ def test_a_draft_says_whom_it_lets_in_unasked() -> None:
     text = draft(parties_of(scan, Parties("https://shop.example/", Config()), lambda *_: known), Config())
 
     assert "It is let in unasked. Right where it must; else give it another purpose." in text
+
+
+@pytest.mark.parametrize("ids", [("necessary",), ("necessary", "statistics")])
+def test_a_shop_that_asks_for_less_is_scanned_and_its_draft_loads(ids: tuple[str, ...]) -> None:
+    table = {
+        "undeclared": "block",
+        "cookies": {"undeclared": "block"},
+        "purposes": [{"id": one} for one in ids],
+    }
+    known = KnownVendor(id="youtube", name="YouTube", purpose="preferences", hosts=("www.youtube.com",))
+    scan, _ = scanned(contact("x.example"), contact("www.youtube.com"))
+    config = config_from_mapping(table)
+    found = parties_of(
+        scan, Parties("https://shop.example/", config), lambda host, _: known if "youtube" in host else None
+    )
+
+    drafted = tomllib.loads(draft(found, config)).get("vendors", [])
+
+    purposes = {one.purpose for one in config_from_mapping({**table, "vendors": drafted}).vendors}
+    assert purposes == set(ids[1:])

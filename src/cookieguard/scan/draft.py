@@ -28,7 +28,12 @@ TOKEN = re.compile(r"#[^\n]*|\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'[
 
 
 def draft(parties: Sequence[Party], config: Config) -> str:
-    """Write a table for each party with a host that no vendor of `config` covers; empty where there is none."""
+    """Write a table for each party with a host that no vendor of `config` covers; empty where there is none.
+
+    Where nobody is asked for anything there is no purpose to declare them by: they stay out.
+    """
+    if not _widest(config):
+        return ""
     taken = {vendor.name for vendor in config.vendors}
     open_ones = [one for one in parties if one.undeclared]
     tables = [_table(one, taken, config) for one in open_ones if not one.is_only_named or one.known]
@@ -47,11 +52,12 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
     lines = [*_comments_of(party), "[[vendors]]"]
     if known is not None and known.id and known.id not in {one.catalogue for one in config.vendors}:
         lines.append(f"catalogue = {_text(known.id)}")  # which fills in what is not said here
-        lines += ['purpose = "marketing"'] * (known.purpose not in {one.id for one in config.purposes})
+        is_asked = known.purpose in {one.id for one in config.purposes}
+        lines += [f"purpose = {_text(_widest(config))}"] * (not is_asked)
         lines += [f"hosts = {_list(hosts)}"] * (len(hosts) > len(known.hosts))
         lines += [f"cookies = {_list(cookies)}"] * (len(cookies) > len(known.cookies))
         return "\n".join(lines)
-    purpose = party.purpose if party.purpose in {one.id for one in config.purposes} else "marketing"
+    purpose = party.purpose if party.purpose in {one.id for one in config.purposes} else _widest(config)
     lines += [
         f"name = {_text(_name(party, taken))}",
         f"purpose = {_text(purpose)}",
@@ -61,6 +67,12 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
     if known is not None and known.privacy_url:
         lines.append(f"privacy_url = {_text(known.privacy_url)}")
     return "\n".join(lines)
+
+
+def _widest(config: Config) -> str:
+    """Return the purpose of whom none fits: marketing, else the shop's last; empty where it has none to agree to."""
+    ids = [one.id for one in config.purposes if one.id != NECESSARY]
+    return "marketing" if "marketing" in ids else ids[-1] if ids else ""
 
 
 def _comments_of(party: Party) -> Iterator[str]:

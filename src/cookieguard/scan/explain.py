@@ -134,6 +134,8 @@ def _is_others(entry: Entry | None) -> bool:
 def _with_another_purpose(verdict: Verdict, config: Config) -> tuple[str, str]:
     """Write the lines that ask visitors first, or no longer, in the form in which the vendor may stand there."""
     ids = [one.id for one in config.purposes if one.id != NECESSARY]
+    if verdict.purpose == NECESSARY and not ids:
+        return "to hold it from everybody, take it out of vendors:", f"name = {json.dumps(verdict.vendor)}"
     if verdict.purpose == NECESSARY:
         words = "to ask visitors first"
         fields = {"purpose": "statistics" if "statistics" in ids else ids[0]}

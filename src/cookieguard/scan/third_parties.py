@@ -163,9 +163,8 @@ def guessed(contacts: Iterable[Contact], ids: frozenset[str]) -> tuple[str, str]
         and all(LETTERING.search(f"{one.host}{one.url}") for one in contacts)
     ):
         return "preferences", "it serves lettering only"
-    return (
-        "marketing" if "marketing" in ids else sorted(ids - {NECESSARY})[0]
-    ), "nothing told what it is for"
+    asked = sorted(ids - {NECESSARY}) or ["marketing"]  # of a shop that asks for nothing, by its usual name
+    return "marketing" if "marketing" in asked else asked[0], "nothing told what it is for"
 
 
 def _is_of(kept: StorageEntry, hosts: tuple[str, ...]) -> bool:
