@@ -241,6 +241,15 @@ def test_a_draft_says_whom_it_lets_in_unasked() -> None:
     assert "It is let in unasked. Right where it must; else give it another purpose." in text
 
 
+def test_what_the_shop_keeps_itself_is_not_its_vendors() -> None:
+    config = Config(vendors=(Vendor(name="Stats", purpose="statistics", hosts=("stats.shop.example",)),))
+    keeps = (kept("session", ""), kept("_va_id", "stats.shop.example"))
+    scan, parties = scanned(contact("stats.shop.example"), keeps=keeps, config=config)
+
+    assert parties[0].names == ("_va_id",)
+    assert [one["name"] for one in facts_of(scan, parties, "")["own"]] == ["session"]
+
+
 @pytest.mark.parametrize("ids", [("necessary",), ("necessary", "statistics")])
 def test_a_shop_that_asks_for_less_is_scanned_and_its_draft_loads(ids: tuple[str, ...]) -> None:
     table = {

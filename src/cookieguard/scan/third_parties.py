@@ -127,7 +127,7 @@ def _party(
         hosts=hosts,
         undeclared=() if declared else tuple(host for host in hosts if not _is_address(host)),
         contacts=tuple(contacts),
-        kept=tuple(one for one in scan.kept if _is_of(one, hosts)),
+        kept=tuple(one for one in scan.kept if _is_of(one, hosts, parties.site.host)),
         needs=tuple(one for one in scan.needs if set(one.hosts) & set(hosts)),
         is_own_looking=any(look_alike(host, parties.site) for host in hosts),
     )
@@ -167,8 +167,13 @@ def guessed(contacts: Iterable[Contact], ids: frozenset[str]) -> tuple[str, str]
     return "marketing" if "marketing" in asked else asked[0], "nothing told what it is for"
 
 
-def _is_of(kept: StorageEntry, hosts: tuple[str, ...]) -> bool:
-    return kept.by in hosts or any(kept.site == host or host.endswith(f".{kept.site}") for host in hosts)
+def _is_of(kept: StorageEntry, hosts: tuple[str, ...], shop: str) -> bool:
+    """Return whether one of these hosts wrote it. On the shop's own name only who wrote it tells that."""
+    is_own = shop == kept.site or shop.endswith(
+        f".{kept.site}"
+    )  # a vendor may be declared at stats.shop.example
+    of_site = (kept.site == host or host.endswith(f".{kept.site}") for host in hosts)
+    return kept.by in hosts or (not is_own and any(of_site))
 
 
 def _is_address(host: str) -> bool:
