@@ -140,3 +140,14 @@ def test_a_shop_that_asks_for_nothing_gets_an_answer(tmp_path: Path) -> None:
     code, out, _ = explained(tmp_path, "https://js.stripe.com/v3", "--config", "own.toml")
 
     assert (code, "to hold it from everybody, take it out of vendors" in out) == (0, True)
+
+
+@pytest.mark.parametrize("dev", ["false", "true"])
+def test_a_server_of_assets_is_the_developers_own(tmp_path: Path, dev: str) -> None:
+    (tmp_path / "own.toml").write_text(f"dev = {dev}\n")
+
+    _, out, _ = explained(
+        tmp_path, "http://localhost:5173/main.js", "--config", "own.toml", "--shop", "http://localhost:8000"
+    )
+
+    assert ("localhost:5173/main.js: passes" in out) is (dev == "true")

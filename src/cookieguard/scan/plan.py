@@ -15,6 +15,8 @@ from cookieguard.html import Url, parse_url
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.steps import Step
 
+# With `dev` every port of them is the shop's, as the guard has it.
+DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")
 PAGES, SECONDS, MEGABYTES = 20, 300, 200
 APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
 Progress = Callable[[str], None]
@@ -71,11 +73,14 @@ class Parties:
     def __init__(self, start: str, config: Config) -> None:
         url = parse_url(start)
         self.site = site_of(url.host, url.port)
+        declared = [*config.first_party_hosts, *(host for one in config.vendors for host in one.hosts)]
+        names = {one.partition("/")[0].partition(":")[0] for one in declared}
+        developers = [one for one in DEVELOPERS_HOSTS if config.dev and one not in names]
         self.register = Register(
             purposes=config.purposes,
             vendors=config.vendors,
             undeclared=config.undeclared,
-            first_party_hosts=config.first_party_hosts,
+            first_party_hosts=(*config.first_party_hosts, *developers),
         )
 
     def verdict(self, url: Url) -> Verdict:
