@@ -160,6 +160,9 @@ def test_a_sitemap_and_an_index_of_sitemaps_are_read() -> None:
     ("typed", "address"),
     [
         ("shop.example", "https://shop.example/"),
+        ("localhost:8000", "http://localhost:8000/"),
+        ("127.0.0.1:8000/de", "http://127.0.0.1:8000/de"),
+        ("localhost.example", "https://localhost.example/"),
         ("http://Shop.Example:8000/de", "http://shop.example:8000/de"),
         ("http://[::1]:80/", "http://[::1]/"),
     ],

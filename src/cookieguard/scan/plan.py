@@ -18,6 +18,7 @@ from cookieguard.scan.steps import Step
 # With `dev` every port of them is the shop's, as the guard has it.
 DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")
 PAGES, SECONDS, MEGABYTES = 20, 300, 200
+OF_THIS_MACHINE = re.compile(r"(?:([\w-]+\.)*localhost|127(\.\d+){3}|\[::1\])(?=[:/?#]|$)", re.IGNORECASE)
 APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
 Progress = Callable[[str], None]
 
@@ -121,7 +122,8 @@ def absolute(start: str, path: str) -> str:
 
 def start_address(text: str) -> str:
     """Return the address of a shop as its owner types it; raises ValueError."""
-    address = text if "://" in text else f"https://{text}"
+    usual = "http" if OF_THIS_MACHINE.match(text) else "https"  # a development server speaks no TLS
+    address = text if "://" in text else f"{usual}://{text}"
     url = parse_url(address)
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError(f"no http(s) address: {text[:80]!r}")
