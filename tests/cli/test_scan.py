@@ -180,6 +180,15 @@ def test_a_page_that_cannot_be_started_at_gets_one_line(tmp_path: Path, target: 
     assert done.stderr.startswith("cookieguard: --page")
 
 
+def test_an_origin_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "only_a_shop.py").write_text(API)
+
+    done = scan(tmp_path, "only_a_shop:app", "--as", "shop.example")
+
+    assert done.returncode == 3
+    assert done.stderr.startswith("cookieguard: --as is 'shop.example'; allowed: an origin")
+
+
 def test_a_shop_in_production_and_without_its_keys_is_scanned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

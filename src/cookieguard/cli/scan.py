@@ -18,6 +18,7 @@ from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, confi
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.cli.vendor_lookup import catalogue_look_up
 from cookieguard.config import Config, ShopForm
+from cookieguard.config.loading.checks import require_origin
 from cookieguard.errors import ConfigError, ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.draft import added, draft, fitting
@@ -178,6 +179,8 @@ def _place(
             return start_address(target), {}
         except ValueError as error:
             raise ScanFailed(f"{target} is neither an http(s) address nor module:app") from error
+    if as_origin:
+        require_origin("--as", as_origin.rstrip("/"))
     origin = urlsplit(as_origin or next(iter(shop.origins), ""))
     if not origin.hostname:
         place = stack.enter_context(served(target))
