@@ -189,6 +189,16 @@ def test_an_origin_that_is_none_is_told(tmp_path: Path) -> None:
     assert done.stderr.startswith("cookieguard: --as is 'shop.example'; allowed: an origin")
 
 
+def test_a_password_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_PASSWORD", "")
+    (tmp_path / "steps.toml").write_text('[[steps]]\nfill = "#pw"\nvalue_from = "SHOP_PASSWORD"\n')
+
+    done = scan(tmp_path, "https://shop.example", "--steps", "steps.toml")
+
+    assert done.returncode == 3
+    assert "value_from is SHOP_PASSWORD (not set, or empty)" in done.stderr
+
+
 def test_a_shop_in_production_and_without_its_keys_is_scanned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

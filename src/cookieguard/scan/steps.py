@@ -42,10 +42,10 @@ class Step:
         return environ.get(self.value_from, "") if self.value_from else self.value
 
 
-def load_steps(path: Path) -> tuple[Step, ...]:
-    """Read `[[steps]]` from a TOML file; raises ConfigError."""
+def load_steps(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Step, ...]:
+    """Read `[[steps]]` from a TOML file; raises ConfigError, also for a variable of the environment that is missing."""
     try:
-        tables = tomllib.loads(path.read_text("utf-8")).get("steps", [])
+        tables = tomllib.loads(path.read_text("utf-8-sig")).get("steps", [])
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(
@@ -55,10 +55,10 @@ def load_steps(path: Path) -> tuple[Step, ...]:
         raise ConfigError(
             "--steps", was=f"{path} without steps", allowed=f"1 to {MOST_STEPS} [[steps]] tables"
         )
-    return tuple(_step(one, f"steps[{index}]") for index, one in enumerate(tables))
+    return tuple(_step(one, f"steps[{index}]", environ) for index, one in enumerate(tables))
 
 
-def _step(table: Any, where: str) -> Step:
+def _step(table: Any, where: str, environ: Mapping[str, str]) -> Step:
     names = {one.name for one in fields(Step)}
     if not isinstance(table, dict) or not table.keys() <= names:
         raise ConfigError(where, was=repr(table)[:80], allowed=f"a table of {', '.join(sorted(names))}")
@@ -70,4 +70,10 @@ def _step(table: Any, where: str) -> Step:
         raise ConfigError(
             f"{where}.open", was=repr(table["open"]), allowed="a path of the shop, like '/cart'"
         )
-    return Step(**table)
+    step = Step(**table)
+    if step.value_from and not environ.get(
+        step.value_from
+    ):  # it would sign nobody in, and nobody would hear of that
+        was = f"{step.value_from} (not set, or empty)"
+        raise ConfigError(f"{where}.value_from", was=was, allowed="an environment variable that holds a text")
+    return step
