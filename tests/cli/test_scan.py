@@ -199,6 +199,19 @@ def test_a_password_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.
     assert "value_from is SHOP_PASSWORD (not set, or empty)" in done.stderr
 
 
+def test_a_file_of_windows_keeps_its_line_ends(tmp_path: Path) -> None:
+    (tmp_path / "only_a_page.py").write_text(API.replace('"/docs"', '"/"'))
+    file = tmp_path / "cookieguard.toml"
+    file.write_bytes(b'\xef\xbb\xbforigins = ["https://shop.example"]\r\n')
+
+    done = scan(tmp_path, "only_a_page:app", "--write")
+
+    assert done.returncode == 0, done.stderr
+    assert file.read_bytes().startswith(b'origins = ["https://shop.example"]\r\n')
+    assert file.read_bytes().count(b"\r\n") == file.read_bytes().count(b"\n") > 5
+    assert [one.name for one in load_config(file).vendors] == ["vendors.example"]
+
+
 def test_a_shop_in_production_and_without_its_keys_is_scanned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

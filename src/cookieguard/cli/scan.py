@@ -224,13 +224,14 @@ def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_f
 
 def _add_tables(tables: str, config: Path | None) -> Path:
     file = config_file(config) or Path(CONFIG_FILE)
-    _write(file, "--write", added(_text_of(config), tables).encode())
+    ends = "\r\n" if file.exists() and b"\r\n" in file.read_bytes() else "\n"
+    _write(file, "--write", added(_text_of(config), tables).replace("\n", ends).encode())
     return file
 
 
 def _text_of(config: Path | None) -> str:
     file = config_file(config)
-    return file.read_text("utf-8") if file is not None else ""
+    return file.read_text("utf-8-sig") if file is not None else ""
 
 
 def _require_folders(files: dict[str, Path | None]) -> None:

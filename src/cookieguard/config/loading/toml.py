@@ -25,7 +25,7 @@ BY_NAME: Mapping[Any, str] = {Vendor: "catalogue"}
 def load_config(path: str | Path) -> Config:
     """Read a TOML file into a Config; raises ConfigError, naming the file or the dotted setting."""
     try:
-        text = Path(path).read_bytes().decode()
+        text = Path(path).read_bytes().decode("utf-8-sig")  # editors of Windows write such a mark
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"config file {path}", was=reason, allowed="a readable TOML file") from error
