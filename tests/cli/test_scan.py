@@ -229,3 +229,17 @@ def test_a_shop_in_production_and_without_its_keys_is_scanned(
 
     assert done.returncode == 0, done.stderr
     assert "undecided, refused, accepted" in done.stdout
+
+
+def test_what_an_app_declares_in_its_code_counts(tmp_path: Path) -> None:
+    (tmp_path / "declared_in_code.py").write_text(
+        "from cookieguard import Config, CookieGuard, Vendor\nfrom tests.scan.site import Site, pages\n"
+        f"pay = Vendor(name='Pay', purpose='necessary', hosts=('pay.{VENDORS}',), reason='paying')\n"
+        f"app = CookieGuard(Site(pages({VENDORS!r})), Config(state_dir='state'), vendors=[pay])\n"
+    )
+
+    done = scan(tmp_path, "declared_in_code:app", "--fail-on-leak")
+    sys.modules.pop("declared_in_code")
+
+    assert done.returncode == 0, done.stdout
+    assert "held Pay (necessary)" in done.stdout

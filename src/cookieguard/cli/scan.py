@@ -27,10 +27,11 @@ from cookieguard.scan.forms import form_table, is_declared, merged, takes_cards
 from cookieguard.scan.observations import Form, Scan
 from cookieguard.scan.plan import MEGABYTES, PAGES, SECONDS, Parties, Plan, is_app, quiet, start_address
 from cookieguard.scan.report import report_page
-from cookieguard.scan.serving import served
+from cookieguard.scan.serving import loaded, served
 from cookieguard.scan.static_scan import scan_plainly
 from cookieguard.scan.steps import load_steps
 from cookieguard.scan.third_parties import Party, parties_of
+from cookieguard.web.middleware import CookieGuard
 
 WRONG = 1
 MOST_NAMED = 4  # of hosts, pages, names in a line
@@ -126,7 +127,10 @@ def scan(  # each is an option
     _require_folders({"--out": out, "--save": save, "--draft": draft_file})
     with ExitStack() as stack:
         behind = _start_page(target, page)
-        start, own = _place(target, shop, as_origin, stack)
+        app, folder = stack.enter_context(loaded(target)) if is_app(target) else (None, Path())
+        if config is None and isinstance(app, CookieGuard):  # it may have vendors that no file names
+            shop = app.config
+        start, own = _place(app, folder, target, shop, as_origin, stack)
         start += behind
         plan = Plan(
             start=start,
@@ -171,7 +175,7 @@ async def _scan(plan: Plan, *, no_browser: bool) -> Scan:
 
 
 def _place(
-    target: str, shop: Config, as_origin: str, stack: ExitStack
+    app: Any, folder: Path, target: str, shop: Config, as_origin: str, stack: ExitStack
 ) -> tuple[str, dict[tuple[str, int], tuple[str, int]]]:
     """Return the address to start at, and where it is served by ourselves."""
     if not is_app(target):
@@ -183,10 +187,11 @@ def _place(
         require_origin("--as", as_origin.rstrip("/"))
     origin = urlsplit(as_origin or next(iter(shop.origins), ""))
     if not origin.hostname:
-        place = stack.enter_context(served(target))
+        place = stack.enter_context(served(app, folder, target=target))
         return f"http://localhost:{place[1]}/", {("localhost", place[1]): place}
     is_tls = origin.scheme == "https"
-    place = stack.enter_context(served(target, host=origin.hostname if is_tls else ""))
+    host = origin.hostname if is_tls else ""
+    place = stack.enter_context(served(app, folder, target=target, host=host))
     port = origin.port or (443 if is_tls else 80)
     return f"{origin.scheme}://{origin.netloc}/", {(origin.hostname, port): place}
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from cryptography import x509
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cookieguard.config.loading.app import load_app
-from cookieguard.config.loading.trial import state_kept_in
+from cookieguard.config.loading.trial import tried
 from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import LOOPBACK, Address
 
@@ -29,27 +28,25 @@ NO_SERVER = "an app is served by uvicorn, and it is not installed: pip install '
 
 
 @contextmanager
-def served(target: str, *, host: str = "") -> Iterator[Address]:
-    """Import an app from this folder, serve it, and give the address; raises ScanFailed, or what `load_app` does.
+def loaded(target: str) -> Iterator[tuple[Any, Path]]:
+    """Import an app from this folder; give it, and where it keeps its state meanwhile. Raises what `load_app` does.
 
-    With a `host` it speaks TLS as that host, with a certificate of its own making. What it keeps goes away with it: a
-    scan's visits are in no figure of the shop's, and its choices in no log.
+    That goes away: a scan's visits are in no figure of the shop's, and its choices in no log.
     """
-    with (
-        TemporaryDirectory(prefix="cookieguard-scan-", ignore_cleanup_errors=True) as folder,
-        state_kept_in(Path(folder, "state")),
-        _served(target, host, Path(folder)) as address,
-    ):
-        yield address
+    with tried() as folder:
+        yield load_app(target), folder
 
 
 @contextmanager
-def _served(target: str, host: str, folder: Path) -> Iterator[Address]:
+def served(app: Any, folder: Path, *, target: str, host: str = "") -> Iterator[Address]:
+    """Serve an app and give the address; raises ScanFailed.
+
+    With a `host` it speaks TLS as that host, with a certificate of its own making in the folder.
+    """
     try:
         import uvicorn
     except ImportError as error:
         raise ScanFailed(NO_SERVER) from error
-    app = load_app(target)
     listener = socket.create_server((LOOPBACK, 0))
     files = write_certificate(host, folder) if host else None
     options: dict[str, Any] = {"ssl_certfile": files, "ssl_keyfile": files} if files else {}
