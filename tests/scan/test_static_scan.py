@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from harness.servers import serving
 
+from cookieguard import Config, CookieGuard
 from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.browser_scan import scan_by_browser
 from cookieguard.scan.observations import Scan
 from cookieguard.scan.plan import Plan
 from cookieguard.scan.static_scan import scan_plainly
+from cookieguard.scan.steps import Step
 from scan.site import Site, pages
 
 SHOP, WWW, OTHER = "shop.example", "www.shop.example", "other.example"
@@ -90,3 +94,63 @@ def test_a_later_page_that_fails_is_told(scan: Callable[..., Scan], how: Callabl
 
     assert set(found.pages) == {"/", "/product/mug", "/product/cup", "/cart"}
     assert "answered with an error, so seen as visitors see that: /cart (500, undecided)" in found.notes
+
+
+def page(body: str, head: str = "") -> tuple[int, str, str]:
+    return (
+        200,
+        "text/html",
+        f"<!doctype html><html><head><title>T</title>{head}</head><body>{body}</body></html>",
+    )
+
+
+class Odd:
+    """Be a site of pages as given: path -> status, type or where it leads, text; what is missing never answers."""
+
+    def __init__(self, pages: dict[str, tuple[int, str, str]]) -> None:
+        self.pages = pages
+        self.turns_away, self.fades = b"", ""
+        self.asked: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        headers, path = dict(scope.get("headers", ())), scope["path"]
+        self.asked.append(path)
+        status, kind, text = self.pages.get(path, (404, "text/plain", ""))
+        if self.turns_away and self.turns_away in headers.get(b"user-agent", b""):
+            status, kind, text = 403, "text/html", "<title>No</title>"
+        elif self.turns_away and headers.get(b"host") == SHOP.encode():
+            status, kind, text = 301, f"http://{WWW}{path}", ""
+        if path == self.fades and self.asked.count(path) > 1:
+            status, kind, text = 503, "text/plain", "busy"
+        name = b"location" if 300 <= status < 400 else b"content-type"
+        own = [(b"set-cookie", b"lang=de; Path=/")] if name == b"location" else []
+        await send(
+            {"type": "http.response.start", "status": status, "headers": [(name, kind.encode()), *own]}
+        )
+        await send({"type": "http.response.body", "body": text.encode()})
+
+
+@pytest.fixture
+def look() -> Callable[..., Scan]:
+    """Give what scans an odd site."""
+
+    def looked(how: Callable[[Plan], Any], site: Any, *, host: str = SHOP, **options: Any) -> Scan:
+        with serving(site) as server:
+            own = {(one, 80): ("127.0.0.1", server.port) for one in (host, WWW)}
+            plan = Plan(start=f"http://{host}/", addresses=Addresses(own=own), pictures=False, **options)
+            found: Scan = asyncio.run(how(plan))
+            return found
+
+    return looked
+
+
+@BOTH
+def test_a_page_that_never_came_is_not_looked_at(
+    look: Callable[..., Scan], how: Callable[[Plan], Any]
+) -> None:
+    links = page('<a href="/invoice">I</a><a href="/cart">C</a>')
+
+    found = look(how, Odd({"/": links, "/invoice": (200, "application/zip", "PK"), "/cart": page("Cart")}))
+
+    assert set(found.pages) == {"/", "/cart"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -163,15 +163,17 @@ class _Visit:
         watch.begin(page_name(address))
         try:
             async with self.clock.within(OPEN_MS / 1000 + 1):
-                response = await watch.page.goto(address, wait_until="load")
+                response = await watch.page.goto(address, wait_until="commit")
         except (Error, TimeoutError) as error:
-            response, lines = None, str(error).splitlines()
-            self.trouble = lines[0] if lines else "it took too long"
+            # A download, a tab that crashed, nobody who answers: the page before is still there
+            self.trouble = (str(error).splitlines() or ["it took too long"])[0]
+            return False
         if response is not None:
             kind = response.headers.get("content-type", "")
             self.trouble = what_came(response.status, response.status_text, kind)
-        if response is None and not watch.page.url.startswith("http"):
-            return False
+        with suppress(Error, TimeoutError):  # what is not there by then is looked at without
+            async with self.clock.within(OPEN_MS / 1000 + 1):
+                await watch.page.wait_for_load_state("load")
         return await self._look(watch, state, response, asked, crawl)
 
     async def _look(
