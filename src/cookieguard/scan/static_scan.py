@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from http.cookiejar import CookieJar
+from itertools import chain
 from urllib.parse import urlsplit
 
 import httpx
@@ -169,7 +170,8 @@ class _Visit:
         return self.sheets.get(address, b"")
 
     def _keep(self, answer: httpx.Response, page: str, state: str) -> None:
-        for cookie in answer.cookies.jar:
+        # A page that leads to another, as to that of a language, may leave a cookie too
+        for cookie in chain.from_iterable(one.cookies.jar for one in (*answer.history, answer)):
             days = None if cookie.expires is None else _days_until(cookie.expires, self.started)
             self.kept.append(
                 StorageEntry(
