@@ -146,6 +146,20 @@ def look() -> Callable[..., Scan]:
 
 
 @BOTH
+def test_where_a_page_leads_is_told(look: Callable[..., Scan], how: Callable[[Plan], Any]) -> None:
+    login = page('<a href="/account">A</a><a href="/orders">O</a>')
+    walled = dict.fromkeys(("/", "/account", "/orders"), (302, "/login?next=x", ""))
+
+    found = look(how, Odd({**walled, "/login": login}))
+
+    assert (
+        "led to another page, so only that one was seen: / (to /login?next), /account (to /login?next), "
+        "/orders (to /login?next)"
+    ) in found.notes
+    assert {one.name for one in found.kept} == {"lang"}
+
+
+@BOTH
 def test_a_page_that_never_came_is_not_looked_at(
     look: Callable[..., Scan], how: Callable[[Plan], Any]
 ) -> None:
@@ -154,3 +168,19 @@ def test_a_page_that_never_came_is_not_looked_at(
     found = look(how, Odd({"/": links, "/invoice": (200, "application/zip", "PK"), "/cart": page("Cart")}))
 
     assert set(found.pages) == {"/", "/cart"}
+
+
+@BOTH
+def test_a_page_that_fails_later_is_told(
+    look: Callable[..., Scan], how: Callable[[Plan], Any], tmp_path: Path
+) -> None:
+    site = Odd({"/": page('<a href="/cart">C</a>'), "/cart": page("Cart")})
+    site.fades = "/cart"
+
+    found = look(how, CookieGuard(site, Config(state_dir=str(tmp_path / "state"))), host="localhost")
+
+    assert [one.state for one in found.looks if one.page == "/cart"] == ["undecided"]
+    assert [one for one in found.notes if one.startswith("/cart did not answer with a page (503")] == [
+        f"/cart did not answer with a page (503 Service Unavailable, text/plain): it was not seen {state}"
+        for state in ("refused", "accepted")
+    ]

@@ -27,7 +27,9 @@ from cookieguard.scan.static_scan import (
     client_through,
     first_pages,
     landed,
-    notes_on_errors,
+    not_again,
+    notes_on,
+    started_at,
     what_came,
     why_not,
 )
@@ -69,7 +71,7 @@ async def scan_by_browser(plan: Plan) -> Scan:
         kept=visit.keeping.all,
         needs=tuple(visit.settled_needs()),
         forms=tuple(visit.forms),
-        notes=(*visit.notes, *notes_on_errors(visit.looks)),
+        notes=(*visit.notes, *notes_on(visit.looks)),
     )
 
 
@@ -126,7 +128,8 @@ class _Visit:
                 if self._is_over(number, len(self.pages) - number):
                     break
                 self._tell(state, number, len(self.pages), address)
-                await self._open(watch, address, state)
+                if not await self._open(watch, address, state):
+                    self.notes.append(not_again(address, state, self.trouble))
             await self._take_steps(watch, state)
             self.keeping.take_cookies(await context.cookies(), state)
             if state == ACCEPTED and self.needs:
@@ -202,8 +205,9 @@ class _Visit:
         self.needs += watch.needs()
         self.forms += forms_in(source, self.parties.is_foreign) if source is not None else []
         title = source.title if source is not None else ""
+        led = "" if page_name(page.url) == watch.name else page_name(page.url)
         self.looks.append(
-            VisitedPage(page=watch.name, state=state, status=status, title=title, picture=picture)
+            VisitedPage(page=watch.name, state=state, status=status, led_to=led, title=title, picture=picture)
         )
         if crawl is not None and source is not None:
             crawl.add(source.links)

@@ -74,6 +74,8 @@ class VisitedPage:
     page: str
     state: str
     status: int
+    led_to: str = ""
+    """The page that it led to, and that was looked at in its place; empty where it was itself."""
     title: str = ""
     picture: bytes = field(default=b"", repr=False)
     """A JPEG of what a visitor sees first; empty where none was taken."""

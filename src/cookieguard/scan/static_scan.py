@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -71,8 +71,14 @@ async def scan_plainly(plan: Plan) -> Scan:
         contacts=tuple(dict.fromkeys(visit.contacts)),
         kept=tuple(dict.fromkeys(visit.kept)),
         forms=tuple(visit.forms),
-        notes=(SEES_LESS, *visit.notes, *notes_on_errors(visit.looks)),
+        notes=(*_limits(plan), *visit.notes, *notes_on(visit.looks)),
     )
+
+
+def _limits(plan: Plan) -> list[str]:
+    """Say what is not seen without a browser."""
+    is_led = any(not one.open for one in plan.steps)
+    return [SEES_LESS, *["of the steps only those that open a page were taken"] * is_led]
 
 
 @dataclass
@@ -128,7 +134,9 @@ class _Visit:
                     return
                 self.plan.progress(f"{state}: {number + 1} of {len(pages)} {page_name(page)}")
                 source = await self._look(client, page, state)
-                if source is not None and UNANSWERED in source.text:
+                if source is None:
+                    self.notes.append(not_again(page, state, self.trouble))
+                elif UNANSWERED in source.text:
                     self.notes.append(f"the choice {state!r} was not kept: {page_name(page)} asks again")
                     return
 
@@ -149,7 +157,11 @@ class _Visit:
         source = Source(
             str(answer.url), text, page, state, tuple(answer.headers.get_list("content-security-policy"))
         )
-        self.looks.append(VisitedPage(page=page, state=state, status=answer.status_code, title=source.title))
+        led = page_name(str(answer.url))
+        led_to = "" if led == page else led
+        self.looks.append(
+            VisitedPage(page=page, state=state, status=answer.status_code, led_to=led_to, title=source.title)
+        )
         self.contacts += contacts_in(source, self.parties.is_foreign)
         self.forms += forms_in(source, self.parties.is_foreign)
         for sheet in source.sheets[:MOST_SHEETS]:
@@ -235,7 +247,13 @@ async def landed(client: httpx.AsyncClient, plan: Plan, parties: Parties) -> Pla
         raise ScanFailed(
             f"{plan.start} leads to {url.host}, another site: scan that, or name it in first_party_hosts"
         )
-    start = urlsplit(plan.start)._replace(scheme=url.scheme, netloc=url.netloc.decode("ascii"))
+    return started_at(plan, str(url))
+
+
+def started_at(plan: Plan, address: str) -> Plan:
+    """Return the plan at the origin of an address: where its start led."""
+    parts = urlsplit(address)
+    start = urlsplit(plan.start)._replace(scheme=parts.scheme, netloc=parts.netloc)
     return replace(plan, start=start.geturl())
 
 
@@ -269,10 +287,17 @@ def what_came(status: int, reason: str, kind: str) -> str:
     return ", ".join(filter(None, (f"{status} {reason}".strip(), kind)))
 
 
-def notes_on_errors(looks: Iterable[VisitedPage]) -> list[str]:
-    """Say which pages answered with an error: what they load else, nobody saw."""
+def not_again(address: str, state: str, trouble: str) -> str:
+    """Say that a page that was looked at before is not seen in another state: nobody knows whom it tells there."""
+    return f"{page_name(address)} did not answer with a page ({trouble}): it was not seen {state}"
+
+
+def notes_on(looks: Sequence[VisitedPage]) -> list[str]:
+    """Say which pages answered with an error or led to another, such as a login: what they load else, nobody saw."""
     failed = dict.fromkeys(f"{one.page} ({one.status}, {one.state})" for one in looks if one.status >= ERRORS)
-    return [f"answered with an error, so seen as visitors see that: {', '.join(failed)}"] if failed else []
+    led = dict.fromkeys(f"{one.page} (to {one.led_to})" for one in looks if one.led_to)
+    notes = [f"answered with an error, so seen as visitors see that: {', '.join(failed)}"] if failed else []
+    return notes + ([f"led to another page, so only that one was seen: {', '.join(led)}"] if led else [])
 
 
 def why_not(plan: Plan, reason: str) -> ScanFailed:
