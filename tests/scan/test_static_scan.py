@@ -184,3 +184,18 @@ def test_a_page_that_fails_later_is_told(
         f"/cart did not answer with a page (503 Service Unavailable, text/plain): it was not seen {state}"
         for state in ("refused", "accepted")
     ]
+
+
+def test_what_is_not_done_without_a_browser_is_told(
+    look: Callable[..., Scan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def post(*_: Any, **__: Any) -> None:
+        raise httpx.ReadTimeout("")
+
+    monkeypatch.setattr(httpx.AsyncClient, "post", post)
+    guarded = CookieGuard(Odd({"/": page("Home")}), Config(state_dir=str(tmp_path / "state")))
+
+    found = look(scan_plainly, guarded, steps=(Step(click="#buy"),))
+
+    assert "of the steps only those that open a page were taken" in found.notes
+    assert "the banner did not take the choice 'refused': ReadTimeout" in found.notes
