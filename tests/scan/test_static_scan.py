@@ -160,6 +160,39 @@ def test_where_a_page_leads_is_told(look: Callable[..., Scan], how: Callable[[Pl
 
 
 @BOTH
+def test_a_page_that_leads_on_by_itself_is_followed(
+    look: Callable[..., Scan], how: Callable[[Plan], Any]
+) -> None:
+    first = page("", '<meta http-equiv="refresh" content="0; url=/de/">')
+
+    found = look(how, Odd({"/": first, "/de/": page('<a href="/de/cart">C</a>'), "/de/cart": page("Cart")}))
+
+    assert {"/", "/de/", "/de/cart"} >= set(found.pages) >= {"/", "/de/cart"}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "script",
+    ['document.body.appendChild(document.createElement("a")).href = "/cart"', 'location.replace("/de/")'],
+    ids=["written", "led"],
+)
+def test_a_link_that_a_script_makes_or_leads_to_is_followed(look: Callable[..., Scan], script: str) -> None:
+    first, german = page(f"<script>{script}</script>"), page('<a href="/cart">C</a>')
+
+    found = look(scan_by_browser, Odd({"/": first, "/de/": german, "/cart": page("Cart")}))
+
+    assert {"/", "/cart"} <= set(found.pages)
+
+
+@pytest.mark.browser
+def test_a_browser_is_led_on_where_a_client_is_turned_away(look: Callable[..., Scan]) -> None:
+    site = Odd({"/": page('<a href="/cart">C</a>'), "/cart": page("Cart")})
+    site.turns_away = b"cookieguard"
+
+    assert set(look(scan_by_browser, site).pages) == {"/", "/cart"}
+
+
+@BOTH
 def test_a_page_that_never_came_is_not_looked_at(
     look: Callable[..., Scan], how: Callable[[Plan], Any]
 ) -> None:

@@ -19,7 +19,7 @@ from cookieguard.scan.crawl import Crawl, page_name
 from cookieguard.scan.forms import forms_in
 from cookieguard.scan.observations import ACCEPTED, REFUSED, UNDECIDED, Contact, Form, Need, Scan, VisitedPage
 from cookieguard.scan.page_observer import PageObserver, definers
-from cookieguard.scan.page_source import Source
+from cookieguard.scan.page_source import MOST_LINKS, Source
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.static_scan import (
@@ -41,6 +41,7 @@ STIR_SECONDS = 8.0
 PICTURE_QUALITY = 45
 MOST_SCRIPTS = 80  # bodies that are read to find who defines a missing name
 OURS = "#cg button[value=%s]"
+LINKS = "most => [...document.links].slice(0, most).map(one => String(one.href))"
 CHOICES = {REFUSED: "reject", ACCEPTED: "accept"}
 
 
@@ -209,9 +210,21 @@ class _Visit:
         self.looks.append(
             VisitedPage(page=watch.name, state=state, status=status, led_to=led, title=title, picture=picture)
         )
-        if crawl is not None and source is not None:
-            crawl.add(source.links)
+        if crawl is not None:
+            if len(self.looks) == 1:  # a browser may be led on where a client without one was turned away
+                self.plan = started_at(self.plan, page.url)
+                crawl.lands_at(page.url)
+            crawl.add([*(source.links if source is not None else ()), *await self._links(page)])
         return True
+
+    async def _links(self, page: Page) -> list[str]:
+        """Return the links of the page as it stands: scripts make some, and some lead to another page by themselves."""
+        try:
+            async with self.clock.within(CLICK_MS / 1000):
+                found = await page.evaluate(LINKS, MOST_LINKS)
+        except (Error, TimeoutError):
+            return []
+        return [str(one) for one in found]
 
     async def _stir(self, page: Page) -> None:
         """Move, scroll and open menus: much is loaded only then."""

@@ -51,6 +51,10 @@ class Crawl:
                 self._known.add(_key(address))
                 self._waiting[address.partition("#")[0]] = None
 
+    def lands_at(self, address: str) -> None:
+        """Take the origin that the start leads to for the shop's."""
+        self._origin = _origin(address)
+
     def next(self) -> str | None:
         """Return the page to look at next, None at the end."""
         if not self._waiting:

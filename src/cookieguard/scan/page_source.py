@@ -34,6 +34,10 @@ NEVER_ASKED = frozenset({"www.w3.org", "schema.org", "ogp.me", "purl.org", "gmpg
 LINK = re.compile(rb"<a\b[^>]*?\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+))", re.IGNORECASE)
 SHEET = re.compile(rb"<link\b[^>]*\brel\s*=\s*[\"']?stylesheet\b[^>]*>", re.IGNORECASE)
 HREF = re.compile(rb"(?<![\w-])href\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+))", re.IGNORECASE)
+REFRESH = re.compile(
+    rb"<meta\b(?=[^>]*\bhttp-equiv\s*=\s*[\"']?\s*refresh\b)[^>]*\bcontent\s*=\s*[\"'][^\"'>]*url\s*=\s*['\"]?([^\"'>\s]+)",
+    re.IGNORECASE,
+)
 TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 DEFAULT_SRC = re.compile(r"(?:^|[;,])\s*default-src\s([^;,]*)", re.IGNORECASE)
 BASE = re.compile(rb"<base\b[^>]*\bhref\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
@@ -59,8 +63,9 @@ class Source:
 
     @property
     def links(self) -> list[str]:
-        """Return the absolute addresses its links lead to, in order."""
-        return _addresses(self.text[:MOST_SOURCE], self.text, self.url)
+        """Return the absolute addresses its links lead to, in order; first where it leads by itself."""
+        found = (b'<a href="' + one[1] + b'">' for one in REFRESH.finditer(self.text[:MOST_SOURCE]))
+        return _addresses(b"".join(found) + self.text[:MOST_SOURCE], self.text, self.url)
 
     @property
     def sheets(self) -> list[str]:
