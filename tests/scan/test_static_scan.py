@@ -219,6 +219,18 @@ def test_a_page_that_fails_later_is_told(
     ]
 
 
+@pytest.mark.browser
+def test_what_an_undecided_visitor_keeps_is_told_where_the_scan_stops_early(
+    look: Callable[..., Scan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cookieguard.scan.browser_scan._Visit._is_over", lambda _, done, __: done >= 1)
+
+    found = look(scan_by_browser, Site(pages("vendor.example")), steps=(Step(open="/product/mug"),))
+
+    assert found.pages == ("/", "/product/mug")
+    assert {one.name for one in found.kept} == {"basket"}
+
+
 def test_what_is_not_done_without_a_browser_is_told(
     look: Callable[..., Scan], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,7 +108,7 @@ class _Visit:
         async with self._visitor(UNDECIDED) as (context, watch):
             while len(self.pages) < self.plan.pages and (address := crawl.next()) is not None:
                 if self._is_over(len(self.pages), len(crawl)):
-                    return
+                    break
                 self._tell(UNDECIDED, len(self.pages), self.plan.pages, address)
                 if await self._open(watch, address, UNDECIDED, crawl):
                     self.pages.append(address)
@@ -259,6 +259,7 @@ class _Visit:
     async def _take_steps(self, watch: PageObserver, state: str) -> None:
         for number, step in enumerate(self.plan.steps):
             if self.clock.is_over:
+                self.notes.append(f"stopped by the limit of time before step {number + 1} ({state})")
                 return
             self._tell(state, number, len(self.plan.steps), f"step {step.kind}")
             asked, before = len(self.proxy.asked), watch.page.url
