@@ -244,3 +244,11 @@ def test_what_is_not_done_without_a_browser_is_told(
 
     assert "of the steps only those that open a page were taken" in found.notes
     assert "the banner did not take the choice 'refused': ReadTimeout" in found.notes
+
+
+@pytest.mark.browser
+def test_a_banner_with_one_button_is_answered_by_it(look: Callable[..., Scan]) -> None:
+    found = look(scan_by_browser, Odd({"/": page('<button id="ok">Yes</button>')}), accept="#ok")
+
+    assert found.states == ("undecided", "accepted")
+    assert "the banner could not be answered: refused was not visited" in found.notes

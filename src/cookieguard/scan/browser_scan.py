@@ -238,7 +238,7 @@ class _Visit:
             return
 
     async def _has_banner(self, page: Page) -> bool:
-        if self.plan.accept and self.plan.refuse:
+        if self.plan.accept or self.plan.refuse:  # many a banner has one of them alone
             return True
         return await page.locator(OURS % "accept").count() > 0
 
