@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.browser import chromium, playwright_started
 from harness.servers import serving
+from playwright.async_api import Error
 
 from cookieguard import Config, CookieGuard
 from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.browser_scan import scan_by_browser
-from cookieguard.scan.chromium import find_browser
+from cookieguard.scan.chromium import NO_SANDBOX, find_browser, launched
 from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import facts_of
 from cookieguard.scan.observations import ACCEPTED, ASKED, HELD, REFUSED, UNDECIDED, Scan
 from cookieguard.scan.page_observer import page_parts_in
 from cookieguard.scan.plan import Parties, Plan
+from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.report import report_page
 from cookieguard.scan.steps import Step, load_steps
 from cookieguard.scan.third_parties import Party, parties_of
@@ -190,3 +194,47 @@ def test_request_says_of_its_page_what_stands_in_its_address_or_body(
     said: str, told: tuple[str, ...]
 ) -> None:
     assert page_parts_in("https://shop.example/order/7?customer=A-1700&s=big", said) == told
+
+
+class Launches:
+    """Be Playwright's Chromium, which starts in a sandbox or not."""
+
+    def __init__(self, *, has_sandbox: bool) -> None:
+        self.executable_path, self.has_sandbox = sys.executable, has_sandbox
+        self.boxed: list[bool] = []
+
+    @property
+    def chromium(self) -> Any:
+        return self
+
+    async def launch(self, *, chromium_sandbox: bool, args: list[str], **_: Any) -> Any:
+        self.boxed.append(chromium_sandbox)
+        assert "--no-sandbox" not in args
+        if chromium_sandbox and not self.has_sandbox:
+            raise Error("Target page, context or browser has been closed")
+        return self
+
+    async def close(self) -> None:
+        """Be closed."""
+
+
+@pytest.mark.parametrize(
+    ("user", "has_sandbox", "boxed", "is_told"),
+    [(0, True, [False], False), (1000, True, [True], False), (1000, False, [True, False], True)],
+)
+def test_chromium_runs_in_its_sandbox_and_where_it_cannot_that_is_told(
+    monkeypatch: pytest.MonkeyPatch, user: int, has_sandbox: bool, boxed: list[bool], is_told: bool
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setenv("CHROMIUM", sys.executable)
+    made, notes = Launches(has_sandbox=has_sandbox), list[str]()
+
+    async def launch() -> None:
+        addresses = Addresses()
+        plan = Plan(start="https://shop.example/", addresses=addresses)
+        async with Proxy(addresses, most_bytes=1) as proxy, launched(made, plan, proxy, notes):  # type: ignore[arg-type]
+            pass
+
+    asyncio.run(launch())
+
+    assert (made.boxed, notes) == (boxed, [NO_SANDBOX] * is_told)

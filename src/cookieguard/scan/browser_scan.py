@@ -48,12 +48,13 @@ CHOICES = {REFUSED: "reject", ACCEPTED: "accept"}
 async def scan_by_browser(plan: Plan) -> Scan:
     """Scan a shop with a browser; raises ScanFailed where no page answers or no browser is there."""
     parties, clock = Parties(plan.start, plan.config), Clock(plan.seconds)
+    notes: list[str] = []
     async with (
         Proxy(plan.addresses, most_bytes=plan.megabytes * 10**6) as proxy,
         async_playwright() as playwright,
-        launched(playwright, plan, proxy) as browser,
+        launched(playwright, plan, proxy, notes) as browser,
     ):
-        visit = _Visit(plan, parties, clock, proxy, browser)
+        visit = _Visit(plan, parties, clock, proxy, browser, notes=notes)
         await visit.crawl()
         for state in CHOICES:
             if visit.can_answer:

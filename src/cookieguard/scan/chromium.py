@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from playwright.async_api import Browser, BrowserContext, Error, Page, Playwright
@@ -42,6 +43,7 @@ ARGUMENTS = (
 BROWSERS_OWN = re.compile(
     r"(accounts|clients\d*|update)\.google(apis)?\.com|([\w-]+-pa|content-autofill)\.googleapis\.com"
 )
+NO_SANDBOX = "Chromium ran without its sandbox, which does not start here: scan sites that you trust alone"
 OPEN_MS = 20_000
 VIEW = (1280, 800)
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
@@ -62,23 +64,35 @@ def find_browser(named: str, own: str) -> str:
 
 
 @asynccontextmanager
-async def launched(playwright: Playwright, plan: Plan, proxy: Proxy) -> AsyncIterator[Browser]:
-    """Launch the browser; raises ScanFailed."""
-    path = find_browser(plan.browser, playwright.chromium.executable_path)
-    # Chromium's sandbox refuses to run as root.
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    try:
-        browser = await playwright.chromium.launch(
-            executable_path=path,
-            args=[*ARGUMENTS, *["--no-sandbox"] * is_root],
-            proxy={"server": proxy.url, "bypass": "<-loopback>"},
-        )
-    except Error as error:
-        raise ScanFailed(f"{path} does not start: {error.message.splitlines()[0]}") from error
+async def launched(
+    playwright: Playwright, plan: Plan, proxy: Proxy, notes: list[str]
+) -> AsyncIterator[Browser]:
+    """Launch the browser, and note what limits it; raises ScanFailed."""
+    browser = await _launch(playwright, plan, proxy, notes)
     try:
         yield browser
     finally:
         await browser.close()
+
+
+async def _launch(playwright: Playwright, plan: Plan, proxy: Proxy, notes: list[str]) -> Browser:
+    """Launch it in its sandbox, which Playwright leaves out unless it is asked; it refuses to run as root."""
+    path = find_browser(plan.browser, playwright.chromium.executable_path)
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    start = partial(
+        playwright.chromium.launch,
+        executable_path=path,
+        args=list(ARGUMENTS),
+        proxy={"server": proxy.url, "bypass": "<-loopback>"},
+    )
+    try:
+        if not is_root:
+            with suppress(Error):
+                return await start(chromium_sandbox=True)
+            notes.append(NO_SANDBOX)
+        return await start(chromium_sandbox=False)
+    except Error as error:
+        raise ScanFailed(f"{path} does not start: {error.message.splitlines()[0]}") from error
 
 
 async def new_visitor(browser: Browser, *, insecure: bool) -> BrowserContext:
