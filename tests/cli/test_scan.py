@@ -243,3 +243,13 @@ def test_what_an_app_declares_in_its_code_counts(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     assert "held Pay (necessary)" in done.stdout
+
+
+def test_the_first_of_all_nights_has_nothing_to_compare_with(bare: Server, tmp_path: Path) -> None:
+    nightly = (bare.at("localhost"), "--allow-private", "--diff", "last.json", "--save", "last.json")
+
+    first, second = scan(tmp_path, *nightly), scan(tmp_path, *nightly)
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert "there was no last.json to compare with" in first.stdout
+    assert "nothing changed since the last scan" in second.stdout

@@ -123,7 +123,8 @@ def scan(  # each is an option
 ) -> None:
     """Look at a shop as visitors do: every third party, by what, on which pages, in each state of consent."""
     shop = shop_config(config)
-    before = load_facts(diff) if diff is not None else None
+    is_first = diff is not None and diff == save and not diff.exists()  # as every night's was once
+    before = load_facts(diff) if diff is not None and not is_first else None
     _require_folders({"--out": out, "--save": save, "--draft": draft_file})
     with ExitStack() as stack:
         behind = _start_page(target, page)
@@ -159,6 +160,8 @@ def scan(  # each is an option
         for file in (out, save, draft_file, added_to):
             if file is not None:
                 show_line(f"wrote {file}")
+        if is_first:
+            show_line(f"there was no {diff} to compare with: the next scan is compared with this one")
     is_new = any(one.is_new for one in result.since or ())
     if (fail_on_leak and result.facts["leaks"]) or is_new:
         raise typer.Exit(WRONG)
