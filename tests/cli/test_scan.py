@@ -253,3 +253,15 @@ def test_the_first_of_all_nights_has_nothing_to_compare_with(bare: Server, tmp_p
     assert (first.returncode, second.returncode) == (0, 0)
     assert "there was no last.json to compare with" in first.stdout
     assert "nothing changed since the last scan" in second.stdout
+
+
+def test_an_app_of_wsgi_is_scanned(tmp_path: Path) -> None:
+    (tmp_path / "shop_of_flask.py").write_text(
+        "from flask import Flask\napp = Flask(__name__)\n@app.get('/')\ndef home():\n"
+        "    return '<!doctype html><title>Mugs</title><img src=https://pictures.vendors.example/a.png>'\n"
+    )
+
+    done = scan(tmp_path, "shop_of_flask:app", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert [one["hosts"] for one in json.loads(done.stdout)["parties"]] == [["pictures.vendors.example"]]

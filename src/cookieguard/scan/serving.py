@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def served(app: Any, folder: Path, *, target: str, host: str = "") -> Iterator[A
     listener = socket.create_server((LOOPBACK, 0))
     files = write_certificate(host, folder) if host else None
     options: dict[str, Any] = {"ssl_certfile": files, "ssl_keyfile": files} if files else {}
+    options |= {"interface": "wsgi"} if is_wsgi(app) else {}
     config = uvicorn.Config(
         app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=1, **options
     )
@@ -80,6 +82,15 @@ def served(app: Any, folder: Path, *, target: str, host: str = "") -> Iterator[A
             app.close()
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
+
+
+def is_wsgi(app: Any) -> bool:
+    """Return whether an app is of WSGI, as Flask's are: it takes an environment and `start_response`."""
+    try:
+        asked = signature(app).parameters.values()
+    except (TypeError, ValueError):
+        return False
+    return sum(one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD for one in asked) == 2
 
 
 def write_certificate(host: str, folder: Path) -> str:
