@@ -357,3 +357,14 @@ def test_a_tag_manager_that_is_declared_by_its_path_is_not_warned_of(shop: Serve
     guard.close()
 
     assert "own hosts: no tracker of the catalogue" in shop.run("doctor").stdout
+
+
+def test_what_runs_in_another_folder_deletes_nothing_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "cookieguard.toml").write_text("")
+
+    done = Shop(tmp_path / "home").run("retention", "run", "--config", "../cookieguard.toml")
+
+    assert done.returncode == 3
+    assert f"state_dir is {tmp_path}/home/.cookieguard (no such directory)" in done.stderr
+    assert list((tmp_path / "home").iterdir()) == []

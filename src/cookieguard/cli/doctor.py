@@ -75,7 +75,17 @@ def _retention() -> None:
     """Let go of what was kept long enough."""
 
 
+def _require_data(shop: Config) -> None:
+    """Refuse to make a new state directory and find it empty: cron starts in another folder than the shop."""
+    state = Path(shop.state_dir).absolute()
+    has_server = any(one.url or one.environment in os.environ for one in (shop.store, shop.stats, shop.proof))
+    if not has_server and not os.path.lexists(state):
+        allowed = "that of a shop that was started: run this in its folder, or name an absolute state_dir"
+        raise ConfigError("state_dir", was=f"{state} (no such directory)", allowed=allowed)
+
+
 def _run(shop: Config, now: datetime, *, believes_clock: bool) -> Run:
+    _require_data(shop)
     state = StateDirectory(shop.state_dir)
     steps = steps_of(shop, state, environ=os.environ) | capping(shop, state, environ=os.environ)
     try:
