@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from struct import pack
 from typing import Any, TypeVar
 
@@ -111,6 +111,22 @@ def connect(url: str, *, statement: int, lock: int) -> Connection:
         connection.close()
         raise
     return connection
+
+
+@contextmanager
+def patient(connection: Connection, milliseconds: int, *, usual: int) -> Iterator[None]:
+    """Let statements take so long, outside of a transaction too; then what is usual."""
+    try:
+        _let_take(connection, milliseconds)
+        yield
+    finally:
+        with suppress(psycopg.Error):  # one that is gone has its times no more
+            _let_take(connection, usual)
+
+
+def _let_take(connection: Connection, milliseconds: int) -> None:
+    connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(milliseconds),))
+    connection.wait_for(milliseconds)
 
 
 @contextmanager

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from cookieguard.engines.proof.erasure_journal import due_erasures, read_erasures, write_erasures
@@ -118,3 +121,45 @@ def test_erasure_that_the_disk_took_half_of_is_not_done(
     monkeypatch.undo()
     write_erasures([tmp_path / "erasures"], [bytes(range(16))], NOW)
     assert read_erasures([tmp_path / "erasures"]) == {bytes(range(16))}
+
+
+def test_what_a_reader_kept_from_being_cleared_away_goes_with_the_next_try(world: World) -> None:
+    world.write(record_of(customer("1")), record_of(customer("2")))
+    stores = world.stores()
+    key = stores.subjects.find(handle_of(customer("1"), stores.subjects.secret(HANDLE_SECRET)))
+    assert key is not None
+    with reading(world), pytest.raises(LogDown):  # a dump, say
+        erase_subject(stores, customer("1"), journals=world.place.journals, now=NOW)
+    assert read_subject(stores, customer("1")) == []
+    assert key.key in keys_on_disk(world)  # the control: this search finds what is there
+
+    assert erase_subject(stores, customer("1"), journals=world.place.journals, now=NOW) == 0
+
+    assert key.key not in keys_on_disk(world)
+    assert read_subject(stores, customer("2"))
+    stores.close()
+
+
+@contextmanager
+def reading(world: World) -> Iterator[None]:
+    """Be somebody who reads the keys, and goes on."""
+    if world.place.log_file is None:
+        with psycopg.connect(world.place.subjects) as dump:
+            dump.execute("SELECT * FROM cg_subject")
+            yield
+        return
+    with closing(sqlite3.connect(world.place.subjects, isolation_level=None)) as copy:
+        copy.execute("BEGIN")
+        copy.execute("SELECT * FROM subject").fetchall()
+        yield
+
+
+def keys_on_disk(world: World) -> bytes:
+    """Return what lies on the disk of the keys."""
+    if world.place.log_file is not None:
+        paths = Path(world.place.subjects).parent.glob("subjects.db*")
+        return b"".join(path.read_bytes() for path in paths)
+    with psycopg.connect(world.place.subjects, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+        row = connection.execute("SELECT pg_read_binary_file(pg_relation_filepath('cg_subject'))").fetchone()
+    return b"" if row is None else bytes(row[0])

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import ByteaArray, connect, telling
+from cookieguard.engines.postgres_connection import ByteaArray, connect, patient, telling
 from cookieguard.engines.proof.postgres_log import (
     DURABLE,
     LOCK_MILLISECONDS,
@@ -55,6 +55,11 @@ AFTER = "SELECT id FROM cg_subject WHERE id > %s ORDER BY id LIMIT %s"
 OVERWRITE = "UPDATE cg_subject SET key = ''::bytea WHERE id = ANY (%s::bytea[])"
 FORGET = "DELETE FROM cg_subject WHERE id = ANY (%s::bytea[])"
 VACUUM = "VACUUM (FULL) cg_subject"
+# From the commit that deletes on: a dump that reads the table keeps it from being written anew, for minutes.
+NOTE_UNSWEPT = "INSERT INTO cg_subject_secret (name, value) VALUES ('unswept', '') ON CONFLICT DO NOTHING"
+IS_UNSWEPT = "SELECT EXISTS (SELECT 1 FROM cg_subject_secret WHERE name = 'unswept')"
+NOTE_SWEPT = "DELETE FROM cg_subject_secret WHERE name = 'unswept'"
+SWEEP_MILLISECONDS = 600_000  # a million persons take some seconds, in which records wait
 
 
 class PostgresSubjects:
@@ -124,8 +129,17 @@ class PostgresSubjects:
             with self._connection.transaction():
                 self._connection.execute(OVERWRITE, (list(subjects),))
                 gone = self._connection.execute(FORGET, (list(subjects),)).rowcount
-            self._connection.execute(VACUUM)
+                if gone:
+                    self._connection.execute(NOTE_UNSWEPT)
+            if self._connection.execute(IS_UNSWEPT).fetchone() == (True,):
+                self._sweep()
         return gone
+
+    def _sweep(self) -> None:
+        """Have the table written anew; it takes the longer the more persons there are."""
+        with patient(self._connection, SWEEP_MILLISECONDS, usual=STATEMENT_MILLISECONDS):
+            self._connection.execute(VACUUM)
+        self._connection.execute(NOTE_SWEPT)
 
     def fade(self, subjects: Sequence[bytes], now: int) -> None:
         """Note that rows may go."""

@@ -270,7 +270,10 @@ class SubjectStore(Protocol):
         ...
 
     def forget(self, subjects: Sequence[bytes]) -> int:
-        """Destroy keys, so that no file holds them; return how many there were."""
+        """Destroy keys, so that no file holds them; return how many there were.
+
+        What an earlier call deleted and could not clear away, while somebody read, goes as well: of no subject, too.
+        """
         ...
 
     def fade(self, subjects: Sequence[bytes], now: int) -> None:

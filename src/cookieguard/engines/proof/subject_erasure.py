@@ -15,10 +15,11 @@ def erase_subject(stores: Stores, subject: str, *, journals: Sequence[Path], now
     """Destroy the key of a subject; return how many records nobody can read any more.
 
     The journal is written first: whatever happens then, and whichever copy is brought back, it is done to the end.
-    Raises LogDown; doing it again does no harm.
+    Raises LogDown; doing it again does no harm, and what could not be cleared away the first time.
     """
     key = stores.subjects.find(handle_of(subject, stores.subjects.secret(HANDLE_SECRET)))
     if key is None:
+        stores.subjects.forget(())
         return 0
     count = len(stores.log.rows_of(key.subject))
     write_erasures(journals, [key.subject], now)

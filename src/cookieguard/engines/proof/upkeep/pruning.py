@@ -70,7 +70,9 @@ def prune_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
         signer = signer_of(load_keyring(state, config.keys, environ=environ), name)
         stores.log.add_key(str(signer.key))
         life, is_whole = life_of(config), not was_set_back(state.path, stores.log)
-        return prune(stores, config.proof.kept_days, life, signer, now=now, is_whole=is_whole)
+        count = prune(stores, config.proof.kept_days, life, signer, now=now, is_whole=is_whole)
+        stores.subjects.forget(())  # what an erasure could not clear away while somebody read
+        return count
 
 
 def _tree_over(log: LogStore, numbers: Sequence[int]) -> Checkpoint:
