@@ -19,6 +19,7 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.retention import RECORD_FILE, Retention, Run, read_run
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
+from cookieguard.web.recording.access_log import open_access_log
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -133,6 +134,21 @@ def test_a_leap_of_years_deletes_keys_at_once_and_nothing_else(
 
     assert shop.look(NOON + 2 * HOUR).doubt is None
     assert shop.kept() == (30, 0, 30, 1, 0)
+
+
+def test_a_line_that_is_written_after_a_leap_removes_no_log(shop: Shop) -> None:
+    log = open_access_log(shop.state, no_keys, shop.config.log, lambda: NOON + 3 * YEAR)
+    assert log is not None
+
+    assert log._sink.write([b"a line\n"]) == 1
+    log.close()
+
+    names = sorted(path.name[:17] for path in (shop.state.path / "logs").iterdir())
+    assert names == ["access-2026-11-17", "access-2029-11-23"]
+
+
+def no_keys(use: str) -> DayKeys:
+    raise AssertionError(use)
 
 
 def test_a_leap_that_lasts_a_day_is_believed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

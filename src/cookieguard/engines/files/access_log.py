@@ -1,4 +1,4 @@
-"""The access log's files: one per worker and day, whole lines only, old ones removed."""
+"""The access log's files: one per worker and day, whole lines only; old ones go by the hourly job alone."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ class LogFile:
     """Append lines to `access-<pid>.log`: one file per worker, opened at the first line, whole lines only.
 
     `daily` puts the UTC day in the name (`access-2026-11-24-71.log`): at midnight the next line opens the next
-    file, nothing is renamed, and no worker need know of another. `keep_days` removes what is older, today counted.
-    Moved away (logrotate) or inherited through a fork, a file is opened anew. A full or failing disk costs lines,
-    never a request: `write` says how many were written, and one warning says why.
+    file, nothing is renamed, and no worker need know of another. No file is removed here: a clock that leapt ahead
+    would have all of them go with the next line (`engines/clock_check.py`). Moved away (logrotate) or inherited
+    through a fork, a file is opened anew. A full or failing disk costs lines, never a request: `write` says how many
+    were written, and one warning says why.
     """
 
     def __init__(
@@ -37,14 +38,11 @@ class LogFile:
         directory: Path,
         *,
         daily: bool = False,
-        keep_days: int | None = None,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._directory = directory
         self._daily = daily
-        self._keep_days = keep_days
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._cleared: date | None = None  # the day on which old files were last looked for
         self._open_path = Path()
         self._pid = 0
         self._descriptor = -1
@@ -80,9 +78,6 @@ class LogFile:
 
     def _open(self) -> None:
         path = self.path
-        if self._keep_days is not None and self._cleared != self._today():
-            self._cleared = self._today()
-            remove_old_logs(self._directory, keep_days=self._keep_days, today=self._cleared)
         if self._is_open(path):
             return
         self.close()

@@ -40,7 +40,6 @@ def open_access_log(
     file = LogFile(
         log_directory(state, settings),
         daily=settings.rotate == "daily",
-        keep_days=settings.keep_days,
         clock=clock,
     )
     if settings.addresses != PREFIX_DAILY:
