@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from struct import pack
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ CONNECT_SECONDS = 2  # libpq takes no less
 SILENCE_MILLISECONDS = 3000
 SET = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)"
 
+POOLED = "parted by transactions"
 # What the words of libpq, psycopg or the server say of a connection that failed. Only these leave: theirs hold the URL.
 REASONS = (
     ("Connection refused", "nobody listens at its address"),
@@ -25,7 +26,13 @@ REASONS = (
     ("does not exist", "it has no such user or database"),
     ("too many", "it takes no more connections"),
     ("starting up", "it is starting up"),
+    (
+        POOLED,
+        "a pooler gives its connection to others meanwhile: pool_mode = session, or the server's own address",
+    ),
 )
+BACKEND = "SELECT pg_backend_pid()"
+LOOKS = 10  # others may take a connection that was given back before we do
 
 GRACE_SECONDS = 1.0  # in which a server that answers has said that its own time is over
 
@@ -92,7 +99,20 @@ def _bounded(gen: PQGen[Waited], seconds: float) -> PQGen[Waited]:
 
 def connect(url: str, *, statement: int, lock: int) -> Connection:
     """Connect, with the milliseconds that a statement and a lock may take; raises psycopg.Error."""
-    connection = Connection.connect(
+    connection = _opened(url)
+    connection.wait_for(statement)
+    connection.adapters.register_dumper(ByteaArray, _ByteaArrayDumper)
+    try:
+        _require_own(connection, url)
+        connection.execute(SET, (str(statement), str(lock)))
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _opened(url: str) -> Connection:
+    return Connection.connect(
         url,
         autocommit=True,
         connect_timeout=CONNECT_SECONDS,
@@ -103,14 +123,34 @@ def connect(url: str, *, statement: int, lock: int) -> Connection:
         client_encoding="utf8",
         application_name="cookieguard",
     )
-    connection.wait_for(statement)
-    connection.adapters.register_dumper(ByteaArray, _ByteaArrayDumper)
-    try:
-        connection.execute(SET, (str(statement), str(lock)))
-    except psycopg.Error:
-        connection.close()
-        raise
-    return connection
+
+
+def _require_own(connection: Connection, url: str) -> None:
+    """Refuse a connection that a pooler shares with others (PgBouncer's pool_mode = transaction).
+
+    Its settings would be theirs, and a lock that one of ours takes would be held by nobody who gives it back.
+    """
+    if _backend(connection) != connection.info.backend_pid and _is_shared(connection, url):
+        raise psycopg.OperationalError(POOLED)
+
+
+def _is_shared(connection: Connection, url: str) -> bool:
+    """Return whether a pooler moves a connection about at the server, or gives its place there to another one."""
+    first = _backend(connection)
+    with (
+        suppress(psycopg.Error),
+        closing(_opened(url)) as other,
+    ):  # where there is no room for two, each has its own
+        for _ in range(LOOKS):
+            with other.transaction():
+                theirs = _backend(other)
+            if theirs == first or _backend(connection) != first:
+                return True
+    return False
+
+
+def _backend(connection: Connection) -> Any:
+    return next(iter(connection.execute(BACKEND)), (None,))[0]
 
 
 @contextmanager
