@@ -84,6 +84,26 @@ def test_nothing_of_an_erased_person_is_in_any_file_nor_after_restoring_yesterda
     assert world.verify().verdict is Verdict.WHOLE
 
 
+def test_a_long_journal_of_erasures_is_gone_through_with_few_questions(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write(record_of(customer("1")), record_of(customer("2")))
+    stores = world.stores()
+    key = stores.subjects.find(handle_of(customer("1"), stores.subjects.secret(HANDLE_SECRET)))
+    assert key is not None
+    gone = [number.to_bytes(16, "big") for number in range(2500)]
+    write_erasures(world.place.journals, [*gone, key.subject], NOW)
+    questions = []
+    for name in ("with_keys", "key_for"):
+        ask = getattr(stores.subjects, name)
+        monkeypatch.setattr(stores.subjects, name, lambda some, ask=ask: questions.append(1) or ask(some))
+
+    assert due_erasures(stores.subjects, world.place.journals) == [key.subject]
+
+    assert len(questions) <= 3
+    stores.close()
+
+
 def test_an_erased_customer_who_returns_is_somebody_new(world: World) -> None:
     world.write(record_of(customer("1"), n=1))
     stores = world.stores()

@@ -19,6 +19,9 @@ from cookieguard.engines.proof.protocol import LogDown, SubjectStore
 from cookieguard.proof.records import to_text
 
 JOURNAL = "erasures"
+AT_ONCE = (
+    1000  # subjects of one question: each worker asks of all that were ever erased before its first record
+)
 LINE = re.compile(rb"([0-9a-f]{32}) [0-9TZ:.-]+\n")
 
 
@@ -43,7 +46,10 @@ def read_erasures(places: Sequence[Path]) -> set[bytes]:
 
 def due_erasures(store: SubjectStore, places: Sequence[Path]) -> list[bytes]:
     """Return the subjects that were erased and whose keys are there all the same: an older copy was brought back."""
-    return [one for one in sorted(read_erasures(places)) if store.key_for(one) is not None]
+    erased, due = sorted(read_erasures(places)), set[bytes]()
+    for at in range(0, len(erased), AT_ONCE):
+        due |= store.with_keys(erased[at : at + AT_ONCE])
+    return sorted(due)
 
 
 def apply_erasures(store: SubjectStore, places: Sequence[Path]) -> int:
