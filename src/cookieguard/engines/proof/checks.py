@@ -11,7 +11,7 @@ from cookieguard.config import Config
 from cookieguard.engines.proof.anchors import KEPT, NEWEST
 from cookieguard.engines.proof.erasure_journal import due_erasures
 from cookieguard.engines.proof.open import Place, open_log_store, open_subject_store, place_of
-from cookieguard.engines.proof.protocol import Stores
+from cookieguard.engines.proof.protocol import LogNotMade, Stores
 from cookieguard.engines.proof.upkeep.pruning import has_overdue, life_of
 from cookieguard.proof.notes import NoteError, read_checkpoint
 from cookieguard.proof.tiles import tree_root
@@ -29,12 +29,15 @@ def examine_log(config: Config, state: Path, now: datetime, *, environ: Mapping[
         yield "consent log", "switched off: no decision is written down", ""
         return
     place = place_of(config, state, environ=environ)
-    if place.log_file is not None and not place.log_file.exists():
+    try:
+        if place.log_file is not None and not place.log_file.exists():
+            raise LogNotMade
+        yield from _log(place, state)
+    except LogNotMade:
         lost = (state / NEWEST).exists()
         mend = "bring it back from a copy; the checkpoint beside it says what it had" if lost else ""
         yield "consent log", "it is gone" if lost else "not made yet: the first choice does", mend
         return
-    yield from _log(place, state)
     yield _erasures(place)
     yield _check_overdue(config, place, now)
 
@@ -42,10 +45,11 @@ def examine_log(config: Config, state: Path, now: datetime, *, environ: Mapping[
 def _log(place: Place, state: Path) -> Iterator[Told]:
     log = open_log_store(place.log, make=False)
     try:
-        size, note = log.size(), log.checkpoint()
-        waiting = [row for row in log.unnumbered() if row.number is None]
-        refused = [row for row in log.unnumbered() if row.number is not None]
-        is_sound = note is None or read_checkpoint(note).root == tree_root(log.tile, size)
+        with log.snapshot():  # a worker may number records meanwhile
+            size, note, rows = log.size(), log.checkpoint(), log.unnumbered()
+            is_sound = note is None or read_checkpoint(note).root == tree_root(log.tile, size)
+        waiting = [row for row in rows if row.number is None]
+        refused = [row for row in rows if row.number is not None]
     except (NoteError, ValueError):
         yield "consent log", "its tree is not the one that was signed", VERIFY
         return

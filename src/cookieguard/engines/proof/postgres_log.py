@@ -10,7 +10,16 @@ import psycopg
 
 from cookieguard.engines.postgres_connection import ByteaArray, connect, telling
 from cookieguard.engines.proof.postgres_inserts import insert, insert_new
-from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, SubjectKey, UnsequencedRecord, Window
+from cookieguard.engines.proof.protocol import (
+    Job,
+    LogDown,
+    LogNotMade,
+    Old,
+    Row,
+    SubjectKey,
+    UnsequencedRecord,
+    Window,
+)
 from cookieguard.engines.proof.sqlite_log import values_of
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
@@ -139,7 +148,10 @@ class PostgresLog:
                 self._connection.execute(DURABLE)
                 self._connection.execute(BY_INDEX)
                 self._binary = self._connection.cursor(binary=True)
-                if self._version() != SCHEMA_VERSION and (make or self._version()):
+                version = self._version()
+                if not (version or make):
+                    raise LogNotMade("no worker made its tables yet")
+                if version != SCHEMA_VERSION:
                     self._make()
             except BaseException:
                 self._connection.close()

@@ -16,6 +16,7 @@ __all__ = [
     "BothStores",
     "Job",
     "LogDown",
+    "LogNotMade",
     "LogStore",
     "Old",
     "Row",
@@ -26,6 +27,10 @@ __all__ = [
     "Window",
     "new_key",
 ]
+
+
+class LogNotMade(LogDown):
+    """Say that there is no log: no worker of the shop made its tables yet."""
 
 
 class UnsequencedRecord(NamedTuple):

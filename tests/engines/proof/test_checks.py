@@ -1,0 +1,52 @@
+"""What the doctor says of a log that nobody made yet, and of one that grows while it is looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from harness.postgres import Postgres
+
+from cookieguard.config import Config
+from cookieguard.config.store import StoreSettings
+from cookieguard.engines.proof.anchors import NEWEST
+from cookieguard.engines.proof.checks import _log, examine_log
+from cookieguard.engines.proof.open import open_log_store, open_stores
+from cookieguard.engines.proof.protocol import LogNotMade
+
+from .conftest import NOW, World, emptied, record_of
+
+
+def test_tables_that_no_worker_made_yet_are_no_fault(server: Postgres, tmp_path: Path) -> None:
+    place = emptied(server, (tmp_path / "erasures",))
+    config = Config(state_dir=str(tmp_path), store=StoreSettings(url=server.url))
+
+    (told,) = examine_log(config, tmp_path, NOW, environ={})
+    (tmp_path / NEWEST).write_text("what was there")
+    (gone,) = examine_log(config, tmp_path, NOW, environ={})
+
+    assert told == ("consent log", "not made yet: the first choice does", "")
+    assert gone[1] == "it is gone"
+    assert gone[2]
+    with pytest.raises(LogNotMade, match="no worker made its tables yet"):
+        open_stores(place, make=False)
+
+
+def test_records_that_are_numbered_while_the_doctor_looks_are_no_fault(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.write(record_of())
+    store = open_log_store(world.place.log, make=False)
+    kind, size = type(store), type(store).size
+    store.close()
+
+    def size_and_more(self: object) -> int:
+        found: int = size(self)  # type: ignore[arg-type]
+        monkeypatch.setattr(kind, "size", size)
+        world.write(record_of())
+        return found
+
+    monkeypatch.setattr(kind, "size", size_and_more)
+    (told,) = _log(world.place, tmp_path)
+
+    assert told == ("consent log", "1 entries, 0 wait for a number", "")
