@@ -75,6 +75,26 @@ def test_a_log_set_back_and_one_that_went_on_are_found_and_named(
     assert "checkpoint-5 was signed over another log of 5 entries" in capsys.readouterr().out
 
 
+def test_all_checkpoints_that_a_command_appended_to_a_file_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kept = tmp_path / "checkpoints"
+    appends = f"sh -c 'cat >> {kept}'"  # as docs/proof.md has it, on another machine
+    for size in (1, 2, 3):
+        write(appends, 1)
+        wait_until(lambda size=size: kept.exists() and len(read_anchors([kept])) == size)  # type: ignore[misc]
+    assert run(["log", "verify", "--against", str(kept)]) == 0
+    assert "4 anchors hold" in capsys.readouterr().out
+
+    shutil.rmtree(tmp_path / ".cookieguard")
+    write("", 2)
+    assert run(["log", "verify"]) == 0  # the control: by itself it is whole
+    assert run(["log", "verify", "--against", str(kept)]) in (2, 3)
+    said = capsys.readouterr().out
+    assert "checkpoints, its checkpoint 3," in said
+
+
 def test_a_command_reads_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     kept = tmp_path / "kept"

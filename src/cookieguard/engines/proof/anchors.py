@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +22,7 @@ logger = logging.getLogger("cookieguard")
 
 NEWEST = "checkpoint"
 KEPT = re.compile(r"checkpoint(-[0-9]+)?")
+SIGNS = "\u2014 ".encode()  # as a line of a signature begins, of which a note has some at its end
 
 
 class LocalAnchor:
@@ -95,11 +96,26 @@ def was_set_back(directory: Path, log: LogStore) -> bool:
 
 
 def read_anchors(paths: Iterable[Path]) -> list[tuple[str, str]]:
-    """Return name and text of files with checkpoints, and of all files in directories; raises OSError."""
+    """Return name and text of checkpoints in files, and in all files of directories; raises OSError."""
     files = [one for path in paths for one in (sorted(path.glob("[!.]*")) if path.is_dir() else [path])]
-    return [(path.name, _text_of(path)) for path in files if not path.is_dir()]
+    return [
+        (path.name if number == 1 else f"{path.name}, its checkpoint {number},", note)
+        for path in files
+        if not path.is_dir()
+        for number, note in enumerate(_notes_in(path), 1)
+    ]
 
 
-def _text_of(path: Path) -> str:
-    with path.open("rb") as file:  # one that is longer is none, whatever follows
-        return file.read(LONGEST_NOTE + 1).decode("utf-8", errors="replace")
+def _notes_in(path: Path) -> Iterator[str]:
+    """Yield what may be a checkpoint: mostly one, but a witness may put the next behind it (`cat >> checkpoints`)."""
+    note, ends = b"", False
+    with path.open("rb") as file:
+        while len(note) <= LONGEST_NOTE and (line := file.readline(LONGEST_NOTE + 1)):
+            is_signature = line.startswith(SIGNS)
+            if ends and not is_signature:
+                yield note.decode("utf-8", errors="replace")
+                note = b""
+            note, ends = note + line, is_signature
+    yield note[: LONGEST_NOTE + 1].decode(
+        "utf-8", errors="replace"
+    )  # one that is longer is none, whatever follows
