@@ -16,7 +16,7 @@ from harness.servers import START_SECONDS, wait_until
 
 from cookieguard.engines.proof.log_reader import make_receipt, read_record, read_subject
 from cookieguard.engines.proof.open import trusted_keys
-from cookieguard.engines.proof.protocol import LogDown
+from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.sequencer import AT_ONCE
 from cookieguard.engines.proof.writer import SEQUENCE_SECONDS
 from cookieguard.proof.log import Acknowledgement
@@ -359,3 +359,20 @@ def test_a_log_of_before_pruning_is_upgraded_by_whatever_opens_it(world: World) 
     stores.close()
     world.write(record_of())
     assert world.verify().size == 2
+
+
+def test_text_that_a_restored_store_lost_is_written_again(world: World) -> None:
+    """A fail-over to a replica that lagged, or a copy brought back under a running worker."""
+    text = "a" * 64, b"what was shown"
+    writer = world.writer()
+    writer.append(record_of(), texts=[text]).result(START_SECONDS)
+    world.run("DELETE FROM shown" if world.place.log_file else "DELETE FROM cg_log_shown")
+
+    def is_gone(_: Stores) -> None:
+        raise LogDown("the server went")
+
+    with pytest.raises(LogDown):
+        writer.ask(is_gone).result(START_SECONDS)
+    writer.append(record_of(), texts=[text]).result(START_SECONDS)
+
+    assert writer.ask(lambda stores: stores.log.text(text[0])).result(START_SECONDS) == text[1]

@@ -200,6 +200,7 @@ class LogWriter:
             self._mac_key = stores.subjects.secret(MAC_SECRET)
             self._name = stores.log.fact("origin", self._origin) or self._origin
             self._signs_as = ""
+            self._texts.clear()  # it may be an older copy, which lacks some
             self._size = stores.log.size()
             if self._anchor is not None:
                 self._anchor.check(stores.log)
