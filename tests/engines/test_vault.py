@@ -5,8 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.files.vault import VaultWriter, make_keys, private_key, read_events
+from cookieguard.engines.files.vault import (
+    PUBLIC_FILE,
+    VaultWriter,
+    make_keys,
+    private_key,
+    read_events,
+    read_public_keys,
+)
+from cookieguard.errors import ConfigError
 from cookieguard.stats.vault_records import Risk, open_box
 
 NOW = datetime.now(UTC)
@@ -32,3 +42,24 @@ def test_line_torn_by_a_full_disk_takes_no_other_with_it(tmp_path: Path) -> None
     assert key is not None
     assert [event["id"] for event in events] == ["one", "three"]
     assert [open_box(event, key)["address"] for event in events] == ["203.0.113.7"] * 2
+
+
+def test_public_keys_that_a_restored_state_directory_lacks_are_made_of_the_private_ones(
+    tmp_path: Path,
+) -> None:
+    state, private = StateDirectory(tmp_path / "state"), StateDirectory(tmp_path / "private")
+    made = make_keys(state, private, today=NOW.date(), days=14)
+    before = read_public_keys(state.path)
+    (state.path / PUBLIC_FILE).unlink()
+
+    assert make_keys(state, private, today=NOW.date(), days=14) == made
+
+    assert read_public_keys(state.path) == before
+
+
+def test_private_key_of_another_length_is_refused(tmp_path: Path) -> None:
+    state, private = StateDirectory(tmp_path / "state"), StateDirectory(tmp_path / "private")
+    private.create_once(f"vault-{NOW.date()}", lambda: b"half")
+
+    with pytest.raises(ConfigError, match="holding 4 bytes for a key of"):
+        make_keys(state, private, today=NOW.date(), days=1)

@@ -16,7 +16,7 @@ from typing import Any
 from cookieguard.engines.files.keyring_file import locked, put_file
 from cookieguard.engines.files.state_directory import StateDirectory, sync_directory
 from cookieguard.errors import ConfigError
-from cookieguard.stats.sealed_box import KEY_BYTES, new_key_pair
+from cookieguard.stats.sealed_box import KEY_BYTES, new_key_pair, public_half
 from cookieguard.stats.vault_records import Risk, seal
 
 logger = logging.getLogger("cookieguard")
@@ -87,18 +87,20 @@ def read_public_keys(state: Path) -> dict[date, bytes]:
 
 
 def make_keys(state: StateDirectory, private: StateDirectory, *, today: date, days: int) -> list[date]:
-    """Make the pairs of the days ahead that have none, and return these days."""
+    """Make the pairs of the days ahead that have none, and return these days.
+
+    A private key that is there stays: its public half was lost, with a state directory that was brought back, or since
+    the command was killed in between.
+    """
     with locked(state.path):
         public = read_public_keys(state.path)
         new = [day for day in (today + timedelta(days=ahead) for ahead in range(days)) if day not in public]
         for day in new:
-            secret, public[day] = new_key_pair()
-            if private.create_once(f"vault-{day}", lambda secret=secret: secret) != secret:  # type: ignore[misc]
-                raise ConfigError(
-                    "vault.private_dir",
-                    was=f"holding a key of {day} whose public half is missing",
-                    allowed="keys made together with those in the state directory",
-                )
+            secret = private.create_once(f"vault-{day}", lambda: new_key_pair()[0])
+            if len(secret) != KEY_BYTES:
+                was = f"holding {len(secret)} bytes for a key of {day}"
+                raise ConfigError("vault.private_dir", was=was, allowed=f"keys of {KEY_BYTES} bytes")
+            public[day] = public_half(secret)
         _write_public(state.path, public)
     return new
 
