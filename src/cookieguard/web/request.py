@@ -192,7 +192,7 @@ class Request:
         """Return whether a library asks for a piece of a page."""
         if self._is_fragment is None:
             said = self.headers
-            is_whole = any(said.get(name) == b"true" for name in WHOLE_HEADERS)
+            is_whole = any(said.get(name) == b"true" for name in WHOLE_HEADERS) or swaps_body(said)
             is_swapped = not SWAPPER_HEADERS.isdisjoint(said) or is_of_library(said.get(REQUESTED_WITH, b""))
             self._is_fragment = is_swapped and not is_whole
         return self._is_fragment
@@ -300,6 +300,12 @@ def is_of_library(requested_with: bytes) -> bool:
     for whole pages too, which visitors open in that app.
     """
     return len(requested_with) > 0 and requested_with.find(b".") < 0
+
+
+def swaps_body(headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether Unpoly asks for a whole page: its targets are selectors, `body` is one where a page names none."""
+    targets = headers.get(b"x-up-target", b"")
+    return b"body" in [one.strip(b" ") for one in targets.split(b",")]
 
 
 def accepts_pages(headers: Mapping[bytes, bytes]) -> bool:
