@@ -969,6 +969,25 @@ def test_a_page_that_answered_a_post_leads_back_to_the_page_before(guard: Guard)
 
 
 @pytest.mark.parametrize(
+    ("path", "query", "leads_to"),
+    [
+        ("/paid", "result=" + "x" * 2000, "/paid?result=" + "x" * 2000),
+        ("/paid", "result=" + "x" * 3000, ""),
+        ("/", "result=" + "x" * 3000, ""),
+        ("/" + "x" * 3000, "", ""),
+        ("/", "a=1", "/?a=1"),
+        ("/", "", "/"),
+    ],
+)
+def test_a_choice_on_a_page_of_a_long_address_does_not_lead_home(
+    guard: Guard, path: str, query: str, leads_to: str
+) -> None:
+    answer = ask(guard(page(DOCUMENT)), path=path, query=query)
+
+    assert f'name="next" value="{leads_to}"'.encode() in answer.body
+
+
+@pytest.mark.parametrize(
     ("path", "query", "led_by", "leads_to"),
     [
         ("/order", "", "/order", "/order?"),

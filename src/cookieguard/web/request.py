@@ -227,10 +227,12 @@ class Request:
     def return_path(self) -> str:
         """Return where a choice made on this page leads back to: the page, or the one that posted to it.
 
-        Never to the very address of a page that answered a POST: banner.js would reload it, which posts once more.
+        Empty for an address too long to be posted, which banner.js takes for the page it stands on. Never the very
+        address of a page that answered a POST: banner.js would reload it, which posts once more.
         """
         if self.is_read:
-            return self.address
+            address = self.address
+            return "" if address == "/" and (self.query or self.full_path != "/") else address
         page = choice_path(self.referring_path)
         if unquote(page) != unquote(self.address):
             return page
