@@ -154,7 +154,9 @@ def test_tests_leave_no_record_and_no_line_with_the_shop(
     assert (guard.config.proof.witness_url, guard.config.mail.url) == ("", "")
 
 
-@pytest.mark.parametrize("url", ["https://testserver", "http://localhost:8000", "http://127.0.0.1:8000"])
+@pytest.mark.parametrize(
+    "url", ["https://testserver", "http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000"]
+)
 def test_a_client_keeps_what_the_shop_changes(tmp_path: Path, url: str) -> None:
     async def shop(scope: Any, receive: Any, send: Any) -> None:
         visitor = visitor_of(scope)

@@ -101,7 +101,8 @@ def _domain_in_jar(cookie: SetCookie, host: str) -> str:
     """Return the domain as a jar has it of an answer: the next cookie of that name then takes this one's place."""
     if cookie.domain:
         return f".{cookie.domain.removeprefix('.')}"
-    return host if "." in host or ":" in host else f"{host}.local"  # RFC 2965, which http.cookiejar follows
+    named = f"[{host}]" if ":" in host else host
+    return named if "." in named else f"{named}.local"  # RFC 2965, which http.cookiejar follows
 
 
 def prepare_visitor(
