@@ -475,3 +475,21 @@ def test_a_shop_that_asks_nobody_needs_no_banner(tmp_path: Path, monkeypatch: py
 
 def test_a_policy_in_a_folder_is_linked_by_itself(tmp_path: Path) -> None:
     assert "privacy policy" not in advised(Config(policy=PolicyVersion(folder=str(tmp_path))))
+
+
+def test_an_app_that_does_not_start_is_told_for_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop_that_does_not_start.py").write_text(
+        "from cookieguard import CookieGuard\nfrom starlette.applications import Starlette\n\n"
+        "class Lifespan:\n    def __init__(self, app):\n        pass\n    async def __aenter__(self):\n"
+        "        raise ConnectionError('no database')\n    async def __aexit__(self, *_):\n        pass\n\n"
+        "app = CookieGuard(Starlette(lifespan=Lifespan))\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    done = Shop(tmp_path).run("check", "shop_that_does_not_start:app")
+    sys.modules.pop("shop_that_does_not_start", None)
+
+    assert done.returncode == 1
+    assert "the app did not start: ConnectionError: no database" in done.stdout

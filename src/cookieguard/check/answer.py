@@ -150,10 +150,14 @@ class _Loads(HTMLParser):
 async def _bare_and_guarded(guard: CookieGuard, origin: str, path: str) -> tuple[Answer, Answer]:
     """Start the app, ask for a page, and end it."""
     start, end = asyncio.Event(), asyncio.Event()
-    lifespan = asyncio.create_task(_live(guard, start, end))
+    refusals: list[str] = []
+    lifespan = asyncio.create_task(_live(guard, start, end, refusals))
     try:
         await asyncio.wait_for(start.wait(), TIMEOUT_SECONDS)
-        return await _ask(guard, origin, path)
+        bare, page = await _ask(guard, origin, path)
+        if refusals and (page.trouble or bare.status >= ERRORS):  # its database is not there, in CI
+            page.trouble = f"the app did not start: {refusals[0]}"
+        return bare, page
     except TimeoutError:
         late = Answer(trouble=f"it did not start within {TIMEOUT_SECONDS:.0f} s")
         return late, late
@@ -164,8 +168,8 @@ async def _bare_and_guarded(guard: CookieGuard, origin: str, path: str) -> tuple
         guard.close()
 
 
-async def _live(app: Any, start: asyncio.Event, end: asyncio.Event) -> None:
-    """Play the server's part in a lifespan; an app that knows none just goes on."""
+async def _live(app: Any, start: asyncio.Event, end: asyncio.Event, refusals: list[str]) -> None:
+    """Play the server's part in a lifespan; an app that knows none just goes on. Note why it refuses to start."""
     messages = [{"type": "lifespan.startup"}]
 
     async def receive() -> MutableMapping[str, Any]:
@@ -174,7 +178,10 @@ async def _live(app: Any, start: asyncio.Event, end: asyncio.Event) -> None:
         await end.wait()
         return {"type": "lifespan.shutdown"}
 
-    async def send(_message: MutableMapping[str, Any]) -> None:
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "lifespan.startup.failed":
+            lines = str(message.get("message", "")).strip().splitlines()
+            refusals.append(lines[-1][:300] if lines else "it did not say why")
         start.set()
 
     with suppress(Exception):  # Django and others raise at what they do not know
