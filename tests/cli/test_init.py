@@ -231,3 +231,9 @@ def test_the_version_is_shown(shop: Shop) -> None:
 
     assert done.returncode == 0
     assert re.fullmatch(r"cookieguard \d+\.\d+\.\d+\S*\n", done.stdout)
+
+
+def test_a_file_with_a_mark_of_windows_is_read(shop: Shop) -> None:
+    (shop.directory / "main.py").write_text("\ufefffrom fastapi import FastAPI\r\nshop = FastAPI()\r\n")
+
+    assert "shop = CookieGuard(shop" in shop.run("init").stdout

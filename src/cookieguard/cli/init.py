@@ -254,7 +254,7 @@ def _sources(folder: Path) -> Iterator[tuple[Path, str]]:
     for path in paths[:MOST_FILES]:
         try:
             if path.stat().st_size <= MOST_BYTES:
-                yield path, path.read_text("utf-8")
+                yield path, path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError):
             continue
 
