@@ -268,3 +268,13 @@ def test_a_shop_that_asks_for_less_is_scanned_and_its_draft_loads(ids: tuple[str
 
     purposes = {one.purpose for one in config_from_mapping({**table, "vendors": drafted}).vendors}
     assert purposes == set(ids[1:])
+
+
+def test_who_is_declared_since_the_last_scan_is_no_news() -> None:
+    seen = (contact("a.x.example"),), (kept("_x", "a.x.example"),)
+    declared = Config(vendors=(Vendor(name="X Ltd", purpose="statistics", hosts=("a.x.example",)),))
+    before, now = (
+        facts_of(*scanned(*seen[0], keeps=seen[1], config=config), "") for config in (Config(), declared)
+    )
+
+    assert changes(before, now) == []

@@ -130,24 +130,25 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
         ("host reached without consent", _leaking_of),
         ("cookie or storage", _names_of),
     ):
-        old, new = set(pick(before)), set(pick(now))
-        found += [Change(what=what, name=one) for one in sorted(new - old)]
-        found += [Change(what=what, name=one, is_new=False) for one in sorted(old - new)]
+        old, new = dict(pick(before)), dict(pick(now))
+        found += [Change(what=what, name=new[one]) for one in sorted(new.keys() - old.keys())]
+        found += [Change(what=what, name=old[one], is_new=False) for one in sorted(old.keys() - new.keys())]
     return found
 
 
-def _hosts_of(facts: Mapping[str, Any]) -> Iterator[str]:
+# What is compared, and how it is shown: a party gets another name once it is declared, and is no news by that.
+def _hosts_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for party in facts["parties"]:
         for host in () if party.get("only_named") else party.get("hosts", ()):
-            yield f"{host} ({party.get('name', '')})"
+            yield host, f"{host} ({party.get('name', '')})"
 
 
-def _leaking_of(facts: Mapping[str, Any]) -> Iterator[str]:
+def _leaking_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for party in facts["parties"]:
-        yield from party.get("leaking_hosts", ())
+        yield from ((host, host) for host in party.get("leaking_hosts", ()))
 
 
-def _names_of(facts: Mapping[str, Any]) -> Iterator[str]:
+def _names_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for party in facts["parties"]:
         for one in party.get("kept", ()):
-            yield f"{one.get('name', '')} ({party.get('name', '')})"
+            yield str(one.get("name", "")), f"{one.get('name', '')} ({party.get('name', '')})"
