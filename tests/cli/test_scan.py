@@ -134,6 +134,7 @@ def test_a_scan_of_an_app_leaves_nothing_in_the_shops_own_places(tmp_path: Path)
         (("http://10.0.0.1/",), 4, "--allow-private"),
         (("nowhere_at_all:app",), 3, "no module nowhere_at_all in"),
         (("ftp://shop.example/",), 3, "neither"),
+        (("https://owner:secret@shop.example/",), 3, "URL is with a name or a password"),
         (("http://localhost:9/", "--allow-private"), 3, "does not answer"),
         (("https://shop.example/", "--pages", "0"), 2, "--pages"),
         (("https://shop.example/", "--diff", "missing.json"), 3, "--diff"),
