@@ -252,3 +252,10 @@ def test_a_banner_with_one_button_is_answered_by_it(look: Callable[..., Scan]) -
 
     assert found.states == ("undecided", "accepted")
     assert "the banner could not be answered: refused was not visited" in found.notes
+
+
+@pytest.mark.browser
+def test_a_page_that_changes_what_arrays_do_is_looked_at(look: Callable[..., Scan]) -> None:
+    odd = page('<script>Array.prototype.map = () => 7</script><a href="/cart">C</a>')
+
+    assert set(look(scan_by_browser, Odd({"/": odd, "/cart": page("Cart")})).pages) == {"/", "/cart"}

@@ -225,7 +225,7 @@ class _Visit:
                 found = await page.evaluate(LINKS, MOST_LINKS)
         except (Error, TimeoutError):
             return []
-        return [str(one) for one in found]
+        return [str(one) for one in found] if isinstance(found, list) else []  # pages change what arrays do
 
     async def _stir(self, page: Page) -> None:
         """Move, scroll and open menus: much is loaded only then."""
