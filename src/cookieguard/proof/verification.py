@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from heapq import merge
 from itertools import islice
 
 from cookieguard.proof.hashing import hash_pairs, hash_rows
 from cookieguard.proof.merkle import HASH_BYTES, fold, node_hash
 from cookieguard.proof.notes import (
     NO_KEY_SIGNED,
-    Checkpoint,
     NoteError,
     NoteKey,
     open_checkpoint,
     read_checkpoint,
 )
 from cookieguard.proof.pruning import Pruned, read_pruned
+from cookieguard.proof.signed_roots import Claim, SignedRoots, size_of, with_last
 from cookieguard.proof.tiles import FULL_BYTES, WIDTH, ReadTile
 
 RowTuple = tuple[int, bool, bytes]
@@ -92,47 +93,36 @@ def verify(
     """
     report = Report()
     signed = _signed(report, checkpoints, keys, former)
-    claims = [*signed, *_anchored(report, anchors, (*keys, *former))]
+    kept = sorted(_anchored(report, anchors, (*keys, *former)), key=size_of)
     gone = _let_go(report, pruned, (*keys, *former), signed)
-    claims.sort(key=lambda claim: claim.checkpoint.size)
+    claims = merge(signed.claims(), kept, key=size_of)
     _compare(report, _Tree(report, rows, read_tile, gone, progress), claims)
     return report
 
 
-def _let_go(report: Report, notes: Sequence[str], keys: Sequence[NoteKey], own: Sequence[_Claim]) -> Pruned:
+def _let_go(report: Report, notes: Sequence[str], keys: Sequence[NoteKey], own: SignedRoots) -> Pruned:
     """Return what notes let go that name this tree by one of its own checkpoints."""
     runs: list[tuple[int, int]] = []
-    trees = {None, *(claim.checkpoint for claim in own)}
     for note in notes:
         try:
             gone = read_pruned(note, keys)
         except NoteError as error:
             report.add(Verdict.BROKEN, None, f"{NOTE_OF_PRUNED}: {error}")
             continue
-        if gone.tree in trees:
+        if gone.tree is None or gone.tree in own:
             runs += gone.runs
-        elif gone.tree and gone.tree.size > report.size:
+        elif gone.tree.size > report.size:
             report.add(Verdict.CUT, report.size, f"{NOTE_OF_PRUNED} is of more entries: cut, or set back")
         else:
             report.add(Verdict.BROKEN, None, f"{NOTE_OF_PRUNED} is of another log")
     return Pruned((first, min(last, report.size - 1)) for first, last in runs if first < report.size)
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """Hold a checkpoint to compare with; `source` is empty for the store's own."""
-
-    checkpoint: Checkpoint
-    source: str = ""
-
-
 def _signed(
     report: Report, checkpoints: Iterable[tuple[int, str]], keys: Sequence[NoteKey], former: Sequence[NoteKey]
-) -> list[_Claim]:
-    claims = []
-    noted = list(checkpoints)
-    for size, note in noted:
-        is_newest = note is noted[-1][1]
+) -> SignedRoots:
+    signed = SignedRoots()
+    for size, note, is_newest in with_last(checkpoints):
         try:
             checkpoint = read_checkpoint(note)
             open_checkpoint(note, keys if is_newest else (*keys, *former))
@@ -143,16 +133,14 @@ def _signed(
                 continue
         if checkpoint.size != size:
             report.add(Verdict.BROKEN, size, f"the checkpoint of {size} entries signs {checkpoint.size}")
-        claims.append(_Claim(checkpoint))
-    if claims:
-        newest = max((one.checkpoint for one in claims), key=lambda one: one.size)
+        signed.add(checkpoint)
+    newest = signed.newest()
+    if newest is not None:
         report.size, report.root = newest.size, newest.root
-    return claims
+    return signed
 
 
-def _anchored(
-    report: Report, anchors: Sequence[tuple[str, str]], keys: Sequence[NoteKey]
-) -> Iterator[_Claim]:
+def _anchored(report: Report, anchors: Sequence[tuple[str, str]], keys: Sequence[NoteKey]) -> Iterator[Claim]:
     for source, note in anchors:
         try:
             checkpoint = open_checkpoint(note, keys)
@@ -163,7 +151,7 @@ def _anchored(
             what = f"{source} has {checkpoint.size} entries, the log {report.size}: cut, or set back to an older copy"
             report.add(Verdict.CUT, report.size, what)
         else:
-            yield _Claim(checkpoint, source)
+            yield Claim(checkpoint.size, checkpoint.root, source)
 
 
 def _refused(source: str, note: str, error: NoteError, keys: Sequence[NoteKey]) -> str:
@@ -178,13 +166,13 @@ def _refused(source: str, note: str, error: NoteError, keys: Sequence[NoteKey]) 
     return f"{source} is of another log: {origin[:LONGEST_NAME]!r}, not of {', '.join(map(repr, names))}"
 
 
-def _compare(report: Report, tree: _Tree, claims: Sequence[_Claim]) -> None:
+def _compare(report: Report, tree: _Tree, claims: Iterable[Claim]) -> None:
     """Walk the tree once, and hold each claim against the root at its size."""
     good = 0
     for claim in claims:
-        size = claim.checkpoint.size
+        size = claim.size
         root = tree.root_at(size)
-        if root == claim.checkpoint.root:
+        if root == claim.root:
             good = size
         elif root is not None and claim.source:
             what = f"{claim.source} was signed over another log of {size} entries: rolled back and continued, or forked"

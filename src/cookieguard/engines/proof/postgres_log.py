@@ -242,8 +242,7 @@ class PostgresLog:
 
     def checkpoints(self) -> Iterator[tuple[int, str]]:
         """Yield all checkpoints."""
-        with telling(LogDown):
-            yield from self._connection.execute(CHECKPOINTS).fetchall()
+        return self._cursor(CHECKPOINTS, ())
 
     def put_checkpoint(self, size: int, note: str) -> None:
         """Write a checkpoint."""
