@@ -22,7 +22,7 @@ from harness.servers import START_SECONDS, wait_until
 from cookieguard.config import StoreSettings
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store import sqlite
-from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Store, StoreDown, StoredValue
+from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Store, StoreDown, StoredValue, mark_of
 from cookieguard.engines.store.sqlite import SqliteStore
 from cookieguard.engines.store.sync import StoreSync, open_store_sync
 from cookieguard.errors import ConfigError
@@ -686,3 +686,31 @@ def test_a_worker_opens_a_store_in_a_file_and_reads_it_while_another_writes(tmp_
 
         assert list(reader.changes(0)) == [END]
         assert reader.last_change() == writer.last_change()
+
+
+def test_what_an_owner_left_goes_however_much_is_to_be_looked_through(server: Postgres) -> None:
+    """Of 2 GB it takes seconds: longer than what a visitor waits for may take, and afterwards that holds again."""
+    import psycopg
+
+    store = _postgres(server).open()
+    for owner, key in (("c:17", "one"), ("c:18", "two")):
+        store.write("spilled", key, mark_of(owner) + b'"d":{}}', until=2**60)
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("""
+            CREATE FUNCTION cookieguard_slow() RETURNS trigger LANGUAGE plpgsql
+            AS 'BEGIN PERFORM pg_sleep(3.2); RETURN OLD; END'
+        """)
+        connection.execute(
+            "CREATE TRIGGER slow BEFORE DELETE ON cookieguard_kept FOR EACH ROW EXECUTE FUNCTION cookieguard_slow()"
+        )
+    try:
+        store.erase_owned("spilled", "c:17")
+
+        assert store.read("spilled", "one") is None
+        assert store.read("spilled", "two") is not None
+        with pytest.raises(StoreDown):
+            store.erase("spilled", "two")
+    finally:
+        store.close()
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute("DROP FUNCTION cookieguard_slow CASCADE")

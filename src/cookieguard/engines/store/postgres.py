@@ -8,7 +8,7 @@ from functools import partial
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import connect, telling
+from cookieguard.engines.postgres_connection import connect, patient, telling
 from cookieguard.engines.store.protocol import (
     AT_ONCE,
     FORGET_AT_ONCE,
@@ -29,6 +29,9 @@ from cookieguard.identity.revocations import FEW, Revocation, Revoked
 
 # What makes a silent server a store that is down, well within the 5 s in which a worker must know.
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 2000, 1000
+
+# For who erases a person: up to 2 GB are looked through, and no visitor waits for that connection.
+ERASE_MILLISECONDS = 120_000
 
 # Two workers that make the same table at once would fail: one number, ours, lets them take turns.
 MAKE_IN_TURN = "SELECT pg_advisory_xact_lock(4951760157141521099)"
@@ -258,7 +261,10 @@ class PostgresStore:
 
     def erase_owned(self, namespace: str, owner: str) -> None:
         """Delete an owner's values."""
-        with telling(StoreDown):
+        with (
+            telling(StoreDown),
+            patient(self._connection, ERASE_MILLISECONDS, usual=STATEMENT_MILLISECONDS),
+        ):
             self._connection.execute(ERASE_OWNED, {"shelf": namespace, "mark": mark_of(owner)})
 
     def size(self) -> int:
