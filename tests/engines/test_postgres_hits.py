@@ -36,6 +36,7 @@ if why_not():
 
 import psycopg
 
+from cookieguard.engines.stats.postgres import reader as postgres_reader
 from cookieguard.engines.stats.postgres import writer as postgres_hits
 from cookieguard.engines.stats.postgres.engine import PostgresStats
 from cookieguard.engines.stats.postgres.schema import LOCK_SUMS
@@ -500,3 +501,18 @@ def test_a_batch_the_server_will_never_take_holds_up_no_other(
     assert sum(one.views for one in figures.by_day(BOTH)) == 3
     assert figures.lost(BOTH) == {"refused: Unstorable": 4}
     assert not list((tmp_path / "spool").glob("*.spool"))
+
+
+def test_hits_of_a_day_are_given_however_long_the_server_sorts_them(
+    url: str, writer: PostgresHits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 1.5 million it sorted for longer than a page may take, and such a day could not be exported."""
+    writer.write(Batch("one", [PLAIN, PLAIN], {}, {}))
+    monkeypatch.setattr(postgres_reader, "STATEMENT_MILLISECONDS", 300)
+    slow = postgres_reader.HITS.replace("AS hits ORDER", "AS hits, (SELECT pg_sleep(1.5)) AS slow ORDER")
+    monkeypatch.setattr(postgres_reader, "HITS", slow)
+
+    with closing(PostgresStats(url, Path()).reader()) as figures:
+        assert len(list(figures.hits(PLAIN.day))) == 2  # type: ignore[attr-defined] # it is ours
+        with pytest.raises(EngineDown):  # a page waits no longer than before
+            figures._source.ask("SELECT pg_sleep(1)", {})  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from cookieguard.engines.postgres_connection import connect, telling
+from cookieguard.engines.postgres_connection import connect, patient, telling
 from cookieguard.engines.stats.postgres.reader_sql import decided
 from cookieguard.engines.stats.postgres.rollups import IS_ANY_NEW, sum_up
 from cookieguard.engines.stats.postgres.schema import MARK
@@ -23,6 +23,7 @@ from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 
 # A filtered year of single hits takes its time; a page is asked for by one person
 STATEMENT_MILLISECONDS = 10_000
+EXPORT_MILLISECONDS = 600_000  # a day of a million hits is sorted before the first one comes
 # Who adds to the sums now is waited for so long; after that they are shown as they were some seconds ago.
 LOCK_MILLISECONDS = 500
 NOT_NOW = (errors.LockNotAvailable, errors.QueryCanceled, errors.ReadOnlySqlTransaction)
@@ -154,6 +155,7 @@ class PostgresSource:
         """Give every hit of a UTC day in the order of time; the server holds them, some are in memory."""
         with (
             telling(EngineDown),
+            patient(self._connection, EXPORT_MILLISECONDS, usual=STATEMENT_MILLISECONDS),
             closing(self._connection.cursor("cookieguard_hits", withhold=True)) as cursor,
         ):
             cursor.itersize = ROWS
