@@ -72,9 +72,7 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
         return
     yield from _policy(guard.config, bare, origin)
     yield from _proxied(page, origin, path)
-    if (
-        guard.config.consent.enabled and guard.config.html.enabled
-    ):  # else nobody is asked, and a warning says so
+    if guard.config.consent.enabled and guard.config.html.enabled:  # else a warning says that nobody is asked
         yield from examine_banner(page.body.decode("utf-8", "replace"), f"banner on {path}")
 
 

@@ -182,9 +182,8 @@ def _place(
 ) -> tuple[str, dict[tuple[str, int], tuple[str, int]]]:
     """Return the address to start at, and where it is served by ourselves."""
     if not is_app(target):
-        if (
-            "@" in target.rpartition("://")[2].partition("/")[0]
-        ):  # nothing would be sent, and the report would show it
+        # Nothing would be sent, and the report would show it.
+        if "@" in target.rpartition("://")[2].partition("/")[0]:
             allowed = "an address without a name and a password: let the scan in by its network address"
             raise ConfigError("URL", was="with a name or a password", allowed=allowed)
         try:

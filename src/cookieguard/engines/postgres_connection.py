@@ -137,10 +137,8 @@ def _require_own(connection: Connection, url: str) -> None:
 def _is_shared(connection: Connection, url: str) -> bool:
     """Return whether a pooler moves a connection about at the server, or gives its place there to another one."""
     first = _backend(connection)
-    with (
-        suppress(psycopg.Error),
-        closing(_opened(url)) as other,
-    ):  # where there is no room for two, each has its own
+    # Where there is no room for two, each has its own.
+    with suppress(psycopg.Error), closing(_opened(url)) as other:
         for _ in range(LOOKS):
             with other.transaction():
                 theirs = _backend(other)

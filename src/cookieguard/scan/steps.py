@@ -71,9 +71,8 @@ def _step(table: Any, where: str, environ: Mapping[str, str]) -> Step:
             f"{where}.open", was=repr(table["open"]), allowed="a path of the shop, like '/cart'"
         )
     step = Step(**table)
-    if step.value_from and not environ.get(
-        step.value_from
-    ):  # it would sign nobody in, and nobody would hear of that
+    # It would sign nobody in, and nobody would hear of that.
+    if step.value_from and not environ.get(step.value_from):
         was = f"{step.value_from} (not set, or empty)"
         raise ConfigError(f"{where}.value_from", was=was, allowed="an environment variable that holds a text")
     return step

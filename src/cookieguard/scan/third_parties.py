@@ -169,9 +169,8 @@ def guessed(contacts: Iterable[Contact], ids: frozenset[str]) -> tuple[str, str]
 
 def _is_of(kept: StorageEntry, hosts: tuple[str, ...], shop: str) -> bool:
     """Return whether one of these hosts wrote it. On the shop's own name only who wrote it tells that."""
-    is_own = shop == kept.site or shop.endswith(
-        f".{kept.site}"
-    )  # a vendor may be declared at stats.shop.example
+    # A vendor may be declared at stats.shop.example.
+    is_own = shop == kept.site or shop.endswith(f".{kept.site}")
     of_site = (kept.site == host or host.endswith(f".{kept.site}") for host in hosts)
     return kept.by in hosts or (not is_own and any(of_site))
 

@@ -122,9 +122,7 @@ class Wall:
 
     def unwatched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return headers as they are kept for a page that comes again: whether it is watched is settled each time."""
-        return [
-            one for one in headers if one != (REPORT_ONLY, self.declared)
-        ]  # the shop may have one of its own
+        return [one for one in headers if one != (REPORT_ONLY, self.declared)]  # a shop may have one too
 
     def watched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return a copy of headers; of one document in WATCHED with the policy that only reports."""

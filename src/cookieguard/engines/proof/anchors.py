@@ -116,6 +116,5 @@ def _notes_in(path: Path) -> Iterator[str]:
                 yield note.decode("utf-8", errors="replace")
                 note = b""
             note, ends = note + line, is_signature
-    yield note[: LONGEST_NOTE + 1].decode(
-        "utf-8", errors="replace"
-    )  # one that is longer is none, whatever follows
+    # One that is longer is none, whatever follows.
+    yield note[: LONGEST_NOTE + 1].decode("utf-8", errors="replace")

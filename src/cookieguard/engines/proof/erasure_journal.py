@@ -19,9 +19,8 @@ from cookieguard.engines.proof.protocol import LogDown, SubjectStore
 from cookieguard.proof.records import to_text
 
 JOURNAL = "erasures"
-AT_ONCE = (
-    1000  # subjects of one question: each worker asks of all that were ever erased before its first record
-)
+# Subjects of one question: each worker asks of all that were ever erased before its first record.
+AT_ONCE = 1000
 LINE = re.compile(rb"([0-9a-f]{32}) [0-9TZ:.-]+\n")
 
 
