@@ -15,9 +15,12 @@ import pytest
 
 from cookieguard.cli.app import run
 from cookieguard.config import Config
+from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log
+from cookieguard.engines.proof.upkeep.expiry import record_expiries
+from cookieguard.engines.proof.upkeep.pruning import prune_log
 from cookieguard.engines.retention import Retention
 from cookieguard.keyring import Keyring
 from cookieguard.proof.records import Record, customer
@@ -189,6 +192,23 @@ def test_the_shops_own_job_prunes_and_records_what_ran_out_on_each_day_once(
     expiries = [one["record"] for one in lines if one["kind"] == "expiry"]
     assert [(one["cg:day"], one["cg:ranOut"]) for one in expiries] == [("2027-05-27", {"grant": 2})]
     assert run(["log", "verify"]) == 0
+
+
+def test_what_ran_out_is_not_recorded_anew_once_its_record_was_let_go(
+    old_shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Config(proof=ProofSettings(keep=(KeptKind(kind="expiry", days=7),)))
+    state, first, pruned = StateDirectory(old_shop), NOW + timedelta(days=181), []
+    for days in (0, 4, 9, 9):
+        now = first + timedelta(days=days, hours=1)
+        record_expiries(config, state, environ={}, now=now)
+        pruned.append(prune_log(config, state, environ={}, now=now))
+    capsys.readouterr()
+
+    assert pruned[-2:] == [1, 0]
+    assert run(["log", "export"]) == 0
+    kinds = [json.loads(line)["kind"] for line in capsys.readouterr().out.splitlines()]
+    assert "expiry" not in kinds
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,10 @@ def record_expiries(
     config: Config, state: StateDirectory, *, environ: Mapping[str, str], now: datetime
 ) -> int:
     """Record each day that is over and on which consents ran out; return 0, for nothing goes. Raises LogDown."""
+    # Of days before that the record itself was kept long enough, and went
+    days = min(LOOKS_BACK, config.proof.kept_days.get(EXPIRY, LOOKS_BACK))
     with stores_if_made(config, state.path, environ=environ) as stores:
-        due = [] if stores is None else list(_days_without_record(stores.log, life_of(config), now))
+        due = [] if stores is None else list(_days_without_record(stores.log, life_of(config), now, days))
     if not due:
         return 0
     keyring = load_keyring(state, config.keys, environ=environ)
@@ -40,10 +42,10 @@ def record_expiries(
 
 
 def _days_without_record(
-    log: LogStore, life: timedelta, now: datetime
+    log: LogStore, life: timedelta, now: datetime, days: int
 ) -> Iterator[tuple[date, Counter[str]]]:
     today = now.astimezone(UTC).date()
-    for back in range(LOOKS_BACK, 0, -1):
+    for back in range(days, 0, -1):
         day = today - timedelta(days=back)
         if log.row(digest_of_id(named(EXPIRY, str(day)))) is None:
             count = ran_out(log, day, life)
