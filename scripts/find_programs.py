@@ -23,6 +23,7 @@ SLOW_PROGRAMS = {
     ("ip",): "iproute2",
     ("npm",): "npm",
     ("caddy",): "caddy",
+    ("pgbouncer",): "pgbouncer",
 }
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"  # where servers are, not on everybody's PATH
 
