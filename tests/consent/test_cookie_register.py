@@ -116,6 +116,13 @@ def test_a_line_is_known_by_what_the_browser_will_send_back(line: bytes, name: b
         (b"a=1; Max-Age=0x10", False),
         (b"Max-Age=0", False),
         (b"a=1", False),
+        (b"a=; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT", True),
+        (b"a=; expires = Thursday, 01-Jan-70 00:00:10 UTC;Path=/", True),
+        (b"a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=100", False),
+        (b"a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Expires=Thu, 01 Jan 2070 00:00:00 GMT", False),
+        (b"a=1; Expires=Thu, 01 Jan 2070 00:00:00 GMT", False),
+        (b"a=1; Expires=2070 Thu, 01 Jan 1970 00:00:00 GMT", False),
+        (b"a=1; Expires=Thu, 01-Jan-69 00:00:00 GMT", False),
     ],
 )
 def test_only_a_line_that_ends_the_cookie_counts_as_a_removal(line: bytes, removes: bool) -> None:

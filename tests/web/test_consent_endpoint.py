@@ -9,7 +9,8 @@ import pytest
 from harness.asgi import Answer, App, ask, page
 
 from cookieguard import CookieGuard, CookieSpec
-from cookieguard.config import CookieSettings
+from cookieguard.config import CookieSettings, Purpose
+from cookieguard.config.purposes import NECESSARY
 
 Guard = Callable[..., CookieGuard]
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -46,6 +47,18 @@ def test_a_choice_kept_until_the_browser_closes_counts_until_then(guard: Guard) 
     assert "Max-Age" not in chosen.get("set-cookie")
     assert "<h2" not in answer.text
     assert 'value="reject"' in answer.text
+
+
+def test_each_of_thirty_purposes_may_be_ticked(guard: Guard) -> None:
+    ids = ["statistics", "marketing", *(f"purpose-{number}" for number in range(28))]
+    own = tuple(Purpose(id=one, title=one, description=one) for one in (NECESSARY, *ids))
+
+    answer = post(
+        guard(page(), purposes=own), "choice=save&" + "&".join(f"purpose={one}" for one in ids), OWN
+    )
+
+    assert answer.status == 303
+    assert answer.cookies()[COOKIE]
 
 
 def test_a_choice_in_json_is_answered_in_json(guard: Guard) -> None:
@@ -137,7 +150,7 @@ def test_the_way_back_is_a_local_path_or_the_home_page(guard: Guard, target: str
     [
         ("choice=maybe", FORM[1], 400),
         ("", FORM[1], 400),
-        ("choice=accept&" + "&".join(f"purpose=p{n}" for n in range(30)), FORM[1], 413),
+        ("choice=accept&" + "&".join(f"purpose=p{n}" for n in range(100)), FORM[1], 413),
         ("choice=accept&x=" + "y" * 25_000, FORM[1], 413),
         ("choice=acc\u00e9pt", FORM[1], 400),
         ("{", "application/json", 400),

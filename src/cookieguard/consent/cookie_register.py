@@ -39,6 +39,12 @@ PRINTED = bytes(byte for byte in range(256) if byte not in AROUND_NAMES)
 INSIDE = re.compile(rb"[\t-\r ]([^\x00-\x20\"=;\x7f-\xff]++)[\t-\r ]*+=")
 HTTP_PREFIXES = (b"__http-", b"__host-http-")
 ENDED = re.compile(rb"(-[0-9]+|0+)[ \t]*")
+# Without Max-Age a date of the last century, as Express, Servlets and scripts write it, by which it ended long ago.
+EXPIRES = re.compile(rb";[ \t]*expires[ \t]*=[ \t]*([^;]*)", re.IGNORECASE)
+LONG_AGO = re.compile(
+    rb"([a-z]{3,9},? )?\d{1,2}[ -][a-z]{3}[ -](19)?[7-9]\d( \d\d:\d\d:\d\d( GMT| UTC| [+-]0000)?)?[ \t]*",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +213,8 @@ def _is_plain(header: bytes) -> bool:
 def is_removal(line: bytes) -> bool:
     """Return whether a Set-Cookie line only takes a cookie away."""
     ages = MAX_AGE.findall(line)
-    return bool(ages) and all(ENDED.fullmatch(age) for age in ages)
+    ends, ended = (ages, ENDED) if ages else (EXPIRES.findall(line), LONG_AGO)
+    return bool(ends) and all(ended.fullmatch(one) for one in ends)
 
 
 def removal_lines(

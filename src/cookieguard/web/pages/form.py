@@ -13,7 +13,7 @@ from cookieguard.errors import CookieGuardError
 # A choice is under 1 KB; what a person asks for has 2,000 characters, of which a form makes nine bytes each in many
 # scripts, and a letter that staff enters names and address beside it.
 MAX_BODY_BYTES = 24 * 1024
-MAX_FIELDS = 20
+MAX_FIELDS = 100  # of a choice each purpose is one
 FORM_TYPE = b"application/x-www-form-urlencoded"
 JSON_TYPE = b"application/json"
 
