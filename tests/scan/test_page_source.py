@@ -131,6 +131,10 @@ def test_pages_of_a_new_kind_come_before_more_of_a_known_one_and_the_basket_firs
         "https://shop.example/logout",
         "https://shop.example/cart/add?sku=1",
         "https://shop.example/account/delete",
+        "https://shop.example/doLogoutUser",
+        "https://shop.example/index.php?route=account/logout",
+        "https://shop.example/?add-to-cart=12",
+        "https://shop.example/?remove_item=7&x=1",
         "https://shop.example/manual.pdf",
         "mailto:a@shop.example",
     ],
@@ -140,6 +144,26 @@ def test_what_is_elsewhere_or_changes_something_is_not_opened(address: str) -> N
     crawl.add([address])
 
     assert (crawl.next(), crawl.next()) == ("https://shop.example/", None)
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["/catalog-outlet", "/makeup-remover", "/dialog-outside"],
+        ["/index.php?route=checkout/cart", "/index.php?route=account/login", "/?page_id=7", "/?page_id=8"],
+    ],
+)
+def test_each_page_is_opened_also_where_its_name_is_in_the_query_or_only_looks_like_leaving(
+    paths: list[str],
+) -> None:
+    crawl = Crawl("https://shop.example/about")
+    crawl.add(f"https://shop.example{path}" for path in paths)
+
+    crawl.next()
+    found = {crawl.next() for _ in paths}
+
+    assert found == {f"https://shop.example{path}" for path in paths}
+    assert crawl.next() is None
 
 
 def test_a_page_is_named_without_what_its_query_says() -> None:

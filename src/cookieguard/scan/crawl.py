@@ -13,7 +13,8 @@ from cookieguard.html import parse_url
 MOST_WAITING = 5000
 # What ends a visit, changes something or is no page. A scan only asks (GET), and some shops change things by links.
 PASSED_OVER = re.compile(
-    r"log-?out|sign-?out|abmelden|unsubscribe|delete|remove|(add|put)[-_]?to[-_]?(cart|basket)|/cart/add|/wp-json|/feed/?$"
+    r"(log|sign)-?out(?-i:(?![a-z]))|abmelden|unsubscribe|delete|remove(?!r)|(add|put)[-_]?to[-_]?(cart|basket)"
+    r"|/cart/add|/wp-json|/feed/?$"
     r"|\.(?!html?$|php$|aspx?$|jsp$|cfm$|do$)[a-z][a-z0-9]{1,4}$",
     re.IGNORECASE,
 )
@@ -25,6 +26,10 @@ TELLING = re.compile(
 LOC = re.compile(r"<(?:\w+:)?loc>\s*(?:<!\[CDATA\[)?\s*([^<\]]+?)\s*(?:\]\]>)?\s*</", re.IGNORECASE)
 IN_ROBOTS = re.compile(r"^\s*sitemap\s*:\s*(\S+)", re.IGNORECASE | re.MULTILINE)
 MOST_ADDRESSES = 5000
+# What names a page in the query, in shops that have all of them at one path.
+ROUTES = frozenset(
+    {"action", "controller", "do", "fc", "module", "p", "page_id", "product", "r", "route", "view"}
+)
 MOST_SITEMAPS = 3  # of an index: pages of each kind stand in the first ones
 
 
@@ -47,7 +52,7 @@ class Crawl:
                 own = _origin(address) == self._origin
             except ValueError:
                 continue
-            if own and _key(address) not in self._known and self._is_page(urlsplit(address).path):
+            if own and _key(address) not in self._known and self._is_page(address):
                 self._known.add(_key(address))
                 self._waiting[address.partition("#")[0]] = None
 
@@ -66,8 +71,10 @@ class Crawl:
         self._seen[kind_of(best)] += 1
         return best
 
-    def _is_page(self, path: str) -> bool:
-        return not (path.startswith(self._prefix) or PASSED_OVER.search(path))
+    def _is_page(self, address: str) -> bool:
+        parts = urlsplit(address)  # many a shop says in the query what a link does: ?add-to-cart=7
+        is_passed_over = PASSED_OVER.search(parts.path) or PASSED_OVER.search(parts.query)
+        return not (parts.path.startswith(self._prefix) or is_passed_over)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -99,7 +106,8 @@ def _origin(address: str) -> tuple[str, int | None]:
 
 def _key(address: str) -> str:
     parts = urlsplit(address)
-    query = "&".join(one.partition("=")[0] for one in parts.query.split("&"))
+    named = ((one.partition("=")[0], one) for one in parts.query.split("&"))
+    query = "&".join(one if name in ROUTES else name for name, one in named)
     return f"{parts.path.rstrip('/')}?{query}"
 
 
