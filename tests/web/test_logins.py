@@ -50,7 +50,9 @@ from web.test_logins import FIREFOX, Browser, shop
 from harness.servers import wait_until
 from cookieguard import Config, CookieGuard
 from cookieguard.engines.store.logins import logins_of
+from cookieguard.web.identity import store_wait
 
+store_wait.TIMEOUT *= 30  # not what is tested: on a busy machine the store itself takes its time
 gate = threading.Event()
 
 class Slow(importlib.abc.MetaPathFinder):
