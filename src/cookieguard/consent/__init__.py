@@ -33,6 +33,7 @@ from cookieguard.consent.decision import (
 )
 from cookieguard.consent.declarations import advice_on, named
 from cookieguard.consent.language import pick_language
+from cookieguard.consent.own_hosts import own_hosts
 from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id, to_payload
 from cookieguard.consent.shop_csp import INLINE, Allowance, Way, allowance
 from cookieguard.consent.sites import Site, look_alike, site_of
@@ -68,6 +69,7 @@ __all__ = [
     "look_alike",
     "named",
     "new_receipt_id",
+    "own_hosts",
     "own_word",
     "pick_language",
     "policy_for",

@@ -10,13 +10,11 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 from cookieguard.config import Config
-from cookieguard.consent import Register, Verdict, site_of
+from cookieguard.consent import Register, Verdict, own_hosts, site_of
 from cookieguard.html import Url, parse_url
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.steps import Step
 
-# With `dev` every port of them is the shop's, as the guard has it.
-DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")
 PAGES, SECONDS, MEGABYTES = 20, 300, 200
 OF_THIS_MACHINE = re.compile(r"(?:([\w-]+\.)*localhost|127(\.\d+){3}|\[::1\])(?=[:/?#]|$)", re.IGNORECASE)
 APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?")
@@ -74,14 +72,11 @@ class Parties:
     def __init__(self, start: str, config: Config) -> None:
         url = parse_url(start)
         self.site = site_of(url.host, url.port)
-        declared = [*config.first_party_hosts, *(host for one in config.vendors for host in one.hosts)]
-        names = {one.partition("/")[0].partition(":")[0] for one in declared}
-        developers = [one for one in DEVELOPERS_HOSTS if config.dev and one not in names]
         self.register = Register(
             purposes=config.purposes,
             vendors=config.vendors,
             undeclared=config.undeclared,
-            first_party_hosts=(*config.first_party_hosts, *developers),
+            first_party_hosts=own_hosts(config),
         )
 
     def verdict(self, url: Url) -> Verdict:

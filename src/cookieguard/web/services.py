@@ -17,7 +17,7 @@ from cookieguard.access import use as use_access
 from cookieguard.config import Config, Vendor, load_config
 from cookieguard.config.loading.trial import on_trial
 from cookieguard.config.log import PREFIX_DAILY
-from cookieguard.consent import Matters, Register, Terms
+from cookieguard.consent import Matters, Register, Terms, own_hosts
 from cookieguard.consent.strict_paths import StrictPaths
 from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
@@ -79,7 +79,6 @@ logger = logging.getLogger("cookieguard")
 
 PERMISSION_CODES_AN_HOUR = 20  # that a customer makes for support: a long call needs three
 TEXT_DIGEST = 16  # hex digits of a policy's text in a receipt
-DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")  # not [::1]: no policy can name it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +155,7 @@ class Services:
     def renewed(self, now: datetime) -> Services:
         """Return the same services with what judges on another day."""
         today = now.astimezone(UTC).date()
-        judges = judges_on(self.config, _own_hosts(self.config), self.findings, self.proxied.note_url, today)
+        judges = judges_on(self.config, own_hosts(self.config), self.findings, self.proxied.note_url, today)
         return replace(
             self,
             register=judges.register,
@@ -224,7 +223,7 @@ def build_services(
     identity = _identity(config, keyring, store_sync, merge_carts, steps)
     findings = Findings(config.vendors, dev=config.dev)
     proxied = ProxiedTrackers(config.vendors)
-    judges = judges_on(config, _own_hosts(config), findings, proxied.note_url, now.astimezone(UTC).date())
+    judges = judges_on(config, own_hosts(config), findings, proxied.note_url, now.astimezone(UTC).date())
     consent_codec = TokenCodec(
         keyring,
         kind=TokenKind.CONSENT,
@@ -329,20 +328,6 @@ def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
         "dev is true: our cookies carry neither Secure nor the __Host- prefix, and count on loopback hosts, "
         "testserver and *.test only; never run a shop like this"
     )
-
-
-def _own_hosts(config: Config) -> tuple[str, ...]:
-    return (*config.first_party_hosts, *_of_developers(config))
-
-
-def _of_developers(config: Config) -> list[str]:
-    """Return this machine's names where other ports of it are the shop's own: servers of assets, in dev mode.
-
-    But one that a declaration names, with a port or without: an allow list cannot let all ports but one through.
-    """
-    declared = [host for vendor in config.vendors for host in vendor.hosts] + [*config.first_party_hosts]
-    names = {pattern.partition("/")[0].partition(":")[0] for pattern in declared}
-    return [name for name in DEVELOPERS_HOSTS if config.dev and name not in names]
 
 
 def _identity(
