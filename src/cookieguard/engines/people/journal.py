@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.files.whole_line import write_whole
+from cookieguard.engines.files.whole_lines import append_lines
 from cookieguard.keyring import Keyring, to_text
 
 FOLDER = "staff-journal"
@@ -59,10 +59,7 @@ class Journal:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
         try:
-            line, size = json.dumps(entry).encode() + b"\n", os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a full disk left half a line
-                line = b"\n" + line
-            write_whole(descriptor, line)
+            append_lines(descriptor, json.dumps(entry).encode() + b"\n")
             os.fsync(descriptor)
         finally:
             os.close(descriptor)

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cookieguard.engines.files.state_directory import sync_directory
-from cookieguard.engines.files.whole_line import write_whole
+from cookieguard.engines.files.whole_lines import append_lines
 from cookieguard.engines.proof.protocol import LogDown, SubjectStore
 from cookieguard.proof.records import to_text
 
@@ -61,10 +61,7 @@ def _append(place: Path, text: bytes) -> None:
     is_new = not place.exists()
     descriptor = os.open(place, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        size = os.fstat(descriptor).st_size
-        if size and os.pread(descriptor, 1, size - 1) != b"\n":  # a crash left half a line
-            text = b"\n" + text
-        write_whole(descriptor, text)
+        append_lines(descriptor, text)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
