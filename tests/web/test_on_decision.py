@@ -21,6 +21,7 @@ from .conftest import NOW
 
 HEADERS = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
 Shop = Callable[..., CookieGuard]
+OUT_OF_TURN_SECONDS = 0.3  # a second thread at once would call within milliseconds
 
 
 @pytest.fixture
@@ -114,6 +115,26 @@ def test_what_a_worker_could_not_tell_another_one_does(shop: Shop) -> None:
 
     wait_until(lambda: len(told) == 1)
     assert told[0].topic == "newsletter"
+
+
+def test_an_app_that_was_closed_and_goes_on_is_told_again_one_at_a_time(shop: Shop) -> None:
+    told: list[int] = []
+    go_on = threading.Event()
+
+    async def slow_at_first(_: Decision) -> None:
+        told.append(threading.get_ident())
+        await asyncio.to_thread(go_on.wait, 60 if len(told) == 1 else 0)
+
+    app = shop(slow_at_first)
+    ask(app, path="/yes", method="POST")
+    wait_until(lambda: len(told) == 1)
+    app.close()  # waits for the call no longer than a few seconds
+    ask(app, path="/no", method="POST")
+    time.sleep(OUT_OF_TURN_SECONDS)
+    assert len(told) == 1
+    go_on.set()
+
+    wait_until(lambda: len(set(told)) == 2)
 
 
 def test_of_an_erased_person_nothing_is_told(shop: Shop, tmp_path: Path) -> None:

@@ -44,46 +44,55 @@ class DecisionHook:
         self._writer = writer
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self._turn = threading.Lock()  # a call may outlive `close`: one at a time, in one event loop
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         writer.tell_of(KINDS, self._news)
 
     def begin(self) -> None:
         """Start looking for jobs; done again in a forked child, whose thread stayed with its parent."""
-        if self._thread is None or not self._thread.is_alive():
-            thread = threading.Thread(target=self._run, name="cookieguard-decisions", daemon=True)
-            # No more threads, or the interpreter is going: the next record tries
-            with suppress(RuntimeError):
-                thread.start()
-                self._thread = thread
+        if self._thread is not None:
+            if self._thread.is_alive():
+                return
+            self._turn, self._loop = threading.Lock(), None  # its own hold them
+        self._stop = threading.Event()
+        thread = threading.Thread(
+            target=self._run, args=(self._stop,), name="cookieguard-decisions", daemon=True
+        )
+        with suppress(RuntimeError):  # no more threads, or the interpreter is going: the next record tries
+            thread.start()
+            self._thread = thread
 
     def close(self) -> None:
         """End the thread once the call that is under way ended; what is left is done by another worker, or later."""
+        thread, self._thread = self._thread, None
         self._stop.set()
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join(CLOSE_SECONDS)
+        if thread is not None:
+            thread.join(CLOSE_SECONDS)
 
     def _news(self) -> None:
         self._wake.set()
         self.begin()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self._wake.clear()
-            try:
-                has_more = self._writer.exists and self._round()
-            except (LogDown, Timeout):  # the writer told of it; the jobs stay
-                has_more = False
-            if not has_more:
-                self._wake.wait(LOOK_SECONDS)
-        if self._loop is not None:
-            self._loop.close()
+    def _run(self, stop: threading.Event) -> None:
+        with self._turn:
+            while not stop.is_set():
+                self._wake.clear()
+                try:
+                    has_more = self._writer.exists and self._round(stop)
+                except (LogDown, Timeout):  # the writer told of it; the jobs stay
+                    has_more = False
+                if not has_more and not stop.is_set():
+                    self._wake.wait(LOOK_SECONDS)
+            if self._loop is not None:
+                self._loop.close()
+                self._loop = None
 
-    def _round(self) -> bool:
+    def _round(self, stop: threading.Event) -> bool:
         jobs = self._writer.ask(_take).result(ASK_SECONDS)
         for job, record in jobs:
-            if self._stop.is_set():
+            if stop.is_set():
                 self._end(partial(_put_off, job=job, milliseconds=0, tries=job.tries))
             else:
                 self._end(self._done(job, record))

@@ -43,11 +43,14 @@ class LogWriter:
     """Be a Log. Owns the thread, the stores and what waits for them; the thread starts with the first record."""
 
     _thread: threading.Thread | None
+    _looking: threading.Thread | None
     _stores: Stores | None
     _waiting: PendingRecords
     _questions: deque[tuple[Callable[[Stores], Any], Future[Any]]]
     _sequence_at: float | None
     _look_at: float
+    turn: threading.Lock
+    """Held at work: while one thread still ends, a record that comes late has started the next."""
     is_down: bool
     """Whether the store did not answer the last time."""
     broken: str
@@ -111,6 +114,7 @@ class LogWriter:
         looking = threading.Thread(target=self._start_if_made, name="cookieguard-log-begins", daemon=True)
         with suppress(RuntimeError):  # no more threads: the next record starts the other one
             looking.start()
+            self._looking = looking
 
     def _start_if_made(self) -> None:
         if self._is_made():
@@ -133,16 +137,19 @@ class LogWriter:
 
     def close(self) -> None:
         """Write what waits, if the store takes it, number it, and end the thread."""
+        if self._looking is not None:  # else it may start the thread anew, for nobody
+            self._looking.join(CLOSE_SECONDS)
         with self._lock:
             thread, self._thread = self._thread, None
+            stop, bell = self._stop, self._bell
         if thread is None:
             return
-        self._stop.set()
-        self._bell.ring()
+        stop.set()
+        bell.ring()
         thread.join(CLOSE_SECONDS)
         if self._anchor is not None:
             self._anchor.close()
-        if self.waiting:
+        if self.waiting and self._thread is None:  # else a record came late, and the next thread writes them
             logger.error("consent log: %d records could not be written", self.waiting)
 
     def _start(self) -> None:
@@ -151,7 +158,7 @@ class LogWriter:
         with self._lock:
             if self._thread is not None:
                 return
-            self._stop = threading.Event()
+            self._stop, self._bell = threading.Event(), Bell()
             target = (weakref.ref(self), self._stop, self._bell)
             thread = threading.Thread(target=_run, args=target, name="cookieguard-log", daemon=True)
             with suppress(RuntimeError):  # no more threads, or the interpreter is going: the next one tries
@@ -186,6 +193,11 @@ class LogWriter:
             return RETRY_SECONDS
         due = self._sequence_at if self._sequence_at is not None else self._look_at
         return max(0.01, due - time.monotonic())
+
+    @property
+    def may_end(self) -> bool:
+        """Return whether a thread that was told to end leaves nothing, or leaves it to the next one."""
+        return not self._waiting or self.is_down or self._thread is not None
 
     def let_go(self) -> None:
         """Close the stores."""
@@ -332,9 +344,10 @@ class LogWriter:
     def _reset(self) -> None:
         """Begin anew: at first, and in a forked child, whose connections and thread are its parent's."""
         self._lock = threading.Lock()
+        self.turn = threading.Lock()
         self._bell = Bell()
         self._stop = threading.Event()
-        self._thread = None
+        self._thread = self._looking = None
         self._stores = None
         self._waiting = PendingRecords()
         self._questions = deque()
@@ -359,12 +372,13 @@ def _run(reference: weakref.ref[LogWriter], stop: threading.Event, bell: Bell) -
         writer = reference()
         if writer is None:
             return
-        is_last = stop.is_set()
-        writer.round(is_last=is_last)
-        pause = writer.pause
-        if is_last and (pause is not None or writer.is_down):
-            writer.let_go()
-            return
+        with writer.turn:
+            is_last = stop.is_set()
+            writer.round(is_last=is_last)
+            pause = writer.pause
+            if is_last and writer.may_end:
+                writer.let_go()
+                return
         del writer
         if pause is not None:
             bell.wait(pause)

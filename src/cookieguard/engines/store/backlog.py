@@ -71,6 +71,15 @@ class Backlog:
     def __bool__(self) -> bool:
         return bool(self.waiting or self.has_overflowed)
 
+    def tell_of_rest(self) -> None:
+        """Log what is left when nobody writes any more."""
+        if self:
+            more = "more than " if self.has_overflowed else ""
+            waiting = len(self.waiting) or MAX_WAITING
+            logger.error("store: %s%d revocations could not be written", more, waiting)
+        if self.pending:
+            logger.error("store: %d changes of carts and sessions could not be written", len(self.pending))
+
     def add(self, revocations: Iterable[Revocation]) -> None:
         """Have revocations written; the lock is held by whoever calls."""
         if self.has_overflowed:

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.store.backlog import MAX_WAITING, Backlog, Question, Task, When, at_once, taken
+from cookieguard.engines.store.backlog import Backlog, Question, Task, When, at_once, taken
 from cookieguard.engines.store.figures import figures, note_overflows
 from cookieguard.engines.store.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
 from cookieguard.engines.store.open import store_opener
@@ -56,6 +56,8 @@ class StoreSync:
 
     is_ready: bool
     """The store was asked once in this process, whatever came of it."""
+    turn: threading.Lock
+    """Held at work: while one thread still ends, a question that comes late has started the next."""
     _thread: threading.Thread | None
     _store: Store | None
     _questions: deque[Question]
@@ -133,24 +135,21 @@ class StoreSync:
         """Write what waits, if the store takes it, and end the thread."""
         with self._lock:
             thread, self._thread = self._thread, None
+            stop, wake = self._stop, self._wake
         if thread is None:
             return
-        self._stop.set()
-        self._wake.set()
+        stop.set()
+        wake.set()
         thread.join(CLOSE_SECONDS)
         self._heard, self.is_ready = None, False
-        waiting, pending = len(self.backlog.waiting), len(self.backlog.pending)
-        if self.backlog:
-            more = "more than " if self.backlog.has_overflowed else ""
-            logger.error("store: %s%d revocations could not be written", more, waiting or MAX_WAITING)
-        if pending:
-            logger.error("store: %d changes of carts and sessions could not be written", pending)
+        if self._thread is None:  # else a question came late, and the next thread writes
+            self.backlog.tell_of_rest()
 
     def _start(self) -> None:
         with self._lock:
             if self._thread is not None:
                 return
-            self._stop = threading.Event()
+            self._stop, self._wake = threading.Event(), threading.Event()
             target = (weakref.ref(self), self._stop, self._wake)
             thread = threading.Thread(target=_run, args=target, name="cookieguard-store", daemon=True)
             with suppress(RuntimeError):  # no more threads, or the interpreter is going: the next one tries
@@ -327,7 +326,7 @@ class StoreSync:
 
     def _reset(self) -> None:
         """Begin anew: at first, and in a forked child, whose connection and thread are its parent's."""
-        self._lock = threading.Lock()
+        self._lock, self.turn = threading.Lock(), threading.Lock()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = None
@@ -367,12 +366,13 @@ def _run(reference: weakref.ref[StoreSync], stop: threading.Event, wake: threadi
         store_sync = reference()
         if store_sync is None:
             return
-        is_last = stop.is_set()
-        store_sync.round()
-        if is_last:
-            store_sync.let_go()
-            return
-        pause = store_sync.pause
+        with store_sync.turn:
+            is_last = stop.is_set()
+            store_sync.round()
+            if is_last:
+                store_sync.let_go()
+                return
+            pause = store_sync.pause
         del store_sync
         wake.wait(pause)
 

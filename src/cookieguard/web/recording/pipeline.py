@@ -106,12 +106,13 @@ class Pipeline(Generic[Item, Record]):
         """Write what is queued, within 5 s, and stop the thread."""
         with self._lock:
             thread, self._thread = self._thread, None
+            stop, hurry, wake = self._stop, self._hurry, self._wake
         if thread is None:
             return
         atexit.unregister(self.close)
-        self._stop.set()
-        self._hurry.set()
-        self._wake.set()
+        stop.set()
+        hurry.set()
+        wake.set()
         thread.join(CLOSE_WITHIN.total_seconds())
         if thread.is_alive():
             waiting = len(self._queue)
@@ -123,18 +124,21 @@ class Pipeline(Generic[Item, Record]):
         self._dropped = {}
         self._lock = threading.Lock()
         self._writing = threading.Lock()
-        self._wake = threading.Event()
-        self._hurry = threading.Event()
-        self._stop = threading.Event()
+        self._stop, self._hurry, self._wake = threading.Event(), threading.Event(), threading.Event()
         self._thread = None
 
     def _start(self) -> None:
         with self._lock:
             if self._thread is not None:
                 return
-            self._stop = threading.Event()
+            signals = self._stop, self._hurry, self._wake = (
+                threading.Event(),
+                threading.Event(),
+                threading.Event(),
+            )
+            self._wake.set()  # for the item that starts it
             thread = threading.Thread(
-                target=self._run, args=(self._stop,), name=f"cookieguard-{self._name}", daemon=True
+                target=self._run, args=signals, name=f"cookieguard-{self._name}", daemon=True
             )
             try:
                 thread.start()
@@ -143,15 +147,15 @@ class Pipeline(Generic[Item, Record]):
             self._thread = thread
         atexit.register(self.close)
 
-    def _run(self, stop: threading.Event) -> None:
+    def _run(self, stop: threading.Event, hurry: threading.Event, wake: threading.Event) -> None:
         """Sleep until a line comes, give others the pause to join it (or half a queue), write them all."""
         while not stop.is_set():
-            if not self._wake.wait(self._idle_after):
+            if not wake.wait(self._idle_after):
                 self._be_idle()
                 continue
-            self._hurry.wait(self._pause)
-            self._hurry.clear()
-            self._wake.clear()  # before the queue is read: what comes later wakes again
+            hurry.wait(self._pause)
+            hurry.clear()
+            wake.clear()  # before the queue is read: what comes later wakes again
             with self._writing:  # an earlier thread may have outlived its `close`
                 self._flush()
         with self._writing:
