@@ -11,7 +11,9 @@ from pathlib import Path
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
     """Have nobody else write into a database."""
-    with closing(sqlite3.connect(database, isolation_level=None, timeout=60)) as other:
+    with closing(
+        sqlite3.connect(database, isolation_level=None, timeout=60, check_same_thread=False)
+    ) as other:
         other.execute("BEGIN IMMEDIATE")
         try:
             yield

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import threading
 import zipfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.locks import locked
 from harness.relays import new_relay
 
 from cookieguard import Config, Vendor
@@ -25,7 +27,7 @@ from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.rights.erased_customers import ErasedCustomers
 from cookieguard.engines.rights.reerasure import NotErased
-from cookieguard.engines.rights.requests import Requests, requests_opener
+from cookieguard.engines.rights.requests import Requests, requests_file, requests_opener
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.open import store_opener
 from cookieguard.identity.carts.stored_carts import StoreNamespace
@@ -39,6 +41,7 @@ from cookieguard.rights.rules import Law, RequestKind
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ANNA = "K-4711-0815"
 FAR = 4_000_000_000_000
+CALLED_OFF_SECONDS = 0.3
 
 
 class Hooks:
@@ -698,3 +701,25 @@ def test_erased_person_is_in_no_other_closed_request_either(shop: Shop) -> None:
     shop.work()
 
     assert [shop.found(id_ * 22).customer for id_ in "re"] == ["", ""]
+
+
+def test_work_called_off_while_the_queue_is_locked_ends_before_the_file_is_closed(shop: Shop) -> None:
+    shop.ask()
+    file = requests_file(shop.config, shop.state, environ={})
+    assert file is not None
+
+    async def work() -> None:
+        with ExitStack() as lock:
+            async with open_worker(
+                shop.config, hooks=shop.hooks, environ={}, clock=lambda: shop.now
+            ) as worker:
+                lock.enter_context(locked(file))
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(worker.work_once(), CALLED_OFF_SECONDS)
+                threading.Timer(CALLED_OFF_SECONDS, lock.close).start()
+
+    asyncio.run(work())
+
+    assert shop.hooks.called == []
+    assert shop.found().state is State.OPEN
+    assert "cookieguard-work_0" not in {one.name for one in threading.enumerate()}

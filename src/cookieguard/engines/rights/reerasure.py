@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from cookieguard.config import Config
 from cookieguard.engines.rights.erased_customers import ErasedCustomers
@@ -29,6 +31,8 @@ from cookieguard.rights.requests import (
 )
 from cookieguard.rights.rules import RequestKind
 
+Answer = TypeVar("Answer")
+
 AGAIN = "erased again after a backup was brought back"
 ALL = tuple(Step)
 
@@ -46,12 +50,18 @@ class Open(NamedTuple):
     records: PersonalRecords
     erased: ErasedCustomers
     hooks: Any
+    thread: ThreadPoolExecutor
+    """The one that speaks with queue and store."""
+
+    async def ask(self, question: Callable[[], Answer]) -> Answer:
+        """Ask the queue or the store."""
+        return await asyncio.get_running_loop().run_in_executor(self.thread, question)
 
 
 async def erase_again(at: Open, *, now: datetime) -> int:
     """Erase again, and return how many; one whom the queue lost with the backup has a request in it afterwards."""
-    known = await asyncio.to_thread(_erased_requests, at, now)
-    lost = await asyncio.to_thread(_requests_without_row, at, now)
+    known = await at.ask(partial(_erased_requests, at, now))
+    lost = await at.ask(partial(_requests_without_row, at, now))
     failed = []
     for request in known:
         try:
@@ -61,7 +71,7 @@ async def erase_again(at: Open, *, now: datetime) -> int:
     for request in lost:
         try:
             done = await _erase_lost(at, request, now)
-            await asyncio.to_thread(at.requests.add, done, has_work=True)
+            await at.ask(partial(at.requests.add, done, has_work=True))
         except Exception as error:  # noqa: BLE001
             failed.append(f"request {request.id}: {reason_of(error, request)}")
     if failed:
@@ -99,8 +109,8 @@ def _requests_without_row(at: Open, now: datetime) -> list[Request]:
 async def _erase(at: Open, request: Request, now: datetime, *, steps: Sequence[str]) -> list[Retained]:
     """Do these steps once more, and return what the shop keeps; a worker does those that were never done."""
     number, config = request.customer, at.config
-    await asyncio.to_thread(end_sessions, at.store, number, config, now=now)
-    await asyncio.to_thread(end_stored, at.store, number, config)
+    await at.ask(partial(end_sessions, at.store, number, config, now=now))
+    await at.ask(partial(end_stored, at.store, number, config))
     has_shop = at.hooks is not None and Step.SHOP in steps
     left = await retained_by(at.hooks.erase, number) if has_shop else []
     is_kept = any(one.name == LOG_KEPT for one in request.retained)

@@ -11,6 +11,7 @@ import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -79,6 +80,7 @@ class Worker:
         records: PersonalRecords,
         letters: Letters,
         erased: ErasedCustomers,
+        thread: ThreadPoolExecutor,
         *,
         hooks: Any,
         clock: Callable[[], datetime] | None = None,
@@ -93,8 +95,14 @@ class Worker:
         self._hooks = hooks
         self._clock = clock or _now
         self._lease_seconds = lease_seconds
-        self._turn = asyncio.Lock()  # of the queue: one thread at a time
+        self._thread = thread  # for queue and store alone: what is called off goes on in it until it ends
         self._lease = ""
+
+    async def begin(self) -> None:
+        """Have all sealed by the key of today, and forget of whom no backup can know any more."""
+        if not self._requests.is_sealed_anew:
+            await self._ask(lambda queue: queue.seal_anew())
+        await asyncio.to_thread(self._erased.tidy, self._clock())
 
     async def work_once(self) -> bool:
         """Do what is due of one request; False where nothing is. Raises QueueDown."""
@@ -124,7 +132,9 @@ class Worker:
 
     async def again(self) -> int:
         """Erase again who was erased lately: a backup may have brought them back. Return how many."""
-        at = Open(self._config, self._requests, self._store, self._records, self._erased, self._hooks)
+        at = Open(
+            self._config, self._requests, self._store, self._records, self._erased, self._hooks, self._thread
+        )
         return await erase_again(at, now=self._clock())
 
     async def _end(self, request: Request, working: asyncio.Task[float | None], tries: int) -> None:
@@ -366,8 +376,7 @@ class Worker:
         return await self._in_thread(lambda: question(self._requests))
 
     async def _in_thread(self, task: Callable[[], Answer]) -> Answer:
-        async with self._turn:
-            return await asyncio.to_thread(task)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, task)
 
 
 @asynccontextmanager
@@ -387,28 +396,29 @@ async def open_worker(
         require_hooks(hooks, type(hooks).__name__)
     state = StateDirectory(config.state_dir)
     keyring = load_keyring(state, config.keys, environ=found)
-    with closing(requests_opener(config, keyring, state, environ=found)()) as requests:
-        if not requests.is_sealed_anew:
-            await asyncio.to_thread(requests.seal_anew)
-        with closing(store_opener(config.store, state.path, environ=found)()) as store:
-            records = PersonalRecords(config, keyring, state, environ=found)
-            letters = Letters(config, environ=found)
-            erased = ErasedCustomers(state, keyring, days=config.rights.backup_days)
-            await asyncio.to_thread(erased.tidy, (clock or _now)())
-            try:
-                yield Worker(
-                    config,
-                    requests,
-                    store,
-                    records,
-                    letters,
-                    erased,
-                    hooks=hooks,
-                    clock=clock,
-                    lease_seconds=lease_seconds,
-                )
-            finally:
-                await asyncio.to_thread(records.close)
+    with (
+        closing(requests_opener(config, keyring, state, environ=found)()) as requests,
+        closing(store_opener(config.store, state.path, environ=found)()) as store,
+        ThreadPoolExecutor(1, thread_name_prefix="cookieguard-work") as thread,
+    ):
+        records = PersonalRecords(config, keyring, state, environ=found)
+        worker = Worker(
+            config,
+            requests,
+            store,
+            records,
+            Letters(config, environ=found),
+            ErasedCustomers(state, keyring, days=config.rights.backup_days),
+            thread,
+            hooks=hooks,
+            clock=clock,
+            lease_seconds=lease_seconds,
+        )
+        await worker.begin()
+        try:
+            yield worker
+        finally:
+            await asyncio.to_thread(records.close)
 
 
 async def work_once(config: Config, *, hooks: Any = None) -> bool:
