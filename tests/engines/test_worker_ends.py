@@ -36,7 +36,7 @@ def store_sync(directory: Path) -> StoreSync:
 
 
 def threads_of_the_log() -> set[threading.Thread]:
-    return {one for one in threading.enumerate() if one.name.startswith("cookieguard-log")}
+    return {one for one in threading.enumerate() if one.name.startswith("cookieguard-proof")}
 
 
 @pytest.fixture(params=[log_writer, store_sync])

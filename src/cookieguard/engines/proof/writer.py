@@ -111,7 +111,7 @@ class LogWriter:
 
         A thread asks for the file: the event loop waits for no disk.
         """
-        looking = threading.Thread(target=self._start_if_made, name="cookieguard-log-begins", daemon=True)
+        looking = threading.Thread(target=self._start_if_made, name="cookieguard-proof-begins", daemon=True)
         with suppress(RuntimeError):  # no more threads: the next record starts the other one
             looking.start()
             self._looking = looking
@@ -160,7 +160,7 @@ class LogWriter:
                 return
             self._stop, self._bell = threading.Event(), Bell()
             target = (weakref.ref(self), self._stop, self._bell)
-            thread = threading.Thread(target=_run, args=target, name="cookieguard-log", daemon=True)
+            thread = threading.Thread(target=_run, args=target, name="cookieguard-proof", daemon=True)
             with suppress(RuntimeError):  # no more threads, or the interpreter is going: the next one tries
                 thread.start()
                 self._thread = thread
