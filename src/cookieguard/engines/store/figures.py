@@ -1,13 +1,13 @@
-"""What the store holds against what it may hold, and what overflowed: for `cookieguard doctor` and metrics."""
+"""What the store holds against what it may hold, and what overflowed: for `cookieguard doctor`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
 
-from cookieguard.engines.store.backlog import MAX_PENDING_BYTES, Backlog
+from cookieguard.engines.store.backlog import Backlog
 from cookieguard.engines.store.protocol import MAX_BYTES, Store
-from cookieguard.identity.revocations import LIMITS, Revocations, Revoked
+from cookieguard.identity.revocations import LIMITS, Revoked
 from cookieguard.identity.tokens import from_milliseconds
 
 OVERFLOW = "overflow"  # the namespace of what overflowed in the workers, by what it was
@@ -57,17 +57,3 @@ def note_overflows(store: Store, backlog: Backlog, *, now: int) -> None:
             value = str(overflows(store, what) + count).encode()
             store.write(OVERFLOW, what, value, until=now + KEPT_MILLISECONDS)
     backlog.told = (backlog.overflows, backlog.lost)
-
-
-def figures(revocations: Revocations, backlog: Backlog) -> dict[str, int]:
-    """Return what one worker holds, for a shop's own metrics."""
-    return {
-        **{f"revocations_{what}": count for what, count in revocations.counts().items()},
-        "cutoff": revocations.cutoff,
-        "waiting": len(backlog.waiting),
-        "waiting_overflows": backlog.overflows,
-        "owed": len(backlog.pending),
-        "owed_bytes": backlog.size,
-        "owed_bytes_limit": MAX_PENDING_BYTES,
-        "owed_lost": backlog.lost,
-    }

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store.backlog import Backlog, Question, Task, When, at_once, taken
-from cookieguard.engines.store.figures import figures, note_overflows
+from cookieguard.engines.store.figures import note_overflows
 from cookieguard.engines.store.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Change, Store, StoreDown
@@ -126,10 +126,6 @@ class StoreSync:
         if self._thread is None:
             self._start()
         return future
-
-    def figures(self) -> dict[str, int]:
-        """Return what this worker holds, waits with and lost, by name: for metrics."""
-        return figures(self.revocations, self.backlog)
 
     def close(self) -> None:
         """Write what waits, if the store takes it, and end the thread."""
