@@ -53,7 +53,7 @@ from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.localized_texts import all_texts
 from cookieguard.web.banner.renderer import Renderer
-from cookieguard.web.contracts import judges_on
+from cookieguard.web.contract_ends import judges_on
 from cookieguard.web.cookies.consent_cookie import Consents
 from cookieguard.web.cookies.shared_domain import shared_domains
 from cookieguard.web.cookies.shop_cookies import ShopCookies

@@ -12,10 +12,10 @@ from cookieguard.engines.mail.lists import Act, MailLists, Wish
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
+from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import FORM_TYPE, BadRequestError, Receive, read_body
-from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 
 MAIL_PAGE = "mail/"
 HEADERS = {**PAGE_HEADERS, "vary": "Accept-Language", "referrer-policy": "no-referrer"}

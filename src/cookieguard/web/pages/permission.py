@@ -12,10 +12,10 @@ from cookieguard.engines.people.access import AccessRefused
 from cookieguard.errors import CookieGuardError
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
-from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 from cookieguard.web.pages.same_origin import own_pairs
 
 PERMISSION_PAGE = "permission"

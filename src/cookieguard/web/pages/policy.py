@@ -19,8 +19,8 @@ from cookieguard.policy.policy_texts import PolicyTexts
 from cookieguard.policy.versions import Text, Version, public, texts_to_compare
 from cookieguard.web.banner.page_language import language_asked, tag_asked
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.pages.form import Receive
-from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 
 POLICY_PAGE = "policy"
 PAGES_KEPT = 64  # rendered texts and differences: versions and languages that are asked for

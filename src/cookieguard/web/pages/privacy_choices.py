@@ -10,22 +10,11 @@ from cookieguard.consent import local_path
 from cookieguard.web.banner.insertion import NOT_KEPT
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.proof.visitors_copy import COPY_PAGE
 
-# The page loads its one style sheet and its one script, and posts its one form, all from here.
-PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; form-action 'self'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
-PAGE_HEADERS = {
-    "content-security-policy": PAGE_POLICY,
-    "cache-control": "private, no-store",
-    "referrer-policy": "same-origin",
-    "vary": "Cookie, Sec-GPC, Accept-Language",
-    "x-content-type-options": "nosniff",
-}
 MOST_FIELDS = 5
 
 

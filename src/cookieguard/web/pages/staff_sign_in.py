@@ -13,10 +13,10 @@ from cookieguard.identity import expire_cookie, set_cookie
 from cookieguard.identity.staff_token import Member
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
-from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.pages.staff_guard import BEARER, pages_of, refuse, session_of, staff_of
 

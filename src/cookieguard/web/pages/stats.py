@@ -25,8 +25,8 @@ from cookieguard.web.dashboard.selection import BadSelection, Selection, TooMany
 from cookieguard.web.dashboard.sheets import csv_file
 from cookieguard.web.dashboard.tabs import Details, read_details
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.pages.form import BadRequestError, Receive
-from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.pages.staff_guard import needs_role, staff_of
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in

@@ -13,21 +13,13 @@ from cookieguard.consent import Receipt
 from cookieguard.engines.proof.log_reader import make_receipt
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.identity.store_wait import answer_of
 
 COPY_PAGE, COPY_FILE = "receipt", "receipt.json"
-PRIVATE = {
-    "cache-control": "private, no-store",
-    "content-security-policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "referrer-policy": "same-origin",
-    "vary": "Cookie, Accept-Language",
-    "x-content-type-options": "nosniff",
-}
 NO_CHOICE = "no choice of this browser is in force, so there is no copy of one\n"
 NOT_YET = "this choice is being written into the log; try again in a few seconds\n"
-SOON = {**PRIVATE, "retry-after": "2"}
+SOON = {**PAGE_HEADERS, "retry-after": "2"}
 
 
 async def show_copy(exchange: Exchange, _: object) -> Response:
@@ -47,11 +39,11 @@ async def send_copy(exchange: Exchange, _: object) -> Response:
     """Answer GET {prefix}receipt.json with the same as a file."""
     receipt, text = await _copy(exchange)
     if receipt is None:
-        return PlainTextResponse(NO_CHOICE, 404, PRIVATE)
+        return PlainTextResponse(NO_CHOICE, 404, PAGE_HEADERS)
     if text is None:
         return PlainTextResponse(NOT_YET, 503, SOON)
     name = f"consent-{json.loads(text)['record']['dct:created'][:10]}.json"
-    headers = PRIVATE | {"content-disposition": f'attachment; filename="{name}"'}
+    headers = PAGE_HEADERS | {"content-disposition": f'attachment; filename="{name}"'}
     return Response(text, headers=headers, media_type="application/json")
 
 
@@ -69,7 +61,7 @@ def _page(exchange: Exchange, status: int, *, record: Any = None, **values: Any)
     said = texts["rights"]["down"] if status == 503 else texts["page"]["undecided"]
     base, renderer = exchange.own_base, exchange.parts.renderer
     page = renderer.page("receipt.html", lang, base=base, said=said, record=record, **values)
-    return HTMLResponse(page, status, SOON if status == 503 else PRIVATE)
+    return HTMLResponse(page, status, SOON if status == 503 else PAGE_HEADERS)
 
 
 def lines_of(record: dict[str, Any]) -> list[tuple[str, str]]:

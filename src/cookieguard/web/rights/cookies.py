@@ -6,8 +6,8 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.pages.form import Receive
-from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 
 COOKIES_PAGE = "cookies"
 FRAGMENT_HEADERS = {

@@ -25,9 +25,9 @@ from cookieguard.rights.rules import RequestKind
 from cookieguard.web.banner.localized_texts import date_text, duration_text, shown_purposes
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.identity.store_wait import answer_of
-from cookieguard.web.pages.privacy_choices import PAGE_HEADERS
 from cookieguard.web.proof.visitors_copy import COPY_PAGE
 from cookieguard.web.rights.own_terms import own_terms_of
 
