@@ -195,10 +195,10 @@ SPOKEN = ", ".join(map(repr, LANGUAGES))
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ('[consent]\nlanguage = "ca"', f"consent.language is 'ca'; allowed: {SPOKEN}"),
+        ('[consent]\nlanguage = "qaa"', f"consent.language is 'qaa'; allowed: {SPOKEN}"),
         (
-            '[[purposes]]\nid = "chat"\ntitle = { ca = "x" }',
-            f"purposes.chat.title is a table with 'ca'; allowed: one with {SPOKEN}",
+            '[[purposes]]\nid = "chat"\ntitle = { qaa = "x" }',
+            f"purposes.chat.title is a table with 'qaa'; allowed: one with {SPOKEN}",
         ),
         (
             '[[purposes]]\nid = "chat"\ntitle = { de = "x" }',

@@ -37,6 +37,14 @@ def home_of(vector: Vector) -> str:
     return address_of(_numbers()[vector.name])
 
 
+def begin_with(name: str) -> Sequence[str]:
+    """Return the names that begin so; raises ValueError where none does."""
+    found = [vector.name for vector in every() if vector.name.startswith(name)]
+    if not found:
+        raise ValueError(f"VECTORS is {name!r}; allowed: whole, or how the name of a vector begins")
+    return found
+
+
 def sample(seed: str) -> Sequence[str]:
     """Choose an eighth of all names, the same for the same seed."""
     names = [vector.name for vector in every()]

@@ -375,7 +375,7 @@ def test_files_named_in_the_markup_are_there() -> None:
 def test_shops_default_language_is_used_last() -> None:
     renderer = Renderer(Config(consent=ConsentSettings(language="de")))
 
-    assert renderer.pick_language("ca", "") == "de"
+    assert renderer.pick_language("qaa", "") == "de"
     assert renderer.pick_language("en-GB", "ar") == "en"
 
 
