@@ -108,6 +108,8 @@ OWNERS = frozenset({"self", "cls", "super()"})
 # A named tuple's methods only look private.
 NAMED_TUPLE = frozenset({"_asdict", "_fields", "_make", "_replace"})
 LONGEST_MODULE = 380  # lines besides the imports
+LONGEST_BODY = 45  # lines of a function besides signature and docstring
+COMPOSITION = "build_services"  # builds every part once, in order: one list
 
 
 def main() -> int:
@@ -165,7 +167,8 @@ def _within(path: Path, module: str) -> Iterator[str]:
 def _crowded(paths: Iterable[Path]) -> list[str]:
     counted = Counter(path.parent for path in paths if path.stem != "__init__")
     return [
-        f"{folder}: {count} modules; allowed: at most {MOST_MODULES}"
+        f"{folder}: {count} modules; allowed: at most {MOST_MODULES}: move those of one subject into a folder of "
+        "their own, with a row in FOLDERS (scripts/check_layers.py) and in ARCHITECTURE.md"
         for folder, count in counted.items()
         if count > MOST_MODULES
     ]
@@ -188,7 +191,12 @@ def _too_long(path: Path, tree: ast.Module) -> Iterator[str]:
     of_imports = sum((node.end_lineno or node.lineno) - node.lineno + 1 for node in imports)
     lines = path.read_text().count("\n") - of_imports
     if lines > LONGEST_MODULE:
-        yield f"{path}: {lines} lines besides its imports; allowed: at most {LONGEST_MODULE}"
+        yield f"{path}: {lines} lines besides its imports; allowed: at most {LONGEST_MODULE}: move one subject out"
+    for node in _nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name != COMPOSITION:
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            if (node.end_lineno or 0) - first.lineno >= LONGEST_BODY:
+                yield f"{path}:{node.lineno}: {node.name} has a body of more than {LONGEST_BODY} lines; split it"
 
 
 def _private(path: Path, tree: ast.Module) -> Iterator[str]:

@@ -12,7 +12,9 @@ from typer.main import get_command
 from cookieguard import Config, Visitor
 from cookieguard.cli.app import COMMANDS, EXIT_CODES, ExitCode, app_of
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+COUNTING_LANGUAGES = ("README.md", "CHANGELOG.md", "docs/look.md")
 
 
 def commands(command: Any, name: str) -> Iterator[str]:
@@ -54,6 +56,13 @@ def test_every_name_of_a_visitor_is_on_its_page() -> None:
     assert public - named == set()
 
 
+def test_the_number_of_languages_is_that_of_their_files() -> None:
+    count = len(list((ROOT / "static" / "lang").glob("*.toml")))
+    texts = [" ".join((ROOT / name).read_text("utf-8").split()) for name in COUNTING_LANGUAGES]
+
+    assert [re.findall(r"(\d+) languages", text) for text in texts] == [[str(count)]] * len(texts)
+
+
 def test_what_is_kept_has_the_days_of_the_settings() -> None:
     page = (DOCS / "officer.md").read_text("utf-8")
     config = Config()
@@ -69,6 +78,8 @@ def test_what_is_kept_has_the_days_of_the_settings() -> None:
     for setting, count in days.items():
         (row,) = [line for line in page.splitlines() if line.endswith(f"| `{setting}` |")]
         assert f"| {count} days" in row, row
+    (session,) = [line for line in page.splitlines() if line.startswith("| `__Host-cg_session` |")]
+    assert f"ends after {config.identity.idle_days} days without use" in session
     for cookie in (
         config.cookies.consent,
         config.cookies.session,

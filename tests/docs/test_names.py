@@ -7,6 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MODULE = re.compile(r"(?<![\w./'\"-])(?:[a-z_0-9]+/)*([a-z_0-9]+\.(?:pyx|pxd|py))\b")
+PACKAGE = ROOT / "src" / "cookieguard"
+PATH = re.compile(r"(?<=`)(?:[a-z_]+/)+[a-z_0-9-]+\.[a-z.]+(?=`)")
 # Files of the reader's own, which no page of ours could have.
 NOT_OURS = {"app.py", "main.py", "settings.py", "asgi.py", "shop.py", "conftest.py", "manage.py"}
 
@@ -29,6 +31,13 @@ def test_every_module_that_the_sources_and_the_docs_name_is_there() -> None:
 
     assert len(sources) > 300
     assert named == []
+
+
+def test_every_path_that_the_map_names_is_there() -> None:
+    named = PATH.findall((ROOT / "ARCHITECTURE.md").read_text("utf-8"))
+
+    assert len(named) > 80
+    assert [one for one in named if not any((below / one).exists() for below in (ROOT, PACKAGE))] == []
 
 
 def test_every_page_of_the_docs_is_in_a_list_of_the_front_page() -> None:
