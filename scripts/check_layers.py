@@ -37,6 +37,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 FOLDERS: dict[str, frozenset[str]] = {
     "cli/migration": frozenset(),
     "cli/people": frozenset(),
+    "cli/proof": frozenset(),
     "cli/rights": frozenset(),
     "config/loading": frozenset(),
     "config/people": frozenset({"loading"}),
@@ -59,6 +60,7 @@ FOLDERS: dict[str, frozenset[str]] = {
     "engines/stats/postgres": frozenset(),
     "engines/stats/sqlite": frozenset(),
     "engines/store": frozenset({"files"}),
+    "scan/browser": frozenset(),
     "web/banner": frozenset({"http"}),
     "web/cookies": frozenset({"http", "identity"}),
     "web/dashboard": frozenset(),

@@ -18,12 +18,12 @@ from playwright.async_api import Error
 from cookieguard import Config, CookieGuard
 from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import Addresses
-from cookieguard.scan.browser_scan import scan_by_browser
-from cookieguard.scan.chromium import NO_SANDBOX, find_browser, launched
+from cookieguard.scan.browser.browser_scan import scan_by_browser
+from cookieguard.scan.browser.chromium import NO_SANDBOX, find_browser, launched
+from cookieguard.scan.browser.page_observer import page_parts_in
 from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import facts_of
 from cookieguard.scan.observations import ACCEPTED, ASKED, HELD, REFUSED, UNDECIDED, Scan
-from cookieguard.scan.page_observer import page_parts_in
 from cookieguard.scan.plan import Parties, Plan
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.report import report_page

@@ -17,7 +17,7 @@ from playwright.sync_api import BrowserContext, Page
 from cookieguard import Config
 from cookieguard.config import config_from_mapping
 from cookieguard.scan.addresses import Addresses
-from cookieguard.scan.browser_scan import scan_by_browser
+from cookieguard.scan.browser.browser_scan import scan_by_browser
 from cookieguard.scan.draft import draft
 from cookieguard.scan.observations import ACCEPTED, Scan
 from cookieguard.scan.plan import Parties, Plan

@@ -24,8 +24,8 @@ from harness.servers import serving
 
 from cookieguard.html import parse_url
 from cookieguard.scan.addresses import Address, Addresses
-from cookieguard.scan.browser_scan import scan_by_browser
-from cookieguard.scan.chromium import BROWSERS_OWN
+from cookieguard.scan.browser.browser_scan import scan_by_browser
+from cookieguard.scan.browser.chromium import BROWSERS_OWN
 from cookieguard.scan.observations import ASKED, Scan
 from cookieguard.scan.plan import Parties, Plan
 from cookieguard.scan.static_scan import scan_plainly

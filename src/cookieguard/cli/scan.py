@@ -171,7 +171,7 @@ async def _scan(plan: Plan, *, no_browser: bool) -> Scan:
     if no_browser:
         return await scan_plainly(plan)
     try:
-        from cookieguard.scan.browser_scan import scan_by_browser
+        from cookieguard.scan.browser.browser_scan import scan_by_browser
     except ImportError as error:
         raise ScanFailed(NO_PLAYWRIGHT) from error
     return await scan_by_browser(plan)

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from cookieguard.cli.log import log_of
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import printable, show_json, show_line
+from cookieguard.cli.proof.log import log_of
 from cookieguard.engines.proof.log_reader import make_receipt
 from cookieguard.errors import ConfigError
 from cookieguard.proof.notes import NoteError, NoteKey

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote_plus, urlsplit
 from playwright.async_api import BrowserContext, CDPSession, Error, Page, Request, Response
 
 from cookieguard.html import Url, resolve
-from cookieguard.scan.chromium import BROWSERS_OWN
+from cookieguard.scan.browser.chromium import BROWSERS_OWN
 from cookieguard.scan.observations import ASKED, CONNECTED, HELD, NAMED, WOULD, Contact, Need, shown_url
 from cookieguard.scan.page_source import BLANK, Source, contacts_in
 from cookieguard.scan.plan import Parties

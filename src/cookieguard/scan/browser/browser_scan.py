@@ -13,12 +13,12 @@ from importlib.resources import files
 from playwright.async_api import Browser, BrowserContext, Error, Page, Response, async_playwright
 
 from cookieguard.html import parse_url
-from cookieguard.scan.browser_storage import BrowserStorage
-from cookieguard.scan.chromium import OPEN_MS, close_others, launched, new_visitor
+from cookieguard.scan.browser.browser_storage import BrowserStorage
+from cookieguard.scan.browser.chromium import OPEN_MS, close_others, launched, new_visitor
+from cookieguard.scan.browser.page_observer import PageObserver, definers
 from cookieguard.scan.crawl import Crawl, page_name
 from cookieguard.scan.forms import forms_in
 from cookieguard.scan.observations import ACCEPTED, REFUSED, UNDECIDED, Contact, Form, Need, Scan, VisitedPage
-from cookieguard.scan.page_observer import PageObserver, definers
 from cookieguard.scan.page_source import MOST_LINKS, Source
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy

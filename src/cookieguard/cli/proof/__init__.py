@@ -1,0 +1,1 @@
+"""Commands about the consent log and its receipts."""
