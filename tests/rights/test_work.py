@@ -35,7 +35,17 @@ from cookieguard.keyring import new_key
 from cookieguard.proof.records import Record, customer
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.rights.plan import steps_of
-from cookieguard.rights.requests import Act, Request, State, Via, answer_told, noted, put_on_hold, step_done
+from cookieguard.rights.requests import (
+    Act,
+    Request,
+    State,
+    Via,
+    answer_told,
+    noted,
+    put_on_hold,
+    step_done,
+    with_retained,
+)
 from cookieguard.rights.rules import Law, RequestKind
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -723,3 +733,32 @@ def test_work_called_off_while_the_queue_is_locked_ends_before_the_file_is_close
     assert shop.hooks.called == []
     assert shop.found().state is State.OPEN
     assert "cookieguard-work_0" not in {one.name for one in threading.enumerate()}
+
+
+@pytest.mark.parametrize("until", [datetime(2036, 12, 31, 23, tzinfo=UTC), "2036-12-31", date(2036, 12, 31)])
+def test_what_stays_until_a_time_of_a_database_stays_until_its_day(shop: Shop, until: date) -> None:
+    shop.hooks.keeps = [Retained("invoices", until, "tax law")]
+    shop.ask()
+
+    shop.work()
+
+    request = shop.found()
+    assert (request.state, request.retained[0].until) == (State.DONE, date(2036, 12, 31))
+
+
+def test_hook_that_names_no_day_is_told_so_and_its_request_is_not_lost(shop: Shop) -> None:
+    shop.hooks.keeps = [Retained("invoices", "never", "tax law")]  # type: ignore[arg-type]
+    shop.ask()
+
+    shop.work()
+
+    assert "until='never'; allowed: a datetime.date" in shop.found().trouble
+
+
+def test_request_that_an_earlier_release_wrote_with_a_time_is_read_again(shop: Shop) -> None:
+    shop.ask()
+    shop.change(
+        lambda one: with_retained(one, [("invoices", datetime(2036, 12, 31, tzinfo=UTC), "tax")], now=NOW)
+    )
+
+    assert shop.found().retained[0].until == date(2036, 12, 31)

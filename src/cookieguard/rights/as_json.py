@@ -48,5 +48,6 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "law": Law,
     "via": Via,
     "steps": tuple,
-    "until": lambda value: None if value is None else date.fromisoformat(value),
+    # A hook's time of the day: earlier releases wrote it as it came.
+    "until": lambda value: None if value is None else date.fromisoformat(value[:10]),
 }

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import Any, TypeVar
 
 from cookieguard.engines.named_object import load_named
@@ -52,7 +53,7 @@ async def exported(hooks: Any, customer: str) -> list[Exported]:
 async def retained_by(hook: Callable[[str], Any], customer: str) -> list[Retained]:
     """Return what an erasure or a restriction leaves."""
     name = getattr(hook, "__name__", "hook")
-    return [_require(one, Retained, name) for one in await _call(hook, customer) or ()]
+    return [_dated(_require(one, Retained, name), name) for one in await _call(hook, customer) or ()]
 
 
 async def contact_of(hooks: Any, customer: str) -> Contact | None:
@@ -92,6 +93,14 @@ def _in_thread(hook: Callable[[str], Any], argument: str) -> Any:
 
 async def _gathered(answer: Any) -> Any:
     return [one async for one in answer] if hasattr(answer, "__aiter__") else answer
+
+
+def _dated(one: Retained, hook: str) -> Retained:
+    """Return what stays until a day; of a time, as databases have them, the day counts."""
+    try:
+        return one._replace(until=None if one.until is None else date.fromisoformat(str(one.until)[:10]))
+    except ValueError as error:
+        raise HookAnswer(f"{hook} returned until={one.until!r}; allowed: a datetime.date, or None") from error
 
 
 def _require(one: Any, wanted: type[Value], hook: str) -> Value:
