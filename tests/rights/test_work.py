@@ -762,3 +762,45 @@ def test_request_that_an_earlier_release_wrote_with_a_time_is_read_again(shop: S
     )
 
     assert shop.found().retained[0].until == date(2036, 12, 31)
+
+
+def ends_by(error: type[BaseException]) -> Callable[[str], Retained]:
+    def erase(_customer: str) -> Retained:
+        raise error
+
+    return erase
+
+
+@pytest.mark.parametrize("error", [StopIteration, SystemExit, asyncio.CancelledError])
+def test_hook_that_ends_as_none_may_is_shown_and_holds_up_neither_work_nor_other_requests(
+    shop: Shop, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.ask()
+    shop.ask(RequestKind.DEACTIVATE, number="other", id_="o" * 22)
+    monkeypatch.setattr(shop.hooks, "erase", ends_by(error))
+
+    worked = threading.Thread(target=shop.work, daemon=True)
+    worked.start()
+    worked.join(20)
+
+    assert not worked.is_alive()
+    assert error.__name__ in shop.found().trouble
+    assert shop.found("o" * 22).state is State.DONE
+
+
+def test_rows_are_made_in_the_thread_of_their_hook_however_they_are_iterated(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def row(number: str) -> Exported:
+        threads.append(threading.current_thread().name)
+        return Exported(kind="orders", values={"Number": number})
+
+    monkeypatch.setattr(shop.hooks, "export", lambda _: map(row, ["A-1", "A-2"]))
+    shop.ask(RequestKind.EXPORT)
+
+    shop.work()
+
+    assert shop.found().state is State.DONE
+    assert threading.current_thread().name not in threads

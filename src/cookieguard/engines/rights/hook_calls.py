@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any, TypeVar
 
@@ -77,7 +77,19 @@ def reason_of(error: BaseException, request: Request) -> str:
 
 
 async def _call(hook: Callable[[str], Any], argument: str) -> Any:
-    """Call a hook; what is not written for the event loop gets a thread, generators included."""
+    """Call a hook; raises HookAnswer for what would end the work, or never be told, in place of its answer."""
+    try:
+        return await _answer(hook, argument)
+    except (asyncio.CancelledError, SystemExit) as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # this work was called off, not the hook's own
+            raise
+        name = getattr(hook, "__name__", "hook")
+        raise HookAnswer(f"{name} ended by {type(error).__name__}; allowed: to return or to raise") from error
+
+
+async def _answer(hook: Callable[[str], Any], argument: str) -> Any:
+    """Return what a hook does; what is not written for the event loop gets a thread, what it iterates by included."""
     if inspect.isasyncgenfunction(hook):
         return [one async for one in hook(argument)]
     if inspect.iscoroutinefunction(hook):
@@ -87,8 +99,11 @@ async def _call(hook: Callable[[str], Any], argument: str) -> Any:
 
 
 def _in_thread(hook: Callable[[str], Any], argument: str) -> Any:
-    answer = hook(argument)
-    return list(answer) if inspect.isgenerator(answer) else answer
+    try:
+        answer = hook(argument)
+        return list(answer) if isinstance(answer, Iterator) else answer
+    except StopIteration as error:  # no future takes it: who waits would wait for ever
+        raise RuntimeError("hook raised StopIteration") from error
 
 
 async def _gathered(answer: Any) -> Any:
