@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from harness.locks import locked
@@ -26,6 +27,7 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.rights.erased_customers import ErasedCustomers
+from cookieguard.engines.rights.hook_calls import number_of
 from cookieguard.engines.rights.reerasure import NotErased
 from cookieguard.engines.rights.requests import Requests, requests_file, requests_opener
 from cookieguard.engines.rights.worker import open_worker
@@ -804,3 +806,45 @@ def test_rows_are_made_in_the_thread_of_their_hook_however_they_are_iterated(
 
     assert shop.found().state is State.DONE
     assert threading.current_thread().name not in threads
+
+
+@pytest.mark.parametrize("contact", [Contact(None), Contact(""), None])  # type: ignore[arg-type]
+def test_customer_without_an_address_on_file_waits_for_a_letter(
+    shop: Shop, contact: Contact | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mail = MailSettings(url="smtp://127.0.0.1:1", sender="Kiln <privacy@shop.example>")
+    shop.config = replace(shop.config, mail=mail)
+    monkeypatch.setattr(shop.hooks, "contact", lambda _: contact)
+    shop.ask()
+
+    shop.work()
+
+    request = shop.found()
+    assert (request.open_steps, request.trouble, request.contact) == (("answer",), "", "")
+
+
+def test_request_that_an_earlier_release_wrote_without_address_and_language_is_read(shop: Shop) -> None:
+    shop.ask()
+    shop.change(lambda one: replace(one, contact=None, language=None))  # type: ignore[arg-type]
+
+    request = shop.found()
+
+    assert (request.contact, request.language) == ("", "")
+
+
+def test_hook_that_returns_an_address_alone_is_told_what_is_allowed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shop.hooks, "contact", lambda _: "anna@shop.example")
+    shop.ask()
+
+    shop.work()
+
+    assert shop.found().trouble == "shop: HookAnswer: contact returned a str; allowed: a Contact, or None"
+
+
+@pytest.mark.parametrize(("found", "number"), [("", None), (None, None), (4711, "4711"), (0, "0")])
+def test_nobody_s_number_is_none_whatever_the_hook_says_for_it(found: object, number: str | None) -> None:
+    hooks = SimpleNamespace(find=lambda _: found)
+
+    assert asyncio.run(number_of(hooks, "anna@shop.example")) == number

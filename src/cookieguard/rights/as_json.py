@@ -44,10 +44,12 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "at": datetime.fromisoformat,
     "received": datetime.fromisoformat,
     "act": Act,
+    "contact": lambda value: value or "",  # a hook's None: earlier releases wrote it as it came
+    "language": lambda value: value or "",
     "kind": RequestKind,
     "law": Law,
     "via": Via,
     "steps": tuple,
-    # A hook's time of the day: earlier releases wrote it as it came.
+    # A hook's time: as above.
     "until": lambda value: None if value is None else date.fromisoformat(value[:10]),
 }

@@ -59,13 +59,20 @@ async def retained_by(hook: Callable[[str], Any], customer: str) -> list[Retaine
 async def contact_of(hooks: Any, customer: str) -> Contact | None:
     """Return where a customer is written to; None where the hooks do not know."""
     found = await _call(hooks.contact, customer) if hasattr(hooks, "contact") else None
-    return None if found is None else Contact(*found)
+    if isinstance(found, str):
+        raise HookAnswer("contact returned a str; allowed: a Contact, or None")
+    # An address that a database has not is none of ours.
+    return Contact(*map(_text, found)) if found and found[0] else None
 
 
 async def number_of(hooks: Any, address: str) -> str | None:
     """Return the number of who has this address on file; None where there is none."""
     found = await _call(hooks.find, address) if hasattr(hooks, "find") else None
-    return None if found is None else str(found)
+    return _text(found) or None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
 
 
 def reason_of(error: BaseException, request: Request) -> str:
