@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.policies import SECOND, put_version, two_versions
@@ -302,3 +303,21 @@ def test_url_that_is_no_relay_s_is_refused_unseen(url: str) -> None:
         relay_of(MailSettings(), environ={"COOKIEGUARD_SMTP": url})
 
     assert "secret" not in str(refused.value)
+
+
+def test_customers_are_told_as_a_database_has_them_and_one_without_an_address_is_refused(
+    tmp_path: Path,
+) -> None:
+    rows: list[tuple[object, ...]] = [(1, "anna@mail.example", None), ("2", None, None), (3, "", "de")]
+
+    async def customers() -> AsyncIterator[Any]:
+        for one in rows:
+            yield one
+
+    with closing(SqliteOutbox(tmp_path / "outbox.db")) as outbox:
+        recipients = Recipients(Keyring.generate(NOW))
+        filled = fill_run(outbox, "run", customers, recipients, now=NOW, progress=lambda _: None)
+
+        assert asyncio.run(filled) == 3
+        counted = outbox.count("run")
+    assert (counted.total, counted.refused, counted.is_filled) == (3, 2, True)

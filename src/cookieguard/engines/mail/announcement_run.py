@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from cookieguard.config import Config
@@ -108,6 +108,11 @@ def load_customers(setting: str) -> Customers:
     return found
 
 
+def read_customer(found: Iterable[object]) -> Customer:
+    """Return a customer as a database has them: the number may be one, and address or language missing."""
+    return Customer(*("" if value is None else str(value) for value in found))
+
+
 class Notices:
     """Build the notices of announced versions."""
 
@@ -186,7 +191,7 @@ def require_origin(config: Config) -> str:
 async def _batches(customers: AsyncIterator[Customer]) -> AsyncIterator[list[Customer]]:
     some: list[Customer] = []
     async for one in customers:
-        some.append(Customer(*one))
+        some.append(read_customer(one))
         if len(some) >= AT_ONCE:
             yield some
             some = []
