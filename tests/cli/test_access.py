@@ -221,3 +221,38 @@ def test_support_ends_a_customer_s_sessions_and_nobody_without_a_role_does(shop:
         assert store.execute(rows, (CUSTOMER,)).fetchone() == (1,)
     (entry,) = [one for one in read_journal(shop.state) if one["event"] == "ended sessions"]
     assert entry["who"] == "Support Sam"
+
+
+def test_notice_that_cannot_be_mailed_says_why_and_holds_up_no_other(shop: AccessShop) -> None:
+    rows = [("1", "jürgen@exämple.example", "de"), ("2", None, None), (3, "anna@mail.example")]
+    code = f"ROWS = {rows!r}\n\n\nasync def active():\n    for one in ROWS:\n        yield one\n"
+    (shop.directory / "odd_customers.py").write_text(code, encoding="utf-8")
+    settings = shop.directory / "cookieguard.toml"
+    settings.write_text(settings.read_text().replace("demo_site.shop.customers", "odd_customers"))
+    for number in "123":
+        shop.ask(*[one if one != CUSTOMER else number for one in OPEN])
+
+    with shop.relay.up():
+        sent = shop.run(*NOTIFY, stdin=shop.tokens_of(*SAM))
+
+    assert (sent.returncode, sent.stdout) == (1, "1 of 3 notices sent\n")
+    assert sent.stderr.count("mail.customers has no address that can be mailed") == 2
+    assert shop.relay.counts == {"anna@mail.example": 1}
+
+
+def test_look_that_a_lost_key_sealed_holds_up_no_other_notice(shop: AccessShop) -> None:
+    look = shop.ask(*OPEN)["look"]
+    (shop.state / KEYRING_FILE).rename(shop.state / "lost")
+    assert shop.run("keys", "add").returncode == 0
+    for name in list(shop.tokens):
+        del shop.tokens[name]
+        assert shop.run("staff", "revoke", name).returncode == 0
+    shop.ask(*[one if one != CUSTOMER else "00004" for one in OPEN])
+
+    with shop.relay.up():
+        sent = shop.run(*NOTIFY, stdin=shop.tokens_of(*SAM))
+    told = shop.run("access", "told", look, "--how", "by letter", stdin=shop.tokens_of("Officer Olga"))
+
+    assert (sent.returncode, sent.stdout) == (1, "1 of 2 notices sent\n")
+    assert f"look {look}: no key of the keyring opens whose data it was" in sent.stderr
+    assert (told.returncode, told.stdout) == (4, "")

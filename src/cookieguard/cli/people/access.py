@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -28,10 +29,22 @@ from cookieguard.cli.people.access_notice import notice_of
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.announcement_run import Recipients, load_customers, require_origin
+from cookieguard.engines.mail.announcement_run import (
+    Recipients,
+    load_customers,
+    read_customer,
+    require_origin,
+)
 from cookieguard.engines.mail.letters import send_to
 from cookieguard.engines.mail.open import outbox_opener
-from cookieguard.engines.people.break_glass import BreakGlass, Ground, Look, due_notices, state_of
+from cookieguard.engines.people.break_glass import (
+    BreakGlass,
+    BreakGlassRefused,
+    Ground,
+    Look,
+    due_notices,
+    state_of,
+)
 from cookieguard.engines.people.journal import Journal
 from cookieguard.engines.people.permissions import Permissions
 from cookieguard.engines.proof.acts import acts_of
@@ -41,8 +54,12 @@ from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import ConfigError
 from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
+from cookieguard.mail.messages import AddressError, require_address
 
 WRONG = 1
+NO_ADDRESS = (
+    "mail.customers has no address that can be mailed; tell them by letter, then: cookieguard access told"
+)
 access = typer.Typer(help="Look without a customer's code, disclose to an authority, and tell the customer.")
 
 CustomerOption = Annotated[str, typer.Option("--customer", help="The customer number.")]
@@ -242,11 +259,17 @@ def _approved(
 
 
 def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool:
-    number = desk.glass.customer(id_)
+    """Send the notice of a look; False, and why, where it stays open: the others are sent all the same."""
+    try:
+        number = desk.glass.customer(id_)
+    except BreakGlassRefused as error:
+        sys.stderr.write(f"cookieguard: {error}\n")
+        return False
     require_origin(desk.config)
     desk.journal("looked", member, f"address for the notice of look {id_}", number)
     address, language = asyncio.run(_address_of(desk.config, number))
     if not address:
+        sys.stderr.write(f"cookieguard: look {id_}: {NO_ADDRESS}\n")
         return False
     shop = desk.config.origins[0].partition("://")[2]
     lang, told, lines = notice_of(look, language or desk.config.consent.language)
@@ -273,9 +296,11 @@ def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool
 
 
 async def _address_of(config: Config, number: str) -> tuple[str, str]:
-    async for one in load_customers(config.mail.customers)():
-        if one[0] == number:
-            return one[1], one[2]
+    async for found in load_customers(config.mail.customers)():
+        one = read_customer(found)
+        if one.number == number:
+            with suppress(AddressError):
+                return require_address(one.address), one.language
     return "", ""
 
 

@@ -85,7 +85,12 @@ class BreakGlass:
 
     def customer(self, id_: str) -> str:
         """Return whose data it was; raises BreakGlassRefused."""
-        return self._recipients.open(self._entry(id_)[1])["customer"]
+        try:
+            return self._recipients.open(self._entry(id_)[1])["customer"]
+        except ValueError as error:
+            raise BreakGlassRefused(
+                f"look {id_}: no key of the keyring opens whose data it was; allowed: to bring that key back"
+            ) from error
 
     def tell(self, id_: str, how: str, now: datetime) -> None:
         """Write down that the customer was told; the log has it first."""
