@@ -13,11 +13,11 @@ from functools import partial
 from html import unescape
 from pathlib import Path
 from sqlite3 import connect
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import pytest
-from harness.asgi import Answer, ask
+from harness.asgi import Answer, ask, drive, scope_of
 from harness.relays import Relay, new_relay
 from harness.servers import wait_until
 
@@ -34,6 +34,7 @@ from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.rights.requests import Act, noted, step_done
 from cookieguard.web.rights.codes import TRIES, Codes
+from cookieguard.web.rights.desk import loop_here
 from cookieguard.web.rights.page import FIELD_TEXTS
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -60,6 +61,16 @@ class Hooks:
 
     def find(self, address: str) -> str | None:
         return {"guest@shop.example": "G-1"}.get(address)
+
+
+class AsyncHooks(Hooks):
+    """Be a shop whose database is asked in one event loop, as pools of connections are."""
+
+    loops: ClassVar[list[object]] = []
+
+    async def find(self, address: str) -> str | None:  # type: ignore[override]
+        self.loops.append(asyncio.get_running_loop())
+        return super().find(address)
 
 
 class Browser:
@@ -391,6 +402,30 @@ def test_guest_asks_with_a_code_sent_to_the_address_on_file(guest: Guest, relay:
     assert "recorded" in said.text
     assert len(ids(said)) == 1
     assert ids(guest.get()) == []  # the pass is in the form, in no cookie
+
+
+def test_async_hook_finds_a_guest_in_the_event_loop_of_the_shop(tmp_path: Path, relay: Relay) -> None:
+    config = Config(
+        state_dir=str(tmp_path / "state"),
+        origins=("https://shop.example",),
+        rights=RightsSettings(hooks=f"{__name__}:AsyncHooks"),
+        mail=MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>"),
+    )
+    body = urlencode({"act": "code", "address": "guest@shop.example"}).encode()
+
+    async def asked() -> object:
+        with closing(CookieGuard(shop, config)) as app:
+            scope = scope_of(PAGE, method="POST", headers=[HERE, FORM])
+            await drive(app, Answer(scope=scope), body)
+            await asyncio.to_thread(wait_until, lambda: relay.accepted, "a mail")
+        return asyncio.get_running_loop()
+
+    with relay.up():
+        assert [asyncio.run(asked())] == AsyncHooks.loops
+
+
+def test_there_is_no_loop_of_asyncio_under_trio() -> None:
+    assert loop_here() is None
 
 
 def test_code_counts_once_for_its_address_and_ten_minutes(guest: Guest, relay: Relay) -> None:

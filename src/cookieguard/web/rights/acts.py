@@ -7,6 +7,7 @@ answers like one that is not there.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -31,7 +32,7 @@ from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.rights.codes import Codes
-from cookieguard.web.rights.desk import Desk
+from cookieguard.web.rights.desk import Desk, loop_here
 from cookieguard.web.rights.page import (
     Asker,
     Shown,
@@ -146,14 +147,23 @@ async def _send_code(at: _PostedForm) -> Response:
     sync = at.exchange.parts.store_sync
     if sync is None or not at.desk.knows_guests:
         return await at.page("down", status=503)
-    at.desk.later(partial(_make_code, at.desk, at.codes, sync, address, at.texts.lang, at.exchange.now))
+    whose = partial(at.desk.number, address, loop_here())
+    at.desk.later(
+        partial(_make_code, at.desk, whose, at.codes, sync, address, at.texts.lang, at.exchange.now)
+    )
     return await at.page("code_sent", address=address, asker=Asker())
 
 
 async def _make_code(
-    desk: Desk, codes: Codes, sync: StoreSync, address: str, language: str, now: datetime
+    desk: Desk,
+    whose: Callable[[], Awaitable[str | None]],
+    codes: Codes,
+    sync: StoreSync,
+    address: str,
+    language: str,
+    now: datetime,
 ) -> None:
-    number = await desk.number(address)
+    number = await whose()
     if number is None:
         return
     code, keep = codes.make(address, number, now)

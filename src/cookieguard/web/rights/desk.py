@@ -6,10 +6,12 @@ Rule: no request waits for the queue in the event loop.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import os
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from cookieguard.config import Config
@@ -29,7 +31,15 @@ Answer = TypeVar("Answer")
 # Of one address, or of one customer, in an hour: a person needs two or three.
 CODES_AN_HOUR, TRIES_AN_HOUR, REQUESTS_AN_HOUR = 5, 20, 20
 HOUR = 3600
+HOOK_SECONDS = 30.0  # for a hook that waits for what does not come: others wait for their codes
 MOST_WAITING = 100  # codes that wait for the relay: of more nobody gets one
+
+
+def loop_here() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop of a request; None under trio."""
+    with suppress(RuntimeError):
+        return asyncio.get_running_loop()
+    return None
 
 
 class Desk:
@@ -82,9 +92,18 @@ class Desk:
             logger.error("requests: %s", error)
             raise
 
-    async def number(self, address: str) -> str | None:
-        """Return whose address this is; None for nobody's."""
-        return await number_of(self.hooks, address)
+    async def number(self, address: str, loop: asyncio.AbstractEventLoop | None) -> str | None:
+        """Return whose address this is; None for nobody's. Raises TimeoutError.
+
+        An `async` hook runs in the shop's own event loop: the connections of its database belong to that. Under trio
+        there is none.
+        """
+        asking = number_of(self.hooks, address)
+        if loop is None or not inspect.iscoroutinefunction(getattr(self.hooks, "find", None)):
+            return await asking
+        return await asyncio.wait_for(
+            asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asking, loop)), HOOK_SECONDS
+        )
 
     def later(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Do a job beside the response: how long it takes tells nobody whether an address is known."""
