@@ -14,8 +14,9 @@ LOCAL = ("localhost", "127.0.0.1", "::1")
 PORTS = {"smtp": 587, "smtps": 465}
 LOCAL_PORT = 25
 MISSING_EXTRA = "its library: pip install cookieguard[mail]"
-# A mailbox that is not there, however often it is tried. With 5.7.x a relay says that it takes no mail from us.
-DEAD = frozenset({550, 551, 552, 553})
+# A mailbox that is not there, or (501) an address that the relay does not read, like a..b@shop.example,
+# however often it is tried. With 5.7.x a relay says that it takes no mail from us.
+DEAD = frozenset({501, 550, 551, 552, 553})
 POLICY = "5.7."
 
 
