@@ -848,3 +848,24 @@ def test_nobody_s_number_is_none_whatever_the_hook_says_for_it(found: object, nu
     hooks = SimpleNamespace(find=lambda _: found)
 
     assert asyncio.run(number_of(hooks, "anna@shop.example")) == number
+
+
+def test_two_vendors_of_one_company_are_told_by_two_mails(shop: Shop) -> None:
+    relay = new_relay()
+    names = [f"Parcels of the Netherlands B.V. {one}" for one in ("letters", "crates")]
+    vendors = tuple(
+        Vendor(
+            name=one, purpose="necessary", hosts=(f"h{at}.example",), privacy_contact="dpo@parcels.example"
+        )
+        for at, one in enumerate(names)
+    )
+    mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
+    shop.config = replace(shop.config, vendors=vendors, mail=mail)
+    shop.ask()
+    shop.change(lambda one: replace(one, steps=steps_of(RequestKind.ERASE, shop.config, has_relay=True)))
+
+    with relay.up():
+        shop.work()
+
+    told = [one["message-id"] for one in relay.messages if one["to"] == "dpo@parcels.example"]
+    assert len(set(told)) == len(told) == len(names)

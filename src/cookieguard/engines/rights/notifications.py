@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -88,7 +89,7 @@ class Letters:
             self._signature,
         ]
         subject = f"Notification of art. 19 GDPR, {request.id}"
-        name = f"{request.id}.{vendor.name.encode().hex()[:40]}"
+        name = f"{request.id}.{hashlib.sha256(vendor.name.encode()).hexdigest()[:40]}"
         await self.send(vendor.privacy_contact, subject, lines, name=name, language="en", now=now)
 
     async def send(
