@@ -114,7 +114,8 @@ def nearest_text(text: Text, *languages: str) -> tuple[str, str]:
     """
     if isinstance(text, str):
         return text, ""
-    language = next((one for one in (*languages, *text) if text.get(one)), "")
+    there = [name for name, told in text.items() if told]
+    language = next(filter(None, (find_language(one, there) for one in (*languages, *there))), "")
     return text.get(language, ""), language
 
 

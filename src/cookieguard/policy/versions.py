@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
+from cookieguard.config.languages import language_of
 from cookieguard.errors import ConfigError
 from cookieguard.policy.front_matter import Head, split_head
 from cookieguard.policy.ledger import Ledger
@@ -58,7 +59,7 @@ class Version:
 
     def text(self, language: str, default: str) -> tuple[str, Text]:
         """Return the text for a language tag, else that of the shop's language; with the language it is in."""
-        for one in (language, language.partition("-")[0], default):
+        for one in (language, language.partition("-")[0], default, language_of(default)):
             if one in self.texts:
                 return one, self.texts[one]
         return next(iter(self.texts.items()))
