@@ -228,3 +228,22 @@ def test_versions_are_compared_in_a_language_that_both_have() -> None:
 
     assert texts_to_compare(old, new, "de", "en") == ("en", old.texts["en"], new.texts["en"])
     assert texts_to_compare(new, new, "de-AT", "en")[0] == "de"
+
+
+def test_each_announced_version_may_be_read_and_no_draft_between_them() -> None:
+    third = {"en.md": text("2026-12-10", "2026-12-24", "We keep nothing.")}
+    first, second, last = versions = read(folders(**{"2026-12-24": third}))
+    both = {**ledger_of(second, is_complete=False), **ledger_of(last, is_complete=False)}
+    day = date(2026, 12, 11)
+
+    assert public(versions, both, day) == [last, second, first]
+    assert public(versions, ledger_of(last), day) == [last, first]
+    assert public(versions, None, day) == [last, second, first]
+    assert upcoming(versions, both, day) is second
+
+
+def test_reader_whose_language_has_no_file_gets_the_one_of_the_shop_s_region() -> None:
+    files = {f"{one}.md": text("2026-01-01", "2026-01-01", f"In {one}.") for one in ("cs", "de")}
+    (version,) = versions_of({"2026-01-01": files}, language="de", notice_days=14)
+
+    assert version.text("fi", "de-AT")[0] == "de"

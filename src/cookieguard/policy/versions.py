@@ -119,19 +119,22 @@ def upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date) ->
     Where nobody knows what was announced, the day of its announcement decides.
     """
     current = in_force(versions, ledger, today)
-    for one in versions:
-        is_later = current is None or one.effective > current.effective
-        is_announced = one.announced <= today if ledger is None else one.name in ledger
-        if is_later and is_announced and one is not versions[0]:
+    for one in versions[1:]:
+        if (current is None or one.effective > current.effective) and _is_announced(one, ledger, today):
             return one
     return None
 
 
 def public(versions: Sequence[Version], ledger: Ledger | None, today: date) -> list[Version]:
     """Return the versions that anybody may read, the newest first: announced ones, and those in force before them."""
-    current, next_ = in_force(versions, ledger, today), upcoming(versions, ledger, today)
-    last = next_ or current
-    return [one for one in reversed(versions) if last is not None and one.effective <= last.effective]
+    current = in_force(versions, ledger, today)
+    were = {one.name for one in versions if current is not None and one.effective <= current.effective}
+    ahead = {one.name for one in versions[1:] if _is_announced(one, ledger, today)}
+    return [one for one in reversed(versions) if one.name in were | ahead]
+
+
+def _is_announced(version: Version, ledger: Ledger | None, today: date) -> bool:
+    return version.announced <= today if ledger is None else version.name in ledger
 
 
 def altered(versions: Sequence[Version], ledger: Ledger) -> list[str]:
