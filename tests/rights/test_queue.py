@@ -178,7 +178,7 @@ def test_closed_request_leaves_the_list_and_a_forgotten_person_is_in_no_row(open
     assert queue.file("a") == b"everything"
 
     queue.queue.forget_file("a")
-    queue.forget_person("10001")
+    queue.forget_person("10001", "")
 
     assert queue.survey(NOW)[0] == []
     (left,) = queue.every_closed()

@@ -869,3 +869,36 @@ def test_two_vendors_of_one_company_are_told_by_two_mails(shop: Shop) -> None:
 
     told = [one["message-id"] for one in relay.messages if one["to"] == "dpo@parcels.example"]
     assert len(set(told)) == len(told) == len(names)
+
+
+def test_letter_of_who_has_no_number_is_forgotten_as_any_other(shop: Shop) -> None:
+    def request(id_: str, kind: RequestKind) -> None:
+        asked = Request(
+            id=id_,
+            kind=kind,
+            law=Law.GDPR,
+            received=NOW,
+            via=Via.STAFF,
+            contact="Anna, Ovenstraat 7",
+            text="all of it",
+            steps=("by hand",),
+        )
+        done = noted(step_done(asked, "by hand", now=NOW, by="x"), Act.DONE, now=NOW, by="x", text="Done.")
+        with closing(shop.queue()) as queue:
+            queue.add(answer_told(done, now=NOW, by="x"), has_work=True)
+
+    request("e" * 22, RequestKind.ERASE)
+    request("c" * 22, RequestKind.CORRECT)
+    shop.work()
+    assert shop.found("e" * 22).contact == "Anna, Ovenstraat 7"
+
+    shop.now += timedelta(days=shop.config.rights.backup_days + 1)
+    shop.wake("e" * 22)
+    shop.work()
+    assert [(one.contact, one.text) for one in map(shop.found, ("e" * 22, "c" * 22))] == [("erased", "")] * 2
+
+    shop.now += timedelta(days=shop.config.rights.keep_days)
+    shop.wake("e" * 22)
+    shop.work()
+    with closing(shop.queue()) as queue:
+        assert queue.find("e" * 22) is None

@@ -132,9 +132,12 @@ class Requests:
             if self.queue.file(row.id) is not None:
                 self.queue.forget_file(row.id)
 
-    def forget_person(self, number: str) -> None:
-        """Leave of a person's closed requests only what was asked and when: nobody can tell whose they were."""
-        for one in self.of_customer(number):
+    def forget_person(self, number: str, contact: str) -> None:
+        """Leave of a person's closed requests only what was asked and when: nobody can tell whose they were.
+
+        Who has no number is known by where they were answered.
+        """
+        for one in self.of_customer(number) if number else self.of_contact(contact):
             if not one.is_open:
                 self.change(one.id, _without_person)
 

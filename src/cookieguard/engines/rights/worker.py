@@ -328,7 +328,7 @@ class Worker:
             return left
         if request.is_open:  # somebody has to tell them first
             return 86400.0
-        await self._ask(lambda queue: queue.forget_person(request.customer))
+        await self._ask(lambda queue: queue.forget_person(request.customer, request.contact))
         return 86400.0
 
     async def _erase_rest(self, request: Request) -> Request:
