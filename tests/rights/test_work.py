@@ -902,3 +902,15 @@ def test_letter_of_who_has_no_number_is_forgotten_as_any_other(shop: Shop) -> No
     shop.work()
     with closing(shop.queue()) as queue:
         assert queue.find("e" * 22) is None
+
+
+@pytest.mark.parametrize("setting", ["follow_customer", "enabled"])
+def test_opt_out_that_no_worker_can_do_waits_for_staff(shop: Shop, setting: str) -> None:
+    consent = replace(shop.config.consent, **{setting: False})
+    shop.config = replace(shop.config, consent=consent)
+    shop.ask(RequestKind.OPT_OUT)
+
+    shop.work()
+
+    assert shop.found().state is State.OPEN
+    assert shop.found().open_steps == ("opt out of sale and sharing",)

@@ -46,6 +46,7 @@ WORK: dict[RequestKind, tuple[Step, ...]] = {
     RequestKind.OBJECT: (),
     RequestKind.OPT_OUT: (Step.SIGNAL,),
 }
+OPT_OUT_BY_HAND = "opt out of sale and sharing"  # where we hold nobody's choice on every device
 NEEDS_HOOKS = (Step.SHOP, Step.COLLECT)
 BY_WORDS = tuple(kind for kind, steps in WORK.items() if not steps)  # a person of the staff finds the answer
 
@@ -56,7 +57,9 @@ def steps_of(kind: RequestKind, config: Config, *, has_relay: bool) -> tuple[str
     for step in WORK[kind]:
         if step is Step.RECIPIENTS:
             found += _recipients(config, has_relay=has_relay)
-        elif (step is Step.LOG and not config.proof.enabled) or (step is Step.SIGNAL and not follows(config)):
+        elif step is Step.SIGNAL and not follows(config):
+            found.append(OPT_OUT_BY_HAND)
+        elif step is Step.LOG and not config.proof.enabled:
             continue
         else:
             found.append(step.value)
