@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from time import perf_counter, sleep
 
+import psycopg
 import pytest
 from harness.postgres import Postgres, postgres
 
-from cookieguard.engines.mail.protocol import Outbox, Outcome, Row, State
+from cookieguard.engines.mail.protocol import Outbox, OutboxDown, Outcome, Row, State
 from cookieguard.engines.mail.sqlite import SqliteOutbox
 
 Open = Callable[[], Outbox]
@@ -169,3 +171,24 @@ def test_outbox_claims_thousands_a_second(opened: Open) -> None:
     print(f"{type(outbox).__name__}: {rate:,.0f} claims/s")
     assert count == 30_000
     assert rate >= LEAST_CLAIMS
+
+
+def test_sender_goes_on_after_a_restart_of_the_server(server: Postgres) -> None:
+    from cookieguard.engines.mail.postgres import PostgresOutbox
+
+    with closing(PostgresOutbox(server.url)) as outbox:
+        outbox.forget(RUN)
+        outbox.begin(RUN, "secret")
+        outbox.add(RUN, [Row(PLACE[1], "sealed")])
+        outbox.fill(RUN)
+        with psycopg.connect(server.url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            )
+
+        with pytest.raises(OutboxDown):
+            outbox.claim([RUN], 1, lease="one", seconds=60)
+
+        assert [one.who for one in outbox.claim([RUN], 1, lease="one", seconds=60)] == [PLACE[1]]
+        assert outbox.step([PLACE], [], lease="one", seconds=60) == {PLACE}
+        outbox.forget(RUN)

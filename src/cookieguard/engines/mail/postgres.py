@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 import psycopg
 
 from cookieguard.engines.mail.protocol import Claimed, Outbox, OutboxDown, Outcome, Row, State
-from cookieguard.engines.postgres_connection import connect, telling
+from cookieguard.engines.postgres_connection import Connection, connect, telling
 from cookieguard.policy.ledger import Run
 
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 30_000, 10_000  # no page waits for it
@@ -79,11 +79,15 @@ FORGET = (
 
 
 class PostgresOutbox:
-    """Be an Outbox in the tables `cookieguard_mail*` of one database, made where there are none."""
+    """Be an Outbox in the tables `cookieguard_mail*` of one database, made where there are none.
+
+    A connection that a restart of the server ended is opened anew by the next question.
+    """
 
     def __init__(self, url: str) -> None:
+        self._url = url
         with telling(OutboxDown):
-            self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
+            self._connection = self._connect()
             with self._connection.transaction():
                 self._connection.execute(MAKE_IN_TURN)
                 for statement in SCHEMA:
@@ -91,71 +95,81 @@ class PostgresOutbox:
 
     def begin(self, run: str, secret: str) -> str:
         """Make a run."""
-        with telling(OutboxDown):
-            row = self._connection.execute(BEGIN, (run, secret)).fetchone()
+        with self._open_connection() as connection:
+            row = connection.execute(BEGIN, (run, secret)).fetchone()
         return secret if row is None else str(row[0])
 
     def add(self, run: str, rows: Sequence[Row], state: State = State.WAITING, reply: str = "") -> int:
         """Add messages."""
         who, recipients = [one.who for one in rows], [one.recipient for one in rows]
-        with telling(OutboxDown):
-            return self._connection.execute(ADD, (run, int(state), reply, who, recipients)).rowcount
+        with self._open_connection() as connection:
+            return connection.execute(ADD, (run, int(state), reply, who, recipients)).rowcount
 
     def fill(self, run: str) -> None:
         """Note that a run is whole."""
-        with telling(OutboxDown):
-            self._connection.execute(FILL, (run,))
+        with self._open_connection() as connection:
+            connection.execute(FILL, (run,))
 
     def claim(self, runs: Sequence[str], count: int, *, lease: str, seconds: float) -> list[Claimed]:
         """Lease messages."""
         values = {"runs": list(runs), "count": count, "lease": lease, "seconds": seconds}
-        with telling(OutboxDown):
-            return [Claimed(*row) for row in self._connection.execute(CLAIM, values)]
+        with self._open_connection() as connection:
+            return [Claimed(*row) for row in connection.execute(CLAIM, values)]
 
     def step(
         self, handing: Sequence[tuple[str, str]], outcomes: Sequence[Outcome], *, lease: str, seconds: float
     ) -> set[tuple[str, str]]:
         """Note outcomes and what is about to be handed over."""
-        with telling(OutboxDown), self._connection.transaction():
+        with self._open_connection() as connection, connection.transaction():
             if outcomes:
                 columns = (
                     (one.run, one.who, int(one.state), one.reply, one.delay, int(one.is_uncertain))
                     for one in outcomes
                 )
-                self._connection.execute(OUTCOME, (*map(list, zip(*columns, strict=True)), lease))
+                connection.execute(OUTCOME, (*map(list, zip(*columns, strict=True)), lease))
             if not handing:
                 return set()
             runs, who = map(list, zip(*handing, strict=True))
-            return set(self._connection.execute(HANDING, (seconds, runs, who, lease)))
+            return set(connection.execute(HANDING, (seconds, runs, who, lease)))
 
     def count(self, run: str) -> Run:
         """Count messages."""
-        with telling(OutboxDown):
-            row = self._connection.execute(COUNT, {"run": run}).fetchone()
+        with self._open_connection() as connection:
+            row = connection.execute(COUNT, {"run": run}).fetchone()
         total, sent, refused, uncertain, is_filled = row or (0, 0, 0, 0, False)
         return Run(total=total, sent=sent, refused=refused, uncertain=uncertain, is_filled=is_filled)
 
     def replies(self, run: str) -> Mapping[str, int]:
         """Count replies."""
-        with telling(OutboxDown):
-            return {str(reply): int(count) for reply, count in self._connection.execute(REPLIES, (run,))}
+        with self._open_connection() as connection:
+            return {str(reply): int(count) for reply, count in connection.execute(REPLIES, (run,))}
 
     def wait(self, runs: Sequence[str]) -> float | None:
         """Return when the next is due."""
-        with telling(OutboxDown):
-            row = self._connection.execute(NEXT, (list(runs),)).fetchone()
+        with self._open_connection() as connection:
+            row = connection.execute(NEXT, (list(runs),)).fetchone()
         return None if row is None else float(row[0])
 
     def forget(self, run: str) -> None:
         """Delete a run."""
-        with telling(OutboxDown), self._connection.transaction():
+        with self._open_connection() as connection, connection.transaction():
             for statement in FORGET:
-                self._connection.execute(statement, (run,))
+                connection.execute(statement, (run,))
 
     def close(self) -> None:
         """Close the connection."""
         with suppress(psycopg.Error):
             self._connection.close()
+
+    @contextmanager
+    def _open_connection(self) -> Iterator[Connection]:
+        with telling(OutboxDown):
+            if self._connection.closed:
+                self._connection = self._connect()
+            yield self._connection
+
+    def _connect(self) -> Connection:
+        return connect(self._url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
 
 
 def opener(url: str) -> Callable[[], Outbox]:
