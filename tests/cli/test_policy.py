@@ -10,12 +10,16 @@ from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from datetime import UTC, date, datetime, timedelta
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 from harness.policies import NEW, OLD, put_version
+from harness.postgres import postgres
 from harness.relays import Relay, new_relay
 
 from cookieguard.cli.app import run
+from cookieguard.engines.mail.sending import Sender
 from demo_site.shop.database import SCHEMA
 
 REFUSED, UNUSABLE = 4, 3
@@ -225,3 +229,25 @@ def test_customers_who_came_since_are_sent_their_notice_though_the_run_was_compl
     assert "notices: 1 new" in again.stdout
     assert shop.relay.counts["bob@mail.example"] == 1
     assert sum(shop.relay.counts.values()) == 13
+
+
+def test_run_is_completed_though_postgresql_restarted_while_it_was_sent(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Sender.run
+
+    async def run_over_a_restart(self: Sender, *arguments: Any, **options: Any) -> None:
+        with psycopg.connect(server.url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            )
+        await run(self, *arguments, **options)
+
+    monkeypatch.setattr(Sender, "run", run_over_a_restart)
+    with postgres() as server, shop.relay.up():
+        monkeypatch.setenv("COOKIEGUARD_STORE", server.url)
+        assert shop.run("policy", "announce", shop.next).returncode == 0
+
+        sent = shop.run("policy", "send")
+
+    assert (sent.returncode, sent.stdout) == (0, f"{shop.next}: 12 of 12 sent\n")

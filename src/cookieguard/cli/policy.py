@@ -120,8 +120,9 @@ def send_notices(
     ring = read_place(keyring_place(shop.config, keyring))
     notices = Notices(shop.config, shop.versions, Recipients(ring), shop.now)
     relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
-    with _outbox(shop) as outbox, _store(shop) as store:
-        ledger = read_ledger(store)
+    with store_answers(), _outbox(shop) as outbox:
+        with _store(shop) as store:
+            ledger = read_ledger(store)
         open_ = [one for one in shop.versions if _is_open(ledger, one, outbox)]
         runs = [run_of(one) for one in open_]
         count = 0
@@ -135,7 +136,8 @@ def send_notices(
         work = Sender(outbox, relay, sender=sender, build=notices.build)
         asyncio.run(work.run(runs, connections=shop.config.mail.connections, progress=sent))
         counted = {one.name: outbox.count(run_of(one)) for one in open_}
-        with _record(shop, ring) as record:
+        # Opened anew: a connection of some hours ago may have ended with its server.
+        with _store(shop) as store, _record(shop, ring) as record:
             for name, run in counted.items():
                 keep_copy(shop.state, complete(store, name, run, now=shop.now, record=record))
     lines = [f"{name}: {_summary(run)}" for name, run in counted.items()]
