@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from harness.postgres import Postgres, postgres
 
+from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.rights.sealing import Seal, SealBroken
 from cookieguard.engines.rights.sqlite import SqliteQueue
@@ -263,3 +264,18 @@ def test_who_is_woken_while_a_worker_has_it_is_worked_at_once_more(opened: Open)
     queue.queue.release("a", "mine", work_in=None, failed=False)
 
     assert queue.claim("mine", LEASE) is None
+
+
+@pytest.mark.parametrize("asks", [Requests.every_closed, lambda queue: queue.add(asked("b"), has_work=True)])
+def test_queue_whose_place_a_backup_took_is_down_and_not_read_or_written_on(
+    tmp_path: Path, asks: Callable[[Requests], object]
+) -> None:
+    file, kept = tmp_path / "requests.db", tmp_path / "backup.db"
+    Requests(SqliteQueue(kept), KEYRING).close()
+    queue = Requests(SqliteQueue(file), KEYRING)
+    kept.replace(file)
+
+    with pytest.raises(QueueDown, match="another file"):
+        asks(queue)
+
+    queue.close()

@@ -590,3 +590,24 @@ def test_each_button_of_a_request_says_of_which_one_it_is(anna: Browser) -> None
     described = re.findall(r'value="withdraw" aria-describedby="([^"]+)"', page)
     assert len(set(described)) == 2
     assert all(f'<h3 id="{one}">' in page for one in described)
+
+
+def test_request_is_asked_again_and_not_lost_where_a_backup_took_the_queue_s_place(
+    anna: Browser, opened: tuple[CookieGuard, Clock, Config]
+) -> None:
+    anna.post(act="ask", kind="correct", text="first")
+    (file,) = Path(opened[2].state_dir).glob("*-requests.db")
+    backup = file.with_name("backup.db")
+    with closing(connect(file)) as live, closing(connect(backup)) as copy:
+        live.backup(copy)
+    for ending in ("-wal", "-shm"):
+        file.with_name(file.name + ending).unlink(missing_ok=True)
+    backup.replace(file)
+
+    said = [anna.post(act="ask", kind="correct", text="second").status for _ in range(2)]
+
+    assert said == [503, 200]
+    assert [one.text for one in queued(opened, lambda queue: queue.of_customer("10001"))] == [
+        "first",
+        "second",
+    ]

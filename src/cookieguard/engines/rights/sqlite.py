@@ -9,7 +9,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.rights.protocol import Claimed, QueueDown, Row
-from cookieguard.engines.sqlite_file import empty_journal, make_file, open_file, telling, writing
+from cookieguard.engines.sqlite_file import (
+    empty_journal,
+    make_file,
+    open_file,
+    require_file,
+    telling,
+    writing,
+)
 
 BUSY_SECONDS = 5.0
 # FULL: what a person asked for stays asked after a power cut. What is deleted is gone from the file.
@@ -60,11 +67,17 @@ FORGET = "DELETE FROM request WHERE id = ?"
 
 
 class SqliteQueue:
-    """Be a Queue in a file, made with mode 0600 where there is none."""
+    """Be a Queue in a file, made with mode 0600 where there is none.
+
+    Where a backup took its place while it was in use, that is down: nobody would read what is written on, and what
+    is read is old.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         with telling(QueueDown):
             make_file(path, QueueDown)
+            self._inode = path.stat().st_ino
             self._connection = open_file(path, PRAGMAS, busy_seconds=BUSY_SECONDS)
         with self._writing():
             for statement in SCHEMA:
@@ -89,7 +102,7 @@ class SqliteQueue:
 
     def read(self, id_: str) -> Row | None:
         """Return a request."""
-        with telling(QueueDown):
+        with self._reading():
             found = self._connection.execute(READ, (id_,)).fetchone()
         return None if found is None else _row(found)
 
@@ -101,17 +114,17 @@ class SqliteQueue:
 
     def of(self, who: str) -> Sequence[Row]:
         """Return a person's requests."""
-        with telling(QueueDown):
+        with self._reading():
             return [_row(one) for one in self._connection.execute(OF, (who,))]
 
     def open_rows(self) -> Sequence[Row]:
         """Return what is open."""
-        with telling(QueueDown):
+        with self._reading():
             return [_row(one) for one in self._connection.execute(BY_STATE, (True,))]
 
     def closed_rows(self) -> Sequence[Row]:
         """Return what is closed."""
-        with telling(QueueDown):
+        with self._reading():
             return [_row(one) for one in self._connection.execute(BY_STATE, (False,))]
 
     def claim(self, lease: str, seconds: float) -> Claimed | None:
@@ -146,7 +159,7 @@ class SqliteQueue:
 
     def file(self, id_: str) -> bytes | None:
         """Return a file."""
-        with telling(QueueDown):
+        with self._reading():
             found = self._connection.execute(FILE, (id_,)).fetchone()
         return None if found is None else bytes(found[0])
 
@@ -176,9 +189,17 @@ class SqliteQueue:
         return None if seconds is None else int((time.time() + seconds) * 1000)
 
     @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with telling(QueueDown), writing(self._connection):
+    def _reading(self) -> Iterator[None]:
+        with telling(QueueDown):
             yield
+            require_file(self._path, self._inode, QueueDown)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with telling(QueueDown):
+            with writing(self._connection):
+                yield
+            require_file(self._path, self._inode, QueueDown)
 
 
 def _row(found: Sequence[object]) -> Row:
