@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import threading
+import time
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack, closing
@@ -914,3 +915,29 @@ def test_opt_out_that_no_worker_can_do_waits_for_staff(shop: Shop, setting: str)
 
     assert shop.found().state is State.OPEN
     assert shop.found().open_steps == ("opt out of sale and sharing",)
+
+
+def test_lease_is_renewed_while_the_copy_of_a_large_account_is_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, claimed = 0.4, []
+
+    def write_slowly(*_: object, **__: object) -> bytes:
+        time.sleep(3 * lease)
+        with closing(shop.queue()) as queue:
+            claimed.append(queue.claim("another", 60))
+        return b"zip"
+
+    monkeypatch.setattr("cookieguard.engines.rights.worker.write_copy", write_slowly)
+    shop.ask(RequestKind.EXPORT)
+
+    async def work() -> None:
+        async with open_worker(
+            shop.config, hooks=shop.hooks, environ={}, clock=lambda: shop.now, lease_seconds=lease
+        ) as worker:
+            await worker.work_all()
+
+    asyncio.run(work())
+
+    assert claimed == [None]
+    assert shop.found().state is State.DONE

@@ -273,7 +273,7 @@ class Worker:
         if self._config.proof.enabled:
             records = await asyncio.to_thread(lambda: self._records.read(request.customer))
             rows += [Exported(kind="cookieguard: consent log", values=one) for one in records]
-        content = write_copy(request, rows, self._config, now=self._clock())
+        content = await asyncio.to_thread(write_copy, request, rows, self._config, now=self._clock())
         await self._ask(lambda queue: queue.keep_file(request.id, content))
         return request
 
