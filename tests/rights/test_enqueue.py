@@ -7,10 +7,12 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from rights.test_work import ANNA, NOW, Shop
+from rights.test_work import ANNA, FAR, NOW, Shop
 
 from cookieguard import Config
 from cookieguard.engines.rights.enqueue import NewRequest, ask
+from cookieguard.engines.store.open import store_opener
+from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.rights.requests import Act, Request, State, Via, noted
 from cookieguard.rights.rules import RequestKind
 
@@ -84,3 +86,20 @@ def test_two_letters_in_doubt_are_one_and_neither_skips_the_other_s_question(sho
 
     assert second.id == first.id
     assert shop.hooks.called == []
+
+
+@pytest.mark.parametrize("number", ["K-4711  ", " 4711", "a\u2029b"])
+def test_customer_whose_number_has_spaces_is_erased_and_no_other_one(shop: Shop, number: str) -> None:
+    store = store_opener(shop.config.store, shop.state.path, environ={})()
+    for one in (number, number.strip(), "a b"):
+        store.write(StoreNamespace.CART, f"c:{one}", b"{}", until=FAR)
+
+    own = asked(shop, Via.LOGIN, customer=number)
+    again = asked(shop, Via.LOGIN, customer=number)
+    shop.work()
+
+    assert (own.customer, again.id) == (number, own.id)
+    assert shop.hooks.called == [f"erase {number}"]
+    assert store.read(StoreNamespace.CART, f"c:{number}") is None
+    assert store.read(StoreNamespace.CART, "c:a b") is not None
+    store.close()

@@ -26,7 +26,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_json, show_line, show_table
+from cookieguard.cli.output import printable, show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.config.rights.time_zone import zone_of
@@ -306,6 +306,7 @@ def _show(request: Request, *, as_json: bool) -> None:
     if as_json:
         show_json(facts)
         return
+    facts["customer"] = printable(request.customer)
     for name, value in facts.items():
         if name != "events" and value not in ("", [], None):
             show_line(f"{name}: {', '.join(value) if isinstance(value, list) else value}")

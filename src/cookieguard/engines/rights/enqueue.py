@@ -42,8 +42,9 @@ def ask(
     queue: Requests, config: Config, asking: NewRequest, *, now: datetime, environ: Mapping[str, str]
 ) -> tuple[Request, bool]:
     """Add a request, and return it; the second value says whether it is new. Raises RequestRefused, QueueDown."""
-    number, contact = clean(asking.customer, LONGEST_NAME), clean(asking.contact, LONGEST_NAME)
-    text = clean(asking.text)
+    # A login's number is taken as it is: one with spaces behind it, as databases pad them, is another one without.
+    number = clean(asking.customer, LONGEST_NAME) if asking.via is Via.STAFF else asking.customer
+    contact, text = clean(asking.contact, LONGEST_NAME), clean(asking.text)
     if asking.kind in BY_WORDS and not text:
         raise RequestRefused(
             f"{asking.kind} without words; allowed: what is to be corrected, or is objected to"

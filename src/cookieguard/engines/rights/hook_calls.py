@@ -62,7 +62,7 @@ async def contact_of(hooks: Any, customer: str) -> Contact | None:
     if isinstance(found, str):
         raise HookAnswer("contact returned a str; allowed: a Contact, or None")
     # An address that a database has not is none of ours.
-    return Contact(*map(_text, found)) if found and found[0] else None
+    return Contact(*(_text(one).strip() for one in found)) if found and found[0] else None
 
 
 async def number_of(hooks: Any, address: str) -> str | None:
@@ -72,7 +72,7 @@ async def number_of(hooks: Any, address: str) -> str | None:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value).strip()
+    return "" if value is None else str(value)
 
 
 def reason_of(error: BaseException, request: Request) -> str:
