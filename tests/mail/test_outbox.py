@@ -192,3 +192,18 @@ def test_sender_goes_on_after_a_restart_of_the_server(server: Postgres) -> None:
         assert [one.who for one in outbox.claim([RUN], 1, lease="one", seconds=60)] == [PLACE[1]]
         assert outbox.step([PLACE], [], lease="one", seconds=60) == {PLACE}
         outbox.forget(RUN)
+
+
+def test_message_that_is_withdrawn_is_sent_by_nobody_and_one_that_was_sent_stays_counted(
+    opened: Open,
+) -> None:
+    outbox = filled(opened, 3)
+    assert outbox.secrets()[RUN] == "secret"
+    outbox.claim([RUN], 2, lease="one", seconds=60)
+    outbox.step([], [Outcome(RUN, "000001", State.SENT, "250")], lease="one", seconds=60)
+
+    for who in ("000000", "000001", "nobody"):
+        outbox.withdraw(RUN, who)
+
+    assert outbox.step([PLACE], [], lease="one", seconds=60) == set()
+    assert (outbox.count(RUN).total, outbox.count(RUN).sent) == (2, 1)

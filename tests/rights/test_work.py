@@ -19,12 +19,14 @@ import pytest
 from harness.locks import locked
 from harness.relays import new_relay
 
-from cookieguard import Config, Vendor
+from cookieguard import Config, PolicyVersion, Vendor
 from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings
 from cookieguard.config.proof import ProofSettings
 from cookieguard.consent.customer_refusals import read_restrictions
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.announcement_run import Recipients, fill_run
+from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.rights.erased_customers import ErasedCustomers
@@ -35,6 +37,7 @@ from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.open import store_opener
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.keyring import new_key
+from cookieguard.mail.customers import Customer
 from cookieguard.proof.records import Record, customer
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.rights.plan import steps_of
@@ -941,3 +944,29 @@ def test_lease_is_renewed_while_the_copy_of_a_large_account_is_written(
 
     assert claimed == [None]
     assert shop.found().state is State.DONE
+
+
+def test_no_notice_of_the_policy_goes_to_who_was_erased_before_it_was_sent(shop: Shop) -> None:
+    shop.config = replace(shop.config, policy=PolicyVersion(folder="policy"))
+    opened, recipients = (
+        outbox_opener(shop.config.store, shop.state.path, environ={}),
+        Recipients(shop.keyring),
+    )
+
+    async def customers() -> AsyncIterator[Customer]:
+        for number in (ANNA, "other"):
+            yield Customer(number, f"{number}@mail.example")
+
+    with closing(opened()) as outbox:
+        for run in ("policy-2026-12-15", "policy-2026-12-24"):
+            asyncio.run(fill_run(outbox, run, customers, recipients, now=NOW, progress=lambda _: None))
+        assert len(outbox.claim(["policy-2026-12-24"], 9, lease="one", seconds=60)) == 2
+    shop.ask()
+
+    shop.work()
+
+    with closing(opened()) as outbox:
+        counts = [outbox.count(run).total for run in ("policy-2026-12-15", "policy-2026-12-24")]
+        left = outbox.claim(["policy-2026-12-15"], 9, lease="two", seconds=60)
+    assert counts == [1, 1]
+    assert recipients.open(left[0].recipient)["address"] == "other@mail.example"

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from cookieguard.config import Config
@@ -89,6 +90,13 @@ def key_of_run(outbox: Outbox, run: str, recipients: Recipients, now: datetime) 
         raise AnnouncementRefused(
             f"the run {run} was begun with a key that the keyring no longer has: nobody knows who was sent it"
         ) from error
+
+
+def forget_customer(outbox: Outbox, number: str, recipients: Recipients) -> None:
+    """Delete what waits for a customer, in each run whose secret a key of ours opens; raises OutboxDown."""
+    for run, secret in outbox.secrets().items():
+        with suppress(ValueError):
+            outbox.withdraw(run, who_of(recipients.open(secret)["secret"].encode(), number))
 
 
 def who_of(key: bytes, number: str) -> str:

@@ -12,15 +12,21 @@ from cookieguard.engines.store.open import store_file, store_url
 FILE_ENDING = "-outbox.db"
 
 
+def outbox_file(settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Path | None:
+    """Return the file of the outbox; None where it is in a database."""
+    file = store_file(settings, state_dir, environ=environ)
+    return None if file is None else file.with_name(file.stem + FILE_ENDING)
+
+
 def outbox_opener(
     settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]
 ) -> Callable[[], Outbox]:
     """Return what opens the outbox. Raises ConfigError, never showing the URL."""
-    file = store_file(settings, state_dir, environ=environ)
+    file = outbox_file(settings, state_dir, environ=environ)
     if file is not None:
         from cookieguard.engines.mail import sqlite
 
-        return sqlite.opener(file.with_name(file.stem + FILE_ENDING))
+        return sqlite.opener(file)
     url = store_url(settings, environ=environ)
     from cookieguard.engines.mail import postgres
 

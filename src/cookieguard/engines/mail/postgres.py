@@ -72,6 +72,8 @@ NEXT = """
         SELECT name FROM cookieguard_mail_run WHERE is_filled AND name = ANY (%s)
     )) HAVING count(*) > 0
 """
+SECRETS = "SELECT name, secret FROM cookieguard_mail_run"
+WITHDRAW = "DELETE FROM cookieguard_mail WHERE run = %s AND who = %s AND state < 3"
 FORGET = (
     "DELETE FROM cookieguard_mail WHERE run = %s",
     "DELETE FROM cookieguard_mail_run WHERE name = %s",
@@ -149,6 +151,16 @@ class PostgresOutbox:
         with self._open_connection() as connection:
             row = connection.execute(NEXT, (list(runs),)).fetchone()
         return None if row is None else float(row[0])
+
+    def secrets(self) -> Mapping[str, str]:
+        """Return secrets."""
+        with self._open_connection() as connection:
+            return {str(name): str(secret) for name, secret in connection.execute(SECRETS)}
+
+    def withdraw(self, run: str, who: str) -> None:
+        """Delete a message."""
+        with self._open_connection() as connection:
+            connection.execute(WITHDRAW, (run, who))
 
     def forget(self, run: str) -> None:
         """Delete a run."""

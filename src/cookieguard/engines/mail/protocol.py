@@ -92,6 +92,13 @@ class Outbox(Protocol):
     def wait(self, runs: Sequence[str]) -> float | None:
         """Return in how many seconds the next message is due; None where none waits."""
 
+    def secrets(self) -> Mapping[str, str]:
+        """Return the secret of each run."""
+
+    def withdraw(self, run: str, who: str) -> None:
+        """Delete a message of a run that is not sent yet."""
+        ...
+
     def forget(self, run: str) -> None:
         """Delete a run and its messages."""
 

@@ -50,6 +50,8 @@ COUNT = """
 """
 REPLIES = "SELECT reply, count(*) FROM mail WHERE run = ? AND state <> 3 AND reply <> '' GROUP BY reply"
 NEXT = "SELECT min(due) FROM mail WHERE run = ? AND state < 3"
+SECRETS = "SELECT name, secret FROM run"
+WITHDRAW = "DELETE FROM mail WHERE run = ? AND who = ? AND state < 3"
 FORGET = ("DELETE FROM mail WHERE run = ?", "DELETE FROM run WHERE name = ?")
 
 
@@ -124,6 +126,16 @@ class SqliteOutbox:
             times = [self._connection.execute(NEXT, (run,)).fetchone()[0] for run in self._filled(runs)]
         due = [one for one in times if one is not None]
         return max(0.0, min(due) / 1000 - self._clock()) if due else None
+
+    def secrets(self) -> Mapping[str, str]:
+        """Return secrets."""
+        with telling(OutboxDown):
+            return dict(self._connection.execute(SECRETS))
+
+    def withdraw(self, run: str, who: str) -> None:
+        """Delete a message."""
+        with self._writing():
+            self._connection.execute(WITHDRAW, (run, who))
 
     def forget(self, run: str) -> None:
         """Delete a run."""

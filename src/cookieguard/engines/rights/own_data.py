@@ -12,7 +12,9 @@ from typing import Any
 from cookieguard.config import Config
 from cookieguard.consent.own_terms import write_terms
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.announcement_run import Recipients, forget_customer
 from cookieguard.engines.mail.lists import NAMESPACE as LISTS
+from cookieguard.engines.mail.open import outbox_file, outbox_opener
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.proof.subject_erasure import erase_subject
 from cookieguard.engines.proof.writer import LogWriter
@@ -87,6 +89,15 @@ class PersonalRecords:
         self._state = state
         self._environ = environ
         self._log: LogWriter | None = None
+
+    def end_stored(self, store: Store, number: str) -> None:
+        """Delete what store and outbox keep under a customer's number; raises StoreDown and OutboxDown."""
+        end_stored(store, number, self._config)
+        place = self._config.store, self._state.path
+        file = outbox_file(*place, environ=self._environ)
+        if self._config.policy.folder and (file is None or file.exists()):
+            with closing(outbox_opener(*place, environ=self._environ)()) as outbox:
+                forget_customer(outbox, number, Recipients(self._keyring))
 
     def close(self) -> None:
         """Write what waits, and let go of the log."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from cookieguard.config import Config
 from cookieguard.engines.rights.erased_customers import ErasedCustomers
 from cookieguard.engines.rights.hook_calls import reason_of, retained_by
-from cookieguard.engines.rights.own_data import LOG_KEPT, PersonalRecords, end_sessions, end_stored
+from cookieguard.engines.rights.own_data import LOG_KEPT, PersonalRecords, end_sessions
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import CookieGuardError
@@ -110,7 +110,7 @@ async def _erase(at: Open, request: Request, now: datetime, *, steps: Sequence[s
     """Do these steps once more, and return what the shop keeps; a worker does those that were never done."""
     number, config = request.customer, at.config
     await at.ask(partial(end_sessions, at.store, number, config, now=now))
-    await at.ask(partial(end_stored, at.store, number, config))
+    await at.ask(partial(at.records.end_stored, at.store, number))
     has_shop = at.hooks is not None and Step.SHOP in steps
     left = await retained_by(at.hooks.erase, number) if has_shop else []
     is_kept = any(one.name == LOG_KEPT for one in request.retained)

@@ -38,7 +38,6 @@ from cookieguard.engines.rights.own_data import (
     LOG_REASON,
     PersonalRecords,
     end_sessions,
-    end_stored,
     stored_of,
 )
 from cookieguard.engines.rights.protocol import QueueDown
@@ -226,7 +225,7 @@ class Worker:
     async def _stored(self, request: Request) -> Request:
         await self._note_erased(request)
         await self._ask(lambda queue: queue.forget_copies(request.customer))
-        await self._in_thread(lambda: end_stored(self._store, request.customer, self._config))
+        await self._in_thread(lambda: self._records.end_stored(self._store, request.customer))
         return request
 
     async def _shop(self, request: Request) -> Request:
