@@ -970,3 +970,23 @@ def test_no_notice_of_the_policy_goes_to_who_was_erased_before_it_was_sent(shop:
         left = outbox.claim(["policy-2026-12-15"], 9, lease="two", seconds=60)
     assert counts == [1, 1]
     assert recipients.open(left[0].recipient)["address"] == "other@mail.example"
+
+
+def test_copy_that_staff_made_by_hand_is_answered_in_their_words_and_lies_on_no_page(shop: Shop) -> None:
+    relay = new_relay()
+    mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
+    shop.config = replace(shop.config, mail=mail, origins=("https://shop.example",))
+    shop.ask(RequestKind.EXPORT)
+    shop.change(lambda one: replace(one, contact="anna@shop.example"))
+    shop.change(lambda one: step_done(one, "collect", now=NOW, by="mira", text="by letter"))
+
+    with relay.up():
+        shop.work_without_hooks()
+        assert (shop.found().state, shop.found().open_steps) == (State.OPEN, ())
+        shop.change(lambda one: noted(one, Act.DONE, now=NOW, by="olga", text="It came by letter."))
+        shop.work_without_hooks()
+
+    (message,) = relay.messages
+    told = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert "It came by letter." in told
+    assert "privacy?lang" not in told

@@ -294,6 +294,10 @@ def test_copy_is_fetched_by_a_fresh_login_only(
     assert copy.get("content-disposition").startswith("attachment")
     anna.clock.now += timedelta(minutes=11)
     assert anna.post(act="copy", id=id_).status == 403
+    assert 'value="copy"' in anna.get().text
+    anna.clock.now += timedelta(days=14)  # it is gone by then
+    anna.login("10001")
+    assert 'value="copy"' not in anna.get().text
 
 
 def test_erasure_logs_out_everywhere_at_once(

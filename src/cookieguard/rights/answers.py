@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of, nearest_text, texts_of
-from cookieguard.rights.plan import BY_WORDS
-from cookieguard.rights.requests import Request
+from cookieguard.rights.plan import BY_WORDS, Step
+from cookieguard.rights.requests import WORKER, Act, Request
+from cookieguard.rights.rules import RequestKind
 
 FSI, PDI = "\u2068", "\u2069"  # keep a value in order inside a sentence of either direction
 PLAIN = dict.fromkeys(map(ord, FSI + PDI))  # mail programs show them as boxes
@@ -50,6 +51,18 @@ def answer_of(request: Request, config: Config) -> str:
     lines = [texts.texts[f"done_{request.kind.replace('-', '_')}"]] if request.kind not in BY_WORDS else []
     lines += retained_lines(request, config, texts)
     return "\n".join(lines).translate(PLAIN)
+
+
+def has_copy(request: Request) -> bool:
+    """Return whether a worker collected the copy that was asked for; what staff sent lies on no page."""
+    return any(
+        one.act is Act.STEP and one.name == Step.COLLECT and one.by == WORKER for one in request.events
+    )
+
+
+def needs_words(request: Request) -> bool:
+    """Return whether a person of the staff finds the answer, also of a copy that they made by hand."""
+    return request.kind in BY_WORDS or (request.kind is RequestKind.EXPORT and not has_copy(request))
 
 
 def retained_lines(request: Request, config: Config, texts: RightsTexts) -> list[str]:

@@ -11,9 +11,8 @@ from cookieguard.config import Config, Vendor
 from cookieguard.engines.mail.relay import Connection, Later, Refused, RelayDown, Uncertain, relay_of
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.mail.messages import AddressError, build_message
-from cookieguard.rights.answers import PLAIN, RightsTexts
+from cookieguard.rights.answers import PLAIN, RightsTexts, has_copy
 from cookieguard.rights.requests import TOLD_OF_DELAY, WORKER, Act, Request, State, answer_told, noted
-from cookieguard.rights.rules import RequestKind
 
 Change = Callable[[str, Callable[[Request], Request]], Awaitable[Request]]
 TIMEOUT = 20.0  # seconds for one step of the relay
@@ -50,7 +49,7 @@ class Letters:
         """Return the address of the page that a copy lies on; nothing where the shop has none, or names no origin."""
         config = self._config
         has_page = config.origins and config.rights.enabled
-        if request.kind is not RequestKind.EXPORT or request.state is State.REFUSED or not has_page:
+        if not has_copy(request) or request.state is State.REFUSED or not has_page:
             return []
         return [f"{config.origins[0]}{config.prefix}privacy?lang={lang}"]
 

@@ -45,9 +45,9 @@ from cookieguard.engines.rights.reerasure import Open, erase_again
 from cookieguard.engines.rights.requests import NOBODY, Requests, requests_opener
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store
-from cookieguard.rights.answers import answer_of
+from cookieguard.rights.answers import answer_of, needs_words
 from cookieguard.rights.hooks import Exported
-from cookieguard.rights.plan import BY_WORDS, Step, by_hand
+from cookieguard.rights.plan import Step, by_hand
 from cookieguard.rights.requests import (
     WORKER,
     Act,
@@ -177,7 +177,7 @@ class Worker:
                 return None
             if (on_hold := self._until(request, request.held_until)) > 0:
                 return on_hold
-            if request.open_steps or request.kind in BY_WORDS:
+            if request.open_steps or needs_words(request):
                 return None
             answer = answer_of(request, self._config)
             request = await self._change(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from cookieguard.engines.store.logins import Login, logins_of
 from cookieguard.policy.policy_texts import PolicyTexts
 from cookieguard.proof.consents import CONSENT
 from cookieguard.proof.records import browser, customer, read_document
-from cookieguard.rights.answers import RightsTexts, retained_lines
+from cookieguard.rights.answers import RightsTexts, has_copy, retained_lines
 from cookieguard.rights.requests import Request, State
 from cookieguard.rights.rules import RequestKind
 from cookieguard.web.banner.localized_texts import date_text, duration_text, shown_purposes
@@ -251,8 +251,15 @@ def _request(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[s
         "answer": request.answer if is_answered else "",
         "kept": retained_lines(request, exchange.parts.config, texts) if request.may_change else [],
         "may_withdraw": request.may_change and not request.done_steps,
-        "has_copy": request.kind is RequestKind.EXPORT and request.state is State.DONE,
+        "has_copy": _has_copy(request, exchange),
     }
+
+
+def _has_copy(request: Request, exchange: Exchange) -> bool:
+    """Return whether the copy can be fetched: it lies there for `rights.export_days`."""
+    days, closed = timedelta(days=exchange.parts.config.rights.export_days), request.closed_at
+    is_done = request.state is State.DONE and has_copy(request)
+    return is_done and closed is not None and exchange.now < closed + days
 
 
 def _login(exchange: Exchange) -> str:
