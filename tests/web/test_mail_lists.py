@@ -246,3 +246,20 @@ def test_link_made_before_its_reader_stopped_the_list_once_more_confirms_nothing
 
     assert reader.post(asked).status == 410
     assert not reader.agreed()
+
+
+@pytest.mark.parametrize("root_path", ["", "/eu", "/a/b"])
+def test_link_leads_to_the_page_of_a_shop_that_lies_below_a_path(guard: Guard, root_path: str) -> None:
+    settings = MailSettings(lists=("news",), root_path=root_path)
+    app = guard(shop, origins=("https://shop.example",), mail=settings)
+
+    link = urlsplit(mail.headers(CUSTOMER, "news")["List-Unsubscribe"].strip("<>"))
+
+    page = ask(app, path=link.path, query=link.query, root_path=root_path)
+    assert (link.path, page.status) == (f"{root_path}/_cg/mail/stop", 200)
+
+
+@pytest.mark.parametrize("root_path", ["/eu/", "eu", "/", "/a b", "/a?b"])
+def test_root_path_that_is_none_is_refused(root_path: str) -> None:
+    with pytest.raises(ConfigError, match=r"mail\.root_path"):
+        MailSettings(root_path=root_path)

@@ -25,6 +25,7 @@ FORMS = "empty, 'smtp://user:password@relay.example:587' or 'smtps://relay.examp
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 # How long a link stops mail: as long as a consent counts. CAN-SPAM asks for 30 days.
 STOP_LIFE = timedelta(days=180)
+ROOT_PATH = re.compile(r"(/[A-Za-z0-9_.~-]+)*")
 KIND = re.compile(rf"({IDENTIFIER.pattern})?")
 OBJECT = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*)?")
 
@@ -45,6 +46,8 @@ class MailSettings:
     """The names of marketing lists. Each is off for a customer until they confirm it, and off again by one click."""
     orders: str = ""
     """The id in `[[data]]` of what confirmations of orders are; its basis is `contract`, so nobody is asked."""
+    root_path: str = ""
+    """The path that the shop lies below, like `/shop`, as its server's `root_path` has it: for links in mails."""
     connections: int = 2
     """How many messages one sender hands to the relay at the same time."""
     keep_days: int = 30
@@ -69,6 +72,7 @@ class MailSettings:
         if self.orders and self.orders in self.lists:
             allowed = "names of lists alone: mail.orders confirms what was bought, and no reader stops that"
             raise ConfigError("mail.lists", was=repr(self.orders), allowed=allowed)
+        require_match("mail.root_path", self.root_path, ROOT_PATH, "empty, or a path like '/shop'")
         require_between("mail.connections", self.connections, 1, 20, "connections")
         require_between("mail.keep_days", self.keep_days, 1, 400, "days")
 

@@ -159,6 +159,11 @@ class Config:
                 allowed = "'none' where identity.enabled is false: there is no session to bind it to"
                 raise ConfigError(f"cookies.sign.{cookie.name}.binding", was="'session'", allowed=allowed)
 
+    @property
+    def mailed_base(self) -> str:
+        """Return where our own pages are for the reader of a mail; there must be an origin."""
+        return f"{self.origins[0]}{self.mail.root_path}{self.prefix}"
+
     def _check_signals(self) -> None:
         ids = {purpose.id for purpose in self.purposes}
         for signal in self.consent.signals:

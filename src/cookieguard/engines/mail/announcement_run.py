@@ -158,7 +158,7 @@ class Notices:
         if key not in self._lines:
             spoken = language_of(language)
             texts = PolicyTexts.of(spoken if spoken in LANGUAGES else "en")
-            address = f"{self._shop}{self._config.prefix}policy/{version.name}"
+            address = f"{self._config.mailed_base}policy/{version.name}"
             shop = self._shop.partition("://")[2]
             lines = [
                 texts.line("mail_intro", date=version.effective).replace("{shop}", shop),

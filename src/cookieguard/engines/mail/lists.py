@@ -81,7 +81,7 @@ class MailLists:
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self._lists = config.mail.lists
-        self._base = f"{config.origins[0]}{config.prefix}mail/"
+        self._base = f"{config.mailed_base}mail/"
         self._clock = clock or (lambda: datetime.now(UTC))
         self.ask = ask
         self._codecs = {

@@ -51,7 +51,7 @@ class Letters:
         has_page = config.origins and config.rights.enabled
         if not has_copy(request) or request.state is State.REFUSED or not has_page:
             return []
-        return [f"{config.origins[0]}{config.prefix}privacy?lang={lang}"]
+        return [f"{config.mailed_base}privacy?lang={lang}"]
 
     async def delay(self, request: Request, address: str, *, now: datetime) -> None:
         """Tell the person why their answer takes longer, and until when; raises NotTold."""
