@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -153,3 +155,34 @@ def test_what_is_known_of_a_request_goes_when_it_ends(
         assert [one() for one in seen] == [None]
     finally:
         gc.enable()
+
+
+def test_visitors_of_many_threads_have_their_consent_though_more_come_than_are_kept(
+    guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Flask behind a2wsgi and Django's plain views ask in threads: two let go of one entry, and a page was a 500."""
+    monkeypatch.setattr(consents, "COOKIES_KEPT", 16)
+    app, failed, threads = guard(telling), list[Exception](), 8
+    known = app._parts.consents
+    cookies = [accepted(app)[1].partition("=")[2] for _ in range(25)]
+
+    def read() -> None:
+        for cookie in cookies * 60:
+            try:
+                assert known.read(cookie, host="shop.example", gpc=False, now=NOW).state == "all"
+            except (KeyError, RuntimeError) as error:
+                failed.append(error)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        readers = [threading.Thread(target=read) for _ in range(threads)]
+        for one in readers:
+            one.start()
+        for one in readers:
+            one.join()
+    finally:
+        sys.setswitchinterval(before)
+
+    assert failed == []
+    assert len(known._known) <= consents.COOKIES_KEPT + threads

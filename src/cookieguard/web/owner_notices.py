@@ -78,7 +78,7 @@ class Findings:
 
     def sum_up(self) -> None:
         """Log how many events had no line of their own."""
-        for event, count in self._events.taken.items():
+        for event, count in list(self._events.taken.items()):  # threads of the app count on meanwhile
             if count > EVENTS_A_MINUTE:
                 logger.warning("%s: %d more in one minute", event or "other events", count - EVENTS_A_MINUTE)
         self._events.taken.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -72,8 +73,8 @@ class Consents:
         consent = decide(
             token.payload, gpc=gpc, policy=policy, purposes=self._purposes, now=now, matters=self._matters
         )
-        if len(self._known) >= COOKIES_KEPT:
-            del self._known[next(iter(self._known))]
+        while len(self._known) >= COOKIES_KEPT:
+            _forget_first(self._known)
         self._known[key] = token, consent
         return consent
 
@@ -108,3 +109,9 @@ class Consents:
             expires=now + (timedelta(seconds=spec.max_age) or LONGEST_CONSENT),
         )
         return set_cookie(spec, token, dev=self._config.dev)
+
+
+def _forget_first(known: dict[tuple[object, ...], tuple[Token, Consent]]) -> None:
+    """Let go of what came first. Apps that speak WSGI, and Django's views, ask in threads, several at once."""
+    with suppress(RuntimeError):  # another thread has just let go of one, or kept one
+        known.pop(next(iter(known), ()), None)

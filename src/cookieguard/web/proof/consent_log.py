@@ -76,7 +76,7 @@ class ConsentLog:
         future = self._pending.get(receipt.id)
         if future is None or (future.done() and future.exception() is not None):
             if len(self._pending) >= PENDING_KEPT:
-                del self._pending[next(iter(self._pending))]
+                self._pending.pop(next(iter(self._pending), ""), None)  # another thread may do the same
             texts, notice = self._shown_with(receipt)
             draft = partial(self._late, receipt, notice, host)
             future = self._pending[receipt.id] = self.writer.append_later(receipt.id, draft, texts=texts)
