@@ -171,6 +171,31 @@ def test_a_guess_after_the_start_forgets_no_remembered_browser(make_shop: MakeSh
     assert browser.do(lambda visitor: visitor.is_remembered, worker=1) is True
 
 
+def test_a_login_that_no_cookie_can_follow_takes_no_cart_away_and_is_told(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser, customers = Browser(shop), list[Any]()
+    browser.do(put(mug=1))
+
+    Socket(after=lambda visitor: (log_in(visitor), customers.append(visitor.customer))).open(browser)
+    shop.hear()
+
+    assert customers == ["17"]
+    assert browser.do(seen, worker=1) == [None, {"mug": 1}, [], 0]
+    assert [line for line in caplog.messages if line.startswith("a login came after the response")]
+
+
+def test_a_logout_that_no_cookie_can_follow_ends_the_session_though_a_login_follows(shop: Shop) -> None:
+    browser = Browser(shop)
+    browser.do(log_in)
+
+    Socket(after=lambda visitor: (visitor.logout(), visitor.login("18"))).open(browser)
+    shop.hear()
+
+    assert browser.do(seen, worker=1)[0] is None
+    assert browser.events == ["session cookie ended: starts empty"]
+
+
 def test_a_choice_is_answered_while_a_merge_is_due(shop: Shop, tmp_path: Path) -> None:
     Browser(shop).do(lambda visitor: (put(lamp=1)(visitor), log_in(visitor)))
     browser, store = Browser(shop), tmp_path / "state" / "store.db"

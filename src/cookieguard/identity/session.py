@@ -163,8 +163,19 @@ class Session(SessionCookie):
         elif claimed.customer != state.customer:
             self.logout() if claimed.customer is None else self.login(claimed.customer)
             if not claimed.lasts:
-                self.ended, self.remember_state, self._has_logged_in = [], None, False
-                self._has_ended = False
+                self._leave_browser()
+
+    def lets_late_login_pass(self) -> bool:
+        """Keep the browser's session as it is where a login came too late for any cookie; say whether one did."""
+        is_late = self._state is not None and self._has_logged_in
+        if is_late and not self.revocations:  # what the app ended itself stays so
+            self._leave_browser()
+        return is_late
+
+    def _leave_browser(self) -> None:
+        """Have what was done count for this request only: the browser goes on with the session it presented."""
+        self.ended, self.remember_state = [], None
+        self._has_logged_in = self._has_ended = False
 
     # From here on: for whoever remembers or follows the customer.
 

@@ -19,6 +19,11 @@ from cookieguard.web.request import RESOURCE_DESTINATIONS
 LOGIN_BYTES = 300  # that wait for the store
 # Told by whoever waited in vain: the thread that speaks with the store hangs with it, and says nothing.
 SILENT = "store: it hangs, and says neither yes nor no; logins, logouts and carts take up to 2 s each until it does"
+# A guest's cart would be gone with its session, and nobody logged in for it.
+LATE = (
+    "a login came after the response had started, or after a WebSocket was accepted: no cookie can follow, so it "
+    "counted for that request alone; call login before"
+)
 MOST_RACES = 3  # how often a cart is overtaken by another tab's before it lets that one be the newer
 
 
@@ -156,6 +161,8 @@ def tell_store(exchange: Exchange) -> None:
         late = exchange.visit.late_orders(now=exchange.now) if exchange.is_own_host else []
         for orders in late:
             store_sync.enqueue(key_of(orders), doing(orders), size=size_of(orders))
+    if session is not None and session.lets_late_login_pass() and exchange.status:
+        exchange.parts.findings.count(LATE)
     if session is not None and store_sync is not None:
         store_sync.record(session.take_news())
         if exchange.parts.remembering is not None:
