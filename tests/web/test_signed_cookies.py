@@ -396,6 +396,61 @@ def test_a_request_in_flight_at_login_takes_nothing_away(world: World) -> None:
     assert browser.visit() == "cart=5"
 
 
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda scope: scope["session"].setdefault("csrf", "b"),
+        lambda scope: visitor_of(scope).cart.update(tea=1),
+        lambda scope: visitor_of(scope).session.id,
+    ],
+)
+@pytest.mark.parametrize(
+    ("before", "deed"),
+    [
+        (lambda scope: scope["session"].update(csrf="a"), login("17")),
+        (login("17"), login("17")),
+        (login("17"), lambda scope: scope["session"].renew_id()),
+    ],
+)
+def test_a_script_that_asked_before_the_login_was_answered_logs_nobody_out(
+    world: World, before: Any, deed: Any, act: Any
+) -> None:
+    browser, seen = world.open(), list[Any]()
+    browser.visit("cart=5", act=before)
+    late = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    browser.visit(act=deed)
+
+    browser.visit("cart=6", act=act, cookie=late, sec_fetch_dest="empty")
+
+    assert browser.lines == []
+    shown = browser.visit(act=lambda scope: seen.append(visitor_of(scope).customer))
+    assert (shown, seen) == ("cart=5", ["17"])
+
+
+@pytest.mark.parametrize(
+    ("destination", "seconds", "act"),
+    [
+        ("document", 0, lambda scope: scope["session"].update(a=1)),
+        ("", 0, lambda scope: scope["session"].update(a=1)),
+        ("empty", 61, lambda scope: scope["session"].update(a=1)),
+        ("empty", 0, login("17")),
+    ],
+)
+def test_whoever_is_left_with_an_ended_session_begins_another(
+    world: World, destination: str, seconds: int, act: Any
+) -> None:
+    browser = world.open()
+    browser.visit("cart=5", act=login("17"))
+    late = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    browser.visit(act=login("17"))  # this answer got lost
+    world.now += timedelta(seconds=seconds)
+
+    browser.visit("cart=6", act=act, cookie=late, sec_fetch_dest=destination)
+
+    assert browser.line("__Host-cg_session")
+    assert browser.visit() == "cart=6"
+
+
 def test_a_session_that_is_emptied_is_kept_for_what_belongs_to_it(world: World) -> None:
     browser = world.open()
     browser.visit("cart=5", act=lambda scope: scope["session"].update(a=1))

@@ -151,8 +151,8 @@ class Revocations:
         return self.cutoff if customer is not None and token.issued_at <= self.cutoff else None
 
     def is_ended(self, session_id: str) -> bool:
-        """Return whether a customer's session was ended alone."""
-        return session_id in self._kept[Revoked.SESSION]
+        """Return whether a session was ended alone, a customer's or a guest's."""
+        return session_id in self._kept[Revoked.SESSION] or session_id in self._kept[Revoked.GUEST]
 
     def end_of_series(self, series: str) -> int | None:
         """Return when a series was ended, None for one that was not."""

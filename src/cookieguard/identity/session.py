@@ -165,6 +165,18 @@ class Session(SessionCookie):
             if not claimed.lasts:
                 self._leave_browser()
 
+    @property
+    def is_overtaken(self) -> bool:
+        """Return whether this request left with a session that another took the place of meanwhile, such as a login's.
+
+        Where nobody logs in or out here, the answer has nothing to say: it would take that other one away again.
+        """
+        revocations = self._revocations
+        if revocations is None or not self.is_just_ended or self.customer is not None or self.revocations:
+            return False
+        token = self._channel.peek(self.presented)
+        return token is not None and revocations.is_ended(str(token.payload.get("i")))
+
     def lets_late_login_pass(self) -> bool:
         """Keep the browser's session as it is where a login came too late for any cookie; say whether one did."""
         is_late = self._state is not None and self._has_logged_in

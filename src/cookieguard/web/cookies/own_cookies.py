@@ -11,12 +11,12 @@ from collections.abc import Collection
 from cookieguard.consent import Receipt
 from cookieguard.security_events import SecurityEvent
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
+from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies, is_overtaken
 
 
 def own_lines(exchange: Exchange) -> list[bytes]:
     """Return the Set-Cookie lines of a response, the removals first: a browser takes them in their order."""
-    lines, followed, jar = exchange.set_cookies(), exchange.followed, exchange.jar
+    lines, followed, jar = _session_lines(exchange), exchange.followed, exchange.jar
     if followed is not None:
         lines = [followed[0], *lines]
     if not (lines or jar.has_doubles):
@@ -27,6 +27,12 @@ def own_lines(exchange: Exchange) -> list[bytes]:
     if followed is None and not (shop.shadowable or jar.doubled or jar.sent(shop.former)):
         return lines  # none of these can lie elsewhere
     return [*removals(exchange, _written(exchange, lines)), *lines]
+
+
+def _session_lines(exchange: Exchange) -> list[bytes]:
+    if exchange.has_open_session() and is_overtaken(exchange.session, exchange.destination):
+        return []
+    return exchange.set_cookies()
 
 
 def _written(exchange: Exchange, lines: list[bytes]) -> set[str]:

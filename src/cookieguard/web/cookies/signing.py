@@ -18,6 +18,7 @@ from cookieguard.web.cookies.own_page import is_own_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import COOKIE, SET_COOKIE, Headers, make_private, read
 from cookieguard.web.identity.customers import GUEST
+from cookieguard.web.identity.unkept_session import is_overtaken
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 from cookieguard.web.services import Services
 
@@ -209,7 +210,9 @@ class SigningGate:
         is_removal = read_one.ends is not None and read_one.ends <= exchange.now
         if token is None or is_removal:
             return read_one.name, line
-        if not exchange.is_own_host:
+        if not exchange.is_own_host or (
+            token.is_bound and is_overtaken(exchange.session, exchange.destination)
+        ):
             return read_one.name, b""
         try:
             host, now = exchange.request.origin.host, exchange.now

@@ -1,4 +1,4 @@
-"""Say once why a session is not kept: on a host that is not the shop's, and in a test client that drops our cookies.
+"""Whose session is not kept: a script's that asked too early; and, told once, a foreign host's and a test client's.
 
 Browsers keep Secure cookies of http://localhost; the clients that tests use keep them of no http URL at all.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cookieguard.config import Config
 from cookieguard.identity.session import Session
-from cookieguard.web.request import Request
+from cookieguard.web.request import PAGE_DESTINATIONS, Request
 from cookieguard.web.services import Services
 
 # How the User-Agent of those clients begins, in lower case: Starlette's and FastAPI's TestClient, httpx, requests.
@@ -23,6 +23,11 @@ def drops_cookies(request: Request, *, dev: bool) -> bool:
     if dev or request.origin.scheme not in ("http", "ws"):
         return False
     return request.text(b"user-agent").lower().startswith(TEST_CLIENTS)
+
+
+def is_overtaken(session: Session, destination: bytes | None) -> bool:
+    """Return whether a script asked for this before it had the answer to a login; a page may begin anew."""
+    return destination is not None and destination not in PAGE_DESTINATIONS and session.is_overtaken
 
 
 def tell_of_lost(session: Session | None, parts: Services) -> list[bytes]:
