@@ -1,0 +1,113 @@
+"""Customers named by a function: the one of docs/cookies.md, as it stands there, behind Starlette's authentication."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.authentication import AuthCredentials, AuthenticationBackend, BaseUser
+from starlette.middleware import Middleware
+from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard.config import CookieSettings, SignedCookie
+
+PAGE = Path(__file__).parents[2] / "docs" / "cookies.md"
+
+
+class User(BaseUser):
+    """Be somebody who is logged in."""
+
+    is_authenticated = True
+
+    def __init__(self, id_: str) -> None:
+        self.id = id_
+
+
+class ByCookie(AuthenticationBackend):
+    """Know users by a cookie of the shop's; Starlette puts its own guest in for all others."""
+
+    async def authenticate(self, conn: HTTPConnection) -> tuple[AuthCredentials, BaseUser] | None:
+        """Return who asks."""
+        number = conn.cookies.get("uid")
+        return (AuthCredentials(), User(number)) if number else None
+
+
+async def state(request: Request) -> Response:
+    visitor = visitor_of(request)
+    return JSONResponse([visitor.customer, visitor.is_uncertain, dict(visitor.cart)])
+
+
+async def put(request: Request) -> Response:
+    visitor_of(request).cart["mug"] = 1
+    response = Response()
+    response.set_cookie("basket", "5")
+    return response
+
+
+async def sign_in(_: Request) -> Response:
+    response = Response()
+    response.set_cookie("uid", "17")
+    return response
+
+
+async def sign_out(_: Request) -> Response:
+    response = Response()
+    response.delete_cookie("uid")
+    return response
+
+
+ROUTES = [Route("/", state), Route("/put", put), Route("/in", sign_in), Route("/out", sign_out)]
+Shopper = Callable[..., TestClient]
+
+
+@pytest.fixture
+def number_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
+    """Give the function that stands in the documentation."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
+    (block,) = [one for one in blocks if "def number_of" in one]
+    names: dict[str, Any] = {"__name__": "example"}
+    exec(block, names)
+    names["app"].close()
+    found: Callable[[Any], Any] = names["number_of"]
+    return found
+
+
+@pytest.fixture
+def shopper(number_of: Callable[[Any], Any], tmp_path: Path) -> Iterator[Shopper]:
+    """Open a shop, which signs these cookies."""
+    made: list[CookieGuard] = []
+
+    def opened(*signed: SignedCookie) -> TestClient:
+        config = Config(state_dir=str(tmp_path / "state"), cookies=CookieSettings(sign=signed))
+        inside = [Middleware(AuthenticationMiddleware, backend=ByCookie())]
+        made.append(CookieGuard(Starlette(routes=ROUTES, middleware=inside), config, customer_from=number_of))
+        return TestClient(made[-1], base_url="https://testserver")
+
+    yield opened
+    for one in made:
+        one.close()
+
+
+def test_a_guest_of_starlettes_is_nobody_and_logs_out_who_was_there(
+    shopper: Shopper, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = shopper()
+    browser.get("/put")
+    assert browser.get("/").json() == [None, False, {"mug": 1}]
+    browser.get("/in")
+    assert browser.get("/").json() == ["17", False, {"mug": 1}]
+
+    browser.get("/out")
+
+    assert browser.get("/").json() == [None, False, {}]
+    assert not [line for line in caplog.messages if "customer_from" in line]
