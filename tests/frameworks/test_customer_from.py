@@ -111,3 +111,28 @@ def test_a_guest_of_starlettes_is_nobody_and_logs_out_who_was_there(
 
     assert browser.get("/").json() == [None, False, {}]
     assert not [line for line in caplog.messages if "customer_from" in line]
+
+
+def test_a_user_who_is_known_only_inside_the_app_is_told_of_where_cookies_are_opened_before_it(
+    shopper: Shopper, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = shopper(SignedCookie(name="basket"))
+    browser.get("/put")
+    browser.get("/")
+    assert caplog.messages == [line for line in caplog.messages if "customer_from" not in line]
+    browser.get("/in")
+
+    assert browser.get("/").json()[0] is None
+    browser.get("/")
+
+    (told,) = [line for line in caplog.messages if "customer_from" in line]
+    assert 'set binding = "none"' in told
+
+
+def test_with_cookies_that_are_bound_to_nobody_such_a_user_is_the_customer(shopper: Shopper) -> None:
+    browser = shopper(SignedCookie(name="basket", binding="none"))
+    browser.get("/put")
+    browser.get("/in")
+
+    assert browser.get("/").json() == ["17", False, {"mug": 1}]
+    assert browser.get("/").json() == ["17", False, {"mug": 1}]

@@ -26,6 +26,12 @@ from cookieguard.web.services import Services
 FULL_SENDERS = frozenset({b"same-origin", b"same-site", b"none"})
 STARTS = SOCKET_STARTS | {"http.response.start"}
 Lines = list[tuple[bytes, bytes]]
+USER = "user"  # where the middleware of Starlette, Litestar and Channels puts whom it knows
+ASKED_TOO_EARLY = (
+    'customer_from names somebody by scope["user"], which middleware of the app sets after it was asked: with a signed '
+    "cookie that is bound to the session it is asked before the app; let it read the request's own cookies, or set "
+    'binding = "none"; until then nobody is a customer'
+)
 
 
 def signs(parts: Services) -> bool:
@@ -39,7 +45,7 @@ class SigningGate:
     `_opened` are the signed cookies the app was shown, `_removed` the lines for what the browser need not keep.
     """
 
-    __slots__ = ("_exchange", "_filter", "_has_raised", "_opened", "_removed", "_send")
+    __slots__ = ("_asked_with", "_exchange", "_filter", "_has_raised", "_opened", "_removed", "_send")
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self._exchange = exchange
@@ -48,6 +54,9 @@ class SigningGate:
         self._opened: dict[ShopToken, Content] = {}
         self._removed: dict[bytes, bytes] = {}
         self._has_raised = False
+        self._asked_with: dict[str, Any] | None = (
+            None  # the app's scope, where its customer was asked for before it
+        )
 
     def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
         """Return the scope that the app gets, of one without what is held: what is signed is plain."""
@@ -59,8 +68,10 @@ class SigningGate:
             self._open(scope)
         if customers.ask is not None:
             exchange.session.believe(partial(self._claim, scope))
-        if self._opened and self._heed():
-            self._show(scope)
+        if any(token.is_bound for token in self._opened):
+            self._asked_with = scope
+            if self._heed():
+                self._show(scope)
         return scope
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -125,10 +136,7 @@ class SigningGate:
 
     def _heed(self) -> bool:
         """Have the session follow whoever knows the customer; say whether cookies of the last one have to go."""
-        exchange, is_bound = self._exchange, any(token.is_bound for token in self._opened)
-        if not is_bound:
-            return False
-        session = exchange.session
+        exchange, session = self._exchange, self._exchange.session
         session.heed()
         if not self._is_resource and session.is_stale(exchange.now):
             session.mark_accessed()  # it is in use, so it is kept
@@ -165,8 +173,18 @@ class SigningGate:
 
     def _start(self, message: Message) -> Message:
         given = message.get("headers") or ()
+        if self._asked_with is not None and USER in self._asked_with:
+            self._tell_of_late_user(self._asked_with)
         headers = self._signed(self._obey(self._filter.without_held(read(given)[0])))
         return message if headers is given else {**message, "headers": headers}
+
+    def _tell_of_late_user(self, scope: dict[str, Any]) -> None:
+        """Tell the owner where the app knows by now who it is, and nobody did when the customer was asked for."""
+        exchange, customers = self._exchange, self._exchange.parts.customers
+        if customers.ask is None or USER in exchange.scope or exchange.session.binding.customer is not None:
+            return
+        if customers.claim(scope, lasts=False, report=lambda _: None).customer is not None:
+            exchange.parts.findings.count(ASKED_TOO_EARLY)
 
     def _obey(self, headers: Headers) -> Headers:
         """Log in or out as the app's header says, and take the header out."""
