@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.servers import wait_until
 from harness.two_workers import CART, SESSION, Browser, Shop
 
-from cookieguard.config import IdentitySettings, StoreSettings
+from cookieguard.config import ConsentSettings, IdentitySettings, StoreSettings
+from cookieguard.engines.store.logins import BROWSER_NAMES, logins_of
 from cookieguard.web.identity.store_wait import TIMEOUT
 
 OLD = "cart cookie old: starts empty"
@@ -488,3 +490,72 @@ def test_a_store_that_does_not_answer_costs_a_login_two_seconds_and_merges_later
     assert took < 4 * TIMEOUT.total_seconds()  # once, and the machine may be busy
     assert other.cart(1) == {"vase": 1}
     assert other.cart(1) == {"lamp": 1, "vase": 1}
+
+
+def test_a_remembered_customer_finds_cart_and_orders_on_the_first_page(shop: Shop) -> None:
+    browser = Browser(shop)
+    browser.do(lambda visitor: visitor.login("17", remember=True))
+    browser.do(lambda visitor: (visitor.cart.update(mug=1), visitor.orders.add("o1")))
+    shop.wait(days=20)
+
+    found = browser.do(
+        lambda visitor: (visitor.customer, dict(visitor.cart), "o1" in visitor.orders), worker=1
+    )
+
+    assert found == ("17", {"mug": 1}, True)
+    browser.do(lambda visitor: visitor.cart.update(tea=1))
+    assert browser.cart(1) == {"mug": 1, "tea": 1}
+
+
+def test_a_session_of_a_remembered_customer_without_a_cart_is_noted_among_the_logins(
+    make_shop: MakeShop,
+) -> None:
+    shop = make_shop(consent=ConsentSettings(follow_customer=False))
+    browser = Browser(shop)
+    browser.do(lambda visitor: visitor.login("17", remember=True))
+    shop.wait(days=20)
+
+    session = browser.do(lambda visitor: visitor.session.id)
+
+    store_sync = shop.workers[0]._parts.store_sync
+    assert store_sync is not None
+    wait_until(BROWSER_NAMES.are_loaded, "browsers are named")
+
+    def noted() -> bool:
+        found = store_sync.ask(lambda store: logins_of(store, "17")).result(60)
+        return session in [login.session for login in found]
+
+    wait_until(noted, "it is in the list")
+
+
+def test_a_remembered_customer_who_leaves_with_the_first_page_leaves_the_cart_in_the_store(
+    shop: Shop,
+) -> None:
+    browser, other = Browser(shop), Browser(shop)
+    browser.do(lambda visitor: visitor.login("17", remember=True))
+    browser.do(lambda visitor: visitor.cart.update(mug=1))
+    shop.wait(days=20)
+
+    browser.do(lambda visitor: (visitor.logout(), visitor.cart.update(tea=1)))
+
+    assert browser.cart() == {"tea": 1}
+    other.do(lambda visitor: visitor.login("17"), worker=1)
+    assert other.cart() == {"mug": 1}
+
+
+def test_a_remembered_customer_comes_while_the_store_says_nothing_of_the_cart(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Browser(shop)
+    browser.do(lambda visitor: visitor.login("17", remember=True))
+    browser.do(lambda visitor: visitor.cart.update(mug=1))
+    shop.wait(days=20)
+
+    async def silent(*_: Any, **__: Any) -> None:
+        return None
+
+    with monkeypatch.context() as context:
+        context.setattr("cookieguard.web.identity.store_gate.read_store", silent)
+        assert browser.cart() == {}
+    browser.cart()
+    assert browser.cart(1) == {"mug": 1}

@@ -18,6 +18,7 @@ cdef class Visit:
     cdef object _elsewhere
     cdef bint _has_asked
     cdef bint _has_cleared
+    cdef bint _is_ahead
     cdef Identity _identity
     cdef readonly Session session
 

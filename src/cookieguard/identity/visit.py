@@ -100,14 +100,15 @@ class Identity:
 class Visit:
     """Hold one request's session and its cart, which is made when it is first asked for."""
 
-    __slots__ = ("_cart", "_elsewhere", "_has_asked", "_has_cleared", "_identity", "session")
+    __slots__ = ("_cart", "_elsewhere", "_has_asked", "_has_cleared", "_identity", "_is_ahead", "session")
 
     def __init__(self, identity: Identity, session: Session) -> None:
         self._identity = identity
         self._cart: Cart | None = None
         self._has_asked = False
         self._has_cleared = False
-        self._elsewhere: dict[str, Any] | None = None  # the cart that the store had, once it was asked
+        self._is_ahead = False  # the store was asked before the app, and has not heard what came of it
+        self._elsewhere: dict[str, dict[str, Any]] = {}  # the cart that the store had, by whose it is
         self.session = session
         """It opens when something in it is touched."""
 
@@ -133,7 +134,7 @@ class Visit:
         if not self.touched or self._is_at_rest(now):
             return []
         session, has_store = self.session, self._identity.keeping is not None
-        if has_store and self.asks:
+        if has_store and (self.asks or self._is_ahead):
             raise StoreFirst
         is_needed = self._needs_session(now)
         if has_store and not is_needed and session.leave():  # before the browser forgets it
@@ -195,9 +196,11 @@ class Visit:
         self,
         answer: Mapping[tuple[StoreNamespace, str], bytes | None] | None,
         on_event: Callable[[str], None],
+        *,
+        is_ahead: bool = False,
     ) -> None:
-        """Take what the store had; None where it could not be asked."""
-        self._has_asked = True
+        """Take what the store had; None where it could not be asked. `is_ahead`: before the app is called."""
+        self._has_asked, self._is_ahead = True, is_ahead
         if answer is None:
             return
         state, owner = self.session.state, self.session.binding.owner
@@ -219,7 +222,7 @@ class Visit:
         merged = merged_by(keeping.merge_carts, here, kept.entries, on_event)
         if merged is None:
             return
-        self._elsewhere = kept.entries
+        self._elsewhere[self.session.binding.owner] = kept.entries
         if merged != here:
             cart.replace(merged)
 
@@ -229,6 +232,7 @@ class Visit:
         What no cookie can be made of is left out: `set_cookies` raises.
         """
         session, cart = self.session, self.cart
+        self._is_ahead = False
         if self._is_at_rest(now):
             return [], []
         revocations: list[Revocation] = []
@@ -263,7 +267,7 @@ class Visit:
         keeping, session, cart = self._identity.keeping, self.session, self.cart
         if keeping is None or not keeping.keep_carts or is_unsure or cart.is_missing or session.state.merges:
             return []
-        elsewhere, self._elsewhere = self._elsewhere, None
+        elsewhere = self._elsewhere.pop(session.binding.owner, None)
         if not is_changed and (elsewhere is None or elsewhere == cart.copy()):
             return []
         if self._identity.revocations is not None:  # of two carts the later must have the later time

@@ -68,10 +68,17 @@ def must_recall(exchange: Exchange) -> bool:
 
 
 async def recall(exchange: Exchange) -> None:
-    """Log in whom the browser is remembered as; where nothing came of it, the app opens the session, or nobody."""
-    remembering = exchange.parts.remembering
-    if remembering is not None and not await remembering.recall(exchange.session):
+    """Log in whom the browser is remembered as; where nothing came of it, the app opens the session, or nobody.
+
+    Who was logged in finds cart and orders on this very page: no page of a login comes before it.
+    """
+    remembering, store_sync = exchange.parts.remembering, exchange.parts.store_sync
+    if remembering is None or store_sync is None:
+        return
+    if not await remembering.recall(exchange.session):
         exchange.close_session()
+    elif exchange.visit.asks:
+        await _hear(exchange, store_sync, is_ahead=True)
 
 
 async def settle(exchange: Exchange) -> bool:
@@ -86,12 +93,9 @@ async def settle(exchange: Exchange) -> bool:
     visit, is_own_host = exchange.visit, exchange.is_own_host
     session = visit.session
     told = store_sync.record(session.take_news()) if session.has_news else None
-    asks = visit.asks if is_own_host else ()
     answers = True
-    if asks:
-        answer = await read_store(store_sync, asks, now=to_milliseconds(exchange.now))
-        answers = answer is not None
-        visit.hear(answer, exchange.report_event)
+    if is_own_host and visit.asks:
+        answers = await _hear(exchange, store_sync)
     elif told is not None:
         answers = await _answers(exchange, told)
     if told is not None:
@@ -102,6 +106,14 @@ async def settle(exchange: Exchange) -> bool:
         await _pay(exchange, store_sync, waits=answers and not store_sync.is_down)
         _note_login(exchange, store_sync)
     return answers
+
+
+async def _hear(exchange: Exchange, store_sync: StoreSync, *, is_ahead: bool = False) -> bool:
+    """Have the visit hear what the store has of its visitor; return whether the store answered in time."""
+    visit = exchange.visit
+    answer = await read_store(store_sync, visit.asks, now=to_milliseconds(exchange.now))
+    visit.hear(answer, exchange.report_event, is_ahead=is_ahead)
+    return answer is not None
 
 
 async def _answers(exchange: Exchange, said: Future[Any]) -> bool:
