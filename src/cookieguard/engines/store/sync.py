@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from typing import Any, TypeVar
 
 from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.steady_clock import seconds
 from cookieguard.engines.store.backlog import Backlog, Question, Task, When, at_once, taken
 from cookieguard.engines.store.figures import note_overflows
 from cookieguard.engines.store.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
@@ -81,7 +81,7 @@ class StoreSync:
     ) -> None:
         self._open_store = open_store
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._steps = steps or Steps(to_milliseconds(self._clock()), time.monotonic)
+        self._steps = steps or Steps(to_milliseconds(self._clock()), seconds)
         self.revocations = Revocations(self._is_certain, steps=self._steps)
         self.besides: list[Look] = []  # asked after each round, and never raise
         self._reset()
@@ -156,7 +156,7 @@ class StoreSync:
 
     def round(self) -> None:
         """Listen, write, answer; where the store does not, be uncertain until it does."""
-        started = time.monotonic()
+        started = seconds()
         questions = taken(self._questions)
         self._prune()
         try:
@@ -255,9 +255,9 @@ class StoreSync:
         """Keep what is known within its bounds, whether the store answers or not."""
         now = self._clock()
         self._look_at_clock(now)
-        if not self.revocations.is_crowded and time.monotonic() - self._pruned < PRUNE_SECONDS:
+        if not self.revocations.is_crowded and seconds() - self._pruned < PRUNE_SECONDS:
             return
-        self._pruned = time.monotonic()
+        self._pruned = seconds()
         pruned = self.revocations.prune(
             from_milliseconds(self._steps.oldest(to_milliseconds(now))), self._lock
         )
@@ -286,15 +286,13 @@ class StoreSync:
             some = self.backlog.covered[:TIDY_AT_ONCE]
             store.remove(some)
             del self.backlog.covered[: len(some)]
-        elif time.monotonic() - self._tidied > PRUNE_SECONDS and not tidied(
-            store, self.revocations, self._clock()
-        ):
-            self._tidied = time.monotonic()
+        elif seconds() - self._tidied > PRUNE_SECONDS and not tidied(store, self.revocations, self._clock()):
+            self._tidied = seconds()
         note_overflows(store, self.backlog, now=to_milliseconds(self._clock()))
-        if time.monotonic() - self._forgot > FORGET_EVERY.total_seconds():
+        if seconds() - self._forgot > FORGET_EVERY.total_seconds():
             moment = self._steps.oldest(to_milliseconds(self._clock()))
             if not store.forget(moment - to_milliseconds_of(FORGET_EVERY)):
-                self._forgot = time.monotonic()
+                self._forgot = seconds()
 
     def _hear(self, moment: float) -> None:
         """Count what was heard; after a silence only when all others had the time to write what was ended in it."""
@@ -308,7 +306,7 @@ class StoreSync:
         if not self.is_ready:  # requests wait for the first reading (web/identity/store_gate.py)
             return True
         heard = self._heard
-        return heard is not None and time.monotonic() - heard < HEARD_WITHIN.total_seconds()
+        return heard is not None and seconds() - heard < HEARD_WITHIN.total_seconds()
 
     def _tell(self, *, is_down: bool, reason: str = "") -> None:
         """Log once that the store went, and once that it came back."""
@@ -329,14 +327,14 @@ class StoreSync:
         self._store = None
         self._questions = deque()
         self.backlog = Backlog(self._lock)
-        self._pruned = time.monotonic()
-        self._tidied = time.monotonic() - PRUNE_SECONDS + TIDY_AFTER
+        self._pruned = seconds()
+        self._tidied = seconds() - PRUNE_SECONDS + TIDY_AFTER
         self._told_ahead = 0
         self._last = NO_CHANGE
         self._heard = None
         self._back = None
         self.is_ready = False
-        self._forgot = time.monotonic()
+        self._forgot = seconds()
         self._is_down = False
 
 
