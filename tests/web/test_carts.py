@@ -341,6 +341,19 @@ def test_login_takes_a_large_session_along_and_logout_leaves_nothing_in_the_stor
     assert namespaces(tmp_path) == ["cart"]  # the customer's
 
 
+def test_all_cookies_of_a_browser_fit_into_a_line_that_proxies_take(shop: Shop) -> None:
+    browser, sizes = Browser(shop), list[int]()
+    browser.do(lambda visitor: visitor.login("17", remember=True))
+    for count in range(1, 32):
+        browser.do(lambda visitor, count=count: visitor.cart.update({f"c{count}": "x" * 94}))
+        browser.do(lambda visitor, count=count: visitor.session.update({f"s{count}": "x" * 94}))
+        sizes.append(len("; ".join(f"{name}={value}" for name, value in browser.cookies.items())))
+
+    assert max(sizes) > 6_000
+    assert max(sizes) < 8_190 - 1_500  # the choice, and the shop's own
+    assert len(browser.cart(1)) == 31
+
+
 def test_more_than_64_kb_is_refused_before_the_response_starts(shop: Shop) -> None:
     from cookieguard.errors import CookieTooLarge
 

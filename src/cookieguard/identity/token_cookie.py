@@ -10,7 +10,6 @@ from typing import TypeVar
 from cookieguard.config import CookieSpec
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.cookies import (
-    MAX_COOKIE_BYTES,
     CookieJar,
     attributes,
     bound_host,
@@ -32,6 +31,9 @@ from cookieguard.keyring import Keyring
 from cookieguard.security_events import SecurityEvent
 
 State = TypeVar("State")
+# Of a cookie whose content can lie in the store instead: session and cart, and what else the shop has, come in one
+# line, of which nginx and Apache take 8 KB. Of a longer one they answer 400 to each page until the cookies are gone.
+MAX_CARRIED_BYTES = 3072
 
 
 class Presented:
@@ -130,8 +132,8 @@ class Channel:
         return self._codec.read(value[1:] if value.startswith(MARK) else value, host, presented.moment)
 
     def fits(self, text: bytes) -> bool:
-        """Return whether a cookie holds a payload."""
-        return self._codec.size_of(text) <= MAX_COOKIE_BYTES
+        """Return whether a payload goes into the cookie where the store could have it."""
+        return self._codec.size_of(text) <= MAX_CARRIED_BYTES
 
     def write(
         self, text: bytes, *, host: str, now: datetime, expires: datetime, is_spilled: bool = False
