@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from harness.servers import wait_until
 from harness.two_workers import CART, SESSION, Browser, Shop
@@ -45,6 +47,20 @@ def customer_with(shop: Shop, number: str = "17", **entries: Any) -> Browser:
     browser.do(log_in(number))
     browser.do(put(**entries))
     return browser
+
+
+@pytest.mark.parametrize("written", [json.dumps, lambda found: msgspec.json.encode(found).decode()])
+@pytest.mark.parametrize("what", ["cart", "session"])
+def test_a_cart_that_is_answered_as_json_before_anything_else_is_not_empty(
+    shop: Shop, what: str, written: Any
+) -> None:
+    browser = Browser(shop)
+    browser.do(lambda visitor: getattr(visitor, what).update(mug=1))
+
+    assert json.loads(browser.do(lambda visitor: written(getattr(visitor, what)))) == {"mug": 1}
+    assert json.loads(browser.do(lambda visitor: written({"it": getattr(visitor, what)}))) == {
+        "it": {"mug": 1}
+    }
 
 
 # Old copies

@@ -72,12 +72,16 @@ class Visitor:
     @property
     def session(self) -> Session:
         """The signed session: a mapping of JSON values, the same object as `scope["session"]`."""
-        return self._source.session
+        session = self._source.session
+        session.mark_accessed()  # encoders written in C ask it nothing, and would write an empty one
+        return session
 
     @property
     def cart(self) -> Cart:
         """The signed cart: a mapping of JSON values bound to this session and customer."""
-        return self._source.cart
+        cart = self._source.cart
+        cart.mark_accessed()
+        return cart
 
     @property
     def orders(self) -> Orders:
