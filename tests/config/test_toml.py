@@ -32,6 +32,11 @@ def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
     [
         ('state_dirr = "x"', "state_dirr is not a known setting; allowed: state_dir, "),
         ('[consent]\nlang = "de"', "consent.lang is not a known setting; allowed: "),
+        (
+            '[look]\nlayout = "card"\nvendors = ["youtube"]',
+            "look.vendors is not a known setting; allowed: vendors above the first [table] of the file, and here ba",
+        ),
+        ('[look]\nstats = "x"', "look.stats is not a known setting; allowed: background, "),
         ('[html]\nnoreferrer = "yes"', "html.noreferrer is 'yes'; allowed: true or false"),
         ('[consent]\nsignals = ["bing"]', "consent.signals is 'bing'; allowed: 'google', 'microsoft-uet', "),
         ('[consent]\nsignals = ["meta", "meta"]', "consent.signals is 'meta' twice; allowed: each once"),

@@ -125,8 +125,15 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 
 def _unknown(where: str, name: str, types: Mapping[str, Any]) -> ConfigError:
     near = difflib.get_close_matches(name, types, n=1)
-    names = near + sorted(set(types) - set(near))
-    return ConfigError(where, was="not a known setting", allowed=", ".join(names))
+    names = ", ".join(near + sorted(set(types) - set(near)))
+    if "." in where and _is_of_root(name):  # TOML takes all that stands behind a [table] for the table's
+        names = f"{name} above the first [table] of the file, and here {names}"
+    return ConfigError(where, was="not a known setting", allowed=names)
+
+
+def _is_of_root(name: str) -> bool:
+    """Return whether the root has such a setting, which is no table."""
+    return name in (types := field_types(Config)) and not dataclasses.is_dataclass(types[name])
 
 
 def _dotted(where: str, name: str) -> str:
