@@ -154,6 +154,14 @@ def test_a_release_notes_itself_and_is_in_the_mail(tmp_path: Path) -> None:
     assert "deploy" not in gone.stdout
 
 
+def test_a_note_made_in_another_folder_than_the_shops_is_refused(tmp_path: Path) -> None:
+    done = command(tmp_path, "deploy 1.4")
+
+    assert done.returncode == 3
+    assert f"state_dir is {tmp_path}/.cookieguard (no such directory)" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def command(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return report(directory, *arguments, command="note")
 

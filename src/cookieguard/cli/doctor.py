@@ -10,7 +10,14 @@ from typing import Annotated
 import typer
 
 from cookieguard.cli.findings import WRONG, show_findings
-from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
+from cookieguard.cli.options import (
+    CONFIG_FILE,
+    ConfigOption,
+    JsonOption,
+    config_file,
+    require_state,
+    shop_config,
+)
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.engines.doctor import examine
@@ -77,11 +84,9 @@ def _retention() -> None:
 
 def _require_data(shop: Config) -> None:
     """Refuse to make a new state directory and find it empty: cron starts in another folder than the shop."""
-    state = Path(shop.state_dir).absolute()
     has_server = any(one.url or one.environment in os.environ for one in (shop.store, shop.stats, shop.proof))
-    if not has_server and not os.path.lexists(state):
-        allowed = "that of a shop that was started: run this in its folder, or name an absolute state_dir"
-        raise ConfigError("state_dir", was=f"{state} (no such directory)", allowed=allowed)
+    if not has_server:
+        require_state(Path(shop.state_dir).absolute())
 
 
 def _run(shop: Config, now: datetime, *, believes_clock: bool) -> Run:

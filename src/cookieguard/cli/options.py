@@ -46,6 +46,13 @@ def config_file(path: Path | None) -> Path | None:
     return path or (default if default.exists() else None)
 
 
+def require_state(state: Path) -> None:
+    """Require a state directory to be there: what is made in another folder than the shop's nobody ever reads."""
+    if not os.path.lexists(state):
+        allowed = "that of a shop that was started: run this in its folder, or name an absolute state_dir"
+        raise ConfigError("state_dir", was=f"{state} (no such directory)", allowed=allowed)
+
+
 def keyring_place(shop: Config, keyring: Path | None) -> KeyringPlace:
     """Find the keyring: the one that was named, else the shop's."""
     if keyring is not None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.options import ConfigOption, JsonOption, require_state, shop_config
 from cookieguard.cli.output import show_answer
 from cookieguard.engines.files.notes import change_notes, new_note, read_notes, with_note
 from cookieguard.errors import ConfigError
@@ -36,7 +36,7 @@ def note(
         _remove(state, remove)
     elif text:
         made = new_note(day or f"{datetime.now(UTC):%Y-%m-%d}", text, BY)
-        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        require_state(state)
         change_notes(state, lambda before: with_note(before, made))
     found = read_notes(state)
     facts = {"notes": [{**one._asdict(), "day": one.day.isoformat()} for one in found]}
