@@ -274,6 +274,13 @@ def test_withdrawing_is_an_event(guard: Guard, tmp_path: Path) -> None:
     assert {one.event: one.times for one in counts} == {"accepted": 1, "withdrawn": 1}
 
 
+def test_a_choice_is_no_error_in_the_rows_of_the_owner(guard: Guard, rows: Callable[..., Rows]) -> None:
+    guarded = guard(DOCUMENT)
+    choose(guarded, "accept")
+
+    assert [(row["kind"], row["status"]) for row in rows(guarded)] == [("choice", 303)]
+
+
 def test_a_visit_goes_on_across_midnight_under_another_key(guard: Guard, tmp_path: Path) -> None:
     now = [datetime(2026, 11, 24, 23, 50, tzinfo=UTC)]
     guarded = guard(DOCUMENT, clock=lambda: now[0])

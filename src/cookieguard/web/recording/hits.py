@@ -39,6 +39,7 @@ RELOADED_WITHIN = timedelta(seconds=10)
 CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
 WITHOUT_KEY = NO_KEY, NO_KEY
+TAKEN = 303  # how a choice is answered, which is counted before
 NO_PAGES = FRAME_DESTINATIONS | RESOURCE_DESTINATIONS
 AN_ADDRESS = b"http://0.0.0.0/"  # which is kept of no referrer
 # Asked for with each view: what an enumeration is asked for takes ten times as long as a name of the module.
@@ -107,7 +108,9 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
     path = _without_own(path, b"", b"", b"", spellings_of(exchange.full_address))[0]
     event = Event.WITHDRAWN if before.granted - granted else EVENTS[state]
     counting.pipeline.put(
-        hit._replace(path=path, query=b"", consent=state.value, gpc=before.gpc, event=event.value)
+        hit._replace(
+            path=path, query=b"", status=TAKEN, consent=state.value, gpc=before.gpc, event=event.value
+        )
     )
 
 
