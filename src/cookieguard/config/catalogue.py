@@ -190,8 +190,12 @@ class Catalogue:
     def by_host(self, host: str, path: str = "") -> Entry | None:
         """Return whose host this is, under a subdomain too; None where it is nobody's, or several share it.
 
-        `path` tells apart who shares a host: www.google.com/recaptcha/ and www.google.com/maps/.
+        `path` tells apart who shares a host: www.google.com/recaptcha/ and www.google.com/maps/; and whose script
+        comes from another's host: www.googletagmanager.com/gtag/js.
         """
+        loaded = self.by_path(path)
+        if loaded is not None and any(_covers(pattern, host) for pattern in loaded.shared_hosts):
+            return loaded
         found = self.candidates(host)
         if len(found) == 1 and not (path and found[0][0]):
             return found[0][1]
@@ -275,6 +279,10 @@ def _strings(table: str, name: str) -> list[str]:
     """Return the strings of a list without reading the rest of its table."""
     start = table.find(LISTS[name])
     return STRING.findall(table, start, table.index("]", start)) if start >= 0 else []
+
+
+def _covers(pattern: str, host: str) -> bool:
+    return host == pattern or (pattern.startswith("*.") and host.endswith(pattern[1:]))
 
 
 def _file_of(path: str) -> str:
