@@ -252,6 +252,31 @@ def test_undeclared_cookies_are_told_of_once_escaped_and_within_bounds(
     assert "sessionid" not in caplog.text
 
 
+def test_a_cookie_that_the_catalogue_knows_is_told_of_as_its_vendors(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(guard(page(b"x"), vendors=()), headers=[("cookie", "_ga=GA1.1; _ga_MUGS=GS1")])
+
+    told = [record.getMessage() for record in caplog.records if "nobody declared" in record.getMessage()]
+    whose, lines = (
+        "it is Google Analytics's, which the catalogue has for statistics",
+        'vendors = ["google-analytics"]',
+    )
+    assert {line.partition("nobody declared it; ")[2] for line in told} == {
+        f"{whose}; to declare the vendor with its cookies:\n{lines}"
+    }
+
+
+def test_a_cookie_of_a_vendor_that_was_declared_without_it_is_never_called_necessary(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = Vendor(name="Counter", purpose="statistics", hosts=("*.google-analytics.com",))
+    ask(guard(page(b"x"), vendors=(own,)), headers=[("cookie", "_ga=GA1.1")])
+
+    assert "it is Google Analytics's, which the catalogue has for statistics; to declare it:\n" in caplog.text
+    assert '[[cookies.own]]\nname = "_ga"\npurpose = "statistics"' in caplog.text
+
+
 def test_where_nobody_is_asked_nothing_is_told(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
     app = guard(page(b"x", headers=[*JPEG, ("set-cookie", "mine=1")]), consent=Config().consent)
     quiet = guard(

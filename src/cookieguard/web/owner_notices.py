@@ -11,7 +11,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from cookieguard.config import Vendor, load_catalogue
+from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Verdict, advice_on, site_of
+from cookieguard.consent.declarations import named
 from cookieguard.consent.sites import Site
 from cookieguard.html import Held
 from cookieguard.rate_limit import RateLimit
@@ -132,7 +134,17 @@ class Findings:
             ascii(text)[1:-1] for text in (name[:LONGEST_COOKIE].decode("latin-1"), shown_path(page))
         )
         line = "cookie %s, %s %s on %s: nobody declared it%s"
-        logger.warning(line, shown, way, source, where, _own_cookie(name))
+        logger.warning(line, shown, way, source, where, self._cookie_advice(name))
+
+    def _cookie_advice(self, name: bytes) -> str:
+        """Write the lines that declare a cookie: with its vendor, else as one of the shop's own pages."""
+        entry = load_catalogue().by_cookie(name.decode("latin-1"))
+        if entry is None:
+            return _own_cookie(name, "to declare it, as necessary or for what it is:", NECESSARY)
+        told = f"it is {entry.name}'s, which the catalogue has for {entry.purpose}; to declare"
+        if any(not set(one.hosts).isdisjoint(entry.hosts) for one in self._vendors):
+            return _own_cookie(name, f"{told} it:", entry.purpose)
+        return f"; {told} the vendor with its cookies:\n{named(entry, self._vendors)}"
 
     def _is_news(self, verdict: Verdict) -> bool:
         return verdict.is_undeclared and verdict.host not in self._told and len(self._told) < HOSTS_TOLD
@@ -175,9 +187,8 @@ def _common_name(name: bytes) -> bytes:
     return name if found is None else name[: found.start()] + b"*"
 
 
-def _own_cookie(name: bytes) -> str:
+def _own_cookie(name: bytes, advice: str, purpose: str) -> str:
     """Write the TOML lines that would declare a cookie; nothing for a name that no line can hold."""
     if not DECLARABLE.fullmatch(name.removesuffix(b"*")) or len(name) > LONGEST_COOKIE:
         return ""
-    advice = "; to declare it, as necessary or for what it is:"
-    return f'{advice}\n[[cookies.own]]\nname = {json.dumps(name.decode())}\npurpose = "necessary"'
+    return f'; {advice}\n[[cookies.own]]\nname = {json.dumps(name.decode())}\npurpose = "{purpose}"'
