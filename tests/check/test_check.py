@@ -79,6 +79,14 @@ def test_who_is_responsible_is_asked_for_where_a_page_must_say_it() -> None:
     assert "controller" not in advised(Config(rights=RightsSettings(enabled=False)))
 
 
+def test_a_shop_that_shows_no_way_to_ask_is_told_of_it() -> None:
+    mail, login = Controller(email="privacy@shop.example"), RightsSettings(login_url="/login")
+
+    assert "set rights.login_url" in advised(Config())["requests"]
+    assert "requests" not in advised(Config(controller=mail))
+    assert "requests" not in advised(Config(rights=login))
+
+
 def test_the_defaults_and_a_list_of_names_are_fine() -> None:
     assert wrong(Config()) == {}
     assert wrong(Config(vendors=(Vendor(catalogue="stripe"), Vendor(catalogue="youtube")))) == {}

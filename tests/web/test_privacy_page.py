@@ -224,6 +224,16 @@ def test_customer_with_a_fresh_login_asks_and_sees_state_and_due_date(anna: Brow
     assert len(ids(anna.post(act="ask", kind="correct", text="My name has two n"))) == 1
 
 
+def test_page_that_leads_to_no_request_has_no_empty_place_for_one(guard: Callable[..., CookieGuard]) -> None:
+    bare, led = (
+        ask(guard(shop), path=PAGE),
+        ask(guard(shop, rights=RightsSettings(login_url="/login")), path=PAGE),
+    )
+
+    assert 'id="ask"' not in bare.text
+    assert 'href="/login?next=' in led.text
+
+
 def test_login_that_is_not_fresh_sends_nothing(anna: Browser) -> None:
     anna.clock.now += timedelta(minutes=11)
 

@@ -113,6 +113,10 @@ def _controller(config: Config) -> Iterator[Finding]:
     if config.rights.enabled and missing:
         told = f"{config.prefix}privacy does not say who is responsible: no {' and no '.join(missing)}"
         yield Finding("controller", told, advice=RESPONSIBLE)
+    ways = (config.rights.login_url, config.controller.email, config.rights.hooks)
+    if config.rights.enabled and not any(ways):
+        told = f"{config.prefix}privacy leads nobody who is not logged in to a request"
+        yield Finding("requests", told, advice="set rights.login_url, or controller.email")
 
 
 def _notice(config: Config, today: date) -> Iterator[Finding]:
