@@ -46,6 +46,8 @@ def explained(directory: Path, *arguments: str) -> tuple[int, str, str]:
             "https://shop.example/matomo/m.js",
             ("held until the visitor agrees", "preferences", "Chat", '/matomo/"'),
         ),
+        ("/matomo/m.js", ("held until the visitor agrees", "preferences", "Chat", '/matomo/"')),
+        ("/tea", ("passes", "necessary", "", "own site, shop.example")),
         ("//pay.example/x", ("passes", "necessary", "Till", '"pay.example"')),
         ("https://img.shop.example/a.png", ("passes", "necessary", "", "own site, shop.example")),
         ("cdn.other.example", ("passes", "necessary", "", 'first_party_hosts has "cdn.other.example"')),
@@ -151,3 +153,16 @@ def test_a_server_of_assets_is_the_developers_own(tmp_path: Path, dev: str) -> N
     )
 
     assert ("localhost:5173/main.js: passes" in out) is (dev == "true")
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts"),
+    [("/gtm.js", '["shop.example/gtm.js"]'), ("https://shop.example/stats/s.js", '["shop.example/stats/"]')],
+)
+def test_what_is_drafted_for_a_path_of_the_shops_own_names_no_more_than_its_place(
+    tmp_path: Path, url: str, hosts: str
+) -> None:
+    _, out, _ = explained(tmp_path, url)
+
+    assert f"hosts = {hosts}" in out
+    assert "hosts" not in explained(tmp_path, "/")[1]

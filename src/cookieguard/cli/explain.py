@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
+from urllib.parse import urljoin
 
 import typer
 
@@ -18,6 +20,7 @@ from cookieguard.scan.explain import explain as explain_address
 from cookieguard.scan.plan import start_address
 
 ANY_SHOP = "https://shop.example"
+OWN_PATH = re.compile(r"/(?![/\\])")
 
 
 def explain(
@@ -38,10 +41,10 @@ def explain(
         raise ConfigError("URL", was=f"{url!r}, a name of the catalogue", allowed=allowed)
     origin = shop or next(iter(settings.origins), ANY_SHOP)
     try:
-        address = start_address(url.removeprefix("//"))
+        page = start_address(origin)
         found = explain_address(
-            address,
-            shop=start_address(origin),
+            urljoin(page, url) if OWN_PATH.match(url) else start_address(url.removeprefix("//")),
+            shop=page,
             config=settings,
             look_up=catalogue_look_up(),
             today=datetime.now(UTC).date(),

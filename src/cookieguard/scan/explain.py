@@ -105,6 +105,8 @@ def _agreement(verdict: Verdict, parties: Parties) -> str:
 def _changes(
     verdict: Verdict, url: Url, parties: Parties, config: Config, look_up: LookUp
 ) -> tuple[tuple[str, str], ...]:
+    if verdict.is_first_party and url.host == parties.site.host and url.path == "/":
+        return ()  # the shop itself
     if verdict.is_first_party:
         lines = f'[[vendors]]\nname = "..."\npurpose = "statistics"\nhosts = [{json.dumps(_with_path(url, parties))}]'
         return (("to hold it as somebody else's:", lines),)
@@ -154,6 +156,7 @@ def _with_another_purpose(verdict: Verdict, config: Config) -> tuple[str, str]:
 
 
 def _with_path(url: Url, parties: Parties) -> str:
-    """Name an address of the shop's own as a vendor behind it is declared: by its folder."""
+    """Name an address of the shop's own as a vendor behind it is declared: by its folder, at the root by itself."""
     folder = url.path[: url.path.rfind("/") + 1]
-    return f"{url.host}{folder}" if url.host == parties.site.host else url.host
+    place = url.path if folder == "/" else folder
+    return f"{url.host}{place}" if url.host == parties.site.host else url.host
