@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -73,7 +74,10 @@ def test_python_block_runs(block: Block, tmp_path: Path, monkeypatch: pytest.Mon
         exec(compile(block.text, block.place, "exec"), {"guard": guard})
         guard.close()
     else:
-        exec(compile(block.text, block.place, "exec"), {"__name__": "example"})
+        names = {"__name__": "example"}
+        exec(compile(block.text, block.place, "exec"), names)
+        found = {type(one) for one in names.values()}
+        assert not {CookieGuard, FastAPI} <= found, "`fastapi run` would find the app that is not guarded"
 
 
 @pytest.mark.parametrize("block", blocks("toml"))
