@@ -96,6 +96,7 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
         "/counting": written(f"<h2>a</h2>{FORM}<p>b</p><footer>c</footer>", f"<style>{COUNTING}</style>"),
         "/focus": written("<input autofocus>"),
         "/guide": written(f"<h1>Colours</h1>{GUIDE}"),
+        "/wide": written('<div style="width:560px">A film as its host gives it</div>'),
         "/login": written(
             "<form><input></form>",
             "<style>body{display:flex;justify-content:center;align-items:center;min-height:100vh}</style>",
@@ -139,6 +140,18 @@ def test_every_control_can_be_scrolled_clear_of_the_banner(
 
     assert page.evaluate(COVERED) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_telephone_shows_both_buttons_on_a_page_that_is_wider_than_it(
+    visit: Visitors, shops: tuple[str, str]
+) -> None:
+    page = visit(viewport={"width": 390, "height": 700}, is_mobile=True, has_touch=True).new_page()
+    page.goto(f"{shops[0]}/wide")
+
+    for name in ("Refuse all", "Accept all"):
+        box = page.get_by_role("button", name=name).bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] <= 390 - box["width"]
 
 
 @pytest.mark.parametrize(
