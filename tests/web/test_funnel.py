@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 from web.test_sheets import sheet
-from web.test_stats_page import Office, people, rows
+from web.test_stats_page import NOW, Office, people, rows
 
 from cookieguard import CookieGuard
 from cookieguard.config import StatsSettings
+from cookieguard.engines.stats.sqlite.engine import SqliteStats
 from cookieguard.errors import ConfigError
 from cookieguard.stats.hits import Hit
+from cookieguard.web.dashboard.overview import read_overview
+from cookieguard.web.dashboard.report_text import report_lines
+from cookieguard.web.dashboard.selection import RANGES, Selection
 
 STEPS = ("/mugs", "/cart", "order placed")
 
@@ -52,6 +56,25 @@ def test_each_step_is_a_part_of_the_one_before(office: Office) -> None:
         "order placed": ("40", "40", "40"),
     }
     assert list(rows(office.get().text, "Funnel")) == list(STEPS)
+
+
+def test_the_mail_tells_the_people_that_its_rates_are_of(office: Office) -> None:
+    ways = [*walk(100, 1), *walk(60, 2)]
+    office.write(
+        [*ways, *(one._replace(time=one.time + 300, source="") for one in ways if one.page == "/cart")]
+    )
+
+    overview = read_overview(
+        SqliteStats("", office.state).reader(),
+        Selection(range=RANGES["7"]),
+        now=NOW,
+        hit_days=30,
+        steps=STEPS[:2],
+    )
+
+    lines = [line.strip() for line in report_lines(overview, shop="", made="")]
+    assert "160  /mugs, 160 visitor-days" in lines
+    assert "120  /cart, 60 visitor-days, 38 % of the step before" in lines
 
 
 def test_a_step_of_few_is_not_told(office: Office) -> None:

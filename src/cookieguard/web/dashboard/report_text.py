@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from cookieguard.web.dashboard.breakdowns import Table
+from cookieguard.web.dashboard.breakdowns import Row, Table
 from cookieguard.web.dashboard.countries import country_name
 from cookieguard.web.dashboard.overview import Overview
 
@@ -51,8 +51,14 @@ def _table(table: Table) -> Iterator[str]:
     for row in table.rows[:most]:
         name = country_name(row.value) if table.kind.is_of_countries else row.value
         times = "-" if row.main is None else f"{row.main:,}"
-        yield f"  {times:>9}  {name}{f', {row.rate} of {table.kind.rate_of}' if row.rate else ''}"
+        yield f"  {times:>9}  {name}{_rate(row, table.kind.rate_of)}"
     if len(table.rows) > most:
         yield f"             and {len(table.rows) - most} more"
     if table.note:
         yield f"  {table.note}"
+
+
+def _rate(row: Row, of: str) -> str:
+    """Write a rate behind the people it is made of: beside how often they came it would read as a part of that."""
+    people = f", {row.visitors:,} visitor-days" if of and row.visitors else ""
+    return f"{people}, {row.rate} of {of}" if row.rate else people
