@@ -318,6 +318,27 @@ def test_country_header_counts_from_a_trusted_proxy_only(guard: Guard, rows: Cal
     assert [row["country"] for row in rows(guarded)] == ["FR", ""]
 
 
+def test_a_country_that_does_not_count_is_told_of_once(
+    guard: Guard, rows: Callable[..., Rows], caplog: pytest.LogCaptureFixture
+) -> None:
+    """uvicorn reads X-Forwarded-For itself where the proxy is on its machine: the peer is the visitor then."""
+    settings = StatsSettings(country_header="CF-IPCountry")
+    guarded = guard(DOCUMENT, stats=settings, trusted_proxies=("127.0.0.1",))
+
+    for _ in range(2):
+        visit(
+            guarded,
+            "/",
+            ("cf-ipcountry", "FR"),
+            ("x-forwarded-for", "198.51.100.7"),
+            client=("198.51.100.7", 0),
+        )
+    visit(guarded, "/", ("x-forwarded-for", "198.51.100.7"), client=("198.51.100.7", 0))
+
+    assert [row["country"] for row in rows(guarded)] == ["", "", ""]
+    assert caplog.text.count("stats.country_header came with X-Forwarded-For from a peer that is not in") == 1
+
+
 def test_country_header_without_a_proxy_does_not_start(guard: Guard) -> None:
     with pytest.raises(ConfigError, match=r"stats\.country_header is 'CF-IPCountry'; allowed: empty where"):
         guard(DOCUMENT, stats=StatsSettings(country_header="CF-IPCountry"))

@@ -265,19 +265,22 @@ def test_shop_without_a_store_keeps_no_session_of_its_staff_that_is_over(
 
 
 def test_trusted_proxy_names_a_member_and_nobody_else_does(
-    guard: Callable[..., CookieGuard], tmp_path: Path
+    guard: Callable[..., CookieGuard], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = guard(no_app, staff=StaffSettings(header="X-Remote-User"), trusted_proxies=("10.0.0.0/8",))
     desk = Desk(app, tmp_path / "state")
     desk.add("officer", name="Olga Officer")
 
-    def status(name: str, peer: str) -> int:
-        headers = [("x-remote-user", name)]
+    def status(name: str, peer: str, *more: tuple[str, str]) -> int:
+        headers = [("x-remote-user", name), *more]
         return ask(app, path="/_cg/test-stats", headers=headers, client=(peer, 1)).status
 
     assert status("olga officer", "10.1.2.3") == 200
     assert status("olga officer", "192.0.2.1") == 403
     assert [status(name, "10.1.2.3") for name in ("Eve", "", "Olga\xff")] == [403] * 3
+    assert "staff.header came with" not in caplog.text
+    assert status("olga officer", "192.0.2.1", ("x-forwarded-for", "192.0.2.1")) == 403
+    assert "staff.header came with X-Forwarded-For" in caplog.text
     with pytest.raises(ConfigError, match=r"staff\.header"):
         Config(staff=StaffSettings(header="X-Remote-User"))
 

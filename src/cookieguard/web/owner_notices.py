@@ -163,6 +163,15 @@ class Findings:
         )
 
 
+def unbelieved(setting: str) -> str:
+    """Say of a header that a proxy sent why it does not count; anybody can send both, so it is told once."""
+    return (
+        f"{setting} came with X-Forwarded-For from a peer that is not in trusted_proxies, and does not count: name "
+        "the proxy there; uvicorn reads X-Forwarded-For itself, and hides the proxy, unless started with "
+        "--no-proxy-headers"
+    )
+
+
 def _shown_element(held: Held) -> str:
     """Write a held element so that it is found in the page's source."""
     attribute = f" {held.attribute}=" if held.attribute else ">... "

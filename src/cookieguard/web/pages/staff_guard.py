@@ -14,7 +14,9 @@ from cookieguard.identity.staff_token import ROLES, Member
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.pages.form import Receive
+from cookieguard.web.request import FORWARDED
 
 logger = logging.getLogger("cookieguard")
 
@@ -70,9 +72,12 @@ def session_of(exchange: Exchange) -> str:
 def _named_by_proxy(exchange: Exchange) -> str:
     """Return whom a trusted proxy signed in; what anybody else writes into that header is not read."""
     header, via = exchange.parts.config.staff.header, exchange.forwarded
-    if not header or via is None or not via.is_trusted:
+    if not header or via is None:
         return ""
-    return exchange.headers.get(header.lower().encode(), b"").decode("utf-8", "replace").strip()
+    found = exchange.headers.get(header.lower().encode(), b"")
+    if found and not via.is_trusted and exchange.marks & FORWARDED:
+        exchange.parts.findings.count(unbelieved("staff.header"))
+    return found.decode("utf-8", "replace").strip() if via.is_trusted else ""
 
 
 async def note_look(exchange: Exchange, member: Member, what: str, *, customer: str = "") -> bool:

@@ -19,10 +19,12 @@ from cookieguard.stats.visits import PAUSE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
 from cookieguard.web.http.prefetch import is_ahead
+from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.recording.log_entry import SERVER_ERROR
 from cookieguard.web.recording.setup import Counting
 from cookieguard.web.request import (
     EARLY,
+    FORWARDED,
     FRAGMENT,
     FRAME_DESTINATIONS,
     RESOURCE_DESTINATIONS,
@@ -280,8 +282,12 @@ def _keys(
 
 def _country(counting: Counting, exchange: Exchange) -> str:
     via = exchange.forwarded
-    if counting.country_header and via is not None and via.is_trusted:
-        return exchange.headers.get(counting.country_header, b"")[:8].decode("latin-1")
+    if counting.country_header and via is not None:
+        found = exchange.headers.get(counting.country_header, b"")
+        if via.is_trusted:
+            return found[:8].decode("latin-1")
+        if found and exchange.marks & FORWARDED:
+            exchange.parts.findings.count(unbelieved("stats.country_header"))
     return counting.country_of(exchange.full_address) if counting.country_of is not None else ""
 
 
