@@ -42,6 +42,8 @@ def run(folder: Path, *arguments: str, chromium: str | None = None) -> subproces
     ("which", "chromium"),
     [
         ("gpc or check_sees or client or purpose", None),
+        # A whole one asks Google of each form: whom a test would take for the page's doing.
+        pytest.param("gpc", find(), id="forms"),
         # A whole one: the shell without windows connects to nobody ahead, so there is nothing to hear.
         pytest.param("", find(), marks=pytest.mark.slow, id="all"),
     ],

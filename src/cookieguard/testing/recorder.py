@@ -30,6 +30,8 @@ QUIET_CHROMIUM = (
     "--no-first-run",
     "--disable-quic",
 )
+# And whom it asks of each form that it may fill in, and of each page: no page's doing.
+BROWSERS_OWN = ("content-autofill.googleapis.com", "optimizationguide-pa.googleapis.com")
 MOST_HEAD = 16 * 1024
 HANDSHAKE = 0x16
 ANSWER = (
@@ -74,8 +76,14 @@ class Recorder:
     @property
     def arguments(self) -> list[str]:
         """The arguments of a Chromium for which this is every host, but for names of this machine."""
-        rules = f"MAP * {LOOPBACK}:{self.port}, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE {LOOPBACK}"
-        return [f"--host-resolver-rules={rules}", *QUIET_CHROMIUM]
+        rules = [f"MAP {host} ~NOTFOUND" for host in BROWSERS_OWN]
+        rules += [
+            f"MAP * {LOOPBACK}:{self.port}",
+            "EXCLUDE localhost",
+            "EXCLUDE *.localhost",
+            f"EXCLUDE {LOOPBACK}",
+        ]
+        return [f"--host-resolver-rules={', '.join(rules)}", *QUIET_CHROMIUM]
 
     @property
     def hosts(self) -> set[str]:

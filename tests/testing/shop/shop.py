@@ -13,7 +13,9 @@ PAGE = """<!doctype html><html lang="en"><head><title>Mugs</title>
 <link rel="preconnect" href="https://fonts.example">
 <script async src="https://tags.analytics.example/a.js"></script>
 <script async src="https://js.pay.example/pay.js"></script></head>
-<body><h1>Mugs</h1><p id="who">{who}</p><a href="/_cg/choices" data-cg-open>Privacy</a></body></html>"""
+<body><h1>Mugs</h1><p id="who">{who}</p><a href="/_cg/choices" data-cg-open>Privacy</a>
+<form><input name="name" autocomplete="name"><input type="email" name="email" autocomplete="email"></form>
+<form><input type="email" name="news"></form></body></html>"""
 
 
 async def home(request: Request) -> HTMLResponse:
