@@ -162,8 +162,11 @@ def test_a_file_of_another_python_is_passed_over(shop: Shop) -> None:
     assert "the end of shop.py" in shop.run("init").stdout
 
 
-def test_the_line_stands_before_a_server_that_the_module_starts_itself(shop: Shop) -> None:
-    (shop.directory / "shop.py").write_text(f'{SHOP}\nif __name__ == "__main__":\n    uvicorn.run(app)\n')
+@pytest.mark.parametrize(
+    "start", ['if __name__ == "__main__":\n    uvicorn.run(app)', "uvicorn.run(app, port=8000)"]
+)
+def test_the_line_stands_before_a_server_that_the_module_starts_itself(shop: Shop, start: str) -> None:
+    (shop.directory / "shop.py").write_text(f"{SHOP}\n{start}\n")
 
     done = shop.run("init")
 

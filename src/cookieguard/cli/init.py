@@ -245,6 +245,10 @@ def _starts_itself(statement: ast.stmt) -> bool:
     match statement:
         case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
             return True
+        case ast.Expr(
+            value=ast.Call(func=ast.Attribute(value=ast.Name(id="uvicorn" | "asyncio"), attr="run"))
+        ):
+            return True  # what stands below it is not reached
     return False
 
 
