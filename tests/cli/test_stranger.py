@@ -117,7 +117,10 @@ def test_a_shop_that_never_started_is_one_thing_to_mend(shop: Shop) -> None:
 
     assert done.returncode == 1
     assert done.stdout.count("WRONG") == 1
-    assert "start the shop once" in done.stdout
+    assert (
+        "start the shop once, as its own user; under COOKIEGUARD_ENV=production run cookieguard keys add"
+        in (done.stdout)
+    )
 
 
 @pytest.mark.parametrize(

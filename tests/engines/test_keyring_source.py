@@ -81,6 +81,7 @@ def test_no_keyring_is_made_where_the_owner_brings_one(
 
     assert error.setting == "keys.generate"
     assert "COOKIEGUARD_KEYS" in str(error)
+    assert "(`cookieguard keys add` makes it)" in str(error)
     assert os.listdir(state.path) == []
 
 

@@ -23,7 +23,7 @@ from cookieguard.engines.doctor_settings import Finding, examine_settings
 from cookieguard.engines.doctor_trackers import examine_trackers
 from cookieguard.engines.files.access_log import log_files, log_place
 from cookieguard.engines.files.keyring_file import read_keyring
-from cookieguard.engines.files.keyring_source import longest_life, place_of
+from cookieguard.engines.files.keyring_source import PRODUCTION, longest_life, place_of
 from cookieguard.engines.files.runtime_directory import (
     ALLOWED,
     ON_DISK,
@@ -60,6 +60,7 @@ SHOWN = 3  # names of files in one line
 _DAY_KEY = re.compile(r"\.?(?:log|visitor)(?:-pair)?-day-([0-9]{8})(?:\..*)?")
 _HOUR_KEY = re.compile(r"\.?hour-([0-9]{1,9})(?:\..*)?")
 BELIEVE = "set the clock (NTP); if it is right: cookieguard retention run --believe-clock"
+START = f"start the shop once, as its own user; under {PRODUCTION}=production run cookieguard keys add before"
 RUN_JOB = "run: cookieguard retention run (and see the log for why the shop does not)"
 
 
@@ -151,7 +152,7 @@ def _policy(shop: Shop) -> Iterator[Finding]:
 
 def _state_directory(shop: Shop) -> Iterator[Finding]:
     if not os.path.lexists(shop.state):
-        yield Finding("state directory", f"{shop.state} is missing", "start the shop once, as its own user")
+        yield Finding("state directory", f"{shop.state} is missing", START)
         return
     StateDirectory(shop.state)  # refuses what is not ours alone, and says how to mend it
     wide = [str(path.relative_to(shop.state)) for path in _files(shop.state) if _is_open(path)]

@@ -100,8 +100,8 @@ def _require_permission(
         return
     what = f"a key made by itself ({path})" if is_there else "no keyring"
     allowed = f"a keyring of your own in {settings.environment}, keys.file or {path}"
-    if is_there:
-        allowed += " (to keep this one, remove its first line)"
+    keeping = "to keep this one, remove its first line"
+    allowed += f" ({keeping if is_there else '`cookieguard keys add` makes it'})"
     if not settings.generate:
         raise ConfigError("keys.generate", was=f"false with {what}", allowed=allowed)
     if environ.get(PRODUCTION) == "production":
