@@ -372,6 +372,15 @@ def test_comparison_is_with_the_whole_period_before_only(office: Office) -> None
 
     assert "+100%" in office.get("range=7").text
     assert "Views in the period before" in office.get("range=7").text
+    assert "vs. the period before; today is not over" in office.get("range=7").text
+
+
+def test_a_period_that_is_over_says_nothing_of_today(office: Office) -> None:
+    office.write([*people(40, days_ago=8), *people(20, days_ago=15), *people(9, days_ago=30)])
+
+    text = office.get("range=2026-W47").text
+    assert "vs. the period before" in text
+    assert "today is not over" not in text
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,11 @@ class Range:
     step: int
     last: int | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether today, which is not over, stands in it beside a whole day of the time it is compared with."""
+        return self.last is None and self.step > 0
+
     def days(self, today: int) -> Days:
         """Return its days."""
         last = today if self.last is None else self.last
