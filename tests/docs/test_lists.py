@@ -81,7 +81,9 @@ def test_what_is_kept_has_the_days_of_the_settings() -> None:
     (session,) = [line for line in page.splitlines() if line.startswith("| `__Host-cg_session` |")]
     assert f"ends after {config.identity.idle_days} days without use" in session
     said = " ".join((DOCS / "cookies.md").read_text("utf-8").split())
-    assert f"{config.identity.idle_days} days without use and after {config.identity.absolute_days} days" in said
+    assert (
+        f"{config.identity.idle_days} days without use and after {config.identity.absolute_days} days" in said
+    )
     for cookie in (
         config.cookies.consent,
         config.cookies.session,
