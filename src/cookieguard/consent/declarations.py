@@ -57,8 +57,12 @@ def list_entry(vendor: Mapping[str, object]) -> str:
 
 
 def _table(vendor: Mapping[str, object]) -> str:
+    """Write a vendor as a table, and beside it as an entry: a configuration does not tell in which form it was."""
     # A JSON string of ASCII is a TOML basic string.
-    return "\n".join(["[[vendors]]", *(f"{name} = {json.dumps(value)}" for name, value in vendor.items())])
+    lines = [f"{name} = {json.dumps(value)}" for name, value in vendor.items()]
+    return "\n".join(
+        ["[[vendors]]", *lines, f"# or, in a list of vendors that is there: {list_entry(vendor)},"]
+    )
 
 
 def _list(names: Sequence[str], added: Mapping[str, object]) -> str:
