@@ -91,6 +91,18 @@ def test_vanilla_cookieconsents_categories_are_read_by_service_and_by_cookie(sho
     assert "plain_one" in text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "run({categories: {ads: {autoClear: {cookies: [{name: /^_ga/}]}, services: {youtube: {label: 'Our films'}}}}})",
+        "x = {services: [{name: 'youtube', title: 'Our films'}, {name: 'stats', cookies: [/^_ga.*$/]}]}",
+    ],
+    ids=["vanilla", "klaro"],
+)
+def test_a_vendor_is_found_by_its_key_and_by_the_start_of_its_cookies(shop: Shop, text: str) -> None:
+    assert vendors(converted(shop, text)).keys() == {"YouTube", "Google Analytics"}
+
+
 @pytest.mark.parametrize("name", ["export.csv", "export.txt"])
 def test_cookiebots_table_is_read_by_cookie_and_by_provider(shop: Shop, name: str) -> None:
     text = converted(shop, COOKIEBOT, name)

@@ -10,7 +10,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cookieguard.config.loading.checks import COOKIE_PATTERN
@@ -39,6 +39,8 @@ class Service:
     purpose: str
     cookies: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    key: str = field(default="", compare=False)
+    """What the other banner calls it, where visitors read another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,8 @@ def _klaro(data: Any) -> Iterator[Service]:
         ]
         names = [cookie.get("pattern") if isinstance(cookie, Mapping) else cookie for cookie in names]
         title = one.get("title")
-        yield Service(title if isinstance(title, str) else one["name"], purpose, _cookies(names))
+        told, key = title if isinstance(title, str) else one["name"], one["name"]
+        yield Service(told, purpose, _cookies(names), key=key)
 
 
 def _vanilla(data: Any) -> Iterator[Service]:
@@ -102,9 +105,8 @@ def _vanilla(data: Any) -> Iterator[Service]:
         for name, service in services.items() if isinstance(services, Mapping) else ():
             label = service.get("label") if isinstance(service, Mapping) else None
             names = _names(service.get("cookies")) if isinstance(service, Mapping) else []
-            yield Service(
-                re.sub(r"<[^>]*>", "", label) if isinstance(label, str) else name, purpose, _cookies(names)
-            )
+            told = re.sub(r"<[^>]*>", "", label) if isinstance(label, str) else name
+            yield Service(told, purpose, _cookies(names), key=name)
         clear = category.get("autoClear")
         for name in _names(clear.get("cookies")) if isinstance(clear, Mapping) else ():
             yield Service("", purpose, _cookies([name]))

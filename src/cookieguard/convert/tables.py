@@ -55,21 +55,19 @@ def _several(name: str, rows: Sequence[Service]) -> list[str]:
 def _entry_of(service: Service) -> Entry | None:
     """Find who it is: by what it is called, by what it keeps, by its hosts."""
     catalogue = load_catalogue()
-    plain = _plain(service.name)
-    named = next(
-        (one for one in catalogue.entries if plain and plain in (_plain(one.id), _plain(one.name))), None
-    )
-    if named is not None:
-        return named
+    for plain in filter(None, map(_plain, (service.name, service.key))):
+        for one in catalogue.entries:
+            if plain in (_plain(one.id), _plain(one.name)):
+                return one
     kept = (_by_cookie(one) for one in service.cookies if len(one.rstrip("*")) > 1)
     hosted = (catalogue.by_host(one) for one in service.hosts)
     return next((one for one in (*kept, *hosted) if one is not None), None)
 
 
 def _by_cookie(name: str) -> Entry | None:
-    """Find whose cookie it is; a start shorter than the catalogue's names counts where all are one vendor's."""
+    """Find whose cookie it is: of `_ga*` who has `_ga`, of another start the one vendor whose names begin so."""
     catalogue = load_catalogue()
-    found = catalogue.by_cookie(name)
+    found = catalogue.by_cookie(name) or catalogue.by_cookie(name.removesuffix("*"))
     if found is not None or not name.endswith("*"):
         return found
     owners = [one for one in catalogue.entries if any(kept.startswith(name[:-1]) for kept in one.on_shop)]
