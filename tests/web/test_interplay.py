@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.asgi import Answer, drive, scope_of
+from harness.asgi import Answer, ask, drive, scope_of
 from harness.two_workers import SESSION, Browser, Shop
 
 from cookieguard import visitor_of
@@ -352,3 +352,25 @@ def test_a_customer_number_that_no_store_takes_makes_nobody_else_a_guest(shop: S
             False,
         )
     assert refused == ["a customer number with a NUL or half a surrogate pair; allowed: any other text"]
+
+
+@pytest.mark.parametrize(
+    ("method", "site", "deed", "is_told"),
+    [
+        ("POST", "cross-site", put(mug=1), True),
+        ("POST", "cross-site", log_in, False),
+        ("POST", "cross-site", lambda visitor: visitor.customer, False),
+        ("POST", "same-origin", put(mug=1), False),
+        ("GET", "cross-site", put(mug=1), False),
+    ],
+)
+def test_a_session_that_a_post_of_another_site_puts_in_the_place_of_the_browsers_is_told_of(
+    shop: Shop, caplog: pytest.LogCaptureFixture, method: str, site: str, deed: Any, is_told: bool
+) -> None:
+    """A payment host posts back: the browser sends no Lax cookie along, and takes the new one."""
+    shop.deed = deed
+
+    ask(shop.workers[0], method=method, headers=[("sec-fetch-site", site)])
+
+    told = [line for line in caplog.messages if line.startswith("a post of another site")]
+    assert len(told) == is_told

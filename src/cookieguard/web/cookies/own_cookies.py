@@ -11,7 +11,13 @@ from collections.abc import Collection
 from cookieguard.consent import Receipt
 from cookieguard.security_events import SecurityEvent
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies, is_overtaken
+from cookieguard.web.identity.unkept_session import (
+    DISPLACED,
+    DROPS_COOKIES,
+    displaces_session,
+    drops_cookies,
+    is_overtaken,
+)
 
 
 def own_lines(exchange: Exchange) -> list[bytes]:
@@ -32,7 +38,15 @@ def own_lines(exchange: Exchange) -> list[bytes]:
 def _session_lines(exchange: Exchange) -> list[bytes]:
     if exchange.has_open_session() and is_overtaken(exchange.session, exchange.destination):
         return []
-    return exchange.set_cookies()
+    lines, identity = exchange.set_cookies(), exchange.parts.identity
+    if (
+        lines and identity is not None and exchange.session.customer is None
+    ):  # a login from elsewhere means it
+        was_presented = identity.is_presented(exchange.jar)
+        spec = exchange.parts.config.cookies.session
+        if displaces_session(exchange.request, spec, was_presented=was_presented):
+            exchange.parts.findings.count(DISPLACED)
+    return lines
 
 
 def _written(exchange: Exchange, lines: list[bytes]) -> set[str]:

@@ -1,11 +1,11 @@
-"""Whose session is not kept: a script's that asked too early; and, told once, a foreign host's and a test client's.
+"""Whose session is not kept: a script's that asked too early; and, told once, what else takes one from a browser.
 
 Browsers keep Secure cookies of http://localhost; the clients that tests use keep them of no http URL at all.
 """
 
 from __future__ import annotations
 
-from cookieguard.config import Config
+from cookieguard.config import Config, CookieSpec
 from cookieguard.identity.session import Session
 from cookieguard.web.request import PAGE_DESTINATIONS, Request
 from cookieguard.web.services import Services
@@ -16,6 +16,17 @@ DROPS_COOKIES = (
     "a client that keeps no Secure cookie over http asked, on localhost neither: session, cart and choice get lost; "
     'in tests: TestClient(app, base_url="https://testserver"), or Config(dev=True)'
 )
+
+DISPLACED = (
+    "a post of another site, which brings no SameSite=Lax cookie, began a session and a cart anew: whoever came back "
+    "from a payment host by it is logged out; answer such a post with 303, and write into session and cart after that"
+)
+
+
+def displaces_session(request: Request, spec: CookieSpec, *, was_presented: bool) -> bool:
+    """Return whether a browser has kept its session to itself, so that one that is set now takes its place."""
+    is_foreign = request.headers.get(b"sec-fetch-site") == b"cross-site"
+    return is_foreign and not (was_presented or request.is_read or spec.same_site == "None")
 
 
 def drops_cookies(request: Request, *, dev: bool) -> bool:
