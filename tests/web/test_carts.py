@@ -357,6 +357,21 @@ def test_login_takes_a_large_session_along_and_logout_leaves_nothing_in_the_stor
     assert namespaces(tmp_path) == ["cart"]  # the customer's
 
 
+def test_who_logs_in_once_more_after_a_lost_answer_is_the_customer_at_once_with_a_large_cart_too(
+    shop: Shop,
+) -> None:
+    """The first login took the cart out of the guest's place: for an hour that looked like a store that is down."""
+    browser, known = Browser(shop), list[Any]()
+    browser.do(put(**{f"lamp{number}": "x" * 50 for number in range(100)}))
+    browser.do(log_in(), keeps=False)
+
+    browser.do(lambda visitor: (visitor.login("17"), known.append((visitor.customer, visitor.is_uncertain))))
+
+    assert known == [("17", False)]
+    assert browser.do(lambda visitor: (visitor.customer, visitor.is_uncertain), worker=1) == ("17", False)
+    assert len(browser.cart(1)) == 100
+
+
 def test_all_cookies_of_a_browser_fit_into_a_line_that_proxies_take(shop: Shop) -> None:
     browser, sizes = Browser(shop), list[int]()
     browser.do(lambda visitor: visitor.login("17", remember=True))

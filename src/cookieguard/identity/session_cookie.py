@@ -106,7 +106,7 @@ class SessionCookie(JsonMapping):
         if self._hidden is not None or (self._revocations is not None and not self._revocations.is_certain):
             return True
         spilled = self.presented.spilled
-        return spilled is not None and spilled.is_incomplete
+        return spilled is not None and spilled.is_incomplete and self._token is not None
 
     @property
     def is_open(self) -> bool:

@@ -33,7 +33,7 @@ from cookieguard.identity.remember_me import RememberState
 from cookieguard.identity.revocations import Revocation, Revocations
 from cookieguard.identity.session import Session
 from cookieguard.identity.token_cookie import Channel, Presented
-from cookieguard.identity.tokens import TokenKind, from_milliseconds, to_milliseconds
+from cookieguard.identity.tokens import Token, TokenKind, from_milliseconds, to_milliseconds
 from cookieguard.keyring import Keyring
 
 
@@ -73,10 +73,10 @@ class Identity:
         return jar.has(self.session_channel.name)
 
     def places(self, presented: Presented) -> list[Place]:
-        """Return where the store has what the cookies of a request only refer to."""
+        """Return where the store has what cookies only refer to; none for a cart of another session."""
         found = []
-        for channel in (self.session_channel, self.cart_channel):
-            token = channel.peek(presented)
+        session, cart = self.session_channel.peek(presented), self.cart_channel.peek(presented)
+        for token in (session, cart if _belongs(cart, session) else None):
             with suppress(TypeError, ValueError):
                 place = None if token is None else place_of(token.payload.get("n"))
                 if place is not None:
@@ -95,6 +95,14 @@ class Identity:
     def session(self, present: Callable[[], Presented]) -> Session:
         """Make a request's session; `present` is asked for its cookies when the session is first touched."""
         return Session(self.session_channel, self.life, present, self.revocations)
+
+
+def _belongs(cart: Token | None, session: Token | None) -> bool:
+    """Return whether a cart may open in a session: after a lost answer to a login it is of the one before."""
+    if cart is None or session is None:
+        return False
+    of_cart, of_session = cart.payload, session.payload
+    return of_cart.get("s") == of_session.get("i") and of_cart.get("c") == of_session.get("c")
 
 
 class Visit:
