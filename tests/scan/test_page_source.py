@@ -113,6 +113,12 @@ def test_links_and_sheets_are_resolved_against_the_base() -> None:
     assert source.sheets == ["https://shop.example/shop/a.css"]
 
 
+def test_a_link_that_a_template_is_yet_to_fill_leads_nowhere() -> None:
+    text = b'<script>a.innerHTML = `<a href="/tea/${t.slug}">`</script><a href="/tea/{{ slug }}">t</a><a href=/tea>t</a>'
+
+    assert Source("https://shop.example/", text, "/", UNDECIDED).links == ["https://shop.example/tea"]
+
+
 def test_pages_of_a_new_kind_come_before_more_of_a_known_one_and_the_basket_first() -> None:
     crawl = Crawl("https://shop.example/")
     crawl.add(f"https://shop.example/product/{number}" for number in range(50))

@@ -40,6 +40,7 @@ REFRESH = re.compile(
 )
 TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 DEFAULT_SRC = re.compile(r"(?:^|[;,])\s*default-src\s([^;,]*)", re.IGNORECASE)
+UNFILLED = re.compile(r"\$\{|\{\{")  # in a template of a script: no page has such an address
 BASE = re.compile(rb"<base\b[^>]*\bhref\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
 
 
@@ -198,6 +199,8 @@ def _addresses(links: bytes, page: bytes, address: str) -> list[str]:
     found: dict[str, None] = {}
     for one in LINK.finditer(links):
         reference = html.unescape(_text(one[1] or one[2] or one[3] or b"")).strip()
+        if UNFILLED.search(reference):
+            continue
         for url in readings(reference, base)[:1]:
             query = reference.partition("#")[0].partition("?")[2]
             found[address_of(url) + (f"?{query}" if query else "")] = None
