@@ -64,12 +64,12 @@ def test_owner_s_values_go_from_a_shelf_of_random_keys_and_nobody_else_s(store: 
         for owner in ("c:17", "c:171")
     }
     for one in contents.values():
-        store.write(StoreNamespace.SPILLED, one.place.key, one.value, until=FAR)
+        store.write(StoreNamespace.OVERSIZED, one.place.key, one.value, until=FAR)
 
-    store.erase_owned(StoreNamespace.SPILLED, "c:17")
+    store.erase_owned(StoreNamespace.OVERSIZED, "c:17")
 
     left = {
-        owner: store.read(StoreNamespace.SPILLED, one.place.key) is not None
+        owner: store.read(StoreNamespace.OVERSIZED, one.place.key) is not None
         for owner, one in contents.items()
     }
     assert left == {"c:17": False, "c:171": True}

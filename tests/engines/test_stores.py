@@ -694,7 +694,7 @@ def test_what_an_owner_left_goes_however_much_is_to_be_looked_through(server: Po
 
     store = _postgres(server).open()
     for owner, key in (("c:17", "one"), ("c:18", "two")):
-        store.write("spilled", key, mark_of(owner) + b'"d":{}}', until=2**60)
+        store.write("oversized", key, mark_of(owner) + b'"d":{}}', until=2**60)
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute("""
             CREATE FUNCTION cookieguard_slow() RETURNS trigger LANGUAGE plpgsql
@@ -704,12 +704,12 @@ def test_what_an_owner_left_goes_however_much_is_to_be_looked_through(server: Po
             "CREATE TRIGGER slow BEFORE DELETE ON cookieguard_kept FOR EACH ROW EXECUTE FUNCTION cookieguard_slow()"
         )
     try:
-        store.erase_owned("spilled", "c:17")
+        store.erase_owned("oversized", "c:17")
 
-        assert store.read("spilled", "one") is None
-        assert store.read("spilled", "two") is not None
+        assert store.read("oversized", "one") is None
+        assert store.read("oversized", "two") is not None
         with pytest.raises(StoreDown):
-            store.erase("spilled", "two")
+            store.erase("oversized", "two")
     finally:
         store.close()
         with psycopg.connect(server.url, autocommit=True) as connection:

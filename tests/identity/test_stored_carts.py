@@ -85,9 +85,9 @@ def test_what_the_store_has_with_a_number_without_end_is_as_good_as_missing(numb
     value = f'{{"t":{number},"d":{{"a":1}},"o":[["o1",{number}]]}}'.encode()
     later = NOW + timedelta(hours=2)
 
-    spilled = resolve([Place("k", to_milliseconds(NOW))], {"k": value}, now=later)
+    oversized = resolve([Place("k", to_milliseconds(NOW))], {"k": value}, now=later)
 
-    assert (spilled.entries == {"k": {"a": 1}}) == (number == "1e308")
+    assert (oversized.entries == {"k": {"a": 1}}) == (number == "1e308")
     assert (read_orders(value) != ()) == (number == "1e308")
 
 

@@ -94,7 +94,7 @@ class Place:
         store = store_opener(self.config.store, self.state.path, environ={})()
         store.write(StoreNamespace.CART, f"c:{number}", json.dumps({"for": name}).encode(), until=FAR)
         content = pack(b"", {"to": name}, None, now=datetime.now(UTC), owner=f"c:{number}")
-        store.write(StoreNamespace.SPILLED, content.place.key, content.value, until=FAR)
+        store.write(StoreNamespace.OVERSIZED, content.place.key, content.value, until=FAR)
         store.close()
         log = open_log(self.config, self.state, self.keyring, environ={})
         assert log is not None
@@ -227,7 +227,7 @@ def test_nobody_is_in_any_file_after_erasure_but_who_was_not_erased(tmp_path: Pa
     assert place.files_with("Zoltan Control")
     store = store_opener(place.config.store, place.state.path, environ={})()
     store.forget(FAR)
-    store.erase_owned(StoreNamespace.SPILLED, "nobody")
+    store.erase_owned(StoreNamespace.OVERSIZED, "nobody")
     store.close()
     assert place.files_with("K-4711-Q") == []
 

@@ -17,7 +17,7 @@ from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.tokens import to_milliseconds
 
 # 16 times what a cookie holds, and far more than any cart: it is read before each request of its visitor.
-MAX_SPILLED = 64 * 1024
+MAX_OVERSIZED = 64 * 1024
 KEY_BYTES = 12
 # Stands before the token, so that a request without it costs one look at its Cookie header.
 MARK = "~"
@@ -43,7 +43,7 @@ class OversizedContent(NamedTuple):
 
 
 @dataclass(slots=True)
-class Spilled:
+class OversizedEntries:
     """Hold what the store had for the references of one request."""
 
     entries: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
@@ -62,19 +62,21 @@ def place_of(value: Any) -> Place | None:
     return Place(key, number)
 
 
-def resolve(places: Iterable[Place], values: Mapping[str, bytes | None] | None, *, now: datetime) -> Spilled:
+def resolve(
+    places: Iterable[Place], values: Mapping[str, bytes | None] | None, *, now: datetime
+) -> OversizedEntries:
     """Match places with what the store had under their keys, None where it could not be asked."""
-    spilled = Spilled()
+    oversized = OversizedEntries()
     for place in places:
         value = None if values is None else values.get(place.key)
         number, entries = NOTHING if value is None else _unpack(value)
         if number >= place.number:
-            spilled.entries[place.key] = entries
+            oversized.entries[place.key] = entries
         elif values is None or to_milliseconds(now - OWED_WITHIN) < place.number:
-            spilled.is_incomplete = True
+            oversized.is_incomplete = True
         else:
-            spilled.gone.add(place.key)
-    return spilled
+            oversized.gone.add(place.key)
+    return oversized
 
 
 def pack(
@@ -89,10 +91,10 @@ def pack(
     return OversizedContent(text, place, jsontext.encode({"o": owner, "t": place.number, "d": entries}))
 
 
-def check_spilled(cookie: str, text: bytes) -> None:
+def check_oversized(cookie: str, text: bytes) -> None:
     """Raise CookieTooLarge for what the store does not take either."""
-    if len(text) > MAX_SPILLED:
-        raise CookieTooLarge(cookie, size=len(text), limit=MAX_COOKIE_BYTES, stored=MAX_SPILLED)
+    if len(text) > MAX_OVERSIZED:
+        raise CookieTooLarge(cookie, size=len(text), limit=MAX_COOKIE_BYTES, stored=MAX_OVERSIZED)
 
 
 def _unpack(value: bytes) -> tuple[int, dict[str, Any]]:

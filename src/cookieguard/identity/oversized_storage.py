@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from cookieguard.identity.carts.stored_carts import StoreFirst, StoreNamespace, Write
-from cookieguard.identity.oversized import MAX_SPILLED, OversizedContent, Place, check_spilled, pack
+from cookieguard.identity.oversized import MAX_OVERSIZED, OversizedContent, Place, check_oversized, pack
 from cookieguard.identity.revocations import UNHEARD
 from cookieguard.identity.token_cookie import Mismatch, Presented, Refused
 from cookieguard.identity.tokens import to_milliseconds
@@ -42,7 +42,7 @@ class OversizedStorage:
 
     def place_of(self, text: bytes, *, cookie: str) -> Place:
         """Return where the store has them by now. Raises StoreFirst where it has not, or CookieTooLarge."""
-        check_spilled(cookie, text)
+        check_oversized(cookie, text)
         if self._content is None or self._content.text != text:
             raise StoreFirst
         return self._content.place
@@ -57,7 +57,7 @@ class OversizedStorage:
         if self.place is None or self._is_released:
             return []
         self._is_released = True
-        return [Write(StoreNamespace.SPILLED, self.place.key, None)]
+        return [Write(StoreNamespace.OVERSIZED, self.place.key, None)]
 
     def spill(
         self,
@@ -74,12 +74,12 @@ class OversizedStorage:
         if self.is_missing:
             return []
         writes = [] if is_same else self.release()
-        if self.takes(text, fits, is_same=is_same) and len(text) <= MAX_SPILLED:
+        if self.takes(text, fits, is_same=is_same) and len(text) <= MAX_OVERSIZED:
             last = self._content.place if self._content is not None else self.place if is_same else None
             self._content = pack(text, entries, last, now=now, owner=owner)
             place, value = self._content.place, self._content.value
             kept_until = to_milliseconds(until + UNHEARD)
-            writes.append(Write(StoreNamespace.SPILLED, place.key, value, place.number, kept_until))
+            writes.append(Write(StoreNamespace.OVERSIZED, place.key, value, place.number, kept_until))
         return writes
 
 
@@ -91,11 +91,11 @@ def fetched(presented: Presented, place: Place, *, has_store: bool) -> dict[str,
 
     With the store they are gone: where it is switched off nobody would ever have them again.
     """
-    spilled = presented.spilled
+    oversized = presented.oversized
     if not has_store:
         raise Refused(Mismatch.GONE)
-    if spilled is None:
+    if oversized is None:
         return None
-    if place.key in spilled.gone:
+    if place.key in oversized.gone:
         raise Refused(Mismatch.GONE)
-    return spilled.entries.get(place.key)
+    return oversized.entries.get(place.key)

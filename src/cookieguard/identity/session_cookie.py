@@ -105,8 +105,8 @@ class SessionCookie(JsonMapping):
         self._open()
         if self._hidden is not None or (self._revocations is not None and not self._revocations.is_certain):
             return True
-        spilled = self.presented.spilled
-        return spilled is not None and spilled.is_incomplete and self._token is not None
+        oversized = self.presented.oversized
+        return oversized is not None and oversized.is_incomplete and self._token is not None
 
     @property
     def is_open(self) -> bool:
@@ -245,15 +245,15 @@ class SessionCookie(JsonMapping):
                 overflow.require_release()
             return None if self.is_just_ended else self._channel.expire(self.presented)
         state = self._identified()
-        text, is_spilled = self._text(state), overflow.is_missing
+        text, is_oversized = self._text(state), overflow.is_missing
         if self._is_unchanged(text, now):
             return None
         if has_store and overflow.takes(text, self._channel.fits, is_same=self._is_same):
             place = overflow.place_of(text, cookie=self._channel.name)
-            text, is_spilled = encode(state.payload({}, place)), True
+            text, is_oversized = encode(state.payload({}, place)), True
         moment = self._moment(now)
         expires = min(moment + self._life.idle_milliseconds, state.ends)
-        return self._channel.write_until(text, self.presented.host, moment, expires, is_spilled)
+        return self._channel.write_until(text, self.presented.host, moment, expires, is_oversized)
 
     def spill(self, *, now: datetime, is_needed: bool) -> list[Write]:
         """Return what the store is to keep of this session, and what no more."""

@@ -10,7 +10,7 @@ cdef class Presented:
     cdef readonly object now
     cdef readonly cython.longlong moment
     cdef readonly object on_event
-    cdef public object spilled
+    cdef public object oversized
 
 
 cdef class Channel:
@@ -27,7 +27,7 @@ cdef class Channel:
     cpdef peek(self, Presented presented)
     cdef Token _loads(self, str value, Presented presented)
     cpdef bint fits(self, bytes text)
-    cpdef bytes write_until(self, bytes text, str host, long long now, long long expires, bint is_spilled)
+    cpdef bytes write_until(self, bytes text, str host, long long now, long long expires, bint is_oversized)
     cpdef expire(self, Presented presented)
     cpdef bint is_current(self, Token token)
     cdef _report(self, Presented presented, reason)

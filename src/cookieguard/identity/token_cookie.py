@@ -17,7 +17,7 @@ from cookieguard.identity.cookies import (
     cookie_name,
     expire_cookie,
 )
-from cookieguard.identity.oversized import MARK, Spilled
+from cookieguard.identity.oversized import MARK, OversizedEntries
 from cookieguard.identity.tokens import (
     Reason,
     Token,
@@ -39,10 +39,10 @@ MAX_CARRIED_BYTES = 3072
 class Presented:
     """Hold what one request brought: its cookies, the host they are for, the time, the ear for events.
 
-    `moment` is the time as tokens count it. `spilled` is what the store had for its cookies, where one of them says so.
+    `moment` is the time as tokens count it. `oversized` is what the store had where a cookie says so.
     """
 
-    __slots__ = ("host", "jar", "moment", "now", "on_event", "spilled")
+    __slots__ = ("host", "jar", "moment", "now", "on_event", "oversized")
 
     def __init__(self, jar: CookieJar, host: str, now: datetime, on_event: Callable[[str], None]) -> None:
         self.jar = jar
@@ -50,7 +50,7 @@ class Presented:
         self.now = now
         self.moment = milliseconds_until(now)
         self.on_event = on_event
-        self.spilled: Spilled | None = None
+        self.oversized: OversizedEntries | None = None
 
 
 class Mismatch(StrEnum):
@@ -136,15 +136,15 @@ class Channel:
         return self._codec.size_of(text) <= MAX_CARRIED_BYTES
 
     def write(
-        self, text: bytes, *, host: str, now: datetime, expires: datetime, is_spilled: bool = False
+        self, text: bytes, *, host: str, now: datetime, expires: datetime, is_oversized: bool = False
     ) -> bytes:
         """Return the Set-Cookie header value of a payload; the browser forgets it when the token expires."""
-        return self.write_until(text, host, to_milliseconds(now), to_milliseconds(expires), is_spilled)
+        return self.write_until(text, host, to_milliseconds(now), to_milliseconds(expires), is_oversized)
 
-    def write_until(self, text: bytes, host: str, now: int, expires: int, is_spilled: bool) -> bytes:  # noqa: FBT001  # compiled
+    def write_until(self, text: bytes, host: str, now: int, expires: int, is_oversized: bool) -> bytes:  # noqa: FBT001  # compiled
         """Return the same; times in milliseconds."""
         token = self._codec.write(text, self._shared or host, now, expires)
-        if is_spilled:
+        if is_oversized:
             token = MARK + token
             check_size(self.name, token)
         # Not by `set_cookie`: a token needs no check of its characters, and the attributes are always the same.

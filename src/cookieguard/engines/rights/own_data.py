@@ -60,7 +60,7 @@ def end_stored(store: Store, number: str, config: Config) -> None:
     forget_own_terms(store, number)
     for name in config.mail.lists:
         store.erase(LISTS, f"{name}:{number}")
-    store.erase_owned(StoreNamespace.SPILLED, owner)  # the last: it empties the journal as well
+    store.erase_owned(StoreNamespace.OVERSIZED, owner)  # the last: it empties the journal as well
 
 
 def stored_of(store: Store, number: str, config: Config) -> dict[str, Any]:

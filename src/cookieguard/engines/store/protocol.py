@@ -105,7 +105,7 @@ class Store(Protocol):
         """Return about how many bytes values take; 0 where they are far from `MAX_BYTES`."""
 
     def evict(self, count: int) -> None:
-        """Delete so many values that guests left, the oldest first; where there are none, spilled ones."""
+        """Delete so many values that guests left, the oldest first; where there are none, oversized ones."""
 
     def forget(self, moment: int) -> bool:
         """Delete of what need not be kept any longer (milliseconds) what can be at once; say whether more is left."""

@@ -9,7 +9,7 @@ from cookieguard.identity.carts.cart_versions import NO_LOWEST, LowestVersion
 from cookieguard.identity.carts.stored_carts import StoredCart, StoreFirst, Write
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.lazy_mapping import JsonMapping
-from cookieguard.identity.oversized import MAX_SPILLED, Place, check_spilled, place_of
+from cookieguard.identity.oversized import MAX_OVERSIZED, Place, check_oversized, place_of
 from cookieguard.identity.oversized_storage import NOWHERE, OversizedStorage, fetched
 from cookieguard.identity.revocations import Revocation, Revocations, outdated_carts
 from cookieguard.identity.session import Session
@@ -104,17 +104,17 @@ class Cart(JsonMapping):
         if not (is_changed or self._must_follow(now)):
             return None
         version = (self._written or self._version + 1) if is_changed else self._version
-        text, is_spilled = self._text(version), overflow.is_missing
+        text, is_oversized = self._text(version), overflow.is_missing
         if has_store and is_changed:
-            check_spilled(self._channel.name, text)
+            check_oversized(self._channel.name, text)
             if text != self._told:
                 raise StoreFirst
         if has_store and overflow.takes(text, self._channel.fits, is_same=self._is_same):
             place = overflow.place_of(text, cookie=self._channel.name)
-            text, is_spilled = _payload(session.binding, version, {}, place), True
+            text, is_oversized = _payload(session.binding, version, {}, place), True
         # The session's last end, not its idle one: a cart outlives no session and needs no refreshing.
         return self._channel.write(
-            text, host=session.presented.host, now=now, expires=session.ends, is_spilled=is_spilled
+            text, host=session.presented.host, now=now, expires=session.ends, is_oversized=is_oversized
         )
 
     @property
@@ -133,7 +133,7 @@ class Cart(JsonMapping):
             return []
         self._written = max(self._version, self._written, self._lowest_version(session_id).version) + 1
         self._told = self._text(self._written)
-        if len(self._told) > MAX_SPILLED:
+        if len(self._told) > MAX_OVERSIZED:
             return []
         return [outdated_carts(session_id, LowestVersion.at(self._written, now), until=self._session.ends)]
 
@@ -218,7 +218,7 @@ class Cart(JsonMapping):
         self._oversized = self._oversized.left()
         self._is_outdated = self._is_returned = False
         if is_refused or session.revocations:
-            if session.revocations and session.presented.spilled is not None:
+            if session.revocations and session.presented.oversized is not None:
                 self._oversized = self._left_place()
             return {}
         found = self._channel.read(self._session.presented, self._parse)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from cookieguard.identity.carts.orders import Order, orders_of
 from cookieguard.identity.encoding import canonical_json as jsontext
-from cookieguard.identity.oversized import MAX_SPILLED
+from cookieguard.identity.oversized import MAX_OVERSIZED
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.security_events import SecurityEvent
 
@@ -22,7 +22,7 @@ Rule = Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]]
 CARTS_KEPT = timedelta(days=90)  # a customer's cart, since its last change: as long as a cart's cookie
 ORDERS_KEPT = timedelta(days=400)  # ids only, since the last order or login: as long as any cookie may live
 
-MAX_MERGED = MAX_SPILLED - 1024  # what else stands in a cart's payload takes at most 500 bytes
+MAX_MERGED = MAX_OVERSIZED - 1024  # what else stands in a cart's payload takes at most 500 bytes
 
 
 class StoreNamespace(StrEnum):
@@ -30,7 +30,7 @@ class StoreNamespace(StrEnum):
 
     CART = "cart"
     ORDERS = "orders"
-    SPILLED = "spilled"
+    OVERSIZED = "spilled"
 
 
 class StoredCart(NamedTuple):

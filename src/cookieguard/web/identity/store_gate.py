@@ -43,7 +43,7 @@ def must_wait(exchange: Exchange) -> bool:
 
 
 async def hear_first(exchange: Exchange) -> None:
-    """Wait for the store's first word, and for what is spilled; without one nobody is a customer."""
+    """Wait for the store's first word, and for what is oversized; without one nobody is a customer."""
     store_sync, identity = exchange.parts.store_sync, exchange.parts.identity
     if store_sync is None or identity is None:
         return
@@ -53,10 +53,10 @@ async def hear_first(exchange: Exchange) -> None:
         return
     places = identity.places(exchange.present())
     if places:
-        keys = {(StoreNamespace.SPILLED, place.key) for place in places}
+        keys = {(StoreNamespace.OVERSIZED, place.key) for place in places}
         answer = await read_store(store_sync, keys, now=to_milliseconds(exchange.now))
         values = None if answer is None else {key: value for (_, key), value in answer.items()}
-        exchange.present().spilled = resolve(places, values, now=exchange.now)
+        exchange.present().oversized = resolve(places, values, now=exchange.now)
 
 
 def must_recall(exchange: Exchange) -> bool:
