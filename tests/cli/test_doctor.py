@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,10 @@ from stats.traffic import PLAIN
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.engines.files.runtime_directory import runtime_place
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.rights.protocol import Row
+from cookieguard.engines.rights.requests import Requests, requests_opener
+from cookieguard.engines.rights.sealing import Seal
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring, KeyState, new_key
 from cookieguard.stats.hits import Batch
@@ -129,11 +134,27 @@ def missing_store(shop: Served) -> None:
     (shop.state / "store.db").unlink()
 
 
+def queue_of(shop: Served, keyring: Keyring) -> Requests:
+    return requests_opener(Config(), keyring, StateDirectory(shop.state), environ={})()
+
+
+def lost_queue(shop: Served) -> None:
+    queue_of(shop, Keyring.generate(NOW)).close()
+
+
+def lost_request(shop: Served) -> None:
+    sealed = Seal(Keyring.generate(NOW)).close(b"{}", about="a")
+    with closing(queue_of(shop, Keyring.loads((shop.state / "keyring").read_text()))) as queue:
+        queue.queue.add(Row("a", "", True, sealed), work_in=None)
+
+
 BROKEN: dict[str, tuple[Callable[[Served], object], str, str]] = {
     "state directory": (lambda shop: shop.state.chmod(0o755), "state directory", "chmod 700"),
     "file": (lambda shop: (shop.state / "keyring").chmod(0o640), "state directory", "chmod -R go-rwx"),
     "no store": (missing_store, "store", "workers again"),
     "store": (lambda shop: (shop.state / "store.db").write_bytes(b"rubbish" * 999), "store", "mend"),
+    "queue of requests": (lost_queue, "requests", "move "),
+    "request": (lost_request, "requests", "bring back the keyring"),
     "no keyring": (lambda shop: (shop.state / "keyring").unlink(), "keys", "mend"),
     "old key": (
         lambda shop: shop.change_keys(lambda r: [replace(r.signing, created=LONG_AGO, since=LONG_AGO)]),

@@ -37,6 +37,7 @@ from cookieguard.engines.files.vault import event_days, private_days, read_publi
 from cookieguard.engines.policy.checks import examine_policy
 from cookieguard.engines.proof.checks import examine_log
 from cookieguard.engines.retention import doubt_text, read_run
+from cookieguard.engines.rights.checks import examine_requests
 from cookieguard.engines.stats.open import read_retained
 from cookieguard.engines.stats.protocol import EngineDown, RetainedData
 from cookieguard.engines.store.figures import examine_store
@@ -138,16 +139,20 @@ def _findings_of(check: Check, shop: Shop) -> list[Finding]:
 
 
 def _policy(shop: Shop) -> Iterator[Finding]:
-    policy = shop.config.policy
+    policy, today = shop.config.policy, shop.now.astimezone(UTC).date()
     if policy.folder:
-        today = shop.now.astimezone(UTC).date()
         found = examine_policy(shop.config, shop.state, environ=shop.environ, today=today)
         yield from (Finding(*one) for one in found)
         return
     since = "from the start" if policy.effective is None else f"from {policy.effective}"
-    if policy.effective is not None and policy.effective > shop.now.astimezone(UTC).date():
+    if policy.effective is not None and policy.effective > today:
         since += ", not yet in force: everybody is asked again that day"
     yield Finding("policy", f"version {policy.version}, {since}")
+
+
+def _requests(shop: Shop) -> Iterator[Finding]:
+    found = examine_requests(shop.config, shop.state, lambda: shop.keyring, shop.now, environ=shop.environ)
+    yield from (Finding(*one) for one in found)
 
 
 def _state_directory(shop: Shop) -> Iterator[Finding]:
@@ -157,9 +162,8 @@ def _state_directory(shop: Shop) -> Iterator[Finding]:
     StateDirectory(shop.state)  # refuses what is not ours alone, and says how to mend it
     wide = [str(path.relative_to(shop.state)) for path in _files(shop.state) if _is_open(path)]
     if wide:
-        yield Finding(
-            "state directory", f"open to others: {_some(wide)}", f"run: chmod -R go-rwx {shop.state}"
-        )
+        mend = f"run: chmod -R go-rwx {shop.state}"
+        yield Finding("state directory", f"open to others: {_some(wide)}", mend)
         return
     yield Finding("state directory", f"{shop.state} is its user's alone, with all files in it")
 
@@ -349,6 +353,7 @@ FIRST: tuple[Check, ...] = (_policy, _state_directory)
 INSIDE: tuple[Check, ...] = (
     _keys,
     _store,
+    _requests,
     _consent_log,
     _statistics,
     _drops,

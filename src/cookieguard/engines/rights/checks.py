@@ -1,0 +1,47 @@
+"""What `cookieguard doctor` says of the queue of requests: whether the keyring opens it, and all that is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.rights.requests import requests_file, requests_opener
+from cookieguard.engines.rights.sealing import SealBroken
+from cookieguard.errors import ConfigError
+from cookieguard.keyring import Keyring
+
+Told = tuple[str, str, str]
+"""Check, what was found, what mends it."""
+BRING_BACK = "bring back the keyring that has their key"
+BEGIN_ANEW = (
+    f"{BRING_BACK}; where it is lost for good nobody reads them: {{away}}, and let who asked ask again"
+)
+
+
+def examine_requests(
+    config: Config, state: Path, keyring: Callable[[], Keyring], now: datetime, *, environ: Mapping[str, str]
+) -> Iterator[Told]:
+    """Yield what the queue is like; nothing where there is none, or no keyring. Raises QueueDown."""
+    if not (config.rights.enabled and config.store.enabled):
+        return
+    directory = StateDirectory(state)
+    file = requests_file(config, directory, environ=environ)
+    if file is not None and not file.exists():
+        return
+    try:
+        with closing(requests_opener(config, keyring(), directory, environ=environ)()) as queue:
+            pending, unreadable = queue.survey(now)
+    except ConfigError:  # the keys' own line says so
+        return
+    except SealBroken:
+        away = f"move {file} away" if file is not None else "drop the tables cookieguard_rights*"
+        yield "requests", "no key of the keyring opens their queue", BEGIN_ANEW.format(away=away)
+        return
+    if unreadable:
+        yield "requests", f"{len(unreadable)} cannot be read: {', '.join(unreadable[:3])}", BRING_BACK
+    else:
+        yield "requests", f"{len(pending)} open, and all can be read", ""
