@@ -73,6 +73,16 @@ class AsyncHooks(Hooks):
         return super().find(address)
 
 
+class LateHooks(Hooks):
+    """Be a shop whose database is down at first."""
+
+    is_down: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        if self.is_down:
+            raise OSError("password in a URL")
+
+
 class Browser:
     """Be a browser with its cookies, at a time that can be moved."""
 
@@ -436,6 +446,26 @@ def test_async_hook_finds_a_guest_in_the_event_loop_of_the_shop(tmp_path: Path, 
 
     with relay.up():
         assert [asyncio.run(asked())] == AsyncHooks.loops
+
+
+def test_page_is_there_while_hooks_cannot_be_made_and_guests_may_ask_once_they_can(
+    tmp_path: Path, relay: Relay, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = Config(
+        state_dir=str(tmp_path / "state"),
+        rights=RightsSettings(hooks=f"{__name__}:LateHooks"),
+        mail=MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>"),
+    )
+    with closing(CookieGuard(shop, config)) as app:
+        page = ask(app, path=PAGE)
+        assert (page.status, 'value="code"' in page.text) == (200, False)
+        assert "LateHooks, which raised OSError when it was made" in caplog.text
+        assert "password" not in caplog.text
+        monkeypatch.setattr(LateHooks, "is_down", False)
+        monkeypatch.setattr("cookieguard.web.rights.desk.LOAD_AGAIN_SECONDS", 0.0)
+        app._parts.desk._load_at = 0.0  # type: ignore[union-attr]
+
+        assert 'value="code"' in ask(app, path=PAGE).text
 
 
 def test_there_is_no_loop_of_asyncio_under_trio() -> None:

@@ -299,3 +299,17 @@ def test_nobody_else_and_no_other_site_reads_or_writes(queue: Queue) -> None:
     assert {one.status for one in (*reads, *writes)} == {403}
     assert not [one for one in (*reads, *writes) if "4711" in one.text]
     assert queue.found("one").events == ()
+
+
+def test_step_of_a_hook_that_cannot_be_loaded_is_done_by_nobody_s_hand(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    app = guard(no_app, rights=RightsSettings(hooks="no_such_module_of_a_shop:Hooks"))
+    queue = Queue(app, tmp_path / "state")
+    queue.put("one", steps=("shop",))
+    support = queue.add("support")
+
+    refused = queue.do(support, act="step", id="one", step="shop", text="by phone")
+
+    assert (refused.status, queue.found("one").events) == (409, ())
+    queue.requests.close()

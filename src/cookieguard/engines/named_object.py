@@ -21,4 +21,7 @@ def load_named(setting: str, value: str, *, allowed: str) -> Any:
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
         raise ConfigError(setting, was=f"{value} ({error})", allowed=allowed) from error
+    except Exception as error:  # whatever the shop's own module raises; its text may hold a password
+        was = f"{value}, whose module raised {type(error).__name__}"
+        raise ConfigError(setting, was=was, allowed=allowed) from error
     return found

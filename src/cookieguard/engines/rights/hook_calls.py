@@ -33,7 +33,11 @@ def load_hooks(setting: str) -> Any:
     if not setting:
         return None
     found = load_named("rights.hooks", setting, allowed=ALLOWED)
-    hooks = found() if isinstance(found, type) else found
+    try:
+        hooks = found() if isinstance(found, type) else found
+    except Exception as error:  # a database that is down; its text may hold a password
+        was = f"{setting}, which raised {type(error).__name__} when it was made"
+        raise ConfigError("rights.hooks", was=was, allowed=ALLOWED) from error
     require_hooks(hooks, setting)
     return hooks
 

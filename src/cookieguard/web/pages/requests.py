@@ -166,7 +166,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         "left": request.days_left(now),
         "steps": [(name, _done(request, name)) for name in request.steps],
         "meaning": MEANING,
-        "waits": by_hand(request.steps, has_hooks=visit.desk.hooks is not None),
+        "waits": by_hand(request.steps, has_hooks=bool(visit.exchange.parts.config.rights.hooks)),
         "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
         "may_doubt": _may(partial(noted, request, Act.IDENTITY_ASKED, now=now, by="")),
         "is_officer": visit.member.may(OFFICER),
@@ -259,7 +259,7 @@ async def _step(visit: _Visit, fields: dict[str, str]) -> str:
     change = partial(
         done_by_hand,
         name=fields.get("step", ""),
-        has_hooks=visit.desk.hooks is not None,
+        has_hooks=bool(visit.exchange.parts.config.rights.hooks),
         now=visit.exchange.now,
         by=visit.member.name,
         text=fields.get("text", ""),

@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import logging
 import os
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -31,6 +32,7 @@ Answer = TypeVar("Answer")
 # Of one address, or of one customer, in an hour: a person needs two or three.
 CODES_AN_HOUR, TRIES_AN_HOUR, REQUESTS_AN_HOUR = 5, 20, 20
 HOUR = 3600
+LOAD_AGAIN_SECONDS = 60.0
 HOOK_SECONDS = 30.0  # for a hook that waits for what does not come: others wait for their codes
 MOST_WAITING = 100  # codes that wait for the relay: of more nobody gets one
 
@@ -53,6 +55,7 @@ class Desk:
         self.letters = Letters(config, environ=environ)
         self._setting = config.rights.hooks
         self._hooks: Any = None
+        self._load_at = float("-inf")
         self.codes = RateLimit(CODES_AN_HOUR, seconds=HOUR)
         self.tries = RateLimit(TRIES_AN_HOUR, seconds=HOUR)
         self.requests = RateLimit(REQUESTS_AN_HOUR, seconds=HOUR)
@@ -66,13 +69,16 @@ class Desk:
 
     @property
     def hooks(self) -> Any:
-        """Return the shop's hooks; loaded on the first question, since their module may import the app."""
-        if self._hooks is None and self._setting:
+        """Return the shop's hooks; loaded on the first question, since their module may import the app.
+
+        Where that fails it is tried again a minute later: a database may have been down.
+        """
+        if self._hooks is None and self._setting and time.monotonic() >= self._load_at:
+            self._load_at = time.monotonic() + LOAD_AGAIN_SECONDS
             try:
                 self._hooks = load_hooks(self._setting)
             except ConfigError as error:
                 logger.error("requests: %s", error)
-                self._setting = ""
         return self._hooks
 
     def ask(self, question: Callable[[Requests], Answer]) -> Future[Answer]:
