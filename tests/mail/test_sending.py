@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -324,3 +325,25 @@ def test_customers_are_told_as_a_database_has_them_and_one_without_an_address_is
         assert asyncio.run(filled) == 3
         counted = outbox.count("run")
     assert (counted.total, counted.refused, counted.is_filled) == (3, 2, True)
+
+
+def plain() -> Iterator[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as database:  # which only its own thread may ask
+        database.execute("CREATE TABLE customer (number, email)")
+        rows = [(str(at), f"c{at}@mail.example") for at in range(1_500)]
+        database.executemany("INSERT INTO customer VALUES (?, ?)", rows)
+        yield from database.execute("SELECT * FROM customer")
+
+
+async def listed() -> list[Customer]:
+    return [Customer(*one) for one in plain()]
+
+
+@pytest.mark.parametrize("customers", [plain, listed, lambda: list(plain())])
+def test_function_that_is_no_async_generator_yields_customers_as_well(tmp_path: Path, customers: Any) -> None:
+    with closing(SqliteOutbox(tmp_path / "outbox.db")) as outbox:
+        recipients = Recipients(Keyring.generate(NOW))
+        filled = fill_run(outbox, "run", customers, recipients, now=NOW, progress=lambda _: None)
+
+        assert asyncio.run(filled) == 1_500
+        assert outbox.count("run").is_filled

@@ -41,7 +41,7 @@ class MailSettings:
     sender: str = ""
     """Who the mail is from: `Shop <privacy@shop.example>`. The relay must sign for its domain (DKIM)."""
     customers: str = ""
-    """What yields every active customer, as `module:name`: an async iterator of number, address and language."""
+    """What yields number, address and language of every active customer, as `module:name`: plain or `async`."""
     lists: tuple[str, ...] = ()
     """The names of marketing lists. Each is off for a customer until they confirm it, and off again by one click."""
     orders: str = ""

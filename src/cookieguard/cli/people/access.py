@@ -31,8 +31,8 @@ from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.announcement_run import (
     Recipients,
+    every_customer,
     load_customers,
-    read_customer,
     require_origin,
 )
 from cookieguard.engines.mail.letters import send_to
@@ -296,8 +296,7 @@ def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool
 
 
 async def _address_of(config: Config, number: str) -> tuple[str, str]:
-    async for found in load_customers(config.mail.customers)():
-        one = read_customer(found)
+    async for one in every_customer(load_customers(config.mail.customers)):
         if one.number == number:
             with suppress(AddressError):
                 return require_address(one.address), one.language

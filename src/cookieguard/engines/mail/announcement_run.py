@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
+import inspect
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of
@@ -66,7 +72,7 @@ async def fill_run(
     """
     key = key_of_run(outbox, run, recipients, now)
     added = 0
-    async for some in _batches(customers()):
+    async for some in _batches(every_customer(customers)):
         good, bad = [], []
         for one in some:
             row = Row(who_of(key, one.number), "")
@@ -108,7 +114,7 @@ def who_of(key: bytes, number: str) -> str:
 def load_customers(setting: str) -> Customers:
     """Import what yields the customers, `module:name`, from the working directory or what is installed."""
     if not setting:
-        allowed = "'module:name' of an async iterator of number, address and language"
+        allowed = "'module:name' of what yields number, address and language"
         raise ConfigError("mail.customers", was="empty", allowed=allowed)
     found: Customers = load_named("mail.customers", setting, allowed="what can be imported")
     if not callable(found):
@@ -196,10 +202,26 @@ def require_origin(config: Config) -> str:
     return config.origins[0]
 
 
+async def every_customer(customers: Customers) -> AsyncIterator[Customer]:
+    """Yield what a shop's function yields, async or plain: that has one thread, as databases want it."""
+    with ThreadPoolExecutor(1, thread_name_prefix="cookieguard-customers") as thread:
+        ask = partial(asyncio.get_running_loop().run_in_executor, thread)
+        found: Any = await ask(customers)  # of an async one this only makes what is awaited
+        found = await found if inspect.isawaitable(found) else found
+        if hasattr(found, "__aiter__"):
+            async for one in found:
+                yield read_customer(one)
+            return
+        rows = iter(found)
+        while some := await ask(lambda: list(islice(rows, AT_ONCE))):
+            for one in some:
+                yield read_customer(one)
+
+
 async def _batches(customers: AsyncIterator[Customer]) -> AsyncIterator[list[Customer]]:
     some: list[Customer] = []
     async for one in customers:
-        some.append(read_customer(one))
+        some.append(one)
         if len(some) >= AT_ONCE:
             yield some
             some = []
