@@ -6,7 +6,8 @@ import gc
 import json
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from hashlib import sha256
 from html import unescape
 from pathlib import Path
@@ -20,6 +21,7 @@ from harness.servers import START_SECONDS
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.engines.proof.log_reader import opened
 from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.engines.proof.subject_erasure import erase_subject
 from cookieguard.proof.merkle import leaf_hash
 from cookieguard.proof.notes import NoteKey, open_checkpoint
 from cookieguard.proof.receipts import verify_receipt
@@ -359,3 +361,21 @@ def test_an_agreement_makes_no_answer_private(guard: Guard) -> None:
     answer = ask(guard(form), path="/", method="POST")
     assert answer.get("cache-control") == "public"
     assert not answer.all("set-cookie")
+
+
+def test_copy_of_a_choice_whose_person_was_erased_is_gone_and_not_about_to_come(guard: Guard) -> None:
+    app = guard(page(HTML))
+    cookie = ("cookie", f"{COOKIE}={choose(app, 'accept').cookies()[COOKIE]}")
+    while ask(app, path="/_cg/receipt.json", headers=[cookie]).status == 503:
+        time.sleep(0.1)
+    (record,) = recorded(app)
+    place = place_of(app._parts.config, Path(app._parts.config.state_dir), environ={})
+    with closing(open_stores(place, make=False)) as stores:
+        subject = record["dpv:hasDataSubject"]["@id"]
+        assert erase_subject(stores, subject, journals=place.journals, now=datetime.now(UTC)) == 1
+
+    file, shown = (ask(app, path=f"/_cg/{name}", headers=[cookie]) for name in ("receipt.json", "receipt"))
+
+    assert (file.status, shown.status) == (410, 410)
+    assert "was erased" in file.text
+    assert "Your data is erased" in shown.text
