@@ -6,112 +6,56 @@ Rule: a check only looks. It says what it found by names, days and counts; never
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 
 from cookieguard import html
 from cookieguard.config import Config
 from cookieguard.engines.contracts import examine_contracts
+from cookieguard.engines.doctor_keys import examine_day_keys, examine_keys, examine_vault
 from cookieguard.engines.doctor_settings import Finding, examine_settings
+from cookieguard.engines.doctor_shop import (
+    DAY_KEY,
+    KEYS_GO,
+    RUN_JOB,
+    SLACK,
+    NeverStarted,
+    Shop,
+    age_of,
+    date_of,
+    day_of,
+    some_of,
+)
 from cookieguard.engines.doctor_trackers import examine_trackers
 from cookieguard.engines.files.access_log import log_files, log_place
-from cookieguard.engines.files.keyring_file import read_keyring
-from cookieguard.engines.files.keyring_source import PRODUCTION, longest_life, place_of
-from cookieguard.engines.files.runtime_directory import (
-    ALLOWED,
-    ON_DISK,
-    SETTING,
-    existing_runtime,
-    is_in_memory,
-)
+from cookieguard.engines.files.keyring_source import PRODUCTION
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
-from cookieguard.engines.files.vault import event_days, private_days, read_public_keys
 from cookieguard.engines.policy.checks import examine_policy
 from cookieguard.engines.proof.checks import examine_log
 from cookieguard.engines.retention import doubt_text, read_run
 from cookieguard.engines.rights.checks import examine_requests
-from cookieguard.engines.stats.open import read_retained
-from cookieguard.engines.stats.protocol import EngineDown, RetainedData
+from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.store.figures import examine_store
 from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.engines.store.protocol import StoreDown
-from cookieguard.errors import ConfigError, CookieGuardError
-from cookieguard.keyring import Keyring, KeyState, retires_from, to_text
+from cookieguard.errors import CookieGuardError
+from cookieguard.keyring import to_text
 from cookieguard.stats.hits import SECONDS_OF_DAY
 
-SLACK = timedelta(hours=2)  # the job is done once an hour
-KEYS_GO = timedelta(hours=48)
-HOUR_KEYS_GO = 3  # hours
 AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
-OLD_KEY = timedelta(days=365)
-UNUSED_KEY = timedelta(days=30)  # added, and never promoted
 JOB_SLEEPS = timedelta(hours=25)  # a daily cron job is enough
 LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of everything we write
 MADE_WITHIN = timedelta(days=1)  # after its first start somebody has had a session
-KEYS_AHEAD = 2  # days of vault keys that should be left
-SHOWN = 3  # names of files in one line
-_DAY_KEY = re.compile(r"\.?(?:log|visitor)(?:-pair)?-day-([0-9]{8})(?:\..*)?")
-_HOUR_KEY = re.compile(r"\.?hour-([0-9]{1,9})(?:\..*)?")
 BELIEVE = "set the clock (NTP); if it is right: cookieguard retention run --believe-clock"
 START = f"start the shop once, as its own user; under {PRODUCTION}=production run cookieguard keys add before"
-RUN_JOB = "run: cookieguard retention run (and see the log for why the shop does not)"
-
-
-class NeverStarted(ConfigError):
-    """Say that there is no keyring, since the shop has no state directory yet: that one has a line of its own."""
-
-
-@dataclass(frozen=True, kw_only=True)  # without slots, for what is looked up once
-class Shop:
-    """Hold what all checks look at."""
-
-    config: Config
-    environ: Mapping[str, str]
-    now: datetime
-
-    @cached_property
-    def state(self) -> Path:
-        """The state directory."""
-        return Path(self.config.state_dir).absolute()
-
-    @cached_property
-    def retained(self) -> RetainedData | None:
-        """What statistics keep; raises EngineDown."""
-        return read_retained(self.config.stats, self.state, environ=self.environ)
-
-    @cached_property
-    def keyring(self) -> Keyring:
-        """The keyring; raises ConfigError."""
-        place = place_of(self.state, self.config.keys, environ=self.environ)
-        if place.path is None:
-            return Keyring.loads(self.environ[place.variable], setting=place.setting)
-        if not os.path.lexists(place.path):
-            is_new = place.path.is_relative_to(self.state) and not os.path.lexists(self.state)
-            raise (NeverStarted if is_new else ConfigError)(
-                place.setting, was=f"{place.path} (no such file)", allowed="a keyring"
-            )
-        return Keyring.loads(read_keyring(place.path, place.setting)[0], setting=place.setting)
-
-    @property
-    def names(self) -> list[str]:
-        """The names in the state directory."""
-        return sorted(os.listdir(self.state)) if self.state.is_dir() else []
-
-    def first_day(self, days: int) -> date:
-        """Return the first UTC day of which something that is kept so many days may still be there."""
-        return (self.now - SLACK).astimezone(UTC).date() - timedelta(days=days)
-
-
 LOADS_DAYS = 7  # back from today: what was declared since, or stopped, is no news
 MOST_BEYOND = 10
+
 Check = Callable[[Shop], Iterator[Finding]]
 
 
@@ -127,7 +71,7 @@ def examine(
 
 
 def _findings_of(check: Check, shop: Shop) -> list[Finding]:
-    name = check.__name__.strip("_").replace("_", " ")
+    name = check.__name__.removeprefix("examine").strip("_").replace("_", " ")
     try:
         return list(check(shop))
     except NeverStarted:
@@ -163,24 +107,9 @@ def _state_directory(shop: Shop) -> Iterator[Finding]:
     wide = [str(path.relative_to(shop.state)) for path in _files(shop.state) if _is_open(path)]
     if wide:
         mend = f"run: chmod -R go-rwx {shop.state}"
-        yield Finding("state directory", f"open to others: {_some(wide)}", mend)
+        yield Finding("state directory", f"open to others: {some_of(wide)}", mend)
         return
     yield Finding("state directory", f"{shop.state} is its user's alone, with all files in it")
-
-
-def _keys(shop: Shop) -> Iterator[Finding]:
-    keyring, life, now = shop.keyring, longest_life(shop.config), shop.now
-    signing = keyring.signing
-    since = signing.since or signing.created
-    age = f"key {signing.id} signs since {to_text(since)}, one of {len(keyring.every)}"
-    old = "run: cookieguard keys add, and 10 minutes later promote it" if now - since > OLD_KEY else ""
-    yield Finding("signing key", age, old)
-    for key in keyring.every:
-        ends = retires_from(key, life=life)
-        is_unused = key.since == key.created and now - key.created < UNUSED_KEY
-        if key.state is KeyState.VERIFY and ends is not None and ends <= now and not is_unused:
-            told = f"key {key.id} is needed for nothing since {to_text(ends)}"
-            yield Finding("retired keys", told, f"run: cookieguard keys retire {key.id}")
 
 
 def _store(shop: Shop) -> Iterator[Finding]:
@@ -213,10 +142,12 @@ def _statistics(shop: Shop) -> Iterator[Finding]:
         return
     yield Finding("statistics", f"answer, with at most {kept.hits} hits")
     oldest = None if kept.oldest_hit is None else kept.oldest_hit // SECONDS_OF_DAY
-    yield _age("hits", "oldest hit", oldest, shop, config.hit_days)
-    yield _age("sums", "oldest sum", kept.oldest_sum, shop, config.rollup_days)
-    is_over = kept.oldest_key is not None and shop.now - _moment(f"{_date(kept.oldest_key):%Y%m%d}") > KEYS_GO
-    told = "none" if kept.oldest_key is None else f"oldest of {_date(kept.oldest_key)}"
+    yield age_of("hits", "oldest hit", oldest, shop, config.hit_days)
+    yield age_of("sums", "oldest sum", kept.oldest_sum, shop, config.rollup_days)
+    is_over = (
+        kept.oldest_key is not None and shop.now - day_of(f"{date_of(kept.oldest_key):%Y%m%d}") > KEYS_GO
+    )
+    told = "none" if kept.oldest_key is None else f"oldest of {date_of(kept.oldest_key)}"
     yield Finding("visitor keys in hits", f"{told}, kept 48 hours", RUN_JOB if is_over else "")
 
 
@@ -240,63 +171,11 @@ def _access_log(shop: Shop) -> Iterator[Finding]:
     settings = shop.config.log
     days = [day for _, day in log_files(log_place(shop.state, settings))]
     oldest = (min(days) - date(1970, 1, 1)).days if days else None
-    yield _age("access log", "oldest file", oldest, shop, settings.keep_days, today=1)
+    yield age_of("access log", "oldest file", oldest, shop, settings.keep_days, today=1)
 
 
 def _own_hosts(shop: Shop) -> Iterator[Finding]:
     yield from examine_trackers(shop.config, log_place(shop.state, shop.config.log))
-
-
-def _day_keys(shop: Shop) -> Iterator[Finding]:
-    runtime = existing_runtime(shop.config.runtime_dir, shop.state)
-    names = [] if runtime is None else [path.name for path in runtime.paths()]
-    days = sorted(match[1] for match in map(_DAY_KEY.fullmatch, names) if match)
-    over = [day for day in days if shop.now - _moment(day) > KEYS_GO]
-    yield Finding(
-        "day keys", f"{len(days)}, oldest of {days[0]}" if days else "none", RUN_JOB if over else ""
-    )
-    hours = [int(match[1]) for match in map(_HOUR_KEY.fullmatch, names) if match]
-    late = [hour for hour in hours if shop.now.timestamp() // 3600 - hour > HOUR_KEYS_GO]
-    yield Finding("hour keys", f"{len(hours)}, {len(late)} of them over", RUN_JOB if late else "")
-    yield _place_of_keys(shop, runtime)
-
-
-def _place_of_keys(shop: Shop, runtime: StateDirectory | None) -> Finding:
-    beside = [name for name in shop.names if ON_DISK.fullmatch(name)]
-    if beside:
-        return Finding("place of keys", f"on a disk, beside the data they protect: {_some(beside)}", RUN_JOB)
-    if runtime is None:
-        return Finding(
-            "place of keys", "no directory in memory: none was needed yet, or each worker has its own"
-        )
-    if not is_in_memory(runtime.path):
-        return Finding("place of keys", f"{runtime.path.parent} is on a disk", f"set {SETTING} to {ALLOWED}")
-    return Finding("place of keys", "in memory")
-
-
-def _vault(shop: Shop) -> Iterator[Finding]:
-    settings, today = shop.config.vault, shop.now.astimezone(UTC).date()
-    first = shop.first_day(settings.keep_days)
-    events = event_days(shop.state)
-    told = f"{len(events)} days, oldest {events[0]}" if events else "none"
-    yield Finding("sealed events", told, RUN_JOB if events and events[0] < first else "")
-    ahead = sum(day >= today for day in read_public_keys(shop.state))
-    if settings.enabled and (settings.private_dir or ahead):
-        few = "run: cookieguard vault init (daily, by cron)" if ahead < KEYS_AHEAD else ""
-        yield Finding("vault keys ahead", f"for {ahead} days", few)
-    if settings.private_dir:
-        yield _private_keys(Path(settings.private_dir), first)
-
-
-def _private_keys(directory: Path, first: date) -> Finding:
-    try:
-        days = private_days(directory)
-    except PermissionError:
-        return Finding("vault keys", "not for this user to see; run this as the vault's user too")
-    except OSError as error:
-        return Finding("vault keys", f"cannot be looked at ({error.strerror})", "run: cookieguard vault init")
-    told = f"{len(days)} private keys, oldest of {days[0]}" if days else "no private key"
-    return Finding("vault keys", told, "run: cookieguard vault expire" if days and days[0] < first else "")
 
 
 def _retention(shop: Shop) -> Iterator[Finding]:
@@ -325,7 +204,7 @@ def _clock(shop: Shop) -> Iterator[Finding]:
     stored = dict(_times(shop))
     ahead = [what for what, moment in stored.items() if moment > shop.now + AHEAD]
     newest = to_text(max(stored.values())) if stored else "nothing"
-    told = f"newest time kept: {newest}" + (f"; ahead of now: {_some(ahead)}" if ahead else "")
+    told = f"newest time kept: {newest}" + (f"; ahead of now: {some_of(ahead)}" if ahead else "")
     yield Finding("clock", told, "set the clock (NTP), or wait until then" if ahead else "")
 
 
@@ -351,7 +230,7 @@ def _scanner(_: Shop) -> Iterator[Finding]:
 
 FIRST: tuple[Check, ...] = (_policy, _state_directory)
 INSIDE: tuple[Check, ...] = (
-    _keys,
+    examine_keys,
     _store,
     _requests,
     _consent_log,
@@ -359,8 +238,8 @@ INSIDE: tuple[Check, ...] = (
     _drops,
     _access_log,
     _own_hosts,
-    _day_keys,
-    _vault,
+    examine_day_keys,
+    examine_vault,
     _retention,
     _clock,
     _declarations,
@@ -377,20 +256,12 @@ def _times(shop: Shop) -> Iterator[tuple[str, datetime]]:
     except (EngineDown, CookieGuardError):
         pass
     for name in shop.names:
-        match = _DAY_KEY.fullmatch(name)
+        match = DAY_KEY.fullmatch(name)
         if match:
-            yield f"day key {match[1]}", _moment(match[1]) - SLACK  # made within two hours before its day
+            yield f"day key {match[1]}", day_of(match[1]) - SLACK  # made within two hours before its day
     run = read_run(shop.state)
     if run is not None:
         yield "retention", run.at
-
-
-def _age(check: str, what: str, oldest: int | None, shop: Shop, days: int, *, today: int = 0) -> Finding:
-    """Return how old the oldest day of something is; `today` counts today among its days."""
-    if oldest is None:
-        return Finding(check, f"{what}: none")
-    is_over = _date(oldest) < shop.first_day(days - today)
-    return Finding(check, f"{what} of {_date(oldest)}, kept {days} days", RUN_JOB if is_over else "")
 
 
 def _files(directory: Path) -> Iterator[Path]:
@@ -404,19 +275,3 @@ def _is_open(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & 0o077)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-
-
-def _date(day: int) -> date:
-    return date(1970, 1, 1) + timedelta(days=day)
-
-
-def _moment(digits: str) -> datetime:
-    """Return when a day begins; one of no calendar began before all others."""
-    try:
-        return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC)
-    except ValueError:
-        return datetime.fromtimestamp(0, UTC)

@@ -1,0 +1,95 @@
+"""What each check of the doctor looks at, and how it tells: by names, days and counts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.engines.doctor_settings import Finding
+from cookieguard.engines.files.keyring_file import read_keyring
+from cookieguard.engines.files.keyring_source import place_of
+from cookieguard.engines.stats.open import read_retained
+from cookieguard.engines.stats.protocol import RetainedData
+from cookieguard.errors import ConfigError
+from cookieguard.keyring import Keyring
+
+SLACK = timedelta(hours=2)  # the job is done once an hour
+KEYS_GO = timedelta(hours=48)
+SHOWN = 3  # names of files in one line
+RUN_JOB = "run: cookieguard retention run (and see the log for why the shop does not)"
+DAY_KEY = re.compile(r"\.?(?:log|visitor)(?:-pair)?-day-([0-9]{8})(?:\..*)?")
+
+
+class NeverStarted(ConfigError):
+    """Say that there is no keyring, since the shop has no state directory yet: that one has a line of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots, for what is looked up once
+class Shop:
+    """Hold what all checks look at."""
+
+    config: Config
+    environ: Mapping[str, str]
+    now: datetime
+
+    @cached_property
+    def state(self) -> Path:
+        """The state directory."""
+        return Path(self.config.state_dir).absolute()
+
+    @cached_property
+    def retained(self) -> RetainedData | None:
+        """What statistics keep; raises EngineDown."""
+        return read_retained(self.config.stats, self.state, environ=self.environ)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The keyring; raises ConfigError."""
+        place = place_of(self.state, self.config.keys, environ=self.environ)
+        if place.path is None:
+            return Keyring.loads(self.environ[place.variable], setting=place.setting)
+        if not os.path.lexists(place.path):
+            is_new = place.path.is_relative_to(self.state) and not os.path.lexists(self.state)
+            raise (NeverStarted if is_new else ConfigError)(
+                place.setting, was=f"{place.path} (no such file)", allowed="a keyring"
+            )
+        return Keyring.loads(read_keyring(place.path, place.setting)[0], setting=place.setting)
+
+    @property
+    def names(self) -> list[str]:
+        """The names in the state directory."""
+        return sorted(os.listdir(self.state)) if self.state.is_dir() else []
+
+    def first_day(self, days: int) -> date:
+        """Return the first UTC day of which something that is kept so many days may still be there."""
+        return (self.now - SLACK).astimezone(UTC).date() - timedelta(days=days)
+
+
+def age_of(check: str, what: str, oldest: int | None, shop: Shop, days: int, *, today: int = 0) -> Finding:
+    """Return how old the oldest day of something is; `today` counts today among its days."""
+    if oldest is None:
+        return Finding(check, f"{what}: none")
+    is_over = date_of(oldest) < shop.first_day(days - today)
+    return Finding(check, f"{what} of {date_of(oldest)}, kept {days} days", RUN_JOB if is_over else "")
+
+
+def some_of(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def date_of(day: int) -> date:
+    return date(1970, 1, 1) + timedelta(days=day)
+
+
+def day_of(digits: str) -> datetime:
+    """Return when a day begins; one of no calendar began before all others."""
+    try:
+        return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
