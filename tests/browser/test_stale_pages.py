@@ -162,7 +162,9 @@ def lay_in_history(context: BrowserContext, ticking: Ticking, *, is_mute: bool =
 
 def go_back(opened: Page, ticking: Ticking, *, steps: int = 1) -> None:
     """Go back to the page that ticked; a page that was kept alive fires no load event."""
-    opened.evaluate("steps => history.go(-steps)", steps)
+    opened.evaluate(
+        "steps => void setTimeout(() => history.go(-steps))", steps
+    )  # it may go before it answers
     opened.wait_for_url(f"{ticking.shop}/", wait_until="commit")
     time.sleep(0.5)  # it is there at once, or asked for anew
 

@@ -109,7 +109,7 @@ def test_a_path_never_ends_the_line_it_is_told_in(
     told = [record.getMessage() for record in caplog.records if "nobody declared" in record.getMessage()]
     assert len(told) == 2
     for message in told:
-        assert len(message.splitlines()) == 5  # the line and its four of TOML
+        assert len(message.splitlines()) == 6  # the line, its table of four, and the same for a list
         assert message.replace("\n", "").isprintable()
 
 
