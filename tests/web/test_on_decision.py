@@ -16,6 +16,7 @@ from cookieguard import Config, ConfigError, CookieGuard, Decision, visitor_of
 from cookieguard.config.proof import ProofSettings
 from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.engines.proof.subject_erasure import erase_subject
+from cookieguard.proof.records import Record
 
 from .conftest import NOW
 
@@ -129,12 +130,26 @@ def test_an_app_that_was_closed_and_goes_on_is_told_again_one_at_a_time(shop: Sh
     ask(app, path="/yes", method="POST")
     wait_until(lambda: len(told) == 1)
     app.close()  # waits for the call no longer than a few seconds
+    app._begin()  # its next lifespan
     ask(app, path="/no", method="POST")
     time.sleep(OUT_OF_TURN_SECONDS)
     assert len(told) == 1
     go_on.set()
 
     wait_until(lambda: len(set(told)) == 2)
+
+
+def test_a_worker_that_ends_does_not_go_on_for_its_last_record(shop: Shop) -> None:
+    before = set(threading.enumerate())
+    app = shop(lambda _: None)
+    ask(app, path="/yes", method="POST")
+    writer, is_busy = app._parts.proof.writer, threading.Event()
+    writer.ask(lambda _: (is_busy.set(), time.sleep(OUT_OF_TURN_SECONDS)))
+    assert is_busy.wait(30)
+    writer.append(Record(kind="agreement", subject="named:anna", time=NOW, facts={"cg:given": True}))
+    app.close()
+
+    assert {one.name for one in set(threading.enumerate()) - before} <= {"cookieguard-retention"}
 
 
 def test_of_an_erased_person_nothing_is_told(shop: Shop, tmp_path: Path) -> None:

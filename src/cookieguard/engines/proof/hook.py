@@ -73,7 +73,8 @@ class DecisionHook:
 
     def _news(self) -> None:
         self._wake.set()
-        self.begin()
+        if not self._stop.is_set():  # else a worker that ends would go on for its last record
+            self.begin()
 
     def _run(self, stop: threading.Event) -> None:
         with self._turn:
