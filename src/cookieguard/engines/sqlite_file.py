@@ -86,6 +86,17 @@ def empty_journal(connection: sqlite3.Connection, down: Callable[[str], Exceptio
 
 
 @contextmanager
+def writing_into(
+    path: Path, inode: int, connection: sqlite3.Connection, down: Callable[[str], Exception]
+) -> Iterator[None]:
+    """Do one transaction in a file that others write into as well; raise `down` where it failed, or went nowhere."""
+    with telling(down):
+        with writing(connection):
+            yield
+        require_file(path, inode, down)
+
+
+@contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[None]:
     """Do one transaction that takes the write lock first: an upgrade in between would fail at once."""
     connection.execute("BEGIN IMMEDIATE")

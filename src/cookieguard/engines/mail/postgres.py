@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-
-import psycopg
+from collections.abc import Callable, Mapping, Sequence
 
 from cookieguard.engines.mail.protocol import Claimed, Outbox, OutboxDown, Outcome, Row, State
-from cookieguard.engines.postgres_connection import Connection, connect, telling
+from cookieguard.engines.postgres_connection import Reconnecting
 from cookieguard.policy.ledger import Run
 
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 30_000, 10_000  # no page waits for it
@@ -80,20 +77,18 @@ FORGET = (
 )
 
 
-class PostgresOutbox:
+class PostgresOutbox(Reconnecting):
     """Be an Outbox in the tables `cookieguard_mail*` of one database, made where there are none.
 
     A connection that a restart of the server ended is opened anew by the next question.
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        with telling(OutboxDown):
-            self._connection = self._connect()
-            with self._connection.transaction():
-                self._connection.execute(MAKE_IN_TURN)
-                for statement in SCHEMA:
-                    self._connection.execute(statement)
+        super().__init__(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS, down=OutboxDown)
+        with self._open_connection() as connection, connection.transaction():
+            connection.execute(MAKE_IN_TURN)
+            for statement in SCHEMA:
+                connection.execute(statement)
 
     def begin(self, run: str, secret: str) -> str:
         """Make a run."""
@@ -167,21 +162,6 @@ class PostgresOutbox:
         with self._open_connection() as connection, connection.transaction():
             for statement in FORGET:
                 connection.execute(statement, (run,))
-
-    def close(self) -> None:
-        """Close the connection."""
-        with suppress(psycopg.Error):
-            self._connection.close()
-
-    @contextmanager
-    def _open_connection(self) -> Iterator[Connection]:
-        with telling(OutboxDown):
-            if self._connection.closed:
-                self._connection = self._connect()
-            yield self._connection
-
-    def _connect(self) -> Connection:
-        return connect(self._url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
 
 
 def opener(url: str) -> Callable[[], Outbox]:

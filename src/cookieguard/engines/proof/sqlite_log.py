@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, UnsequencedRecord, Window
-from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
+from cookieguard.engines.sqlite_file import make_file, open_file, telling, writing_into
 from cookieguard.proof.consents import Event
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
@@ -319,12 +319,8 @@ class SqliteLog:
         with suppress(sqlite3.Error):
             self._connection.close()
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with telling(LogDown):
-            with writing(self._connection):
-                yield
-            require_file(self._path, self._inode, LogDown)
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing_into(self._path, self._inode, self._connection, LogDown)
 
 
 def values_of(window: Window, after: tuple[bytes, int], count: int) -> dict[str, object]:

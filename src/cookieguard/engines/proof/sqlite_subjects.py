@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from cookieguard.engines.proof.protocol import LogDown, SubjectKey, new_key
 from cookieguard.engines.proof.sqlite_log import BUSY_SECONDS, PRAGMAS
-from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
+from cookieguard.engines.sqlite_file import make_file, open_file, telling, writing_into
 from cookieguard.proof.sealing import KEY_BYTES
 
 SCHEMA = (
@@ -154,9 +154,5 @@ class SqliteSubjects:
         with suppress(sqlite3.Error):
             self._connection.close()
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with telling(LogDown):
-            with writing(self._connection):
-                yield
-            require_file(self._path, self._inode, LogDown)
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing_into(self._path, self._inode, self._connection, LogDown)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from typing import Any
 
-import psycopg
-
-from cookieguard.engines.postgres_connection import Connection, connect, telling
+from cookieguard.engines.postgres_connection import Reconnecting
 from cookieguard.engines.rights.protocol import Claimed, QueueDown, Row
 
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 10_000, 5_000
@@ -72,20 +69,18 @@ FORGET_FILE = "DELETE FROM cookieguard_rights_file WHERE id = %s"
 FORGET = "DELETE FROM cookieguard_rights WHERE id = %s"
 
 
-class PostgresQueue:
+class PostgresQueue(Reconnecting):
     """Be a Queue in the tables `cookieguard_rights*` of one database, made where there are none.
 
     A connection that a restart of the server ended is opened anew by the next question.
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        with telling(QueueDown):
-            self._connection = self._connect()
-            with self._connection.transaction():
-                self._connection.execute(MAKE_IN_TURN)
-                for statement in SCHEMA:
-                    self._connection.execute(statement)
+        super().__init__(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS, down=QueueDown)
+        with self._open_connection() as connection, connection.transaction():
+            connection.execute(MAKE_IN_TURN)
+            for statement in SCHEMA:
+                connection.execute(statement)
 
     def secret(self, sealed: bytes) -> bytes:
         """Return the secret."""
@@ -158,11 +153,6 @@ class PostgresQueue:
             connection.execute(FORGET_FILE, (id_,))
             connection.execute(FORGET, (id_,))
 
-    def close(self) -> None:
-        """Close the connection."""
-        with suppress(psycopg.Error):
-            self._connection.close()
-
     def _run(self, statement: str, *values: object) -> bool:
         with self._open_connection() as connection:
             return connection.execute(statement, values).rowcount > 0
@@ -170,16 +160,6 @@ class PostgresQueue:
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._open_connection() as connection:
             return connection.execute(statement, values).fetchall()
-
-    @contextmanager
-    def _open_connection(self) -> Iterator[Connection]:
-        with telling(QueueDown):
-            if self._connection.closed:
-                self._connection = self._connect()
-            yield self._connection
-
-    def _connect(self) -> Connection:
-        return connect(self._url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
 
 
 def _row(found: Sequence[Any]) -> Row:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.engines.rights.erased_customers import ErasedCustomers
@@ -31,8 +30,6 @@ from cookieguard.rights.requests import (
 )
 from cookieguard.rights.rules import RequestKind
 
-Answer = TypeVar("Answer")
-
 AGAIN = "erased again after a backup was brought back"
 ALL = tuple(Step)
 
@@ -50,12 +47,8 @@ class Open(NamedTuple):
     records: PersonalRecords
     erased: ErasedCustomers
     hooks: Any
-    thread: ThreadPoolExecutor
-    """The one that speaks with queue and store."""
-
-    async def ask(self, question: Callable[[], Answer]) -> Answer:
-        """Ask the queue or the store."""
-        return await asyncio.get_running_loop().run_in_executor(self.thread, question)
+    ask: Callable[[Callable[[], Any]], Awaitable[Any]]
+    """Ask queue or store, in the thread that speaks with them."""
 
 
 async def erase_again(at: Open, *, now: datetime) -> int:

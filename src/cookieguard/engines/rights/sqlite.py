@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.rights.protocol import Claimed, QueueDown, Row
@@ -15,7 +15,7 @@ from cookieguard.engines.sqlite_file import (
     open_file,
     require_file,
     telling,
-    writing,
+    writing_into,
 )
 
 BUSY_SECONDS = 5.0
@@ -194,12 +194,8 @@ class SqliteQueue:
             yield
             require_file(self._path, self._inode, QueueDown)
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with telling(QueueDown):
-            with writing(self._connection):
-                yield
-            require_file(self._path, self._inode, QueueDown)
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing_into(self._path, self._inode, self._connection, QueueDown)
 
 
 def _row(found: Sequence[object]) -> Row:

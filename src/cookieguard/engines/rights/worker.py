@@ -131,10 +131,8 @@ class Worker:
 
     async def again(self) -> int:
         """Erase again who was erased lately: a backup may have brought them back. Return how many."""
-        at = Open(
-            self._config, self._requests, self._store, self._records, self._erased, self._hooks, self._thread
-        )
-        return await erase_again(at, now=self._clock())
+        opened = self._config, self._requests, self._store, self._records, self._erased, self._hooks
+        return await erase_again(Open(*opened, ask=self._in_thread), now=self._clock())
 
     async def _end(self, request: Request, working: asyncio.Task[float | None], tries: int) -> None:
         error = working.exception()

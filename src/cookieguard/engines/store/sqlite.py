@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from cookieguard.engines.sqlite_file import (
     open_file,
     require_file,
     telling,
-    writing,
+    writing_into,
 )
 from cookieguard.engines.store.protocol import (
     FORGET_AT_ONCE,
@@ -266,12 +266,8 @@ class SqliteStore:
         with suppress(sqlite3.Error):
             self._connection.close()
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with telling(StoreDown):
-            with writing(self._connection):
-                yield
-            require_file(self._path, self._inode, StoreDown)
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing_into(self._path, self._inode, self._connection, StoreDown)
 
 
 def opener(path: Path) -> Callable[[], SqliteStore]:
