@@ -14,7 +14,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.unkept_session import (
     DISPLACED,
     DROPS_COOKIES,
-    displaces_session,
+    brings_no_lax,
     drops_cookies,
     is_overtaken,
 )
@@ -38,15 +38,19 @@ def own_lines(exchange: Exchange) -> list[bytes]:
 def _session_lines(exchange: Exchange) -> list[bytes]:
     if exchange.has_open_session() and is_overtaken(exchange.session, exchange.destination):
         return []
-    lines, identity = exchange.set_cookies(), exchange.parts.identity
-    if (
-        lines and identity is not None and exchange.session.customer is None
-    ):  # a login from elsewhere means it
-        was_presented = identity.is_presented(exchange.jar)
-        spec = exchange.parts.config.cookies.session
-        if displaces_session(exchange.request, spec, was_presented=was_presented):
-            exchange.parts.findings.count(DISPLACED)
+    lines = exchange.set_cookies()
+    if lines and brings_no_lax(exchange.request) and _displaces(exchange):
+        exchange.parts.findings.count(DISPLACED)
     return lines
+
+
+def _displaces(exchange: Exchange) -> bool:
+    """Return whether the session that is set takes the place of one that the browser kept to itself."""
+    identity, spec = exchange.parts.identity, exchange.parts.config.cookies.session
+    is_kept_back = (
+        identity is not None and spec.same_site != "None" and not identity.is_presented(exchange.jar)
+    )
+    return is_kept_back and exchange.session.customer is None  # a login from elsewhere means it
 
 
 def _written(exchange: Exchange, lines: list[bytes]) -> set[str]:

@@ -55,7 +55,7 @@ class SigningGate:
         self._removed: dict[bytes, bytes] = {}
         self._has_raised = False
         self._asked_with: dict[str, Any] | None = (
-            None  # the app's scope, where its customer was asked for before it
+            None  # the scope by which the customer was asked for before the app
         )
 
     def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
@@ -228,9 +228,7 @@ class SigningGate:
         is_removal = read_one.ends is not None and read_one.ends <= exchange.now
         if token is None or is_removal:
             return read_one.name, line
-        if not exchange.is_own_host or (
-            token.is_bound and is_overtaken(exchange.session, exchange.destination)
-        ):
+        if not exchange.is_own_host or self._is_overtaken(token):
             return read_one.name, b""
         try:
             host, now = exchange.request.origin.host, exchange.now
@@ -240,6 +238,9 @@ class SigningGate:
                 return read_one.name, b""
             self._has_raised = True
             raise
+
+    def _is_overtaken(self, token: ShopToken) -> bool:
+        return token.is_bound and is_overtaken(self._exchange.session, self._exchange.destination)
 
     def _lines_beside(self, named: set[bytes]) -> Lines:
         """Return the lines for signed cookies that the app did not name itself."""

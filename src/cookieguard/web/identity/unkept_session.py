@@ -5,7 +5,7 @@ Browsers keep Secure cookies of http://localhost; the clients that tests use kee
 
 from __future__ import annotations
 
-from cookieguard.config import Config, CookieSpec
+from cookieguard.config import Config
 from cookieguard.identity.session import Session
 from cookieguard.web.request import PAGE_DESTINATIONS, Request
 from cookieguard.web.services import Services
@@ -23,10 +23,9 @@ DISPLACED = (
 )
 
 
-def displaces_session(request: Request, spec: CookieSpec, *, was_presented: bool) -> bool:
-    """Return whether a browser has kept its session to itself, so that one that is set now takes its place."""
-    is_foreign = request.headers.get(b"sec-fetch-site") == b"cross-site"
-    return is_foreign and not (was_presented or request.is_read or spec.same_site == "None")
+def brings_no_lax(request: Request) -> bool:
+    """Return whether another site posts this: browsers keep cookies with SameSite=Lax to themselves then."""
+    return request.headers.get(b"sec-fetch-site") == b"cross-site" and not request.is_read
 
 
 def drops_cookies(request: Request, *, dev: bool) -> bool:
