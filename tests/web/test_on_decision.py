@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -137,6 +138,31 @@ def test_an_app_that_was_closed_and_goes_on_is_told_again_one_at_a_time(shop: Sh
     go_on.set()
 
     wait_until(lambda: len(set(told)) == 2)
+
+
+def test_a_request_and_its_record_begin_one_thread_together(shop: Shop) -> None:
+    """Of two the end stopped the later one, and the other went on calling the hook."""
+    before, ready, hook = set(threading.enumerate()), threading.Barrier(8), shop(lambda _: None)._hook
+    assert hook is not None
+
+    def begin() -> None:
+        ready.wait(30)
+        hook.begin()
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        starting = [threading.Thread(target=begin) for _ in range(ready.parties)]
+        for one in starting:
+            one.start()
+        for one in starting:
+            one.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert [one.name for one in set(threading.enumerate()) - before] == ["cookieguard-decisions"]
+    hook.close()
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_worker_that_ends_does_not_go_on_for_its_last_record(shop: Shop) -> None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as Timeout
 from contextlib import suppress
@@ -39,22 +41,39 @@ CLOSE_SECONDS = 5.0
 class DecisionHook:
     """Call `on_decision`. Owns a thread and, for an async one, an event loop in it."""
 
+    _thread: threading.Thread | None
+    _loop: asyncio.AbstractEventLoop | None
+
     def __init__(self, on_decision: OnDecision, writer: LogWriter) -> None:
         self._call = on_decision
         self._writer = writer
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._turn = threading.Lock()  # a call may outlive `close`: one at a time, in one event loop
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._reset()
+        _HOOKS.add(self)
         writer.tell_of(KINDS, self._news)
 
     def begin(self) -> None:
-        """Start looking for jobs; done again in a forked child, whose thread stayed with its parent."""
-        if self._thread is not None:
-            if self._thread.is_alive():
-                return
-            self._turn, self._loop = threading.Lock(), None  # its own hold them
+        """Start looking for jobs."""
+        with self._lock:
+            self._start()
+
+    def close(self) -> None:
+        """End the thread once the call that is under way ended; what is left is done by another worker, or later."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._stop.set()
+        self._wake.set()
+        if thread is not None:
+            thread.join(CLOSE_SECONDS)
+
+    def _news(self) -> None:
+        self._wake.set()
+        with self._lock:
+            if not self._stop.is_set():  # else a worker that ends would go on for its last record
+                self._start()
+
+    def _start(self) -> None:
+        if self._thread is not None and self._thread.is_alive():
+            return
         self._stop = threading.Event()
         thread = threading.Thread(
             target=self._run, args=(self._stop,), name="cookieguard-decisions", daemon=True
@@ -63,18 +82,13 @@ class DecisionHook:
             thread.start()
             self._thread = thread
 
-    def close(self) -> None:
-        """End the thread once the call that is under way ended; what is left is done by another worker, or later."""
-        thread, self._thread = self._thread, None
-        self._stop.set()
-        self._wake.set()
-        if thread is not None:
-            thread.join(CLOSE_SECONDS)
-
-    def _news(self) -> None:
-        self._wake.set()
-        if not self._stop.is_set():  # else a worker that ends would go on for its last record
-            self.begin()
+    def _reset(self) -> None:
+        """Begin anew: at first, and in a forked child, whose thread and event loop are its parent's."""
+        self._lock = threading.Lock()
+        self._turn = threading.Lock()  # a call may outlive `close`: one at a time, in one event loop
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread = self._loop = None
 
     def _run(self, stop: threading.Event) -> None:
         with self._turn:
@@ -159,3 +173,14 @@ def _end_job(stores: Stores, *, job: Job) -> None:
 
 def _put_off(stores: Stores, *, job: Job, milliseconds: int, tries: int) -> None:
     stores.log.put_off_job(job.place, time.time_ns() // 1_000_000 + milliseconds, tries)
+
+
+_HOOKS: weakref.WeakSet[DecisionHook] = weakref.WeakSet()
+
+
+def _reset_all() -> None:
+    for hook in list(_HOOKS):
+        hook._reset()
+
+
+os.register_at_fork(after_in_child=_reset_all)
