@@ -51,8 +51,8 @@ t("HTMLLinkElement HTMLScriptElement HTMLIFrameElement HTMLBaseElement HTMLMetaE
 t("HTMLFormElement HTMLIFrameElement Element",/\b(content[DW]|attachS|subm)\w*/g,d),
 // Only markup: what else there is, or in another encoding, would not survive being read as text.
 t("URL",/cr\w+/g,(e,t,r,n,c=t[0],o=new XMLHttpRequest,a)=>/\b..?ml/.test(c.type)?(o.open("GET",a=r(),0),o.send(),[m(o=o.response)==o?a:r(t[0]=new Blob([m(o)],c))]):0),
-// What is written into a script is no markup, but the rules that it speculates by.
-t("Document ShadowRoot DOMParser Range Element",/\b(\w*HTML|wr|createCon|parse)\w*/g,(e,t)=>{e==o||t.map((c,r,n)=>t[r]=(/specu/.test(e.type)?s([c]):m(n=c+"")!=n)?m(n):c)}),
+// Into a script go no markup but the rules that it speculates by: it keeps those that are let through, or none.
+t("Document ShadowRoot DOMParser Range Element",/\b(\w*HTML|wr|createCon|parse)\w*/g,(e,t)=>{e==o||t.map((c,r,n)=>t[r]=i.test(e.type)?s([c])?"":c:m(n=c+"")!=n?m(n):c)}),
 t("CredentialsContainer PublicKeyCredential",/\w+/g,(e,t)=>{s(t[0])?t[0]={}:0}),
 // Of a window `open` alone: else names that a frame's scripts gave (`submenu`, `contentDiv`) are taken for its functions.
 t("self",/open\b/g,d),

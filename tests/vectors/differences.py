@@ -34,7 +34,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
         "speculation-no-slashes speculation-one-slash speculation-backslashes speculation-redirected "
-        "js-speculation-inline js-speculation-file",
+        "js-speculation-inline js-speculation-file js-speculation-words-inline js-speculation-words-file",
         "sends no ping unless asked to": "ping js-ping-click-inline js-ping-click-file",
         "knows no fetchLater": "js-fetch-later-inline js-fetch-later-file",
         "knows no cross-fade": "css-cross-fade",
@@ -50,7 +50,7 @@ SILENT: Mapping[str, Mapping[str, str]] = {
         NO_REFERENCE: "svg-clip-path css-clip-path",
         NO_SPECULATION: "speculation-prefetch speculation-document-rules header-speculation-rules "
         "speculation-no-slashes speculation-one-slash speculation-backslashes speculation-redirected "
-        "js-speculation-inline js-speculation-file",
+        "js-speculation-inline js-speculation-file js-speculation-words-inline js-speculation-words-file",
         "knows no fetchLater": "js-fetch-later-inline js-fetch-later-file",
         "knows no requestIdleCallback": "js-beacon-idle-inline js-beacon-idle-file",
         "imports no style sheet by module": "js-module-css",

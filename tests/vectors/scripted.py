@@ -148,10 +148,10 @@ LEAKS = {
 }
 # The guard holds these in the browser, wherever the script stands.
 HELD = frozenset(
-    "preconnect dns-prefetch frame frame-inner-html form-in-frame meta-refresh speculation stun passkey "
-    "passkey-gone".split()
+    "preconnect dns-prefetch frame frame-inner-html form-in-frame meta-refresh speculation speculation-words stun "
+    "passkey passkey-gone".split()
 )
-NEED_WINDOW = frozenset({"speculation"})
+NEED_WINDOW = frozenset({"speculation", "speculation-words"})
 # (script, what the control shows, why it gets out of a file of the shop's own all the same)
 LIMITS = {
     "preconnect": (
@@ -211,6 +211,19 @@ LIMITS = {
             'for (const way of ["text", "textContent", "innerText", "innerHTML"]) { '
             'const e = document.createElement("script"); e.type = "speculationrules"; '
             'e[way] = JSON.stringify({prefetch: [{source: "list", urls: ["$S/a.html?" + way]}]}); '
+            "document.head.append(e); }"
+        ),
+        "request",
+        SPECULATES,
+    ),
+    # Rules as markup, which name what the guard looks for in markup.
+    "speculation-words": (
+        (
+            'for (const [way, type] of [["innerHTML", "speculationrules"], ["innerHTML", "SpeculationRules"], '
+            '["setHTMLUnsafe", "speculationrules"], ["insertAdjacentHTML", "speculationrules"]]) { '
+            'const e = document.createElement("script"); e.type = type; '
+            'const rules = JSON.stringify({prefetch: [{source: "list", urls: ["$S/prerender?" + way + type]}]}); '
+            'if (way == "innerHTML") e.innerHTML = rules; else e[way](...(way[0] == "i" ? ["beforeend"] : []), rules); '
             "document.head.append(e); }"
         ),
         "request",
