@@ -72,6 +72,7 @@ def test_every_page_asks_and_keeps_the_control_afterwards(
 
 # What React does with a whole document whose markup differs from what it expects: all is made anew, ours is not.
 MAKE_ANEW = "document.body.replaceChildren(document.createElement('main'))"
+WRITE_ANEW = "document.open(), document.write('<main>anew</main>'), document.close()"
 
 
 def test_a_framework_that_makes_the_document_anew_leaves_the_visitor_the_choice(
@@ -85,6 +86,9 @@ def test_a_framework_that_makes_the_document_anew_leaves_the_visitor_the_choice(
     shown.evaluate(MAKE_ANEW)
     with shown.expect_navigation():
         shown.get_by_role("button", name="Withdraw").click()
+    shown.evaluate(MAKE_ANEW)
+    assert controls(shown).is_visible()
+    shown.evaluate(WRITE_ANEW)
 
     assert controls(shown).is_visible()
 

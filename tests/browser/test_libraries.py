@@ -18,8 +18,9 @@ from playwright.sync_api import Playwright
 
 from cookieguard import Config, CookieGuard
 
+from .conftest import Visitors, answer
 from .others import Others
-from .tiny import TinyShop
+from .tiny import TinyShop, page
 
 HERE = Path(__file__).parent / "libraries"
 PACKAGES = Path(npm.__file__).parent / "libraries"
@@ -152,3 +153,24 @@ def test_a_page_of_this_library_works_as_unguarded_and_tells_nobody(
     assert (outcomes[0]["count"], outcomes[0]["errors"]) == ("2", [])
     assert {"film.example", "ads.example", "tags.example"} <= {*heard[0]}
     assert heard[1].total() == 0, heard[1]
+
+
+ON_BODY = """addEventListener("load", () => ReactDOM.createRoot(document.body).render(
+  React.createElement("main", null, React.createElement("h1", null, "Made by React"))));"""
+
+
+def test_a_visitor_who_refused_keeps_the_way_back_where_react_takes_the_body(
+    visit: Visitors, tmp_path: Path, packages: Path
+) -> None:
+    files = {"/app.js": library(packages, "react") + ON_BODY}
+    shop = TinyShop({"/": page(), "/app": page('<script src="/app.js"></script>')}, files=files)
+    with serving(CookieGuard(shop, Config(state_dir=str(tmp_path / "state")))) as server:
+        tab = visit().new_page()
+        tab.goto(server.url)
+        answer(tab, "reject")
+        tab.goto(f"{server.url}/app")
+        tab.get_by_role("heading", name="Made by React").wait_for()
+
+        tab.get_by_role("link", name="Privacy choices").click()
+
+        tab.wait_for_url("**/_cg/choices?next=/app")

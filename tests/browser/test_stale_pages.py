@@ -55,7 +55,8 @@ def ticking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ticking]:
     with ExitStack() as stack:
         server = stack.enter_context(serving(there, http=counting(there.note_connection)))
         ticks = TICKS.replace("THERE", server.at("there.localhost"))
-        app = TinyShop({"/": page(body=ticks + '<a href="/quiet">on</a>'), "/quiet": page()})
+        body = ticks + '<a href="/quiet">on</a><a href="/terms">Terms</a>'
+        app = TinyShop({"/": page(body=body), "/quiet": page(), "/terms": page()})
         guard = CookieGuard(app, Config(state_dir=str(tmp_path_factory.mktemp("stale") / "state")))
         yield Ticking(stack.enter_context(serving(guard)).at("shop.localhost"), there)
 
@@ -212,3 +213,61 @@ def test_no_page_from_before_a_withdrawal_comes_back_alive(
     opened.wait_for_function(LOADED_ANEW)
     assert ticking.heard(AFTERWARDS) == 0
     assert opened.get_by_role("link", name="Privacy choices").is_visible()
+
+
+def check_out(opened: Page, ticking: Ticking) -> None:
+    """Type a name into the form, and go on to the terms."""
+    opened.goto(ticking.shop)
+    opened.evaluate("window.mark = 'same document'")
+    opened.get_by_label("Name").fill("Ada")
+    opened.get_by_role("link", name="Terms").click()
+    opened.wait_for_url("**/terms")
+
+
+@pytest.mark.parametrize("choice", ["", "reject", "accept"], ids=["undecided", "refused", "accepted"])
+def test_going_back_keeps_what_was_typed(keeping: BrowserContext, ticking: Ticking, choice: str) -> None:
+    keeping.add_init_script(NOTES.replace("IS_MUTE", "false"))
+    opened = keeping.new_page()
+    opened.goto(f"{ticking.shop}/quiet")
+    if choice:
+        answer(opened, choice)
+    check_out(opened, ticking)
+
+    go_back(opened, ticking)
+
+    assert opened.evaluate("sessionStorage.persisted") == "true"
+    assert opened.evaluate("window.mark") == "same document"
+    assert opened.get_by_label("Name").input_value() == "Ada"
+
+
+# What a page without script posts: nothing in this browser announces the choice.
+POST = (
+    "body => fetch('/_cg/consent', {method: 'POST', body: new URLSearchParams(body)}).then(said => said.ok)"
+)
+CHANGES = {
+    "refused": "choice=reject",
+    "partly": "choice=save&purpose=statistics",
+    "cleared": "",
+    "unanswered": "",
+}
+
+
+@pytest.mark.parametrize("change", some_of(CHANGES, "refused"))
+def test_going_back_loads_the_page_again_where_another_choice_is_in_force_or_nobody_says(
+    keeping: BrowserContext, ticking: Ticking, change: str
+) -> None:
+    opened = keeping.new_page()
+    if change == "unanswered":
+        opened.add_init_script("self.fetch = () => Promise.reject(0);")
+    opened.goto(f"{ticking.shop}/quiet")
+    answer(opened, "accept")
+    check_out(opened, ticking)
+    if CHANGES[change]:
+        assert opened.evaluate(POST, CHANGES[change])
+    elif change == "cleared":
+        keeping.clear_cookies()
+
+    go_back(opened, ticking)
+
+    opened.wait_for_function(LOADED_ANEW)
+    assert bool(ticking.heard(AFTERWARDS)) is (change == "unanswered")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -261,7 +262,28 @@ def test_only_pages_with_something_to_withdraw_carry_the_script_that_notices_it(
 
     told, live_script = live.body.split(b"</script>")[:2]
     assert told.startswith(b"<!doctype html><head><script data-cg=")
-    assert live_script.startswith(b"<script>")
+    assert live_script.startswith(b'<script data-cg="/_cg/state?')
     assert b"BroadcastChannel" in live_script
-    assert b'</script><script src="/_cg/live.' in by_file.body
+    assert b'</script><script data-cg="/_cg/state?' in by_file.body
+    assert b' src="/_cg/stale.' in by_file.body
     assert b"BroadcastChannel" not in ask(app).body
+
+
+def test_a_page_asks_whether_what_it_came_with_is_still_in_force(guard: Guard) -> None:
+    app = guard(page(b"<!doctype html><head><title>x</title></head><body>"))
+    cookies = {
+        choice: [("cookie", f"{COOKIE}={post(app, f'choice={choice}', OWN).cookies()[COOKIE]}")]
+        for choice in ("accept", "reject", "save&purpose=statistics")
+    }
+    found = re.search(r'data-cg="/_cg/state\?([0-9a-f]{12})"', ask(app, headers=cookies["accept"]).text)
+    assert found
+
+    def answered(query: str, cookie: list[tuple[str, str]]) -> int:
+        said = ask(app, method="HEAD", path="/_cg/state", query=query, headers=cookie)
+        assert (said.get("cache-control"), said.body) == ("private, no-store", b"")
+        return said.status
+
+    assert answered(found[1], cookies["accept"]) == 204
+    assert [answered(found[1], cookies[one]) for one in cookies if one != "accept"] == [200, 200]
+    assert [answered(query, cookies["accept"]) for query in ("", "x", f"{found[1]}&")] == [200, 200, 200]
+    assert answered(found[1], []) == 200

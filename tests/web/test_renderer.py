@@ -79,8 +79,11 @@ def size(markup: bytes) -> int:
 # The budget of the banner: 3 KB, its script 2 KB, and 400 bytes once answered (none of it an extra request).
 
 
-def test_the_script_of_live_pages_is_at_most_700_bytes() -> None:
-    assert 100 < len(RENDERER.live_script(base=BASE, script=Allowance(Way.INLINE))) <= 700
+def test_the_script_that_keeps_the_control_is_at_most_320_bytes_and_that_of_live_pages_890() -> None:
+    way = Allowance(Way.INLINE)
+
+    assert 100 < len(RENDERER.live_script(base=BASE, script=way)) <= 320
+    assert 400 < len(RENDERER.live_script(base=BASE, script=way, stamp="0" * 12)) <= 890
 
 
 def test_the_script_that_clears_storage_is_at_most_700_bytes_beside_the_names() -> None:
@@ -292,7 +295,7 @@ def test_hostile_names_and_paths_are_text_everywhere() -> None:
     ]
 
     for page in pages:
-        assert b"<script" not in page.replace(b'<script src="/_cg/live.', b"")
+        assert b"<script" not in page.replace(b'<script src="/_cg/stale.', b"")
         assert b"&lt;script&gt;alert(1)" in page
 
 
@@ -353,7 +356,8 @@ def test_files_named_in_the_markup_are_there() -> None:
         + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, is_new=True)
         + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, shadow=False)
         + RENDERER.choices_page("en", Consent(), base=BASE, next_="/")
-        + RENDERER.live_script(base=BASE, script=way, posted=True)
+        + RENDERER.live_script(base=BASE, script=way)
+        + RENDERER.live_script(base=BASE, script=way, stamp="0" * 12, posted=True)
         + RENDERER.once_script(base=BASE, script=way)
         + RENDERER.forget_script(("_ga_*",), base=BASE, script=way)
         + RENDERER.place_page(PLACE)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
@@ -102,6 +103,11 @@ class Consent:
     def receipt_id(self) -> str:
         """Name the receipt of the choice in force; empty while undecided."""
         return self.receipt.id if self.receipt else ""
+
+    @property
+    def stamp(self) -> str:
+        """Name what is in force, the same for all visitors: a page learns by it later whether it is out of date."""
+        return blake2b(" ".join(sorted(self.in_force)).encode(), digest_size=6).hexdigest()
 
     def is_new(self, now: datetime) -> bool:
         """Return whether the choice in force was made a moment ago: the page of this moment says that it is saved."""

@@ -32,10 +32,11 @@ ASSETS = (
     "posted.js",
     "saved.css",
     "signals.js",
+    "stale.js",
 )
 # A reload of a page that answered a POST posts once more, in Chromium without a word: it is asked for anew by a GET, so
 # under an address that differs.
-VARIANTS = {"posted.js": ("live.js", "location.reload()", r'location.search += "\x26"')}
+VARIANTS = {"posted.js": ("stale.js", "location.reload()", r'location.search += "\x26"')}
 # Where the variables of the shop's settings are set; elsewhere they are taken from the page.
 VARIABLES_ON = {"banner.css": ":host,#cg-p", "embed.css": ":root", "page.css": ":root"}
 ENDLESS = re.compile(r"([;{,(:])\n")  # no statement of ours ends there without a semicolon
@@ -79,9 +80,14 @@ def load_asset(name: str, look: LookSettings | None = None, more: str = "") -> A
 
 
 def _sources(name: str, layout: str) -> tuple[str, ...]:
-    """Name the files of a sheet: as a file the banner's counts in its shadow and for the page around it."""
+    """Name the files of an asset: the banner's sheet counts in its shadow and for the page around it."""
     room = ("room.css", "room-bar.css") if layout == "bar" else ("room.css",)
-    return {"banner.css": (*room, "banner.css", f"{layout}.css"), "room.css": room}.get(name, (name,))
+    joined = {
+        "banner.css": (*room, "banner.css", f"{layout}.css"),
+        "room.css": room,
+        "stale.js": ("live.js", "stale.js"),
+    }
+    return joined.get(name, (name,))
 
 
 def squeeze(source: str, kind: str) -> str:

@@ -109,15 +109,15 @@ class Insertion:
     def head(self) -> bytes:
         """Return what goes first into the head.
 
-        On pages with something to withdraw the script that notices it; where somebody was let in for this page
-        alone, the one that takes the grant out of the address; after a refusal the one that clears storage.
+        On pages with our control the script that keeps it there, and where there is something to withdraw, notices
+        that; where somebody was let in for this page alone, the one that takes the grant out of the address; after a
+        refusal the one that clears storage.
         """
         exchange = self._exchange()
         if exchange is None:
             return b""
-        is_live, is_lifted = exchange.consent.is_beyond_necessary, exchange.is_lifted
-        to_forget = exchange.to_forget
-        if not (is_live or is_lifted or to_forget):
+        consent, is_lifted, to_forget = exchange.consent, exchange.is_lifted, exchange.to_forget
+        if consent.asks and not (is_lifted or to_forget):
             return b""
         renderer, base, script = (
             exchange.parts.renderer,
@@ -126,9 +126,11 @@ class Insertion:
         )
         once = renderer.once_script(base=base, script=script) if is_lifted else b""
         forget = renderer.forget_script(to_forget, base=base, script=script) if to_forget else b""
+        if consent.asks:
+            return once + forget
         posted = not exchange.request.is_read
-        live = renderer.live_script(base=base, script=script, posted=posted) if is_live else b""
-        return once + forget + live
+        stamp = consent.stamp if consent.is_beyond_necessary else ""
+        return once + forget + renderer.live_script(base=base, script=script, stamp=stamp, posted=posted)
 
     def _allowance(self, exchange: Exchange, kind: str, metas: Sequence[str]) -> Allowance:
         if not (self._policies or metas):

@@ -38,6 +38,7 @@ logger = logging.getLogger("cookieguard")
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
 LANGUAGES_KEPT = 256
+NOTHING = Markup()
 LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
 
 
@@ -216,26 +217,27 @@ class Renderer:
 
         return filled(self._once(key, make), next_, style.nonce, "")
 
-    def live_script(self, *, base: str, script: Allowance, posted: bool = False) -> bytes:
-        """Render the script of pages where something beyond the necessary is alive: it loads stale ones again."""
-        return self._head_script(_live(posted), base, script)
+    def live_script(self, *, base: str, script: Allowance, stamp: str = "", posted: bool = False) -> bytes:
+        """Render the script that keeps our control on a page; with `stamp` it also loads stale pages again."""
+        if not stamp:
+            return self._head_script("live.js", base, script)
+        return self._head_script(
+            _stale(posted), base, script, Markup(' data-cg="{}state?{}"').format(base, stamp)
+        )
 
     def once_script(self, *, base: str, script: Allowance) -> bytes:
         """Render the script of a page that somebody was let in to: it takes the grant out of the address."""
         return self._head_script("once.js", base, script)
 
-    def _head_script(self, name: str, base: str, script: Allowance) -> bytes:
-        text = self._once((name, base, form_of(script)), lambda: str(self._script(name, script, base)))
-        return filled(text, "", "", script.nonce)
-
     def forget_script(self, keys: tuple[str, ...], *, base: str, script: Allowance) -> bytes:
         """Render the script that clears the browser's storage of these names and patterns."""
-        key = ("forget", keys, base, script.way, bool(script.nonce))
-        named = Markup('<script data-k="{}"').format(" ".join(keys))
-        text = self._once(
-            key, lambda: str(self._script("forget.js", script, base)).replace("<script", str(named), 1)
-        )
-        return filled(text, "", "", script.nonce)
+        return self._head_script("forget.js", base, script, Markup(' data-k="{}"').format(" ".join(keys)))
+
+    def _head_script(self, name: str, base: str, script: Allowance, said: Markup = NOTHING) -> bytes:
+        def make() -> str:
+            return str(self._script(name, script, base)).replace("<script", f"<script{said}", 1)
+
+        return filled(self._once((name, said, base, form_of(script)), make), "", "", script.nonce)
 
     def guard_script(self, allowed: str, held: str, *, base: str, script: Allowance) -> bytes:
         """Render the guard: patterns of the addresses it lets through, and of what may not be kept in the browser."""
@@ -319,7 +321,7 @@ class Renderer:
 
     def page(self, template: str, lang: str, *, posted: bool = False, **values: object) -> bytes:
         """Render a page of our own, with its style sheet and script; `posted`: it answers a POST."""
-        css, script = self._files["page.css"].name, self._files[_live(posted)].name
+        css, script = self._files["page.css"].name, self._files[_stale(posted)].name
         return _ascii(self._render(template, lang, css=css, script=script, **values))
 
     def _note(self, lang: str) -> None:
@@ -387,8 +389,8 @@ class Renderer:
         return policy.privacy_url or (f"{base}policy" if policy.folder else "")
 
 
-def _live(posted: bool) -> str:  # noqa: FBT001  # of one value
-    return "posted.js" if posted else "live.js"
+def _stale(posted: bool) -> str:  # noqa: FBT001  # of one value
+    return "posted.js" if posted else "stale.js"
 
 
 def _choices_url(base: str, also: str) -> str:

@@ -13,6 +13,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.post_choice import ANSWER_HEADERS
 from cookieguard.web.proof.visitors_copy import COPY_PAGE
 
 MOST_FIELDS = 5
@@ -32,3 +33,9 @@ async def show_choices(exchange: Exchange, _: Receive) -> Response:
         copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}" if exchange.parts.proof is not None else "",
     )
     return HTMLResponse(page, headers=PAGE_HEADERS)
+
+
+async def answer_state(exchange: Exchange, _: Receive) -> Response:
+    """Answer HEAD {prefix}state?<stamp>, which a page out of the history asks: 204 where that is in force, else 200."""
+    is_current = exchange.request.query == exchange.consent.stamp
+    return Response(status_code=204 if is_current else 200, headers=ANSWER_HEADERS)

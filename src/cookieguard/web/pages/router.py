@@ -25,7 +25,7 @@ from cookieguard.web.pages.officer import OFFICER_PAGE, show_officer
 from cookieguard.web.pages.permission import PERMISSION_PAGE, answer_permission
 from cookieguard.web.pages.policy import POLICY_PAGE, show_policy
 from cookieguard.web.pages.post_choice import answer_choice
-from cookieguard.web.pages.privacy_choices import show_choices
+from cookieguard.web.pages.privacy_choices import answer_state, show_choices
 from cookieguard.web.pages.replay import RECORD_PAGE, show_record
 from cookieguard.web.pages.requests import REQUESTS_PAGE, answer_requests
 from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
@@ -120,6 +120,7 @@ def _pages_of(parts: Services) -> dict[str, Answer]:
         (True, stylesheet().name, READ_METHODS, _stats_style),
         (asks, "consent", ("POST",), answer_choice),
         (asks, "choices", READ_METHODS, show_choices),
+        (asks, "state", READ_METHODS, answer_state),
         (asks, EMBED_PAGE, ("POST",), answer_embed),
         (asks, PLACE_PAGE, READ_METHODS, show_place),
         *((asks or config.html.guard, name, READ_METHODS, _asset) for name in parts.renderer.assets),
