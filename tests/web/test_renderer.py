@@ -167,8 +167,10 @@ def test_control_stays_within_its_budget_and_brings_no_script(lang: str) -> None
     # Letters beyond ASCII travel as references of seven bytes each, so that they survive any encoding of the page.
     most = 400 if lang in ("en", "de") else 460
     control = PLAIN.control(lang, consent("marketing"), base=BASE, next_="/product/12")
+    holding = PLAIN.control(lang, consent("marketing"), base=BASE, next_="/product/12", holds=True)
 
     assert size(control) <= most
+    assert 30 < size(holding) - size(control) <= 60  # that held pictures keep their boxes
     assert b"<script" not in control
 
 
@@ -353,7 +355,7 @@ def test_files_named_in_the_markup_are_there() -> None:
     way = Allowance(Way.FILE)
     markup = (
         RENDERER.banner("en", base=BASE, next_="/", style=way, script=way)
-        + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, is_new=True)
+        + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, is_new=True, holds=True)
         + RENDERER.control("en", Consent(), base=BASE, next_="/", style=way, shadow=False)
         + RENDERER.choices_page("en", Consent(), base=BASE, next_="/")
         + RENDERER.live_script(base=BASE, script=way)

@@ -23,6 +23,7 @@ ASSETS = (
     "embed.css",
     "forget.js",
     "guard.js",
+    "held.css",
     "live.js",
     "meta.js",
     "once.js",
@@ -81,7 +82,7 @@ def load_asset(name: str, look: LookSettings | None = None, more: str = "") -> A
 
 def _sources(name: str, layout: str) -> tuple[str, ...]:
     """Name the files of an asset: the banner's sheet counts in its shadow and for the page around it."""
-    room = ("room.css", "room-bar.css") if layout == "bar" else ("room.css",)
+    room = ("room.css", *(["room-bar.css"] if layout == "bar" else []), "held.css")
     joined = {
         "banner.css": (*room, "banner.css", f"{layout}.css"),
         "room.css": room,

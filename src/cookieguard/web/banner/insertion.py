@@ -55,6 +55,7 @@ class Insertion:
             shadow=not self._is_xml and exchange.request.is_parsed_as_page,
             is_new=exchange.consent.is_new(exchange.now),
             links_say=links_say,
+            holds=not exchange.wall.is_open,
         )
 
     def _banner(self, exchange: Exchange, context: InsertContext) -> bytes:

@@ -177,11 +177,12 @@ class Renderer:
         shadow: bool = True,
         is_new: bool = False,
         links_say: bool = False,
+        holds: bool = False,
     ) -> bytes:
         """Render what stays once the banner is gone: the way to the choices, one click to withdraw.
 
         `shadow` and `links_say` as for the banner. `is_new`: the choice was made a moment ago, and the page says that
-        it is saved.
+        it is saved. `holds`: pictures of the page may be held, and keep their boxes.
         """
         notice = control_notice(consent, texts_of(lang)["control"], is_new=is_new)
         also = f"lang={lang}" if links_say else ""
@@ -197,6 +198,7 @@ class Renderer:
             is_new,
             consent.is_waiting,
             also,
+            holds,
         )
 
         def make() -> str:
@@ -210,6 +212,7 @@ class Renderer:
                 notice=notice,
                 news=news_line(news, PolicyTexts.of(lang), base=base, query=also),
                 shadow=shadow,
+                held=self._style("held.css", style, base) if holds else "",
                 saved=self._style("saved.css", style, base) if is_new else "",
                 is_waiting=consent.is_waiting,
                 style=self._style("control.css" if shadow else "open.css", style, base),
