@@ -286,6 +286,32 @@ def test_focus_begins_in_the_banner_and_is_told_that_a_choice_is_saved(
     assert page.evaluate("scrollY") == 0
 
 
+# Where our control and what is said above it are, in the window.
+PLACES = """told => ['[role=status]', 'a', 'button'].map(one => {
+    let found = document.querySelector('cg-part').shadowRoot.querySelector(one), at = found.getBoundingClientRect();
+    if (one == '[role=status]') found.textContent += told;
+    return [at.left, at.top, at.right, at.bottom];
+})"""
+LONGER = " What you agreed to takes effect shortly."
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("more", ["", LONGER], ids=["saved", "pending"])
+def test_what_is_said_after_a_choice_covers_nothing_of_the_control(
+    visit: Visitors, shops: tuple[str, str], width: int, more: str
+) -> None:
+    page = visit(viewport={"width": width, "height": 600}).new_page()
+    page.goto(f"{shops[0]}/layout/plain")
+    answer(page, "accept")
+    page.evaluate("scrollTo(0, 1e6)")
+
+    page.evaluate(PLACES, more)
+    told, *control = page.evaluate(PLACES, "")
+
+    assert told[3] <= 600
+    assert max(bottom for *_, bottom in control) <= told[1]
+
+
 def test_focus_that_the_page_gives_stays_there(visit: Visitors, shops: tuple[str, str]) -> None:
     page = visit().new_page()
     page.goto(f"{shops[0]}/focus")

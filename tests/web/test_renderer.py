@@ -613,6 +613,18 @@ def test_a_page_that_takes_the_form_out_of_its_control_runs_on(browser: Browser)
     page.close()
 
 
+@pytest.mark.browser
+def test_the_word_that_a_choice_is_saved_leaves_a_page_without_shadows_its_paragraphs(
+    browser: Browser,
+) -> None:
+    part = RENDERER.control("en", consent(), base=BASE, next_="/", shadow=False, is_new=True)
+    page = Shop(part).open(browser)
+
+    places = "[...document.querySelectorAll('p')].map(one => getComputedStyle(one).position)"
+    assert page.evaluate(places) == ["static", "fixed"]
+    page.close()
+
+
 def banner_of(purpose: Purpose, page_lang: str, *, default: str = "en") -> str:
     renderer = Renderer(Config(purposes=(purpose,), consent=ConsentSettings(language=default)))
     lang = renderer.pick_language(page_lang, "ar")
