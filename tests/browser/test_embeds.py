@@ -27,6 +27,9 @@ FAR_DOWN = '<p style="height:2000px">A long story</p>'
 PIECE = """<div id="here"></div><script>fetch("/piece", {{headers: {{"HX-Request": "true"}}}})
 .then(a => a.text()).then(t => {{ document.getElementById("here").innerHTML = t }})</script>"""
 OBJECT = '<object data="{video}/film" type="text/html" width="560" height="315"></object>'
+SMALL = '<iframe src="{video}/film" width="{width}" height="{height}" scrolling="no"></iframe>'
+SIZES = ((350, 200), (350, 150), (200, 200), (320, 100), (350, 60), (300, 40))
+LANGUAGES = ("en", "de", "ar")
 FRAMED = '<iframe src="/" title="The shop" width="700" height="1200"></iframe>'
 NO_REFERRER = '<meta name="referrer" content="no-referrer">'
 POLICIES = {"/policy": "default-src 'none'; style-src 'self'; form-action 'self'; frame-src {video}"}
@@ -56,6 +59,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         others = stack.enter_context(serving(heard, http=counting(heard.note_connection)))
         hosts = {name: others.at(f"{name}.localhost") for name in ("video", "maps", "ads")}
         every = VIDEO.format(more="", **hosts) + FAR_DOWN + MAP.format(**hosts) + ADS.format(**hosts)
+        small = "".join(SMALL.format(width=width, height=height, **hosts) for width, height in SIZES)
         pages = {
             "/": page("", every),
             "/other": page("", every),
@@ -65,6 +69,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
             "/lazy": page("", FAR_DOWN + VIDEO.format(more=' loading="lazy"', **hosts)),
             "/object": page("", OBJECT.format(**hosts)),
             "/framed": page("", FRAMED),
+            **{f"/small.{lang}": page("", small, lang=lang) for lang in LANGUAGES},
             "/swapped": page("", PIECE.format()),
             "/piece": VIDEO.format(more="", **hosts),
         }
@@ -239,3 +244,24 @@ def test_a_link_with_somebody_elses_grant_lets_nobody_in(visit: Visitors, shop: 
 
     assert shop.hosts() == set()
     assert page.url.partition("#")[0] == f"{shop.url}/quiet"
+
+
+READ = """() => {
+  let seen = one => { let at = one.getBoundingClientRect(); return at.top >= 0 && innerHeight >= at.bottom; };
+  let text = document.querySelector('p:not(.p)'), first = [text, document.querySelector('button')].map(seen);
+  text.scrollIntoView();
+  let at = text.getBoundingClientRect();
+  return [...first, text.contains(document.elementFromPoint(at.x + at.width / 2, at.y + 2))];
+}"""
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_what_loading_means_is_read_in_frames_of_any_size(visit: Visitors, shop: Shop, lang: str) -> None:
+    tab = visit().new_page()
+    tab.goto(f"{shop.url}/small.{lang}")
+
+    found = [frame.evaluate(READ) for frame in tab.frames[1:]]
+
+    assert [is_reached for *_, is_reached in found] == [True] * len(SIZES)
+    assert [has_button for _, has_button, _ in found] == [True] * len(SIZES)
+    assert found[0][0]  # of 350 x 200 nobody has to scroll

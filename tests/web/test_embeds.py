@@ -430,6 +430,32 @@ def test_whom_nobody_declared_can_be_let_in_once_and_always_only_where_that_woul
     assert "data-cg-src" in opened.text
 
 
+@pytest.mark.parametrize(
+    ("host", "name", "whose"),
+    [
+        ("www.youtube.com", "YouTube", "YouTube (www.youtube.com)"),
+        ("www.google.com", "www.google.com", "www.google.com"),  # of several, by their paths
+        ("video.example", "video.example", "video.example"),
+    ],
+)
+def test_whom_the_catalogue_alone_knows_is_called_by_name_beside_the_host(
+    guard: Guard, host: str, name: str, whose: str
+) -> None:
+    document = place(
+        ask(guard(page(f'<iframe src="https://{host}/1" width="560" height="315"></iframe>'.encode())))
+    )
+    said = [
+        re.sub("[\u2066-\u2069]", "", "".join(one.itertext())).strip()
+        for one in document.iter()
+        if one.tag in ("h1", "p")
+    ]
+
+    assert said[0] == name
+    assert said[1] == f"From {whose}. Purpose: Marketing."
+    assert said[2].startswith(f"Once loaded, {name} learns")
+    assert fields(document.find(".//form"))["party"] == f"@host {host}"
+
+
 def test_where_undeclared_hosts_are_blocked_no_placeholder_offers_them(guard: Guard) -> None:
     app = guard(page(PAGE), undeclared="block")
 

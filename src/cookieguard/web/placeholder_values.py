@@ -13,6 +13,12 @@ class Offer(NamedTuple):
     purpose: str
     once: bool
     always: bool
+    host: str = ""  # where the catalogue names whom nobody declared
+
+    @property
+    def whose(self) -> str:
+        """Return the name, and the host where the shop does not vouch for the name."""
+        return f"{self.name} ({self.host})" if self.host else self.name
 
 
 LIGHT, DARK = "light", "dark"

@@ -12,6 +12,7 @@ from weakref import ref
 
 from markupsafe import escape
 
+from cookieguard.config import load_catalogue
 from cookieguard.consent import Allowance, Verdict, Way, allowance
 from cookieguard.consent.vendors import STRICT
 from cookieguard.html import InsertContext
@@ -47,9 +48,11 @@ def offer_for(exchange: Exchange, verdict: Verdict) -> Offer:
 
 def _offer(exchange: Exchange, verdict: Verdict, granted: frozenset[str]) -> Offer:
     register = exchange.parts.register
+    known = load_catalogue().by_host(verdict.host, "/") if verdict.is_undeclared else None
     return Offer(
         party=verdict.alone,
-        name=verdict.vendor or verdict.host,
+        name=verdict.vendor or (known.name if known else verdict.host),
+        host=verdict.host if known else "",
         purpose=verdict.purpose,
         # a path of the shop's own is asked for by its own address, which brings no grant
         once=verdict.host != exchange.request.origin.host
