@@ -17,7 +17,7 @@ from cookieguard.engines.files.staff_list import change_staff
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 
-from .conftest import Visitors
+from .conftest import Visitors, answer
 from .test_policy_pages import LOOKS, require_readable
 from .test_privacy_page import open_privacy
 from .tiny import TinyShop, page
@@ -127,6 +127,36 @@ def test_request_is_walked_from_the_first_click_to_the_answer_by_customer_suppor
     assert customer.locator(".answer").first.inner_text() == "We corrected it."
     officer.reload()
     assert officer.locator(".acts form").count() == 0
+
+
+NARROWEST = "Math.min(...[...document.querySelectorAll('dd')].map(one => one.getBoundingClientRect().width))"
+
+
+@pytest.mark.parametrize("look", ["phone", pytest.param("rtl", marks=pytest.mark.slow)])
+def test_receipt_and_record_are_read_on_a_phone(
+    visit: Visitors, shop: tuple[str, dict[str, str]], look: str
+) -> None:
+    url, people = shop
+    customer, officer = (visit(javascript=False, **LOOKS[one]).new_page() for one in (look, "phone"))
+    customer.goto(url)
+    answer(customer, "accept")
+
+    def has_receipt() -> bool:
+        answered = customer.goto(f"{url}/_cg/receipt")
+        return answered is not None and answered.ok
+
+    wait_until(has_receipt, "the choice is in the log")
+    for media in ("screen", "print"):
+        customer.emulate_media(media=media)
+        require_readable(customer, f"receipt-{media}", look)
+        assert customer.evaluate(NARROWEST) > 200
+
+    sign_in(officer, url, people["officer"], "record")
+    officer.goto(f"{url}/_cg/record?id={customer.locator('h1').inner_text().split()[-1]}")
+    for media in ("screen", "print"):
+        officer.emulate_media(media=media)
+        require_readable(officer, f"record-{media}", "phone")
+        assert officer.evaluate(NARROWEST) > 200
 
 
 def test_letter_is_entered_and_every_field_has_its_label(
