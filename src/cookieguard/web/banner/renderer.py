@@ -38,7 +38,6 @@ logger = logging.getLogger("cookieguard")
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
 LANGUAGES_KEPT = 256
-NOTHING = Markup()
 LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
 
 
@@ -222,11 +221,8 @@ class Renderer:
 
     def live_script(self, *, base: str, script: Allowance, stamp: str = "", posted: bool = False) -> bytes:
         """Render the script that keeps our control on a page; with `stamp` it also loads stale pages again."""
-        if not stamp:
-            return self._head_script("live.js", base, script)
-        return self._head_script(
-            _stale(posted), base, script, Markup(' data-cg="{}state?{}"').format(base, stamp)
-        )
+        said = Markup(' data-cg="{}state?{}"').format(base, stamp) if stamp else ""
+        return self._head_script(_stale(posted) if stamp else "live.js", base, script, said)
 
     def once_script(self, *, base: str, script: Allowance) -> bytes:
         """Render the script of a page that somebody was let in to: it takes the grant out of the address."""
@@ -236,7 +232,7 @@ class Renderer:
         """Render the script that clears the browser's storage of these names and patterns."""
         return self._head_script("forget.js", base, script, Markup(' data-k="{}"').format(" ".join(keys)))
 
-    def _head_script(self, name: str, base: str, script: Allowance, said: Markup = NOTHING) -> bytes:
+    def _head_script(self, name: str, base: str, script: Allowance, said: str = "") -> bytes:
         def make() -> str:
             return str(self._script(name, script, base)).replace("<script", f"<script{said}", 1)
 
