@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,50 @@ def test_python_values_are_held_to_the_same_types() -> None:
         Config(policy="2")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (
+            lambda: Config(vendors=(Vendor(catalogue="vimeo"), "stripe")),
+            "vendors[1] is 'stripe'; allowed: a Vendor(catalogue=...)",
+        ),
+        (
+            lambda: Config(vendors=({"name": "A"},)),
+            "vendors[0] is a dict; allowed: a Vendor(catalogue=...)",
+        ),
+        (lambda: Config(purposes=("chat",)), "purposes[0] is 'chat'; allowed: a Purpose(id=...)"),
+        (lambda: Config(origins=("https://a.example", 3)), "origins[1] is 3; allowed: text"),
+        (
+            lambda: Vendor(catalogue="stripe", cookies=("a", b"b")),
+            "vendors.stripe.cookies[1] is a bytes; allowed: text",
+        ),
+        (
+            lambda: Purpose(id="chat", title={"en": "Chat", "de": 3}),
+            "purposes.chat.title.de is 3; allowed: text",
+        ),
+        (
+            lambda: config_from_mapping({"origins": ["https://a.example", 3]}),
+            "origins[1] is 3; allowed: text",
+        ),
+        (
+            lambda: config_from_mapping(
+                {"cookies": {"own": [{"name": "a", "purpose": "marketing"}, {"name": "b", "path": 3}]}}
+            ),
+            "cookies.own.b.path is 3; allowed: text",
+        ),
+        (
+            lambda: config_from_mapping({"proof": {"keep": [{"kind": "consent", "days": "9"}]}}),
+            "proof.keep.consent.days is '9'; allowed: a whole number",
+        ),
+    ],
+)
+def test_the_one_wrong_element_of_a_list_is_named(build: Callable[[], object], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        build()
+
+    assert str(caught.value) == message
+
+
 def test_a_purpose_more_keeps_the_default_ones_and_may_rename_one() -> None:
     text = """
         [[purposes]]
@@ -223,7 +268,7 @@ SPOKEN = ", ".join(map(repr, LANGUAGES))
         ),
         (
             '[[purposes]]\nid = "chat"\ntitle = { en = 3 }',
-            "purposes.title is a dict; allowed: text or a table of texts by language",
+            "purposes.chat.title.en is 3; allowed: text",
         ),
     ],
 )

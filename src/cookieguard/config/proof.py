@@ -34,7 +34,7 @@ class KeptKind:
     """Days after it ended: replaced, withdrawn or run out; of other kinds after it was written. 0: for good."""
 
     def __post_init__(self) -> None:
-        require_types("proof.keep", self)
+        require_types("proof.keep", self, name=self.kind)
         require_match("proof.keep.kind", self.kind, KIND, "lower-case letters, digits and -, at most 40")
         require_between(f"proof.keep.{self.kind}.days", self.days, 0, 36_500, "days")
 

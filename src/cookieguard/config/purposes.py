@@ -43,7 +43,7 @@ class Purpose:
     """What it means, in the same form."""
 
     def __post_init__(self) -> None:
-        require_types("purposes", self)
+        require_types("purposes", self, name=self.id)
         require_match("purposes.id", self.id, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
         where = f"purposes.{self.id}"
         require_texts(f"{where}.title", self.title, longest=80)
@@ -137,7 +137,7 @@ class Vendor:
     """The mail address that is told of erasures, corrections and restrictions (art. 19 GDPR)."""
 
     def __post_init__(self) -> None:
-        require_types(f"vendors.{self.name}", self)
+        require_types("vendors", self, name=self.name or self.catalogue)
         if self.catalogue:
             self._take_from_catalogue()
         require_text("vendors.name", self.name, longest=80)

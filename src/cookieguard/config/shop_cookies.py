@@ -38,7 +38,7 @@ class OwnCookie:
     """How long browsers keep it, for the cookie declaration: `session`, or a time like `13 months`."""
 
     def __post_init__(self) -> None:
-        require_types("cookies.own", self)
+        require_types("cookies.own", self, name=self.name)
         require_cookie("cookies.own.name", self.name)
         where = f"cookies.own.{self.name}"
         require_match(f"{where}.purpose", self.purpose, IDENTIFIER, "the id of a purpose")
@@ -62,7 +62,7 @@ class SignedCookie:
     """The last day (`2026-12-24`, UTC) on which a value from before counts; empty for never."""
 
     def __post_init__(self) -> None:
-        require_types("cookies.sign", self)
+        require_types("cookies.sign", self, name=self.name)
         require_match("cookies.sign.name", self.name, COOKIE_NAME, "the name of one cookie")
         where = f"cookies.sign.{self.name}"
         require_one_of(f"{where}.binding", self.binding, BINDINGS)

@@ -31,6 +31,8 @@ def describe(annotation: Any) -> str:
     element = element_of(annotation)
     if element is not None:
         return f"a tuple (in TOML: a list) of {NAMES.get(element, element.__name__)}"
+    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
+        return f"a {annotation.__name__}({dataclasses.fields(annotation)[0].name}=...)"
     parts = typing.get_args(annotation) or (annotation,)
     parts = tuple(typing.get_origin(part) or part for part in parts)
     words = [NAMES.get(part, f"a {part.__name__}") for part in parts if part is not type(None)]
@@ -42,32 +44,42 @@ def element_of(annotation: Any) -> Any:
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is tuple else None
 
 
-def require_types(where: str, settings: Any) -> None:
+def require_types(where: str, settings: Any, *, name: object = "") -> None:
     """Require every field of a settings dataclass to be what its annotation says.
 
-    Raises ConfigError with `where` and the field as the dotted setting. A text where a list belongs is the
-    usual slip: it would be taken letter by letter.
+    Raises ConfigError with `where`, the `name` of the dataclass among others of its kind, and the field as the dotted
+    setting. A text where a list belongs is the usual slip: it would be taken letter by letter.
     """
-    for name, annotation in field_types(settings.__class__).items():
-        value = getattr(settings, name)
-        if not _fits(value, annotation):
-            setting = f"{where}.{name}" if where else name
-            raise ConfigError(setting, was=_shown(value), allowed=describe(annotation))
+    place = [str(part) for part in (where, name) if part]
+    for field, annotation in field_types(settings.__class__).items():
+        _require_type(".".join([*place, field]), getattr(settings, field), annotation)
+
+
+def _require_type(setting: str, value: Any, annotation: Any) -> None:
+    """Require a value to fit; of a list or a table of texts the error names the one that does not."""
+    element = element_of(annotation)
+    if element is not None and type(value) is tuple:
+        for index, one in enumerate(value):
+            _require_type(f"{setting}[{index}]", one, element)
+        return
+    if isinstance(value, Mapping) and _takes_table(annotation):
+        for key, text in value.items():
+            _require_type(f"{setting}.{key}", text, str)
+    if element is not None or not _fits(value, annotation):
+        raise ConfigError(setting, was=_shown(value), allowed=describe(annotation))
 
 
 def _fits(value: Any, annotation: Any) -> bool:
-    element = element_of(annotation)
-    if element is not None:
-        return type(value) is tuple and all(_fits(one, element) for one in value)
     accepted = typing.get_args(annotation) or (annotation,)
     if dataclasses.is_dataclass(accepted[0]):
         return isinstance(value, accepted[0])  # type: ignore[arg-type]  # a dataclass type, as just seen
     if isinstance(value, Mapping):
-        texts = [*value, *value.values()]
-        return any(typing.get_origin(one) is Mapping for one in accepted) and all(
-            type(one) is str for one in texts
-        )
+        return _takes_table(annotation) and all(type(key) is str for key in value)
     return type(value) in accepted
+
+
+def _takes_table(annotation: Any) -> bool:
+    return any(typing.get_origin(one) is Mapping for one in (annotation, *typing.get_args(annotation)))
 
 
 def _shown(value: Any) -> str:

@@ -42,7 +42,7 @@ class DataKind:
     """The third country it goes to, and by which safeguard."""
 
     def __post_init__(self) -> None:
-        require_types("data", self)
+        require_types("data", self, name=self.id)
         require_match("data.id", self.id, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
         where = f"data.{self.id}"
         require_texts(f"{where}.title", self.title, longest=LONGEST_NAME)

@@ -40,7 +40,7 @@ class ShopForm:
     """The host of the third party that it is sent to; empty for the shop."""
 
     def __post_init__(self) -> None:
-        require_types("forms", self)
+        require_types("forms", self, name=self.page)
         require_match("forms.page", self.page, PAGE, "a path like '/checkout'")
         where = f"forms.{self.page}"
         if not self.asks:
