@@ -145,6 +145,66 @@ def test_a_flask_app_in_a_proxys_middleware_is_guarded_with_it(shop: Shop) -> No
     assert "WSGIMiddleware(app)" in shop.run("init").stdout
 
 
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        ("shop = Flask(__name__)\napp = WSGIMiddleware(shop)\n", "app = CookieGuard(app"),
+        ("shop = Flask(__name__)\nasgi = WsgiToAsgi(shop)\n", "asgi = CookieGuard(asgi"),
+        ("app = WSGIMiddleware(Flask(__name__))\n", "app = CookieGuard(app"),
+        ("app = Flask(__name__)\napp = WSGIMiddleware(app.wsgi_app)\n", "app = CookieGuard(app"),
+        ("shop = Flask(__name__)\napp = CORSMiddleware(WSGIMiddleware(shop))\n", "app = CookieGuard(app"),
+        (
+            "shop = Flask(__name__)\nsite = WSGIMiddleware(shop)\napp = CORSMiddleware(site)\n",
+            "app = CookieGuard(app",
+        ),
+        (
+            "shop = Flask(__name__)\napi = FastAPI()\napi.mount('/', WSGIMiddleware(shop))\n",
+            "api = CookieGuard(api",
+        ),
+        (
+            "def create_app():\n    return Flask(__name__)\n\n\napp = WSGIMiddleware(create_app())\n",
+            "app = CookieGuard(app",
+        ),
+        (
+            "def create_app():\n    shop = Flask(__name__)\n    return WSGIMiddleware(shop)\n",
+            "return CookieGuard(WSGIMiddleware(shop)",
+        ),
+    ],
+)
+def test_a_flask_app_that_has_its_adapter_gets_no_second_one(shop: Shop, made: str, line: str) -> None:
+    (shop.directory / "shop.py").write_text(made)
+
+    said = shop.run("init").stdout
+
+    assert f' {line}, "cookieguard.toml")' in said
+    assert "a2wsgi" not in said
+
+
+def test_the_line_for_an_adapted_flask_app_guards_it(shop: Shop) -> None:
+    made = (
+        "from a2wsgi import WSGIMiddleware\nfrom flask import Flask\n\nshop = Flask(__name__)\n"
+        'shop.add_url_rule("/", view_func=lambda: "<!doctype html><h1>Mugs</h1>")\napp = WSGIMiddleware(shop)\n'
+    )
+    (shop.directory / "adapted_mugs.py").write_text(made)
+    (line,) = [
+        line.strip()
+        for line in shop.run("init").stdout.splitlines()
+        if line.startswith("    from cookieguard")
+    ]
+    (shop.directory / "adapted_mugs.py").write_text(f"{made}{line}\n")
+
+    assert "ok    banner on /: refusing is as easy" in shop.run("check", "adapted_mugs:app").stdout
+
+
+def test_an_app_for_a_server_of_wsgi_is_guarded_before_its_adapter(shop: Shop) -> None:
+    (shop.directory / "shop.py").write_text("api = FastAPI()\napplication = ASGIMiddleware(api)\n")
+
+    done = shop.run("init")
+
+    assert "shop.py, above line 2 that starts it (the app is made in line 1):" in done.stdout
+    assert ' api = CookieGuard(api, "cookieguard.toml")' in done.stdout
+
+
 def test_a_flask_app_that_a_function_makes_is_guarded_beside_it(shop: Shop) -> None:
     (shop.directory / "shop.py").write_text("def create_app():\n    app = Flask(__name__)\n    return app\n")
 

@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -18,6 +18,9 @@ from cookieguard.errors import ConfigError, FileKept
 
 # What makes an app, by the frameworks we are tested with.
 FRAMEWORKS = frozenset({"FastAPI", "Starlette", "Litestar", "Quart", "Flask", "get_asgi_application"})
+# What turns a WSGI app into an ASGI one, and what makes another server's app of an ASGI one.
+TO_ASGI = frozenset({"WSGIMiddleware", "WsgiToAsgi", "AsyncioWSGIMiddleware", "TrioWSGIMiddleware"})
+FROM_ASGI = frozenset({"ASGIMiddleware", "Mangum"})
 # The usual names of what is served in place of the app that was made.
 SERVED = frozenset({"app", "application", "asgi_app"})
 GUARDED = re.compile(r"\bCookieGuard\(")
@@ -135,12 +138,22 @@ def _what_to_add(folder: Path) -> Iterator[str]:
         return
     modules = [(path, tree) for path, text in texts if (tree := _parsed(text)) is not None]
     factories = {one.name: one for path, tree in modules for one in _factories(path, tree)}
-    made = next((one for path, tree in modules for one in _apps_made(path, tree, factories)), None)
+    made = _outermost([one for path, tree in modules for one in _apps_made(path, tree, factories)])
     if made is None and factories:
         yield from _in_factory(next(iter(factories.values())))
     else:
         yield from _at_end(made)
     yield "then: cookieguard check"
+
+
+def _outermost(found: Sequence[Made]) -> Made | None:
+    """Return the first app; in place of a WSGI app what makes ASGI of it, or the ASGI app of its file."""
+    first = next(iter(found), None)
+    if first is None or first.framework != WSGI:
+        return first
+    outer = (one for one in found if one.framework in TO_ASGI)
+    beside = (one for one in found if one.framework != WSGI and one.path == first.path)
+    return next(outer, next(beside, first))
 
 
 def _at_end(made: Made | None) -> Iterator[str]:
@@ -185,9 +198,9 @@ def _apps_made(path: Path, module: ast.Module, factories: Mapping[str, Factory])
     starts = next((one.lineno for one in module.body if _starts_itself(one)), None)
     named = list(_named(module))
     for place, (name, value) in enumerate(named):
-        called = _called(value)
+        called = _adapter_in(value) or _called(value)
         framework = factories[called].framework if called in factories else called
-        if framework in FRAMEWORKS:
+        if framework in FRAMEWORKS | TO_ASGI:
             yield Made(path, value.lineno, _served(named[place + 1 :], name), framework, starts)
 
 
@@ -200,7 +213,8 @@ def _factories(path: Path, module: ast.Module) -> Iterator[Factory]:
         ends = [one for one in inside if isinstance(one, ast.Return)]
         value = ends[-1].value if ends else None
         if made and isinstance(value, ast.Name | ast.Call):
-            yield Factory(path, ends[-1].lineno, function.name, made[0], ast.unparse(value))
+            framework = next(filter(None, map(_adapter_in, function.body)), made[0])
+            yield Factory(path, ends[-1].lineno, function.name, framework, ast.unparse(value))
 
 
 def _walked(node: ast.AST) -> Iterator[ast.AST]:
@@ -215,7 +229,7 @@ def _named(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     """Yield the names that a module gives, and to what."""
     for one in module.body:
         match one:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _called(value) not in FROM_ASGI:
                 yield name, value
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 yield name, value
@@ -227,6 +241,11 @@ def _called(node: ast.AST) -> str:
         case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
             return name
     return ""
+
+
+def _adapter_in(node: ast.AST) -> str:
+    """Return the name of what makes ASGI of a WSGI app in a node; empty where nothing does."""
+    return next((called for one in ast.walk(node) if (called := _called(one)) in TO_ASGI), "")
 
 
 def _served(named: Iterable[tuple[str, ast.expr]], name: str) -> str:
@@ -249,6 +268,8 @@ def _starts_itself(statement: ast.stmt) -> bool:
             value=ast.Call(func=ast.Attribute(value=ast.Name(id="uvicorn" | "asyncio"), attr="run"))
         ):
             return True  # what stands below it is not reached
+        case ast.Assign(value=value):
+            return _called(value) in FROM_ASGI  # it has the app as it is by then
     return False
 
 
