@@ -13,7 +13,7 @@ import pytest
 from harness.asgi import HTML, Answer, App, ask, drive, page, scope_of
 from starlette.datastructures import URLPath
 
-from cookieguard import CookieGuard
+from cookieguard import CookieGuard, Vendor
 from cookieguard.config import ConsentSettings, CspSettings, HtmlSettings
 
 Guard = Callable[..., CookieGuard]
@@ -52,6 +52,47 @@ def test_a_page_of_two_types_gets_the_one_it_is_read_by(guard: Guard) -> None:
 
     assert answer.all("content-type") == ["application/xhtml+xml"]
     assert b'data-cg-src="https://ads.example/"' in answer.body
+
+
+FIVE = ("google-analytics", "stripe", "youtube", "google-fonts", "hotjar")
+XHTML = [("content-type", "application/xhtml+xml")]
+WORKER = [("content-type", "text/javascript")]
+
+
+@pytest.mark.parametrize(
+    ("headers", "destination"),
+    [(HTML, "document"), (HTML, "iframe"), (HTML, "empty"), (WORKER, "worker"), (WORKER, "serviceworker")],
+)
+def test_five_vendors_are_no_news_where_the_whole_policy_goes_out_or_counts_for_nothing(
+    guard: Guard, caplog: pytest.LogCaptureFixture, headers: list[tuple[str, str]], destination: str
+) -> None:
+    app = guard(page(DOCUMENT, headers=headers), vendors=tuple(Vendor(catalogue=one) for one in FIVE))
+    agreed = choose(app, "save&purpose=statistics&purpose=preferences")
+
+    answer = ask(app, headers=[agreed, ("sec-fetch-dest", destination)])
+
+    is_page = destination in ("document", "iframe")
+    assert (b"<meta http-equiv" in answer.body) == is_page
+    assert ("hotjar.io" in f"{answer.body!r}{answer.headers}") == (destination != "empty")
+    assert "Content-Security-Policy" not in caplog.text
+
+
+@pytest.mark.parametrize("settings", [{}, {"html": HtmlSettings(enabled=False)}])
+def test_a_page_without_some_of_the_vendors_that_were_agreed_to_is_told_once(
+    guard: Guard, caplog: pytest.LogCaptureFixture, settings: dict[str, Any]
+) -> None:
+    app = guard(
+        page(DOCUMENT, headers=HTML if settings else XHTML),
+        vendors=tuple(Vendor(catalogue=one) for one in FIVE),
+        **settings,
+    )
+    agreed = choose(app, "save&purpose=statistics&purpose=preferences")
+
+    answers = [ask(app, headers=[one, ("sec-fetch-dest", "document")]) for one in (agreed, agreed)]
+
+    sent = len(answers[0].get("content-security-policy"))
+    assert "hotjar.io" not in answers[0].get("content-security-policy")
+    assert caplog.text.count(f"(Sec-Fetch-Dest: document) went out with {sent} bytes of a Content-Sec") == 1
 
 
 @pytest.mark.parametrize(

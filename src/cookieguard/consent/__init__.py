@@ -9,7 +9,6 @@ from cookieguard.consent.cookie_register import CookieRegister
 from cookieguard.consent.csp import (
     allowed_pattern,
     declared_policy,
-    longest_policy,
     policy_for,
     strict_policy,
 )
@@ -65,7 +64,6 @@ __all__ = [
     "first_party_line",
     "from_payload",
     "local_path",
-    "longest_policy",
     "look_alike",
     "named",
     "new_receipt_id",

@@ -76,15 +76,6 @@ def _reporting(sources: Iterable[str], report: str) -> bytes:
     return f"default-src {' '.join(sources)} {KEYWORDS}; report-uri {report}".encode("ascii")
 
 
-def longest_policy(register: Register, *, shop: Site, form_action: str = "off", report: str = "") -> int:
-    """Return the bytes of the longest policy of one purpose refused: where none is, it may be open."""
-    states = (register.ids - {refused} for refused in register.ids)
-    return max(
-        len(policy_for(register, granted, shop=shop, form_action=form_action, report=report))
-        for granted in (register.ids, *states)
-    )
-
-
 def allowed_pattern(register: Register, granted: frozenset[str], *, shop: Site) -> str:
     """Write the policy's allowed hosts as a JavaScript pattern for absolute URLs, without blanks.
 

@@ -16,14 +16,13 @@ from cookieguard.consent import (
     Verdict,
     allowed_pattern,
     declared_policy,
-    longest_policy,
     policy_for,
     site_of,
     strict_policy,
 )
 from cookieguard.consent.csp import OPEN
 from cookieguard.consent.vendors import is_once, keeps_any
-from cookieguard.html import Held, Rules, Ruling, Url, parse_url, readings
+from cookieguard.html import Held, Rules, Ruling, Url, readings
 from cookieguard.html.page import Glance
 from cookieguard.html.types import nobody
 from cookieguard.web.http.content_type import WORKER_DESTINATIONS
@@ -41,11 +40,10 @@ WALLS_KEPT = 64
 MOST_POLICY = 900
 # Beside a worker's script nothing is removed, and what a service worker fetches for its pages is under this policy.
 MOST_POLICY_OF_WORKER = 2000
-LONG_POLICY = (
-    "the Content-Security-Policy has up to %d bytes (%d hosts are declared), and a proxy may take no more than "
-    "%d: pages carry it in a <meta> instead, and nothing is to be done for them; workers, XML and pages that take "
-    "no <meta> do not load the vendors declared last, even once visitors agreed; where those need them, declare "
-    "one `*.host` in place of several hosts"
+CUT_POLICY = (
+    "a response (Sec-Fetch-Dest: %s) went out with %d bytes of a Content-Security-Policy of %d, since it carries no "
+    "<meta> and proxies take few bytes of headers: it does not load the vendors declared last, even once visitors "
+    "agreed; where it needs them, declare one `*.host` in place of several hosts"
 )
 TOO_MANY_DECLARED = (
     "declared hosts make a report-only policy of more than %d bytes: what scripts load beyond them is not reported; "
@@ -75,6 +73,7 @@ class Wall:
     site: Site
     granted: frozenset[str]
     is_open: bool  # nobody is held from these visitors
+    note_cut: Callable[[bytes, bytes, bytes], None]  # of a response that gets less than the whole policy
     declared: bytes = b""  # for who agreed to everything: reports what is loaded beyond it, and stops nothing
     views: Iterator[int] = field(default_factory=count, compare=False, repr=False)  # of documents
     known: set[str] = field(default_factory=set, compare=False, repr=False)  # hosts that are no news
@@ -111,14 +110,20 @@ class Wall:
         self, *, is_strict: bool, has_meta: bool, destination: bytes | None
     ) -> list[tuple[bytes, bytes]]:
         """Return the policies a document goes out with; beside one in the page itself the header only ends an older."""
-        in_headers = self.in_headers(is_strict=is_strict, destination=destination)
-        return self.watched([(POLICY, OPEN if has_meta and not is_strict else in_headers)])
+        if has_meta and not is_strict:
+            return self.watched([(POLICY, OPEN)])
+        return self.watched([(POLICY, self.in_headers(is_strict=is_strict, destination=destination))])
 
     def in_headers(self, *, is_strict: bool, destination: bytes | None) -> bytes:
         """Return what headers take of the policy."""
         if is_strict:
             return self.strict_policy
-        return self.worker_policy if destination in WORKER_DESTINATIONS else self.short_policy
+        taken = self.worker_policy if destination in WORKER_DESTINATIONS else self.short_policy
+        if (
+            len(taken) < len(self.policy) and destination != b"empty"
+        ):  # what a script reads runs under no policy
+            self.note_cut(destination or b"none", taken, self.policy)
+        return taken
 
     def unwatched(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return headers as they are kept for a page that comes again: whether it is watched is settled each time."""
@@ -164,17 +169,15 @@ class Walls:
         self._config, self._note_own = config, note_own
         self._register = register
         self._build = lru_cache(maxsize=WALLS_KEPT)(self._make)
-        self._warn_of_length()
+        self._is_cut_told = False
         self._last: dict[frozenset[str], tuple[Origin, str, Wall]] = {}  # of each state (bounded)
 
-    def _warn_of_length(self) -> None:
-        """Tell the owner at start where a proxy in front may not take the policy, and would answer 502."""
-        origin = next(iter(self._config.origins), "https://shop.example")
-        site, form_action = site_of(parse_url(origin).host), self._config.csp.form_action
-        report = self._config.prefix + REPORT_PAGE
-        length = longest_policy(self._register, shop=site, form_action=form_action, report=report)
-        if length > MOST_POLICY:
-            logger.warning(LONG_POLICY, length, len(self._register.rules), MOST_POLICY)
+    def _note_cut(self, destination: bytes, taken: bytes, policy: bytes) -> None:
+        """Tell the owner once that a response is without some of the vendors that visitors agreed to."""
+        if not self._is_cut_told:
+            self._is_cut_told = True
+            shown = ascii(destination.decode("latin-1"))[1:-1][:40]  # a client's own text
+            logger.warning(CUT_POLICY, shown, len(taken), len(policy))
 
     def around(self, origin: Origin, granted: frozenset[str], *, base: str) -> Wall:
         """Return the walls for pages of `origin` and visitors who granted these purposes (or one party alone).
@@ -235,6 +238,7 @@ class Walls:
             site=site,
             granted=granted,
             is_open=is_open,
+            note_cut=self._note_cut,
             declared=self._declared(granted, site, report),
         )
 
