@@ -9,9 +9,16 @@
     return one;
   };
   const refused = new Map(), held = new Map();
-  const hostOf = (text) => { try { return new URL(text, location.href).host; } catch { return ""; } };
+  const asked = new Map(); // of each host the first path, and all elements
+  const take = (text, element) => {
+    let url;
+    try { url = new URL(text, location.href); } catch { return ""; }
+    const [path, elements] = asked.get(url.host) || [url.pathname.slice(0, 100).replaceAll(",", "%2C"), new Set()];
+    asked.set(url.host, [path, elements.add(element)]);
+    return url.host;
+  };
   const refuse = (url, directive) => {
-    const host = hostOf(url);
+    const host = take(url, directive.replace(/-src.*/, ""));
     if (host && host !== location.host && !refused.has(host)) { refused.set(host, directive); show(); }
   };
   const look = () => {
@@ -20,7 +27,8 @@
       if (one.localName === "cg-part" || one.localName === "cg-dev") continue;
       for (const { name, value } of one.attributes) {
         if (!name.startsWith("data-cg-") || name === "data-cg-type") continue;
-        const found = value.match(/(https?:)?\/\/[^\s"',)]+/), host = found ? hostOf(found[0]) : "";
+        const found = value.match(/(https?:)?\/\/[^\s"',)]+/);
+        const host = found ? take(found[0], name === "data-cg-style" ? "style" : one.localName) : "";
         if (host) held.set(host, (held.get(host) || new Set()).add("<" + one.localName + " " + name.slice(8) + ">"));
       }
     }
@@ -47,12 +55,17 @@
     method: "POST", headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
     body: "choice=" + choice,
   }).then(() => location.reload());
+  const copied = (name, lines, item) => {
+    const button = make("button", name, item, { type: "button" });
+    button.addEventListener("click", () => copy(button, lines));
+  };
   const copy = (button, lines) => navigator.clipboard.writeText(lines).then(() => { button.textContent = "copied"; }, () => { button.textContent = "select the lines above"; });
   let waits = 0, told = { state: "", hosts: {}, cookies: [] };
   const ask = () => {
     clearTimeout(waits);
     waits = setTimeout(() => {
-      const hosts = [...new Set([...held.keys(), ...refused.keys()])].slice(0, 100).join(",");
+      const known = [...new Set([...held.keys(), ...refused.keys()])].slice(0, 100);
+      const hosts = known.map((host) => [...asked.get(host)[1], host + asked.get(host)[0]].join(" ")).join(",");
       fetch(base + "dev?hosts=" + encodeURIComponent(hosts)).then((answer) => answer.json()).then((facts) => { told = facts; draw(); }).catch(() => draw());
     }, 150);
   };
@@ -67,9 +80,11 @@
       if (facts) make("span", " " + (facts.vendor || "nobody declared it") + (facts.purpose ? ", " + facts.purpose : ""), item);
       make("small", small, item);
       if (facts && facts.lines) {
+        make("small", facts.words, item);
+        const own = /first_party_hosts = \[.*?\]/.exec(facts.words);
+        if (own) copied("copy it as the shop's own", own[0], item);
         make("pre", facts.lines, item);
-        const button = make("button", "copy the TOML", item, { type: "button" });
-        button.addEventListener("click", () => copy(button, facts.lines));
+        copied("copy the TOML", facts.lines, item);
       }
     }
   };

@@ -68,3 +68,23 @@ def test_the_panel_shows_what_is_held_why_and_the_lines_and_switches_the_state(
         panel.get_by_role("button", name="undecided").click()
     expect(panel).to_contain_text("undecided, 2 held")
     assert found.locator("#cg button[value=accept]").count() == 1
+
+
+def test_the_panel_asks_whether_a_host_of_pictures_is_the_shops_own_and_names_vendors_by_their_paths(
+    visit: Visitors, tmp_path: Path
+) -> None:
+    tags = (
+        '<script src="https://www.googletagmanager.com/gtag/js?id=G-1,2"></script>'
+        '<img src="https://images.mugcdn.example/mug.jpg">'
+        "<script>setTimeout(function(){new Image().src='https://late.mugcdn.example/p.gif'},50)</script>"
+    )
+    with serving(CookieGuard(TinyShop({"/": page(tags)}), settings(tmp_path, dev=True))) as served:
+        panel = opened(visit, served).locator("cg-dev details")
+
+        expect(panel).to_contain_text("it is Google Analytics, which the catalogue has for statistics")
+        for host in ("images.mugcdn.example", "late.mugcdn.example"):
+            item = panel.locator("li").filter(has_text=host)
+            item.get_by_role("button", name="copy it as the shop's own").click()
+            expect(item.get_by_role("button", name="copied")).to_be_visible()
+            assert panel.page.evaluate("navigator.clipboard.readText()") == f'first_party_hosts = ["{host}"]'
+            expect(item.locator("pre")).to_contain_text('purpose = "marketing"')

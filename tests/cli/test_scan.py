@@ -210,7 +210,10 @@ def test_a_file_of_windows_keeps_its_line_ends(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert file.read_bytes().startswith(b'origins = ["https://shop.example"]\r\n')
     assert file.read_bytes().count(b"\r\n") == file.read_bytes().count(b"\n") > 5
-    assert [one.name for one in load_config(file).vendors] == ["vendors.example"]
+    assert (
+        "first_party_hosts" in file.read_text()
+    )  # the page's picture may be the shop's own: nobody is declared
+    assert load_config(file) == Config(origins=("https://shop.example",))
 
 
 def test_a_shop_in_production_and_without_its_keys_is_scanned(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -143,6 +144,59 @@ def test_what_init_writes_takes_drafted_tables() -> None:
 def test_a_configuration_of_another_form_is_said_and_left() -> None:
     with pytest.raises(ConfigError, match="--draft"):
         added("[vendors]\nx = 1\n", TABLES)
+
+
+PICTURES = (
+    contact("images.mugcdn.example", path="/mug.jpg", element="img src"),
+    contact("images.mugcdn.example", path="/a.woff2", element="font"),
+    contact("images.mugcdn.example", path="/a.css", element="link href"),
+)
+
+
+@pytest.mark.parametrize("before", ["", 'origins = ["https://shop.example"]\nvendors = ["stripe"]\n'])
+def test_of_a_host_of_pictures_the_draft_asks_whether_it_is_the_shops_and_declares_nothing(
+    before: str,
+) -> None:
+    scan, parties = scanned(*PICTURES)
+    text = added(before, draft(parties, Config()))
+    own, vendor = (
+        next(line for line in text.splitlines() if start in line).partition(": ")[2]
+        for start in ("If it is the shop's own", "If it is a vendor")
+    )
+
+    assert [one.name for one in config_from_mapping(tomllib.loads(text)).vendors] == ["Stripe"] * bool(before)
+    assert "it serves pictures, styles or fonts alone" in text
+    assert "images.mugcdn.example" in config_from_mapping(tomllib.loads(f"{own}\n{before}")).first_party_hosts
+    assert vendors(f"vendors = [{vendor}]")["mugcdn.example"].hosts == ("images.mugcdn.example",)
+    assert facts_of(scan, parties, "")["parties"][0]["may_be_own"]
+
+
+@pytest.mark.parametrize(
+    ("more", "keeps"),
+    [
+        (contact("js.mugcdn.example", path="/a.js"), ()),
+        (contact("images.mugcdn.example", element="fetch"), ()),
+        (contact("pixel.mugcdn.example", path="/p.gif", element="img src"), ()),
+        (PICTURES[0], (kept("_id", "images.mugcdn.example"),)),
+        (replace(PICTURES[0], told=("the page's path",)), ()),
+        (replace(PICTURES[0], by="https://tags.adnet.example/t.js"), ()),
+    ],
+)
+def test_who_runs_something_keeps_something_or_is_told_of_pages_is_drafted_as_a_vendor(
+    more: Contact, keeps: tuple[StorageEntry, ...]
+) -> None:
+    _, parties = scanned(*PICTURES, more, keeps=keeps)
+
+    assert set(vendors(draft(parties, Config()))) == {"mugcdn.example"}
+
+
+def test_a_host_that_is_called_like_the_shop_is_asked_about_whatever_it_serves() -> None:
+    _, parties = scanned(contact("cdn.shop-static.example", path="/a.js"))
+
+    text = draft(parties, Config())
+
+    assert vendors(text) == {}
+    assert "Nobody in the catalogue, and its name is like the shop's." in text
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,15 @@ def test_a_violation_becomes_a_line_for_the_owner(guard: Guard, caplog: pytest.L
     assert "visitor" not in caplog.text
 
 
+def test_a_reported_script_is_named_by_its_path_as_one_in_the_page_is(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    report(guard(page(DOCUMENT), vendors=()), "https://www.googletagmanager.com/gtag/js?id=G-1")
+
+    assert "it is Google Analytics, which the catalogue has for statistics" in caplog.text
+    assert 'vendors = ["google-analytics"]' in caplog.text or 'catalogue = "google-analytics"' in caplog.text
+
+
 def test_what_only_a_strict_page_stops_is_told_too(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
     app = guard(page(DOCUMENT), undeclared="report", strict_paths=("/kasse/tür",))
 
@@ -157,7 +166,7 @@ def test_made_up_reports_leave_room_for_what_others_report_and_for_the_pages_own
     assert "held real.example" in caplog.text
     assert full == REPORTED_HOSTS_TOLD
     assert (
-        "held late.example on /: nobody declared it (<img src=https://late.example/p> in line 1); to declare"
+        "held late.example on /: nobody declared it (<img src=https://late.example/p> in line 1); if it is the"
         in caplog.text
     )
     assert "held tomorrow.example" in caplog.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+import pytest
 from harness.asgi import ask, page
 
 from cookieguard import CookieGuard, Vendor
@@ -42,6 +43,38 @@ def test_the_panel_says_whose_a_host_is_and_which_cookies_are_hidden(guard: Guar
     )
     assert forgot.get("set-cookie").startswith("cg_consent=")
     assert "Max-Age=0" in forgot.get("set-cookie")
+
+
+def test_the_panel_names_and_asks_as_the_log_does(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
+    loads = [
+        ("script", "www.googletagmanager.com", "/gtag/js", "google-analytics"),
+        ("script", "www.googletagmanager.com", "/gtm.js", "google-tag-manager"),
+        ("img", "images.mugcdn.example", "/mug.jpg", "first_party_hosts"),
+        ("script", "assets.mugcdn.example", "/a.js", 'purpose = "marketing"'),
+    ]
+    for element, host, path, declared in loads:
+        caplog.clear()
+        body = f"<{element} src=https://{host}{path}></{element}>".encode()
+        app = guard(
+            page(b"<!doctype html><body>" + body), dev=True, vendors=(), origins=("http://localhost",)
+        )
+
+        ask(app, host=HERE, scheme="http")
+        told = ask(app, path="/_cg/dev", query=f"hosts={element}%20{host}{path}", host=HERE, scheme="http")
+
+        facts = json.loads(told.body)["hosts"][host]
+        assert declared in f"{facts['words']}\n{facts['lines']}"
+        assert f"{facts['words']}\n{facts['lines']}" in caplog.text
+
+
+def test_a_host_of_pictures_and_scripts_is_declared_and_what_is_no_address_left_out(guard: Guard) -> None:
+    app = guard(page(PAGE), dev=True, vendors=())
+
+    told = ask(app, path="/_cg/dev", query="hosts=img%20script%20a.example/x,img%20[::", host=HERE)
+
+    facts = json.loads(told.body)["hosts"]
+    assert facts == {"a.example": facts["a.example"], "": {}}
+    assert facts["a.example"]["words"] == "to declare it:"
 
 
 def test_no_byte_of_the_panel_is_there_outside_dev_mode(guard: Guard) -> None:

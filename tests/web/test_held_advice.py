@@ -72,6 +72,48 @@ def test_beside_a_list_of_names_the_lines_of_a_host_that_nobody_knows_are_the_li
     assert [one.catalogue for one in vendors[:-1]] == list(names)
 
 
+PICTURES = "https://images.mugcdn.example/mug.jpg"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<img src={PICTURES}>",
+        f"<link rel=stylesheet href={PICTURES}>",
+        f"<style>h1{{background:url({PICTURES})}}</style>",
+        f"<h1 style='background:url({PICTURES})'>",
+        f"<picture><source srcset={PICTURES}>",
+    ],
+)
+def test_of_a_host_that_serves_pictures_the_owner_is_asked_first_whether_it_is_the_shops(
+    guard: Guard, caplog: pytest.LogCaptureFixture, body: str
+) -> None:
+    ask(guard(shown(body), vendors=()))
+
+    line, _, lines = told(caplog)[0].partition("\n")
+    own = line.partition("if it is the shop's own host: ")[2].removesuffix("; if it is a vendor:")
+    assert config_from_mapping(tomllib.loads(own)).first_party_hosts == ("images.mugcdn.example",)
+    assert config_from_mapping(tomllib.loads(lines)).vendors[0].hosts == ("images.mugcdn.example",)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<script src=https://assets.mugcdn.example/a.js></script>",
+        "<iframe src=https://images.mugcdn.example/></iframe>",
+        "<img src=https://pixel.adnet.example/p.gif>",
+        "<img src=https://bat.bing.com/x>",
+    ],
+)
+def test_nobody_is_asked_to_call_a_script_a_frame_a_tracker_or_a_known_vendor_the_shops_own(
+    guard: Guard, caplog: pytest.LogCaptureFixture, body: str
+) -> None:
+    ask(guard(shown(body), vendors=()))
+
+    assert "to declare it:\n" in told(caplog)[0]
+    assert "first_party_hosts" not in told(caplog)[0]
+
+
 @pytest.mark.parametrize("vendors", [(), (Vendor(name="A", purpose="marketing", hosts=("a.example",)),)])
 def test_the_lines_do_what_they_say(
     guard: Guard, caplog: pytest.LogCaptureFixture, vendors: tuple[Vendor, ...]

@@ -142,7 +142,10 @@ def test_hosts_that_were_held_and_nobody_declared_are_told_with_the_lines_that_d
     letter = write_letter(config, Keyring.generate(NOW), NOW)
 
     (part,) = [one for one in letter.parts if one.title == "Hosts that nobody declared"]
-    assert part.lines[0] == "chat.example: held on 20 views in 7 days; to declare it:"
+    assert part.lines[0] == (
+        "chat.example: held on 20 views in 7 days; "
+        'if it is the shop\'s own host: first_party_hosts = ["chat.example"]; if it is a vendor:'
+    )
     assert 'hosts = ["chat.example"]' in part.lines
     assert "example" not in " ".join(part.lines).replace("chat.example", "")
     assert not part.is_due  # what is held is kept from visitors: a promise kept

@@ -295,10 +295,11 @@ def _party_line(party: Party) -> str:
     elements = _few(list(dict.fromkeys(one.element for one in party.contacts)))
     pages = _few(list(party.pages))
     declared = "" if not party.undeclared else ", not declared"
+    purpose = "the shop's own?" if party.may_be_own else party.purpose
     kept = f"; keeps {_few(list(party.names))}" if party.names else ""
     told = f"; is told {', '.join(party.told)}" if party.told else ""
     hosts = _few(list(hosts_leaking(party) or party.hosts))
-    return f"{mark} {party.name} ({party.purpose}{declared}): {hosts} by {elements} on {pages}{kept}{told}"
+    return f"{mark} {party.name} ({purpose}{declared}): {hosts} by {elements} on {pages}{kept}{told}"
 
 
 def _form_line(form: Form, pages: Sequence[str]) -> str:

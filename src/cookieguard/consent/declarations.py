@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from cookieguard.config import Entry, Vendor, load_catalogue
@@ -11,12 +12,21 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.sites import Site, look_alike
 from cookieguard.consent.vendors import Verdict, first_party_line
 
+# What loads pictures, styles and lettering.
+PASSIVE = frozenset({"font", "image", "img", "link", "picture", "source", "style", "stylesheet"})
+# What a host is called whose pictures count people.
+COUNTS = re.compile(
+    r"(^|[./_-])(ads?|analytics|beacons?|collect|count(er)?|metrics?|pixels?|stats?|tags?|track(er|ing)?)([./_-]|\d|$)"
+)
 
-def advice_on(verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vendor]) -> tuple[str, str]:
+
+def advice_on(
+    verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vendor], elements: Iterable[str] = ()
+) -> tuple[str, str]:
     """Return what to tell the owner of a host nobody declared, and the lines to paste.
 
-    `vendors` are those of the configuration: TOML takes a list of names or tables, not both, so the lines are written
-    in the way that fits.
+    `elements` are those that load it, as far as they are known. `vendors` are those of the configuration: TOML takes a
+    list of names or tables, not both, so the lines are written in the way that fits.
     """
     if look_alike(verdict.host, site):
         return "it looks like the shop's own; if it is:", first_party_line(verdict)
@@ -28,7 +38,15 @@ def advice_on(verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vend
     if several:
         names = " or ".join(f"{one.name} ({one.id})" for one in several)
         return f"it may be {names}; to declare one by its name:", named(several[0], vendors)
-    return "to declare it:", unknown(verdict.host, vendors)
+    declared = unknown(verdict.host, vendors)
+    if not may_be_own(verdict.host, elements):
+        return "to declare it:", declared
+    return f"if it is the shop's own host: {first_party_line(verdict)}; if it is a vendor:", declared
+
+
+def may_be_own(host: str, elements: Iterable[str]) -> bool:
+    """Return whether a host may be the shop's own CDN: by what it serves, and by its name."""
+    return PASSIVE.issuperset(elements) and COUNTS.search(host) is None
 
 
 def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: Sequence[str]) -> str:

@@ -48,6 +48,8 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
     hosts = [one for one in _hosts(party) if HOST_PATTERN.fullmatch(one) and not _is_declared(one, config)]
     if not hosts:
         return ""
+    if party.may_be_own:
+        return "\n".join([*_comments_of(party), *_question(party, hosts, config)])
     known, cookies = party.known, _cookies(party)
     lines = [*_comments_of(party), "[[vendors]]"]
     if known is not None and known.id and known.id not in {one.catalogue for one in config.vendors}:
@@ -57,16 +59,27 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
         lines += [f"hosts = {_list(hosts)}"] * (len(hosts) > len(known.hosts))
         lines += [f"cookies = {_list(cookies)}"] * (len(cookies) > len(known.cookies))
         return "\n".join(lines)
-    purpose = party.purpose if party.purpose in {one.id for one in config.purposes} else _widest(config)
     lines += [
         f"name = {_text(_name(party, taken))}",
-        f"purpose = {_text(purpose)}",
+        f"purpose = {_text(_asked(party, config))}",
         f"hosts = {_list(hosts)}",
     ]
     lines += [f"cookies = {_list(cookies)}"] * bool(cookies)
     if known is not None and known.privacy_url:
         lines.append(f"privacy_url = {_text(known.privacy_url)}")
     return "\n".join(lines)
+
+
+def _question(party: Party, hosts: Sequence[str], config: Config) -> Iterator[str]:
+    """Yield in comments both that a host may be: to call it a vendor's would keep the shop's own pictures back."""
+    vendor = {"name": party.name, "purpose": _asked(party, config), "hosts": list(hosts)}
+    yield _comment(f"If it is the shop's own, above the first [table]: first_party_hosts = {_list(hosts)}")
+    yield _comment(f"If it is a vendor, an entry of vendors: {list_entry(vendor)}")
+
+
+def _asked(party: Party, config: Config) -> str:
+    """Return the purpose of a party, among those that the shop asks for."""
+    return party.purpose if party.purpose in {one.id for one in config.purposes} else _widest(config)
 
 
 def _widest(config: Config) -> str:
@@ -83,6 +96,8 @@ def _comments_of(party: Party) -> Iterator[str]:
     yield _comment(f"Seen by {', '.join(elements)} on {where}.")
     if party.known is not None:
         yield _comment(f"{party.known.name}, by the catalogue for {party.known.purpose}.")
+    elif party.may_be_own:
+        yield _comment(f"Is it the shop's own? Nobody in the catalogue, and {party.may_be_own}.")
     else:
         yield _comment(f"Nobody in the catalogue. The purpose is a guess: {party.why}.")
     if party.is_only_named:
@@ -92,10 +107,6 @@ def _comments_of(party: Party) -> Iterator[str]:
         is_let_in = party.purpose == NECESSARY
         let_in = f"It is let in unasked. Right where {when}; else give it another purpose."
         yield _comment(let_in if is_let_in else f'May be purpose = "necessary" where {when}.')
-    if party.is_own_looking:
-        yield _comment(
-            f"It looks like the shop's own. If it is: first_party_hosts = {_list(party.undeclared)}"
-        )
     for need in party.needs[:3]:
         yield _comment(f"The shop's own code on {need.page} needs it: {need.missing}.")
 

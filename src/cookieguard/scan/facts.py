@@ -58,6 +58,7 @@ def _party(party: Party) -> dict[str, Any]:
     return {
         "name": party.name,
         "purpose": party.purpose,
+        "may_be_own": party.may_be_own,
         "why": party.why,
         "declared": party.declared,
         "hosts": list(party.hosts),

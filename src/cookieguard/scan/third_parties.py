@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent import look_alike, site_of
+from cookieguard.consent import Site, look_alike, site_of
+from cookieguard.consent.declarations import may_be_own
 from cookieguard.html import Url
 from cookieguard.scan.observations import ACCEPTED, LEAKS, NAMED, Contact, Need, Scan, StorageEntry
 from cookieguard.scan.plan import Parties
@@ -62,8 +64,8 @@ class Party:
     contacts: tuple[Contact, ...] = ()
     kept: tuple[StorageEntry, ...] = ()
     needs: tuple[Need, ...] = ()
-    is_own_looking: bool = False
-    """It looks like the shop's own CDN."""
+    may_be_own: str = ""
+    """Why it may be the shop's own; empty where nothing says so."""
 
     @property
     def leaks(self) -> tuple[Contact, ...]:
@@ -118,6 +120,8 @@ def _party(
     every = (look_up(one.host, _url(one).path) for one in contacts)
     known = next((found for found in every if found is not None), None)
     purpose, why = _purpose(declared, known, contacts, parties)
+    kept = tuple(one for one in scan.kept if _is_of(one, hosts, parties.site.host))
+    is_unknown = not declared and known is None
     return Party(
         name=name,
         purpose=purpose,
@@ -127,10 +131,24 @@ def _party(
         hosts=hosts,
         undeclared=() if declared else tuple(host for host in hosts if not _is_address(host)),
         contacts=tuple(contacts),
-        kept=tuple(one for one in scan.kept if _is_of(one, hosts, parties.site.host)),
+        kept=kept,
         needs=tuple(one for one in scan.needs if set(one.hosts) & set(hosts)),
-        is_own_looking=any(look_alike(host, parties.site) for host in hosts),
+        may_be_own=_may_be_own(contacts, kept, parties.site) if is_unknown else "",
     )
+
+
+def _may_be_own(contacts: Sequence[Contact], kept: Sequence[StorageEntry], site: Site) -> str:
+    """Return what a host that nobody knows has of the shop's own, which is no proof: the owner is asked."""
+    if any(look_alike(one.host, site) for one in contacts):
+        return "its name is like the shop's"
+    own = {"", site.host, *(one.host for one in contacts)}
+    is_passive = all(
+        any(may_be_own(one.host, [word]) for word in one.element.split(" "))
+        and (urlsplit(one.by).hostname or "") in own
+        for one in contacts
+    )
+    has_told = any(one.told for one in contacts)
+    return "it serves pictures, styles or fonts alone" if is_passive and not kept and not has_told else ""
 
 
 def _purpose(

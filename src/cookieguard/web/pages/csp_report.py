@@ -56,6 +56,7 @@ async def _note(exchange: Exchange, posted: Any) -> None:
             verdict,
             site=wall.site,
             page=page.path,
+            path=blocked.path,
             reporter=exchange.throttle_key("report"),
             now=exchange.now,
         )

@@ -24,7 +24,10 @@ HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 async def answer_dev(exchange: Exchange, _: Receive) -> Response:
-    """Answer GET {prefix}dev?hosts=a,b with what is known of them; POST forgets the choice."""
+    """Answer GET {prefix}dev?hosts=img a/x.png,b with what is known of them; POST forgets the choice.
+
+    Before a host may stand the elements that load it, and behind it a path, which tells vendors apart.
+    """
     if not is_developers(exchange) or not _is_own(exchange):
         return Response("there is no such page\n", 404, HEADERS, "text/plain")
     if exchange.request.method == "POST":
@@ -35,7 +38,7 @@ async def answer_dev(exchange: Exchange, _: Receive) -> Response:
     facts = {
         "state": _state(exchange),
         "granted": sorted(granted),
-        "hosts": {host: _facts_of(host, exchange) for host in map(_name, asked[:MOST_HOSTS]) if host},
+        "hosts": dict(_facts_of(one, exchange) for one in asked[:MOST_HOSTS]),
         "cookies": [
             name.decode("latin-1") for name in exchange.parts.shop_cookies.held_names(header, granted)
         ],
@@ -65,21 +68,19 @@ def _state(exchange: Exchange) -> str:
     return "accepted" if wall.has_everything else "partly" if consent.is_beyond_necessary else "refused"
 
 
-def _name(text: str) -> str:
+def _facts_of(asked: str, exchange: Exchange) -> tuple[str, dict[str, str]]:
+    """Return a host, whose it is, and the lines that would declare it where nobody does."""
+    *elements, address = asked.split(" ")
     try:
-        return parse_url(f"https://{text.strip()}/").host
+        url = parse_url(f"https://{address}")
     except ValueError:
-        return ""
-
-
-def _facts_of(host: str, exchange: Exchange) -> dict[str, str]:
-    """Return whose a host is, and the lines that would declare it where nobody does."""
-    wall = exchange.wall
-    verdict = wall.verdict(parse_url(f"https://{host}/"))
+        return "", {}
+    verdict, vendors = exchange.wall.verdict(url), exchange.parts.config.vendors
     if not verdict.is_undeclared:
-        return {"vendor": verdict.vendor or "the shop", "purpose": verdict.purpose, "lines": ""}
-    words, lines = advice_on(verdict, site=wall.site, path="", vendors=exchange.parts.config.vendors)
-    return {"vendor": "", "purpose": "", "words": words, "lines": lines}
+        return url.host, {"vendor": verdict.vendor or "the shop", "purpose": verdict.purpose, "lines": ""}
+    site = exchange.wall.site
+    words, lines = advice_on(verdict, site=site, path=url.path, vendors=vendors, elements=elements)
+    return url.host, {"vendor": "", "purpose": "", "words": words, "lines": lines}
 
 
 def _forget(exchange: Exchange) -> Response:
