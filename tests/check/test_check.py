@@ -113,6 +113,23 @@ def test_what_the_catalogue_never_holds_for_necessary_is_doubted() -> None:
     assert "knows no case" in advised(Config(vendors=(pixel,)))["vendor Meta Pixel"]
 
 
+@pytest.mark.parametrize(
+    ("origins", "told"),
+    [
+        ((), "the consent log takes its name from the first for good"),
+        (("https://shop.example", "http://localhost:8000"), ""),
+        (("http://shop.example", "http://localhost:8000"), "browsers keep no Secure cookie"),
+    ],
+)
+def test_origins_are_asked_for_before_anybody_chooses_and_a_developers_own_are_fine(
+    origins: tuple[str, ...], told: str
+) -> None:
+    advice = advised(Config(origins=origins)).get("origins", "")
+
+    assert told in advice
+    assert bool(told) == bool(advice)
+
+
 def test_a_trackers_host_among_the_shops_own_is_wrong_and_a_cdn_is_not() -> None:
     found = wrong(Config(first_party_hosts=("www.google-analytics.com", "res.cloudinary.com")))
 

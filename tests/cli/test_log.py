@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cookieguard.cli.app import run
-from cookieguard.config import Config
+from cookieguard.config import Config, load_config
 from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
@@ -25,6 +26,7 @@ from cookieguard.engines.retention import Retention
 from cookieguard.keyring import Keyring
 from cookieguard.proof.records import Record, customer
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 IDS = [f"record-number-{number:04d}" for number in range(12)]
 
@@ -38,7 +40,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write(ids: list[str], *, time: datetime = NOW) -> None:
-    config = Config()
+    config = load_config("cookieguard.toml") if Path("cookieguard.toml").exists() else Config()
     state = StateDirectory(config.state_dir)
     keyring = load_keyring(state, config.keys, environ={}, now=NOW)
     writer = open_log(config, state, keyring, environ={})
@@ -62,6 +64,29 @@ def test_a_whole_log_is_code_0(shop: Path, capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out.startswith("whole: 12 entries of cookieguard.invalid/_cg/log")
     assert run(["log", "verify", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["anchors"] == 1
+
+
+def test_the_doctor_warns_of_a_log_without_a_name_and_the_documented_steps_give_it_one(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warning = "warn  consent log's name: cookieguard.invalid/_cg/log: origins was empty at its first record"
+    run(["doctor"])
+    assert warning in capsys.readouterr().out
+    Path("cookieguard.toml").write_text('origins = ["https://shop.example"]\n')
+    write(IDS)
+    run(["doctor"])
+    assert warning in capsys.readouterr().out
+
+    (step,) = re.findall(r"^rm .*checkpoint$", (ROOT / "docs" / "proof.md").read_text(), re.M)
+    subprocess.run(step, shell=True, check=True)
+    write(IDS)
+
+    run(["doctor"])
+    told = capsys.readouterr().out
+    assert "consent log: 12 entries" in told
+    assert "consent log's" not in told
+    assert run(["log", "verify"]) == 0
+    assert capsys.readouterr().out.startswith("whole: 12 entries of shop.example/_cg/log")
 
 
 def test_a_changed_entry_is_code_1_and_named(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,8 +30,9 @@ TEXT = """\
 # cookieguard: what this shop promises its visitors. Every setting has a safe default, shown behind a `#`.
 # All settings: docs/configuration.md. Look whether it is right: cookieguard check
 
-# The shop's addresses. With them a made-up Host header gets no session and posts no choice.
-# origins = ["https://shop.example"]
+# The shop's addresses. Set them before anybody chooses: the consent log takes its name from the first one, for good.
+# A made-up Host header then gets no session and posts no choice. While you develop, name your own machine's as well.
+# origins = ["https://shop.example", "http://localhost:8000"]
 
 # Your proxy's addresses: without them every visitor has the proxy's.
 # trusted_proxies = ["10.0.0.0/8"]
@@ -143,7 +144,7 @@ def _what_to_add(folder: Path) -> Iterator[str]:
         yield from _in_factory(next(iter(factories.values())))
     else:
         yield from _at_end(made)
-    yield "then: cookieguard check"
+    yield f"then: set origins in {CONFIG_FILE}, and run cookieguard check"
 
 
 def _outermost(found: Sequence[Made]) -> Made | None:

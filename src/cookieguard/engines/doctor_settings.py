@@ -8,9 +8,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of
+from cookieguard.consent.own_hosts import DEVELOPERS_HOSTS
 
 TIMEOUT_SECONDS = 5.0  # for each page: connecting, and every read
 MOST_REDIRECTS = 5
@@ -48,12 +50,16 @@ def examine_settings(config: Config, *, asks: bool) -> Iterator[Finding]:
 def _origins(config: Config) -> Finding:
     if config.origins:
         count = f"{len(config.origins)}, the first is {config.origins[0]}"
-        is_plain = any(one.startswith("http://") for one in config.origins) and not config.dev
+        plain = [urlsplit(one).hostname for one in config.origins if one.startswith("http://")]
+        is_plain = not (config.dev or set(plain) <= {*DEVELOPERS_HOSTS})
         advice = "browsers keep no Secure cookie of an http origin that is not loopback" if is_plain else ""
         return Finding("origins", count, advice=advice)
     if config.dev:
         return Finding("origins", "none, in dev mode: this machine's, testserver and *.test")
-    advice = 'name them, origins = ["https://shop.example"]: then a made-up Host has no session and posts no choice'
+    advice = (
+        'name them, origins = ["https://shop.example"], before anybody chooses: the consent log takes its name from '
+        "the first for good, and a made-up Host has no session and posts no choice"
+    )
     return Finding("origins", "none: any Host is taken for the shop's", advice=advice)
 
 

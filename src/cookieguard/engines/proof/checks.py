@@ -10,7 +10,7 @@ from pathlib import Path
 from cookieguard.config import Config
 from cookieguard.engines.proof.anchors import KEPT, NEWEST
 from cookieguard.engines.proof.erasure_journal import due_erasures
-from cookieguard.engines.proof.open import Place, open_log_store, open_subject_store, place_of
+from cookieguard.engines.proof.open import ANYWHERE, Place, open_log_store, open_subject_store, place_of
 from cookieguard.engines.proof.protocol import LogNotMade, Stores
 from cookieguard.engines.proof.upkeep.pruning import has_overdue, life_of
 from cookieguard.proof.notes import NoteError, read_checkpoint
@@ -19,8 +19,9 @@ from cookieguard.proof.tiles import tree_root
 # The shop's workers do it every hour, and hold it back for a day where the clock leapt
 OVERDUE = timedelta(days=2)
 VERIFY = "run: cookieguard log verify"
-Told = tuple[str, str, str]
-"""Check, what was found, what mends it."""
+BEGIN_ANEW = "set origins; if no visitor chose yet, begin a new log: docs/proof.md, The log's name"
+Told = tuple[str, ...]
+"""Check, what was found, what mends it, and what to think of where it may be well as it is."""
 
 
 def examine_log(config: Config, state: Path, now: datetime, *, environ: Mapping[str, str]) -> Iterator[Told]:
@@ -47,6 +48,7 @@ def _log(place: Place, state: Path) -> Iterator[Told]:
     try:
         with log.snapshot():  # a worker may number records meanwhile
             size, note, rows = log.size(), log.checkpoint(), log.unnumbered()
+            name = log.fact("origin") or ""
             is_sound = note is None or read_checkpoint(note).root == tree_root(log.tile, size)
         waiting = [row for row in rows if row.number is None]
         refused = [row for row in rows if row.number is not None]
@@ -58,6 +60,8 @@ def _log(place: Place, state: Path) -> Iterator[Told]:
     told = f"{size} entries, {len(waiting)} wait for a number"
     mend = "" if is_sound and not refused else VERIFY
     yield "consent log", told + (f", {len(refused)} that no worker wrote" if refused else ""), mend
+    if name.startswith(f"{ANYWHERE}/"):
+        yield "consent log's name", f"{name}: origins was empty at its first record", "", BEGIN_ANEW
     kept = sorted(path.name for path in state.iterdir() if KEPT.fullmatch(path.name) and path.name != NEWEST)
     if kept:
         mend = f"{VERIFY}; once it is explained, keep the files elsewhere"
