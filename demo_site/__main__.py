@@ -11,20 +11,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from demo_site import adnet, shop
-from demo_site.serving import Server, bind, port_of, serve, server_for
+from demo_site.mailbox import taking_mail
+from demo_site.serving import LOOPBACK, Server, bind, port_of, serve, server_for
+
+if TYPE_CHECKING:  # the unguarded shop runs without CookieGuard
+    from cookieguard import Config
 
 VAR = Path(__file__).parent / "var"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sockets:
-    """Hold the ports taken; `unguarded` is missing where the shop itself is unguarded."""
+    """Hold the ports taken; `unguarded` and `mail` are missing where the shop itself is unguarded."""
 
     ads: socket.socket
     shop: socket.socket
     unguarded: socket.socket | None
+    mail: socket.socket | None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,12 +46,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from demo_site.traffic import fill
 
         fill(options.state_dir, days=options.fill, now=datetime.now(UTC))
-    servers = _servers(options, sockets)
-    print(_welcome(sockets, is_guarded=not options.unguarded), flush=True)
-    if options.fill and not options.unguarded:
+    guard = None if options.unguarded else _guard(options, sockets)
+    told = "" if guard is None else _announcing(guard, sockets)
+    servers = _servers(options, sockets, guard)
+    print(told, flush=True)
+    print(_welcome(sockets, is_guarded=guard is not None), flush=True)
+    if options.fill and guard is not None:
         print(_sign_in(sockets, options.state_dir), flush=True)
-    asyncio.run(serve(servers))
+    asyncio.run(_run(servers, sockets.mail, options.state_dir.parent / "mail"))
     return 0
+
+
+async def _run(
+    servers: Sequence[tuple[Server, socket.socket]], mail: socket.socket | None, kept: Path
+) -> None:
+    if mail is None:
+        await serve(servers)
+        return
+    async with taking_mail(mail, kept):
+        await serve(servers)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--unguarded-port", type=int, default=8002, help="the unguarded copy's port (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--mail-port",
+        type=int,
+        default=8025,
+        help="the port that takes the shop's mail (default: %(default)s)",
     )
     parser.add_argument(
         "--unguarded", action="store_true", help="serve the shop itself without CookieGuard, and no copy"
@@ -73,9 +98,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _bind(options: argparse.Namespace) -> Sockets:
-    wanted = {"ads": options.ads_port, "shop": options.shop_port, "unguarded": options.unguarded_port}
-    if options.unguarded:
-        del wanted["unguarded"]
+    wanted = {"ads": options.ads_port, "shop": options.shop_port}
+    if not options.unguarded:
+        wanted |= {"unguarded": options.unguarded_port, "mail": options.mail_port}
     taken = {}
     for name, port in wanted.items():
         try:
@@ -84,16 +109,32 @@ def _bind(options: argparse.Namespace) -> Sockets:
             raise OSError(
                 f"port {port} is taken; choose another with --{name}-port ({error.strerror})"
             ) from error
-    return Sockets(ads=taken["ads"], shop=taken["shop"], unguarded=taken.get("unguarded"))
+    return Sockets(
+        ads=taken["ads"], shop=taken["shop"], unguarded=taken.get("unguarded"), mail=taken.get("mail")
+    )
 
 
-def _servers(options: argparse.Namespace, sockets: Sockets) -> list[tuple[Server, socket.socket]]:
+def _guard(options: argparse.Namespace, sockets: Sockets) -> Config:
+    from demo_site.settings import guard_config
+
+    return guard_config(
+        ads_origin=_address("ads", sockets.ads),
+        state_dir=_shown(options.state_dir),
+        origins=(_address("shop", sockets.shop),),
+        policy=_shown(options.state_dir.parent / "policy"),
+        relay=f"smtp://{LOOPBACK}:{port_of(sockets.mail)}" if sockets.mail else "",
+    )
+
+
+def _shown(path: Path) -> Path:
+    """Return a path as it is written in this folder, where it is below it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _servers(
+    options: argparse.Namespace, sockets: Sockets, guard: Config | None
+) -> list[tuple[Server, socket.socket]]:
     ads_origin = _address("ads", sockets.ads)
-    guard = None
-    if not options.unguarded:
-        from demo_site.settings import guard_config  # the unguarded shop runs without CookieGuard
-
-        guard = guard_config(ads_origin=ads_origin, state_dir=options.state_dir)
     shops = {"shop.localhost": "Guarded shop" if guard else "Shop", "unguarded.localhost": "Unguarded shop"}
     if guard is None:
         del shops["unguarded.localhost"]
@@ -123,6 +164,25 @@ def _welcome(sockets: Sockets, *, is_guarded: bool) -> str:
     if sockets.unguarded:
         lines.append(f"  {'The same shop, unguarded':<28}{_address('unguarded', sockets.unguarded)}")
     return "\n".join([*lines, "", "  Stop with Ctrl-C.", ""])
+
+
+def _announcing(guard: Config, sockets: Sockets) -> str:
+    """Copy the policy, and say by which commands its draft is announced."""
+    from demo_site.policy_copy import keep_policy
+    from demo_site.settings import settings_file
+
+    version = keep_policy(guard, today=datetime.now(UTC).date())
+    file = settings_file(guard, ads_port=port_of(sockets.ads))
+    command = f"{_shown(Path(sys.executable).with_name('cookieguard'))} policy"
+    lines = [f"    {command} {act} --config {file}" for act in ("status", f"announce {version}", "send")]
+    return "\n".join(
+        [
+            "",
+            f"  To announce the policy's newest version, {version}, and to mail the customers:",
+            *lines,
+            f"  {'Their mail is written into':<28}{file.with_name('mail')}",
+        ]
+    )
 
 
 def _sign_in(sockets: Sockets, state_dir: Path) -> str:

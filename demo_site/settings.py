@@ -54,6 +54,7 @@ DATA = (
         retention="10 years",
     ),
 )
+TOML = Path(__file__).with_name("cookieguard.toml")
 FORMS = (
     ShopForm(page="/checkout", asks=("name", "email", "address")),
     ShopForm(page="/login", asks=("password",)),
@@ -61,16 +62,29 @@ FORMS = (
 )
 
 
-def guard_config(*, ads_origin: str, state_dir: str | Path) -> Config:
+def guard_config(
+    *,
+    ads_origin: str,
+    state_dir: str | Path,
+    origins: tuple[str, ...] = (),
+    policy: str | Path = "demo_site/policy",
+    relay: str = "",
+) -> Config:
     """Declare the vendors as cookieguard.toml does; the widget's host stays undeclared on purpose."""
     network = AdNetwork.at(ads_origin)
     return Config(
         state_dir=str(state_dir),
-        policy=PolicyVersion(version="2026-11", privacy_url="/privacy", folder="demo_site/policy"),
+        origins=origins,
+        policy=PolicyVersion(version="2026-11", privacy_url="/privacy", folder=str(policy)),
         data=DATA,
         forms=FORMS,
         proof=ProofSettings(keep=(KeptKind(kind="order-mail", days=3653),)),
-        mail=MailSettings(sender="Kiln & Kettle <orders@kilnandkettle.example>", orders="order-mail"),
+        mail=MailSettings(
+            url=relay,
+            sender="Kiln & Kettle <orders@kilnandkettle.example>",
+            customers="demo_site.shop.customers:active",
+            orders="order-mail",
+        ),
         controller=Controller(
             name="Kiln & Kettle",
             address=("Potters' Yard 3", "04109 Leipzig", "Germany"),
@@ -105,5 +119,33 @@ def guard_config(*, ads_origin: str, state_dir: str | Path) -> Config:
     )
 
 
+def settings_file(config: Config, *, ads_port: int) -> Path:
+    """Write cookieguard.toml for the places and ports of a demo beside its state directory: for commands."""
+    folder = Path(config.state_dir).parent
+    places = {
+        f'"{STANDARD.state_dir}"': f'"{config.state_dir}"',
+        f'"{STANDARD.policy.folder}"': f'"{config.policy.folder}"',
+        STANDARD.origins[0]: config.origins[0],
+        STANDARD.mail.url: config.mail.url,
+        ".localhost:8001": f".localhost:{ads_port}",
+    }
+    text = TOML.read_text("utf-8")
+    for standard, used in places.items():
+        text = text.replace(standard, used)
+    file = folder / TOML.name
+    file.write_text(text, "utf-8")
+    return file
+
+
 def _host(origin: str) -> str:
     return urlsplit(origin).netloc
+
+
+# What cookieguard.toml says too.
+STANDARD = guard_config(
+    ads_origin="http://ads.localhost:8001",
+    state_dir="demo_site/var/cookieguard",
+    origins=("http://shop.localhost:8000",),
+    policy="demo_site/var/policy",
+    relay="smtp://127.0.0.1:8025",
+)

@@ -118,6 +118,9 @@ def test_what_the_catalogue_never_holds_for_necessary_is_doubted() -> None:
     [
         ((), "the consent log takes its name from the first for good"),
         (("https://shop.example", "http://localhost:8000"), ""),
+        (("http://shop.localhost:8000", "http://127.0.0.1", "http://[::1]:8000"), ""),
+        (("http://localhost.example",), "browsers keep no Secure cookie"),
+        (("http://notlocalhost",), "browsers keep no Secure cookie"),
         (("http://shop.example", "http://localhost:8000"), "browsers keep no Secure cookie"),
     ],
 )

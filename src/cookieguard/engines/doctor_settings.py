@@ -6,19 +6,19 @@ Rule: a check only looks, and asks the network only where it was told to.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of
-from cookieguard.consent.own_hosts import DEVELOPERS_HOSTS
 
 TIMEOUT_SECONDS = 5.0  # for each page: connecting, and every read
 MOST_REDIRECTS = 5
 MOST_URLS = 20
 ERRORS = 400  # the first status of them
 TURNED_AWAY = (403, 406, 429)  # what protection from bots answers
+PLAIN = re.compile(r"http://(?!([^/:]+\.)?localhost(:|$)|127\.0\.0\.1(:|$)|\[::1\])")  # beyond loopback
 HOW_TO_LOOK = "not looked at (cookieguard doctor --urls does)"
 
 
@@ -50,8 +50,7 @@ def examine_settings(config: Config, *, asks: bool) -> Iterator[Finding]:
 def _origins(config: Config) -> Finding:
     if config.origins:
         count = f"{len(config.origins)}, the first is {config.origins[0]}"
-        plain = [urlsplit(one).hostname for one in config.origins if one.startswith("http://")]
-        is_plain = not (config.dev or set(plain) <= {*DEVELOPERS_HOSTS})
+        is_plain = any(map(PLAIN.match, config.origins)) and not config.dev
         advice = "browsers keep no Secure cookie of an http origin that is not loopback" if is_plain else ""
         return Finding("origins", count, advice=advice)
     if config.dev:

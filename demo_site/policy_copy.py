@@ -1,0 +1,50 @@
+"""The policy that the demo serves: a copy of its texts, whose newest version can be announced on any day."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.policy.ledger import read_ledger
+from cookieguard.engines.store.open import store_opener
+
+POLICY = sorted((Path(__file__).parent / "policy").iterdir())
+DRAFT_DAYS = (
+    30  # from the start of the demo until its draft takes effect: twice the notice, so it may wait a while
+)
+DAY = re.compile(r"^(announced|effective): .*$", re.MULTILINE)
+
+
+def keep_policy(config: Config, *, today: date) -> str:
+    """Copy the texts to `policy.folder`, and return the version to announce.
+
+    A draft that can no longer be announced in time gets another day. An announced version stays as it is: a shop does
+    not start with a text that changed since.
+    """
+    folder = Path(config.policy.folder)
+    if not folder.exists():
+        shutil.copytree(POLICY[0].parent, folder)
+    draft = max(folder.iterdir())
+    if date.fromisoformat(draft.name) - today >= timedelta(days=config.policy.notice_days) or _is_announced(
+        config, draft.name
+    ):
+        return draft.name
+    effective = today + timedelta(days=DRAFT_DAYS)
+    days = {"announced": today, "effective": effective}
+    for text in draft.iterdir():
+        text.write_text(
+            DAY.sub(lambda found: f"{found[1]}: {days[found[1]]}", text.read_text("utf-8")), "utf-8"
+        )
+    return draft.rename(folder / str(effective)).name
+
+
+def _is_announced(config: Config, version: str) -> bool:
+    state = StateDirectory(config.state_dir)
+    with closing(store_opener(config.store, state.path, environ=os.environ)()) as store:
+        return version in read_ledger(store)
