@@ -1,7 +1,8 @@
-"""Look inside the wrapped app for middleware that would fight with ours, and for frameworks that need a hand."""
+"""Look inside the wrapped app for middleware that would fight with ours, and for what needs a hand."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,6 +26,24 @@ SESSION_LAYERS = {
         "SessionMiddleware",
     ): "Litestar's SessionMiddleware inside CookieGuard",
 }
+# Limiters that count by address unless they are told otherwise, by the module that a shop imports.
+LIMITERS = {
+    "axes": "django-axes",
+    "django_ratelimit": "django-ratelimit",
+    "flask_limiter": "Flask-Limiter",
+    "litestar.middleware.rate_limit": "Litestar's rate limit",
+    "rest_framework.throttling": "Django REST framework's throttling",
+    "slowapi": "slowapi",
+}
+BY_ADDRESS = (
+    "{} may count by address: addresses are shortened here, so up to 256 customers would share one limit; have it "
+    "count by visitor.throttle_key, docs/frameworks.md, Rate limits"
+)
+
+
+def limiters_inside() -> list[str]:
+    """Return what to tell of each rate limiter that this process has imported; no look into its settings."""
+    return [BY_ADDRESS.format(name) for module, name in LIMITERS.items() if module in sys.modules]
 
 
 def conflict_inside(app: Any, ours: type) -> tuple[str, str] | None:

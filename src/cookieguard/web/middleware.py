@@ -12,7 +12,7 @@ from cookieguard.config import Config, Vendor
 from cookieguard.engines.proof.hook import OnDecision
 from cookieguard.errors import ConfigError
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
-from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar
+from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar, limiters_inside
 from cookieguard.web.flow import ASGIApp, Clock, Flow
 from cookieguard.web.identity.customers import CustomerFrom
 from cookieguard.web.identity.shared_state import tell_of_shared_state
@@ -137,6 +137,8 @@ class CookieGuard:
             self._parts.proof.writer.begin()
         if self._hook is not None:
             self._hook.begin()
+        for told in limiters_inside():
+            self._parts.findings.count(told)
 
     async def _pass_by(self, scope: Any, receive: Any, send: Any) -> None:
         """Step aside: for scopes of other types, and inside another CookieGuard that could not be seen at start."""
