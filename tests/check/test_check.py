@@ -312,6 +312,27 @@ app = CookieGuard(app, "cookieguard.toml")
     assert done.returncode == 1
 
 
+def test_a_host_that_the_app_does_not_take_for_its_own_is_told_with_the_setting(shop: Shop) -> None:
+    """A fresh Django project takes localhost alone, and a check asks as the first of `origins`."""
+    strict = """
+from starlette.applications import Starlette
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from cookieguard import CookieGuard
+
+app = CookieGuard(TrustedHostMiddleware(Starlette(), allowed_hosts=["localhost"]), "cookieguard.toml")
+"""
+    (shop.directory / "strict_mugs.py").write_text(strict)
+    (shop.directory / "cookieguard.toml").write_text('origins = ["https://shop.example"]')
+
+    done = shop.run("check", "strict_mugs:app")
+
+    assert (
+        "WRONG page: GET / was answered 400; let the app answer for shop.example (Django: ALLOWED_HOSTS), or name a "
+        "page that the app has: --page /path"
+    ) in done.stdout
+
+
 def test_what_gets_no_banner_is_no_page(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_TYPE", "text/plain")
 

@@ -25,6 +25,7 @@ from cookieguard.web.middleware import CookieGuard
 
 TIMEOUT_SECONDS = 60.0  # for the start, the answer and the end, each: where tests run the machine may be busy
 REDIRECTS, ERRORS = 300, 400  # the first status of each
+BAD_REQUEST = 400
 CSP = "content-security-policy"
 NOT_HELD = "it is not held, whatever visitors choose; to hold it, declare its path in a table of [[vendors]]"
 KINDS = {"style": "its look", "script": "its comfort: it works without"}
@@ -65,7 +66,10 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
         return
     if not bare.status or bare.status >= ERRORS:
         told = f"GET {path} was answered {bare.status or 'by cookieguard itself'}"
-        yield Finding("page", told, "name a page that the app has: --page /path")
+        mend = "name a page that the app has: --page /path"
+        if bare.status == BAD_REQUEST:
+            mend = f"let the app answer for {urlsplit(origin).netloc} (Django: ALLOWED_HOSTS), or {mend}"
+        yield Finding("page", told, mend)
         return
     if (other := _no_page(bare)) is not None:
         yield Finding("page", f"GET {path} was answered {other}", "name a page of HTML: --page /path")

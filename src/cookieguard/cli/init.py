@@ -32,7 +32,7 @@ TEXT = """\
 
 # The shop's addresses. Set them before anybody chooses: the consent log takes its name from the first one, for good.
 # A made-up Host header then gets no session and posts no choice. While you develop, name your own machine's as well.
-# origins = ["https://shop.example", "http://localhost:8000"]
+# origins = ["https://shop.example", "http://localhost:8000", "http://127.0.0.1:8000"]
 
 # Your proxy's addresses: without them every visitor has the proxy's.
 # trusted_proxies = ["10.0.0.0/8"]
