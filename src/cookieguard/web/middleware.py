@@ -93,7 +93,7 @@ class CookieGuard:
         if self._hook is not None:
             self._hook.close()
         if self._parts.proof is not None:
-            self._parts.proof.writer.close()
+            self._parts.proof.close()
         if self._parts.retention is not None:
             self._parts.retention.close()
         if self._parts.desk is not None:

@@ -1,11 +1,22 @@
-"""What is read from the log: a record, all of a subject, the visitor's copy, and whether all is as it was signed."""
+"""What is read from the log: a record, all of a subject, the visitor's copy, and whether all is as it was signed.
+
+Requests read through a `LogReader`: reading never delays the thread that writes choices.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
+import time
+import weakref
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, closing, suppress
 from functools import cache
-from typing import NamedTuple
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
+from cookieguard.engines.proof.pending_records import answer, end
 from cookieguard.engines.proof.protocol import LogStore, Row, Stores
 from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
 from cookieguard.proof.notes import NoteKey, read_checkpoint
@@ -13,6 +24,61 @@ from cookieguard.proof.receipts import write_receipt
 from cookieguard.proof.sealing import digest_of_id, read_about, unseal
 from cookieguard.proof.tiles import inclusion_proof
 from cookieguard.proof.verification import Report, Verdict, verify, verify_tiles
+
+Answer = TypeVar("Answer")
+Asked = tuple[Callable[[Stores], Any], Future[Any]]
+
+THREAD = "cookieguard-proof-reads"
+OPEN_SECONDS = 60.0  # then the stores are opened again: a file may have been replaced by its backup
+CLOSE_SECONDS = 5.0
+
+
+class LogReader:
+    """Answer questions in one thread, over connections that this thread alone uses and closes. Owns the thread."""
+
+    def __init__(self, open_stores: Callable[[], Stores]) -> None:
+        self._open_stores = open_stores
+        self._process = 0
+
+    def ask(self, question: Callable[[Stores], Answer]) -> Future[Answer]:
+        """Ask the stores; the future ends with LogDown where they do not answer."""
+        if self._process != os.getpid():  # a forked process has its parent's queue, but not its thread
+            self._start()
+        future: Future[Answer] = Future()
+        self._questions.put((question, future))
+        return future
+
+    def close(self) -> None:
+        """End the thread once it has answered what was asked."""
+        if self._process == os.getpid():
+            self._process = 0
+            self._questions.put(None)
+            self._thread.join(CLOSE_SECONDS)
+
+    def _start(self) -> None:
+        self._questions: SimpleQueue[Asked | None] = SimpleQueue()
+        target = (self._open_stores, self._questions)
+        self._thread = threading.Thread(target=_answer_all, args=target, name=THREAD, daemon=True)
+        with suppress(RuntimeError):  # no more threads: the next question tries again
+            self._thread.start()
+            self._process = os.getpid()
+            weakref.finalize(self, self._questions.put, None)
+
+
+def _answer_all(open_stores: Callable[[], Stores], questions: SimpleQueue[Asked | None]) -> None:
+    until = 0.0
+    # The stores are in this frame alone: a forked process must not close its parent's connections.
+    with ExitStack() as kept:
+        while (asked := questions.get()) is not None:
+            try:
+                if time.monotonic() > until:
+                    kept.close()
+                    stores = kept.enter_context(closing(open_stores()))
+                    until = time.monotonic() + OPEN_SECONDS
+                answer(stores, *asked)
+            except Exception as error:  # noqa: BLE001 - whoever asked learns of it, and the next one opens the stores
+                end(asked[1], error=error)
+                until = 0.0
 
 
 class OpenedRecord(NamedTuple):
@@ -34,7 +100,24 @@ def read_record(stores: Stores, record_id: str) -> OpenedRecord | None:
 def read_subject(stores: Stores, subject: str) -> list[OpenedRecord]:
     """Return all records of a subject, in the order they were written; none once it was erased."""
     key = stores.subjects.find(handle_of(subject, stores.subjects.secret(HANDLE_SECRET)))
-    return [] if key is None else [opened(stores, row) for row in stores.log.rows_of(key.subject)]
+    rows = [] if key is None else reversed(stores.log.rows_of(key.subject))
+    return [opened(stores, row) for row in sorted(rows, key=lambda row: (row.number is None, row.number))]
+
+
+def newest_rows(stores: Stores, subject: str, kind: str, count: int) -> list[Row]:
+    """Return the newest `count` rows of each label (`KIND:TOPIC`) of a kind; none once the subject was erased.
+
+    By label: somebody with many records of one label still has the newest of each other one.
+    """
+    key = stores.subjects.find(handle_of(subject, stores.subjects.secret(HANDLE_SECRET)))
+    found: list[Row] = []
+    first, after = f"{kind}:".encode(), f"{kind};".encode()  # the next character: behind all topics
+    while key is not None and (rows := stores.log.rows_of(key.subject, first, after, count)):
+        after = max(row.label for row in rows)
+        # Without a number: newer than those that have one.
+        ours = sorted((row for row in rows if row.label == after), key=lambda row: row.number is not None)
+        found += ours[:count]
+    return found
 
 
 def opened(stores: Stores, row: Row) -> OpenedRecord:

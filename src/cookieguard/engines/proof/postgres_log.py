@@ -29,7 +29,7 @@ STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 10_000, 5_000
 READ_AT_ONCE = 2_000  # rows that a cursor brings along
 # Any number, the same in all workers: PostgreSQL's advisory locks have no names. The second one is for the schema.
 LEASE, SCHEMA_LOCK = 0x_C0_0C_1E_21, 0x_C0_0C_1E_22
-SCHEMA_VERSION, FIRST = "4", "1"
+SCHEMA_VERSION, FIRST = "5", "1"
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS cg_log_record (
         place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint, id bytea NOT NULL,
@@ -40,7 +40,10 @@ SCHEMA = (
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_number ON cg_log_record (number) WHERE number IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS cg_log_record_waiting ON cg_log_record (place) WHERE number IS NULL",
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_waiting_id ON cg_log_record (id) WHERE number IS NULL",
-    "CREATE INDEX IF NOT EXISTS cg_log_record_subject ON cg_log_record (subject) WHERE number >= 0",
+    # By kind as well: the newest record of one kind is found among any number of another kind.
+    """CREATE INDEX IF NOT EXISTS cg_log_record_subject_kind
+        ON cg_log_record (subject, substr(about, 9), place) WHERE number >= 0""",
+    "DROP INDEX IF EXISTS cg_log_record_subject",
     "CREATE INDEX IF NOT EXISTS cg_log_record_about ON cg_log_record (about, number) WHERE number >= 0",
     """CREATE TABLE IF NOT EXISTS cg_log_tile (
         level smallint NOT NULL, n bigint NOT NULL, hashes bytea NOT NULL, PRIMARY KEY (level, n)
@@ -58,10 +61,10 @@ SCHEMA = (
     """CREATE TABLE IF NOT EXISTS cg_log_pruned (
         place bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, note text NOT NULL
     )""",
-    "INSERT INTO cg_log_fact VALUES ('schema', '4') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    "INSERT INTO cg_log_fact VALUES ('schema', '5') ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 )
 # What of the first schema is in the way of this one.
-UPGRADE = ("DROP INDEX cg_log_record_id", "DROP INDEX cg_log_record_subject")
+UPGRADE = ("DROP INDEX cg_log_record_id",)
 HAS_FACTS = "SELECT to_regclass('cg_log_fact') IS NOT NULL"
 VERSION = "SELECT value FROM cg_log_fact WHERE name = 'schema'"
 TRY_LEASE = "SELECT pg_try_advisory_xact_lock(%s)"
@@ -95,12 +98,15 @@ PUT_KEY = "INSERT INTO cg_log_public_key (key) VALUES (%s) ON CONFLICT DO NOTHIN
 COLUMNS = "SELECT number, id, subject, about, entry, sealed FROM cg_log_record"
 ROW = f"""{COLUMNS} WHERE id = %(id)s AND number >= 0 AND id <> ''
     UNION ALL {COLUMNS} WHERE id = %(id)s AND number IS NULL AND id <> '' LIMIT 1"""
-ROWS = f"{COLUMNS} WHERE number >= %s ORDER BY number"
+ROWS = f"{COLUMNS} WHERE number >= %s ORDER BY number LIMIT %s"
 CONTENTS = """SELECT number, length(entry) = 64 AND length(id) = 16 AND length(subject) = 16,
     entry || id || subject || about || sealed FROM cg_log_record WHERE number >= 0 ORDER BY number"""
+# Against the order of the index: of a label, what is older than `count` rows is not read.
 ROWS_OF = f"""
-    SELECT * FROM ({COLUMNS} WHERE subject = %(subject)s AND number >= 0 ORDER BY number) AS numbered
-    UNION ALL SELECT * FROM ({COLUMNS} WHERE subject = %(subject)s AND number IS NULL ORDER BY place) AS waiting"""  # noqa: S608 - constants
+    SELECT * FROM ({COLUMNS} WHERE subject = %(subject)s AND number >= 0 AND substr(about, 9) >= %(first)s
+        AND substr(about, 9) < %(after)s ORDER BY substr(about, 9) DESC, place DESC LIMIT %(count)s) AS numbered
+    UNION ALL SELECT * FROM ({COLUMNS} WHERE subject = %(subject)s AND number IS NULL
+        AND substr(about, 9) >= %(first)s AND substr(about, 9) < %(after)s ORDER BY place DESC) AS waiting"""  # noqa: S608 - constants
 UNNUMBERED = f"{COLUMNS} WHERE number IS NULL OR number < 0 ORDER BY place"
 TAKE_JOBS = """
     UPDATE cg_log_job SET due = %s WHERE place IN (
@@ -278,9 +284,9 @@ class PostgresLog:
             row = self._connection.execute(ROW, {"id": id_}).fetchone()
         return None if row is None else Row(*row)
 
-    def rows(self, first: int = 0) -> Iterator[Row]:
+    def rows(self, first: int = 0, count: int | None = None) -> Iterator[Row]:
         """Yield the numbered rows."""
-        for row in self._cursor(ROWS, (first,)):
+        for row in self._cursor(ROWS, (first, count)):
             yield Row(*row)
 
     def contents(self) -> Iterator[RowTuple]:
@@ -298,10 +304,13 @@ class PostgresLog:
             cursor.execute(statement, values)
             yield from cursor
 
-    def rows_of(self, subject: bytes) -> list[Row]:
+    def rows_of(
+        self, subject: bytes, first: bytes = b"", after: bytes = b"\xff", count: int | None = None
+    ) -> list[Row]:
         """Return a subject's rows."""
+        values = {"subject": subject, "first": first, "after": after, "count": count}
         with telling(LogDown):
-            return [Row(*row) for row in self._connection.execute(ROWS_OF, {"subject": subject})]
+            return [Row(*row) for row in self._connection.execute(ROWS_OF, values)]
 
     def unnumbered(self) -> list[Row]:
         """Return the rows without a number of the tree."""

@@ -9,7 +9,7 @@ from os import urandom
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from cookieguard.proof.log import LogDown, Text
-from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES, Sealed
+from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES, TIME_BYTES, Sealed
 from cookieguard.proof.verification import RowTuple
 
 __all__ = [
@@ -64,6 +64,11 @@ class Row(NamedTuple):
     def contents(self) -> Sealed:
         """Return what `sealing.unseal` takes."""
         return Sealed(self.id, self.subject, self.about, self.entry, self.sealed)
+
+    @property
+    def label(self) -> bytes:
+        """Return kind and topic."""
+        return self.about[TIME_BYTES:]
 
 
 class Old(NamedTuple):
@@ -194,16 +199,22 @@ class LogStore(Protocol):
         """Return the row of a record."""
         ...
 
-    def rows(self, first: int = 0) -> Iterator[Row]:
-        """Yield the numbered rows from a number on, as they are at one time."""
+    def rows(self, first: int = 0, count: int | None = None) -> Iterator[Row]:
+        """Yield the numbered rows from a number on (at most `count`), as they are at one time."""
         ...
 
     def contents(self) -> Iterator[RowTuple]:
         """Yield what `verification.verify` takes of every numbered row, as they are at one time."""
         ...
 
-    def rows_of(self, subject: bytes) -> list[Row]:
-        """Return the rows of a subject, in the order they came."""
+    def rows_of(
+        self, subject: bytes, first: bytes = b"", after: bytes = b"\xff", count: int | None = None
+    ) -> list[Row]:
+        """Return the rows of a subject whose labels are from `first` on and before `after`.
+
+        First come the numbered rows, by label from the last one on, and of each label the newest first: at most
+        `count`. All rows without a number follow, the newest first.
+        """
         ...
 
     def unnumbered(self) -> list[Row]:

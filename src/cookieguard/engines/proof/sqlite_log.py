@@ -17,7 +17,7 @@ from cookieguard.proof.verification import RowTuple
 BUSY_SECONDS = 2.0  # each writer holds the lock for one small transaction
 # FULL: what was acknowledged survives a power cut.
 PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
-SCHEMA_VERSION, FIRST = "4", "1"
+SCHEMA_VERSION, FIRST = "5", "1"
 SCHEMA = (
     """CREATE TABLE IF NOT EXISTS record (
         place INTEGER PRIMARY KEY, number INTEGER, id BLOB NOT NULL, subject BLOB NOT NULL, about BLOB NOT NULL,
@@ -28,7 +28,9 @@ SCHEMA = (
     "CREATE UNIQUE INDEX IF NOT EXISTS record_number ON record (number) WHERE number IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS record_waiting ON record (place) WHERE number IS NULL",
     "CREATE UNIQUE INDEX IF NOT EXISTS record_waiting_id ON record (id) WHERE number IS NULL",
-    "CREATE INDEX IF NOT EXISTS record_subject ON record (subject) WHERE number >= 0",
+    # By kind as well: the newest record of one kind is found among any number of another kind.
+    "CREATE INDEX IF NOT EXISTS record_subject_kind ON record (subject, substr(about, 9)) WHERE number >= 0",
+    "DROP INDEX IF EXISTS record_subject",
     "CREATE INDEX IF NOT EXISTS record_about ON record (about, number) WHERE number >= 0",
     """CREATE TABLE IF NOT EXISTS tile (
         level INTEGER NOT NULL, n INTEGER NOT NULL, hashes BLOB NOT NULL, PRIMARY KEY (level, n)
@@ -41,10 +43,10 @@ SCHEMA = (
         place INTEGER PRIMARY KEY, id BLOB NOT NULL, due INTEGER NOT NULL, tries INTEGER NOT NULL
     )""",
     "CREATE TABLE IF NOT EXISTS pruned (place INTEGER PRIMARY KEY, note TEXT NOT NULL)",
-    "INSERT OR REPLACE INTO fact VALUES ('schema', '4')",
+    "INSERT OR REPLACE INTO fact VALUES ('schema', '5')",
 )
 # What of the first schema is in the way of this one.
-UPGRADE = ("DROP INDEX record_id", "DROP INDEX record_subject")
+UPGRADE = ("DROP INDEX record_id",)
 HAS_FACTS = "SELECT count(*) FROM sqlite_master WHERE name = 'fact'"
 VERSION = "SELECT value FROM fact WHERE name = 'schema'"
 INSERT = """
@@ -73,12 +75,15 @@ PUT_KEY = "INSERT OR IGNORE INTO public_key (key) VALUES (?)"
 COLUMNS = "SELECT number, id, subject, about, entry, sealed FROM record"
 ROW = f"""{COLUMNS} WHERE id = ?1 AND number >= 0 AND id <> x''
     UNION ALL {COLUMNS} WHERE id = ?1 AND number IS NULL AND id <> x'' LIMIT 1"""
-ROWS = f"{COLUMNS} WHERE number >= ? ORDER BY number"
+ROWS = f"{COLUMNS} WHERE number >= ? ORDER BY number LIMIT ?"
 CONTENTS = """SELECT number, length(entry) = 64 AND length(id) = 16 AND length(subject) = 16,
     CAST(entry || id || subject || about || sealed AS BLOB) FROM record WHERE number >= 0 ORDER BY number"""
+# Against the order of the index: of a label, what is older than `count` rows is not read.
 ROWS_OF = f"""
-    SELECT * FROM ({COLUMNS} WHERE subject = ?1 AND number >= 0 ORDER BY number)
-    UNION ALL SELECT * FROM ({COLUMNS} WHERE subject = ?1 AND number IS NULL ORDER BY place)"""  # noqa: S608 - constants
+    SELECT * FROM ({COLUMNS} WHERE subject = :subject AND number >= 0 AND substr(about, 9) >= :first
+        AND substr(about, 9) < :after ORDER BY substr(about, 9) DESC, place DESC LIMIT :count)
+    UNION ALL SELECT * FROM ({COLUMNS} WHERE subject = :subject AND number IS NULL
+        AND substr(about, 9) >= :first AND substr(about, 9) < :after ORDER BY place DESC)"""  # noqa: S608 - constants
 UNNUMBERED = f"{COLUMNS} WHERE number IS NULL OR number < 0 ORDER BY place"
 INSERT_JOB = "INSERT INTO job (id, due, tries) VALUES (?, 0, 0)"
 DUE_JOBS = "SELECT place, id, tries FROM job WHERE due <= ? ORDER BY place LIMIT ?"
@@ -242,10 +247,10 @@ class SqliteLog:
             row = self._connection.execute(ROW, (id_,)).fetchone()
         return None if row is None else Row(*row)
 
-    def rows(self, first: int = 0) -> Iterator[Row]:
+    def rows(self, first: int = 0, count: int | None = None) -> Iterator[Row]:
         """Yield the numbered rows; one statement sees them as they are at one time."""
         with telling(LogDown):
-            for row in self._connection.execute(ROWS, (first,)):
+            for row in self._connection.execute(ROWS, (first, -1 if count is None else count)):
                 yield Row(*row)
 
     def contents(self) -> Iterator[RowTuple]:
@@ -253,10 +258,13 @@ class SqliteLog:
         with telling(LogDown):
             yield from self._connection.execute(CONTENTS)
 
-    def rows_of(self, subject: bytes) -> list[Row]:
+    def rows_of(
+        self, subject: bytes, first: bytes = b"", after: bytes = b"\xff", count: int | None = None
+    ) -> list[Row]:
         """Return a subject's rows."""
+        values = {"subject": subject, "first": first, "after": after, "count": -1 if count is None else count}
         with telling(LogDown):
-            return [Row(*row) for row in self._connection.execute(ROWS_OF, (subject,))]
+            return [Row(*row) for row in self._connection.execute(ROWS_OF, values)]
 
     def unnumbered(self) -> list[Row]:
         """Return the rows without a number of the tree."""

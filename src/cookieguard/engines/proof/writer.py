@@ -65,7 +65,7 @@ class LogWriter:
         anchor: LocalAnchor | None = None,
         is_made: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._open_stores = open_stores
+        self.open_stores = open_stores
         self._is_made = is_made
         self._anchor = anchor
         self._signer_of = signer_of
@@ -207,7 +207,7 @@ class LogWriter:
 
     def _opened(self) -> Stores:
         if self._stores is None:
-            self._stores = stores = self._open_stores()
+            self._stores = stores = self.open_stores()
             self._handle_key = stores.subjects.secret(HANDLE_SECRET)
             self._mac_key = stores.subjects.secret(MAC_SECRET)
             self._name = stores.log.fact("origin", self._origin) or self._origin

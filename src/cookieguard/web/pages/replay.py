@@ -18,7 +18,6 @@ from cookieguard.proof.sealing import SealBroken
 from cookieguard.web.dashboard.render import shop_name, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
-from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
@@ -93,7 +92,7 @@ async def _replay(exchange: Exchange, record_id: str) -> _Replay:
         return _Replay()
     if log is None or not log.writer.exists or not ID.fullmatch(record_id):
         return _Replay(UNKNOWN)
-    found = await answer_of(log.writer.ask(partial(_read, record_id=record_id)))
+    found = await log.read(partial(_read, record_id=record_id))
     return _Replay(NO_ANSWER) if found is None else found
 
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Any, Protocol
 
 from cookieguard.consent import Consent
-from cookieguard.engines.proof.log_reader import read_subject
+from cookieguard.engines.proof.log_reader import newest_rows, opened
 from cookieguard.engines.proof.protocol import Stores
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.cookies import CookieJar
@@ -19,7 +19,7 @@ from cookieguard.proof.canonical import canonical
 from cookieguard.proof.consents import AGREEMENT, Notice, agreement_record
 from cookieguard.proof.log import Acknowledgement, Text
 from cookieguard.proof.records import KIND, Record, browser, customer, new_id, read_document
-from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.request import Request
 from cookieguard.web.services import Services
 
@@ -145,18 +145,20 @@ def subject_of(asked: Asked, named: str) -> str:
 async def agreements_of(asked: Asked, named: str) -> tuple[Agreement, ...]:
     """Return what somebody agreed to, nothing where the log does not answer."""
     log, subject = asked.parts.proof, subject_of(asked, named)
-    if log is None or not log.writer.exists or not subject:
+    if log is None or not subject:
         return ()
-    found = await answer_of(log.writer.ask(partial(read_agreements, subject=subject)))
-    return () if found is None else found
+    for promise in asked.promised:  # what this very request said is read as well
+        await is_done(promise)
+    return await log.read(partial(read_agreements, subject=subject)) or ()
 
 
 def read_agreements(stores: Stores, subject: str) -> tuple[Agreement, ...]:
     """Return the newest agreement of each topic, in the order of their topics."""
     newest: dict[str, Agreement] = {}
-    for found in read_subject(stores, subject):
-        kind, _, topic = found.kind.partition(":")
-        if kind != AGREEMENT or not found.record:
+    for row in newest_rows(stores, subject, AGREEMENT, 1):
+        found = opened(stores, row)
+        topic = found.kind.partition(":")[2]
+        if not found.record:
             continue
         document = read_document(found.record)
         newest[topic] = Agreement(

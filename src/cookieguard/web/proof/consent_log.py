@@ -5,22 +5,29 @@ Rule: this module knows no request; who asks hands in what the record says.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
+from typing import TypeVar
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Receipt
 from cookieguard.consent.receipts import Source
 from cookieguard.engines.proof.hook import DecisionHook, OnDecision
+from cookieguard.engines.proof.log_reader import LogReader
+from cookieguard.engines.proof.protocol import Stores
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.errors import ConfigError
 from cookieguard.proof.consents import Asker, Event, Indication, Notice, consent_record, event_of
 from cookieguard.proof.log import Acknowledgement, Text
 from cookieguard.proof.records import Record, browser, new_id
 from cookieguard.web.banner.renderer import Renderer
+from cookieguard.web.identity.store_wait import answer_of
+
+Answer = TypeVar("Answer")
 
 PENDING_KEPT = 4096  # receipts that came back in cookies before the log had them
 BEYOND = frozenset({NECESSARY})
@@ -45,12 +52,22 @@ class ConsentLog:
 
     def __init__(self, writer: LogWriter, config: Config, renderer: Renderer) -> None:
         self.writer = writer
+        self._reader = LogReader(writer.open_stores)
         self._config = config
         self._renderer = renderer
         self._purposes = frozenset(one.id for one in config.purposes) - BEYOND
         self._askers: dict[str, Asker] = {}
         self._shown: dict[tuple[str, str], tuple[tuple[Text, ...], Notice]] = {}
         self._pending: dict[str, Acknowledgement] = {}
+
+    async def read(self, question: Callable[[Stores], Answer]) -> Answer | None:
+        """Return what the stores say; None where there is no log yet, or it does not answer in time."""
+        return await answer_of(self._reader.ask(question)) if self.writer.exists else None
+
+    def close(self) -> None:
+        """Write what waits, and end the threads."""
+        self.writer.close()
+        self._reader.close()
 
     def write(self, choice: Choice) -> tuple[Receipt, Acknowledgement]:
         """Write a choice down; return the receipt with its subject, and what ends when it is durable."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from functools import partial
-from itertools import islice
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -13,7 +12,6 @@ from cookieguard.proof.merkle import HASH_BYTES
 from cookieguard.proof.sealing import ENTRY_BYTES
 from cookieguard.proof.tiles import WIDTH, TilePath, parse_path
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.identity.store_wait import answer_of
 
 LOG_FOLDER, KEYS_PAGE = "log/", "keys.json"
 CHECKPOINT, TILES = "checkpoint", "tile/"
@@ -36,7 +34,7 @@ async def show_log(exchange: Exchange, _: object) -> Response:
     tile = parse_path(name.removeprefix(TILES)) if name.startswith(TILES) else None
     if log is None or not log.writer.exists or (tile is None and name != CHECKPOINT):
         return PlainTextResponse(NOT_THERE, 404, NONE)
-    found = await answer_of(log.writer.ask(partial(_read, tile=tile)))
+    found = await log.read(partial(_read, tile=tile))
     if found is None:
         return PlainTextResponse(DOWN, 503, NONE)
     if not found:
@@ -51,7 +49,7 @@ async def show_keys(exchange: Exchange, _: object) -> Response:
     log = exchange.parts.proof
     if log is None or not log.writer.exists:
         return PlainTextResponse(NOT_THERE, 404, NONE)
-    found = await answer_of(log.writer.ask(_keys))
+    found = await log.read(_keys)
     if found is None:
         return PlainTextResponse(DOWN, 503, NONE)
     return JSONResponse({"origin": found[0], "keys": found[1]}, headers=BRIEF)
@@ -73,7 +71,7 @@ def _read(stores: Stores, *, tile: TilePath | None) -> bytes:
 
 def _entries(log: LogStore, tile: TilePath) -> bytes:
     first = tile.n * WIDTH
-    rows = list(islice(log.rows(first), tile.width))
+    rows = list(log.rows(first, tile.width))
     entries = [row.entry for row in rows]
     if [row.number for row in rows] != list(range(first, first + tile.width)):
         return b""  # not so many, or kept no longer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from heapq import nlargest
 from typing import Any
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from starlette.responses import HTMLResponse
 from cookieguard.config import DataKind, ShopForm
 from cookieguard.config.languages import nearest_text, texts_of
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.engines.proof.log_reader import read_subject
+from cookieguard.engines.proof.log_reader import newest_rows, opened
 from cookieguard.engines.proof.protocol import Stores
 from cookieguard.engines.store.logins import Login, logins_of
 from cookieguard.policy.policy_texts import PolicyTexts
@@ -108,9 +109,8 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         state=exchange.consent.state.value,
         gpc=exchange.has_gpc,
         history=await _history(exchange, number, lang),
-        copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}"
-        if parts.proof is not None and exchange.consent.receipt
-        else "",
+        copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}" if parts.proof is not None else "",
+        receipt=exchange.consent.receipt,
         choices=config.consent.enabled,
         logins=await logins_shown(exchange, shown.asker, texts),
         own_terms=own_terms_of(exchange, number, texts),
@@ -179,9 +179,9 @@ async def _history(exchange: Exchange, number: str, lang: str) -> list[tuple[str
     log, receipt = exchange.parts.proof, exchange.consent.receipt
     subjects = [customer(number)] if number else []
     subjects += [browser(receipt.subject)] if receipt is not None and receipt.subject else []
-    if log is None or not log.writer.exists or not subjects:
+    if log is None or not subjects:
         return []
-    found = await answer_of(log.writer.ask(partial(_choices, subjects=subjects)))
+    found = await log.read(partial(_choices, subjects=subjects))
     titles = {one.id: one.title for one in shown_purposes(exchange.parts.config, lang)}
     comma, none = texts_of(lang)["meta"]["comma"], titles.get(NECESSARY, NECESSARY)
     return [
@@ -191,12 +191,12 @@ async def _history(exchange: Exchange, number: str, lang: str) -> list[tuple[str
 
 
 def _choices(stores: Stores, subjects: list[str]) -> list[tuple[datetime, list[str]]]:
-    found = [one for subject in subjects for one in read_subject(stores, subject)]
-    ours = [one for one in found if one.kind.partition(":")[0] == CONSENT and one.record]
-    ours.sort(key=lambda one: -one.milliseconds)
+    rows = [row for subject in subjects for row in newest_rows(stores, subject, CONSENT, MOST_SHOWN)]
+    newest = nlargest(MOST_SHOWN, rows, key=lambda row: row.about)
     return [
         (datetime.fromtimestamp(one.milliseconds / 1000, UTC), _granted(read_document(one.record)))
-        for one in ours[:MOST_SHOWN]
+        for one in (opened(stores, row) for row in newest)
+        if one.record
     ]
 
 

@@ -1,0 +1,153 @@
+"""Reading the log beside the thread that writes it: the newest of each kind, and nothing waits for a read."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future
+from datetime import timedelta
+from functools import partial
+
+import psycopg
+import pytest
+from harness.servers import START_SECONDS, wait_until
+
+from cookieguard.engines.proof.log_reader import LogReader, newest_rows, opened, read_subject
+from cookieguard.engines.proof.open import open_stores
+from cookieguard.engines.proof.protocol import LogDown, Row, Stores
+from cookieguard.engines.proof.sqlite_log import ROWS_OF
+from cookieguard.proof.records import Record, browser
+
+from .conftest import NOW, World
+
+SUBJECT = browser("x")
+MANY = 3000
+FETCHED = "SELECT coalesce(idx_tup_fetch, 0) + seq_tup_read FROM pg_stat_user_tables WHERE relname = 'cg_log_record'"
+
+
+def made(kind: str, topic: str, number: int) -> Record:
+    return Record(
+        kind=kind, topic=topic, subject=SUBJECT, time=NOW + timedelta(seconds=number), facts={"n": number}
+    )
+
+
+def seconds_of(stores: Stores, rows: list[Row]) -> list[int]:
+    return [opened(stores, row).milliseconds // 1000 - int(NOW.timestamp()) for row in rows]
+
+
+@pytest.fixture
+def long_history(world: World) -> World:
+    """Give a subject two agreements, then very many choices."""
+    choices = [made("consent", ("grant", "refusal")[number % 2], number) for number in range(10, MANY)]
+    world.write(made("agreement", "terms", 1), made("agreement", "newsletter", 2), *choices)
+    return world
+
+
+def test_the_newest_of_each_label_are_found_among_any_number_of_others(long_history: World) -> None:
+    stores = long_history.stores()
+
+    agreements = newest_rows(stores, SUBJECT, "agreement", 1)
+    times = seconds_of(stores, newest_rows(stores, SUBJECT, "consent", 2))
+    stores.close()
+
+    assert [row.label for row in agreements] == [b"agreement:terms", b"agreement:newsletter"]
+    assert times == [MANY - 1, MANY - 3, MANY - 2, MANY - 4]
+
+
+def test_a_record_without_a_number_is_the_newest_of_its_label(world: World) -> None:
+    world.write(made("consent", "grant", 1), made("consent", "refusal", 2), made("consent", "grant", 3))
+    world.edit("UPDATE record SET number = NULL WHERE number = 2")
+    stores = world.stores()
+
+    newest = seconds_of(stores, newest_rows(stores, SUBJECT, "consent", 1))
+    every = [one.milliseconds // 1000 - int(NOW.timestamp()) for one in read_subject(stores, SUBJECT)]
+    stores.close()
+
+    assert newest == [2, 3]
+    assert every == [1, 2, 3]
+
+
+def test_no_more_rows_are_read_than_are_asked_for(long_history: World) -> None:
+    world = long_history
+    if world.place.log_file is not None:
+        stores = world.stores()
+        values = {"subject": b"", "first": b"", "after": b"\xff", "count": 1}
+        plan = str(stores.log._connection.execute(f"EXPLAIN QUERY PLAN {ROWS_OF}", values).fetchall())  # type: ignore[attr-defined]
+        stores.close()
+        assert "USING INDEX record_subject_kind (subject=? AND <expr>>? AND <expr><?)" in plan
+        assert "TEMP B-TREE" not in plan
+        return
+    with psycopg.connect(world.place.log, autocommit=True) as connection:
+        connection.execute("SELECT pg_stat_reset()")
+        stores = world.stores()
+        for _ in range(10):
+            newest_rows(stores, SUBJECT, "agreement", 1)
+            newest_rows(stores, SUBJECT, "consent", 20)
+        stores.close()
+        wait_until(lambda: connection.execute(FETCHED).fetchone() not in (None, (0,)), "it was counted")
+        row = connection.execute(FETCHED).fetchone()
+    assert row is not None
+    assert row[0] < MANY
+
+
+def test_a_read_is_answered_while_the_writer_is_busy(world: World) -> None:
+    world.write(made("consent", "grant", 1))
+    writer, may_go_on = world.writer(), threading.Event()
+    reader = LogReader(writer.open_stores)
+    is_busy = threading.Event()
+    writer.ask(lambda _: (is_busy.set(), may_go_on.wait(START_SECONDS)))
+    assert is_busy.wait(START_SECONDS)
+
+    read = reader.ask(lambda stores: len(newest_rows(stores, SUBJECT, "consent", 5))).result(START_SECONDS)
+    may_go_on.set()
+    reader.close()
+
+    assert read == 1
+
+
+def test_a_reader_opens_the_stores_again_after_they_failed_and_after_it_was_closed(world: World) -> None:
+    world.write(made("consent", "grant", 1))
+    opened_by: list[int] = []
+
+    def open_here() -> Stores:
+        opened_by.append(threading.get_ident())
+        return open_stores(world.place, make=False)
+
+    def fails(_: Stores) -> None:
+        raise LogDown("then")
+
+    def here(_: Stores) -> int:
+        return threading.get_ident()
+
+    reader = LogReader(open_here)
+    first = reader.ask(here).result(START_SECONDS)
+    failed: Future[None] = reader.ask(fails)
+    with pytest.raises(LogDown, match="then"):
+        failed.result(START_SECONDS)
+    again = reader.ask(here).result(START_SECONDS)
+    reader.close()
+    after = reader.ask(here).result(START_SECONDS)
+    reader.close()
+
+    assert first == again == opened_by[0] == opened_by[1]
+    assert after == opened_by[2]
+    assert threading.get_ident() not in opened_by
+
+
+def test_a_forked_process_reads_over_connections_of_its_own(world: World) -> None:
+    world.write(made("consent", "grant", 1))
+    reader = LogReader(partial(open_stores, world.place, make=False))
+    count = lambda stores: len(newest_rows(stores, SUBJECT, "consent", 5))  # noqa: E731
+    assert reader.ask(count).result(START_SECONDS) == 1
+
+    child = os.fork()
+    if child == 0:
+        try:
+            is_read = reader.ask(count).result(START_SECONDS) == 1
+        finally:
+            os._exit(0 if is_read else 1)
+    _, status = os.waitpid(child, 0)
+
+    assert status == 0
+    assert reader.ask(count).result(START_SECONDS) == 1
+    reader.close()
