@@ -19,6 +19,7 @@ from harness.merkle import root_of
 from harness.servers import START_SECONDS
 
 from cookieguard import CookieGuard, visitor_of
+from cookieguard.config.languages import LANGUAGES, texts_of
 from cookieguard.engines.proof.log_reader import opened
 from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.engines.proof.subject_erasure import erase_subject
@@ -36,11 +37,13 @@ ADDRESS = "203.0.113.77"
 HTML = b"<!doctype html><html lang=en><title>x</title><body>x"
 
 
-def choose(app: App, choice: str, cookie: str = "", *, purposes: tuple[str, ...] = ()) -> Answer:
+def choose(
+    app: App, choice: str, cookie: str = "", *, purposes: tuple[str, ...] = (), **options: Any
+) -> Answer:
     body = "&".join([f"choice={choice}", *(f"purpose={one}" for one in purposes)])
     cookies = [("cookie", f"{COOKIE}={cookie}")] if cookie else []
     headers = [FORM, OWN, ("accept", "application/json"), *cookies]
-    return ask(app, path="/_cg/consent", method="POST", headers=headers, body=body.encode())
+    return ask(app, path="/_cg/consent", method="POST", headers=headers, body=body.encode(), **options)
 
 
 def recorded(app: CookieGuard) -> list[dict[str, Any]]:
@@ -282,16 +285,50 @@ def test_who_chose_nothing_reads_so_on_a_page_in_their_language(guard: Guard) ->
     assert ask(app, path="/_cg/receipt.json").get("content-type").startswith("text/plain")
 
 
-def test_a_choice_on_its_way_into_the_log_is_told_on_a_page_in_its_language(guard: Guard) -> None:
+def test_a_receipt_that_is_being_sealed_is_told_in_every_language_and_its_page_reloads_by_itself(
+    guard: Guard,
+) -> None:
     app = guard(page(HTML))
     cookie = ("cookie", f"{COOKIE}={choose(app, 'accept').cookies()[COOKIE]}")
+    with store_down(app):  # nothing is numbered meanwhile
+        answers = {
+            lang: ask(app, path="/_cg/receipt", query=f"lang={lang}", headers=[cookie]) for lang in LANGUAGES
+        }
+    ends = time.monotonic() + START_SECONDS
+    while (answer := ask(app, path="/_cg/receipt", headers=[cookie])).status == 202:
+        assert time.monotonic() < ends
+        time.sleep(0.1)
 
-    with store_down(app):
-        answer = ask(app, path="/_cg/receipt", query="lang=fr", headers=[cookie])
+    assert {(one.status, one.get("refresh")) for one in answers.values()} == {(202, "3")}
+    for lang, one in answers.items():
+        assert texts_of(lang)["page"]["sealing"] in unescape(one.text)
+    assert len({texts_of(lang)["page"]["sealing"] for lang in answers}) == len(answers)
+    assert (answer.status, answer.get("refresh")) == (200, "")
+
+
+def test_a_receipt_is_told_as_impossible_while_the_log_cannot_be_read(guard: Guard) -> None:
+    app = guard(page(HTML))
+    cookie = ("cookie", f"{COOKIE}={choose(app, 'accept').cookies()[COOKIE]}")
+    app.close()
+    (Path(app._parts.config.state_dir) / "log.db").write_bytes(b"x" * 8192)
+
+    answer = ask(app, path="/_cg/receipt", query="lang=fr", headers=[cookie])
 
     assert answer.status == 503
     assert "Impossible pour le moment." in unescape(answer.text)
     assert answer.get("retry-after") == "2"
+
+
+def test_the_privacy_page_links_to_a_receipt_by_its_id_and_to_none_without_one(guard: Guard) -> None:
+    app = guard(page(HTML))
+    cookie = choose(app, "accept").cookies()[COOKIE]
+    record_id = recorded(app)[0]["dct:identifier"]
+
+    chosen = unescape(ask(app, path="/_cg/privacy", headers=[("cookie", f"{COOKIE}={cookie}")]).text)
+    undecided = unescape(ask(app, path="/_cg/privacy").text)
+
+    assert f">Receipt \u2066{record_id}\u2069</a>" in chosen
+    assert "/_cg/receipt" not in undecided
 
 
 def test_anybody_can_read_checkpoint_tiles_and_entries_and_rebuild_the_tree(guard: Guard) -> None:
