@@ -23,7 +23,7 @@ SLACK = timedelta(hours=2)  # the job is done once an hour
 KEYS_GO = timedelta(hours=48)
 SHOWN = 3  # names of files in one line
 RUN_JOB = "run: cookieguard retention run (and see the log for why the shop does not)"
-DAY_KEY = re.compile(r"\.?(?:log|visitor)(?:-pair)?-day-([0-9]{8})(?:\..*)?")
+DAY_KEY = re.compile(r"\.?(?:choices|log|visitor)(?:-pair)?-day-([0-9]{8})(?:\..*)?")
 
 
 class NeverStarted(ConfigError):

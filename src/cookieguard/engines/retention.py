@@ -52,7 +52,7 @@ COUNT_FOR = timedelta(minutes=10)
 KEYS_FOR = timedelta(hours=46)  # after the beginning of their day; with an hour between two runs less than 48
 MAX_HITS = 10_000_000  # about 2 GB of single hits; the oldest hours go first, their sums stay
 RECORD_FILE = "retention"
-DAY_KEY_USES = ("log", "log-pair", "visitor", "visitor-pair")
+DAY_KEY_USES = ("choices", "log", "log-pair", "visitor", "visitor-pair")
 CUT = "hits over the limit"
 CLOCK = "clock"
 

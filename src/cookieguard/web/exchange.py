@@ -398,9 +398,9 @@ class Exchange:
             return consents.undecided(gpc)
         host, report = self.request.origin.host, self.report_event
         consent = consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
-        recorded = consents.recorded(consent, self.parts.proof, host=host, gpc=gpc, now=self.now)
-        if recorded is not None:
-            consent, self.followed = recorded[0], (recorded[1], False)
+        receipt, log, now = consent.receipt, self.parts.proof, self.now
+        if receipt and log and log.is_recorded(receipt, host=host, address=self.full_address, now=now):
+            consent, self.followed = consents.recorded(receipt, host=host, gpc=gpc, now=now)
         return consent
 
     def end(self) -> None:

@@ -19,6 +19,8 @@ from cookieguard.config.loading.trial import on_trial
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import Matters, Register, Terms, own_hosts
 from cookieguard.consent.strict_paths import StrictPaths
+from cookieguard.engines.files.choice_budget import USE as CHOICES
+from cookieguard.engines.files.choice_budget import ChoiceBudget
 from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.staff_list import StaffAuthenticator, WatchedStaff
@@ -231,6 +233,7 @@ def build_services(
         sealed=spec.sealed,
         steps=steps,
     )
+    budget = ChoiceBudget(open_day_keys(runtime, CHOICES, clock=clock), runtime or state)
     writer = open_log(config, state, keyring, environ=environ)
     ask_staff = own_store(state.path, clock) if store_sync is None else store_sync.ask
     journal = Journal(state, keyring)
@@ -245,7 +248,7 @@ def build_services(
         walls=judges.walls,
         judges_until=judges.until,
         renderer=renderer,
-        proof=None if writer is None else ConsentLog(writer, config, renderer),
+        proof=None if writer is None else ConsentLog(writer, budget, config, renderer),
         identity=identity,
         store_sync=store_sync,
         remembering=Remembering(identity, store_sync)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import Config
+from cookieguard.engines.files.choice_budget import DAY_BYTES, spent_today
 from cookieguard.engines.proof.anchors import KEPT, NEWEST
 from cookieguard.engines.proof.erasure_journal import due_erasures
 from cookieguard.engines.proof.open import ANYWHERE, Place, open_log_store, open_subject_store, place_of
@@ -18,6 +20,10 @@ from cookieguard.proof.tiles import tree_root
 
 # The shop's workers do it every hour, and hold it back for a day where the clock leapt
 OVERDUE = timedelta(days=2)
+LEAST_DAYS = 14  # to find room in, before the disk is full
+MB = 1_000_000
+FLOOD = "look for a flood in the access log, and stop it before it reaches the shop; a proxy of yours: trusted_proxies"
+NO_ROOM = f"make room: at this rate the disk is full in less than {LEAST_DAYS} days"
 VERIFY = "run: cookieguard log verify"
 BEGIN_ANEW = "set origins; if no visitor chose yet, begin a new log: docs/proof.md, The log's name"
 Told = tuple[str, ...]
@@ -39,6 +45,7 @@ def examine_log(config: Config, state: Path, now: datetime, *, environ: Mapping[
         mend = "bring it back from a copy; the checkpoint beside it says what it had" if lost else ""
         yield "consent log", "it is gone" if lost else "not made yet: the first choice does", mend
         return
+    yield _growth(config, state, now)
     yield _erasures(place)
     yield _check_overdue(config, place, now)
 
@@ -66,6 +73,19 @@ def _log(place: Place, state: Path) -> Iterator[Told]:
     if kept:
         mend = f"{VERIFY}; once it is explained, keep the files elsewhere"
         yield "consent log's past", f"it was set back, or is another one: {', '.join(kept)}", mend
+
+
+def _growth(config: Config, state: Path, now: datetime) -> Told:
+    """Return what choices added today, whether a network reached its limit, and whether the disk is full soon."""
+    added, used_up = spent_today(config.runtime_dir, state, now)
+    told = f"choices added about {added // MB} MB today (UTC) on this machine"
+    if used_up:
+        told += (
+            f"; addresses that added {DAY_BYTES // MB} MB, and whose grants wait until midnight: {used_up}"
+        )
+        return "consent log's growth", told, FLOOD
+    is_full_soon = shutil.disk_usage(state).free < LEAST_DAYS * added
+    return "consent log's growth", told, NO_ROOM if is_full_soon else ""
 
 
 def _erasures(place: Place) -> Told:

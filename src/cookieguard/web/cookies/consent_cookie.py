@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from cookieguard.config import Config
 from cookieguard.consent import Consent, Matters, Receipt, Register, decide, to_payload
@@ -19,13 +18,6 @@ from cookieguard.security_events import SecurityEvent
 COOKIES_KEPT = 2048
 # A cookie that ends with the browser (`max_age` 0) still says how long its choice counts in one left open.
 LONGEST_CONSENT = timedelta(days=180)
-
-
-class KnowsRecords(Protocol):
-    """Be what says whether the log has a choice."""
-
-    def is_recorded(self, receipt: Receipt, *, host: str) -> bool:
-        """Return whether the log has it."""
 
 
 class Consents:
@@ -79,14 +71,12 @@ class Consents:
         return consent
 
     def recorded(
-        self, consent: Consent, log: KnowsRecords | None, *, host: str, gpc: bool, now: datetime
-    ) -> tuple[Consent, bytes] | None:
-        """Return what is in force once the log has a choice that was pending, and its new cookie; None where not."""
-        receipt = consent.receipt
-        if receipt is None or not receipt.pending or log is None or not log.is_recorded(receipt, host=host):
-            return None
+        self, receipt: Receipt, *, host: str, gpc: bool, now: datetime
+    ) -> tuple[Consent, tuple[bytes, bool]]:
+        """Return what is in force once the log has a choice that was pending, and its new cookie."""
         receipt = replace(receipt, pending=False, meanwhile=None)
-        return self.decide_recorded(receipt, gpc=gpc, now=now), self.line_of(receipt, host=host, now=now)
+        line = self.line_of(receipt, host=host, now=now)
+        return self.decide_recorded(receipt, gpc=gpc, now=now), (line, False)
 
     def decide_recorded(self, receipt: Receipt, *, gpc: bool, now: datetime) -> Consent:
         """Return what is in force by a receipt that the log has since it was written into a cookie."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from typing import TypeVar
@@ -16,6 +16,7 @@ from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Receipt
 from cookieguard.consent.receipts import Source
+from cookieguard.engines.files.choice_budget import CHOICE_BYTES, ChoiceBudget
 from cookieguard.engines.proof.hook import DecisionHook, OnDecision
 from cookieguard.engines.proof.log_reader import LogReader
 from cookieguard.engines.proof.protocol import Stores
@@ -24,12 +25,16 @@ from cookieguard.errors import ConfigError
 from cookieguard.proof.consents import Asker, Event, Indication, Notice, consent_record, event_of
 from cookieguard.proof.log import Acknowledgement, Text
 from cookieguard.proof.records import Record, browser, new_id
+from cookieguard.rate_limit import RateLimit
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.identity.store_wait import answer_of
 
 Answer = TypeVar("Answer")
 
 PENDING_KEPT = 4096  # receipts that came back in cookies before the log had them
+# Of one cookie in one worker. Somebody at every placeholder of a page needs fewer. A refusal has turns of its own:
+# the log has it after as many grants as it takes.
+GRANTS_A_MINUTE, REFUSALS_A_MINUTE = 10, 20
 BEYOND = frozenset({NECESSARY})
 NO_TEXT: tuple[Text, ...] = ()
 
@@ -50,8 +55,12 @@ class Choice:
 class ConsentLog:
     """Write choices down. Owns what is known of receipts that were pending."""
 
-    def __init__(self, writer: LogWriter, config: Config, renderer: Renderer) -> None:
+    def __init__(self, writer: LogWriter, budget: ChoiceBudget, config: Config, renderer: Renderer) -> None:
         self.writer = writer
+        self._budget = budget
+        self._grants = RateLimit(GRANTS_A_MINUTE, seconds=60)
+        self._refusals = RateLimit(REFUSALS_A_MINUTE, seconds=60)
+        self._bytes = CHOICE_BYTES + sum(len(vendor.name.encode()) for vendor in config.vendors)
         self._reader = LogReader(writer.open_stores)
         self._config = config
         self._renderer = renderer
@@ -69,11 +78,16 @@ class ConsentLog:
         self.writer.close()
         self._reader.close()
 
-    def write(self, choice: Choice) -> tuple[Receipt, Acknowledgement]:
-        """Write a choice down; return the receipt with its subject, and what ends when it is durable."""
+    def write(self, choice: Choice, *, address: str, now: datetime) -> tuple[Receipt, Acknowledgement | None]:
+        """Write a choice down; return the receipt with its subject, and what ends when it is durable.
+
+        None where a limit is reached: then only the cookie has the choice, until a later request may write it.
+        """
         receipt = choice.receipt
         if not receipt.subject:
             receipt = replace(receipt, subject=new_id())
+        if not self._may_write(receipt, choice.in_force, address, now):
+            return receipt, None
         texts, notice = self._shown_with(receipt)
         draft = partial(self._record_of, choice, receipt.subject, notice)
         return receipt, self.writer.append_later(receipt.id, draft, texts=texts)
@@ -88,9 +102,18 @@ class ConsentLog:
         named = choice.customer or browser(subject)
         return self._record(receipt, event, named, notice, method=choice.method, host=choice.host)
 
-    def is_recorded(self, receipt: Receipt, *, host: str) -> bool:
-        """Return whether the log has a receipt that a cookie says it had not; where not, it is written again."""
+    def _may_write(self, receipt: Receipt, in_force: frozenset[str], address: str, now: datetime) -> bool:
+        """Return whether a cookie may add one more record in this minute, and its network on this day."""
+        turns = self._grants if receipt.granted - in_force else self._refusals
+        return turns.take(receipt.subject, now) and self._budget.spend(address, self._bytes, now)
+
+    def is_recorded(self, receipt: Receipt, *, host: str, address: str, now: datetime) -> bool:
+        """Return whether the log has by now what a cookie says it had not; where not, it is written again."""
+        if not receipt.pending:
+            return False
         future = self._pending.get(receipt.id)
+        if future is None and not self._may_write(receipt, receipt.in_force, address, now):
+            return False
         if future is None or (future.done() and future.exception() is not None):
             if len(self._pending) >= PENDING_KEPT:
                 self._pending.pop(next(iter(self._pending), ""), None)  # another thread may do the same

@@ -19,7 +19,8 @@ METHODS = {Source.HERE: "banner", Source.PROFILE: "other device", Source.SIGNAL:
 async def record_choice(exchange: Exchange, receipt: Receipt) -> Receipt:
     """Write a choice down and wait for it; return the receipt as the cookie is to carry it.
 
-    Where the log does not have it yet, what it takes away counts at once, and what it grants once it is recorded.
+    Where the log does not have it yet, or a limit is reached, what it takes away counts at once, and what it grants
+    once it is recorded.
     """
     log = exchange.parts.proof
     if log is None:
@@ -33,9 +34,8 @@ async def record_choice(exchange: Exchange, receipt: Receipt) -> Receipt:
         host=exchange.request.origin.host,
         customer=await _customer(exchange),
     )
-    receipt, future = log.write(choice)
-    is_recorded = not log.writer.is_down and await is_done(future) and future.is_kept
-    if is_recorded:
+    receipt, future = log.write(choice, address=exchange.full_address, now=exchange.now)
+    if future is not None and not log.writer.is_down and await is_done(future) and future.is_kept:
         return receipt
     return replace(receipt, pending=True, meanwhile=receipt.granted & consent.granted)
 
