@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
 from functools import partial
@@ -14,9 +16,10 @@ from harness.servers import START_SECONDS, wait_until
 
 from cookieguard.engines.proof.log_reader import LogReader, newest_rows, opened, read_subject
 from cookieguard.engines.proof.open import open_stores
-from cookieguard.engines.proof.protocol import LogDown, Row, Stores
-from cookieguard.engines.proof.sqlite_log import ROWS_OF
+from cookieguard.engines.proof.protocol import LogDown, Row, Stores, Window
+from cookieguard.engines.proof.sqlite_log import OLD, ROWS_OF, values_of
 from cookieguard.proof.records import Record, browser
+from cookieguard.proof.sealing import time_of
 
 from .conftest import NOW, World
 
@@ -67,27 +70,55 @@ def test_a_record_without_a_number_is_the_newest_of_its_label(world: World) -> N
     assert every == [1, 2, 3]
 
 
-def test_no_more_rows_are_read_than_are_asked_for(long_history: World) -> None:
-    world = long_history
-    if world.place.log_file is not None:
-        stores = world.stores()
-        values = {"subject": b"", "first": b"", "after": b"\xff", "count": 1}
-        plan = str(stores.log._connection.execute(f"EXPLAIN QUERY PLAN {ROWS_OF}", values).fetchall())  # type: ignore[attr-defined]
-        stores.close()
-        assert "USING INDEX record_subject_kind (subject=? AND <expr>>? AND <expr><?)" in plan
-        assert "TEMP B-TREE" not in plan
-        return
+def rows_read(world: World, read: Callable[[Stores], object]) -> int:
+    """Count what PostgreSQL reads of the log's rows."""
     with psycopg.connect(world.place.log, autocommit=True) as connection:
         connection.execute("SELECT pg_stat_reset()")
         stores = world.stores()
-        for _ in range(10):
-            newest_rows(stores, SUBJECT, "agreement", 1)
-            newest_rows(stores, SUBJECT, "consent", 20)
+        read(stores)
         stores.close()
         wait_until(lambda: connection.execute(FETCHED).fetchone() not in (None, (0,)), "it was counted")
         row = connection.execute(FETCHED).fetchone()
     assert row is not None
-    assert row[0] < MANY
+    return int(row[0])
+
+
+def plan_of(world: World, statement: str, values: dict[str, object]) -> str:
+    """Say how SQLite runs a statement."""
+    with sqlite3.connect(world.place.log) as connection:
+        return str(connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall())
+
+
+def test_no_more_rows_are_read_than_are_asked_for(long_history: World) -> None:
+    def read(stores: Stores) -> None:
+        for _ in range(10):
+            newest_rows(stores, SUBJECT, "agreement", 1)
+            newest_rows(stores, SUBJECT, "consent", 20)
+
+    if long_history.place.log_file is None:
+        assert rows_read(long_history, read) < MANY
+        return
+    plan = plan_of(long_history, ROWS_OF, {"subject": b"", "first": b"", "after": b"\xff", "count": 1})
+    assert "USING INDEX record_subject_kind (subject=? AND <expr>>? AND <expr><?)" in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def test_whether_a_record_was_replaced_is_found_without_reading_all_others_of_its_subject(
+    long_history: World,
+) -> None:
+    """A prune of 8,000 choices of one cookie took PostgreSQL longer than a statement may take."""
+    until = time_of(int((NOW + timedelta(days=1)).timestamp() * 1000))
+    window = Window("consent", time_of(0), until, until, same_topic=False)
+    stores = long_history.stores()
+    found = stores.log.old(window, (b"", -1), MANY)
+    stores.close()
+
+    assert [one.is_replaced for one in found] == [True] * (MANY - 11) + [False]
+    if long_history.place.log_file is None:
+        assert rows_read(long_history, lambda stores: stores.log.old(window, (b"", -1), MANY)) < 4 * MANY
+        return
+    plan = plan_of(long_history, OLD, values_of(window, (b"", -1), MANY))
+    assert "USING INDEX record_subject_time (subject=? AND <expr>>? AND <expr><?)" in plan
 
 
 def test_a_read_is_answered_while_the_writer_is_busy(world: World) -> None:

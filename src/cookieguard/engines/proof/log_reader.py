@@ -1,7 +1,4 @@
-"""What is read from the log: a record, all of a subject, the visitor's copy, and whether all is as it was signed.
-
-Requests read through a `LogReader`: reading never delays the thread that writes choices.
-"""
+"""What is read from the log: a record, all of a subject, the visitor's copy, and whether all is as it was signed."""
 
 from __future__ import annotations
 
@@ -105,10 +102,7 @@ def read_subject(stores: Stores, subject: str) -> list[OpenedRecord]:
 
 
 def newest_rows(stores: Stores, subject: str, kind: str, count: int) -> list[Row]:
-    """Return the newest `count` rows of each label (`KIND:TOPIC`) of a kind; none once the subject was erased.
-
-    By label: somebody with many records of one label still has the newest of each other one.
-    """
+    """Return the newest `count` rows of each label (`KIND:TOPIC`) of a kind; none once the subject was erased."""
     key = stores.subjects.find(handle_of(subject, stores.subjects.secret(HANDLE_SECRET)))
     found: list[Row] = []
     first, after = f"{kind}:".encode(), f"{kind};".encode()  # the next character: behind all topics

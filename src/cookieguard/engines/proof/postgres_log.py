@@ -40,9 +40,11 @@ SCHEMA = (
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_number ON cg_log_record (number) WHERE number IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS cg_log_record_waiting ON cg_log_record (place) WHERE number IS NULL",
     "CREATE UNIQUE INDEX IF NOT EXISTS cg_log_record_waiting_id ON cg_log_record (id) WHERE number IS NULL",
-    # By kind as well: the newest record of one kind is found among any number of another kind.
+    # The newest record of one kind, and the next one in time, are found among any number of others.
     """CREATE INDEX IF NOT EXISTS cg_log_record_subject_kind
         ON cg_log_record (subject, substr(about, 9), place) WHERE number >= 0""",
+    """CREATE INDEX IF NOT EXISTS cg_log_record_subject_time
+        ON cg_log_record (subject, substr(about, 1, 8)) WHERE number >= 0""",
     "DROP INDEX IF EXISTS cg_log_record_subject",
     "CREATE INDEX IF NOT EXISTS cg_log_record_about ON cg_log_record (about, number) WHERE number >= 0",
     """CREATE TABLE IF NOT EXISTS cg_log_tile (
@@ -119,7 +121,7 @@ TEXT = "SELECT content FROM cg_log_shown WHERE digest = %s"
 OLD = """
     SELECT number, subject, about, EXISTS (
         SELECT 1 FROM cg_log_record AS later WHERE later.subject = one.subject AND later.number >= 0
-        AND later.about < %(replaced_by)s
+        AND substr(later.about, 1, 8) >= substr(one.about, 1, 8) AND substr(later.about, 1, 8) < %(replaced_by)s
         AND (substr(later.about, 9) = %(kind)s OR substr(later.about, 9, %(length)s) = %(kinds)s)
         AND (NOT %(same_topic)s OR substr(later.about, 9) = substr(one.about, 9))
         AND (substr(later.about, 9) <> %(imported)s OR substr(one.about, 9) = %(imported)s)

@@ -28,8 +28,9 @@ SCHEMA = (
     "CREATE UNIQUE INDEX IF NOT EXISTS record_number ON record (number) WHERE number IS NOT NULL",
     "CREATE INDEX IF NOT EXISTS record_waiting ON record (place) WHERE number IS NULL",
     "CREATE UNIQUE INDEX IF NOT EXISTS record_waiting_id ON record (id) WHERE number IS NULL",
-    # By kind as well: the newest record of one kind is found among any number of another kind.
+    # The newest record of one kind, and the next one in time, are found among any number of others.
     "CREATE INDEX IF NOT EXISTS record_subject_kind ON record (subject, substr(about, 9)) WHERE number >= 0",
+    "CREATE INDEX IF NOT EXISTS record_subject_time ON record (subject, substr(about, 1, 8)) WHERE number >= 0",
     "DROP INDEX IF EXISTS record_subject",
     "CREATE INDEX IF NOT EXISTS record_about ON record (about, number) WHERE number >= 0",
     """CREATE TABLE IF NOT EXISTS tile (
@@ -93,7 +94,8 @@ TEXT = "SELECT content FROM shown WHERE digest = ?"
 OLD = """
     SELECT number, subject, about, EXISTS (
         SELECT 1 FROM record AS later WHERE later.subject = record.subject AND later.number >= 0
-        AND later.about < :replaced_by AND (substr(later.about, 9) = :kind OR substr(later.about, 9, :length) = :kinds)
+        AND substr(later.about, 1, 8) >= substr(record.about, 1, 8) AND substr(later.about, 1, 8) < :replaced_by
+        AND (substr(later.about, 9) = :kind OR substr(later.about, 9, :length) = :kinds)
         AND (NOT :same_topic OR substr(later.about, 9) = substr(record.about, 9))
         AND (substr(later.about, 9) <> :imported OR substr(record.about, 9) = :imported)
         AND (substr(later.about, 1, 8), later.number) > (substr(record.about, 1, 8), record.number)
