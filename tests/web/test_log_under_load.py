@@ -172,9 +172,9 @@ def decided(answer: Answer) -> tuple[str, bool]:
     return told["state"], told.get("pending", False)
 
 
-def use_up(app: CookieGuard, *, choices: int = 0) -> None:
+def use_up(app: CookieGuard, *, choices: int = 0, now: datetime = NOW) -> None:
     """Spend what the address of the tests may add to the log today, but so many choices."""
-    log, now = app._parts.proof, app._flow._clock()
+    log = app._parts.proof
     assert log is not None
     spent, _ = spent_today(app.config.runtime_dir, Path(app.config.state_dir), now)
     assert log._budget.spend(ADDRESS, DAY_BYTES - spent - choices * log._bytes, now)
@@ -291,7 +291,7 @@ def test_refusing_works_while_the_log_is_down(guard: Guard, tmp_path: Path, faul
 def test_a_choice_takes_no_more_of_the_disk_than_it_is_counted_as(
     guard: Guard, tmp_path: Path, vendors: int
 ) -> None:
-    """With each choice in a checkpoint of its own it is 1,260 bytes, which takes five minutes to see."""
+    """With each choice in a checkpoint of its own it is 1,300 bytes, which takes five minutes to see."""
     named = tuple(
         Vendor(name=f"Vendor number {number * 7919} Inc.", purpose="marketing", hosts=(f"v{number}.example",))
         for number in range(vendors)
