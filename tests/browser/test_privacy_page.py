@@ -75,6 +75,19 @@ def test_customer_walks_from_the_first_click_to_the_answer_without_a_script(
     require_readable(shown, "cookies", look)
 
 
+def test_a_receipt_that_is_being_sealed_appears_by_itself_without_a_script(
+    visit: Visitors, shop: str
+) -> None:
+    shown = visit(javascript=False).new_page()
+    shown.goto(f"{shop}/")
+    shown.locator("button[value=accept]").first.click()
+
+    shown.goto(f"{shop}/_cg/receipt")  # within a second: no checkpoint covers the choice yet
+
+    shown.wait_for_selector("article dl", timeout=15_000)
+    assert "dpv:hasConsentStatus" in shown.content()
+
+
 def test_every_field_has_its_label_and_every_table_its_heads(visit: Visitors, shop: str) -> None:
     shown = visit(locale="en").new_page()
     shown.goto(f"{shop}/login")
