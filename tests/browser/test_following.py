@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from cookieguard import Config, CookieGuard, visitor_of
 
 from .conftest import answer
 
+SOON = 10  # seconds: twice what a worker takes to learn of a refusal
 SHOP, ADS = "shop.localhost", "ads.localhost"
 
 
@@ -65,3 +67,50 @@ def test_who_refused_on_one_device_contacts_nobody_on_another_after_logging_in(
             second.locator("button[value=accept]").click()
         network.wait()
         assert len(network.requests) > 0
+
+
+def test_who_refuses_on_one_device_contacts_nobody_on_another_that_stays_logged_in(
+    tmp_path: Path, visit: Callable[..., BrowserContext]
+) -> None:
+    network = Recorder()
+    tags = ""
+
+    async def shop(scope: Any, _: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        if scope["path"] == "/login":
+            visitor_of(scope).login("10042")
+        page = f'<!doctype html><html lang="en"><body><h1>Shop</h1>{tags}</body></html>'
+        headers = [(b"content-type", b"text/html; charset=utf-8")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": page.encode()})
+
+    config = Config(state_dir=str(tmp_path / "state"))
+    with (
+        serving(network) as ads,
+        serving(CookieGuard(shop, config)) as one,
+        serving(CookieGuard(shop, config)) as other,
+    ):
+        tags = "".join(f'<iframe src="{ads.at(ADS)}/frame/{number}"></iframe>' for number in range(3))
+        first, second = visit().new_page(), visit().new_page()
+        for page, server, choice in ((first, one, "reject"), (second, other, "accept")):
+            page.goto(server.at(SHOP) + "/login")
+            if choice == "accept":
+                answer(page, choice)
+        second.goto(other.at(SHOP))
+        network.wait()
+        control = len(network.requests)
+        answer(first, "reject")
+        refused, said = time.monotonic(), ""
+        while "Your choice from another device applies" not in said and time.monotonic() < refused + SOON:
+            network.wait()
+            network.forget()
+            second.goto(other.at(SHOP))
+            said = second.locator("#cg").inner_text()
+        network.wait()
+        second.goto(other.at(SHOP) + "/_cg/privacy")
+
+        assert control >= 3
+        assert network.requests == []
+        assert "Your choice from another device applies" in said
+        assert second.locator("section.now").get_attribute("data-state") == "refused"

@@ -36,6 +36,7 @@ from cookieguard.engines.rights.requests import Requests, requests_file, request
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.open import store_opener
 from cookieguard.identity.carts.stored_carts import StoreNamespace
+from cookieguard.identity.revocations import Revoked
 from cookieguard.keyring import new_key
 from cookieguard.mail.customers import Customer
 from cookieguard.proof.records import Record, customer
@@ -439,10 +440,11 @@ def test_opt_out_of_sale_counts_for_the_customer_on_every_device(shop: Shop) -> 
     shop.work()
 
     store = store_opener(shop.config.store, shop.state.path, environ={})()
-    kept = store.read("consent", ANNA)
+    kept, told = store.read("consent", ANNA), list(store.changes(0))
     store.close()
     assert kept is not None
     assert read_restrictions(kept.value).gpc == int(NOW.timestamp())
+    assert (Revoked.REFUSAL, ANNA) in [(one.what, one.key) for one in told]  # sessions that go on ask
 
 
 def test_objection_waits_for_words_of_the_staff(shop: Shop) -> None:

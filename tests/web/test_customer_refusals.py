@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.asgi import Answer, ask
+from harness.postgres import postgres
+from harness.servers import wait_until
+from harness.stats_engines import new_database
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.config import ConsentSettings, IdentitySettings, PolicyVersion, StoreSettings
+from cookieguard.engines.files.state_directory import StateDirectory, write_private
+from cookieguard.identity.tokens import from_milliseconds
+from cookieguard.keyring import Keyring
 
 from .conftest import NOW
 
 Guard = Callable[..., CookieGuard]
 POST = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
 GPC = [("sec-gpc", "1")]
+SOON = 10.0  # seconds: twice what a worker takes to learn of a refusal
 AD, COUNT = b'src="https://ads.example/a.js"', b'src="https://a.count.example/c.js"'
 PAGE = b'<!doctype html><html lang="en"><body><script ' + AD + b"></script><script " + COUNT + b"></script>"
 
@@ -250,25 +257,218 @@ def test_a_choice_takes_nothing_from_session_and_cart(guard: Guard, choice: str)
     assert device.get("/full").status == 200
 
 
-def test_a_session_asks_the_store_once_and_a_guest_never(guard: Guard) -> None:
-    app = guard(shop)
+def questions_of(app: CookieGuard) -> list[object]:
+    """Return what the store is asked about refusals from here on."""
     asked: list[object] = []
     store_sync = app._parts.store_sync
     assert store_sync is not None
     ask_store = store_sync.ask
 
     def counted(question: Any) -> Any:
-        asked.append(question)
+        if type(question).__name__ == "_Question":
+            asked.append(question)
         return ask_store(question)
 
     store_sync.ask = counted  # type: ignore[method-assign]  # the real one, counted
+    return asked
+
+
+def test_a_session_asks_the_store_once_and_a_guest_never(guard: Guard) -> None:
+    app = guard(shop)
+    asked = questions_of(app)
     device, guest = Device(app), Device(app)
     guest.get("/fill")
     guest.choose("reject")
     guest.get("/")
-    as_guest = len([one for one in asked if type(one).__name__ == "_Question"])
+    as_guest = len(asked)
     for path in ("/login", "/me", "/me", "/"):
         device.get(path)
 
     assert as_guest == 0
-    assert len([one for one in asked if type(one).__name__ == "_Question"]) == 1
+    assert len(asked) == 1
+
+
+def opened(two: tuple[CookieGuard, CookieGuard]) -> tuple[Device, Device]:
+    """Return two devices of one customer, each logged in at a worker of its own; the second one agreed to all."""
+    one, other = Device(two[0]), Device(two[1])
+    for device in (one, other):
+        device.get("/login")
+    other.choose("accept")
+    return one, other
+
+
+def refused_at(device: Device) -> datetime:
+    """Return when the customer last refused something, as far as the worker of a device knows."""
+    store_sync = device.app._parts.store_sync
+    assert store_sync is not None
+    return from_milliseconds(store_sync.revocations.refused_at("10042"))
+
+
+def is_heard(device: Device) -> bool:
+    """Return whether the worker of a device has learnt of its customer's refusal."""
+    return refused_at(device).year > 1970
+
+
+@pytest.fixture(params=["workers", "machines"])
+def both(
+    request: pytest.FixtureRequest, guard: Guard, tmp_path: Path
+) -> Iterator[tuple[CookieGuard, CookieGuard]]:
+    """Give two workers on one file, or two machines on one PostgreSQL."""
+    if request.param == "workers":
+        yield guard(shop), guard(shop)
+        return
+    keyring = Keyring.generate(NOW).dumps().encode()
+    with postgres() as server:
+        store, states = StoreSettings(url=new_database(server)), [tmp_path / "one", tmp_path / "other"]
+        for state in states:
+            write_private(StateDirectory(state).path / "keyring", keyring)
+        first, second = (guard(shop, store=store, state_dir=str(state)) for state in states)
+        yield first, second
+        first.close()
+        second.close()
+
+
+def test_a_refusal_reaches_a_device_that_stays_logged_in(both: tuple[CookieGuard, CookieGuard]) -> None:
+    one, other = opened(both)
+    before = alive(other.get())
+    one.choose("save", "preferences")
+    pages: list[Answer] = []
+
+    def is_narrowed() -> bool:
+        pages.append(other.get())
+        return alive(pages[-1]) == (False, False)
+
+    wait_until(is_narrowed, "the other device refuses too", seconds=SOON)
+    after = other.get()
+
+    assert before == (True, True)
+    assert alive(after) == (False, False)
+    assert pages[-1].get("clear-site-data") == '"cache"'
+    assert {"__Host-cg_consent", "__Host-cg_session"} <= pages[-1].cookies().keys()
+    assert "Your choice from another device applies" in after.text
+    assert (after.get("clear-site-data"), after.cookies()) == ("", {})
+
+
+@pytest.mark.parametrize("page", ["choices", "privacy"])
+def test_our_own_pages_say_so_first_and_write_it_into_the_browser(
+    two: tuple[CookieGuard, CookieGuard], page: str
+) -> None:
+    one, other = opened(two)
+    one.choose("reject")
+    wait_until(lambda: is_heard(other), "the worker heard", seconds=SOON)
+    said = other.get(f"/_cg/{page}")
+
+    assert (said.status, said.get("clear-site-data")) == (200, '"cache"')
+    assert (
+        "You refused this on another device" if page == "choices" else 'data-state="refused"'
+    ) in said.text
+    assert "__Host-cg_consent" in said.cookies()
+    assert alive(other.get()) == (False, False)
+
+
+def test_a_grant_made_after_the_refusal_counts_on_its_own_device_and_there_alone(guard: Guard) -> None:
+    times = [NOW]
+    one, other = opened((guard(shop, clock=lambda: times[0]), guard(shop, clock=lambda: times[0])))
+    times[0] += timedelta(seconds=2)
+    one.choose("reject")
+    times[0] += timedelta(seconds=2)
+    other.choose("accept")  # before its worker has learnt of the refusal, and newer all the same
+    wait_until(lambda: is_heard(other), "the worker heard", seconds=SOON)
+    unheard = alive(other.get())
+    one.choose("reject")
+    wait_until(lambda: alive(other.get()) == (False, False), "the other device refuses too", seconds=SOON)
+    times[0] += timedelta(seconds=2)
+    one.choose("reject")
+    wait_until(lambda: refused_at(other) == times[0], "the worker heard", seconds=SOON)
+    times[0] += timedelta(seconds=2)
+    asked = questions_of(other.app)
+    other.choose("accept")
+    knowing = [alive(other.get()) for _ in range(3)]
+
+    assert unheard == (True, True)
+    assert (knowing, len(asked)) == ([(True, True)] * 3, 1)
+    assert alive(one.get("/me")) == (False, False)
+
+
+def test_a_refusal_that_was_lifted_is_not_told_once_more_with_another_devices_refusal(guard: Guard) -> None:
+    times = [NOW]
+    two = guard(shop, clock=lambda: times[0]), guard(shop, clock=lambda: times[0])
+    one, other = opened(two)
+    for device, choice in (
+        (other, ("save", "statistics")),
+        (one, ("accept",)),
+        (one, ("save", "marketing", "preferences")),
+    ):
+        times[0] += timedelta(seconds=2)
+        device.choose(*choice)
+    wait_until(lambda: alive(other.get()) == (False, False), "the other device refuses too", seconds=SOON)
+    third = Device(two[0])
+    third.choose("accept")
+
+    assert alive(third.get("/login")) == (True, False)
+
+
+def test_a_device_that_is_told_asks_the_store_once(two: tuple[CookieGuard, CookieGuard]) -> None:
+    one, other = opened(two)
+    one.choose("reject")
+    wait_until(lambda: is_heard(other), "the worker heard", seconds=SOON)
+    asked = {device: questions_of(device.app) for device in (one, other)}
+    for device in (one, other):
+        for path in ("/", "/me", "/", "/_cg/choices"):
+            device.get(path)
+
+    assert (len(asked[one]), len(asked[other])) == (0, 1)
+
+
+def test_a_worker_that_starts_holds_the_first_page_until_it_knows(
+    two: tuple[CookieGuard, CookieGuard], guard: Guard
+) -> None:
+    one, other = opened(two)
+    one.choose("reject")
+    other.app = guard(shop)
+
+    assert alive(other.get()) == (False, False)
+
+
+def test_a_refusal_whose_extent_the_store_cannot_say_counts_as_one_of_all(
+    two: tuple[CookieGuard, CookieGuard], tmp_path: Path
+) -> None:
+    one, other = opened(two)
+    one.choose("save", "statistics", "preferences")
+    wait_until(lambda: is_heard(other), "the worker heard", seconds=SOON)
+    store, aside = tmp_path / "state" / "store.db", tmp_path / "aside.db"
+    store.rename(aside)
+    unsure = other.get()
+    aside.rename(store)
+
+    assert (unsure.status, alive(unsure)) == (200, (False, False))
+    assert "__Host-cg_consent" not in unsure.cookies()
+    wait_until(lambda: alive(other.get()) == (False, True), "what was not refused is back", seconds=SOON)
+
+
+def test_a_grant_made_after_the_refusal_counts_while_the_store_is_down(guard: Guard, tmp_path: Path) -> None:
+    times = [NOW]
+    one, other = opened((guard(shop, clock=lambda: times[0]), guard(shop, clock=lambda: times[0])))
+    one.choose("reject")
+    wait_until(lambda: is_heard(other), "the worker heard", seconds=SOON)
+    (tmp_path / "state" / "store.db").rename(tmp_path / "aside.db")
+    times[0] += timedelta(seconds=2)
+    other.choose("accept")
+
+    assert alive(other.get()) == (True, True)
+
+
+def test_pictures_and_guests_ask_for_no_refusal(two: tuple[CookieGuard, CookieGuard]) -> None:
+    one, other = opened(two)
+    guest, stranger = Device(two[1]), Device(two[1])
+    guest.choose("accept")
+    stranger.get("/login/77")
+    stranger.choose("accept")
+    one.choose("reject")
+    wait_until(lambda: is_heard(other), "the worker heard", seconds=SOON)
+    asked = questions_of(other.app)
+    other.headers = [("sec-fetch-dest", "image")]
+    picture = other.get("/me")
+
+    assert alive(guest.get()) == alive(stranger.get()) == (True, True)
+    assert (asked, picture.cookies()) == ([], {})

@@ -39,7 +39,7 @@ class ConsentSettings:
     gpc: bool = True
     """Honour `Sec-GPC: 1` as a refusal, and answer /.well-known/gpc.json."""
     follow_customer: bool = True
-    """What a customer refused on one device applies on every other one, from the login on; needs the store."""
+    """A refusal applies on every device of its customer, within 5 s or from the login on; needs the store."""
     language: str = "en"
     """The banner's language where neither <html lang> nor Accept-Language names one we speak."""
     signals: tuple[str, ...] = ()

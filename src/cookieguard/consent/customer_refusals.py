@@ -86,6 +86,12 @@ def updated_restrictions(
     return Restrictions(refused=refused, gpc=int(now.timestamp()) if gpc else signal)
 
 
+def restricts_more(after: Restrictions, before: Restrictions) -> bool:
+    """Return whether something was refused since then; a signal that goes on is no news."""
+    is_signalled = after.gpc is not None and before.gpc is None
+    return is_signalled or not after.refused.items() <= before.refused.items()
+
+
 def restricted(
     consent: Consent,
     kept: Restrictions,

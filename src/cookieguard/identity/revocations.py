@@ -31,6 +31,7 @@ class Revoked(StrEnum):
     CUSTOMER = "customer"
     SERIES = "series"  # all sessions that a remembered browser was given, and itself
     CART = "cart"  # all versions of a session's cart but the newest: `at` is its floor
+    REFUSAL = "refusal"  # nothing: a customer refused something at `at`, and all their sessions ask what
     CLOCK = "clock"  # nothing: a clock showed `at` before it was set back
     # What is as old as revocations that were too many to keep; `key` is the kind it was for
     CUTOFF = "cutoff"
@@ -42,16 +43,18 @@ MAX_KEPT = 200_000
 # Of more the oldest are forgotten: their copies open as guests again, with what they held.
 MAX_GUESTS = 50_000
 MAX_FLOORS = 100_000  # carts; of more the oldest are forgotten, and refuse nothing
+MAX_REFUSALS = 100_000  # 30 MB; of more the oldest are forgotten, and apply from the next login on
 LIMITS: dict[Revoked, int] = dict.fromkeys(Revoked, MAX_KEPT) | {
     Revoked.GUEST: MAX_GUESTS,
     Revoked.CART: MAX_FLOORS,
+    Revoked.REFUSAL: MAX_REFUSALS,
 }
 # So many above a limit before anything is let go, and so many below it once it is: going through all takes a while.
 SLACK = 8
 _age = attrgetter("at")
 OF_ACCOUNTS = (Revoked.SESSION, Revoked.SERIES)
 # Where they are too many, and nothing takes their place
-FORGOTTEN = (Revoked.GUEST, Revoked.CART, Revoked.CLOCK, Revoked.CUTOFF)
+FORGOTTEN = (Revoked.GUEST, Revoked.CART, Revoked.REFUSAL, Revoked.CLOCK, Revoked.CUTOFF)
 CLOCK_KEPT = timedelta(days=400)  # as long as any cookie may live
 # An account with no more revocations than this is never the one that there are too many of.
 FEW = 8
@@ -117,13 +120,22 @@ def outdated_carts(session_id: str, lowest_version: LowestVersion, *, until: dat
     return Revocation(Revoked.CART, session_id, lowest_version.packed, to_milliseconds(until + UNHEARD))
 
 
+def refused_elsewhere(customer: str, *, now: datetime, idle: timedelta, after: int = NEVER) -> Revocation:
+    """Have a customer's sessions ask what was refused: for as long as one of them can lie unused.
+
+    `after` is the time of the refusal that they were told of last: this one is later, whatever the clock shows.
+    """
+    at, until = max(to_milliseconds(now), after + 1), to_milliseconds(now + idle + UNHEARD)
+    return Revocation(Revoked.REFUSAL, customer, at, until)
+
+
 class Revocations:
     """Hold the revocations this worker heard of, and say whether that is all there are.
 
     Owned by the engine that fills it, from one thread; any thread may ask. Each question is a dict lookup.
     """
 
-    __slots__ = ("_is_certain", "_kept", "_limits", "_past_series", "_steps", "cutoff")
+    __slots__ = ("_is_certain", "_kept", "_limits", "_past_series", "_steps", "cutoff", "refusals")
 
     def __init__(
         self, is_certain: Callable[[], bool], *, limit: int = MAX_KEPT, steps: Steps | None = None
@@ -132,6 +144,7 @@ class Revocations:
         self._steps = steps
         self._limits = {what: min(limit, most) for what, most in LIMITS.items()}
         self._kept: dict[Revoked, dict[str, Revocation]] = {one: {} for one in Revoked}
+        self.refusals: Mapping[str, Revocation] = self._kept[Revoked.REFUSAL]  # by customer
         # What a customer was issued until then does not count: revocations as old as that were too many to keep.
         self.cutoff = NEVER
         self._past_series = NEVER  # the same for series: logouts end none, so there it is rarely reached
@@ -173,6 +186,11 @@ class Revocations:
         """Return the newest version of a session's cart that is known."""
         revocation = self._kept[Revoked.CART].get(session_id)
         return NO_LOWEST if revocation is None else LowestVersion.read(revocation.at)
+
+    def refused_at(self, customer: str) -> int:
+        """Return when a customer last refused something; 0 where that is too long ago to matter, or never was."""
+        revocation = self.refusals.get(customer)
+        return NEVER if revocation is None else revocation.at
 
     def latest(self, now: datetime) -> datetime:
         """Return the latest time that a clock of this shop may have shown by now: a login may be as late."""

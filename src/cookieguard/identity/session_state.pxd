@@ -10,6 +10,7 @@ cdef class State:
     cdef public object link
     cdef public object warned
     cdef public object followed
+    cdef public object followed_until
 
     cpdef dict payload(self, dict entries, place=*)
 

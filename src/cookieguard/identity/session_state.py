@@ -56,7 +56,8 @@ class State:
     this request, and those that they pushed out of the cookie: for the store. `merges`: the store is still to be
     asked for what this customer left elsewhere. `link` is the series of a remembered browser. `warned`: when a
     copy of the remember-me cookie was used, until the customer is told. `followed`: what this login settled about
-    consent (0 nothing, 1 what was refused elsewhere, 2 the signal too).
+    consent (0 nothing, 1 what was refused elsewhere, 2 the signal too), and `followed_until` the time of the last
+    refusal that it was told of.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class State:
         "customer",
         "ends",
         "followed",
+        "followed_until",
         "id",
         "link",
         "merges",
@@ -92,6 +94,7 @@ class State:
         self.link: Link | None = None
         self.warned: int | None = None
         self.followed = 0
+        self.followed_until = 0
 
     def payload(self, entries: dict[str, Any], place: Place | None = None) -> dict[str, Any]:
         """Return what the token carries; `place` is where the store has the other entries."""
@@ -113,6 +116,8 @@ class State:
             payload["w"] = self.warned
         if self.followed:
             payload["f"] = self.followed
+        if self.followed_until:
+            payload["u"] = self.followed_until
         if place is not None:
             payload["n"] = place
         return payload
@@ -155,6 +160,8 @@ def read_state(payload: Mapping[str, Any]) -> tuple[State, Place | None]:
     if "w" in payload:
         state.warned = checked_time(int(payload["w"]))
     state.followed = payload["f"] if payload.get("f") in (1, 2) else 0
+    if "u" in payload:
+        state.followed_until = checked_time(int(payload["u"]))
     return state, place_of(payload.get("n"))
 
 

@@ -1,37 +1,46 @@
-"""Refusals that follow their customer: told to the store, and applied where the customer logs in next.
+"""Refusals that follow their customer: told to the store, and applied where the customer is or logs in next.
 
-A session is asked about once, at its login; where the store does not answer, with a later request of the session.
+A session asks the store at its login, and again when the worker learns that the customer refused something since then.
+Where the store does not answer, a later request of the session asks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
+
+from starlette.responses import Response
 
 from cookieguard.consent import (
     Consent,
     Receipt,
     Restrictions,
+    State,
     decide,
     own_word,
     read_restrictions,
     restricted,
+    restricts_more,
     to_payload,
     updated_restrictions,
     write_restrictions,
 )
+from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import CookieGuardError, CookieTooLarge
 from cookieguard.identity.carts.stored_carts import StoreFirst
+from cookieguard.identity.revocations import refused_elsewhere
+from cookieguard.identity.tokens import from_milliseconds
 from cookieguard.web.cookies.consent_cookie import LONGEST_CONSENT
-from cookieguard.web.cookies.own_cookies import consent_line
+from cookieguard.web.cookies.own_cookies import consent_line, own_lines
 from cookieguard.web.exchange import MOST_ROUNDS, Exchange
 from cookieguard.web.identity.store_gate import hear_first, must_wait, settle
 from cookieguard.web.identity.store_wait import answer_of, is_done
 from cookieguard.web.proof.recording import record_choice
+from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 Line = TypeVar("Line")
 
@@ -40,6 +49,8 @@ NAMESPACE = "consent"
 TRIES = 5
 # What restricts nothing any more is kept so long that nobody who read it before takes it for another one.
 EMPTIED = timedelta(hours=1)
+# As with a withdrawal made here: no page from before comes alive again, and what was reported ends.
+WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 
 
 async def speak(exchange: Exchange) -> None:
@@ -66,14 +77,64 @@ async def settled(exchange: Exchange, lines: Callable[[], list[Line]]) -> list[L
             await speak(exchange)
 
 
+def may_be_behind(exchange: Exchange) -> bool:
+    """Return whether this browser may not know yet what its customer refused elsewhere; mostly a look into memory.
+
+    Pictures and the like never ask, since a page comes soon. A form of our own pages is newer than what it answers.
+    """
+    store_sync, is_own = exchange.parts.store_sync, exchange.path.startswith(exchange.parts.config.prefix)
+    if store_sync is None or exchange.destination in RESOURCE_DESTINATIONS:
+        return False
+    if is_own and not exchange.request.is_read:
+        return False
+    return not store_sync.is_ready or (len(store_sync.revocations.refusals) > 0 and _missed(exchange) > 0)
+
+
+async def catch_up(exchange: Exchange) -> None:
+    """Apply what the customer refused elsewhere, before anything of this request asks what is in force."""
+    if must_wait(exchange):
+        await hear_first(exchange)
+    missed = _missed(exchange)
+    if not missed:
+        return
+    await follow(exchange)
+    exchange.heed_own_terms()
+    consent = exchange.consent
+    if exchange.session.state.followed_until < missed and consent.receipt is not None:
+        # The store cannot say what was refused: it may be everything.
+        exchange.replace_consent(replace(consent, granted=NOTHING_BEYOND, state=State.REFUSED))
+
+
+async def bring_along(exchange: Exchange, answer: Response) -> None:
+    """Have one of our own pages write into the browser what followed its customer; a form there is newer."""
+    if exchange.followed is not None and exchange.request.is_read:
+        lines = await settled(exchange, partial(own_lines, exchange))
+        answer.raw_headers.extend((b"set-cookie", line) for line in lines)
+        answer.raw_headers.extend(WITHDRAWN if exchange.followed[1] else ())
+
+
+def _missed(exchange: Exchange) -> int:
+    """Return when the customer refused something (milliseconds) that this browser does not know of; 0 for never."""
+    identity = exchange.parts.identity
+    token = None if identity is None else identity.session_channel.peek(exchange.present())
+    if token is None or identity is None or identity.revocations is None:
+        return 0
+    refused = identity.revocations.refused_at(str(token.payload.get("c")))
+    if refused <= token.payload.get("u", 0):
+        return 0
+    return 0 if own_word(exchange.peek_consent(), since=from_milliseconds(refused)) else refused
+
+
 async def follow(exchange: Exchange) -> None:
-    """Tell the store what the customer of this session says, and apply what was refused elsewhere; once a session."""
+    """Tell the store what the customer of this session says, and apply what was refused elsewhere."""
     session, level = exchange.session, 1 + exchange.has_gpc
     since = session.auth_time
     if since is None or not exchange.parts.follows or not exchange.is_own_host or session.customer is None:
         return
     before = exchange.consent
-    kept = await _tell(exchange, session.customer, own_word(before, since=since))
+    # Told once: a later choice on another device may have answered it since then.
+    word = None if session.followed else own_word(before, since=since)
+    kept = await _tell(exchange, session.customer, word)
     if kept is None:
         return
     session.followed = level
@@ -127,13 +188,26 @@ def _apply(exchange: Exchange, receipt: Receipt) -> None:
 
 
 async def _tell(exchange: Exchange, customer: str, word: Receipt | None) -> Restrictions | None:
-    """Ask the store; None where it does not answer in time, or not at all."""
+    """Ask the store; None where it does not answer in time, or not at all.
+
+    What is new there is announced to every worker, so that the customer's other sessions ask as well.
+    """
     store_sync, spec = exchange.parts.store_sync, exchange.parts.config.cookies.consent
-    if store_sync is None or not customer.isprintable():  # PostgreSQL keeps no NUL and no half surrogates
+    identity, now = exchange.parts.identity, exchange.now
+    # PostgreSQL keeps no NUL and no half surrogates
+    if store_sync is None or identity is None or not customer.isprintable():
         return None
+    told = store_sync.revocations.refused_at(customer)
     life = timedelta(seconds=spec.max_age) or LONGEST_CONSENT
-    question = _Question(customer, word, gpc=exchange.has_gpc, now=exchange.now, life=life)
-    return await answer_of(store_sync.ask(question))
+    question = _Question(customer, word, gpc=exchange.has_gpc, now=now, life=life)
+    kept, is_news = await answer_of(store_sync.ask(question)) or (None, False)
+    if is_news:
+        refusal = refused_elsewhere(customer, now=now, idle=identity.life.idle, after=told)
+        store_sync.record([refusal])
+        told = refusal.at
+    if kept is not None:
+        exchange.session.state.followed_until = told
+    return kept
 
 
 class ContentionError(CookieGuardError):
@@ -142,7 +216,7 @@ class ContentionError(CookieGuardError):
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """Read, change and write what one customer refused; runs in the store's thread."""
+    """Read, change and write what one customer refused; say whether it is more now. Runs in the store's thread."""
 
     customer: str
     word: Receipt | None
@@ -150,13 +224,13 @@ class _Question:
     now: datetime
     life: timedelta
 
-    def __call__(self, store: Store) -> Restrictions:
+    def __call__(self, store: Store) -> tuple[Restrictions, bool]:
         for _ in range(TRIES):
             found = store.read(NAMESPACE, self.customer)
             before = Restrictions() if found is None else read_restrictions(found.value)
             after = updated_restrictions(before, self.word, gpc=self.gpc, now=self.now, life=self.life)
             if after == before or self._write(store, after, 0 if found is None else found.version):
-                return after
+                return after, restricts_more(after, before)
         raise ContentionError("the restrictions of one customer are written by many at once")
 
     def _write(self, store: Store, kept: Restrictions, version: int) -> int:

@@ -9,6 +9,7 @@ cdef class Flow:
     cdef readonly object parts
     cdef object _clock
     cdef object _counting
+    cdef bint _follows
     cdef bint _has_store
     cdef object _judges_until
     cdef object _looks

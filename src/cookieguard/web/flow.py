@@ -10,6 +10,7 @@ from typing import Any
 
 from cookieguard.web.cookies.consent_filter import Gate
 from cookieguard.web.cookies.signing import SigningGate, signs
+from cookieguard.web.customer_refusals import bring_along, catch_up, may_be_behind
 from cookieguard.web.document.page_cache import Outcome, Page
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.exchange import Exchange
@@ -39,6 +40,7 @@ class Flow:
     __slots__ = (
         "_clock",
         "_counting",
+        "_follows",
         "_has_store",
         "_judges_until",
         "_looks",
@@ -76,6 +78,7 @@ class Flow:
         self._proxied_names = parts.proxied.names
         self._has_store = parts.store_sync is not None
         self._recalls = parts.remembering is not None
+        self._follows = parts.follows
 
     async def answer(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> None:  # noqa: C901  # each step away is a coroutine
         """Take a request."""
@@ -84,11 +87,15 @@ class Flow:
         exchange = self._exchange(scope)
         response = Response(exchange, send)
         try:
+            has_cookies = COOKIE in exchange.headers
+            if has_cookies and self._follows and may_be_behind(exchange):
+                await catch_up(exchange)
             page = self._pages.find(exchange)
             if page is not None:
-                await (await page(exchange, receive))(scope, receive, response.send_own)
+                answer = await page(exchange, receive)
+                await bring_along(exchange, answer)
+                await answer(scope, receive, response.send_own)
             else:
-                has_cookies = COOKIE in exchange.headers
                 if has_cookies and self._has_store and must_wait(exchange):
                     await hear_first(exchange)
                 if has_cookies and self._recalls and must_recall(exchange):
@@ -118,6 +125,8 @@ class Flow:
         try:
             if must_wait(exchange):
                 await hear_first(exchange)
+            if self._follows and may_be_behind(exchange):
+                await catch_up(exchange)
             shown, send = gate.shown(exchange.app_scope(self._opens_session)), gate.around(send)
             if self.signs:
                 shown, send = self._signed(exchange, shown, send)

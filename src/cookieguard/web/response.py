@@ -9,7 +9,7 @@ from typing import Any
 from cookieguard.identity.carts.stored_carts import StoreFirst
 from cookieguard.web.cookies.consent_filter import Gate
 from cookieguard.web.cookies.own_cookies import own_lines
-from cookieguard.web.customer_refusals import settled, speak
+from cookieguard.web.customer_refusals import WITHDRAWN, settled, speak
 from cookieguard.web.document.body import DocumentBody, RawBody, SentBody
 from cookieguard.web.document.choose_body import (
     becomes_context,
@@ -70,8 +70,6 @@ LOUD_STATUSES = REDIRECTS | {NOT_MODIFIED}
 NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
 # Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
 HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
-# As with a withdrawal made here: no page from before comes alive again, and what was reported ends.
-WITHDRAWN = ((b"clear-site-data", b'"cache"'), (b"nel", b'{"max_age":0}'))
 NO_HEADERS: dict[bytes, bytes] = {}  # never written into
 AS_IT_IS = Charset.PLAIN
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
