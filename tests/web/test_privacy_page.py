@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 import re
+import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -33,7 +36,8 @@ from cookieguard.keyring import Keyring
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.rights.requests import Act, noted, step_done
-from cookieguard.web.rights.codes import TRIES, Codes
+from cookieguard.web.rights import desk
+from cookieguard.web.rights.codes import LONG_DIGITS, TRIES, Codes
 from cookieguard.web.rights.desk import loop_here
 from cookieguard.web.rights.page import FIELD_TEXTS
 
@@ -41,6 +45,7 @@ FORM = ("content-type", "application/x-www-form-urlencoded")
 HERE = ("sec-fetch-site", "same-origin")
 HOSTILE = '<img src=x onerror=alert(1)>"\u202e'
 PAGE = "/_cg/privacy"
+TICKET = r'(?<=name="ticket" value=")[^"]+'
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
@@ -90,14 +95,21 @@ class Browser:
         self.app = app
         self.clock = clock
         self.cookies: dict[str, str] = {}
+        self.client = ("198.51.100.7", 4711)
 
     def get(self, path: str = PAGE, query: str = "") -> Answer:
-        return self._keep(ask(self.app, path=path, query=query, headers=self._headers()))
+        return self._keep(ask(self.app, path=path, query=query, headers=self._headers(), client=self.client))
 
     def post(self, headers: tuple[tuple[str, str], ...] = (HERE,), **fields: str) -> Answer:
         found = [*self._headers(), FORM, *headers]
         body = urlencode(fields).encode()
-        return self._keep(ask(self.app, path=PAGE, method="POST", headers=found, body=body))
+        return self._keep(
+            ask(self.app, path=PAGE, method="POST", headers=found, body=body, client=self.client)
+        )
+
+    def move(self, number: int) -> None:
+        """Come from another network."""
+        self.client = (f"2001:db8:0:{number:x}::1", 4711)
 
     def login(self, number: str) -> None:
         self.get("/login", f"n={number}")
@@ -131,6 +143,13 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
 @pytest.fixture
 def relay() -> Relay:
     return new_relay()
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have codes wait for no more than a moment."""
+    monkeypatch.setattr(desk, "TICK_SECONDS", 0.1)
+    monkeypatch.setattr(desk, "AHEAD_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -398,14 +417,31 @@ def test_answer_counts_as_told_only_once_somebody_looks_at_it(
 class Guest(Browser):
     """Be a guest who reads mail."""
 
+    ticket = ""
+
+    def ask(self, address: str = "guest@shop.example") -> Answer:
+        """Ask for a code; the page that answers has a ticket for it."""
+        answer = self.post(act="code", address=address)
+        self.ticket = "".join(re.findall(TICKET, answer.text))
+        return answer
+
     def code(self, relay: Relay, address: str = "guest@shop.example") -> str:
         before = len(relay.accepted)
-        assert self.post(act="code", address=address).status == 200
+        assert self.ask(address).status == 200
         wait_until(lambda: len(relay.accepted) > before, "a mail")
-        return re.findall(r"\d{8}", str(relay.messages[-1].get_payload(decode=True)))[0]
+        return code_in(relay)
 
     def open(self, code: str, address: str = "guest@shop.example") -> Answer:
-        return self.post(act="open", address=address, code=code)
+        return self.post(act="open", address=address, ticket=self.ticket, code=code)
+
+
+def code_in(relay: Relay) -> str:
+    """Return the code of the newest mail."""
+    return re.findall(r"\d{16}|\d{8}", str(relay.messages[-1].get_payload(decode=True)))[0]
+
+
+def wrong(code: str) -> str:
+    return f"{(int(code) + 1) % 10 ** len(code):0{len(code)}}"
 
 
 @pytest.fixture
@@ -484,8 +520,7 @@ def test_code_counts_once_for_its_address_and_ten_minutes(guest: Guest, relay: R
 
 def test_guesses_end_a_code_after_five(guest: Guest, relay: Relay) -> None:
     code = guest.code(relay)
-    wrong = f"{(int(code) + 1) % 10**8:08}"
-    answers = [guest.open(wrong).status for _ in range(5)]
+    answers = [guest.open(wrong(code)).status for _ in range(5)]
 
     assert answers == [403] * 5
     assert guest.open(code).status == 403
@@ -495,7 +530,8 @@ def test_address_is_told_neither_known_nor_unknown(guest: Guest, relay: Relay) -
     known = guest.post(act="code", address="guest@shop.example")
     unknown = guest.post(act="code", address="nobody@shop.example")
 
-    assert known.text.replace("guest@", "nobody@") == unknown.text
+    texts = [re.sub(TICKET, "", one.text.replace("guest@", "nobody@")) for one in (known, unknown)]
+    assert texts[0] == texts[1]
     wait_until(lambda: len(relay.accepted) == 1, "a mail")
     assert relay.counts == {"guest@shop.example": 1}
 
@@ -513,26 +549,154 @@ def test_each_try_of_a_code_writes_once_so_that_its_time_does_not_tell_who_is_kn
         def changes() -> int:
             return int(file.execute("PRAGMA data_version").fetchone()[0])
 
-        code, keep = codes.make(address, "G-1", NOW)
-        if became != "never made":
-            assert keep(store)
+        code = "" if became == "never made" else codes.make(address, "G-1", "ticket", NOW)(store)
         for tried in {"used": [code], "guessed at": ["0"] * TRIES}.get(became, []):
-            codes.check(address, tried, NOW)(store)
+            codes.check(address, "ticket", tried, NOW)(store)
         now = NOW + timedelta(minutes=11) if became == "over" else NOW
         before = changes()
 
-        assert codes.check(address, "wrong", now)(store) is None
+        assert codes.check(address, "ticket", "wrong", now)(store) is None
         assert changes() == before + 1
+        assert codes.check(address, "ticket", "1" * LONG_DIGITS, now)(store) is None
+        assert changes() == before + 2
 
 
-def test_no_more_than_three_codes_an_hour_go_to_one_address(guest: Guest, relay: Relay) -> None:
-    for _ in range(3):
-        guest.code(relay)
-    guest.post(act="code", address="guest@shop.example")
-    guest.post(act="code", address="guest@shop.example")
+def test_a_network_asks_for_five_codes_an_hour(guest: Guest) -> None:
+    assert [guest.ask().status for _ in range(6)] == [200] * 5 + [429]
 
-    assert guest.post(act="code", address="guest@shop.example").status == 429
-    assert len(relay.accepted) == 3
+
+def test_a_stranger_ends_no_code_of_somebody_else(
+    guest: Guest, relay: Relay, opened: tuple[CookieGuard, Clock, Config]
+) -> None:
+    code, stranger = guest.code(relay), Guest(*opened[:2])
+    stranger.move(1)
+    own = stranger.code(relay)
+    for _ in range(6):
+        assert stranger.open(wrong(own)).status == 403
+        assert stranger.post(act="open", address="guest@shop.example", code=wrong(code)).status == 403
+
+    assert stranger.open(code).status == 403  # it counts in the browser that asked
+    assert guest.open(wrong(code)).status == 403
+    assert guest.open(code).status == 200
+
+
+def test_eight_codes_a_day_go_to_one_address_and_the_last_one_is_for_whoever_reads_its_mail(
+    guest: Guest, relay: Relay, opened: tuple[CookieGuard, Clock, Config]
+) -> None:
+    stranger = Guest(*opened[:2])
+    for number in range(8):
+        stranger.move(number)
+        stranger.code(relay)
+    code = code_in(relay)
+    for number in range(10, 30):
+        stranger.move(number)
+        assert stranger.ask().status == 200
+        assert stranger.open(wrong(code)).status == 403
+    for _ in range(9):
+        stranger.open(code[:8])
+    guest.clock.now += timedelta(hours=23)
+    guest.ask()
+
+    assert len(code) == 16
+    assert "valid for 24 hours" in " ".join(str(relay.messages[-1].get_payload(decode=True)).split())
+    assert guest.open(code).status == 200
+    assert guest.open(code).status == 403
+    guest.clock.now += timedelta(hours=2)
+    assert len(guest.code(relay)) == 8
+    assert len(relay.accepted) == 9
+
+
+class GatedHooks(Hooks):
+    """Be a shop that is slow to find nobody."""
+
+    gate = threading.Event()
+
+    def find(self, address: str) -> str | None:
+        if address.startswith("nobody"):
+            self.gate.wait(20)
+        return super().find(address)
+
+
+@pytest.fixture
+def gated(
+    tmp_path: Path, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[CookieGuard, Guest]]:
+    monkeypatch.setattr(GatedHooks, "gate", threading.Event())
+    config = Config(
+        state_dir=str(tmp_path / "state"),
+        rights=RightsSettings(hooks=f"{__name__}:GatedHooks"),
+        mail=MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>"),
+    )
+    clock = Clock()
+    with relay.up(), closing(CookieGuard(shop, config, clock=clock)) as app:
+        yield app, Guest(app, clock)
+        GatedHooks.gate.set()
+
+
+def desk_of(app: CookieGuard) -> desk.Desk:
+    found = app._parts.desk
+    assert found is not None
+    return found
+
+
+def test_strangers_take_no_place_from_a_customer(gated: tuple[CookieGuard, Guest], relay: Relay) -> None:
+    app, guest = gated
+    stranger = Guest(app, guest.clock)
+    for number in range(150):
+        stranger.move(number)
+        assert stranger.ask(f"nobody{number}@shop.example").status == 200
+    asked = guest.ask()
+    GatedHooks.gate.set()
+    wait_until(lambda: relay.accepted, "a mail")
+
+    assert asked.status == 200
+    assert guest.open(code_in(relay)).status == 200
+
+
+def test_page_says_so_where_too_many_codes_wait(
+    gated: tuple[CookieGuard, Guest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "MOST_WAITING", 3)
+    _, guest = gated
+    said = []
+    for number in range(5):
+        guest.move(number)
+        said.append(guest.ask("guest@shop.example" if number == 4 else f"nobody{number}@shop.example"))
+
+    GatedHooks.gate.set()
+    wait_until(lambda: desk_of(guest.app).mails._places.acquire(blocking=False), "a place", seconds=10)
+
+    assert [one.status for one in said] == [200] * 3 + [503] * 2
+    assert said[3].text == said[4].text
+
+
+def test_codes_are_mailed_at_fixed_times_beside_each_other(
+    opened: tuple[CookieGuard, Clock, Config], relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "TICK_SECONDS", 0.5)
+    monkeypatch.setattr(desk, "AHEAD_SECONDS", 0.3)
+    begun: list[float] = []
+    mails, ends = desk.CodeMails(), threading.Event()
+
+    async def mail() -> None:
+        begun.append(time.monotonic())
+        await asyncio.to_thread(ends.wait, 30)
+
+    async def look_up(seconds: float) -> desk.Letter:
+        await asyncio.sleep(seconds)
+        return mail
+
+    asked = time.monotonic()
+    for seconds in (0.0, 0.2, 1.0):
+        assert mails.later(partial(look_up, seconds))
+    try:
+        wait_until(lambda: len(begun) == 3, "three that wait for a relay", seconds=10)
+    finally:
+        ends.set()
+        mails.close()
+
+    due = [math.ceil((asked + most) / 0.5) * 0.5 for most in (0.3, 0.3, 1.0)]
+    assert all(moment >= least for moment, least in zip(begun, due, strict=True))
 
 
 def test_pass_ends_and_opens_nothing_changed(guest: Guest, relay: Relay) -> None:

@@ -16,6 +16,7 @@ from cookieguard.rights.requests import TOLD_OF_DELAY, WORKER, Act, Request, Sta
 
 Change = Callable[[str, Callable[[Request], Request]], Awaitable[Request]]
 TIMEOUT = 20.0  # seconds for one step of the relay
+USUAL_CODE = 8  # digits; a longer one is the last of a day
 ASKED = {
     "erase": "has asked us to erase their personal data. Please erase what you hold of them on our behalf.",
     "deactivate": "has asked us to restrict the processing of their personal data. Please stop using what you hold.",
@@ -70,7 +71,8 @@ class Letters:
     async def code(self, address: str, code: str, *, language: str, name: str, now: datetime) -> None:
         """Send a code to the address on file; raises NotTold."""
         texts = RightsTexts.of(language or self._config.consent.language)
-        lines = [texts.line("mail_code", code=code).translate(PLAIN), "", texts.texts["mail_ignore"]]
+        said = "mail_code" if len(code) <= USUAL_CODE else "mail_last_code"
+        lines = [texts.line(said, code=code).translate(PLAIN), "", texts.texts["mail_ignore"]]
         subject = texts.texts["mail_code_subject"].translate(PLAIN)
         await self.send(
             address, subject, [*lines, "", self._signature], name=name, language=texts.lang, now=now

@@ -7,15 +7,17 @@ answers like one that is not there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from starlette.responses import Response
 
 from cookieguard.engines.rights.enqueue import NewRequest, ask
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.store.logins import end_login
+from cookieguard.engines.store.protocol import Store
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity.revocations import ended_customer, ended_series, ended_session
 from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
@@ -32,7 +34,7 @@ from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.rights.codes import Codes
-from cookieguard.web.rights.desk import Desk, loop_here
+from cookieguard.web.rights.desk import Desk, Letter, loop_here
 from cookieguard.web.rights.page import (
     Asker,
     Shown,
@@ -96,6 +98,7 @@ class _PostedForm:
         self.exchange = exchange
         self.desk = desk
         self.fields = fields
+        self.ticket = fields.get("ticket", "")
         self.texts = RightsTexts.of(language_asked(exchange))
         self.codes = Codes(exchange.parts.keyring)
         self._pass = TokenCodec(exchange.parts.keyring, kind=TokenKind.MAIL, name="privacy-pass", sealed=True)
@@ -132,6 +135,7 @@ class _PostedForm:
             message=message or self.texts.texts[key],
             is_wrong=status >= 400,
             address=address,
+            ticket=self.ticket,
         )
         return await show(self.exchange, shown)
 
@@ -147,28 +151,24 @@ async def _send_code(at: _PostedForm) -> Response:
     sync = at.exchange.parts.store_sync
     if sync is None or not at.desk.knows_guests:
         return await at.page("down", status=503)
+    at.ticket, now = new_id(), at.exchange.now
     whose = partial(at.desk.number, address, loop_here())
-    at.desk.later(
-        partial(_make_code, at.desk, whose, at.codes, sync, address, at.texts.lang, at.exchange.now)
-    )
+    keep = partial(at.codes.make, address, ticket=at.ticket, now=now)
+    send = partial(at.desk.letters.code, address, language=at.texts.lang, name=f"{new_id()}.code", now=now)
+    if not at.desk.mails.later(partial(_make_code, sync, whose, keep, send)):
+        return await at.page("down", status=503, asker=Asker())
     return await at.page("code_sent", address=address, asker=Asker())
 
 
 async def _make_code(
-    desk: Desk,
-    whose: Callable[[], Awaitable[str | None]],
-    codes: Codes,
     sync: StoreSync,
-    address: str,
-    language: str,
-    now: datetime,
-) -> None:
+    whose: Callable[[], Awaitable[str | None]],
+    keep: Callable[[str], Callable[[Store], str]],
+    send: Callable[[str], Coroutine[Any, Any, None]],
+) -> Letter | None:
     number = await whose()
-    if number is None:
-        return
-    code, keep = codes.make(address, number, now)
-    if await asyncio.wrap_future(sync.ask(keep)):
-        await desk.letters.code(address, code, language=language, name=f"{new_id()}.code", now=now)
+    code = "" if number is None else await asyncio.wrap_future(sync.ask(keep(number)))
+    return partial(send, code) if code else None
 
 
 async def _open(at: _PostedForm) -> Response:
@@ -179,7 +179,7 @@ async def _open(at: _PostedForm) -> Response:
         return await at.page("often", status=429, asker=Asker())
     if sync is None:
         return await at.page("down", status=503)
-    future = sync.ask(at.codes.check(address, code, at.exchange.now))
+    future = sync.ask(at.codes.check(address, at.ticket, code, at.exchange.now))
     if not await is_done(future) or future.exception() is not None:
         return await at.page("down", status=503, address=address, asker=Asker())
     number = future.result()

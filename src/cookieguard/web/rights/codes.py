@@ -1,4 +1,7 @@
-"""Codes that guests get at the address on file: one use, ten minutes, a few tries; the store has only digests."""
+"""Codes that guests get at the address on file: one use, ten minutes, a few tries; the store has only digests.
+
+A code counts in the browser that asked for it: its form carries a ticket. So a stranger's tries end nobody else's code.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,9 @@ NOBODY = "nobody"  # the key of what is written where no code is open; all other
 LIFE = timedelta(minutes=10)
 DIGITS = 8
 TRIES = 5  # of one code: of 100 million
-CODES = 3  # for one address in an hour, whoever asks for them
-HOUR = timedelta(hours=1)
+CODES = 8  # for one address in a day, whoever asks for them
+DAY = timedelta(days=1)
+LONG_DIGITS = 16  # of the last one: no number of tries finds it, so none ends it
 RACES = 10
 USE = b"codes of the privacy page"
 
@@ -31,57 +35,68 @@ class Codes:
     def __init__(self, keyring: Keyring) -> None:
         self._key = keyring.derive(keyring.signing, USE)
 
-    def make(self, address: str, number: str, now: datetime) -> tuple[str, Callable[[Store], bool]]:
-        """Return a code, and what has the store keep it; False where there were too many for this address."""
-        code, key = f"{secrets.randbelow(10**DIGITS):0{DIGITS}}", self._digest("a", address.lower())
-        digest = self._digest("c", code)
+    def make(self, address: str, number: str, ticket: str, now: datetime) -> Callable[[Store], str]:
+        """Return what has the store keep a code and returns it; nothing where too many went to this address today.
 
-        def keep(store: Store) -> bool:
+        The last one of a day is long, and counts for a day in every browser: so nobody who asks for all of them
+        locks out whom the address belongs to.
+        """
+        key = self._digest("a", address.lower())
+
+        def keep(store: Store) -> str:
             for _ in range(RACES):
                 found = store.read(NAMESPACE, key)
-                before = {} if found is None else json.loads(found.value)
-                made = [one for one in before.get("made", ()) if one > to_milliseconds(now - HOUR)]
+                before = [] if found is None else json.loads(found.value)["made"]
+                made = [one for one in before if one > to_milliseconds(now - DAY)]
                 if len(made) >= CODES:
-                    return False
-                made.append(to_milliseconds(now))
-                value = {
-                    "code": digest,
-                    "until": to_milliseconds(now + LIFE),
-                    "tries": 0,
-                    "c": number,
-                    "made": made,
-                }
+                    return ""
+                is_last, value = len(made) == CODES - 1, {"made": [*made, to_milliseconds(now)]}
                 after = 0 if found is None else found.version
-                until = to_milliseconds(now + HOUR)
-                if store.write(NAMESPACE, key, json.dumps(value).encode(), until=until, after=after):
-                    return True
+                if _write(store, key, value, until=now + DAY, after=after):
+                    digits, life = (LONG_DIGITS, DAY) if is_last else (DIGITS, LIFE)
+                    code = f"{secrets.randbelow(10**digits):0{digits}}"
+                    kept = {"code": self._digest("c", code), "until": to_milliseconds(now + life)}
+                    place = self._place(address, ticket, code)
+                    _write(store, place, {**kept, "tries": 0, "c": number}, until=now + life)
+                    return code
             raise StoreDown("codes that others write all the time")
 
-        return code, keep
+        return keep
 
-    def check(self, address: str, code: str, now: datetime) -> Callable[[Store], str | None]:
+    def check(self, address: str, ticket: str, code: str, now: datetime) -> Callable[[Store], str | None]:
         """Return what tells whose a code is; each try counts before it is compared, and a right one is used up."""
-        key, digest = self._digest("a", address.lower()), self._digest("c", code)
+        key, digest = self._place(address, ticket, code), self._digest("c", code)
 
         def take(store: Store) -> str | None:
             for _ in range(RACES):
                 found = store.read(NAMESPACE, key)
-                kept = None if found is None else json.loads(found.value)
-                if found is None or kept is None or not _is_open(kept, now):
+                kept: dict[str, Any] = {"code": ""} if found is None else json.loads(found.value)
+                is_open = _is_open(kept, now)
+                is_right = is_open and hmac.compare_digest(kept["code"], digest)
+                if found is None or not is_open or (len(code) == LONG_DIGITS and not is_right):
                     # A write takes much longer than a look: without one it would tell which addresses are known.
-                    store.write(NAMESPACE, NOBODY, b"{}", until=to_milliseconds(now + LIFE))
+                    _write(store, NOBODY, {}, until=now + LIFE)
                     return None
-                is_right = hmac.compare_digest(kept["code"], digest)
-                after = {**kept, "tries": kept["tries"] + 1, "code": "" if is_right else kept["code"]}
-                value = json.dumps(after).encode()
-                if store.write(NAMESPACE, key, value, until=found.until, after=found.version):
+                value = {**kept, "tries": kept["tries"] + 1, "code": "" if is_right else kept["code"]}
+                if store.write(
+                    NAMESPACE, key, json.dumps(value).encode(), until=found.until, after=found.version
+                ):
                     return str(kept["c"]) if is_right else None
             raise StoreDown("a code that many try at once")
 
         return take
 
+    def _place(self, address: str, ticket: str, code: str) -> str:
+        """Name where a code lies: with the browser that asked for it, a long one with the address alone."""
+        whose = address.lower() if len(code) == LONG_DIGITS else f"{ticket} {address.lower()}"
+        return self._digest("p", whose)
+
     def _digest(self, use: str, text: str) -> str:
         return hmac.digest(self._key, f"{use}:{text}".encode("utf-8", "surrogatepass"), hashlib.sha256).hex()
+
+
+def _write(store: Store, key: str, value: object, *, until: datetime, after: int | None = None) -> int:
+    return store.write(NAMESPACE, key, json.dumps(value).encode(), until=to_milliseconds(until), after=after)
 
 
 def _is_open(kept: Mapping[str, Any], now: datetime) -> bool:

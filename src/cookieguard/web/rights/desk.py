@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 import os
+import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,13 +30,18 @@ from cookieguard.rate_limit import RateLimit
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
+Work = Callable[[], Coroutine[Any, Any, Answer]]
+Letter = Work[None]
 
 # Of one address, or of one customer, in an hour: a person needs two or three.
 CODES_AN_HOUR, TRIES_AN_HOUR, REQUESTS_AN_HOUR = 5, 20, 20
 HOUR = 3600
 LOAD_AGAIN_SECONDS = 60.0
 HOOK_SECONDS = 30.0  # for a hook that waits for what does not come: others wait for their codes
-MOST_WAITING = 100  # codes that wait for the relay: of more nobody gets one
+# A mail leaves with the first tick so far ahead: nobody sees whether a lookup, or another mail, took long.
+TICK_SECONDS, AHEAD_SECONDS = 5.0, 3.0
+LOOKUPS_AT_ONCE, MAILS_AT_ONCE = 4, 20  # connections to the shop's database, and to its relay
+MOST_WAITING = 1_000  # about 1 MB; an address that is not known gives its place back once it was looked up
 
 
 def loop_here() -> asyncio.AbstractEventLoop | None:
@@ -44,8 +51,55 @@ def loop_here() -> asyncio.AbstractEventLoop | None:
     return None
 
 
+class CodeMails:
+    """Own the threads of one process that look addresses up and mail codes."""
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(MOST_WAITING)
+        self._is_over = threading.Event()
+        self._lookups = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="cookieguard-codes")
+        self._relay = ThreadPoolExecutor(MAILS_AT_ONCE, thread_name_prefix="cookieguard-mails")
+
+    def later(self, look_up: Work[Letter | None]) -> bool:
+        """Look an address up beside the response, and mail what comes of it; False where too many wait."""
+        is_taken = self._places.acquire(blocking=False)
+        if is_taken:
+            self._lookups.submit(self._look_up, look_up, _tick(time.monotonic() + AHEAD_SECONDS))
+        return is_taken
+
+    def close(self) -> None:
+        """Mail at once what was looked up, and end the threads."""
+        self._is_over.set()
+        self._lookups.shutdown(wait=False, cancel_futures=True)
+        self._relay.shutdown(wait=False)
+
+    def _look_up(self, look_up: Work[Letter | None], due: float) -> None:
+        letter = _done(look_up)
+        if letter is None:
+            self._places.release()
+        else:
+            self._relay.submit(self._mail, letter, max(due, _tick(time.monotonic())))
+
+    def _mail(self, letter: Letter, due: float) -> None:
+        self._is_over.wait(max(0.0, due - time.monotonic()))
+        _done(letter)
+        self._places.release()
+
+
+def _tick(moment: float) -> float:
+    return math.ceil(moment / TICK_SECONDS) * TICK_SECONDS
+
+
+def _done(work: Work[Answer]) -> Answer | None:
+    try:
+        return asyncio.run(work())
+    except Exception as error:  # noqa: BLE001 - a relay, a store or the shop's own code; the log says which
+        logger.error("requests: a code was not sent (%s)", type(error).__name__)
+        return None
+
+
 class Desk:
-    """Own the thread and the open queue of one worker, the shop's hooks, and counts of tries."""
+    """Own the thread and the open queue of one worker, the mails of codes, the shop's hooks, and counts of tries."""
 
     def __init__(
         self, config: Config, keyring: Keyring, state: StateDirectory, *, environ: Mapping[str, str]
@@ -59,7 +113,7 @@ class Desk:
         self.codes = RateLimit(CODES_AN_HOUR, seconds=HOUR)
         self.tries = RateLimit(TRIES_AN_HOUR, seconds=HOUR)
         self.requests = RateLimit(REQUESTS_AN_HOUR, seconds=HOUR)
-        self._process, self._waiting = 0, 0
+        self._process = 0
         self._queue: Requests | None = None
 
     @property
@@ -111,27 +165,17 @@ class Desk:
             asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asking, loop)), HOOK_SECONDS
         )
 
-    def later(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Do a job beside the response: how long it takes tells nobody whether an address is known."""
+    @property
+    def mails(self) -> CodeMails:
+        """Return what mails codes, in this process."""
         self._begin()
-        if self._waiting < MOST_WAITING:
-            self._waiting += 1
-            self._jobs.submit(self._run, job)
-
-    def _run(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        try:
-            asyncio.run(job())
-        except Exception as error:  # noqa: BLE001 - a relay, a store or the shop's own code; the log says which
-            logger.error("requests: a code was not sent (%s)", type(error).__name__)
-        finally:
-            self._waiting -= 1
+        return self._mails
 
     def _begin(self) -> None:
         """Make the threads of this process: a fork's threads and connection are its parent's."""
         if self._process != os.getpid():
-            self._process, self._waiting, self._queue = os.getpid(), 0, None
+            self._process, self._queue, self._mails = os.getpid(), None, CodeMails()
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="cookieguard-requests")
-            self._jobs = ThreadPoolExecutor(1, thread_name_prefix="cookieguard-codes")
 
     def close(self) -> None:
         """End the thread, and close the queue."""
@@ -139,5 +183,5 @@ class Desk:
             if self._queue is not None:
                 self._thread.submit(self._queue.close)
             self._thread.shutdown(wait=True)
-            self._jobs.shutdown(wait=False, cancel_futures=True)
+            self._mails.close()
             self._process = 0

@@ -71,6 +71,8 @@ class Shown:
     is_wrong: bool = False
     address: str = ""
     """To which a code was sent: then the form for it is there."""
+    ticket: str = ""
+    """What binds that code to the browser that asked for it."""
     requests: list[Request] | None = None
     """The newest requests of who asks; None where they are still to be read."""
 
