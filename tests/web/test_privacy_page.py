@@ -6,6 +6,7 @@ import asyncio
 import io
 import math
 import re
+import sys
 import threading
 import time
 import zipfile
@@ -32,6 +33,7 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.sqlite import SqliteStore
+from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.hooks import Contact, Exported, Retained
@@ -697,6 +699,15 @@ def test_codes_are_mailed_at_fixed_times_beside_each_other(
 
     due = [math.ceil((asked + most) / 0.5) * 0.5 for most in (0.3, 0.3, 1.0)]
     assert all(moment >= least for moment, least in zip(begun, due, strict=True))
+
+
+def test_shop_without_what_speaks_smtp_does_not_begin(
+    opened: tuple[CookieGuard, Clock, Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "aiosmtplib", None)
+
+    with pytest.raises(ConfigError, match=r"mail\.url is set without aiosmtplib.*pip install aiosmtplib"):
+        CookieGuard(shop, opened[2])
 
 
 def test_pass_ends_and_opens_nothing_changed(guest: Guest, relay: Relay) -> None:

@@ -13,7 +13,7 @@ from cookieguard.errors import ConfigError, CookieGuardError
 LOCAL = ("localhost", "127.0.0.1", "::1")
 PORTS = {"smtp": 587, "smtps": 465}
 LOCAL_PORT = 25
-MISSING_EXTRA = "its library: pip install cookieguard[mail]"
+MISSING_EXTRA = "empty, or with that library: pip install aiosmtplib"
 # A mailbox that is not there, or (501) an address that the relay does not read, like a..b@shop.example,
 # however often it is tried. With 5.7.x a relay says that it takes no mail from us.
 DEAD = frozenset({501, 550, 551, 552, 553})
@@ -71,6 +71,16 @@ def relay_of(settings: MailSettings, *, environ: Mapping[str, str]) -> Relay:
     )
 
 
+def smtp_library() -> Any:
+    """Return the library that speaks SMTP; raises ConfigError where it is not installed."""
+    try:
+        import aiosmtplib
+    except ImportError as error:
+        was = "set without aiosmtplib, the library that speaks SMTP"
+        raise ConfigError("mail.url", was=was, allowed=MISSING_EXTRA) from error
+    return aiosmtplib
+
+
 class Connection:
     """Hand messages to the relay, one after the other."""
 
@@ -78,13 +88,7 @@ class Connection:
         self._relay = relay
         self._timeout = timeout
         self._smtp: Any = None
-        try:
-            import aiosmtplib
-        except ImportError as error:
-            raise ConfigError(
-                "mail.url", was="set without the library that speaks SMTP", allowed=MISSING_EXTRA
-            ) from error
-        self._library = aiosmtplib
+        self._library = smtp_library()
 
     async def offer(self, sender: str, recipient: str) -> None:
         """Ask the relay to take a message; raises RelayDown, Refused or Later. Nothing was handed over yet."""

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.mail.relay import smtp_library
 from cookieguard.engines.rights.hook_calls import load_hooks, number_of
 from cookieguard.engines.rights.notifications import Letters
 from cookieguard.engines.rights.protocol import QueueDown
@@ -107,6 +108,8 @@ class Desk:
         self._open = requests_opener(config, keyring, state, environ=environ)
         self.environ = dict(environ)
         self.letters = Letters(config, environ=environ)
+        if config.rights.hooks and self.letters.can_send:
+            smtp_library()
         self._setting = config.rights.hooks
         self._hooks: Any = None
         self._load_at = float("-inf")
