@@ -701,6 +701,15 @@ def test_codes_are_mailed_at_fixed_times_beside_each_other(
     assert all(moment >= least for moment, least in zip(begun, due, strict=True))
 
 
+def test_a_customer_asks_twenty_times_an_hour_from_whichever_network(anna: Browser) -> None:
+    said = []
+    for number in range(21):
+        anna.move(number)
+        said.append(anna.post(act="ask", kind="correct", text="My name has two n").status)
+
+    assert said == [200] * 20 + [429]
+
+
 def test_shop_without_what_speaks_smtp_does_not_begin(
     opened: tuple[CookieGuard, Clock, Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,7 +196,7 @@ async def _ask(at: _PostedForm) -> Response:
     kind = at.fields.get("kind", "")
     if kind not in list(RequestKind):
         return await at.page("missing", status=400, asker=asker)
-    if not at.may("request"):
+    if not at.may("request") or not at.desk.customers.take(asker.number, at.exchange.now):
         return await at.page("often", status=429, asker=asker)
     exchange, config = at.exchange, at.exchange.parts.config
     version = (

@@ -116,6 +116,7 @@ class Desk:
         self.codes = RateLimit(CODES_AN_HOUR, seconds=HOUR)
         self.tries = RateLimit(TRIES_AN_HOUR, seconds=HOUR)
         self.requests = RateLimit(REQUESTS_AN_HOUR, seconds=HOUR)
+        self.customers = RateLimit(REQUESTS_AN_HOUR, seconds=HOUR)
         self._process = 0
         self._queue: Requests | None = None
 
