@@ -117,6 +117,28 @@ def test_what_no_browser_looks_up_contacts_nobody(reference: str) -> None:
     assert resolve(reference, BASE) is None
 
 
+LETTERS = "".join(map(chr, range(0x4E00, 0x4E00 + 8000)))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        LETTERS,
+        "a" + "\u0301\u0316" * 8000,
+        "a." * 200 + "ads.example",
+        "A" * 250 + ".ads.example",
+        LETTERS[:64] + ".ads.example",
+        "%E4%B8%80" * 300,
+    ],
+)
+def test_a_name_longer_than_any_in_the_dns_is_a_third_partys(name: str) -> None:
+    for start in ("//", "https://", "//user@", "///"):
+        found = resolve(f"{start}{name}/a", BASE)
+
+        assert found is not None
+        assert (found.host, found.path) == ("overlong.invalid", "/a")
+
+
 @pytest.mark.parametrize("base", ["https://shop.example/", "http://shop.example/"])
 @pytest.mark.parametrize("reference", ["https:ads.example", "http:ads.example", "https:/ads.example"])
 def test_both_readings_are_known_where_the_scheme_of_the_page_decides(base: str, reference: str) -> None:

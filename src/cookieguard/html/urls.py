@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from cookieguard.html.fast.answers import record
-from cookieguard.html.fast.byte_search import plain_services
+from cookieguard.html.fast.byte_search import LONGEST_HOST, plain_services
 from cookieguard.html.legacy_encodings import other_url
 
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443, "ftp": 21}
@@ -33,6 +33,10 @@ ENDS_IN_NUMBER = re.compile(r"(?:\A|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?\Z")
 IDNA_MAP = dict.fromkeys([0xAD, 0x34F, 0x180B, 0x180C, 0x180D, 0x180F, 0x2060, 0x2064, 0xFEFF, 0x200B])
 IDNA_MAP |= dict.fromkeys(range(0xFE00, 0xFE10))
 DOTS = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61", "."))
+# RFC 1035 2.3.4. Composing and Punycode take quadratic time (8,000 different letters 7.5 s), so no longer label is
+# encoded. NFKC makes one character of four at most.
+LONGEST_LABEL, MOST_COMPOSED = 63, 4
+OVERLONG = "overlong.invalid"  # stands for a longer name: nobody declared it, so it is held
 
 
 class Url(NamedTuple):
@@ -171,13 +175,18 @@ def _host(text: str) -> str | None:
         return None
     if ENDS_IN_NUMBER.search(name):
         return _ipv4(name)
-    return name.removesuffix(".") or None
+    return (name.removesuffix(".") or None) if len(name) <= LONGEST_HOST else OVERLONG
 
 
 def _domain_to_ascii(text: str) -> str:
     """Map a host with characters beyond ASCII as UTS 46 does (non-transitional)."""
-    mapped = unicodedata.normalize("NFKC", text.translate(IDNA_MAP).translate(DOTS).lower())
+    plain = text.translate(IDNA_MAP).translate(DOTS)
+    if len(plain) > LONGEST_HOST * MOST_COMPOSED:
+        return OVERLONG
+    mapped = unicodedata.normalize("NFKC", plain.lower())
     labels = unicodedata.normalize("NFC", mapped.lower()).translate(DOTS).translate(IDNA_MAP).split(".")
+    if max(map(len, labels)) > LONGEST_LABEL:
+        return OVERLONG
     try:
         return ".".join(x if x.isascii() else "xn--" + x.encode("punycode").decode() for x in labels)
     except UnicodeError:

@@ -14,6 +14,7 @@ PAIR = re.compile(rb"[\x81-\xfe][\\`]")
 META_WORDS = (b"-equiv", b"-2312", b"-scheme", b"referrer", b"2022", b"replacement", b"&#")
 META_COUNTS = re.compile(b"|".join(META_WORDS))
 COLON, AMPERSAND, BACKSLASH = b":&\\"
+LONGEST_HOST = 253  # RFC 1035 2.3.4: no DNS has a longer name, and no browser asks for one
 # The plain case of a URL, nine of ten references: no user, no port, nothing to decode, no dot segment.
 PLAIN = re.compile(r"(?:(https?:)|)//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
 
@@ -67,6 +68,6 @@ def name_of(raw: bytes) -> tuple[bytes, int]:
 def plain_services(reference: str) -> tuple[str, str, str] | None:
     """Return scheme ("" for the page's), host and path of a plain URL; None where it takes a closer look."""
     plain = PLAIN.match(reference)
-    if plain is None or "/." in (path := plain[3] or "/"):
+    if plain is None or len(plain[2]) > LONGEST_HOST or "/." in (path := plain[3] or "/"):
         return None
     return (plain[1][:-1] if plain[1] else ""), plain[2], path

@@ -32,6 +32,7 @@ cdef enum:
 
     MOST_NAMES = 128
     MOST_KEPT = 512  # answers about the values of one attribute
+    LONGEST_HOST = 253  # as byte_search.py has it
     SHORTEST_TOP = 2  # letters of the last label of a plain host
     LONGEST_TOP = 24
 
@@ -120,7 +121,7 @@ cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nog
 
 cdef Py_ssize_t _host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
     """Return where the plain host ends that begins at `p` (PLAIN in byte_search.py); -1: it is none."""
-    cdef Py_ssize_t label = p, dots = 0
+    cdef Py_ssize_t start = p, label = p, dots = 0
     cdef bint has_letters_only = True
     while p < size:
         if s[p] == 46:
@@ -133,6 +134,8 @@ cdef Py_ssize_t _host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogi
         elif not 97 <= s[p] <= 122:
             break
         p += 1
+    if p - start > LONGEST_HOST:
+        return -1
     return p if dots and has_letters_only and SHORTEST_TOP <= p - label <= LONGEST_TOP else -1
 
 
