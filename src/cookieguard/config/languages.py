@@ -37,6 +37,7 @@ OTHER_NAMES = {
     "zh-mo": "zh-hant",
     "zh-tw": "zh-hant",
 }
+LONGEST_TAG = 35  # RFC 5646 4.4.1: what nobody may cut off; clients write longer ones
 Text = str | Mapping[str, str]  # one for every language, or one for each: `{en = "Chat", de = "Plaudern"}`
 
 
@@ -61,7 +62,7 @@ def find_language(tag: str, available: Collection[str]) -> str:
     RFC 4647 lookup: subtags are cut off the end until a name fits.
     """
     by_tag = {one.lower(): one for one in available}
-    wanted = tag.strip().lower().replace("_", "-")
+    wanted = tag.strip()[:LONGEST_TAG].lower().replace("_", "-")
     while wanted:
         for name in (wanted, OTHER_NAMES.get(wanted, "")):
             if name in by_tag:
