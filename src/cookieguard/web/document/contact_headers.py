@@ -24,7 +24,8 @@ REFRESH_URL = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 OFFER = re.compile(rb'(?:[^",]|"(?:[^"\\]|\\.)*+"?)+', re.DOTALL)
-QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*)"')
+# A quote that nothing closes goes to the end: else it would be looked for again from each quote in it.
+QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)(?:"|\\?\Z)')
 URL = re.compile(rb"(?:https?:)?//[^\s\"'<>,;]+", re.IGNORECASE)
 # A comma ends a whole policy: what stands behind it is another one.
 REPORT_DIRECTIVE = re.compile(rb"(?:^|(?<=[;,]))\s*report-uri\s([^;,]*)(?:;|(?=,)|$)", re.IGNORECASE)

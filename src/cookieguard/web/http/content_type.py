@@ -55,7 +55,7 @@ RENDERED_DESTINATIONS = EMBED_DESTINATIONS | {b"xslt"}
 TYPE_END = re.compile(rb"[ \t;(]")
 # A comma in a parameter's quotes parts no types: `; name="Invoice, 2026.pdf"`. Not where a type may be in it, if
 # somebody reads the quotes in another way.
-QUOTED = re.compile(rb'(;[^",]*=)"[^"\\\'/]*"')
+QUOTED = re.compile(rb'(;[^",;]*=)"[^"\\\'/]*"')
 
 # Apps name a few dozen types; a type made up per response must not pile up.
 KINDS_KEPT = 512
