@@ -36,6 +36,9 @@ EVENT_KINDS = 200  # told apart
 # Cookies told of; the shop's own responses keep their room, whatever names browsers send.
 COOKIES_TOLD = {"set": 200, "sent": 200}
 LONGEST_COOKIE = 64  # bytes of a cookie's name that are shown
+# Bytes of it that are searched. A mail address has at most 64 before its @ (RFC 5321 4.5.3.1.1), so one that begins
+# in the part shown is still found.
+LONGEST_SEARCHED = 2 * LONGEST_COOKIE + 1
 # What may be of one visitor: IPv4 and IPv6 addresses, mail addresses, long numbers, tokens in hex.
 PERSONAL = re.compile(
     rb"(?:[0-9]{1,3}[.\-_]){3}[0-9]{1,3}|[0-9a-fA-F]{0,4}:[0-9a-fA-F]*:|[^_.\-]*@|[0-9]{6,}|"
@@ -128,9 +131,12 @@ class Findings:
 
     def note_cookie(self, name: bytes, *, way: str, page: str) -> None:
         """Log a cookie that nobody declared, once: one the shop `set`, or one that a browser `sent`."""
-        name = _common_name(name)
-        told, known = self._told_cookies[way], name[:LONGEST_COOKIE]
-        if len(told) >= COOKIES_TOLD[way] or any(known in one for one in self._told_cookies.values()):
+        told = self._told_cookies[way]
+        if len(told) >= COOKIES_TOLD[way]:
+            return
+        name = _common_name(name[:LONGEST_SEARCHED])
+        known = name[:LONGEST_COOKIE]
+        if any(known in one for one in self._told_cookies.values()):
             return
         told.add(known)
         source = "by the shop" if way == "set" else "by a browser (anybody can)"
