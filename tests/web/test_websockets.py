@@ -159,6 +159,21 @@ def test_a_configured_origin_may_open_a_websocket_elsewhere(tmp_path: Path) -> N
     assert found == ["10042", None]
 
 
+def test_a_page_of_http_opens_no_session_where_the_shop_names_https(tmp_path: Path) -> None:
+    with serve(tmp_path, origins=("https://www.shop.example",)) as server:
+        cookie = login(server, "www.shop.example")
+        found = [
+            facts(server, cookie, host="www.shop.example", origin=page)["customer"]
+            for page in (
+                "https://www.shop.example",
+                "http://www.shop.example",
+                "https://www.shop.example:8443",
+            )
+        ]
+
+    assert found == ["10042", None, None]
+
+
 @pytest.mark.parametrize("answer", ["websocket.accept", "websocket.http.response.start"])
 def test_no_answer_to_a_handshake_makes_a_browser_report_to_others(tmp_path: Path, answer: str) -> None:
     ours, others = (b"reporting-endpoints", b'a="/own"'), (b"Report-To", REPORTS)

@@ -15,14 +15,15 @@ def is_own_page(exchange: Exchange) -> bool:
     parts, origin = exchange.parts, exchange.headers.get(b"origin")
     if origin is None:
         return True
-    text = origin.decode("latin-1")
+    text, config = origin.decode("latin-1"), parts.config
     scheme, separator, authority = text.partition("://")
     if not separator or scheme not in ("http", "https"):
         return False
-    if text in parts.config.origins:
-        return True
     page = origin_of(scheme, authority.encode("latin-1"))
-    if page.authority == exchange.request.origin.authority or (parts.config.dev and page.is_loopback):
+    if text in config.origins or (config.dev and page.is_loopback):
         return True
-    domain = parts.config.cookies.session.domain
-    return bool(domain) and not parts.config.origins and is_inside(domain, page.host)
+    if config.origins and not config.dev:  # they name the scheme: anybody on the way can write a page of http
+        return False
+    domain = config.cookies.session.domain
+    is_shared = bool(domain) and not config.origins and is_inside(domain, page.host)
+    return is_shared or page.authority == exchange.request.origin.authority
