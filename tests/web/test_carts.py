@@ -445,16 +445,20 @@ def test_a_session_gone_from_the_store_starts_empty(shop: Shop, tmp_path: Path) 
     assert SESSION not in browser.cookies
 
 
-def test_a_mark_put_on_or_taken_off_a_cookie_changes_nothing(shop: Shop) -> None:
-    browser = Browser(shop)
-    browser.do(put(lamp=1))
-    browser.cookies = {name: f"~{value}" for name, value in browser.cookies.items()}
-    assert browser.cart() == {"lamp": 1}
-    browser.do(put(note="x" * 5_000))
-    browser.cookies[CART] = browser.cookies[CART].removeprefix("~")
-    del browser.cookies[SESSION]
+def test_a_token_has_one_spelling_with_the_mark_of_the_store_or_without_it(shop: Shop) -> None:
+    small, large = Browser(shop), Browser(shop)
+    small.do(put(lamp=1))
+    large.do(put(note="x" * 5_000))
+    marked = {name: f"~{value}" for name, value in small.cookies.items()}
+    bare = {**large.cookies, CART: large.cookies[CART].removeprefix("~")}
+    controls = small.cart(), large.cart()
 
-    assert browser.cart() == {}
+    small.cookies, large.cookies = marked, bare
+
+    assert controls == ({"lamp": 1}, {"note": "x" * 5_000})
+    assert (small.cart(), large.cart()) == ({}, {})
+    assert "session cookie malformed: starts empty" in small.events
+    assert "cart cookie malformed: starts empty" in large.events
 
 
 # Orders

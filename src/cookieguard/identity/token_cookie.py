@@ -129,7 +129,12 @@ class Channel:
 
     def _loads(self, value: str, presented: Presented) -> Token:
         host = self._shared or presented.host
-        return self._codec.read(value[1:] if value.startswith(MARK) else value, host, presented.moment)
+        is_marked = value.startswith(MARK)
+        token = self._codec.read(value[1:] if is_marked else value, host, presented.moment)
+        # One spelling: the mark goes with a place in the store (a list; the `n` of remember-me is a number).
+        if is_marked != isinstance(token.payload.get("n"), list):
+            raise TokenError(Reason.MALFORMED)
+        return token
 
     def fits(self, text: bytes) -> bool:
         """Return whether a payload goes into the cookie where the store could have it."""
