@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from django.test import AsyncRequestFactory
+from harness.asgi import ask, page
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -98,3 +101,20 @@ def test_a_session_on_a_host_that_is_not_the_shops_is_told_of_once(
 
 def test_dev_takes_an_origin_of_tests_and_no_other(config: Config) -> None:
     CookieGuard(shop(), replace(config, dev=True, origins=("http://testserver", "http://shop.test:8000")))
+
+
+@pytest.mark.parametrize("query", ["q=mug", "q=mug&cg-once=none", "q=%C3%A4"])
+def test_a_query_that_is_text_as_djangos_test_client_sends_it_is_read_like_bytes(
+    config: Config, query: str
+) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "frameworks.django_settings")
+    seen: list[dict[str, Any]] = []
+    app = CookieGuard(page(b"<!doctype html><body>x", seen=seen), config)
+    scope = AsyncRequestFactory().get(f"/a?{query}").scope
+    assert isinstance(scope["query_string"], str)  # control
+
+    answer = ask(app, scope)
+    app.close()
+
+    assert answer.status == 200
+    assert seen[0]["query_string"] == query.partition("&")[0].encode()
