@@ -14,7 +14,7 @@ from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.consent import Register, declared_policy, site_of
 from cookieguard.engines.doctor import examine
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
-from cookieguard.web.undeclared_loads import HOSTS_A_DAY, LOADS_OF_REPORTER, VISITORS
+from cookieguard.web.undeclared_loads import HOSTS_A_DAY, LOADS_OF_NETWORK, VISITORS
 from cookieguard.web.walls import MOST_DECLARED, WATCHED
 
 Guard = Callable[..., CookieGuard]
@@ -158,16 +158,18 @@ def test_a_report_from_who_did_not_agree_to_everything_counts_for_nothing(shop: 
 
 
 def test_made_up_reports_fill_neither_the_day_nor_the_disk(shop: Guard) -> None:
-    app = shop()
+    now = [NOW.replace(hour=0)]
+    app = shop(clock=lambda: now[0])
     cookie = accepted(app)
 
-    for number in range(LOADS_OF_REPORTER + 5):
-        report(app, cookie, f"https://made-up{number}.example/")
+    for number in range(LOADS_OF_NETWORK + 5):
+        now[0] += timedelta(minutes=20)  # eight hours
+        report(app, cookie, f"https://made-up{number}.example/", client=f"203.0.113.{number}")
     one = len(read_undeclared_loads(state_of(app)))
     for number in range(HOSTS_A_DAY + 20):
         report(app, cookie, f"https://made{number}.example/", client=f"198.{number}.100.7")
 
-    assert one == LOADS_OF_REPORTER
+    assert one == LOADS_OF_NETWORK
     assert len(read_undeclared_loads(state_of(app))) == HOSTS_A_DAY
 
 

@@ -25,10 +25,10 @@ logger = logging.getLogger("cookieguard")
 
 # Hosts told of in one process; a page may name any number of them.
 HOSTS_TOLD = 1000
-# Of these from browsers' reports, which anybody can post, a day; of one reporter, and of one page, an hour: so that
-# made-up ones leave room for the pages' own, and for what others report.
-REPORTED_HOSTS_TOLD = 200
-HOSTS_OF_REPORTER, HOSTS_OF_PAGE = 20, 60
+# Of these from browsers' reports, which anybody can post, a day, and of one network: so made-up ones leave room for
+# the pages' own hosts and for what others report. Of one page an hour.
+REPORTED_HOSTS_TOLD, HOSTS_OF_NETWORK = 200, 40
+HOSTS_OF_PAGE = 60
 REPORTS_A_MINUTE = 60  # read of one reporter
 ALL_REPORTS_A_MINUTE = 600  # read in one worker: 50 us each
 EVENTS_A_MINUTE = 60  # security events of one kind that get a line; the rest is summed up
@@ -61,7 +61,7 @@ class Findings:
         self._reported: set[str] = set()
         self._reports = RateLimit(REPORTS_A_MINUTE, seconds=60)
         self._all_reports = RateLimit(ALL_REPORTS_A_MINUTE, seconds=60)
-        self._reporters = RateLimit(HOSTS_OF_REPORTER, seconds=3600)
+        self._networks = RateLimit(HOSTS_OF_NETWORK, seconds=86400)
         self._pages = RateLimit(HOSTS_OF_PAGE, seconds=3600)
         self._days = RateLimit(REPORTED_HOSTS_TOLD, seconds=86400)
         self._events = RateLimit(EVENTS_A_MINUTE, seconds=60)
@@ -110,7 +110,7 @@ class Findings:
                 self._tell(verdict, site=site, page=page, path=held.url.path, source=told, by=by)
 
     def note_report(
-        self, verdict: Verdict, *, site: Site, page: str, path: str, reporter: str, now: datetime
+        self, verdict: Verdict, *, site: Site, page: str, path: str, network: str, now: datetime
     ) -> None:
         """Log a host that a browser reported, and that a report can be made up; an address only shortened."""
         verdict = shortened(verdict)
@@ -119,7 +119,7 @@ class Findings:
         if self._days.renews(now):
             self._reported.clear()
         # The day's room last: who has had his turns takes nothing of it.
-        turns = ((self._reporters, reporter), (self._pages, shown_path(page)), (self._days, ""))
+        turns = ((self._networks, network), (self._pages, shown_path(page)), (self._days, ""))
         if all(one.take(key, now) for one, key in turns):
             self._reported.add(verdict.host)
             source = " (reported by a browser; anybody can)"

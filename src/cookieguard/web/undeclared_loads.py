@@ -24,10 +24,9 @@ from cookieguard.web.owner_notices import shortened
 
 logger = logging.getLogger("cookieguard")
 
-VISITORS = 3  # who report a host that no declared vendor's script asked for
+VISITORS = 3  # of different networks, who report a host that no declared vendor's script asked for
 MOST_WAITING = 1000  # hosts that fewer have reported
-HOSTS_A_DAY = 100
-LOADS_OF_REPORTER = 10  # an hour
+HOSTS_A_DAY, LOADS_OF_NETWORK = 100, 20
 # Schemes of extensions, as browsers name them in reports: with what follows, or alone.
 EXTENSION = re.compile(r"(chrome|moz|safari|safari-web|ms-browser)-extension\b|user-script:", re.IGNORECASE)
 # What programs on visitors' machines put into every page; in the words of their makers' pages.
@@ -44,7 +43,7 @@ class UndeclaredLoads:
         self._waiting: dict[str, set[str]] = {}
         self._told: set[tuple[str, str]] = set()
         self._logged: set[tuple[str, str]] = set()
-        self._reporters = RateLimit(LOADS_OF_REPORTER, seconds=3600)
+        self._networks = RateLimit(LOADS_OF_NETWORK, seconds=86400)
         self._days = RateLimit(HOSTS_A_DAY, seconds=86400)
 
     async def note(
@@ -54,7 +53,7 @@ class UndeclaredLoads:
         *,
         site: Site,
         page: str,
-        reporter: str,
+        network: str,
         now: datetime,
     ) -> None:
         """Take one report: a host nobody declared, and whose script asked for it (None: the page's own)."""
@@ -66,21 +65,21 @@ class UndeclaredLoads:
         by = "" if source is None else source.vendor or source.host
         key = (verdict.host, by)
         is_vendors = source is not None and source.vendor is not None
-        if key in self._told or not self._reporters.take(reporter, now):
+        if key in self._told or not self._networks.take(network, now):
             return
-        if not (is_vendors or self._is_common(verdict.host, reporter)) or not self._days.take("", now):
+        if not (is_vendors or self._is_common(verdict.host, network)) or not self._days.take("", now):
             return
         self._told.add(key)
         self._log(verdict, by, site=site, page=page)
         await to_thread.run_sync(self._file.add, verdict.host, by, shown_path(page), now.date())
 
-    def _is_common(self, host: str, reporter: str) -> bool:
-        """Return whether enough visitors reported a host."""
+    def _is_common(self, host: str, network: str) -> bool:
+        """Return whether visitors of enough networks reported a host."""
         if host not in self._waiting and len(self._waiting) >= MOST_WAITING:
             self._waiting.clear()
-        reporters = self._waiting.setdefault(host, set())
-        reporters.add(reporter)
-        if len(reporters) < VISITORS:
+        networks = self._waiting.setdefault(host, set())
+        networks.add(network)
+        if len(networks) < VISITORS:
             return False
         del self._waiting[host]
         return True

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from cookieguard.consent import Verdict
 from cookieguard.html import parse_url, resolve
+from cookieguard.stats.anonymize import truncate
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import BadRequestError, Receive, read_body
 from cookieguard.web.undeclared_loads import is_of_extension
@@ -57,7 +58,7 @@ async def _note(exchange: Exchange, posted: Any) -> None:
             site=wall.site,
             page=page.path,
             path=blocked.path,
-            reporter=exchange.throttle_key("report"),
+            network=truncate(exchange.full_address),
             now=exchange.now,
         )
 
@@ -79,7 +80,7 @@ async def _note_beyond(exchange: Exchange, report: dict[str, Any], verdict: Verd
         None if source is None or source.is_first_party else source,
         site=wall.site,
         page=page,
-        reporter=exchange.throttle_key("report"),
+        network=truncate(exchange.full_address),
         now=exchange.now,
     )
 
