@@ -135,10 +135,7 @@ class Exchange:
             scope["headers"] = without_grant(headers)
             names = by_name(scope["headers"])
         self.destination = names.get(b"sec-fetch-dest")  # what the browser means to do with the answer
-        query = given.get("query_string")
-        if isinstance(query, str):  # which ASGI forbids and Django's own test client sends
-            query = scope["query_string"] = query.encode("utf-8", "surrogateescape")
-        self.grant = take_grant(scope) if query and query.find(MARK) >= 0 else b""
+        self.grant = take_grant(scope) if given.get("query_string") else b""
         path, root_path = given["path"], given.get("root_path")
         self.path: str = str(local_path(path, root_path) if root_path else path)
         return names
