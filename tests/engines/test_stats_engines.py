@@ -468,6 +468,31 @@ def test_values_beyond_the_limit_of_a_day_are_folded(writer: HitWriter, figures:
     assert sum(one.views for one in found.values()) == len(hits)
 
 
+@pytest.mark.parametrize("times", [1, 4])
+def test_after_a_flood_of_made_up_values_those_that_come_often_are_shown(
+    writer: HitWriter, figures: HitReader, times: int
+) -> None:
+    def came(name: str) -> Hit:
+        return PLAIN._replace(page=f"/{name}", source=name, campaign=name, search=name, entry=1, key=0)
+
+    made_up = [came(f"made-up-{number}") for number in range(3300)] * times
+    real = [came(f"real-{number}") for number in range(30) for _ in range(40 + number)]
+    random.Random(7).shuffle(real)
+
+    for batch in (*batches(made_up, 550, prefix="made-up-"), *batches(real, 100, prefix="real-")):
+        writer.write(batch)
+        figures.by_day(BOTH)  # PostgreSQL sums up where somebody reads
+
+    for by in (Dimension.PAGE, Dimension.SOURCE, Dimension.CAMPAIGN, Dimension.SEARCH):
+        found = {one.value: one.views for one in figures.breakdown(BOTH, by)}
+        start = "/" if by is Dimension.PAGE else ""
+        shown = [found.get(f"{start}real-{number}", 0) for number in range(30)]
+        assert sum(found.values()) == len(made_up) + len(real)
+        assert len(found) == MAX_VALUES + 1
+        assert min(shown) > 20
+        assert sum(shown) > 0.9 * len(real)
+
+
 def test_held_pages_and_bots_beyond_their_limits_are_folded(writer: HitWriter, figures: HitReader) -> None:
     held = [PLAIN._replace(page=f"/{number}", held=HELD) for number in range(MAX_HELD // 2 + 50)]
     bots = [PLAIN._replace(bot="tool", browser=f"bot {number}") for number in range(MAX_BOTS + 50)]

@@ -27,8 +27,10 @@ from cookieguard.stats.hits import (
 )
 from cookieguard.stats.visits import Decided
 
-# Values kept of one dimension and day; an attacker may name any number of them.
+# Values kept of one dimension and day; an attacker may name any number of them. Of a full day the half with most views
+# stays, and the other half makes room for new ones by lot: else whoever came first would keep out all others.
 MAX_VALUES = 1000
+SAFE_VALUES = MAX_VALUES // 2
 MAX_HELD = 5000  # pairs of host and page kept of one day
 MAX_BOTS = 500
 HELD, BOTS = "held", "bots"  # what `Known` calls those two: it has `host page` and names of them
@@ -286,8 +288,8 @@ def fold(sums: Sums, values: Mapping[Day, set[str]], known: Known) -> Sums:
 
     `values` are those of these sums, as `values_of` returns them.
 
-    A value that came first stays. Among the new ones of a batch those with most views do. The same sums come back
-    where all have room.
+    Among the new ones of a batch those with most views stay; of a full day the engine then takes as many others away.
+    Held pages and bots that came first stay. The same sums come back where all have room.
     """
     if all(_has_room(there, known(place), _limit(place)) for place, there in values.items()):
         return sums
@@ -320,7 +322,7 @@ def _values_with_room(sums: Sums, known: Known) -> dict[Day, set[str]]:
         new[day, HELD][f"{host} {page}"] += counts["views"]
     for (day, _, name), count in sums.bots.items():
         new[day, BOTS][name] += count
-    return {place: _room(values, known(place), _limit(place)) for place, values in new.items()}
+    return {place: _room(values, known(place), place) for place, values in new.items()}
 
 
 def _has_room(values: set[str], there: set[str], limit: int) -> bool:
@@ -332,10 +334,11 @@ def _limit(place: Day) -> int:
     return LIMITS.get(place[1], MAX_VALUES)
 
 
-def _room(values: Counter[str], there: set[str], limit: int) -> set[str]:
-    """Return the values that have a place: those there are, and the new ones as far as there is room."""
+def _room(values: Counter[str], there: set[str], place: Day) -> set[str]:
+    """Return the values that have a place: those there are, and the new ones as far as there is room, or is made."""
     new = [value for value, _ in values.most_common() if value not in there]
-    return there | set(new[: max(0, limit - len(there))]) | {OTHER}
+    made = 0 if place[1] in LIMITS else MAX_VALUES - SAFE_VALUES
+    return there | set(new[: max(made, _limit(place) - len(there))]) | {OTHER}
 
 
 def _or_other(value: str, kept: set[str] | None) -> str:

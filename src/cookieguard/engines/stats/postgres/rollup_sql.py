@@ -16,6 +16,7 @@ from cookieguard.stats.rollups import (
     OF_ENTRIES,
     OF_SOME,
     OF_VISITORS,
+    SAFE_VALUES,
 )
 from cookieguard.stats.visits import PAUSE
 
@@ -186,7 +187,7 @@ COUNT_VALUES = f"""
         SELECT day, '{Dimension.AGREED_CAMPAIGN}', campaign, key
         FROM decided WHERE is_visitor AND is_entry AND {HAS_AGREED} AND campaign != '' GROUP BY day, campaign, key
     )"""
-# A value that came first stays. Among the new ones of a step those with most views do, as far as there is room.
+# Among the new values of a step those with most views get a place, as far as there is room or MAKE_ROOM makes some.
 NAME_VALUES = f"""
     placed AS (
         SELECT counted.*, kept.value IS NOT NULL AS is_known,
@@ -198,7 +199,8 @@ NAME_VALUES = f"""
     ),
     named AS MATERIALIZED (
         SELECT placed.*,
-            CASE WHEN is_known OR place + coalesce(there, 0) <= {MAX_VALUES} THEN value ELSE '{OTHER}' END AS name
+            CASE WHEN is_known OR place <= greatest({MAX_VALUES} - coalesce(there, 0), {MAX_VALUES - SAFE_VALUES})
+                THEN value ELSE '{OTHER}' END AS name
         FROM placed LEFT JOIN (
             SELECT day, dimension, count(*) AS there FROM cookieguard_daily WHERE {DAYS} GROUP BY day, dimension
         ) AS kept USING (day, dimension)
@@ -225,6 +227,32 @@ ADD_VALUES = f"""
 ADD = "WITH" + ",".join(
     (STEP, KEEP_VISITORS, ADD_HOURS, ADD_CONSENT, ADD_BOTS, COUNT_VALUES, NAME_VALUES, ADD_VALUES)
 )
+
+# Folds as many of the values with fewest views as a day has too many, drawn by lot.
+MAKE_ROOM = f"""
+    WITH crowded AS (
+        SELECT day, dimension, count(*) - {MAX_VALUES} AS surplus FROM cookieguard_daily
+        WHERE {DAYS} AND value != '{OTHER}' GROUP BY day, dimension HAVING count(*) > {MAX_VALUES}
+    ),
+    ranked AS (
+        SELECT day, dimension, value, surplus,
+            row_number() OVER (PARTITION BY day, dimension ORDER BY views DESC, value) AS place
+        FROM cookieguard_daily JOIN crowded USING (day, dimension) WHERE value != '{OTHER}'
+    ),
+    drawn AS (
+        SELECT *, row_number() OVER (PARTITION BY day, dimension ORDER BY random()) AS turn
+        FROM ranked WHERE place > {SAFE_VALUES}
+    ),
+    gone AS (
+        DELETE FROM cookieguard_daily WHERE (day, dimension, value) IN (
+            SELECT day, dimension, value FROM drawn WHERE turn <= surplus
+        ) RETURNING day, dimension, views, visits, visitors
+    )
+    INSERT INTO cookieguard_daily AS kept
+    SELECT day, dimension, '{OTHER}', sum(views), sum(visits), sum(visitors) FROM gone GROUP BY day, dimension
+    ON CONFLICT (day, dimension, value) DO UPDATE SET views = kept.views + excluded.views,
+        visits = kept.visits + excluded.visits, visitors = kept.visitors + excluded.visitors
+"""
 
 # What was held is JSON, which is read here: PostgreSQL's own refuses some of what a browser may be told.
 HELD = f"""

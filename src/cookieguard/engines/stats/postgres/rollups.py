@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from cookieguard.engines.postgres_connection import Connection
-from cookieguard.engines.stats.postgres.rollup_sql import ADD, ADD_HELD, HELD
+from cookieguard.engines.stats.postgres.rollup_sql import ADD, ADD_HELD, HELD, MAKE_ROOM
 from cookieguard.engines.stats.postgres.schema import LOCK_SUMS
 from cookieguard.stats.rollups import held_hosts
 
@@ -60,6 +60,7 @@ def _add_some(connection: Connection) -> bool:
     held = connection.execute(HELD, step, prepare=True).fetchall()
     with connection.pipeline():
         connection.execute(ADD, step, prepare=True)
+        connection.execute(MAKE_ROOM, step, prepare=True)
         if held:
             connection.execute(ADD_HELD, step | _hosts(held), prepare=True)
         connection.execute(DONE, step, prepare=True)

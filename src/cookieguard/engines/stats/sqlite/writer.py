@@ -23,7 +23,18 @@ from cookieguard.engines.stats.sqlite.schema import (
     VIEWS,
 )
 from cookieguard.stats.hits import COLUMNS, OTHER, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch, Dimension
-from cookieguard.stats.rollups import BOTS, HELD, Day, Sums, fold, sum_up, values_of
+from cookieguard.stats.rollups import (
+    BOTS,
+    HELD,
+    LIMITS,
+    MAX_VALUES,
+    SAFE_VALUES,
+    Day,
+    Sums,
+    fold,
+    sum_up,
+    values_of,
+)
 from cookieguard.stats.visits import (
     First,
     Presence,
@@ -83,6 +94,13 @@ ADD_HELD = """
 ADD_BOT = "INSERT INTO bot VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET hits = hits + excluded.hits"
 ADD_LOST = "INSERT INTO lost VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
 KNOWN = "SELECT value FROM daily WHERE day = ? AND dimension = ?"
+SURPLUS = f"""
+    SELECT value, views, visits, visitors FROM (
+        SELECT * FROM daily WHERE day = :day AND dimension = :dimension AND value != '{OTHER}'
+        ORDER BY views DESC, value LIMIT -1 OFFSET {SAFE_VALUES}
+    ) ORDER BY random() LIMIT :surplus
+"""  # noqa: S608 - names of ours
+REMOVE_VALUE = "DELETE FROM daily WHERE day = ? AND dimension = ? AND value = ?"
 KNOWN_HELD = "SELECT host || ' ' || page FROM held WHERE day = ?"
 KNOWN_BOTS = "SELECT DISTINCT name FROM bot WHERE day = ?"
 # While the keys are there; of a visit's last pages a day has as many values as of pages.
@@ -168,6 +186,7 @@ class SqliteHits:
             rows = [(*visitor, *presence) for visitor, presence in decided.presences.items()]
             self._connection.executemany(ADD_PRESENCE, rows)
             self._add(self._folded(sum_up(decided)))
+            self._make_room()
             self._connection.executemany(ADD_LOST, [(day, *item) for item in batch.lost.items()])
             self._reopen(batch)
 
@@ -253,12 +272,28 @@ class SqliteHits:
         values = values_of(sums)
         self._known = {place: self._known.get(place, set()) for place in values}
         for place, there in values.items():
-            if not there <= self._known[place]:
+            if not there <= self._known[place] or self._surplus(place) >= 0:  # of a full day others take away
                 self._known[place] = self._values(place)
         folded = fold(sums, values, self._known.__getitem__)
         for place, there in (values if folded is sums else values_of(folded)).items():
             self._known.setdefault(place, set()).update(there)
         return folded
+
+    def _make_room(self) -> None:
+        """Fold as many of the values with fewest views as are too many, drawn by lot."""
+        for place in [one for one in self._known if self._surplus(one) > 0]:
+            day, dimension = place
+            asked = {"day": day, "dimension": dimension, "surplus": self._surplus(place)}
+            gone = self._connection.execute(SURPLUS, asked).fetchall()
+            values, *counts = zip(*gone, strict=True)
+            self._connection.execute(ADD_DAY, (*place, OTHER, *map(sum, counts)))
+            self._connection.executemany(REMOVE_VALUE, [(*place, value) for value in values])
+            self._known[place].difference_update(values)
+
+    def _surplus(self, place: Day) -> int:
+        """Return how many values a day has beyond the limit, as far as is known; negative where there is room."""
+        there = self._known[place]
+        return -1 if place[1] in LIMITS else len(there) - (OTHER in there) - MAX_VALUES
 
     def _values(self, place: Day) -> set[str]:
         """Return the values a day has of a dimension; the write lock is held, so no other worker adds one."""
