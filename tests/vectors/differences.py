@@ -71,7 +71,9 @@ UNSTEADY: Mapping[str, frozenset[str]] = {
     "firefox": frozenset({"header-link-prefetch"}),
     "webkit": frozenset(
         "dns-prefetch header-link-dns-prefetch page-utf-16-dns-prefetch page-utf-16-named-dns-prefetch "
-        "page-iso-2022-jp-dns-prefetch js-dns-prefetch-inline js-dns-prefetch-file".split()
+        "page-iso-2022-jp-dns-prefetch js-dns-prefetch-inline js-dns-prefetch-file "
+        "page-untyped-tag-dns-prefetch page-untyped-blanks-dns-prefetch page-untyped-comment-dns-prefetch "
+        "page-untyped-gzip-dns-prefetch".split()
     ),
 }
 # Chromium leaks what `Vector.leaks` says. These refuse a frame before they connect for it and know no speculation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ OWN = {
     "/own-report": File(kind="text/plain"),
 }
 NONE = File(kind="text/plain", status=404)
+GZIPPED = (b"content-encoding", b"gzip")
 
 
 class Shop:
@@ -47,7 +49,8 @@ class Shop:
         headers = [(key.encode(), fill(value).encode()) for key, value in file.headers]
         if file.kind:
             headers.append((b"content-type", file.kind.encode()))
-        await _send(send, file.status, headers, fill(file.body).encode(file.charset))
+        body = fill(file.body).encode(file.charset)
+        await _send(send, file.status, headers, gzip.compress(body) if GZIPPED in headers else body, file.cut)
 
 
 def _file(place: Place, folder: str, rest: list[str]) -> File:
@@ -66,10 +69,15 @@ def guarded(shop: Any, state: Path, *, is_dev: bool = False) -> CookieGuard:
     return CookieGuard(shop, Config(state_dir=str(state), vendors=vendors, dev=is_dev))
 
 
-async def _send(send: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+async def _send(
+    send: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes, cut: int = 0
+) -> None:
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    if cut:
+        await send({"type": "http.response.body", "body": b"", "more_body": True})
+        await send({"type": "http.response.body", "body": body[:cut], "more_body": True})
+    await send({"type": "http.response.body", "body": body[cut:]})
 
 
 async def _live(receive: Any, send: Any) -> None:

@@ -13,6 +13,7 @@ SVG_DOCUMENT = (
 )
 XHTML = '<html xmlns="http://www.w3.org/1999/xhtml"><head><title>x</title></head><body>$BODY</body></html>'
 XHTML_TYPE = "application/xhtml+xml"
+PREFIXED = '<?xml version="1.0"?><a xmlns:x="http://www.w3.org/1999/xhtml"><x:iframe src="$U/a.html"/></a>'
 FRAMESET = (
     '<!doctype html><html><frameset cols="50%,50%"><frame src="$U/a.html"><frame src="/own.html">'
     "</frameset></html>"
@@ -51,6 +52,8 @@ PAGES = {
     ),
     "page-xsl": File(kind="text/xsl", body=XHTML.replace("$BODY", '<iframe src="$U/a.html"/>')),
     "page-unknown-type": File(kind="application/x-unknown-content-type", body=INNER),
+    "page-untyped-xml": File(kind="", body=PREFIXED),
+    "page-untyped-xml-cut": File(kind="", body=PREFIXED, cut=3),
     "page-cut-off": File(body='<!doctype html><title>x</title><img src="$U/a.gif"><p title="'),
 }
 
@@ -85,6 +88,14 @@ UNREAD_WAYS = {
         "request",
         CONNECTS | {"request"},
     ),
+}
+
+# Pages without a type, by their first chunk: how they begin, its bytes, the coding, whether it says enough.
+UNTYPED = {
+    "tag": ("", 1, "", False),
+    "blanks": (" " * 400, 300, "", True),
+    "comment": ("<!-- a comment -->", 9, "", True),
+    "gzip": ("", 10, "gzip", False),
 }
 
 HEADERS = {
@@ -255,6 +266,17 @@ def _encoded() -> Iterator[Vector]:
                 leaks=NOTHING if is_read else leaks,
                 why=UNREAD if leaks and not is_read else "",
                 lost_partly="" if is_read or "request" in leaks else BLIND,
+            )
+    for name, (begin, cut, coding, is_judged) in UNTYPED.items():
+        for way, (body, tells, _) in UNREAD_WAYS.items():
+            headers = (("content-encoding", coding),) * bool(coding)
+            yield Vector(
+                name=f"page-untyped-{name}-{way}",
+                page=File(
+                    body=f"{begin}<!doctype html><title>x</title>{body}", kind="", cut=cut, headers=headers
+                ),
+                tells=tells,
+                lost_partly="" if is_judged or tells != "request" or way == "refresh" else BLIND,
             )
 
 

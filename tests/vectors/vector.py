@@ -34,6 +34,8 @@ class File:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     charset: str = "utf-8"
+    cut: int = 0
+    """How many bytes the first chunk has; 0 where the body comes in one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

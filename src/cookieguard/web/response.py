@@ -10,7 +10,7 @@ from cookieguard.identity.carts.stored_carts import StoreFirst
 from cookieguard.web.cookies.consent_filter import Gate
 from cookieguard.web.cookies.own_cookies import own_lines
 from cookieguard.web.customer_refusals import WITHDRAWN, settled, speak
-from cookieguard.web.document.body import DocumentBody, RawBody, SentBody
+from cookieguard.web.document.body import DocumentBody, Sent
 from cookieguard.web.document.choose_body import (
     becomes_context,
     carries_policy,
@@ -35,7 +35,9 @@ from cookieguard.web.http.content_type import (
     PIECE,
     WORKER_DESTINATIONS,
     Kind,
+    has_no_type,
     is_put_in,
+    is_unsniffed,
     kind_of,
     one_type,
 )
@@ -73,7 +75,7 @@ HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
 NO_HEADERS: dict[bytes, bytes] = {}  # never written into
 AS_IT_IS = Charset.PLAIN
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
-SENT = SentBody()
+SENT = DocumentBody(Sent(), None, on_event=lambda _: None)  # it reads nothing, and nothing of it fails
 START, BODY, EARLY_HINT = "http.response.start", "http.response.body", "http.response.early_hint"
 FILE_SENDS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
@@ -111,7 +113,7 @@ class Response:
         self._names = NO_HEADERS
         self._coding = b""
         self._waiting = b""
-        self._body: DocumentBody | RawBody | None = None
+        self._body: DocumentBody | None = None
 
     @property
     def is_document(self) -> bool:
@@ -209,6 +211,8 @@ class Response:
     ) -> Awaitable[None]:
         """Hold the start of a document back until its body begins; let any other go."""
         exchange, status = self._exchange, self._exchange.status
+        if has_no_type(kind) and is_unsniffed(names) and not exchange.marks & SWAPPED:
+            kind = PLAIN
         self._names, self._kind = names, kind
         if status == NOT_MODIFIED and exchange.revalidates_document:
             return self._send({**message, "headers": self._document_headers(headers)})
@@ -329,7 +333,7 @@ class Response:
         return headers
 
     async def _send_pieces(
-        self, message: Message, transform: DocumentBody | RawBody, body: bytes, *, has_more: bool
+        self, message: Message, transform: DocumentBody, body: bytes, *, has_more: bool
     ) -> None:
         for piece in transform.feed(body):
             if piece:
@@ -365,14 +369,17 @@ class Response:
     # What becomes of the body
 
     def _is_too_short(self, start: bytes) -> bool:
-        """Return whether a document's first bytes do not say yet how it is to be read."""
-        if len(start) >= FIRST_BYTES:
-            return False
+        """Return whether a document's first bytes do not say yet how it is to be read.
+
+        A response without a type starts with its first byte: streams of data have none.
+        """
+        if len(start) >= FIRST_BYTES or has_no_type(self._kind):
+            return not start
         first = first_bytes(start, CODINGS.get(self._coding))
         named = self._names.get(CONTENT_TYPE, b"")
         return first is not None and says_too_little(self._exchange, named, first)
 
-    def _choose_body(self, start: bytes) -> DocumentBody | RawBody:
+    def _choose_body(self, start: bytes) -> DocumentBody:
         headers: Headers = self._start["headers"] if self._start is not None else []
         self._body = body = choose_body(self._exchange, self._kind, headers, self._coding, start)
         return body

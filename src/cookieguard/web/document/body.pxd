@@ -3,19 +3,6 @@ cimport cython
 from cookieguard.html.fast.answers cimport piece
 
 
-cdef class RawBody:
-    cdef readonly bint is_strict
-    cdef readonly bint is_coded
-    cdef readonly bint is_transcoded
-    cdef readonly bint is_faithful
-    cdef readonly bint has_head
-    cdef readonly bint is_data
-
-
-cdef class SentBody(RawBody):
-    pass
-
-
 cdef class DocumentBody:
     cdef object _on_event
     cdef readonly object rewriter

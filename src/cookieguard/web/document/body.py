@@ -15,53 +15,37 @@ from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.http.brotli_zstd import PIECE_BYTES, CodingError
 from cookieguard.web.http.charsets import Charset
 from cookieguard.web.http.content_coding import Coding, Decoder, Encoder
+from cookieguard.web.http.content_type import BLANK, SPACES, XML_START
 
 PIECE = 1024  # bytes of a piece of a page: of smaller ones there are too many, of larger ones too much is read again
 MOST_SMALL = 64  # smaller ones: each of them begins to read anew
 END = 2 * LONGEST_END  # bytes at the end of a page that stay one piece: its end tags are found in them
 
 
-class RawBody:
-    """Let a body pass as it is: the rewriter is off, or cannot read it and the policy is the strict one."""
+class Untouched:
+    """Let a body pass as it is: the rewriter is off, or it is no page, or cannot be read and the policy is strict."""
 
-    def __init__(self, *, is_strict: bool = False, is_data: bool = False) -> None:
-        """What `is_data` is so for who asked now: to a browser that opens its address it would be a page."""
-        self.is_strict = is_strict
-        self.is_data = is_data
-        self.is_coded = False
-        self.is_transcoded = False
-        self.is_faithful = False
-        self.has_head = False  # what goes first into a page
+    def rest(self) -> int:
+        """Return that no piece of it may be another."""
+        return UNSETTLED
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the chunk."""
-        yield chunk
-
-    def whole(self, body: bytes) -> bytes:
-        """Return the body."""
-        return body
-
-    def cut(self, body: bytes, _other: bytes, _passes: Passes) -> tuple[Piece, ...]:
-        """Return the body as one piece."""
-        return ((body, self.whole(body), False),)
+    def feed(self, chunk: bytes) -> bytes:
+        """Return the chunk."""
+        return chunk
 
     def close(self) -> bytes:
         """Return what is left: nothing."""
         return b""
 
+    def abandon(self) -> bytes:
+        """Return nothing: half of it is not wanted."""
+        return b""
 
-class SentBody(RawBody):
-    """Be what is left of a document that was sent whole, unread: nothing passes after it."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.has_head = True
+class Sent(Untouched):
+    """Be what is left of a document that was sent whole: nothing passes after it."""
 
-    def feed(self, _chunk: bytes) -> Iterator[bytes]:
-        """Yield nothing."""
-        return iter(())
-
-    def whole(self, _body: bytes) -> bytes:
+    def feed(self, _chunk: bytes) -> bytes:
         """Return nothing."""
         return b""
 
@@ -78,7 +62,7 @@ if(a.type!="default"&&!/^(shared)?worker/.test(d))return a;h.append(n,%b);\
 return new Response(a.body,{status:a.status,statusText:a.statusText,headers:h})}))}})(FetchEvent.prototype)// %b"""
 
 
-class WorkerMark:
+class WorkerMark(Untouched):
     """Let a service worker's script pass, with a last line that gives what it makes the policy it runs under, and
     names that policy: a browser that finds the same bytes keeps the worker it has, with the one of its registration.
     """
@@ -87,21 +71,35 @@ class WorkerMark:
         name = blake2b(policy, digest_size=6).hexdigest()
         self._line = OWN_PAGES % (json.dumps(policy.decode()).encode(), name.encode())
 
-    def rest(self) -> int:
-        """Return that no piece of it may be another."""
-        return UNSETTLED
-
-    def feed(self, chunk: bytes) -> bytes:
-        """Return the chunk."""
-        return chunk
-
     def close(self) -> bytes:
         """Return the last line."""
         return self._line
 
-    def abandon(self) -> bytes:
-        """Return nothing: half a script does not parse."""
-        return b""
+
+class LateReader(Untouched):
+    """Read a response without a type by what it turns out to begin with: until then only blanks go out.
+
+    Owned by one response. `make` returns what reads a body that begins so.
+    """
+
+    def __init__(self, make: Callable[[bytes], Rewriter | SourceKeeper | Untouched]) -> None:
+        self._make = make
+        self._reader: Rewriter | SourceKeeper | Untouched | None = None
+        self._begin = b""  # a part of a mark or a declaration: a few bytes
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Return what the chunk becomes."""
+        if self._reader is None:
+            chunk = self._begin + chunk
+            if XML_START.startswith(chunk) or not chunk.strip(BLANK):
+                self._begin = chunk.lstrip(SPACES)
+                return chunk[: len(chunk) - len(self._begin)]
+            self._reader = self._make(chunk)
+        return self._reader.feed(chunk)
+
+    def close(self) -> bytes:
+        """Return what is left."""
+        return self._begin if self._reader is None else self._reader.close()
 
 
 class DocumentBody:
@@ -113,18 +111,23 @@ class DocumentBody:
 
     def __init__(
         self,
-        rewriter: Rewriter | SourceKeeper | WorkerMark,
+        rewriter: Rewriter | SourceKeeper | Untouched,
         coding: Coding | None,
         *,
         on_event: Callable[[str], None],
         charset: Charset = Charset.PLAIN,
+        is_strict: bool = False,
+        is_data: bool = False,
     ) -> None:
-        """`on_event` hears of a failure; what is sent of a wide `charset` is UTF-8."""
+        """`on_event` hears of a failure; what is sent of a wide `charset` is UTF-8.
+
+        What `is_data` is so for who asked now: to a browser that opens its address it would be a page.
+        """
         self._on_event = on_event
         self.rewriter = rewriter
-        self.is_strict = False
-        self.is_data = False
-        self.has_head = True
+        self.is_strict = is_strict
+        self.is_data = is_data
+        self.has_head = type(rewriter) is not Untouched  # what goes first into a page
         self.is_coded = coding is not None  # then the length is not known in advance
         self._has_failed = False
         self._decoder: Decoder | None = None if coding is None else coding.decoder(PIECE_BYTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from itertools import islice
 
 from cookieguard.consent import Way, allowance
@@ -12,7 +13,7 @@ from cookieguard.web.banner.guard import guard_of
 from cookieguard.web.banner.insertion import Insertion
 from cookieguard.web.banner.page_scripts import choice_scripts, policy_in_page
 from cookieguard.web.banner.placeholders import Placeholders
-from cookieguard.web.document.body import DocumentBody, RawBody, WorkerMark
+from cookieguard.web.document.body import DocumentBody, LateReader, Untouched, WorkerMark
 from cookieguard.web.document.page_cache import Key, Passes
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.exchange import Exchange
@@ -20,15 +21,20 @@ from cookieguard.web.http.brotli_zstd import CodingError
 from cookieguard.web.http.charsets import Charset, charset_of, is_part_of_start, is_undeclared
 from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, first_bytes
 from cookieguard.web.http.content_type import (
+    BLANK,
     BODILESS_STATUSES,
     EMBED_DESTINATIONS,
+    JSON_STARTS,
     NOT_MODIFIED,
     PARTIAL_CONTENT,
     RENDERED_DESTINATIONS,
     WORKER_DESTINATIONS,
+    XML_START,
     Kind,
+    has_no_type,
     is_attachment,
     is_binary,
+    kind_of,
 )
 from cookieguard.web.http.headers import CONTENT_TYPE, POLICY, Headers, add_vary, essence, every
 from cookieguard.web.request import FRAGMENT, NAVIGATE, RESOURCE_DESTINATIONS, SWAPPED
@@ -42,13 +48,13 @@ SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the lat
 FETCHED_BY = (USE, b"Sec-Fetch-Mode")
 NONCE = b"'nonce-"
 FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
-JSON_STARTS = (b"{", b"[", b'"')
 MOST_PIECES = 1024  # of a coded body that are read to tell whether it is JSON: 4 MB
 READ_DESTINATIONS = frozenset({b"image", b"empty"})  # whose documents are no contexts
 # What is a script or a picture to who asked for it, whatever type its app gave it (Flask calls all bytes HTML). Read as
 # HTML it would lose what looks like a tag that does not end, and get a banner into its strings.
 UNSHOWN_DESTINATIONS = RESOURCE_DESTINATIONS - WORKER_DESTINATIONS
 SVG_TYPE = b"image/svg+xml"
+XML = kind_of(b"text/xml")
 LONGEST_FOLDER = 1024  # characters; clients choose paths
 
 
@@ -68,14 +74,16 @@ def is_rewritten(exchange: Exchange, kind: Kind, names: dict[bytes, bytes]) -> b
 
 def choose_body(
     exchange: Exchange, kind: Kind, headers: Headers, coding: bytes, start: bytes
-) -> DocumentBody | RawBody:
+) -> DocumentBody:
     """Choose how a document's body is sent, from its headers and first bytes."""
     count = exchange.parts.findings.count
     if is_service_worker(exchange, kind):
         mark = WorkerMark(exchange.wall.policy)
-        return DocumentBody(mark, CODINGS[coding], on_event=count) if coding in CODINGS else RawBody()
+        return (
+            DocumentBody(mark, CODINGS[coding], on_event=count) if coding in CODINGS else untouched(exchange)
+        )
     if not exchange.parts.config.html.enabled:
-        return RawBody()
+        return untouched(exchange)
     if exchange.destination in UNSHOWN_DESTINATIONS:
         return data(exchange)
     if exchange.status == PARTIAL_CONTENT:
@@ -90,7 +98,7 @@ def choose_body(
 
 def _read_body(
     exchange: Exchange, kind: Kind, headers: Headers, coding: bytes, first: bytes, start: bytes
-) -> DocumentBody | RawBody:
+) -> DocumentBody:
     """Choose the body of what comes in a coding that is read, and begins so."""
     if first.lstrip()[:1] in JSON_STARTS and is_json_for_script(exchange, coding, start):
         return data(exchange)
@@ -99,17 +107,40 @@ def _read_body(
         return give_up(exchange, "a charset that is not ASCII's")
     if kind.is_sniffed and charset is Charset.PLAIN and is_binary(first):
         return give_up(exchange, "what has no type and is no text")
-    rewriter = _rewriter(exchange, kind, _policies(exchange, headers))
-    reader: Rewriter | SourceKeeper = rewriter
-    if exchange.parts.findings.wants_source():
-        exchange.rewriter = reader = SourceKeeper(rewriter)
-    on_event = exchange.parts.findings.count
-    return DocumentBody(reader, CODINGS[coding], on_event=on_event, charset=charset)
+    make = partial(_reader, exchange, kind, _policies(exchange, headers))
+    is_late, on_event = has_no_type(kind), exchange.parts.findings.count
+    is_unsaid = is_late and start != b"" and (not first or is_part_of_start(first))
+    is_strict = is_unsaid and give_up(exchange, "no type, and a first chunk that says too little").is_strict
+    reader = LateReader(make) if is_late else make(first)
+    return DocumentBody(reader, CODINGS[coding], on_event=on_event, charset=charset, is_strict=is_strict)
 
 
-def data(exchange: Exchange) -> RawBody:
+def _reader(
+    exchange: Exchange, kind: Kind, policies: list[bytes], begin: bytes
+) -> Rewriter | SourceKeeper | Untouched:
+    """Return what reads a body that begins so. Without a type browsers take data for no page, and XML for XML."""
+    if has_no_type(kind):
+        is_json = begin.lstrip(BLANK)[:1] in JSON_STARTS and not exchange.marks & SWAPPED
+        if is_json or is_binary(begin):
+            return Untouched()
+        if begin.startswith(XML_START) and exchange.request.may_be_shown:
+            kind = XML
+    rewriter = _rewriter(exchange, kind, policies)
+    if not exchange.parts.findings.wants_source():
+        return rewriter
+    exchange.rewriter = keeper = SourceKeeper(rewriter)
+    return keeper
+
+
+def data(exchange: Exchange) -> DocumentBody:
     """Let pass as it is what is no page to who asked; under the strict policy, should a cache show it as one."""
-    return RawBody(is_strict=not exchange.wall.has_everything, is_data=True)
+    return untouched(exchange, is_strict=not exchange.wall.has_everything, is_data=True)
+
+
+def untouched(exchange: Exchange, *, is_strict: bool = False, is_data: bool = False) -> DocumentBody:
+    """Return a body that passes as it is, in whatever coding."""
+    count = exchange.parts.findings.count
+    return DocumentBody(Untouched(), None, on_event=count, is_strict=is_strict, is_data=is_data)
 
 
 def is_json_for_script(exchange: Exchange, coding: bytes, start: bytes) -> bool:
@@ -162,12 +193,12 @@ def passing(exchange: Exchange) -> Passes:
     return glance.passes
 
 
-def give_up(exchange: Exchange, reason: str) -> RawBody:
+def give_up(exchange: Exchange, reason: str) -> DocumentBody:
     """Let a document pass as it is: under the strict policy, unless its visitor agreed to everything."""
     if exchange.wall.has_everything:
-        return RawBody()
+        return untouched(exchange)
     exchange.parts.findings.count(f"sent under the strict policy: {reason}")
-    return RawBody(is_strict=True)
+    return untouched(exchange, is_strict=True)
 
 
 def becomes_context(exchange: Exchange, kind: Kind) -> bool:

@@ -22,7 +22,10 @@ SNIFFED_TYPES = frozenset(
 # Bytes that no text has, among the first of what is sniffed (the same, 3 and 7): HTML is known by how it begins.
 BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 SNIFFED_BYTES = 512  # that every browser looks at
-BLANK = b"\xef\xbb\xbf \t\n\f\r"
+SPACES = b" \t\n\f\r"
+BLANK = b"\xef\xbb\xbf" + SPACES
+JSON_STARTS = (b"{", b"[", b'"')
+XML_START = b"<?xml"
 TEXT_TYPE = b"text/plain"
 PUTS_ALL_IN = b"hx-request"  # a header of htmx
 SERIES_TYPE = b"multipart/x-mixed-replace"
@@ -123,6 +126,16 @@ class Kinds(dict[bytes, Kind]):
 
 kind_of = Kinds().__getitem__
 PIECE = kind_of(PIECE_TYPE)
+
+
+def has_no_type(kind: Kind) -> bool:
+    """Return whether a browser makes a page of this only if its first bytes look like one."""
+    return kind.is_document and kind.is_sniffed
+
+
+def is_unsniffed(names: Mapping[bytes, bytes]) -> bool:
+    """Return whether browsers are told not to look at those bytes: several values forbid it in some browsers only."""
+    return names.get(b"x-content-type-options", b"").strip(b" \t").lower() == b"nosniff"
 
 
 def is_put_in(kind: Kind, names: Mapping[bytes, bytes], asked: Mapping[bytes, bytes]) -> bool:
