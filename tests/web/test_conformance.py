@@ -246,12 +246,13 @@ SENDS = ["http.response.pathsend", "http.response.zerocopysend"]
 
 def test_no_file_passes_us_by_on_its_way_to_a_document(guard: Guard) -> None:
     inside = Inside(*messages_of([PAGE], HTML))
-    offered = [*SENDS, "http.response.early_hint", "http.response.trailers"]
+    kept = ["http.response.early_hint", "http.response.trailers"]
+    offered = [*SENDS, *kept]
 
     converse(guard(inside), extensions=offered)
     converse(guard(inside), extensions=offered, headers=[("sec-fetch-dest", "image")])
 
-    assert set(inside.scopes[0]["extensions"]) == {"http.response.trailers"}
+    assert set(inside.scopes[0]["extensions"]) == set(kept)
     assert set(inside.scopes[1]["extensions"]) == set(offered)
 
 
@@ -270,14 +271,43 @@ def test_a_picture_goes_as_a_file_where_the_server_offers_it(guard: Guard, file:
     assert conversation.sent[-1] is file
 
 
-def test_early_hints_never_leave(guard: Guard) -> None:
-    hint: Message = {"type": "http.response.early_hint", "links": [b"</a.css>; rel=preload; as=style"]}
+OWN_LINK = b"</a.css>; rel=preload; as=style"
+
+
+@pytest.mark.parametrize(
+    ("links", "passed"),
+    [
+        ([OWN_LINK], [OWN_LINK]),
+        (
+            [b"<https://shop.example/a.js>; rel=modulepreload"],
+            [b"<https://shop.example/a.js>; rel=modulepreload"],
+        ),
+        ([b"<https://cdn.shop.example>; rel=preconnect"], [b"<https://cdn.shop.example>; rel=preconnect"]),
+        ([OWN_LINK, b"<https://ads.example>; rel=preconnect"], [OWN_LINK]),
+        ([OWN_LINK + b", <//ads.example/a.js>; rel=preload; as=script"], [OWN_LINK]),
+        ([b'</a,b.css>; rel=preload; title="a, <b>"'], [b'</a,b.css>; rel=preload; title="a, <b>"']),
+        ([b"<https://ads.example>; rel=dns-prefetch"], None),
+        ([b'<//ads.example>;rel="preconnect"'], None),
+        ([b"</\\ads.example/a.css>; rel=stylesheet"], None),
+        ([b"<https:ads.example/a.js>; rel=modulepreload"], None),
+        ([b'</a.gif>; rel=preload; as=image; imagesrcset="//ads.example/b.gif 2x"'], None),
+        ([b'</a.css>; title="\\"; rel=preload, <//ads.example>; rel=preconnect'], None),
+        ([b"<//ads.example/", b""], [b""]),
+        ([], None),
+    ],
+)
+def test_early_hints_leave_without_what_would_contact_anybody_held(
+    guard: Guard, links: list[bytes], passed: list[bytes] | None
+) -> None:
+    hint: Message = {"type": "http.response.early_hint", "links": links}
     app = guard(Inside(hint, *messages_of([PAGE], HTML)))
 
     conversation = converse(app, extensions=["http.response.early_hint"])
 
     assert conversation.error is None
-    assert conversation.types == ["http.response.start", "http.response.body"]
+    assert conversation.types[-2:] == ["http.response.start", "http.response.body"]
+    hints = [one["links"] for one in conversation.sent if one["type"].endswith("early_hint")]
+    assert hints == ([] if passed is None else [passed])
 
 
 def test_a_start_without_headers_and_a_body_without_members_are_enough(guard: Guard) -> None:

@@ -420,7 +420,7 @@ def test_the_doors_around_us_are_shut_for_documents(guard: Guard) -> None:
     ask(app, extensions=doors)
     ask(app, extensions=doors, headers=[("sec-fetch-dest", "image")])
 
-    assert list(seen[0]["extensions"]) == ["tls"]
+    assert list(seen[0]["extensions"]) == ["http.response.early_hint", "tls"]
     assert list(seen[1]["extensions"]) == doors
 
 

@@ -10,8 +10,8 @@ from cookieguard.web.http.etags import Files, names_document, unmark_request
 from cookieguard.web.http.headers import replaced
 from cookieguard.web.request import CONDITIONAL, Request, asks_for_html
 
-# Ways around us: the server would send a file, or links, that no wall has seen.
-SHUT_DOORS = frozenset({"http.response.early_hint", "http.response.pathsend", "http.response.zerocopysend"})
+# Ways around us: the server would send a file that no wall has seen.
+SHUT_DOORS = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
 class Asking(Protocol):

@@ -29,7 +29,6 @@ cdef class Response:
     cdef tuple _passed(self, list headers, dict names)
     @cython.locals(repeats=Repeats)
     cdef tuple _known_page(self, tuple key, bytes body)
-    cdef bint _is_too_short(self, bytes start)
     cdef _choose_body(self, bytes start)
     cpdef list _document_headers(self, list headers)
     cdef list _passing_headers(self, list headers)

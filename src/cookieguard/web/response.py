@@ -29,7 +29,7 @@ from cookieguard.web.document.page_cache import Key, Page, Repeats, content_of, 
 from cookieguard.web.document.prefetch import is_same_for_all, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of
-from cookieguard.web.http.content_coding import CODINGS, FIRST_BYTES, coding_of, first_bytes
+from cookieguard.web.http.content_coding import coding_of
 from cookieguard.web.http.content_type import (
     NOT_MODIFIED,
     PIECE,
@@ -136,8 +136,8 @@ class Response:
                 return self._send(message)
             if kind == START:
                 return self._on_start(message)
-            if kind == EARLY_HINT:  # optional, and its links would be fetched before any wall stands
-                return _nothing()
+            if kind == EARLY_HINT:
+                return self._on_hint(message)
             return self._on_other(message)
         except StoreFirst:
             return self._start_settled(message)
@@ -180,6 +180,11 @@ class Response:
                 headers, names = read(message["headers"])
                 return self._hold_or_pass(message, kind, headers, names)
         return self._on_read_start(message)
+
+    def _on_hint(self, message: Message) -> Awaitable[None]:
+        """Pass on the links that reach nobody held: browsers follow them before any policy is there."""
+        links = filter_contacts([(b"link", bytes(one)) for one in message["links"]], self._exchange.holds)
+        return self._send({**message, "links": [link for _, link in links]}) if links else _nothing()
 
     def _with_ours(self, message: Message) -> Message:
         """Return a start that passes as it is, with our cookies and what a response with such ones says."""
@@ -245,8 +250,8 @@ class Response:
 
     async def _on_piece(self, message: Message) -> None:
         body, start = self._waiting + message.get("body", b""), self._start
-        has_more = message.get("more_body", False)
-        if start is not None and has_more and self._is_too_short(body):
+        has_more, told = message.get("more_body", False), (self._names.get(CONTENT_TYPE, b""), self._coding)
+        if start is not None and has_more and says_too_little(self._exchange, self._kind, *told, body):
             self._waiting = body
             return
         self._waiting = b""
@@ -367,17 +372,6 @@ class Response:
         return self._exchange.request.method == "HEAD"
 
     # What becomes of the body
-
-    def _is_too_short(self, start: bytes) -> bool:
-        """Return whether a document's first bytes do not say yet how it is to be read.
-
-        A response without a type starts with its first byte: streams of data have none.
-        """
-        if len(start) >= FIRST_BYTES or has_no_type(self._kind):
-            return not start
-        first = first_bytes(start, CODINGS.get(self._coding))
-        named = self._names.get(CONTENT_TYPE, b"")
-        return first is not None and says_too_little(self._exchange, named, first)
 
     def _choose_body(self, start: bytes) -> DocumentBody:
         headers: Headers = self._start["headers"] if self._start is not None else []

@@ -166,15 +166,19 @@ def is_json_for_script(exchange: Exchange, coding: bytes, start: bytes) -> bool:
     return True
 
 
-def says_too_little(exchange: Exchange, content_type: bytes, start: bytes) -> bool:
+def says_too_little(exchange: Exchange, kind: Kind, content_type: bytes, coding: bytes, start: bytes) -> bool:
     """Return whether a document's first bytes do not say yet in which encoding it is read.
 
-    What a script streams into its page is UTF-8 there, whatever a `meta` element in it says.
+    What a script streams into its page is UTF-8 there, whatever a `meta` element in it says. A response without a type
+    starts with its first byte: streams of data have none.
     """
-    if is_part_of_start(start):
-        return True
+    if len(start) >= FIRST_BYTES or has_no_type(kind):
+        return not start
+    first = first_bytes(start, CODINGS.get(coding))
+    if first is None or is_part_of_start(first):
+        return first is not None
     may_say = exchange.destination != b"empty" or exchange.request.may_be_shown
-    return may_say and is_undeclared(content_type, start)
+    return may_say and is_undeclared(content_type, first)
 
 
 def passing(exchange: Exchange) -> Passes:
