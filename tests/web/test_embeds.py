@@ -22,6 +22,7 @@ Guard = Callable[..., CookieGuard]
 FORM = ("content-type", "application/x-www-form-urlencoded")
 OWN = ("sec-fetch-site", "same-origin")
 OPENED = [OWN, ("sec-fetch-dest", "document"), ("accept", "text/html")]
+CAME_FROM = ("referer", "https://shop.example/p")
 COOKIE = "__Host-cg_consent"
 VIDEO = Vendor(
     name="Reel & Co", purpose="preferences", hosts=("video.example",), privacy_url="https://v.example/p"
@@ -531,6 +532,47 @@ def test_an_object_loads_the_placeholder_as_a_page_of_ours(guard: Guard) -> None
     assert (
         follow(app, "/_cg/place?party=@vendor+Nobody", headers=[("sec-fetch-dest", "object")]).status == 404
     )
+
+
+def test_after_thirty_placeholders_a_frame_holds_a_link_to_its_own(guard: Guard) -> None:
+    tags = [b'<iframe src="//a%d.example/"></iframe>' % number for number in range(1800)]
+    written = b"<!doctype html><html lang=en><body>" + b"".join(tags)
+    app = guard(page(written), vendors=ALL)
+
+    answer = ask(app, headers=[*OPENED, ("accept-language", "de")], path="/p")
+
+    found = [unescape(one) for one in re.findall(r' srcdoc="([^"]*)"', answer.text)]
+    assert ["<form" in one for one in found] == [True] * 30 + [False] * 1770
+    assert len(answer.body) < 7 * len(written)
+    inner = ElementTree.fromstring(found[30])
+    assert inner.text == "a30.example"
+    shown = follow(
+        app,
+        inner.attrib["href"],
+        headers=[OWN, ("sec-fetch-dest", "iframe"), ("accept-language", "de"), CAME_FROM],
+    )
+    document = ElementTree.fromstring(shown.body.removeprefix(b"<!doctype html>"))
+    assert document.get("lang") == "de"
+    assert fields(document) | {"banner": ""} == {
+        "party": "@host a30.example",
+        "next": "/p",
+        "at": re.findall(r"at=(cg-[0-9a-f]{8})", answer.text)[0],
+        "banner": "",
+    }
+
+
+def test_the_short_placeholder_escapes_what_it_names(guard: Guard) -> None:
+    named = Vendor(name="A \"b\" 'c' & <i>", purpose="preferences", hosts=("video.example",))
+    sandboxed = b'<iframe sandbox title="A film" src="https://video.example/1"></iframe>'
+    app = guard(page(b"<!doctype html><body>" + FRAME * 30 + sandboxed), vendors=(*VENDORS, named))
+
+    last = ask(app, headers=OPENED).text.rpartition("<iframe")[2]
+
+    inner = ElementTree.fromstring(unescape(re.findall(r' srcdoc="([^"]*)"', last)[0]))
+    assert inner.text == named.name
+    assert "allow-scripts" not in last
+    assert "allow-forms" in last
+    assert last.count(' title="') == 1
 
 
 def test_a_page_that_somebody_is_let_in_to_takes_the_grant_out_of_its_address_first(guard: Guard) -> None:

@@ -24,6 +24,8 @@ from cookieguard.web.walls import HOSTS_KNOWN
 
 EMBED_PAGE, PLACE_PAGE = "embed", "place"  # below the prefix
 PLACED_KEPT = 64  # for each wall, of some KB each: those on the pages asked for last
+MOST_WHOLE = 30  # frames of a page that get 1.7 KB each: 64 KB of held ones would become 3 MB
+SHORT = b"<a referrerpolicy='same-origin' href='%b'>%b</a>"  # what the others get
 LONGEST_TITLE = 120  # characters: three lines in a small frame
 FILE = Allowance(Way.FILE)
 # Nothing in the placeholder runs scripts. It posts as the shop's own page and opens what it links to.
@@ -65,34 +67,40 @@ def _offer(exchange: Exchange, verdict: Verdict, granted: frozenset[str]) -> Off
 class Placeholders:
     """Write the placeholders of one response."""
 
-    __slots__ = ("_exchange", "_policies")
+    __slots__ = ("_exchange", "_frames", "_policies")
 
     def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
         self._exchange = ref(exchange)  # weak, as in banner.py
         self._policies = [policy.decode("latin-1") for policy in policies]
+        self._frames = 0  # so far
 
     def __call__(self, embed: Embed, context: InsertContext) -> bytes:
         """Return the attributes that make a held element its own placeholder; none where nothing can be offered."""
         exchange = self._exchange()
         if exchange is None:  # its request is over: nobody gets this page
             return b""
+        self._frames += embed.element == b"iframe"
+        is_short = self._frames > MOST_WHOLE
         request = exchange.request
         # a piece of a page does not know the page; what is posted from it does
         next_ = request.return_path if request.is_navigation and not request.is_fragment else ""
         if self._policies or context.policies:  # with a nonce in most
-            return self._written(exchange, embed, context, next_)
+            return self._written(exchange, embed, context, next_, is_short=is_short)
         placed = exchange.wall.placed
         # all that it says, beside what a wall is made for
-        key = (embed, context, next_, exchange.headers.get(b"accept-language"), exchange.consent.granted)
+        accepted = exchange.headers.get(b"accept-language")
+        key = (embed, context, next_, accepted, exchange.consent.granted, is_short)
         attributes = placed.get(key)
         if attributes is None:
-            attributes = self._written(exchange, embed, context, next_)
+            attributes = self._written(exchange, embed, context, next_, is_short=is_short)
             if len(placed) >= PLACED_KEPT:
                 del placed[next(iter(placed))]
             placed[key] = attributes
         return attributes
 
-    def _written(self, exchange: Exchange, embed: Embed, context: InsertContext, next_: str) -> bytes:
+    def _written(
+        self, exchange: Exchange, embed: Embed, context: InsertContext, next_: str, *, is_short: bool
+    ) -> bytes:
         offer = offer_for(exchange, exchange.wall.verdict(embed.held.url))
         if not (offer.once or offer.always):
             return b""
@@ -113,7 +121,8 @@ class Placeholders:
         if embed.element != b"iframe":
             return b' %b="%b"%b' % (EMBEDS[embed.element], _address(place), title)
         sandbox = b' sandbox="%b"' % SANDBOX.encode() if embed.is_sandboxed else b""
-        srcdoc = renderer.srcdoc(place, style=self._style(exchange, context.policies))
+        style = self._style(exchange, context.policies)
+        srcdoc = _link(place) if is_short else renderer.srcdoc(place, style=style)
         return b' srcdoc="%b"%b%b' % (srcdoc, sandbox, title)
 
     def _style(self, exchange: Exchange, metas: Sequence[str]) -> Allowance:
@@ -131,7 +140,19 @@ def shown_title(title: str) -> str:
 
 
 def _address(place: Place) -> bytes:
-    asked = {"party": place.offer.party, "next": place.next, "at": place.anchor, "lang": place.lang}
-    if place.scheme != LIGHT:
-        asked["scheme"] = place.scheme
-    return str(escape(f"{place.base}{PLACE_PAGE}?{urlencode(asked)}")).encode("ascii")
+    scheme = "" if place.scheme == LIGHT else place.scheme
+    asked = {
+        "party": place.offer.party,
+        "next": place.next,
+        "at": place.anchor,
+        "lang": place.lang,
+        "scheme": scheme,
+    }
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return str(escape(f"{place.base}{PLACE_PAGE}?{query}")).encode("ascii")
+
+
+def _link(place: Place) -> bytes:
+    """Return a srcdoc that leads to the placeholder; the Referer says which page it is on."""
+    name = escape(place.offer.name).encode("ascii", "xmlcharrefreplace")
+    return (SHORT % (_address(place._replace(next="", lang="")), name)).replace(b"&", b"&amp;")

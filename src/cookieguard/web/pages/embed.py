@@ -23,7 +23,7 @@ from cookieguard.web.recording.hits import note_choice
 
 ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 # The last is a script's: that of the guard puts the text into a frame.
-PLACE_DESTINATIONS = EMBED_DESTINATIONS | {b"frame", b"empty"}
+PLACE_DESTINATIONS = EMBED_DESTINATIONS | {b"frame", b"iframe", b"empty"}
 PLACE_FIELDS = 9  # in the query of a placeholder
 ACTIONS = ("once", "always")
 NOBODY = "there is nobody of this name to load anything from\n"
