@@ -943,3 +943,107 @@ def test_text_in_svg_looks_like_text_to_a_scanner_that_knows_no_tree(page: bytes
 def test_bytes_are_read_as_every_browser_may_read_them(page: bytes, sent: bytes) -> None:
     assert rewrite(page) == sent
     assert rewrite(page, every_byte(page)) == sent
+
+
+# -- pages that never end
+
+MOST_HELD = 256 * 1024
+ENDLESS = {
+    "a value": (b'<div title="', b"x"),
+    "a value in single quotes": (b"<p data-a='", b"x<p>"),
+    "a value without quotes": (b"<div title=", b"x"),
+    "the address of a link": (b'<a href="', b"x"),
+    "the name of an attribute": (b"<div ", b"x"),
+    "the name of a tag": (b"<d", b"x"),
+    "blanks in a tag": (b"<div a", b" "),
+    "a comment": (b"<!-- ", b"x> "),
+    "a bogus comment": (b"<?x ", b"x "),
+    "a CDATA section": (b"<svg><![CDATA[", b"x> "),
+    "a script": (b"<script>", b"a<b;"),
+    "a comment in a script": (b"<script><!--", b"<script>"),
+    "a textarea": (b"<textarea>", b"<p>"),
+    "a title": (b"<title>", b"<p>"),
+    "a doctype": (b"<!doctype ", b"x"),
+    "a reference": (b"&", b"a"),
+    "a drawing": (b"<svg><g>", b"x "),
+    "a formula": (b"<math><mi>", b"x "),
+}
+
+
+@pytest.mark.parametrize("shape", ENDLESS)
+def test_a_page_that_never_ends_flows_whatever_it_is_in(shape: str) -> None:
+    begin, piece = ENDLESS[shape]
+    rewriter, given, sent = Rewriter(RULES, head=H, insert=lambda _: B, is_document=True), 0, 0
+
+    for chunk in (b"<!doctype html><body><p>one", begin, *[piece * (16384 // len(piece))] * 96):
+        given += len(chunk)
+        sent += len(rewriter.feed(chunk))
+        assert given - sent <= MOST_HELD + 16384
+
+
+LONG = b"x" * (MOST_HELD + 140_000)
+IMG = b'<img src="//ads.example/p">'
+
+
+@pytest.mark.parametrize("size", [4096, 65536, 300_000])
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        (b'<div title="%b" class=a>', None),
+        (b"<div data-a='%b' data-b='%b' class=a>", None),
+        (b"<div title=%b id=a/>", None),
+        (b"<div title%b=1 id=a>", None),
+        (b"<my-%b id=a>", None),
+        (b'<a href="/%b" class=b>', None),
+        (b'<p title="%b" style="background:url(//ads.example/p)" id=a>', b'<p title="%b">'),
+        (b'<img alt="%b" src="//ads.example/p">', b'<img alt="%b">'),
+        (b'<img alt="%b" src="/own.gif" width=9>', None),
+        (b'<img src="//ads.example/p" alt="%b">', b'<img data-cg-src="//ads.example/p" alt="%b">'),
+        (
+            b'<link href="//ads.example/a" rel="%b stylesheet">',
+            b'<link data-cg-href="//ads.example/a" rel="%b stylesheet">',
+        ),
+        (
+            b'<link href="//ads.example/a" title="%b" rel="stylesheet">',
+            b'<link href="//ads.example/a" title="%b">',
+        ),
+        (
+            b'<iframe title="%b" src="//ads.example/f"></iframe>',
+            b'<iframe title="%b" data-cg-src="//ads.example/f"></iframe>',
+        ),
+        (b'<img src="/%b" srcset="//ads.example/p">', b'<img src="/%b" data-cg-srcset="//ads.example/p">'),
+        (
+            b'<script title="%b" src="//ads.example/a"></script>',
+            b'<script type="text/plain" title="%b" data-cg-src="//ads.example/a"></script>',
+        ),
+    ],
+)
+def test_a_long_tag_flows_and_tells_nobody(size: int, tag: bytes, expected: bytes | None) -> None:
+    page = b"<!doctype html><body><p>one" + tag.replace(b"%b", LONG) + IMG + b"<p>two"
+    wanted = (tag if expected is None else expected).replace(b"%b", LONG)
+
+    out = rewrite(page, range(size, len(page), size))
+
+    if b"<script" in tag:
+        assert b' src="//ads' not in out
+    else:
+        assert (
+            out == b"<!doctype html><body><p>one" + wanted + IMG.replace(b"src", b"data-cg-src") + b"<p>two"
+        )
+
+
+@pytest.mark.parametrize("begin", [b'<div title="', b"<div title='", b"<div title=", b"<d", b"<div "])
+def test_what_we_insert_stands_behind_a_long_tag_without_end(begin: bytes) -> None:
+    page = b"<!doctype html><body><p>one" + begin + LONG
+
+    out = rewrite(page, range(4096, len(page), 4096), insert=lambda _: B, is_document=True)
+
+    assert out == page + {b'"': b'">', b"'": b"'>"}.get(begin[-1:], b">") + B
+
+
+def test_a_name_that_a_long_tag_was_cut_in_is_read_whole() -> None:
+    begin, rest = b"<img title=a" + b" " * (MOST_HELD + 1), b"src=//ads.example/p>"
+    page = b"<!doctype html><body><p>one" + begin + rest
+
+    for place in range(len(page) - len(rest) - 2, len(page)):
+        assert b" src=" not in rewrite(page, [4096, place])

@@ -10,7 +10,7 @@ from cookieguard.html.fast.answers import piece, untracked
 from cookieguard.html.fast.fragments import Strides
 from cookieguard.html.fast.tag_summary import Summary
 from cookieguard.html.rules import Rules
-from cookieguard.html.tags import NOTED_NAMES, judge_tag
+from cookieguard.html.tags import NOTED_NAMES, is_open_ended, judge_tag
 from cookieguard.html.tokenizer.scanner import Scanner, comment_end, end_of_text
 from cookieguard.html.types import MAX_HELD, NOSCRIPT, STYLE, Decision, Held, Nest, Tag, TagContext, Text
 from cookieguard.html.urls import Url, resolve
@@ -76,6 +76,11 @@ class TagJudge:
                 self._left -= 1
                 self._rules.keep(self._near if tag.near else self._scanner.known, raw, tag)
         return tag
+
+    def lets_by(self, tag: bytes, closer: bytes) -> bool:
+        """Return whether a tag that ends so passes, whatever more its last part says where it has no end yet."""
+        whole = tag + closer
+        return self.learn(whole, 0, len(whole)).plain and (not closer or is_open_ended(whole))
 
     def judge_text(
         self,

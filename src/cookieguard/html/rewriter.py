@@ -114,7 +114,7 @@ class Rewriter:
             return gather.passed
         self.lost |= gather.lost
         self._stop, self._gather, self._state = gather.stop, None, MARKUP
-        return gather.passed + self._run(complete)
+        return gather.passed + self._run(complete)[gather.sent :]
 
     def close(self) -> bytes:
         """Return what was still carried: the page is over. A tag without end is none and is dropped."""
@@ -125,6 +125,7 @@ class Rewriter:
         self._stop = -1 if gather else UNKNOWN
         rest += self._run(gather.raw) if isinstance(gather, UnfinishedText) else b""
         rest += gather.finish() if isinstance(gather, LongSheet) else b""
+        rest += gather.closer if isinstance(gather, UnfinishedTag) else b""
         closers = None if self._state == IN_SCRIPT else self._context.closers()
         if self._state != MARKUP:
             return rest + self._tail + self._placement.last(self._construct.closer, closers)
@@ -352,7 +353,8 @@ class Rewriter:
         if kind in OPENED:
             return self._open(kind, data, start, position)
         if kind is TAG and len(data) - start > SHORT_TAG:
-            return self._wait(data, start, UnfinishedTag(data[start:]))
+            lets_by = None if self._is_careful or self._xml else self._judge.lets_by
+            return self._wait(data, start, UnfinishedTag(data[start:], lets_by))
         return position if kind is PASSED else self._carry(data, start)
 
     def _open(self, kind: Kind, data: bytes, start: int, position: int) -> int:
@@ -423,5 +425,5 @@ class Rewriter:
 
     def _wait(self, data: bytes, start: int, gather: UnfinishedTag | UnfinishedText | LongSheet) -> int:
         self._gather = gather
-        self._output.replace(start, len(data), b"")
+        self._output.replace(start, len(data), gather.passed)
         return len(data)

@@ -15,8 +15,10 @@ from cookieguard.html.contact_points import (
     JAVASCRIPT_TYPES,
     LINKS,
     LOADS,
+    NAMES,
     READ_NAMES,
     RULE_TYPES,
+    SPECIAL_NAMES,
     TEXT_NAMES,
 )
 from cookieguard.html.embeds import EMBEDS, apply_edits, place_in
@@ -42,6 +44,7 @@ from cookieguard.html.urls import readings
 # Chromium's preload scanner asks for what a sheet imports at its start, whatever the sheet's type is, and ends its
 # search at this; to a style sheet it means nothing, and to markup it is text.
 STOPS_PRELOADS = b"-->"
+LONGEST_NAME = 64  # bytes; those that are judged have 18
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"name", b"content", b"encoding", b"color", b"face", b"size"}
 )
@@ -66,6 +69,15 @@ def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, context: TagContext
     if name in READ_NAMES and (name != b"meta" or meta_counts(raw)):
         return False
     return not (context.marks_links and name in LINKS) and not _names_anywhere(raw, end)
+
+
+def is_open_ended(raw: bytes) -> bool:
+    """Return whether the last part of a tag is not judged, however it goes on: a value, or a name beyond all known."""
+    name, end = name_of(raw)
+    read = NAMES if name in SPECIAL_NAMES else ANYWHERE
+    for last in attributes_of(raw, end, xml=False)[-1:]:
+        return last.name not in read and (last.value_start >= 0 or len(last.name) > LONGEST_NAME)
+    return True
 
 
 def neutral_script(raw: bytes) -> bytes:

@@ -35,7 +35,6 @@ from cookieguard.web.http.content_type import (
     PIECE,
     WORKER_DESTINATIONS,
     Kind,
-    has_no_type,
     is_put_in,
     is_unsniffed,
     kind_of,
@@ -216,7 +215,7 @@ class Response:
     ) -> Awaitable[None]:
         """Hold the start of a document back until its body begins; let any other go."""
         exchange, status = self._exchange, self._exchange.status
-        if has_no_type(kind) and is_unsniffed(names) and not exchange.marks & SWAPPED:
+        if kind.is_sniffed and is_unsniffed(names) and not exchange.marks & SWAPPED:
             kind = PLAIN
         self._names, self._kind = names, kind
         if status == NOT_MODIFIED and exchange.revalidates_document:

@@ -50,6 +50,7 @@ CUT_ESCAPE = (b"", b"\\", b"\\\r")
 class LongSheet:
     """Judge what follows the first piece of a sheet. Owns its bytes until they are judged."""
 
+    sent = 0  # bytes of what is returned that went out before
     stop = UNKNOWN  # where the text ends in what is returned: nowhere
 
     def __init__(self, noted: Noted, judge: TagJudge, data: bytes, text: int, ends: EndTags) -> None:

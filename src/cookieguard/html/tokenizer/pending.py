@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from cookieguard.html.grammar import TAG_NAME
 from cookieguard.html.tokenizer.foreign_text import Finder, text_carried, text_stop
 from cookieguard.html.tokenizer.raw_text import EndTags
@@ -10,7 +12,8 @@ from cookieguard.html.tokenizer.tag_end import TagEnd
 # A longer tag is released without its attributes: a picture of a camera in a data: URL has 4 to 6 MB, and memory,
 # of which such a tag takes three times its size while it streams, has to end somewhere.
 MAX_TAG_BYTES = 8 * 1024 * 1024
-LOST_ATTRIBUTES = "a tag lost its attributes: it is longer than 8 MB"  # what the owner is told
+MOST_HELD_BYTES = 256 * 1024  # of a tag that may go on for ever, before it flows
+LOST_ATTRIBUTES = "a tag lost its attributes: it is too long"  # what the owner is told
 UNKNOWN = -2  # where a text ends that was not looked for
 NAME_KEPT = 256  # bytes of it that are kept, for its name
 # A script or style sheet is held back until its end, or until this much of it was seen and judged.
@@ -18,27 +21,46 @@ MAX_TEXT_BYTES = 1024 * 1024
 
 
 class UnfinishedTag:
-    """Collect a tag that chunks cut apart. Owns its bytes; none is read twice."""
+    """Collect a tag that chunks cut apart. Owns its bytes; none is read twice.
 
-    passed = b""  # nothing goes out before it is whole
+    Of a long one, what is sure to pass goes out: `sent` bytes of what it is in the end.
+    """
 
-    def __init__(self, start: bytes) -> None:
+    def __init__(self, start: bytes, lets_by: Callable[[bytes, bytes], bool] | None) -> None:
+        """`lets_by` tells of a tag, and what would end it, whether it may go out; without it the tag waits."""
+        self._lets_by = lets_by
         self._pieces: list[bytes] = []
-        self._size = 0
+        self._size, self._due = 0, MOST_HELD_BYTES
         self._end = TagEnd()
-        self.cut = False
-        self.stop = UNKNOWN
+        self.cut = self._flows = False
+        self.stop, self.sent = UNKNOWN, 0
+        self.passed = self.closer = b""
         self._read = 2 if start.startswith(b"</") else 1
         self.take(start)
 
     def take(self, data: bytes) -> bytes | None:
         """Read on; once the tag ends in `data`, return the tag and what follows it."""
+        self.passed = b""
+        if self._flows:
+            stop = self._end.end_of_part(data)
+            self.passed, data, self._flows = data[:stop], data[stop:], stop == len(data)
         end, self._read = self._end.find(data, self._read), 0
         if end < 0:
             self._keep(data)
+            self._let_flow()
             return None
         self._keep(data[:end])
+        if self.sent and self._lets_by is not None:
+            self.cut = self.cut or not self._lets_by(b"".join(self._pieces), b"")
         return b"".join((self.raw, memoryview(data)[end:]))  # the rest is copied once
+
+    def _let_flow(self) -> None:
+        if self._lets_by is None or self._size < self._due or self.cut:
+            return
+        whole, closer, self._due = b"".join(self._pieces), self._end.closer, 2 * self._size
+        if self._lets_by(whole, closer):
+            self.passed += whole[self.sent :]
+            self._pieces, self.sent, self.closer, self._flows = [whole], len(whole), closer, True
 
     def _keep(self, data: bytes) -> None:
         self._size += len(data)
@@ -46,7 +68,7 @@ class UnfinishedTag:
             self._pieces.append(data)
         elif not self.cut:
             self.cut = True
-            self._pieces = [b"".join(self._pieces)[:NAME_KEPT]]
+            self._pieces = [b"".join(self._pieces)[: self.sent or NAME_KEPT]]
 
     @property
     def lost(self) -> frozenset[str]:
@@ -55,10 +77,12 @@ class UnfinishedTag:
 
     @property
     def raw(self) -> bytes:
-        """Return the whole tag; one that is too long without its attributes."""
+        """Return the whole tag; one that is too long without its attributes, or without those not sent yet."""
         whole = b"".join(self._pieces)
         if not self.cut:
             return whole
+        if self.sent:
+            return whole[: self.sent] + self.closer
         name = TAG_NAME.match(whole)
         if name is None or name.end() >= NAME_KEPT:
             return b"<cg-too-long>"
@@ -69,7 +93,7 @@ class UnfinishedTag:
 class UnfinishedText:
     """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
 
-    passed = b""  # nothing goes out before it is whole
+    passed, sent = b"", 0  # nothing goes out before it is whole
     lost = frozenset[str]()  # nothing of the text is gone so far
 
     def __init__(

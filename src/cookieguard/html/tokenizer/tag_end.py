@@ -15,6 +15,16 @@ class TagEnd:
     def __init__(self) -> None:
         self._state = _NAME
 
+    @property
+    def closer(self) -> bytes:
+        """Return what would end the tag here."""
+        return {_DOUBLE: b'">', _SINGLE: b"'>"}.get(self._state, b">")
+
+    def end_of_part(self, data: bytes) -> int:
+        """Return where the name, value or blanks end that are read: at the end of `data` if not before."""
+        stop = _STATES[self._state][0].search(data)
+        return len(data) if stop is None else stop.start()
+
     def find(self, data: bytes, position: int) -> int:
         """Return where the tag ends in its next piece, read from `position` on; -1 where it does not."""
         while True:

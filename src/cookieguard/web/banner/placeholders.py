@@ -88,8 +88,7 @@ class Placeholders:
             return self._written(exchange, embed, context, next_, is_short=is_short)
         placed = exchange.wall.placed
         # all that it says, beside what a wall is made for
-        accepted = exchange.headers.get(b"accept-language")
-        key = (embed, context, next_, accepted, exchange.consent.granted, is_short)
+        key = (embed, context, next_, is_short, request.text(b"accept-language"), exchange.consent.granted)
         attributes = placed.get(key)
         if attributes is None:
             attributes = self._written(exchange, embed, context, next_, is_short=is_short)

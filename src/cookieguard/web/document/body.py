@@ -37,9 +37,7 @@ class Untouched:
         """Return what is left: nothing."""
         return b""
 
-    def abandon(self) -> bytes:
-        """Return nothing: half of it is not wanted."""
-        return b""
+    abandon = close  # nor is half of it wanted
 
 
 class Sent(Untouched):
@@ -77,10 +75,7 @@ class WorkerMark(Untouched):
 
 
 class LateReader(Untouched):
-    """Read a response without a type by what it turns out to begin with: until then only blanks go out.
-
-    Owned by one response. `make` returns what reads a body that begins so.
-    """
+    """Read a response without a type, its owner, by what `make` returns for its first bytes; blanks go out before."""
 
     def __init__(self, make: Callable[[bytes], Rewriter | SourceKeeper | Untouched]) -> None:
         self._make = make

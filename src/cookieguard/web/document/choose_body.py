@@ -24,14 +24,12 @@ from cookieguard.web.http.content_type import (
     BLANK,
     BODILESS_STATUSES,
     EMBED_DESTINATIONS,
-    JSON_STARTS,
     NOT_MODIFIED,
     PARTIAL_CONTENT,
     RENDERED_DESTINATIONS,
     WORKER_DESTINATIONS,
     XML_START,
     Kind,
-    has_no_type,
     is_attachment,
     is_binary,
     kind_of,
@@ -48,6 +46,7 @@ SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the lat
 FETCHED_BY = (USE, b"Sec-Fetch-Mode")
 NONCE = b"'nonce-"
 FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
+JSON_STARTS = (b"{", b"[", b'"')
 MOST_PIECES = 1024  # of a coded body that are read to tell whether it is JSON: 4 MB
 READ_DESTINATIONS = frozenset({b"image", b"empty"})  # whose documents are no contexts
 # What is a script or a picture to who asked for it, whatever type its app gave it (Flask calls all bytes HTML). Read as
@@ -78,10 +77,8 @@ def choose_body(
     """Choose how a document's body is sent, from its headers and first bytes."""
     count = exchange.parts.findings.count
     if is_service_worker(exchange, kind):
-        mark = WorkerMark(exchange.wall.policy)
-        return (
-            DocumentBody(mark, CODINGS[coding], on_event=count) if coding in CODINGS else untouched(exchange)
-        )
+        mark = WorkerMark(exchange.wall.policy) if coding in CODINGS else Untouched()
+        return DocumentBody(mark, CODINGS.get(coding), on_event=count)
     if not exchange.parts.config.html.enabled:
         return untouched(exchange)
     if exchange.destination in UNSHOWN_DESTINATIONS:
@@ -108,28 +105,10 @@ def _read_body(
     if kind.is_sniffed and charset is Charset.PLAIN and is_binary(first):
         return give_up(exchange, "what has no type and is no text")
     make = partial(_reader, exchange, kind, _policies(exchange, headers))
-    is_late, on_event = has_no_type(kind), exchange.parts.findings.count
-    is_unsaid = is_late and start != b"" and (not first or is_part_of_start(first))
+    is_unsaid = kind.is_sniffed and start != b"" and (not first or is_part_of_start(first))
     is_strict = is_unsaid and give_up(exchange, "no type, and a first chunk that says too little").is_strict
-    reader = LateReader(make) if is_late else make(first)
+    reader, on_event = LateReader(make) if kind.is_sniffed else make(first), exchange.parts.findings.count
     return DocumentBody(reader, CODINGS[coding], on_event=on_event, charset=charset, is_strict=is_strict)
-
-
-def _reader(
-    exchange: Exchange, kind: Kind, policies: list[bytes], begin: bytes
-) -> Rewriter | SourceKeeper | Untouched:
-    """Return what reads a body that begins so. Without a type browsers take data for no page, and XML for XML."""
-    if has_no_type(kind):
-        is_json = begin.lstrip(BLANK)[:1] in JSON_STARTS and not exchange.marks & SWAPPED
-        if is_json or is_binary(begin):
-            return Untouched()
-        if begin.startswith(XML_START) and exchange.request.may_be_shown:
-            kind = XML
-    rewriter = _rewriter(exchange, kind, policies)
-    if not exchange.parts.findings.wants_source():
-        return rewriter
-    exchange.rewriter = keeper = SourceKeeper(rewriter)
-    return keeper
 
 
 def data(exchange: Exchange) -> DocumentBody:
@@ -172,7 +151,7 @@ def says_too_little(exchange: Exchange, kind: Kind, content_type: bytes, coding:
     What a script streams into its page is UTF-8 there, whatever a `meta` element in it says. A response without a type
     starts with its first byte: streams of data have none.
     """
-    if len(start) >= FIRST_BYTES or has_no_type(kind):
+    if len(start) >= FIRST_BYTES or kind.is_sniffed:
         return not start
     first = first_bytes(start, CODINGS.get(coding))
     if first is None or is_part_of_start(first):
@@ -199,10 +178,10 @@ def passing(exchange: Exchange) -> Passes:
 
 def give_up(exchange: Exchange, reason: str) -> DocumentBody:
     """Let a document pass as it is: under the strict policy, unless its visitor agreed to everything."""
-    if exchange.wall.has_everything:
-        return untouched(exchange)
-    exchange.parts.findings.count(f"sent under the strict policy: {reason}")
-    return untouched(exchange, is_strict=True)
+    is_strict = not exchange.wall.has_everything
+    if is_strict:
+        exchange.parts.findings.count(f"sent under the strict policy: {reason}")
+    return untouched(exchange, is_strict=is_strict)
 
 
 def becomes_context(exchange: Exchange, kind: Kind) -> bool:
@@ -291,7 +270,15 @@ def _policies(exchange: Exchange, headers: Headers) -> list[bytes]:
     return [*in_force, *tried] if ways <= {Way.NONCE, Way.INLINE} else in_force
 
 
-def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter:
+def _reader(
+    exchange: Exchange, kind: Kind, policies: list[bytes], begin: bytes
+) -> Rewriter | SourceKeeper | Untouched:
+    """Return what reads a body that begins so. Without a type browsers take data for no page, and XML for XML."""
+    if kind.is_sniffed:
+        is_json = begin.lstrip(BLANK)[:1] in JSON_STARTS and not exchange.marks & SWAPPED
+        if is_json or is_binary(begin):
+            return Untouched()
+        kind = XML if begin.startswith(XML_START) and exchange.request.may_be_shown else kind
     has_places = kind.is_document and exchange.parts.config.consent.enabled
     asks = has_places and not kind.is_piece and exchange.request.wants_banner
     if asks and exchange.consent.asks:
@@ -300,7 +287,7 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
     is_whole = kind.is_document and not kind.is_piece and not exchange.request.is_fragment
     first = _first_scripts(exchange, policies) if is_whole else b""
     meta = policy_in_page(exchange, policies) if carries_policy(exchange, kind) else b""
-    exchange.rewriter = rewriter = Rewriter(
+    rewriter = Rewriter(
         exchange.wall.rules,
         url=exchange.request.url,
         insert=insertion,
@@ -310,7 +297,10 @@ def _rewriter(exchange: Exchange, kind: Kind, policies: list[bytes]) -> Rewriter
         # What has no type may be JSON: our markup before it would make HTML of it. There only tags make a document.
         is_document=exchange.request.opens_document and not kind.is_sniffed,
     )
-    return rewriter
+    exchange.rewriter = reader = (
+        SourceKeeper(rewriter) if exchange.parts.findings.wants_source() else rewriter
+    )
+    return reader
 
 
 def _first_scripts(exchange: Exchange, policies: list[bytes]) -> bytes:

@@ -24,7 +24,6 @@ BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 SNIFFED_BYTES = 512  # that every browser looks at
 SPACES = b" \t\n\f\r"
 BLANK = b"\xef\xbb\xbf" + SPACES
-JSON_STARTS = (b"{", b"[", b'"')
 XML_START = b"<?xml"
 TEXT_TYPE = b"text/plain"
 PUTS_ALL_IN = b"hx-request"  # a header of htmx
@@ -110,7 +109,7 @@ def _kind_of(content_type: bytes) -> Kind:
         is_torn=is_xml if is_html else b"," in content_type.partition(b";")[0],
         is_series=SERIES_TYPE in types and not is_html and XHTML_TYPE not in types,
         is_piece=all(one == PIECE_TYPE for one in types),
-        is_sniffed=HTML_TYPES.isdisjoint(types) and XHTML_TYPE not in types,
+        is_sniffed=is_html and HTML_TYPES.isdisjoint(types) and XHTML_TYPE not in types,
     )
 
 
@@ -128,13 +127,8 @@ kind_of = Kinds().__getitem__
 PIECE = kind_of(PIECE_TYPE)
 
 
-def has_no_type(kind: Kind) -> bool:
-    """Return whether a browser makes a page of this only if its first bytes look like one."""
-    return kind.is_document and kind.is_sniffed
-
-
 def is_unsniffed(names: Mapping[bytes, bytes]) -> bool:
-    """Return whether browsers are told not to look at those bytes: several values forbid it in some browsers only."""
+    """Return whether browsers are told not to sniff: several values forbid it in some browsers only."""
     return names.get(b"x-content-type-options", b"").strip(b" \t").lower() == b"nosniff"
 
 
