@@ -246,3 +246,37 @@ def test_json_without_a_type_is_read_where_it_is_put_into_a_page(guard: Guard) -
     app = guard(page(b"[Sale] ", IFRAME, headers=[]))
 
     assert HELD in ask(app, headers=[("hx-request", "true"), ("sec-fetch-dest", "empty")]).body
+
+
+@each_client
+@pytest.mark.parametrize("begin", [b"Hello ", b"PK\x03\x04", b"1"])
+@pytest.mark.parametrize("chunks", [1, 2])
+@pytest.mark.parametrize("length", ["100", "7"])
+def test_a_file_without_a_type_keeps_the_length_that_its_app_names(
+    guard: Guard, client: str, begin: bytes, chunks: int, length: str
+) -> None:
+    body = [begin + IFRAME] if chunks == 1 else [begin, IFRAME]
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    app = guard(page(*body, headers=[("content-length", length)]))
+    asyncio.run(app(scope_of(headers=CLIENTS[client]), asyncio.Event().wait, send))
+
+    answer = Answer(messages=sent)
+    assert answer.body == begin + IFRAME
+    assert answer.all("content-length") == [length]  # a wrong one too: the server says so, as unguarded
+    assert strict(answer)
+
+
+@pytest.mark.parametrize("asked", [[("hx-request", "true")], [("sec-fetch-dest", "empty")]])
+def test_a_text_with_a_length_is_read_where_a_script_may_put_it_into_a_page(
+    guard: Guard, asked: list[tuple[str, str]]
+) -> None:
+    body = b"Hello " + IFRAME
+
+    answer = ask(guard(page(body, headers=[("content-length", str(len(body)))])), headers=asked)
+
+    assert HELD in answer.body
+    assert answer.all("content-length") == [str(len(answer.body))]

@@ -215,8 +215,7 @@ class Response:
     ) -> Awaitable[None]:
         """Hold the start of a document back until its body begins; let any other go."""
         exchange, status = self._exchange, self._exchange.status
-        if kind.is_sniffed and is_unsniffed(names) and not exchange.marks & SWAPPED:
-            kind = PLAIN
+        kind = PLAIN if kind.is_sniffed and is_unsniffed(names) and not exchange.marks & SWAPPED else kind
         self._names, self._kind = names, kind
         if status == NOT_MODIFIED and exchange.revalidates_document:
             return self._send({**message, "headers": self._document_headers(headers)})
@@ -330,7 +329,7 @@ class Response:
         Returns the headers that went before it now.
         """
         is_left_out = self._is_head and self._names.get(b"content-length") != b"%d" % len(of)
-        headers = await self._release(length=None if is_left_out else len(content))
+        headers = await self._release(length=b"" if is_left_out else b"%d" % len(content))
         content = b"" if self._is_head else content
         self._exchange.bytes_sent += len(content)
         await self._send({**message, "body": content})
@@ -349,7 +348,7 @@ class Response:
             self._exchange.bytes_sent += len(rest)
             await self._send({**message, "body": rest, "more_body": False})
 
-    async def _release(self, *, length: int | None = None) -> Headers:
+    async def _release(self, *, length: bytes = b"") -> Headers:
         """Send the start that waits, now that it is known what becomes of the body; return its headers."""
         start, self._start, self.waits = self._start, None, False
         if start is None:
@@ -360,9 +359,11 @@ class Response:
             headers = self._document_headers(start["headers"])
         except StoreFirst:
             headers = await settled(self._exchange, partial(self._document_headers, start["headers"]))
+        if self._body is not None and not self._body.has_head:
+            length = self._names.get(b"content-length", length)
         # Beside a Transfer-Encoding of the app's, copied from elsewhere, nginx and granian refuse one; h11 trailers.
-        if length is not None and TRANSFER not in self._names and not start.get("trailers"):
-            headers.append((b"content-length", str(length).encode()))
+        if length and TRANSFER not in self._names and not start.get("trailers"):
+            headers.append((b"content-length", length))
         await self._send({**start, "headers": headers.copy()})  # whoever is around us may write into theirs
         return headers
 

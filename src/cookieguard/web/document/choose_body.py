@@ -44,7 +44,7 @@ SHOWN_BY = (USE, b"Accept")  # what tells whether a page is to be shown; the lat
 # Of what a script fetches for itself. Workers' caches compare Accept, and see no such header: with Accept in it, a
 # drawing that was stored ahead would be found for no `<img>`.
 FETCHED_BY = (USE, b"Sec-Fetch-Mode")
-NONCE = b"'nonce-"
+NONCE, LENGTH = b"'nonce-", b"content-length"
 FOLDERS_KEPT = 32  # of each wall: as many as the rules keep answers of
 JSON_STARTS = (b"{", b"[", b'"')
 MOST_PIECES = 1024  # of a coded body that are read to tell whether it is JSON: 4 MB
@@ -82,7 +82,7 @@ def choose_body(
     if not exchange.parts.config.html.enabled:
         return untouched(exchange)
     if exchange.destination in UNSHOWN_DESTINATIONS:
-        return data(exchange)
+        return untouched(exchange, is_data=True)
     if exchange.status == PARTIAL_CONTENT:
         return give_up(exchange, "a part of a page")
     if coding not in CODINGS:
@@ -98,12 +98,15 @@ def _read_body(
 ) -> DocumentBody:
     """Choose the body of what comes in a coding that is read, and begins so."""
     if first.lstrip()[:1] in JSON_STARTS and is_json_for_script(exchange, coding, start):
-        return data(exchange)
+        return untouched(exchange, is_data=True)
     charset = charset_of(b",".join(every(headers, CONTENT_TYPE)), first)
     if charset is Charset.UNREAD:
         return give_up(exchange, "a charset that is not ASCII's")
-    if kind.is_sniffed and charset is Charset.PLAIN and is_binary(first):
-        return give_up(exchange, "what has no type and is no text")
+    # A browser makes no page of what begins with no tag, and what has a length would lose it. Scripts may put it in.
+    is_put_in = exchange.marks & SWAPPED or exchange.destination == b"empty"
+    is_file = first[:1].strip(BLANK + b"<") and every(headers, LENGTH) and not is_put_in
+    if kind.is_sniffed and charset is Charset.PLAIN and (is_file or is_binary(first)):
+        return untouched(exchange)
     make = partial(_reader, exchange, kind, _policies(exchange, headers))
     is_unsaid = kind.is_sniffed and start != b"" and (not first or is_part_of_start(first))
     is_strict = is_unsaid and give_up(exchange, "no type, and a first chunk that says too little").is_strict
@@ -111,15 +114,11 @@ def _read_body(
     return DocumentBody(reader, CODINGS[coding], on_event=on_event, charset=charset, is_strict=is_strict)
 
 
-def data(exchange: Exchange) -> DocumentBody:
-    """Let pass as it is what is no page to who asked; under the strict policy, should a cache show it as one."""
-    return untouched(exchange, is_strict=not exchange.wall.has_everything, is_data=True)
-
-
-def untouched(exchange: Exchange, *, is_strict: bool = False, is_data: bool = False) -> DocumentBody:
-    """Return a body that passes as it is, in whatever coding."""
-    count = exchange.parts.findings.count
-    return DocumentBody(Untouched(), None, on_event=count, is_strict=is_strict, is_data=is_data)
+def untouched(exchange: Exchange, *, is_data: bool = False) -> DocumentBody:
+    """Return a body that passes as it is; under the strict policy, should a cache or a browser show it as a page."""
+    is_strict = exchange.parts.config.html.enabled and not exchange.wall.has_everything
+    on_event = exchange.parts.findings.count
+    return DocumentBody(Untouched(), None, on_event=on_event, is_strict=is_strict, is_data=is_data)
 
 
 def is_json_for_script(exchange: Exchange, coding: bytes, start: bytes) -> bool:
@@ -178,10 +177,9 @@ def passing(exchange: Exchange) -> Passes:
 
 def give_up(exchange: Exchange, reason: str) -> DocumentBody:
     """Let a document pass as it is: under the strict policy, unless its visitor agreed to everything."""
-    is_strict = not exchange.wall.has_everything
-    if is_strict:
+    if not exchange.wall.has_everything:
         exchange.parts.findings.count(f"sent under the strict policy: {reason}")
-    return untouched(exchange, is_strict=is_strict)
+    return untouched(exchange)
 
 
 def becomes_context(exchange: Exchange, kind: Kind) -> bool:
