@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import ByteaArray, connect, telling
+from cookieguard.engines.postgres_connection import ByteaArray, connect, patient, telling
 from cookieguard.engines.proof.postgres_inserts import insert, insert_new
 from cookieguard.engines.proof.protocol import (
     Job,
@@ -26,6 +26,7 @@ from cookieguard.proof.sealing import Sealed
 from cookieguard.proof.verification import RowTuple
 
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 10_000, 5_000
+UPGRADE_MILLISECONDS = 600_000  # an index of a log with many millions of records
 READ_AT_ONCE = 2_000  # rows that a cursor brings along
 # Any number, the same in all workers: PostgreSQL's advisory locks have no names. The second one is for the schema.
 LEASE, SCHEMA_LOCK = 0x_C0_0C_1E_21, 0x_C0_0C_1E_22
@@ -166,7 +167,8 @@ class PostgresLog:
                 raise
 
     def _make(self) -> None:
-        with self._connection.transaction():
+        usual = STATEMENT_MILLISECONDS
+        with patient(self._connection, UPGRADE_MILLISECONDS, usual=usual), self._connection.transaction():
             self._connection.execute(WAIT_FOR_SCHEMA, (SCHEMA_LOCK,))
             for statement in (*(UPGRADE if self._version() == FIRST else ()), *SCHEMA):
                 self._connection.execute(statement)
