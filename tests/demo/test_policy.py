@@ -62,9 +62,17 @@ def run(line: str, folder: Path) -> str:
 
 
 def page(address: str, path: str) -> str:
+    """Open a page; the demo prints its addresses shortly before it answers there."""
     parts = urlsplit(address)
     headers = {"host": parts.netloc, "sec-fetch-dest": "document", "accept": "text/html"}
-    return httpx.get(f"http://127.0.0.1:{parts.port}{path}", headers=headers, timeout=60).text
+    ends = time.monotonic() + SOON
+    while True:
+        try:
+            return httpx.get(f"http://127.0.0.1:{parts.port}{path}", headers=headers, timeout=60).text
+        except httpx.ConnectError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.05)
 
 
 def test_a_version_is_announced_mailed_and_told_on_every_page_by_what_the_demo_prints(tmp_path: Path) -> None:
