@@ -56,6 +56,25 @@ def test_a_reported_script_is_named_by_its_path_as_one_in_the_page_is(
     assert 'vendors = ["google-analytics"]' in caplog.text or 'catalogue = "google-analytics"' in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("directive", "asks"),
+    [
+        ("img-src", True),
+        ("font-src", True),
+        ("style-src-elem", True),
+        ("script-src-elem", False),
+        ("connect-src", False),
+    ],
+)
+def test_of_a_reported_picture_the_owner_is_asked_first_whether_its_host_is_the_shops(
+    guard: Guard, caplog: pytest.LogCaptureFixture, directive: str, asks: bool
+) -> None:
+    report(guard(page(DOCUMENT)), "https://images.mugcdn.example/a", **{"effective-directive": directive})
+
+    assert ("if it is the shop's own host: first_party_hosts" in caplog.text) == asks
+    assert "[[vendors]]" in caplog.text
+
+
 def test_what_only_a_strict_page_stops_is_told_too(guard: Guard, caplog: pytest.LogCaptureFixture) -> None:
     app = guard(page(DOCUMENT), undeclared="report", strict_paths=("/kasse/tür",))
 

@@ -106,11 +106,11 @@ class Findings:
                 line = line_of(held, source)
                 told = f" ({_shown_element(held)}{f' in line {line}' if line else ''})"
                 self._told.add(verdict.host)
-                by = ["style" if held.attribute == "style" else held.element]
+                by = "style" if held.attribute == "style" else held.element
                 self._tell(verdict, site=site, page=page, path=held.url.path, source=told, by=by)
 
     def note_report(
-        self, verdict: Verdict, *, site: Site, page: str, path: str, network: str, now: datetime
+        self, verdict: Verdict, *, site: Site, page: str, path: str, by: str, network: str, now: datetime
     ) -> None:
         """Log a host that a browser reported, and that a report can be made up; an address only shortened."""
         verdict = shortened(verdict)
@@ -123,7 +123,7 @@ class Findings:
         if all(one.take(key, now) for one, key in turns):
             self._reported.add(verdict.host)
             source = " (reported by a browser; anybody can)"
-            self._tell(verdict, site=site, page=page, path=path, source=source)
+            self._tell(verdict, site=site, page=page, path=path, source=source, by=by)
 
     def cookies_set(self) -> list[str]:
         """Name the cookies that the shop set in this process and nobody declared."""
@@ -160,13 +160,11 @@ class Findings:
     def _is_news(self, verdict: Verdict) -> bool:
         return verdict.is_undeclared and verdict.host not in self._told and len(self._told) < HOSTS_TOLD
 
-    def _tell(
-        self, verdict: Verdict, *, site: Site, page: str, path: str, source: str, by: Sequence[str] = ()
-    ) -> None:
+    def _tell(self, verdict: Verdict, *, site: Site, page: str, path: str, source: str, by: str) -> None:
         if verdict.host in self._reported and packed_address(verdict.host) is not None:
             advice, lines = "it is an address, of which only the network is told", ""
         else:
-            advice, lines = advice_on(verdict, site=site, path=path, vendors=self._vendors, elements=by)
+            advice, lines = advice_on(verdict, site=site, path=path, vendors=self._vendors, elements=[by])
         # A path is the client's own text: escaped, so that it ends no line and moves no cursor.
         shown = ascii(shown_path(page))[1:-1]
         logger.warning(

@@ -58,6 +58,7 @@ async def _note(exchange: Exchange, posted: Any) -> None:
             site=wall.site,
             page=page.path,
             path=blocked.path,
+            by=_directive(report).partition("-")[0],
             network=truncate(exchange.full_address),
             now=exchange.now,
         )
@@ -85,9 +86,14 @@ async def _note_beyond(exchange: Exchange, report: dict[str, Any], verdict: Verd
     )
 
 
+def _directive(report: dict[str, Any]) -> str:
+    """Return what was violated: `img-src`; `default-src` where a report does not say it."""
+    return str(report.get("effective-directive") or report.get("violated-directive") or "default-src")
+
+
 def _may_be_ours(report: dict[str, Any], address: str) -> bool:
     """Return whether our policy may have been violated, by what a report says of it; it names where reports go."""
-    directive = str(report.get("effective-directive") or report.get("violated-directive") or "default-src")
+    directive = _directive(report)
     is_known = directive.partition(" ")[0].endswith(FALLS_BACK) or directive.startswith("form-action")
     # Each browser writes it in its own way
     is_ours = address in str(report.get("original-policy") or address)
