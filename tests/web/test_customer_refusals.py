@@ -33,6 +33,8 @@ async def shop(scope: Any, _: Any, send: Any) -> None:
     visitor = visitor_of(scope)
     if scope["path"].startswith("/login"):
         visitor.login(scope["path"].removeprefix("/login").strip("/") or "10042")
+    elif scope["path"] == "/remember":
+        visitor.login("10042", remember=True)
     elif scope["path"] == "/logout":
         visitor.logout()
     elif scope["path"] == "/me":
@@ -456,6 +458,54 @@ def test_a_grant_made_after_the_refusal_counts_while_the_store_is_down(guard: Gu
     other.choose("accept")
 
     assert alive(other.get()) == (True, True)
+
+
+def test_a_remembered_customer_is_told_once_as_well(two: tuple[CookieGuard, CookieGuard]) -> None:
+    one, other = Device(two[0]), Device(two[1])
+    one.get("/login")
+    other.get("/remember")
+    other.choose("accept")
+    one.choose("reject")
+    wait_until(lambda: is_heard(other), "the worker heard", seconds=SOON)
+    asked = questions_of(other.app)
+    for _ in range(3):
+        other.get()
+
+    assert "__Host-cg_remember" in other.cookies
+    assert (len(asked), alive(other.get())) == (1, (False, False))
+
+
+def test_a_page_of_ours_that_anybody_may_keep_is_kept_by_nobody_with_a_cookie_in_it(
+    two: tuple[CookieGuard, CookieGuard],
+) -> None:
+    one, other = opened(two)
+    before = other.get("/.well-known/gpc.json")
+    one.choose("reject")
+    wait_until(lambda: is_heard(other), "the worker heard", seconds=SOON)
+    told = other.get("/.well-known/gpc.json")
+
+    assert "public" in before.get("cache-control")
+    assert "__Host-cg_consent" in told.cookies()
+    assert "private" in told.get("cache-control")
+    assert "public" not in told.get("cache-control")
+
+
+def test_a_signal_that_a_choice_answered_is_not_told_once_more_with_that_choice(guard: Guard) -> None:
+    times = [NOW]
+    two = guard(shop, clock=lambda: times[0]), guard(shop, clock=lambda: times[0])
+    one, other = Device(two[0], *GPC), Device(two[1])
+    one.get("/login")
+    other.get("/login")
+    times[0] += timedelta(seconds=2)
+    other.choose("save", "statistics")
+    wait_until(lambda: refused_at(one) == times[0], "the worker heard", seconds=SOON)
+    times[0] += timedelta(seconds=2)
+    one.get("/me")
+    third = Device(two[0])
+    third.choose("accept")
+
+    assert alive(third.get("/login")) == (False, True)
+    assert alive(other.get()) == (False, True)
 
 
 def test_pictures_and_guests_ask_for_no_refusal(two: tuple[CookieGuard, CookieGuard]) -> None:

@@ -17,7 +17,6 @@ from cookieguard.consent.customer_refusals import (
     own_word,
     read_restrictions,
     restricted,
-    restricts_more,
     updated_restrictions,
     write_restrictions,
 )
@@ -74,7 +73,6 @@ __all__ = [
     "policy_for",
     "read_restrictions",
     "restricted",
-    "restricts_more",
     "site_of",
     "state_of",
     "strict_policy",

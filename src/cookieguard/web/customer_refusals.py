@@ -23,11 +23,11 @@ from cookieguard.consent import (
     own_word,
     read_restrictions,
     restricted,
-    restricts_more,
     to_payload,
     updated_restrictions,
     write_restrictions,
 )
+from cookieguard.consent.customer_refusals import restricts_more
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import CookieGuardError, CookieTooLarge
@@ -37,6 +37,7 @@ from cookieguard.identity.tokens import from_milliseconds
 from cookieguard.web.cookies.consent_cookie import LONGEST_CONSENT
 from cookieguard.web.cookies.own_cookies import consent_line, own_lines
 from cookieguard.web.exchange import MOST_ROUNDS, Exchange
+from cookieguard.web.http.headers import make_private
 from cookieguard.web.identity.store_gate import hear_first, must_wait, settle
 from cookieguard.web.identity.store_wait import answer_of, is_done
 from cookieguard.web.proof.recording import record_choice
@@ -82,10 +83,9 @@ def may_be_behind(exchange: Exchange) -> bool:
 
     Pictures and the like never ask, since a page comes soon. A form of our own pages is newer than what it answers.
     """
-    store_sync, is_own = exchange.parts.store_sync, exchange.path.startswith(exchange.parts.config.prefix)
-    if store_sync is None or exchange.destination in RESOURCE_DESTINATIONS:
-        return False
-    if is_own and not exchange.request.is_read:
+    parts, store_sync = exchange.parts, exchange.parts.store_sync
+    is_form = exchange.path.startswith(parts.config.prefix) and not exchange.request.is_read
+    if store_sync is None or is_form or exchange.destination in RESOURCE_DESTINATIONS:
         return False
     return not store_sync.is_ready or (len(store_sync.revocations.refusals) > 0 and _missed(exchange) > 0)
 
@@ -94,8 +94,7 @@ async def catch_up(exchange: Exchange) -> None:
     """Apply what the customer refused elsewhere, before anything of this request asks what is in force."""
     if must_wait(exchange):
         await hear_first(exchange)
-    missed = _missed(exchange)
-    if not missed:
+    if not (missed := _missed(exchange)):
         return
     await follow(exchange)
     exchange.heed_own_terms()
@@ -109,8 +108,9 @@ async def bring_along(exchange: Exchange, answer: Response) -> None:
     """Have one of our own pages write into the browser what followed its customer; a form there is newer."""
     if exchange.followed is not None and exchange.request.is_read:
         lines = await settled(exchange, partial(own_lines, exchange))
-        answer.raw_headers.extend((b"set-cookie", line) for line in lines)
-        answer.raw_headers.extend(WITHDRAWN if exchange.followed[1] else ())
+        headers = make_private(answer.raw_headers, (b"Cookie",), store=False)
+        told = WITHDRAWN if exchange.followed[1] else ()
+        answer.raw_headers = [*headers, *told, *((b"set-cookie", line) for line in lines)]
 
 
 def _missed(exchange: Exchange) -> int:
@@ -132,9 +132,9 @@ async def follow(exchange: Exchange) -> None:
     if since is None or not exchange.parts.follows or not exchange.is_own_host or session.customer is None:
         return
     before = exchange.consent
-    # Told once: a later choice on another device may have answered it since then.
+    # Each is told once: a later choice on another device may have answered it since then.
     word = None if session.followed else own_word(before, since=since)
-    kept = await _tell(exchange, session.customer, word)
+    kept = await _tell(exchange, session.customer, word, gpc=exchange.has_gpc and session.followed < level)
     if kept is None:
         return
     session.followed = level
@@ -162,7 +162,7 @@ async def keep_choice(exchange: Exchange, receipt: Receipt) -> list[bytes]:
     customer = session.customer
     if customer is None:
         return []
-    is_kept = await _tell(exchange, customer, receipt) is not None
+    is_kept = await _tell(exchange, customer, receipt, gpc=exchange.has_gpc) is not None
     # Where it could not be kept the next request of the session tries again: the cookie holds the choice.
     session.followed = 1 + exchange.has_gpc if is_kept else 0
     try:
@@ -187,7 +187,7 @@ def _apply(exchange: Exchange, receipt: Receipt) -> None:
     exchange.followed = (consent_line(exchange, receipt), bool(taken))
 
 
-async def _tell(exchange: Exchange, customer: str, word: Receipt | None) -> Restrictions | None:
+async def _tell(exchange: Exchange, customer: str, word: Receipt | None, *, gpc: bool) -> Restrictions | None:
     """Ask the store; None where it does not answer in time, or not at all.
 
     What is new there is announced to every worker, so that the customer's other sessions ask as well.
@@ -199,7 +199,7 @@ async def _tell(exchange: Exchange, customer: str, word: Receipt | None) -> Rest
         return None
     told = store_sync.revocations.refused_at(customer)
     life = timedelta(seconds=spec.max_age) or LONGEST_CONSENT
-    question = _Question(customer, word, gpc=exchange.has_gpc, now=now, life=life)
+    question = _Question(customer, word, gpc=gpc, now=now, life=life)
     kept, is_news = await answer_of(store_sync.ask(question)) or (None, False)
     if is_news:
         refusal = refused_elsewhere(customer, now=now, idle=identity.life.idle, after=told)

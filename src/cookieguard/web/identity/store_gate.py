@@ -75,9 +75,10 @@ async def recall(exchange: Exchange) -> None:
     remembering, store_sync = exchange.parts.remembering, exchange.parts.store_sync
     if remembering is None or store_sync is None:
         return
-    if not await remembering.recall(exchange.session):
+    was_open, is_new = exchange.has_open_session(), await remembering.recall(exchange.session)
+    if not (was_open or is_new):  # what was done in an open one would be lost
         exchange.close_session()
-    elif exchange.visit.asks:
+    elif is_new and exchange.visit.asks:
         await _hear(exchange, store_sync, is_ahead=True)
 
 
