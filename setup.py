@@ -47,7 +47,10 @@ WRITTEN_TWICE = {
 }
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 
-from compiled import FOLDER, PACKAGES, STAMP, TOGETHER, digest_of  # noqa: E402  # type: ignore[import-not-found]
+from compiled import FOLDER, PACKAGES, STAMP, TOGETHER, WINDOWS, digest_of  # noqa: E402  # type: ignore[import-not-found]
+
+if sys.platform == "win32":
+    raise SystemExit(WINDOWS)
 
 FOLDERS = sorted({*MODULES, *WRITTEN_TWICE})
 if {folder.split("/")[0] for folder in FOLDERS} != set(PACKAGES):

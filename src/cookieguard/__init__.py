@@ -9,7 +9,10 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from cookieguard.compiled import find_compiled
+from cookieguard.compiled import WINDOWS, find_compiled
+
+if sys.platform == "win32":
+    raise ImportError(WINDOWS)
 
 if (_finder := find_compiled(__path__[0])) is not None:
     sys.meta_path.insert(0, _finder)

@@ -20,6 +20,9 @@ from types import ModuleType
 
 PACKAGES = ("html", "identity", "proof", "stats", "web")  # of which something is compiled
 
+# fcntl locks keys, spools and clean-ups between workers, fsync of a directory makes a rename last, and workers fork.
+WINDOWS = "cookieguard does not run on Windows: its file locks and workers need Linux or macOS; use WSL or a container"
+
 FOLDER = "_compiled"
 # The shared object in it: a file for each module puts what every request runs on far more pages.
 TOGETHER = "modules"

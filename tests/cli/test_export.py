@@ -219,5 +219,5 @@ def test_a_missing_extra_is_named(shop: Path) -> None:
     )
 
     assert (parquet.returncode, parquet.stderr.count("\n")) == (3, 1)
-    assert "pip install 'cookieguard[export]'" in parquet.stderr
+    assert "pip install '.[export]'" in parquet.stderr
     assert csv.returncode == 0

@@ -715,7 +715,7 @@ def test_shop_without_what_speaks_smtp_does_not_begin(
 ) -> None:
     monkeypatch.setitem(sys.modules, "aiosmtplib", None)
 
-    with pytest.raises(ConfigError, match=r"mail\.url is set without aiosmtplib.*pip install aiosmtplib"):
+    with pytest.raises(ConfigError, match=r"mail\.url is set without aiosmtplib.*pip install '\.\[mail\]'"):
         CookieGuard(shop, opened[2])
 
 

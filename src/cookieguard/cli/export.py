@@ -44,7 +44,7 @@ SUMS, HITS = "sums", "hits"
 NOISED = (Dimension.PAGE, Dimension.SOURCE, Dimension.COUNTRY, Dimension.DEVICE)
 NOISE_KEY = "noise-key"
 EPSILONS = Fraction(1, 100), Fraction(100)
-NO_EXTRA = "parquet where the extra is installed (pip install 'cookieguard[export]'), csv or json"
+NO_EXTRA = "csv or json, or parquet with its extra (pip install '.[export]' in cookieguard's checkout)"
 KEYS_GONE = (
     "its visitor keys are gone, so nobody's share can be bounded: export with noise on the day after, by cron"
 )

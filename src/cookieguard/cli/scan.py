@@ -36,8 +36,8 @@ from cookieguard.web.middleware import CookieGuard
 WRONG = 1
 MOST_NAMED = 4  # of hosts, pages, names in a line
 NO_PLAYWRIGHT = (
-    "a browser is driven by Playwright, and that is not installed: pip install 'cookieguard[scan]'; or scan with "
-    "--no-browser"
+    "the scan drives a browser with Playwright, which is not installed: pip install '.[scan]' in cookieguard's "
+    "checkout, or scan with --no-browser"
 )
 
 Target = Annotated[

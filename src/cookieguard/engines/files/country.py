@@ -72,7 +72,7 @@ def opened(path: Path) -> Reader:
     try:
         import maxminddb
     except ImportError as error:
-        allowed = "a database whose reader is installed: pip install cookieguard[country]"
+        allowed = "a database whose reader is installed: pip install '.[country]' in cookieguard's checkout"
         raise ConfigError(SETTING, was=str(path), allowed=allowed) from error
     try:
         if not (hasattr(os, "memfd_create") and OPEN_FILES.is_dir()):

@@ -13,7 +13,7 @@ from cookieguard.errors import ConfigError, CookieGuardError
 LOCAL = ("localhost", "127.0.0.1", "::1")
 PORTS = {"smtp": 587, "smtps": 465}
 LOCAL_PORT = 25
-MISSING_EXTRA = "empty, or with that library: pip install aiosmtplib"
+MISSING_EXTRA = "empty, or with its library: pip install '.[mail]' in cookieguard's checkout"
 # A mailbox that is not there, or (501) an address that the relay does not read, like a..b@shop.example,
 # however often it is tried. With 5.7.x a relay says that it takes no mail from us.
 DEAD = frozenset({501, 550, 551, 552, 553})

@@ -27,7 +27,7 @@ from cookieguard.proof.notes import NoteKey, Signer
 LOG_FILE, SUBJECTS_FILE = "log.db", "subjects.db"
 SIGNING_USE = b"consent log"
 ANYWHERE = "cookieguard.invalid"  # the host in the name of a log whose shop names no origin (RFC 6761)
-MISSING_EXTRA = "a URL whose driver is installed: pip install cookieguard[postgres]"
+MISSING_EXTRA = "a URL whose driver is installed: pip install '.[postgres]' in cookieguard's checkout"
 
 
 class Place(NamedTuple):

@@ -55,7 +55,7 @@ def store_url(settings: StoreSettings, *, environ: Mapping[str, str]) -> str:
     try:
         import_module(row.driver)
     except ImportError as error:
-        allowed = f"a URL whose driver is installed: pip install cookieguard[{row.extra}]"
+        allowed = f"a URL whose driver is installed: pip install '.[{row.extra}]' in cookieguard's checkout"
         raise ConfigError(setting, was=f"of {row.name} without its driver", allowed=allowed) from error
     return url
 

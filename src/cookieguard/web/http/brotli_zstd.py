@@ -1,4 +1,4 @@
-"""br and zstd, where the packages for them are installed: `pip install cookieguard[compression]`.
+"""br and zstd, where the packages for them are installed: `pip install '.[compression]'`.
 
 Only packages whose decoders can be told how much to give at a time: without that a bomb fills the memory.
 """
