@@ -20,13 +20,13 @@ class Figure:
 
     @property
     def verdict(self) -> str:
-        """Return whether the bar was reached."""
+        """Return whether the bar was reached, and how much is missing."""
         if self.bar is None:
             return ""
         if self.value is None:
             return "NOT MEASURED"
-        is_met = self.value <= self.bar if self.at_most else self.value >= self.bar
-        return "met" if is_met else "MISSED"
+        missed_by = (self.value - self.bar) * (1 if self.at_most else -1)
+        return f"MISSED by {written(missed_by)} {self.unit}" if missed_by > 0 else "met"
 
     @property
     def cells(self) -> tuple[str, ...]:

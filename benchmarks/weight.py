@@ -1,0 +1,66 @@
+"""Measure what a page weighs more for a visitor, as gzip -9 makes it: before a choice, after refusing, after accepting.
+
+    python benchmarks/weight.py
+
+The page is one of 200 lines with three vendors declared. Bytes do not depend on the machine. What other banners weigh
+was measured the same way, on the files that each loads by default (docs/comparison.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import tempfile
+
+import httpx
+from figures import Figure, table
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+from cookieguard import Config, CookieGuard
+from cookieguard.testing import prepare_visitor
+
+SHOP = "https://testserver"
+VENDORS = ["google-analytics", "stripe", "youtube"]
+LINES = "".join(f"<p>Mug {number}, thrown by hand, {number * 7 % 31} euros</p>" for number in range(200))
+PAGE = f'<!doctype html><html lang="en"><title>Mugs</title><h1>Mugs</h1>{LINES}'
+MOST = 6.5  # KB: the budgets that tests/web/test_renderer.py holds, of banner, scripts and guard together
+PEERS = "vanilla-cookieconsent 15.5, Osano 8.0, Klaro 68.9 KB"
+STATES = (
+    ("a page before a choice", "", MOST, PEERS),
+    ("a page after refusing", "none", None, ""),
+    ("a page after accepting", "all", None, ""),
+)
+
+
+def main() -> None:
+    """Print the table."""
+    figures = [
+        Figure(name=name, value=added(consent) / 1000, unit="KB", bar=bar, at_most=True, note=note)
+        for name, consent, bar, note in STATES
+    ]
+    print("Bytes added to a page, gzip -9; no further request\n")
+    print(table(figures))
+
+
+def added(consent: str) -> int:
+    """Return how many bytes more a visitor in this state downloads."""
+    with tempfile.TemporaryDirectory() as folder:
+        shop = Starlette(routes=[Route("/", lambda _: HTMLResponse(PAGE))])
+        guard = CookieGuard(shop, Config(state_dir=f"{folder}/state"), vendors=VENDORS)
+        cookies = prepare_visitor(guard, SHOP, consent=consent).for_httpx if consent else {}
+        page = asyncio.run(asked(guard, cookies))
+        guard.close()
+    return len(gzip.compress(page, 9, mtime=0)) - len(gzip.compress(PAGE.encode(), 9, mtime=0))
+
+
+async def asked(guard: CookieGuard, cookies: dict[str, object]) -> bytes:
+    """Ask for the page."""
+    transport = httpx.ASGITransport(app=guard)
+    async with httpx.AsyncClient(transport=transport, base_url=SHOP, **cookies) as client:  # type: ignore[arg-type]
+        return (await client.get("/")).content
+
+
+if __name__ == "__main__":
+    main()
