@@ -44,7 +44,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 ASKED := $(if $(filter 1,$(INSTALL)),--install)
 
-.PHONY: help demo test test-all test-abroad check docs bench wheel clean
+.PHONY: help demo test test-all test-abroad check docs pictures bench wheel clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,6 +95,10 @@ docs: $(VENV)/.docs ## the documentation as a site in build/docs; a link that le
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
 	@echo "open build/docs/index.html"
 
+pictures: $(VENV)/.pictures ## the pictures of README.md and the docs, taken from the demo shop
+	$(BIN)/python scripts/find_chromium.py $(ASKED)
+	$(BIN)/python scripts/pictures.py
+
 # BENCH="--pages DIR --write" measures on pages of your own and writes RESULTS.md.
 bench: $(VENV)/.bench $(VENV)/.compiled ## the figures of RESULTS.md (BENCH="--pages DIR --write")
 	$(BIN)/python benchmarks/results.py $(BENCH)
@@ -126,6 +130,10 @@ $(VENV)/.test: pyproject.toml | $(VENV)/bin/python
 
 $(VENV)/.docs: pyproject.toml $(VENV)/.demo
 	$(BIN)/python -m pip install -qq --group docs
+	touch $@
+
+$(VENV)/.pictures: pyproject.toml $(VENV)/.demo
+	$(BIN)/python -m pip install -qq --group pictures
 	touch $@
 
 # 300 MB for one engine: where they cannot be had its tests are skipped, and say so.
