@@ -280,9 +280,10 @@ def sentence(found: Rows) -> str:
     large = requests["compiled: page of 100 KB, all on, undecided"]
     warm, cold = (rewriter[f"compiled, {kind}"][0].split()[0] for kind in ("warm", "cold"))
     ratio = rewriter["compiled, warm / python-lolhtml"][0].split()[0]
+    spelled = [row[0].replace(" us", " microseconds") for row in (small, large)]
     return (
-        f"A page of 8 KB costs {small[0]} of CPU time more, with access log and statistics on (our limit is "
-        f"{small[1].split()[1]}), and one of 100 KB {large[0]}. The rewriter takes {warm} MB a second warm and "
+        f"A page of 8 KB costs {spelled[0]} of CPU time more, with access log and statistics on (our limit is "
+        f"{small[1].split()[1]}), and one of 100 KB {spelled[1]}. The rewriter takes {warm} MB a second warm and "
         f"{cold} cold: {ratio} times python-lolhtml (Rust) doing the same job."
     )
 

@@ -24,11 +24,12 @@ from PIL import Image
 ROOT = Path(__file__).parents[1]
 OUT = ROOT / "docs" / "_static" / "pictures"
 SCHEMES = ("light", "dark")
-SHAPES = {  # what a reader sees at a glance: the banner as a visitor meets it, more of the pages of the staff
-    "banner": {"width": 1280, "height": 800},
-    "dashboard": {"width": 1280, "height": 1120},
-    "officer": {"width": 1280, "height": 1120},
+SHAPES = {  # the two pages of the staff are shown small, so they are taken narrow
+    "banner": {"width": 1100, "height": 600},
+    "dashboard": {"width": 800, "height": 640},
+    "officer": {"width": 800, "height": 640},
 }
+SHARP = 1.5  # pixels of a picture for one of the page
 DAYS = 60
 COLOURS = 256  # a palette takes half of the bytes
 MOST_BYTES = 150_000  # of a picture; the README shows three
@@ -103,7 +104,7 @@ def ask_for_data(browser: Browser, shop: Demo) -> None:
 
 def take(browser: Browser, shop: Demo, scheme: Any) -> None:
     """Take all pictures in one colour scheme."""
-    context = browser.new_context(color_scheme=scheme, locale="en-GB")
+    context = browser.new_context(color_scheme=scheme, locale="en-GB", device_scale_factor=SHARP)
     page = context.new_page()
     page.goto(f"{shop.address}/")
     save(page, "banner", scheme)

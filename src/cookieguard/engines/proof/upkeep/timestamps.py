@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # each worker imports this module, and most never ask for a t
 
 FOLDER = "timestamps"
 NAME = re.compile(r"checkpoint-[0-9]+")
-MISSING_EXTRA = "empty, or the extra that asks for time stamps: pip install '.[anchor]' in cookieguard's checkout"
+MISSING_EXTRA = "empty, or the extra for time stamps: pip install '.[anchor]' in cookieguard's checkout"
 HOURLY_FOR = timedelta(days=31)
 MOST_HOURLY = 31 * 24  # up to here nothing is looked at
 QUERY, ANSWER = "application/timestamp-query", "application/timestamp-reply"
