@@ -107,6 +107,17 @@ def test_what_was_spooled_is_replayed_whole(state: StateDirectory) -> None:
     assert list(folder(state).iterdir()) == []
 
 
+def test_hits_are_spooled_where_there_is_no_fdatasync(
+    state: StateDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python on macOS has none."""
+    monkeypatch.delattr(os, "fdatasync")
+
+    fill(state, batches=1)
+
+    assert len(list(folder(state).iterdir())) == 1
+
+
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_a_flipped_bit_costs_its_batch_at_most_and_counts_nothing_twice(
     seed: int, state: StateDirectory

@@ -112,7 +112,7 @@ class Spool:
             rest = memoryview(line)
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
-            os.fdatasync(descriptor)
+            os.fsync(descriptor)
         except OSError:
             try:
                 os.ftruncate(descriptor, end)
