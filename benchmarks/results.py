@@ -157,8 +157,8 @@ else of this run: {met} of its {held} limits are met, and each miss is marked wi
 
 {table}
 
-"us" is a microsecond of CPU time, "x" is times the speed of the peer. The limits are our own; a missed one stays here
-until the code meets it. Measured on
+"us" is a microsecond of CPU time, "x" is times the speed of the peer. Where no other tool was measured, the figure is
+beside another one of cookieguard. The limits are our own; a missed one stays here until the code meets it. Measured on
 
 {machine}
 

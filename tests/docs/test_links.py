@@ -13,6 +13,7 @@ PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmark
 LINK = re.compile(r"\]\(([^()\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
 CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.M | re.S)
 HEADING = re.compile(r"^#+ (.*)$", re.M)
+MOST_BYTES = 150_000  # of a picture, as scripts/pictures.py holds
 ELSEWHERE = ("http:", "https:", "mailto:")
 
 
@@ -37,6 +38,14 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_pictures_are_small_and_come_in_both_schemes() -> None:
+    pictures = sorted((ROOT / "docs" / "_static" / "pictures").glob("*.png"))
+
+    assert [path.name for path in pictures if path.stat().st_size > MOST_BYTES] == []
+    assert {path.stem.rpartition("-")[0] for path in pictures} == {"banner", "dashboard", "officer"}
+    assert len([path for path in pictures if path.stem.endswith(("-light", "-dark"))]) == 6
 
 
 def test_pages_have_links() -> None:
