@@ -120,7 +120,7 @@ def personal_part(text: str) -> str:
 
 def shown_path(path: str) -> str:
     """Return a path as a log line may have it: whom its mail address or number names is nobody's business there."""
-    cleaned = cleaned_path(path, folds_ids=True)
+    cleaned = cleaned_path(path[: 4 * MAX_PAGE], folds_ids=True)
     return (cleaned if "{id}" in cleaned else path)[:MAX_PAGE]
 
 
