@@ -135,21 +135,22 @@ class Response:
                 return self._send(message)
             if kind == START:
                 return self._on_start(message)
-            if kind == EARLY_HINT:
-                return self._on_hint(message)
-            return self._on_other(message)
+            return self._on_hint(message) if kind == EARLY_HINT else self._on_other(message)
         except StoreFirst:
             return self._start_settled(message)
 
     async def finish(self) -> None:
         """Let out what waits, once the app has returned: it sends no more."""
-        body, self._waiting = self._waiting, b""
+        await self._start_unread()
+        if self._waiting and self._body is not None:
+            await self._send_pieces({"type": "http.response.body"}, self._body, self._waiting, has_more=True)
+
+    async def _start_unread(self) -> None:
+        """Send the start that waits. It settles what becomes of the body: what follows must not pass unread."""
         if self._exchange.must_settle:
             await speak(self._exchange)
-        transform = self._choose_body(body)
+        self._body = self._body or self._choose_body(self._waiting)
         await self._release()
-        if body:
-            await self._send_pieces({"type": "http.response.body"}, transform, body, has_more=True)
 
     async def send_own(self, message: Message) -> None:
         """Send one message of a page of our own: it brings its own headers, and to a HEAD request no body."""
@@ -222,7 +223,10 @@ class Response:
         if is_rewritten(exchange, kind, names):
             self._start, self.waits = {**message, "headers": headers}, True
             self._coding = coding_of(names[CODING]) if CODING in names else b""
-            return _nothing()
+            has_neither = (
+                kind.is_sniffed and not self._coding and LENGTH.isdisjoint(names)
+            )  # a stream of data
+            return self._start_unread() if has_neither and not exchange.request.may_be_shown else _nothing()
         return self._send({**message, "headers": self._passing_headers(headers)})
 
     def _passed(self, headers: Headers, names: dict[bytes, bytes]) -> tuple[Headers, dict[bytes, bytes]]:
@@ -313,14 +317,9 @@ class Response:
     async def _on_other(self, message: Message) -> None:
         """Pass a message of any other type on; a start that waits goes first."""
         if self._start is not None and message["type"] != "http.response.debug":
-            # What becomes of the body is settled with the start: what follows must not pass unread.
-            if self._exchange.must_settle:
-                await speak(self._exchange)
             if message["type"] in FILE_SENDS:  # though the scope offered none
                 self._body = give_up(self._exchange, "a file handed to the server")
-            else:
-                self._choose_body(self._waiting)
-            await self._release()
+            await self._start_unread()
         await self._send(message)
 
     async def _send_rest(self, message: Message, content: bytes, *, of: bytes) -> Headers:

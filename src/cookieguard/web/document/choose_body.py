@@ -108,8 +108,8 @@ def _read_body(
     if kind.is_sniffed and charset is Charset.PLAIN and (is_file or is_binary(first)):
         return untouched(exchange)
     make = partial(_reader, exchange, kind, _policies(exchange, headers))
-    is_unsaid = kind.is_sniffed and start != b"" and (not first or is_part_of_start(first))
-    is_strict = is_unsaid and give_up(exchange, "no type, and a first chunk that says too little").is_strict
+    is_unsaid = kind.is_sniffed and (not first or is_part_of_start(first))
+    is_strict = is_unsaid and not exchange.wall.has_everything
     reader, on_event = LateReader(make) if kind.is_sniffed else make(first), exchange.parts.findings.count
     return DocumentBody(reader, CODINGS[coding], on_event=on_event, charset=charset, is_strict=is_strict)
 
