@@ -210,7 +210,8 @@ def test_what_is_told_by_a_style_a_base_or_a_document_is_that_of_a_full_hearing(
             passed += b" srcdoc=" in raw.lower() and not tag.held
             assert told(tag) == told(judged), raw
 
-    assert min(held, bases, passed) > TAGS_A_SEED // 50 or scanner() == "pure"
+    assert min(held, passed) > TAGS_A_SEED // 50 or scanner() == "pure"
+    assert bases == 0  # whether one leads to our own pages takes a closer look
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

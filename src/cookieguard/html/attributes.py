@@ -129,6 +129,8 @@ def attributes_of(raw: bytes, position: int, *, xml: bool, every: bool = False) 
 
 
 LATE_CHARSET = "an encoding that only a meta element names was not used: name it in the Content-Type header"
+FORM_TO_US = "a form of the page that posts to a page of cookieguard was held: link to that page instead"
+STILL = {b"method": b"dialog", b"type": b"button"}  # with these a click does nothing
 HOLD = "\0hold"  # the answer of a judge: take the whole attribute away
 
 
@@ -224,8 +226,22 @@ def _refresh(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 def _base(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     tag.near = True  # and it changes what follows: never taken from another page's answer
     own = resolve(attribute.value, tag.context.base)
+    if own and tag.context.acts(own):  # relative actions of all forms would lead to our pages
+        tag.lost = FORM_TO_US
+        return HOLD
     # on the page's own host it only says where relative references begin, and those are judged
     return None if own and own.host == tag.context.base.host else _url(tag, attribute, name)
+
+
+def _form(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
+    """Judge where a form posts to; make one inert that would act on a page of ours, in the name of who clicks it."""
+    tag.near = tag.near or not FAR.match(attribute.value)
+    if not any(map(tag.context.acts, readings(attribute.value, tag.context.base))):
+        return None
+    tag.lost, how = FORM_TO_US, b"method" if tag.name == b"form" else b"type"
+    tag.rename(how)
+    tag.edits.append((tag.name_end, tag.name_end, b' %b="%b"' % (how, STILL[how])))
+    return HOLD
 
 
 def _document(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
@@ -287,6 +303,7 @@ JUDGES: dict[Load, AttributeJudge] = {
     Load.PING: _pings,
     Load.REFERRER: _referrer,
     Load.LATER: _later,
+    Load.FORM: _form,
 }
 JUDGED_ANYWHERE = {name: JUDGES[load] for name, load in ANYWHERE.items()}
 JUDGED = {

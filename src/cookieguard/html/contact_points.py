@@ -1,7 +1,7 @@
 """Which attribute of which element makes a browser contact somebody, as data.
 
 Element and attribute names are lower-case. Names mean the same in HTML, SVG and MathML here: the union of what
-any of them loads. What a click does (`a href`, `form action`) is no contact.
+any of them loads. What a click does (`a href`, `form action`) is no contact; a form that posts to us is held too.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Load(Enum):
     PING = auto()  # as URLS, and gone for good where it reaches anybody else
     REFERRER = auto()  # no URL: how much of the page's own the others hear
     LATER = auto()  # as DOCUMENT, once a script moves it to where it counts
+    FORM = auto()  # contacts nobody by itself, and would act on a page of ours by a click
 
 
 _HREF = {b"href": Load.URL, b"xlink:href": Load.URL}
@@ -64,6 +65,7 @@ LOADS: dict[bytes, dict[bytes, Load]] = {
     b"fencedframe": _SOURCE,
     b"filter": _HREF,
     b"font-face-uri": _HREF,
+    b"form": {b"action": Load.FORM},
     b"frame": _FRAME,
     b"html": {b"manifest": Load.URL},
     b"iframe": _FRAME | _LAZY_FRAME,
@@ -99,6 +101,7 @@ ANYWHERE: dict[bytes, Load] = {
     b"cursor": Load.CSS,
     b"fill": Load.CSS,
     b"filter": Load.CSS,
+    b"formaction": Load.FORM,
     b"marker": Load.CSS,
     b"marker-end": Load.CSS,
     b"marker-mid": Load.CSS,

@@ -13,6 +13,7 @@ cdef class Rules:
     cdef readonly object is_lifted
     cdef readonly bint marks_links
     cdef readonly bint holds_marked
+    cdef readonly object acts
     cdef tuple _inline
     cdef object _judge
     cdef dict _urls

@@ -59,6 +59,7 @@ class Rules:
         marks_links: bool = False,
         inline: Sequence[tuple[str, Held]] = (),
         holds_marked: bool = True,
+        acts: Tell = nobody,
     ) -> None:
         """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL; the rest is in TagContext.
 
@@ -69,7 +70,7 @@ class Rules:
         self.own_is_free = own_is_free
         self.is_foreign = is_foreign or (lambda url: judge(url) is not None)
         self.is_lifted, self.marks_links = is_lifted, marks_links
-        self.holds_marked = holds_marked
+        self.holds_marked, self.acts = holds_marked, acts
         self._inline = tuple((tuple(pattern.encode().split(b"*")), held) for pattern, held in inline)
         self._judge = judge
         self._urls: dict[Url, Ruling | None] = {}
@@ -91,6 +92,7 @@ class Rules:
             bool(self._inline),
             self.holds_marked,
             glance,
+            self.acts,
         )
         return record(TagContext, (base, self.judge, nest, xml, is_free, *told))
 

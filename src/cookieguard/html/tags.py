@@ -64,7 +64,8 @@ def judge_tag(raw: bytes, context: TagContext) -> Tag:
 
 def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, context: TagContext) -> bool:
     """Return whether its bytes alone show that nothing in a tag can be held or changed; most tags end here."""
-    if context.own_is_free and name not in ALWAYS_READ and not may_reach_others(raw):
+    may_act = may_reach_others(raw) or raw.lower().find(b"action") >= 0  # of a form, or of its button
+    if context.own_is_free and name not in ALWAYS_READ and not may_act:
         return True
     if name in READ_NAMES and (name != b"meta" or meta_counts(raw)):
         return False
@@ -113,7 +114,7 @@ class _Judged(JudgedTag):
     def tag(self) -> Tag:
         text = drawn = self._text()
         said = self.says(b"data-cg")
-        exempt = said == "necessary"
+        exempt = said == "necessary" and self.name != b"form" and b"formaction" not in self.first
         if not exempt:
             self._judge_attributes()
             if self.context.marks_links:
@@ -221,7 +222,7 @@ class _Judged(JudgedTag):
         return tuple((name, self.says(name) or "") for name in self.first if name in NAMES_TO_KEEP)
 
     def _base(self) -> str | None:
-        return None if self.held else self.says(b"href")
+        return None if self.held or self.lost else self.says(b"href")
 
 
 def room_of(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import count
+from urllib.parse import unquote
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
@@ -55,6 +57,8 @@ HOSTS_KNOWN = 1000  # for each wall; a page may name any number of them
 REPORT_ONLY = b"content-security-policy-report-only"
 MOST_DECLARED = 2000  # bytes of the report-only policy: the other one is short where it goes out
 WATCHED = 10  # one of so many documents asks for reports: each is a request more
+# All pages below the prefix but those that only show something: a form of the shop may lead to these.
+ACTING_PAGES = "(?!choices|cookies|policy)"
 REPORT_PAGE = "report"  # below the prefix: where browsers post what the policy stopped
 
 
@@ -212,6 +216,7 @@ class Walls:
                 return None
             return Ruling(purpose=verdict.purpose, vendor=verdict.vendor)
 
+        ours = re.compile(re.escape(self._config.prefix) + ACTING_PAGES)
         is_open = register.holds_nobody(granted)
         write = partial(policy_for, register, granted, shop=site, form_action=form_action)
         policy = write(report=report)
@@ -225,6 +230,7 @@ class Walls:
                 is_foreign=lambda url: not verdict_of(url).is_first_party,
                 is_lifted=(lambda url: verdict_of(url).alone in granted) if is_once(granted) else nobody,
                 marks_links=self._config.html.noreferrer,
+                acts=lambda url: url.host == site.host and ours.search(_plain_path(url.path)) is not None,
             ),
             policy=policy,
             short_policy=write(report=report, most=MOST_POLICY),
@@ -251,6 +257,11 @@ class Walls:
         if not policy:
             logger.warning(TOO_MANY_DECLARED, MOST_DECLARED)
         return policy
+
+
+def _plain_path(path: str) -> str:
+    """Return a path as servers and proxies may read it: decoded, without empty segments."""
+    return re.sub("//+", "/", unquote(path))
 
 
 def _meta(policy: bytes) -> bytes:

@@ -25,7 +25,6 @@ cdef class Summary:
     cdef object _glance
     cdef object _page
     cdef str _scheme
-    cdef bint _has_host
     cdef Value _values[MOST_ATTRIBUTES]
     cdef int _count
     cdef object _doubles  # attributes of a name that came before: MOST_NAMES times where they begin, and its number
@@ -37,7 +36,6 @@ cdef class Summary:
 
     cpdef Tag judge(self, bytes raw)
     cpdef object sheet(self, bytes text)
-    cdef Tag _base(self, text_t s, bytes element)
     cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held)
     cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) except -1
     cdef bint _holds_source(self) noexcept

@@ -49,16 +49,15 @@ cdef enum:
     EMBEDS_SOMETHING = 16
     NEEDS_ATTENTION = 32
     IS_SCRIPT = 64
-    IS_BASE = 128
 
 cdef int NOTHING = 0, URL = Load.URL.value, URLS = Load.URLS.value, SRCSET = Load.SRCSET.value, CSS = Load.CSS.value
-cdef int LINK = Load.LINK.value, REFRESH = Load.REFRESH.value, BASE = Load.BASE.value, DOCUMENT = Load.DOCUMENT.value
+cdef int LINK = Load.LINK.value, REFRESH = Load.REFRESH.value, DOCUMENT = Load.DOCUMENT.value
 cdef int SRCDOC = Load.SRCDOC.value, CHARSET = Load.CHARSET.value, REFERRER = Load.REFERRER.value, LATER = Load.LATER.value
 cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # numbers, by the name in lower case
 cdef unsigned char KINDS[MOST_NAMES]
 cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # of which element which attribute; 0: of any other element
 cdef unsigned char KIND[256]
-cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF, ONERROR
+cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG, ONERROR
 cdef list KEYS = sorted(NAMES)  # the attributes by their number
 cdef list WHOLE = [b"", *sorted(SPECIAL_NAMES | LINKS)]  # the elements by theirs; 0: any other
 cdef list DULL = [[dull_tag(name, False), dull_tag(name, True)] for name in WHOLE]
@@ -74,11 +73,11 @@ cdef object RAW = Text.RAW, DATA = Text.DATA
 
 cdef unsigned char _kind_of(bytes name):
     cdef unsigned char kind = 0
-    if name in CONTEXT_NAMES and name != b"meta":
+    if name == b"base" or (name in CONTEXT_NAMES and name != b"meta"):
         kind |= IS_UNSURE
     for names, meaning in (
         (TEXT_NAMES, HAS_TEXT), (LINKS, IS_LINK), ((b"meta",), IS_META), (EMBEDS, EMBEDS_SOMETHING),
-        (ATTENTION, NEEDS_ATTENTION), ((b"script",), IS_SCRIPT), ((b"base",), IS_BASE),
+        (ATTENTION, NEEDS_ATTENTION), ((b"script",), IS_SCRIPT),
     ):
         if name in names:
             kind |= meaning
@@ -103,8 +102,8 @@ cdef void _prepare():
 
 
 _prepare()
-SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF, ONERROR = map(
-    KEYS.index, (b"src", b"type", b"language", b"rel", b"data-cg", b"href", b"onerror")
+SRC, TYPE, LANGUAGE, REL, DATA_CG, ONERROR = map(
+    KEYS.index, (b"src", b"type", b"language", b"rel", b"data-cg", b"onerror")
 )
 
 
@@ -243,7 +242,7 @@ cdef class Summary:
         self._applies = context.own_is_free and not context.xml
         self._marks_links, self._lifts = context.marks_links, context.is_lifted is not nobody
         self._reads_scripts = context.reads_scripts
-        self._ask, self._page, self._has_host = context.judge, context.base, bool(context.base.host)
+        self._ask, self._page = context.judge, context.base
         self._scheme, self._glance = context.base.scheme, context.glance
 
     cpdef Tag judge(self, bytes raw):
@@ -284,8 +283,6 @@ cdef class Summary:
                     return None
                 one.is_held = decision == IS_HELD and not one.is_anew
                 is_held = is_held or decision == IS_HELD
-        if kind & IS_BASE:
-            return None if is_held else self._base(s, element)
         if is_held or kind & HAS_TEXT:
             if is_held and self._first(ONERROR) != NULL and self._first(SRC) != NULL:
                 return None  # it has a way on without what is held (FAILS in tags.py)
@@ -302,15 +299,6 @@ cdef class Summary:
         if not cuts:
             return None if cuts is None else PASSES
         return Decision(untracked(tuple(self._held[:MOST_FOUND])), False, tuple(cuts))
-
-    cdef Tag _base(self, text_t s, bytes element):
-        """Return a base element that holds nothing."""
-        cdef Tag tag = _made(element, self._is_empty, NO_TEXT)
-        cdef Value* href = self._first(HREF)
-        tag.near, tag.plain = True, False
-        if href != NULL:
-            tag.base = PyUnicode_DecodeUTF8(<char*>s + href.value, href.end - href.value, "surrogateescape")
-        return tag
 
     cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held):
         """Return a tag that is held, or has a text."""
@@ -427,8 +415,6 @@ cdef class Summary:
             if self._lifts or (one.end - one.value > 4 and not memcmp(s + one.value, b"data:", 5)):
                 return UNSURE
             return self._reference(s, one.value, one.end, SAID[one.name], element)
-        if one.load == BASE:
-            return STAYS if self._has_host and not _may_leave(s, one.value, one.end) else UNSURE
         if one.load == SRCDOC:
             return self._document(s, one)
         if one.load == REFERRER:
