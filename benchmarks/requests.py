@@ -204,7 +204,7 @@ def session_lines(apps: dict[str, App]) -> Iterator[Line]:
 def lines_of(apps: dict[str, App]) -> Iterator[Line]:
     """List what is measured."""
     build = scanner()
-    consent = [(b"cookie", _cookie(apps["/full/json"], "/_cg/consent", b"choice=reject"))]
+    consent = [(b"cookie", _cookie(apps["/full/json"], "/_cg/consent", b'{"choice": "reject"}'))]
     session = [(b"cookie", _cookie(apps["/quiet/writing"], "/quiet/writing", b""))]
     yield Line("JSON, log and statistics off, no cookie of ours", "/bare/json", "/quiet/json", FETCH, 5)
     yield Line("  of it identity, untouched", "/quiet/anonymous", "/quiet/json", [*FETCH, *session], 2)
@@ -297,7 +297,7 @@ def _cookie(app: App, path: str, form: bytes) -> bytes:
     async def send(message: Any) -> None:
         found.extend(value for name, value in message.get("headers", ()) if name == b"set-cookie")
 
-    scope = _scope(path, [*PAGE, (b"content-type", b"application/x-www-form-urlencoded")])
+    scope = _scope(path, [*PAGE, (b"content-type", b"application/json")])
     asyncio.run(app({**scope, "method": "POST" if form else "GET"}, receive, send))  # type: ignore[arg-type]
     return found[0].partition(b";")[0]
 

@@ -52,8 +52,8 @@
   box.open = sessionStorage.getItem("cg-dev") === "1";
   box.addEventListener("toggle", () => { try { sessionStorage.setItem("cg-dev", box.open ? "1" : ""); } catch { /* storage is off */ } });
   const post = (path, choice) => fetch(base + path, {
-    method: "POST", headers: { "content-type": "application/x-www-form-urlencoded", accept: "application/json" },
-    body: "choice=" + choice,
+    method: "POST", headers: { "content-type": "application/json", accept: "application/json" },
+    body: JSON.stringify({ choice }),
   }).then(() => location.reload());
   const copied = (name, lines, item) => {
     const button = make("button", name, item, { type: "button" });

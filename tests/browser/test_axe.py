@@ -121,6 +121,10 @@ def test_axe_finds_nothing_in_what_a_visitor_sees(visit: Visitors, shop: str, ax
     shown.goto(f"{shop}/login")
     shown.goto(f"{shop}/_cg/privacy?lang={lang}")
     found["privacy of a customer"] = violations(shown, axe)
+    shown.check("input[value=erase]")
+    with shown.expect_navigation():
+        shown.click("button[value=ask]")
+    found["erasure"] = violations(shown, axe)
 
     assert control >= {"image-alt", "button-name", "color-contrast"}
     assert {name: broken for name, broken in found.items() if broken} == {}

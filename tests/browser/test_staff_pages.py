@@ -171,6 +171,8 @@ def test_letter_is_entered_and_every_field_has_its_label(
     shown.select_option("[name=kind]", "erase")
     shown.select_option("[name=who]", "known")
     do(shown, "add")
+    assert shown.evaluate(UNNAMED) == 0
+    do(shown, "erase")
 
     assert "Anna Quandt, Street 1" in shown.inner_text("main")
     assert shown.evaluate(UNNAMED) == 0

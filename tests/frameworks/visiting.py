@@ -69,8 +69,9 @@ class Shopper:
 
     def choose(self, choice: str, *purposes: str, next_path: str = "/") -> httpx.Response:
         """Make a choice in the banner."""
-        form = {"choice": choice, "purpose": list(purposes), "next": self._root + next_path}
-        return self.post("/_cg/consent", form)
+        forms, action = FormReader.read(self.get("/_cg/choices").text), f"{self._root}/_cg/consent"
+        chosen = {"choice": choice, "purpose": list(purposes), "next": self._root + next_path}
+        return self._send("POST", action, form={**forms[action], **chosen})
 
     def _send(
         self,

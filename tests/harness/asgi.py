@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,15 +97,24 @@ def scope_of(
     }
 
 
-def ask(app: App, scope: dict[str, Any] | None = None, *, body: bytes = b"", **options: Any) -> Answer:
-    """Send one request and return its Answer; `options` are those of `scope_of`."""
+def ask(
+    app: App, scope: dict[str, Any] | None = None, *, body: bytes = b"", bare: bool = False, **options: Any
+) -> Answer:
+    """Send one request and return its Answer; `options` are those of `scope_of`.
+
+    A form that is posted to a page of ours carries what the page's own form carries, unless it is `bare`.
+    """
     answer = Answer(scope=scope or scope_of(**options))
-    asyncio.run(drive(app, answer, body))
+    asyncio.run(drive(app, answer, body, bare=bare))
     return answer
 
 
-async def drive(app: App, answer: Answer, body: bytes = b"") -> None:
+async def drive(app: App, answer: Answer, body: bytes = b"", *, bare: bool = False) -> None:
     """Run one request into `answer`, holding every message to the specification."""
+    if not bare and b"banner=" not in body and b"form=" not in body and (page := _page_of(answer.scope)):
+        shown = Answer(scope=page)
+        await drive(app, shown, bare=True)
+        body += hidden_fields(shown.body)
     requests = [{"type": "http.request", "body": body, "more_body": False}]
     rules = _Rules()
     ended = asyncio.Event()
@@ -122,6 +132,31 @@ async def drive(app: App, answer: Answer, body: bytes = b"") -> None:
             ended.set()
 
     await app(answer.scope, receive, send)
+
+
+def hidden_fields(page: bytes) -> bytes:
+    """Return what the forms on a page of ours carry against forms of others, to go on with in a body."""
+    return b"".join(b"&%b=%b" % one for one in _carried(page).items())
+
+
+def form_of(answer: Answer) -> str:
+    """Return the value that the forms on a page of our own carry."""
+    return _carried(answer.body)[b"form"].decode()
+
+
+def _carried(page: bytes) -> dict[bytes, bytes]:
+    return dict(re.findall(rb'name="(banner|form)" value="([^"]*)"', page))
+
+
+def _page_of(scope: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what asks for the page with the form that is posted here; None where it is no form of ours."""
+    folder, mark, name = scope["path"].rpartition("/_cg/")
+    form = (b"content-type", b"application/x-www-form-urlencoded")
+    if not mark or scope.get("method") != "POST" or form not in scope["headers"]:
+        return None
+    path = f"{folder}/_cg/{'choices' if name in ('consent', 'embed') else name}"
+    kept = [one for one in scope["headers"] if one != form]
+    return {**scope, "method": "GET", "path": path, "raw_path": path.encode(), "headers": kept}
 
 
 class _Rules:

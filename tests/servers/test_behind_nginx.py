@@ -21,7 +21,7 @@ ANNA, BERT = draw(2, seed=33)
 INVENTED = "203.0.113.77"
 NOT_KEPT = "Your browser will not keep this choice"
 LIVE_TAG = '<script src="https://ads.example/tag.js">'
-FORM = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
 
 Front = Callable[..., Nginx]
 
@@ -154,7 +154,9 @@ def keep(nginx: Nginx, name: str) -> dict[str, str]:
 
 def choose(nginx: Nginx, choice: str) -> dict[str, str]:
     """Return the cookie of a choice."""
-    reply = nginx.ask("/_cg/consent", ANNA, method="POST", headers=FORM, body=f"choice={choice}&next=/")
+    reply = nginx.ask(
+        "/_cg/consent", ANNA, method="POST", headers=JSON, body=json.dumps({"choice": choice, "next": "/"})
+    )
     assert reply.status == 303
     return reply.cookies
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +20,12 @@ from servers.nginx import Nginx, nginx_before
 from servers.traces import draw
 
 (ANNA,) = draw(1, seed=35)
-FORM = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
+JSON = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
 BUFFER = 4096  # what nginx takes by default on most machines
 CHOICES = {
-    "accepted": "choice=accept",
-    "partly": "choice=save&purpose=marketing&purpose=preferences",
-    "refused": "choice=reject",
+    "accepted": {"choice": "accept"},
+    "partly": {"choice": "save", "purpose": ["marketing", "preferences"]},
+    "refused": {"choice": "reject"},
 }
 
 
@@ -74,8 +75,8 @@ def ask_after(
 
 def answer(nginx: Nginx, choice: str, **cookies: str) -> Reply:
     """Return what comes back for a choice."""
-    body = f"{CHOICES[choice]}&next=/"
-    return nginx.ask("/_cg/consent", ANNA, method="POST", headers=FORM, body=body, cookies=cookies)
+    body = json.dumps(CHOICES[choice] | {"next": "/"})
+    return nginx.ask("/_cg/consent", ANNA, method="POST", headers=JSON, body=body, cookies=cookies)
 
 
 def size_of(reply: Reply) -> int:

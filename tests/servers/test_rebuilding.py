@@ -82,10 +82,16 @@ def agree(server: Process) -> dict[str, str]:
     """Agree once; a choice is not bound to a visitor."""
     headers = {
         "Origin": f"https://{LOOPBACK}:{server.port}",
-        "Content-Type": "application/x-www-form-urlencoded",
+        "Content-Type": "application/json",
     }
     headers |= {"Sec-Fetch-Site": "same-origin", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.0"}
-    reply = ask(server.port, "/_cg/consent", method="POST", headers=headers, body="choice=accept&next=/page")
+    reply = ask(
+        server.port,
+        "/_cg/consent",
+        method="POST",
+        headers=headers,
+        body='{"choice": "accept", "next": "/page"}',
+    )
     assert reply.status == 303, reply.text
     return reply.cookies
 

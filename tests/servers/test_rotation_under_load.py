@@ -101,8 +101,8 @@ class Customers:
 
 def agreed(server: Process) -> dict[str, str]:
     """Agree to everything."""
-    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
-    reply = ask(server.port, "/_cg/consent", method="POST", headers=headers, body="choice=accept")
+    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
+    reply = ask(server.port, "/_cg/consent", method="POST", headers=headers, body='{"choice": "accept"}')
     return {CONSENT: reply.cookies[CONSENT]}
 
 

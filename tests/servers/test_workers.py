@@ -25,7 +25,7 @@ from servers.shop import CLOCK, PURPOSES, STATE
 WORKERS = 4
 ALL_PURPOSES = ["marketing", "necessary", "preferences", "statistics"]
 SECONDS = 120  # in which every worker must have answered
-SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
 LINE = re.compile(
     r"(?P<address>[0-9a-f.:]+) - - "
     r"\[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] "
@@ -113,7 +113,7 @@ def test_what_one_worker_set_is_read_by_every_other(disclosure: Disclosure) -> N
         name = f"visitor-{len(disclosure.replies)}-{number}"
         session = disclosure.ask(f"/keep?name={name}", method="POST")
         consent = disclosure.ask(
-            "/_cg/consent", method="POST", headers=SAME_ORIGIN, body="choice=accept&next=/"
+            "/_cg/consent", method="POST", headers=SAME_ORIGIN, body='{"choice": "accept", "next": "/"}'
         )
         kept.append(Kept(name, session.pid, consent.pid, session.cookies | consent.cookies))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
@@ -10,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import urlencode
 
 from . import firefox, webkit, world
 from .recorder import STRAYS, Recorder, recording_everywhere
@@ -36,7 +36,7 @@ PAGES_A_WINDOW = 20
 TRIES = 3
 LONGEST_RUN = 1200.0  # seconds, for 547 pages on a busy machine; 240 on a quiet one
 DECIDED, OWN_FILE = "/decided", "/own.css"
-FORM = b"application/x-www-form-urlencoded"
+JSON = b"application/json"
 # What a record about a host's service puts before its name (RFC 9460, 2.3)
 SERVICE = re.compile(r"^(?:_[^.]*\.)+")
 MODULE = "vectors.abroad"
@@ -159,13 +159,13 @@ class Deciding:
         if scope.get("path") != DECIDED:
             await self._guard(scope, receive, send)
             return
-        body = urlencode(self._choice | {"next": f"{OWN_FILE}?{scope['query_string'].decode()}"}).encode()
+        body = json.dumps(self._choice | {"next": f"{OWN_FILE}?{scope['query_string'].decode()}"}).encode()
 
         async def posted() -> dict[str, Any]:
             return {"type": "http.request", "body": body, "more_body": False}
 
         kept = [pair for pair in scope["headers"] if pair[0] in (b"host", b"cookie")]
-        headers = [*kept, (b"sec-fetch-site", b"same-origin"), (b"content-type", FORM)]
+        headers = [*kept, (b"sec-fetch-site", b"same-origin"), (b"content-type", JSON)]
         path = "/_cg/consent"
         post = {"method": "POST", "path": path, "raw_path": path.encode(), "headers": headers}
         await self._guard({**scope, **post, "query_string": b""}, posted, send)

@@ -164,7 +164,7 @@ def consent_cookie(server: Server, choice: dict[str, str]) -> tuple[str, str]:
     """Make the choice as the banner would, and return the cookie that comes back: name and value."""
     authority = f"{SHOP}:{server.port}"
     headers = {"Host": authority, "Origin": f"http://{authority}", "Sec-Fetch-Site": "same-origin"}
-    answer = httpx.post(f"{server.url}/_cg/consent", data=choice | {"next": "/"}, headers=headers)
+    answer = httpx.post(f"{server.url}/_cg/consent", json=choice | {"next": "/"}, headers=headers)
     name, _, rest = answer.headers["set-cookie"].partition("=")
     return name, rest.partition(";")[0]
 

@@ -181,7 +181,7 @@ def test_while_the_store_is_down_no_address_waits_with_a_choice(guard: Guard) ->
     assert (waiting, known) == (1, [])
     app.close()
     methods = [one["dpv:hasConsentStatus"]["dpv:hasIndicationMethod"] for one in recorded(app)]
-    assert sorted(methods) == ["privacy choices page", "privacy control"]
+    assert sorted(methods) == ["banner", "privacy choices page"]
 
 
 def test_a_pending_receipt_is_recorded_by_a_worker_that_never_saw_the_choice(

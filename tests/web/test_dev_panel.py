@@ -13,6 +13,8 @@ from cookieguard import CookieGuard, Vendor
 Guard = Callable[..., CookieGuard]
 PAGE = b'<!doctype html><head><script src="https://js.chat.example/chat.js"></script></head><body>x'
 CHAT = Vendor(name="Example Chat", purpose="preferences", hosts=("*.chat.example",), cookies=("_chat*",))
+JSON = ("content-type", "application/json")
+FORM = ("content-type", "application/x-www-form-urlencoded")
 HERE = "localhost"
 
 
@@ -39,7 +41,7 @@ def test_the_panel_says_whose_a_host_is_and_which_cookies_are_hidden(guard: Guar
         path="/_cg/dev",
         method="POST",
         host=HERE,
-        headers=[("origin", "http://localhost"), ("sec-fetch-site", "same-origin")],
+        headers=[("origin", "http://localhost"), ("sec-fetch-site", "same-origin"), JSON],
     )
     assert forgot.get("set-cookie").startswith("cg_consent=")
     assert "Max-Age=0" in forgot.get("set-cookie")
@@ -91,4 +93,16 @@ def test_the_panel_answers_neither_other_hosts_nor_other_sites_in_dev_mode(guard
     assert b"dev.js" not in ask(app).body  # shop.example is no developer's host
     assert ask(app, path="/_cg/dev").status == ask(app, path="/_cg/dev.js").status == 404
     for header in (("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")):
-        assert ask(app, path="/_cg/dev", method="POST", host=HERE, headers=[header]).status == 404
+        assert ask(app, path="/_cg/dev", method="POST", host=HERE, headers=[header, JSON]).status == 404
+
+
+def test_no_form_makes_the_panel_forget_a_choice(guard: Guard) -> None:
+    app = guard(page(PAGE), dev=True)
+    own = ("sec-fetch-site", "same-origin")
+
+    posted = [
+        ask(app, path="/_cg/dev", method="POST", host=HERE, headers=[own, one], bare=True)
+        for one in (JSON, FORM)
+    ]
+
+    assert [one.status for one in posted] == [204, 404]

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import pytest
-from harness.asgi import Answer, ask, drive, scope_of
+from harness.asgi import Answer, ask, drive, form_of, scope_of
 from harness.relays import Relay, new_relay
 from harness.servers import wait_until
 
@@ -112,6 +112,11 @@ class Browser:
     def move(self, number: int) -> None:
         """Come from another network."""
         self.client = (f"2001:db8:0:{number:x}::1", 4711)
+
+    def erase(self, **fields: str) -> Answer:
+        """Ask for an erasure, and confirm it on the page that asks again."""
+        asked = self.post(act="ask", kind="erase", **fields)
+        return self.post(act="erase", form=form_of(asked), **fields)
 
     def login(self, number: str) -> None:
         self.get("/login", f"n={number}")
@@ -347,7 +352,7 @@ def test_erasure_logs_out_everywhere_at_once(
     phone = Browser(*opened[:2])
     phone.login("10001")
 
-    assert anna.post(act="ask", kind="erase").status == 200
+    assert anna.erase().status == 200
     assert phone.get("/").text == "guest"
     assert anna.get("/").text == "guest"
 
@@ -459,7 +464,7 @@ def pass_of(page: Answer) -> str:
 def test_guest_asks_with_a_code_sent_to_the_address_on_file(guest: Guest, relay: Relay) -> None:
     page = guest.open(guest.code(relay))
     assert page.status == 200
-    said = guest.post(act="ask", kind="erase", **{"pass": pass_of(page)})
+    said = guest.erase(**{"pass": pass_of(page)})
 
     assert "recorded" in said.text
     assert len(ids(said)) == 1
@@ -823,7 +828,7 @@ def test_each_button_of_a_request_says_of_which_one_it_is(anna: Browser) -> None
 def test_request_is_asked_again_and_not_lost_where_a_backup_took_the_queue_s_place(
     anna: Browser, opened: tuple[CookieGuard, Clock, Config]
 ) -> None:
-    anna.post(act="ask", kind="correct", text="first")
+    form = form_of(anna.post(act="ask", kind="correct", text="first"))
     (file,) = Path(opened[2].state_dir).glob("*-requests.db")
     backup = file.with_name("backup.db")
     with closing(connect(file)) as live, closing(connect(backup)) as copy:
@@ -832,7 +837,7 @@ def test_request_is_asked_again_and_not_lost_where_a_backup_took_the_queue_s_pla
         file.with_name(file.name + ending).unlink(missing_ok=True)
     backup.replace(file)
 
-    said = [anna.post(act="ask", kind="correct", text="second").status for _ in range(2)]
+    said = [anna.post(act="ask", kind="correct", text="second", form=form).status for _ in range(2)]
 
     assert said == [503, 200]
     assert [one.text for one in queued(opened, lambda queue: queue.of_customer("10001"))] == [

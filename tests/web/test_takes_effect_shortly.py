@@ -39,7 +39,7 @@ def servers(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
 
 def choose(server: Server, choice: str, cookie: str = "", **headers: str) -> httpx.Response:
     sent = {"sec-fetch-site": "same-origin", **with_cookie(cookie), **headers}
-    return httpx.post(f"{server.url}/_cg/consent", data={"choice": choice}, headers=sent, timeout=WAITS)
+    return httpx.post(f"{server.url}/_cg/consent", json={"choice": choice}, headers=sent, timeout=WAITS)
 
 
 def look(server: Server, path: str, cookie: str) -> httpx.Response:

@@ -90,7 +90,7 @@ def test_a_websocket_has_the_session_the_customer_and_the_consent(server: Server
     cookie = login(server)
     base = f"http://127.0.0.1:{server.port}"
     own = {"sec-fetch-site": "same-origin", "cookie": cookie}
-    choice = httpx.post(f"{base}/_cg/consent", data={"choice": "accept"}, headers=own)
+    choice = httpx.post(f"{base}/_cg/consent", json={"choice": "accept"}, headers=own)
     jar = dict(pair.split("=", 1) for pair in f"{cookie}; {cookies(choice)}".split("; "))
     newest = "; ".join(f"{name}={value}" for name, value in jar.items())
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import json
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import Cookie, CookieJar
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from cookieguard.errors import CookieGuardError
 from cookieguard.web.middleware import CookieGuard
@@ -131,7 +132,7 @@ def prepare_visitor(
             raise CookieGuardError(f"nobody can sign in at {url}; {HOSTS}")
     if fields is not None:
         path = f"{guard.config.prefix}consent"
-        status = _in_thread(lambda: _ask(guard, url, path, jar, headers, urlencode(fields).encode()))
+        status = _in_thread(lambda: _ask(guard, url, path, jar, headers, json.dumps(fields).encode()))
         if status != CHOSEN:
             raise CookieGuardError(f"the guard answers a choice at {url} with {status}; {HOSTS}")
     return PreparedVisitor(url.rstrip("/"), tuple(jar.values()), headers)
@@ -140,19 +141,19 @@ def prepare_visitor(
 HOSTS = "allowed: an address of `origins`, https or on a loopback host (config_for_tests makes any host the shop's)"
 
 
-def _choice(guard: CookieGuard, consent: str | Iterable[str] | None) -> list[tuple[str, str]] | None:
-    """Return the fields of the form that the banner would post."""
+def _choice(guard: CookieGuard, consent: str | Iterable[str] | None) -> dict[str, str | list[str]] | None:
+    """Return the fields of the form that the banner would post; as JSON, which needs no value of a form."""
     if consent is None:
         return None
     if isinstance(consent, str) and consent in CHOICES:
-        return [("choice", CHOICES[consent])]
+        return {"choice": CHOICES[consent]}
     purposes = [consent] if isinstance(consent, str) else list(consent)
     known = [one.id for one in guard.config.purposes]
     for one in purposes:
         if one not in known:
             allowed = f"'all', 'none', or purposes of {', '.join(known)}"
             raise ValueError(f"consent is {one!r}; allowed: {allowed}")
-    return [("choice", "save"), *(("purpose", one) for one in purposes)]
+    return {"choice": "save", "purpose": purposes}
 
 
 def _login_app(customer: str | int) -> Any:
@@ -225,7 +226,7 @@ def _scope(
         headers |= {
             "origin": f"{place.scheme}://{place.netloc}",
             "accept": "application/json",
-            "content-type": "application/x-www-form-urlencoded",
+            "content-type": "application/json",
         }
     return {
         "type": "http",

@@ -42,3 +42,4 @@ class Place(NamedTuple):
     # what the page says it can be: a frame is told what the system likes, not what its page is
     scheme: str = LIGHT
     links_say: bool = False  # which language: the browser alone would ask for another one
+    value: str = ""  # of the form

@@ -8,6 +8,7 @@ from weakref import ref
 from cookieguard.consent import INLINE, Allowance, allowance
 from cookieguard.html import InsertContext
 from cookieguard.web.banner.dev_tag import panel_tag
+from cookieguard.web.banner.form_value import form_value
 from cookieguard.web.banner.renderer import LONGEST_LANGUAGES
 from cookieguard.web.banner.slots import filled
 from cookieguard.web.exchange import Exchange
@@ -56,6 +57,7 @@ class Insertion:
             is_new=exchange.consent.is_new(exchange.now),
             links_say=links_say,
             holds=not exchange.wall.is_open,
+            value=form_value(exchange) if exchange.consent.is_beyond_necessary else "",
         )
 
     def _banner(self, exchange: Exchange, context: InsertContext) -> bytes:
@@ -71,20 +73,20 @@ class Insertion:
             style = self._allowance(exchange, "style", context.policies)
             script = self._allowance(exchange, "script", context.policies)
             pieces = self._pieces(exchange, context, note, style, script)
-            return filled(pieces, request.return_path, style.nonce, script.nonce)
+            return filled(pieces, request.return_path, style.nonce, script.nonce, form=form_value(exchange))
         accepted, news = exchange.headers.get(b"accept-language"), exchange.parts.news(exchange.now)
         shadow = not self._is_xml and request.is_parsed_as_page
         key = (context.lang, context.has_base, accepted, note, None if news is None else news.name, shadow)
         banners = exchange.wall.banners
         known = banners.get(key)
         if known is not None:
-            return filled(known, request.return_path, "", "")
+            return filled(known, request.return_path, "", "", form=form_value(exchange))
         pieces = self._pieces(exchange, context, note, INLINE, INLINE)
         if len(banners) >= BANNERS_KEPT:
             del banners[next(iter(banners))]
         if len(context.lang) + len(accepted or b"") <= LONGEST_LANGUAGES:
             banners[key] = pieces
-        return filled(pieces, request.return_path, "", "")
+        return filled(pieces, request.return_path, "", "", form=form_value(exchange))
 
     def _pieces(
         self,

@@ -18,6 +18,7 @@ from cookieguard.consent.vendors import STRICT
 from cookieguard.html import InsertContext
 from cookieguard.html.embeds import EMBEDS
 from cookieguard.html.types import Embed
+from cookieguard.web.banner.form_value import form_value
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.placeholder_values import LIGHT, Offer, Place, page_scheme
 from cookieguard.web.walls import HOSTS_KNOWN
@@ -88,7 +89,8 @@ class Placeholders:
             return self._written(exchange, embed, context, next_, is_short=is_short)
         placed = exchange.wall.placed
         # all that it says, beside what a wall is made for
-        key = (embed, context, next_, is_short, request.text(b"accept-language"), exchange.consent.granted)
+        accepted, value = request.text(b"accept-language"), form_value(exchange)
+        key = (embed, context, next_, is_short, accepted, exchange.consent.granted, value)
         attributes = placed.get(key)
         if attributes is None:
             attributes = self._written(exchange, embed, context, next_, is_short=is_short)
@@ -115,6 +117,7 @@ class Placeholders:
             anchor=embed.anchor,
             title=shown_title(embed.title or ""),
             scheme=page_scheme(context.scheme),
+            value=form_value(exchange),
         )
         title = b"" if embed.title is not None else b' title="%b"' % renderer.place_title(place)
         if embed.element != b"iframe":

@@ -26,9 +26,12 @@ from cookieguard.web.banner.slots import (
     ANCHOR,
     MARKERS,
     NEXT,
-    NEXT_QUERY,
     TITLE,
+    VALUE,
+    choices_url,
     filled,
+    in_attribute,
+    to_ascii,
 )
 from cookieguard.web.banner.templates import template_environment
 from cookieguard.web.placeholder_values import Place
@@ -111,6 +114,7 @@ class Renderer:
         script: Allowance = INLINE,
         shadow: bool = True,
         links_say: bool = False,
+        value: str = "",
     ) -> bytes:
         """Render the banner for the end of the body; the rest as `banner_pieces` has it."""
         pieces = self.banner_pieces(
@@ -123,7 +127,7 @@ class Renderer:
             shadow=shadow,
             links_say=links_say,
         )
-        return filled(pieces, next_, style.nonce, script.nonce)
+        return filled(pieces, next_, style.nonce, script.nonce, form=value)
 
     def banner_pieces(
         self,
@@ -152,10 +156,10 @@ class Renderer:
                 lang,
                 base=base,
                 next=NEXT.decode(),
-                choices_url=_choices_url(base, also),
+                choices_url=choices_url(base, also),
                 note=texts_of(lang)["notes"][note] if note else "",
                 news=news_line(news, PolicyTexts.of(lang), base=base, query=also),
-                banner=self.banner_hash(lang),
+                banner=f"{self.banner_hash(lang)}.{VALUE.decode()}",
                 shadow=shadow,
                 room=self._style("banner.css" if style.way is Way.FILE else "room.css", style, base),
                 style=self._style("banner.css", style, base),
@@ -177,6 +181,7 @@ class Renderer:
         is_new: bool = False,
         links_say: bool = False,
         holds: bool = False,
+        value: str = "",
     ) -> bytes:
         """Render what stays once the banner is gone: the way to the choices, one click to withdraw.
 
@@ -206,8 +211,9 @@ class Renderer:
                 lang,
                 base=base,
                 next=NEXT.decode(),
-                choices_url=_choices_url(base, also),
+                choices_url=choices_url(base, also),
                 withdraw=consent.is_beyond_necessary,
+                value=VALUE.decode(),
                 notice=notice,
                 news=news_line(news, PolicyTexts.of(lang), base=base, query=also),
                 shadow=shadow,
@@ -217,7 +223,7 @@ class Renderer:
                 style=self._style("control.css" if shadow else "open.css", style, base),
             )
 
-        return filled(self._once(key, make), next_, style.nonce, "")
+        return filled(self._once(key, make), next_, style.nonce, "", form=value)
 
     def live_script(self, *, base: str, script: Allowance, stamp: str = "", posted: bool = False) -> bytes:
         """Render the script that keeps our control on a page; with `stamp` it also loads stale pages again."""
@@ -255,15 +261,15 @@ class Renderer:
     def srcdoc(self, place: Place, *, style: Allowance) -> bytes:
         """Render a placeholder as the value of an iframe's `srcdoc`, escaped for double quotes."""
         key = ("srcdoc", place.lang, place.base, place.offer, place.scheme, place.links_say, form_of(style))
-        text = self._once(key, lambda: _in_attribute(self._place(place, style)))
+        text = self._once(key, lambda: in_attribute(self._place(place, style)))
         next_, title = str(escape(place.next)), str(escape(place.title or place.offer.name))
-        return filled(text, next_, style.nonce, "", anchor=place.anchor, title=title)
+        return filled(text, next_, style.nonce, "", anchor=place.anchor, title=title, form=place.value)
 
     def place_page(self, place: Place) -> bytes:
         """Render a placeholder as a page of its own."""
         text = self._place(place, Allowance(Way.FILE))
-        pieces, title = MARKERS.split(_ascii(text)), place.title or place.offer.name
-        return filled(pieces, place.next, "", "", anchor=place.anchor, title=title)
+        pieces, title = MARKERS.split(to_ascii(text)), place.title or place.offer.name
+        return filled(pieces, place.next, "", "", anchor=place.anchor, title=title, form=place.value)
 
     def place_title(self, place: Place) -> bytes:
         """Name a placeholder, for an element that has no name of its own; escaped for double quotes."""
@@ -288,20 +294,30 @@ class Renderer:
             offer=offer,
             purpose=shown.get(offer.purpose, offer.purpose),
             privacy=privacy,
-            banner=self._named(place.lang)[1],
+            banner=f"{self._named(place.lang)[1]}.{VALUE.decode()}",
             scheme=place.scheme,
             choices_url=f"{place.base}choices" + (f"?lang={place.lang}" if place.links_say else ""),
             style=self._style("embed.css", style, place.base),
         )
 
     def choices_page(
-        self, lang: str, consent: Consent, *, base: str, next_: str, note: str | None = None, copy: str = ""
+        self,
+        lang: str,
+        consent: Consent,
+        *,
+        base: str,
+        next_: str,
+        note: str | None = None,
+        copy: str = "",
+        value: str = "",
+        ticked: frozenset[str] | None = None,
     ) -> bytes:
         """Render the page of privacy choices: purposes, who is behind them, and what is in force.
 
-        `copy` is where the visitor's own copy of it is.
+        `copy` is where the visitor's own copy of it is. `ticked` is a choice that was posted and not taken.
         """
         texts = texts_of(lang)
+        notices = page_notices(consent, texts)
         self._note(lang)
         return self.page(
             "choices.html",
@@ -309,19 +325,20 @@ class Renderer:
             base=base,
             next=next_,
             note=texts["notes"][note] if note else "",
-            notices=page_notices(consent, texts),
+            notices=notices if ticked is None else [texts["page"]["stale"], *notices],
             state=consent.state.value,
-            granted=consent.granted,
+            granted=consent.granted if ticked is None else ticked,
             receipt=consent.receipt,
             copy=copy,
             decided=date_text(consent.decided, lang) if consent.decided else "",
-            banner=self.banner_hash(lang),
+            banner=f"{self.banner_hash(lang)}.{value}",
+            posted=ticked is not None,
         )
 
     def page(self, template: str, lang: str, *, posted: bool = False, **values: object) -> bytes:
         """Render a page of our own, with its style sheet and script; `posted`: it answers a POST."""
         css, script = self._files["page.css"].name, self._files[_stale(posted)].name
-        return _ascii(self._render(template, lang, css=css, script=script, **values))
+        return to_ascii(self._render(template, lang, css=css, script=script, **values))
 
     def _note(self, lang: str) -> None:
         """Tell the owner once where one text of the shop's stands among ours of another language than its own."""
@@ -333,7 +350,7 @@ class Renderer:
         """Return the hashes of the wordings in a language: of the banner, and of the placeholder."""
         if lang not in self._hashes:
             embed = repr(texts_of(lang)["embed"]) + self.own_texts.get("embed.html", "")
-            texts = self._wording(lang), _ascii(embed)
+            texts = self._wording(lang), to_ascii(embed)
             of_banner, of_embed = (hash_mark(lang) + digest(text)[len(hash_mark(lang)) :] for text in texts)
             self.wordings |= zip((of_banner, of_embed), texts, strict=True)
             self._hashes[lang] = of_banner, of_embed
@@ -344,7 +361,7 @@ class Renderer:
             ("base", "next", "choices_url", "news", "note", "banner", "room", "style", "script"), ""
         )
         plain = self._squeezed("banner.html", lang, shadow=False, **nothing)
-        return _ascii(plain)
+        return to_ascii(plain)
 
     def _once(self, key: tuple[object, ...], make: Callable[[], str]) -> list[bytes]:
         """Return a rendered text in pieces: what is between the markers, and the markers."""
@@ -352,7 +369,7 @@ class Renderer:
         if found is None:
             if len(self._rendered) >= RENDERED_KEPT:
                 self._rendered.clear()
-            found = self._rendered[key] = MARKERS.split(_ascii(make()))
+            found = self._rendered[key] = MARKERS.split(to_ascii(make()))
         return found
 
     def _squeezed(self, template: str, lang: str, **values: object) -> str:
@@ -390,16 +407,3 @@ class Renderer:
 
 def _stale(posted: bool) -> str:  # noqa: FBT001  # of one value
     return "posted.js" if posted else "stale.js"
-
-
-def _choices_url(base: str, also: str) -> str:
-    return f"{base}choices?next={NEXT_QUERY.decode()}" + (f"&{also}" if also else "")
-
-
-def _in_attribute(document: str) -> str:
-    """Escape a document for an attribute in double quotes; what is beyond ASCII is left to `_ascii`."""
-    return str(escape(str(document)))
-
-
-def _ascii(text: str) -> bytes:
-    return text.encode("ascii", "xmlcharrefreplace")

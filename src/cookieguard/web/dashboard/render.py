@@ -34,11 +34,10 @@ def stylesheet() -> Asset:
     return load_asset(STYLE)
 
 
-def overview_page(overview: Overview, *, base: str, shop: str = "") -> bytes:
-    """Render the overview with its tabs and filters; `shop` is what it is of."""
-    return _render(
-        "stats_overview.html", selection=overview.selection, base=base, shop=shop, **_overview(overview)
-    )
+def overview_page(overview: Overview, *, base: str, shop: str = "", form: str = "") -> bytes:
+    """Render the overview with its tabs and filters; `shop` is what it is of, `form` the value of the notes' forms."""
+    values = {**_overview(overview), "form": form}
+    return _render("stats_overview.html", selection=overview.selection, base=base, shop=shop, **values)
 
 
 def report_page(overview: Overview, *, made: str, shop: str = "") -> bytes:

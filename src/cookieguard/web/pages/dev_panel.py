@@ -15,7 +15,8 @@ from cookieguard.identity import cookie_name
 from cookieguard.web.assets import STATIC
 from cookieguard.web.banner.dev_tag import DEV_SCRIPT, is_developers
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.pages.form import Receive
+from cookieguard.web.http.headers import essence
+from cookieguard.web.pages.form import JSON_TYPE, Receive
 from cookieguard.web.pages.same_origin import is_own_post
 
 DEV_PAGE = "dev"
@@ -58,7 +59,10 @@ def _is_own(exchange: Exchange) -> bool:
     if request.method != "POST":
         return request.headers.get(b"sec-fetch-site", b"same-origin") == b"same-origin"
     origins = exchange.parts.config.origins
-    return is_own_post(request.headers, host=request.origin.authority, origins=origins)
+    is_form = (
+        essence(request.headers.get(b"content-type", b"")) != JSON_TYPE
+    )  # somebody else's: the panel posts JSON
+    return not is_form and is_own_post(request.headers, host=request.origin.authority, origins=origins)
 
 
 def _state(exchange: Exchange) -> str:

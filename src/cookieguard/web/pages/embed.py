@@ -7,6 +7,7 @@ import re
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from cookieguard.consent import Verdict, local_path, site_of
+from cookieguard.web.banner.form_value import form_value
 from cookieguard.web.banner.placeholders import offer_for, shown_title
 from cookieguard.web.cookies.own_cookies import consent_lines
 from cookieguard.web.customer_refusals import keep_choice
@@ -16,6 +17,7 @@ from cookieguard.web.http.page_headers import PAGE_HEADERS, PAGE_POLICY
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
+from cookieguard.web.pages.privacy_choices import ask_again
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.placeholder_values import Place, page_scheme
 from cookieguard.web.proof.recording import record_choice
@@ -37,7 +39,7 @@ async def answer_embed(exchange: Exchange, receive: Receive) -> Response:
     """Answer POST {prefix}embed with act=once|always, party=<name>, next=<local path>, at=<element id>.
 
     303 back to the page: with a grant in its query, or with the cookie of a choice. 400, 403, 413 or 415 with
-    one line.
+    one line; the page of choices for a form that is not ours, or too old.
     """
     try:
         pairs = await own_pairs(exchange, receive, not_ours=NOT_OURS)
@@ -50,9 +52,13 @@ async def answer_embed(exchange: Exchange, receive: Receive) -> Response:
     if verdict is None:
         return refusal(400, NOBODY)
     page = local_path(fields.get("next") or exchange.request.referring_path).partition("#")[0]
+    granted = exchange.consent.granted | ({verdict.purpose} if action == "always" else frozenset())
+    asked = ask_again(exchange, banner=fields.get("banner", ""), granted=granted, next_=page)
+    if asked is not None:
+        return asked
     if action == "once":
         return _once(exchange, verdict, page, fields)
-    return await _always(exchange, verdict, page, fields)
+    return await _always(exchange, granted, page, fields)
 
 
 def _once(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str]) -> Response:
@@ -61,9 +67,8 @@ def _once(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str
     return _back(address, fields)
 
 
-async def _always(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str]) -> Response:
+async def _always(exchange: Exchange, granted: frozenset[str], page: str, fields: dict[str, str]) -> Response:
     """Save a choice: all that was agreed to before, and this purpose."""
-    granted = exchange.consent.granted | {verdict.purpose}
     receipt = await record_choice(exchange, receipt_of(exchange, granted, banner=fields.get("banner", "")))
     note_choice(exchange, granted)
     response = _back(page, fields)
@@ -122,5 +127,6 @@ async def show_place(exchange: Exchange, _: Receive) -> Response:
         anchor=at if ANCHOR.fullmatch(at) else "",
         title=shown_title(title),
         scheme=page_scheme(scheme),
+        value=form_value(exchange),
     )
     return HTMLResponse(exchange.parts.renderer.place_page(place), headers=PLACE_HEADERS)

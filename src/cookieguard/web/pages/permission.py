@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from cookieguard.config.languages import texts_of
 from cookieguard.engines.people.access import AccessRefused
 from cookieguard.errors import CookieGuardError
+from cookieguard.web.banner.form_value import FIELD, form_value, has_form_value
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
@@ -20,6 +21,11 @@ from cookieguard.web.pages.same_origin import own_pairs
 
 PERMISSION_PAGE = "permission"
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store"}
+SECTIONS = {
+    "often": "rights",
+    "down": "rights",
+    "stale": "page",
+}  # where a sentence stands, if not with the others
 NOT_OURS = "a code can only be asked for by the page that offers it"
 
 
@@ -29,21 +35,23 @@ async def answer_permission(exchange: Exchange, receive: Receive) -> Response:
     if not customer:
         return _page(exchange, 403, key="login")
     if exchange.request.is_read:
-        return _page(exchange, 200, key="ask")
+        return _page(exchange, 200, key="ask", customer=customer)
     try:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
+    if not has_form_value(exchange, fields.get(FIELD, ""), PERMISSION_PAGE, *_session(exchange, customer)):
+        return _page(exchange, 403, key="stale", customer=customer)
     scope = fields.get("scope", "")
     if scope not in exchange.parts.config.staff.scopes:
-        return _page(exchange, 400, key="ask")
+        return _page(exchange, 400, key="ask", customer=customer)
     if not exchange.parts.permission_turns.take(customer, exchange.now):
         return _page(exchange, 429, key="often")
     try:
         code = await to_thread.run_sync(exchange.parts.access.make, customer, scope)
     except AccessRefused:
         return _page(exchange, 503, key="down")
-    return _page(exchange, 200, key="made", code=code, scope=scope)
+    return _page(exchange, 200, key="made", code=code, scope=scope, customer=customer)
 
 
 async def _customer(exchange: Exchange) -> str:
@@ -57,10 +65,16 @@ async def _customer(exchange: Exchange) -> str:
         return ""
 
 
-def _page(exchange: Exchange, status: int, *, key: str, code: str = "", scope: str = "") -> Response:
+def _session(exchange: Exchange, customer: str) -> tuple[str, str]:
+    return customer, exchange.session.binding.session_id or ""
+
+
+def _page(
+    exchange: Exchange, status: int, *, key: str, code: str = "", scope: str = "", customer: str = ""
+) -> Response:
     lang = language_asked(exchange)
     texts = texts_of(lang)
-    said = texts["rights"] if key in ("often", "down") else texts["permission"]
+    said = texts[SECTIONS.get(key, "permission")]
     page = exchange.parts.renderer.page(
         "permission.html",
         lang,
@@ -72,6 +86,7 @@ def _page(exchange: Exchange, status: int, *, key: str, code: str = "", scope: s
         key=key,
         code=code,
         scope=scope,
+        form=form_value(exchange, PERMISSION_PAGE, *_session(exchange, customer)) if customer else "",
         scopes=exchange.parts.config.staff.scopes,
     )
     return HTMLResponse(page, status, HEADERS)

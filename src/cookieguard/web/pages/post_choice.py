@@ -14,6 +14,7 @@ from cookieguard.web.http.headers import essence
 from cookieguard.web.identity.named_customers import customers_named
 from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
 from cookieguard.web.pages.form import BadRequestError, Fields, Receive, read_fields
+from cookieguard.web.pages.privacy_choices import ask_again
 from cookieguard.web.pages.same_origin import is_own_post
 from cookieguard.web.proof.recording import record_choice
 from cookieguard.web.recording.hits import note_choice
@@ -35,7 +36,8 @@ OTHER_ORIGIN = (
 async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     """Answer POST {prefix}consent with choice=accept|reject|save, purpose=<id> (repeated), next=<local path>.
 
-    303 to `next` with the cookie, JSON for `Accept: application/json`; 400, 403, 413 or 415 with one line.
+    303 to `next` with the cookie, JSON for `Accept: application/json`; 400, 403, 413 or 415 with one line. 403 with
+    the page of choices, and nothing changed, for a form that is not ours, or too old.
     """
     host, origins = exchange.request.origin.authority, exchange.parts.config.origins
     if not exchange.is_own_host or not is_own_post(exchange.request.headers, host=host, origins=origins):
@@ -44,12 +46,15 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
         return refusal(403, f"{NOT_OURS}\n")
     try:
         fields = await read_fields(essence(exchange.request.headers.get(b"content-type", b"")), receive)
-        receipt = _receipt(exchange, fields)
+        granted = choose(fields.choice, fields.purposes, exchange.parts.register.ids)
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
     except ChoiceError as error:
         return refusal(400, f"{error}\n")
-    receipt = await record_choice(exchange, receipt)
+    asked = ask_again(exchange, banner=fields.banner, granted=granted, next_=fields.next)
+    if asked is not None:
+        return asked
+    receipt = await record_choice(exchange, receipt_of(exchange, granted, banner=fields.banner))
     response = _answer(exchange, fields, receipt)
     note_choice(exchange, receipt.granted)
     if exchange.consent.granted - receipt.granted:  # no page from before a withdrawal comes alive again
@@ -67,20 +72,15 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     return response
 
 
-def _receipt(exchange: Exchange, fields: Fields) -> Receipt:
-    granted = choose(fields.choice, fields.purposes, exchange.parts.register.ids)
-    return receipt_of(exchange, granted, banner=fields.banner)
-
-
 def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> Receipt:
-    """Write the receipt of a choice just made; `banner` is the hash of the wording that was posted with it."""
+    """Write the receipt of a choice just made; `banner` is the hash of the wording, with the form's value behind it."""
     parts, before = exchange.parts, exchange.consent.receipt
     known = "" if before is None else before.subject
     return write_receipt(
         granted,
         purposes=parts.register.ids,
         policy=parts.config.policy,
-        banner=parts.renderer.known_banner(banner),
+        banner=parts.renderer.known_banner(banner.partition(".")[0]),
         gpc=exchange.consent.gpc,
         now=exchange.now,
         terms=parts.terms(exchange.now),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from cookieguard.config.languages import texts_of
 from cookieguard.consent import local_path
+from cookieguard.consent.decision import NOTHING_BEYOND
+from cookieguard.web.banner.form_value import form_value, has_form_value
 from cookieguard.web.banner.insertion import NOT_KEPT
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.headers import essence
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.http.query import first_values
-from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.form import FORM_TYPE, Receive
 from cookieguard.web.pages.post_choice import ANSWER_HEADERS
 from cookieguard.web.proof.visitors_copy import COPY_PAGE
 
@@ -21,18 +25,40 @@ MOST_FIELDS = 5
 
 async def show_choices(exchange: Exchange, _: Receive) -> Response:
     """Answer GET {prefix}choices?next=<local path>&lang=<the language of the page it is linked from>."""
-    renderer = exchange.parts.renderer
-    lang = language_asked(exchange)
     next_ = first_values(exchange.request.query, MOST_FIELDS).get("next", "")
-    page = renderer.choices_page(
+    return _page(exchange, language_asked(exchange), next_ or quote(exchange.request.root_path) + "/")
+
+
+def ask_again(exchange: Exchange, *, banner: str, granted: frozenset[str], next_: str) -> Response | None:
+    """Return the page of choices with what was posted; None if a form of ours posted it.
+
+    The form has the value of the day, and the wording of what it asks the visitor to agree to. A refusal needs the
+    value too: else a form in a review withdraws what its reader agreed to. Forms cannot post JSON, so JSON needs none.
+    """
+    if essence(exchange.request.headers.get(b"content-type", b"")) != FORM_TYPE:
+        return None
+    renderer, (shown, _, value) = exchange.parts.renderer, banner.partition(".")
+    known, is_refusal = renderer.known_banner(shown), granted <= NOTHING_BEYOND
+    if has_form_value(exchange, value) and (known or is_refusal):
+        return None
+    lang = renderer.pick_language(renderer.language_of(known), exchange.request.text(b"accept-language"))
+    if b"application/json" in exchange.request.headers.get(b"accept", b""):
+        return JSONResponse({"ok": False, "message": texts_of(lang)["page"]["stale"]}, 403, PAGE_HEADERS)
+    return _page(exchange, lang, next_, ticked=granted)
+
+
+def _page(exchange: Exchange, lang: str, next_: str, *, ticked: frozenset[str] | None = None) -> HTMLResponse:
+    page = exchange.parts.renderer.choices_page(
         lang,
         exchange.consent,
         base=exchange.own_base,
-        next_=local_path(next_ or quote(exchange.request.root_path) + "/"),
+        next_=local_path(next_),
         note=None if exchange.request.is_secure_context else NOT_KEPT,
         copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}" if exchange.parts.proof is not None else "",
+        value=form_value(exchange),
+        ticked=ticked,
     )
-    return HTMLResponse(page, headers=PAGE_HEADERS)
+    return HTMLResponse(page, 200 if ticked is None else 403, PAGE_HEADERS)
 
 
 async def answer_state(exchange: Exchange, _: Receive) -> Response:

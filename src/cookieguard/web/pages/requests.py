@@ -35,6 +35,7 @@ from cookieguard.rights.requests import (
     put_on_hold,
 )
 from cookieguard.rights.rules import Law, RequestKind
+from cookieguard.web.banner.form_value import ERASURE, STALE
 from cookieguard.web.dashboard.render import shop_name, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
@@ -42,7 +43,17 @@ from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
-from cookieguard.web.pages.staff_guard import DOWN, needs_role, note_look, pages_of, refuse, staff_of
+from cookieguard.web.pages.staff_guard import (
+    DOWN,
+    has_staff_form,
+    is_script,
+    needs_role,
+    note_look,
+    pages_of,
+    refuse,
+    staff_form,
+    staff_of,
+)
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
 from cookieguard.web.pages.stats import HEADERS
 from cookieguard.web.rights.desk import Desk
@@ -57,6 +68,7 @@ NO_ANSWER = "The queue does not answer just now. Nothing was changed; try again 
 UNKNOWN = "There is no request of this id."
 NOBODYS = "Who asked has no customer number, so nothing can be kept from them alone."
 UNREADABLE = "This request cannot be read: the keyring lacks its key, or it was changed. Its clock goes on."
+ERASE = "erase"  # what the page that asks again posts
 # The fields of one that is entered.
 LETTER = ("kind", "who", "customer", "contact", "received", "law", "language", "text")
 MOST_FIELDS = 3
@@ -122,7 +134,13 @@ async def answer_requests(exchange: Exchange, receive: Receive) -> Response:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
+    if not has_staff_form(exchange, fields, _purpose(fields)):
+        return await _show_list(visit, _Message(403, STALE), entered=fields)
     return await _act(visit, fields)
+
+
+def _purpose(fields: Mapping[str, str]) -> str:
+    return ERASURE if fields.get("act") == ERASE else REQUESTS_PAGE
 
 
 async def _show_list(visit: _Visit, said: _Message, *, entered: Mapping[str, str] | None = None) -> Response:
@@ -183,6 +201,7 @@ def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Respons
         "here": REQUESTS_PAGE,
         "today": exchange.now.astimezone(zone_of(exchange.parts.config.rights.time_zone)).date(),
         "message": said.message,
+        "form": staff_form(exchange, REQUESTS_PAGE),
     }
     page = staff_page(name, base=exchange.own_base, values={**frame, **values})
     return HTMLResponse(page, said.status, HEADERS)
@@ -218,6 +237,11 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
         return refusal(400, f"act: {fields.get('act', '')[:40]!a}; allowed: {', '.join(ACTS)}\n")
     if not visit.member.may(role):
         return refuse(visit.exchange)
+    if _is_to_ask_again(visit, fields):
+        values = {"entered": {name: fields.get(name, "") for name in LETTER}, "act": ERASE}
+        return _page(
+            visit, "enter_erasure.html", _Message(), **values, form=staff_form(visit.exchange, ERASURE)
+        )
     try:
         id_ = await act(visit, fields)
     except OwnTermRefused as error:
@@ -229,6 +253,12 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
         return await _show_list(visit, error.said, entered=fields)
     location = f"{visit.exchange.own_base}{REQUESTS_PAGE}?id={id_}"
     return Response(status_code=303, headers={**HEADERS, "location": location})
+
+
+def _is_to_ask_again(visit: _Visit, fields: Mapping[str, str]) -> bool:
+    """Return whether a member enters an erasure, which a page of its own asks about; there is none for scripts."""
+    is_erasure = (fields.get("act"), fields.get("kind")) == ("add", RequestKind.ERASE)
+    return is_erasure and not is_script(visit.exchange)
 
 
 async def _change(visit: _Visit, fields: dict[str, str], change: Callable[[Request], Request]) -> str:
@@ -361,6 +391,7 @@ Do = Callable[[_Visit, dict[str, str]], Awaitable[str]]
 WORDS = (Act.NOTE, Act.IDENTITY_ASKED, Act.IDENTITY_SHOWN, Act.EXTENDED, Act.DONE, Act.REFUSED)
 ACTS: dict[str, tuple[str, Do]] = {
     "add": (ENTER, _add),
+    ERASE: (ENTER, _add),
     Act.STEP.value: (DUTIES[Act.STEP], _step),
     Act.HELD.value: (DUTIES[Act.HELD], _hold),
     Act.TOLD.value: (DUTIES[Act.TOLD], _tell),

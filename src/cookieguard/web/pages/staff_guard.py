@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial, wraps
 
 from anyio import to_thread
@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from cookieguard.identity import cookie_name
 from cookieguard.identity.staff_token import ROLES, Member
+from cookieguard.web.banner.form_value import FIELD, form_value, has_form_value
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
@@ -78,6 +79,23 @@ def _named_by_proxy(exchange: Exchange) -> str:
     if found and not via.is_trusted and exchange.marks & FORWARDED:
         exchange.parts.findings.count(unbelieved("staff.header"))
     return found.decode("utf-8", "replace").strip() if via.is_trusted else ""
+
+
+def staff_form(exchange: Exchange, purpose: str) -> str:
+    """Return the value of a form for the member who asks, bound to their session or to whom the proxy named."""
+    return form_value(exchange, purpose, _named_by_proxy(exchange), session_of(exchange))
+
+
+def has_staff_form(exchange: Exchange, fields: Mapping[str, str], purpose: str) -> bool:
+    """Return whether a member posted such a form, or is a script."""
+    named, session = _named_by_proxy(exchange), session_of(exchange)
+    return is_script(exchange) or has_form_value(exchange, fields.get(FIELD, ""), purpose, named, session)
+
+
+def is_script(exchange: Exchange) -> bool:
+    """Return whether a member came with a bearer token, a header that no form sends, and neither session nor proxy."""
+    is_bearer = exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER
+    return is_bearer and not (_named_by_proxy(exchange) or session_of(exchange))
 
 
 async def note_look(exchange: Exchange, member: Member, what: str, *, customer: str = "") -> bool:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.identity import expire_cookie, set_cookie
 from cookieguard.identity.staff_token import Member
+from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
@@ -18,13 +19,22 @@ from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
-from cookieguard.web.pages.staff_guard import BEARER, pages_of, refuse, session_of, staff_of
+from cookieguard.web.pages.staff_guard import (
+    BEARER,
+    has_staff_form,
+    pages_of,
+    refuse,
+    session_of,
+    staff_form,
+    staff_of,
+)
 
 STAFF_PAGE = "staff"
 # Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
 NEXT = re.compile(r"officer|(?:record|requests)(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII)
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "nobody can sign in or out just now: the store or the journal takes nothing; try again\n"
+REFUSED = "This token does not count."
 NOT_OURS = "a token can only be posted by the page that asks for it"
 
 
@@ -35,7 +45,7 @@ async def answer_staff(exchange: Exchange, receive: Receive) -> Response:
     does not count, and no reason.
     """
     if exchange.request.is_read:
-        return _page(exchange, 200, is_refused=False, member=await staff_of(exchange))
+        return _page(exchange, 200, member=await staff_of(exchange))
     return await _sign_in(exchange, receive)
 
 
@@ -46,7 +56,7 @@ def ask_to_sign_in(exchange: Exchange, page: str) -> Response:
         return refuse(exchange)
     query = exchange.request.query
     wanted = f"{page}?{query}" if query else page
-    return _page(exchange, 403, is_refused=False, wanted=wanted if NEXT.fullmatch(wanted) else page)
+    return _page(exchange, 403, wanted=wanted if NEXT.fullmatch(wanted) else page)
 
 
 async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
@@ -54,14 +64,16 @@ async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
-    if "leave" in fields:
+    if "leave" in fields:  # signing in needs no value: the token is a secret
+        if not has_staff_form(exchange, fields, STAFF_PAGE):
+            return _page(exchange, 403, message=STALE, member=await staff_of(exchange))
         return await _sign_out(exchange)
     token, wanted = fields.get("token", "").strip(), fields.get("next", "")
     wanted = wanted if NEXT.fullmatch(wanted) else ""
     member = exchange.parts.staff.member(token, exchange.now)
     if member is None:
         await to_thread.run_sync(exchange.parts.journal.refuse, exchange.now, "a token at the sign-in")
-        return _page(exchange, 403, is_refused=True, wanted=wanted)
+        return _page(exchange, 403, message=REFUSED, wanted=wanted)
     session = await _begun(exchange, member)
     if session is None:
         return refusal(503, DOWN)
@@ -110,7 +122,7 @@ def _back(exchange: Exchange, cookie: bytes, *, to: str = STAFF_PAGE) -> Respons
 
 
 def _page(
-    exchange: Exchange, status: int, *, is_refused: bool, wanted: str = "", member: Member | None = None
+    exchange: Exchange, status: int, *, message: str = "", wanted: str = "", member: Member | None = None
 ) -> Response:
     page = exchange.parts.renderer.page(
         "staff.html",
@@ -118,7 +130,8 @@ def _page(
         base=exchange.own_base,
         wanted=wanted,
         member=member,
-        is_refused=is_refused,
+        message=message,
+        form=staff_form(exchange, STAFF_PAGE),
         pages={} if member is None else pages_of(exchange, member),
     )
     return HTMLResponse(page, status, HEADERS)

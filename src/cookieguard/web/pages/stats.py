@@ -19,6 +19,7 @@ from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.stats.protocol import EngineDown, HitReader
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.stats.hits import SECONDS_OF_DAY
+from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.dashboard.overview import Overview, read_overview
 from cookieguard.web.dashboard.render import details_page, message_page, overview_page, shop_name
 from cookieguard.web.dashboard.selection import BadSelection, Selection, TooManyFilters, read_selection
@@ -28,7 +29,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.same_origin import own_pairs
-from cookieguard.web.pages.staff_guard import needs_role, staff_of
+from cookieguard.web.pages.staff_guard import has_staff_form, needs_role, staff_form, staff_of
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
 
 logger = logging.getLogger("cookieguard")
@@ -61,7 +62,8 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
         selection = read_selection(exchange.request.query)
         ask = partial(_page, counting.open_figures, selection, exchange.now, settings, _state(exchange))
         shop, alarms = shop_name(exchange.parts.config.origins), _alarms(exchange)
-        answer = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms))
+        form = staff_form(exchange, STATS_PAGE)
+        answer = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms, form=form))
     except TooManyFilters as error:
         page = message_page(str(error), base=base, selection=error.selection)
         return HTMLResponse(page, 400, HEADERS)
@@ -84,6 +86,7 @@ def _page(
     base: str,
     shop: str,
     alarms: Alarms,
+    form: str,
 ) -> Response:
     with closing(open_figures()) as reader:
         if selection.tab != "overview":
@@ -104,7 +107,7 @@ def _page(
         if selection.table:
             return _csv(overview, now)
         overview = replace(overview, notes=(*alarms(), *trouble, *overview.notes))
-        return _html(overview_page(overview, base=base, shop=shop))
+        return _html(overview_page(overview, base=base, shop=shop, form=form))
 
 
 def _notes(state: Path) -> tuple[Sequence[Note], Sequence[str]]:
@@ -143,6 +146,8 @@ async def change_stats_notes(exchange: Exchange, receive: Receive) -> Response:
     """Answer POST {prefix}stats: a note is added or removed; 400 or 403 with one line for what cannot be done."""
     try:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+        if not has_staff_form(exchange, fields, STATS_PAGE):
+            return HTMLResponse(message_page(STALE, base=exchange.own_base), 403, HEADERS)
         query = read_selection(fields.get("selection", "").removeprefix("?")).query()
         member = await staff_of(exchange, "analyst")
         change = _change(fields, member.name if member else "")

@@ -14,6 +14,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from cookieguard.config.languages import texts_of
 from cookieguard.engines.rights.enqueue import NewRequest, ask
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.store.logins import end_login
@@ -26,6 +27,7 @@ from cookieguard.proof.records import new_id
 from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.requests import PERSON, Act, Request, RequestRefused, State, Via, answer_told, noted
 from cookieguard.rights.rules import RequestKind
+from cookieguard.web.banner.form_value import ERASURE, FIELD, has_form_value
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.prefetch import is_ahead
@@ -36,12 +38,15 @@ from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.rights.codes import Codes
 from cookieguard.web.rights.desk import Desk, Letter, loop_here
 from cookieguard.web.rights.page import (
+    PRIVACY_PAGE,
     Asker,
     Shown,
     asker_of,
     logins_of_customer,
     requests_of,
+    session_of,
     show,
+    show_erasure,
 )
 
 PASS_LIFE = timedelta(minutes=15)
@@ -52,21 +57,26 @@ COPY_HEADERS = {
     "x-content-type-options": "nosniff",
 }
 CODE_LENGTH = 20
+ERASE = "erase"  # what the page that asks again posts
 
 
 async def answer_privacy(exchange: Exchange, receive: Receive) -> Response:
-    """Answer {prefix}privacy: GET shows the page; POST with act=code|open|ask|withdraw|copy|sessions|end."""
+    """Answer {prefix}privacy: GET shows the page; POST with act=code|open|ask|erase|withdraw|copy|sessions|end."""
     if exchange.request.is_read:
         return await _show_own(exchange)
     try:
         fields = dict(reversed(await own_pairs(exchange, receive, not_ours=NOT_OURS)))
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
-    desk = exchange.parts.desk
-    act = ACTS.get(fields.get("act", ""))
+    desk, name = exchange.parts.desk, fields.get("act", "")
+    act = ACTS.get(name)
     if desk is None or act is None:
-        return refusal(400, f"act: {fields.get('act', '')[:40]!a}; allowed: {', '.join(ACTS)}\n")
-    return await act(_PostedForm(exchange, desk, fields))
+        return refusal(400, f"act: {name[:40]!a}; allowed: {', '.join(ACTS)}\n")
+    posted, page = _PostedForm(exchange, desk, fields), ERASURE if name == ERASE else PRIVACY_PAGE
+    if not has_form_value(exchange, fields.get(FIELD, ""), page, *await session_of(exchange)):
+        address = fields.get("address", "") if name == "open" else ""
+        return await posted.page("", status=403, address=address, message=posted.stale)
+    return await act(posted)
 
 
 async def _show_own(exchange: Exchange) -> Response:
@@ -100,6 +110,7 @@ class _PostedForm:
         self.fields = fields
         self.ticket = fields.get("ticket", "")
         self.texts = RightsTexts.of(language_asked(exchange))
+        self.stale: str = texts_of(self.texts.lang)["page"]["stale"]
         self.codes = Codes(exchange.parts.keyring)
         self._pass = TokenCodec(exchange.parts.keyring, kind=TokenKind.MAIL, name="privacy-pass", sealed=True)
 
@@ -189,13 +200,27 @@ async def _open(at: _PostedForm) -> Response:
 
 
 async def _ask(at: _PostedForm) -> Response:
-    """Put a request into the queue."""
+    """Put a request into the queue; ask once more about one to erase."""
     asker = await at.asker()
     if not asker.number or not asker.is_fresh:
         return await at.page("fresh", status=403, asker=asker)
     kind = at.fields.get("kind", "")
     if kind not in list(RequestKind):
         return await at.page("missing", status=400, asker=asker)
+    if kind == RequestKind.ERASE:
+        return await show_erasure(at.exchange, asker, at.fields.get("text", ""))
+    return await _record(at, asker, RequestKind(kind))
+
+
+async def _erase(at: _PostedForm) -> Response:
+    """Put a confirmed request to erase into the queue."""
+    asker = await at.asker()
+    if not asker.number or not asker.is_fresh:
+        return await at.page("fresh", status=403, asker=asker)
+    return await _record(at, asker, RequestKind.ERASE)
+
+
+async def _record(at: _PostedForm, asker: Asker, kind: RequestKind) -> Response:
     if not at.may("request") or not at.desk.customers.take(asker.number, at.exchange.now):
         return await at.page("often", status=429, asker=asker)
     exchange, config = at.exchange, at.exchange.parts.config
@@ -203,7 +228,7 @@ async def _ask(at: _PostedForm) -> Response:
         exchange.parts.policy.in_force(exchange.now.date()) if exchange.parts.policy is not None else None
     )
     asking = NewRequest(
-        kind=RequestKind(kind),
+        kind=kind,
         via=Via.CODE if asker.proof else Via.LOGIN,
         customer=asker.number,
         text=at.fields.get("text", ""),
@@ -219,7 +244,7 @@ async def _ask(at: _PostedForm) -> Response:
     if error is not None:
         return await at.page("down", status=503, asker=asker)
     request, _ = future.result()
-    if request.kind is RequestKind.ERASE:
+    if kind is RequestKind.ERASE:
         await _end_sessions(at, asker.number)
     message = at.texts.line("recorded", date=request.due(exchange.now))
     return await at.page("recorded", asker=asker, message=message)
@@ -317,6 +342,7 @@ ACTS = {
     "code": _send_code,
     "open": _open,
     "ask": _ask,
+    ERASE: _erase,
     "withdraw": _withdraw,
     "copy": _copy,
     "sessions": _sessions,

@@ -23,6 +23,7 @@ from cookieguard.proof.records import browser, customer, read_document
 from cookieguard.rights.answers import RightsTexts, has_copy, retained_lines
 from cookieguard.rights.requests import Request, State
 from cookieguard.rights.rules import RequestKind
+from cookieguard.web.banner.form_value import ERASURE, form_value
 from cookieguard.web.banner.localized_texts import date_text, duration_text, shown_purposes
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
@@ -92,6 +93,12 @@ async def asker_of(exchange: Exchange) -> Asker:
     return Asker(number=number, is_fresh=age.total_seconds() <= minutes * 60 and not session.is_remembered)
 
 
+async def session_of(exchange: Exchange) -> tuple[str, ...]:
+    """Return the customer's session that forms are bound to; empty for a guest."""
+    number = (await asker_of(exchange)).number
+    return (number, exchange.session.binding.session_id or "") if number else ()
+
+
 async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
     """Render the page."""
     parts, config = exchange.parts, exchange.parts.config
@@ -107,6 +114,7 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         r=texts.texts,
         shown=shown,
         asker=shown.asker,
+        form=form_value(exchange, PRIVACY_PAGE, *(await session_of(exchange) if number else ())),
         shop_home=quote(exchange.request.root_path) + "/",
         state=exchange.consent.state.value,
         gpc=exchange.has_gpc,
@@ -130,6 +138,22 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         requests=[_request(one, exchange, texts) for one in reversed(requests)],
     )
     return HTMLResponse(page, shown.status, PAGE_HEADERS)
+
+
+async def show_erasure(exchange: Exchange, asker: Asker, text: str) -> HTMLResponse:
+    """Ask once more, on a page of its own, before a customer is erased."""
+    lang = language_asked(exchange)
+    page = exchange.parts.renderer.page(
+        "erasure.html",
+        lang,
+        base=exchange.own_base,
+        posted=True,
+        r=RightsTexts.of(lang).texts,
+        asker=asker,
+        text=text,
+        form=form_value(exchange, ERASURE, *await session_of(exchange)),
+    )
+    return HTMLResponse(page, 200, PAGE_HEADERS)
 
 
 async def logins_of_customer(exchange: Exchange, number: str) -> list[Login]:
