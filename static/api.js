@@ -14,6 +14,15 @@ window.cookieguard||(
 // On the prototype: there a `let cookieguard` or `var cookieguard` of the shop collides with nothing.
 Object.defineProperty(Window.prototype,"cookieguard",{value:Object.freeze(c)}),
 addEventListener("cookieguard:change",x=>h?.(x)),
+// A form that users wrote, such as a review that a script renders, cannot post to our pages; it may open those that only
+// show something. The name of a field hides a property of its form, so the prototype is asked. Our own forms are in a
+// shadow, which keeps the event, in our element, or on a page of ours that Turbo or htmx put in place of the shop's.
+addEventListener("submit",x=>{
+let s=x.submitter,f=HTMLFormElement;
+if(x.target instanceof f)if(!location.pathname.startsWith(b))
+if(RegExp(b+"(?!ch|coo|po)").test(unescape((s?.hasAttribute("formaction")?s.formAction:Reflect.get(f.prototype,"action",x.target)).split("?")[0])))
+s?.closest("cg-part")||(x.preventDefault(),x.stopPropagation())
+},1),
 // A link leads there in the way it was clicked: in another tab, too.
 addEventListener("click",x=>{
 if(x=x.composedPath().find(x=>x.matches?.("[data-cg-open]")))x.href?x.href=l():c.open()
