@@ -1,7 +1,8 @@
 // Sends the choice without losing what somebody typed: the page reloads at once, unless a form holds unsaved input.
 // Free of the characters that would end a script or break XHTML (no less-than, no ampersand), and of eval and HTML.
 {
-  const d = document, ours = () => d.querySelector("cg-part#cg-p"), part = ours(), box = x => x.getBoundingClientRect(), css = x => getComputedStyle(x);
+  // `<img name=body>` hides the document's `body`, not that of its prototype.
+  const d = new Proxy(document, { get: (x, y) => (y = Reflect.get(Document.prototype, y, x))?.call ? y.bind(x) : y }), ours = () => d.querySelector("cg-part#cg-p"), part = ours(), box = x => x.getBoundingClientRect(), css = x => getComputedStyle(x);
   let shadow = part.shadowRoot, inert = part.querySelector("template");
   if (shadow) {
     // For what brings the page back from a copy of its markup (Turbo, htmx): no copy has a shadow.

@@ -80,6 +80,7 @@ def size(markup: bytes) -> int:
 # that keeps forms of others from acting comes on top: 12 characters of chance, which no coding makes shorter.
 VALUE = "q8Zr-2kVx_0T"
 FORMS_OF_OTHERS = 185  # bytes, packed: no form that a script renders posts to our pages
+HIDDEN_NAMES = 20  # and no picture's name hides the document's body from the banner's script
 ITS_FIELD = 27  # bytes, packed, of the field in the control
 
 
@@ -137,7 +138,7 @@ def test_what_tells_scripts_and_tags_of_the_choice_is_small_and_waited_for() -> 
 def test_both_scripts_of_a_page_that_asks_are_at_most_2_kb_together() -> None:
     assets = {name.partition(".")[0]: one for name, one in PLAIN.assets.items() if name.endswith(".js")}
 
-    assert size(assets["banner"].content + assets["api"].content) <= 2048 + FORMS_OF_OTHERS
+    assert size(assets["banner"].content + assets["api"].content) <= 2048 + FORMS_OF_OTHERS + HIDDEN_NAMES
 
 
 def test_scripts_are_squeezed_outside_of_what_is_quoted() -> None:
