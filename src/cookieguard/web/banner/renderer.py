@@ -41,6 +41,7 @@ logger = logging.getLogger("cookieguard")
 # Languages x bases x allowances; a base may hold the Host header, which is free text.
 RENDERED_KEPT = 256
 LANGUAGES_KEPT = 256
+STALE_SCRIPTS = ("stale.js", "posted.js")  # the second one answers a POST
 LONGEST_LANGUAGES = 200  # characters of what is kept: a client may send as many as it likes
 
 
@@ -228,7 +229,7 @@ class Renderer:
     def live_script(self, *, base: str, script: Allowance, stamp: str = "", posted: bool = False) -> bytes:
         """Render the script that keeps our control on a page; with `stamp` it also loads stale pages again."""
         said = Markup(' data-cg="{}state?{}"').format(base, stamp) if stamp else ""
-        return self._head_script(_stale(posted) if stamp else "live.js", base, script, said)
+        return self._head_script(STALE_SCRIPTS[posted] if stamp else "live.js", base, script, said)
 
     def once_script(self, *, base: str, script: Allowance) -> bytes:
         """Render the script of a page that somebody was let in to: it takes the grant out of the address."""
@@ -337,7 +338,7 @@ class Renderer:
 
     def page(self, template: str, lang: str, *, posted: bool = False, **values: object) -> bytes:
         """Render a page of our own, with its style sheet and script; `posted`: it answers a POST."""
-        css, script = self._files["page.css"].name, self._files[_stale(posted)].name
+        css, script = self._files["page.css"].name, self._files[STALE_SCRIPTS[posted]].name
         return to_ascii(self._render(template, lang, css=css, script=script, **values))
 
     def _note(self, lang: str) -> None:
@@ -403,7 +404,3 @@ class Renderer:
     def _privacy_url(self, base: str) -> str:
         policy = self._config.policy
         return policy.privacy_url or (f"{base}policy" if policy.folder else "")
-
-
-def _stale(posted: bool) -> str:  # noqa: FBT001  # of one value
-    return "posted.js" if posted else "stale.js"

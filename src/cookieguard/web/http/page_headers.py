@@ -14,3 +14,9 @@ PAGE_HEADERS = {
     "vary": "Cookie, Sec-GPC, Accept-Language",
     "x-content-type-options": "nosniff",
 }
+# An answer to a form quotes what it refuses in plain text, and must not be taken for a page.
+ANSWER_HEADERS = {
+    "cache-control": "private, no-store",
+    "vary": "Cookie",
+    "x-content-type-options": "nosniff",
+}

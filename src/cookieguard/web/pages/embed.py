@@ -13,10 +13,10 @@ from cookieguard.web.cookies.own_cookies import consent_lines
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import EMBED_DESTINATIONS
-from cookieguard.web.http.page_headers import PAGE_HEADERS, PAGE_POLICY
+from cookieguard.web.http.page_headers import ANSWER_HEADERS, PAGE_HEADERS, PAGE_POLICY
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import BadRequestError, Receive
-from cookieguard.web.pages.post_choice import ANSWER_HEADERS, NOT_OURS, receipt_of, refusal
+from cookieguard.web.pages.post_choice import NOT_OURS, receipt_of, refusal
 from cookieguard.web.pages.privacy_choices import ask_again
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.placeholder_values import Place, page_scheme

@@ -11,6 +11,7 @@ from cookieguard.web.cookies.own_cookies import consent_lines
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
+from cookieguard.web.http.page_headers import ANSWER_HEADERS
 from cookieguard.web.identity.named_customers import customers_named
 from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
 from cookieguard.web.pages.form import BadRequestError, Fields, Receive, read_fields
@@ -19,12 +20,6 @@ from cookieguard.web.pages.same_origin import is_own_post
 from cookieguard.web.proof.recording import record_choice
 from cookieguard.web.recording.hits import note_choice
 
-# What is refused is quoted in plain text, and must not be taken for a page.
-ANSWER_HEADERS = {
-    "cache-control": "private, no-store",
-    "vary": "Cookie",
-    "x-content-type-options": "nosniff",
-}
 NOT_OURS = "a choice can only be posted by a page of this shop"
 # A browser that calls it the same origin is right where a proxy keeps the Host header to itself.
 OTHER_ORIGIN = (

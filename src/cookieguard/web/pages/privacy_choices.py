@@ -14,10 +14,9 @@ from cookieguard.web.banner.insertion import NOT_KEPT
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
-from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.http.page_headers import ANSWER_HEADERS, PAGE_HEADERS
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import FORM_TYPE, Receive
-from cookieguard.web.pages.post_choice import ANSWER_HEADERS
 from cookieguard.web.proof.visitors_copy import COPY_PAGE
 
 MOST_FIELDS = 5
