@@ -103,6 +103,9 @@ class Walk:
         shown.fill("#text", text)
         with shown.expect_navigation():
             shown.click("button[value=ask]")
+        if kind == "erase":  # it is asked about once more
+            with shown.expect_navigation():
+                shown.click("button[value=erase]")
         assert shown.locator("[role=status]").count() == 1
         self.see(shown, f"{kind}-2-asked")
 
