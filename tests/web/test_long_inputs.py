@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 import pytest
-from harness.asgi import Answer, drive, scope_of
+from harness.asgi import Answer, drive, hidden_fields, scope_of
 from harness.long_inputs import (
     ANSWERED,
     COOKIES,
@@ -64,7 +64,7 @@ SOURCES = Path(cookieguard.__file__).parent
 # Names that the pattern below finds and no client writes: of the app's answers, of a scope, of our own records.
 NOT_OF_CLIENTS = set(
     "content-length etag last-modified body more_body made c dct:created dct:hasVersion dct:language "
-    "dpv:hasConsentStatus dpv:hasDataSubject dpv:hasNotice dpv:hasProcess cg:sha256".split()
+    "x-content-type-options dpv:hasConsentStatus dpv:hasDataSubject dpv:hasNotice dpv:hasProcess cg:sha256".split()
 )
 
 
@@ -87,6 +87,7 @@ class Shop:
         self.answered: Headers = []
         self._asked = 0
         self._senders: dict[str, Headers] = {"": []}
+        self._carried: dict[tuple[str, str], bytes] = {}
         self.app = guard(self._answer, clock=lambda: self.now, **settings)
         if not settings.get("dev"):
             staff = Queue(self.app, state)
@@ -99,14 +100,25 @@ class Shop:
         answer = self._driven({"path": "/login"})
         cookie = f"__Host-cg_session={answer.cookies().get('__Host-cg_session', '')}"
         self._senders["customer"] = [("cookie", cookie)]
+        self._carried.clear()
 
     def cost(self, asked: dict[str, Any], by: str) -> float:
         """Return the CPU time of one request, with what is written of it."""
         asked = {**asked, "headers": [*asked.get("headers", ()), *self._senders[by]]}
+        if ("content-type", FORM) in asked["headers"]:
+            asked["body"] += self._hidden(asked["path"], by)
         before = process_time()
         self._driven(asked)
         self._write()
         return process_time() - before
+
+    def _hidden(self, path: str, by: str) -> bytes:
+        """Return what the page's own form carries against forms of others; asked for once."""
+        if (path, by) not in self._carried:
+            page = "/_cg/choices" if path in ("/_cg/consent", "/_cg/embed") else path
+            shown = self._driven({"path": page, "headers": self._senders[by]})
+            self._carried[path, by] = hidden_fields(shown.body)
+        return self._carried[path, by]
 
     def _driven(self, asked: dict[str, Any]) -> Answer:
         self._asked += 1
@@ -115,7 +127,7 @@ class Shop:
         self.answered = asked.get("answered", [])
         client = (f"203.{self._asked // 250 % 250}.{self._asked % 250}.7", 4711)
         answer = Answer(scope=scope_of(**given, client=client) | {"type": asked.get("type", "http")})
-        asyncio.run(drive(self.app, answer, asked.get("body", b"")))
+        asyncio.run(drive(self.app, answer, asked.get("body", b""), bare=True))
         return answer
 
     async def _answer(self, scope: Any, _: Any, send: Any) -> None:
@@ -365,4 +377,4 @@ def test_every_name_that_the_sources_read_is_among_the_inputs() -> None:
     assert headers - NOT_OF_CLIENTS <= set(HEADERS)
     assert len(read) > 30
     assert len(forms) > 20
-    assert (read | forms) - NOT_OF_CLIENTS - set(REPORT) - {"csp-report", "hosts"} <= tried
+    assert (read | forms) - NOT_OF_CLIENTS - set(REPORT) - {"csp-report", "hosts", "open"} <= tried

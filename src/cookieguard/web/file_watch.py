@@ -20,7 +20,7 @@ PAUSE = LOOK_EVERY.total_seconds() / 2
 
 
 class Looks:
-    """Look at keyring, staff list and hourly keys before the first request of each second. Owns when it did."""
+    """Look at keyring, staff list, keys and limits before the first request of each second. Owns when it did."""
 
     def __init__(self, parts: Services, keyring: Keyring) -> None:
         self._parts = parts
@@ -52,6 +52,8 @@ class Looks:
             self._parts.staff.look_ahead()
             self._parts.hour_keys.key(now)
             self._parts.hour_keys.expire(now)
+            if self._parts.proof is not None:
+                self._parts.proof.look_ahead(now)
         except Exception as error:  # noqa: BLE001  # a thread's end is nobody's error: each says what it met by itself
             logger.warning("files could not be looked at: %s", type(error).__name__)
         finally:

@@ -32,10 +32,23 @@ SLOT_HASH_BYTES = 2  # 512 KB; two given networks share a count on one day in 65
 
 
 class ChoiceBudget:
-    """Spend what networks may add. Without a directory in memory each worker has its own key, and counts for itself."""
+    """Spend what networks may add. Without a directory in memory each worker has its own key, and counts for itself.
+
+    Owns the open file.
+    """
 
     def __init__(self, keys: DayKeys, directory: StateDirectory) -> None:
         self._keys, self._directory, self._path = keys, directory, directory.path / USE
+        self._file: FileIO | None = None
+
+    def look_ahead(self, now: datetime) -> None:
+        """Read the key of the day and open the file: in a thread, so that no request waits for a directory."""
+        self._keys.key(now.astimezone(UTC).date())
+        self._keys.expire(now)
+        if self._file is None or not self._path.exists():  # logind empties the shared memory (RemoveIPC)
+            with suppress(OSError, ConfigError):  # no file: then the log itself has the last word
+                self._directory.create_once(USE, bytes)
+                self._file = FileIO(self._path, "r+")
 
     def spend(self, address: str, count: int, now: datetime) -> bool:
         """Return whether a network may add so many bytes today, and count them if so."""
@@ -43,20 +56,17 @@ class ChoiceBudget:
         network, key = truncate(address, **PREFIXES), self._keys.key(today) or b""
         slot = blake2b(network.encode(), key=key, digest_size=SLOT_HASH_BYTES).digest()
         place, day = int.from_bytes(slot) * SLOT.size, today.toordinal()
-        # No file, or a full disk: then the log itself has the last word.
-        with suppress(OSError, ConfigError), self._opened() as file:
-            counted, spent = SLOT.unpack(os.pread(file.fileno(), SLOT.size, place).ljust(SLOT.size, b"\0"))
-            spent = count + (spent if counted == day else 0)
-            if spent > DAY_BYTES:
-                return False
+        file = self._file
+        if file is None:
+            return True
+        counted, spent = SLOT.unpack(os.pread(file.fileno(), SLOT.size, place).ljust(SLOT.size, b"\0"))
+        spent = count + (spent if counted == day else 0)
+        if spent > DAY_BYTES:
+            return False
+        with suppress(OSError):  # a full disk
             # Two workers may write at the same moment, and count a few of thousands once.
             os.pwrite(file.fileno(), SLOT.pack(day, spent), place)
         return True
-
-    def _opened(self) -> FileIO:
-        if not self._path.exists():  # at first, and after logind emptied the shared memory (RemoveIPC)
-            self._directory.create_once(USE, bytes)
-        return FileIO(self._path, "r+")
 
 
 def spent_today(runtime_dir: str, state_dir: Path, now: datetime) -> tuple[int, int]:

@@ -73,6 +73,10 @@ class ConsentLog:
         """Return what the stores say; None where there is no log yet, or it does not answer in time."""
         return await answer_of(self._reader.ask(question)) if self.writer.exists else None
 
+    def look_ahead(self, now: datetime) -> None:
+        """Read what the limits need from files, in a thread."""
+        self._budget.look_ahead(now)
+
     def close(self) -> None:
         """Write what waits, and end the threads."""
         self.writer.close()
