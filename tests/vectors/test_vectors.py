@@ -141,8 +141,8 @@ def test_as_many_ways_are_named_as_there_are() -> None:
         if goes(vector, "webkit", script=True) and vector.name not in UNSTEADY["webkit"]
     ]
     assert (
-        f"Of {len(with_script)} pages opened with script, {len(firefox)} tell somebody in Firefox 153 and "
-        f"{len(webkit)} in WebKitGTK" in limits
+        f"Of {len(with_script)} pages opened with script, {len(firefox)} contact a third party in Firefox "
+        f"153 and {len(webkit)} in WebKitGTK" in limits
     )
 
 
