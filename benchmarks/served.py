@@ -112,18 +112,18 @@ class Client:
     def added(self, before: bytes, after: bytes, *, rounds: int = ROUNDS, batch: int = BATCH) -> Added:
         """Return what requests like `after` take beyond those like `before`; other threads work for `after` alone."""
         for request in (before, after):
-            self._loop(request, WARM)
+            self.taken(request, WARM)
         others = self._others()
         differences = []
         for number in range(rounds):
             order = (before, after) if number % 2 else (after, before)
-            taken = {request: self._loop(request, batch) for request in order}
+            taken = {request: self.taken(request, batch) for request in order}
             differences.append(taken[after] - taken[before])
         besides = (self._others() - others) / (rounds * batch)
         first, middle, third = statistics.quantiles(differences, n=4)
         return Added(middle + besides, (first + besides, third + besides))
 
-    def _loop(self, request: bytes, count: int) -> float:
+    def taken(self, request: bytes, count: int) -> float:
         """Return the CPU microseconds that the event loop's thread takes for each of `count` requests."""
         before = self._loop_clock()
         for _ in range(count):

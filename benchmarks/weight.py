@@ -1,16 +1,19 @@
 """Measure what a page weighs more for a visitor, as gzip -9 makes it: before a choice, after refusing, after accepting.
 
-    python benchmarks/weight.py
+    python benchmarks/weight.py [VENDOR ...]
 
-The page is one of 200 lines with three vendors declared. Bytes do not depend on the machine. What other banners weigh
-was measured the same way, on the files that each loads by default (docs/comparison.md).
+The page is one of 200 lines with three vendors declared, or those of the catalogue that are named. Bytes do not depend
+on the machine. What other banners weigh was measured the same way, on the files that each loads by default
+(docs/comparison.md).
 """
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+import sys
 import tempfile
+from collections.abc import Sequence
 
 import httpx
 from figures import Figure, table
@@ -34,21 +37,21 @@ STATES = (
 )
 
 
-def main() -> None:
+def main(vendors: Sequence[str]) -> None:
     """Print the table."""
     figures = [
-        Figure(name=name, value=added(consent) / 1000, unit="KB", bar=bar, at_most=True, note=note)
+        Figure(name=name, value=added(consent, vendors) / 1000, unit="KB", bar=bar, at_most=True, note=note)
         for name, consent, bar, note in STATES
     ]
     print("Bytes added to a page, gzip -9; no further request\n")
     print(table(figures))
 
 
-def added(consent: str) -> int:
+def added(consent: str, vendors: Sequence[str]) -> int:
     """Return how many bytes more a visitor in this state downloads."""
     with tempfile.TemporaryDirectory() as folder:
         shop = Starlette(routes=[Route("/", lambda _: HTMLResponse(PAGE))])
-        guard = CookieGuard(shop, Config(state_dir=f"{folder}/state"), vendors=VENDORS)
+        guard = CookieGuard(shop, Config(state_dir=f"{folder}/state"), vendors=[*vendors])
         cookies = prepare_visitor(guard, SHOP, consent=consent).for_httpx if consent else {}
         page = asyncio.run(asked(guard, cookies))
         guard.close()
@@ -63,4 +66,4 @@ async def asked(guard: CookieGuard, cookies: dict[str, object]) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or VENDORS)
