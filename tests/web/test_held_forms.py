@@ -34,6 +34,8 @@ HELD = [
     '<form action="/_cg/../_cg//requests">',
     '<form action="/.//_cg/consent">',
     '<form action="/x%2f..%2f_cg/consent">',
+    '<form action="/_cg/choices%2f..%2fconsent">',
+    '<form action="/_cg/policy/x/%2e%2e%2f../consent">',
     '<form action="\\_cg\\consent">',
     '<form action="\t/_c\ng/consent ">',
     '<form action="/_cg/consent?x#y" data-cg="necessary">',

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import count
+from posixpath import normpath
 from urllib.parse import unquote
 
 from cookieguard.config import Config
@@ -260,8 +261,8 @@ class Walls:
 
 
 def _plain_path(path: str) -> str:
-    """Return a path as servers and proxies may read it: decoded, without empty segments."""
-    return re.sub("//+", "/", unquote(path))
+    """Return a path as servers and proxies may read it: decoded, without dots and empty segments, with a last slash."""
+    return f"{normpath(unquote(path))}/"
 
 
 def _meta(policy: bytes) -> bytes:
