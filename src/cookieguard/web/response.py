@@ -223,10 +223,9 @@ class Response:
         if is_rewritten(exchange, kind, names):
             self._start, self.waits = {**message, "headers": headers}, True
             self._coding = coding_of(names[CODING]) if CODING in names else b""
-            has_neither = (
-                kind.is_sniffed and not self._coding and LENGTH.isdisjoint(names)
-            )  # a stream of data
-            return self._start_unread() if has_neither and not exchange.request.may_be_shown else _nothing()
+            # A stream of data has neither type, coding nor length.
+            is_stream = kind.is_sniffed and not self._coding and LENGTH.isdisjoint(names)
+            return self._start_unread() if is_stream and not exchange.request.may_be_shown else _nothing()
         return self._send({**message, "headers": self._passing_headers(headers)})
 
     def _passed(self, headers: Headers, names: dict[bytes, bytes]) -> tuple[Headers, dict[bytes, bytes]]:

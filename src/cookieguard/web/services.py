@@ -52,7 +52,6 @@ from cookieguard.policy.matters import matters_of
 from cookieguard.policy.versions import Version
 from cookieguard.rate_limit import RateLimit
 from cookieguard.stats.anonymize import Networks, truncation
-from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.localized_texts import all_texts
 from cookieguard.web.banner.renderer import Renderer
@@ -150,8 +149,8 @@ class Services:
 
     def look(self, now: datetime) -> str:
         """Name what pages depend on beside their visitor."""
-        news, day = self.news(now), int(now.timestamp()) // SECONDS_OF_DAY
-        ours = f"{self.fingerprint} {day} {self.keyring.signing.id}"  # as the value of a form
+        news = self.news(now)
+        ours = f"{self.fingerprint} {now.toordinal()} {self.keyring.signing.id}"  # as the value of a form
         return ours if news is None else f"{ours} {news.name}"
 
     def renewed(self, now: datetime) -> Services:

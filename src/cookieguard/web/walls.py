@@ -124,9 +124,8 @@ class Wall:
         if is_strict:
             return self.strict_policy
         taken = self.worker_policy if destination in WORKER_DESTINATIONS else self.short_policy
-        if (
-            len(taken) < len(self.policy) and destination != b"empty"
-        ):  # what a script reads runs under no policy
+        # What a script reads runs under no policy.
+        if len(taken) < len(self.policy) and destination != b"empty":
             self.note_cut(destination or b"none", taken, self.policy)
         return taken
 

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 from cookieguard.identity.encoding.base64url import to_base64url
 from cookieguard.keyring import Key, length_prefixed
-from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.web.exchange import Exchange
 
 FIELD = "form"  # of a form on a page of our own
@@ -40,7 +39,7 @@ def has_form_value(exchange: Exchange, value: str, purpose: str = CHOICE, *sessi
 
 
 def _value(exchange: Exchange, key: Key, age: int, *about: str) -> str:
-    day = int(exchange.now.timestamp()) // SECONDS_OF_DAY - age
+    day = exchange.now.toordinal() - age
     secret = exchange.parts.keyring.derive(key, b"values of forms")
     make = _made if about == (CHOICE,) else _made.__wrapped__  # no session stays in the cache
     return make(secret, str(day), exchange.request.origin.authority, *about)

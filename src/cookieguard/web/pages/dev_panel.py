@@ -59,10 +59,9 @@ def _is_own(exchange: Exchange) -> bool:
     if request.method != "POST":
         return request.headers.get(b"sec-fetch-site", b"same-origin") == b"same-origin"
     origins = exchange.parts.config.origins
-    is_form = (
-        essence(request.headers.get(b"content-type", b"")) != JSON_TYPE
-    )  # somebody else's: the panel posts JSON
-    return not is_form and is_own_post(request.headers, host=request.origin.authority, origins=origins)
+    # A form is somebody else's: the panel posts JSON.
+    is_json = essence(request.headers.get(b"content-type", b"")) == JSON_TYPE
+    return is_json and is_own_post(request.headers, host=request.origin.authority, origins=origins)
 
 
 def _state(exchange: Exchange) -> str:

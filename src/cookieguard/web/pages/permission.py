@@ -21,11 +21,8 @@ from cookieguard.web.pages.same_origin import own_pairs
 
 PERMISSION_PAGE = "permission"
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store"}
-SECTIONS = {
-    "often": "rights",
-    "down": "rights",
-    "stale": "page",
-}  # where a sentence stands, if not with the others
+# The section of a sentence that is not among those of this page.
+SECTIONS = {"often": "rights", "down": "rights", "stale": "page"}
 NOT_OURS = "a code can only be asked for by the page that offers it"
 
 
