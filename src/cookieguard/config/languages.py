@@ -37,7 +37,7 @@ OTHER_NAMES = {
     "zh-mo": "zh-hant",
     "zh-tw": "zh-hant",
 }
-LONGEST_TAG = 35  # RFC 5646 4.4.1: what nobody may cut off; clients write longer ones
+LONGEST_TAG = 35  # RFC 5646 4.4.1: so much of a tag has to be kept; clients send longer ones
 Text = str | Mapping[str, str]  # one for every language, or one for each: `{en = "Chat", de = "Plaudern"}`
 
 

@@ -78,7 +78,7 @@ class TagJudge:
         return tag
 
     def lets_by(self, tag: bytes, closer: bytes) -> bool:
-        """Return whether a tag that ends so passes, whatever more its last part says where it has no end yet."""
+        """Return whether a tag passes that `closer` would end (b"": it has ended), however its last part goes on."""
         whole = tag + closer
         return self.learn(whole, 0, len(whole)).plain and (not closer or is_open_ended(whole))
 

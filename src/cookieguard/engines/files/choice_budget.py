@@ -1,7 +1,7 @@
 """What each network may add to the consent log in a day, counted for all workers of one machine in a file in memory.
 
-A network's count is found by a hash under a key of the day. That key is destroyed after the day, so no count is of
-anybody then.
+A network's count is found by a hash under a key of the day. That key is destroyed after the day. From then on no count
+can be traced to a network.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from cookieguard.proof.tiles import tree_root
 OVERDUE = timedelta(days=2)
 LEAST_DAYS = 14  # to find room in, before the disk is full
 MB = 1_000_000
-FLOOD = "look for a flood in the access log, and stop it before it reaches the shop; a proxy of yours: trusted_proxies"
+FLOOD = "look for a flood in the access log and stop it before the shop; for your proxy's address set trusted_proxies"
 NO_ROOM = f"make room: at this rate the disk is full in less than {LEAST_DAYS} days"
 VERIFY = "run: cookieguard log verify"
 BEGIN_ANEW = "set origins; if no visitor chose yet, begin a new log: docs/proof.md, The log's name"

@@ -23,11 +23,11 @@ MAX_TEXT_BYTES = 1024 * 1024
 class UnfinishedTag:
     """Collect a tag that chunks cut apart. Owns its bytes; none is read twice.
 
-    Of a long one, what is sure to pass goes out: `sent` bytes of what it is in the end.
+    Of a long tag the part that is sure to pass goes out before its end. `sent` counts these bytes.
     """
 
     def __init__(self, start: bytes, lets_by: Callable[[bytes, bytes], bool] | None) -> None:
-        """`lets_by` tells of a tag, and what would end it, whether it may go out; without it the tag waits."""
+        """`lets_by` takes a tag and what would end it, and says whether it may go out; without it the tag waits."""
         self._lets_by = lets_by
         self._pieces: list[bytes] = []
         self._size, self._due = 0, MOST_HELD_BYTES

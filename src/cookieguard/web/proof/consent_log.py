@@ -32,8 +32,8 @@ from cookieguard.web.identity.store_wait import answer_of
 Answer = TypeVar("Answer")
 
 PENDING_KEPT = 4096  # receipts that came back in cookies before the log had them
-# Of one cookie in one worker. Somebody at every placeholder of a page needs fewer. A refusal has turns of its own:
-# the log has it after as many grants as it takes.
+# Of one cookie in one worker. A visitor who clicks every placeholder of a page needs fewer. Refusals have turns of
+# their own, so that a refusal after too many grants is recorded all the same.
 GRANTS_A_MINUTE, REFUSALS_A_MINUTE = 10, 20
 BEYOND = frozenset({NECESSARY})
 NO_TEXT: tuple[Text, ...] = ()

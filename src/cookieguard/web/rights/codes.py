@@ -87,7 +87,7 @@ class Codes:
         return take
 
     def _place(self, address: str, ticket: str, code: str) -> str:
-        """Name where a code lies: with the browser that asked for it, a long one with the address alone."""
+        """Name a code by its address and the ticket of the browser that asked; a long one by its address alone."""
         whose = address.lower() if len(code) == LONG_DIGITS else f"{ticket} {address.lower()}"
         return self._digest("p", whose)
 

@@ -39,10 +39,10 @@ CODES_AN_HOUR, TRIES_AN_HOUR, REQUESTS_AN_HOUR = 5, 20, 20
 HOUR = 3600
 LOAD_AGAIN_SECONDS = 60.0
 HOOK_SECONDS = 30.0  # for a hook that waits for what does not come: others wait for their codes
-# A mail leaves with the first tick so far ahead: nobody sees whether a lookup, or another mail, took long.
+# Mails leave at fixed ticks, at least so far ahead: their time does not show how long a lookup or another mail took.
 TICK_SECONDS, AHEAD_SECONDS = 5.0, 3.0
 LOOKUPS_AT_ONCE, MAILS_AT_ONCE = 4, 20  # connections to the shop's database, and to its relay
-MOST_WAITING = 1_000  # about 1 MB; an address that is not known gives its place back once it was looked up
+MOST_WAITING = 1_000  # about 1 MB; an unknown address gives its place back after the lookup
 
 
 def loop_here() -> asyncio.AbstractEventLoop | None:
