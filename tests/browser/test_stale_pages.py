@@ -240,15 +240,15 @@ def test_going_back_keeps_what_was_typed(keeping: BrowserContext, ticking: Ticki
     assert opened.get_by_label("Name").input_value() == "Ada"
 
 
-# What a page without script posts: nothing in this browser announces the choice.
-POST = (
-    "body => fetch('/_cg/consent', {method: 'POST', body: new URLSearchParams(body)}).then(said => said.ok)"
-)
-CHANGES = {
-    "refused": "choice=reject",
-    "partly": "choice=save&purpose=statistics",
-    "cleared": "",
-    "unanswered": "",
+# What a script of the shop posts: nothing in this browser announces the choice.
+POST = """body => fetch('/_cg/consent', {
+    method: 'POST', headers: {'content-type': 'application/json'}, body: JSON.stringify(body)
+}).then(said => said.ok)"""
+CHANGES: dict[str, dict[str, str]] = {
+    "refused": {"choice": "reject"},
+    "partly": {"choice": "save", "purpose": "statistics"},
+    "cleared": {},
+    "unanswered": {},
 }
 
 
