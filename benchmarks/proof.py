@@ -53,7 +53,7 @@ WRITERS, WORKERS = 32, 4
 ROUNDS = 3
 CHOICES = 600
 CHOICE = [
-    ("content-type", "application/x-www-form-urlencoded"),
+    ("content-type", "application/json"),
     ("accept", "application/json"),
     ("sec-fetch-site", "same-origin"),
 ]
@@ -248,7 +248,7 @@ class Shop:
             started = time.thread_time()
             if self._waits and self._commits is not None:
                 await self._commits.one()
-            await drive(self._guard, answer, b"choice=reject")
+            await drive(self._guard, answer, b'{"choice": "reject"}')
             self.spent.append(time.thread_time() - started)
             assert answer.status == 200
         self.all += time.process_time() - before
