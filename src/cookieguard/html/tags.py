@@ -64,8 +64,8 @@ def judge_tag(raw: bytes, context: TagContext) -> Tag:
 
 def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, context: TagContext) -> bool:
     """Return whether its bytes alone show that nothing in a tag can be held or changed; most tags end here."""
-    may_act = may_reach_others(raw) or raw.lower().find(b"action") >= 0  # of a form, or of its button
-    if context.own_is_free and name not in ALWAYS_READ and not may_act:
+    stays = context.own_is_free and name not in ALWAYS_READ and not may_reach_others(raw)
+    if stays and raw.lower().find(b"action") < 0:  # of a form, or of its button
         return True
     if name in READ_NAMES and (name != b"meta" or meta_counts(raw)):
         return False
