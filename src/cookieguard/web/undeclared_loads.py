@@ -88,7 +88,7 @@ class UndeclaredLoads:
         if (verdict.host, by) in self._logged:
             return
         self._logged.add((verdict.host, by))
-        advice, lines = advice_on(verdict, site=site, path="", vendors=self._vendors)
+        advice, lines = advice_on(verdict, site=site, path="", vendors=self._vendors, elements=["script"])
         shown = ascii(shown_path(page))[1:-1]
         whose = ascii(by)[1:-1] or "the page itself"
         line = "%s loads %s on %s, which nobody declared (reported by browsers; anybody can); %s\n%s"
