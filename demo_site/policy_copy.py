@@ -15,9 +15,8 @@ from cookieguard.engines.policy.ledger import read_ledger
 from cookieguard.engines.store.open import store_opener
 
 POLICY = sorted((Path(__file__).parent / "policy").iterdir())
-DRAFT_DAYS = (
-    30  # from the start of the demo until its draft takes effect: twice the notice, so it may wait a while
-)
+# From the start of the demo until its draft takes effect: twice the notice, so it may wait a while.
+DRAFT_DAYS = 30
 DAY = re.compile(r"^(announced|effective): .*$", re.MULTILINE)
 
 
