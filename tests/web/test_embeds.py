@@ -561,6 +561,27 @@ def test_after_thirty_placeholders_a_frame_holds_a_link_to_its_own(guard: Guard)
     }
 
 
+@pytest.mark.parametrize(
+    ("policy", "short"),
+    [
+        ("default-src 'none'; style-src 'self'; frame-src https://video.example", 0),
+        ("child-src 'none'", 0),
+        ("frame-src 'self' https://video.example", 1),
+        ("default-src https:", 1),
+        ("script-src 'none'", 1),
+    ],
+)
+def test_a_placeholder_is_short_where_the_shops_policy_lets_its_link_open_in_the_frame(
+    guard: Guard, policy: str, short: int
+) -> None:
+    body = b"<!doctype html><body>" + FRAME * 31
+    app = guard(page(body, headers=[*HTML, ("content-security-policy", policy)]))
+
+    found = [unescape(one) for one in re.findall(r' srcdoc="([^"]*)"', ask(app, headers=OPENED).text)]
+
+    assert ["<form" in one for one in found] == [True] * (31 - short) + [False] * short
+
+
 def test_the_short_placeholder_escapes_what_it_names(guard: Guard) -> None:
     named = Vendor(name="A \"b\" 'c' & <i>", purpose="preferences", hosts=("video.example",))
     sandboxed = b'<iframe sandbox title="A film" src="https://video.example/1"></iframe>'

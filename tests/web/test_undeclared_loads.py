@@ -101,7 +101,9 @@ def test_the_owner_hears_since_when_a_vendor_loads_what_it_did_not_declare(
         "since Tuesday 2026-11-24 Example Chat loads x.example (/product/7)"
     ]
     assert caplog.text.count("Example Chat loads x.example on /product/7") == 1
-    assert "first_party_hosts" not in caplog.text  # nobody is asked to call what a vendor's script loads the shop's own
+    assert (
+        "first_party_hosts" not in caplog.text
+    )  # nobody is asked to call what a vendor's script loads the shop's own
     assert "secret" not in caplog.text + (state_of(app) / "beyond").read_text()
     assert "visitor=7" not in (state_of(app) / "beyond").read_text()
     findings = examine(app._parts.config, environ={}, now=NOW + timedelta(days=1))

@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 FALLBACKS = {
     "script": ("script-src-elem", "script-src", "default-src"),
     "style": ("style-src-elem", "style-src", "default-src"),
+    "frame": ("frame-src", "child-src", "default-src"),
 }
 # What a page loads from others, each with the directives that govern it.
 LOADS = (
@@ -22,7 +23,7 @@ LOADS = (
     FALLBACKS["style"],
     ("img-src", "default-src"),
     ("connect-src", "default-src"),
-    ("frame-src", "child-src", "default-src"),
+    FALLBACKS["frame"],
     ("font-src", "default-src"),
     ("media-src", "default-src"),
 )
@@ -80,7 +81,7 @@ class _Sources:
 def allowance(
     headers: Sequence[str], kind: str, *, origin: str, path: str = "/_cg/", metas: Sequence[str] = ()
 ) -> Allowance:
-    """Find how an element of `kind` ("script" or "style") may be inserted under all of the shop's policies.
+    """Find how an element of `kind` ("script", "style" or "frame") may be inserted under all of the shop's policies.
 
     `headers` are the values of Content-Security-Policy headers, each a comma-separated list; `metas` the
     contents of `<meta>` policies; `origin` is the page's, `path` that of our file. In this order: a nonce

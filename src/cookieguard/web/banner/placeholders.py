@@ -86,6 +86,8 @@ class Placeholders:
         # a piece of a page does not know the page; what is posted from it does
         next_ = request.return_path if request.is_navigation and not request.is_fragment else ""
         if self._policies or context.policies:  # with a nonce in most
+            # Else the link of a short one would lead to an error.
+            is_short = is_short and self._allowance(exchange, "frame", context.policies).way is not Way.NONE
             return self._written(exchange, embed, context, next_, is_short=is_short)
         placed = exchange.wall.placed
         # all that it says, beside what a wall is made for
@@ -123,16 +125,16 @@ class Placeholders:
         if embed.element != b"iframe":
             return b' %b="%b"%b' % (EMBEDS[embed.element], _address(place), title)
         sandbox = b' sandbox="%b"' % SANDBOX.encode() if embed.is_sandboxed else b""
-        style = self._style(exchange, context.policies)
+        style = self._allowance(exchange, "style", context.policies)
         srcdoc = _link(place) if is_short else renderer.srcdoc(place, style=style)
         return b' srcdoc="%b"%b%b' % (srcdoc, sandbox, title)
 
-    def _style(self, exchange: Exchange, metas: Sequence[str]) -> Allowance:
-        """Load our style sheet as a file, which is kept by the browser, unless the shop's policies say otherwise."""
+    def _allowance(self, exchange: Exchange, kind: str, metas: Sequence[str]) -> Allowance:
+        """Load what is ours as a file, which is kept by the browser, unless the shop's policies say otherwise."""
         if not self._policies and not metas:
             return FILE
         origin, base = str(exchange.request.origin), exchange.own_base
-        return allowance(self._policies, "style", origin=origin, path=base, metas=metas)
+        return allowance(self._policies, kind, origin=origin, path=base, metas=metas)
 
 
 def shown_title(title: str) -> str:
