@@ -20,7 +20,7 @@ addEventListener("cookieguard:change",x=>h?.(x)),
 addEventListener("submit",x=>{
 let s=x.submitter,f=HTMLFormElement;
 if(x.target instanceof f)if(!location.pathname.startsWith(b))
-if(RegExp(b+"(?!ch|coo|po)").test(unescape((s?.hasAttribute("formaction")?s.formAction:Reflect.get(f.prototype,"action",x.target)).split("?")[0])))
+if(RegExp(b+"(?!\\w+(es|icy)$)").test(unescape((s?.attributes.formaction?s.formAction:Reflect.get(f.prototype,"action",x.target)).split("?")[0])))
 s?.closest("cg-part")||(x.preventDefault(),x.stopPropagation())
 },1),
 // A link leads there in the way it was clicked: in another tab, too.

@@ -254,6 +254,9 @@ ATTACKS = {
         dict.fromkeys(("action", "getAttribute", "matches", "closest", "localName"), "/")
         | {"choice": "accept"},
     ),
+    "behind-a-proxy": form('action="/_cg/policy/..%2fconsent" method="post"', {"choice": "accept"}),
+    "before-base": form('action="consent" method="post"', {"choice": "accept"})
+    + '<base href="/_cg/choices">',
     "relative": '<base href="/_cg/">' + form('action="consent" method="post"', {"choice": "accept"}),
     "marked": form('action="/_cg/consent" method="post" data-cg="necessary"', {"choice": "accept"}),
     "framed": '<iframe style="position:fixed;inset:0;width:100vw;height:100vh" srcdoc="{framed}"></iframe>',
@@ -278,6 +281,7 @@ def test_no_spelling_of_the_form_acts_with_todays_value(visit: Visitors, shop: S
         click(shown)
 
         assert shop.facts(context) == before, name
+        assert "%2fconsent" not in shown.url, name  # nginx would resolve it
         for other in context.pages[1:]:
             other.close()
 

@@ -47,6 +47,10 @@ HELD = [
     '<template><form action="/_cg/consent"></template>',
     '<svg><foreignObject><form action="/_cg/consent"></foreignObject></svg>',
     '<base href="/_cg/"><form action="consent">',
+    '<form action="consent"><base href="/_cg/choices">',
+    '<form action="consent"><base href="/_cg/policy/2026/changes">',
+    '<form action="/_cg/policy/..%2fconsent">',
+    '<form action="/_cg/choices%2f%2e%2e%2fconsent">',
     '<iframe srcdoc="<form action=/_cg/consent target=_top>"></iframe>',
 ]
 FREE = [
@@ -54,6 +58,7 @@ FREE = [
     '<form><input type="submit">',
     '<form action="">',
     '<form action="/_cg/choices"><button>Choices</button></form>',
+    '<form action="/_cg/policy/2026-01.1/changes?lang=de"><button>Changes</button></form>',
     '<form action="/login?next=/_cg/privacy" method="post">',
     '<form action="/my_cg/consent">',
     '<form action="https://pay.example/_cg/consent">',

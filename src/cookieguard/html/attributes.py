@@ -226,7 +226,8 @@ def _refresh(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 def _base(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     tag.near = True  # and it changes what follows: never taken from another page's answer
     own = resolve(attribute.value, tag.context.base)
-    if own and tag.context.acts(own):  # relative actions of all forms would lead to our pages
+    # Relative actions of all forms would lead to our pages, those of forms before it too.
+    if own and any(map(tag.context.acts, (own, *readings("-", own)))):
         tag.lost = FORM_TO_US
         return HOLD
     # on the page's own host it only says where relative references begin, and those are judged

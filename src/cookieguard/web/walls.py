@@ -58,8 +58,9 @@ HOSTS_KNOWN = 1000  # for each wall; a page may name any number of them
 REPORT_ONLY = b"content-security-policy-report-only"
 MOST_DECLARED = 2000  # bytes of the report-only policy: the other one is short where it goes out
 WATCHED = 10  # one of so many documents asks for reports: each is a request more
-# All pages below the prefix but those that only show something: a form of the shop may lead to these.
-ACTING_PAGES = "(?!choices|cookies|policy)"
+# All pages below the prefix but those that only show something: a form of the shop may lead to these. They are matched
+# to the end of the path: "-" beside one of them is no such page.
+ACTING_PAGES = r"(?!(?:choices|cookies|policy(?:/\w[\w.-]*)*)/?\Z)"
 REPORT_PAGE = "report"  # below the prefix: where browsers post what the policy stopped
 
 
