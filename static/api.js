@@ -15,12 +15,12 @@ window.cookieguard||(
 Object.defineProperty(Window.prototype,"cookieguard",{value:Object.freeze(c)}),
 addEventListener("cookieguard:change",x=>h?.(x)),
 // A form that users wrote, such as a review that a script renders, cannot post to our pages; it may open those that only
-// show something. The name of a field hides a property of its form, so the prototype is asked. Our own forms are in a
+// show something (choices, cookies, policy). The name of a field hides a property of its form, so the prototype is asked. Our own forms are in a
 // shadow, which keeps the event, in our element, or on a page of ours that Turbo or htmx put in place of the shop's.
 addEventListener("submit",x=>{
 let s=x.submitter,f=HTMLFormElement;
 if(x.target instanceof f)if(!location.pathname.startsWith(b))
-if(RegExp(b+"(?!\\w+(es|icy)$)").test(unescape((s?.attributes.formaction?s.formAction:Reflect.get(f.prototype,"action",x.target)).split("?")[0])))
+if(f=unescape((s?.attributes.formaction?s.formAction:Reflect.get(f.prototype,"action",x.target)).split(/[?#]/)[0]),f.includes(unescape(b)))if(!/(es|icy)$/.test(f))
 s?.closest("cg-part")||(x.preventDefault(),x.stopPropagation())
 },1),
 // A link leads there in the way it was clicked: in another tab, too.

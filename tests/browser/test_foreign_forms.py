@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +16,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from harness import npm
 from harness.servers import serving, wait_until
 from playwright.sync_api import BrowserContext, Page
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import RightsSettings
@@ -284,6 +288,27 @@ def test_no_spelling_of_the_form_acts_with_todays_value(visit: Visitors, shop: S
         assert "%2fconsent" not in shown.url, name  # nginx would resolve it
         for other in context.pages[1:]:
             other.close()
+
+
+def test_a_script_renders_no_form_that_acts_on_a_shop_in_a_folder(visit: Visitors, shop: Shop) -> None:
+    folder = quote("/caf\u00e9+")
+    with serving(Starlette(routes=[Mount("/caf\u00e9+", app=shop.guard)])) as server:
+        # The value is of a host and port.
+        shop.url, shown = server.at("shop.localhost") + folder, visit().new_page()
+        shown.goto(f"{shop.url}/_cg/choices")
+        copied = {"banner": shown.locator("[name=banner]").get_attribute("value") or ""}
+        review = form(
+            f'action="{folder}/_cg/consent" method="post"', {"choice": "accept", "next": "/"} | copied
+        )
+        shop.pages["/caf\u00e9+/review"] = page(
+            body=f'<div id="r"></div><script>r.innerHTML = {json.dumps(review)}</script>'
+        )
+        shown.goto(f"{shop.url}/review")
+        assert shown.locator("#r form").count() == 1
+        click(shown)
+
+        assert shown.context.cookies() == []
+        assert shown.url == f"{shop.url}/review"
 
 
 def test_without_a_script_the_page_alone_holds_the_form(visit: Visitors, shop: Shop) -> None:
