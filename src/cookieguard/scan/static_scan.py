@@ -123,9 +123,9 @@ class _Visit:
         async with client_through(self.proxy, insecure=self.plan.insecure) as client:
             headers = {"sec-fetch-site": "same-origin"}
             address = absolute(self.plan.start, f"{self.banner}consent")
-            data = {"choice": CHOICES[state], "next": "/"}
+            choice = {"choice": CHOICES[state], "next": "/"}
             try:
-                answer = await client.post(address, data=data, headers=headers, follow_redirects=False)
+                answer = await client.post(address, json=choice, headers=headers, follow_redirects=False)
             except httpx.HTTPError as error:
                 told = str(error) or type(error).__name__
                 self.notes.append(f"the banner did not take the choice {state!r}: {told}")
