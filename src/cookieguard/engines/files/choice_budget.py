@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
 from io import FileIO
+from os.path import samestat
 from pathlib import Path
 from struct import Struct
 
@@ -45,9 +46,11 @@ class ChoiceBudget:
         """Read the key of the day and open the file: in a thread, so that no request waits for a directory."""
         self._keys.key(now.astimezone(UTC).date())
         self._keys.expire(now)
-        if self._file is None or not self._path.exists():  # logind empties the shared memory (RemoveIPC)
-            with suppress(OSError, ConfigError):  # no file: then the log itself has the last word
+        with suppress(OSError, ConfigError):  # no file: then the log itself has the last word
+            if not self._path.exists():
                 self._directory.create_once(USE, bytes)
+            # logind empties the shared memory (RemoveIPC), and another worker may have made the file again.
+            if self._file is None or not samestat(os.fstat(self._file.fileno()), self._path.stat()):
                 self._file = FileIO(self._path, "r+")
 
     def spend(self, address: str, count: int, now: datetime) -> bool:
