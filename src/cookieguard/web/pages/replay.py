@@ -26,6 +26,7 @@ from cookieguard.web.proof.visitors_copy import lines_of
 
 RECORD_PAGE = "record"
 MOST_FIELDS = 5
+COPIED = " \u2066\u2069"  # pages isolate an id from text that runs the other way, and a copied id brings that along
 UNKNOWN = "There is no record of this id, or it was kept long enough and let go."
 ERASED = "The person of this record was erased: nobody can read it any more."
 BROKEN = "This record does not open: it was changed. See cookieguard log verify."
@@ -82,7 +83,7 @@ async def show_record(exchange: Exchange, _: Receive) -> Response:
 
 
 def _record_id(exchange: Exchange) -> str:
-    asked = first_values(exchange.request.query, MOST_FIELDS).get("id", "").strip()
+    asked = first_values(exchange.request.query, MOST_FIELDS).get("id", "").strip(COPIED)
     return asked if ID.fullmatch(asked) else asked[:80]
 
 
