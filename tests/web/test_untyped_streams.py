@@ -297,3 +297,29 @@ def test_a_text_with_a_length_is_read_where_a_script_may_put_it_into_a_page(
 
     assert HELD in answer.body
     assert answer.all("content-length") == [str(len(answer.body))]
+
+
+def test_an_empty_chunk_reaches_the_server_so_an_app_can_wait_for_it(guard: Guard) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    scope = scope_of(headers=NAVIGATION)
+    asyncio.run(guard(page(b"<p>", b"", b"x", headers=[]))(scope, receive, send))
+
+    assert [message for message in sent if message.get("more_body") and not message["body"]]
+
+
+def test_what_an_app_returns_reaches_the_server(guard: Guard) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> str:
+        await page(b"x", headers=[])(scope, receive, send)
+        return "a mistake, as uvicorn says"
+
+    async def nothing(message: Any = None) -> Any:
+        return {"type": "http.disconnect"}
+
+    assert asyncio.run(guard(app)(scope_of(), nothing, nothing)) == "a mistake, as uvicorn says"

@@ -80,12 +80,13 @@ class Flow:
         self._recalls = parts.remembering is not None
         self._follows = parts.follows
 
-    async def answer(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> None:  # noqa: C901  # each step away is a coroutine
+    async def answer(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901  # each step away is a coroutine
         """Take a request."""
         if monotonic() >= self._looks.due:
             await self._looks.look(self._clock())
         exchange = self._exchange(scope)
         response = Response(exchange, send)
+        value = None  # uvicorn reports an app that returns one
         try:
             has_cookies = COOKIE in exchange.headers
             if has_cookies and self._follows and may_be_behind(exchange):
@@ -106,7 +107,7 @@ class Flow:
                 send = response.send
                 if self.signs:
                     shown, send = self._signed(exchange, shown, send)
-                await self._call(app, shown, receive, send)
+                value = await self._call(app, shown, receive, send)
                 if response.waits:
                     await response.finish()
         finally:
@@ -114,6 +115,7 @@ class Flow:
                 tell_store(exchange)
             self._record(exchange, response)
             exchange.end()
+        return value
 
     async def shake_hands(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> None:
         """Take a WebSocket's handshake."""
@@ -143,7 +145,7 @@ class Flow:
             self._judges_until = self.parts.judges_until
         return Exchange(self.parts, scope, now)
 
-    def _call(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+    def _call(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Awaitable[Any]:
         """Call the app; where Django Channels is about, in the way that lets it keep its own sessions."""
         if CHANNELS in sys.modules:
             return call_beside_channels(app, scope, receive, send)

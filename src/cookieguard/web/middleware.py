@@ -99,17 +99,18 @@ class CookieGuard:
         if self._parts.desk is not None:
             self._parts.desk.close()
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """Be an ASGI app."""
-        kind = scope["type"]
+        kind, value = scope["type"], None
         if kind == "http" and SCOPE_KEY not in scope:
-            await self._flow.answer(self.app, scope, receive, send)
+            value = await self._flow.answer(self.app, scope, receive, send)
         elif kind == "websocket" and SCOPE_KEY not in scope:
             await self._flow.shake_hands(self.app, scope, receive, send)
         elif kind == "lifespan":
             await self._lifespan(scope, receive, send)
         else:
             await self._pass_by(scope, receive, send)
+        return value
 
     async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
         conflict = conflict_inside(self.app, CookieGuard)

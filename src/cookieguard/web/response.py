@@ -337,7 +337,7 @@ class Response:
         self, message: Message, transform: DocumentBody, body: bytes, *, has_more: bool
     ) -> None:
         for piece in transform.feed(body):
-            if piece:
+            if piece or (has_more and not body):
                 self._exchange.bytes_sent += len(piece)
                 await self._send({**message, "body": piece, "more_body": True})
         if not has_more:
