@@ -53,6 +53,12 @@ class ChoiceBudget:
             if self._file is None or not samestat(os.fstat(self._file.fileno()), self._path.stat()):
                 self._file = FileIO(self._path, "r+")
 
+    def close(self) -> None:
+        """Close the file; the next look opens it again."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()
+
     def spend(self, address: str, count: int, now: datetime) -> bool:
         """Return whether a network may add so many bytes today, and count them if so."""
         today = now.astimezone(UTC).date()

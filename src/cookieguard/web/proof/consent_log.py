@@ -81,6 +81,7 @@ class ConsentLog:
         """Write what waits, and end the threads."""
         self.writer.close()
         self._reader.close()
+        self._budget.close()
 
     def write(self, choice: Choice, *, address: str, now: datetime) -> tuple[Receipt, Acknowledgement | None]:
         """Write a choice down; return the receipt with its subject, and what ends when it is durable.
