@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +21,36 @@ SOON = 10  # seconds: twice what a worker takes to learn of a refusal
 SHOP, ADS = "shop.localhost", "ads.localhost"
 
 
-@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
-def test_who_refused_on_one_device_contacts_nobody_on_another_after_logging_in(
-    tmp_path: Path, visit: Callable[..., BrowserContext], javascript: bool
-) -> None:
-    network = Recorder()
-    tag = ""
+def shop_with(tags: Sequence[str]) -> Any:
+    """Return a shop whose page has these tags, and where /login logs in."""
 
     async def shop(scope: Any, _: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
         if scope["path"] == "/login":
             visitor_of(scope).login("10042")
-        page = f'<!doctype html><html lang="en"><body><h1>Shop</h1><img src="{tag}" alt=""></body></html>'
+        page = f'<!doctype html><html lang="en"><body><h1>Shop</h1>{"".join(tags)}</body></html>'
         headers = [(b"content-type", b"text/html; charset=utf-8")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": page.encode()})
 
+    return shop
+
+
+@pytest.mark.parametrize("javascript", some_of([True, False], True), ids=["with-script", "without-script"])
+def test_who_refused_on_one_device_contacts_nobody_on_another_after_logging_in(
+    tmp_path: Path, visit: Callable[..., BrowserContext], javascript: bool
+) -> None:
+    network = Recorder()
+    tags: list[str] = []
+    shop = shop_with(tags)
     config = Config(state_dir=str(tmp_path / "state"))
     with (
         serving(network) as ads,
         serving(CookieGuard(shop, config)) as one,
         serving(CookieGuard(shop, config)) as other,
     ):
-        tag = ads.at(ADS) + "/pixel"
+        tags.append(f'<img src="{ads.at(ADS)}/pixel" alt="">')
         first, second = visit(javascript=javascript).new_page(), visit(javascript=javascript).new_page()
         first.goto(one.at(SHOP) + "/login")
         answer(first, "reject")
@@ -73,25 +79,15 @@ def test_who_refuses_on_one_device_contacts_nobody_on_another_that_stays_logged_
     tmp_path: Path, visit: Callable[..., BrowserContext]
 ) -> None:
     network = Recorder()
-    tags = ""
-
-    async def shop(scope: Any, _: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        if scope["path"] == "/login":
-            visitor_of(scope).login("10042")
-        page = f'<!doctype html><html lang="en"><body><h1>Shop</h1>{tags}</body></html>'
-        headers = [(b"content-type", b"text/html; charset=utf-8")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": page.encode()})
-
+    tags: list[str] = []
+    shop = shop_with(tags)
     config = Config(state_dir=str(tmp_path / "state"))
     with (
         serving(network) as ads,
         serving(CookieGuard(shop, config)) as one,
         serving(CookieGuard(shop, config)) as other,
     ):
-        tags = "".join(f'<iframe src="{ads.at(ADS)}/frame/{number}"></iframe>' for number in range(3))
+        tags.extend(f'<iframe src="{ads.at(ADS)}/frame/{number}"></iframe>' for number in range(3))
         first, second = visit().new_page(), visit().new_page()
         for page, server, choice in ((first, one, "reject"), (second, other, "accept")):
             page.goto(server.at(SHOP) + "/login")
