@@ -1,7 +1,7 @@
 """Which attribute of which element makes a browser contact somebody, as data.
 
 Element and attribute names are lower-case. Names mean the same in HTML, SVG and MathML here: the union of what
-any of them loads. What a click does (`a href`, `form action`) is no contact; a form that posts to us is held too.
+any of them loads. A click (`a href`, `form action`) is no contact; a form that posts to our pages is held too.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Load(Enum):
     PING = auto()  # as URLS, and gone for good where it reaches anybody else
     REFERRER = auto()  # no URL: how much of the page's own the others hear
     LATER = auto()  # as DOCUMENT, once a script moves it to where it counts
-    FORM = auto()  # contacts nobody by itself, and would act on a page of ours by a click
+    FORM = auto()  # no contact by itself, but a click would act on a page of ours
 
 
 _HREF = {b"href": Load.URL, b"xlink:href": Load.URL}

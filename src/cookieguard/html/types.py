@@ -83,7 +83,7 @@ class TagContext(NamedTuple):
     reads_scripts: bool = False  # some inline scripts are held by what they say
     holds_marked: bool = True  # scripts that the page marks as to be held
     glance: Glance = unsure
-    acts: Tell = nobody  # a form that posts there does something in the name of who clicks
+    acts: Tell = nobody  # whether a form that posts there acts in its reader's name
 
 
 class Embed(NamedTuple):

@@ -36,7 +36,7 @@ DOTS = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61", "."))
 # RFC 1035 2.3.4. Composing and Punycode take quadratic time (8,000 different letters 7.5 s), so no longer label is
 # encoded. NFKC makes one character of four at most.
 LONGEST_LABEL, MOST_COMPOSED = 63, 4
-OVERLONG = "overlong.invalid"  # stands for a longer name: nobody declared it, so it is held
+OVERLONG = "overlong.invalid"  # replaces a longer name: it is undeclared, so it is held
 
 
 class Url(NamedTuple):

@@ -28,7 +28,7 @@ from cookieguard.stats.hits import (
 from cookieguard.stats.visits import Decided
 
 # Values kept of one dimension and day; an attacker may name any number of them. Of a full day the half with most views
-# stays, and the other half makes room for new ones by lot: else whoever came first would keep out all others.
+# stays, and the other half makes room for new ones by lot; otherwise the first values would keep out all others.
 MAX_VALUES = 1000
 SAFE_VALUES = MAX_VALUES // 2
 MAX_HELD = 5000  # pairs of host and page kept of one day

@@ -182,7 +182,7 @@ class Response:
         return self._on_read_start(message)
 
     def _on_hint(self, message: Message) -> Awaitable[None]:
-        """Pass on the links that reach nobody held: browsers follow them before any policy is there."""
+        """Pass on the links to hosts that are not held: browsers follow them before any policy is in force."""
         links = filter_contacts([(b"link", bytes(one)) for one in message["links"]], self._exchange.holds)
         return self._send({**message, "links": [link for _, link in links]}) if links else _nothing()
 

@@ -73,7 +73,7 @@ def _answer_all(open_stores: Callable[[], Stores], questions: SimpleQueue[Asked 
                     stores = kept.enter_context(closing(open_stores()))
                     until = time.monotonic() + OPEN_SECONDS
                 answer(stores, *asked)
-            except Exception as error:  # noqa: BLE001 - whoever asked learns of it, and the next one opens the stores
+            except Exception as error:  # noqa: BLE001 - the caller gets it, and the next question reopens the stores
                 end(asked[1], error=error)
                 until = 0.0
 

@@ -72,7 +72,7 @@ def _state(exchange: Exchange) -> str:
 
 
 def _facts_of(asked: str, exchange: Exchange) -> tuple[str, dict[str, str]]:
-    """Return a host, whose it is, and the lines that would declare it where nobody does."""
+    """Return a host, its vendor, and the lines that would declare it if it is undeclared."""
     *elements, address = asked.split(" ")
     try:
         url = parse_url(f"https://{address}")

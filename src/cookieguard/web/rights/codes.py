@@ -1,6 +1,6 @@
 """Codes that guests get at the address on file: one use, ten minutes, a few tries; the store has only digests.
 
-A code counts in the browser that asked for it: its form carries a ticket. So a stranger's tries end nobody else's code.
+A code counts in the browser that asked for it: its form carries a ticket. So a stranger's tries end no other code.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOBODY = "nobody"  # the key of what is written where no code is open; all other
 LIFE = timedelta(minutes=10)
 DIGITS = 8
 TRIES = 5  # of one code: of 100 million
-CODES = 8  # for one address in a day, whoever asks for them
+CODES = 8  # for one address in a day, from all browsers together
 DAY = timedelta(days=1)
 LONG_DIGITS = 16  # of the last one: no number of tries finds it, so none ends it
 RACES = 10
