@@ -27,10 +27,10 @@ from hits import BATCH, draw
 from cookieguard import Config, CookieGuard
 from cookieguard.engines.files.keyring_source import KEYRING_FILE
 from cookieguard.engines.files.staff_list import change_staff
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.retention import open_retention
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.feature import Place
+from cookieguard.features.retention import open_retention
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import SECONDS_OF_DAY, Batch
@@ -91,9 +91,7 @@ def tend(folder: Path) -> None:
 
     The clock stands still, so the record of this run keeps that worker from another.
     """
-    retention = open_retention(
-        Config(state_dir=str(folder)), StateDirectory(str(folder)), environ={}, clock=lambda: NOW
-    )
+    retention = open_retention(Place(Config(state_dir=str(folder)), folder, {}), clock=lambda: NOW)
     run = retention.look() if retention is not None else None
     if run is not None and run.failed:
         raise RuntimeError(f"the hourly job failed: {dict(run.failed)}")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.retention import retention_of
 
 from cookieguard.cli.app import run
 from cookieguard.config import Config, load_config
@@ -22,7 +23,6 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.proof.upkeep.expiry import record_expiries
 from cookieguard.engines.proof.upkeep.pruning import prune_log
-from cookieguard.engines.retention import Retention
 from cookieguard.keyring import Keyring
 from cookieguard.proof.records import Record, customer
 
@@ -205,7 +205,7 @@ def test_the_shops_own_job_prunes_and_records_what_ran_out_on_each_day_once(
 ) -> None:
     config, now = Config(), NOW + timedelta(days=181)
     for later in (timedelta(0), timedelta(hours=2)):
-        job = Retention(config, StateDirectory(old_shop), environ={}, clock=lambda at=now + later: at)  # type: ignore[misc]
+        job = retention_of(config, lambda at=now + later: at, state=Path(old_shop))  # type: ignore[misc]
         done = job.look()
         assert done is not None
         assert not done.failed

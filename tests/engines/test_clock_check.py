@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.retention import retention_of
 from stats.traffic import PLAIN
 
 from cookieguard import Config
@@ -16,7 +17,7 @@ from cookieguard.engines.clock_check import Doubt, Reading, doubt_of, read_clock
 from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.engines.files.runtime_directory import RuntimeDirectory, runtime_place
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.retention import RECORD_FILE, Retention, Run, read_run
+from cookieguard.engines.retention import RECORD_FILE, Run, read_run
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
 from cookieguard.web.recording.access_log import open_access_log
@@ -92,7 +93,7 @@ class Shop:
 
     def look(self, at: datetime) -> Run:
         self.now = at
-        found = Retention(self.config, self.state, environ={}, clock=lambda: self.now).look()
+        found = retention_of(self.config, lambda: self.now, state=self.state.path).look()
         assert found is not None
         return found
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import ask
+from harness.retention import retention_of
 from harness.servers import wait_until
 from starlette.responses import PlainTextResponse
 from stats.traffic import DAY, MIDNIGHT, PLAIN
@@ -38,6 +39,7 @@ from cookieguard.engines.stats.protocol import Days
 from cookieguard.engines.stats.sqlite import writer as sqlite_hits
 from cookieguard.engines.stats.sqlite.reader import SqliteFigures
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics import jobs
 from cookieguard.stats.hits import Batch, Dimension, Hit
 from cookieguard.stats.vault_records import Risk
 
@@ -58,7 +60,7 @@ class Shop:
         self.batches = 0
 
     def worker(self) -> Retention:
-        return Retention(self.config, self.state, environ={}, clock=lambda: self.now)
+        return retention_of(self.config, lambda: self.now, state=self.state.path)
 
     def write(self, *hits: Hit) -> None:
         self.batches += 1
@@ -254,7 +256,7 @@ def test_journal_that_somebody_reads_is_emptied_a_few_minutes_later(
 def test_flood_of_hits_is_cut_by_its_oldest_hours_and_sums_stay(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retention, "MAX_HITS", 50)
+    monkeypatch.setattr(jobs, "MAX_HITS", 50)
     shop.write(hit("/ahead", NOW + timedelta(days=3)))  # the first row is the newest one
     for hour in range(4):
         shop.write(*(hit(f"/hour-{hour}", NOW - timedelta(hours=5 - hour, seconds=n)) for n in range(20)))
@@ -294,7 +296,7 @@ def test_without_anything_to_forget_there_is_no_thread(tmp_path: Path) -> None:
     guard = started(Config(state_dir=str(tmp_path / "off"), vault=VaultSettings(enabled=False), **off))
     control = started(Config(state_dir=str(tmp_path / "on")))
 
-    assert guard._parts.retention is None
+    assert guard._retention is None
     thread = thread_of(control)
     assert thread is not None
     control.close()
@@ -334,8 +336,8 @@ def test_thread_ends_with_its_shop(tmp_path: Path) -> None:
 
 
 def thread_of(guard: CookieGuard) -> threading.Thread | None:
-    assert guard._parts.retention is not None
-    return guard._parts.retention._thread
+    assert guard._retention is not None
+    return guard._retention._thread
 
 
 def started(config: Config, prepare: Any = None) -> CookieGuard:

@@ -9,8 +9,9 @@ from cookieguard.config.proof import ProofSettings
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.open import open_log
-from cookieguard.engines.retention import Retention, Run
+from cookieguard.engines.retention import Run
 from cookieguard.proof.records import Record, customer
+from harness.retention import retention_of
 
 
 def write_records(count: int, now: datetime, *, name: str = "") -> None:
@@ -27,6 +28,6 @@ def write_records(count: int, now: datetime, *, name: str = "") -> None:
 def hourly_job(now: datetime) -> Run:
     """Do what is due, as `cookieguard.toml` has it."""
     config = load_config("cookieguard.toml")
-    done = Retention(config, StateDirectory(config.state_dir), environ={}, clock=lambda: now).look()
+    done = retention_of(config, lambda: now).look()
     assert done is not None
     return done

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from harness.policies import SECOND, two_versions
+from harness.retention import retention_of
 
 from cookieguard import Config, PolicyVersion
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.announcement_run import Recipients, fill_run, run_of
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.mail.outbox_retention import forget_recipients
@@ -21,7 +21,6 @@ from cookieguard.engines.policy.announcing import announce, complete, release
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger
 from cookieguard.engines.policy.record import NoRecord
-from cookieguard.engines.retention import Retention
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import AnnouncementRefused
@@ -135,7 +134,7 @@ def test_rows_of_somebody_killed_while_forgetting_go_the_next_time(shop: Shop) -
 
 def test_a_worker_does_it_with_what_else_is_kept_long_enough(shop: Shop) -> None:
     shop.send()
-    worker = Retention(shop.config, StateDirectory(shop.state), environ={}, clock=lambda: IN_FORCE + KEPT)
+    worker = retention_of(shop.config, lambda: IN_FORCE + KEPT, state=Path(shop.state))
 
     run = worker.look()
 

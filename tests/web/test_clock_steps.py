@@ -17,8 +17,8 @@ from starlette.responses import HTMLResponse
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.config import StatsSettings
-from cookieguard.engines.doctor import examine
 from cookieguard.engines.files.runtime_directory import runtime_place
+from cookieguard.features.checks import examine
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -61,7 +61,7 @@ class Office:
 
     def job(self) -> None:
         """Do what the retention job of a worker does."""
-        retention = self.workers[0]._parts.retention
+        retention = self.workers[0]._retention
         assert retention is not None
         run = retention.look()
         assert run is not None

@@ -15,8 +15,8 @@ from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.check import examine
 from cookieguard.consent import Register, site_of
 from cookieguard.engines.contracts import ending
-from cookieguard.engines.doctor import examine as examine_shop
 from cookieguard.errors import ConfigError
+from cookieguard.features.checks import examine as examine_shop
 
 Guard = Callable[..., CookieGuard]
 END = date(2026, 11, 24)

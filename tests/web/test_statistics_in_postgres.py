@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 from harness.asgi import ask, page, scope_of
 from harness.postgres import Postgres, postgres
+from harness.retention import retention_of
 from harness.stats_engines import new_database
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import StatsSettings
-from cookieguard.engines.doctor import examine
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.retention import Retention
 from cookieguard.engines.stats.open import open_reader, read_retained
 from cookieguard.engines.stats.protocol import Days
+from cookieguard.features.checks import examine
 from cookieguard.web.dashboard.overview import read_overview
 from cookieguard.web.dashboard.selection import Selection
 
@@ -122,13 +121,12 @@ def test_the_job_forgets_and_the_doctor_sees_it(config: Config, start: Callable[
     later = NOW + timedelta(days=3)
     assert told(NOW)["oldest of 2026-11-24, kept 48 hours"]
     assert not told(later)["oldest of 2026-11-24, kept 48 hours"]
-    state = StateDirectory(Path(config.state_dir))
-    Retention(config, state, environ={}, clock=lambda: later).look()
+    retention_of(config, lambda: later).look()
     assert told(later)["none, kept 48 hours"]
     assert told(later)["oldest hit of 2026-11-24, kept 30 days"]
     for days in range(4, 41):  # a clock that leaps would not be believed
         moment = NOW + timedelta(days=days)
-        Retention(config, state, environ={}, clock=partial(lambda now: now, moment)).look()
+        retention_of(config, partial(lambda now: now, moment)).look()
     kept = read_retained(config.stats, Path(config.state_dir), environ={})
     assert kept is not None
     assert (kept.oldest_hit, kept.hits, kept.oldest_sum) == (None, 0, TODAY)

@@ -12,8 +12,8 @@ from harness.asgi import Answer, App, ask, page
 
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.consent import Register, declared_policy, site_of
-from cookieguard.engines.doctor import examine
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
+from cookieguard.features.checks import examine
 from cookieguard.web.undeclared_loads import HOSTS_A_DAY, LOADS_OF_NETWORK, VISITORS
 from cookieguard.web.walls import MOST_DECLARED, WATCHED
 

@@ -26,6 +26,7 @@ from cookieguard.errors import (
     ScanRefused,
     StaffRefused,
 )
+from cookieguard.features import FEATURES
 from cookieguard.rights.requests import RequestRefused
 
 
@@ -69,22 +70,10 @@ COMMANDS = {
     "doctor": "doctor",
     "explain": "explain",
     "convert": "migration.convert",
-    "report": "report",
-    "note": "people.note",
-    "export": "export",
     "letter": "people.letter",
-    "work": "rights.work",
-    "processing": "rights.work",
-    "reveal": "people.vault",
     "keys": "keys",
-    "staff": "people.staff",
-    "access": "people.access",
-    "policy": "policy",
-    "requests": "rights.queue",
-    "log": "proof.log",
-    "receipt": "proof.receipt",
-    "vault": "people.vault",
     "retention": "doctor",
+    **{command: module for feature in FEATURES for command, module in feature.commands.items()},
 }
 
 

@@ -20,21 +20,20 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
-from cookieguard.engines.doctor import examine
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.files.state_directory import StateDirectory, mend_of
 from cookieguard.engines.retention import (
     Run,
-    capping,
     do,
     doubt_text,
     hold_record,
     read_run,
-    steps_of,
-    steps_of_owner,
     write_run,
 )
 from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.features.checks import examine
+from cookieguard.features.feature import Place
+from cookieguard.features.retention import jobs_of, jobs_of_owner
 from cookieguard.keyring import to_text
 
 BelieveOption = Annotated[
@@ -92,12 +91,12 @@ def _require_data(shop: Config) -> None:
 def _run(shop: Config, now: datetime, *, believes_clock: bool) -> Run:
     _require_data(shop)
     state = StateDirectory(shop.state_dir)
-    steps = steps_of(shop, state, environ=os.environ) | capping(shop, state, environ=os.environ)
+    place = Place(shop, state.path, os.environ)
     try:
         with hold_record(state) as record:
             if record is None:
                 raise KeyringFixed("a worker is doing it right now; try again in a minute")
-            steps |= steps_of_owner(shop, state, environ=os.environ)
+            steps = jobs_of(place) | jobs_of_owner(place)
             done = do(steps, now, last=read_run(state.path), believes_clock=believes_clock)
             write_run(record, done)
     except OSError as error:

@@ -32,10 +32,10 @@ from cookieguard.engines.export.tables import (
     sums_table,
 )
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.retention import key_day_limit
 from cookieguard.engines.stats.open import open_reader
 from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitRows
 from cookieguard.errors import ConfigError
+from cookieguard.features.statistics.jobs import key_day_limit
 from cookieguard.stats.contribution_bounds import BOUNDABLE
 from cookieguard.stats.hits import SECONDS_OF_DAY, WHOLE, Dimension
 from cookieguard.stats.noise import SECRET_BYTES, Noise

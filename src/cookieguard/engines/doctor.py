@@ -8,25 +8,23 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cookieguard import html
 from cookieguard.config import Config
 from cookieguard.engines.contracts import examine_contracts
-from cookieguard.engines.doctor_keys import examine_day_keys, examine_keys, examine_vault
+from cookieguard.engines.doctor_keys import examine_day_keys, examine_keys
 from cookieguard.engines.doctor_settings import Finding, examine_settings
 from cookieguard.engines.doctor_shop import (
     DAY_KEY,
-    KEYS_GO,
     RUN_JOB,
     SLACK,
     NeverStarted,
     Shop,
     age_of,
-    date_of,
     day_of,
     some_of,
 )
@@ -35,17 +33,13 @@ from cookieguard.engines.files.access_log import log_files, log_place
 from cookieguard.engines.files.keyring_source import PRODUCTION
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
-from cookieguard.engines.policy.checks import examine_policy
-from cookieguard.engines.proof.checks import examine_log
 from cookieguard.engines.retention import doubt_text, read_run
-from cookieguard.engines.rights.checks import examine_requests
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.store.figures import examine_store
 from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
-from cookieguard.stats.hits import SECONDS_OF_DAY
 
 AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
 JOB_SLEEPS = timedelta(hours=25)  # a daily cron job is enough
@@ -60,18 +54,29 @@ Check = Callable[[Shop], Iterator[Finding]]
 
 
 def examine(
-    config: Config, *, environ: Mapping[str, str], now: datetime, asks: bool = False
+    config: Config,
+    checks: Mapping[str, Check],
+    *,
+    environ: Mapping[str, str],
+    now: datetime,
+    asks: bool = False,
 ) -> list[Finding]:
-    """Return the findings of all checks; one that fails by itself is a finding. `asks` opens linked pages."""
+    """Return the findings of the core's checks and of these; one that fails is a finding. `asks` opens linked pages."""
     shop = Shop(config=config, environ=environ, now=now)
     is_no_directory = os.path.lexists(shop.state) and not shop.state.is_dir()
-    inside = () if is_no_directory else INSIDE  # each would say once more that it is none
-    kept = [finding for check in (*FIRST, *inside, *LAST) for finding in _findings_of(check, shop)]
-    return [*examine_settings(config, asks=asks), *kept]
+    inside = (
+        {} if is_no_directory else {**_named(KEYS), **checks, **_named(FILES)}
+    )  # each would say it once more
+    every = {**_named((_state_directory,)), **inside, **_named(LAST)}
+    found = [finding for name, check in every.items() for finding in _findings_of(name, check, shop)]
+    return [*examine_settings(config, asks=asks), *found]
 
 
-def _findings_of(check: Check, shop: Shop) -> list[Finding]:
-    name = check.__name__.removeprefix("examine").strip("_").replace("_", " ")
+def _named(checks: Sequence[Check]) -> dict[str, Check]:
+    return {check.__name__.removeprefix("examine").strip("_").replace("_", " "): check for check in checks}
+
+
+def _findings_of(name: str, check: Check, shop: Shop) -> list[Finding]:
     try:
         return list(check(shop))
     except NeverStarted:
@@ -80,23 +85,6 @@ def _findings_of(check: Check, shop: Shop) -> list[Finding]:
         return [Finding(name, str(error), "mend what it says, then run doctor again")]
     except OSError as error:
         return [Finding(name, f"cannot be looked at ({error.strerror})", "run this as the shop's user")]
-
-
-def _policy(shop: Shop) -> Iterator[Finding]:
-    policy, today = shop.config.policy, shop.now.astimezone(UTC).date()
-    if policy.folder:
-        found = examine_policy(shop.config, shop.state, environ=shop.environ, today=today)
-        yield from (Finding(*one) for one in found)
-        return
-    since = "from the start" if policy.effective is None else f"from {policy.effective}"
-    if policy.effective is not None and policy.effective > today:
-        since += ", not yet in force: everybody is asked again that day"
-    yield Finding("policy", f"version {policy.version}, {since}")
-
-
-def _requests(shop: Shop) -> Iterator[Finding]:
-    found = examine_requests(shop.config, shop.state, lambda: shop.keyring, shop.now, environ=shop.environ)
-    yield from (Finding(*one) for one in found)
 
 
 def _state_directory(shop: Shop) -> Iterator[Finding]:
@@ -129,42 +117,6 @@ def _store(shop: Shop) -> Iterator[Finding]:
     with closing(store_opener(config.store, shop.state, environ=shop.environ)()) as store:
         yield Finding("store", f"answers, with change {store.last_change().number}")
         yield from (Finding(*one) for one in examine_store(store))
-
-
-def _consent_log(shop: Shop) -> Iterator[Finding]:
-    yield from (Finding(*it) for it in examine_log(shop.config, shop.state, shop.now, environ=shop.environ))
-
-
-def _statistics(shop: Shop) -> Iterator[Finding]:
-    config, kept = shop.config.stats, shop.retained
-    if kept is None:
-        yield Finding("statistics", "nothing was counted yet" if config.enabled else "switched off")
-        return
-    yield Finding("statistics", f"answer, with at most {kept.hits} hits")
-    oldest = None if kept.oldest_hit is None else kept.oldest_hit // SECONDS_OF_DAY
-    yield age_of("hits", "oldest hit", oldest, shop, config.hit_days)
-    yield age_of("sums", "oldest sum", kept.oldest_sum, shop, config.rollup_days)
-    is_over = (
-        kept.oldest_key is not None and shop.now - day_of(f"{date_of(kept.oldest_key):%Y%m%d}") > KEYS_GO
-    )
-    told = "none" if kept.oldest_key is None else f"oldest of {date_of(kept.oldest_key)}"
-    yield Finding("visitor keys in hits", f"{told}, kept 48 hours", RUN_JOB if is_over else "")
-
-
-def _drops(shop: Shop) -> Iterator[Finding]:
-    lost: Mapping[int, int] = shop.retained.lost if shop.retained is not None else {}
-    today = int(shop.now.timestamp()) // SECONDS_OF_DAY
-    newest, ever = sum(count for day, count in lost.items() if day >= today - 1), sum(lost.values())
-    mend = "see the shop's log for the reasons (disk, lock, queue)" if newest else ""
-    yield Finding("dropped hits", f"{newest} since yesterday, {ever} ever", mend)
-    waiting = []
-    for path in (shop.state / "spool").glob("*.spool") if shop.state.is_dir() else ():
-        with suppress(OSError):  # replayed since it was listed
-            waiting.append(path.stat())
-    size = sum(one.st_size for one in waiting)
-    late = [one for one in waiting if shop.now.timestamp() - one.st_mtime > SLACK.total_seconds()]
-    told = f"{len(waiting)} files wait with {size} bytes"
-    yield Finding("spool", told, "start the shop: a worker replays them" if late else "")
 
 
 def _access_log(shop: Shop) -> Iterator[Finding]:
@@ -228,22 +180,8 @@ def _scanner(_: Shop) -> Iterator[Finding]:
     yield Finding("scanner", "compiled" if is_compiled else "in Python: pages cost several times as much")
 
 
-FIRST: tuple[Check, ...] = (_policy, _state_directory)
-INSIDE: tuple[Check, ...] = (
-    examine_keys,
-    _store,
-    _requests,
-    _consent_log,
-    _statistics,
-    _drops,
-    _access_log,
-    _own_hosts,
-    examine_day_keys,
-    examine_vault,
-    _retention,
-    _clock,
-    _declarations,
-)
+KEYS: tuple[Check, ...] = (examine_keys, _store)
+FILES: tuple[Check, ...] = (_access_log, _own_hosts, examine_day_keys, _retention, _clock, _declarations)
 LAST: tuple[Check, ...] = (_disk, _contracts, _scanner)
 
 

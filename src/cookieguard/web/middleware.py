@@ -6,11 +6,15 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from cookieguard.config import Config, Vendor
 from cookieguard.engines.proof.hook import OnDecision
 from cookieguard.errors import ConfigError
+from cookieguard.features.feature import Place
+from cookieguard.features.pages import pages_of
+from cookieguard.features.retention import open_retention
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
 from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar, limiters_inside
 from cookieguard.web.flow import ASGIApp, Clock, Flow
@@ -60,7 +64,9 @@ class CookieGuard:
             merge_carts=merge_carts,
         )
         self._hook = hook_of(on_decision, parts.proof)
-        self._pages = Pages(parts)
+        place = Place(parts.config, Path(parts.config.state_dir).absolute(), os.environ)
+        self._retention = open_retention(place, clock=self._clock)
+        self._pages = Pages(parts, pages_of(parts))
         self._flow = Flow(
             parts,
             clock=self._clock,
@@ -94,8 +100,8 @@ class CookieGuard:
             self._hook.close()
         if self._parts.proof is not None:
             self._parts.proof.close()
-        if self._parts.retention is not None:
-            self._parts.retention.close()
+        if self._retention is not None:
+            self._retention.close()
         if self._parts.desk is not None:
             self._parts.desk.close()
 
@@ -130,8 +136,8 @@ class CookieGuard:
 
     def _begin(self) -> None:
         """Have what is old go and keys of the day agreed on: with the lifespan, or with the first request."""
-        if self._parts.retention is not None:
-            self._parts.retention.begin()
+        if self._retention is not None:
+            self._retention.begin()
         if self._parts.store_sync is not None and self._parts.store_sync.besides:
             self._parts.store_sync.begin()
         if self._parts.proof is not None:

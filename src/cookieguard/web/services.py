@@ -35,7 +35,6 @@ from cookieguard.engines.people.sessions import StaffSessions, own_store
 from cookieguard.engines.policy.live_policy import LivePolicy, open_policy
 from cookieguard.engines.proof.acts import Acts
 from cookieguard.engines.proof.open import open_log
-from cookieguard.engines.retention import Retention, open_retention
 from cookieguard.engines.rights.own_terms import WatchedTerms
 from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
 from cookieguard.engines.store.sync import StoreSync, open_store_sync
@@ -112,7 +111,6 @@ class Services:
     vault: Risks
     recorder: Recorder | None
     counting: Counting | None
-    retention: Retention | None
     findings: Findings
     proxied: ProxiedTrackers
     undeclared_loads: UndeclaredLoads  # what browsers report of who is allowed
@@ -269,7 +267,6 @@ def build_services(
         permission_turns=RateLimit(PERMISSION_CODES_AN_HOUR, seconds=3600),
         recorder=open_access_log(state, keys_of, config.log, clock),
         counting=open_counting(config, state, keys_of, environ=environ, clock=clock),
-        retention=open_retention(config, state, environ=environ, clock=clock),
         findings=findings,
         proxied=proxied,
         undeclared_loads=UndeclaredLoads(UndeclaredLoadsFile(state), config.vendors),

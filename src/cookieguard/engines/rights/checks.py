@@ -26,7 +26,7 @@ def examine_requests(
     config: Config, state: Path, keyring: Callable[[], Keyring], now: datetime, *, environ: Mapping[str, str]
 ) -> Iterator[Told]:
     """Yield what the queue is like; nothing where there is none, or no keyring. Raises QueueDown."""
-    if not (config.rights.enabled and config.store.enabled):
+    if not (config.rights.enabled and config.store.enabled and state.is_dir()):
         return
     directory = StateDirectory(state)
     file = requests_file(config, directory, environ=environ)

@@ -18,7 +18,8 @@ from cookieguard.config import Config
 from cookieguard.consent import Register, Site, Verdict, site_of
 from cookieguard.consent.declarations import advice_on
 from cookieguard.engines.contracts import examine_contracts
-from cookieguard.engines.doctor import examine
+from cookieguard.engines.doctor_keys import examine_keys, examine_vault
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.mail.announcement_run import Recipients, run_of
@@ -261,7 +262,8 @@ def _details(source: Source, tab: str) -> Details | None:
 
 
 def _keys(source: Source) -> Found:
-    found = [one for one in examine(source.config, environ=os.environ, now=source.now) if one.check in KEYS]
+    shop = Shop(config=source.config, environ=os.environ, now=source.now)
+    found = [one for one in (*examine_keys(shop), *examine_vault(shop)) if one.check in KEYS]
     lines = [f"{one.check}: {one.found}{f'; {one.mend}' if one.mend else ''}" for one in found]
     return lines, any(one.mend for one in found)
 

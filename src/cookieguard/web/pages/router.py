@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cookieguard.consent import site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
-from cookieguard.engines.mail.lists import Act
 from cookieguard.html import parse_url
-from cookieguard.policy import markdown
 from cookieguard.web.assets import Asset
 from cookieguard.web.banner.dev_tag import DEV_SCRIPT
 from cookieguard.web.banner.placeholders import EMBED_PAGE, PLACE_PAGE
@@ -20,21 +18,8 @@ from cookieguard.web.pages.csp_report import take_report
 from cookieguard.web.pages.dev_panel import DEV_PAGE, answer_dev, show_dev_script
 from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
-from cookieguard.web.pages.mail import MAIL_PAGE, answer_mail
-from cookieguard.web.pages.officer import OFFICER_PAGE, show_officer
-from cookieguard.web.pages.permission import PERMISSION_PAGE, answer_permission
-from cookieguard.web.pages.policy import POLICY_PAGE, show_policy
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import answer_state, show_choices
-from cookieguard.web.pages.replay import RECORD_PAGE, show_record
-from cookieguard.web.pages.requests import REQUESTS_PAGE, answer_requests
-from cookieguard.web.pages.staff_sign_in import STAFF_PAGE, answer_staff
-from cookieguard.web.pages.stats import STATS_PAGE, answer_stats
-from cookieguard.web.proof.published import KEYS_PAGE, LOG_FOLDER, show_keys, show_log
-from cookieguard.web.proof.visitors_copy import COPY_FILE, COPY_PAGE, send_copy, show_copy
-from cookieguard.web.rights.acts import answer_privacy
-from cookieguard.web.rights.cookies import COOKIES_PAGE, show_cookies
-from cookieguard.web.rights.page import PRIVACY_PAGE
 from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
 
@@ -52,34 +37,40 @@ MOST_HOSTS = 100  # that a shop is asked by: a client may name any
 
 
 class Pages:
-    """Know our own pages: path below the prefix -> (methods, page). Built once from the parts."""
+    """Know our own pages: path below the prefix -> (methods, page). Built once."""
 
-    __slots__ = ("_declared_own", "_has_paths", "_log_folder", "_pages", "_policy", "_prefix")
+    __slots__ = ("_declared_own", "_folders", "_has_paths", "_pages", "_prefix")
 
-    def __init__(self, parts: Services) -> None:
+    def __init__(
+        self, parts: Services, of_features: Iterable[tuple[str, tuple[str, ...], Page]] = ()
+    ) -> None:
         self._prefix = parts.config.prefix
         self._has_paths = parts.register.has_paths  # of vendors, on any host
         self._declared_own: dict[str, bool] = {}
-        self._policy = _policy_path(parts)
-        self._pages = _pages_of(parts)
-        self._log_folder = self._prefix + LOG_FOLDER if parts.proof is not None else None
+        found = {name: (methods, page) for name, methods, page in (*_pages_of(parts), *of_features)}
+        self._folders = {name: answer for name, answer in found.items() if name.endswith("/")}
+        self._pages = {self._prefix + name: answer for name, answer in found.items()}
         if parts.config.consent.enabled and parts.config.consent.gpc:
             self._pages[GPC_PATH] = (READ_METHODS, _gpc)
 
     def find(self, exchange: Exchange) -> Page | None:
         """Return the page that answers, None where the path is the app's."""
         path = exchange.path
-        found = self._pages.get(path)
-        if found is None and self._policy:
-            found = self._of_policy(path)
+        is_ours = path.startswith(self._prefix)
+        found = self._pages.get(path) or (self._folder(path) if is_ours else None)
         if found is None:
             if exchange.grant and _has_idle_grant(exchange):
                 return drop_grant
             if self._has_paths and self._declares_own(exchange) and _is_held_path(exchange):
                 return _refuse_held_path
-            return self._own(exchange) if path.startswith(self._prefix) else None
+            return _missing if is_ours else None
         methods, page = found
         return page if exchange.request.method in methods else _refuse(methods)
+
+    def _folder(self, path: str) -> Answer | None:
+        """Return the page that answers all paths below it: versions of the policy, tiles of the log."""
+        name, slash, _rest = path[len(self._prefix) :].partition("/")
+        return self._folders.get(name + slash)
 
     def _declares_own(self, exchange: Exchange) -> bool:
         """Return whether a vendor is declared by a path of the host that is asked: no path of reCAPTCHA's is."""
@@ -92,31 +83,11 @@ class Pages:
             found = self._declared_own[origin.host] = not leaves
         return found
 
-    def _of_policy(self, path: str) -> Answer | None:
-        """Return the page of the policy where a path is one: its versions come while the shop runs."""
-        is_one = path.startswith(self._policy) and path[len(self._policy) :][:1] in ("", "/")
-        return (READ_METHODS, show_policy) if is_one else None
 
-    def _own(self, exchange: Exchange) -> Page:
-        """Return the page below the prefix that has no name of its own."""
-        if self._log_folder is None or not exchange.path.startswith(self._log_folder):
-            return _missing
-        return show_log if exchange.request.method in READ_METHODS else _refuse(READ_METHODS)
-
-
-def _policy_path(parts: Services) -> str:
-    if parts.policy is None:
-        return ""
-    markdown.prepare()
-    return parts.config.prefix + POLICY_PAGE
-
-
-def _pages_of(parts: Services) -> dict[str, Answer]:
-    """Return all pages below the prefix that have a name of their own, of what is switched on."""
-    config, asks, has_log = parts.config, parts.config.consent.enabled, parts.proof is not None
+def _pages_of(parts: Services) -> Iterator[tuple[str, tuple[str, ...], Page]]:
+    """Yield the pages below the prefix that every guard has, of what is switched on."""
+    config, asks = parts.config, parts.config.consent.enabled
     rows: tuple[tuple[bool, str, tuple[str, ...], Page], ...] = (
-        (True, STAFF_PAGE, READ_AND_POST, answer_staff),
-        (True, OFFICER_PAGE, READ_METHODS, show_officer),
         (True, stylesheet().name, READ_METHODS, _stats_style),
         (asks, "consent", ("POST",), answer_choice),
         (asks, "choices", READ_METHODS, show_choices),
@@ -127,18 +98,8 @@ def _pages_of(parts: Services) -> dict[str, Answer]:
         (config.csp.enabled, REPORT_PAGE, ("POST",), take_report),
         (config.dev, DEV_PAGE, READ_AND_POST, answer_dev),
         (config.dev, DEV_SCRIPT, READ_METHODS, show_dev_script),
-        (config.rights.enabled, PRIVACY_PAGE, READ_AND_POST, answer_privacy),
-        (config.rights.enabled, COOKIES_PAGE, READ_METHODS, show_cookies),
-        *((parts.lists is not None, f"{MAIL_PAGE}{act}", READ_AND_POST, answer_mail) for act in Act),
-        (has_log, KEYS_PAGE, READ_METHODS, show_keys),
-        (has_log, COPY_PAGE, READ_METHODS, show_copy),
-        (has_log, COPY_FILE, READ_METHODS, send_copy),
-        (has_log, RECORD_PAGE, READ_METHODS, show_record),
-        (parts.desk is not None, REQUESTS_PAGE, READ_AND_POST, answer_requests),
-        (parts.identity is not None, PERMISSION_PAGE, READ_AND_POST, answer_permission),
-        (parts.counting is not None, STATS_PAGE, READ_AND_POST, answer_stats),
     )
-    return {config.prefix + name: (methods, page) for is_on, name, methods, page in rows if is_on}
+    return ((name, methods, page) for is_on, name, methods, page in rows if is_on)
 
 
 def _has_idle_grant(exchange: Exchange) -> bool:

@@ -1,0 +1,30 @@
+"""Mail: notices that wait to be sent, and the marketing lists that customers are on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from cookieguard.features.feature import Feature, Page, Place
+
+if TYPE_CHECKING:
+    from cookieguard.engines.retention import Step
+    from cookieguard.web.services import Services
+
+
+class Outbox(Feature):
+    """Send each mail once."""
+
+    name: ClassVar[str] = "outbox"
+
+    def pages(self, parts: Services) -> Sequence[Page]:
+        """Return the pages behind the links of marketing mail."""
+        from cookieguard.features.outbox.pages import pages_of
+
+        return pages_of(parts)
+
+    def jobs(self, place: Place) -> Mapping[str, Step]:
+        """Return the forgetting of those who were sent a notice."""
+        from cookieguard.features.outbox.jobs import jobs_of
+
+        return jobs_of(place)

@@ -1,0 +1,18 @@
+"""What is done with the outbox every hour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from cookieguard.engines.mail.outbox_retention import forget_recipients
+from cookieguard.engines.retention import Step, Times
+from cookieguard.features.feature import Place
+
+
+def jobs_of(place: Place) -> Mapping[str, Step]:
+    """Return the step that forgets who was sent a notice."""
+
+    def forget(times: Times) -> int:
+        return forget_recipients(place.config, place.state, environ=place.environ, now=times.believed)
+
+    return {"notices": forget}

@@ -1,0 +1,16 @@
+"""The pages behind the links of marketing mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cookieguard.engines.mail.lists import Act
+from cookieguard.features.feature import READ_AND_POST, Page
+from cookieguard.web.pages.mail import MAIL_PAGE, answer_mail
+from cookieguard.web.services import Services
+
+
+def pages_of(parts: Services) -> Sequence[Page]:
+    """Return the pages, none if the shop has no lists."""
+    acts = () if parts.lists is None else Act
+    return [Page(f"{MAIL_PAGE}{act}", READ_AND_POST, answer_mail) for act in acts]

@@ -1,0 +1,31 @@
+"""The shop's people: who may see what of a customer, and the journal of what they saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from cookieguard.features.feature import Feature, Page, Place
+
+if TYPE_CHECKING:
+    from cookieguard.engines.retention import Step
+    from cookieguard.web.services import Services
+
+
+class People(Feature):
+    """Let members of staff in by their role."""
+
+    name: ClassVar[str] = "people"
+    commands: ClassVar[Mapping[str, str]] = {"staff": "people.staff", "access": "people.access"}
+
+    def pages(self, parts: Services) -> Sequence[Page]:
+        """Return the sign-in, and the page where a customer lets support in."""
+        from cookieguard.features.people.pages import pages_of
+
+        return pages_of(parts)
+
+    def jobs(self, place: Place) -> Mapping[str, Step]:
+        """Return the forgetting of old journal entries."""
+        from cookieguard.features.people.jobs import jobs_of
+
+        return jobs_of(place)

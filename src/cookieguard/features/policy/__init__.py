@@ -1,0 +1,32 @@
+"""The shop's own privacy policy: its versions, and the notice before each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from cookieguard.features.feature import Feature, Page
+
+if TYPE_CHECKING:
+    from cookieguard.engines.doctor_settings import Finding
+    from cookieguard.engines.doctor_shop import Shop
+    from cookieguard.web.services import Services
+
+
+class Policy(Feature):
+    """Serve and announce the policy."""
+
+    name: ClassVar[str] = "policy"
+    commands: ClassVar[Mapping[str, str]] = {"policy": "policy"}
+
+    def pages(self, parts: Services) -> Sequence[Page]:
+        """Return no page of a fixed name: the versions come while the shop runs."""
+        from cookieguard.features.policy.pages import pages_of
+
+        return pages_of(parts)
+
+    def checks(self, shop: Shop) -> Iterator[Finding]:
+        """Yield which version is in force, and whether notices are late."""
+        from cookieguard.features.policy.checks import checks_of
+
+        return checks_of(shop)

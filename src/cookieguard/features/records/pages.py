@@ -1,0 +1,24 @@
+"""The pages of the consent log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cookieguard.features.feature import READ, Page
+from cookieguard.web.pages.replay import RECORD_PAGE, show_record
+from cookieguard.web.proof.published import KEYS_PAGE, LOG_FOLDER, show_keys, show_log
+from cookieguard.web.proof.visitors_copy import COPY_FILE, COPY_PAGE, send_copy, show_copy
+from cookieguard.web.services import Services
+
+PAGES = (
+    Page(KEYS_PAGE, READ, show_keys),
+    Page(LOG_FOLDER, READ, show_log),
+    Page(COPY_PAGE, READ, show_copy),
+    Page(COPY_FILE, READ, send_copy),
+    Page(RECORD_PAGE, READ, show_record),
+)
+
+
+def pages_of(parts: Services) -> Sequence[Page]:
+    """Return the pages, none if there is no log."""
+    return () if parts.proof is None else PAGES

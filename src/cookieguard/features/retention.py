@@ -1,0 +1,89 @@
+"""All that is done every hour, and what only the owner's command does: the jobs of all features and of the core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from functools import partial
+
+from cookieguard.engines.files.access_log import log_place, remove_old_logs
+from cookieguard.engines.files.day_keys import DayKeys
+from cookieguard.engines.files.runtime_directory import existing_runtime, remove_keys_on_disk
+from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
+from cookieguard.engines.files.undeclared_loads import drop_old_loads
+from cookieguard.engines.retention import RUN_EVERY, Retention, Step, Times
+from cookieguard.engines.store.open import store_file, store_opener
+from cookieguard.features import FEATURES
+from cookieguard.features.feature import Place
+from cookieguard.features.vault.jobs import keys_of
+
+DAY_KEY_USES = ("choices", "log", "log-pair", "visitor", "visitor-pair")
+
+
+def open_retention(place: Place, clock: Callable[[], datetime] | None = None) -> Retention | None:
+    """Return the job of a worker, None if nothing is kept. Raises ConfigError."""
+    config = place.config
+    keeping = (config.log, config.stats, config.vault, config.proof, config.csp)  # csp: what browsers report
+    if not (any(settings.enabled for settings in keeping) or config.policy.folder):
+        return None
+    return Retention(StateDirectory(place.state), jobs_of(place), clock=clock)
+
+
+def jobs_of(place: Place) -> dict[str, Step]:
+    """Return what a worker does, by name; data of a feature that was switched off go as well."""
+    of_features = {name: step for feature in FEATURES for name, step in feature.jobs(place).items()}
+    return {**of_features, **_jobs_of_core(place)}
+
+
+def jobs_of_owner(place: Place) -> dict[str, Step]:
+    """Return what the command does besides: keys that no worker can read, and the store while no worker runs."""
+    has_store = place.config.identity.enabled and place.config.store.enabled
+    store: dict[str, Step] = {"store": partial(_forget_in_store, place)} if has_store else {}
+    return {**store, **keys_of(place)}
+
+
+def _jobs_of_core(place: Place) -> Mapping[str, Step]:
+    return {
+        "access log": partial(_drop_logs, place),
+        "day keys": partial(_forget_keys, place, _expire_days),
+        "hour keys": partial(_forget_keys, place, _expire_hours),
+        "keys on the disk": lambda _: remove_keys_on_disk(StateDirectory(place.state)),
+        "undeclared loads": partial(_drop_loads, place),
+    }
+
+
+def _drop_logs(place: Place, times: Times) -> int:
+    settings, today = place.config.log, times.believed.astimezone(UTC).date()
+    return len(remove_old_logs(log_place(place.state, settings), keep_days=settings.keep_days, today=today))
+
+
+def _drop_loads(place: Place, times: Times) -> int:
+    return drop_old_loads(StateDirectory(place.state), today=times.believed.astimezone(UTC).date())
+
+
+def _forget_keys(place: Place, expire: Callable[[StateDirectory, datetime], None], times: Times) -> int:
+    runtime = existing_runtime(place.config.runtime_dir, place.state)
+    if runtime is None:
+        return 0
+    before = len(runtime.paths())
+    expire(runtime, times.now)
+    return max(0, before - len(runtime.paths()))
+
+
+def _expire_days(runtime: StateDirectory, now: datetime) -> None:
+    for use in DAY_KEY_USES:
+        DayKeys(runtime, use).expire(now)
+
+
+def _expire_hours(runtime: StateDirectory, now: datetime) -> None:
+    HourKeys(runtime).destroy_old(now)
+
+
+def _forget_in_store(place: Place, times: Times) -> int:
+    config = place.config
+    file = store_file(config.store, place.state, environ=place.environ)
+    if file is None or file.exists():
+        with closing(store_opener(config.store, place.state, environ=place.environ)()) as store:
+            store.forget(round((times.believed - RUN_EVERY).timestamp() * 1000))
+    return 0

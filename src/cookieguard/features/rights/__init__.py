@@ -1,0 +1,36 @@
+"""Requests of customers about their data, from the first click to the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from cookieguard.features.feature import Feature, Page
+
+if TYPE_CHECKING:
+    from cookieguard.engines.doctor_settings import Finding
+    from cookieguard.engines.doctor_shop import Shop
+    from cookieguard.web.services import Services
+
+
+class Rights(Feature):
+    """Answer requests."""
+
+    name: ClassVar[str] = "rights"
+    commands: ClassVar[Mapping[str, str]] = {
+        "work": "rights.work",
+        "processing": "rights.work",
+        "requests": "rights.queue",
+    }
+
+    def pages(self, parts: Services) -> Sequence[Page]:
+        """Return the pages where customers ask and staff answer."""
+        from cookieguard.features.rights.pages import pages_of
+
+        return pages_of(parts)
+
+    def checks(self, shop: Shop) -> Iterator[Finding]:
+        """Yield what the queue of requests is like."""
+        from cookieguard.features.rights.checks import checks_of
+
+        return checks_of(shop)

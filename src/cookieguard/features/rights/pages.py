@@ -1,0 +1,21 @@
+"""The pages where customers ask about their data, and staff answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cookieguard.features.feature import READ, READ_AND_POST, Page
+from cookieguard.web.pages.requests import REQUESTS_PAGE, answer_requests
+from cookieguard.web.rights.acts import answer_privacy
+from cookieguard.web.rights.cookies import COOKIES_PAGE, show_cookies
+from cookieguard.web.rights.page import PRIVACY_PAGE
+from cookieguard.web.services import Services
+
+OF_CUSTOMERS = Page(PRIVACY_PAGE, READ_AND_POST, answer_privacy), Page(COOKIES_PAGE, READ, show_cookies)
+OF_STAFF = (Page(REQUESTS_PAGE, READ_AND_POST, answer_requests),)
+
+
+def pages_of(parts: Services) -> Sequence[Page]:
+    """Return the pages of what is switched on; without a store there is no queue for staff."""
+    of_customers = OF_CUSTOMERS if parts.config.rights.enabled else ()
+    return of_customers if parts.desk is None else (*of_customers, *OF_STAFF)

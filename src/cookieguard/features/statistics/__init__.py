@@ -1,0 +1,39 @@
+"""Visits, orders and answers to the banner, counted without personal data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from cookieguard.features.feature import Feature, Page, Place
+
+if TYPE_CHECKING:
+    from cookieguard.engines.doctor_settings import Finding
+    from cookieguard.engines.doctor_shop import Shop
+    from cookieguard.engines.retention import Step
+    from cookieguard.web.services import Services
+
+
+class Statistics(Feature):
+    """Count hits, and show the sums."""
+
+    name: ClassVar[str] = "statistics"
+    commands: ClassVar[Mapping[str, str]] = {"report": "report", "note": "people.note", "export": "export"}
+
+    def pages(self, parts: Services) -> Sequence[Page]:
+        """Return the dashboard."""
+        from cookieguard.features.statistics.pages import pages_of
+
+        return pages_of(parts)
+
+    def jobs(self, place: Place) -> Mapping[str, Step]:
+        """Return the forgetting of keys, hits and sums."""
+        from cookieguard.features.statistics.jobs import jobs_of
+
+        return jobs_of(place)
+
+    def checks(self, shop: Shop) -> Iterator[Finding]:
+        """Yield what statistics keep, and what they lost."""
+        from cookieguard.features.statistics.checks import checks_of
+
+        return checks_of(shop)

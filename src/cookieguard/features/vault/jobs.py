@@ -1,0 +1,37 @@
+"""What is done with the vault every hour."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import UTC
+from pathlib import Path
+
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.files.vault import expire_keys, forget_events
+from cookieguard.engines.retention import Step, Times
+from cookieguard.features.feature import Place
+
+
+def jobs_of(place: Place) -> Mapping[str, Step]:
+    """Return the step that forgets sealed events."""
+    return {"sealed events": lambda times: _forget_events(place, times)}
+
+
+def keys_of(place: Place) -> Mapping[str, Step]:
+    """Return the step that destroys the keys to sealed events, which the vault's owner alone can."""
+    private = Path(place.config.vault.private_dir or place.state / "none")
+    if not os.access(private, os.R_OK | os.W_OK | os.X_OK):
+        return {}
+    return {"vault keys": lambda times: _expire_keys(place, private, times)}
+
+
+def _forget_events(place: Place, times: Times) -> int:
+    today, days = times.believed.astimezone(UTC).date(), place.config.vault.keep_days
+    return len(forget_events(StateDirectory(place.state), today=today, keep_days=days))
+
+
+def _expire_keys(place: Place, private: Path, times: Times) -> int:
+    today, days = times.believed.astimezone(UTC).date(), place.config.vault.keep_days
+    state = StateDirectory(place.state)
+    return len(expire_keys(state, StateDirectory(private), today=today, keep_days=days))
