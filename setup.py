@@ -1,6 +1,6 @@
 """Build the compiled modules, where Cython and a C compiler are there; without them all is pure Python.
 
-Each is made from the Python source of the same name (types stand in the .pxd beside it); what reads every byte has a
+Each is made from the Python source of the same name, with types in its .pxd; a module that reads every byte has a
 source of its own in Cython. All are linked into one shared object (see src/cookieguard/compiled.py).
 """
 
@@ -47,14 +47,12 @@ WRITTEN_TWICE = {
 }
 sys.path.insert(0, str(ROOT / "src" / "cookieguard"))  # compiled.py, without the package around it
 
-from compiled import FOLDER, PACKAGES, STAMP, TOGETHER, WINDOWS, digest_of  # noqa: E402  # type: ignore[import-not-found]
+from compiled import FOLDER, STAMP, TOGETHER, WINDOWS, digest_of  # noqa: E402  # type: ignore[import-not-found]
 
 if sys.platform == "win32":
     raise SystemExit(WINDOWS)
 
 FOLDERS = sorted({*MODULES, *WRITTEN_TWICE})
-if {folder.split("/")[0] for folder in FOLDERS} != set(PACKAGES):
-    raise SystemExit("setup.py and src/cookieguard/compiled.py name other packages")
 
 NAMES = [
     f"cookieguard.{folder.replace('/', '.')}.{name}"
@@ -84,7 +82,7 @@ class BuildCompiled(build_ext):
         if self.inplace:
             (SOURCES / FOLDER).mkdir(exist_ok=True)
         self._is_made = False
-        made_from = digest_of(ROOT / SOURCES)  # now: what is edited meanwhile is not in it
+        made_from = digest_of(ROOT / SOURCES, tuple(NAMES))  # now: what is edited meanwhile is not in it
         super().run()
         if self._is_made:  # else one that lies there is an older one
             self._stamp(made_from)

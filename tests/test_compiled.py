@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.compiled import FOLDER, PACKAGES, STAMP, TOGETHER, digest_of, find_compiled
+from cookieguard.compiled import FOLDER, STAMP, TOGETHER, digest_of, find_compiled
 
 ROOT = Path(__file__).parents[1]
+MODULES = ("cookieguard.html.rules", "cookieguard.web.rules")
 MADE = f"{TOGETHER}{EXTENSION_SUFFIXES[0]}"
 
 
@@ -25,13 +26,14 @@ def _any_build(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """Make a package that was compiled."""
-    for name in PACKAGES:
+    for name in ("html", "web"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "rules.py").write_text(f"NAME = {name!r}\n")
+        for module in ("rules", "other"):
+            (tmp_path / name / f"{module}.py").write_text(f"NAME = {name!r}\n")
     folder = tmp_path / FOLDER
     folder.mkdir()
     (folder / MADE).write_bytes(b"")
-    (folder / f"{MADE}{STAMP}").write_text(f"cookieguard.html.rules\n{digest_of(tmp_path)}\n")
+    (folder / f"{MADE}{STAMP}").write_text("\n".join([*MODULES, digest_of(tmp_path, MODULES)]) + "\n")
     digest_of.cache_clear()
     return tmp_path
 
@@ -60,6 +62,22 @@ def test_sources_edited_since_then_run_themselves(package: Path) -> None:
     assert find_compiled(str(package)) is None
 
 
+@pytest.mark.parametrize("edited", ["web/other.py", "web/new.py", "features/records.py"])
+def test_an_edit_outside_the_compiled_sources_leaves_the_compiled_build_in_use(
+    package: Path, edited: str
+) -> None:
+    (package / edited).parent.mkdir(exist_ok=True)
+    (package / edited).write_text("NAME = 'another'\n")
+
+    assert find_compiled(str(package)) is not None
+
+
+def test_types_that_were_added_beside_a_compiled_source_end_the_build(package: Path) -> None:
+    (package / "web" / "rules.pxd").write_text("cdef class New: pass\n")
+
+    assert find_compiled(str(package)) is None
+
+
 def test_a_build_for_another_python_does_not_count(package: Path) -> None:
     (package / FOLDER / MADE).rename(package / FOLDER / f"{TOGETHER}.other.so")
 
@@ -70,7 +88,7 @@ def test_an_older_build_for_this_python_beside_a_newer_one_for_another_does_not_
     (package / "web" / "rules.py").write_text("NAME = 'another'\n")
     (package / FOLDER / f"{TOGETHER}.other.so").write_bytes(b"")
     (package / FOLDER / f"{TOGETHER}.other.so{STAMP}").write_text(
-        f"cookieguard.web.new\n{digest_of(package)}\n"
+        f"cookieguard.web.rules\n{digest_of(package, MODULES[1:])}\n"
     )
 
     assert find_compiled(str(package)) is None

@@ -1,9 +1,9 @@
 """Whether the compiled build runs in place of the Python source.
 
-What is compiled lies together in one shared object in the folder `_compiled`, each module made from the source of its
-name. It runs when it was made from just these sources; anything else (no compiler at the installation, a source edited
-since then, or COOKIEGUARD_PURE=1) means the Python source, which is the reference. All modules or none: what is
-compiled in one of them knows the layout of what is in another.
+All compiled modules are in one shared object in the folder `_compiled`, each made from the source of its name. The
+object is used if these sources are still the same; otherwise (no compiler at the installation, one of them edited since
+then, or COOKIEGUARD_PURE=1) the Python sources run, which are the reference. All modules or none: a compiled module
+knows the layout of the classes in the others.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, ModuleS
 from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-
-PACKAGES = ("html", "identity", "proof", "stats", "web")  # of which something is compiled
 
 # fcntl locks keys, spools and clean-ups between workers, fsync of a directory makes a rename last, and workers fork.
 WINDOWS = "cookieguard does not run on Windows: its file locks and workers need Linux or macOS; use WSL or a container"
@@ -60,16 +58,17 @@ def find_compiled(package: str) -> Compiled | None:
         *modules, made_from = shared_object.with_name(shared_object.name + STAMP).read_text("ascii").split()
     except (OSError, ValueError):
         return None
-    is_ours = shared_object.exists() and made_from == digest_of(Path(package))
+    is_ours = shared_object.exists() and made_from == digest_of(Path(package), tuple(modules))
     return Compiled(shared_object, modules) if is_ours else None
 
 
 @cache
-def digest_of(root: Path) -> str:
-    """Return the digest of the packages' sources; `root` is the folder they lie in."""
+def digest_of(root: Path, modules: Sequence[str]) -> str:
+    """Return the digest of the modules' sources; `root` is the folder of the package."""
     digest = blake2b(digest_size=16)
-    for path in (path for package in PACKAGES for path in sorted((root / package).rglob("*.p*"))):
-        if path.suffix in SUFFIXES:
+    for module in modules:
+        place = root.joinpath(*module.split(".")[1:])
+        for path in (path for path in map(place.with_suffix, SUFFIXES) if path.exists()):
             source = path.read_bytes()
             digest.update(b"%s %d\n" % (path.relative_to(root).as_posix().encode(), len(source)))
             digest.update(source)
