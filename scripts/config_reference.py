@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cookieguard.config import Config
+from cookieguard.config.languages import LANGUAGES
 from cookieguard.config.loading.types import describe, element_of, field_types
 
 PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
@@ -105,6 +106,8 @@ def _shown(value: Any) -> str:
     """Return a default as TOML writes it."""
     if value is dataclasses.MISSING:
         return "required"
+    if value == LANGUAGES:
+        return "all"
     if value is None or value in ("", ()):
         return "empty"
     if isinstance(value, bool):

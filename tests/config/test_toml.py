@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -277,6 +278,56 @@ def test_a_language_that_the_banner_does_not_speak_is_named(settings: str, messa
         config_from_mapping(tomllib.loads(settings))
 
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ('languages = ["de", "qaa"]', f"languages is 'qaa'; allowed: {SPOKEN}"),
+        ('languages = ["de", "pt-BR"]', f"languages is 'pt-BR'; allowed: {SPOKEN}"),
+        ('languages = ["de", "en", "de"]', "languages is 'de' twice; allowed: each once"),
+        (
+            'languages = ["de", "fr"]\n[consent]\nlanguage = "en"',
+            "consent.language is 'en'; allowed: 'de', 'fr'",
+        ),
+        (
+            'languages = ["zh-Hans"]\n[consent]\nlanguage = "zh-TW"',
+            "consent.language is 'zh-TW'; allowed: 'zh-Hans'",
+        ),
+        (
+            'languages = ["de", "fr"]\n[[purposes]]\nid = "chat"\ntitle = { de = "x", en = "y" }',
+            "purposes.chat.title is a table without 'fr'; allowed: a table with 'de', 'fr'",
+        ),
+    ],
+)
+def test_a_language_that_cannot_be_offered_is_named_with_what_is_allowed(settings: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config_from_mapping(tomllib.loads(settings))
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("settings", "languages", "default"),
+    [
+        ("", LANGUAGES, "en"),
+        ('languages = ["fr", "de"]', ("fr", "de"), "fr"),
+        ('languages = ["fr", "de"]\n[consent]\nlanguage = "de-AT"', ("fr", "de"), "de-AT"),
+        (
+            'languages = ["fr", "de"]\n[[purposes]]\nid = "a"\ntitle = { de = "x", en = "y", fr = "z" }',
+            ("fr", "de"),
+            "fr",
+        ),
+        ('languages = ["fr", "de"]\n[[purposes]]\nid = "a"\ntitle = "x"', ("fr", "de"), "fr"),
+    ],
+)
+def test_the_first_chosen_language_is_the_default(
+    settings: str, languages: tuple[str, ...], default: str
+) -> None:
+    config = config_from_mapping(tomllib.loads(settings))
+
+    assert (config.languages, config.consent.language) == (languages, default)
+    assert replace(config, dev=True).languages == languages
 
 
 def test_the_default_language_may_name_a_region() -> None:

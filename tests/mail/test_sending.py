@@ -7,6 +7,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
 from pathlib import Path
@@ -126,6 +127,17 @@ def test_notice_is_a_service_message_with_a_summary_and_the_way_to_the_differenc
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Content-Language"] == "de"
     assert re.fullmatch(rf"<policy-{SECOND}\.[0-9a-f]{{32}}@shop\.example>", message["Message-ID"])
+
+
+def test_our_words_in_a_notice_are_in_a_language_that_the_shop_chose(shop: Shop, up: Relay) -> None:
+    put_version(shop.directory / "policy", SECOND, "Neu.\n", language="de", announced="2026-12-01")
+    shop.config = replace(shop.config, languages=("en", "fr"))
+    shop.customers = [Customer("1", "anna@mail.example", "de-AT")]
+    shop.announce()
+    shop.send()
+
+    (message,) = up.messages
+    assert str(message["Subject"]) == "Our privacy policy changes on 15 December 2026"
 
 
 def test_relay_that_is_down_is_waited_for_and_nobody_gets_two(shop: Shop) -> None:

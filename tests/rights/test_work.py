@@ -20,7 +20,7 @@ from harness.locks import locked
 from harness.relays import new_relay
 
 from cookieguard import Config, PolicyVersion, Vendor
-from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings
+from cookieguard.config import ConsentSettings, Controller, DataKind, MailSettings, RightsSettings
 from cookieguard.config.proof import ProofSettings
 from cookieguard.consent.customer_refusals import read_restrictions
 from cookieguard.engines.files.keyring_source import load_keyring
@@ -511,6 +511,25 @@ def test_answer_with_a_copy_says_where_it_lies(shop: Shop, *, has_page: bool) ->
     told = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
     assert "Ihre Kopie liegt" in told
     assert ("https://shop.example/_cg/privacy?lang=de" in told.splitlines()) is has_page
+
+
+@pytest.mark.parametrize(
+    ("languages", "says"), [(("fr", "de"), "Ihre Kopie"), (("fr", "en"), "Votre copie"), ((), "Ihre Kopie")]
+)
+def test_answer_to_a_customer_is_in_a_language_that_the_shop_chose(
+    shop: Shop, languages: tuple[str, ...], says: str
+) -> None:
+    relay = new_relay()
+    mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
+    shop.config = replace(shop.config, mail=mail, languages=languages, consent=ConsentSettings())
+    shop.ask(RequestKind.EXPORT)
+
+    with relay.up():
+        shop.work()
+
+    (message,) = relay.messages
+    assert says in message.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert message["Content-Language"] == ("de" if "Ihre" in says else "fr")
 
 
 def test_person_is_told_once_why_it_takes_longer_and_no_step_waits_for_the_relay(shop: Shop) -> None:

@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +239,35 @@ def test_our_pages_speak_the_language_of_the_page_that_leads_to_them(guard: Guar
     assert '<html lang="fr"' in there.text
     assert '"/_cg/choices?next=/"' in ask(app, headers=french).text  # the browser asks for French anyway
     assert '<html lang="sv"' in ask(app, path="/_cg/choices", query="lang=xx", headers=swedish).text
+
+
+@pytest.mark.parametrize(
+    ("html_lang", "accepted", "lang"),
+    [
+        ("", "fr, en;q=0.5", "en"),
+        ("", "fr", "de"),
+        ("", "", "de"),
+        ("fr", "en-GB", "en"),
+        ("fr", "fr", "de"),
+        ("en", "de", "en"),
+    ],
+)
+def test_a_shop_chooses_the_languages_that_its_visitors_get(
+    guard: Guard, html_lang: str, accepted: str, lang: str
+) -> None:
+    body = f"<!doctype html><html lang='{html_lang}'><body><iframe src=https://video.example/1></iframe>"
+    app = guard(page(body.encode()), languages=("de", "en"))
+    headers = [("accept-language", accepted), ("sec-fetch-dest", "document")]
+
+    shown = ask(app, headers=headers).text
+    pages = {
+        path: ask(app, path=f"/_cg/{path}", query=f"lang={html_lang}", headers=headers).text
+        for path in ("choices", "privacy", "cookies")
+    }
+
+    assert f'<section id="cg" lang="{lang}"' in shown
+    assert re.findall(r'<html lang="(\w*)" dir', unescape(shown)) == [lang]  # of the placeholder
+    assert [re.findall(r'<html lang="([^"]*)"', one) for one in pages.values()] == [[lang]] * 3
 
 
 def refused(app: Any) -> str:

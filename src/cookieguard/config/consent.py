@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from cookieguard.config.languages import require_spoken
 from cookieguard.config.loading.checks import (
     require_distinct,
     require_match,
@@ -27,7 +26,7 @@ NO_ADVANCED = (
     "before anybody agreed"
 )
 
-LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+LANGUAGE = re.compile(r"([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +39,15 @@ class ConsentSettings:
     """Honour `Sec-GPC: 1` as a refusal, and answer /.well-known/gpc.json."""
     follow_customer: bool = True
     """A refusal applies on every device of its customer, within 5 s or from the login on; needs the store."""
-    language: str = "en"
-    """The banner's language where neither <html lang> nor Accept-Language names one we speak."""
+    language: str = ""
+    """The language for visitors and customers whose own is not in `languages`; empty means the first of `languages`,
+    or English if you chose none."""
     signals: tuple[str, ...] = ()
     """Whose tags hear of the choice: `google` (consent mode, basic), `microsoft-uet`, `microsoft-clarity`, `meta`."""
 
     def __post_init__(self) -> None:
         require_types("consent", self)
         require_match("consent.language", self.language, LANGUAGE, "a language tag like 'en' or 'de'")
-        require_spoken("consent.language", self.language)
         require_distinct("consent.signals", self.signals)
         for signal in self.signals:
             if "advanced" in signal:

@@ -76,10 +76,10 @@ def language_of(tag: str) -> str:
     return find_language(tag, LANGUAGES)
 
 
-def require_spoken(setting: str, tag: str) -> None:
-    """Require a language tag of a language that the banner speaks."""
-    if not language_of(tag):
-        raise ConfigError(setting, was=repr(tag), allowed=_named(LANGUAGES))
+def require_spoken(setting: str, tag: str, languages: tuple[str, ...]) -> None:
+    """Require a tag that names one of these languages, with a region or without."""
+    if language_of(tag) not in languages:
+        raise ConfigError(setting, was=repr(tag), allowed=_named(languages))
 
 
 def require_texts(setting: str, text: Text, *, longest: int = 500) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cookieguard.config.consent import SIGNALS, ConsentSettings
 from cookieguard.config.cookies import CookieSettings
@@ -11,7 +11,13 @@ from cookieguard.config.csp import CspSettings
 from cookieguard.config.html import HtmlSettings
 from cookieguard.config.identity import IdentitySettings
 from cookieguard.config.keys import KeySettings
-from cookieguard.config.languages import LANGUAGES, language_of, require_languages
+from cookieguard.config.languages import (
+    LANGUAGES,
+    find_language,
+    language_of,
+    require_languages,
+    require_spoken,
+)
 from cookieguard.config.loading.checks import (
     require_distinct,
     require_host,
@@ -68,6 +74,9 @@ class Config:
     """What an undeclared third-party host is: `marketing`, `block` (never) or `report` (let through)."""
     strict_paths: tuple[str, ...] = ()
     """Pages that let in necessary vendors alone, whatever was agreed to: `/checkout` is that page and all below it."""
+    languages: tuple[str, ...] = ()
+    """The languages that visitors and customers get, such as `["de", "en"]`; your own purposes need words in each.
+    Empty means every language in which all purposes have words."""
     dev: bool = False
     """Drop Secure and the prefix from our cookies, for developers' hosts only; other ports of localhost are ours."""
     purposes: tuple[Purpose, ...] = DEFAULT_PURPOSES
@@ -100,6 +109,7 @@ class Config:
         require_match("prefix", self.prefix, re.compile(r"/([A-Za-z0-9_.~-]+/)+"), "a path like '/_cg/'")
         require_one_of("undeclared", self.undeclared, UNDECLARED)
         self._check_strict()
+        self._check_languages()
         for origin in self.origins:
             require_origin("origins", origin)
         for host in self.first_party_hosts:
@@ -125,10 +135,18 @@ class Config:
         if not self.identity.enabled:
             self._check_unbound()
 
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """Return the languages in which every purpose has its words: the banner speaks no other one."""
-        return tuple(one for one in LANGUAGES if all(one in purpose.languages for purpose in self.purposes))
+    def language_for(self, tag: str) -> str:
+        """Return which of `languages` a reader gets; the shop's default if their tag names none of them."""
+        return find_language(tag, self.languages) or language_of(self.consent.language)
+
+    def _check_languages(self) -> None:
+        require_distinct("languages", self.languages)
+        for language in self.languages:
+            require_one_of("languages", language, LANGUAGES)
+        object.__setattr__(self, "languages", self.languages or LANGUAGES)
+        default = self.consent.language or ("en" if self.languages == LANGUAGES else self.languages[0])
+        require_spoken("consent.language", default, self.languages)
+        object.__setattr__(self, "consent", replace(self.consent, language=default))
 
     def _check_strict(self) -> None:
         for path in self.strict_paths:
@@ -178,9 +196,12 @@ class Config:
         object.__setattr__(self, "purposes", with_defaults(self.purposes))
         ids = [purpose.id for purpose in self.purposes]
         default = (language_of(self.consent.language),)
+        required = default if self.languages == LANGUAGES else self.languages
         for purpose in self.purposes:
             if purpose.languages != LANGUAGES:
-                require_languages(f"purposes.{purpose.id}.title", purpose.title, default)
+                require_languages(f"purposes.{purpose.id}.title", purpose.title, required)
+        spoken = [one for one in self.languages if all(one in purpose.languages for purpose in self.purposes)]
+        object.__setattr__(self, "languages", tuple(spoken))
         for setting, value in (
             ("undeclared", self.undeclared),
             ("cookies.undeclared", self.cookies.undeclared),

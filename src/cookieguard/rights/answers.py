@@ -7,7 +7,7 @@ from datetime import date
 from typing import NamedTuple
 
 from cookieguard.config import Config
-from cookieguard.config.languages import LANGUAGES, language_of, nearest_text, texts_of
+from cookieguard.config.languages import nearest_text, texts_of
 from cookieguard.rights.plan import BY_WORDS, Step
 from cookieguard.rights.requests import WORKER, Act, Request
 from cookieguard.rights.rules import RequestKind
@@ -26,11 +26,9 @@ class RightsTexts(NamedTuple):
 
     @classmethod
     def of(cls, lang: str) -> RightsTexts:
-        """Return the texts for readers of a language, English where there are none."""
-        known = language_of(lang) if lang else "en"
-        texts = texts_of(known if known in LANGUAGES else "en")
-        found = known if known in LANGUAGES else "en"
-        return cls(found, texts["rights"], texts["meta"]["months"], texts["policy"]["date"])
+        """Return the texts for readers of a language."""
+        texts = texts_of(lang)
+        return cls(lang, texts["rights"], texts["meta"]["months"], texts["policy"]["date"])
 
     def day(self, day: date) -> str:
         """Write a day as the language does."""
@@ -47,7 +45,7 @@ class RightsTexts(NamedTuple):
 
 def answer_of(request: Request, config: Config) -> str:
     """Return the words that a request is closed with once its steps are done."""
-    texts = RightsTexts.of(request.language or config.consent.language)
+    texts = RightsTexts.of(config.language_for(request.language))
     lines = [texts.texts[f"done_{request.kind.replace('-', '_')}"]] if request.kind not in BY_WORDS else []
     lines += retained_lines(request, config, texts)
     return "\n".join(lines).translate(PLAIN)

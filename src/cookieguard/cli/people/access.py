@@ -272,7 +272,7 @@ def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool
         sys.stderr.write(f"cookieguard: look {id_}: {NO_ADDRESS}\n")
         return False
     shop = desk.config.origins[0].partition("://")[2]
-    lang, told, lines = notice_of(look, language or desk.config.consent.language)
+    lang, told, lines = notice_of(look, desk.config.language_for(language))
     run = f"look-{id_}"
     with closing(outbox_opener(desk.config.store, desk.state.path, environ=os.environ)()) as outbox:
         sent = send_to(

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any
 
 from cookieguard.config import Config
-from cookieguard.config.languages import LANGUAGES, language_of
+from cookieguard.config.languages import language_of
 from cookieguard.engines.mail.protocol import Claimed, Outbox, Row, State
 from cookieguard.engines.mail.sending import Mail
 from cookieguard.engines.named_object import load_named
@@ -162,8 +162,7 @@ class Notices:
         language, text = version.text(wanted, language_of(self._config.consent.language))
         key = (version.name, language)
         if key not in self._lines:
-            spoken = language_of(language)
-            texts = PolicyTexts.of(spoken if spoken in LANGUAGES else "en")
+            texts = PolicyTexts.of(self._config.language_for(language))
             address = f"{self._config.mailed_base}policy/{version.name}"
             shop = self._shop.partition("://")[2]
             lines = [

@@ -66,7 +66,7 @@ def _facts(row: Exported) -> dict[str, Any]:
 
 
 def _page(request: Request, rows: Sequence[Exported], config: Config, now: datetime) -> str:
-    texts = RightsTexts.of(request.language or config.consent.language)
+    texts = RightsTexts.of(config.language_for(request.language))
     known = {
         one.id: nearest_text(one.title, texts.lang, config.consent.language)[0] or one.id
         for one in config.data

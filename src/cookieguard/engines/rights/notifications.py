@@ -41,7 +41,7 @@ class Letters:
 
     async def answer(self, request: Request, address: str, *, now: datetime) -> None:
         """Send the answer to the person; raises NotTold."""
-        texts = RightsTexts.of(request.language or self._config.consent.language)
+        texts = RightsTexts.of(self._config.language_for(request.language))
         lines = [request.answer, *self._place_of(request, texts.lang), "", self._signature]
         subject = texts.texts["mail_answer"].translate(PLAIN)
         await self.send(address, subject, lines, name=f"{request.id}.answer", language=texts.lang, now=now)
@@ -56,7 +56,7 @@ class Letters:
 
     async def delay(self, request: Request, address: str, *, now: datetime) -> None:
         """Tell the person why their answer takes longer, and until when; raises NotTold."""
-        texts = RightsTexts.of(request.language or self._config.consent.language)
+        texts = RightsTexts.of(self._config.language_for(request.language))
         lines = [texts.line("due", date=request.due(now)).translate(PLAIN), "", request.delay]
         subject = texts.texts["mail_answer"].translate(PLAIN)
         await self.send(
@@ -70,7 +70,7 @@ class Letters:
 
     async def code(self, address: str, code: str, *, language: str, name: str, now: datetime) -> None:
         """Send a code to the address on file; raises NotTold."""
-        texts = RightsTexts.of(language or self._config.consent.language)
+        texts = RightsTexts.of(self._config.language_for(language))
         said = "mail_code" if len(code) <= USUAL_CODE else "mail_last_code"
         lines = [texts.line(said, code=code).translate(PLAIN), "", texts.texts["mail_ignore"]]
         subject = texts.texts["mail_code_subject"].translate(PLAIN)

@@ -15,7 +15,6 @@ from typing import NamedTuple, TypeVar
 
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.config.languages import LANGUAGES
 from cookieguard.config.rights.time_zone import zone_of
 from cookieguard.consent.own_terms import OwnTermRefused, OwnTerms, with_term, without_term
 from cookieguard.engines.rights.enqueue import NewRequest, ask
@@ -159,7 +158,7 @@ async def _show_list(visit: _Visit, said: _Message, *, entered: Mapping[str, str
         "kinds": list(RequestKind),
         "laws": list(Law),
         "own_law": exchange.parts.config.rights.law,
-        "languages": sorted(LANGUAGES),
+        "languages": sorted(exchange.parts.config.languages),
         "entered": {**dict.fromkeys(LETTER, ""), **(entered or {})},
     }
     return _page(visit, "requests.html", said, **values)
@@ -317,7 +316,7 @@ async def _add(visit: _Visit, fields: dict[str, str]) -> str:
     kind, law, language = fields.get("kind", ""), fields.get("law", ""), fields.get("language", "")
     zone = zone_of(config.rights.time_zone)
     received, today = _day(fields.get("received", "")), now.astimezone(zone).date()
-    if kind not in list(RequestKind) or law not in ["", *Law] or language not in ["", *LANGUAGES]:
+    if kind not in list(RequestKind) or law not in ["", *Law] or language not in ["", *config.languages]:
         raise _Failed(400, "Not entered: a kind, a law and a language of the lists are allowed.")
     if fields.get("who") not in WHO:
         raise _Failed(400, "Not entered: say whether it is known who asks.")
