@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,18 @@ def test_the_number_of_languages_is_that_of_their_files() -> None:
     texts = [" ".join((ROOT / name).read_text("utf-8").split()) for name in COUNTING_LANGUAGES]
 
     assert [re.findall(r"(\d+) languages", text) for text in texts] == [[str(count)]] * len(texts)
+
+
+def test_the_table_of_languages_is_that_of_their_files() -> None:
+    rows = []
+    for file in sorted((ROOT / "static" / "lang").glob("*.toml")):
+        meta = tomllib.loads(file.read_text("utf-8"))["meta"]
+        reviewed = meta["reviewed"] or "no"
+        rows.append(f"| `{file.stem}` | {meta['english']} | {meta['name']} | {meta['dir']} | {reviewed} |")
+
+    page = (ROOT / "docs" / "look.md").read_text("utf-8")
+
+    assert re.findall(r"^\| `[A-Za-z-]+` \| .* \| (?:ltr|rtl) \| .* \|$", page, re.MULTILINE) == rows
 
 
 def test_what_is_kept_has_the_days_of_the_settings() -> None:

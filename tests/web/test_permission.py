@@ -224,5 +224,6 @@ def test_page_and_notice_speak_the_customer_s_language(world: World) -> None:
         assert language == "en" or "the network address" not in revealed
         for ground in Ground:
             why = "".join(notice_of(replace(look, ground=ground), language)[2])
-            assert f"{texts_of(language)['permission'][f'ground_{ground}']}: stolen cards" in why
+            said, colon = texts_of(language)["permission"], texts_of(language)["meta"]["colon"]
+            assert f"{said[f'ground_{ground}']}{colon}stolen cards" in why
             assert language == "en" or f"{ground}: " not in why

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Mapping
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -49,6 +50,18 @@ def texts_of(lang: str) -> Mapping[str, Any]:
     """
     found: Mapping[str, Any] = tomllib.loads(language_file(lang).decode("utf-8"))
     return found
+
+
+def date_parts(day: date, lang: str) -> dict[str, str]:
+    """Return the parts of a date for a language's forms of it: in French, the first of a month is `1er`."""
+    meta = texts_of(lang)["meta"]
+    number = meta["first"] if day.day == 1 else str(day.day)
+    return {"day": number, "month": meta["months"][day.month - 1], "year": str(day.year)}
+
+
+def day_text(day: date, lang: str) -> str:
+    """Return a day as a language writes it."""
+    return str(texts_of(lang)["policy"]["date"].format(**date_parts(day, lang)))
 
 
 def language_file(lang: str) -> bytes:

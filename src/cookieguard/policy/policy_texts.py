@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
 from markupsafe import Markup
 
-from cookieguard.config.languages import texts_of
+from cookieguard.config.languages import day_text, texts_of
 from cookieguard.policy.versions import Version
 
 FSI, PDI = "\u2068", "\u2069"  # keep a date in order inside a sentence of either direction
@@ -19,18 +19,15 @@ class PolicyTexts(NamedTuple):
 
     lang: str
     texts: Mapping[str, str]
-    months: Sequence[str]
 
     @classmethod
     def of(cls, lang: str) -> PolicyTexts:
         """Return the texts for readers of a language."""
-        texts = texts_of(lang)
-        return cls(lang, texts["policy"], texts["meta"]["months"])
+        return cls(lang, texts_of(lang)["policy"])
 
     def day(self, day: date) -> str:
         """Write a day as the language does."""
-        parts = {"day": str(day.day), "month": self.months[day.month - 1], "year": str(day.year)}
-        return self.texts["date"].format(**parts)
+        return day_text(day, self.lang)
 
     def line(self, name: str, **days: date) -> str:
         """Return a text with its days filled in."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
 from cookieguard.config import Config
-from cookieguard.config.languages import nearest_text, texts_of
+from cookieguard.config.languages import day_text, nearest_text, texts_of
 from cookieguard.rights.plan import BY_WORDS, Step
 from cookieguard.rights.requests import WORKER, Act, Request
 from cookieguard.rights.rules import RequestKind
@@ -21,18 +21,15 @@ class RightsTexts(NamedTuple):
 
     lang: str
     texts: Mapping[str, str]
-    months: Sequence[str]
-    day_form: str
 
     @classmethod
     def of(cls, lang: str) -> RightsTexts:
         """Return the texts for readers of a language."""
-        texts = texts_of(lang)
-        return cls(lang, texts["rights"], texts["meta"]["months"], texts["policy"]["date"])
+        return cls(lang, texts_of(lang)["rights"])
 
     def day(self, day: date) -> str:
         """Write a day as the language does."""
-        return self.day_form.format(day=str(day.day), month=self.months[day.month - 1], year=str(day.year))
+        return day_text(day, self.lang)
 
     def line(self, key: str, /, **values: str | date) -> str:
         """Return a text with its values filled in."""

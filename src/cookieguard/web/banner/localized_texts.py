@@ -9,7 +9,7 @@ from functools import cache
 from gettext import c2py
 
 from cookieguard.config import Config, Vendor
-from cookieguard.config.languages import LANGUAGES, language_file, text_in, texts_of
+from cookieguard.config.languages import LANGUAGES, date_parts, language_file, text_in, texts_of
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.web.assets import digest
 
@@ -67,10 +67,8 @@ def fill(text: str, name: str, value: str) -> str:
 
 def date_text(when: datetime, lang: str) -> str:
     """Return a moment as this language writes it."""
-    meta = texts_of(lang)["meta"]
-    month = meta["months"][when.month - 1]
-    parts = {"day": str(when.day), "month": month, "year": str(when.year), "time": f"{when:%H:%M}"}
-    return str(meta["date"]).format(**parts)
+    form = str(texts_of(lang)["meta"]["date"])
+    return form.format(**date_parts(when, lang), time=f"{when:%H:%M}")
 
 
 def duration_text(count: int, unit: str, lang: str) -> str:
