@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from starlette.responses import Response
+
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import READ, Page
+from cookieguard.office.layout import stylesheet
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.officer import OFFICER_PAGE, show_officer
+from cookieguard.web.pages.router import file_response
 from cookieguard.web.services import Services
 
 
 def pages_of(parts: Services) -> Iterator[Page]:
     """Yield the pages of what is switched on."""
     yield Page(OFFICER_PAGE, READ, show_officer)
+    yield Page(stylesheet().name, READ, _show_style)
     for feature in FEATURES:
         yield from feature.pages(parts)
+
+
+async def _show_style(_: Exchange, __: Receive) -> Response:
+    return file_response(stylesheet())

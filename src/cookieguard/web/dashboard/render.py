@@ -6,32 +6,23 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment
 
 from cookieguard.engines.files.notes import MAX_TEXT
+from cookieguard.office.layout import environment, stylesheet
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
-from cookieguard.web.assets import Asset, load_asset, template_sources
 from cookieguard.web.dashboard.charts import Point, bars, top_of
 from cookieguard.web.dashboard.countries import country_name
 from cookieguard.web.dashboard.overview import Overview
 from cookieguard.web.dashboard.selection import BESIDE, FILTERS, FILTERS_OF, RANGES, TABS, Selection
 from cookieguard.web.dashboard.tabs import Details
 
-STYLE = "stats.css"
 ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
 MOST_ROWS = 200  # an attacker may name 1,000 a day
 DAYS_AT_ONCE = 31
 MOST_OPTIONS = 100  # of a filter: who wants another page finds it in the breakdown
 MOST_LABELS = 7  # under a chart
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-
-
-@cache
-def stylesheet() -> Asset:
-    """Return the style sheet; read once, at start, and with it what its pages need: none waits for the disk."""
-    _environment()
-    country_name("")
-    return load_asset(STYLE)
 
 
 def overview_page(overview: Overview, *, base: str, shop: str = "", form: str = "") -> bytes:
@@ -62,17 +53,6 @@ def details_page(details: Details, *, base: str = "", shop: str = "", made: str 
         span=details.span,
         days_at_once=DAYS_AT_ONCE,
     )
-
-
-def staff_page(name: str, *, base: str, values: Mapping[str, object]) -> bytes:
-    """Render a page of the staff's beside the statistics: `pages` are its neighbours, `here` is which it is."""
-    text = _environment().get_template(name).render(base=base, style=stylesheet(), **values)
-    return text.encode("ascii", "xmlcharrefreplace")
-
-
-def shop_name(origins: Sequence[str]) -> str:
-    """Name the shop by the host of its first origin; empty without one."""
-    return origins[0].partition("://")[2] if origins else ""
 
 
 def message_page(message: str, *, base: str, selection: Selection | None = None) -> bytes:
@@ -147,12 +127,6 @@ def _render(name: str, *, selection: Selection, base: str = "", report: str = ""
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=template_sources(),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = environment()
     made.globals["country_name"] = country_name
     return made

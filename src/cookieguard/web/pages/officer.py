@@ -5,13 +5,12 @@ from __future__ import annotations
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.web.dashboard.letter import write_letter
-from cookieguard.web.dashboard.render import staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
-from cookieguard.web.pages.stats import HEADERS
 
 OFFICER_PAGE = "officer"
 
@@ -28,8 +27,8 @@ async def show_officer(exchange: Exchange, _: Receive) -> Response:
         return _refused(exchange)
     parts, now = exchange.parts, exchange.now
     if not await note_look(exchange, member, "officer's page"):
-        return Response(DOWN, 503, HEADERS, media_type="text/plain")
+        return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     letter = await to_thread.run_sync(write_letter, parts.config, parts.keyring, now)
     pages = pages_of(exchange, member)
     values = {"shop": letter.shop, "letter": letter, "pages": pages, "here": OFFICER_PAGE}
-    return HTMLResponse(staff_page("officer.html", base=exchange.own_base, values=values), 200, HEADERS)
+    return HTMLResponse(staff_page("officer.html", base=exchange.own_base, values=values), 200, STAFF_HEADERS)

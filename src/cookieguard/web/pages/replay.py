@@ -11,17 +11,16 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.engines.proof.log_reader import read_record
 from cookieguard.engines.proof.protocol import Stores
+from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
 from cookieguard.policy.markdown import render
 from cookieguard.proof.consents import CONSENT
 from cookieguard.proof.records import CUSTOMER, ID, read_document
 from cookieguard.proof.sealing import SealBroken
-from cookieguard.web.dashboard.render import shop_name, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
-from cookieguard.web.pages.stats import HEADERS
 from cookieguard.web.proof.visitors_copy import lines_of
 
 RECORD_PAGE = "record"
@@ -67,7 +66,7 @@ async def show_record(exchange: Exchange, _: Receive) -> Response:
     replay = await _replay(exchange, record_id)
     what = f"record {record_id}" if replay.document is not None else "records"
     if not await note_look(exchange, member, what, customer=replay.customer):
-        return Response(DOWN, 503, HEADERS, media_type="text/plain")
+        return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     values = {
         "shop": shop_name(exchange.parts.config.origins),
         "pages": pages_of(exchange, member),
@@ -79,7 +78,9 @@ async def show_record(exchange: Exchange, _: Receive) -> Response:
         "policy": _policy(exchange, replay.notice),
     }
     status = 503 if replay.message == NO_ANSWER else 404 if replay.message else 200
-    return HTMLResponse(staff_page("replay.html", base=exchange.own_base, values=values), status, HEADERS)
+    return HTMLResponse(
+        staff_page("replay.html", base=exchange.own_base, values=values), status, STAFF_HEADERS
+    )
 
 
 def _record_id(exchange: Exchange) -> str:

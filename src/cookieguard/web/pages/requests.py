@@ -21,6 +21,7 @@ from cookieguard.engines.rights.enqueue import NewRequest, ask
 from cookieguard.engines.rights.requests import ID, Pending, Requests
 from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.identity.staff_token import Member
+from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
 from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, OFFICER, WHO, done_by_hand
 from cookieguard.rights.plan import MEANING, by_hand
 from cookieguard.rights.requests import (
@@ -35,7 +36,6 @@ from cookieguard.rights.requests import (
 )
 from cookieguard.rights.rules import Law, RequestKind
 from cookieguard.web.banner.form_value import ERASURE, STALE
-from cookieguard.web.dashboard.render import shop_name, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import is_done
@@ -54,7 +54,6 @@ from cookieguard.web.pages.staff_guard import (
     staff_of,
 )
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
-from cookieguard.web.pages.stats import HEADERS
 from cookieguard.web.rights.desk import Desk
 from cookieguard.web.rights.own_terms import TermsDown, change_terms, own_term, own_terms_shown
 
@@ -175,7 +174,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         return await _show_list(visit, _Message(404, UNKNOWN))
     whose = request.customer or request.contact
     if not await note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose):
-        return Response(DOWN, 503, HEADERS, media_type="text/plain")
+        return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     values = {
         "r": request,
         "facts": _facts(request),
@@ -203,7 +202,7 @@ def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Respons
         "form": staff_form(exchange, REQUESTS_PAGE),
     }
     page = staff_page(name, base=exchange.own_base, values={**frame, **values})
-    return HTMLResponse(page, said.status, HEADERS)
+    return HTMLResponse(page, said.status, STAFF_HEADERS)
 
 
 def _facts(request: Request) -> dict[str, str]:
@@ -251,7 +250,7 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
             return await _show_one(visit, id_, error.said)
         return await _show_list(visit, error.said, entered=fields)
     location = f"{visit.exchange.own_base}{REQUESTS_PAGE}?id={id_}"
-    return Response(status_code=303, headers={**HEADERS, "location": location})
+    return Response(status_code=303, headers={**STAFF_HEADERS, "location": location})
 
 
 def _is_to_ask_again(visit: _Visit, fields: Mapping[str, str]) -> bool:

@@ -12,7 +12,6 @@ from cookieguard.html import parse_url
 from cookieguard.web.assets import Asset
 from cookieguard.web.banner.dev_tag import DEV_SCRIPT
 from cookieguard.web.banner.placeholders import EMBED_PAGE, PLACE_PAGE
-from cookieguard.web.dashboard.render import stylesheet
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.csp_report import take_report
 from cookieguard.web.pages.dev_panel import DEV_PAGE, answer_dev, show_dev_script
@@ -88,7 +87,6 @@ def _pages_of(parts: Services) -> Iterator[tuple[str, tuple[str, ...], Page]]:
     """Yield the pages below the prefix that every guard has, of what is switched on."""
     config, asks = parts.config, parts.config.consent.enabled
     rows: tuple[tuple[bool, str, tuple[str, ...], Page], ...] = (
-        (True, stylesheet().name, READ_METHODS, _stats_style),
         (asks, "consent", ("POST",), answer_choice),
         (asks, "choices", READ_METHODS, show_choices),
         (asks, "state", READ_METHODS, answer_state),
@@ -146,14 +144,11 @@ async def _gpc(_: Exchange, __: Receive) -> Response:
 
 
 async def _asset(exchange: Exchange, _: Receive) -> Response:
-    return _file(exchange.parts.renderer.assets[exchange.request.path.rpartition("/")[2]])
+    return file_response(exchange.parts.renderer.assets[exchange.request.path.rpartition("/")[2]])
 
 
-async def _stats_style(_: Exchange, __: Receive) -> Response:
-    return _file(stylesheet())  # none of the visitors' files: their pages do not depend on it
-
-
-def _file(asset: Asset) -> Response:
+def file_response(asset: Asset) -> Response:
+    """Return a file of ours that browsers keep for good: its name carries the hash of its content."""
     headers = {"cache-control": FOREVER, "x-content-type-options": "nosniff"}
     return Response(asset.content, 200, headers, media_type=asset.media_type)
 

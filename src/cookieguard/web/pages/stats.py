@@ -18,10 +18,11 @@ from cookieguard.engines.files.notes import NOTES_FILE, Note, change_notes, new_
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.stats.protocol import EngineDown, HitReader
 from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.office.layout import STAFF_HEADERS, shop_name
 from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.dashboard.overview import Overview, read_overview
-from cookieguard.web.dashboard.render import details_page, message_page, overview_page, shop_name
+from cookieguard.web.dashboard.render import details_page, message_page, overview_page
 from cookieguard.web.dashboard.selection import BadSelection, Selection, TooManyFilters, read_selection
 from cookieguard.web.dashboard.sheets import csv_file
 from cookieguard.web.dashboard.tabs import Details, read_details
@@ -35,8 +36,6 @@ from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
 logger = logging.getLogger("cookieguard")
 
 STATS_PAGE = "stats"
-POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-HEADERS = {**PAGE_HEADERS, "content-security-policy": POLICY}
 DOWN = (
     "The figures cannot be read just now, or nothing has been counted yet. Visits are counted all the same."
 )
@@ -57,7 +56,7 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
     base = exchange.own_base
     counting, settings = exchange.parts.counting, exchange.parts.config.stats
     if counting is None:  # the router knows no such page then
-        return HTMLResponse(message_page(DOWN, base=base), 503, HEADERS)
+        return HTMLResponse(message_page(DOWN, base=base), 503, STAFF_HEADERS)
     try:
         selection = read_selection(exchange.request.query)
         ask = partial(_page, counting.open_figures, selection, exchange.now, settings, _state(exchange))
@@ -66,9 +65,9 @@ async def show_stats(exchange: Exchange, _: Receive) -> Response:
         answer = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms, form=form))
     except TooManyFilters as error:
         page = message_page(str(error), base=base, selection=error.selection)
-        return HTMLResponse(page, 400, HEADERS)
+        return HTMLResponse(page, 400, STAFF_HEADERS)
     except BadSelection as error:
-        return HTMLResponse(message_page(str(error), base=base), 400, HEADERS)
+        return HTMLResponse(message_page(str(error), base=base), 400, STAFF_HEADERS)
     except EngineDown as error:
         return _down(exchange, str(error))
     except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; told, never a 500
@@ -119,13 +118,13 @@ def _notes(state: Path) -> tuple[Sequence[Note], Sequence[str]]:
 
 
 def _html(page: bytes) -> Response:
-    return HTMLResponse(page, 200, HEADERS)
+    return HTMLResponse(page, 200, STAFF_HEADERS)
 
 
 def _csv(figures: Overview | Details, now: datetime) -> Response:
     """Send one table of the page as a file."""
     name, content = csv_file(figures, int(now.timestamp()) // SECONDS_OF_DAY)
-    headers = {**HEADERS, "content-disposition": f'attachment; filename="{name}"'}
+    headers = {**STAFF_HEADERS, "content-disposition": f'attachment; filename="{name}"'}
     return Response(content, 200, headers, media_type="text/csv; charset=utf-8")
 
 
@@ -147,7 +146,7 @@ async def change_stats_notes(exchange: Exchange, receive: Receive) -> Response:
     try:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         if not has_staff_form(exchange, fields, STATS_PAGE):
-            return HTMLResponse(message_page(STALE, base=exchange.own_base), 403, HEADERS)
+            return HTMLResponse(message_page(STALE, base=exchange.own_base), 403, STAFF_HEADERS)
         query = read_selection(fields.get("selection", "").removeprefix("?")).query()
         member = await staff_of(exchange, "analyst")
         change = _change(fields, member.name if member else "")
@@ -155,7 +154,7 @@ async def change_stats_notes(exchange: Exchange, receive: Receive) -> Response:
     except BadRequestError as error:
         return PlainTextResponse(f"{error}\n", error.status, PAGE_HEADERS)
     except (BadSelection, ConfigError, KeyringFixed) as error:
-        return HTMLResponse(message_page(str(error), base=exchange.own_base), 400, HEADERS)
+        return HTMLResponse(message_page(str(error), base=exchange.own_base), 400, STAFF_HEADERS)
     return RedirectResponse(f"{exchange.own_base}{STATS_PAGE}{query}", 303, PAGE_HEADERS)
 
 
@@ -176,4 +175,4 @@ async def answer_stats(exchange: Exchange, receive: Receive) -> Response:
 def _down(exchange: Exchange, reason: str) -> Response:
     exchange.parts.findings.count("statistics could not be read")
     logger.warning("statistics cannot be shown (%s)", reason)
-    return HTMLResponse(message_page(DOWN, base=exchange.own_base), 503, HEADERS)
+    return HTMLResponse(message_page(DOWN, base=exchange.own_base), 503, STAFF_HEADERS)

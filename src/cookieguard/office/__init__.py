@@ -1,0 +1,1 @@
+"""The shell of staff pages: their layout, style sheet and headers."""

@@ -1,0 +1,45 @@
+"""How staff pages look: templates of static/, escaped in one place, pure ASCII."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from jinja2 import Environment, StrictUndefined
+
+from cookieguard.web.assets import Asset, load_asset, template_sources
+from cookieguard.web.http.page_headers import PAGE_HEADERS
+
+STYLE = "stats.css"
+POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+STAFF_HEADERS = {**PAGE_HEADERS, "content-security-policy": POLICY}
+
+
+@cache
+def stylesheet() -> Asset:
+    """Return the style sheet; read at start, with the templates' environment, so that no request waits for the disk."""
+    environment()
+    return load_asset(STYLE)
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates' environment."""
+    return Environment(
+        loader=template_sources(),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def staff_page(name: str, *, base: str, values: Mapping[str, object]) -> bytes:
+    """Render a template of a staff page: `pages` are those that the member may open, `here` is the current one."""
+    text = environment().get_template(name).render(base=base, style=stylesheet(), **values)
+    return text.encode("ascii", "xmlcharrefreplace")
+
+
+def shop_name(origins: Sequence[str]) -> str:
+    """Name the shop by the host of its first origin; empty without one."""
+    return origins[0].partition("://")[2] if origins else ""
