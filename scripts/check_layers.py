@@ -81,8 +81,8 @@ FOLDERS: dict[str, frozenset[str]] = {
     "web/pages": frozenset(
         {"banner", "cookies", "dashboard", "document", "http", "identity", "proof", "recording", "rights"}
     ),
-    "web/proof": frozenset({"banner", "http", "identity"}),
-    "web/recording": frozenset({"document", "http"}),
+    "web/proof": frozenset({"banner", "http", "identity", "recording"}),
+    "web/recording": frozenset({"document", "http", "identity"}),
     "web/rights": frozenset({"banner", "http", "identity", "pages", "proof"}),
 }
 # The module that builds the guard lists what its room must not know.

@@ -40,7 +40,7 @@ from cookieguard.web.exchange import MOST_ROUNDS, Exchange
 from cookieguard.web.http.headers import make_private
 from cookieguard.web.identity.store_gate import hear_first, must_wait, settle
 from cookieguard.web.identity.store_wait import answer_of, is_done
-from cookieguard.web.proof.recording import record_choice
+from cookieguard.web.recording.choices import record_choice
 from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 Line = TypeVar("Line")

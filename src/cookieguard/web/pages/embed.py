@@ -20,7 +20,7 @@ from cookieguard.web.pages.post_choice import NOT_OURS, receipt_of, refusal
 from cookieguard.web.pages.privacy_choices import ask_again
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.placeholder_values import Place, page_scheme
-from cookieguard.web.proof.recording import record_choice
+from cookieguard.web.recording.choices import record_choice
 from cookieguard.web.recording.hits import note_choice
 
 ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")

@@ -6,7 +6,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cookieguard.config.languages import texts_of
 from cookieguard.consent import ChoiceError, Consent, Receipt, choose, local_path, state_of, write_receipt
-from cookieguard.proof.records import new_id
 from cookieguard.web.cookies.own_cookies import consent_lines
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
@@ -17,7 +16,7 @@ from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
 from cookieguard.web.pages.form import BadRequestError, Fields, Receive, read_fields
 from cookieguard.web.pages.privacy_choices import ask_again
 from cookieguard.web.pages.same_origin import is_own_post
-from cookieguard.web.proof.recording import record_choice
+from cookieguard.web.recording.choices import record_choice
 from cookieguard.web.recording.hits import note_choice
 
 NOT_OURS = "a choice can only be posted by a page of this shop"
@@ -79,7 +78,7 @@ def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> R
         gpc=exchange.consent.gpc,
         now=exchange.now,
         terms=parts.terms(exchange.now),
-        subject="" if parts.proof is None else known or new_id(),
+        subject="" if parts.proof is None else known or parts.proof.new_subject(),
     )
 
 

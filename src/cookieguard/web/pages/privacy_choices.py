@@ -17,8 +17,8 @@ from cookieguard.web.http.headers import essence
 from cookieguard.web.http.page_headers import ANSWER_HEADERS, PAGE_HEADERS
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import FORM_TYPE, Receive
-from cookieguard.web.proof.visitors_copy import COPY_PAGE
 
+COPY_PAGE = "receipt"  # of the consent log
 MOST_FIELDS = 5
 
 

@@ -6,7 +6,7 @@ Rule: this module knows no request; who asks hands in what the record says.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -24,10 +24,11 @@ from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.errors import ConfigError
 from cookieguard.proof.consents import Asker, Event, Indication, Notice, consent_record, event_of
 from cookieguard.proof.log import Acknowledgement, Text
-from cookieguard.proof.records import Record, browser, new_id
+from cookieguard.proof.records import Record, browser, customer, new_id
 from cookieguard.rate_limit import RateLimit
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.recording.choice import Choice
 
 Answer = TypeVar("Answer")
 
@@ -37,19 +38,6 @@ PENDING_KEPT = 4096  # receipts that came back in cookies before the log had the
 GRANTS_A_MINUTE, REFUSALS_A_MINUTE = 10, 20
 BEYOND = frozenset({NECESSARY})
 NO_TEXT: tuple[Text, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """Hold a choice that was just made: its receipt, what was in force before, how it was made, and by whom."""
-
-    receipt: Receipt
-    before: Receipt | None
-    in_force: frozenset[str]
-    method: str
-    host: str
-    customer: str = ""
-    """The subject of a customer, empty for a browser nobody is logged in with."""
 
 
 class ConsentLog:
@@ -83,6 +71,10 @@ class ConsentLog:
         self._reader.close()
         self._budget.close()
 
+    def new_subject(self) -> str:
+        """Return a name for a browser that makes its first choice."""
+        return new_id()
+
     def write(self, choice: Choice, *, address: str, now: datetime) -> tuple[Receipt, Acknowledgement | None]:
         """Write a choice down; return the receipt with its subject, and what ends when it is durable.
 
@@ -104,7 +96,7 @@ class ConsentLog:
         event = event_of(before, receipt.granted - BEYOND, self._purposes)
         if receipt.source is Source.SIGNAL:
             event = Event.GPC
-        named = choice.customer or browser(subject)
+        named = customer(choice.customer) if choice.customer else browser(subject)
         return self._record(receipt, event, named, notice, method=choice.method, host=choice.host)
 
     def _may_write(self, receipt: Receipt, in_force: frozenset[str], address: str, now: datetime) -> bool:

@@ -15,7 +15,7 @@ from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 
-COPY_PAGE, COPY_FILE = "receipt", "receipt.json"
+COPY_FILE = "receipt.json"
 NO_CHOICE = "no choice of this browser is in force, so there is no copy of one\n"
 ERASED = "the record of this choice was erased, so there is no copy of it\n"
 NOT_YET = "this choice is being written into the log; try again in a few seconds\n"

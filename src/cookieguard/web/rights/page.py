@@ -30,7 +30,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.identity.store_wait import answer_of
-from cookieguard.web.proof.visitors_copy import COPY_PAGE
+from cookieguard.web.pages.privacy_choices import COPY_PAGE
 from cookieguard.web.rights.own_terms import own_terms_of
 
 PRIVACY_PAGE = "privacy"

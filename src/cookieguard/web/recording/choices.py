@@ -7,11 +7,10 @@ from dataclasses import replace
 from cookieguard.consent import Receipt
 from cookieguard.consent.receipts import Source
 from cookieguard.errors import CookieGuardError
-from cookieguard.proof.records import customer
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.identity.store_wait import is_done
-from cookieguard.web.proof.consent_log import Choice
+from cookieguard.web.recording.choice import Choice
 
 METHODS = {Source.HERE: "banner", Source.PROFILE: "other device", Source.SIGNAL: "Sec-GPC of another device"}
 
@@ -50,14 +49,13 @@ def _method(exchange: Exchange, receipt: Receipt) -> str:
 
 
 async def _customer(exchange: Exchange) -> str:
-    """Name the customer who is logged in as the subject of a record; empty for a guest."""
+    """Return the number of the customer who is logged in; empty for a guest."""
     identity = exchange.parts.identity
     if identity is None or not identity.is_presented(exchange.jar):
         return ""
     if must_wait(exchange):
         await hear_first(exchange)
     try:
-        number = exchange.session.customer
+        return exchange.session.customer or ""
     except CookieGuardError:  # a session that does not open names nobody
         return ""
-    return customer(number) if number else ""
