@@ -33,9 +33,9 @@ from cookieguard.engines.stats.sqlite.engine import SqliteStats
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Hit
 from cookieguard.web import flow
+from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.hits import note
 from cookieguard.web.recording.pipeline import Pipeline
-from cookieguard.web.recording.setup import Counting
 
 BATCH = 5000
 HEADERS = [

@@ -97,6 +97,7 @@ TOP = frozenset(
     {
         "engines.doctor",
         "engines.doctor_settings",
+        "features.building",
         "features.checks",
         "features.pages",
         "features.retention",

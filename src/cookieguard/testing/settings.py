@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from cookieguard.config import Config
+from cookieguard.config.loading.given import read_config
 from cookieguard.config.loading.trial import set_apart
-from cookieguard.web.services import read_config
 
 
 def config_for_tests(

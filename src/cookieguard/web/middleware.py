@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.config import Config, Vendor
+from cookieguard.config.loading.given import read_config
 from cookieguard.engines.proof.hook import OnDecision
 from cookieguard.errors import ConfigError
+from cookieguard.features.building import build_services
 from cookieguard.features.feature import Place
 from cookieguard.features.pages import pages_of
 from cookieguard.features.retention import open_retention
@@ -22,7 +24,7 @@ from cookieguard.web.identity.customers import CustomerFrom
 from cookieguard.web.identity.shared_state import tell_of_shared_state
 from cookieguard.web.pages import Pages
 from cookieguard.web.proof.consent_log import hook_of
-from cookieguard.web.services import Services, build_services, read_config
+from cookieguard.web.services import Services
 from cookieguard.web.visitor import SCOPE_KEY
 
 GUARDED = frozenset({"http", "websocket"})  # types of scopes

@@ -20,8 +20,8 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
 from cookieguard.web.http.prefetch import is_ahead
 from cookieguard.web.owner_notices import unbelieved
+from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.log_entry import SERVER_ERROR
-from cookieguard.web.recording.setup import Counting
 from cookieguard.web.request import (
     EARLY,
     FORWARDED,

@@ -1,9 +1,8 @@
-"""Statistics put together from a configuration: what every request that counts has in common."""
+"""Put statistics together from a configuration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,49 +12,14 @@ from cookieguard.engines.files.country import Countries
 from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.stats.open import open_reader, open_sink
-from cookieguard.engines.stats.protocol import HitReader
-from cookieguard.engines.stats.sink import Counted, HitSink
-from cookieguard.stats.goals import MOST_A_REQUEST, Goals
+from cookieguard.engines.stats.sink import Counted
+from cookieguard.stats.goals import Goals
 from cookieguard.stats.raw_hits import RawHit, Reader
+from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.pipeline import Pipeline
 
 KEY_USE = "visitor"
 IDLE_EVERY = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counting:
-    """Hold what turns requests into hits; `country_of` is None where no database is configured."""
-
-    pipeline: Pipeline[RawHit, Counted]
-    sink: HitSink
-    keys: DayKeys
-    goals: Goals
-    keys_unasked: bool  # who has not answered yet gets a key as well
-    counts_unasked: bool  # who did not agree is counted at all
-    named_pages: frozenset[str]  # routes whose pages are named by their paths
-    policy: str
-    asks: bool  # pages carry a banner
-    prefix: str
-    country_header: bytes
-    country_of: Callable[[str], str] | None
-    open_figures: Callable[[], HitReader]  # it waits: to be called in a thread
-
-    @property
-    def dropped(self) -> Mapping[str, int]:
-        """How many hits this worker dropped, by reason."""
-        return {**self.pipeline.dropped, **self.sink.lost}
-
-    def with_goal(
-        self, before: tuple[str, ...], name: object, value: object, tell: Callable[[str], None]
-    ) -> tuple[str, ...]:
-        """Return the goals of a request with one more, and with its step where it has a value; else without it."""
-        found = self.goals.named(name, tell)
-        step = self.goals.valued(found, value, tell) if found and value is not None else ""
-        if found and len(before) < MOST_A_REQUEST:
-            return (*before, found, step) if step else (*before, found)
-        self.sink.note_lost("goal refused", 1)
-        return before
 
 
 def open_counting(
