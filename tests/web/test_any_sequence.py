@@ -360,7 +360,7 @@ def key_of(token: str) -> str:
 
 
 def _keyring_of(worker: CookieGuard) -> WatchedKeyring:
-    keyring = worker._parts.consent_codec._keyring
+    keyring = worker._parts.keyring
     assert isinstance(keyring, WatchedKeyring)
     return keyring
 

@@ -82,7 +82,7 @@ class World:
     @property
     def keyring(self) -> Keyring:
         """The keys in force."""
-        return self.workers[0]._parts.consent_codec._keyring
+        return self.workers[0]._parts.keyring
 
 
 @pytest.fixture

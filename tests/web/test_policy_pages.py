@@ -19,6 +19,7 @@ from cookieguard import CookieGuard, PolicyVersion, Vendor
 from cookieguard.engines.policy.ledger import change_ledger
 from cookieguard.engines.store.sqlite import SqliteStore
 from cookieguard.errors import ConfigError
+from cookieguard.identity import TokenCodec, TokenKind
 from cookieguard.policy.ledger import Announcement, Ledger
 
 Guard = Callable[..., CookieGuard]
@@ -371,8 +372,9 @@ def test_receipt_names_the_version_and_the_digest_of_its_text(guard: Guard, fold
 
     visitor.choose(app, "accept")
 
-    (token,) = [value for name, value in visitor.cookies.items() if "consent" in name]
-    payload = app._parts.consent_codec.open(token, host="shop.example").payload
+    ((name, token),) = [one for one in visitor.cookies.items() if "consent" in one[0]]
+    codec = TokenCodec(app._parts.keyring, kind=TokenKind.CONSENT, name=name, sealed=True)
+    payload = codec.open(token, host="shop.example").payload
     version = app._parts.policy.history.versions[0]  # type: ignore[union-attr]
     assert (payload["p"], payload["h"]) == (FIRST, version.digest[:16])
     digest = hashlib.sha256((folder / FIRST / "en.md").read_bytes()).hexdigest()

@@ -10,42 +10,29 @@ from functools import lru_cache, partial
 from hashlib import blake2b
 from importlib.metadata import version
 
-from cookieguard.access import use as use_access
 from cookieguard.config import Config
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import own_hosts
 from cookieguard.consent.strict_paths import StrictPaths
-from cookieguard.engines.files.choice_budget import USE as CHOICES
-from cookieguard.engines.files.choice_budget import ChoiceBudget
 from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
-from cookieguard.engines.files.staff_list import StaffAuthenticator, WatchedStaff
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
-from cookieguard.engines.mail.lists import MailLists
-from cookieguard.engines.order_mail import OrderMail
-from cookieguard.engines.people.access import Access
-from cookieguard.engines.people.journal import Journal
-from cookieguard.engines.people.permissions import Permissions
-from cookieguard.engines.people.sessions import StaffSessions, own_store
 from cookieguard.engines.policy.live_policy import open_policy
-from cookieguard.engines.proof.acts import Acts
-from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.rights.own_terms import WatchedTerms
 from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
 from cookieguard.engines.store.sync import StoreSync, open_store_sync
 from cookieguard.errors import ConfigError
+from cookieguard.features.outbox.part import open_lists
+from cookieguard.features.people.part import open_people
+from cookieguard.features.records.part import open_records
 from cookieguard.features.statistics.counting import open_counting
 from cookieguard.identity import Identity, TokenCodec, TokenKind, cookie_name
 from cookieguard.identity.carts.stored_carts import Keeping, Rule, merge_carts
 from cookieguard.identity.clock_steps import Steps
-from cookieguard.identity.staff_token import staff_codec
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
-from cookieguard.mail.headers import use as use_lists
-from cookieguard.mail.orders import use_orders
 from cookieguard.policy.matters import matters_of
-from cookieguard.rate_limit import RateLimit
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.localized_texts import all_texts
@@ -60,7 +47,6 @@ from cookieguard.web.http.origin import origin_of
 from cookieguard.web.identity.customers import CustomerFrom, Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
-from cookieguard.web.proof.consent_log import ConsentLog
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.access_log import open_access_log
 from cookieguard.web.recording.risk_events import Risks
@@ -70,8 +56,6 @@ from cookieguard.web.services import Services
 from cookieguard.web.undeclared_loads import UndeclaredLoads
 
 logger = logging.getLogger("cookieguard")
-
-PERMISSION_CODES_AN_HOUR = 20  # that a customer makes for support: a long call needs three
 
 
 def build_services(
@@ -117,29 +101,21 @@ def build_services(
         sealed=spec.sealed,
         steps=steps,
     )
-    budget = ChoiceBudget(open_day_keys(runtime, CHOICES, clock=clock), runtime or state)
-    writer = open_log(config, state, keyring, environ=environ)
-    ask_staff = own_store(state.path, clock) if store_sync is None else store_sync.ask
-    journal = Journal(state, keyring)
-    permissions = Permissions(keyring, config.staff.scopes, ask_staff)
-    access = Access(permissions, None if writer is None else Acts(writer, clock=clock), journal, clock=clock)
-    use_access(access)
-    if writer is not None and config.mail.orders:
-        use_orders(OrderMail(config, writer, clock=clock))
+    records = open_records(config, state, runtime, keyring, renderer, environ=environ, clock=clock)
+    writer = None if records is None else records.writer
     return Services(
         config=config,
         register=judges.register,
         walls=judges.walls,
         judges_until=judges.until,
         renderer=renderer,
-        proof=None if writer is None else ConsentLog(writer, budget, config, renderer),
+        proof=records,
         identity=identity,
         store_sync=store_sync,
         remembering=Remembering(identity, store_sync)
         if identity is not None and store_sync is not None
         else None,
         keyring=keyring,
-        consent_codec=consent_codec,
         consents=Consents(consent_codec, config, judges.register, matters),
         grants=Grants(keyring),
         shop_cookies=judges.shop_cookies,
@@ -147,11 +123,7 @@ def build_services(
         customers=Customers.of(config, customer_from),
         hour_keys=HourKeys(runtime),
         vault=Risks(state if config.vault.enabled else None),
-        staff=StaffAuthenticator(staff_codec(keyring), WatchedStaff(state.path)),
-        staff_sessions=StaffSessions(config.staff, ask_staff),
-        journal=journal,
-        access=access,
-        permission_turns=RateLimit(PERMISSION_CODES_AN_HOUR, seconds=3600),
+        people=open_people(config, state, keyring, store_sync, writer, clock=clock),
         recorder=open_access_log(state, keys_of, config.log, clock),
         counting=open_counting(config, state, keys_of, environ=environ, clock=clock),
         findings=findings,
@@ -169,7 +141,7 @@ def build_services(
         follows=store_sync is not None and config.consent.enabled and config.consent.follow_customer,
         fingerprint=_fingerprint(config, renderer),
         policy=policy,
-        lists=_lists(config, keyring, store_sync, clock),
+        lists=open_lists(config, keyring, store_sync, writer, clock=clock),
         declaration=CookieDeclaration(config, renderer, findings.cookies_set),
         desk=None
         if store_sync is None or not config.rights.enabled
@@ -177,16 +149,6 @@ def build_services(
         own_terms=own_terms,
         matters=matters,
     )
-
-
-def _lists(
-    config: Config, keyring: Keyring, store_sync: StoreSync | None, clock: Callable[[], datetime] | None
-) -> MailLists | None:
-    if store_sync is None or not config.mail.lists:
-        return None
-    lists = MailLists(config, keyring, store_sync.ask, clock=clock)
-    use_lists(lists)
-    return lists
 
 
 def _fingerprint(config: Config, renderer: Renderer) -> str:

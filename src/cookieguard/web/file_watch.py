@@ -49,7 +49,7 @@ class Looks:
         try:
             if self._keyring is not None:
                 self._keyring.look_ahead()
-            self._parts.staff.look_ahead()
+            self._parts.people.staff.look_ahead()
             self._parts.hour_keys.key(now)
             self._parts.hour_keys.expire(now)
             if self._parts.proof is not None:

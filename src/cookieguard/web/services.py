@@ -9,19 +9,15 @@ from datetime import UTC, datetime
 from cookieguard.config import Config
 from cookieguard.consent import Matters, Register, Terms, own_hosts
 from cookieguard.consent.strict_paths import StrictPaths
-from cookieguard.engines.files.staff_list import StaffAuthenticator
 from cookieguard.engines.files.state_directory import HourKeys
 from cookieguard.engines.mail.lists import MailLists
-from cookieguard.engines.people.access import Access
-from cookieguard.engines.people.journal import Journal
-from cookieguard.engines.people.sessions import StaffSessions
+from cookieguard.engines.people.people import People
 from cookieguard.engines.policy.live_policy import LivePolicy
 from cookieguard.engines.rights.own_terms import WatchedTerms
 from cookieguard.engines.store.sync import StoreSync
-from cookieguard.identity import Identity, TokenCodec
+from cookieguard.identity import Identity
 from cookieguard.keyring import Keyring
 from cookieguard.policy.versions import Version
-from cookieguard.rate_limit import RateLimit
 from cookieguard.stats.anonymize import Networks
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
@@ -61,18 +57,13 @@ class Services:
     store_sync: StoreSync | None  # who speaks with the store
     remembering: Remembering | None
     keyring: Keyring
-    consent_codec: TokenCodec
     consents: Consents
     grants: Grants
     shop_cookies: ShopCookies
     signed_cookies: SignedCookies  # those of the shop that go out in tokens of ours
     customers: Customers  # who else knows the customer number
     hour_keys: HourKeys
-    staff: StaffAuthenticator
-    staff_sessions: StaffSessions
-    journal: Journal
-    access: Access
-    permission_turns: RateLimit  # of each customer: every code is a record of the log
+    people: People
     vault: Risks
     recorder: Recorder | None
     counting: Counting | None

@@ -42,10 +42,10 @@ async def answer_permission(exchange: Exchange, receive: Receive) -> Response:
     scope = fields.get("scope", "")
     if scope not in exchange.parts.config.staff.scopes:
         return _page(exchange, 400, key="ask", customer=customer)
-    if not exchange.parts.permission_turns.take(customer, exchange.now):
+    if not exchange.parts.people.code_turns.take(customer, exchange.now):
         return _page(exchange, 429, key="often")
     try:
-        code = await to_thread.run_sync(exchange.parts.access.make, customer, scope)
+        code = await to_thread.run_sync(exchange.parts.people.access.make, customer, scope)
     except AccessRefused:
         return _page(exchange, 503, key="down")
     return _page(exchange, 200, key="made", code=code, scope=scope, customer=customer)

@@ -49,7 +49,7 @@ def require_role(role: str) -> None:
 
 
 async def _member_of(exchange: Exchange) -> Member | None:
-    staff, now = exchange.parts.staff, exchange.now
+    staff, now = exchange.parts.people.staff, exchange.now
     named = _named_by_proxy(exchange)
     if named:
         return staff.by_name(named, now)
@@ -59,7 +59,7 @@ async def _member_of(exchange: Exchange) -> Member | None:
     session = session_of(exchange)
     if not session:
         return staff.member(NO_TOKEN, now)
-    member_id = await answer_of(exchange.parts.staff_sessions.member(session, now))
+    member_id = await answer_of(exchange.parts.people.sessions.member(session, now))
     return staff.by_id(member_id, now) if member_id else None
 
 
@@ -101,7 +101,7 @@ def is_script(exchange: Exchange) -> bool:
 async def note_look(exchange: Exchange, member: Member, what: str, *, customer: str = "") -> bool:
     """Write a look into the access journal before it is one; False where the journal takes nothing."""
     write = partial(
-        exchange.parts.journal.write,
+        exchange.parts.people.journal.write,
         exchange.now,
         "looked",
         who=member.name,

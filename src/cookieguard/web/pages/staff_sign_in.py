@@ -70,9 +70,9 @@ async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
         return await _sign_out(exchange)
     token, wanted = fields.get("token", "").strip(), fields.get("next", "")
     wanted = wanted if NEXT.fullmatch(wanted) else ""
-    member = exchange.parts.staff.member(token, exchange.now)
+    member = exchange.parts.people.staff.member(token, exchange.now)
     if member is None:
-        await to_thread.run_sync(exchange.parts.journal.refuse, exchange.now, "a token at the sign-in")
+        await to_thread.run_sync(exchange.parts.people.journal.refuse, exchange.now, "a token at the sign-in")
         return _page(exchange, 403, message=REFUSED, wanted=wanted)
     session = await _begun(exchange, member)
     if session is None:
@@ -85,13 +85,13 @@ async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
 async def _begun(exchange: Exchange, member: Member) -> str | None:
     """Return a new session, in the journal before it counts; None where either cannot be written."""
     write = partial(
-        exchange.parts.journal.write, exchange.now, "signed in", who=member.name, role=member.role
+        exchange.parts.people.journal.write, exchange.now, "signed in", who=member.name, role=member.role
     )
     try:
         await to_thread.run_sync(write)
     except OSError:
         return None
-    return await answer_of(exchange.parts.staff_sessions.begin(member.id, exchange.now))
+    return await answer_of(exchange.parts.people.sessions.begin(member.id, exchange.now))
 
 
 async def _sign_out(exchange: Exchange) -> Response:
@@ -99,11 +99,15 @@ async def _sign_out(exchange: Exchange) -> Response:
     session = session_of(exchange)
     if session:
         member = await staff_of(exchange)
-        if await answer_of(exchange.parts.staff_sessions.end(session)) is None:
+        if await answer_of(exchange.parts.people.sessions.end(session)) is None:
             return refusal(503, DOWN)
         if member is not None:
             write = partial(
-                exchange.parts.journal.write, exchange.now, "signed out", who=member.name, role=member.role
+                exchange.parts.people.journal.write,
+                exchange.now,
+                "signed out",
+                who=member.name,
+                role=member.role,
             )
             with suppress(OSError):  # out is out
                 await to_thread.run_sync(write)
