@@ -101,10 +101,9 @@ def _upwards(place: Path) -> int:
 
 
 def _of_builder(place: Path) -> int:
-    """Count what is imported by the module that builds the guard: the one with the most imports of web/."""
-    return max(
-        sum(1 for _ in _imports_of(path)) for path in _modules(place) if _name(path).startswith("web/")
-    )
+    """Count what is imported by the module that builds the guard."""
+    builders = (path for path in _modules(place) if "def build_services(" in path.read_text())
+    return sum(1 for path in builders for _ in _imports_of(path))
 
 
 def _thread_modules(place: Path) -> int:

@@ -23,8 +23,8 @@ from cookieguard.config import DEFAULT_PURPOSES, Config, ConsentSettings, Policy
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.consent import Allowance, Consent, Way, decide, to_payload, write_receipt
 from cookieguard.web.assets import squeeze
+from cookieguard.web.banner.placeholder_values import Offer, Place
 from cookieguard.web.banner.renderer import RENDERED_KEPT, Renderer
-from cookieguard.web.placeholder_values import Offer, Place
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 NOW = datetime(2026, 11, 24, 9, 5, tzinfo=UTC)

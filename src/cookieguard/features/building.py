@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache, partial
-from hashlib import blake2b
-from importlib.metadata import version
+from functools import partial
 
 from cookieguard.config import Config
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import own_hosts
 from cookieguard.consent.strict_paths import StrictPaths
-from cookieguard.engines.files.keyring_source import PRODUCTION, load_keyring
+from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.runtime_directory import open_runtime
 from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
 from cookieguard.engines.policy.live_policy import open_policy
 from cookieguard.engines.rights.own_terms import WatchedTerms
 from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
-from cookieguard.engines.store.sync import StoreSync, open_store_sync
-from cookieguard.errors import ConfigError
+from cookieguard.engines.store.sync import open_store_sync
 from cookieguard.features.outbox.part import open_lists
 from cookieguard.features.people.part import open_people
 from cookieguard.features.records.part import open_records
 from cookieguard.features.statistics.counting import open_counting
-from cookieguard.identity import Identity, TokenCodec, TokenKind, cookie_name
-from cookieguard.identity.carts.stored_carts import Keeping, Rule, merge_carts
+from cookieguard.identity.carts.stored_carts import Rule, merge_carts
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.tokens import to_milliseconds
-from cookieguard.keyring import Keyring
 from cookieguard.policy.matters import matters_of
 from cookieguard.stats.anonymize import Networks, truncation
 from cookieguard.web.banner.load_once import Grants
-from cookieguard.web.banner.localized_texts import all_texts
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.contract_ends import judges_on
-from cookieguard.web.cookies.consent_cookie import Consents
 from cookieguard.web.cookies.shared_domain import shared_domains
 from cookieguard.web.cookies.signed_cookies import SignedCookies
 from cookieguard.web.document.page_cache import Repeats
 from cookieguard.web.http.etags import Files
-from cookieguard.web.http.origin import origin_of
 from cookieguard.web.identity.customers import CustomerFrom, Customers
 from cookieguard.web.identity.remember_me import Remembering
+from cookieguard.web.opening import authorities_of, fingerprint_of, open_consents, open_identity, refuse_dev
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.access_log import open_access_log
@@ -54,8 +46,6 @@ from cookieguard.web.rights.declaration import CookieDeclaration
 from cookieguard.web.rights.desk import Desk
 from cookieguard.web.services import Services
 from cookieguard.web.undeclared_loads import UndeclaredLoads
-
-logger = logging.getLogger("cookieguard")
 
 
 def build_services(
@@ -68,13 +58,12 @@ def build_services(
     merge_carts: Rule = merge_carts,
 ) -> Services:
     """Build every part, making the state directory and keys where they are missing; raises ConfigError."""
-    _refuse_dev(config, environ)
+    refuse_dev(config, environ)
     state = StateDirectory(config.state_dir)
     state.keep_out_of_repositories()
     runtime = open_runtime(config.runtime_dir, state)
     renderer = Renderer(config)
     keyring = load_keyring(state, config.keys, environ=environ, now=now)
-    spec = config.cookies.consent
     steps = Steps(to_milliseconds(now), time.monotonic)
     store_sync = None
     if config.identity.enabled:
@@ -90,17 +79,10 @@ def build_services(
     has_others = store_sync is not None and has_machines(config.store, state, environ=environ)
     sharing = (store_sync, keyring) if store_sync is not None and has_others else None
     keys_of = partial(open_day_keys, runtime, sharing=sharing, clock=clock)
-    identity = _identity(config, keyring, store_sync, merge_carts, steps)
+    identity = open_identity(config, keyring, store_sync, merge_carts, steps)
     findings = Findings(config.vendors, dev=config.dev)
     proxied = ProxiedTrackers(config.vendors)
     judges = judges_on(config, own_hosts(config), findings, proxied.note_url, now.astimezone(UTC).date())
-    consent_codec = TokenCodec(
-        keyring,
-        kind=TokenKind.CONSENT,
-        name=cookie_name(spec, dev=config.dev),
-        sealed=spec.sealed,
-        steps=steps,
-    )
     records = open_records(config, state, runtime, keyring, renderer, environ=environ, clock=clock)
     writer = None if records is None else records.writer
     return Services(
@@ -116,7 +98,7 @@ def build_services(
         if identity is not None and store_sync is not None
         else None,
         keyring=keyring,
-        consents=Consents(consent_codec, config, judges.register, matters),
+        consents=open_consents(config, keyring, judges.register, matters, steps),
         grants=Grants(keyring),
         shop_cookies=judges.shop_cookies,
         signed_cookies=SignedCookies(config, keyring, judges.shop_cookies.register, steps),
@@ -136,10 +118,10 @@ def build_services(
         truncate=truncation(*config.log.prefixes),
         cuts_to_24=config.log.prefixes[0] == 24,
         logs_in_cipher=config.log.addresses == PREFIX_DAILY,
-        authorities=frozenset(_authority(origin) for origin in config.origins),
+        authorities=authorities_of(config),
         domains=shared_domains(config),
         follows=store_sync is not None and config.consent.enabled and config.consent.follow_customer,
-        fingerprint=_fingerprint(config, renderer),
+        fingerprint=fingerprint_of(config, renderer),
         policy=policy,
         lists=open_lists(config, keyring, store_sync, writer, clock=clock),
         declaration=CookieDeclaration(config, renderer, findings.cookies_set),
@@ -149,55 +131,3 @@ def build_services(
         own_terms=own_terms,
         matters=matters,
     )
-
-
-def _fingerprint(config: Config, renderer: Renderer) -> str:
-    """Name what pages depend on beside the visitor: settings, our files, and the release that rewrites them."""
-    facts = (config, _release(), sorted(renderer.assets), all_texts(), sorted(renderer.own_texts.items()))
-    return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
-
-
-@lru_cache(maxsize=1)
-def _release() -> str:
-    return version("cookieguard")  # looks through all that is installed
-
-
-def _refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
-    if not config.dev:
-        return
-    allowed = "true on origins of this machine, testserver and *.test only: it drops Secure from every cookie"
-    if environ.get(PRODUCTION) == "production":
-        raise ConfigError("dev", was=f"true under {PRODUCTION}=production", allowed=allowed)
-    for origin in config.origins:
-        scheme, _, authority = origin.partition("://")
-        if not origin_of(scheme, authority.encode()).is_developers:
-            raise ConfigError("dev", was=f"true with the origin {origin}", allowed=allowed)
-    logger.warning(
-        "dev is true: our cookies carry neither Secure nor the __Host- prefix, and count on loopback hosts, "
-        "testserver and *.test only; never run a shop like this"
-    )
-
-
-def _identity(
-    config: Config, keyring: Keyring, store_sync: StoreSync | None, rule: Rule, steps: Steps
-) -> Identity | None:
-    if not config.identity.enabled:
-        return None
-    revocations, keeping = None, None
-    if store_sync is not None:
-        revocations = store_sync.revocations
-        keeping = Keeping(keep_carts=config.identity.keep_carts, merge_carts=rule)
-    return Identity(
-        keyring,
-        config.cookies,
-        config.identity,
-        dev=config.dev,
-        revocations=revocations,
-        keeping=keeping,
-        steps=steps,
-    )
-
-
-def _authority(origin: str) -> str:
-    scheme, _, authority = origin.partition("://")
-    return origin_of(scheme, authority.encode()).authority

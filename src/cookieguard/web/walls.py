@@ -28,10 +28,10 @@ from cookieguard.consent.vendors import is_once, keeps_any
 from cookieguard.html import Held, Rules, Ruling, Url, readings
 from cookieguard.html.page import Glance
 from cookieguard.html.types import nobody
+from cookieguard.web.banner.placeholder_values import Offer
 from cookieguard.web.http.content_type import WORKER_DESTINATIONS
 from cookieguard.web.http.headers import POLICY
 from cookieguard.web.http.origin import Origin
-from cookieguard.web.placeholder_values import Offer
 
 logger = logging.getLogger("cookieguard")
 

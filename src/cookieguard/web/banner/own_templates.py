@@ -16,7 +16,7 @@ from cookieguard.config import LookSettings
 from cookieguard.errors import ConfigError
 from cookieguard.web.banner.own_markup import Fault, RequiredParts, faults_of_markup
 from cookieguard.web.banner.own_rules import faults_of_sheet, plain
-from cookieguard.web.placeholder_values import Offer
+from cookieguard.web.banner.placeholder_values import Offer
 
 SETTING = "look.templates"
 # What a template is given: docs/look.md says what each is.

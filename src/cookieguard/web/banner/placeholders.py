@@ -19,8 +19,8 @@ from cookieguard.html import InsertContext
 from cookieguard.html.embeds import EMBEDS
 from cookieguard.html.types import Embed
 from cookieguard.web.banner.form_value import form_value
+from cookieguard.web.banner.placeholder_values import LIGHT, Offer, Place, page_scheme
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.placeholder_values import LIGHT, Offer, Place, page_scheme
 from cookieguard.web.walls import HOSTS_KNOWN
 
 EMBED_PAGE, PLACE_PAGE = "embed", "place"  # below the prefix

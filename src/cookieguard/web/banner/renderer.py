@@ -22,6 +22,7 @@ from cookieguard.web.banner.asset_elements import WAITS, form_of, script_element
 from cookieguard.web.banner.consent_notices import control_notice, mixed_languages, page_notices
 from cookieguard.web.banner.localized_texts import date_text, fill, hash_mark, shown_purposes
 from cookieguard.web.banner.own_templates import judge_own, read_own
+from cookieguard.web.banner.placeholder_values import Place
 from cookieguard.web.banner.slots import (
     ANCHOR,
     MARKERS,
@@ -34,7 +35,6 @@ from cookieguard.web.banner.slots import (
     to_ascii,
 )
 from cookieguard.web.banner.templates import template_environment
-from cookieguard.web.placeholder_values import Place
 
 logger = logging.getLogger("cookieguard")
 

@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from cookieguard.consent import Verdict, local_path, site_of
 from cookieguard.web.banner.form_value import form_value
+from cookieguard.web.banner.placeholder_values import Place, page_scheme
 from cookieguard.web.banner.placeholders import offer_for, shown_title
 from cookieguard.web.cookies.own_cookies import consent_lines
 from cookieguard.web.customer_refusals import keep_choice
@@ -19,7 +20,6 @@ from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import NOT_OURS, receipt_of, refusal
 from cookieguard.web.pages.privacy_choices import ask_again
 from cookieguard.web.pages.same_origin import own_pairs
-from cookieguard.web.placeholder_values import Place, page_scheme
 from cookieguard.web.recording.choices import record_choice
 from cookieguard.web.recording.hits import note_choice
 

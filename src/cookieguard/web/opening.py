@@ -1,0 +1,90 @@
+"""Make from the configuration what requests know of cookies, sessions and origins."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from importlib.metadata import version
+
+from cookieguard.config import Config
+from cookieguard.consent import Matters, Register
+from cookieguard.engines.files.keyring_source import PRODUCTION
+from cookieguard.engines.store.sync import StoreSync
+from cookieguard.errors import ConfigError
+from cookieguard.identity import Identity, TokenCodec, TokenKind, cookie_name
+from cookieguard.identity.carts.stored_carts import Keeping, Rule
+from cookieguard.identity.clock_steps import Steps
+from cookieguard.keyring import Keyring
+from cookieguard.web.banner.localized_texts import all_texts
+from cookieguard.web.banner.renderer import Renderer
+from cookieguard.web.cookies.consent_cookie import Consents
+from cookieguard.web.http.origin import origin_of
+
+logger = logging.getLogger("cookieguard")
+
+
+def fingerprint_of(config: Config, renderer: Renderer) -> str:
+    """Name what pages depend on beside the visitor: settings, our files, and the release that rewrites them."""
+    facts = (config, _release(), sorted(renderer.assets), all_texts(), sorted(renderer.own_texts.items()))
+    return blake2b(repr(facts).encode(), digest_size=8).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _release() -> str:
+    return version("cookieguard")  # looks through all that is installed
+
+
+def refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
+    """Refuse `dev` where visitors come, and warn of it elsewhere; raises ConfigError."""
+    if not config.dev:
+        return
+    allowed = "true on origins of this machine, testserver and *.test only: it drops Secure from every cookie"
+    if environ.get(PRODUCTION) == "production":
+        raise ConfigError("dev", was=f"true under {PRODUCTION}=production", allowed=allowed)
+    for origin in config.origins:
+        scheme, _, authority = origin.partition("://")
+        if not origin_of(scheme, authority.encode()).is_developers:
+            raise ConfigError("dev", was=f"true with the origin {origin}", allowed=allowed)
+    logger.warning(
+        "dev is true: our cookies carry neither Secure nor the __Host- prefix, and count on loopback hosts, "
+        "testserver and *.test only; never run a shop like this"
+    )
+
+
+def open_identity(
+    config: Config, keyring: Keyring, store_sync: StoreSync | None, rule: Rule, steps: Steps
+) -> Identity | None:
+    """Return what sessions and carts are made of, None if they are switched off."""
+    if not config.identity.enabled:
+        return None
+    revocations, keeping = None, None
+    if store_sync is not None:
+        revocations = store_sync.revocations
+        keeping = Keeping(keep_carts=config.identity.keep_carts, merge_carts=rule)
+    return Identity(
+        keyring,
+        config.cookies,
+        config.identity,
+        dev=config.dev,
+        revocations=revocations,
+        keeping=keeping,
+        steps=steps,
+    )
+
+
+def open_consents(
+    config: Config, keyring: Keyring, register: Register, matters: Matters | None, steps: Steps
+) -> Consents:
+    """Return what reads and writes the consent cookie."""
+    spec = config.cookies.consent
+    name = cookie_name(spec, dev=config.dev)
+    codec = TokenCodec(keyring, kind=TokenKind.CONSENT, name=name, sealed=spec.sealed, steps=steps)
+    return Consents(codec, config, register, matters)
+
+
+def authorities_of(config: Config) -> frozenset[str]:
+    """Return host or host:port of each configured origin."""
+    parts = (origin.partition("://") for origin in config.origins)
+    return frozenset(origin_of(scheme, host.encode()).authority for scheme, _, host in parts)
