@@ -1,12 +1,14 @@
-"""`cookieguard init`: a configuration to begin with, and the line that guards the app. It asks nothing."""
+"""`cookieguard init`: a first configuration, the line that guards the app, and the command to run next."""
 
 from __future__ import annotations
 
 import ast
 import os
 import re
+import shlex
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -14,32 +16,36 @@ import typer
 
 from cookieguard.cli.options import CONFIG_FILE
 from cookieguard.cli.output import show_line
+from cookieguard.engines.proof.open import ANYWHERE
 from cookieguard.errors import ConfigError, FileKept
 
 # What makes an app, by the frameworks we are tested with.
-FRAMEWORKS = frozenset({"FastAPI", "Starlette", "Litestar", "Quart", "Flask", "get_asgi_application"})
+FRAMEWORKS = frozenset(
+    {"FastAPI", "Starlette", "Litestar", "Quart", "Flask", "get_asgi_application", "FastHTML", "fast_app"}
+)
 # What turns a WSGI app into an ASGI one, and what makes another server's app of an ASGI one.
 TO_ASGI = frozenset({"WSGIMiddleware", "WsgiToAsgi", "AsyncioWSGIMiddleware", "TrioWSGIMiddleware"})
 FROM_ASGI = frozenset({"ASGIMiddleware", "Mangum"})
+PLAIN_ASGI = ["scope", "receive", "send"]
 # The usual names of what is served in place of the app that was made.
 SERVED = frozenset({"app", "application", "asgi_app"})
 GUARDED = re.compile(r"\bCookieGuard\(")
 MOST_FILES, MOST_BYTES, DEEPEST = 500, 500_000, 4
 SKIPPED = frozenset({"node_modules", "venv", "env", "site-packages", "build", "dist", "tests", "migrations"})
 TEXT = """\
-# cookieguard: what this shop promises its visitors. Every setting has a safe default, shown behind a `#`.
-# All settings: docs/configuration.md. Look whether it is right: cookieguard check
+# cookieguard: what this shop promises its visitors. Every setting has a safe default. A `#` switches an example off.
+# docs/configuration.md lists all settings. `cookieguard check` says whether this file is right.
 
-# The shop's addresses. Set them before anybody chooses: the consent log takes its name from the first one, for good.
-# A made-up Host header then gets no session and posts no choice. While you develop, name your own machine's as well.
+# The shop's addresses, the public one first: it names the consent log for good, so set it before the first click on the
+# banner. While the list is empty, every Host header counts as the shop. To develop, add your own machine's addresses.
 # origins = ["https://shop.example", "http://localhost:8000", "http://127.0.0.1:8000"]
 
-# Your proxy's addresses: without them every visitor has the proxy's.
+# The addresses of your proxy. If it is missing here, all visitors seem to come from the proxy.
 # trusted_proxies = ["10.0.0.0/8"]
 
-# Third parties by their names in the catalogue. Each stays out until its purpose is agreed to, and so do its cookies;
-# payment works at once. What is missing here is held, and the log says so with the line to add.
-# cookieguard scan lists whom your pages load.
+# Third parties, by their names in the catalogue. Each one, with its cookies, waits until the visitor agrees to its
+# purpose; payment works at once. A host that is missing here is held, and the log shows the line that declares it.
+# `cookieguard scan` lists the hosts that your pages load.
 vendors = [
     # "google-analytics",
     # "stripe",
@@ -48,15 +54,15 @@ vendors = [
     # { name = "Example", purpose = "statistics", hosts = ["*.example.com"], cookies = ["_ex_*"] },  # not in it
 ]
 
-# The shop's own hosts on other sites, such as a CDN under its own contract.
+# The shop's own hosts on other sites, such as a CDN under your own contract.
 # first_party_hosts = ["cdn.shop-assets.example"]
 
-# Your privacy policy, linked in the banner. A new version asks everybody again.
+# Your privacy policy, which the banner links to. A new version asks all visitors again.
 [policy]
 # version = "1"
 # privacy_url = "/privacy"
 
-# The banner's language where neither the page nor the browser names one it speaks.
+# The banner's language if cookieguard speaks neither the page's language nor the browser's.
 [consent]
 # language = "en"
 
@@ -65,19 +71,30 @@ vendors = [
 # layout = "card"
 # templates = "cookieguard_look"
 
-# Cookies of your own pages that are not necessary, so that they wait for consent too.
+# Cookies of your own pages that are not necessary. They wait for consent too.
 # [[cookies.own]]
 # name = "theme"
 # purpose = "preferences"
 """
+ORIGINS = (
+    f"origins is empty in {CONFIG_FILE}: until you set it, every Host header counts as the shop, and the first click "
+    f"on the banner names the consent log {ANYWHERE} for good. Set it before you click."
+)
 LINE = 'from cookieguard import CookieGuard; {name} = CookieGuard({name}, "{file}")'
-# Flask speaks WSGI, and its own commands want it by its own name.
+# Flask speaks WSGI, and its own commands want the app under its own name.
 WSGI = "Flask"
 WSGI_LINES = (
     "from a2wsgi import WSGIMiddleware",
     'from cookieguard import CookieGuard; guarded = CookieGuard(WSGIMiddleware({name}), "{file}")',
 )
-SERVE_WSGI = "an ASGI server runs it: pip install a2wsgi uvicorn, and serve {module}:guarded"
+WSGI_NAME = "guarded"
+# What else a framework needs.
+NOTES = {
+    "Flask": "flask run serves the app without the guard. Use the command below.",
+    "get_asgi_application": "manage.py runserver serves the app without the guard. Use the command below.",
+    "FastHTML": "The session is cookieguard's. Switch FastHTML's own off: FastHTML(sess_cls=None)",
+    "fast_app": """The session is cookieguard's. Switch FastHTML's own off: fast_app(bodykw={"sess_cls": None})""",
+}
 FACTORY_LINES = ("from cookieguard import CookieGuard", 'return CookieGuard({name}, "{file}")')
 
 
@@ -88,8 +105,8 @@ class Made(NamedTuple):
     line: int
     name: str
     framework: str
-    starts: int | None
-    """The line from which the module starts a server itself."""
+    starts: ast.stmt | None
+    """The statement by which the module starts a server itself."""
 
     @property
     def end(self) -> str:
@@ -97,7 +114,7 @@ class Made(NamedTuple):
         return (
             f"the end of {self.path}"
             if self.starts is None
-            else f"{self.path}, above line {self.starts} that starts it"
+            else f"{self.path}, above line {self.starts.lineno}, which serves the app"
         )
 
 
@@ -110,23 +127,27 @@ class Factory(NamedTuple):
     name: str
     framework: str
     returned: str
+    is_callable: bool
+    """Whether a server can call it: without arguments."""
 
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The shop's folder.")]
 
 
 def init(folder: FolderArgument = Path()) -> None:
-    """Write a commented cookieguard.toml, and say which line guards the app. Nothing is overwritten."""
+    """Write a commented cookieguard.toml, and show the line that guards the app. Nothing is overwritten."""
     if not folder.is_dir():
-        raise ConfigError("DIR", was=f"{folder} (no folder)", allowed="the shop's folder")
+        raise ConfigError("DIR", was=f"{folder} (not a folder)", allowed="the shop's folder")
     path = folder / CONFIG_FILE
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(TEXT)
     except FileExistsError as error:
-        raise FileKept(f"{path} is there already, and stays as it is") from error
+        raise FileKept(f"{path} exists already and was left as it is") from error
     except OSError as error:
-        raise ConfigError("DIR", was=f"{path} ({error.strerror})", allowed="a folder to write in") from error
+        raise ConfigError(
+            "DIR", was=f"{path} ({error.strerror})", allowed="a folder that can be written to"
+        ) from error
     show_line(f"wrote {path}")
     for line in _what_to_add(folder):
         show_line(line)
@@ -134,17 +155,48 @@ def init(folder: FolderArgument = Path()) -> None:
 
 def _what_to_add(folder: Path) -> Iterator[str]:
     texts = list(_sources(folder))
-    if any(GUARDED.search(text) for _, text in texts):
-        yield f'the app is guarded already: see that it reads the file, CookieGuard(app, "{CONFIG_FILE}")'
-        return
     modules = [(path, tree) for path, text in texts if (tree := _parsed(text)) is not None]
     factories = {one.name: one for path, tree in modules for one in _factories(path, tree)}
     made = _outermost([one for path, tree in modules for one in _apps_made(path, tree, factories)])
-    if made is None and factories:
-        yield from _in_factory(next(iter(factories.values())))
+    served = made or next(iter(factories.values()), None)
+    if any(GUARDED.search(text) for _, text in texts):
+        yield f'the app is guarded already. See that it reads the file: CookieGuard(app, "{CONFIG_FILE}")'
     else:
-        yield from _at_end(made)
-    yield f"then: set origins in {CONFIG_FILE}, and run cookieguard check"
+        yield from _in_factory(served) if isinstance(served, Factory) else _at_end(made)
+    if served is not None and served.framework in NOTES:
+        yield NOTES[served.framework]
+    yield ORIGINS
+    begins = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
+    yield f"next: {begins}{_next_command(served, folder)}"
+
+
+def _next_command(served: Made | Factory | None, folder: Path) -> str:
+    """Return the command that serves the guarded app; one that checks the file where no app is known."""
+    if served is None or (isinstance(served, Factory) and not served.is_callable):
+        return "cookieguard check"
+    if isinstance(served, Made) and isinstance(served.starts, ast.Expr):  # an import starts that server
+        return f"python {shlex.quote(str(served.path.relative_to(folder)))}"
+    is_wsgi = served.framework == WSGI
+    missing = [name for name in ["a2wsgi"] * is_wsgi + ["uvicorn"] if find_spec(name) is None]
+    installed = f"pip install {' '.join(missing)} && " if missing else ""
+    root = _import_root(served.path, folder)
+    options = "" if root == folder else f"--app-dir {shlex.quote(str(root.relative_to(folder)))} "
+    options += "--factory " * (isinstance(served, Factory) and not is_wsgi)
+    module = ".".join(served.path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+    return f"{installed}uvicorn {options}{module}:{WSGI_NAME if is_wsgi else served.name}"
+
+
+def _import_root(path: Path, folder: Path) -> Path:
+    """Return the folder that imports begin in: the shop's, unless the module imports from another one above it."""
+    root = path.parent
+    while root != folder and (root / "__init__.py").exists():
+        root = root.parent
+    beside = "|".join(re.escape(one.stem) for one in root.iterdir() if one.is_dir() or one.suffix == ".py")
+    # `from mugs.pages import ...`, and Django's "mugs.settings"
+    begins_there = re.compile(rf"(^\s*(from|import)\s+|[\"'])({beside})(?=[.\s])", re.MULTILINE)
+    is_named = begins_there.search(path.read_text("utf-8-sig")) is not None
+    can_be_named = all(name.isidentifier() for name in root.relative_to(folder).parts)
+    return root if is_named or not can_be_named else folder
 
 
 def _outermost(found: Sequence[Made]) -> Made | None:
@@ -162,21 +214,18 @@ def _at_end(made: Made | None) -> Iterator[str]:
     lines = WSGI_LINES if is_wsgi else (LINE,)
     added = "add this line" if len(lines) == 1 else "add these lines"
     if made is None:
-        yield f"{added} where your app is complete, and serve what it makes:"
+        yield f"found no app here; {added} to the end of the module that makes yours:"
     else:
         yield f"{added} to {made.end} (the app is made in line {made.line}):"
     yield _shown(lines, made.name if made else "app")
-    if made is not None and is_wsgi:
-        yield SERVE_WSGI.format(module=made.path.stem)
 
 
 def _in_factory(factory: Factory) -> Iterator[str]:
     if factory.framework == WSGI:
         yield f"add these lines to the end of {factory.path} ({factory.name} makes the app):"
         yield _shown(WSGI_LINES, f"{factory.name}()")
-        yield SERVE_WSGI.format(module=factory.path.stem)
         return
-    yield f"{factory.name} makes the app: put these lines in place of line {factory.line} of {factory.path}:"
+    yield f"{factory.name} makes the app; replace line {factory.line} of {factory.path} by these lines:"
     yield _shown(FACTORY_LINES, factory.returned)
 
 
@@ -196,13 +245,17 @@ def _parsed(text: str) -> ast.Module | None:
 
 def _apps_made(path: Path, module: ast.Module, factories: Mapping[str, Factory]) -> Iterator[Made]:
     """Yield the apps that a module makes as it is imported, by itself or by one of the shop's functions."""
-    starts = next((one.lineno for one in module.body if _starts_itself(one)), None)
+    starts = next(filter(_starts_itself, module.body), None)
     named = list(_named(module))
     for place, (name, value) in enumerate(named):
-        called = _adapter_in(value) or _called(value)
+        inside = FRAMEWORKS | factories.keys() if name in SERVED else ()  # `app = CORSMiddleware(FastAPI())`
+        called = _call_in(value, TO_ASGI) or _call_in(value, inside) or _called(value)
         framework = factories[called].framework if called in factories else called
         if framework in FRAMEWORKS | TO_ASGI:
             yield Made(path, value.lineno, _served(named[place + 1 :], name), framework, starts)
+    for app in module.body:
+        if isinstance(app, ast.AsyncFunctionDef) and [one.arg for one in app.args.args] == PLAIN_ASGI:
+            yield Made(path, app.lineno, _served(named, app.name), "ASGI", starts)
 
 
 def _factories(path: Path, module: ast.Module) -> Iterator[Factory]:
@@ -214,8 +267,10 @@ def _factories(path: Path, module: ast.Module) -> Iterator[Factory]:
         ends = [one for one in inside if isinstance(one, ast.Return)]
         value = ends[-1].value if ends else None
         if made and isinstance(value, ast.Name | ast.Call):
-            framework = next(filter(None, map(_adapter_in, function.body)), made[0])
-            yield Factory(path, ends[-1].lineno, function.name, framework, ast.unparse(value))
+            framework = _call_in(function, TO_ASGI) or made[0]
+            is_callable = len(function.args.args) == len(function.args.defaults)
+            returned = ast.unparse(value)
+            yield Factory(path, ends[-1].lineno, function.name, framework, returned, is_callable)
 
 
 def _walked(node: ast.AST) -> Iterator[ast.AST]:
@@ -232,6 +287,8 @@ def _named(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
         match one:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _called(value) not in FROM_ASGI:
                 yield name, value
+            case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=name), *_])], value=value):
+                yield name, value  # FastHTML's `app, rt = fast_app()`
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 yield name, value
 
@@ -244,9 +301,9 @@ def _called(node: ast.AST) -> str:
     return ""
 
 
-def _adapter_in(node: ast.AST) -> str:
-    """Return the name of what makes ASGI of a WSGI app in a node; empty where nothing does."""
-    return next((called for one in ast.walk(node) if (called := _called(one)) in TO_ASGI), "")
+def _call_in(node: ast.AST, names: Collection[str]) -> str:
+    """Return the first of these names that is called in a node; empty where none is."""
+    return next((called for one in ast.walk(node) if (called := _called(one)) in names), "")
 
 
 def _served(named: Iterable[tuple[str, ast.expr]], name: str) -> str:
