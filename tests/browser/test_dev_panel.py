@@ -81,7 +81,7 @@ def test_the_panel_asks_whether_a_host_of_pictures_is_the_shops_own_and_names_ve
     with serving(CookieGuard(TinyShop({"/": page(tags)}), settings(tmp_path, dev=True))) as served:
         panel = opened(visit, served).locator("cg-dev details")
 
-        expect(panel).to_contain_text("it is Google Analytics, which the catalogue has for statistics")
+        expect(panel).to_contain_text("it is Google Analytics, which the catalogue lists under statistics")
         for host in ("images.mugcdn.example", "late.mugcdn.example"):
             item = panel.locator("li").filter(has_text=host)
             item.get_by_role("button", name="copy it as the shop's own").click()

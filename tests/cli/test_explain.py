@@ -166,3 +166,10 @@ def test_what_is_drafted_for_a_path_of_the_shops_own_names_no_more_than_its_plac
 
     assert f"hosts = {hosts}" in out
     assert "hosts" not in explained(tmp_path, "/")[1]
+
+
+def test_the_lines_keep_a_port_that_is_no_default_one(tmp_path: Path) -> None:
+    _, out, _ = explained(tmp_path, "https://late.example:8443/x")
+
+    assert 'hosts = ["late.example:8443"]' in out
+    assert 'first_party_hosts = ["late.example:8443"]' in out

@@ -200,6 +200,67 @@ def test_a_password_that_is_missing_is_told(tmp_path: Path, monkeypatch: pytest.
     assert "value_from is SHOP_PASSWORD (not set, or empty)" in done.stderr
 
 
+FORMS = '''
+from cookieguard import CookieGuard
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+PAGE = """<!doctype html><html><head><title>Mugs</title></head><body>
+<script src="https://static.hotjar.com/c/hotjar-1.js"></script><img src="https://images.mugcdn.example/mug.jpg">
+<img src="https://198.51.100.7/p.gif"><form action="https://news.example/join"><input type=email></form>"""
+
+
+async def home(request):
+    return HTMLResponse(PAGE)
+
+
+app = CookieGuard(Starlette(routes=[Route("/", home)]), "cookieguard.toml")
+'''
+
+
+@pytest.mark.parametrize(
+    ("module", "before"),
+    [("forms_alone", ""), ("forms_listed", 'vendors = ["stripe"]\n[policy]\nversion = "2"\n')],
+)
+def test_write_declares_vendors_and_forms_and_names_each_host_that_is_still_held(
+    tmp_path: Path, module: str, before: str
+) -> None:
+    (tmp_path / f"{module}.py").write_text(FORMS)
+    file = tmp_path / "cookieguard.toml"
+    file.write_text(before)
+
+    done = scan(tmp_path, f"{module}:app", "--write")
+    sys.modules.pop(module)
+    written = file.read_text()
+    again = scan(tmp_path, f"{module}:app", "--write")
+    sys.modules.pop(module)
+
+    assert (done.returncode, again.returncode) == (0, 0), done.stderr
+    config = load_config(file)
+    assert [one.name for one in config.vendors][-1] == "Hotjar"
+    assert [(one.asks, one.leads_to) for one in config.forms] == [(("email",), "news.example")]
+    assert file.read_text().count("[[forms]]") == written.count("[[forms]]") == 1
+    held = [
+        line
+        for line in done.stdout.splitlines()
+        if line.endswith("is still held: decide in cookieguard.toml")
+    ]
+    assert [line.partition(" ")[0] for line in held] == ["198.51.100.7", "images.mugcdn.example"]
+    assert done.stdout.endswith(f"{held[-1]}\n")
+
+
+def test_a_form_that_write_does_not_declare_is_shown_with_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "forms_shown.py").write_text(FORMS)
+    (tmp_path / "cookieguard.toml").write_text("")
+
+    done = scan(tmp_path, "forms_shown:app")
+    sys.modules.pop("forms_shown")
+
+    assert "not declared; to show it to visitors, add:\n[[forms]]\n" in done.stdout
+    assert "is still held" not in done.stdout
+
+
 def test_a_file_of_windows_keeps_its_line_ends(tmp_path: Path) -> None:
     (tmp_path / "only_a_page.py").write_text(API.replace('"/docs"', '"/"'))
     file = tmp_path / "cookieguard.toml"
@@ -255,7 +316,7 @@ def test_the_first_of_all_nights_has_nothing_to_compare_with(bare: Server, tmp_p
     first, second = scan(tmp_path, *nightly), scan(tmp_path, *nightly)
 
     assert (first.returncode, second.returncode) == (0, 0)
-    assert "there was no last.json to compare with" in first.stdout
+    assert "last.json did not exist yet: the next scan is compared with this one" in first.stdout
     assert "nothing changed since the last scan" in second.stdout
 
 

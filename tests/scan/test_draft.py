@@ -66,6 +66,19 @@ def test_hosts_of_one_domain_are_one_vendor_and_many_are_named_by_the_domain() -
     assert found["y.example"].hosts == ("one.y.example",)
 
 
+def test_a_host_keeps_a_port_that_is_no_default_one() -> None:
+    script = replace(contact("ads.example"), port=8443)
+    _, parties = scanned(script, contact("plain.example"), replace(contact("tls.example"), port=443))
+
+    found = vendors(draft(parties, Config()))
+
+    assert [one.hosts for one in found.values()] == [
+        ("ads.example:8443",),
+        ("plain.example",),
+        ("tls.example",),
+    ]
+
+
 def test_cookies_are_declared_without_the_part_that_is_each_visitors_own() -> None:
     keeps = (kept("_ga_1234567", "a.x.example"), kept("_x", "a.x.example"), kept("own", ""))
     _, parties = scanned(contact("a.x.example"), keeps=keeps)

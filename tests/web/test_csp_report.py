@@ -52,7 +52,7 @@ def test_a_reported_script_is_named_by_its_path_as_one_in_the_page_is(
 ) -> None:
     report(guard(page(DOCUMENT), vendors=()), "https://www.googletagmanager.com/gtag/js?id=G-1")
 
-    assert "it is Google Analytics, which the catalogue has for statistics" in caplog.text
+    assert "it is Google Analytics, which the catalogue lists under statistics" in caplog.text
     assert 'vendors = ["google-analytics"]' in caplog.text or 'catalogue = "google-analytics"' in caplog.text
 
 

@@ -31,7 +31,7 @@ def test_a_known_vendor_is_named_with_its_element_and_declared_by_its_name(
     (line,) = told(caplog)
     assert line.startswith(
         "held js.stripe.com on /checkout: nobody declared it (<script src=https://js.stripe.com/v3/> in line 1); "
-        "it is Stripe, which the catalogue holds for necessary where the visitor pays with it"
+        "it is Stripe, which the catalogue lists as necessary where the visitor pays with it"
     )
     assert line.endswith('; to declare it:\nvendors = ["stripe"]')
 
@@ -52,10 +52,10 @@ def test_beside_a_vendor_of_the_shops_own_the_lines_fit_a_table_and_a_list(
 
     known, unknown = told(caplog)
     table, _, entry = known.partition("to declare it:\n")[2].partition(
-        "# or, in a list of vendors that is there: "
+        "# or, if there is a vendors list already, add to it: "
     )
     assert table == '[[vendors]]\ncatalogue = "microsoft-ads"\n'
-    other = unknown.rpartition("that is there: ")[2]
+    other = unknown.rpartition("add to it: ")[2]
     (ads, tracker) = config_from_mapping(tomllib.loads(f"vendors = [\n{entry}\n{other}\n]")).vendors
     assert (ads.catalogue, tracker.hosts) == ("microsoft-ads", ("tracker.example",))
 
@@ -112,6 +112,20 @@ def test_nobody_is_asked_to_call_a_script_a_frame_a_tracker_or_a_known_vendor_th
 
     assert "to declare it:\n" in told(caplog)[0]
     assert "first_party_hosts" not in told(caplog)[0]
+
+
+@pytest.mark.parametrize(
+    ("place", "pattern"), [("ads.example:8443", "ads.example:8443"), ("ads.example:443", "ads.example")]
+)
+@pytest.mark.parametrize("body", ["<script src=https://{}/a.js></script>", "<img src=https://{}/a.png>"])
+def test_the_lines_keep_a_port_that_is_no_default_one(
+    guard: Guard, caplog: pytest.LogCaptureFixture, body: str, place: str, pattern: str
+) -> None:
+    ask(guard(shown(body.format(place)), vendors=()))
+
+    (line,) = told(caplog)
+    assert f'hosts = ["{pattern}"]' in line.partition("\n")[2]
+    assert ("first_party_hosts" not in line) or f'first_party_hosts = ["{pattern}"]' in line
 
 
 @pytest.mark.parametrize("vendors", [(), (Vendor(name="A", purpose="marketing", hosts=("a.example",)),)])

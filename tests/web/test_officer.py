@@ -133,11 +133,15 @@ def test_hosts_that_were_held_and_nobody_declared_are_told_with_the_lines_that_d
     tmp_path: Path,
 ) -> None:
     state = StateDirectory(tmp_path / "state")
-    held = '[["chat.example",1,"","marketing"],["ads.example",1,"","marketing"],["film.example",1,"Film","marketing"]]'
+    held = (
+        '[["chat.example",1,"","marketing"],["ads.example",1,"","marketing"],["port.example",1,"","marketing"],'
+        '["film.example",1,"Film","marketing"]]'
+    )
     views = [PLAIN._replace(time=int(NOW.timestamp()) - 86_400 - at, held=held) for at in range(20)]
     with closing(SqliteHits(state.path / STATS_FILE)) as engine:
         engine.write(Batch("one", views, {}, {}))
-    config = Config(state_dir=str(state.path), vendors=(ENDS,))  # ads.example was declared since
+    port = Vendor(name="Port", purpose="marketing", hosts=("port.example:8443",))
+    config = Config(state_dir=str(state.path), vendors=(ENDS, port))  # both were declared since
 
     letter = write_letter(config, Keyring.generate(NOW), NOW)
 

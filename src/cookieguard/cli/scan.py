@@ -17,7 +17,7 @@ import typer
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.cli.vendor_lookup import catalogue_look_up
-from cookieguard.config import Config, ShopForm
+from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_origin
 from cookieguard.errors import ConfigError, ScanFailed
 from cookieguard.scan.addresses import Addresses
@@ -30,7 +30,7 @@ from cookieguard.scan.report import report_page
 from cookieguard.scan.serving import loaded, served
 from cookieguard.scan.static_scan import scan_plainly
 from cookieguard.scan.steps import load_steps
-from cookieguard.scan.third_parties import Party, parties_of
+from cookieguard.scan.third_parties import Party, parties_of, still_held
 from cookieguard.web.middleware import CookieGuard
 
 WRONG = 1
@@ -93,8 +93,8 @@ class Result:
     tables: str
     facts: dict[str, Any]
     since: list[Change] | None
-    declared: tuple[ShopForm, ...]
-    """The forms of the configuration."""
+    forms: list[tuple[Form, tuple[str, ...], str]]
+    """Each form, its pages, and the table that declares it; empty if the configuration does."""
 
 
 def scan(  # each is an option
@@ -152,16 +152,18 @@ def scan(  # each is an option
         seen = asyncio.run(_scan(plan, no_browser=no_browser))
     result = _result(seen, plan, before, _text_of(config))
     _write_files(result, out=out, save=save, draft_file=draft_file)
-    added_to = _add_tables(result.tables, config) if write and result.tables else None
+    added_to = _add_tables(result, config) if write else None
     if as_json:
         show_json(result.facts)
     else:
-        _show(result, shows_draft=draft_file is None and added_to is None)
+        _show(result, shows_draft=draft_file is None and not write)
         for file in (out, save, draft_file, added_to):
             if file is not None:
                 show_line(f"wrote {file}")
         if is_first:
-            show_line(f"there was no {diff} to compare with: the next scan is compared with this one")
+            show_line(f"{diff} did not exist yet: the next scan is compared with this one")
+        if write:
+            _show_still_held(result.scan, plan, config)
     is_new = any(one.is_new for one in result.since or ())
     if (fail_on_leak and result.facts["leaks"]) or is_new:
         raise typer.Exit(WRONG)
@@ -218,9 +220,11 @@ def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None, settings: str
     parties = parties_of(seen, Parties(plan.start, plan.config), catalogue_look_up())
     tables = draft(parties, plan.config)
     facts = facts_of(seen, parties, fitting(tables, settings))
-    return Result(
-        seen, parties, tables, facts, None if before is None else changes(before, facts), plan.config.forms
-    )
+    forms = [
+        (form, on, "" if is_declared(form, on, plan.config.forms) else form_table(form, on))
+        for form, on in merged(seen.forms)
+    ]
+    return Result(seen, parties, tables, facts, None if before is None else changes(before, facts), forms)
 
 
 def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_file: Path | None) -> None:
@@ -234,10 +238,13 @@ def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_f
         _write(draft_file, "--draft", result.tables.encode())
 
 
-def _add_tables(tables: str, config: Path | None) -> Path:
+def _add_tables(result: Result, config: Path | None) -> Path | None:
+    forms = [table for _, _, table in result.forms if table]
+    if not (result.tables or forms):
+        return None
     file = config_file(config) or Path(CONFIG_FILE)
     ends = "\r\n" if file.exists() and b"\r\n" in file.read_bytes() else "\n"
-    _write(file, "--write", added(_text_of(config), tables).replace("\n", ends).encode())
+    _write(file, "--write", added(_text_of(config), result.tables, forms).replace("\n", ends).encode())
     return file
 
 
@@ -274,7 +281,7 @@ def _show(result: Result, *, shows_draft: bool) -> None:
     for need in seen.needs:
         whose = ", ".join(need.hosts) or "a script that is held"
         show_line(f"needs {whose}: {need.page} ({need.state}): {need.message}")
-    _show_forms(result)
+    _show_forms(result, shows_draft=shows_draft)
     for change in result.since or ():
         show_line(change.line)
     if result.since is not None and not result.since:
@@ -283,11 +290,18 @@ def _show(result: Result, *, shows_draft: bool) -> None:
         show_line(f"\n{result.facts['draft']}\n--write puts these into {CONFIG_FILE}")
 
 
-def _show_forms(result: Result) -> None:
-    for form, on in merged(result.scan.forms):
+def _show_forms(result: Result, *, shows_draft: bool) -> None:
+    for form, on, table in result.forms:
         show_line(_form_line(form, on))
-        if not is_declared(form, on, result.declared):
-            show_line(form_table(form, on))
+        if table and shows_draft:
+            show_line(f"not declared; to show it to visitors, add:\n{table}")
+
+
+def _show_still_held(seen: Scan, plan: Plan, config: Path | None) -> None:
+    """Name the hosts that neither the scanned configuration nor the written one declares."""
+    every = [Parties(plan.start, one) for one in (plan.config, shop_config(config))]
+    for host in still_held(seen, *every):
+        show_line(f"{host} is still held: decide in {config_file(config) or CONFIG_FILE}")
 
 
 def _party_line(party: Party) -> str:

@@ -23,10 +23,10 @@ COUNTS = re.compile(
 def advice_on(
     verdict: Verdict, *, site: Site, path: str, vendors: Sequence[Vendor], elements: Iterable[str] = ()
 ) -> tuple[str, str]:
-    """Return what to tell the owner of a host nobody declared, and the lines to paste.
+    """Return the advice to the owner about an undeclared host, and the lines to paste.
 
     `elements` are those that load it, as far as they are known. `vendors` are those of the configuration: TOML takes a
-    list of names or tables, not both, so the lines are written in the way that fits.
+    list of names or tables, not both, so the lines are written in the form that fits.
     """
     if look_alike(verdict.host, site):
         return "it looks like the shop's own; if it is:", first_party_line(verdict)
@@ -38,7 +38,7 @@ def advice_on(
     if several:
         names = " or ".join(f"{one.name} ({one.id})" for one in several)
         return f"it may be {names}; to declare one by its name:", named(several[0], vendors)
-    declared = unknown(verdict.host, vendors)
+    declared = unknown(verdict.pattern, vendors)
     if not may_be_own(verdict.host, elements):
         return "to declare it:", declared
     return f"if it is the shop's own host: {first_party_line(verdict)}; if it is a vendor:", declared
@@ -58,9 +58,9 @@ def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: Sequence[str])
     return _list(others, {"catalogue": entry.id, **own})
 
 
-def unknown(host: str, vendors: Sequence[Vendor] = ()) -> str:
-    """Write the lines that declare a host that no catalogue knows, ready to paste and correct."""
-    fields = {"name": host, "purpose": "marketing", "hosts": [host]}
+def unknown(pattern: str, vendors: Sequence[Vendor] = ()) -> str:
+    """Write the lines that declare a host that the catalogue does not have, ready to paste and correct."""
+    fields = {"name": pattern, "purpose": "marketing", "hosts": [pattern]}
     if vendors and all(is_plain(one) for one in vendors):
         return _list([one.catalogue for one in vendors], fields)
     return _table(fields)
@@ -79,7 +79,7 @@ def _table(vendor: Mapping[str, object]) -> str:
     # A JSON string of ASCII is a TOML basic string.
     lines = [f"{name} = {json.dumps(value)}" for name, value in vendor.items()]
     return "\n".join(
-        ["[[vendors]]", *lines, f"# or, in a list of vendors that is there: {list_entry(vendor)},"]
+        ["[[vendors]]", *lines, f"# or, if there is a vendors list already, add to it: {list_entry(vendor)},"]
     )
 
 
@@ -90,8 +90,8 @@ def _list(names: Sequence[str], added: Mapping[str, object]) -> str:
 
 def _named_with_reason(entry: Entry) -> str:
     if entry.purpose == NECESSARY:
-        return f"{entry.name}, which the catalogue holds for necessary where {entry.necessary_when}"
-    return f"{entry.name}, which the catalogue has for {entry.purpose}"
+        return f"{entry.name}, which the catalogue lists as necessary where {entry.necessary_when}"
+    return f"{entry.name}, which the catalogue lists under {entry.purpose}"
 
 
 def is_plain(vendor: Vendor) -> bool:

@@ -42,6 +42,13 @@ class Verdict:
     purpose: str
     vendor: str | None = None
     is_first_party: bool = False
+    port: int | None = None
+    """That of an undeclared host, if it is no default port."""
+
+    @property
+    def pattern(self) -> str:
+        """Write the host as it would be declared."""
+        return self.host if self.port is None else f"{self.host}:{self.port}"
 
     @property
     def is_undeclared(self) -> bool:
@@ -158,6 +165,10 @@ class Register:
         rule = self._rule_for(host, port, path, is_page_host=is_page_host)
         return "" if rule is None else rule.pattern
 
+    def is_named(self, host: str) -> bool:
+        """Return whether a declaration names a host, even if for one port or path alone."""
+        return any(self._matching(normal_host(host)))
+
     def is_by_path(self, host: str) -> bool:
         """Return whether the verdict on a host depends on the path."""
         return any(rule.path for rule in self._matching(normal_host(host)))
@@ -228,7 +239,7 @@ class Register:
             return _verdict_by(rule, host)
         if is_page_host or shop.holds(host, port):
             return _own(host)
-        return Verdict(host, UNDECLARED_PURPOSE[self.undeclared])
+        return Verdict(host, UNDECLARED_PURPOSE[self.undeclared], port=normal_port(port))
 
     def _rule_for(self, host: str, port: int | None, path: str, *, is_page_host: bool) -> HostRule | None:
         """Find the narrowest rule; where none fits to the letter, one to be held may, as backends read paths."""
@@ -284,7 +295,7 @@ def keeps_any(granted: Iterable[str]) -> bool:
 
 def first_party_line(verdict: Verdict) -> str:
     """Write the TOML line that would call a host the shop's own."""
-    return f"first_party_hosts = [{json.dumps(verdict.host)}]"
+    return f"first_party_hosts = [{json.dumps(verdict.pattern)}]"
 
 
 def _is_within(path: str, declared: str) -> bool:

@@ -13,7 +13,9 @@ from cookieguard.config.loading.toml import LIST, config_from_mapping
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import site_of
 from cookieguard.consent.declarations import list_entry
+from cookieguard.consent.sites import normal_port
 from cookieguard.errors import ConfigError
+from cookieguard.scan.observations import Contact
 from cookieguard.scan.third_parties import Party
 
 MANY_HOSTS = 3  # of one domain: from here on the draft names the domain
@@ -119,8 +121,14 @@ def _hosts(party: Party) -> list[str]:
     for host in rest:
         by_domain.setdefault(site_of(host).domain or host, []).append(host)
     for domain, hosts in sorted(by_domain.items()):
-        known += [f"*.{domain}"] if len(hosts) >= MANY_HOSTS and "." in domain else sorted(hosts)
+        is_many = len(hosts) >= MANY_HOSTS and "." in domain
+        asked = {_pattern(one) for one in party.contacts if one.host in hosts}
+        known += [f"*.{domain}"] if is_many else sorted(asked)
     return known
+
+
+def _pattern(contact: Contact) -> str:
+    return contact.host if normal_port(contact.port) is None else f"{contact.host}:{contact.port}"
 
 
 def _covers(pattern: str, host: str) -> bool:
@@ -179,13 +187,11 @@ def fitting(tables: str, before: str) -> str:
     return "vendors = [\n" + "".join(f"{line}\n" for line in _entries(tables)) + "]\n"
 
 
-def added(before: str, tables: str) -> str:
-    """Return a configuration with drafted tables; raises ConfigError where both do not go together."""
-    found = LIST.search(before)
-    if found is not None:
-        text = _into_list(before, found.end(), tables)
-    else:
-        text = f"{before.rstrip()}\n\n{tables}" if before.strip() else tables
+def added(before: str, tables: str, forms: Sequence[str] = ()) -> str:
+    """Return a configuration with drafted tables and forms; raises ConfigError if the two do not fit together."""
+    found = LIST.search(before) if tables else None
+    parts = [before, tables] if found is None else [_into_list(before, found.end(), tables)]
+    text = "\n\n".join(one.rstrip() for one in (*parts, *forms) if one.strip()) + "\n"
     try:
         config_from_mapping(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:

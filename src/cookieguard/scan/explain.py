@@ -115,7 +115,7 @@ def _changes(
         known = look_up(url.host, url.path)
         vendors = config.vendors
         entry = None if known is None else load_catalogue().entry(known.id)
-        declared = unknown(url.host, vendors) if entry is None else named(entry, vendors)
+        declared = unknown(verdict.pattern, vendors) if entry is None else named(entry, vendors)
         told = (
             "to declare it:" if known is None else f"it is {known.name}, for {known.purpose}; to declare it:"
         )

@@ -88,7 +88,7 @@ def is_declared(form: Form, pages: Sequence[str], declared: Iterable[ShopForm]) 
 
 def form_table(form: Form, pages: Sequence[str]) -> str:
     """Write the lines that declare a form; on several pages it counts as one of every page."""
-    lines = ["not declared; visitors read of it with:", "[[forms]]"]
+    lines = ["[[forms]]"]
     lines.append(f"page = {json.dumps(pages[0] if len(pages) == 1 else '/')}")
     lines.append(f"asks = {json.dumps(list(form.asks))}")
     lines += [f"leads_to = {json.dumps(form.leads_to)}"] * bool(form.leads_to)

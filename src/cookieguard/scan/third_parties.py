@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Site, look_alike, site_of
+from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.consent.declarations import may_be_own
 from cookieguard.html import Url
 from cookieguard.scan.observations import ACCEPTED, LEAKS, NAMED, Contact, Need, Scan, StorageEntry
@@ -183,6 +184,18 @@ def guessed(contacts: Iterable[Contact], ids: frozenset[str]) -> tuple[str, str]
         return "preferences", "it serves lettering only"
     asked = sorted(ids - {NECESSARY}) or ["marketing"]  # of a shop that asks for nothing, by its usual name
     return "marketing" if "marketing" in asked else asked[0], "nothing told what it is for"
+
+
+def still_held(scan: Scan, *every: Parties) -> list[str]:
+    """Name the hosts that pages ask for, and that are held because none of these configurations declares them."""
+    held = set()
+    for contact in scan.contacts:
+        verdicts = [(one, one.verdict(_url(contact))) for one in every]
+        if contact.how != NAMED and all(
+            found.is_undeclared and one.register.holds(found, NOTHING_BEYOND) for one, found in verdicts
+        ):
+            held.add(verdicts[0][1].pattern)
+    return sorted(held)
 
 
 def _is_of(kept: StorageEntry, hosts: tuple[str, ...], shop: str) -> bool:

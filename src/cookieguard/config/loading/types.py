@@ -26,13 +26,14 @@ def field_types(section: Any) -> Mapping[str, Any]:
     return typing.get_type_hints(section)
 
 
-def describe(annotation: Any) -> str:
-    """Return in words what a setting of this type looks like."""
+def describe(annotation: Any, value: object = None) -> str:
+    """Return in words what a setting of this type looks like, with the name that was given in its place."""
     element = element_of(annotation)
     if element is not None:
         return f"a tuple (in TOML: a list) of {NAMES.get(element, element.__name__)}"
     if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
-        return f"a {annotation.__name__}({dataclasses.fields(annotation)[0].name}=...)"
+        name = repr(value) if isinstance(value, str) else "..."
+        return f"{annotation.__name__}({dataclasses.fields(annotation)[0].name}={name})"
     parts = typing.get_args(annotation) or (annotation,)
     parts = tuple(typing.get_origin(part) or part for part in parts)
     words = [NAMES.get(part, f"a {part.__name__}") for part in parts if part is not type(None)]
@@ -66,7 +67,7 @@ def _require_type(setting: str, value: Any, annotation: Any) -> None:
         for key, text in value.items():
             _require_type(f"{setting}.{key}", text, str)
     if element is not None or not _fits(value, annotation):
-        raise ConfigError(setting, was=_shown(value), allowed=describe(annotation))
+        raise ConfigError(setting, was=_shown(value), allowed=describe(annotation, value))
 
 
 def _fits(value: Any, annotation: Any) -> bool:

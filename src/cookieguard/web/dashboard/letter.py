@@ -208,7 +208,8 @@ def _held(source: Source) -> dict[str, str]:
     return {
         one.host: f"{one.host}: held on {one.views} views in {details.range.label}"
         for one in details.hosts
-        if not one.vendor and register.judge(one.host, None, "", shop=site).is_undeclared
+        if not (one.vendor or register.is_named(one.host))
+        and register.judge(one.host, None, "", shop=site).is_undeclared
     }
 
 
