@@ -71,10 +71,10 @@ def test_who_is_responsible_is_asked_for_where_a_page_must_say_it() -> None:
     whole = Controller(name="Mugs Ltd", address=("1 High Street", "Utrecht"))
 
     assert (
-        "no name and no address; give both in [controller], the address as a list"
+        "it lacks name and address; set both in [controller], the address as a list"
         in advised(Config())["controller"]
     )
-    assert ": no address" in advised(Config(controller=named))["controller"]
+    assert "it lacks address" in advised(Config(controller=named))["controller"]
     assert "controller" not in advised(Config(controller=whole))
     assert "controller" not in advised(Config(rights=RightsSettings(enabled=False)))
 
@@ -96,7 +96,7 @@ def test_necessary_without_a_reason_is_wrong_and_with_one_fine() -> None:
     pay = {"name": "Pay", "purpose": "necessary", "hosts": ("pay.example",)}
 
     assert wrong(Config(vendors=(Vendor(**pay),))) == {
-        "vendor Pay": 'necessary without a reason; say why it is, reason = "..."'
+        "vendor Pay": 'necessary without a reason; say why, reason = "..."'
     }
     assert wrong(Config(vendors=(Vendor(**pay, reason="visitors pay with it"),))) == {}
 
@@ -116,12 +116,12 @@ def test_what_the_catalogue_never_holds_for_necessary_is_doubted() -> None:
 @pytest.mark.parametrize(
     ("origins", "told"),
     [
-        ((), "the consent log takes its name from the first for good"),
+        ((), "they name the consent log for good"),
         (("https://shop.example", "http://localhost:8000"), ""),
         (("http://shop.localhost:8000", "http://127.0.0.1", "http://[::1]:8000"), ""),
-        (("http://localhost.example",), "browsers keep no Secure cookie"),
-        (("http://notlocalhost",), "browsers keep no Secure cookie"),
-        (("http://shop.example", "http://localhost:8000"), "browsers keep no Secure cookie"),
+        (("http://localhost.example",), "browsers drop Secure cookies"),
+        (("http://notlocalhost",), "browsers drop Secure cookies"),
+        (("http://shop.example", "http://localhost:8000"), "browsers drop Secure cookies"),
     ],
 )
 def test_origins_are_asked_for_before_anybody_chooses_and_a_developers_own_are_fine(
@@ -145,13 +145,16 @@ def test_a_pattern_that_is_everybodys_is_wrong(pattern: str) -> None:
     of_vendor = wrong(Config(vendors=(Vendor(name="Ads", purpose="marketing", hosts=(pattern,)),)))
     of_shop = wrong(Config(first_party_hosts=(pattern,)))
 
-    assert "everybody's below" in of_vendor["vendor Ads"]
+    assert "covers the hosts of every owner below" in of_vendor["vendor Ads"]
     assert "first_party_hosts" in of_shop
     assert wrong(Config(first_party_hosts=("*.shop-assets.example",))) == {}
 
 
 def test_a_domain_with_trackers_below_it_is_not_the_shops() -> None:
-    assert "is not the shop's" in wrong(Config(first_party_hosts=("*.facebook.net",)))["first_party_hosts"]
+    assert (
+        "belongs to Meta Pixel, not to the shop"
+        in wrong(Config(first_party_hosts=("*.facebook.net",)))["first_party_hosts"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,14 +175,14 @@ def test_a_policy_of_the_shop_that_lets_nobody_answer_is_wrong(
 
     done = shop.run("check", "shop_to_check:app")
 
-    assert ("nobody can accept or refuse" in done.stdout) == is_wrong
+    assert ("visitors can neither accept nor refuse" in done.stdout) == is_wrong
     assert done.returncode == int(is_wrong), done.stdout
 
 
 def test_a_trackers_cookie_that_is_called_necessary_is_wrong() -> None:
     own = CookieSettings(own=(OwnCookie(name="_ga", purpose="necessary"),))
 
-    assert "_ga is called necessary, and is Google Analytics's" in wrong(Config(cookies=own))["cookies.own"]
+    assert "_ga is called necessary, but is Google Analytics's" in wrong(Config(cookies=own))["cookies.own"]
 
 
 def test_settings_that_let_more_through_are_warned_of() -> None:
@@ -233,7 +236,7 @@ def test_an_app_is_asked_for_a_page_and_its_banner_is_looked_at(shop: Shop) -> N
 
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("refusing is as easy as accepting") == 2  # as configured, and in the page
-    assert "own policy: the shop sends none" in done.stdout
+    assert "Content-Security-Policy: the shop sends none" in done.stdout
 
 
 def test_the_shops_own_policy_is_held_against_the_vendors(
@@ -245,8 +248,8 @@ def test_the_shops_own_policy_is_held_against_the_vendors(
 
     done = shop.run("check", "shop_to_check:app", "--json")
 
-    found = {one["check"]: one for one in json.loads(done.stdout)["checks"]}["own policy"]
-    assert found["found"] == "it shuts out YouTube"
+    found = {one["check"]: one for one in json.loads(done.stdout)["checks"]}["Content-Security-Policy"]
+    assert found["found"] == "it blocks YouTube"
     assert done.returncode == 0
     assert shop.run("check", "shop_to_check:app", "--strict").returncode == 1
 
@@ -257,7 +260,7 @@ def test_a_policy_that_shuts_out_the_banner_is_wrong(shop: Shop, monkeypatch: py
     done = shop.run("check", "shop_to_check:app")
 
     assert done.returncode == 1
-    assert "WRONG own policy: it shuts out the banner's style" in done.stdout
+    assert "WRONG Content-Security-Policy: it blocks the banner's style" in done.stdout
 
 
 def test_a_page_without_a_banner_is_wrong(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +269,7 @@ def test_a_page_without_a_banner_is_wrong(shop: Shop, monkeypatch: pytest.Monkey
 
     done = shop.run("check", "shop_to_check:app")
 
-    assert (done.returncode, "WRONG banner on /: there is none in the page" in done.stdout) == (1, True)
+    assert (done.returncode, "WRONG banner on /: the page has none" in done.stdout) == (1, True)
 
 
 def test_a_page_that_asks_for_its_visitor_is_answered(shop: Shop) -> None:
@@ -289,7 +292,9 @@ app = CookieGuard(app, "cookieguard.toml")
     done = shop.run("check", "asking_mugs:app")
 
     assert (done.returncode, "WRONG" in done.stdout) == (0, False), done.stdout
-    assert "own policy: it shuts out Stripe" in done.stdout  # the shop's own policy was seen, not ours
+    assert (
+        "Content-Security-Policy: it blocks Stripe" in done.stdout
+    )  # the shop's own policy was seen, not ours
 
 
 def test_an_answer_that_breaks_off_is_told_for_what_it_is(shop: Shop) -> None:
@@ -328,8 +333,8 @@ app = CookieGuard(TrustedHostMiddleware(Starlette(), allowed_hosts=["localhost"]
     done = shop.run("check", "strict_mugs:app")
 
     assert (
-        "WRONG page: GET / was answered 400; let the app answer for shop.example (Django: ALLOWED_HOSTS), or name a "
-        "page that the app has: --page /path"
+        "WRONG page: GET / was answered with 400; let the app answer for shop.example (Django: ALLOWED_HOSTS), or "
+        "choose a page that the app has: --page /path"
     ) in done.stdout
 
 
@@ -338,7 +343,7 @@ def test_what_gets_no_banner_is_no_page(shop: Shop, monkeypatch: pytest.MonkeyPa
 
     done = shop.run("check", "shop_to_check:app")
 
-    assert (done.returncode, "WRONG page: GET / was answered text/plain" in done.stdout) == (1, True)
+    assert (done.returncode, "WRONG page: GET / was answered with text/plain" in done.stdout) == (1, True)
 
 
 def test_a_tag_manager_behind_the_shops_own_host_is_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +362,7 @@ def test_a_tag_manager_behind_the_shops_own_host_is_told(shop: Shop, monkeypatch
         (["nowhere:app"], 3, "app is nowhere:app (no module nowhere in"),
         (["shop_to_check:shop"], 3, "app is a function; allowed: what CookieGuard"),
         (["shop_to_check"], 3, "app is 'shop_to_check'; allowed: module:app"),
-        (["shop_to_check:app", "--config", "x.toml"], 3, "--config is given beside an app"),
+        (["shop_to_check:app", "--config", "x.toml"], 3, "--config is given with an app"),
     ],
 )
 def test_what_is_no_guarded_app_is_one_line(
@@ -373,7 +378,7 @@ def test_a_page_that_the_app_does_not_have_is_wrong(shop: Shop) -> None:
     done = shop.run("check", "shop_to_check:app", "--page", "/nowhere")
 
     assert done.returncode == 1
-    assert "WRONG page: GET /nowhere was answered 404; name a page" in done.stdout
+    assert "WRONG page: GET /nowhere was answered with 404; choose a page" in done.stdout
 
 
 @pytest.mark.parametrize("path", ["/_cg/privacy", "/_cg/nothing"])
@@ -382,7 +387,8 @@ def test_a_page_of_ours_tells_nothing_of_the_app(shop: Shop, path: str) -> None:
 
     assert done.returncode == 1
     assert (
-        f"WRONG page: GET {path} was answered by cookieguard itself; name a page that the app" in done.stdout
+        f"WRONG page: GET {path} was answered by cookieguard itself; choose a page that the app"
+        in done.stdout
     )
 
 
@@ -519,7 +525,7 @@ def test_a_shop_that_asks_nobody_needs_no_banner(tmp_path: Path, monkeypatch: py
     sys.modules.pop("shop_that_asks_nobody", None)
 
     assert done.returncode == 0, done.stdout
-    assert "warn  banner: nobody is asked" in done.stdout
+    assert "warn  banner: visitors are not asked" in done.stdout
 
 
 def test_a_policy_in_a_folder_is_linked_by_itself(tmp_path: Path) -> None:

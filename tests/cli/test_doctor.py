@@ -109,7 +109,14 @@ def test_healthy_shop_is_fine_and_nothing_private_is_shown(shop: Served) -> None
 
     assert (done.returncode, done.stderr) == (0, "")
     assert all(line.startswith("ok ") for line in done.stdout.splitlines())
-    for told in ("oldest hit of", "kept 30 days", "kept 760 days", "kept 48 hours", "signs since", "MB free"):
+    for told in (
+        "oldest hit from",
+        "kept for 30 days",
+        "kept for 760 days",
+        "kept for 48 hours",
+        "has signed since",
+        "MB free",
+    ):
         assert told in done.stdout
     secret = Keyring.loads((shop.state / "keyring").read_text()).signing.secret
     assert secret.hex() not in done.stdout
@@ -151,11 +158,15 @@ def lost_request(shop: Served) -> None:
 BROKEN: dict[str, tuple[Callable[[Served], object], str, str]] = {
     "state directory": (lambda shop: shop.state.chmod(0o755), "state directory", "chmod 700"),
     "file": (lambda shop: (shop.state / "keyring").chmod(0o640), "state directory", "chmod -R go-rwx"),
-    "no store": (missing_store, "store", "workers again"),
-    "store": (lambda shop: (shop.state / "store.db").write_bytes(b"rubbish" * 999), "store", "mend"),
+    "no store": (missing_store, "store", "restart the shop's workers"),
+    "store": (
+        lambda shop: (shop.state / "store.db").write_bytes(b"rubbish" * 999),
+        "store",
+        "follow the message",
+    ),
     "queue of requests": (lost_queue, "requests", "move "),
-    "request": (lost_request, "requests", "bring back the keyring"),
-    "no keyring": (lambda shop: (shop.state / "keyring").unlink(), "keys", "mend"),
+    "request": (lost_request, "requests", "restore the keyring"),
+    "no keyring": (lambda shop: (shop.state / "keyring").unlink(), "keys", "follow the message"),
     "old key": (
         lambda shop: shop.change_keys(lambda r: [replace(r.signing, created=LONG_AGO, since=LONG_AGO)]),
         "signing key",
@@ -203,12 +214,12 @@ BROKEN: dict[str, tuple[Callable[[Served], object], str, str]] = {
     "statistics": (
         lambda shop: (shop.state / "stats.db").write_bytes(b"rubbish" * 999),
         "statistics",
-        "mend",
+        "follow the message",
     ),
     "configuration": (
         lambda shop: (shop.directory / "cookieguard.toml").write_text("stats = 7\n"),
         "configuration",
-        "mend",
+        "correct this setting",
     ),
 }
 
@@ -278,9 +289,7 @@ def test_it_says_which_configuration_it_read(shop: Served) -> None:
     file.rename(shop.directory / "other.toml")
 
     assert told(shop, "--config", "other.toml")["configuration"][1].endswith("/other.toml loads")
-    assert told(shop)["configuration"][1].startswith(
-        "the default settings: there is no cookieguard.toml in /"
-    )
+    assert told(shop)["configuration"][1].startswith("default settings, since /")
 
 
 def test_what_is_left_empty_is_warned_of_and_is_not_wrong(shop: Served) -> None:
@@ -291,7 +300,7 @@ def test_what_is_left_empty_is_warned_of_and_is_not_wrong(shop: Served) -> None:
     assert done.returncode == 0
     warned = [line.partition(":")[0] for line in done.stdout.splitlines() if line.startswith("warn ")]
     assert warned == ["warn  origins", "warn  proxies", "warn  privacy policy"]
-    assert 'name them, origins = ["https://shop.example"]' in done.stdout
+    assert 'set origins = ["https://shop.example"]' in done.stdout
 
 
 def test_a_file_in_place_of_the_state_directory_is_one_line(shop: Served) -> None:
@@ -316,7 +325,7 @@ def test_it_says_what_the_banner_speaks_and_where_one_text_stands_for_all(shop: 
 
     (shop.directory / "cookieguard.toml").write_text('[[purposes]]\nid = "chat"\ntitle = "Chat"\n')
 
-    assert "one text stands for every language: chat" in told(shop)["banner"][2]
+    assert "the text of chat has no translations" in told(shop)["banner"][2]
 
 
 @pytest.mark.parametrize(
@@ -346,7 +355,7 @@ def test_the_policy_is_opened_when_that_is_asked_for(
         text = SETTINGS.replace("https://shop.example", server.url).replace("/privacy", url)
         (shop.directory / "cookieguard.toml").write_text(text)
         before = told(shop)["links"]
-        unseen = "1 to privacy policies, not looked at (cookieguard doctor --urls does)"
+        unseen = "1 to privacy policies; cookieguard doctor --urls opens them"
         assert (before, asked) == ((True, unseen, ""), [])
 
         after = told(shop, "--urls")["privacy policy"]
@@ -364,8 +373,8 @@ def test_a_tag_manager_on_the_shops_own_host_is_warned_of(shop: Served) -> None:
     done = shop.run("doctor")
 
     assert done.returncode == 0
-    assert "warn  own hosts: Google Tag Manager answers at /gtm.js; " in done.stdout
-    assert "warn  own hosts: Matomo answers at /stats/matomo.php; " in done.stdout
+    assert "warn  own hosts: Google Tag Manager is served at /gtm.js; " in done.stdout
+    assert "warn  own hosts: Matomo is served at /stats/matomo.php; " in done.stdout
 
 
 def test_a_tag_manager_that_is_declared_by_its_path_is_not_warned_of(shop: Served) -> None:
@@ -377,7 +386,7 @@ def test_a_tag_manager_that_is_declared_by_its_path_is_not_warned_of(shop: Serve
     assert ask(guard, path="/gtm.js", query="id=GTM-A").status == 200
     guard.close()
 
-    assert "own hosts: no tracker of the catalogue" in shop.run("doctor").stdout
+    assert "own hosts: the access log shows no tracker" in shop.run("doctor").stdout
 
 
 def test_what_runs_in_another_folder_deletes_nothing_and_says_so(tmp_path: Path) -> None:

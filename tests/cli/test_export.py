@@ -66,7 +66,7 @@ def test_each_closed_day_is_a_file_and_a_second_run_changes_none(shop: Path) -> 
     assert first.returncode == second.returncode == 0
     assert first.stdout.count("wrote exports/sums-") == len(files) >= 6
     assert f"sums-{datetime.now(UTC):%Y-%m-%d}.parquet" not in files  # today is not over
-    assert second.stdout.startswith(f"{len(files)} days were there already\n")
+    assert second.stdout.startswith(f"{len(files)} days existed already\n")
     assert {path.name: path.stat().st_mtime_ns for path in (shop / "exports").iterdir()} == files
 
 
@@ -197,7 +197,7 @@ def test_where_no_day_is_over_no_folder_is_left_behind(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout.splitlines()[0]) == (
         0,
-        "no day is over yet that anything was counted on",
+        "no day with any hits is over yet",
     )
     assert not (tmp_path / "exports").exists()
 

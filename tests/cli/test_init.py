@@ -114,7 +114,7 @@ def test_an_app_that_only_a_function_makes_is_guarded_as_it_returns_it(shop: Sho
     (shop.directory / "mugs_made.py").write_text(
         f"from fastapi import FastAPI\n\n\n{guarded}\n\nserved = create_app()\n"
     )
-    assert "ok    configuration: that of mugs_made:served" in shop.run("check", "mugs_made:served").stdout
+    assert "ok    configuration: loaded from mugs_made:served" in shop.run("check", "mugs_made:served").stdout
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_its_line_guards_the_app(shop: Shop) -> None:
 
     checked = shop.run("check", "shop:app")
 
-    assert "ok    configuration: that of shop:app" in checked.stdout
+    assert "ok    configuration: loaded from shop:app" in checked.stdout
 
 
 def test_a_flask_app_is_guarded_through_an_adapter_and_keeps_its_name(shop: Shop) -> None:
@@ -263,7 +263,7 @@ def test_a_flask_app_is_guarded_through_an_adapter_and_keeps_its_name(shop: Shop
 
     assert done.stdout.endswith("\nnext: uvicorn flask_mugs:guarded\n")
     assert "add these lines to the end of flask_mugs.py" in done.stdout
-    assert "ok    configuration: that of flask_mugs:guarded" in checked.stdout
+    assert "ok    configuration: loaded from flask_mugs:guarded" in checked.stdout
     assert "ok    banner on /: refusing is as easy" in checked.stdout
 
 

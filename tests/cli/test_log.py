@@ -69,7 +69,7 @@ def test_a_whole_log_is_code_0(shop: Path, capsys: pytest.CaptureFixture[str]) -
 def test_the_doctor_warns_of_a_log_without_a_name_and_the_documented_steps_give_it_one(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    warning = "warn  consent log's name: cookieguard.invalid/_cg/log: origins was empty at its first record"
+    warning = "warn  consent log's name: cookieguard.invalid/_cg/log: origins was empty at the first choice"
     run(["doctor"])
     assert warning in capsys.readouterr().out
     Path("cookieguard.toml").write_text('origins = ["https://shop.example"]\n')

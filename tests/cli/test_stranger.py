@@ -70,7 +70,7 @@ def test_a_scan_of_an_app_that_is_not_guarded_says_how_to_guard_it(shop: Shop) -
     done = shop.run("scan", "first_shop:app", "--no-browser")
 
     assert done.returncode == 0, done.stderr
-    assert "guard first_shop:app first, cookieguard init says by which line" in done.stdout
+    assert "guard first_shop:app first; cookieguard init shows how" in done.stdout
     assert "--write puts these into cookieguard.toml" in done.stdout
 
 
@@ -99,7 +99,8 @@ def test_a_scan_of_a_guarded_app_leaves_our_own_pages_out_and_the_log_still(
 
 
 @pytest.mark.parametrize(
-    ("page", "told"), [("/away", "was answered 307, to /"), ("/stock", "was answered application/json")]
+    ("page", "told"),
+    [("/away", "was answered with 307, to /"), ("/stock", "was answered with application/json")],
 )
 def test_what_is_no_page_is_named_for_what_it_is(shop: Shop, page: str, told: str) -> None:
     shop.run("init")

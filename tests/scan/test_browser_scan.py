@@ -118,7 +118,10 @@ def test_the_report_holds_pictures_and_what_was_found(seen: Seen) -> None:
 
 
 def test_the_report_fits_a_phone(seen: Seen, tmp_path: Path) -> None:
-    long = "# It is let in unasked. Right where the visitor pays with it; else give it another purpose.\n" * 2
+    long = (
+        "# It is let in without asking, which is right where the visitor pays with it; otherwise change its purpose.\n"
+        * 2
+    )
     file = tmp_path / "report.html"
     file.write_bytes(report_page(seen.scan, facts_of(seen.scan, seen.parties, long)))
 

@@ -104,7 +104,7 @@ def test_what_scripts_only_name_is_a_comment_and_no_table() -> None:
     text = draft(parties, Config())
 
     assert set(vendors(text)) == {"x.example"}
-    assert "# Only named by scripts, and not known: named.example" in text
+    assert "# Unknown, and only named by scripts: named.example" in text
 
 
 def test_an_address_and_hostile_names_leave_a_draft_that_loads() -> None:
@@ -121,7 +121,7 @@ TABLES = """# Seen on /.
 [[vendors]]
 catalogue = "hotjar"
 
-# Nobody in the catalogue.
+# Not in the catalogue.
 [[vendors]]
 name = "x.example"
 purpose = "marketing"
@@ -145,7 +145,7 @@ def test_tables_become_entries_where_a_configuration_lists_its_vendors(before: s
     assert names[-2:] == ["Hotjar", "x.example"]
     assert len(names) == 2 + len(tomllib.loads(before)["vendors"])
     assert tomllib.loads(text).get("policy") == tomllib.loads(before).get("policy")
-    assert "# Nobody in the catalogue." in text
+    assert "# Not in the catalogue." in text
 
 
 def test_what_init_writes_takes_drafted_tables() -> None:
@@ -178,7 +178,7 @@ def test_of_a_host_of_pictures_the_draft_asks_whether_it_is_the_shops_and_declar
     )
 
     assert [one.name for one in config_from_mapping(tomllib.loads(text)).vendors] == ["Stripe"] * bool(before)
-    assert "it serves pictures, styles or fonts alone" in text
+    assert "serves only pictures, styles or fonts" in text
     assert "images.mugcdn.example" in config_from_mapping(tomllib.loads(f"{own}\n{before}")).first_party_hosts
     assert vendors(f"vendors = [{vendor}]")["mugcdn.example"].hosts == ("images.mugcdn.example",)
     assert facts_of(scan, parties, "")["parties"][0]["may_be_own"]
@@ -209,7 +209,7 @@ def test_a_host_that_is_called_like_the_shop_is_asked_about_whatever_it_serves()
     text = draft(parties, Config())
 
     assert vendors(text) == {}
-    assert "Nobody in the catalogue, and its name is like the shop's." in text
+    assert "Not in the catalogue; its name resembles the shop's." in text
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_the_catalogues_words_are_taken_where_it_knows_a_host() -> None:
     text = draft(parties_of(scan, Parties("https://shop.example/", Config()), lambda *_: known), Config())
 
     assert vendors(text)["Pay"].hosts == ("*.pay.example",)
-    assert 'May be purpose = "necessary" where customers pay with it' in text
+    assert 'purpose = "necessary" is right where customers pay with it' in text
 
 
 def test_a_vendor_of_the_catalogue_is_drafted_by_its_name_and_more_hosts_are_added() -> None:
@@ -305,7 +305,7 @@ def test_a_draft_says_whom_it_lets_in_unasked() -> None:
 
     text = draft(parties_of(scan, Parties("https://shop.example/", Config()), lambda *_: known), Config())
 
-    assert "It is let in unasked. Right where it must; else give it another purpose." in text
+    assert "It is let in without asking, which is right where it must; otherwise change its purpose." in text
 
 
 def test_what_the_shop_keeps_itself_is_not_its_vendors() -> None:

@@ -214,7 +214,7 @@ def test_a_page_that_fails_later_is_told(
 
     assert [one.state for one in found.looks if one.page == "/cart"] == ["undecided"]
     assert [one for one in found.notes if one.startswith("/cart did not answer with a page (503")] == [
-        f"/cart did not answer with a page (503 Service Unavailable, text/plain): it was not seen {state}"
+        f"/cart did not answer with a page (503 Service Unavailable, text/plain), so it was not visited {state}"
         for state in ("refused", "accepted")
     ]
 
@@ -244,8 +244,8 @@ def test_what_is_not_done_without_a_browser_is_told(
 
     found = look(scan_plainly, guarded, steps=(Step(click="#buy"),))
 
-    assert "of the steps only those that open a page were taken" in found.notes
-    assert "the banner did not take the choice 'refused': ReadTimeout" in found.notes
+    assert "only the steps that open a page were taken" in found.notes
+    assert "the banner did not accept the choice 'refused': ReadTimeout" in found.notes
 
 
 @pytest.mark.browser

@@ -100,7 +100,7 @@ def test_a_url_that_is_not_the_shops_is_refused_with_what_helps(tmp_path: Path) 
     ):
         prepare_visitor(guard, "http://localhost:8000", consent="all")
     with pytest.raises(
-        CookieGuardError, match="nobody can sign in at http://localhost:8000; allowed: an address"
+        CookieGuardError, match="a customer cannot be signed in at http://localhost:8000; allowed: an address"
     ):
         prepare_visitor(guard, "http://localhost:8000", customer=7)
     guard.close()

@@ -114,9 +114,9 @@ def test_clock_set_by_a_day_and_set_right_again(
     there = {path.read_bytes() for path in office.runtime.glob("visitor-day-*")}
     assert len(there) == 1
     if step > timedelta(0):
-        assert "ahead of now: newest hit" in office.warnings()["clock"]
+        assert "in the future: newest hit" in office.warnings()["clock"]
     else:
-        assert "ahead of now: newest hit" in warned_during["clock"]
+        assert "in the future: newest hit" in warned_during["clock"]
         assert "clock" not in office.warnings()
 
 

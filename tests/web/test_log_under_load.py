@@ -331,5 +331,5 @@ def test_the_doctor_names_an_address_that_used_up_its_day(guard: Guard, tmp_path
 
     assert before == ("choices added about 0 MB today (UTC) on this machine", "")
     assert after[0].startswith("choices added about 100 MB today")
-    assert after[0].endswith("addresses that added 100 MB, and whose grants wait until midnight: 1")
+    assert after[0].endswith("1 networks used up their 100 MB, and their grants wait until midnight")
     assert "trusted_proxies" in after[1]

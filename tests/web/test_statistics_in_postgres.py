@@ -119,11 +119,11 @@ def test_the_job_forgets_and_the_doctor_sees_it(config: Config, start: Callable[
         }
 
     later = NOW + timedelta(days=3)
-    assert told(NOW)["oldest of 2026-11-24, kept 48 hours"]
-    assert not told(later)["oldest of 2026-11-24, kept 48 hours"]
+    assert told(NOW)["the oldest of 2026-11-24, kept for 48 hours"]
+    assert not told(later)["the oldest of 2026-11-24, kept for 48 hours"]
     retention_of(config, lambda: later).look()
-    assert told(later)["none, kept 48 hours"]
-    assert told(later)["oldest hit of 2026-11-24, kept 30 days"]
+    assert told(later)["none, kept for 48 hours"]
+    assert told(later)["oldest hit from 2026-11-24, kept for 30 days"]
     for days in range(4, 41):  # a clock that leaps would not be believed
         moment = NOW + timedelta(days=days)
         retention_of(config, partial(lambda now: now, moment)).look()

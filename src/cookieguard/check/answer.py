@@ -26,9 +26,9 @@ from cookieguard.web.middleware import CookieGuard
 TIMEOUT_SECONDS = 60.0  # for the start, the answer and the end, each: where tests run the machine may be busy
 REDIRECTS, ERRORS = 300, 400  # the first status of each
 BAD_REQUEST = 400
-CSP = "content-security-policy"
-NOT_HELD = "it is not held, whatever visitors choose; to hold it, declare its path in a table of [[vendors]]"
-KINDS = {"style": "its look", "script": "its comfort: it works without"}
+CSP, OWN_POLICY = "content-security-policy", "Content-Security-Policy"
+NOT_HELD = "it is not held, whatever visitors choose; to hold it, declare its path in a [[vendors]] table"
+KINDS = {"style": "it appears without its design", "script": "it works, but reloads the page"}
 
 
 @dataclass(slots=True)
@@ -62,17 +62,17 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
     bare, page = asyncio.run(_bare_and_guarded(guard, origin, path))
     if page.trouble:
         told = f"GET {path} was not answered in full ({page.trouble})"
-        yield Finding("page", told, "mend that, or name another page: --page /path")
+        yield Finding("page", told, "repair that, or choose another page: --page /path")
         return
     if not bare.status or bare.status >= ERRORS:
-        told = f"GET {path} was answered {bare.status or 'by cookieguard itself'}"
-        mend = "name a page that the app has: --page /path"
+        told = f"GET {path} was answered {f'with {bare.status}' if bare.status else 'by cookieguard itself'}"
+        mend = "choose a page that the app has: --page /path"
         if bare.status == BAD_REQUEST:
             mend = f"let the app answer for {urlsplit(origin).netloc} (Django: ALLOWED_HOSTS), or {mend}"
         yield Finding("page", told, mend)
         return
     if (other := _no_page(bare)) is not None:
-        yield Finding("page", f"GET {path} was answered {other}", "name a page of HTML: --page /path")
+        yield Finding("page", f"GET {path} was answered {other}", "choose an HTML page: --page /path")
         return
     yield from _policy(guard.config, bare, origin)
     yield from _proxied(page, origin, path)
@@ -83,41 +83,35 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
 def _no_page(answer: Answer) -> str | None:
     """Return what an answer is that is no page."""
     if answer.status >= REDIRECTS:
-        return f"{answer.status}, to {', '.join(answer.get_all('location')) or 'nowhere'}"
+        return f"with {answer.status}, to {', '.join(answer.get_all('location')) or 'nowhere'}"
     kinds = answer.get_all("content-type")
-    return None if any("html" in kind for kind in kinds) else ", ".join(kinds) or "without a content type"
+    if any("html" in kind for kind in kinds):
+        return None
+    return f"with {', '.join(kinds)}" if kinds else "without a content type"
 
 
 def _policy(config: Config, bare: Answer, origin: str) -> Iterator[Finding]:
     headers = bare.get_all(CSP)
     if not headers:
-        yield Finding("own policy", "the shop sends none")
+        yield Finding(OWN_POLICY, "the shop sends none")
         return
     for kind, what in KINDS.items():
         if allowance(headers, kind, origin=origin, path=f"{config.prefix}banner").way is Way.NONE:
-            yield Finding(
-                "own policy",
-                f"it shuts out the banner's {kind}, and so {what}",
-                f"add 'self' or a nonce to {kind}-src",
-            )
+            told = f"it blocks the banner's {kind}: {what}"
+            yield Finding(OWN_POLICY, told, f"add 'self' or a nonce to {kind}-src")
     if not lets_answer(headers, origin=origin, path=f"{config.prefix}consent"):
-        yield Finding(
-            "own policy",
-            "it shuts out the banner's answer: nobody can accept or refuse",
-            "add 'self' to form-action, and allow-forms to sandbox",
-        )
+        told = "it blocks the banner's form: visitors can neither accept nor refuse"
+        yield Finding(OWN_POLICY, told, "add 'self' to form-action, and allow-forms to sandbox")
     shut = [
         one.name
         for one in config.vendors
         if not any(admits(headers, _host_of(pattern)) for pattern in one.hosts)
     ]
     advice = (
-        "where they are used, name their hosts in the policy: consent alone does not bring them"
-        if shut
-        else ""
+        "if you use them, add their hosts to the policy: consent alone does not let them in" if shut else ""
     )
-    told = f"it shuts out {', '.join(shut)}" if shut else "it lets in every vendor that is declared"
-    yield Finding("own policy", told, advice=advice)
+    told = f"it blocks {', '.join(shut)}" if shut else "it lets in every declared vendor"
+    yield Finding(OWN_POLICY, told, advice=advice)
 
 
 def _host_of(pattern: str) -> str:
@@ -132,7 +126,7 @@ def _proxied(page: Answer, origin: str, path: str) -> Iterator[Finding]:
         entry = load_catalogue().by_path(parts.path, parts.query) if is_own else None
         if entry is not None:
             told = f"{path} loads {entry.name} from {parts.hostname or 'the shop'}{parts.path}"
-            yield Finding("own hosts", told, advice=f'{NOT_HELD}, catalogue = "{entry.id}"')
+            yield Finding("own hosts", told, advice=f'{NOT_HELD} with catalogue = "{entry.id}"')
 
 
 class _Loads(HTMLParser):

@@ -14,8 +14,8 @@ def examine_banner(page: str, check: str = CHECK) -> Iterator[Finding]:
     """Yield what is to be said of the banner in a page, or of a banner alone."""
     faults = faults_of(page)
     if faults is None:
-        mend = "see that the page ends with </body> and no template drops it"
-        yield Finding(check, "there is none in the page", mend)
+        mend = "see that the page ends with </body>, and that no template removes the banner"
+        yield Finding(check, "the page has none", mend)
         return
     for fault, mend in faults:
         yield Finding(check, fault, mend)

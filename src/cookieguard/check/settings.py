@@ -14,7 +14,7 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.errors import ConfigError
 
-RESPONSIBLE = 'give both in [controller], the address as a list: address = ["1 Mug Lane", "Dublin"]'
+RESPONSIBLE = 'set both in [controller], the address as a list: address = ["1 Mug Lane", "Dublin"]'
 LONGEST_CONSENT = 13 * 30 * 86400  # seconds; the French authority takes 6 months for good and 13 for the most
 
 
@@ -36,8 +36,8 @@ def _necessary(vendor: Vendor) -> Finding:
     check, entry = f"vendor {vendor.name}", _entry_of(vendor)
     when = entry.necessary_when if entry is not None else ""
     if not vendor.reason:
-        known = f", which holds where {when}" if when else ""
-        return Finding(check, "necessary without a reason", f'say why it is, reason = "..."{known}')
+        known = f"; it is necessary where {when}" if when else ""
+        return Finding(check, "necessary without a reason", f'say why, reason = "..."{known}')
     by = f" by {vendor.basis}" if vendor.basis else ""
     told = f"necessary{by}: {vendor.reason}"
     if entry is not None and not when:
@@ -65,8 +65,8 @@ def _wide(config: Config) -> Iterator[Finding]:
             and not site_of(domain).domain
             and load_catalogue().by_host(domain) is None
         ):
-            mend = "name the hosts, or a domain that one owner has: *.ads.example"
-            yield Finding(check, f"{pattern} is everybody's below {domain}", mend)
+            mend = "name the hosts, or a domain with one owner: *.ads.example"
+            yield Finding(check, f"{pattern} covers the hosts of every owner below {domain}", mend)
 
 
 def _own_hosts(config: Config) -> Iterator[Finding]:
@@ -76,46 +76,42 @@ def _own_hosts(config: Config) -> Iterator[Finding]:
         if entry is None and pattern.startswith("*."):
             entry = next((one for one in load_catalogue().below(host) if one.category not in DELIVERS), None)
         if entry is not None and entry.category not in DELIVERS:
-            mend = f'take it out of first_party_hosts, and name "{entry.id}" in vendors'
-            yield Finding("first_party_hosts", f"{pattern} is not the shop's, it is {entry.name}'s", mend)
+            mend = f'remove it from first_party_hosts, and add "{entry.id}" to vendors'
+            yield Finding("first_party_hosts", f"{pattern} belongs to {entry.name}, not to the shop", mend)
 
 
 def _own_cookies(config: Config) -> Iterator[Finding]:
     for cookie in config.cookies.own:
         entry = load_catalogue().by_cookie(cookie.name) if cookie.purpose == NECESSARY else None
         if entry is not None and entry.purpose != NECESSARY:
-            mend = f'give it the purpose "{entry.purpose}", or name "{entry.id}" in vendors'
-            yield Finding("cookies.own", f"{cookie.name} is called necessary, and is {entry.name}'s", mend)
+            mend = f'give it the purpose "{entry.purpose}", or add "{entry.id}" to vendors'
+            yield Finding("cookies.own", f"{cookie.name} is called necessary, but is {entry.name}'s", mend)
 
 
 def _weakened(config: Config) -> Iterator[Finding]:
     """Yield the settings that let more through, or ask less, than the defaults do."""
     asked = [one.name for one in config.vendors if one.purpose != NECESSARY]
     if config.undeclared == "report":
-        yield Finding(
-            "undeclared", "hosts nobody declared are let through", advice="set it to marketing or block"
-        )
+        yield Finding("undeclared", "undeclared hosts are let through", advice="set it to marketing or block")
     if not config.consent.gpc:
-        yield Finding(
-            "consent.gpc", "an opt-out signal is not honoured", advice="California's law asks for it"
-        )
+        yield Finding("consent.gpc", "opt-out signals are ignored", advice="California's law protects them")
     if not (config.consent.enabled and config.html.enabled):
-        told = f"nobody is asked, so {len(asked)} vendors are held for good" if asked else "nobody is asked"
-        yield Finding("banner", told, advice="consent.enabled and html.enabled bring it")
+        told = "visitors are not asked" + (f", so {len(asked)} vendors stay held" if asked else "")
+        yield Finding("banner", told, advice="consent.enabled = true and html.enabled = true show it")
     if config.cookies.consent.max_age > LONGEST_CONSENT:
         days = config.cookies.consent.max_age // 86400
-        yield Finding("cookies.consent", f"a choice is kept {days} days", advice="ask again after 6 months")
+        yield Finding("cookies.consent", f"a choice lasts {days} days", advice="ask again after 6 months")
 
 
 def _controller(config: Config) -> Iterator[Finding]:
     """Yield what the pages about a visitor's data must say and cannot (art. 13(1)(a) GDPR)."""
     missing = [name for name in ("name", "address") if not getattr(config.controller, name)]
     if config.rights.enabled and missing:
-        told = f"{config.prefix}privacy does not say who is responsible: no {' and no '.join(missing)}"
+        told = f"{config.prefix}privacy does not say who is responsible: it lacks {' and '.join(missing)}"
         yield Finding("controller", told, advice=RESPONSIBLE)
     ways = (config.rights.login_url, config.controller.email, config.rights.hooks)
     if config.rights.enabled and not any(ways):
-        told = f"{config.prefix}privacy leads nobody who is not logged in to a request"
+        told = f"visitors without a login cannot make a request on {config.prefix}privacy"
         yield Finding("requests", told, advice="set rights.login_url, or controller.email")
 
 
@@ -128,9 +124,9 @@ def _notice(config: Config, today: date) -> Iterator[Finding]:
     if effective is None or effective <= today:
         return
     days = (effective - today).days
-    told = f"version {config.policy.version} asks everybody again in {days} days"
+    told = f"version {config.policy.version} asks all visitors again in {days} days"
     notice = config.policy.notice_days
-    late = f"it is to be announced {notice} days ahead: see that it was" if days < notice else ""
+    late = f"it must be announced {notice} days ahead: check that it was" if days < notice else ""
     yield Finding("policy notice", told, advice=late)
 
 
@@ -139,7 +135,7 @@ def _texts(config: Config, today: date) -> Iterator[Finding]:
     try:
         versions = read_versions(config)
     except ConfigError as error:
-        yield Finding("policy", str(error), "mend this version")
+        yield Finding("policy", str(error), "correct this version")
         return
     yield Finding("policy", f"{len(versions)} versions load, the newest is {versions[-1].name}")
     for one in versions:

@@ -59,7 +59,7 @@ EXPLAINED = (
     "Exit codes: 0 done; 1 something is wrong, as shown; 2 the command line is wrong; 3 configuration, keyring or "
     "installation cannot be used; "
     "4 a rule refuses it (the message says until when, or how to insist); 5 it cannot be changed from here "
-    "(environment, rights, another command); 130 interrupted; 141 nobody reads the output any more."
+    "(environment, rights, another command); 130 interrupted; 141 the reader of the output has left."
 )
 
 # Each command, in the order of `--help`, and the module that has it, under the same name.
@@ -90,7 +90,7 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Look after a shop behind cookieguard."""
+    """Run and check a shop behind cookieguard."""
     if context.invoked_subcommand is None:
         show_line(context.get_help())
         raise typer.Exit(ExitCode.USAGE)
@@ -115,7 +115,7 @@ def app_of(*names: str) -> typer.Typer:
     """Return the application with these commands."""
     app = typer.Typer(
         name="cookieguard",
-        help="Look after a shop behind cookieguard.",
+        help="Run and check a shop behind cookieguard.",
         epilog=EXPLAINED,
         add_completion=False,
         pretty_exceptions_enable=False,  # its tracebacks show local values, and those may be keys

@@ -19,10 +19,10 @@ AppArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[MODULE:APP]",
-        help="The guarded app: its configuration is checked, and one page of it, in this process.",
+        help="The guarded app, of which the configuration and one page are checked in this process.",
     ),
 ]
-PageOption = Annotated[str, typer.Option("--page", help="The page of the app that is asked for.")]
+PageOption = Annotated[str, typer.Option("--page", help="The page of the app to check.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit code 1 for warnings too.")]
 
 
@@ -34,15 +34,15 @@ def check(
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check configuration, banner and the shop's own policy, for CI. Exit code 1 where something is wrong."""
+    """Check settings, banner and the shop's own Content-Security-Policy, for CI. Exit code 1 if something is wrong."""
     if app is not None and config is not None:
-        raise ConfigError("--config", was="given beside an app", allowed="one of the two: an app has its own")
+        raise ConfigError("--config", was="given with an app", allowed="only one: an app brings its own")
     try:
         findings = _of_app(app, page) if app is not None else _of_file(config)
     except ConfigError as error:
         if app is not None and error.setting == "app":
             raise
-        findings = [Finding("configuration", str(error), "mend this setting")]
+        findings = [Finding("configuration", str(error), "correct this setting")]
     show_findings(findings, as_json=as_json, strict=strict)
 
 
@@ -50,11 +50,11 @@ def _of_app(target: str, page: str) -> list[Finding]:
     """Look at an app that keeps its state elsewhere meanwhile: a check is no visit, and needs no key of the shop's."""
     with tried():
         guard = guard_in(load_app(target))
-        told = Finding("configuration", f"that of {target}")
+        told = Finding("configuration", f"loaded from {target}")
         return [told, *examine(guard.config, today=datetime.now(UTC).date()), *examine_app(guard, page)]
 
 
 def _of_file(config: ConfigOption) -> list[Finding]:
     shop, file = shop_config(config), config_file(config)
-    told = f"{file} loads" if file else f"the default settings: there is no {CONFIG_FILE} here"
+    told = f"{file} loads" if file else f"default settings, since there is no {CONFIG_FILE} here"
     return [Finding("configuration", told), *examine(shop, today=datetime.now(UTC).date())]

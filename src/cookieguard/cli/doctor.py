@@ -37,19 +37,19 @@ from cookieguard.features.retention import jobs_of, jobs_of_owner
 from cookieguard.keyring import to_text
 
 BelieveOption = Annotated[
-    bool, typer.Option("--believe-clock", help="The clock is right, though it leapt: delete by it.")
+    bool, typer.Option("--believe-clock", help="Trust the clock although it jumped, and delete by it.")
 ]
 
-retention = typer.Typer(help="Let go of what was kept long enough.")
+retention = typer.Typer(help="Delete data whose time is over.")
 
 
 UrlsOption = Annotated[
-    bool, typer.Option("--urls", help="Open the pages that the banner links to, each for 5 s at most.")
+    bool, typer.Option("--urls", help="Open the pages that the banner links to, for 5 s each at most.")
 ]
 
 
 def doctor(*, config: ConfigOption = None, urls: UrlsOption = False, as_json: JsonOption = False) -> None:
-    """Check everything: one line each, with what mends it. Exit code 1 where something is wrong."""
+    """Check the running shop: one line for each check, with the remedy. Exit code 1 if something is wrong."""
     findings = _findings(config, asks=urls)
     show_findings(findings, as_json=as_json)
 
@@ -58,7 +58,7 @@ def doctor(*, config: ConfigOption = None, urls: UrlsOption = False, as_json: Js
 def run_now(
     *, config: ConfigOption = None, as_json: JsonOption = False, believe_clock: BelieveOption = False
 ) -> None:
-    """Delete now what was kept long enough, and the vault's old keys; for cron. Exit code 1 where not all was done."""
+    """Delete data whose time is over, and the vault's old keys; for cron. Exit code 1 if something was not done."""
     shop = shop_config(config)
     done = _run(shop, datetime.now(UTC), believes_clock=believe_clock)
     held_back = doubt_text(done.doubt) if done.doubt is not None else ""
@@ -71,14 +71,14 @@ def run_now(
         for step, reason in done.failed.items():
             show_line(f"{step}: FAILED, {reason}")
         if held_back:
-            show_line(f"HELD BACK: {held_back}; if it is right: cookieguard retention run --believe-clock")
+            show_line(f"HELD BACK: {held_back}; if the clock is right, repeat this with --believe-clock")
     if done.failed or held_back:
         raise typer.Exit(WRONG)
 
 
 @retention.callback()
 def _retention() -> None:
-    """Let go of what was kept long enough."""
+    """Delete data whose time is over."""
 
 
 def _require_data(shop: Config) -> None:
@@ -95,7 +95,7 @@ def _run(shop: Config, now: datetime, *, believes_clock: bool) -> Run:
     try:
         with hold_record(state) as record:
             if record is None:
-                raise KeyringFixed("a worker is doing it right now; try again in a minute")
+                raise KeyringFixed("a worker is running this job; try again in a minute")
             steps = jobs_of(place) | jobs_of_owner(place)
             done = do(steps, now, last=read_run(state.path), believes_clock=believes_clock)
             write_run(record, done)
@@ -109,12 +109,10 @@ def _findings(config: Path | None, *, asks: bool) -> list[Finding]:
     try:
         shop = shop_config(config)
     except ConfigError as error:
-        return [Finding("configuration", str(error), "mend this setting")]
+        return [Finding("configuration", str(error), "correct this setting")]
     file = config_file(config)
     told = (
-        f"{file.absolute()} loads"
-        if file
-        else f"the default settings: there is no {CONFIG_FILE} in {Path.cwd()}"
+        f"{file.absolute()} loads" if file else f"default settings, since {Path.cwd()} has no {CONFIG_FILE}"
     )
     return [
         Finding("configuration", told),

@@ -24,7 +24,7 @@ OWN_PATH = re.compile(r"/(?![/\\])")
 
 
 def explain(
-    url: Annotated[str, typer.Argument(metavar="URL", help="The address, as it stands in the page.")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="The address as it is written in the page.")],
     *,
     shop: Annotated[
         str, typer.Option("--shop", help="The page's origin. Default: the first of `origins`.")
@@ -32,12 +32,10 @@ def explain(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say whose an address is, when it is held, by which rule, and the lines that change it."""
+    """Say when an address is held, by which rule, whose it is, and which lines change that."""
     settings = shop_config(config)
     if load_catalogue().find(url) is not None:
-        allowed = (
-            f'an http(s) address, as it stands in the page; the name is declared by: vendors = ["{url}"]'
-        )
+        allowed = f'an http(s) address as it is written in the page; to declare the name: vendors = ["{url}"]'
         raise ConfigError("URL", was=f"{url!r}, a name of the catalogue", allowed=allowed)
     origin = shop or next(iter(settings.origins), ANY_SHOP)
     try:
@@ -60,9 +58,7 @@ def explain(
 def _show(found: Explanation) -> None:
     agreement = f": {found.agreement}" if found.agreement else ""
     show_line(f"{found.url}: {found.outcome}{agreement}")
-    show_line(
-        f"whose: {found.vendor or 'nobody declared it' if not found.purpose or found.vendor else 'the shop'}"
-    )
+    show_line(f"whose: {found.vendor or ('the shop' if found.purpose else 'not declared')}")
     if found.purpose:
         show_line(f"purpose: {found.purpose}")
     show_line(f"rule: {found.rule}")

@@ -46,7 +46,7 @@ NOISE_KEY = "noise-key"
 EPSILONS = Fraction(1, 100), Fraction(100)
 NO_EXTRA = "csv or json, or parquet with its extra (pip install '.[export]' in cookieguard's checkout)"
 KEYS_GONE = (
-    "its visitor keys are gone, so nobody's share can be bounded: export with noise on the day after, by cron"
+    "its visitor keys are gone, so no person's share can be bounded: let cron export with noise each next day"
 )
 NO_HITS = "its single hits are gone"
 LEFTOVER_AFTER = timedelta(hours=1)
@@ -75,33 +75,34 @@ class Done:
 
 def export(
     *,
-    out: Annotated[Path, typer.Option("--out", help="The directory; made where there is none.")],
+    out: Annotated[Path, typer.Option("--out", help="The directory; it is created if it is missing.")],
     what: Annotated[
         str,
         typer.Option(
             "--what",
-            help="`sums`: figures of each day, nothing of fewer than five people, fit for analysts; "
+            help="`sums`: the figures of each day, none of fewer than five people, for analysts; "
             "`hits`: single hits without visitor keys, for the owner.",
         ),
     ] = SUMS,
     format_: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "parquet",
-    since: Annotated[str, typer.Option("--from", help="The first day, as 2026-11-20. Default: all.")] = "",
+    since: Annotated[str, typer.Option("--from", help="The first day (2026-11-20). Default: all.")] = "",
     until: Annotated[str, typer.Option("--to", help="The last day.")] = "",
     by: Annotated[
-        str, typer.Option("--by", help="Which breakdowns, as page,source. With noise fewer are sharper.")
+        str,
+        typer.Option("--by", help="The breakdowns (page,source). With noise, fewer are more exact."),
     ] = "",
     noise: Annotated[
         str,
         typer.Option(
             "--noise",
-            help="Differential privacy: epsilon, what one file costs one visitor of a day, as 1 or 0.5.",
+            help="Differential privacy: the epsilon that one file costs one visitor of a day, such as 1 or 0.5.",
         ),
     ] = "",
-    again: Annotated[bool, typer.Option("--again", help="Write days anew that are there already.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Write existing days again.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write closed days (UTC) as files, one a day; a day that is there already is left alone, so cron may run it."""
+    """Write each closed day (UTC) as a file. Existing files stay as they are, so cron may run this."""
     wanted = _wanted(what=what, file_format=format_, days=(since, until), by=by, noise=noise, again=again)
     shop, now = shop_config(config), datetime.now(UTC)
     with _explained(out):
@@ -120,10 +121,10 @@ def _wanted(
     require_one_of("--what", what, (SUMS, HITS))
     require_one_of("--format", file_format, tuple(FORMATS))
     if noise and what == HITS:
-        raise ConfigError("--noise", was="asked for with single hits", allowed="with --what sums")
+        raise ConfigError("--noise", was="given with single hits", allowed="with --what sums")
     if noise and file_format == "csv":
         raise ConfigError(
-            "--format", was="csv", allowed="parquet or json with noise: they say what epsilon covers"
+            "--format", was="csv", allowed="parquet or json with noise: their files say what epsilon covers"
         )
     possible = BOUNDABLE if noise else WHOLE
     for name in by.split(",") if by else ():
@@ -147,7 +148,7 @@ def _day(setting: str, text: str) -> int | None:
     try:
         return (date.fromisoformat(text) - date(1970, 1, 1)).days
     except ValueError as error:
-        raise ConfigError(setting, was=repr(text), allowed="a day as in 2026-11-20") from error
+        raise ConfigError(setting, was=repr(text), allowed="a day such as 2026-11-20") from error
 
 
 def _epsilon(text: str) -> Fraction:
@@ -155,7 +156,7 @@ def _epsilon(text: str) -> Fraction:
     try:
         epsilon = Fraction(text).limit_denominator(10_000)
     except (ValueError, ZeroDivisionError) as error:
-        raise ConfigError("--noise", was=repr(text), allowed="a number as in 1 or 0.5") from error
+        raise ConfigError("--noise", was=repr(text), allowed="a number such as 1 or 0.5") from error
     if not lowest <= epsilon <= highest:
         raise ConfigError("--noise", was=text, allowed=f"{float(lowest):g} to {float(highest):g}")
     return epsilon
@@ -167,12 +168,12 @@ def _explained(out: Path) -> Iterator[None]:
     try:
         yield
     except EngineDown as error:
-        allowed = "statistics that can be read: the shop's first visit makes them"
+        allowed = "statistics that can be read: the shop's first visit creates them"
         raise ConfigError("stats", was=str(error), allowed=allowed) from error
     except ImportError as error:
         raise ConfigError("--format", was="parquet without its writer", allowed=NO_EXTRA) from error
     except OSError as error:
-        allowed = "a directory that can be written, with room in it"
+        allowed = "a directory that can be written, with free space"
         raise ConfigError("--out", was=f"{out} ({error.strerror})", allowed=allowed) from error
 
 
@@ -240,7 +241,7 @@ def _tell(done: Done, says: str) -> None:
     for file in done.written:
         show_line(f"wrote {file}")
     if done.kept:
-        show_line(f"{len(done.kept)} days were there already")
+        show_line(f"{len(done.kept)} days existed already")
     reasons = {
         reason: [day for day, why in done.left_out.items() if why == reason]
         for reason in done.left_out.values()
@@ -248,5 +249,5 @@ def _tell(done: Done, says: str) -> None:
     for reason, days in reasons.items():
         show_line(f"left out {days[0]} to {days[-1]} ({len(days)} days): {reason}")
     if not (done.written or done.kept or done.left_out):
-        show_line("no day is over yet that anything was counted on")
+        show_line("no day with any hits is over yet")
     show_line(says)

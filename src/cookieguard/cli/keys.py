@@ -48,7 +48,7 @@ from cookieguard.keyring import (
     to_text,
 )
 
-ForceOption = Annotated[bool, typer.Option("--force", help="Insist, where a rule says not yet.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Do it even if a rule says not yet.")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")]
 
 keys = typer.Typer(help="List, add, promote and retire keys.")
@@ -58,7 +58,7 @@ keys = typer.Typer(help="List, add, promote and retire keys.")
 def list_keys(
     *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show every key: what it may do, since when, and what may be done with it."""
+    """List the keys: what each is used for, since when, and what you may do with it next."""
     shop = shop_config(config)
     place = keyring_place(shop, keyring)
     now, life = datetime.now(UTC), longest_life(shop)
@@ -80,11 +80,11 @@ def add_key(
     keyring: KeyringOption = None,
     ed25519: Annotated[
         bool,
-        typer.Option("--ed25519", help="An Ed25519 pair: what the consent log signs with, once promoted."),
+        typer.Option("--ed25519", help="An Ed25519 pair, for the consent log to sign with once promoted."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Add a new random key. It verifies only; the very first one of a keyring signs at once."""
+    """Add a new random key. It only verifies, until you promote it; the first key of a keyring signs at once."""
     now = datetime.now(UTC)
     made: AnyKey = new_pair(now) if ed25519 else new_key(now)
 
@@ -93,9 +93,7 @@ def add_key(
         if before is not None:
             return before.with_key(made)
         if ed25519:
-            raise ConfigError(
-                "keyring", was="not made yet", allowed="one with a secret: cookieguard keys add"
-            )
+            raise ConfigError("keyring", was="missing", allowed="one with a secret: cookieguard keys add")
         made = new_key(now, state=KeyState.SIGNING)
         return Keyring([made])
 
@@ -107,9 +105,9 @@ def add_key(
     _change(place, add)
     told = f"added {made.id} to {name_of(place)}: "
     if made.state is KeyState.SIGNING:
-        told += "the first key, it signs"
+        told += "as the first key, it signs"
     else:
-        told += f"it verifies only; from {to_text(made.created + VERIFY_FIRST)} on: cookieguard keys promote {made.id}"
+        told += f"it only verifies; from {to_text(made.created + VERIFY_FIRST)} on: cookieguard keys promote {made.id}"
     _answer("added", made, place, longest_life(shop), told, as_json=as_json)
 
 
@@ -124,12 +122,12 @@ def promote_key(
         bool,
         typer.Option(
             "--instead",
-            help="Remove the key before in the same step: for one that was stolen. Ends all sessions.",
+            help="Remove the previous key in the same step, because it was stolen. Ends all sessions.",
         ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a key sign, 10 minutes after it was added. The one before only verifies from then on."""
+    """Let a key sign, 10 minutes after it was added. The previous key only verifies from then on."""
     now = datetime.now(UTC)
     shop = shop_config(config)
     place, life = keyring_place(shop, keyring), longest_life(shop)
@@ -147,10 +145,10 @@ def promote_key(
 
     after = _change(place, promote)
     told = (
-        f"promoted {key_id}: it signs within 5 s in every worker; what the key before it signed still counts"
+        f"promoted {key_id}: within 5 s every worker signs with it; what the previous key signed stays valid"
     )
     if instead:
-        told = f"promoted {key_id} instead of the key before: within 5 s no worker takes what that one signed"
+        told = f"promoted {key_id} and removed the previous key: within 5 s no worker accepts what that one signed"
     _answer("promoted", _one(after, key_id), place, life, told, as_json=as_json)
 
 
@@ -167,7 +165,7 @@ def retire_key(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a key for good, once no cookie that it signed counts any more."""
+    """Remove a key for good, once every cookie that it signed has expired."""
     now = datetime.now(UTC)
     shop = shop_config(config)
     place, life = keyring_place(shop, keyring), longest_life(shop)
@@ -181,7 +179,7 @@ def retire_key(
         return after
 
     _change(place, retire)
-    told = f"retired {key_id}: within 5 s no worker takes what it signed"
+    told = f"retired {key_id}: within 5 s no worker accepts what it signed"
     _answer("retired", gone[-1], place, life, told, as_json=as_json)
 
 
@@ -205,13 +203,13 @@ def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *
     except (ConfigError, QueueDown, SealBroken, StoreDown) as error:
         if not force:
             told = f"requests and looks at personal data cannot be sealed with the new key ({error})"
-            raise KeyRefused(f"{told}; mend that, or lose them with --force") from error
+            raise KeyRefused(f"{told}; repair that, or lose them with --force") from error
 
 
 def _change(place: KeyringPlace, change: Callable[[Keyring | None], Keyring]) -> Keyring:
     if place.path is None:
         raise KeyringFixed(
-            f"{place.variable} holds the keyring, and no command can set a variable of the shop: write its text to a "
+            f"{place.variable} holds the keyring, and a command cannot change that: write its text to a "
             f"file of mode 0600, repeat this with --keyring FILE, then set {place.variable} to that file's text"
         )
     return change_keyring(place.path, place.setting, change)

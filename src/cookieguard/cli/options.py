@@ -25,13 +25,13 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help=f"The shop's TOML file. Default: ./{CONFIG_FILE} where there is one, else the default settings.",
+        help=f"The shop's TOML file. Default: ./{CONFIG_FILE} if it exists, otherwise the default settings.",
     ),
 ]
 KeyringOption = Annotated[
-    Path | None, typer.Option("--keyring", help="A keyring file, whatever the configuration says.")
+    Path | None, typer.Option("--keyring", help="A keyring file to use instead of the configured one.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, errors too.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, including errors.")]
 
 
 def shop_config(path: Path | None) -> Config:
@@ -49,7 +49,7 @@ def config_file(path: Path | None) -> Path | None:
 def require_state(state: Path) -> None:
     """Require a state directory to be there: what is made in another folder than the shop's nobody ever reads."""
     if not os.path.lexists(state):
-        allowed = "that of a shop that was started: run this in its folder, or name an absolute state_dir"
+        allowed = "that of a shop that has started once: run this in its folder, or set an absolute state_dir"
         raise ConfigError("state_dir", was=f"{state} (no such directory)", allowed=allowed)
 
 
@@ -82,17 +82,17 @@ def store_answers() -> Iterator[None]:
         yield
     except (OutboxDown, QueueDown, StoreDown) as error:
         was = f"of a store that does not answer ({error})"
-        raise ConfigError("store.url", was=was, allowed="one that does") from error
+        raise ConfigError("store.url", was=was, allowed="one that answers") from error
 
 
 def require_subject(setting: str, subject: str) -> None:
     """Require the kind of a subject before its name: a bare number is nobody's, and would be told as done."""
     if subject and not all(subject.partition(":")):
-        allowed = "with its kind: customer:NUMBER, browser:ID, named:NAME, or as a tool named them"
+        allowed = "with its kind: customer:NUMBER, browser:ID, named:NAME, or as the other tool named it"
         raise ConfigError(setting, was=repr(subject[:80]), allowed=allowed)
 
 
 def no_keyring(place: KeyringPlace) -> ConfigError:
     """Return the error that there is no keyring yet, with what makes one."""
-    allowed = "a keyring, which `cookieguard keys add` or the shop's first start makes"
+    allowed = "a keyring, which `cookieguard keys add` or the shop's first start creates"
     return ConfigError(place.setting, was=f"{place.path} (no such file)", allowed=allowed)

@@ -40,37 +40,37 @@ from cookieguard.web.dashboard.tabs import Details, read_details
 def report(
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", help="The file to write; one of that name is replaced.")
+        Path | None, typer.Option("--out", help="The file to write. An existing one is replaced.")
     ] = None,
     mail: Annotated[
-        bool, typer.Option("--mail", help="Mail it to `stats.report`, to each once a week.")
+        bool, typer.Option("--mail", help="Mail it to the addresses of `stats.report`, once a week each.")
     ] = False,
-    preview: Annotated[bool, typer.Option("--preview", help="Show the mail; send nothing.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Show the mail without sending it.")] = False,
     range_: Annotated[
-        str, typer.Option("--range", help=f"One of {', '.join(RANGES)}; 30 of a file, 7 of a mail.")
+        str,
+        typer.Option("--range", help=f"One of {', '.join(RANGES)}; for a file 30, for a mail 7."),
     ] = "",
     tab: Annotated[
-        str, typer.Option("--tab", help=f"What a file shows, one of {', '.join(TABS)}.")
+        str, typer.Option("--tab", help=f"The tab that a file shows, one of {', '.join(TABS)}.")
     ] = "overview",
     beside: Annotated[
-        str,
-        typer.Option("--beside", help="What it is compared with: the period `before`, or a `year` before."),
+        str, typer.Option("--beside", help="Compare with the period `before`, or with a `year` before.")
     ] = "before",
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the statistics as one HTML file, or mail them: no script, no link, nothing of fewer than five people."""
+    """Write or mail the statistics: one file without scripts or links, and no figure of fewer than five people."""
     range_ = range_ or ("30" if out else "7")
     require_one_of("--range", range_, tuple(RANGES))
     require_one_of("--beside", beside, tuple(BESIDE))
     require_one_of("--tab", tab, tuple(TABS))
     if not (out or mail or preview):
-        raise ConfigError("--out", was="missing", allowed="the file to write; or --mail, or --preview")
+        raise ConfigError("--out", was="missing", allowed="the file to write, or else --mail or --preview")
     if out and (mail or preview):
         raise ConfigError("--out", was="given with --mail or --preview", allowed="one of them at a time")
     if tab != "overview" and not out:
-        raise ConfigError("--tab", was="given without --out", allowed="a file: mails have the overview")
+        raise ConfigError("--tab", was="given without --out", allowed="--out: mails show the overview")
     shop = shop_config(config)
     ring = read_place(keyring_place(shop, keyring)) if mail and not preview else None
     if ring is not None:
@@ -141,7 +141,7 @@ def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Detai
                 marks=read_notes(Path(shop.state_dir).absolute()),
             )
     except EngineDown as error:
-        allowed = "statistics that can be read: the shop's first visit makes them"
+        allowed = "statistics that can be read: the shop's first visit creates them"
         raise ConfigError("stats", was=str(error), allowed=allowed) from error
 
 

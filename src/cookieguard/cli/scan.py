@@ -44,23 +44,19 @@ Target = Annotated[
     str, typer.Argument(metavar="URL|MODULE:APP", help="A shop's address, or an app to serve on loopback.")
 ]
 Page = Annotated[str, typer.Option("--page", help="The page of an app to start at. Default: /.")]
-NoBrowser = Annotated[
-    bool, typer.Option("--no-browser", help="Read pages only: sees less, needs no browser.")
-]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only read pages: finds less.")]
 Browser = Annotated[str, typer.Option("--browser", help="The Chromium to drive. Default: the one on PATH.")]
-Pages = Annotated[int, typer.Option("--pages", min=1, max=1000, help="Pages to look at, in each state.")]
+Pages = Annotated[int, typer.Option("--pages", min=1, max=1000, help="Pages to visit in each state.")]
 Seconds = Annotated[int, typer.Option("--seconds", min=5, max=7200, help="Stop after this time.")]
-Megabytes = Annotated[
-    int, typer.Option("--megabytes", min=1, max=10_000, help="Stop after so much was read.")
-]
+Megabytes = Annotated[int, typer.Option("--megabytes", min=1, max=10_000, help="Stop after this much data.")]
 Steps = Annotated[
     Path | None, typer.Option("--steps", help=r"A TOML file of \[\[steps]]: fill a basket, sign in.")
 ]
 Accept = Annotated[
-    str, typer.Option("--accept", help="A selector of what agrees, where the banner is not ours.")
+    str, typer.Option("--accept", help="Another banner's button that agrees, as a CSS selector.")
 ]
-Refuse = Annotated[str, typer.Option("--refuse", help="A selector of what refuses.")]
-AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Ask at private addresses too.")]
+Refuse = Annotated[str, typer.Option("--refuse", help="Its button that refuses.")]
+AllowPrivate = Annotated[bool, typer.Option("--allow-private", help="Contact private addresses too.")]
 Insecure = Annotated[bool, typer.Option("--insecure", help="Accept any certificate.")]
 AsOrigin = Annotated[
     str,
@@ -68,19 +64,17 @@ AsOrigin = Annotated[
         "--as", help="The origin an app is served as. Default: the first of `origins`, else localhost."
     ),
 ]
-Out = Annotated[Path | None, typer.Option("--out", help="Write the report with pictures: one HTML file.")]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the report, with pictures, as one HTML file.")]
 Save = Annotated[Path | None, typer.Option("--save", help="Write the result as JSON, for --diff.")]
-Draft = Annotated[
-    Path | None, typer.Option("--draft", help="Write the drafted tables into a file of their own.")
-]
+Draft = Annotated[Path | None, typer.Option("--draft", help="Write the drafted tables into a separate file.")]
 Write = Annotated[
-    bool, typer.Option("--write", help=f"Put the drafted tables behind the configuration ({CONFIG_FILE}).")
+    bool, typer.Option("--write", help=f"Add the drafted tables to the configuration ({CONFIG_FILE}).")
 ]
 FailOnLeak = Annotated[
-    bool, typer.Option("--fail-on-leak", help="Exit code 1 where a third party is reached without consent.")
+    bool, typer.Option("--fail-on-leak", help="Exit code 1 if a third party is reached without consent.")
 ]
 Diff = Annotated[
-    Path | None, typer.Option("--diff", help="Say what is new since this JSON; exit code 1 if any.")
+    Path | None, typer.Option("--diff", help="List what is new since a --save; exit code 1 if anything is.")
 ]
 
 
@@ -121,7 +115,7 @@ def scan(  # each is an option
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at a shop as visitors do: every third party, by what, on which pages, in each state of consent."""
+    """Visit a shop as customers do, and list the third parties that learn of it in each state of consent."""
     shop = shop_config(config)
     is_first = diff is not None and diff == save and not diff.exists()  # as every night's was once
     before = load_facts(diff) if diff is not None and not is_first else None
@@ -186,7 +180,7 @@ def _place(
     if not is_app(target):
         # Nothing would be sent, and the report would show it.
         if "@" in target.rpartition("://")[2].partition("/")[0]:
-            allowed = "an address without a name and a password: let the scan in by its network address"
+            allowed = "an address without them: let the scan in by its network address instead"
             raise ConfigError("URL", was="with a name or a password", allowed=allowed)
         try:
             return start_address(target), {}
@@ -209,7 +203,7 @@ def _start_page(target: str, page: str) -> str:
     """Return what of an app's address comes behind its first slash."""
     if page and not is_app(target):
         raise ConfigError(
-            "--page", was="given beside an address", allowed="a page of an app; write it into the address"
+            "--page", was="given with an address", allowed="a page of an app; write it into the address"
         )
     if page and not page.startswith("/"):
         raise ConfigError("--page", was=repr(page), allowed="a path that begins with /")
@@ -257,7 +251,7 @@ def _require_folders(files: dict[str, Path | None]) -> None:
     """Look before the scan, which may take minutes, where its result goes."""
     for option, file in files.items():
         if file is not None and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
-            why = "a folder" if file.is_dir() else "its folder is missing, or nothing can be written there"
+            why = "a folder" if file.is_dir() else "its folder is missing or cannot be written to"
             raise ConfigError(option, was=f"{file} ({why})", allowed="a file that can be written")
 
 
@@ -272,15 +266,16 @@ def _write(file: Path, option: str, content: bytes) -> None:
 
 def _show(result: Result, *, shows_draft: bool) -> None:
     seen = result.scan
-    states = ", ".join(seen.states)
-    show_line(f"{seen.target}: {len(seen.pages)} pages, {states}; {len(result.parties)} third parties")
+    states, parties = ", ".join(seen.states), len(result.parties)
+    pages = f"{len(seen.pages)} page{'' if len(seen.pages) == 1 else 's'}"
+    show_line(f"{seen.target}: {pages}, {states}; {parties} third part{'y' if parties == 1 else 'ies'}")
     for note in seen.notes:
         show_line(f"note: {note}")
     for one in result.parties:
         show_line(_party_line(one))
     for need in seen.needs:
         whose = ", ".join(need.hosts) or "a script that is held"
-        show_line(f"needs {whose}: {need.page} ({need.state}): {need.message}")
+        show_line(f"{need.page} ({need.state}) needs {whose}: {need.message}")
     _show_forms(result, shows_draft=shows_draft)
     for change in result.since or ():
         show_line(change.line)
@@ -310,8 +305,8 @@ def _party_line(party: Party) -> str:
     pages = _few(list(party.pages))
     declared = "" if not party.undeclared else ", not declared"
     purpose = "the shop's own?" if party.may_be_own else party.purpose
-    kept = f"; keeps {_few(list(party.names))}" if party.names else ""
-    told = f"; is told {', '.join(party.told)}" if party.told else ""
+    kept = f"; stores {_few(list(party.names))}" if party.names else ""
+    told = f"; learns {', '.join(party.told)}" if party.told else ""
     hosts = _few(list(hosts_leaking(party) or party.hosts))
     return f"{mark} {party.name} ({purpose}{declared}): {hosts} by {elements} on {pages}{kept}{told}"
 

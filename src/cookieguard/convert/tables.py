@@ -11,7 +11,7 @@ from cookieguard.consent.declarations import list_entry
 from cookieguard.convert.sources import Found, Service
 
 HEAD = (
-    "# From {banner}, by `cookieguard convert`: read each line before you rely on it, the purposes above all."
+    "# From {banner}, by `cookieguard convert`: check each line before you rely on it, above all its purpose."
 )
 # Of two that one party was under, the later one counts: it asks for more.
 STRICTER = (NECESSARY, "preferences", "statistics", "marketing")
@@ -49,7 +49,7 @@ def _brought_together(name: str, rows: Sequence[Service]) -> Service:
 
 def _several(name: str, rows: Sequence[Service]) -> list[str]:
     under = " and ".join(dict.fromkeys(one.purpose for one in rows))
-    return [f"    {_comment(f'{name}: It was under {under}.')}"] if " and " in under else []
+    return [f"    {_comment(f'{name}: it was under {under}.')}"] if " and " in under else []
 
 
 def _entry_of(service: Service) -> Entry | None:
@@ -77,8 +77,8 @@ def _by_cookie(name: str) -> Entry | None:
 def _entry_lines(entry: Entry, service: Service) -> Iterator[str]:
     fields = {"catalogue": entry.id}
     if NECESSARY in (service.purpose, entry.purpose) and service.purpose != entry.purpose:
-        stood = f"It was under {service.purpose}; the catalogue has it for {entry.purpose}"
-        when = f", and for necessary where {entry.necessary_when}" if entry.necessary_when else ""
+        stood = f"it was under {service.purpose}; the catalogue lists it under {entry.purpose}"
+        when = f", and as necessary where {entry.necessary_when}" if entry.necessary_when else ""
         yield _comment(f"{entry.name}: {stood}{when}.")
         fields |= {} if service.purpose == NECESSARY else {"purpose": service.purpose}
     elif service.purpose != entry.purpose:

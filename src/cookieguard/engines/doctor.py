@@ -45,8 +45,8 @@ AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
 JOB_SLEEPS = timedelta(hours=25)  # a daily cron job is enough
 LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of everything we write
 MADE_WITHIN = timedelta(days=1)  # after its first start somebody has had a session
-BELIEVE = "set the clock (NTP); if it is right: cookieguard retention run --believe-clock"
-START = f"start the shop once, as its own user; under {PRODUCTION}=production run cookieguard keys add before"
+BELIEVE = "set the clock (NTP); if it is right, run: cookieguard retention run --believe-clock"
+START = f"start the shop once, as its own user; under {PRODUCTION}=production run cookieguard keys add first"
 LOADS_DAYS = 7  # back from today: what was declared since, or stopped, is no news
 MOST_BEYOND = 10
 
@@ -82,9 +82,9 @@ def _findings_of(name: str, check: Check, shop: Shop) -> list[Finding]:
     except NeverStarted:
         return []
     except (CookieGuardError, EngineDown, StoreDown) as error:
-        return [Finding(name, str(error), "mend what it says, then run doctor again")]
+        return [Finding(name, str(error), "follow the message, then run doctor again")]
     except OSError as error:
-        return [Finding(name, f"cannot be looked at ({error.strerror})", "run this as the shop's user")]
+        return [Finding(name, f"cannot be read ({error.strerror})", "run this as the shop's user")]
 
 
 def _state_directory(shop: Shop) -> Iterator[Finding]:
@@ -95,27 +95,27 @@ def _state_directory(shop: Shop) -> Iterator[Finding]:
     wide = [str(path.relative_to(shop.state)) for path in _files(shop.state) if _is_open(path)]
     if wide:
         mend = f"run: chmod -R go-rwx {shop.state}"
-        yield Finding("state directory", f"open to others: {some_of(wide)}", mend)
+        yield Finding("state directory", f"other users have access to {some_of(wide)}", mend)
         return
-    yield Finding("state directory", f"{shop.state} is its user's alone, with all files in it")
+    yield Finding("state directory", f"only its user has access to {shop.state} and all files in it")
 
 
 def _store(shop: Shop) -> Iterator[Finding]:
     config = shop.config
     if not (config.identity.enabled and config.store.enabled):
-        yield Finding("store", "switched off: a copied session outlives its logout")
+        yield Finding("store", "switched off: a copied session still works after its logout")
         return
     file = store_file(config.store, shop.state, environ=shop.environ)
     if file is not None and not file.exists():
         if shop.now - shop.keyring.signing.created < MADE_WITHIN:
-            yield Finding("store", "not made yet: the first session does")
+            yield Finding("store", "not there yet: the first session creates it")
             return
-        others = " (for a new one remove its -wal and -shm, too)" if Path(f"{file}-wal").exists() else ""
-        mend = f"bring it back, or start the shop's workers again: they make a new one{others}"
-        yield Finding("store", f"{file} is missing: what was ended is forgotten", mend)
+        others = " (remove its -wal and -shm files first)" if Path(f"{file}-wal").exists() else ""
+        mend = f"restore it, or restart the shop's workers, which create a new one{others}"
+        yield Finding("store", f"{file} is missing: sessions that were ended are valid again", mend)
         return
     with closing(store_opener(config.store, shop.state, environ=shop.environ)()) as store:
-        yield Finding("store", f"answers, with change {store.last_change().number}")
+        yield Finding("store", f"answers; its last change is number {store.last_change().number}")
         yield from (Finding(*one) for one in examine_store(store))
 
 
@@ -133,7 +133,7 @@ def _own_hosts(shop: Shop) -> Iterator[Finding]:
 def _retention(shop: Shop) -> Iterator[Finding]:
     run = read_run(shop.state)
     if run is None:
-        yield Finding("retention", "the job has not run yet; it does, 30 seconds after a start")
+        yield Finding("retention", "the job has not run yet; it runs 30 seconds after the shop starts")
         return
     if run.failed:
         told = "; ".join(f"{step} failed: {reason}" for step, reason in run.failed.items())
@@ -143,20 +143,20 @@ def _retention(shop: Shop) -> Iterator[Finding]:
         yield Finding("retention", doubt_text(run.doubt), BELIEVE)
         return
     is_late = shop.now - run.at > JOB_SLEEPS
-    cut = f"; {run.cut} hits went before their time, there were too many" if run.cut else ""
+    cut = f"; {run.cut} hits were deleted early, because there were too many" if run.cut else ""
     yield Finding("retention", f"last done {to_text(run.at)}{cut}", RUN_JOB if is_late else "")
 
 
 def _disk(shop: Shop) -> Iterator[Finding]:
     free = shutil.disk_usage(shop.state if shop.state.exists() else Path.cwd()).free
-    yield Finding("disk", f"{free // 1_000_000} MB free", "make room" if free < LEAST_FREE else "")
+    yield Finding("disk", f"{free // 1_000_000} MB free", "free some space" if free < LEAST_FREE else "")
 
 
 def _clock(shop: Shop) -> Iterator[Finding]:
     stored = dict(_times(shop))
     ahead = [what for what, moment in stored.items() if moment > shop.now + AHEAD]
     newest = to_text(max(stored.values())) if stored else "nothing"
-    told = f"newest time kept: {newest}" + (f"; ahead of now: {some_of(ahead)}" if ahead else "")
+    told = f"newest time on record: {newest}" + (f"; in the future: {some_of(ahead)}" if ahead else "")
     yield Finding("clock", told, "set the clock (NTP), or wait until then" if ahead else "")
 
 
@@ -164,11 +164,10 @@ def _declarations(shop: Shop) -> Iterator[Finding]:
     first = shop.first_day(LOADS_DAYS)
     found = [one for one in read_undeclared_loads(shop.state) if one.last >= first]
     if not found:
-        yield Finding("declarations", f"no browser reported anything beyond them in {LOADS_DAYS} days")
+        yield Finding("declarations", f"browsers reported no undeclared host in {LOADS_DAYS} days")
     for one in found[:MOST_BEYOND]:  # anybody can make a report up, so it is a warning
-        yield Finding(
-            "declarations", one.line, advice=f"declare {one.host}, or ask why; see cookieguard scan"
-        )
+        advice = f"declare {one.host}, or find out with cookieguard scan why it is loaded"
+        yield Finding("declarations", one.line, advice=advice)
 
 
 def _contracts(shop: Shop) -> Iterator[Finding]:
@@ -177,7 +176,7 @@ def _contracts(shop: Shop) -> Iterator[Finding]:
 
 def _scanner(_: Shop) -> Iterator[Finding]:
     is_compiled = html.scanner() == "compiled"
-    yield Finding("scanner", "compiled" if is_compiled else "in Python: pages cost several times as much")
+    yield Finding("scanner", "compiled" if is_compiled else "pure Python: pages cost several times as much")
 
 
 KEYS: tuple[Check, ...] = (examine_keys, _store)

@@ -19,7 +19,7 @@ MOST_URLS = 20
 ERRORS = 400  # the first status of them
 TURNED_AWAY = (403, 406, 429)  # what protection from bots answers
 PLAIN = re.compile(r"http://(?!([^/:]+\.)?localhost(:|$)|127\.0\.0\.1(:|$)|\[::1\])")  # beyond loopback
-HOW_TO_LOOK = "not looked at (cookieguard doctor --urls does)"
+ORIGINS = 'set origins = ["https://shop.example"] before the first choice: they name the consent log for good'
 
 
 class Finding(NamedTuple):
@@ -51,28 +51,22 @@ def _origins(config: Config) -> Finding:
     if config.origins:
         count = f"{len(config.origins)}, the first is {config.origins[0]}"
         is_plain = any(map(PLAIN.match, config.origins)) and not config.dev
-        advice = "browsers keep no Secure cookie of an http origin that is not loopback" if is_plain else ""
+        advice = "browsers drop Secure cookies of http origins other than loopback" if is_plain else ""
         return Finding("origins", count, advice=advice)
     if config.dev:
-        return Finding("origins", "none, in dev mode: this machine's, testserver and *.test")
-    advice = (
-        'name them, origins = ["https://shop.example"], before anybody chooses: the consent log takes its name from '
-        "the first for good, and a made-up Host has no session and posts no choice"
-    )
-    return Finding("origins", "none: any Host is taken for the shop's", advice=advice)
+        return Finding("origins", "none; in dev mode, local hosts, testserver and *.test count as the shop")
+    return Finding("origins", "none, so every Host header counts as the shop", advice=ORIGINS)
 
 
 def _proxies(config: Config) -> Finding:
     count = len(config.trusted_proxies)
     if not count:
-        told = "none is believed: an address is that of its connection"
-        return Finding(
-            "proxies", told, advice="behind one, name it in trusted_proxies: else all visitors are one"
-        )
+        advice = "behind a proxy, name it in trusted_proxies; otherwise all visitors share its address"
+        return Finding("proxies", "none is trusted", advice=advice)
     if any(ipaddress.ip_network(one).prefixlen == 0 for one in config.trusted_proxies):
-        mend = "name your proxies' own addresses in trusted_proxies"
-        return Finding("proxies", "everybody is believed: any client can say whose address it has", mend)
-    return Finding("proxies", f"{count} addresses or networks are believed")
+        mend = "name only the addresses of your proxies in trusted_proxies"
+        return Finding("proxies", "everybody is trusted: any client can claim any address", mend)
+    return Finding("proxies", f"{count} addresses or networks are trusted")
 
 
 def _languages(config: Config) -> Finding:
@@ -80,23 +74,19 @@ def _languages(config: Config) -> Finding:
     spoken, given = config.languages, language_of(config.consent.language)
     named = f"all {len(spoken)} languages" if spoken == LANGUAGES else ", ".join(spoken)
     told = f"speaks {named}, by default {given}"
-    advice = (
-        f"one text stands for every language: {mixed}; docs/consent.md says how to give it several"
-        if mixed
-        else ""
-    )
-    return Finding("banner", told, advice=advice)
+    advice = f"the text of {mixed} has no translations; docs/consent.md shows how to add them"
+    return Finding("banner", told, advice=advice if mixed else "")
 
 
 def _links(config: Config, *, asks: bool) -> Iterator[Finding]:
     if not (config.policy.privacy_url or config.policy.folder):  # with a folder our own page of it is linked
-        advice = "set policy.privacy_url: where one agrees belongs a link to what one agrees to"
-        yield Finding("privacy policy", "none is linked", advice=advice)
+        advice = "set policy.privacy_url, so that visitors can read what they agree to"
+        yield Finding("privacy policy", "the banner has no link to it", advice=advice)
     links = {"privacy policy": config.policy.privacy_url}
     links |= {f"policy of {one.name}": one.privacy_url for one in config.vendors}
     given = [(check, url) for check, url in links.items() if url]
     if not asks and given:
-        yield Finding("links", f"{len(given)} to privacy policies, {HOW_TO_LOOK}")
+        yield Finding("links", f"{len(given)} to privacy policies; cookieguard doctor --urls opens them")
         return
     for check, url in given[:MOST_URLS]:
         yield _looked_at(check, url, config)
@@ -105,23 +95,18 @@ def _links(config: Config, *, asks: bool) -> Iterator[Finding]:
 def _looked_at(check: str, url: str, config: Config) -> Finding:
     if url.startswith("/"):
         if not config.origins:
-            return Finding(
-                check, f"{url}, not looked at", "name the shop's origins: the link is a path of theirs"
-            )
+            return Finding(check, f"{url} was not opened", "set origins: the link is a path on the first one")
         url = config.origins[0] + url
     import httpx  # it brings click and rich, a fifth of importing the package: a shop that starts need not wait
 
     try:
         status = _status_of(url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return Finding(
-            check, f"{url} cannot be opened ({type(error).__name__})", "see that it opens, or change it"
-        )
+        return Finding(check, f"{url} cannot be opened ({type(error).__name__})", "repair page or link")
     if status in TURNED_AWAY:  # many a site behind a CDN lets in browsers alone
-        return Finding(check, f"{url} answers {status}", advice="it may turn away programs: open it yourself")
-    return Finding(
-        check, f"{url} answers {status}", "let the link lead to a page" if status >= ERRORS else ""
-    )
+        return Finding(check, f"{url} answers {status}", advice="it may block programs: use a browser")
+    mend = "link to a page that exists" if status >= ERRORS else ""
+    return Finding(check, f"{url} answers {status}", mend)
 
 
 def _status_of(url: str) -> int:

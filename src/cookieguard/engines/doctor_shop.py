@@ -22,7 +22,7 @@ from cookieguard.keyring import Keyring
 SLACK = timedelta(hours=2)  # the job is done once an hour
 KEYS_GO = timedelta(hours=48)
 SHOWN = 3  # names of files in one line
-RUN_JOB = "run: cookieguard retention run (and see the log for why the shop does not)"
+RUN_JOB = "run: cookieguard retention run (the shop's log says why the shop did not)"
 DAY_KEY = re.compile(r"\.?(?:choices|log|visitor)(?:-pair)?-day-([0-9]{8})(?:\..*)?")
 
 
@@ -76,7 +76,7 @@ def age_of(check: str, what: str, oldest: int | None, shop: Shop, days: int, *, 
     if oldest is None:
         return Finding(check, f"{what}: none")
     is_over = date_of(oldest) < shop.first_day(days - today)
-    return Finding(check, f"{what} of {date_of(oldest)}, kept {days} days", RUN_JOB if is_over else "")
+    return Finding(check, f"{what} from {date_of(oldest)}, kept for {days} days", RUN_JOB if is_over else "")
 
 
 def some_of(names: list[str]) -> str:

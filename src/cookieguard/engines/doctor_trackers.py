@@ -20,7 +20,7 @@ FILES = (".js", ".php", ".html")
 MOST_BYTES = 1_000_000  # read of the end of each file
 MOST_FILES = 8  # the newest
 SHOWN = 3
-ADVICE = "whatever visitors choose, it is not held; to hold it, declare its path in a table of [[vendors]], see docs"
+ADVICE = "it is not held, whatever visitors choose; to hold it, declare its path in a [[vendors]] table"
 
 
 def examine_trackers(config: Config, directory: Path) -> Iterator[Finding]:
@@ -33,11 +33,9 @@ def examine_trackers(config: Config, directory: Path) -> Iterator[Finding]:
         if entry is not None and not any(path == one or _is_under(path, one) for one in declared):
             found.setdefault(entry.name, []).append(path)
     for name, paths in found.items():
-        yield Finding("own hosts", f"{name} answers at {', '.join(paths[:SHOWN])}", advice=ADVICE)
+        yield Finding("own hosts", f"{name} is served at {', '.join(paths[:SHOWN])}", advice=ADVICE)
     if not found:
-        yield Finding(
-            "own hosts", "no tracker of the catalogue was answered for, as far as the access log says"
-        )
+        yield Finding("own hosts", "the access log shows no tracker of the catalogue on them")
 
 
 def _answered(directory: Path) -> set[str]:

@@ -54,13 +54,13 @@ class Addresses:
             return [own]
         if host not in self._pinned:
             if len(self._pinned) >= MOST_NAMES:
-                raise AddressRefusedError(f"{host}: more than {MOST_NAMES} names were asked for")
+                raise AddressRefusedError(f"{host}: the pages named more than {MOST_NAMES} hosts")
             self._pinned[host] = await self._look_up(host)
         allowed = [one for one in self._pinned[host] if self._allow_private or not is_private(one)]
         if not allowed:
             self.refused.add(host)
             raise AddressRefusedError(
-                f"{host} is at a private address: --allow-private lets the scan ask there"
+                f"{host} has a private address: --allow-private lets the scan contact it"
             )
         return [(one, port) for one in allowed]
 

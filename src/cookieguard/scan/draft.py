@@ -23,7 +23,7 @@ LONGEST_NAME = 80
 MOST_NAMED = 40  # in the comment about them
 # A part of a cookie's name that differs from visitor to visitor: numbers and tokens of four characters or more.
 VARIES = re.compile(r"[0-9]{4,}|(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,}|-[0-9A-Z]{6,}")
-HEAD = "# Drafted by `cookieguard scan`: read each table before you rely on it, the purposes above all."
+HEAD = "# Drafted by `cookieguard scan`: check each table before you rely on it, above all its purpose."
 
 # What may stand in a list: a comment, a text of either kind, or one more character.
 TOKEN = re.compile(r"#[^\n]*|\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|.", re.DOTALL)
@@ -41,7 +41,7 @@ def draft(parties: Sequence[Party], config: Config) -> str:
     tables = [_table(one, taken, config) for one in open_ones if not one.is_only_named or one.known]
     named = [host for one in open_ones if one.is_only_named and not one.known for host in one.undeclared]
     if named:
-        tables.append(_comment(f"Only named by scripts, and not known: {', '.join(named[:MOST_NAMED])}"))
+        tables.append(_comment(f"Unknown, and only named by scripts: {', '.join(named[:MOST_NAMED])}"))
     tables = [one for one in tables if one]
     return "\n\n".join([HEAD, *tables]) + "\n" if tables else ""
 
@@ -76,7 +76,7 @@ def _question(party: Party, hosts: Sequence[str], config: Config) -> Iterator[st
     """Yield in comments both that a host may be: to call it a vendor's would keep the shop's own pictures back."""
     vendor = {"name": party.name, "purpose": _asked(party, config), "hosts": list(hosts)}
     yield _comment(f"If it is the shop's own, above the first [table]: first_party_hosts = {_list(hosts)}")
-    yield _comment(f"If it is a vendor, an entry of vendors: {list_entry(vendor)}")
+    yield _comment(f"If it is a vendor, in the vendors list: {list_entry(vendor)}")
 
 
 def _asked(party: Party, config: Config) -> str:
@@ -95,20 +95,20 @@ def _comments_of(party: Party) -> Iterator[str]:
     elements = list(dict.fromkeys(one.element for one in party.contacts))[:4]
     pages = party.pages
     where = ", ".join(pages[:3]) + (f" and {len(pages) - 3} more" if len(pages) > 3 else "")
-    yield _comment(f"Seen by {', '.join(elements)} on {where}.")
+    yield _comment(f"Seen in {', '.join(elements)} on {where}.")
     if party.known is not None:
-        yield _comment(f"{party.known.name}, by the catalogue for {party.known.purpose}.")
+        yield _comment(f"The catalogue lists {party.known.name} under {party.known.purpose}.")
     elif party.may_be_own:
-        yield _comment(f"Is it the shop's own? Nobody in the catalogue, and {party.may_be_own}.")
+        yield _comment(f"Not in the catalogue; {party.may_be_own}. Is it the shop's own?")
     else:
-        yield _comment(f"Nobody in the catalogue. The purpose is a guess: {party.why}.")
+        yield _comment(f"Not in the catalogue. The purpose is a guess: {party.why}.")
     if party.is_only_named:
-        yield _comment("A script only names it: a scan with a browser tells whether it is asked.")
+        yield _comment("A script only names it: a scan with a browser shows whether it is loaded.")
     if party.known is not None and party.known.necessary_when:
         when = party.known.necessary_when
         is_let_in = party.purpose == NECESSARY
-        let_in = f"It is let in unasked. Right where {when}; else give it another purpose."
-        yield _comment(let_in if is_let_in else f'May be purpose = "necessary" where {when}.')
+        let_in = f"It is let in without asking, which is right where {when}; otherwise change its purpose."
+        yield _comment(let_in if is_let_in else f'purpose = "necessary" is right where {when}.')
     for need in party.needs[:3]:
         yield _comment(f"The shop's own code on {need.page} needs it: {need.missing}.")
 
@@ -195,8 +195,8 @@ def added(before: str, tables: str, forms: Sequence[str] = ()) -> str:
     try:
         config_from_mapping(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        allowed = "one that tables can be added to; write them into a file of their own with --draft"
-        raise ConfigError("the configuration", was=f"another form ({error})", allowed=allowed) from error
+        allowed = "one that tables can be added to; otherwise write them into a separate file with --draft"
+        raise ConfigError("the configuration", was=f"in another form ({error})", allowed=allowed) from error
     return text
 
 

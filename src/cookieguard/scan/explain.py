@@ -72,10 +72,10 @@ def _without_contract(address: str, vendor: Vendor) -> Explanation:
         outcome=NEVER,
         purpose=vendor.purpose,
         vendor=vendor.name,
-        rule=f"contract_end = {vendor.contract_end} in the vendor {name} is over: it is held from everybody",
+        rule=f"the vendor {name} is held for all visitors, because its contract_end was {vendor.contract_end}",
         changes=(
             (
-                "once the contract is renewed, its new last day, in its table:",
+                "once the contract is renewed, write its new last day into its table:",
                 f"name = {name}\ncontract_end = ...",
             ),
         ),
@@ -87,9 +87,9 @@ def _rule(verdict: Verdict, url: Url, parties: Parties, config: Config) -> str:
         return f"undeclared = {json.dumps(config.undeclared)}: no vendor declares {url.host}"
     if verdict.vendor is not None:
         pattern = parties.register.pattern_of(url.host, url.port, url.path, shop=parties.site)
-        return f'hosts has "{pattern}" in the vendor {json.dumps(verdict.vendor)}'
+        return f'the vendor {json.dumps(verdict.vendor)} has "{pattern}" in hosts'
     if parties.site.holds(url.host, url.port):
-        return f"{url.host} is of the shop's own site, {parties.site.domain or parties.site.host}"
+        return f"{url.host} belongs to the shop's own site, {parties.site.domain or parties.site.host}"
     pattern = parties.register.pattern_of(url.host, url.port, url.path, shop=parties.site)
     return f'first_party_hosts has "{pattern}"'
 
@@ -99,7 +99,7 @@ def _agreement(verdict: Verdict, parties: Parties) -> str:
     if not verdict.is_undeclared:
         return verdict.purpose
     also = sorted({rule.purpose for rule in register.rules} - {NECESSARY, "marketing"})
-    return "marketing" + (f" and {', '.join(also)}: a policy can name nobody undeclared" if also else "")
+    return "marketing" + (f" and {', '.join(also)}: a policy cannot name an undeclared host" if also else "")
 
 
 def _changes(
@@ -109,7 +109,7 @@ def _changes(
         return ()  # the shop itself
     if verdict.is_first_party:
         lines = f'[[vendors]]\nname = "..."\npurpose = "statistics"\nhosts = [{json.dumps(_with_path(url, parties))}]'
-        return (("to hold it as somebody else's:", lines),)
+        return (("to hold it as a vendor's:", lines),)
     own = ("if it is the shop's own:", first_party_line(verdict))
     if verdict.is_undeclared:
         known = look_up(url.host, url.path)
@@ -137,16 +137,16 @@ def _with_another_purpose(verdict: Verdict, config: Config) -> tuple[str, str]:
     """Write the lines that ask visitors first, or no longer, in the form in which the vendor may stand there."""
     ids = [one.id for one in config.purposes if one.id != NECESSARY]
     if verdict.purpose == NECESSARY and not ids:
-        return "to hold it from everybody, take it out of vendors:", f"name = {json.dumps(verdict.vendor)}"
+        return "to hold it for all visitors, remove it from vendors:", f"name = {json.dumps(verdict.vendor)}"
     if verdict.purpose == NECESSARY:
         words = "to ask visitors first"
         fields = {"purpose": "statistics" if "statistics" in ids else ids[0]}
     else:
-        words = "to let it in unasked, where the shop cannot do without"
+        words = "to let it in without asking, if the shop cannot do without it"
         fields = {"purpose": NECESSARY, "reason": "..."}
     name = next((one.catalogue for one in config.vendors if one.name == verdict.vendor), "")
     if name and all(is_plain(one) for one in config.vendors):
-        return f'{words}, in the list of vendors in the place of "{name}":', list_entry(
+        return f'{words}, replace "{name}" in the list of vendors by:', list_entry(
             {"catalogue": name, **fields}
         )
     lines = {"catalogue": name, **fields} if name else {"name": verdict.vendor, **fields}

@@ -51,10 +51,10 @@ class Plan:
 
 def one_state(plan: Plan) -> str:
     """Return why a scan saw undecided visitors alone, and what would show it the others."""
-    told = "no banner of cookieguard on the first page, so every page was visited undecided only"
+    told = "the first page has no banner of cookieguard, so all pages were visited undecided only"
     if is_app(plan.target):
-        return f"{told}: guard {plan.target} first, cookieguard init says by which line"
-    return f"{told}: name another banner's buttons with --accept and --refuse, and use a browser"
+        return f"{told}: guard {plan.target} first; cookieguard init shows how"
+    return f"{told}: for another banner, use a browser, and name the buttons with --accept and --refuse"
 
 
 def is_app(target: str) -> bool:

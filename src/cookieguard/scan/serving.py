@@ -25,7 +25,7 @@ from cookieguard.scan.addresses import LOOPBACK, Address
 
 START_SECONDS = 20.0
 STOP_SECONDS = 30.0  # a busy machine: what still runs would write into the folder that goes away with it
-NO_SERVER = "no uvicorn to serve the app: pip install '.[scan]' in cookieguard's checkout; or scan a URL"
+NO_SERVER = "uvicorn is not installed: pip install '.[scan]' in cookieguard's checkout, or scan a URL"
 
 
 @contextmanager

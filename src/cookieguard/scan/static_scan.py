@@ -48,7 +48,7 @@ HEADERS = {
 BANNER = re.compile(rb'<form method="post" action="([^"]*/)consent"')
 UNANSWERED = b'name="choice" value="accept"'
 CHOICES = {REFUSED: "reject", ACCEPTED: "accept"}
-SEES_LESS = "without a browser: what scripts load when they run is not seen, only whom they name"
+SEES_LESS = "without a browser, the scan sees which hosts scripts name, but not what they load"
 DAY = 86400
 
 
@@ -78,7 +78,7 @@ async def scan_plainly(plan: Plan) -> Scan:
 def _limits(plan: Plan) -> list[str]:
     """Say what is not seen without a browser."""
     is_led = any(not one.open for one in plan.steps)
-    return [SEES_LESS, *["of the steps only those that open a page were taken"] * is_led]
+    return [SEES_LESS, *["only the steps that open a page were taken"] * is_led]
 
 
 @dataclass
@@ -128,10 +128,10 @@ class _Visit:
                 answer = await client.post(address, json=choice, headers=headers, follow_redirects=False)
             except httpx.HTTPError as error:
                 told = str(error) or type(error).__name__
-                self.notes.append(f"the banner did not take the choice {state!r}: {told}")
+                self.notes.append(f"the banner did not accept the choice {state!r}: {told}")
                 return
             if answer.status_code >= ERRORS:
-                self.notes.append(f"the banner did not take the choice {state!r}: {answer.status_code}")
+                self.notes.append(f"the banner did not accept the choice {state!r}: {answer.status_code}")
                 return
             for number, page in enumerate(pages):
                 if self._is_over(number, len(pages) - number):
@@ -208,7 +208,7 @@ class _Visit:
     def _is_over(self, done: int, waiting: int) -> bool:
         limit = "time" if self.clock.is_over else f"{self.plan.megabytes} MB" if self.proxy.is_full else ""
         if limit:
-            self.notes.append(f"stopped by the limit of {limit} after {done} pages; {waiting} more waited")
+            self.notes.append(f"stopped after {done} pages by the limit of {limit}; {waiting} were left")
         return bool(limit)
 
 
@@ -249,7 +249,7 @@ async def landed(client: httpx.AsyncClient, plan: Plan, parties: Parties) -> Pla
     url = answer.url
     if parties.is_foreign(parse_url(str(url))):
         raise ScanFailed(
-            f"{plan.start} leads to {url.host}, another site: scan that, or name it in first_party_hosts"
+            f"{plan.start} leads to {url.host}, another site: scan that one, or add it to first_party_hosts"
         )
     return started_at(plan, str(url))
 
@@ -293,7 +293,7 @@ def what_came(status: int, reason: str, kind: str) -> str:
 
 def not_again(address: str, state: str, trouble: str) -> str:
     """Say that a page that was looked at before is not seen in another state: nobody knows whom it tells there."""
-    return f"{page_name(address)} did not answer with a page ({trouble}): it was not seen {state}"
+    return f"{page_name(address)} did not answer with a page ({trouble}), so it was not visited {state}"
 
 
 def notes_on(looks: Sequence[VisitedPage]) -> list[str]:

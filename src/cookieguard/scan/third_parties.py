@@ -141,7 +141,7 @@ def _party(
 def _may_be_own(contacts: Sequence[Contact], kept: Sequence[StorageEntry], site: Site) -> str:
     """Return what a host that nobody knows has of the shop's own, which is no proof: the owner is asked."""
     if any(look_alike(one.host, site) for one in contacts):
-        return "its name is like the shop's"
+        return "its name resembles the shop's"
     own = {"", site.host, *(one.host for one in contacts)}
     is_passive = all(
         any(may_be_own(one.host, [word]) for word in one.element.split(" "))
@@ -149,7 +149,7 @@ def _may_be_own(contacts: Sequence[Contact], kept: Sequence[StorageEntry], site:
         for one in contacts
     )
     has_told = any(one.told for one in contacts)
-    return "it serves pictures, styles or fonts alone" if is_passive and not kept and not has_told else ""
+    return "serves only pictures, styles or fonts" if is_passive and not kept and not has_told else ""
 
 
 def _purpose(
@@ -175,15 +175,15 @@ def guessed(contacts: Iterable[Contact], ids: frozenset[str]) -> tuple[str, str]
         and all(element in BESIDE_FRAMES for element in own)
         and any(FILMS.search(f"{one.host}{one.url}") for one in shown)
     ):
-        return "preferences", "a film or map that is shown in the page"
+        return "preferences", "the page shows a film or a map of it"
     if (
         "preferences" in ids
         and contacts
         and all(LETTERING.search(f"{one.host}{one.url}") for one in contacts)
     ):
-        return "preferences", "it serves lettering only"
+        return "preferences", "it serves only fonts"
     asked = sorted(ids - {NECESSARY}) or ["marketing"]  # of a shop that asks for nothing, by its usual name
-    return "marketing" if "marketing" in asked else asked[0], "nothing told what it is for"
+    return "marketing" if "marketing" in asked else asked[0], "nothing shows what it is for"
 
 
 def still_held(scan: Scan, *every: Parties) -> list[str]:

@@ -39,22 +39,22 @@ async def _check(hooks: Any, customer: str, other: str) -> None:
 async def _check_erase(hooks: Any, customer: str) -> None:
     first = await retained_by(hooks.erase, customer)
     second = await retained_by(hooks.erase, customer)
-    _require(first == second, f"erase leaves something else the second time: {first}, then {second}")
+    _require(first == second, f"a second erase keeps other data than the first: {first}, then {second}")
     for one in first:
-        _require(one.reason, f"{one.kind} stays without a reason; allowed: the law that asks for it")
+        _require(one.reason, f"{one.kind} is kept without a reason; allowed: the law that requires it")
     said = {one.kind for one in first}
     left = {row.kind for row in await exported(hooks, customer)}
     silent = sorted(left - said)
     _require(
         not silent,
-        f"after erase, export still yields {', '.join(silent)}, and erase did not say that it stays",
+        f"after erase, export still yields {', '.join(silent)}, which erase did not report as kept",
     )
 
 
 def _check_row(row: Exported) -> None:
     _require(row.kind, "a row without a kind")
     _require(row.values, f"a row of {row.kind} without values")
-    _require(all(row.values), f"a row of {row.kind} with a nameless value")
+    _require(all(row.values), f"a row of {row.kind} with a value that has no name")
     json.dumps(dict(row.values), default=str)
     _require(row.reason or row.kept_until is None, f"a row of {row.kind} is kept without a reason")
 

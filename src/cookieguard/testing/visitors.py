@@ -129,7 +129,7 @@ def prepare_visitor(
         door.app = _login_app(customer)
         _in_thread(lambda: _ask(door, url, LOGIN_PATH, jar, headers))
         if not jar:
-            raise CookieGuardError(f"nobody can sign in at {url}; {HOSTS}")
+            raise CookieGuardError(f"a customer cannot be signed in at {url}; {HOSTS}")
     if fields is not None:
         path = f"{guard.config.prefix}consent"
         status = _in_thread(lambda: _ask(guard, url, path, jar, headers, json.dumps(fields).encode()))
@@ -138,7 +138,7 @@ def prepare_visitor(
     return PreparedVisitor(url.rstrip("/"), tuple(jar.values()), headers)
 
 
-HOSTS = "allowed: an address of `origins`, https or on a loopback host (config_for_tests makes any host the shop's)"
+HOSTS = "allowed: an address of `origins`, https or on a loopback host (config_for_tests accepts any host)"
 
 
 def _choice(guard: CookieGuard, consent: str | Iterable[str] | None) -> dict[str, str | list[str]] | None:

@@ -25,7 +25,7 @@ def test_tables_that_no_worker_made_yet_are_no_fault(server: Postgres, tmp_path:
     (tmp_path / NEWEST).write_text("what was there")
     (gone,) = examine_log(config, tmp_path, NOW, environ={})
 
-    assert told == ("consent log", "not made yet: the first choice does", "")
+    assert told == ("consent log", "not there yet: the first choice creates it", "")
     assert gone[1] == "it is gone"
     assert gone[2]
     with pytest.raises(LogNotMade, match="no worker made its tables yet"):
@@ -49,4 +49,4 @@ def test_records_that_are_numbered_while_the_doctor_looks_are_no_fault(
     monkeypatch.setattr(kind, "size", size_and_more)
     (told,) = _log(world.place, tmp_path)
 
-    assert told == ("consent log", "1 entries, 0 wait for a number", "")
+    assert told == ("consent log", "1 entries, 0 of them waiting for a number", "")

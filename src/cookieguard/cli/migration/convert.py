@@ -17,12 +17,12 @@ MOST_BYTES = 2_000_000  # the largest configuration of a banner that we saw has 
 ALLOWED = "a configuration of Klaro or vanilla-cookieconsent (JavaScript or JSON), or Cookiebot's cookies (CSV or JSON)"
 
 FileArgument = Annotated[
-    Path, typer.Argument(metavar="FILE", help="The other banner's file. Nothing of it is run.")
+    Path, typer.Argument(metavar="FILE", help="The other banner's file. It is read, never run.")
 ]
 
 
 def convert(file: FileArgument) -> None:
-    """Write the vendors of Klaro, vanilla-cookieconsent or Cookiebot as TOML, to standard output."""
+    """Print the vendors of Klaro, vanilla-cookieconsent or Cookiebot as TOML."""
     try:
         raw = file.read_bytes()
         text = raw.decode("utf-8-sig")  # spreadsheets and .NET begin a file with that mark
@@ -35,7 +35,7 @@ def convert(file: FileArgument) -> None:
     try:
         found = read_source(text)
     except (TooDeep, RecursionError) as error:
-        raise ConfigError("FILE", was=f"{file} (nested too deep)", allowed=ALLOWED) from error
+        raise ConfigError("FILE", was=f"{file} (nested too deeply)", allowed=ALLOWED) from error
     if found is None:
-        raise ConfigError("FILE", was=f"{file} (no third party was found in it)", allowed=ALLOWED)
+        raise ConfigError("FILE", was=f"{file} (no third party in it)", allowed=ALLOWED)
     show_line(vendor_list(found).rstrip("\n"))

@@ -14,9 +14,9 @@ from cookieguard.engines.store.open import store_opener
 from cookieguard.policy.ledger import Ledger
 from cookieguard.policy.versions import Version, altered, in_force, upcoming
 
-BRING_BACK = "bring back the text that was announced; a change is a version of its own"
+BRING_BACK = "restore the text that was announced; a change needs a new version"
 ANNOUNCE = "run: cookieguard policy announce {name} (or release it with a reason)"
-SEND = "run: cookieguard policy send, and see: cookieguard policy status"
+SEND = "run: cookieguard policy send, then look at: cookieguard policy status"
 
 
 def examine_policy(
@@ -31,11 +31,11 @@ def examine_policy(
         yield "policy texts", f"{', '.join(changed)} changed after the announcement", BRING_BACK, ""
     current, next_ = in_force(versions, ledger, today), upcoming(versions, ledger, today)
     found = "no version is in force yet" if current is None else f"version {current.name} is in force"
-    yield "policy", f"{found}, of {len(versions)}", "", ""
+    yield "policy", f"{found}; {len(versions)} in the folder", "", ""
     if next_ is not None:
         entry = ledger[next_.name]
         is_late = next_.effective <= today and not entry.is_complete
-        told = "told to everybody" if entry.is_complete else "its notices are not all sent"
+        told = "all notices are sent" if entry.is_complete else "not all notices are sent"
         mend, advice = (SEND, "") if is_late else ("", "" if entry.is_complete else SEND)
         yield "next policy", f"{next_.name} takes effect on {next_.effective}, {told}", mend, advice
     yield from _forgotten(versions, ledger, current, today)
@@ -49,4 +49,4 @@ def _forgotten(
         is_later = current is None or one.effective > current.effective
         if is_later and one.announced <= today and one.name not in ledger:
             mend = ANNOUNCE.format(name=one.name)
-            yield "unannounced policy", f"{one.name} says it was announced on {one.announced}", mend, ""
+            yield "unannounced policy", f"{one.name} was not announced on {one.announced}", mend, ""

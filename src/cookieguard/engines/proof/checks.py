@@ -22,10 +22,10 @@ from cookieguard.proof.tiles import tree_root
 OVERDUE = timedelta(days=2)
 LEAST_DAYS = 14  # to find room in, before the disk is full
 MB = 1_000_000
-FLOOD = "look for a flood in the access log and stop it before the shop; for your proxy's address set trusted_proxies"
-NO_ROOM = f"make room: at this rate the disk is full in less than {LEAST_DAYS} days"
+FLOOD = "find the flood in the access log, and block it in front of the shop; if it is your proxy, set trusted_proxies"
+NO_ROOM = f"free some space: at this rate the disk is full in less than {LEAST_DAYS} days"
 VERIFY = "run: cookieguard log verify"
-BEGIN_ANEW = "set origins; if no visitor chose yet, begin a new log: docs/proof.md, The log's name"
+BEGIN_ANEW = "set origins; if no visitor has chosen yet, begin a new log (docs/proof.md, The log's name)"
 Told = tuple[str, ...]
 """Check, what was found, what mends it, and what to think of where it may be well as it is."""
 
@@ -33,7 +33,7 @@ Told = tuple[str, ...]
 def examine_log(config: Config, state: Path, now: datetime, *, environ: Mapping[str, str]) -> Iterator[Told]:
     """Yield what the log and the keys of its subjects are like; raises LogDown."""
     if not config.proof.enabled:
-        yield "consent log", "switched off: no decision is written down", ""
+        yield "consent log", "switched off: no choice is recorded", ""
         return
     place = place_of(config, state, environ=environ)
     try:
@@ -42,8 +42,8 @@ def examine_log(config: Config, state: Path, now: datetime, *, environ: Mapping[
         yield from _log(place, state)
     except LogNotMade:
         lost = (state / NEWEST).exists()
-        mend = "bring it back from a copy; the checkpoint beside it says what it had" if lost else ""
-        yield "consent log", "it is gone" if lost else "not made yet: the first choice does", mend
+        mend = "restore it from a backup; the checkpoint beside it says how long it was" if lost else ""
+        yield "consent log", "it is gone" if lost else "not there yet: the first choice creates it", mend
         return
     yield _growth(config, state, now)
     yield _erasures(place)
@@ -60,19 +60,19 @@ def _log(place: Place, state: Path) -> Iterator[Told]:
         waiting = [row for row in rows if row.number is None]
         refused = [row for row in rows if row.number is not None]
     except (NoteError, ValueError):
-        yield "consent log", "its tree is not the one that was signed", VERIFY
+        yield "consent log", "its tree differs from the one that was signed", VERIFY
         return
     finally:
         log.close()
-    told = f"{size} entries, {len(waiting)} wait for a number"
+    told = f"{size} entries, {len(waiting)} of them waiting for a number"
     mend = "" if is_sound and not refused else VERIFY
     yield "consent log", told + (f", {len(refused)} that no worker wrote" if refused else ""), mend
     if name.startswith(f"{ANYWHERE}/"):
-        yield "consent log's name", f"{name}: origins was empty at its first record", "", BEGIN_ANEW
+        yield "consent log's name", f"{name}: origins was empty at the first choice", "", BEGIN_ANEW
     kept = sorted(path.name for path in state.iterdir() if KEPT.fullmatch(path.name) and path.name != NEWEST)
     if kept:
-        mend = f"{VERIFY}; once it is explained, keep the files elsewhere"
-        yield "consent log's past", f"it was set back, or is another one: {', '.join(kept)}", mend
+        mend = f"{VERIFY}; once you know why, move these files elsewhere"
+        yield "consent log's past", f"the log was set back or replaced: {', '.join(kept)}", mend
 
 
 def _growth(config: Config, state: Path, now: datetime) -> Told:
@@ -81,7 +81,7 @@ def _growth(config: Config, state: Path, now: datetime) -> Told:
     told = f"choices added about {added // MB} MB today (UTC) on this machine"
     if used_up:
         told += (
-            f"; addresses that added {DAY_BYTES // MB} MB, and whose grants wait until midnight: {used_up}"
+            f"; {used_up} networks used up their {DAY_BYTES // MB} MB, and their grants wait until midnight"
         )
         return "consent log's growth", told, FLOOD
     is_full_soon = shutil.disk_usage(state).free < LEAST_DAYS * added
@@ -92,19 +92,19 @@ def _erasures(place: Place) -> Told:
     with closing(open_subject_store(place.subjects, make=False)) as subjects:
         due = len(due_erasures(subjects, place.journals))
     if due:
-        told = f"{due} persons that were erased came back with an older copy"
-        return "erasures", told, "start the shop's workers again, or run: cookieguard log erase --again"
-    return "erasures", "all of the journal are done", ""
+        told = f"{due} persons who were erased came back with a backup"
+        return "erasures", told, "restart the shop's workers, or run: cookieguard log erase --again"
+    return "erasures", "every erasure in the journal is done", ""
 
 
 def _check_overdue(config: Config, place: Place, now: datetime) -> Told:
     """Return whether something is there that the hourly job should have let go days ago."""
     if not config.proof.kept_days:
-        return "records kept", "all for good", ""
+        return "records kept", "all, for good", ""
     stores = Stores(open_log_store(place.log, make=False), open_subject_store(place.subjects, make=False))
     with closing(stores):
         is_late = has_overdue(stores, config.proof.kept_days, life_of(config), now=now - OVERDUE)
     if is_late:
-        return "records kept", "longer than proof.keep says", "run: cookieguard log prune"
+        return "records kept", "some are older than proof.keep allows", "run: cookieguard log prune"
     days = ", ".join(f"{kind} {count} days" for kind, count in sorted(config.proof.kept_days.items()))
-    return "records kept", f"{days} after what they show ended", ""
+    return "records kept", f"{days}, counted from the end of what they show", ""

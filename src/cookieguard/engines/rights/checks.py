@@ -16,10 +16,8 @@ from cookieguard.keyring import Keyring
 
 Told = tuple[str, str, str]
 """Check, what was found, what mends it."""
-BRING_BACK = "bring back the keyring that has their key"
-BEGIN_ANEW = (
-    f"{BRING_BACK}; where it is lost for good nobody reads them: {{away}}, and let who asked ask again"
-)
+BRING_BACK = "restore the keyring that has their key"
+BEGIN_ANEW = f"{BRING_BACK}; if it is lost for good, {{away}} and ask the people to send their requests again"
 
 
 def examine_requests(
@@ -39,9 +37,9 @@ def examine_requests(
         return
     except SealBroken:
         away = f"move {file} away" if file is not None else "drop the tables cookieguard_rights*"
-        yield "requests", "no key of the keyring opens their queue", BEGIN_ANEW.format(away=away)
+        yield "requests", "no key in the keyring opens the queue", BEGIN_ANEW.format(away=away)
         return
     if unreadable:
         yield "requests", f"{len(unreadable)} cannot be read: {', '.join(unreadable[:3])}", BRING_BACK
     else:
-        yield "requests", f"{len(pending)} open, and all can be read", ""
+        yield "requests", f"{len(pending)} open; all can be read", ""

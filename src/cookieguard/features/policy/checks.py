@@ -19,5 +19,5 @@ def checks_of(shop: Shop) -> Iterator[Finding]:
         return
     since = "from the start" if policy.effective is None else f"from {policy.effective}"
     if policy.effective is not None and policy.effective > today:
-        since += ", not yet in force: everybody is asked again that day"
+        since += ", not in force yet: all visitors are asked again on that day"
     yield Finding("policy", f"version {policy.version}, {since}")

@@ -21,28 +21,28 @@ def _statistics(shop: Shop) -> Iterator[Finding]:
     if kept is None:
         yield Finding("statistics", "nothing was counted yet" if config.enabled else "switched off")
         return
-    yield Finding("statistics", f"answer, with at most {kept.hits} hits")
+    yield Finding("statistics", f"can be read; at most {kept.hits} hits")
     oldest = None if kept.oldest_hit is None else kept.oldest_hit // SECONDS_OF_DAY
     yield age_of("hits", "oldest hit", oldest, shop, config.hit_days)
     yield age_of("sums", "oldest sum", kept.oldest_sum, shop, config.rollup_days)
     is_over = (
         kept.oldest_key is not None and shop.now - day_of(f"{date_of(kept.oldest_key):%Y%m%d}") > KEYS_GO
     )
-    told = "none" if kept.oldest_key is None else f"oldest of {date_of(kept.oldest_key)}"
-    yield Finding("visitor keys in hits", f"{told}, kept 48 hours", RUN_JOB if is_over else "")
+    told = "none" if kept.oldest_key is None else f"the oldest of {date_of(kept.oldest_key)}"
+    yield Finding("visitor keys in hits", f"{told}, kept for 48 hours", RUN_JOB if is_over else "")
 
 
 def _drops(shop: Shop) -> Iterator[Finding]:
     lost: Mapping[int, int] = shop.retained.lost if shop.retained is not None else {}
     today = int(shop.now.timestamp()) // SECONDS_OF_DAY
     newest, ever = sum(count for day, count in lost.items() if day >= today - 1), sum(lost.values())
-    mend = "see the shop's log for the reasons (disk, lock, queue)" if newest else ""
-    yield Finding("dropped hits", f"{newest} since yesterday, {ever} ever", mend)
+    mend = "the shop's log has the reasons (disk, lock, queue)" if newest else ""
+    yield Finding("dropped hits", f"{newest} since yesterday, {ever} in total", mend)
     waiting = []
     for path in (shop.state / "spool").glob("*.spool") if shop.state.is_dir() else ():
         with suppress(OSError):  # replayed since it was listed
             waiting.append(path.stat())
     size = sum(one.st_size for one in waiting)
     late = [one for one in waiting if shop.now.timestamp() - one.st_mtime > SLACK.total_seconds()]
-    told = f"{len(waiting)} files wait with {size} bytes"
-    yield Finding("spool", told, "start the shop: a worker replays them" if late else "")
+    told = f"{len(waiting)} files with {size} bytes are waiting"
+    yield Finding("spool", told, "start the shop: a worker reads them in" if late else "")

@@ -295,7 +295,7 @@ class _Visit:
     def _is_over(self, done: int, waiting: int) -> bool:
         limit = "time" if self.clock.is_over else f"{self.plan.megabytes} MB" if self.proxy.is_full else ""
         if limit:
-            self.notes.append(f"stopped by the limit of {limit} after {done} pages; {waiting} more waited")
+            self.notes.append(f"stopped after {done} pages by the limit of {limit}; {waiting} were left")
         return bool(limit)
 
 
