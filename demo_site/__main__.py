@@ -19,6 +19,7 @@ from demo_site.serving import LOOPBACK, Server, bind, port_of, serve, server_for
 
 if TYPE_CHECKING:  # the unguarded shop runs without CookieGuard
     from cookieguard import Config
+    from demo_site.policy_copy import Draft
 
 VAR = Path(__file__).parent / "var"
 
@@ -42,12 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"The demo cannot start: {error}", file=sys.stderr)
         return 1
-    if options.fill and not options.unguarded:
-        from demo_site.traffic import fill
+    guard = None if options.unguarded else _guard(options, sockets)
+    if options.fill and guard is not None:
+        from demo_site.traffic import fill, forget_old
 
         fill(options.state_dir, days=options.fill, now=datetime.now(UTC))
-    guard = None if options.unguarded else _guard(options, sockets)
-    told = "" if guard is None else _announcing(guard, sockets)
+        forget_old(guard, datetime.now(UTC))
+    told = "" if guard is None else _commands(options, guard, sockets)
     servers = _servers(options, sockets, guard)
     print(told, flush=True)
     print(_welcome(sockets, is_guarded=guard is not None), flush=True)
@@ -166,23 +168,35 @@ def _welcome(sockets: Sockets, *, is_guarded: bool) -> str:
     return "\n".join([*lines, "", "  Stop with Ctrl-C.", ""])
 
 
-def _announcing(guard: Config, sockets: Sockets) -> str:
-    """Copy the policy, and say by which commands its draft is announced."""
+def _commands(options: argparse.Namespace, guard: Config, sockets: Sockets) -> str:
+    """Copy the policy, and say which commands look after the shop."""
     from demo_site.policy_copy import keep_policy
+
+    draft = keep_policy(guard, today=datetime.now(UTC).date())
+    told = commands_of(guard, draft, ads_port=port_of(sockets.ads))
+    if options.database == _parser().get_default("database"):
+        return told
+    return f"\n  First name the shop's database to them:\n    export DEMO_DATABASE={options.database}\n{told}"
+
+
+def commands_of(guard: Config, draft: Draft, *, ads_port: int) -> str:
+    """Return the commands to type in a second terminal, each with the configuration that it reads."""
     from demo_site.settings import settings_file
 
-    version = keep_policy(guard, today=datetime.now(UTC).date())
-    file = settings_file(guard, ads_port=port_of(sockets.ads))
-    command = f"{_shown(Path(sys.executable).with_name('cookieguard'))} policy"
-    lines = [f"    {command} {act} --config {file}" for act in ("status", f"announce {version}", "send")]
-    return "\n".join(
-        [
-            "",
-            f"  To announce the policy's newest version, {version}, and to mail the customers:",
-            *lines,
-            f"  {'Their mail is written into':<28}{file.with_name('mail')}",
-        ]
-    )
+    file = settings_file(guard, ads_port=ads_port)
+    program = _shown(Path(sys.executable).with_name("cookieguard"))
+    announce = () if draft.is_announced else (f"policy announce {draft.version}",)
+    title = f"The policy's version {draft.version} is announced. To mail the customers who have no mail yet:"
+    if announce:
+        title = f"To announce the policy's newest version, {draft.version}, and to mail the customers:"
+    acts = {
+        "To check the shop, and to do what is due on its customers' requests:": ("doctor", "work"),
+        title: ("policy status", *announce, "policy send"),
+    }
+    lines = [""]
+    for what, some in acts.items():
+        lines += [f"  {what}", *(f"    {program} {act} --config {file}" for act in some)]
+    return "\n".join([*lines, f"  {'Their mail is written into':<28}{file.with_name('mail')}"])
 
 
 def _sign_in(sockets: Sockets, state_dir: Path) -> str:

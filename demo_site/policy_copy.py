@@ -8,6 +8,7 @@ import shutil
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
@@ -20,27 +21,34 @@ DRAFT_DAYS = 30
 DAY = re.compile(r"^(announced|effective): .*$", re.MULTILINE)
 
 
-def keep_policy(config: Config, *, today: date) -> str:
-    """Copy the texts to `policy.folder`, and return the version to announce.
+class Draft(NamedTuple):
+    """Hold the newest version of the policy, and whether it is announced."""
 
-    A draft that can no longer be announced in time gets another day. An announced version stays as it is: a shop does
-    not start with a text that changed since.
+    version: str
+    is_announced: bool
+
+
+def keep_policy(config: Config, *, today: date) -> Draft:
+    """Copy the texts to `policy.folder`, and return the newest version.
+
+    A draft is dated so that today is its day of announcement. An announced version stays as it is: a shop does not
+    start if its text has changed since.
     """
     folder = Path(config.policy.folder)
     if not folder.exists():
         shutil.copytree(POLICY[0].parent, folder)
     draft = max(folder.iterdir())
-    if date.fromisoformat(draft.name) - today >= timedelta(days=config.policy.notice_days) or _is_announced(
-        config, draft.name
-    ):
-        return draft.name
-    effective = today + timedelta(days=DRAFT_DAYS)
+    if _is_announced(config, draft.name):
+        return Draft(draft.name, is_announced=True)
+    effective = date.fromisoformat(draft.name)
+    if effective - today < timedelta(days=config.policy.notice_days):
+        effective = today + timedelta(days=DRAFT_DAYS)
     days = {"announced": today, "effective": effective}
     for text in draft.iterdir():
         text.write_text(
             DAY.sub(lambda found: f"{found[1]}: {days[found[1]]}", text.read_text("utf-8")), "utf-8"
         )
-    return draft.rename(folder / str(effective)).name
+    return Draft(draft.rename(folder / str(effective)).name, is_announced=False)
 
 
 def _is_announced(config: Config, version: str) -> bool:

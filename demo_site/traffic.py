@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from cookieguard.config import Config
+from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.engines.retention import do, steps_of
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.goals import VALUE_SIGN, step_of
@@ -112,6 +116,12 @@ def fill(state_dir: Path, *, days: int, now: datetime) -> int:
     finally:
         engine.close()
     return written
+
+
+def forget_old(config: Config, now: datetime) -> None:
+    """Do the daily job on what was filled in: a fresh demo keeps nothing longer than it promises."""
+    job = steps_of(config, StateDirectory(config.state_dir), environ=os.environ)
+    do({"statistics": job["statistics"]}, now)
 
 
 def draw_day(source: random.Random, day: int, today: int) -> Iterator[Hit]:

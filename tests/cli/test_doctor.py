@@ -288,7 +288,8 @@ def test_it_says_which_configuration_it_read(shop: Served) -> None:
 
     file.rename(shop.directory / "other.toml")
 
-    assert told(shop, "--config", "other.toml")["configuration"][1].endswith("/other.toml loads")
+    named = told(shop, "--config", "other.toml")["configuration"][1]
+    assert named.endswith("/other.toml loads; add --config other.toml to the commands below")
     assert told(shop)["configuration"][1].startswith("default settings, since /")
 
 

@@ -209,11 +209,18 @@ def test_what_is_missing_is_named(shop: Shop) -> None:
     assert "there are: 2026-01-01" in shop.run("policy", "diff", "x").stderr
 
 
-def test_day_of_announcement_that_nobody_kept_is_told_by_doctor(shop: Shop) -> None:
-    told = shop.run("doctor")
+def test_day_of_announcement_is_told_by_doctor_and_is_wrong_once_it_is_over(shop: Shop) -> None:
+    on_the_day = shop.run("doctor")
+    shop.put(NEW, announced=-1)
+    a_day_late = shop.run("doctor")
 
-    assert told.returncode == 1
-    assert f"cookieguard policy announce {shop.next}" in told.stdout
+    assert (on_the_day.returncode, a_day_late.returncode) == (0, 1)
+    assert f"warn  unannounced policy: {shop.next} is to be announced today; run: " in on_the_day.stdout
+    assert (
+        f"WRONG unannounced policy: {shop.next} was not announced on {shop.day(-1)}; run: "
+        in a_day_late.stdout
+    )
+    assert f"cookieguard policy announce {shop.next}" in a_day_late.stdout
 
 
 def test_customers_who_came_since_are_sent_their_notice_though_the_run_was_complete(shop: Shop) -> None:

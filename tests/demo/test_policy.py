@@ -24,7 +24,8 @@ from cookieguard.engines.policy.announcing import announce
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.record import NoRecord
 from cookieguard.engines.store.open import store_opener
-from demo_site.policy_copy import DRAFT_DAYS, POLICY, keep_policy
+from demo_site.__main__ import commands_of
+from demo_site.policy_copy import DRAFT_DAYS, POLICY, Draft, keep_policy
 from demo_site.settings import guard_config
 
 ROOT = Path(__file__).parents[2]
@@ -32,11 +33,11 @@ SOON = 60  # seconds: a worker looks for announcements every few, and the machin
 
 
 @contextmanager
-def started(folder: Path) -> Iterator[str]:
+def started(folder: Path, *options: str) -> Iterator[str]:
     """Start the guarded demo on free ports; give all that it printed."""
     ports = [f"--{name}-port=0" for name in ("shop", "ads", "unguarded", "mail")]
     files = ["--state-dir", str(folder / "cookieguard"), "--database", str(folder / "shop.sqlite3")]
-    command = [sys.executable, "-m", "demo_site", *ports, *files]
+    command = [sys.executable, "-m", "demo_site", *ports, *files, *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -112,12 +113,40 @@ def test_a_version_is_announced_mailed_and_told_on_every_page_by_what_the_demo_p
     assert all(f"{shop}/_cg/policy/" in one.get_content() for one in mails)
 
 
+def test_a_fresh_demo_passes_the_doctor_that_it_prints(tmp_path: Path) -> None:
+    with started(tmp_path, "--fill=5") as printed:
+        commands = re.findall(r"^ +(\S*cookieguard .*)$", printed, re.M)
+        doctor, work = commands[:2]
+
+        found = run(doctor, tmp_path)
+        worked = run(work, tmp_path)
+
+    assert f"export DEMO_DATABASE={tmp_path}/shop.sqlite3" in printed
+    assert "warn  unannounced policy: " in found
+    assert "0 requests had work" in worked
+    assert [shlex.split(one)[1:3] for one in commands[2:]] == [
+        ["policy", one] for one in ("status", "announce", "send")
+    ]
+
+
+def test_an_announced_version_is_not_offered_again(tmp_path: Path) -> None:
+    config = copied(tmp_path)
+    now = datetime.now(UTC)
+    announce_now(config, keep_policy(config, today=now.date()).version, now)
+
+    draft = keep_policy(config, today=now.date() + timedelta(days=1))
+
+    assert draft.is_announced
+    assert "policy announce" not in printed_commands(config, draft)
+    assert "policy send --config" in printed_commands(config, draft)
+
+
 @pytest.mark.parametrize("days", [0, 5, 400, 2000])
 def test_the_draft_can_be_announced_on_whatever_day_the_demo_begins(tmp_path: Path, days: int) -> None:
     config = copied(tmp_path)
     now = datetime(2026, 12, 1, 9, tzinfo=UTC) + timedelta(days=days)
 
-    name = keep_policy(config, today=now.date())
+    name = keep_policy(config, today=now.date()).version
 
     announce_now(config, name, now)
     assert [one.name for one in read_versions(config)][-1] == name
@@ -126,12 +155,12 @@ def test_the_draft_can_be_announced_on_whatever_day_the_demo_begins(tmp_path: Pa
 def test_a_draft_that_waited_too_long_gets_another_day_and_an_announced_one_stays(tmp_path: Path) -> None:
     config = copied(tmp_path)
     first = date(2026, 12, 10)
-    late = keep_policy(config, today=first)
-    again = keep_policy(config, today=first + timedelta(days=DRAFT_DAYS))
+    late = keep_policy(config, today=first).version
+    again = keep_policy(config, today=first + timedelta(days=DRAFT_DAYS)).version
     announced_at = datetime(first.year + 1, 3, 1, tzinfo=UTC)
-    name = keep_policy(config, today=announced_at.date())
+    name = keep_policy(config, today=announced_at.date()).version
     announce_now(config, name, announced_at)
-    kept = keep_policy(config, today=announced_at.date() + timedelta(days=DRAFT_DAYS))
+    kept = keep_policy(config, today=announced_at.date() + timedelta(days=DRAFT_DAYS)).version
 
     assert late < again < name == kept
     assert [one.name for one in read_versions(config)] == [POLICY[0].name, name]
@@ -144,6 +173,10 @@ def copied(tmp_path: Path) -> Config:
         origins=("http://shop.localhost:8000",),
         policy=tmp_path / "policy",
     )
+
+
+def printed_commands(config: Config, draft: Draft) -> str:
+    return commands_of(config, draft, ads_port=8001)
 
 
 def announce_now(config: Config, name: str, now: datetime) -> None:

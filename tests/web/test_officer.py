@@ -189,6 +189,23 @@ def test_letter_of_a_shop_in_which_nothing_is_due_says_so(tmp_path: Path) -> Non
     assert len(letter.text) < 60  # one page
 
 
+@pytest.mark.parametrize(
+    ("announced", "is_due"), [("2026-11-20", True), ("2026-11-24", True), ("2026-12-01", False)]
+)
+def test_a_version_that_waits_for_its_announcement_is_named(
+    tmp_path: Path, announced: str, is_due: bool
+) -> None:
+    folder = two_versions(tmp_path / "policy", announced=announced)
+    config = Config(state_dir=str(tmp_path / "state"), policy=PolicyVersion(folder=str(folder)))
+    CookieGuard(no_app, config).close()
+
+    letter = write_letter(config, Keyring.generate(NOW), NOW)
+
+    (part,) = [one for one in letter.parts if one.title == "Notices of the policy"]
+    named = f"2026-12-15: its announcement is due ({announced})" if is_due else "nothing"
+    assert (list(part.lines), part.is_due) == ([named], is_due)
+
+
 def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path / "state")
     (state.path / "store.db").write_text("no database")

@@ -110,11 +110,8 @@ def _findings(config: Path | None, *, asks: bool) -> list[Finding]:
         shop = shop_config(config)
     except ConfigError as error:
         return [Finding("configuration", str(error), "correct this setting")]
-    file = config_file(config)
-    told = (
-        f"{file.absolute()} loads" if file else f"default settings, since {Path.cwd()} has no {CONFIG_FILE}"
-    )
-    return [
-        Finding("configuration", told),
-        *examine(shop, environ=os.environ, now=datetime.now(UTC), asks=asks),
-    ]
+    file, missing = config_file(config), f"default settings, since {Path.cwd()} has no {CONFIG_FILE}"
+    added = f"; add --config {config} to the commands below" if config else ""
+    told = f"{file.absolute()} loads{added}" if file else missing
+    found = examine(shop, environ=os.environ, now=datetime.now(UTC), asks=asks)
+    return [Finding("configuration", told), *found]

@@ -49,4 +49,6 @@ def _forgotten(
         is_later = current is None or one.effective > current.effective
         if is_later and one.announced <= today and one.name not in ledger:
             mend = ANNOUNCE.format(name=one.name)
-            yield "unannounced policy", f"{one.name} was not announced on {one.announced}", mend, ""
+            is_today = one.announced == today
+            told = f"{one.name} {'is to be announced today' if is_today else f'was not announced on {one.announced}'}"
+            yield "unannounced policy", told, "" if is_today else mend, mend if is_today else ""
