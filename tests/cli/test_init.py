@@ -108,7 +108,7 @@ def test_an_app_that_only_a_function_makes_is_guarded_as_it_returns_it(shop: Sho
 
     done = shop.run("init")
 
-    assert "create_app makes the app; replace line 6 of mugs_made.py by these lines:" in done.stdout
+    assert "create_app makes the app; replace line 6 of mugs_made.py with these lines:" in done.stdout
     added = "".join(line for line in done.stdout.splitlines(keepends=True) if line.startswith("    "))
     guarded = factory.replace("    return app\n", added)
     (shop.directory / "mugs_made.py").write_text(
@@ -128,7 +128,7 @@ def test_what_the_pages_inside_a_function_return_is_not_the_app(shop: Shop, page
     done = shop.run("init")
 
     line = factory.count("\n")
-    assert f"create_app makes the app; replace line {line} of shop.py by these lines:" in done.stdout
+    assert f"create_app makes the app; replace line {line} of shop.py with these lines:" in done.stdout
     assert 'return CookieGuard(app, "cookieguard.toml")' in done.stdout
 
 

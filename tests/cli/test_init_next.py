@@ -171,3 +171,10 @@ def test_it_says_what_else_a_framework_needs(shop: Shop, made: str, note: str) -
     write(shop, {"shop.py": made})
 
     assert note in shop.run("init").stdout
+
+
+def test_what_the_command_needs_is_installed_first(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(shop, {"shop.py": "app = Flask(__name__)\n"})
+    monkeypatch.setitem(sys.modules, "a2wsgi", None)  # as where it is not installed
+
+    assert next_command(shop) == "pip install a2wsgi && uvicorn shop:guarded"

@@ -225,7 +225,7 @@ def _in_factory(factory: Factory) -> Iterator[str]:
         yield f"add these lines to the end of {factory.path} ({factory.name} makes the app):"
         yield _shown(WSGI_LINES, f"{factory.name}()")
         return
-    yield f"{factory.name} makes the app; replace line {factory.line} of {factory.path} by these lines:"
+    yield f"{factory.name} makes the app; replace line {factory.line} of {factory.path} with these lines:"
     yield _shown(FACTORY_LINES, factory.returned)
 
 

@@ -146,7 +146,7 @@ def _with_another_purpose(verdict: Verdict, config: Config) -> tuple[str, str]:
         fields = {"purpose": NECESSARY, "reason": "..."}
     name = next((one.catalogue for one in config.vendors if one.name == verdict.vendor), "")
     if name and all(is_plain(one) for one in config.vendors):
-        return f'{words}, replace "{name}" in the list of vendors by:', list_entry(
+        return f'{words}, replace "{name}" in the list of vendors with:', list_entry(
             {"catalogue": name, **fields}
         )
     lines = {"catalogue": name, **fields} if name else {"name": verdict.vendor, **fields}
