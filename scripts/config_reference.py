@@ -26,8 +26,8 @@ HEAD = """\
 <!-- Written by scripts/config_reference.py from src/cookieguard/config/. Edit the docstrings there. -->
 
 `CookieGuard(app)` runs with the defaults below. Pass a TOML file, `CookieGuard(app, "cookieguard.toml")`, or the same
-tree in Python, `CookieGuard(app, Config(...))`. An unknown setting does not start; the error names the nearest one.
-A list is a tuple in Python.
+tree in Python, `CookieGuard(app, Config(...))`. An unknown setting stops the start, and the error names the nearest
+known one. A list in TOML is a tuple in Python.
 """
 LISTS = ("a tuple (in TOML: a list)", "a list")
 

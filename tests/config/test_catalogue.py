@@ -125,7 +125,7 @@ def test_an_unknown_name_is_answered_in_one_line_with_the_three_nearest() -> Non
         config_from_mapping({"vendors": ["google-analitics"]})
 
     assert str(error.value) == (
-        "vendors is 'google-analitics'; allowed: a vendor of the catalogue; "
+        "vendors is 'google-analitics'; allowed: a vendor in the catalogue; "
         "the nearest are 'google-analytics', 'google-fonts', 'google-ads'"
     )
 

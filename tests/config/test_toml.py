@@ -41,18 +41,21 @@ def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
         ('[look]\nstats = "x"', "look.stats is not a known setting; allowed: background, "),
         ('[html]\nnoreferrer = "yes"', "html.noreferrer is 'yes'; allowed: true or false"),
         ('[consent]\nsignals = ["bing"]', "consent.signals is 'bing'; allowed: 'google', 'microsoft-uet', "),
-        ('[consent]\nsignals = ["meta", "meta"]', "consent.signals is 'meta' twice; allowed: each once"),
+        (
+            '[consent]\nsignals = ["meta", "meta"]',
+            "consent.signals is 'meta' twice; allowed: each value only once",
+        ),
         (
             '[consent]\nsignals = ["google-advanced"]',
-            "consent.signals is 'google-advanced'; allowed: 'google', which is the basic consent mode: the advanced",
+            "consent.signals is 'google-advanced'; allowed: 'google', which is the basic consent mode; the advanced",
         ),
         (
             '[consent]\nsignals = ["google"]\n[[purposes]]\nid = "necessary"\n[[purposes]]\nid = "marketing"',
-            "consent.signals is 'google' without the purpose statistics; allowed: where these purposes are",
+            "consent.signals is 'google' without the purpose statistics; allowed: only with the purposes",
         ),
         (
             "[html]\nenabled = false\nnoreferrer = true",
-            "html.noreferrer is true; allowed: false where html.enabled",
+            "html.noreferrer is true; allowed: false while html.enabled is false",
         ),
         (
             '[[vendors]]\nname = "A"\nhosts = ["a.example"]',
@@ -86,15 +89,15 @@ def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
         ('[log]\npreset = "gdpr"', "log.preset is 'gdpr'; allowed: '', 'ga', 'cnil', 'zero'"),
         (
             '[log]\npreset = "ga"\nipv4_prefix = 24',
-            "log.ipv4_prefix is 24 beside log.preset = 'ga'; allowed: one of the two",
+            "log.ipv4_prefix is 24 together with log.preset = 'ga'; allowed: a preset or prefixes, not both",
         ),
         (
             '[log]\npreset = "zero"\nipv6_prefix = 0',
-            "log.ipv6_prefix is 0 beside log.preset = 'zero'; allowed: one of the two",
+            "log.ipv6_prefix is 0 together with log.preset = 'zero'; allowed: a preset or prefixes, not both",
         ),
         (
             '[log]\npreset = "cnil"\naddresses = "prefix-daily"',
-            "log.addresses is 'prefix-daily' beside log.preset = 'cnil'; allowed: one of the two",
+            "log.addresses is 'prefix-daily' together with log.preset = 'cnil'; allowed: 'prefix-daily' or a preset",
         ),
         ('[log]\nformat = "xml"', "log.format is 'xml'; allowed: 'combined', 'json'"),
         ("[log]\nkeep_days = 0", "log.keep_days is 0; allowed: 1 to 400 days"),
@@ -132,9 +135,12 @@ def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
             '[policy]\nprivacy_url = "//evil.example"',
             "policy.privacy_url is '//evil.example'; allowed: https://",
         ),
-        ('[[purposes]]\nid = "fun"', "purposes.fun.title is empty; allowed: a title visitors can read"),
+        ('[[purposes]]\nid = "fun"', "purposes.fun.title is empty; allowed: a title that visitors can read"),
         ("[identity]\nidle_days = 0", "identity.idle_days is 0; allowed: 1 to 400 days"),
-        ('[keys]\nenvironment = "lower"', "keys.environment is 'lower'; allowed: an upper-case name"),
+        (
+            '[keys]\nenvironment = "lower"',
+            "keys.environment is 'lower'; allowed: an upper-case name like 'SHOP_DATABASE'",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_that_names_the_setting(text: str, message: str) -> None:
@@ -158,7 +164,7 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path, content: bytes, message
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"config file .*none.toml is No such file"):
+    with pytest.raises(ConfigError, match=r"config file .*none.toml is unreadable \(No such file"):
         load_config(tmp_path / "none.toml")
 
 
@@ -380,7 +386,7 @@ def test_what_no_browser_can_write_is_told_without_a_guess(tmp_path: Path) -> No
     ("text", "told"),
     [
         ('[policy]\neffective = "2026-12-15"', "a date (in TOML without quotes: 2026-12-15)"),
-        ('trusted_proxies = ["10.0.0.1/8"]', "; this one is of the network '10.0.0.0/8'"),
+        ('trusted_proxies = ["10.0.0.1/8"]', "; this address is in the network '10.0.0.0/8'"),
         ("a = [1, 2", "config file cookieguard.toml is not TOML (Unclosed array"),
     ],
 )

@@ -644,7 +644,7 @@ def test_the_file_is_private(tmp_path: Path) -> None:
     "url", ["mysql://root:secret@db/shop", "sqlite://store.db", "postgresql://a b:secret@db"]
 )
 def test_another_url_is_refused_without_showing_it(tmp_path: Path, url: str) -> None:
-    with pytest.raises(ConfigError, match=r"^store\.url is another URL; allowed: ") as caught:
+    with pytest.raises(ConfigError, match=r"^store\.url is a URL of another form; allowed: ") as caught:
         StoreSettings(url=url)
     assert "secret" not in str(caught.value)
     state = StateDirectory(tmp_path / "state")

@@ -103,12 +103,12 @@ def test_confirmation_is_no_consent_and_stands_among_what_is_kept_by_contract(ap
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"data": ()}, r"mail\.orders is 'order-mail'; allowed: the id of a kind in \[\[data\]\]"),
+        ({"data": ()}, r"mail\.orders is 'order-mail'; allowed: the id of an entry in \[\[data\]\]"),
         (
             {"data": (DataKind(id="order-mail", title="x", purpose="x", basis="consent"),)},
             "with the basis 'contract'",
         ),
-        ({"proof": ProofSettings(enabled=False)}, r"empty where proof\.enabled is false"),
+        ({"proof": ProofSettings(enabled=False)}, r"only with proof\.enabled true"),
     ],
 )
 def test_confirmations_that_rest_on_no_contract_are_refused_by_name(
@@ -121,7 +121,7 @@ def test_confirmations_that_rest_on_no_contract_are_refused_by_name(
 
 
 def test_list_that_readers_may_stop_confirms_no_orders() -> None:
-    with pytest.raises(ConfigError, match=r"mail\.lists is 'news'; allowed: names of lists alone"):
+    with pytest.raises(ConfigError, match=r"mail\.lists is 'news'; allowed: lists that customers can leave"):
         MailSettings(orders="news", lists=("news",), sender="orders@shop.example")
 
 

@@ -623,7 +623,10 @@ def test_websockets_open_and_set_them_too(world: World) -> None:
             'name = "c"\naccept_unsigned_until = 2026-12-24',
             "cookies.sign.c.accept_unsigned_until is a date; allowed: text",
         ),
-        ('name = "c"\n[[cookies.sign]]\nname = "c"', "cookies.sign is 'c' twice; allowed: each once"),
+        (
+            'name = "c"\n[[cookies.sign]]\nname = "c"',
+            "cookies.sign is 'c' twice; allowed: each value only once",
+        ),
         (
             'name = "__Host-cg_cart"',
             "cookies.sign.name is '__Host-cg_cart'; allowed: a cookie of the shop's own",

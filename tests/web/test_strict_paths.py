@@ -121,7 +121,7 @@ def test_whole_shop_may_be_strict_and_other_spellings_are_refused_by_name() -> N
     for wrong in ("checkout", "/checkout?step=2", "/shop/*"):
         with pytest.raises(ConfigError, match="strict_paths"):
             Config(strict_paths=(wrong,))
-    with pytest.raises(ConfigError, match=r"strict_paths .* empty where csp\.enabled is false"):
+    with pytest.raises(ConfigError, match=r"strict_paths .* only with csp\.enabled true"):
         Config(strict_paths=("/checkout",), csp=CspSettings(enabled=False))
 
 

@@ -171,7 +171,7 @@ class Catalogue:
         if found is None:
             near = ", ".join(repr(one) for one in self.nearest(name))
             raise ConfigError(
-                setting, was=repr(name), allowed=f"a vendor of the catalogue; the nearest are {near}"
+                setting, was=repr(name), allowed=f"a vendor in the catalogue; the nearest are {near}"
             )
         return found
 

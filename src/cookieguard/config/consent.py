@@ -22,8 +22,8 @@ SIGNALS = {
 }
 
 NO_ADVANCED = (
-    "'google', which is the basic consent mode: the advanced one loads Google's tags and tells Google of each page "
-    "before anybody agreed"
+    "'google', which is the basic consent mode; the advanced mode loads Google's tags and reports each page to Google "
+    "before the visitor agrees"
 )
 
 LANGUAGE = re.compile(r"([a-z]{2,3}(-[A-Za-z0-9]{2,8})*)?")
@@ -34,16 +34,16 @@ class ConsentSettings:
     """Set how visitors are asked."""
 
     enabled: bool = True
-    """Ask visitors. Without it nobody ever agrees."""
+    """Ask visitors for consent. If false, visitors cannot agree to anything."""
     gpc: bool = True
-    """Honour `Sec-GPC: 1` as a refusal, and answer /.well-known/gpc.json."""
+    """Treat `Sec-GPC: 1` as a refusal, and serve /.well-known/gpc.json."""
     follow_customer: bool = True
-    """A refusal applies on every device of its customer, within 5 s or from the login on; needs the store."""
+    """Apply a customer's refusal on all their devices, within 5 s or from login on; needs the store."""
     language: str = ""
     """The language for visitors and customers whose own is not in `languages`; empty means the first of `languages`,
     or English if you chose none."""
     signals: tuple[str, ...] = ()
-    """Whose tags hear of the choice: `google` (consent mode, basic), `microsoft-uet`, `microsoft-clarity`, `meta`."""
+    """Tags that receive the choice: `google` (basic consent mode), `microsoft-uet`, `microsoft-clarity`, `meta`."""
 
     def __post_init__(self) -> None:
         require_types("consent", self)

@@ -33,22 +33,22 @@ _TABLES = {f"{prefix}cg_{kind}": kind for kind in KINDS for prefix in (HOST_PREF
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CookieSpec:
-    """Describe one cookie: its name and attributes. Always HttpOnly, always Path=/."""
+    """Describe one cookie: its name and attributes. HttpOnly and Path=/ are always set."""
 
     name: str
-    """The cookie's name, with its prefix: browsers take `__Host-` only with Secure, Path=/ and no Domain."""
+    """The cookie's name with its prefix. Browsers accept `__Host-` only with Secure, Path=/ and no Domain."""
     max_age: int
-    """How long browsers keep it, in seconds; 0 until the browser is closed."""
+    """How long browsers keep the cookie, in seconds; 0 means until the browser is closed."""
     same_site: str = "Lax"
     """`Lax`, `Strict` or `None`; `None` needs Secure."""
     secure: bool = True
-    """Send it over https only."""
+    """Send the cookie over HTTPS only."""
     sealed: bool = True
     """Encrypt the content before it is signed."""
     partitioned: bool = False
-    """Keep it apart for each site that frames the shop; needs Secure and `SameSite=None`."""
+    """Keep a separate cookie for each site that frames the shop; needs Secure and `SameSite=None`."""
     domain: str = ""
-    """Share it with this domain and every host below; a default name is then `__Secure-cg_*`."""
+    """Share the cookie with this domain and its subdomains. The default name then begins with `__Secure-cg_`."""
 
     def __post_init__(self) -> None:
         where = _table_of(self.name)
@@ -65,11 +65,11 @@ class CookieSpec:
     def _check_prefix(self, where: str, name: str) -> None:
         """Refuse what a browser would drop without a word."""
         if name.startswith(FORBIDS_DOMAIN) and self.domain:
-            allowed = f"a name that begins with {SECURE_PREFIX} where the cookie has a domain, or no domain"
+            allowed = f"a name that begins with {SECURE_PREFIX}, or a cookie without a domain"
             raise ConfigError(f"{where}.name", was=f"{self.name!r} with a domain", allowed=allowed)
         needs = name.startswith(NEEDS_SECURE) or self.same_site == "None" or self.partitioned
         if needs and not self.secure:
-            allowed = "true: the prefix, SameSite=None or Partitioned requires it"
+            allowed = "true, because its prefix, SameSite=None or Partitioned requires Secure"
             raise ConfigError(f"{where}.secure", was=False, allowed=allowed)
 
 
@@ -94,25 +94,25 @@ def _spec(kind: str, days: int) -> CookieSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CookieSettings:
-    """Hold one CookieSpec per kind of ours, and what is known of the shop's own cookies."""
+    """Set cookieguard's four cookies, and declare the cookies that the shop sets."""
 
     session: CookieSpec = field(default_factory=lambda: _spec("session", 90))
     cart: CookieSpec = field(default_factory=lambda: _spec("cart", 90))
     consent: CookieSpec = field(default_factory=lambda: _spec("consent", 180))
     remember: CookieSpec = field(default_factory=lambda: _spec("remember", 90))
     domain: str = ""
-    """Share all four with this domain and every host below it; each may have a `domain` of its own instead."""
+    """Share all four cookies with this domain and its subdomains. Each cookie can have its own `domain` instead."""
     own: tuple[OwnCookie, ...] = ()
     sign: tuple[SignedCookie, ...] = ()
     undeclared: str = "report"
-    """What a cookie that nobody declared is: `report` (kept, and told of once), `marketing` or `block` (never)."""
+    """How undeclared cookies are treated: kept and reported once (`report`), as `marketing`, or never set (`block`)."""
 
     def __post_init__(self) -> None:
         require_types("cookies", self)
         self._share()
         names = [spec.name for spec in self.specs]
         if len(set(names)) < len(names):
-            raise ConfigError("cookies", was=f"names {names}", allowed="four different names")
+            raise ConfigError("cookies", was=f"set to the names {names}", allowed="four different names")
         require_one_of("cookies.undeclared", self.undeclared, UNDECLARED_COOKIES)
         require_distinct("cookies.own", [one.name for one in self.own])
         require_distinct("cookies.sign", [one.name for one in self.sign])
@@ -135,11 +135,11 @@ class CookieSettings:
                 if not spec.domain:
                     object.__setattr__(self, kind, replace(spec, domain=self.domain))
         if self.cart.domain != self.session.domain:
-            allowed = "the domain of cookies.session: a cart belongs to a session"
+            allowed = "the domain of cookies.session, because a cart belongs to a session"
             raise ConfigError("cookies.cart.domain", was=repr(self.cart.domain), allowed=allowed)
 
 
 def _require_theirs(setting: str, name: str, ours: Collection[str]) -> None:
     if name in ours:
-        allowed = "a cookie of the shop's own: this one is cookieguard's"
+        allowed = "the name of a cookie that the shop sets; this one belongs to cookieguard"
         raise ConfigError(setting, was=repr(name), allowed=allowed)

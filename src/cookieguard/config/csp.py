@@ -12,12 +12,12 @@ from cookieguard.config.loading.types import require_types
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CspSettings:
-    """Switch the second wall, the Content-Security-Policy."""
+    """Set the second wall, the Content-Security-Policy."""
 
     enabled: bool = True
-    """Send the policy."""
+    """Send the policy with each page."""
     form_action: str = "off"
-    """`strict` adds form-action 'self'; it blocks a POST that is answered by a redirect to a payment host."""
+    """`strict` adds form-action 'self', which also blocks a POST that redirects to a payment provider's host."""
 
     def __post_init__(self) -> None:
         require_types("csp", self)

@@ -13,15 +13,14 @@ class HtmlSettings:
     """Set the first wall, the HTML rewriter."""
 
     enabled: bool = True
-    """Rewrite pages. Without it no page carries a banner."""
+    """Rewrite pages. If false, no page has a banner."""
     guard: bool = True
-    """Put a script first into every page: it holds what no policy stops, such as frames that scripts make."""
+    """Start each page with a script that blocks what no policy can, such as frames that scripts create."""
     noreferrer: bool = False
-    """Mark links that lead to other sites `rel=noreferrer`: who is visited next does not hear from where."""
+    """Add `rel=noreferrer` to links to other sites, so that they do not learn where the visitor came from."""
 
     def __post_init__(self) -> None:
         require_types("html", self)
         if self.noreferrer and not self.enabled:
-            raise ConfigError(
-                "html.noreferrer", was="true", allowed="false where html.enabled is: nothing else marks links"
-            )
+            allowed = "false while html.enabled is false, because only the rewriter marks links"
+            raise ConfigError("html.noreferrer", was="true", allowed=allowed)

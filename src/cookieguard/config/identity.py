@@ -17,22 +17,22 @@ HEADER = re.compile(r"([Xx]-[A-Za-z0-9-]{1,62})?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySettings:
-    """Set how long a session lives; both limits stand inside the token."""
+    """Set how long a session lives. Its token contains both limits."""
 
     enabled: bool = True
-    """Give requests a session, a cart and a customer."""
+    """Give each request a session, a cart and a customer."""
     idle_days: int = 14
-    """A session unused for this long is over (sliding; OWASP asks for an idle limit)."""
+    """A session ends after this many days without a request (OWASP asks for an idle limit)."""
     absolute_days: int = 90
-    """A session this old is over however much it is used."""
+    """A session ends after this many days, however much it is used."""
     customer_header: str = ""
-    """The response header in which an app behind a proxy names its customer; it never reaches a browser."""
+    """The response header in which the app behind a proxy names its customer. Browsers never receive it."""
     keep_carts: bool = True
-    """Keep each cart's newest content in the store: a customer's comes back at login, in any browser."""
+    """Keep the newest content of each cart in the store, so that customers get their cart back in any browser."""
 
     def __post_init__(self) -> None:
         require_types("identity", self)
-        allowed = "a header of your own like 'X-Customer'"
+        allowed = "a header name that begins with X-, like 'X-Customer'"
         require_match("identity.customer_header", self.customer_header, HEADER, allowed)
         require_between("identity.idle_days", self.idle_days, 1, 400, "days")
         require_between(

@@ -19,28 +19,28 @@ REDUCED, FULL = "reduced", "full"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
-    """Set the access log: one file per worker, anonymized addresses."""
+    """Set the access log: one file per worker, with anonymized addresses."""
 
     enabled: bool = True
     """Write an access log."""
     directory: str = ""
-    """Where the files go; empty means `logs` in the state directory."""
+    """The directory for the log files; empty means `logs` in the state directory."""
     format: str = "combined"
     """`combined` (Combined Log Format) or `json` (one object a line)."""
     preset: str = ""
-    """How far addresses are cut, by whose rule: `ga`, `cnil` or `zero`; empty means the two prefixes."""
+    """The rule by which addresses are cut: `ga`, `cnil` or `zero`. Empty: the two prefixes below apply."""
     ipv4_prefix: int | None = None
-    """Bits that are left of an IPv4 address; 24 where nothing is set."""
+    """How many bits of an IPv4 address are kept; empty means 24."""
     ipv6_prefix: int | None = None
-    """Bits that are left of an IPv6 address; 48 where nothing is set."""
+    """How many bits of an IPv6 address are kept; empty means 48."""
     addresses: str = TRUNCATE
-    """`prefix-daily` enciphers them instead, with a key of the day: as many visitors and networks, no address."""
+    """`truncate` cuts them; `prefix-daily` encrypts them with a daily key, so networks can still be counted."""
     agents: str = REDUCED
-    """`reduced` leaves browser, major version and system of a user agent; `full` keeps models and builds too."""
+    """`reduced` keeps browser, major version and system of a user agent; `full` also keeps models and builds."""
     rotate: str = "daily"
-    """`daily` begins a file with each UTC day (its date is in the name); `off` leaves it to logrotate."""
+    """`daily` starts a new file each UTC day, with the date in its name; `off` leaves rotation to logrotate."""
     keep_days: int = 14
-    """A file older than this many days is removed, today's counted."""
+    """How many days of log files are kept, including today."""
 
     def __post_init__(self) -> None:
         require_types("log", self)
@@ -72,10 +72,9 @@ class LogSettings:
                 continue
             require_between(f"log.{name}", value, 0, most, "bits")
             if self.preset:
-                was = f"{value} beside log.preset = {self.preset!r}"
-                raise ConfigError(f"log.{name}", was=was, allowed="one of the two: a preset, or prefixes")
+                was = f"{value} together with log.preset = {self.preset!r}"
+                raise ConfigError(f"log.{name}", was=was, allowed="a preset or prefixes, not both")
         if self.preset and self.addresses == PREFIX_DAILY:
-            was = f"{PREFIX_DAILY!r} beside log.preset = {self.preset!r}"
-            raise ConfigError(
-                "log.addresses", was=was, allowed="one of the two: enciphered, or cut by a preset"
-            )
+            was = f"{PREFIX_DAILY!r} together with log.preset = {self.preset!r}"
+            allowed = f"{PREFIX_DAILY!r} or a preset, not both"
+            raise ConfigError("log.addresses", was=was, allowed=allowed)

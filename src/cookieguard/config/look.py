@@ -17,36 +17,36 @@ VALUE = re.compile(r"(?!.*(?:url|image|image-set|src)\()[A-Za-z0-9#%.,()/ '-]{0,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookSettings:
-    """Set how what visitors see of us looks; a colour for light and dark is `light-dark(#fff, #181b21)`."""
+    """Set how the banner and the placeholders look. `light-dark(#fff, #181b21)` gives a colour for light and dark."""
 
     layout: str = "bar"
-    """`bar` along the lower edge, `card` in the corner, `sheet` from the lower edge; on a phone each is a sheet."""
+    """`bar` (along the lower edge), `card` (in a corner) or `sheet` (rises from the lower edge, always on phones)."""
     templates: str = ""
-    """A folder of your own templates and style sheets: any of `banner.html`, `embed.html`, `banner.css`, `embed.css`,
-    `page.css`; empty means ours."""
+    """A folder with your own templates and style sheets: any of `banner.html`, `embed.html`, `banner.css`,
+    `embed.css`, `page.css`. cookieguard uses its own for each file that you leave out."""
     background: str = ""
-    """What the banner stands on."""
+    """The background colour."""
     text: str = ""
     """The colour of titles, links and labels."""
     muted: str = ""
-    """The colour of explanations."""
+    """The colour of explanatory text."""
     border: str = ""
     """The colour of lines."""
     button: str = ""
-    """The colour of both buttons, of refusing as of accepting."""
+    """The colour of the buttons; refusing and accepting always look the same."""
     button_text: str = ""
-    """The colour of what is written on them."""
+    """The colour of the text on the buttons."""
     font: str = ""
     """A list of fonts; empty means the font of the shop's body."""
     radius: str = ""
-    """How round the corners are, like `4px`."""
+    """The radius of the corners, like `4px`."""
 
     def __post_init__(self) -> None:
         require_types("look", self)
         require_one_of("look.layout", self.layout, LAYOUTS)
         require_text("look.templates", self.templates, empty=True)
         for name in VARIABLES:
-            allowed = "one CSS value like '#7a1f3d', without addresses, double quotes, semicolons and braces"
+            allowed = "one CSS value like '#7a1f3d', without URLs, double quotes, semicolons or braces"
             require_match(f"look.{name}", getattr(self, name), VALUE, allowed)
 
     @property

@@ -32,26 +32,26 @@ OBJECT = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_.]*)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
-    """Set how notices of the policy and confirmations of marketing mail are sent; needs the extra `mail`."""
+    """Set how policy notices and confirmations of marketing mail are sent; needs the extra `mail`."""
 
     url: str = field(default="", repr=False)  # it may hold a password
-    """The relay: `smtp://` (with STARTTLS, but on this machine) or `smtps://`. Empty: no mail is sent."""
+    """The mail relay: `smtp://` (with STARTTLS unless it is on this machine) or `smtps://`. Empty: no mail is sent."""
     environment: str = "COOKIEGUARD_SMTP"
-    """The environment variable that holds the URL; it wins over `url` when it is set."""
+    """The environment variable that holds the URL. If it is set, `url` is not used."""
     sender: str = ""
-    """Who the mail is from: `Shop <privacy@shop.example>`. The relay must sign for its domain (DKIM)."""
+    """The sender of all mail, like `Shop <privacy@shop.example>`. The relay must sign for its domain (DKIM)."""
     customers: str = ""
-    """What yields number, address and language of every active customer, as `module:name`: plain or `async`."""
+    """A function, `module:name`, plain or `async`, that yields number, address and language of each active customer."""
     lists: tuple[str, ...] = ()
-    """The names of marketing lists. Each is off for a customer until they confirm it, and off again by one click."""
+    """The names of marketing lists. Customers join a list by confirming it, and leave it with one click."""
     orders: str = ""
-    """The id in `[[data]]` of what confirmations of orders are; its basis is `contract`, so nobody is asked."""
+    """The id of the `[[data]]` entry for order confirmations. Its basis is `contract`, so they need no consent."""
     root_path: str = ""
-    """The path that the shop lies below, like `/shop`, as its server's `root_path` has it: for links in mails."""
+    """The path of the shop on its host, like `/shop`: its server's `root_path`. Links in mails begin with it."""
     connections: int = 2
-    """How many messages one sender hands to the relay at the same time."""
+    """How many messages a sender hands to the relay at the same time."""
     keep_days: int = 30
-    """How many days after its version took effect the outbox knows who was sent a notice; then only how many."""
+    """How many days after a version took effect the outbox keeps who got its notice; then it keeps only the number."""
 
     def __post_init__(self) -> None:
         require_mail_url("mail.url", self.url)
@@ -63,14 +63,16 @@ class MailSettings:
         require_match("mail.customers", self.customers, OBJECT, "empty, or 'module:name'")
         require_distinct("mail.lists", self.lists)
         for one in self.lists:
-            require_match("mail.lists", one, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
-        require_match("mail.orders", self.orders, KIND, "empty, or the id of a kind in [[data]]")
+            require_match("mail.lists", one, IDENTIFIER, "a letter a-z, then up to 39 of a-z 0-9 _ -")
+        require_match("mail.orders", self.orders, KIND, "empty, or the id of a [[data]] entry")
         if self.orders and not self.sender:
             raise ConfigError(
-                "mail.sender", was="empty", allowed="who the mail is from, where mail.orders is set"
+                "mail.sender", was="empty", allowed="a sender's address, because mail.orders is set"
             )
         if self.orders and self.orders in self.lists:
-            allowed = "names of lists alone: mail.orders confirms what was bought, and no reader stops that"
+            allowed = (
+                "lists that customers can leave; mail.orders has the same name, and they cannot leave it"
+            )
             raise ConfigError("mail.lists", was=repr(self.orders), allowed=allowed)
         require_match("mail.root_path", self.root_path, ROOT_PATH, "empty, or a path like '/shop'")
         require_between("mail.connections", self.connections, 1, 20, "connections")

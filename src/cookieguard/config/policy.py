@@ -16,22 +16,22 @@ LONGEST_NOTICE = 365
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyVersion:
-    """Identify the promise a visitor agreed to; a new `version` asks everybody again from `effective` on.
+    """Set the version of the privacy policy. A new `version` asks every visitor again from `effective` on.
 
-    With `folder` the texts of that folder decide. Their dates and announcements say which one is in force. A visitor is
-    asked again where vendors, hosts, data, country or retention of a purpose they agreed to changed.
+    With `folder`, the dates and announcements of the texts in it decide which version is in force. Visitors are asked
+    again if the vendors, hosts, data, country or retention of a purpose they agreed to have changed.
     """
 
     version: str = "1"
-    """The name of the promise; a new one asks everybody again. With `folder`: those who chose before it was set."""
+    """The version's name. A new one asks every visitor again; with `folder`, only those who chose before it was set."""
     effective: date | None = None
-    """The day from which it does. Announce it before. Not used with `folder`."""
+    """The first day on which visitors are asked again. Announce it before that day. Not used with `folder`."""
     privacy_url: str = ""
-    """The shop's own privacy policy, linked in the banner. Empty with `folder`: our page of the policy."""
+    """The address of the shop's privacy policy, linked in the banner. Empty with `folder`: cookieguard's own page."""
     folder: str = ""
-    """The versions of the policy, a folder each: `policy/2026-12-15/en.md`. Empty: the shop serves its own."""
+    """The folder of the policy's versions, such as `policy` with `2026-12-15/en.md`. Empty: the shop serves its own."""
     notice_days: int = NOTICE_DAYS
-    """How many days before it takes effect a version must be announced, at least."""
+    """How many days before a version takes effect it must be announced, at least."""
 
     def __post_init__(self) -> None:
         require_types("policy", self)
@@ -39,7 +39,7 @@ class PolicyVersion:
             "policy.version",
             self.version,
             re.compile(r"[0-9A-Za-z._-]{1,32}"),
-            "1 to 32 of A-Z a-z 0-9 . _ -",
+            "1 to 32 characters from A-Z a-z 0-9 . _ -",
         )
         require_text("policy.privacy_url", self.privacy_url, empty=True)
         if self.privacy_url and not re.match(r"https://|/(?![/\\])", self.privacy_url):
@@ -47,5 +47,5 @@ class PolicyVersion:
         require_text("policy.folder", self.folder, empty=True)
         require_between("policy.notice_days", self.notice_days, 1, LONGEST_NOTICE, "days")
         if self.folder and self.effective is not None:
-            allowed = "not set beside policy.folder: each version there says when it takes effect"
+            allowed = "no value while policy.folder is set, because each version there names its day"
             raise ConfigError("policy.effective", was=str(self.effective), allowed=allowed)

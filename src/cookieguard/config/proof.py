@@ -26,53 +26,53 @@ KEPT_DAYS = {"consent": THREE_YEARS, "agreement": THREE_YEARS}  # of other kinds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptKind:
-    """Say how long records of one kind are kept once what they show has ended."""
+    """Set how long records of one kind are kept after the consent or agreement in them has ended."""
 
     kind: str
-    """The kind of a record: `consent`, `agreement`, or one of another part of the shop."""
+    """The kind of record: `consent`, `agreement`, or a kind that another part of the shop writes."""
     days: int
-    """Days after it ended: replaced, withdrawn or run out; of other kinds after it was written. 0: for good."""
+    """Days after it was replaced, withdrawn or expired; for other kinds, days after it was written. 0: forever."""
 
     def __post_init__(self) -> None:
         require_types("proof.keep", self, name=self.kind)
-        require_match("proof.keep.kind", self.kind, KIND, "lower-case letters, digits and -, at most 40")
+        require_match("proof.keep.kind", self.kind, KIND, "a letter a-z, then up to 39 of a-z 0-9 -")
         require_between(f"proof.keep.{self.kind}.days", self.days, 0, 36_500, "days")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofSettings:
-    """Set the consent log: append-only, signed, and checkable by anybody with its public key."""
+    """Set the consent log. It is append-only and signed, and its public key is enough to verify it."""
 
     enabled: bool = True
-    """Write down every decision before it is acknowledged."""
+    """Record every decision before it is acknowledged."""
     url: str = field(default="", repr=False)  # it may hold a password
-    """`sqlite:///path` or `postgresql://...`; empty: the store's PostgreSQL, else `log.db` in the state directory."""
+    """`sqlite:///path` or `postgresql://...`. Empty: the store's PostgreSQL, or `log.db` in the state directory."""
     environment: str = "COOKIEGUARD_PROOF"
-    """The environment variable that holds the URL; it wins over `url` when it is set."""
+    """The environment variable that holds the URL. If it is set, `url` is not used."""
     subjects_url: str = field(default="", repr=False)
-    """Where the keys of the persons in it are kept, apart; empty: beside the log, `subjects.db` for a file."""
+    """The database of the keys that encrypt each person's entries. Empty: the log's PostgreSQL, or `subjects.db`."""
     subjects_environment: str = "COOKIEGUARD_SUBJECTS"
-    """The environment variable that holds that URL."""
+    """The environment variable that holds `subjects_url`. If it is set, `subjects_url` is not used."""
     erasures: str = ""
-    """A second file for the journal of erasures, on another disk than the state directory; empty: one alone."""
+    """A second file for the journal of erasures, on a different disk from the state directory. Empty: only one file."""
     witness: str = ""
-    """A directory, or a command that reads its standard input, which gets each checkpoint; empty: none."""
+    """A directory that receives each checkpoint, or a command that reads it from standard input. Empty: neither."""
     witness_url: str = ""
-    """The address of a C2SP witness, which is asked to sign the newest checkpoint once an hour; empty: none."""
+    """The address of a C2SP witness, which is asked to sign the newest checkpoint every hour. Empty: none."""
     witness_key: str = ""
-    """The verifier key that this witness publishes, as `name+id+key`; needed with `witness_url`."""
+    """The verifier key that this witness publishes, as `name+id+key`; required with `witness_url`."""
     timestamp: str = ""
-    """An RFC 3161 authority that stamps the newest checkpoint once an hour (extra `anchor`); empty: none."""
+    """An RFC 3161 authority that timestamps the newest checkpoint every hour (extra `anchor`). Empty: none."""
     timestamp_roots: str = ""
-    """A PEM file with the certificates that its time stamps are trusted by; needed with `timestamp`."""
+    """A PEM file with the certificates that verify its time stamps; required with `timestamp`."""
     name: str = ""
-    """The log's name in its checkpoints, fixed when it is made; empty: the first of `origins` with the log's path."""
+    """The log's name in its checkpoints, fixed when the log is made. Empty: the first origin and the log's path."""
     controller: str = ""
-    """Who is responsible for what is agreed to, as it stands in each record; empty: the host."""
+    """The controller of the data, as named in each record. Empty: the host."""
     jurisdiction: str = ""
-    """Whose law the shop asks under, such as `DE` or `US-CA`; it stands in each record."""
+    """The country or state whose law applies, such as `DE` or `US-CA`, as named in each record."""
     keep: tuple[KeptKind, ...] = ()
-    """How long records are kept, kind by kind; not named: `consent` and `agreement` 1096 days, others for good."""
+    """How long each kind of record is kept. Default: `consent` and `agreement` 1096 days, other kinds forever."""
 
     def __post_init__(self) -> None:
         require_store_url("proof.url", self.url)
@@ -87,16 +87,19 @@ class ProofSettings:
         )
         if self.witness_url:
             require_match(
-                "proof.witness_key", self.witness_key, VERIFIER_KEY, "'name+id+key', as the witness has it"
+                "proof.witness_key",
+                self.witness_key,
+                VERIFIER_KEY,
+                "'name+id+key', as the witness publishes it",
             )
         require_match(
             "proof.timestamp", self.timestamp, AUTHORITY, "an address like 'https://tsa.example/tsr'"
         )
         require_text("proof.timestamp_roots", self.timestamp_roots, empty=not self.timestamp, longest=1000)
-        require_match("proof.name", self.name, LOG_NAME, "text without blanks and +, like 'shop.example/log'")
+        require_match("proof.name", self.name, LOG_NAME, "text without spaces or +, like 'shop.example/log'")
         require_text("proof.controller", self.controller, empty=True, longest=200)
         require_match(
-            "proof.jurisdiction", self.jurisdiction, PLACE, "a country or a part of one: 'DE', 'US-CA'"
+            "proof.jurisdiction", self.jurisdiction, PLACE, "a country or a region, like 'DE' or 'US-CA'"
         )
         require_distinct("proof.keep", [one.kind for one in self.keep])
 

@@ -28,28 +28,28 @@ CONTACT = re.compile(rf"({ADDRESS.pattern})?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purpose:
-    """Name one thing a visitor can agree to.
+    """Define one thing that visitors can agree to.
 
-    The four default purposes speak every language of the banner. A purpose of the shop's own brings its `title` and
-    `description`, in plain text. Give a text for each language, `{"en": "Chat"}`: the banner then speaks no other one.
-    Or give one text, which is shown in every language.
+    The four default purposes have texts in every language of the banner. A purpose of your own needs a `title` and may
+    have a `description`, both in plain text. Give one text for every language, or a table with a text for each
+    language, such as `{en = "Chat"}`. With a table, the banner is shown only in the languages of the table.
     """
 
     id: str
-    """The name in vendors and in code."""
+    """The purpose's name in `[[vendors]]` and in code."""
     title: str | Mapping[str, str] = ""
-    """What visitors read; one text, or a table with a text for each language."""
+    """The title that visitors see: one text, or a table with a text for each language."""
     description: str | Mapping[str, str] = ""
-    """What it means, in the same form."""
+    """What the purpose means, in the same form."""
 
     def __post_init__(self) -> None:
         require_types("purposes", self, name=self.id)
-        require_match("purposes.id", self.id, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
+        require_match("purposes.id", self.id, IDENTIFIER, "a letter a-z, then up to 39 of a-z 0-9 _ -")
         where = f"purposes.{self.id}"
         require_texts(f"{where}.title", self.title, longest=80)
         require_texts(f"{where}.description", self.description)
         if self.is_own and not self.title:
-            raise ConfigError(f"{where}.title", was="empty", allowed="a title visitors can read")
+            raise ConfigError(f"{where}.title", was="empty", allowed="a title that visitors can read")
         tables = [one for one in (self.title, self.description) if not isinstance(one, str)]
         if self.is_own and tables:
             languages = tuple(dict.fromkeys(language for table in tables for language in table))
@@ -97,44 +97,44 @@ def with_defaults(purposes: Sequence[Purpose]) -> tuple[Purpose, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vendor:
-    """Declare a third party: who it is, for which purpose, on which hosts, with which cookies.
+    """Declare a third party: its name, its purpose, its hosts and its cookies.
 
-    `vendors = ["stripe", "youtube"]` names vendors of the catalogue. `{ catalogue = "vimeo", purpose = "marketing" }`
-    in that list is one with a field of your own in place of the catalogue's; in Python `Vendor(catalogue="vimeo")`.
+    `vendors = ["stripe", "youtube"]` names vendors in the catalogue. To change a field, write
+    `{ catalogue = "vimeo", purpose = "marketing" }` into that list; in Python, `Vendor(catalogue="vimeo", ...)`.
     """
 
     catalogue: str = ""
-    """Its name in the catalogue, which fills name, purpose, hosts, cookies and the links and reasons you leave out."""
+    """The vendor's id in the catalogue, which supplies the name, purpose, hosts, cookies, link and reason you omit."""
     name: str = ""
-    """Who it is, as visitors read it."""
+    """The vendor's name, as visitors see it."""
     purpose: str = ""
-    """The one purpose it works for."""
+    """The id of the one purpose that the vendor serves."""
     hosts: tuple[str, ...] = ()
-    """Exact names, or `*.name` for a name and all under it; `host:port` and `host/path/` narrow one."""
+    """Host names; `*.name` means a name and its subdomains. `host:port` and `host/path/` match only that part."""
     cookies: tuple[str, ...] = ()
-    """Names of its cookies and storage keys; `*` at the end matches any rest."""
+    """The names of its cookies and storage keys; `*` at the end of a name matches any ending."""
     inline: tuple[str, ...] = ()
-    """Parts of an inline script's text, `*` between them for anything: such a script is held like its files."""
+    """Parts of the text of its inline scripts, with `*` for anything in between. Matching scripts are held."""
     privacy_url: str = ""
-    """Its own privacy policy, linked where visitors choose."""
+    """The address of its privacy policy, linked where visitors choose."""
     reason: str = ""
-    """Why it is necessary, where its purpose is; `cookieguard check` asks for it."""
+    """Why the vendor is necessary, if its purpose is `necessary`; `cookieguard check` asks for it."""
     basis: str = ""
-    """`law` or `contract`: what a necessary one is always on by; visitors read it with the reason, which it needs."""
+    """Why a necessary vendor is always on: `law` or `contract`. Visitors see it together with the required `reason`."""
     role: str = ""
-    """What it is by the GDPR: `processor`, `controller` or `joint`."""
+    """Its role under the GDPR: `processor`, `controller` or `joint`."""
     data: tuple[str, ...] = ()
-    """Which data it gets, as visitors read it."""
+    """The data that it receives, as visitors see it."""
     retention: str = ""
-    """How long it keeps them, as visitors read it."""
+    """How long it keeps the data, as visitors see it."""
     country: str = ""
-    """Where it keeps them: two letters, as ISO 3166 has them."""
+    """The country where it keeps the data, as two letters (ISO 3166)."""
     transfer: str = ""
-    """What lets them go there from the EU: `adequacy`, `clauses`, `rules`, `consent` or `contract`."""
+    """What permits the transfer out of the EU: `adequacy`, `clauses`, `rules`, `consent` or `contract`."""
     contract_end: date | None = None
-    """The last day of the contract with it; from the next day (UTC) on it is held from everybody."""
+    """The last day of your contract with it. From the next day (UTC) on, it is blocked for all visitors."""
     privacy_contact: str = ""
-    """The mail address that is told of erasures, corrections and restrictions (art. 19 GDPR)."""
+    """The mail address that is notified of erasures, corrections and restrictions (art. 19 GDPR)."""
 
     def __post_init__(self) -> None:
         require_types("vendors", self, name=self.name or self.catalogue)
@@ -143,7 +143,7 @@ class Vendor:
         require_text("vendors.name", self.name, longest=80)
         where = f"vendors.{self.name}"
         require_match(
-            f"{where}.purpose", self.purpose, IDENTIFIER, "the id of a purpose: a vendor has exactly one"
+            f"{where}.purpose", self.purpose, IDENTIFIER, "the id of a purpose; a vendor has exactly one"
         )
         if not self.hosts:
             raise ConfigError(f"{where}.hosts", was="empty", allowed="at least one host")
@@ -157,7 +157,7 @@ class Vendor:
                 raise ConfigError(
                     f"{where}.inline",
                     was=repr(pattern),
-                    allowed=f"{SHORTEST_INLINE} characters of the script or more, `*` between them for anything",
+                    allowed=f"at least {SHORTEST_INLINE} characters of the script, with `*` for anything in between",
                 )
         if self.privacy_url and not self.privacy_url.startswith(("https://", "/")):
             raise ConfigError(
@@ -181,14 +181,12 @@ class Vendor:
         for one in self.data:
             require_text(f"{where}.data", one, longest=200)
         if self.basis and self.purpose != NECESSARY:
-            allowed = "empty where visitors can refuse it; 'law' and 'contract' are for what is always on"
+            allowed = "empty, because visitors can refuse this vendor; only a necessary vendor has a basis"
             raise ConfigError(f"{where}.basis", was=repr(self.basis), allowed=allowed)
         if self.basis and not self.reason:
-            allowed = f"which {self.basis} it is always on by, in words that visitors read"
-            raise ConfigError(f"{where}.reason", was=f"empty beside basis = {self.basis!r}", allowed=allowed)
-        require_match(
-            f"{where}.privacy_contact", self.privacy_contact, CONTACT, "like 'privacy@vendor.example'"
-        )
+            allowed = f"a text for visitors that names the {self.basis}"
+            raise ConfigError(f"{where}.reason", was=f"empty with basis = {self.basis!r}", allowed=allowed)
+        require_match(f"{where}.privacy_contact", self.privacy_contact, CONTACT, "'privacy@vendor.example'")
 
     def _take_from_catalogue(self) -> None:
         """Fill what the shop left out."""

@@ -59,28 +59,28 @@ class Config:
     """Configure CookieGuard; every field has a safe default, so `Config()` is a working shop."""
 
     state_dir: str = ".cookieguard"
-    """Where keys and logs live: made with mode 0700, refused when it is wider or not ours."""
+    """The directory for keys and logs, created with mode 0700. It is refused if others own it or have access."""
     runtime_dir: str = ""
-    """Where the keys of the day and the hour live: in memory (tmpfs), on no disk; empty means inside `/dev/shm`."""
+    """The directory for the keys of the day and the hour. It must be in memory (tmpfs). Empty: inside `/dev/shm`."""
     prefix: str = "/_cg/"
-    """Our own pages' path. Neutral, since ad-blocker lists hide paths that say cookie or consent."""
+    """The path of cookieguard's own pages. Ad blockers hide paths that contain "cookie" or "consent"."""
     origins: tuple[str, ...] = ()
-    """The shop's origins; any other Host loses its session and may not post a choice. Empty: any Host."""
+    """The shop's origins. A request for any other Host has no session and cannot post a choice. Empty: any Host."""
     first_party_hosts: tuple[str, ...] = ()
-    """The shop's own hosts on other sites, such as a CDN."""
+    """Hosts that belong to the shop but have another domain, such as its CDN."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses or networks whose X-Forwarded-For and Forwarded are believed, from the right."""
+    """Addresses or networks of proxies whose X-Forwarded-For and Forwarded are trusted, read from the right."""
     undeclared: str = "marketing"
-    """What an undeclared third-party host is: `marketing`, `block` (never) or `report` (let through)."""
+    """How undeclared third-party hosts are treated: as `marketing`, never allowed (`block`), or allowed (`report`)."""
     strict_paths: tuple[str, ...] = ()
-    """Pages that let in necessary vendors alone, whatever was agreed to: `/checkout` is that page and all below it."""
+    """Pages that load only necessary vendors, even after consent. `/checkout` includes all pages below it."""
     languages: tuple[str, ...] = ()
     """The languages that visitors and customers get, such as `["de", "en"]`; your own purposes need words in each.
     Empty means every language in which all purposes have words."""
     dev: bool = False
-    """Drop Secure and the prefix from our cookies, for developers' hosts only; other ports of localhost are ours."""
+    """For development only: set our cookies without Secure and prefix, and treat other localhost ports as ours."""
     purposes: tuple[Purpose, ...] = DEFAULT_PURPOSES
-    """What visitors can agree to: a list without `necessary` adds to the default four, one with it replaces them."""
+    """What visitors can agree to. A list without `necessary` adds to the four defaults; one with it replaces them."""
     vendors: tuple[Vendor, ...] = ()
     data: tuple[DataKind, ...] = ()
     forms: tuple[ShopForm, ...] = ()
@@ -117,15 +117,13 @@ class Config:
         for network in self.trusted_proxies:
             require_network("trusted_proxies", network)
         if self.stats.country_header and not self.trusted_proxies:
-            allowed = "empty where trusted_proxies is: anybody could write that header"
+            allowed = "only with trusted_proxies set, because otherwise any client could send that header"
             raise ConfigError("stats.country_header", was=repr(self.stats.country_header), allowed=allowed)
         if self.staff.header and not self.trusted_proxies:
-            allowed = "empty where trusted_proxies is: anybody could write that header"
+            allowed = "only with trusted_proxies set, because otherwise any client could send that header"
             raise ConfigError("staff.header", was=repr(self.staff.header), allowed=allowed)
         if self.policy.folder and not (self.store.enabled and self.identity.enabled):
-            allowed = (
-                "empty where store.enabled or identity.enabled is false: announcements are kept in the store"
-            )
+            allowed = "only with store.enabled and identity.enabled true, because announcements are kept in the store"
             raise ConfigError("policy.folder", was=repr(self.policy.folder), allowed=allowed)
         require_distinct("data", [one.id for one in self.data])
         self._check_lists()
@@ -150,14 +148,14 @@ class Config:
 
     def _check_strict(self) -> None:
         for path in self.strict_paths:
-            require_match("strict_paths", path, STRICT_PATH, "a path like '/checkout', without query and `*`")
+            require_match("strict_paths", path, STRICT_PATH, "a path like '/checkout', without query or `*`")
         if self.strict_paths and not self.csp.enabled:
-            allowed = "empty where csp.enabled is false: nothing else stops what scripts ask for"
+            allowed = "only with csp.enabled true, because only the policy stops requests made by scripts"
             raise ConfigError("strict_paths", was=", ".join(self.strict_paths), allowed=allowed)
 
     def _check_lists(self) -> None:
         if self.mail.lists and not (self.origins and self.store.enabled and self.identity.enabled):
-            allowed = "empty without origins, or where store.enabled or identity.enabled is false"
+            allowed = "only with origins set, and with store.enabled and identity.enabled true"
             raise ConfigError("mail.lists", was=", ".join(self.mail.lists), allowed=allowed)
 
     def _check_orders(self) -> None:
@@ -165,16 +163,16 @@ class Config:
             return
         by_contract = [one.id for one in self.data if one.basis == "contract"]
         if self.mail.orders not in by_contract:
-            allowed = f"the id of a kind in [[data]] with the basis 'contract': {', '.join(by_contract) or 'none is'}"
+            allowed = f"the id of an entry in [[data]] with the basis 'contract': {', '.join(by_contract) or 'none is'}"
             raise ConfigError("mail.orders", was=repr(self.mail.orders), allowed=allowed)
         if not self.proof.enabled:
-            allowed = "empty where proof.enabled is false: the log keeps what was sent"
+            allowed = "only with proof.enabled true, because the consent log records what was sent"
             raise ConfigError("mail.orders", was=repr(self.mail.orders), allowed=allowed)
 
     def _check_unbound(self) -> None:
         for cookie in self.cookies.sign:
             if cookie.is_bound:
-                allowed = "'none' where identity.enabled is false: there is no session to bind it to"
+                allowed = "'none' while identity.enabled is false, because there is no session to bind it to"
                 raise ConfigError(f"cookies.sign.{cookie.name}.binding", was="'session'", allowed=allowed)
 
     @property
@@ -188,7 +186,7 @@ class Config:
             missing = [one for one in SIGNALS[signal] if one not in ids]
             if missing:
                 was = f"{signal!r} without the purpose {missing[0]}"
-                allowed = f"where these purposes are, of which it tells: {', '.join(SIGNALS[signal])}"
+                allowed = f"only with the purposes that it reports: {', '.join(SIGNALS[signal])}"
                 raise ConfigError("consent.signals", was=was, allowed=allowed)
 
     def _check_purposes(self) -> None:
@@ -207,7 +205,7 @@ class Config:
             ("cookies.undeclared", self.cookies.undeclared),
         ):
             if value == "marketing" and "marketing" not in ids:
-                allowed = "'block' or 'report' where no purpose is 'marketing'"
+                allowed = "'block' or 'report', because no purpose has the id 'marketing'"
                 raise ConfigError(setting, was="'marketing'", allowed=allowed)
         require_distinct("vendors", [vendor.name for vendor in self.vendors])
         for vendor in self.vendors:

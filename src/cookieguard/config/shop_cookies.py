@@ -26,16 +26,16 @@ LONGEST_UNBOUND = timedelta(days=400)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnCookie:
-    """Declare a cookie of the shop's own."""
+    """Declare a cookie that the shop sets."""
 
     name: str = ""
-    """The cookie's name; `*` at the end matches any rest."""
+    """The cookie's name; `*` at the end matches any ending."""
     purpose: str = ""
-    """The purpose it works for."""
+    """The id of the purpose that the cookie serves."""
     path: str = "/"
-    """Where it lies: browsers do not tell, and removing it needs the path."""
+    """The cookie's path. Browsers do not send it, but it is needed to remove the cookie."""
     life: str = ""
-    """How long browsers keep it, for the cookie declaration: `session`, or a time like `13 months`."""
+    """How long browsers keep it, as shown in the cookie declaration: `session`, or a time like `13 months`."""
 
     def __post_init__(self) -> None:
         require_types("cookies.own", self, name=self.name)
@@ -50,16 +50,16 @@ class OwnCookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedCookie:
-    """Name a cookie that the app sets and that goes out in a token of ours; the app sees its own value."""
+    """Sign a cookie that the app sets. Browsers receive a signed token; the app reads the value it set."""
 
     name: str = ""
     """The name of the cookie that the app sets."""
     sealed: bool = True
     """Encrypt the value before it is signed."""
     binding: str = "session"
-    """`session`: opens in the session and for the customer it was set for. `none`: for whoever has it."""
+    """`session`: valid only in the session, and for the customer, it was set for. `none`: valid in any session."""
     accept_unsigned_until: str = ""
-    """The last day (`2026-12-24`, UTC) on which a value from before counts; empty for never."""
+    """The last day (`2026-12-24`, UTC) on which a value set before signing is accepted; empty means never."""
 
     def __post_init__(self) -> None:
         require_types("cookies.sign", self, name=self.name)

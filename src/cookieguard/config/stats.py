@@ -42,41 +42,41 @@ SHOWN = " or ".join(form for _, form in FORMS.values())
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatsSettings:
-    """Set the statistics: counted by the server, without script and cookie; no address is ever kept."""
+    """Set the statistics. The server counts visits without scripts or cookies, and never stores an address."""
 
     enabled: bool = True
-    """Count views."""
+    """Count page views."""
     url: str = field(default="", repr=False)  # it may hold a password
-    """Where the figures go: `sqlite:///path` or `postgresql://...`; empty means `stats.db` in the state directory."""
+    """The database of the figures: `sqlite:///path` or `postgresql://...`. Empty: `stats.db` in the state directory."""
     environment: str = "COOKIEGUARD_STATS"
-    """The environment variable that holds the URL; it wins over `url` when it is set."""
+    """The environment variable that holds the URL. If it is set, `url` is not used."""
     before_consent: str = "aggregate"
-    """A visitor who did not agree to statistics is counted without a visitor key (`aggregate`), or not at all (`none`).
-    With `hashed` a visitor who has not answered yet gets the key of the day too; one who refused, or whose browser
-    sends GPC, never does."""
+    """How visitors who did not agree to statistics are counted: without a visitor key (`aggregate`) or not at all
+    (`none`). With `hashed`, visitors who have not chosen yet get a key for the day; those who refused, or whose browser
+    sends GPC, never do."""
     pages: str = "route"
-    """What a page is called: the app's `route` (`/product/{id}`), or its `path`, where no path names a person."""
+    """How pages are named: by the app's `route` (`/product/{id}`), or by `path` if no path identifies a person."""
     named_pages: tuple[str, ...] = ()
-    """Routes each of whose pages is named by its path, such as `/product/{slug}`: which product was looked at.
-    What looks like a number or a token stays `{id}`. Name none whose paths name a person."""
+    """Routes whose pages are named by path, such as `/product/{slug}`, to show which product was viewed. Numbers and
+    tokens are still shown as `{id}`. Leave out routes whose paths identify a person."""
     country_header: str = ""
-    """The header in which a trusted proxy names the country, such as `CF-IPCountry`."""
+    """The header in which a trusted proxy sends the visitor's country, such as `CF-IPCountry`."""
     mmdb: str = ""
-    """Your own country database (MMDB), asked before the address is dropped; needs the extra `country`."""
+    """The path of your country database (MMDB), read before the address is dropped; needs the extra `country`."""
     time_zone: str = "UTC"
-    """In which zone the dashboard names the hours of today, such as `Europe/Berlin`; its days are those of UTC."""
+    """The time zone of the hours in the dashboard, such as `Europe/Berlin`. Days are always UTC days."""
     funnel: tuple[str, ...] = ()
-    """The steps to an order, the first step first: pages as the dashboard calls them, such as `/cart`, and goals by
-    their names. The dashboard shows how many reached each."""
+    """The steps to an order, in order: pages as the dashboard names them, such as `/cart`, or names of goals. The
+    dashboard shows how many visits reached each step."""
     search: tuple[str, ...] = ()
-    """The query parameters of the shop's own search, such as `q`: the dashboard shows what at least five people
-    searched for on one day. Name none that may hold a person's name alone, as a search for customers does."""
+    """The query parameters of the shop's search, such as `q`. The dashboard shows what at least five people searched
+    for on one day. Leave out a parameter that can be just a person's name, as in a search for customers."""
     report: tuple[str, ...] = ()
-    """The mail addresses that get the figures of the week by `cookieguard report --mail`; needs `[mail]`."""
+    """The mail addresses to which `cookieguard report --mail` sends the week's figures; needs `[mail]`."""
     hit_days: int = 30
-    """How long single hits are kept; filtered figures go back so far."""
+    """How many days single hits are kept. Filtered figures go back this far."""
     rollup_days: int = 760
-    """How long sums by hour and day are kept (25 months)."""
+    """How many days hourly and daily sums are kept (760 is 25 months)."""
 
     @property
     def zone(self) -> tzinfo:
@@ -95,7 +95,7 @@ class StatsSettings:
         self._require_time_zone()
         require_distinct("stats.funnel", self.funnel)
         if len(self.funnel) == 1:
-            allowed = "the steps in order, two or more: pages such as '/cart', names of goals"
+            allowed = "two or more steps in order: pages such as '/cart', or names of goals"
             raise ConfigError("stats.funnel", was=repr(self.funnel[0]), allowed=allowed)
         for step in self.funnel:
             require_match("stats.funnel", step, STEP, "a page such as '/cart', or a goal's name")
@@ -106,7 +106,7 @@ class StatsSettings:
         for address in self.report:
             require_match("stats.report", address, ADDRESS, "a mail address like 'owner@shop.example'")
         header = re.compile(r"[A-Za-z0-9-]{0,60}")
-        require_match("stats.country_header", self.country_header, header, "a header's name")
+        require_match("stats.country_header", self.country_header, header, "the name of a header")
         require_text("stats.mmdb", self.mmdb, empty=True)
         require_between("stats.hit_days", self.hit_days, 2, 400, "days")
         require_between("stats.rollup_days", self.rollup_days, self.hit_days, 1200, "days (>= hit_days)")
@@ -116,7 +116,9 @@ class StatsSettings:
         try:
             _ = self.zone
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            allowed = "a name such as 'Europe/Berlin'; where none is known, install the package tzdata"
+            allowed = (
+                "a time zone such as 'Europe/Berlin'; if this machine knows none, install the package tzdata"
+            )
             raise ConfigError("stats.time_zone", was=repr(self.time_zone), allowed=allowed) from error
 
 

@@ -14,14 +14,14 @@ FORMS = "empty, 'sqlite:///path/file.db' or 'postgresql://user@host/database'"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """Set the store. Without it a copy of a cookie made before logout opens until it expires."""
+    """Set the store. Without it, a copy of a cookie made before logout stays valid until it expires."""
 
     enabled: bool = True
-    """Keep what was ended, and stored carts, where every worker hears of it."""
+    """Keep ended sessions and stored carts in a database that all workers read."""
     url: str = field(default="", repr=False)  # it may hold a password
     """`sqlite:///path` or `postgresql://...`; empty means `store.db` in the state directory."""
     environment: str = "COOKIEGUARD_STORE"
-    """The environment variable that holds the URL; it wins over `url` when it is set."""
+    """The environment variable that holds the URL. If it is set, `url` is not used."""
 
     def __post_init__(self) -> None:
         require_store_url("store.url", self.url)

@@ -10,14 +10,14 @@ from cookieguard.config.loading.types import require_types
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VaultSettings:
-    """Set the vault. Workers only seal; who opens it has `private_dir`, which no worker needs to read."""
+    """Set the vault. Workers can only seal events; opening one needs `private_dir`, which workers need not read."""
 
     enabled: bool = True
-    """Take risk events."""
+    """Store risk events, sealed."""
     private_dir: str = ""
-    """The directory of private keys and the reveal log, of another user or machine; the commands need it."""
+    """The directory of private keys and the reveal log, of another user or machine. The vault commands need it."""
     keep_days: int = 7
-    """A day's private key is destroyed when its day is over for so long: then nothing opens that day."""
+    """How many days after its end a day's private key is destroyed. Then its events cannot be opened any more."""
 
     def __post_init__(self) -> None:
         require_types("vault", self)

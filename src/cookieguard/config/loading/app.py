@@ -55,15 +55,13 @@ def _not_found(target: str, module: str, error: ModuleNotFoundError) -> ConfigEr
         return ConfigError(
             "app",
             was=f"{target} ({reason_of(error)})",
-            allowed=f"an app whose imports are installed where this command is: {sys.prefix}",
+            allowed=f"an app whose imports are installed in the environment of this command, {sys.prefix}",
         )
     if module.endswith(".py"):
         allowed = target.replace(".py:", ":", 1).replace("/", ".")
     else:
         files = sorted(one.stem for one in Path.cwd().glob("*.py"))[:MOST_NAMED]
-        allowed = "a module of this folder" + (
-            f": {', '.join(files)}" if files else ", in which there is none"
-        )
+        allowed = "a module in this folder" + (f": {', '.join(files)}" if files else ", which has none")
     return ConfigError("app", was=f"{target} (no module {module} in {Path.cwd()})", allowed=allowed)
 
 

@@ -64,7 +64,7 @@ def require_host(setting: str, value: str) -> None:
 
 def require_cookie(setting: str, value: str) -> None:
     """Require a cookie's name, or its start and `*`."""
-    require_match(setting, value, COOKIE_PATTERN, "a cookie name, '*' at its end for any rest")
+    require_match(setting, value, COOKIE_PATTERN, "a cookie name; '*' at its end matches any ending")
 
 
 def require_origin(setting: str, value: str) -> None:
@@ -98,7 +98,7 @@ def require_network(setting: str, value: str) -> None:
 
 def _around(value: str) -> str:
     try:
-        return f"; this one is of the network '{ipaddress.ip_network(value, strict=False)}'"
+        return f"; this address is in the network '{ipaddress.ip_network(value, strict=False)}'"
     except ValueError:
         return ""
 
@@ -108,7 +108,7 @@ def require_distinct(setting: str, values: Collection[str]) -> None:
     seen: set[str] = set()
     for value in values:
         if value in seen:
-            raise ConfigError(setting, was=f"{value!r} twice", allowed="each once")
+            raise ConfigError(setting, was=f"{value!r} twice", allowed="each value only once")
         seen.add(value)
 
 
@@ -117,9 +117,9 @@ def require_private_url(setting: str, url: str, pattern: re.Pattern[str], allowe
     if type(url) is not str:
         raise ConfigError(setting, was=f"a {type(url).__name__}", allowed=allowed)
     if not pattern.fullmatch(url):
-        raise ConfigError(setting, was="another URL", allowed=allowed)
+        raise ConfigError(setting, was="a URL of another form", allowed=allowed)
 
 
 def require_environment(setting: str, name: str) -> None:
     """Require the name of an environment variable."""
-    require_match(setting, name, re.compile(r"[A-Z][A-Z0-9_]*"), "an upper-case name")
+    require_match(setting, name, re.compile(r"[A-Z][A-Z0-9_]*"), "an upper-case name like 'SHOP_DATABASE'")

@@ -28,7 +28,9 @@ def load_config(path: str | Path) -> Config:
         text = Path(path).read_bytes().decode("utf-8-sig")  # editors of Windows write such a mark
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigError(f"config file {path}", was=reason, allowed="a readable TOML file") from error
+        raise ConfigError(
+            f"config file {path}", was=f"unreadable ({reason})", allowed="a TOML file"
+        ) from error
     try:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -47,11 +49,9 @@ def _two_forms(text: str) -> ConfigError | None:
         return None
     if len(lists) > 1:
         was = f"a list in line {lists[0]} and another in line {lists[1]}"
-        return ConfigError("vendors", was=was, allowed="one list: put the entries of both into it")
+        return ConfigError("vendors", was=was, allowed="one list with the entries of both")
     was = f"a list in line {lists[0]} and a table in line {tables[0]}"
-    allowed = (
-        'one of both; a table is an entry of the list too: { name = "...", purpose = "...", hosts = ["..."] }'
-    )
+    allowed = 'only one of them; write the table into the list as { name = "...", purpose = "...", hosts = ["..."] }'
     return ConfigError("vendors", was=was, allowed=allowed)
 
 

@@ -32,7 +32,7 @@ def tried() -> Iterator[Path]:
     try:
         made = TemporaryDirectory(prefix="cookieguard-trial-", ignore_cleanup_errors=True)
     except OSError as error:
-        allowed = "a folder that can be written: it takes what an app keeps while it is only tried"
+        allowed = "a writable folder, because an app that is only tried keeps its state there"
         raise ConfigError("TMPDIR", was=f"unusable ({error.strerror})", allowed=allowed) from error
     with made as folder, state_kept_in(Path(folder, "state")):
         yield Path(folder)

@@ -19,20 +19,20 @@ HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,62})?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaffSettings:
-    """Set how the shop's people sign in. Who they are, and in which role, `cookieguard staff` writes down."""
+    """Set how staff sign in. The command `cookieguard staff` manages the members and their roles."""
 
     header: str = ""
-    """The header in which a proxy of `trusted_proxies` names a member it signed in; nobody else's counts."""
+    """The header in which a proxy in `trusted_proxies` names the member it signed in; ignored from other clients."""
     idle_minutes: int = 15
-    """A staff session that is not used for so long is over."""
+    """A staff session ends after this many minutes without a request."""
     session_hours: int = 8
-    """A staff session this old is over however much it is used."""
+    """A staff session ends after this many hours, however much it is used."""
     letter: tuple[str, ...] = ()
-    """Who gets the weekly letter: the mail addresses of owner and officer."""
+    """The mail addresses that receive the weekly letter: those of the owner and the officer."""
     scopes: tuple[str, ...] = ("account",)
-    """What a customer can open to support, each with a code for one time: `account`, `orders`."""
+    """What customers can let support see, with a one-time code for each: `account`, `orders`."""
     journal_days: int = 180
-    """How long the journal of sign-ins, refusals and looks at personal data is kept."""
+    """How many days the journal of sign-ins, refusals and views of personal data is kept."""
 
     def __post_init__(self) -> None:
         require_types("staff", self)
@@ -44,7 +44,5 @@ class StaffSettings:
             require_match("staff.letter", address, ADDRESS, "a mail address like 'owner@shop.example'")
         require_distinct("staff.scopes", self.scopes)
         for scope in self.scopes:
-            require_match(
-                "staff.scopes", scope, IDENTIFIER, "lower-case letters, digits, - and _, at most 40"
-            )
+            require_match("staff.scopes", scope, IDENTIFIER, "a letter a-z, then up to 39 of a-z 0-9 _ -")
         require_between("staff.journal_days", self.journal_days, 7, 1100, "days")

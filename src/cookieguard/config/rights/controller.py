@@ -14,22 +14,22 @@ MOST_LINES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controller:
-    """Name who is responsible (art. 13(1)(a) GDPR); `cookieguard check` asks for name and postal address."""
+    """Name the controller of the data (art. 13(1)(a) GDPR); `cookieguard check` asks for name and postal address."""
 
     name: str = ""
     """The shop's legal name."""
     address: tuple[str, ...] = ()
-    """The postal address, a line each."""
+    """The postal address, one text for each line."""
     email: str = ""
-    """Where questions about privacy go."""
+    """The mail address for questions about privacy."""
     phone: str = ""
-    """A telephone number for them."""
+    """The telephone number for questions about privacy."""
     officer: str = ""
-    """The data protection officer and how to reach them, where there is one."""
+    """The data protection officer and how to reach them, if there is one."""
     representative: str = ""
-    """The representative in the Union, for a shop outside of it (art. 27)."""
+    """The representative in the EU, for a shop outside the EU (art. 27)."""
     authority: str = ""
-    """The supervisory authority that complaints may go to, with its address."""
+    """The supervisory authority for complaints, with its address."""
 
     def __post_init__(self) -> None:
         require_types("controller", self)

@@ -20,30 +20,30 @@ LONGEST_NAME = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataKind:
-    """Declare one kind of data that the shop keeps of persons."""
+    """Declare one kind of personal data that the shop keeps."""
 
     id: str = ""
-    """The name in hooks: what an export labels its rows with, and an erasure names what it keeps by."""
+    """The name used in hooks: it labels the rows of an export, and names the data that an erasure keeps."""
     title: str | Mapping[str, str] = ""
-    """What visitors read: one text, or a table with a text for each language."""
+    """The title that visitors see: one text, or a table with a text for each language."""
     purpose: str | Mapping[str, str] = ""
-    """What it is used for, in the same form."""
+    """What the data is used for, in the same form."""
     basis: str = "contract"
-    """`consent`, `contract`, `law` or `interest`: art. 6(1) GDPR."""
+    """The legal basis by art. 6(1) GDPR: `consent`, `contract`, `law` or `interest`."""
     reason: str = ""
-    """Which law, or which interest; asked for where the basis is one of both."""
+    """Which law or which interest; required if the basis is `law` or `interest`."""
     retention: str = "account"
-    """How long it is kept: `account` (as long as there is one), `session`, or a time like `10 years`."""
+    """How long it is kept: `account` (as long as the account exists), `session`, or a time like `10 years`."""
     recipients: tuple[str, ...] = ()
-    """Who gets it; a vendor's name is one."""
+    """Who receives it. A vendor goes by its name in `[[vendors]]`."""
     subjects: str = "customers"
     """Whose data it is, for the record of processing."""
     transfer: str = ""
-    """The third country it goes to, and by which safeguard."""
+    """The third country that receives it, and the safeguard for the transfer."""
 
     def __post_init__(self) -> None:
         require_types("data", self, name=self.id)
-        require_match("data.id", self.id, IDENTIFIER, "lower-case letters, digits, - and _, at most 40")
+        require_match("data.id", self.id, IDENTIFIER, "a letter a-z, then up to 39 of a-z 0-9 _ -")
         where = f"data.{self.id}"
         require_texts(f"{where}.title", self.title, longest=LONGEST_NAME)
         require_texts(f"{where}.purpose", self.purpose)
@@ -53,7 +53,7 @@ class DataKind:
         require_one_of(f"{where}.basis", self.basis, BASES)
         require_text(f"{where}.reason", self.reason, empty=self.basis not in NAMED)
         require_match(
-            f"{where}.retention", self.retention, RETENTION, "'account', 'session' or like '10 years'"
+            f"{where}.retention", self.retention, RETENTION, "'account', 'session' or a time like '10 years'"
         )
         for one in self.recipients:
             require_text(f"{where}.recipients", one, longest=LONGEST_NAME)

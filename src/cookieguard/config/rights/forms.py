@@ -29,15 +29,15 @@ PAGE = re.compile(r"/(?!/)[!-~]{0,199}|/")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopForm:
-    """Declare one form; `cookieguard scan` says which are missing."""
+    """Declare one form of the shop; `cookieguard scan` lists those that are missing."""
 
     page: str = ""
-    """The path of a page it stands on; `/` for one that is on every page."""
+    """The path of a page with the form; `/` for a form that is on every page."""
     asks: tuple[str, ...] = ()
-    """What it asks for: `email`, `phone`, `password`, `file`, `card number`, `card code`, `card expiry`, `name`,
+    """What the form asks for: `email`, `phone`, `password`, `file`, `card number`, `card code`, `card expiry`, `name`,
     `address`, `birthday`, `sex`, `bank account`."""
     leads_to: str = ""
-    """The host of the third party that it is sent to; empty for the shop."""
+    """The third-party host that receives the form; empty if the shop does."""
 
     def __post_init__(self) -> None:
         require_types("forms", self, name=self.page)

@@ -25,32 +25,32 @@ OURS = ("sessions", "stored", "shop", "recipients", "log", "collect", "signal")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RightsSettings:
-    """Set the page `{prefix}privacy`, its requests, and the work that answers them (`cookieguard work`)."""
+    """Set the page `{prefix}privacy`, where visitors make requests, and `cookieguard work`, which answers them."""
 
     enabled: bool = True
-    """Serve the page of a visitor's privacy and the cookie declaration."""
+    """Serve the visitors' privacy page and the cookie declaration."""
     law: str = "gdpr"
-    """Whose clock runs: `gdpr` or `ccpa`."""
+    """The law whose deadlines apply: `gdpr` or `ccpa`."""
     time_zone: str = "UTC"
-    """Whose calendar has the days of that clock: where the shop is, such as `Europe/Amsterdam`."""
+    """The time zone in which these deadlines are counted: where the shop is, such as `Europe/Amsterdam`."""
     hooks: str = ""
-    """The shop's class as `module:name`: `export`, `erase` and `deactivate`. Empty: staff do these steps by hand."""
+    """The shop's class, `module:name`, with `export`, `erase` and `deactivate`. Empty: staff do these steps by hand."""
     login_url: str = ""
-    """Where a customer logs in: a request begins with a fresh login. `next` is added to it."""
+    """The login page. A request starts with a fresh login; the parameter `next` is added to this address."""
     account_url: str = ""
-    """Where customers correct their data themselves."""
+    """The page on which customers correct their data themselves."""
     fresh_minutes: int = 10
-    """How old a login may be that begins a request."""
+    """How many minutes old a login can be when the customer starts a request."""
     by_hand: tuple[str, ...] = ()
-    """What staff must do for each erasure beside the hooks, such as `deleted at the parcel service`."""
+    """What staff must do for each erasure in addition to the hooks, such as `deleted at the parcel service`."""
     export_days: int = 14
-    """How long a copy of their data waits to be fetched."""
+    """How many days customers can download the copy of their data."""
     keep_days: int = 1095
-    """How long a closed request is kept: dates and kind, as proof that it was answered."""
+    """How many days the dates and kind of a closed request are kept, as proof that it was answered."""
     backup_days: int = 30
-    """How long an erasure can be done again after a backup was brought back (`cookieguard work --again`)."""
+    """How many days an erasure can be repeated in case a backup is restored (`cookieguard work --again`)."""
     proof_days: int = 0
-    """How long after an erasure the consent log can still be read: to defend a claim about consent."""
+    """How many days after an erasure the person's entries in the consent log stay readable, to defend a claim."""
 
     def __post_init__(self) -> None:
         require_types("rights", self)
@@ -63,7 +63,7 @@ class RightsSettings:
         require_distinct("rights.by_hand", self.by_hand)
         for step in self.by_hand:
             require_text("rights.by_hand", step, longest=80)
-            require_match("rights.by_hand", step, STEP, "words without a colon, at most 80 characters")
+            require_match("rights.by_hand", step, STEP, "1 to 80 characters without a colon")
             if step in OURS:
                 raise ConfigError("rights.by_hand", was=repr(step), allowed=f"any but {', '.join(OURS)}")
         require_between("rights.export_days", self.export_days, 1, 90, "days")

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cookieguard.errors import ConfigError
 
 GREENWICH = "UTC"  # known without the machine's tables of time zones
-ALLOWED = "a time zone of this machine, such as 'Europe/Amsterdam'; pip install tzdata brings all of them"
+ALLOWED = (
+    "a time zone that this machine knows, such as 'Europe/Amsterdam'; the package tzdata adds all of them"
+)
 
 
 def require_zone(setting: str, name: str) -> None:
