@@ -31,7 +31,7 @@ def use(access: Access) -> None:
 async def open(customer: str, *, code: str, scope: str = "account", by: str) -> Grant:  # noqa: A001
     """Use a customer's code up and open what it is for, once; `by` names who looks. Raises AccessRefused."""
     if not _current:
-        raise AccessRefused("there is no CookieGuard in this process; allowed: where one is made")
+        raise AccessRefused("this process has no CookieGuard; allowed: a process that makes one")
     return await to_thread.run_sync(partial(_current[0].open, customer, code=code, scope=scope, by=by))
 
 

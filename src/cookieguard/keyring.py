@@ -55,7 +55,7 @@ class Key:
     def __post_init__(self) -> None:
         _check_id_and_times(self)
         if len(self.secret) < MIN_SECRET_BYTES:
-            was = f"key {self.id!r} with a secret of {len(self.secret)} bytes"
+            was = f"unusable: key {self.id!r} has a secret of {len(self.secret)} bytes"
             raise ConfigError(SETTING, was=was, allowed=f"at least {MIN_SECRET_BYTES} random bytes")
 
 
@@ -72,7 +72,7 @@ class KeyPair:
     def __post_init__(self) -> None:
         _check_id_and_times(self)
         if len(self.seed) != SEED_BYTES:
-            was = f"key {self.id!r} with a private part of {len(self.seed)} bytes"
+            was = f"unusable: key {self.id!r} has a private part of {len(self.seed)} bytes"
             raise ConfigError(SETTING, was=was, allowed=f"{SEED_BYTES} random bytes")
 
     @property
@@ -95,14 +95,14 @@ class Keyring:
         self._keys = {key.id: key for key in self._every if isinstance(key, Key)}
         self._pairs = {key.id: key for key in self._every if isinstance(key, KeyPair)}
         if len({key.id for key in self._every}) < len(self._every):
-            raise ConfigError(SETTING, was="a key id twice", allowed="each id once")
+            raise ConfigError(SETTING, was="unusable: a key id occurs twice", allowed="each id once")
         signing = [key for key in self._keys.values() if key.state is KeyState.SIGNING]
         if len(signing) != 1:
-            was = f"{len(signing)} signing keys of {len(self._keys)}"
+            was = f"unusable: {len(signing)} of its {len(self._keys)} keys sign"
             raise ConfigError(SETTING, was=was, allowed="exactly one key in state 'signing'")
         signing_pairs = [pair for pair in self._pairs.values() if pair.state is KeyState.SIGNING]
         if len(signing_pairs) > 1:
-            was = f"{len(signing_pairs)} signing pairs of {len(self._pairs)}"
+            was = f"unusable: {len(signing_pairs)} of its {len(self._pairs)} Ed25519 pairs sign"
             raise ConfigError(SETTING, was=was, allowed="at most one Ed25519 pair in state 'signing'")
         self._signing = signing[0]
         self._signing_pair = signing_pairs[0] if signing_pairs else None
@@ -177,12 +177,12 @@ class Keyring:
         """
         chosen = self._key_by_id(key_id)
         if chosen.state is KeyState.SIGNING:
-            raise KeyRefused(f"key {key_id} signs already; nothing to do")
+            raise KeyRefused(f"key {key_id} is already the signing key; nothing to do")
         ready = chosen.created + VERIFY_FIRST
         if now < ready and not force:
             raise KeyRefused(
-                f"key {key_id} is too new to sign: not every worker need know it yet; "
-                f"promote it from {to_text(_next_second(ready))} on, or insist with --force"
+                f"key {key_id} is too new to sign, because some workers may not know it yet; "
+                f"promote it from {to_text(_next_second(ready))} on, or now with --force"
             )
         return Keyring(
             _in_state(key, signs=key is chosen, now=now) if type(key) is type(chosen) else key
@@ -196,7 +196,7 @@ class Keyring:
         """
         key = self._key_by_id(key_id)
         if key.state is KeyState.SIGNING:
-            raise KeyRefused(f"key {key_id} signs: promote another one first (cookieguard keys add)")
+            raise KeyRefused(f"key {key_id} is the signing key: promote another first (cookieguard keys add)")
         ends = retires_from(key, life=life)
         if not force and (ends is None or now < ends):
             raise KeyRefused(f"key {key_id} is still needed: {_why_needed(key, ends)} with --force")
@@ -206,7 +206,7 @@ class Keyring:
         for key in self.every:
             if key.id == key_id:
                 return key
-        raise KeyRefused(f"no key {key_id!r} is in the keyring: it holds {', '.join(self.ids)}")
+        raise KeyRefused(f"there is no key {key_id!r} in the keyring, only {', '.join(self.ids)}")
 
     def derive(self, key: Key, *context: bytes, length: int = 32) -> bytes:
         """Derive the key for one use (HKDF-SHA256); other contexts give independent keys."""
@@ -257,9 +257,10 @@ def _hkdf(secret: bytes, context: bytes, length: int) -> bytes:
 
 def _check_id_and_times(key: AnyKey) -> None:
     if not KEY_ID.fullmatch(key.id):
-        raise ConfigError(SETTING, was="a key id", allowed="1 to 16 of A-Z a-z 0-9 _ -")
+        raise ConfigError(SETTING, was="unusable: a malformed key id", allowed="1 to 16 of A-Z a-z 0-9 _ -")
     if key.created.tzinfo is None or (key.since is not None and key.since.tzinfo is None):
-        raise ConfigError(SETTING, was=f"key {key.id!r} made at a local time", allowed="a time with a zone")
+        was = f"unusable: a time of key {key.id!r} has no zone"
+        raise ConfigError(SETTING, was=was, allowed="a time with a zone")
 
 
 def _in_state(key: AnyKey, *, signs: bool, now: datetime) -> AnyKey:
@@ -272,10 +273,10 @@ def _in_state(key: AnyKey, *, signs: bool, now: datetime) -> AnyKey:
 
 def _why_needed(key: AnyKey, ends: datetime | None) -> str:
     if isinstance(key, KeyPair):
-        return "nobody could verify what it signed without it; keep it, or insist"
+        return "without it, what it signed can no longer be verified; keep it, or retire it"
     if ends is None:
-        return "its line does not say when it stopped signing; keep it, or end what it signed"
-    return f"cookies it signed count until {to_text(_next_second(ends))}; retire it then, or end them now"
+        return "its line does not say when it stopped signing; keep it, or end the cookies that it signed"
+    return f"cookies that it signed are valid until {to_text(_next_second(ends))}; retire it then, or end them now"
 
 
 def _whole(now: datetime) -> datetime:
@@ -311,12 +312,13 @@ def _key_of(line: str, number: int) -> AnyKey:
     if len(fields) not in (4, 5):
         raise ConfigError(
             SETTING,
-            was=f"line {number} with {len(fields)} fields",
+            was=f"unusable: line {number} has {len(fields)} fields",
             allowed="id, state, created, secret, and the time of its state",
         )
     key_id, state, created, secret, *since = fields
     if state not in list(KeyState):
-        raise ConfigError(SETTING, was=f"the state on line {number}", allowed="'signing' or 'verify'")
+        was = f"unusable: the state on line {number} is unknown"
+        raise ConfigError(SETTING, was=was, allowed="'signing' or 'verify'")
     entered = _time_of(since[0], number) if since else None
     made, named = _time_of(created, number), KeyState(state)
     if secret.startswith(SEED_MARK):
@@ -330,7 +332,8 @@ def _secret_of(text: str, number: int) -> bytes:
         standard = text.rstrip("=").translate(str.maketrans("-_+/", "+/!!"))  # "!" is in no alphabet
         secret = binascii.a2b_base64(standard + "=" * (-len(standard) % 4), strict_mode=True)
     except ValueError:  # from None: the message of the codec is of no use, and the text is a secret
-        raise ConfigError(SETTING, was=f"the secret on line {number}", allowed="base64url") from None
+        was = f"unusable: the secret on line {number} is malformed"
+        raise ConfigError(SETTING, was=was, allowed="base64url") from None
     return secret
 
 
@@ -338,7 +341,6 @@ def _time_of(text: str, number: int) -> datetime:
     try:
         created = datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError(
-            SETTING, was=f"the time on line {number}", allowed="one like 2026-11-24T15:00:00Z"
-        ) from None
+        was = f"unusable: the time on line {number} is malformed"
+        raise ConfigError(SETTING, was=was, allowed="a time like 2026-11-24T15:00:00Z") from None
     return created

@@ -191,7 +191,7 @@ def test_new_key_is_not_promoted_within_ten_minutes_unless_the_owner_insists(sho
 
     told = shop.refuse("keys", "promote", "k2", code=4)
 
-    assert f"promote it from {to_text(young + timedelta(minutes=10))} on, or insist with --force" in told
+    assert f"promote it from {to_text(young + timedelta(minutes=10))} on, or now with --force" in told
     assert shop.states == {"k1": "signing", "k2": "verify"}
     assert shop.ask("keys", "promote", "k2", "--force")["key"]["state"] == "signing"
     assert shop.states == {"k1": "verify", "k2": "signing"}
@@ -220,9 +220,9 @@ def test_key_is_retired_once_nothing_it_signed_counts(shop: Shop) -> None:
     shop.ask("keys", "retire", "k1")
 
     told = [shop.refuse("keys", "retire", key_id, code=4) for key_id in ("k2", "k3", "r1")]
-    assert f"count until {to_text(NOW + timedelta(days=1))}; retire it then" in told[0]
+    assert f"are valid until {to_text(NOW + timedelta(days=1))}; retire it then" in told[0]
     assert "does not say when it stopped signing" in told[1]
-    assert "nobody could verify what it signed" in told[2]
+    assert "without it, what it signed can no longer be verified" in told[2]
     assert all(one.endswith("with --force") for one in told)
     shop.ask("keys", "retire", "k2", "--force")
     assert list(shop.states) == ["k3", "r1", "k4"]
@@ -283,17 +283,23 @@ def test_signing_key_is_never_retired(shop: Shop) -> None:
     shop.keep(line("k1", "signing", LONG_AGO), line("r1", "signing", OLD, None, "ed25519:"))
 
     for key_id in ("k1", "r1"):
-        assert "signs: promote another one first" in shop.refuse("keys", "retire", key_id, "--force", code=4)
+        assert "is the signing key: promote another first" in shop.refuse(
+            "keys", "retire", key_id, "--force", code=4
+        )
     assert shop.states == {"k1": "signing", "r1": "signing"}
 
 
 WRONG = [
-    (["keys", "promote", "nope"], 4, "no key 'nope' is in the keyring: it holds k1"),
-    (["keys", "promote", "k1"], 4, "key k1 signs already; nothing to do"),
+    (["keys", "promote", "nope"], 4, "there is no key 'nope' in the keyring, only k1"),
+    (["keys", "promote", "k1"], 4, "key k1 is already the signing key; nothing to do"),
     (["keys", "retire"], 2, "see --help"),
     (["keys", "burn"], 2, "No such command 'burn'; see --help"),
     (["keys", "list", "--loud"], 2, "No such option: --loud; see --help"),
-    (["keys", "list", "--config", "none.toml"], 3, "config file none.toml is No such file or directory"),
+    (
+        ["keys", "list", "--config", "none.toml"],
+        3,
+        "config file none.toml is unreadable (No such file or directory)",
+    ),
     (
         ["keys", "list", "--keyring", "none"],
         3,
@@ -307,7 +313,7 @@ WRONG = [
     ),
     (["keys", "add", "--keyring", "no/such"], 5, "cannot be written (No such file or directory)"),
     (["keys", "list", "--keyring", "open"], 3, "mode 0600: chmod 600"),
-    (["keys", "add", "--keyring", "other"], 3, "--keyring is line 1 with 2 fields"),
+    (["keys", "add", "--keyring", "other"], 3, "--keyring is unusable: line 1 has 2 fields"),
 ]
 
 

@@ -853,7 +853,7 @@ def test_a_long_sheet_is_kept_when_it_comes_again_but_not_with_another_token_in_
         ([b"<style>", b"p((" * (MAX_TEXT_BYTES // 3 + 1), b"p{}</style>"], "the rest of a style sheet"),
         ([b"<math><mi><select><![CDATA[x]]>"], "a CDATA section"),
         ([b"<iframe srcdoc='<math><mi><select><![CDATA[x]]>'>"], "a CDATA section"),
-        ([b"<meta charset=iso-2022-jp>"], "an encoding that only a meta element names"),
+        ([b"<meta charset=iso-2022-jp>"], "the encoding in a page's meta element was not used"),
     ],
 )
 def test_what_a_page_lost_beside_what_is_held_is_told(chunks: list[bytes], lost: str) -> None:

@@ -28,9 +28,9 @@ TAMPERED: dict[str, tuple[Any, str]] = {
     "garbage": (lambda token: "garbage", "malformed"),
     "empty": (lambda token: "", "malformed"),
     "binary": (lambda token: "\xff\x00\x80", "malformed"),
-    "quoted": (lambda token: f'"{token}"', "of an unknown format"),
-    "format 3": (lambda token: "3" + token[1:], "of an unknown format"),
-    "unknown key": (lambda token: token.replace(".k1.", ".k9."), "of an unknown key"),
+    "quoted": (lambda token: f'"{token}"', "in an unknown format"),
+    "format 3": (lambda token: "3" + token[1:], "in an unknown format"),
+    "unknown key": (lambda token: token.replace(".k1.", ".k9."), "signed with an unknown key"),
     "8 KB": (lambda token: token + "A" * 8192, "too long"),
 }
 
@@ -45,7 +45,7 @@ def test_tampered_cookie_starts_empty(customer: Any, kind: str, case: str) -> No
         assert visit.cart == {}
         assert visit.session.customer == (None if kind == "session" else "17")
 
-    assert customer.events == [f"{kind} cookie {told}: starts empty"]
+    assert customer.events == [f"{kind} cookie refused ({told}): it counts as empty"]
     assert KINDS[kind] not in customer.cookies
     with customer.request() as visit:
         assert visit.cart == {}
@@ -85,7 +85,7 @@ def test_genuine_cookie_of_another_use_is_forged_here(customer: Any, borrow: Any
     with customer.request() as visit:
         assert (visit.session.customer, dict(visit.session), dict(visit.cart)) == (None, {}, {})
 
-    assert customer.events == ["session cookie forged: starts empty"]
+    assert customer.events == ["session cookie refused (forged): it counts as empty"]
     assert customer.cookies == {}
 
 
@@ -98,7 +98,7 @@ def test_cart_of_another_customer_or_session_starts_empty(make_browser: Any, cus
 
         with thief.request() as visit:
             assert visit.cart == {}
-        assert thief.events == [f"cart cookie of another {told}: starts empty"]
+        assert thief.events == [f"cart cookie refused (from another {told}): it counts as empty"]
         assert CART not in thief.cookies
 
 
@@ -109,7 +109,7 @@ def test_cart_without_its_session_starts_empty(customer: Any, is_cart_read: bool
     with customer.request() as visit:
         assert (visit.cart if is_cart_read else visit.session) == {}
 
-    assert customer.events == ["cart cookie without its session: starts empty"]
+    assert customer.events == ["cart cookie refused (without its session): it counts as empty"]
     assert customer.cookies == {}
 
 
@@ -121,7 +121,7 @@ def test_old_cart_after_login_as_another_is_no_way_back(customer: Any) -> None:
 
     with customer.request() as visit:
         assert visit.cart == {}
-    assert customer.events == ["cart cookie of another customer: starts empty"]
+    assert customer.events == ["cart cookie refused (from another customer): it counts as empty"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -134,7 +134,7 @@ def test_planted_double_takes_the_cookie_out(customer: Any, kind: str, is_first:
         assert visit.cart == {}
         assert visit.session.customer == (None if kind == "session" else "17")
 
-    assert customer.events == [f"{kind} cookie doubled: starts empty"]
+    assert customer.events == [f"{kind} cookie refused (sent twice): it counts as empty"]
     assert KINDS[kind] not in customer.cookies
 
 
@@ -153,7 +153,7 @@ def test_a_thousand_cookies_start_empty_with_one_event(customer: Any) -> None:
     with customer.request(f"{customer.header}; {junk}") as visit:
         assert (visit.session.customer, len(visit.cart)) == (None, 0)
 
-    assert customer.events == ["cookie header over the limit: every cookie of ours starts empty"]
+    assert customer.events == ["cookie header over the limit: all of cookieguard's cookies count as empty"]
     assert customer.answer == []  # the customer's own cookies survive the junk
 
 
@@ -190,7 +190,7 @@ def test_genuine_session_of_a_strange_shape_starts_empty(browser: Any, change: d
     with browser.request() as visit:
         assert visit.session.customer is None
 
-    assert browser.events == ["session cookie malformed: starts empty"]
+    assert browser.events == ["session cookie refused (malformed): it counts as empty"]
 
 
 @pytest.mark.parametrize("change", [{"v": "1"}, {"v": None}, {"d": []}, {"d": "x"}])
@@ -205,7 +205,7 @@ def test_genuine_cart_of_a_strange_shape_starts_empty(customer: Any, change: dic
     with customer.request() as visit:
         assert visit.cart == {}
 
-    assert customer.events == ["cart cookie malformed: starts empty"]
+    assert customer.events == ["cart cookie refused (malformed): it counts as empty"]
 
 
 def test_absolute_end_counts_whatever_the_token_says(browser: Any) -> None:
@@ -216,7 +216,7 @@ def test_absolute_end_counts_whatever_the_token_says(browser: Any) -> None:
     with browser.request() as visit:
         assert visit.session.customer is None
 
-    assert browser.events == ["session cookie expired: starts empty"]
+    assert browser.events == ["session cookie refused (expired): it counts as empty"]
 
 
 def write(browser: Any, kind: TokenKind, name: str, payload: dict[str, Any]) -> str:
@@ -252,7 +252,7 @@ def test_a_genuine_session_with_a_number_without_end_is_malformed_and_never_an_e
         assert visit.session.created is not None
 
     if "999" in number:
-        assert browser.events == ["session cookie malformed: starts empty"]
+        assert browser.events == ["session cookie refused (malformed): it counts as empty"]
 
 
 def test_rotation_logs_nobody_out_and_renews_the_cookies_of_those_who_come(

@@ -59,7 +59,7 @@ def test_a_copy_of_a_session_is_dead_after_logout_and_says_so_once(worker: Worke
     browser.cookies = dict(copy)
     with browser.request() as visit:
         assert (visit.session.customer, dict(visit.session), dict(visit.cart)) == (None, {}, {})
-    assert browser.events == ["session cookie ended: starts empty"]
+    assert browser.events == ["session cookie refused (ended): it counts as empty"]
     assert browser.cookies == {}
 
 
@@ -268,7 +268,7 @@ def test_an_ending_is_kept_until_the_last_copy_is_over(worker: Worker, browser: 
     browser.cookies = dict(copy)
     with browser.request() as visit:
         assert visit.session.customer is None
-    assert browser.events == ["session cookie expired: starts empty"]
+    assert browser.events == ["session cookie refused (expired): it counts as empty"]
 
 
 def test_too_many_revocations_refuse_what_is_as_old_as_those_let_go(browser: Any) -> None:

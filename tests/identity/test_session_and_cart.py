@@ -131,7 +131,7 @@ def test_change_that_was_undone_is_no_change(customer: Browser) -> None:
 def test_what_is_no_json_is_told_by_type_before_the_response(browser: Browser) -> None:
     with pytest.raises(NotJsonError, match="not datetime"), browser.request() as visit:
         visit.session["since"] = browser.now
-    with pytest.raises(NotJsonError, match="keys are text, not int"), browser.request() as visit:
+    with pytest.raises(NotJsonError, match="keys must be text, not int"), browser.request() as visit:
         visit.cart[17] = 1
     with pytest.raises(CookieTooLarge, match=CART), browser.request() as visit:
         visit.cart["note"] = "x" * 8192
@@ -237,7 +237,7 @@ def test_what_is_written_after_logout_belongs_to_a_new_session(customer: Browser
         assert visit.session.id != before
     with customer.request(f"{SESSION}={customer.cookies[SESSION]}; {CART}={old[CART]}") as visit:
         assert visit.cart == {}
-    assert customer.events == ["cart cookie of another customer: starts empty"]
+    assert customer.events == ["cart cookie refused (from another customer): it counts as empty"]
 
 
 def test_new_id_by_request_keeps_customer_entries_and_cart(customer: Browser) -> None:
@@ -327,7 +327,7 @@ def test_unused_session_ends_after_the_idle_time_with_one_event(customer: Browse
     with customer.request() as visit:
         assert (visit.session.customer, len(visit.session), len(visit.cart)) == (None, 0, 0)
 
-    assert customer.events == ["session cookie expired: starts empty"]
+    assert customer.events == ["session cookie refused (expired): it counts as empty"]
     assert customer.cookies == {}
 
 
@@ -346,7 +346,7 @@ def test_session_ends_after_the_absolute_time_however_much_it_is_used(customer: 
     customer.wait(minutes=1)
     with customer.request() as visit:
         assert visit.session.customer is None
-    assert customer.events == ["session cookie expired: starts empty"]
+    assert customer.events == ["session cookie refused (expired): it counts as empty"]
 
 
 def test_login_begins_the_absolute_time_anew(customer: Browser) -> None:
@@ -380,7 +380,7 @@ def test_worker_with_a_slow_clock_keeps_the_session_for_a_minute(
     with customer.request() as visit:
         assert visit.session.customer == customer_number
 
-    told = [] if customer_number else ["session cookie from the future: starts empty"]
+    told = [] if customer_number else ["session cookie refused (from the future): it counts as empty"]
     assert customer.events == told
 
 

@@ -362,11 +362,11 @@ circle["a"] = circle
         ({"since": NOW}, "not datetime"),
         ({"a": [{"b": {1, 2}}]}, "not set"),
         ({"a": b"bytes"}, "not bytes"),
-        ({"a": float("nan")}, "JSON only"),
-        ({"a": {(1, 2): 3}}, "JSON only"),
-        (circle, "JSON only"),
-        (nested(33), "at most 32 deep"),
-        (nested(100_000), "JSON only"),
+        ({"a": float("nan")}, "can only hold JSON; writing"),
+        ({"a": {(1, 2): 3}}, "can only hold JSON; writing"),
+        (circle, "can only hold JSON; writing"),
+        (nested(33), "nested too deep; allowed: 32 levels"),
+        (nested(100_000), "can only hold JSON; writing"),
     ],
 )
 def test_what_is_no_json_is_named_by_its_type_never_by_its_value(payload: dict[str, Any], told: str) -> None:

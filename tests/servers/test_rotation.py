@@ -57,7 +57,7 @@ def test_session_outlives_add_promote_and_retire_in_every_worker(tmp_path: Path)
         assert server.process.poll() is None
 
     written = (tmp_path / "shop.log").read_text()
-    assert "session cookie of an unknown key: starts empty" in written
+    assert "session cookie refused (signed with an unknown key): it counts as empty" in written
     assert "forged" not in written
     print(f"both workers of {server.workers} went from {old} to {new}")
 

@@ -18,7 +18,7 @@ from cookieguard.config import ConsentSettings, IdentitySettings, StoreSettings
 from cookieguard.engines.store.logins import BROWSER_NAMES, logins_of
 from cookieguard.web.identity.store_wait import TIMEOUT
 
-OLD = "cart cookie old: starts empty"
+OLD = "cart cookie refused (outdated): it counts as empty"
 MakeShop = Callable[..., Shop]
 
 
@@ -441,7 +441,7 @@ def test_a_session_gone_from_the_store_starts_empty(shop: Shop, tmp_path: Path) 
     shop.wait(hours=2)
 
     assert browser.do(lambda visitor: (dict(visitor.session), visitor.is_uncertain)) == ({}, False)
-    assert browser.events == ["session cookie gone from the store: starts empty"]
+    assert browser.events == ["session cookie refused (no longer in the store): it counts as empty"]
     assert SESSION not in browser.cookies
 
 
@@ -457,8 +457,8 @@ def test_a_token_has_one_spelling_with_the_mark_of_the_store_or_without_it(shop:
 
     assert controls == ({"lamp": 1}, {"note": "x" * 5_000})
     assert (small.cart(), large.cart()) == ({}, {})
-    assert "session cookie malformed: starts empty" in small.events
-    assert "cart cookie malformed: starts empty" in large.events
+    assert "session cookie refused (malformed): it counts as empty" in small.events
+    assert "cart cookie refused (malformed): it counts as empty" in large.events
 
 
 # Orders

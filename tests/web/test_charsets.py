@@ -203,7 +203,7 @@ def test_a_late_word_about_the_charset_changes_nothing_any_more(
 
     renamed = re.sub(r" (charset|content)=", r" data-cg-\1=", meta.lower(), count=1)
     assert renamed.encode() in answer.body.lower()
-    assert "only a meta element names was not used" in caplog.text
+    assert "the encoding in a page's meta element was not used" in caplog.text
 
 
 def test_a_short_first_chunk_decides_nothing_while_the_page_may_name_its_encoding(guard: Guard) -> None:

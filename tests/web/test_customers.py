@@ -124,7 +124,7 @@ def test_its_failure_is_nobody_with_one_event_and_loses_nothing(
     first, second = events()
     assert first.startswith("customer_from failed (")
     assert "17" not in first
-    assert second.startswith("signed cookies of a customer nobody can vouch for")
+    assert second.startswith("signed cookies hidden from the app: the store cannot confirm")
     knowing.says = "17"
     assert browser.visit(act=notes(carts, lambda visitor: dict(visitor.session))) == "cart=5"
     assert carts[1] == {"a": 1}

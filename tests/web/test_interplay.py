@@ -151,7 +151,7 @@ def test_whom_the_shop_names_before_a_handshake_is_answered_is_logged_in_by_it(m
 
     assert browser.do(seen, worker=1) == ["17", {"mug": 1}, [], 0]
     browser.send(seen, worker=1, cookies=copy)
-    assert browser.events == ["session cookie ended: starts empty"]
+    assert browser.events == ["session cookie refused (ended): it counts as empty"]
 
 
 def test_a_guess_after_the_start_forgets_no_remembered_browser(make_shop: MakeShop) -> None:
@@ -193,7 +193,7 @@ def test_a_logout_that_no_cookie_can_follow_ends_the_session_though_a_login_foll
     shop.hear()
 
     assert browser.do(seen, worker=1)[0] is None
-    assert browser.events == ["session cookie ended: starts empty"]
+    assert browser.events == ["session cookie refused (ended): it counts as empty"]
 
 
 def test_a_choice_is_answered_while_a_merge_is_due(shop: Shop, tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_what_lies_in_a_store_that_was_switched_off_is_gone(make_shop: MakeShop)
     browser.shop = make_shop(store=StoreSettings(enabled=False))
 
     assert browser.do(seen) == [None, {}, [], 0]
-    assert browser.events == ["session cookie gone from the store: starts empty"]
+    assert browser.events == ["session cookie refused (no longer in the store): it counts as empty"]
     browser.do(log_in)
     assert browser.do(seen) == ["17", {}, [], 0]
     with pytest.raises(CookieGuardError):
@@ -351,7 +351,7 @@ def test_a_customer_number_that_no_store_takes_makes_nobody_else_a_guest(shop: S
             "17",
             False,
         )
-    assert refused == ["a customer number with a NUL or half a surrogate pair; allowed: any other text"]
+    assert refused == ["the customer number contains a NUL or half a surrogate pair; allowed: other text"]
 
 
 @pytest.mark.parametrize(

@@ -426,10 +426,13 @@ def forge(value: str) -> str:
 @pytest.mark.parametrize(
     ("change", "event"),
     [
-        (forge, "remember cookie forged"),
-        (lambda value: value[:-30], "remember cookie forged"),
-        (lambda value: value.replace("2.", "2.no", 1), "remember cookie of an unknown key"),
-        (lambda value: f"{value}; {REMEMBER}=x", "remember cookie doubled"),
+        (forge, "remember cookie refused (forged)"),
+        (lambda value: value[:-30], "remember cookie refused (forged)"),
+        (
+            lambda value: value.replace("2.", "2.no", 1),
+            "remember cookie refused (signed with an unknown key)",
+        ),
+        (lambda value: f"{value}; {REMEMBER}=x", "remember cookie refused (sent twice)"),
         (lambda value: "2.a.b", "remember cookie"),
     ],
 )

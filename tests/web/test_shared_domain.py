@@ -101,7 +101,9 @@ def test_of_two_consent_cookies_neither_counts_both_go_and_the_answer_sticks(
     last = answer.all("set-cookie")[-1]
     assert last.startswith(f"{name}=2.")
     assert "Domain=shop.example" in last
-    assert caplog.text.count("consent cookie doubled: counts as undecided") == 2  # one for each request
+    assert (
+        caplog.text.count("consent cookie refused (sent twice): the visitor counts as undecided") == 2
+    )  # one for each request
     assert "older" not in caplog.text
 
 

@@ -132,7 +132,7 @@ def test_a_page_of_another_origin_gets_no_session_and_one_event(
 
     assert control == "10042"
     assert (foreign["customer"], foreign["seen"]) == (None, None)
-    assert caplog.text.count("a WebSocket from a page of another origin") == 1
+    assert caplog.text.count("a page of another origin opened a WebSocket") == 1
     assert cookie.partition("=")[2] not in caplog.text
 
 

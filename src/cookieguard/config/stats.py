@@ -67,7 +67,7 @@ class StatsSettings:
     """The time zone of the hours in the dashboard, such as `Europe/Berlin`. Days are always UTC days."""
     funnel: tuple[str, ...] = ()
     """The steps to an order, in order: pages as the dashboard names them, such as `/cart`, or names of goals. The
-    dashboard shows how many visits reached each step."""
+    dashboard shows how many people reached each step."""
     search: tuple[str, ...] = ()
     """The query parameters of the shop's search, such as `q`. The dashboard shows what at least five people searched
     for on one day. Leave out a parameter that can be just a person's name, as in a search for customers."""

@@ -182,7 +182,7 @@ def _declared(vendors: Iterable[Vendor], own: Iterable[OwnCookie]) -> dict[str, 
     for setting, name, purpose, kept in declared:
         use = NEEDED if purpose == NECESSARY else Use(purpose, kept=kept)
         if uses.setdefault(name, use) != use:
-            allowed = f"a cookie not already declared for {uses[name].purpose}"
+            allowed = f"a cookie that is not declared for {uses[name].purpose} already"
             raise ConfigError(setting, was=repr(name), allowed=allowed)
     return uses
 

@@ -156,7 +156,7 @@ def choose(choice: str, ticked: Iterable[str], purposes: frozenset[str]) -> froz
     Raises ChoiceError for a choice that is none.
     """
     if choice not in CHOICES:
-        raise ChoiceError(f"choice: {choice[:40]!r} cannot be used; allowed: {', '.join(CHOICES)}")
+        raise ChoiceError(f"choice is {choice[:40]!r}; allowed: {', '.join(CHOICES)}")
     chosen = {"accept": purposes, "reject": frozenset(), "save": purposes & frozenset(ticked)}[choice]
     return chosen | NOTHING_BEYOND
 

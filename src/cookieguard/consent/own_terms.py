@@ -73,13 +73,13 @@ def withheld_from(terms: Iterable[OwnTerm], today: date) -> Withheld:
 def with_term(terms: OwnTerms, customer: str, term: OwnTerm) -> OwnTerms:
     """Return the terms with one more, in place of one about the same; raises OwnTermRefused."""
     if not term.note.strip() or len(term.note) > LONGEST_NOTE:
-        raise OwnTermRefused(f"a note of {len(term.note)} characters; allowed: 1 to {LONGEST_NOTE}")
+        raise OwnTermRefused(f"the note has {len(term.note)} characters; allowed: 1 to {LONGEST_NOTE}")
     if term.what is What.PURPOSE and term.name == NECESSARY:
-        raise OwnTermRefused(f"purpose {NECESSARY}; allowed: one that visitors are asked about")
+        raise OwnTermRefused(f"the purpose is {NECESSARY!r}; allowed: a purpose that visitors can refuse")
     others = [one for one in terms.get(customer, ()) if (one.what, one.name) != (term.what, term.name)]
     if len(others) >= MOST_OF_ONE or (customer not in terms and len(terms) >= MOST_CUSTOMERS):
         raise OwnTermRefused(
-            f"too many; allowed: {MOST_OF_ONE} of one customer, of {MOST_CUSTOMERS} customers"
+            f"too many own terms; allowed: {MOST_OF_ONE} for a customer, and {MOST_CUSTOMERS} customers"
         )
     return {**terms, customer: (*others, term)}
 
@@ -104,7 +104,7 @@ def read_terms(value: bytes) -> OwnTerms:
             str(number): tuple(_term(one) for one in found) for number, found in json.loads(value).items()
         }
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError("own terms that are none") from error
+        raise ValueError("not own terms") from error
 
 
 def _row(term: OwnTerm) -> list[str]:

@@ -321,7 +321,7 @@ def _rules(
     for setting, vendor, pattern in [*declared, *own]:
         # One host with two purposes has no answer to "was it consented to".
         if pattern in seen:
-            raise ConfigError(setting, was=repr(pattern), allowed=f"a host not already in {seen[pattern]}")
+            raise ConfigError(setting, was=repr(pattern), allowed=f"a host that is not in {seen[pattern]}")
         seen[pattern] = setting
         yield _rule(pattern, vendor, is_lapsed=vendor is not None and vendor.name in lapsed)
 

@@ -128,8 +128,8 @@ def attributes_of(raw: bytes, position: int, *, xml: bool, every: bool = False) 
     return found
 
 
-LATE_CHARSET = "an encoding that only a meta element names was not used: name it in the Content-Type header"
-FORM_TO_US = "a form of the page that posts to a page of cookieguard was held: link to that page instead"
+LATE_CHARSET = "the encoding in a page's meta element was not used: name it in the Content-Type header"
+FORM_TO_US = "a form that posts to one of cookieguard's pages was disabled: link to that page instead"
 STILL = {b"method": b"dialog", b"type": b"button"}  # with these a click does nothing
 HOLD = "\0hold"  # the answer of a judge: take the whole attribute away
 

@@ -52,7 +52,7 @@ def parse_url(text: str) -> Url:
     """Read an absolute http(s) URL, such as a page's own; raise ValueError for anything else."""
     found = readings(text, Url("about", "", None, "/"))
     if not found or found[0].scheme not in DEFAULT_PORTS:
-        raise ValueError(f"no http(s) URL: {text[:80]!r}")
+        raise ValueError(f"not an http(s) URL: {text[:80]!r}")
     return found[0]
 
 

@@ -144,7 +144,7 @@ def set_cookie(spec: CookieSpec, value: str, *, dev: bool = False, max_age: int 
     name = cookie_name(spec, dev=dev)
     check_size(name, value)
     if not COOKIE_VALUE.fullmatch(value):
-        raise ValueError(f"cookie {name}: the value holds a character that a cookie cannot")
+        raise ValueError(f"cookie {name}: its value contains a character that cookies cannot hold")
     age = spec.max_age if max_age is None else max(0, min(spec.max_age, max_age))
     lasting = f"; Max-Age={age}" if spec.max_age else ""
     return f"{name}={value}{lasting}{attributes(spec, dev=dev)}".encode("ascii")

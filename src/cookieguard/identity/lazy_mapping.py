@@ -162,5 +162,5 @@ class JsonMapping(dict[str, Any]):
 
 def _text(key: object) -> str:
     if not isinstance(key, str):
-        raise NotJsonError(f"a cookie's keys are text, not {type(key).__name__}")
+        raise NotJsonError(f"a cookie's keys must be text, not {type(key).__name__}")
     return key

@@ -13,8 +13,8 @@ from cookieguard.identity.session_cookie import SessionCookie
 from cookieguard.identity.session_state import Claim, customer_number, new_id
 from cookieguard.identity.tokens import from_milliseconds
 
-NO_STORE = "logging out everywhere needs the store, and store.enabled is false"
-NO_MEMORY = "login(remember=True) needs the store, and store.enabled is false"
+NO_STORE = "logging out everywhere needs the store, but store.enabled is false"
+NO_MEMORY = "login(remember=True) needs the store, but store.enabled is false"
 
 
 class Session(SessionCookie):
@@ -233,7 +233,7 @@ class Session(SessionCookie):
     @_wrapped.setter
     def _wrapped(self, session: object) -> None:
         """Refuse to be taken for one of Django's lazy objects, which Channels fills with a session of its own."""
-        raise OtherSession("Django Channels brings a session of its own")
+        raise OtherSession("Django Channels uses a session of its own")
 
     def leave(self) -> bool:
         """End the session that the browser presented, since nothing of it is left; say whether that is news."""

@@ -173,10 +173,10 @@ def new_id() -> str:
 def customer_number(customer: object) -> str:
     """Return a customer number as text; TypeError or ValueError for what is none, without showing it."""
     if isinstance(customer, bool) or not isinstance(customer, str | int):
-        raise TypeError(f"a customer number is a str or an int, not {type(customer).__name__}")
+        raise TypeError(f"a customer number must be a str or an int, not {type(customer).__name__}")
     number = str(customer)
     if not 0 < len(number) <= MAX_CUSTOMER:
-        raise ValueError(f"a customer number of {len(number)} characters; allowed: 1 to {MAX_CUSTOMER}")
+        raise ValueError(f"the customer number has {len(number)} characters; allowed: 1 to {MAX_CUSTOMER}")
     if UNSTORABLE.search(number):  # the store would take neither, again and again, and so count as down
-        raise ValueError("a customer number with a NUL or half a surrogate pair; allowed: any other text")
+        raise ValueError("the customer number contains a NUL or half a surrogate pair; allowed: other text")
     return number

@@ -28,7 +28,7 @@ class Plain(StrEnum):
     """Name why what is no token of ours does not count."""
 
     UNSIGNED = "not signed"
-    SPELLING = "under another spelling"
+    SPELLING = "spelled differently"
 
 
 # Reasons that say no more than that this never was a token of ours.
@@ -89,7 +89,7 @@ class ShopToken:
         """Return the line that binds a value anew, with what came with it at first, until it would have ended."""
         token = content.token
         if token is None:
-            raise ValueError("only what was signed can follow")
+            raise ValueError("only a signed value can follow")
         payload = {key: value for key, value in token.payload.items() if key != "b"}
         revocation = b"; Max-Age=%d" % max(0, int((token.expires - now).total_seconds()))
         body = self._token(payload, binding, host, now, token.expires)

@@ -56,17 +56,17 @@ class Presented:
 class Mismatch(StrEnum):
     """Name why a genuine cookie does not count here."""
 
-    DOUBLED = "doubled"
-    OTHER_CUSTOMER = "of another customer"
-    OTHER_SESSION = "of another session"
+    DOUBLED = "sent twice"
+    OTHER_CUSTOMER = "from another customer"
+    OTHER_SESSION = "from another session"
     NO_SESSION = "without its session"
     ENDED = "ended"
-    OLD = "old"
-    GONE = "gone from the store"
+    OLD = "outdated"
+    GONE = "no longer in the store"
 
 
-# The rest of the vocabulary reads well as it is: "session cookie forged: starts empty".
-PHRASES = {Reason.UNKNOWN_KEY: "of an unknown key", Reason.UNKNOWN_FORMAT: "of an unknown format"}
+# The rest of the vocabulary reads well as it is: "session cookie refused (forged)".
+PHRASES = {Reason.UNKNOWN_KEY: "signed with an unknown key", Reason.UNKNOWN_FORMAT: "in an unknown format"}
 
 
 class Refused(Exception):  # an outcome, not an error: it never leaves this package

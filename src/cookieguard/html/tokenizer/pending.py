@@ -13,7 +13,7 @@ from cookieguard.html.tokenizer.tag_end import TagEnd
 # of which such a tag takes three times its size while it streams, has to end somewhere.
 MAX_TAG_BYTES = 8 * 1024 * 1024
 MOST_HELD_BYTES = 256 * 1024  # of a tag that may go on for ever, before it flows
-LOST_ATTRIBUTES = "a tag lost its attributes: it is too long"  # what the owner is told
+LOST_ATTRIBUTES = "a tag lost its attributes, because it is longer than 8 MB"  # what the owner is told
 UNKNOWN = -2  # where a text ends that was not looked for
 NAME_KEPT = 256  # bytes of it that are kept, for its name
 # A script or style sheet is held back until its end, or until this much of it was seen and judged.

@@ -13,8 +13,8 @@ from cookieguard.html.tokenizer.output import Output
 EndTags = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (tree_state.py)
 
 # What the owner is told of a page that lost something which need not be held.
-LOST_CDATA = "a CDATA section was left out of a page: browsers differ about where it ends"
-LOST_SHEET = "the rest of a style sheet was left out of a page: 1 MB of it is one rule"
+LOST_CDATA = "a CDATA section was left out of a page, because browsers differ about where it ends"
+LOST_SHEET = "the rest of a style sheet was left out of a page, because one of its rules is longer than 1 MB"
 MOST_PATTERNS = 256
 # No lru_cache: compiled code looks into a dict without a call, for every text in svg.
 PATTERNS: dict[tuple[bytes, EndTags], re.Pattern[bytes]] = {}

@@ -20,11 +20,11 @@ class Order(NamedTuple):
 def order_id(value: object) -> str:
     """Return an order id as text; TypeError or ValueError for what is none, without showing it."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise TypeError(f"an order id is a str or an int, not {type(value).__name__}")
+        raise TypeError(f"an order id must be a str or an int, not {type(value).__name__}")
     text = str(value)
     if not 0 < len(text) <= MAX_ORDER_ID or not text.isprintable():
         raise ValueError(
-            f"an order id of {len(text)} characters; allowed: 1 to {MAX_ORDER_ID}, all of them printable"
+            f"the order id has {len(text)} characters; allowed: 1 to {MAX_ORDER_ID}, all of them printable"
         )
     return text
 

@@ -33,12 +33,12 @@ def _encode_any(payload: dict[str, Any]) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         # The causes are NaN, a key that is no text or number, a circle, and nesting without end.
         raise NotJsonError(
-            f"a cookie holds JSON only; found {type(error).__name__} while writing it"
+            f"a cookie can only hold JSON; writing this value raised {type(error).__name__}"
         ) from None
     # surrogatepass: JSON text may hold half a surrogate pair, and json.loads gives it back.
     encoded = text.encode("utf-8", "surrogatepass")
     if _may_be_deep(encoded) and _is_too_deep(payload):
-        raise NotJsonError(f"a cookie holds JSON nested at most {MAX_DEPTH} deep")
+        raise NotJsonError(f"a cookie's JSON is nested too deep; allowed: {MAX_DEPTH} levels")
     return encoded
 
 
@@ -82,7 +82,7 @@ def image_of(payload: dict[str, Any], text: bytes) -> bytes:
 
 
 def _refuse(value: object) -> NoReturn:
-    raise NotJsonError(f"a cookie holds JSON values only, not {type(value).__name__}")
+    raise NotJsonError(f"a cookie can only hold JSON values, not {type(value).__name__}")
 
 
 def _refuse_constant(name: str) -> NoReturn:
