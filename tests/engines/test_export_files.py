@@ -132,7 +132,7 @@ def test_noise_is_the_same_each_time_and_says_what_it_covers(reader: SqliteFigur
         "visits": "4",
         "visitors": "20",
     }
-    assert b"One visitor of one UTC day" in to_parquet(tables[0])
+    assert b"one visitor (one visitor key) on one UTC day" in to_parquet(tables[0])
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"])

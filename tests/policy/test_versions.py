@@ -134,7 +134,7 @@ def test_file_that_changed_or_went_after_its_announcement_is_told_by_name() -> N
         ("2026-12-15", {"en.txt": b"x"}, "en.txt"),
         ("2026-12-15", {"../en.md": b"x"}, "en.md"),
         ("2026-12-15", {"en.md": b"# Privacy\n"}, "front matter"),
-        ("2026-12-15", {"en.md": b"---\nannounced: 2026-12-01\n"}, "without an end"),
+        ("2026-12-15", {"en.md": b"---\nannounced: 2026-12-01\n"}, "without the front matter's end"),
         ("2026-12-15", {"en.md": text("2026-12-01", "2026-12-15", "\n")}, "without a text"),
         ("2026-12-15", {"en.md": text("soon", "2026-12-15")}, "announced"),
         ("2026-12-15", {"en.md": text("2026-12-01", "2026-02-30")}, "effective"),

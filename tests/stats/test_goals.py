@@ -25,20 +25,20 @@ def test_names_that_stand_in_code_are_goals(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        (None, "a NoneType"),
-        (["order"], "a list"),
-        (b"order", "a bytes"),
-        ("", "empty"),
-        (" \t", "empty"),
-        ("x" * (MAX_NAME + 1), "a name of 61 characters"),
-        ("order 1004217", "a name with a long number"),
-        ("order ada@shop.example", "a name with a mail address"),
-        ("from 198.51.100.7", "a name with an IP address"),
-        ("from 2001:db8::7", "a name with an IP address"),
-        ("cart 5f0c2a9be1d4", "a name with what looks like a token"),
-        ("order\nplaced", "a name with other characters"),
-        ("order <b>", "a name with other characters"),
-        ("order \ud800", "a name with other characters"),
+        (None, "is a NoneType"),
+        (["order"], "is a list"),
+        (b"order", "is a bytes"),
+        ("", "is empty"),
+        (" \t", "is empty"),
+        ("x" * (MAX_NAME + 1), "has 61 characters"),
+        ("order 1004217", "contains a long number"),
+        ("order ada@shop.example", "contains a mail address"),
+        ("from 198.51.100.7", "contains an IP address"),
+        ("from 2001:db8::7", "contains an IP address"),
+        ("cart 5f0c2a9be1d4", "contains a word that looks like a token"),
+        ("order\nplaced", "contains other characters"),
+        ("order <b>", "contains other characters"),
+        ("order \ud800", "contains other characters"),
     ],
 )
 def test_other_names_are_refused_and_shown_nowhere(name: object, fault: str) -> None:
@@ -48,8 +48,8 @@ def test_other_names_are_refused_and_shown_nowhere(name: object, fault: str) -> 
     goals = Goals(raises=False)
     assert [goals.named(name, told.append) for _ in range(2)] == ["", ""]
     (line,) = told
-    assert line.startswith(f"the name of a goal is {fault}; allowed: 1 to 60 letters")
-    with pytest.raises(ValueError, match=f"the name of a goal is {fault}"):
+    assert line.startswith(f"the name of a goal {fault}; allowed: 1 to 60 letters")
+    with pytest.raises(ValueError, match=f"the name of a goal {fault}"):
         Goals(raises=True).named(name, told.append)
 
 
@@ -61,4 +61,4 @@ def test_names_made_of_data_stand_together() -> None:
 
     assert found == [f"glaze {number}" for number in range(MOST_NAMES)] + [OTHER] * 3
     assert goals.named("glaze 0", told.append) == "glaze 0"
-    assert told == ["more than 100 names of goals; further ones count as (other)"]
+    assert told == ["more than 100 names of goals were used; further goals count as (other)"]

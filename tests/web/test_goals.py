@@ -140,7 +140,7 @@ def test_bad_names_cost_no_answer_and_are_told_once_and_counted(
 def test_a_bad_name_raises_in_development(guard: Guard) -> None:
     guarded = guard(reaching("order 1004217"), dev=True)
 
-    with pytest.raises(ValueError, match="the name of a goal is a name with a long number"):
+    with pytest.raises(ValueError, match="the name of a goal contains a long number"):
         ask(guarded, scope_of("/order/7", method="POST", headers=[BROWSER], host="localhost", scheme="http"))
 
 

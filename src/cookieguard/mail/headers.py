@@ -54,7 +54,7 @@ def current() -> Links:
     """Return what makes the links of this process; raises MailError where nothing does."""
     if not _current:
         raise MailError(
-            "there are no lists in this process; allowed: mail.lists names them, and a CookieGuard is made here, or "
-            "cookieguard.mail.use(cookieguard.mail_lists(config)) is called"
+            "this process has no mailing lists; name them in mail.lists, and make a CookieGuard in this process or "
+            "call cookieguard.mail.use(cookieguard.mail_lists(config))"
         )
     return _current[0]

@@ -22,7 +22,7 @@ class AddressError(CookieGuardError):
 def require_address(address: str) -> str:
     """Return an address that is plain enough to be mailed; raises AddressError (line breaks would be headers)."""
     if len(address) > LONGEST_ADDRESS or not ADDRESS.fullmatch(address):
-        raise AddressError("an address that is none; allowed: ASCII like anna@shop.example")
+        raise AddressError("the mail address is not valid; allowed: ASCII, like anna@shop.example")
     return address
 
 

@@ -44,7 +44,7 @@ async def order_sent(customer: str, order: str, headers: Mapping[str, str]) -> N
 def _orders() -> Orders:
     if not _current:
         raise MailError(
-            "no orders are confirmed in this process; allowed: mail.orders names their kind of data, and a CookieGuard "
-            "is made here, or cookieguard.mail.use_orders(cookieguard.order_mail(config)) is called"
+            "this process cannot confirm orders; set mail.orders, and make a CookieGuard in this process or call "
+            "cookieguard.mail.use_orders(cookieguard.order_mail(config))"
         )
     return _current[0]

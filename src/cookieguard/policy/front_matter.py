@@ -35,10 +35,10 @@ def split_head(text: str, where: str) -> tuple[Head, str]:
     """Return the head and the Markdown below it; raises ConfigError naming `where` and the line."""
     lines = text.split("\n")
     if lines[0].rstrip() != FENCE:
-        raise ConfigError(where, was="without front matter", allowed=f"a first line {FENCE!r}, {_names()}")
+        raise ConfigError(where, was="without front matter", allowed=f"{FENCE!r} first, then {_names()}")
     end = next((at for at, line in enumerate(lines[1:], 1) if line.rstrip() == FENCE), None)
     if end is None:
-        raise ConfigError(where, was="front matter without an end", allowed=f"a line {FENCE!r} below it")
+        raise ConfigError(where, was="without the front matter's end", allowed=f"a line {FENCE!r} below it")
     values = _values(lines[1:end], where)
     for name in NAMES:
         if name not in values:
@@ -61,7 +61,7 @@ def _values(lines: list[str], where: str) -> dict[str, list[str]]:
         elif named is not None:
             name = named[1]
             if name not in NAMES or name in values:
-                was = "twice" if name in values else "not a known name"
+                was = "given twice" if name in values else "not a known name"
                 raise ConfigError(f"{where}: {name}", was=was, allowed=_names())
             values[name] = [_unquoted(named[2], f"{where}: {name}")] if named[2] else []
         elif line.strip():
@@ -76,12 +76,12 @@ def _unquoted(text: str, where: str) -> str:
     if text[:1] in "\"'" and text[:1]:
         if len(text) < 2 or text[-1] != text[0] or "\\" in text or text[0] in text[1:-1]:
             raise ConfigError(
-                where, was=repr(text[:60]), allowed="a text in quotes that holds none, nor backslashes"
+                where, was=repr(text[:60]), allowed="text in quotes, with no such quotes or backslashes in it"
             )
         return text[1:-1]
     if text[:1] in "|>&*{[!%@`" and text[:1]:
         raise ConfigError(
-            where, was=repr(text[:60]), allowed="plain text, in quotes where it begins like this"
+            where, was=repr(text[:60]), allowed="plain text, or text in quotes if it begins like this"
         )
     return text
 
@@ -104,7 +104,7 @@ def _truth(values: list[str], where: str) -> bool:
 def _summary(values: list[str], where: str) -> tuple[str, ...]:
     length = sum(map(len, values))
     if not values or not all(values) or length > LONGEST_SUMMARY or CONTROL.search("".join(values)):
-        allowed = f"one line, or a list of lines, of {LONGEST_SUMMARY} printable characters at most"
+        allowed = f"a line, or a list of lines, with at most {LONGEST_SUMMARY} printable characters"
         raise ConfigError(where, was=f"{length} characters in {len(values)} lines", allowed=allowed)
     return tuple(values)
 

@@ -86,14 +86,14 @@ def versions_of(folders: Mapping[str, Files], *, language: str, notice_days: int
     for at, one in enumerate(versions):
         is_first = at == 0 and one.notice == timedelta()
         if not is_first and one.notice < timedelta(days=notice_days):
-            was = f"{one.effective}, {one.notice.days} days after announced ({one.announced})"
+            was = f"{one.effective}, {one.notice.days} days after its announcement ({one.announced})"
             allowed = f"at least {notice_days} days after it (policy.notice_days)"
             raise ConfigError(f"{SETTING}: {one.name}: effective", was=was, allowed=allowed)
     for before, after in pairwise(versions):
         if after.effective <= before.effective:
             was = f"{after.effective}, not after {before.name} ({before.effective})"
             raise ConfigError(
-                f"{SETTING}: {after.name}: effective", was=was, allowed="later with each version"
+                f"{SETTING}: {after.name}: effective", was=was, allowed="a later day for each version"
             )
     return tuple(versions)
 
@@ -155,8 +155,8 @@ def require_unaltered(versions: Sequence[Version], ledger: Ledger) -> None:
     """Raise ConfigError where an announced file is another one now, or is gone."""
     found = altered(versions, ledger)
     if found:
-        was = f"{found[0]} changed after its announcement"
-        allowed = "the text as it was announced; a change is a version of its own, announced in its turn"
+        was = f"different: {found[0]} changed after its announcement"
+        allowed = "the text that was announced; to change it, add a new version and announce that"
         raise ConfigError(SETTING, was=was, allowed=allowed)
 
 
@@ -164,7 +164,7 @@ def _version(name: str, files: Files, language: str) -> Version:
     where = f"{SETTING}: {name}"
     if not FOLDER.fullmatch(name):
         raise ConfigError(
-            SETTING, was=f"with {name[:60]!r}", allowed="folders named by a day, like 2026-12-15"
+            SETTING, was=f"with {name[:60]!r}", allowed="folders named after a day, like 2026-12-15"
         )
     heads: dict[str, Head] = {}
     texts: dict[str, Text] = {}
@@ -172,12 +172,12 @@ def _version(name: str, files: Files, language: str) -> Version:
         named = FILE.fullmatch(file)
         if named is None:
             raise ConfigError(
-                where, was=f"with {file[:60]!r}", allowed="a file a language, like en.md or de.md"
+                where, was=f"with {file[:60]!r}", allowed="a file for each language, like en.md or de.md"
             )
         heads[named[1]], texts[named[1]] = _text(content, f"{where}/{file}")
     if language not in texts:
         raise ConfigError(
-            where, was=f"without {language}.md", allowed="a text in consent.language, and any others"
+            where, was=f"without {language}.md", allowed="a text in consent.language, and in any others"
         )
     return _agreed(name, heads, texts)
 
@@ -193,7 +193,7 @@ def _agreed(name: str, heads: Mapping[str, Head], texts: Mapping[str, Text]) -> 
     try:
         date.fromisoformat(name)
     except ValueError as error:
-        raise ConfigError(SETTING, was=f"with {name!r}", allowed="folders named by a day") from error
+        raise ConfigError(SETTING, was=f"with {name!r}", allowed="folders named after a day") from error
     return Version(
         name=name,
         announced=first.announced,
@@ -205,12 +205,12 @@ def _agreed(name: str, heads: Mapping[str, Head], texts: Mapping[str, Text]) -> 
 
 def _text(content: bytes, where: str) -> tuple[Head, Text]:
     if len(content) > LONGEST_TEXT:
-        raise ConfigError(where, was=f"{len(content)} bytes", allowed=f"at most {LONGEST_TEXT}")
+        raise ConfigError(where, was=f"{len(content)} bytes", allowed=f"at most {LONGEST_TEXT} bytes")
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(where, was="not UTF-8", allowed="UTF-8") from error
     head, markdown = split_head(text, where)
     if not markdown.strip():
-        raise ConfigError(where, was="without a text", allowed="the policy, below its front matter")
+        raise ConfigError(where, was="without a text", allowed="the policy's text below the front matter")
     return head, Text(head.summary, markdown, hashlib.sha256(content).hexdigest(), content)

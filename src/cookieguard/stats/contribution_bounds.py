@@ -17,8 +17,8 @@ TOTAL = "total"
 FIGURES = ("views", "visits", "visitors")
 BOUNDABLE = tuple(dimension for dimension in WHOLE if dimension is not Dimension.GOAL)
 PROTECTED = (
-    f"One visitor of one UTC day (of a visitor key): at most {VIEWS_EACH} views, the first of the day, and "
-    f"{VISITS_EACH} visits are counted. Hits without a key cannot be told apart: there it is one single view."
+    f"The noise hides one visitor (one visitor key) on one UTC day, of whom the first {VIEWS_EACH} views and "
+    f"{VISITS_EACH} visits are counted. Hits without a key cannot be grouped, so there it hides one single view."
 )
 
 

@@ -16,14 +16,14 @@ MAX_NAME = 60  # characters
 MOST_NAMES = 100  # a worker counts by name; more are made of data, and stand together under (other)
 MOST_A_REQUEST = 10
 ALLOWED = (
-    f"1 to {MAX_NAME} letters, digits, spaces and _ - . , : / & + ' ( ), that name no person and no order"
+    f"1 to {MAX_NAME} letters, digits, spaces and _ - . , : / & + ' ( ), without naming a person or an order"
 )
 
 # What a goal was worth is kept as a step alone: of one order the exact sum would be in the figures for years.
 VALUE_SIGN = ": "
 _BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _FIRST, _LAST = "under 1", "10k and more"
-ALLOWED_VALUE = "a number from 0 on, in the shop's currency"
+ALLOWED_VALUE = "a number of 0 or more, in the shop's currency"
 
 
 def _written(bound: int) -> str:
@@ -55,17 +55,17 @@ def fault_of(name: object) -> str:
     """Return what keeps a name from being a goal's; empty where it is one. The name itself is in no answer.
 
     >>> fault_of("order placed"), fault_of("order 1004217")
-    ('', 'a name with a long number')
+    ('', 'contains a long number')
     """
     if not isinstance(name, str):
-        return f"a {type(name).__name__}"
+        return f"is a {type(name).__name__}"
     if not name.strip():
-        return "empty"
+        return "is empty"
     if len(name) > MAX_NAME:
-        return f"a name of {len(name)} characters"
+        return f"has {len(name)} characters"
     if part := personal_part(name):
-        return f"a name with {part}"
-    return "" if _NAME.fullmatch(name) else "a name with other characters"
+        return f"contains {part}"
+    return "" if _NAME.fullmatch(name) else "contains other characters"
 
 
 class Goals:
@@ -81,10 +81,12 @@ class Goals:
         if isinstance(name, str) and name in self._names:
             return name
         if fault := fault_of(name):
-            self._complain(f"the name of a goal is {fault}; allowed: {ALLOWED}", tell)
+            self._complain(f"the name of a goal {fault}; allowed: {ALLOWED}", tell)
             return ""
         if len(self._names) >= MOST_NAMES:
-            self._complain(f"more than {MOST_NAMES} names of goals; further ones count as {OTHER}", tell)
+            self._complain(
+                f"more than {MOST_NAMES} names of goals were used; further goals count as {OTHER}", tell
+            )
             return OTHER
         found = str(name).strip()
         self._names.add(found)
@@ -95,7 +97,7 @@ class Goals:
         is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
         if is_number and math.isfinite(number := float(value)) and number >= 0:  # type: ignore[arg-type]
             return f"{name}{VALUE_SIGN}{step_of(number)}"
-        self._complain(f"the value of a goal is none; allowed: {ALLOWED_VALUE}", tell)
+        self._complain(f"the value of a goal is not usable; allowed: {ALLOWED_VALUE}", tell)
         return ""
 
     def _complain(self, fault: str, tell: Callable[[str], None]) -> None:

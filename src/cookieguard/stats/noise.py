@@ -24,7 +24,7 @@ class Noise:
 
     def __init__(self, secret: bytes) -> None:
         if len(secret) != SECRET_BYTES:
-            raise ValueError(f"a secret of {len(secret)} bytes; allowed: {SECRET_BYTES}")
+            raise ValueError(f"the secret has {len(secret)} bytes; allowed: {SECRET_BYTES}")
         self._secret = secret
 
     def add(self, name: Sequence[str], count: int, *, sensitivity: int, epsilon: Fraction) -> int:

@@ -30,7 +30,7 @@ def prefix_cipher(key: bytes) -> Callable[[str], str]:
     """
     first, second = key[:BLOCK_BYTES], key[BLOCK_BYTES:]
     if len(key) != KEY_BYTES or first == second:
-        raise ValueError(f"the key is not two different halves of {BLOCK_BYTES} bytes")
+        raise ValueError(f"the key must consist of two different halves of {BLOCK_BYTES} bytes")
     # ECB on purpose, and no pattern shows: of each block one bit is kept, as a pseudo-random function of a prefix.
     one, other = (Cipher(AES128(half), ECB()).encryptor() for half in (first, second))  # noqa: S305
 

@@ -115,7 +115,7 @@ def personal_part(text: str) -> str:
     if _LONG_NUMBER.search(text):
         return "a long number"
     has_token = any(_TOKEN.fullmatch(word) and re.search(r"\d", word) for word in text.split())
-    return "what looks like a token" if has_token else ""
+    return "a word that looks like a token" if has_token else ""
 
 
 def shown_path(path: str) -> str:
