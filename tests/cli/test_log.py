@@ -113,7 +113,7 @@ def test_a_cut_log_is_code_2(shop: Path, capsys: pytest.CaptureFixture[str]) -> 
     edit(shop, "DELETE FROM record WHERE number > 8")
 
     assert run(["log", "verify"]) == 2
-    assert "entries 9 to 11 are gone" in capsys.readouterr().out
+    assert "entries 9 to 11 are missing" in capsys.readouterr().out
 
 
 def test_without_the_key_it_is_code_3(shop: Path, tmp_path: Path) -> None:
@@ -189,11 +189,11 @@ def test_prune_lets_go_of_what_is_old_and_doctor_says_so_where_nobody_does(
     run(["doctor"])
     assert "cookieguard log prune" in capsys.readouterr().out
     assert run(["log", "prune"]) == 0
-    assert capsys.readouterr().out == "let go: 1 records; their hashes stay in the tree\n"
+    assert capsys.readouterr().out == "removed: 1 records; their hashes stay in the tree\n"
     run(["doctor"])
     assert "cookieguard log prune" not in capsys.readouterr().out
     assert run(["log", "verify"]) == 0
-    assert "13 entries of cookieguard.invalid/_cg/log, 1 of them let go" in capsys.readouterr().out
+    assert "13 entries of cookieguard.invalid/_cg/log, 1 of them removed" in capsys.readouterr().out
     assert run(["log", "show", "record-of-long-ago"]) != 0
     capsys.readouterr()
     assert run(["log", "prune", "--json"]) == 0

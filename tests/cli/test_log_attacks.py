@@ -73,12 +73,12 @@ def test_each_half_of_a_fork_is_named_by_the_checkpoint_of_the_other(
 
     code, said = verify("--against", "one")
     assert code == 2
-    assert "one was signed over another log of 13 entries: rolled back and continued, or forked" in said
+    assert "one signs 13 other entries: the log was rolled back and went on, or forked" in said
     replace_state("first-half")
     assert verify("--against", "one")[0] == 0
     code, said = verify("--against", "another")
     assert code == 2
-    assert "another was signed over another log of 13 entries" in said
+    assert "another signs 13 other entries" in said
 
 
 @pytest.mark.parametrize("more", [0, 1, 2], ids=["as it was", "continued as far", "continued further"])
@@ -95,7 +95,7 @@ def test_all_of_yesterday_restored_is_named_by_what_is_kept_elsewhere(
     assert verify()[0] == 0  # the shop's own files do not show it
     code, said = verify("--against", "today")
     assert code == 2
-    assert f"today {'was signed over another log of 13' if more else 'has 13'} entries" in said
+    assert f"today {'signs 13 other' if more else 'has 13'} entries" in said
 
 
 def copy_row(number: int, columns: str = "id, subject, about, entry, sealed") -> None:
@@ -112,7 +112,7 @@ def copy_row(number: int, columns: str = "id, subject, about, entry, sealed") ->
     [
         (
             "id, subject, about, entry, sealed",
-            "row 5 is not the one in the tree: changed, moved or put there",
+            "row 5 is not the one in the tree: it was changed, moved or inserted",
         ),
         ("sealed", "row 5 was changed"),
         ("id, subject, about, sealed", "row 5 was changed"),
@@ -149,7 +149,7 @@ def test_all_of_another_shops_log_is_named_by_the_checkpoint_beside_it(
     code, said = verify()
 
     assert code == 2
-    assert "checkpoint was signed over another log of 12 entries" in said
+    assert "checkpoint signs 12 other entries" in said
 
 
 def test_a_note_of_records_that_another_shop_let_go_lets_none_go_here(
@@ -169,7 +169,7 @@ def test_a_note_of_records_that_another_shop_let_go_lets_none_go_here(
 
     code, said = verify()
     assert code == 1
-    assert "a note of records that were let go is of another log" in said
+    assert "a note of removed records belongs to another log" in said
     assert "row 4 is missing" in said
 
 
@@ -184,7 +184,7 @@ def test_an_anchor_of_another_log_is_called_that(
 
     code, said = verify("--against", "named")
     assert code == 3
-    assert f"named is of another log: {another!r}, not of '{NAME}'" in said
+    assert f"named belongs to another log: {another!r}, not '{NAME}'" in said
 
 
 def test_a_store_that_says_it_is_another_log_is_called_that(verify: Callable[..., tuple[int, str]]) -> None:
@@ -192,7 +192,7 @@ def test_a_store_that_says_it_is_another_log_is_called_that(verify: Callable[...
 
     code, said = verify()
     assert code == 3
-    assert f"the checkpoint of 12 entries is of another log: '{NAME}', not of 'another.example/log'" in said
+    assert f"the checkpoint of 12 entries belongs to another log: '{NAME}', not 'another.example/log'" in said
 
 
 @pytest.mark.parametrize("knows", [True, False], ids=["beside its checkpoint", "control: without"])

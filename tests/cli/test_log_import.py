@@ -196,7 +196,7 @@ def test_bad_rows_are_named_by_line_and_the_others_are_written(capsys: pytest.Ca
         "BAD: line 6",
         "BAD: line 7",
     ]
-    assert said[4] == "7 rows: 2 imported, 0 were there, 1 older than proof.keep, 4 bad"
+    assert said[4] == "7 rows: 2 imported, 0 already there, 1 older than proof.keep, 4 bad"
     assert len(exported(capsys)) == 2
 
 
@@ -249,7 +249,7 @@ def test_a_cell_of_anything_costs_its_own_row_and_no_time(
 
     assert run(["log", "import", "log.csv", "--from", "cookiebot"]) == 1
     assert time.process_time() - before < 2
-    assert capsys.readouterr().out.splitlines()[-1].startswith("2 rows: 1 imported, 0 were there")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("2 rows: 1 imported, 0 already there")
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "1960-01-01"])

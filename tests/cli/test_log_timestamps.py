@@ -61,7 +61,7 @@ def test_the_hourly_job_has_each_newest_checkpoint_stamped_once_and_verify_check
 
     assert run(["log", "verify"]) == 0
     said = capsys.readouterr().out
-    assert "5 entries were there at 20" in said
+    assert "5 entries existed at 20" in said
     assert "by 2 time stamps" in said
     kept = Path(".cookieguard/timestamps")
     assert sorted(path.name for path in kept.iterdir()) == [
@@ -99,7 +99,7 @@ def test_the_hourly_job_lets_old_time_stamps_go_and_verify_holds(
     assert tsa.asked == 3
     capsys.readouterr()
     assert run(["log", "verify"]) == 0
-    assert "3 entries were there at 20" in capsys.readouterr().out
+    assert "3 entries existed at 20" in capsys.readouterr().out
 
 
 def test_a_stamped_log_that_is_set_back_or_a_stamp_of_something_else_is_found(
@@ -136,7 +136,7 @@ def test_an_authority_that_fails_is_told_of_and_asked_again_and_nothing_else_wai
     assert json.loads(capsys.readouterr().out)["time_stamps"] == ""
     assert not job(6).failed
     assert run(["log", "verify", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["time_stamps"].startswith("1 entries were there")
+    assert json.loads(capsys.readouterr().out)["time_stamps"].startswith("1 entries existed")
 
 
 def test_an_authority_without_roots_or_of_another_root_counts_for_nothing(

@@ -191,4 +191,4 @@ def test_a_witness_without_its_key_is_refused_at_start(key: str) -> None:
 def test_the_key_of_a_log_is_none_of_a_witness(ours: Witness) -> None:
     ask(Witness(ours.url, ours.logs[0]))
 
-    assert "is no Ed25519 key of a witness" in refused(0)
+    assert "is not an Ed25519 key of a witness" in refused(0)

@@ -91,7 +91,7 @@ def test_report_goes_to_each_once_a_week_as_text(tmp_path: Path) -> None:
     with relay.up():
         sent = [shop.run("report", "--mail"), shop.run("report", "--mail")]
 
-    assert [one.stdout for one in sent] == ["1 of 1 reports of this week sent\n"] * 2
+    assert [one.stdout for one in sent] == ["1 of 1 reports sent for this week\n"] * 2
     assert relay.counts == {"owner@shop.example": 1}
     text = relay.messages[0].get_payload(decode=True).decode().replace("\r", "")  # type: ignore[union-attr]
     assert "Visitor-days: " in text

@@ -79,7 +79,7 @@ def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
     assert shell.read("requests", "show", id_)["left"] == ["shop", "deleted at the parcel service"]
 
     code, text = shell.act("requests", "finish", id_, "--text", "Gone.")
-    assert (code, "left: shop" in text) == (4, True)
+    assert (code, "open steps: shop" in text) == (4, True)
     for step in ("shop", "deleted at the parcel service"):
         shell.read("requests", "step", id_, step, who="Support Sam")
     shell.read("work")
@@ -208,13 +208,13 @@ def test_request_entered_twice_is_one(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("add", "erase", "--who", "known"), "allowed: one of both"),
+        (("add", "erase", "--who", "known"), "allowed: at least one of them"),
         (("add", "correct", "--who", "known", "--customer", "1"), "without words"),
         (("show", "nothing"), "requests list --all"),
         (("note", "nothing", "--text", "x"), "requests list --all"),
         (
             ("add", "erase", "--who", "known", "--customer", "1", "--received", "2999-01-01"),
-            "a day that has begun",
+            "today or an earlier day",
         ),
     ],
 )
@@ -244,13 +244,13 @@ def test_record_of_processing_holds_the_register_of_vendors_and_forms(shell: She
     running, lapsed = facts["vendors"]
     assert (running["vendor"], running["data"], running["state"]) == ("Tally <i>", ["pages seen"], "")
     assert running["basis"] == "consent"
-    assert (lapsed["contract_end"], lapsed["state"]) == ("2020-01-31", "held: its contract has ended")
+    assert (lapsed["contract_end"], lapsed["state"]) == ("2020-01-31", "blocked: its contract has ended")
     assert lapsed["basis"] == "contract: visitors pay with it"
     assert "transfer: clauses" in shell.run("processing")[1]
     page = shell.run("processing", "--html")[1]
     assert all(
         one in page
-        for one in ("Tally &lt;i&gt;", "news.example", "2020-01-31 (held: its contract has ended)")
+        for one in ("Tally &lt;i&gt;", "news.example", "2020-01-31 (blocked: its contract has ended)")
     )
 
 
@@ -266,5 +266,5 @@ def test_record_of_processing_of_a_shop_that_declares_nothing_says_what_to_decla
     assert run(("processing",)) == 0
     assert (
         capsys.readouterr().out
-        == "nothing is declared: neither [controller], [[data]], [[forms]] nor vendors\n"
+        == "nothing is declared: there is no [controller], [[data]], [[forms]] or vendor\n"
     )

@@ -63,7 +63,7 @@ def test_one_name_in_another_spelling_is_one_person(shop: Shop, name: str) -> No
     refused = shop.run("staff", "add", name, "--role", "owner")
 
     assert refused.returncode == 4
-    assert "Anna has a token already" in refused.stderr
+    assert "Anna already has a token" in refused.stderr
 
 
 def test_revoke_takes_a_name_or_an_id(shop: Shop) -> None:
@@ -90,9 +90,9 @@ def test_revoke_takes_a_name_or_an_id(shop: Shop) -> None:
         (
             ("add", "Taken", "--role", "owner"),
             4,
-            "Taken has a token already; first: cookieguard staff revoke",
+            "Taken already has a token; first run: cookieguard staff revoke",
         ),
-        (("revoke", "nobody"), 4, "nobody is called 'nobody'; see: cookieguard staff list"),
+        (("revoke", "nobody"), 4, "no member is called 'nobody'; see: cookieguard staff list"),
     ],
 )
 def test_mistake_is_one_line_and_an_exit_code(

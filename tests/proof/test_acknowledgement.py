@@ -18,4 +18,4 @@ def test_one_who_cannot_be_told_keeps_it_from_no_other(caplog: pytest.LogCapture
     acknowledgement.end()
 
     assert told == [acknowledgement, acknowledgement]
-    assert "who waited for a record was not told" in caplog.text
+    assert "a caller that waited for a record was not informed" in caplog.text

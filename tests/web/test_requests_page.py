@@ -121,7 +121,7 @@ def test_clock_of_who_is_logged_in_cannot_be_stopped(queue: Queue) -> None:
 
     refused = queue.do(support, act="identity-asked", id="login")
 
-    assert (refused.status, "request login was made by a fresh login" in refused.text) == (409, True)
+    assert (refused.status, "request login was made after a fresh login" in refused.text) == (409, True)
     assert queue.found("login").events == ()
     assert 'value="identity-asked"' not in queue.page(support, "id=login").text
     assert 'value="identity-asked"' in queue.page(support, "id=letter").text

@@ -84,9 +84,9 @@ def announce_version(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Announce a version: its files stay as they are, the site tells of it, a notice waits for every customer.
+    """Announce a version. Its files can no longer change, the site announces it, and each customer gets a notice.
 
-    Done again it adds the customers that came since; nobody gets two.
+    Run it again to add the customers who came since; no customer gets two notices.
     """
     shop = _shop(config)
     found = find_version(shop.versions, version)
@@ -103,7 +103,7 @@ def announce_version(
         added = asyncio.run(filled)
         run = outbox.count(run_of(found))
         keep_copy(shop.state, complete(store, found.name, run, now=shop.now, record=record))
-    told = f"announced {found.name}; notices: {added} new, {_summary(run)}; to send: cookieguard policy send"
+    told = f"announced {found.name}; notices: {added} new, {_summary(run)}; to send them, run: cookieguard policy send"
     facts = {"done": "announced", "version": found.name, "added": added, **_counts(run)}
     show_answer(facts, told, as_json=as_json)
 
@@ -112,9 +112,9 @@ def announce_version(
 def send_notices(
     *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
 ) -> None:
-    """Send the notices that wait, until none is left; on several machines at once, if you like.
+    """Send all notices that are waiting. Several machines can send at once.
 
-    Exit code 1 where a run is not complete.
+    Exit code 1 if a version's notices are not complete.
     """
     shop = _shop(config)
     ring = read_place(keyring_place(shop.config, keyring))
@@ -142,14 +142,14 @@ def send_notices(
                 keep_copy(shop.state, complete(store, name, run, now=shop.now, record=record))
     lines = [f"{name}: {_summary(run)}" for name, run in counted.items()]
     facts = {"runs": {name: _counts(run) for name, run in counted.items()}}
-    show_answer(facts, *(lines or ["no announced version waits for notices"]), as_json=as_json)
+    show_answer(facts, *(lines or ["no announced version has notices to send"]), as_json=as_json)
     if not all(run.is_complete for run in counted.values()):
         raise typer.Exit(WRONG)
 
 
 @policy.command("status")
 def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show every version, its days, and how far its notices came. Exit code 1 where an announced file changed."""
+    """Show each version, its dates and the state of its notices. Exit code 1 if an announced file has changed."""
     shop = _shop(config)
     with _store(shop) as store, _outbox(shop) as outbox:
         ledger = read_ledger(store)
@@ -174,7 +174,7 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
             heads, [(*(str(row[head]) for head in heads[:5]), told.get(row["version"], "")) for row in rows]
         )
         for file in changed:
-            show_line(f"WRONG {file} changed after its announcement: bring the text back that was announced")
+            show_line(f"WRONG {file} changed after its announcement: restore the text that was announced")
     if changed:
         raise typer.Exit(WRONG)
 
@@ -183,11 +183,11 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
 def show_differences(
     version: VersionArgument,
     *,
-    language: Annotated[str, typer.Option("--language", help="Of the text; default: the shop's.")] = "",
+    language: Annotated[str, typer.Option("--language", help="Default: the shop's language.")] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what differs between a version and the one before: [-left out-] and {+new+}."""
+    """Show what changed from the version before: [-removed-] and {+added+}."""
     shop = _shop(config)
     found = find_version(shop.versions, version)
     at = shop.versions.index(found)
@@ -196,7 +196,7 @@ def show_differences(
         shop.versions[at - 1] if at else found, found, language or default, default
     )
     if language not in ("", spoken):
-        sys.stderr.write(f"cookieguard: not both versions are there in {language}; this is {spoken}\n")
+        sys.stderr.write(f"cookieguard: one of the versions has no text in {language}; showing {spoken}\n")
     changes = differences(old.markdown if at else "", new.markdown)
     if as_json:
         facts = [
@@ -218,18 +218,18 @@ def show_differences(
 def release_version(
     version: VersionArgument,
     *,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it is kept, and shown by `status`.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; `policy status` shows it.")],
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a version take effect on its day though not every customer was sent a notice."""
+    """Let a version take effect on its day even if not every customer was sent a notice."""
     shop = _shop(config)
     found = find_version(shop.versions, version)
     ring = read_place(keyring_place(shop.config, keyring))
     with _store(shop) as store, _record(shop, ring) as record:
         keep_copy(shop.state, release(store, found, reason, now=shop.now, record=record))
-    told = f"released {found.name}: it takes effect on {found.effective}, whatever became of its notices"
+    told = f"released {found.name}: it takes effect on {found.effective}, even if notices are missing"
     show_answer({"done": "released", "version": found.name, "reason": reason}, told, as_json=as_json)
 
 
@@ -306,7 +306,7 @@ def _state(versions: Sequence[Version], version: Version, ledger: Ledger, now: d
         return (
             f"announced{released}"
             if entry is None or entry.is_complete
-            else "announced, waits for its notices"
+            else "announced, waiting for its notices"
         )
     current = in_force(versions, ledger, today)
     return "past" if current is not None and version.effective < current.effective else f"draft{released}"
@@ -324,8 +324,6 @@ def _counts(run: Run) -> dict[str, Any]:
 
 
 def _summary(run: Run) -> str:
-    uncertain = (
-        f", {run.uncertain} sent again without knowing whether they were taken" if run.uncertain else ""
-    )
-    refused = f", {run.refused} refused for good" if run.refused else ""
+    uncertain = f", {run.uncertain} sent twice because the first was not confirmed" if run.uncertain else ""
+    refused = f", {run.refused} permanently refused" if run.refused else ""
     return f"{run.sent} of {run.total} sent{refused}{uncertain}"

@@ -32,7 +32,7 @@ def encoded(value: Any) -> bytes:
 def _require_names(value: dict[Any, Any]) -> None:
     for name in value:
         if type(name) is not str or not name.isascii():
-            raise ValueError(f"the name {name!r}; allowed: ASCII text")
+            raise ValueError(f"a name is {name!r}; allowed: ASCII text")
 
 
 def _require(value: Any) -> None:
@@ -41,7 +41,7 @@ def _require(value: Any) -> None:
         return
     if kind is int:
         if abs(value) > LARGEST:
-            raise ValueError(f"a number beyond {LARGEST}; allowed: smaller ones, or text")
+            raise ValueError(f"a number is larger than {LARGEST}; allowed: smaller numbers, or text")
     elif kind is dict:
         _require_names(value)
         _require(list(value.values()))
@@ -50,5 +50,5 @@ def _require(value: Any) -> None:
             _require(inner)
     else:
         raise ValueError(
-            f"a {kind.__name__}; allowed: text, whole numbers, true, false, null, lists, objects"
+            f"a value is a {kind.__name__}; allowed: text, whole numbers, true, false, null, lists, objects"
         )

@@ -73,7 +73,7 @@ YES = frozenset({"true", "1", "yes", "y", "accept", "accepted", "allow", "grante
 NO = frozenset({"false", "0", "no", "n", "deny", "denied", "decline", "declined", "refused", "opt-out", ""})
 PAIRS, PAIR, NAMES = re.compile(r"[,;&|{}]"), re.compile("[:=]"), re.compile(r"[,;|]")
 LONGEST_GRANTED = 4000  # characters
-NEITHER = "its purposes are neither names nor names with yes or no"
+NEITHER = "has purposes that are neither names nor names with yes or no"
 # What Cookiebot's cookie says beside purposes
 BESIDES = frozenset({"stamp", "ver", "utc", "method", "region"})
 ID_BYTES = 18
@@ -142,7 +142,7 @@ def read_row(source: Source, row: Mapping[str, Any], asker: Asker, *, now: datet
         )
         to_bytes(record)
     except ValueError as error:
-        raise RowUnusable(f"makes {error}") from error
+        raise RowUnusable(f"cannot be a record: {error}") from error
     return record
 
 
@@ -152,9 +152,9 @@ def _subject(source: Source, row: Mapping[str, Any], theirs: str) -> str:
     named = _text(_field(source, row, "subject")) or theirs
     subject = f"{CUSTOMER}{number}" if number else f"{source.name}:{named}"
     if not (number or named):
-        raise RowUnusable(f"names nobody: no column {_columns(source, 'subject', 'id')}")
+        raise RowUnusable(f"names no person: {_columns(source, 'subject', 'id')} is missing or empty")
     if len(subject) > LONGEST_SUBJECT:
-        raise RowUnusable(f"names somebody in {len(subject)} characters; allowed: {LONGEST_SUBJECT}")
+        raise RowUnusable(f"names a person in {len(subject)} characters; allowed: at most {LONGEST_SUBJECT}")
     return subject
 
 
@@ -167,12 +167,12 @@ def _granted_purposes(source: Source, row: Mapping[str, Any]) -> dict[str, bool]
         purpose = source.words.get(word.strip().lower())
         if purpose is None:
             raise RowUnusable(
-                f"speaks of {word[:40]!r}, which is no purpose and no vendor of the shop; --words says what it means"
+                f"has the word {word[:40]!r}, which is no purpose or vendor of the shop; give its meaning with --words"
             )
         given[purpose] = given.get(purpose, True) and is_given
     if not (given or found) and value in (None, ""):
         raise RowUnusable(
-            f"says of no purpose whether it was granted: no column {_columns(source, 'granted')}"
+            f"does not say which purposes were granted: {_columns(source, 'granted')} is missing or empty"
         )
     return given | found
 
@@ -180,7 +180,7 @@ def _granted_purposes(source: Source, row: Mapping[str, Any]) -> dict[str, bool]
 def _pairs(value: Any) -> dict[str, bool]:
     if isinstance(value, str):
         if len(value) > LONGEST_GRANTED:
-            raise RowUnusable(f"says in {len(value)} characters what was granted; allowed: {LONGEST_GRANTED}")
+            raise RowUnusable(f"lists its purposes in {len(value)} characters; allowed: {LONGEST_GRANTED}")
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
@@ -212,7 +212,7 @@ def _is_yes(value: Any) -> bool:
         return True
     if word in NO or value is None:
         return False
-    raise RowUnusable(f"says {str(value)[:40]!r}; known: true, false, yes, no, accept, deny, 1, 0")
+    raise RowUnusable(f"has the choice {str(value)[:40]!r}; known: true, false, yes, no, accept, deny, 1, 0")
 
 
 def _time(value: Any, now: datetime) -> datetime:
@@ -227,12 +227,12 @@ def _time(value: Any, now: datetime) -> datetime:
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise RowUnusable(
-            f"has the time {text[:40]!r}; known: 2026-11-28T12:00:00Z, or seconds since 1970"
+            f"has the time {text[:40]!r}; allowed: a time like 2026-11-28T12:00:00Z, or seconds since 1970"
         ) from error
     if time < EPOCH:
         raise RowUnusable(f"has the time {text[:40]!r}, which is before 1970")
     if time > now:
-        raise RowUnusable(f"is of {to_text(time)}, which is yet to come")
+        raise RowUnusable(f"has the time {to_text(time)}, which is in the future")
     return time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
@@ -243,7 +243,7 @@ def _field(source: Source, row: Mapping[str, Any], field: str) -> Any:
 def _needed(source: Source, row: Mapping[str, Any], field: str) -> Any:
     value = _field(source, row, field)
     if value in (None, ""):
-        raise RowUnusable(f"has no {field}: no column {_columns(source, field)}")
+        raise RowUnusable(f"has no {field}: {_columns(source, field)} is missing or empty")
     return value
 
 

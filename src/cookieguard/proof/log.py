@@ -72,7 +72,7 @@ class Acknowledgement:
             try:
                 tell(self)
             except Exception:  # the others wait as well
-                logger.exception("consent log: who waited for a record was not told")
+                logger.exception("consent log: a caller that waited for a record was not informed")
 
 
 class Log(Protocol):

@@ -41,7 +41,7 @@ class NoteKey:
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name) or len(self.public) != 32:
-            raise NoteError("a key's name has no blank and no plus, and its public part 32 bytes")
+            raise NoteError("a key's name cannot contain spaces or +, and its public part must have 32 bytes")
 
     @property
     def id(self) -> bytes:
@@ -60,7 +60,7 @@ class NoteKey:
         kind_and_public = _bytes(encoded)
         key = cls(name, kind_and_public[1:], kind)
         if kind_and_public[:1] != kind or key.id.hex() != id_:
-            raise NoteError(f"the key of {name!r} is no {KINDS[kind]}, or its id is another one's")
+            raise NoteError(f"the key of {name!r} is not an {KINDS[kind]}, or its id belongs to another key")
         return key
 
 
@@ -95,13 +95,13 @@ def open_note(note: str, keys: Iterable[NoteKey]) -> tuple[str, list[NoteKey]]:
     text += "\n"
     lines = signatures.split("\n")
     if not separator or len(note) > LONGEST_NOTE or lines[-1] or len(lines) < 2:
-        raise NoteError("this is no signed note")
+        raise NoteError("this is not a signed note")
     known = {(key.name, key.id): key for key in keys}
     signed = []
     for line in lines[:-1]:
         match = SIGNATURE.fullmatch(line)
         if match is None:
-            raise NoteError("a line of a signed note is no signature")
+            raise NoteError("a signature line of the note is not a signature")
         id_and_signature = _bytes(match[2])
         key = known.pop((match[1], id_and_signature[:ID_BYTES]), None)
         if key is not None:
@@ -137,10 +137,10 @@ class Checkpoint:
         """Read a checkpoint's text, lines of extensions at its end included; raises NoteError."""
         lines = text.split("\n")
         if len(lines) < 4 or lines[-1] or not lines[0] or not SIZE.fullmatch(lines[1]):
-            raise NoteError("this is no checkpoint")
+            raise NoteError("this is not a checkpoint")
         root = _bytes(lines[2])
         if len(root) != HASH_BYTES:
-            raise NoteError("the root of a checkpoint has 32 bytes")
+            raise NoteError("the root of a checkpoint must have 32 bytes")
         return cls(lines[0], int(lines[1]), root)
 
 
@@ -156,7 +156,7 @@ def open_signed(note: str, keys: Iterable[NoteKey]) -> tuple[Checkpoint, NoteKey
     for key in signed:
         if key.name == checkpoint.origin:
             return checkpoint, key
-    raise NoteError("a checkpoint is signed by a key of another name than its origin")
+    raise NoteError("the checkpoint is signed by a key whose name is not the checkpoint's origin")
 
 
 def read_checkpoint(note: str) -> Checkpoint:
@@ -171,7 +171,7 @@ def _check(key: NoteKey, text: str, signature: bytes) -> None:
     try:
         Ed25519PublicKey.from_public_bytes(key.public).verify(signature, text.encode())
     except (InvalidSignature, ValueError) as error:
-        raise NoteError(f"the signature of {key.name!r} is not one of this text") from error
+        raise NoteError(f"the signature of {key.name!r} does not match this text") from error
 
 
 def _time_of(cosignature: bytes) -> int:
@@ -186,4 +186,4 @@ def _bytes(text: str) -> bytes:
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError as error:
-        raise NoteError("what should be base64 is not") from error
+        raise NoteError("a part that should be base64 is not") from error

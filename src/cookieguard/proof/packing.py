@@ -53,7 +53,7 @@ def unpack(packed: bytes, *, most: int) -> bytes:
     try:
         record = unpacking.decompress(packed[1:], most)
     except zlib.error as error:
-        raise ValueError("packed by nobody, or changed") from error
+        raise ValueError("the packed record was changed") from error
     if not unpacking.eof or unpacking.unused_data:
-        raise ValueError(f"longer than {most} bytes, or cut")
+        raise ValueError(f"the record is longer than {most} bytes, or was cut")
     return record

@@ -21,7 +21,7 @@ PRUNED = "cookieguard pruned v2"
 UNBOUND, UNBOUND_BEFORE = "cookieguard pruned v1", "2026-12-01"
 FIELDS = {PRUNED: 5, UNBOUND: 3}
 RUN = re.compile(r"(0|[1-9][0-9]{0,18})(?:-([1-9][0-9]{0,18}))?")
-NO_NOTE = "this is no note of records that were let go"
+NO_NOTE = "this is not a note of removed records"
 MOST_AT_ONCE = 1000  # numbers of a note: 14 KB at most, of the 64 a note may have
 
 

@@ -74,7 +74,7 @@ def verify_receipt(text: bytes, *, keys: Sequence[NoteKey] = ()) -> Receipt:
     try:
         signed, key = open_signed(checkpoint, trusted)
     except NoteError as error:
-        raise ReceiptBroken(f"the checkpoint: {error}") from error
+        raise ReceiptBroken(f"the checkpoint is not valid: {error}") from error
     if not is_included(leaf_hash(entry), index, signed.size, proof, signed.root):
         raise ReceiptBroken("the record is not the one in the log: it, its salt or its proof was changed")
     return Receipt(document["record"], index, signed.size, signed.origin, key)
@@ -82,19 +82,19 @@ def verify_receipt(text: bytes, *, keys: Sequence[NoteKey] = ()) -> Receipt:
 
 def _read(text: bytes) -> dict[str, Any]:
     if len(text) > MOST_BYTES:
-        raise ReceiptBroken(f"a receipt of more than {MOST_BYTES} bytes")
+        raise ReceiptBroken(f"the receipt has more than {MOST_BYTES} bytes")
     try:
         document = json.loads(text.decode(), object_pairs_hook=_once, parse_constant=_no_number)
     except ReceiptBroken:
         raise
     except (ValueError, RecursionError) as error:
-        raise ReceiptBroken("this is no JSON") from error
+        raise ReceiptBroken("this is not JSON") from error
     members = {"record": dict, "salt": str, "stored": str, "proof": str, "keys": list}
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ReceiptBroken(f"this is no receipt: its format is not {FORMAT}")
+        raise ReceiptBroken(f"this is not a receipt: its format is not {FORMAT}")
     for name, kind in members.items():
         if type(document.get(name)) is not kind:
-            raise ReceiptBroken(f"{name} is missing, or no {kind.__name__}")
+            raise ReceiptBroken(f"{name} is missing, or is not a {kind.__name__}")
     return document
 
 
@@ -102,28 +102,28 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse a name that stands twice: others may read the other value of it."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ReceiptBroken("a name stands twice in one object")
+        raise ReceiptBroken("a name occurs twice in one object")
     return members
 
 
 def _no_number(name: str) -> None:
-    raise ReceiptBroken(f"this is no JSON: {name}")
+    raise ReceiptBroken(f"this is not JSON: it contains {name}")
 
 
 def _canonical(record: Mapping[str, Any]) -> bytes:
     try:
         return canonical(record)
     except (ValueError, RecursionError) as error:
-        raise ReceiptBroken(f"the record: {error}") from error
+        raise ReceiptBroken(f"the record is not valid: {error}") from error
 
 
 def _read_proof(head: str) -> tuple[int, list[bytes]]:
     lines = head.split("\n")
     if len(lines) < 2 or lines[0] != PROOF or not lines[1].startswith("index "):
-        raise ReceiptBroken(f"the proof is not one of {PROOF}")
+        raise ReceiptBroken(f"the proof is not in the format {PROOF}")
     number = lines[1].removeprefix("index ")
     if not (number.isascii() and number.isdigit() and str(int(number[:20])) == number):
-        raise ReceiptBroken("the proof names no index")
+        raise ReceiptBroken("the proof has no valid index")
     return int(number), [_from_text(one, "the proof") for one in lines[2:]]
 
 
@@ -131,7 +131,7 @@ def _keys(texts: Sequence[Any]) -> list[NoteKey]:
     try:
         return [NoteKey.parse(str(one)) for one in texts]
     except NoteError as error:
-        raise ReceiptBroken(f"a key: {error}") from error
+        raise ReceiptBroken(f"a key is not valid: {error}") from error
 
 
 def _bytes(document: Mapping[str, Any], name: str) -> bytes:
@@ -142,7 +142,7 @@ def _from_text(text: str, what: str) -> bytes:
     try:
         return binascii.a2b_base64(text, strict_mode=True)
     except ValueError as error:
-        raise ReceiptBroken(f"{what}: what should be base64 is not") from error
+        raise ReceiptBroken(f"{what} is not valid base64") from error
 
 
 def _text(some: bytes) -> str:

@@ -66,13 +66,13 @@ class Record:
 
     def __post_init__(self) -> None:
         if not KIND.fullmatch(self.kind) or (self.topic and not KIND.fullmatch(self.topic)):
-            raise ValueError("kind and topic of a record: lower-case letters, digits and -, at most 40")
+            raise ValueError("a record's kind and topic must be a letter a-z, then up to 39 of a-z 0-9 -")
         if not ID.fullmatch(self.id):
-            raise ValueError("a record's id: 16 to 64 of A-Z a-z 0-9 _ -")
+            raise ValueError("a record's id must be 16 to 64 characters from A-Z a-z 0-9 _ -")
         if self.time.tzinfo is None:
-            raise ValueError("a record's time: one with a zone")
+            raise ValueError("a record's time must have a time zone")
         if len(self.subject) > LONGEST_SUBJECT:
-            raise ValueError(f"a record's subject: at most {LONGEST_SUBJECT} characters")
+            raise ValueError(f"a record's subject must have at most {LONGEST_SUBJECT} characters")
 
     @property
     def label(self) -> str:
@@ -89,7 +89,7 @@ def to_bytes(record: Record) -> bytes:
     """Write a record as the bytes that are committed to (RFC 8785); raises ValueError for what JSON cannot hold."""
     written = record.written or canonical(document_of(record))
     if len(written) > MOST_BYTES:
-        raise ValueError(f"a record of {len(written)} bytes; allowed: at most {MOST_BYTES}")
+        raise ValueError(f"the record has {len(written)} bytes; allowed: at most {MOST_BYTES}")
     return written
 
 
@@ -114,7 +114,7 @@ def read_document(record: bytes) -> dict[str, Any]:
     """Read a record's bytes back."""
     document = json.loads(record)
     if not isinstance(document, dict):
-        raise ValueError("a record is a JSON object")
+        raise ValueError("a record must be a JSON object")
     return document
 
 

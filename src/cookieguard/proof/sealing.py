@@ -93,9 +93,9 @@ def unseal(row: Sealed, key: bytes) -> tuple[bytes, bytes]:
         salted = AESGCM(key).decrypt(nonce, sealed, row.id + row.subject + row.about)
         salt, record = salted[:SALT_BYTES], unpack(salted[SALT_BYTES:], most=MOST_BYTES)
     except (InvalidTag, ValueError) as error:
-        raise SealBroken("sealed with another key, or changed") from error
+        raise SealBroken("the record was sealed with another key, or changed") from error
     if commitment(salt, record) != row.entry[:32]:
-        raise SealBroken("another record than the log committed to")
+        raise SealBroken("the record is not the one that the log committed to")
     return salt, record
 
 

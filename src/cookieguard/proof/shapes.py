@@ -27,7 +27,7 @@ def shape_of(document: Mapping[str, object], holes: int) -> Shape:
     """Return the shape of a document; raises ValueError where a text in it looks like a hole."""
     shape = tuple(HOLE.split(encoded(document).decode()))
     if len(shape) != 2 * holes + 1:
-        raise ValueError("a text has a character of the private use area where none may be")
+        raise ValueError("a text contains U+E000, a private-use character that is not allowed here")
     return shape
 
 

@@ -102,7 +102,7 @@ def tree_root(read: ReadTile, size: int) -> bytes:
 def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
     """Prove that the tree of `size` entries has the one at `index` (RFC 9162, 2.1.3.1)."""
     if not 0 <= index < size:
-        raise ValueError(f"entry {index} of a tree of {size}")
+        raise ValueError(f"entry {index} is not in a tree of {size} entries")
     low, high, proof = 0, size, []
     while high - low > 1:
         middle = low + _split(high - low)
@@ -118,7 +118,7 @@ def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
 def consistency_proof(read: ReadTile, old_size: int, size: int) -> list[bytes]:
     """Prove that the tree of `old_size` is the beginning of the one of `size` (RFC 9162, 2.1.4.1)."""
     if not 0 <= old_size <= size:
-        raise ValueError(f"a tree of {old_size} within one of {size}")
+        raise ValueError(f"a tree of {size} entries does not contain one of {old_size}")
     if old_size in (0, size):
         return []
     low, high, proof, is_whole = 0, size, [], True
@@ -157,5 +157,5 @@ def _subtree(read: ReadTile, height: int, index: int) -> bytes:
     end = (offset + (1 << within)) * HASH_BYTES
     hashes = read(level, place)[offset * HASH_BYTES : end]
     if len(hashes) != HASH_BYTES << within:
-        raise ValueError(f"tile {level}/{place} is missing, or shorter than the tree")
+        raise ValueError(f"tile {level}/{place} is missing, or too short for the tree")
     return root_of_hashes(hashes)

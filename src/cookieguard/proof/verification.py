@@ -27,7 +27,7 @@ from cookieguard.proof.tiles import FULL_BYTES, WIDTH, ReadTile
 RowTuple = tuple[int, bool, bytes]
 """Number, whether each field has its length, and entry, id, subject, about and what is sealed, put together."""
 MOST_FAULTS = 1000  # named; the rest is counted
-NOTE_OF_PRUNED = "a note of records that were let go"
+NOTE_OF_PRUNED = "a note of removed records"
 LONGEST_NAME = 200  # of a log's, as `notes.NAME` has it
 
 
@@ -112,9 +112,9 @@ def _let_go(report: Report, notes: Sequence[str], keys: Sequence[NoteKey], own: 
         if gone.tree is None or gone.tree in own:
             runs += gone.runs
         elif gone.tree.size > report.size:
-            report.add(Verdict.CUT, report.size, f"{NOTE_OF_PRUNED} is of more entries: cut, or set back")
+            report.add(Verdict.CUT, report.size, f"{NOTE_OF_PRUNED} covers more entries: cut, or set back")
         else:
-            report.add(Verdict.BROKEN, None, f"{NOTE_OF_PRUNED} is of another log")
+            report.add(Verdict.BROKEN, None, f"{NOTE_OF_PRUNED} belongs to another log")
     return Pruned((first, min(last, report.size - 1)) for first, last in runs if first < report.size)
 
 
@@ -163,7 +163,7 @@ def _refused(source: str, note: str, error: NoteError, keys: Sequence[NoteKey]) 
         return f"{source}: {error}"
     if not names or origin in names:
         return f"{source}: {error}"
-    return f"{source} is of another log: {origin[:LONGEST_NAME]!r}, not of {', '.join(map(repr, names))}"
+    return f"{source} belongs to another log: {origin[:LONGEST_NAME]!r}, not {', '.join(map(repr, names))}"
 
 
 def _compare(report: Report, tree: _Tree, claims: Iterable[Claim]) -> None:
@@ -175,10 +175,12 @@ def _compare(report: Report, tree: _Tree, claims: Iterable[Claim]) -> None:
         if root == claim.root:
             good = size
         elif root is not None and claim.source:
-            what = f"{claim.source} was signed over another log of {size} entries: rolled back and continued, or forked"
+            what = (
+                f"{claim.source} signs {size} other entries: the log was rolled back and went on, or forked"
+            )
             report.add(Verdict.CUT, size, what)
         elif root is not None:
-            what = f"an entry from {good} to {size - 1} is not the one that was signed"
+            what = f"an entry from {good} to {size - 1} differs from what was signed"
             report.add(Verdict.BROKEN, good, what)
     tree.finish(report.size)
 
@@ -223,13 +225,13 @@ class _Tree:
         """Read what is left: rows that no checkpoint covers, and rows that are not there any more."""
         have = self._have
         if have < size:
-            self._report.add(Verdict.CUT, have, f"entries {have} to {size - 1} are gone: cut")
+            self._report.add(Verdict.CUT, have, f"entries {have} to {size - 1} are missing: the log was cut")
         unsigned = list(range(size, have))
         for row in self._rows_left():
             self._report.rows += 1
             unsigned.append(row[0])
         for number in unsigned:
-            self._report.add(Verdict.BROKEN, number, f"row {number} is under no checkpoint")
+            self._report.add(Verdict.BROKEN, number, f"row {number} is not covered by a checkpoint")
 
     @property
     def _have(self) -> int:
@@ -325,7 +327,7 @@ class _Tree:
         by_number: dict[int, RowTuple] = {}
         for row in rows:
             if row[0] in by_number or row[0] < first:
-                self._report.add(Verdict.BROKEN, row[0], f"row {row[0]} is there twice")
+                self._report.add(Verdict.BROKEN, row[0], f"row {row[0]} occurs twice")
             by_number.setdefault(row[0], row)
         leaves = b""
         for number in range(first, self._end(by_number, first)):
@@ -357,7 +359,7 @@ class _Tree:
             kept = stored[at : at + HASH_BYTES]
             if kept and kept != leaves[at : at + HASH_BYTES]:
                 number = first + at // HASH_BYTES
-                what = f"row {number} is not the one in the tree: changed, moved or put there"
+                what = f"row {number} is not the one in the tree: it was changed, moved or inserted"
                 self._report.add(Verdict.BROKEN, number, what)
 
 

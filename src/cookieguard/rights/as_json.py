@@ -24,7 +24,7 @@ def loads(text: bytes) -> Request:
         events = tuple(Event(**_read(Event, one)) for one in read.pop("events"))
         return Request(**_read(Request, read), events=events)
     except (TypeError, KeyError, AttributeError) as error:
-        raise ValueError("a request that is none of ours") from error
+        raise ValueError("not a stored request") from error
 
 
 def _plain(value: object) -> str:

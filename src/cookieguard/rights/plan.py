@@ -31,11 +31,11 @@ class Step(StrEnum):
 MEANING: dict[str, str] = {
     Step.SESSIONS.value: "logs them out on every device",
     Step.STORED.value: "deletes cart, orders and refusals that cookieguard keeps",
-    Step.SHOP.value: "the shop's own data",
-    Step.RECIPIENTS.value: "tells each vendor with a contact, by one mail",
+    Step.SHOP.value: "deals with the shop's own data",
+    Step.RECIPIENTS.value: "notifies each vendor that has a privacy contact, with one mail",
     Step.LOG.value: "destroys the key of their records in the consent log",
     Step.COLLECT.value: "collects the copy of their data",
-    Step.SIGNAL.value: "makes the opt-out count on every device",
+    Step.SIGNAL.value: "applies the opt-out on every device",
 }
 """What the shop's people read of a step; one by hand says it itself."""
 WORK: dict[RequestKind, tuple[Step, ...]] = {

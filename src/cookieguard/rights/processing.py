@@ -23,9 +23,9 @@ ARTICLES = {
 MEASURES = (
     "signed and sealed cookies with revocation",
     "addresses shortened before they reach the application or a log",
-    "third parties held until consent",
+    "third parties blocked until consent",
     "consent log, append-only and signed, with a key for each person",
-    "requests of persons in a sealed queue",
+    "requests from data subjects kept in a sealed queue",
 )
 
 
@@ -74,7 +74,7 @@ def _vendor(vendor: Vendor, today: date) -> dict[str, Any]:
         "vendor": vendor.name,
         "role": vendor.role,
         "purpose": vendor.purpose,
-        "basis": f"{vendor.basis or 'unasked'}: {vendor.reason}"
+        "basis": f"{vendor.basis or 'no consent'}: {vendor.reason}"
         if vendor.purpose == NECESSARY
         else "consent",
         "data": list(vendor.data),
@@ -84,7 +84,7 @@ def _vendor(vendor: Vendor, today: date) -> dict[str, Any]:
         "country": vendor.country,
         "transfer": vendor.transfer,
         "contract_end": str(vendor.contract_end or ""),
-        "state": "held: its contract has ended" if vendor.is_lapsed(today) else "",
+        "state": "blocked: its contract has ended" if vendor.is_lapsed(today) else "",
     }
 
 

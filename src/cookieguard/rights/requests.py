@@ -115,9 +115,11 @@ class Request:
 
     def __post_init__(self) -> None:
         if self.received.tzinfo is None:
-            raise ValueError("the time a request was received: one with a zone")
+            raise ValueError("the time at which a request was received must have a time zone")
         if not (self.customer or self.contact):
-            raise RequestRefused("request without customer number and without address; allowed: one of both")
+            raise RequestRefused(
+                "the request has no customer number and no address; allowed: at least one of them"
+            )
 
     @property
     def rule(self) -> Rule:
@@ -237,7 +239,7 @@ def noted(request: Request, act: Act, *, now: datetime, by: str, text: str = "",
     """Return the request with one more event; raises RequestRefused where it may not happen now."""
     _require_open(request)
     if act in WORDS and not text.strip():
-        raise RequestRefused(f"{act} without words; allowed: {WORDS[act]}, which the person is told")
+        raise RequestRefused(f"{act} has no text; allowed: {WORDS[act]}")
     CHECKS.get(act, _allow)(request, now)
     return _with(request, Event(at=now, act=act, by=clean(by, LONGEST_NAME), name=name, text=clean(text)))
 
@@ -247,7 +249,9 @@ def step_done(request: Request, name: str, *, now: datetime, by: str, text: str 
     if name in request.done_steps:
         return request
     if name not in request.steps:
-        raise RequestRefused(f"step {name!r}; allowed: {', '.join(request.open_steps) or 'none is left'}")
+        raise RequestRefused(
+            f"the step is {name!r}; allowed: {', '.join(request.open_steps) or 'none is left'}"
+        )
     return noted(request, Act.STEP, now=now, by=by, name=name, text=text)
 
 
@@ -268,7 +272,9 @@ def put_on_hold(request: Request, *, until: date, reason: str, now: datetime, by
     """Return the request on hold: a law or a dispute forbids to go on before a day."""
     _require_open(request)
     if not reason.strip():
-        raise RequestRefused("hold without a reason; allowed: the law or the dispute that forbids to go on")
+        raise RequestRefused(
+            "the hold has no reason; allowed: the law or the dispute that forbids further work"
+        )
     return _with(request, Event(at=now, act=Act.HELD, by=by, text=clean(reason), until=until))
 
 
@@ -298,9 +304,9 @@ def clean(text: str, longest: int = LONGEST_TEXT) -> str:
 
 
 WORDS = {
-    Act.DONE: "the answer",
-    Act.REFUSED: "the reason, and where to complain",
-    Act.EXTENDED: "the reason for more time",
+    Act.DONE: "the answer that the person reads",
+    Act.REFUSED: "the reason, and where to complain, as the person reads it",
+    Act.EXTENDED: "the reason for more time, as the person reads it",
     Act.FAILED: "what went wrong",
     Act.NOTE: "the note",
 }
@@ -315,47 +321,47 @@ def _is_told(event: Event) -> bool:
 
 def _require_open(request: Request) -> None:
     if not request.may_change:
-        raise RequestRefused(f"request {request.id} is {request.state}; allowed: only open ones change")
+        raise RequestRefused(f"request {request.id} is {request.state}; only open requests can be changed")
 
 
 def _require_whole(request: Request, _: datetime) -> None:
     if request.open_steps:
         left = ", ".join(request.open_steps)
-        raise RequestRefused(f"request {request.id} is not done yet; left: {left}")
+        raise RequestRefused(f"request {request.id} cannot be finished yet; open steps: {left}")
     if request.state is State.IDENTITY:
-        raise RequestRefused(f"request {request.id} waits for the person to show who they are")
+        raise RequestRefused(f"request {request.id} is waiting for proof of the person's identity")
 
 
 def _require_in_time(request: Request, now: datetime) -> None:
     if request.rule.extended is None:
         raise RequestRefused(
-            f"{request.kind} under {request.law} allows no more time ({request.rule.source})"
+            f"the law {request.law} gives no more time for {request.kind} ({request.rule.source})"
         )
     if any(one.act is Act.EXTENDED for one in request.events):
-        raise RequestRefused(f"request {request.id} was given more time already; allowed: once")
+        raise RequestRefused(f"request {request.id} was already given more time; allowed: once")
     if request.days_left(now) < 0:
         raise RequestRefused(
-            f"request {request.id} is late; allowed: more time before {request.due(now)} is over"
+            f"request {request.id} is late; more time could be taken only until {request.due(now)}"
         )
 
 
 def _require_shown(request: Request, _: datetime) -> None:
     if request.state is not State.IDENTITY:
-        raise RequestRefused(f"request {request.id} does not wait for the person to show who they are")
+        raise RequestRefused(f"request {request.id} is not waiting for proof of the person's identity")
 
 
 def _require_unasked(request: Request, _: datetime) -> None:
     if request.via is Via.LOGIN:  # GDPR, art. 12(6): only where there are reasonable doubts
         raise RequestRefused(
-            f"request {request.id} was made by a fresh login; allowed: to ask who they are of a letter or a code"
+            f"request {request.id} was made after a fresh login, which proves who asks; only others need proof"
         )
     if request.state is State.IDENTITY:
-        raise RequestRefused(f"request {request.id} waits already for the person to show who they are")
+        raise RequestRefused(f"request {request.id} is already waiting for proof of the person's identity")
 
 
 def _require_unbegun(request: Request, _: datetime) -> None:
     if request.done_steps:
-        raise RequestRefused(f"request {request.id} is worked at already; allowed: to wait for the answer")
+        raise RequestRefused(f"request {request.id} is already being worked on; wait for the answer")
 
 
 def _allow(_: Request, __: datetime) -> None:

@@ -57,18 +57,18 @@ from cookieguard.keyring import Keyring
 from cookieguard.mail.messages import AddressError, require_address
 
 WRONG = 1
-NO_ADDRESS = (
-    "mail.customers has no address that can be mailed; tell them by letter, then: cookieguard access told"
-)
-access = typer.Typer(help="Look without a customer's code, disclose to an authority, and tell the customer.")
+NO_ADDRESS = "mail.customers has no usable mail address; tell the customer by letter, then run: cookieguard access told"
+access = typer.Typer(help="View data without a customer's code, record a disclosure, and tell the customer.")
 
 CustomerOption = Annotated[str, typer.Option("--customer", help="The customer number.")]
-ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is kept.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; it is recorded.")]
 EventOption = Annotated[
-    str, typer.Option("--event", help="The one case this is about: a ticket, a file number.")
+    str, typer.Option("--event", help="The case this is about, such as a ticket or a file number.")
 ]
-LawOption = Annotated[str, typer.Option("--law", help="What forbids to tell the customer, with --until.")]
-UntilOption = Annotated[str, typer.Option("--until", help="The day from which they are told, as 2027-01-31.")]
+LawOption = Annotated[str, typer.Option("--law", help="The law that forbids a notice before --until.")]
+UntilOption = Annotated[
+    str, typer.Option("--until", help="The day from which the customer is told, like 2027-01-31.")
+]
 
 
 class AccessCommand:
@@ -102,9 +102,9 @@ def open_without_code(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a code for a customer who gave none: two persons approve one event, and the customer is told.
+    """Make a code for a customer who gave none. Two members of the staff approve it, and the customer is told.
 
-    It reads two tokens from standard input: of whoever looks (support), then of whoever approves (officer).
+    It reads two tokens from standard input: the one of support, who looks, then the one of an officer, who approves.
     """
     require_one_of("--ground", ground, [one.value for one in Ground])
     with _desk(config, keyring) as desk:
@@ -115,7 +115,7 @@ def open_without_code(
         permissions = Permissions(desk.keyring, desk.config.staff.scopes, _asking(desk.store))
         code = permissions.make(customer, scope, desk.now).result()
     told = f"look {id_}: the code opens {scope} once, within 10 minutes: {code}"
-    to_do = "the customer is to be told: cookieguard access notify"
+    to_do = "to tell the customer, run: cookieguard access notify"
     show_answer({"look": id_, "code": code}, told, to_do, as_json=as_json)
 
 
@@ -123,9 +123,9 @@ def open_without_code(
 def disclose(
     *,
     customer: CustomerOption,
-    authority: Annotated[str, typer.Option("--authority", help="Who asked.")],
-    basis: Annotated[str, typer.Option("--basis", help="By which law.")],
-    given: Annotated[str, typer.Option("--given", help="What was given, in words.")],
+    authority: Annotated[str, typer.Option("--authority", help="The authority that asked.")],
+    basis: Annotated[str, typer.Option("--basis", help="The law under which it asked.")],
+    given: Annotated[str, typer.Option("--given", help="What it received, in words.")],
     event: EventOption,
     law: LawOption = "",
     until: UntilOption = "",
@@ -133,7 +133,7 @@ def disclose(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write down what an authority was given: two persons, the basis, the scope; and the customer is told.
+    """Record what was disclosed to an authority. Two officers approve it, and the customer is told.
 
     It reads the tokens of two officers from standard input.
     """
@@ -145,7 +145,7 @@ def disclose(
         id_ = _approved(
             desk, "disclosure", customer, ground, event, reason, given, law, until, first="officer"
         )
-    told = f"disclosure {id_} is in the log; the customer is to be told: cookieguard access notify"
+    told = f"disclosure {id_} is in the log; to tell the customer, run: cookieguard access notify"
     show_answer({"look": id_}, told, as_json=as_json)
 
 
@@ -153,7 +153,7 @@ def disclose(
 def list_looks(
     *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
 ) -> None:
-    """Show every look and disclosure and whether the customer was told; none says whose data it was."""
+    """List every look and disclosure, and whether the customer was told. The customer is not named."""
     with _desk(config, keyring) as desk:
         rows = [
             {
@@ -175,7 +175,7 @@ def list_looks(
 def end_sessions_of(
     *, customer: CustomerOption, config: ConfigOption = None, keyring: KeyringOption = None
 ) -> None:
-    """Log a customer out on every device, on every worker within 5 s; no browser remembers them.
+    """Log a customer out on every device within 5 s. No browser stays logged in by remember-me.
 
     It reads the token of a member with the role support from standard input.
     """
@@ -189,15 +189,15 @@ def end_sessions_of(
 
 @access.command("told")
 def mark_told(
-    look: Annotated[str, typer.Argument(metavar="ID", help="As `access list` shows it.")],
+    look: Annotated[str, typer.Argument(metavar="ID", help="The id that `access list` shows.")],
     *,
-    how: Annotated[str, typer.Option("--how", help="How: by letter, by telephone.")],
+    how: Annotated[str, typer.Option("--how", help="How, such as by letter or by telephone.")],
     config: ConfigOption = None,
     keyring: KeyringOption = None,
 ) -> None:
-    """Write down that a customer was told in another way than by mail.
+    """Record that a customer was told by other means than mail.
 
-    It reads the token of an officer from standard input: this closes a notice that nobody else sees given.
+    It reads the token of an officer from standard input, because nothing else proves that the notice was given.
     """
     require_text("--how", how, longest=200)
     with _desk(config, keyring) as desk:
@@ -212,7 +212,7 @@ def mark_told(
 def notify(
     *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
 ) -> None:
-    """Send the notices that are due, each once. Exit code 1 where one stays open.
+    """Send the notices that are due, each once. Exit code 1 if one could not be sent.
 
     It reads the token of a member with the role support from standard input.
     """

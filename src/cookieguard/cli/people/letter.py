@@ -22,12 +22,12 @@ from cookieguard.web.dashboard.letter import write_letter
 
 def letter(
     *,
-    preview: Annotated[bool, typer.Option("--preview", help="Show the letter; send nothing.")] = False,
+    preview: Annotated[bool, typer.Option("--preview", help="Show the letter, and send nothing.")] = False,
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Send this week's letter to `staff.letter`, to each once a week. Exit code 1 where somebody did not get it."""
+    """Send this week's letter to each address in `staff.letter`, once. Exit code 1 if one of them did not get it."""
     shop, now = shop_config(config), datetime.now(UTC)
     ring = read_place(keyring_place(shop, keyring))
     if not preview:

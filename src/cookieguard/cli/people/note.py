@@ -18,19 +18,19 @@ BY = "command line"
 
 def note(
     text: Annotated[
-        str, typer.Argument(help="One line, such as 'deploy 1.4'; without it all are listed.")
+        str, typer.Argument(help="One line, such as 'deploy 1.4'. Default: list all notes.")
     ] = "",
     *,
-    day: Annotated[str, typer.Option("--day", help="The day, as 2026-11-23; today without it.")] = "",
+    day: Annotated[str, typer.Option("--day", help="Its day, like 2026-11-23. Default: today.")] = "",
     remove: Annotated[str, typer.Option("--remove", help="Remove the note with this id.")] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Mark a day on the dashboard: a deploy, the start of a campaign. A release script may call it."""
+    """Mark a day on the dashboard, such as a deploy or the start of a campaign. Release scripts can call it."""
     if remove and (text or day):
-        raise ConfigError("--remove", was="given with a note", allowed="one of them at a time")
+        raise ConfigError("--remove", was="given together with a note", allowed="one of them at a time")
     if day and not text:
-        raise ConfigError("--day", was="given without a note", allowed="a note of that day")
+        raise ConfigError("--day", was="given without a note", allowed="the text of a note for that day")
     state = Path(shop_config(config).state_dir).absolute()
     if remove:
         _remove(state, remove)
@@ -45,5 +45,5 @@ def note(
 
 def _remove(state: Path, note_id: str) -> None:
     if not any(one.id == note_id for one in read_notes(state)):
-        raise ConfigError("--remove", was="no note's id", allowed="one that `cookieguard note` lists")
+        raise ConfigError("--remove", was="not a note's id", allowed="an id that `cookieguard note` lists")
     change_notes(state, lambda before: [one for one in before if one.id != note_id])

@@ -31,19 +31,19 @@ staff = typer.Typer(help="Add, list and revoke staff tokens.")
 
 @staff.command("add")
 def add_member(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose token it is; one token a name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The member's name. Each name has one token.")],
     *,
     role: Annotated[str, typer.Option("--role", help=f"One of {', '.join(ROLES)}.")],
-    days: Annotated[int, typer.Option("--days", help="How long it counts.")] = 90,
+    days: Annotated[int, typer.Option("--days", help="How many days it is valid.")] = 90,
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a token for somebody, and show it this once."""
+    """Make a token for a member of the staff, and show it once."""
     require_match("NAME", name, NAME, "1 to 60 letters, digits, spaces and .@'-_")
     require_one_of("--role", role, ROLES)
     shop = shop_config(config)
-    require_between("--days", days, 1, longest_life(shop).days, "days, as long as a retired key is kept")
+    require_between("--days", days, 1, longest_life(shop).days, "days, the life of a retired key")
     codec = staff_codec(read_place(keyring_place(shop, keyring)))
     now = datetime.now(UTC).replace(microsecond=0)
     made = Member(id=secrets.token_hex(6), name=name, role=role, made=now, expires=now + timedelta(days=days))
@@ -52,18 +52,18 @@ def add_member(
         current = {one.id: one for one in before.values() if one.expires > now}
         same = next((one.name for one in current.values() if person_of(one.name) == person_of(name)), None)
         if same is not None:
-            raise StaffRefused(f"{same} has a token already; first: cookieguard staff revoke '{same}'")
+            raise StaffRefused(f"{same} already has a token; first run: cookieguard staff revoke '{same}'")
         return current | {made.id: made}
 
     change_staff(StateDirectory(shop.state_dir).path, add)
     token = write_token(codec, made)
-    told = f"added {name} ({role}) until {to_text(made.expires)}; the token, shown this once:"
+    told = f"added {name} ({role}) until {to_text(made.expires)}; the token is shown only once:"
     show_answer({"done": "added", "member": _facts(made), "token": token}, told, token, as_json=as_json)
 
 
 @staff.command("list")
 def list_members(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show who has a token: id, name, role, until when. Never a token."""
+    """List the members who have a token: id, name, role and dates, but not the token."""
     members = read_staff(StateDirectory(shop_config(config).state_dir).path).values()
     if as_json:
         show_json({"staff": [_facts(one) for one in members]})
@@ -74,34 +74,34 @@ def list_members(*, config: ConfigOption = None, as_json: JsonOption = False) ->
 
 @staff.command("revoke")
 def revoke_member(
-    who: Annotated[str, typer.Argument(metavar="NAME|ID", help="As `staff list` shows it.")],
+    who: Annotated[str, typer.Argument(metavar="NAME|ID", help="The name or id that `staff list` shows.")],
     *,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """End somebody's token: within 5 s no worker takes it."""
+    """Revoke a member's token. Within 5 s every worker refuses it."""
     gone: list[Member] = []
 
     def revoke(before: Members) -> Members:
         gone.extend(one for one in before.values() if who in (one.id, one.name))
         if not gone:
-            raise StaffRefused(f"nobody is called {who[:60]!r}; see: cookieguard staff list")
+            raise StaffRefused(f"no member is called {who[:60]!r}; see: cookieguard staff list")
         return {one.id: one for one in before.values() if one not in gone}
 
     change_staff(StateDirectory(shop_config(config).state_dir).path, revoke)
-    told = f"revoked {', '.join(one.name for one in gone)}: within 5 s no worker takes the token"
+    told = f"revoked {', '.join(one.name for one in gone)}: within 5 s every worker refuses the token"
     show_answer({"done": "revoked", "members": [_facts(one) for one in gone]}, told, as_json=as_json)
 
 
 @staff.command("journal")
 def show_journal(
     *,
-    customer: Annotated[str, typer.Option("--customer", help="Only looks at this customer number.")] = "",
+    customer: Annotated[str, typer.Option("--customer", help="Only views of this customer's data.")] = "",
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show sign-ins, refusals and looks at personal data, oldest first."""
+    """Show sign-ins, refusals and views of personal data, oldest first."""
     shop = shop_config(config)
     entries = list(read_journal(StateDirectory(shop.state_dir).path))
     if customer:

@@ -33,17 +33,17 @@ from cookieguard.errors import ConfigError, RevealRefused
 from cookieguard.keyring import Keyring, to_text
 from cookieguard.stats.vault_records import open_box
 
-vault = typer.Typer(help="Make the vault's keys ahead, and destroy those of days that are over.")
+vault = typer.Typer(help="Make the vault's keys in advance, and destroy the keys of past days.")
 
 
 @vault.command("init")
 def init(
     *,
-    days: Annotated[int, typer.Option("--days", help="For how many days ahead, today's included.")] = 14,
+    days: Annotated[int, typer.Option("--days", help="For how many days, including today.")] = 14,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make key pairs for the days ahead: public halves for the workers, private ones for `vault.private_dir`."""
+    """Make key pairs in advance: the workers get the public keys, and `vault.private_dir` gets the private ones."""
     require_between("--days", days, 1, 400, "days")
     shop = shop_config(config)
     state, private = _directories(shop)
@@ -55,7 +55,7 @@ def init(
 
 @vault.command("expire")
 def expire(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Destroy the private keys of days that are over for `vault.keep_days`, and what was sealed to them."""
+    """Destroy the private keys of days that ended `vault.keep_days` ago, and the events sealed to them."""
     shop = shop_config(config)
     _answer({"destroyed": _expire(shop, *_directories(shop))}, as_json=as_json)
 
@@ -63,17 +63,17 @@ def expire(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def reveal(
     *,
     log: Annotated[bool, typer.Option("--log", help="Verify the reveal log and show it.")] = False,
-    day: Annotated[str, typer.Option("--day", help="The event's day, as 2026-11-24.")] = "",
-    event: Annotated[str, typer.Option("--event", help="Its id; without one the day's are listed.")] = "",
-    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the reveal log.")] = "",
+    day: Annotated[str, typer.Option("--day", help="The event's day, like 2026-11-24.")] = "",
+    event: Annotated[str, typer.Option("--event", help="The event's id. Default: list all ids.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded in the reveal log.")] = "",
     token: Annotated[list[str] | None, typer.Option("--token", hidden=True)] = None,
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the address of one risk event: with the day's private key, a reason, and two persons' tokens.
+    """Show the address of one risk event. This needs the day's private key, a reason, and the tokens of two owners.
 
-    It reads the tokens from standard input, one a line; at a terminal it asks for each, and shows neither.
+    It reads the tokens from standard input, one per line; at a terminal, it asks for each and shows neither.
     """
     if token:
         raise RevealRefused(IN_ARGUMENTS)
@@ -129,12 +129,12 @@ def _open_notice(
 
 
 def _directories(shop: Config) -> tuple[StateDirectory, StateDirectory]:
-    allowed = "a directory of its own, away from state_dir, that no worker can read"
+    allowed = "a separate directory outside state_dir that no worker can read"
     if not shop.vault.private_dir:
         raise ConfigError("vault.private_dir", was="empty", allowed=allowed)
     state, private = Path(shop.state_dir).resolve(), Path(shop.vault.private_dir).resolve()
     if private == state or state in private.parents or private in state.parents:
-        raise ConfigError("vault.private_dir", was=f"{private} (in one tree with state_dir)", allowed=allowed)
+        raise ConfigError("vault.private_dir", was=f"{private} (nested with state_dir)", allowed=allowed)
     return StateDirectory(state), StateDirectory(private)
 
 
@@ -157,11 +157,11 @@ def _opened(state: StateDirectory, private: StateDirectory, day: date, event: st
     key = private_key(private, day)
     if key is None:
         raise RevealRefused(
-            f"there is no private key of {day}: destroyed after vault.keep_days, or elsewhere"
+            f"there is no private key for {day}: it was destroyed after vault.keep_days, or is elsewhere"
         )
     line = next((one for one in read_events(state, day) if one.get("id") == event), None)
     if line is None:
-        raise RevealRefused(f"there is no such event on {day}; see: cookieguard reveal --day {day}")
+        raise RevealRefused(f"no event on {day} has this id; see: cookieguard reveal --day {day}")
     try:
         return open_box(line, key)
     except (KeyError, ValueError) as error:

@@ -27,7 +27,7 @@ WEEKS_KEPT = 8  # after so many the outbox forgets who got what
 def require_recipients(shop: Config, setting: str, addresses: Sequence[str]) -> None:
     """Require what a mail needs."""
     if not addresses:
-        raise ConfigError(setting, was="empty", allowed="the addresses of who gets it; or --preview")
+        raise ConfigError(setting, was="empty", allowed="the addresses that get it; or use --preview")
     if not shop.mail.sender:
         raise ConfigError("mail.sender", was="empty", allowed="'Shop <privacy@shop.example>'")
 
@@ -61,7 +61,7 @@ def send_weekly(
         run = asyncio.run(sent)
         outbox.forget(_run_of(kind, now - timedelta(weeks=WEEKS_KEPT)))
     facts = {"done": "sent", "sent": run.sent, "total": run.total, "refused": run.refused}
-    show_answer(facts, f"{run.sent} of {run.total} {kind}s of this week sent", as_json=as_json)
+    show_answer(facts, f"{run.sent} of {run.total} {kind}s sent for this week", as_json=as_json)
     if run.sent < run.total:
         raise typer.Exit(WRONG)
 

@@ -52,7 +52,7 @@ from cookieguard.proof.notes import NoteError, NoteKey, read_checkpoint
 from cookieguard.proof.records import read_document, to_text
 from cookieguard.proof.verification import Report, Verdict
 
-log = typer.Typer(help="Look into the consent log: verify it, show and export records.")
+log = typer.Typer(help="Verify the consent log, and show and export its records.")
 
 SHOWN = 20  # faults, on a terminal; --json has them all
 PROGRESS_EVERY = 10_000  # entries, or rows of a file
@@ -63,12 +63,12 @@ AnchorOption = Annotated[
     typer.Option(
         "--against",
         "--anchor",
-        help="A checkpoint kept elsewhere, or a directory of such; may be given several times.",
+        help="A checkpoint kept elsewhere, or a directory of them. Can be given several times.",
     ),
 ]
 KeyOption = Annotated[
     list[str] | None,
-    typer.Option("--key", help="The log's public key, as keys.json has it; default: those of the keyring."),
+    typer.Option("--key", help="The log's public key, as in keys.json. Default: the keyring's keys."),
 ]
 
 
@@ -81,7 +81,7 @@ def verify(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify every entry. Exit codes: 0 whole; 1 broken at what is named; 2 cut or rolled back; 3 key missing."""
+    """Verify every entry. Exit codes: 0 whole; 1 broken, with the place; 2 cut or rolled back; 3 key missing."""
     shop = shop_config(config)
     with log_of(shop) as stores:
         name = stores.log.fact("origin") or ""
@@ -109,16 +109,16 @@ def verify(
 
 @log.command("show")
 def show(
-    record: Annotated[str, typer.Argument(help="The record's id, as a receipt has it.")],
+    record: Annotated[str, typer.Argument(help="The record's id, as in a receipt.")],
     *,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one record. Exit code 1 where there is none."""
+    """Show one record. Exit code 1 if it does not exist."""
     with log_of(shop_config(config)) as stores:
         found = read_record(stores, record)
     if found is None:
-        raise ConfigError("id", was="of no record in this log", allowed="the id in a receipt")
+        raise ConfigError("id", was="not the id of a record in this log", allowed="the id in a receipt")
     facts = _facts(found)
     if as_json:
         show_json(facts)
@@ -134,12 +134,12 @@ def show(
 def export(
     *,
     subject: Annotated[
-        str, typer.Option("--subject", help="Only of 'customer:NUMBER', 'browser:ID' or 'named:WHO'.")
+        str, typer.Option("--subject", help="Only records of 'customer:NUMBER', 'browser:ID' or 'named:WHO'.")
     ] = "",
-    first: Annotated[int, typer.Option("--first", help="From this entry on.")] = 0,
+    first: Annotated[int, typer.Option("--first", help="Start at this entry.")] = 0,
     config: ConfigOption = None,
 ) -> None:
-    """Write records to standard output, one canonical JSON document (RFC 8785) a line."""
+    """Write records to standard output, one canonical JSON document (RFC 8785) per line."""
     require_subject("--subject", subject)
     with log_of(shop_config(config)) as stores:
         found = read_subject(stores, subject) if subject else _every(stores, first)
@@ -155,12 +155,12 @@ def checkpoint(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the newest checkpoint: keep it where the shop cannot change it, and `log verify --against` it later."""
+    """Show the newest checkpoint. Keep it where the shop cannot change it, for a later `log verify --against`."""
     with log_of(shop_config(config)) as stores:
         note = stores.log.checkpoint()
         keys = stores.log.public_keys()
     if note is None:
-        raise ConfigError("log", was="without a checkpoint yet", allowed="a log with an entry")
+        raise ConfigError("log", was="without a checkpoint yet", allowed="a log with at least one entry")
     if out is not None:
         try:
             out.write_text(note, "utf-8")
@@ -176,12 +176,12 @@ def checkpoint(
 
 @log.command("prune")
 def prune(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Let go of what was kept as long as `proof.keep` says; the shop does so by itself, once an hour."""
+    """Remove the records that `proof.keep` no longer keeps. The shop does this by itself once an hour."""
     shop, now = shop_config(config), datetime.now(UTC)
     state = StateDirectory(shop.state_dir)
     with log_of(shop):  # says so where there is none
         count = prune_log(shop, state, environ=os.environ, now=now)
-    told = f"let go: {count} records; their hashes stay in the tree"
+    told = f"removed: {count} records; their hashes stay in the tree"
     show_answer({"pruned_records": count}, told, as_json=as_json)
 
 
@@ -190,12 +190,12 @@ def erase(
     subject: Annotated[str, typer.Argument(help="'customer:NUMBER', 'browser:ID' or 'named:WHO'.")] = "",
     *,
     again: Annotated[
-        bool, typer.Option("--again", help="Only do what the journal says, after a restore.")
+        bool, typer.Option("--again", help="Only repeat the journal's erasures, after a restore.")
     ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Destroy the key of a person's records: nobody reads them again, and the log stays whole."""
+    """Destroy the key of a person's records. They can never be read again, and the log stays whole."""
     shop = shop_config(config)
     if not (subject or again):
         raise ConfigError("subject", was="missing", allowed="'customer:NUMBER', 'browser:ID', or --again")
@@ -205,29 +205,27 @@ def erase(
         count = (
             erase_subject(stores, subject, journals=place.journals, now=datetime.now(UTC)) if subject else 0
         )
-    told = f"erased: {count} records nobody can read any more" if subject else "done: all of the journal"
+    told = f"erased: {count} records, now unreadable" if subject else "done: all erasures of the journal"
     show_answer({"erased_records": count}, told, as_json=as_json)
 
 
 @log.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="The export: CSV, or JSON.")],
+    file: Annotated[Path, typer.Argument(help="The export, as CSV or JSON.")],
     *,
-    source: Annotated[str, typer.Option("--from", help=f"One of {', '.join(COLUMNS)}.")],
+    source: Annotated[str, typer.Option("--from", help=f"The tool: one of {', '.join(COLUMNS)}.")],
     columns: Annotated[
         str,
-        typer.Option(
-            "--columns", help="Which column has a field, or a purpose of the shop: FIELD=COLUMN,..."
-        ),
+        typer.Option("--columns", help="The column of each field, or purpose of the shop: FIELD=COLUMN,..."),
     ] = "",
     words: Annotated[
-        str, typer.Option("--words", help="What their words for purposes mean: THEIRS=PURPOSE,...")
+        str, typer.Option("--words", help="The meaning of the tool's words for purposes: THEIRS=PURPOSE,...")
     ] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read all of it, write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read the file, but write nothing.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what another tool recorded into the log, each row once. Exit code 1 where a row cannot be used."""
+    """Import another tool's records into the log, each row once. Exit code 1 if a row cannot be used."""
     require_one_of("--from", source, tuple(COLUMNS))
     shop, now = shop_config(config), datetime.now(UTC)
     purposes = [one.id for one in shop.purposes]
@@ -248,7 +246,7 @@ def _import(
     shop: Config, file: Path, reading: Source, now: datetime, *, writes: bool, as_json: bool
 ) -> Imported:
     if not shop.proof.enabled:
-        raise ConfigError("proof.enabled", was=False, allowed="true: there is no log to write into")
+        raise ConfigError("proof.enabled", was=False, allowed="true, because otherwise there is no log")
     writer = _opened_log(shop, now) if writes else None
     asker = Asker(
         controller=shop.proof.controller or (shop.origins[0].partition("://")[2] if shop.origins else ""),
@@ -268,9 +266,9 @@ def _import(
             progress=_progress(as_json=as_json, what="rows"),
         )
     except (LogDown, TimeoutError) as error:
-        was = f"of a log that takes no record ({str(error) or 'no answer'})"
+        was = f"not usable: the log takes no record ({str(error) or 'no answer'})"
         raise ConfigError(
-            "proof.url", was=was, allowed="another try: what is in it is not written twice"
+            "proof.url", was=was, allowed="another try; rows that are in the log are not written twice"
         ) from error
     finally:
         if writer is not None:
@@ -296,9 +294,9 @@ def _show_imported(done: Imported, *, as_json: bool) -> None:
     for where, what in done.bad[:SHOWN]:
         show_line(f"BAD: {where} {what}")
     if done.all_bad > SHOWN:
-        show_line(f"and {done.all_bad - SHOWN} more; --json names {len(done.bad)}")
+        show_line(f"and {done.all_bad - SHOWN} more; --json lists {len(done.bad)}")
     show_line(
-        f"{done.rows} rows: {done.written} imported, {done.known} were there, "
+        f"{done.rows} rows: {done.written} imported, {done.known} already there, "
         f"{done.old} older than proof.keep, {done.all_bad} bad"
     )
 
@@ -311,7 +309,8 @@ def _pairs(
     for one in filter(None, text.split(",")):
         name, _, value = (part.strip() for part in one.partition("="))
         if not (name and value) or (names and name not in names) or (values and value not in values):
-            allowed = f"{'FIELD=COLUMN' if names else 'THEIRS=PURPOSE'},... with one of {', '.join(names or values)}"
+            form = "FIELD=COLUMN,... with a FIELD" if names else "THEIRS=PURPOSE,... with a PURPOSE"
+            allowed = f"{form} of {', '.join(names or values)}"
             raise ConfigError(option, was=repr(one), allowed=allowed)
         found[name] = value
     return found
@@ -324,15 +323,13 @@ def log_of(shop: Config) -> Iterator[Stores]:
     try:
         stores = open_stores(place, make=False)
     except LogDown as error:
-        allowed = "a log that a worker of the shop made with its first record"
-        raise ConfigError(
-            "proof.url", was=f"of a log that cannot be opened ({error})", allowed=allowed
-        ) from error
+        was = f"not usable: the log cannot be opened ({error})"
+        raise ConfigError("proof.url", was=was, allowed="a log to which the shop has written") from error
     try:
         yield stores
     except LogDown as error:
         raise ConfigError(
-            "proof.url", was=f"of a log that cannot be read ({error})", allowed="another try"
+            "proof.url", was=f"not usable: the log cannot be read ({error})", allowed="another try"
         ) from error
     finally:
         stores.close()
@@ -343,7 +340,7 @@ def _key(text: str) -> NoteKey:
         return NoteKey.parse(text)
     except NoteError as error:
         raise ConfigError(
-            "--key", was=f"no key of a log ({error})", allowed="one as keys.json has it"
+            "--key", was=f"not the key of a log ({error})", allowed="a key as in keys.json"
         ) from error
 
 
@@ -383,7 +380,7 @@ def _stamp(shop: Config, stamps: Sequence[tuple[str, bytes, bytes]], report: Rep
     if not stamps:
         return ""
     if not (can_stamp() and shop.proof.timestamp_roots):
-        return f"{len(stamps)} time stamps are NOT checked: that needs the extra anchor and proof.timestamp_roots"
+        return f"{len(stamps)} time stamps are NOT checked: this needs the extra anchor and proof.timestamp_roots"
     roots, newest = roots_of(shop), (0, "")
     for name, note, answer in stamps:
         try:
@@ -392,7 +389,7 @@ def _stamp(shop: Config, stamps: Sequence[tuple[str, bytes, bytes]], report: Rep
             report.add(Verdict.BROKEN, None, f"{name}: {error}")
         else:
             newest = max(newest, (size, to_text(time)))
-    return f"{newest[0]} entries were there at {newest[1]}, by {len(stamps)} time stamps" if newest[0] else ""
+    return f"{newest[0]} entries existed at {newest[1]}, by {len(stamps)} time stamps" if newest[0] else ""
 
 
 def _show_report(report: Report, name: str, *, anchors: int, told: tuple[str, str], as_json: bool) -> None:
@@ -416,13 +413,13 @@ def _show_report(report: Report, name: str, *, anchors: int, told: tuple[str, st
     for line in filter(None, told):
         show_line(line)
     if not report.faults:
-        gone = f", {report.pruned} of them let go" if report.pruned else ""
+        gone = f", {report.pruned} of them removed" if report.pruned else ""
         show_line(
-            f"whole: {report.size} entries of {name}{gone}, root {report.root.hex()}, {anchors} anchors hold"
+            f"whole: {report.size} entries of {name}{gone}, root {report.root.hex()}, {anchors} anchors match"
         )
         return
     for one in report.faults[:SHOWN]:
         show_line(f"{one.verdict.name}: {one.what}")
     left = len(report.faults) - SHOWN + report.more_faults
     if left > 0:
-        show_line(f"and {left} more; --json has {len(report.faults)}")
+        show_line(f"and {left} more; --json lists {len(report.faults)}")

@@ -16,21 +16,21 @@ from cookieguard.errors import ConfigError
 from cookieguard.proof.notes import NoteError, NoteKey
 from cookieguard.proof.receipts import MOST_BYTES, ReceiptBroken, verify_receipt
 
-receipt = typer.Typer(help="Verify the copy of a record that a visitor has, and show one.")
+receipt = typer.Typer(help="Verify a visitor's copy of a record, or write one.")
 
 WRONG = 1
 
 
 @receipt.command("verify")
 def verify(
-    file: Annotated[Path, typer.Argument(help="The copy, as it was downloaded.")],
+    file: Annotated[Path, typer.Argument(help="The visitor's copy, as downloaded.")],
     *,
     key: Annotated[
-        list[str] | None, typer.Option("--key", help="The log's public key; default: the copy's own.")
+        list[str] | None, typer.Option("--key", help="The log's public key. Default: the copy's own.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify a visitor's copy, without a network and without the shop. Exit code 1 where it proves nothing."""
+    """Verify a visitor's copy, without a network and without the shop. Exit code 1 if it proves nothing."""
     try:
         keys = [NoteKey.parse(one) for one in key or ()]
         with file.open("rb") as copy:  # a file without an end, too
@@ -40,7 +40,7 @@ def verify(
         raise ConfigError("FILE", was=was, allowed="a file that can be read") from error
     except NoteError as error:
         raise ConfigError(
-            "--key", was=f"no key of a log ({error})", allowed="one as keys.json has it"
+            "--key", was=f"not the key of a log ({error})", allowed="a key as in keys.json"
         ) from error
     except ReceiptBroken as error:
         if as_json:
@@ -71,7 +71,7 @@ def show(
         text = make_receipt(stores, record)
     if text is None:
         raise ConfigError(
-            "id", was="of no record that can be shown", allowed="that of a record in the log, not erased"
+            "id", was="not the id of a readable record", allowed="that of a record in the log, not erased"
         )
     sys.stdout.buffer.write(text)
     sys.stdout.flush()

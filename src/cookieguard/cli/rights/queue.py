@@ -49,25 +49,25 @@ from cookieguard.rights.requests import (
 )
 from cookieguard.rights.rules import Law, RequestKind
 
-requests = typer.Typer(help="The queue of requests about personal data, each with the law's clock.")
+requests = typer.Typer(help="Show and answer requests about personal data, with their legal deadlines.")
 
-IdArgument = Annotated[str, typer.Argument(metavar="REQUEST", help="Its id, as `requests list` shows it.")]
+IdArgument = Annotated[str, typer.Argument(metavar="REQUEST", help="The id that `requests list` shows.")]
 TextOption = Annotated[
-    str, typer.Option("--text", help="What the person is told by extend, finish and refuse; else a note.")
+    str, typer.Option("--text", help="What the person reads (extend, finish, refuse); otherwise a note.")
 ]
 
 
 @requests.command("list")
 def list_requests(
     *,
-    every: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also list closed requests.")] = False,
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what is open, that first which is due first; nobody's name is in it.
+    """List the open requests, the most urgent first, without names.
 
-    Exit code 1 where one is late, or cannot be read.
+    Exit code 1 if a request is late or cannot be read.
     """
     now, shop = datetime.now(UTC), shop_config(config)
     keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
@@ -116,7 +116,7 @@ def show_request(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one request with all that happened, and whose it is. Reads a token with the role support."""
+    """Show one request, its history and whose it is. Reads a token with the role support."""
     with _desk(config, keyring, LOOK) as desk:
         found = desk.queue.find(request)
         if found is None:
@@ -127,23 +127,23 @@ def show_request(
 
 @requests.command("add")
 def add_request(
-    kind: Annotated[RequestKind, typer.Argument(help="What is asked for.")],
+    kind: Annotated[RequestKind, typer.Argument(help="What the person asks for.")],
     *,
-    who: Annotated[str, typer.Option("--who", help=f"Whether it is known who asks: {' or '.join(WHO)}.")],
+    who: Annotated[str, typer.Option("--who", help=f"Whether the identity is {' or '.join(WHO)}.")],
     customer: Annotated[str, typer.Option("--customer", help="The customer number.")] = "",
-    contact: Annotated[str, typer.Option("--contact", help="Where the answer goes: an address.")] = "",
+    contact: Annotated[str, typer.Option("--contact", help="The address for the answer.")] = "",
     received: Annotated[
         datetime | None,
-        typer.Option("--received", formats=["%Y-%m-%d"], help="The day it came in. Default: today."),
+        typer.Option("--received", formats=["%Y-%m-%d"], help="The day it arrived. Default: today."),
     ] = None,
-    law: Annotated[Law | None, typer.Option("--law", help="Whose clock runs. Default: rights.law.")] = None,
-    text: Annotated[str, typer.Option("--text", help="What they wrote.")] = "",
-    language: Annotated[str, typer.Option("--language", help="Of the answer, like `de`.")] = "",
+    law: Annotated[Law | None, typer.Option("--law", help="The law. Default: rights.law.")] = None,
+    text: Annotated[str, typer.Option("--text", help="What the person wrote.")] = "",
+    language: Annotated[str, typer.Option("--language", help="The answer's language, like `de`.")] = "",
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Enter what came by letter or telephone: work at it begins at once, unless it is in doubt who asks.
+    """Enter a request made by letter or telephone. Work on it begins at once, unless the identity is in doubt.
 
     Reads a token with the role support.
     """
@@ -152,7 +152,7 @@ def add_request(
         now = datetime.now(zone_of(desk.shop.rights.time_zone))
         moment = None if received is None else received.replace(tzinfo=now.tzinfo)
         if moment is not None and moment > now:
-            raise ConfigError("--received", was=str(moment.date()), allowed="a day that has begun")
+            raise ConfigError("--received", was=str(moment.date()), allowed="today or an earlier day")
         asking = NewRequest(
             kind=kind,
             via=Via.STAFF,
@@ -191,17 +191,17 @@ for _name, _act, _help in (
     (
         "ask-identity",
         Act.IDENTITY_ASKED,
-        "The person was asked who they are: the clock stands, where the law says so.",
+        "Record that the person was asked for proof of identity. The deadline pauses if the law says so.",
     ),
     (
         "identity-shown",
         Act.IDENTITY_SHOWN,
-        "The person showed who they are: the clock goes on, and work begins.",
+        "Record that the person proved their identity. The deadline runs again, and work begins.",
     ),
-    ("extend", Act.EXTENDED, "Take more time, with the reason the person is told."),
-    ("note", Act.NOTE, "Write something down."),
-    ("finish", Act.DONE, "Close it with the answer; refused while a step is left."),
-    ("refuse", Act.REFUSED, "Decline it, with the reason and where to complain."),
+    ("extend", Act.EXTENDED, "Extend the deadline, with the reason that the person reads."),
+    ("note", Act.NOTE, "Add a note."),
+    ("finish", Act.DONE, "Close the request with the answer, once no step is left."),
+    ("refuse", Act.REFUSED, "Decline the request, with the reason and where to complain."),
 ):
     _acting(_name, _act, _help)
 
@@ -209,14 +209,14 @@ for _name, _act, _help in (
 @requests.command("step")
 def do_step(
     request: IdArgument,
-    step: Annotated[str, typer.Argument(help="Its name, as `requests show` has it.")],
+    step: Annotated[str, typer.Argument(help="The name that `requests show` shows.")],
     *,
     text: Annotated[str, typer.Option("--text", help="What was done.")] = "",
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say that a step was done by hand. Reads a token with the role support."""
+    """Record that a step was done by hand. Reads a token with the role support."""
     has_hooks = bool(shop_config(config).rights.hooks)
     change = partial(done_by_hand, name=step, has_hooks=has_hooks, now=datetime.now(UTC), text=text)
     _change(request, Act.STEP, change, config, keyring, as_json=as_json)
@@ -226,13 +226,13 @@ def do_step(
 def hold_request(
     request: IdArgument,
     *,
-    until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="The last day of it.")],
-    reason: Annotated[str, typer.Option("--reason", help="The law or the dispute that forbids to go on.")],
+    until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="The hold's last day.")],
+    reason: Annotated[str, typer.Option("--reason", help="The law or dispute that forbids further work.")],
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Forbid work at it until a day is over: a legal hold. The clock goes on. Reads a token with the role officer."""
+    """Stop all work on a request until a day is over (legal hold). The deadline runs on. Reads an officer's token."""
     change = partial(put_on_hold, until=until.date(), reason=reason, now=datetime.now(UTC))
     _change(request, Act.HELD, change, config, keyring, as_json=as_json)
 
@@ -246,7 +246,7 @@ def tell_person(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say that the person has the answer: until then it stays in the list. Reads a token with the role officer."""
+    """Record that the person has the answer. Until then the request stays listed. Reads an officer's token."""
     require_text("--text", text, longest=LONGEST_TEXT)
     change = partial(answer_told, now=datetime.now(UTC), text=text)
     _change(request, Act.TOLD, change, config, keyring, as_json=as_json)

@@ -21,26 +21,26 @@ def work(
     *,
     again: Annotated[
         bool,
-        typer.Option("--again", help="Erase again who was erased lately, after a backup was brought back."),
+        typer.Option("--again", help="Repeat the recent erasures, after a backup was restored."),
     ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Do what is due on requests of persons. Run it every minute, on any number of machines. Failures stay listed."""
+    """Process the requests that are due. Run it every minute, on any number of machines. Failures stay listed."""
     shop = shop_config(config)
     with store_answers():
         count = asyncio.run(_work(shop, again=again))
-    done, told = ("erased again", "erased again") if again else ("work", "had work")
+    done, told = ("erased again", "erased again") if again else ("work", "processed")
     show_answer({"done": done, "requests": count}, f"{count} requests {told}", as_json=as_json)
 
 
 def processing(
     *,
-    as_html: Annotated[bool, typer.Option("--html", help="A page to print.")] = False,
+    as_html: Annotated[bool, typer.Option("--html", help="Write a page to print.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the record of processing (art. 30 GDPR), as controller, data, forms and vendors say it."""
+    """Show the record of processing (art. 30 GDPR), made from the declared controller, data, forms and vendors."""
     shop = shop_config(config)
     today = datetime.now(UTC).date()
     if as_html:
@@ -52,7 +52,7 @@ def processing(
         return
     rows = [*facts["processing"], *facts["forms"], *facts["vendors"]]
     if not rows and not any(facts["controller"].values()):
-        show_line("nothing is declared: neither [controller], [[data]], [[forms]] nor vendors")
+        show_line("nothing is declared: there is no [controller], [[data]], [[forms]] or vendor")
     _show_row(facts["controller"])
     for row in rows:
         show_line("")
