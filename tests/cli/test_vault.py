@@ -207,7 +207,7 @@ def test_destroyed_key_opens_nothing(shop: VaultShop, owners: Callable[[str], st
 def test_private_directory_is_away_from_the_state(shop: VaultShop) -> None:
     (shop.directory / "cookieguard.toml").write_text('[vault]\nprivate_dir = ".cookieguard/private"\n')
 
-    assert "nested with state_dir" in shop.refuse("vault", "init", code=3)
+    assert "overlaps with state_dir" in shop.refuse("vault", "init", code=3)
 
 
 def test_unknown_event_is_a_mistake_of_the_app(shop: VaultShop) -> None:

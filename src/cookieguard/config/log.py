@@ -34,7 +34,7 @@ class LogSettings:
     ipv6_prefix: int | None = None
     """How many bits of an IPv6 address are kept; empty means 48."""
     addresses: str = TRUNCATE
-    """`truncate` cuts them; `prefix-daily` encrypts them with a daily key, so networks can still be counted."""
+    """`truncate` cuts addresses; `prefix-daily` encrypts them with a daily key, so networks can still be counted."""
     agents: str = REDUCED
     """`reduced` keeps browser, major version and system of a user agent; `full` also keeps models and builds."""
     rotate: str = "daily"

@@ -29,9 +29,9 @@ class PolicyVersion:
     privacy_url: str = ""
     """The address of the shop's privacy policy, linked in the banner. Empty with `folder`: cookieguard's own page."""
     folder: str = ""
-    """The folder of the policy's versions, such as `policy` with `2026-12-15/en.md`. Empty: the shop serves its own."""
+    """The folder with a folder for each version: `policy/2026-12-15/en.md`. Empty: the shop serves its own policy."""
     notice_days: int = NOTICE_DAYS
-    """How many days before a version takes effect it must be announced, at least."""
+    """The minimum number of days between the announcement of a version and the day on which it takes effect."""
 
     def __post_init__(self) -> None:
         require_types("policy", self)

@@ -31,7 +31,7 @@ class KeptKind:
     kind: str
     """The kind of record: `consent`, `agreement`, or a kind that another part of the shop writes."""
     days: int
-    """Days after it was replaced, withdrawn or expired; for other kinds, days after it was written. 0: forever."""
+    """Days after the consent or agreement ended; for other kinds, days after the record was written. 0: forever."""
 
     def __post_init__(self) -> None:
         require_types("proof.keep", self, name=self.kind)

@@ -63,22 +63,22 @@ class Config:
     runtime_dir: str = ""
     """The directory for the keys of the day and the hour. It must be in memory (tmpfs). Empty: inside `/dev/shm`."""
     prefix: str = "/_cg/"
-    """The path of cookieguard's own pages. Ad blockers hide paths that contain "cookie" or "consent"."""
+    """The path of cookieguard's own pages. Avoid the words "cookie" and "consent", which ad blockers look for."""
     origins: tuple[str, ...] = ()
-    """The shop's origins. A request for any other Host has no session and cannot post a choice. Empty: any Host."""
+    """The shop's origins. A request for another Host has no session and cannot post a choice. Empty allows any Host."""
     first_party_hosts: tuple[str, ...] = ()
     """Hosts that belong to the shop but have another domain, such as its CDN."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks of proxies whose X-Forwarded-For and Forwarded are trusted, read from the right."""
     undeclared: str = "marketing"
-    """How undeclared third-party hosts are treated: as `marketing`, never allowed (`block`), or allowed (`report`)."""
+    """How undeclared third-party hosts are treated: like `marketing`, never loaded (`block`) or loaded (`report`)."""
     strict_paths: tuple[str, ...] = ()
     """Pages that load only necessary vendors, even after consent. `/checkout` includes all pages below it."""
     languages: tuple[str, ...] = ()
     """The languages that visitors and customers get, such as `["de", "en"]`; your own purposes need words in each.
     Empty means every language in which all purposes have words."""
     dev: bool = False
-    """For development only: set our cookies without Secure and prefix, and treat other localhost ports as ours."""
+    """For development only: set cookies without Secure and prefix, and treat other localhost ports as the shop's."""
     purposes: tuple[Purpose, ...] = DEFAULT_PURPOSES
     """What visitors can agree to. A list without `necessary` adds to the four defaults; one with it replaces them."""
     vendors: tuple[Vendor, ...] = ()

@@ -57,7 +57,7 @@ class SignedCookie:
     sealed: bool = True
     """Encrypt the value before it is signed."""
     binding: str = "session"
-    """`session`: valid only in the session, and for the customer, it was set for. `none`: valid in any session."""
+    """`session`: valid only for the session and the customer that it was set for. `none`: valid for anyone."""
     accept_unsigned_until: str = ""
     """The last day (`2026-12-24`, UTC) on which a value set before signing is accepted; empty means never."""
 

@@ -64,7 +64,7 @@ class StatsSettings:
     mmdb: str = ""
     """The path of your country database (MMDB), read before the address is dropped; needs the extra `country`."""
     time_zone: str = "UTC"
-    """The time zone of the hours in the dashboard, such as `Europe/Berlin`. Days are always UTC days."""
+    """The time zone of today's hours in the dashboard, such as `Europe/Berlin`. Days are always UTC days."""
     funnel: tuple[str, ...] = ()
     """The steps to an order, in order: pages as the dashboard names them, such as `/cart`, or names of goals. The
     dashboard shows how many people reached each step."""

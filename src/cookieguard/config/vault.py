@@ -17,7 +17,7 @@ class VaultSettings:
     private_dir: str = ""
     """The directory of private keys and the reveal log, of another user or machine. The vault commands need it."""
     keep_days: int = 7
-    """How many days after its end a day's private key is destroyed. Then its events cannot be opened any more."""
+    """How many days a day's private key is kept after the day. Then it is destroyed, and the day cannot be opened."""
 
     def __post_init__(self) -> None:
         require_types("vault", self)

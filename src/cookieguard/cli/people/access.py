@@ -104,7 +104,7 @@ def open_without_code(
 ) -> None:
     """Make a code for a customer who gave none. Two members of the staff approve it, and the customer is told.
 
-    It reads two tokens from standard input: the one of support, who looks, then the one of an officer, who approves.
+    It reads two tokens from standard input: first of the support member who looks, then of the officer who approves.
     """
     require_one_of("--ground", ground, [one.value for one in Ground])
     with _desk(config, keyring) as desk:
@@ -175,7 +175,7 @@ def list_looks(
 def end_sessions_of(
     *, customer: CustomerOption, config: ConfigOption = None, keyring: KeyringOption = None
 ) -> None:
-    """Log a customer out on every device within 5 s. No browser stays logged in by remember-me.
+    """Log a customer out on every device within 5 s, and end every remembered login.
 
     It reads the token of a member with the role support from standard input.
     """
@@ -195,7 +195,7 @@ def mark_told(
     config: ConfigOption = None,
     keyring: KeyringOption = None,
 ) -> None:
-    """Record that a customer was told by other means than mail.
+    """Record that a customer was told by means other than mail.
 
     It reads the token of an officer from standard input, because nothing else proves that the notice was given.
     """

@@ -21,7 +21,7 @@ def note(
         str, typer.Argument(help="One line, such as 'deploy 1.4'. Default: list all notes.")
     ] = "",
     *,
-    day: Annotated[str, typer.Option("--day", help="Its day, like 2026-11-23. Default: today.")] = "",
+    day: Annotated[str, typer.Option("--day", help="The note's day, like 2026-11-23. Default: today.")] = "",
     remove: Annotated[str, typer.Option("--remove", help="Remove the note with this id.")] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,

@@ -34,7 +34,7 @@ def add_member(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The member's name. Each name has one token.")],
     *,
     role: Annotated[str, typer.Option("--role", help=f"One of {', '.join(ROLES)}.")],
-    days: Annotated[int, typer.Option("--days", help="How many days it is valid.")] = 90,
+    days: Annotated[int, typer.Option("--days", help="How many days the token is valid.")] = 90,
     config: ConfigOption = None,
     keyring: KeyringOption = None,
     as_json: JsonOption = False,

@@ -39,7 +39,7 @@ vault = typer.Typer(help="Make the vault's keys in advance, and destroy the keys
 @vault.command("init")
 def init(
     *,
-    days: Annotated[int, typer.Option("--days", help="For how many days, including today.")] = 14,
+    days: Annotated[int, typer.Option("--days", help="How many days, including today.")] = 14,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,7 +64,7 @@ def reveal(
     *,
     log: Annotated[bool, typer.Option("--log", help="Verify the reveal log and show it.")] = False,
     day: Annotated[str, typer.Option("--day", help="The event's day, like 2026-11-24.")] = "",
-    event: Annotated[str, typer.Option("--event", help="The event's id. Default: list all ids.")] = "",
+    event: Annotated[str, typer.Option("--event", help="The event's id. Default: list the day's.")] = "",
     reason: Annotated[str, typer.Option("--reason", help="Why; it is recorded in the reveal log.")] = "",
     token: Annotated[list[str] | None, typer.Option("--token", hidden=True)] = None,
     config: ConfigOption = None,
@@ -134,7 +134,7 @@ def _directories(shop: Config) -> tuple[StateDirectory, StateDirectory]:
         raise ConfigError("vault.private_dir", was="empty", allowed=allowed)
     state, private = Path(shop.state_dir).resolve(), Path(shop.vault.private_dir).resolve()
     if private == state or state in private.parents or private in state.parents:
-        raise ConfigError("vault.private_dir", was=f"{private} (nested with state_dir)", allowed=allowed)
+        raise ConfigError("vault.private_dir", was=f"{private} (overlaps with state_dir)", allowed=allowed)
     return StateDirectory(state), StateDirectory(private)
 
 

@@ -81,7 +81,7 @@ def verify(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify every entry. Exit codes: 0 whole; 1 broken, with the place; 2 cut or rolled back; 3 key missing."""
+    """Verify every entry. Exit codes: 0 whole; 1 broken (it says where); 2 cut or rolled back; 3 key missing."""
     shop = shop_config(config)
     with log_of(shop) as stores:
         name = stores.log.fact("origin") or ""

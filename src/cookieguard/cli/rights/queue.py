@@ -136,7 +136,7 @@ def add_request(
         datetime | None,
         typer.Option("--received", formats=["%Y-%m-%d"], help="The day it arrived. Default: today."),
     ] = None,
-    law: Annotated[Law | None, typer.Option("--law", help="The law. Default: rights.law.")] = None,
+    law: Annotated[Law | None, typer.Option("--law", help="Which law. Default: rights.law.")] = None,
     text: Annotated[str, typer.Option("--text", help="What the person wrote.")] = "",
     language: Annotated[str, typer.Option("--language", help="The answer's language, like `de`.")] = "",
     config: ConfigOption = None,
