@@ -399,7 +399,7 @@ def test_a_mistake_in_the_file_is_a_finding(shop: Shop) -> None:
 
     assert done.returncode == 1
     assert (
-        "WRONG configuration: vendors is 'google-analitics'; allowed: a vendor of the catalogue"
+        "WRONG configuration: vendors is 'google-analitics'; allowed: a vendor in the catalogue"
         in done.stdout
     )
 

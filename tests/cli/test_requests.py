@@ -208,7 +208,7 @@ def test_request_entered_twice_is_one(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("add", "erase", "--who", "known"), "allowed: at least one of them"),
+        (("add", "erase", "--who", "known"), "allowed: one of them"),
         (("add", "correct", "--who", "known", "--customer", "1"), "without words"),
         (("show", "nothing"), "requests list --all"),
         (("note", "nothing", "--text", "x"), "requests list --all"),

@@ -340,7 +340,9 @@ def test_a_country_that_does_not_count_is_told_of_once(
 
 
 def test_country_header_without_a_proxy_does_not_start(guard: Guard) -> None:
-    with pytest.raises(ConfigError, match=r"stats\.country_header is 'CF-IPCountry'; allowed: empty where"):
+    with pytest.raises(
+        ConfigError, match=r"stats\.country_header is 'CF-IPCountry'; allowed: only with trusted_proxies set"
+    ):
         guard(DOCUMENT, stats=StatsSettings(country_header="CF-IPCountry"))
 
 

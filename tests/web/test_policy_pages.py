@@ -257,7 +257,7 @@ def test_file_changed_after_its_announcement_is_refused_at_start(
     put_version(folder, SECOND, NEW + "\nAnd more.\n", announced="2026-12-01")
 
     with pytest.raises(
-        ConfigError, match=r"policy.folder is 2026-12-15/en.md changed after its announcement"
+        ConfigError, match=r"policy.folder is different: 2026-12-15/en.md changed after its announcement"
     ):
         guard(shop, policy=policy_of(folder))
 

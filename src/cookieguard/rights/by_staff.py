@@ -34,7 +34,5 @@ def done_by_hand(
     """Return the request with a step done by hand; raises RequestRefused for one that a worker does."""
     waits = by_hand(request.open_steps, has_hooks=has_hooks)
     if name not in waits and name not in request.done_steps:
-        raise RequestRefused(
-            f"the step is {name[:80]!r}; allowed: {', '.join(waits) or 'none is left for staff'}"
-        )
+        raise RequestRefused(f"step is {name[:80]!r}; allowed: {', '.join(waits) or 'none is left for you'}")
     return step_done(request, name, now=now, by=by, text=text)

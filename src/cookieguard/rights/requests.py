@@ -117,9 +117,7 @@ class Request:
         if self.received.tzinfo is None:
             raise ValueError("the time at which a request was received must have a time zone")
         if not (self.customer or self.contact):
-            raise RequestRefused(
-                "the request has no customer number and no address; allowed: at least one of them"
-            )
+            raise RequestRefused("the request has no customer number and no address; allowed: one of them")
 
     @property
     def rule(self) -> Rule:
@@ -249,9 +247,7 @@ def step_done(request: Request, name: str, *, now: datetime, by: str, text: str 
     if name in request.done_steps:
         return request
     if name not in request.steps:
-        raise RequestRefused(
-            f"the step is {name!r}; allowed: {', '.join(request.open_steps) or 'none is left'}"
-        )
+        raise RequestRefused(f"step is {name!r}; allowed: {', '.join(request.open_steps) or 'none is left'}")
     return noted(request, Act.STEP, now=now, by=by, name=name, text=text)
 
 
@@ -272,9 +268,7 @@ def put_on_hold(request: Request, *, until: date, reason: str, now: datetime, by
     """Return the request on hold: a law or a dispute forbids to go on before a day."""
     _require_open(request)
     if not reason.strip():
-        raise RequestRefused(
-            "the hold has no reason; allowed: the law or the dispute that forbids further work"
-        )
+        raise RequestRefused("the hold has no reason; allowed: the law or dispute that forbids the work")
     return _with(request, Event(at=now, act=Act.HELD, by=by, text=clean(reason), until=until))
 
 
