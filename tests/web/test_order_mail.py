@@ -103,7 +103,7 @@ def test_confirmation_is_no_consent_and_stands_among_what_is_kept_by_contract(ap
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"data": ()}, r"mail\.orders is 'order-mail'; allowed: the id of an entry in \[\[data\]\]"),
+        ({"data": ()}, r"mail\.orders is 'order-mail'; allowed: the id of a \[\[data\]\] entry"),
         (
             {"data": (DataKind(id="order-mail", title="x", purpose="x", basis="consent"),)},
             "with the basis 'contract'",

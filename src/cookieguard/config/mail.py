@@ -59,7 +59,8 @@ class MailSettings:
         require_environment("mail.environment", self.environment)
         require_text("mail.sender", self.sender, empty=True, longest=200)
         if self.sender and not ADDRESS.fullmatch(parseaddr(self.sender)[1]):
-            raise ConfigError("mail.sender", was=repr(self.sender), allowed="'Shop <privacy@shop.example>'")
+            allowed = "a sender like 'Shop <privacy@shop.example>'"
+            raise ConfigError("mail.sender", was=repr(self.sender), allowed=allowed)
         require_match("mail.customers", self.customers, OBJECT, "empty, or 'module:name'")
         require_distinct("mail.lists", self.lists)
         for one in self.lists:

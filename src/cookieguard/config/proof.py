@@ -99,7 +99,7 @@ class ProofSettings:
         require_match("proof.name", self.name, LOG_NAME, "text without spaces or +, like 'shop.example/log'")
         require_text("proof.controller", self.controller, empty=True, longest=200)
         require_match(
-            "proof.jurisdiction", self.jurisdiction, PLACE, "a country or a region, like 'DE' or 'US-CA'"
+            "proof.jurisdiction", self.jurisdiction, PLACE, "the code of a country or region: 'DE', 'US-CA'"
         )
         require_distinct("proof.keep", [one.kind for one in self.keep])
 

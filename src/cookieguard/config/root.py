@@ -163,7 +163,7 @@ class Config:
             return
         by_contract = [one.id for one in self.data if one.basis == "contract"]
         if self.mail.orders not in by_contract:
-            allowed = f"the id of an entry in [[data]] with the basis 'contract': {', '.join(by_contract) or 'none is'}"
+            allowed = f"the id of a [[data]] entry with the basis 'contract' ({', '.join(by_contract) or 'none yet'})"
             raise ConfigError("mail.orders", was=repr(self.mail.orders), allowed=allowed)
         if not self.proof.enabled:
             allowed = "only with proof.enabled true, because the consent log records what was sent"

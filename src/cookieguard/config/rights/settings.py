@@ -65,7 +65,8 @@ class RightsSettings:
             require_text("rights.by_hand", step, longest=80)
             require_match("rights.by_hand", step, STEP, "1 to 80 characters without a colon")
             if step in OURS:
-                raise ConfigError("rights.by_hand", was=repr(step), allowed=f"any but {', '.join(OURS)}")
+                allowed = f"any text but the names of built-in steps: {', '.join(OURS)}"
+                raise ConfigError("rights.by_hand", was=repr(step), allowed=allowed)
         require_between("rights.export_days", self.export_days, 1, 90, "days")
         require_between("rights.keep_days", self.keep_days, 30, 3650, "days")
         require_between("rights.backup_days", self.backup_days, 0, 366, "days")
