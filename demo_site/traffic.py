@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard.config import Config
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.retention import do, steps_of
+from cookieguard.engines.retention import do
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.feature import Place
+from cookieguard.features.statistics import Statistics
 from cookieguard.stats.goals import VALUE_SIGN, step_of
 from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, SECONDS_OF_DAY, Batch, Hit
 
@@ -120,8 +121,8 @@ def fill(state_dir: Path, *, days: int, now: datetime) -> int:
 
 def forget_old(config: Config, now: datetime) -> None:
     """Do the daily job on what was filled in: a fresh demo keeps nothing longer than it promises."""
-    job = steps_of(config, StateDirectory(config.state_dir), environ=os.environ)
-    do({"statistics": job["statistics"]}, now)
+    jobs = Statistics().jobs(Place(config, Path(config.state_dir).absolute(), os.environ))
+    do({"statistics": jobs["statistics"]}, now)
 
 
 def draw_day(source: random.Random, day: int, today: int) -> Iterator[Hit]:
