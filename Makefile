@@ -82,13 +82,14 @@ test-abroad: $(VENV)/.compiled ## before a release: all vectors in every state a
 		"survival: $(LONG) $(PYTEST) -m slow $(SURVIVAL)" \
 		"chromium: CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) $(PYTEST) tests/browser tests/scan tests/vectors/test_vectors.py"
 
-check: $(VENV)/.test ## format, lint, types, layers
+check: $(VENV)/.test ## format, lint, types, layers, generated files
 	$(BIN)/ruff format --check . || { echo "run: $(BIN)/ruff format ."; exit 1; }
 	$(BIN)/ruff check . || { echo "run: $(BIN)/ruff check --fix ."; exit 1; }
 	$(BIN)/mypy
 	$(BIN)/python scripts/check_layers.py
 	$(BIN)/python scripts/config_reference.py --check
 	$(BIN)/python scripts/check_vendors.py
+	$(BIN)/python scripts/pack_scripts.py --check
 
 docs: $(VENV)/.docs ## the documentation as a site in build/docs; a link that leads nowhere fails
 	$(BIN)/python scripts/config_reference.py --check

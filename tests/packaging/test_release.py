@@ -32,7 +32,7 @@ def test_two_builds_of_a_commit_are_the_same_bytes(pure: str) -> None:
     assert ("none-any" in names[0]) == (pure == "1")
 
 
-def test_what_is_installed_has_all_sources_that_the_compiled_modules_were_made_from(tmp_path: Path) -> None:
+def test_what_is_installed_has_the_sources_of_compiled_modules_and_scripts_packed(tmp_path: Path) -> None:
     """Where one is missing, the stamp is of others, and the Python sources run."""
     subprocess.run(
         [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)],
@@ -43,6 +43,11 @@ def test_what_is_installed_has_all_sources_that_the_compiled_modules_were_made_f
     )
 
     assert _sources(tmp_path / "cookieguard") == _sources(ROOT / "src" / "cookieguard")
+
+    # Scripts are installed packed: nothing there reads their sources.
+    static = tmp_path / "cookieguard" / "static"
+    assert static.joinpath("guard.js").read_text() == (ROOT / "static" / "guard.js").read_text()
+    assert not static.joinpath("src").exists()
 
 
 def _sources(package: Path) -> dict[str, bytes]:

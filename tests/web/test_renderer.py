@@ -22,7 +22,6 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 from cookieguard.config import DEFAULT_PURPOSES, Config, ConsentSettings, PolicyVersion, Purpose, Vendor
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.consent import Allowance, Consent, Way, decide, to_payload, write_receipt
-from cookieguard.web.assets import squeeze
 from cookieguard.web.banner.placeholder_values import Offer, Place
 from cookieguard.web.banner.renderer import RENDERED_KEPT, Renderer
 
@@ -98,18 +97,18 @@ def test_the_script_that_clears_storage_is_at_most_700_bytes_beside_the_names() 
     assert 100 < len(script) <= 700
 
 
-def test_the_guard_is_at_most_1500_bytes_and_waited_for() -> None:
+def test_the_guard_is_at_most_1650_bytes_and_waited_for() -> None:
     name, guard = next((name, one) for name, one in PLAIN.assets.items() if name.startswith("guard."))
     script = PLAIN.guard_script("^x", "^y$", base=BASE, script=Allowance(Way.FILE, "n0nce"))
 
-    assert 1000 < size(guard.content) <= 1500
+    assert 1000 < size(guard.content) <= 1650
     assert script.startswith(b'<script data-cg="^x ^y$ /_cg/places.')
     assert script.endswith(f'src="/_cg/{name}" nonce="n0nce"></script>'.encode())
 
 
 def test_markup_of_a_shop_has_no_word_that_makes_the_guard_look_at_each_of_its_tags() -> None:
     guard = next(one for name, one in PLAIN.assets.items() if name.startswith("guard."))
-    written = re.search(rb"\bi=/(.+?)/i,", guard.content)
+    written = re.search(rb"=/(specu.+?)/i,", guard.content)
     assert written
     suspect = re.compile(written[1].decode(), re.IGNORECASE)
     card = '<li><a href="/p?a=1&amp;b=2">Pot &lt;new&gt;, Ann&#39;s</a><meta itemprop="sku" content="1"></li>'
@@ -139,12 +138,6 @@ def test_both_scripts_of_a_page_that_asks_are_at_most_2_kb_together() -> None:
     assets = {name.partition(".")[0]: one for name, one in PLAIN.assets.items() if name.endswith(".js")}
 
     assert size(assets["banner"].content + assets["api"].content) <= 2048 + FORMS_OF_OTHERS + HIDDEN_NAMES
-
-
-def test_scripts_are_squeezed_outside_of_what_is_quoted() -> None:
-    source = 'const a = "x = 1;  }", b = /[ ,] =/g, c = `p : ${ 1 }`;\nif (a) { b - -1; c + +d; } /* why */\n'
-
-    assert squeeze(source, "js") == 'const a="x = 1;  }",b= /[ ,] =/g,c=`p : ${ 1 }`;if(a){b - -1;c + +d}'
 
 
 @pytest.mark.parametrize("next_", ["/CG-SNONCE", "/?a=CG-JNONCE&b=CG-NQUERY"])

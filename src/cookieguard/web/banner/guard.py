@@ -1,4 +1,4 @@
-"""What the guard is told, the script that stops in the browser what no policy stops (static/guard.js)."""
+"""What the guard is told, the script that stops in the browser what no policy stops (static/src/guard.js)."""
 
 from __future__ import annotations
 

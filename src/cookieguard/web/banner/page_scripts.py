@@ -1,6 +1,6 @@
-"""What a page's own scripts and its tags are told of the visitor's choice (static/api.js, static/signals.js).
+"""What a page's own scripts and its tags are told of the visitor's choice (static/src/api.js, signals.js).
 
-Where Google's tag is held its callbacks are answered in its place (static/callbacks.js).
+Where Google's tag is held its callbacks are answered in its place (static/src/callbacks.js).
 """
 
 from __future__ import annotations
