@@ -1,61 +1,269 @@
-// Holds what no policy can stop, first in every document while any party is held. A frame that a policy refuses has its
-// connection open by then; hints, refreshes, speculation, servers for calls and passkeys of others know no policy. What
-// vendors not agreed to write into cookies and storage stays out, too. The policy does the rest.
+// The guard: the first script of every page on which some party is held. It stops what no policy can stop.
 //
-// It is read on every page, so its names are letters, and 1,500 bytes (gzip -9) are all it has. A function's parameters
-// are e, t, r, n, c in that order, for what repeats is packed best; outside of them:
-// t  what an address looks like that is let through   r  names of cookies and storage that are held
-// n  the module that shows placeholders               c  this origin
-// o  an inert place to read markup in                 s  whether an address, or one of an object's, leads to somebody held
-// i  words without which nothing here is concerned    l  whether an element would contact somebody held
-// m  markup with such elements held                   p  sets an attribute
-// d  opens a window, frame or shadow tree             u  hears of loaded frames
-// f  arms a window
-// Every function of the browser's is kept in a Proxy around it: its name, length, text and errors stay its own. What is
-// wrong in here lets the call through. No less-than and no ampersand: they would break a page of XML.
-((e=document.currentScript,[t,r,n]=e.dataset.cg.split(" "),c=origin,o=document.createElement("template"),
-// The address may be a document itself ("data:..."). Of an object, and of a refresh ("0;url=..."), every part may be one.
-s=(e,r)=>{try{return e.big?(r=new URL(e,c)).origin==c?0:!r.href.match(t)||m(e=unescape(r))!=e:JSON.stringify(e).replace(/"(rpI|i)d":"/g,'"//').split(/["{};,=\s']/).some(s)}catch{}},
-i=/specu|\x26#[^3]|fresh|pre[cr]|dns-|\x3c(if|ba)/i,
-l=e=>e.matches("iframe:not([srcdoc]),base")||i.test([e.httpEquiv,e.rel,e.type])?s(e.src||e.href||[e.content,e.text]):0,
-// A srcdoc wins over a src, which stays what the page set. Of two attributes the first counts; without quotes they fit
-// into a script's string. A preload scanner passes over an empty href, so it is not.
-m=e=>i.test(e)?e.replace(/\x3c(if|ba|li|me|sc)\w+/gi,(t,r,n)=>(
-o.innerHTML=e.substr(n,6e3),
-r=o.content.firstChild||o,
-l(r)||m(n=r.srcdoc||"")!=n?t+" srcdoc href=# content type=x":t)):e,
-// What an attribute becomes is tried on a copy.
-p=(e,t,r,n,c=e.cloneNode(1),i)=>(
-n.apply(c,t.map(e=>e?.cloneNode?.(1)||e)),
-l(c,i=c.srcdoc||"")?[e.matches("iframe:not([srcdoc])")?r(o.toggleAttribute.call(e,"srcdoc",1)):0]:
-m(i)!=i?[e.srcdoc=m(i)]:(
-t=[r()],
-i||!c.src||s(c.src)||o.toggleAttribute.call(e,"srcdoc",0),
-// A frame's first window stays when its document comes: armed now, before any script of that.
-i||/^b/.test(c.src)?queueMicrotask(t=>e.contentWindow):0,
-t)),
-d=(e,t,r,n,c=self[t[1]||e?.target]?.frameElement,o=t[0]||e?.action)=>c?s(o)?[c.contentWindow,c.src=o]:0:[e=r(),f(e)],
-u=({target:e})=>e.matches?.('[src][srcdoc=""]')?import(c+n).then(t=>t.show(e),t=>t):0,
-f=(e,t)=>{try{
-(e=e.document||e).addEventListener("load",u,1);
-(e=e.defaultView).Node.cg||(e.Node.cg=1,
-// A function given here (n) answers a call in its own way, [answer], or r makes it: of what the page has there by now,
-// with what became of the arguments. Each frame pays for what stands here: r picks from an interface's own names and the
-// inherited ones in c, since to walk through all that is inherited takes twice as long as the rest; descriptors are read
-// faster than __lookupSetter__. Of an accessor it is i that is kept, or the getter where there is nothing else.
-t=(t,r,n,c="",i="set")=>t.split(" ").map(t=>[c?0:e[t],e[t]?.prototype].map(e=>e?(c+Object.keys(e)).match(r)?.map((t,r,c,o)=>(
-r=Object.getOwnPropertyDescriptor(e,t),c=r?.get?r[i]?i:"get":0,o=new Proxy(c?r[c]:e[t],{apply(c,o,a,s=n=>(r?c:e.__proto__[t]).apply(o,a),i){try{i=n(o,a,s,c)}catch{}return i?i[0]:s()}}),
-c?Object.defineProperty(e,t,{[c]:o}):e[t]=o)):0)),
-t("HTMLLinkElement",/relL\w+/g,(e,t,r,n,c=e.href)=>s(c)?queueMicrotask(t=>e.href=c,e.href=""):0,"","get"),
-t("HTMLLinkElement HTMLScriptElement HTMLIFrameElement HTMLBaseElement HTMLMetaElement",/\b(content\b|[rst]\w+Attr|http|t[ye]|app|rel|src|href|innerT)\w*/g,p,Object.keys(e.Element.prototype)+" appendChild "),
-t("HTMLFormElement HTMLIFrameElement Element",/\b(content[DW]|attachS|subm)\w*/g,d),
-// Only markup: what else there is, or in another encoding, would not survive being read as text.
-t("URL",/cr\w+/g,(e,t,r,n,c=t[0],o=new XMLHttpRequest,a)=>/\b..?ml/.test(c.type)?(o.open("GET",a=r(),0),o.send(),[m(o=o.response)==o?a:r(t[0]=new Blob([m(o)],c))]):0),
-// Into a script go no markup but the rules that it speculates by: it keeps those that are let through, or none.
-t("Document ShadowRoot DOMParser Range Element",/\b(\w*HTML|wr|createCon|parse)\w*/g,(e,t)=>{e==o||t.map((c,r,n)=>t[r]=i.test(e.type)?s([c])?"":c:m(n=c+"")!=n?m(n):c)}),
-t("CredentialsContainer PublicKeyCredential",/\w+/g,(e,t)=>{s(t[0])?t[0]={}:0}),
-// Of a window `open` alone: else names that a frame's scripts gave (`submenu`, `contentDiv`) are taken for its functions.
-t("self",/open\b/g,d),
-t("RTCPeerConnection",/setL\w+/g,(e,t,r,n,c=e.getConfiguration())=>s(c)?e.setConfiguration(c,c.iceServers=[]):0),
-t("Document Storage CookieStore",/\b(coo|set)\w*/g,(e,[t])=>(t.name||t).match(r)?[(async t=>t)()]:0),
-e.frameElement?e.navigation.addEventListener("navigate",t=>s(t.destination.url)?t.preventDefault(e.frameElement.src=t.destination.url):0):0)}catch{}})=>f(self,e.remove()))()
+// WHY. Until the visitor agrees, our Content-Security-Policy refuses requests to held hosts. That leaves gaps:
+// - A browser connects to the host of a frame before the policy refuses the request.
+// - No policy covers hints (`<link rel=preconnect>`), refreshes, speculation rules, WebRTC servers, and passkeys.
+// - No policy keeps vendors' cookies and storage keys out.
+// The server takes all of this out of the markup that it sends, so only scripts can still do it.
+//
+// HOW. In every window of the page, the guard replaces the functions, setters and getters by which scripts do it. A Proxy
+// around the original keeps its name, length, text and errors. Each row has a judge, a function further down:
+//
+//   judge        | interfaces                              | what is patched
+//   ------------ | --------------------------------------- | ------------------------------------------------------
+//   onAttribute  | HTML elements IFrame, Link, Script,     | src, srcdoc, href, rel, relList, httpEquiv, content,
+//                | Base, Meta                              | type, text, textContent, innerText, append, appendChild,
+//                |                                         | setAttribute, setAttributeNS, setAttributeNode,
+//                |                                         | setAttributeNodeNS, removeAttribute, removeAttributeNS,
+//                |                                         | removeAttributeNode, toggleAttribute
+//   onRelList    | HTML element Link                       | relList, when a script reads it
+//   onMarkup     | Document, ShadowRoot, DOMParser, Range, | innerHTML, outerHTML, insertAdjacentHTML, setHTML,
+//                | Element                                 | setHTMLUnsafe, write, writeln, parseHTML, parseFromString,
+//                |                                         | parseHTMLUnsafe, createContextualFragment
+//   onPlace      | HTML element IFrame, Element            | contentWindow, contentDocument, attachShadow
+//   onTarget     | HTML element Form, window               | submit, open
+//   onObjectUrl  | URL                                     | createObjectURL
+//   onPasskey    | CredentialsContainer,                   | everything, such as get and create
+//                | PublicKeyCredential                     |
+//   onConnection | RTCPeerConnection                       | setLocalDescription
+//   onEntry      | Document, Storage, CookieStore          | cookie, setItem, set
+//
+// (The short patterns match `hreflang`, `getHTML` and `releasePointerCapture` as well. Calls of these pass.) In frames,
+// the event `navigate` is judged, too: a script may send a frame of the shop's to another host.
+//
+// WHAT PASSES. All that leads to the shop's own origin or to an allowed host, and all that contacts no host. A held frame
+// keeps its `src`, but gets an empty `srcdoc`, which wins, and then a placeholder. Of other calls, the held part is
+// dropped: an attribute is not set, markup is written with its held elements disarmed, a cookie is not kept.
+//
+// WHAT AN ERROR DOES. The shop's page must not break, so the guard fails open: if a judge throws, the original call is
+// made, and a browser without an interface goes without its row. Then the policy, which fails closed, still refuses each
+// request. A connection, a hint or a cookie may get through.
+//
+// The guard is in every page, so it has at most 1,650 bytes (packed, gzip -9), and its patterns are short.
+{
+  const ownScript = document.currentScript;
+  // From the server (web/banner/guard.py): patterns of the addresses that are allowed and of the names of cookies and
+  // storage keys that are held, and the path of places.js.
+  const [allowedUrls, heldNames, placesPath] = ownScript.dataset.cg.split(" ");
+  ownScript.remove();
+
+  // Markup is parsed in a template, where nothing loads and no script runs.
+  const inert = document.createElement("template");
+  const { toggleAttribute } = inert;
+
+  // ---- Is this held?
+
+  // Only markup with one of these can do what the policy does not stop: speculation rules, a refresh, `preconnect` and
+  // `prerender`, `dns-prefetch`, a frame or a base. A character reference may spell each of the words; `&#39;` does not,
+  // it is the apostrophe of template engines. A shop's product cards must not match, or each of their tags is parsed:
+  // that took two thirds longer for 1 MB of cards.
+  const suspect = /specu|&#[^3]|fresh|pre[cr]|dns-|<(if|ba)/i;
+
+  // Return whether an address leads to a held host. Of an object, such as the options of a call, any part may do so.
+  const isHeld = value => {
+    try {
+      if (typeof value != "string") {
+        // In the options of a passkey, `rpId` and `id` name a host.
+        return JSON.stringify(value).replace(/"(rpI|i)d":"/g, '"//').split(/["{};,=\s']/).some(isHeld);
+      }
+      const url = new URL(value, origin);
+      // An allowed address may be a document itself, with a held frame in it: "data:text/html,<iframe src=...>".
+      if (url.origin != origin) return !url.href.match(allowedUrls) || containsHeld(unescape(url));
+    } catch {
+      // An invalid address leads nowhere.
+    }
+  };
+
+  // Return whether an element, as it is now, contacts a held host once it is in a page.
+  const makesContact = element =>
+    element.matches("iframe:not([srcdoc]),base") || suspect.test([element.httpEquiv, element.rel, element.type])
+      ? isHeld(element.src || element.href || [element.content, element.text])
+      : false;
+
+  // Return the markup with its held elements disarmed. Of two attributes with one name the first counts, so the ones put
+  // right behind the tag's name win: an empty `srcdoc` over any `src`, no `href`, no `content`, and a type of no script.
+  // They have no quotes, because the markup may be in a script's string. It is `href=#` because preload scanners skip an
+  // empty `href`. The element is parsed from the 6,000 characters at its start.
+  const disarm = markup =>
+    suspect.test(markup)
+      ? markup.replace(/<(if|ba|li|me|sc)\w+/gi, (tag, _, start) => {
+          inert.innerHTML = markup.substr(start, 6000);
+          const element = inert.content.firstChild || inert;
+          return makesContact(element) || containsHeld(element.srcdoc) ? tag + " srcdoc href=# content type=x" : tag;
+        })
+      : markup;
+
+  const containsHeld = markup => disarm(markup) != markup;
+
+  // ---- Judges of calls
+  //
+  // A judge gets the object, the arguments, `call`, and the original function. `call` makes the original call, with the
+  // arguments as they are by then. A judge that returns `[answer]` answers the call. If it returns nothing, the original
+  // call is made.
+
+  // Make the call on a copy, and look at what the element would become.
+  const onAttribute = (element, args, call, original) => {
+    const copy = element.cloneNode(true);
+    original.apply(copy, args.map(arg => arg?.cloneNode?.(true) || arg));
+    const { src, srcdoc } = copy;
+    if (makesContact(copy)) {
+      if (!element.matches("iframe:not([srcdoc])")) return [];
+      // Set before the call, the empty `srcdoc` keeps the frame from loading its `src`.
+      toggleAttribute.call(element, "srcdoc", true);
+      return [call()];
+    }
+    if (containsHeld(srcdoc)) return [(element.srcdoc = disarm(srcdoc))];
+    const answer = [call()];
+    // A frame that was held got an address that is not. Its own empty `srcdoc` goes.
+    if (!(srcdoc || !src || isHeld(src))) toggleAttribute.call(element, "srcdoc", false);
+    // A `srcdoc` or blob keeps the frame's first window. Reading that arms it, before a script of the document runs.
+    if (srcdoc || /^b/.test(src)) queueMicrotask(() => element.contentWindow);
+    return answer;
+  };
+
+  // A script may add `preconnect` to the list that it reads. Until it has done so, a held link has no address. Then the
+  // link gets its address back, and `onAttribute` judges it.
+  const onRelList = link => {
+    const { href } = link;
+    if (isHeld(href)) {
+      link.href = "";
+      queueMicrotask(() => (link.href = href));
+    }
+  };
+
+  // Each argument may be markup. What is written into a script of speculation rules is kept as a whole or not at all.
+  const onMarkup = (target, args) => {
+    if (target != inert) args.forEach((markup, index) => {
+      if (suspect.test(target.type)) {
+        if (isHeld([markup])) args[index] = "";
+      } else if (containsHeld(markup + "")) args[index] = disarm(markup + "");
+    });
+  };
+
+  // The window, document or shadow tree that a script gets is armed before the script can use it.
+  const onPlace = (_, args, call) => {
+    const place = call();
+    arm(place);
+    return [place];
+  };
+
+  // `open(url, name)` and a form's `submit()` may load a frame of the page, by its name. Else they open a window.
+  const onTarget = (form, [url = form?.action, name = form?.target], call) => {
+    const frame = self[name]?.frameElement;
+    if (!frame) return onPlace(0, 0, call);
+    if (isHeld(url)) {
+      frame.src = url;
+      return [frame.contentWindow];
+    }
+  };
+
+  // A blob of markup (HTML, XML) may become the document of a frame. Only a synchronous request can read it in time. It
+  // is replaced only if it holds something: in another encoding than UTF-8 it would not survive being read as text.
+  const onObjectUrl = (_, args, call) => {
+    const [blob] = args;
+    if (/\b..?ml/.test(blob.type)) {
+      const request = new XMLHttpRequest(), url = call();
+      request.open("GET", url, false);
+      request.send();
+      const markup = disarm(request.response);
+      if (markup == request.response) return [url];
+      args[0] = new Blob([markup], blob);
+    }
+  };
+
+  const onPasskey = (_, args) => {
+    if (isHeld(args[0])) args[0] = {};
+  };
+
+  // A connection contacts its servers once it has a local description.
+  const onConnection = connection => {
+    const configuration = connection.getConfiguration();
+    if (isHeld(configuration)) {
+      configuration.iceServers = [];
+      connection.setConfiguration(configuration);
+    }
+  };
+
+  // `cookie = text`, `setItem(name, value)`, `set(name, value)` or `set({ name, value })`. The cookie store
+  // answers a promise; no caller of the others reads the answer.
+  const onEntry = (_, [entry]) => {
+    if ((entry.name || entry).match(heldNames)) return [(async () => {})()];
+  };
+
+  // Once a held frame has loaded its empty `srcdoc`, it gets the placeholder, whose code is loaded only now.
+  const showPlace = ({ target }) => {
+    if (target.matches?.('[src][srcdoc=""]')) import(origin + placesPath).then(places => places.show(target), () => {});
+  };
+
+  // ---- Arming a window
+  //
+  // Of a window, a document or a shadow tree: listen to the frames in it, and patch its window, once. (For a shadow tree,
+  // which has no window, this ends with an error at `view`; nothing is left to do then.)
+  const arm = place => {
+    try {
+      const page = place.document || place;
+      page.addEventListener("load", showPlace, true);
+      const view = page.defaultView;
+      if (view.Node.cg) return;
+      view.Node.cg = 1;
+
+      // Patch those of the interfaces' own members, static ones too, whose names match. Of the `inherited` names it
+      // patches a copy on the interface itself, which calls whatever the page has above it by then. Of an accessor the
+      // setter is patched, or else the getter; `side` asks for the getter first. This runs in every frame, so it looks
+      // only at own names and descriptors: walking through everything inherited takes three times as long.
+      const patch = (interfaces, pattern, judge, inherited = "", side = "set") =>
+        interfaces.split(" ").forEach(name =>
+          [inherited ? 0 : view[name], view[name]?.prototype].forEach(owner => {
+            if (owner) (inherited + Object.keys(owner)).match(pattern)?.forEach(key => {
+              const own = Object.getOwnPropertyDescriptor(owner, key);
+              const accessor = own?.get ? (own[side] ? side : "get") : "";
+              const proxy = new Proxy(accessor ? own[accessor] : owner[key], {
+                apply(original, object, args) {
+                  const call = () => (own ? original : owner.__proto__[key]).apply(object, args);
+                  try {
+                    const answer = judge(object, args, call, original);
+                    if (answer) return answer[0];
+                  } catch {
+                    // The call is made as if there were no guard.
+                  }
+                  return call();
+                },
+              });
+              if (accessor) Object.defineProperty(owner, key, { [accessor]: proxy });
+              else owner[key] = proxy;
+            });
+          })
+        );
+
+      patch("HTMLLinkElement", /relL\w+/g, onRelList, "", "get");
+      patch(
+        "HTMLIFrameElement HTMLLinkElement HTMLScriptElement HTMLBaseElement HTMLMetaElement",
+        /\b(content\b|[rst]\w+Attr|http|t[ye]|app|rel|src|href|innerT)\w*/g,
+        onAttribute,
+        Object.keys(view.Element.prototype) + " appendChild ",
+      );
+      patch("Document ShadowRoot DOMParser Range Element", /\b(\w*HTML|wr|createContext|parse)\w*/g, onMarkup);
+      patch("HTMLIFrameElement Element", /\b(contentDoc|contentWin|attachS)\w*/g, onPlace);
+      patch("HTMLFormElement", /\bsubmit/g, onTarget);
+      // Scripts may have globals of their own, such as `submenu` or `contentDiv`, so a window has a pattern of its own.
+      patch("self", /open\b/g, onTarget);
+      patch("URL", /create\w+/g, onObjectUrl);
+      patch("CredentialsContainer PublicKeyCredential", /\w+/g, onPasskey);
+      patch("RTCPeerConnection", /setL\w+/g, onConnection);
+      patch("Document Storage CookieStore", /\b(cookie|set)\w*/g, onEntry);
+
+      const frame = view.frameElement;
+      if (frame) view.navigation.addEventListener("navigate", event => {
+        const { url } = event.destination;
+        if (isHeld(url)) {
+          frame.src = url;
+          event.preventDefault();
+        }
+      });
+    } catch {
+      // A window of another origin can be neither armed nor used by the page's scripts.
+    }
+  };
+
+  arm(self);
+}
