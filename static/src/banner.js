@@ -1,122 +1,166 @@
-// Sends the choice without losing what somebody typed: the page reloads at once, unless a form holds unsaved input.
-// Free of the characters that would end a script or break XHTML (no less-than, no ampersand), and of eval and HTML.
+// Sends the choice without losing what somebody typed: the page loads again at once, unless a form holds unsaved input.
 {
-  // `<img name=body>` hides the document's `body`, not that of its prototype.
-  const d = new Proxy(document, { get: (x, y) => (y = Reflect.get(Document.prototype, y, x))?.call ? y.bind(x) : y }), ours = () => d.querySelector("cg-part#cg-p"), part = ours(), box = x => x.getBoundingClientRect(), css = x => getComputedStyle(x);
+  // `<img name=body>` hides the document's `body`, but not the one of its prototype: all properties are read from there.
+  const page = new Proxy(document, {
+    get(target, name) {
+      const value = Reflect.get(Document.prototype, name, target);
+      return value?.call ? value.bind(target) : value;
+    },
+  });
+  const ourPart = () => page.querySelector("cg-part#cg-p");
+  const part = ourPart();
+  const boxOf = element => element.getBoundingClientRect();
+  const styleOf = element => getComputedStyle(element);
+
+  // ---- The shadow tree
+
   let shadow = part.shadowRoot, inert = part.querySelector("template");
   if (shadow) {
-    // For what brings the page back from a copy of its markup (Turbo, htmx): no copy has a shadow.
-    inert = d.createElement("template");
-    shadow.childNodes.forEach(x => inert.content.append(x.cloneNode(true)));
+    // Turbo and htmx bring a page back from a copy of its markup, which has no shadow.
+    inert = page.createElement("template");
+    shadow.childNodes.forEach(node => inert.content.append(node.cloneNode(true)));
     part.append(inert);
   } else if (inert) {
-    // Nobody made a shadow of it: a browser that does not know how, or a script put the markup in.
+    // The browser made no shadow of the template: it does not know how, or a script put the markup in.
     shadow = part.attachShadow({ mode: "open" });
     shadow.append(inert.content.cloneNode(true));
   }
-  const find = x => (shadow || part).querySelector(x), root = find("#cg"), room = find(".cg-r"), form = find("form"), kept = find(".cg-k");
-  let busy, plain, waits, times = 9, used = true;
-  // Above whatever lies over the page, however high its z-index; the focus stays where it is.
+  const find = selector => (shadow || part).querySelector(selector);
+  const root = find("#cg"), room = find(".cg-r"), form = find("form"), saved = find(".cg-k");
+
+  // Shows the banner above anything else on the page, however high its z-index. The focus stays where it is.
   const lift = () => {
     if (!root.showPopover) return;
     root.popover = "manual";
     root.autofocus = false;
-    try { root.showPopover(); } catch (x) { /* it is shown */ }
+    try { root.showPopover(); } catch { /* it is shown already */ }
     root.autofocus = true;
   };
-  // What the page left open is around us, and may be hidden or moved; a form of ours would be none in one of theirs.
-  if (part.parentNode != d.body) d.body.append(part);
+  // Elements that the page left open are around us, and may be hidden or moved. In one of its forms, ours would be none.
+  if (part.parentNode != page.body) page.body.append(part);
   lift();
-  // By the first letters of a type: those with a state in place of a value. What holds no input has the value it came with.
-  const changed = x => {
-    if (!used || form.contains(x) || x.disabled) return;
-    if (/^(che|rad)/.test(x.type)) return x.checked != x.defaultChecked;
-    // A slider or colour without a value attribute reports its own default: that is not input.
-    if (/^(ran|col)/.test(x.type)) if (!x.defaultValue) return;
-    if (!x.options) return x.value != x.defaultValue;
-    const options = [...x.options];
-    return x.multiple || options.some(x => x.defaultSelected) ? options.some(x => x.selected != x.defaultSelected) : x.selectedIndex > 0;
+
+  // ---- Unsaved input
+
+  let isUsed = true;
+  // Types are told by their first letters. Fields that take no input have the value that they came with.
+  const isChanged = field => {
+    if (!isUsed || form.contains(field) || field.disabled) return;
+    if (/^(che|rad)/.test(field.type)) return field.checked != field.defaultChecked;
+    // A slider or a colour without a value attribute reports a default of its own, which is not input.
+    if (/^(ran|col)/.test(field.type) && !field.defaultValue) return;
+    if (!field.options) return field.value != field.defaultValue;
+    const options = [...field.options];
+    return field.multiple || options.some(option => option.defaultSelected)
+      ? options.some(option => option.selected != option.defaultSelected)
+      : field.selectedIndex > 0;
   };
-  const unsaved = () => [...d.querySelectorAll("input,select,textarea")].some(changed);
-  // What scripts put into fields before anybody used the page is no input: Shiny's sliders and dates.
-  used = unsaved();
-  ["click", "focusin"].forEach(x => addEventListener(x, x => { if (!part.contains(x.target)) used = true; }, true));
-  const done = message => {
-    // Against location, not against a foreign base element.
+  const hasUnsaved = () => [...page.querySelectorAll("input,select,textarea")].some(isChanged);
+  // What scripts wrote into fields before the visitor used the page is not input. Shiny does so with sliders and dates.
+  isUsed = hasUnsaved();
+  ["click", "focusin"].forEach(type => addEventListener(type, event => {
+    if (!part.contains(event.target)) isUsed = true;
+  }, true));
+
+  // ---- The banner's place
+
+  // Lets the visitor scroll every control of the page clear of the banner, whatever carries the page's height. A bar that
+  // the page keeps at the bottom stays in view below the banner.
+  const fit = () => {
+    const sheet = part.querySelector("style,link")?.sheet, view = innerHeight, top = page.scrollingElement.scrollTop;
+    if (!sheet) return;
+    root.style.bottom = "";
+    const own = boxOf(root);
+    const set = (name, value) => sheet.cssRules[0].style.setProperty(name, value, "important");
+    let end = 0, bar = view, isCovering;
+    for (const child of page.body.children) {
+      if (child != part && styleOf(child).position != "fixed") end = Math.max(end, boxOf(child).bottom + top);
+    }
+    page.body.querySelectorAll("a,button,input,select,textarea,summary,[tabindex]").forEach(control => {
+      const box = boxOf(control), isUnder = view > box.top ? box.bottom > own.top : false;
+      if (part.contains(control) || !box.height || !(isUnder || box.bottom + top > end)) return;
+      let moves = true;
+      for (let parent = control; parent != page.body; parent = parent.parentElement) {
+        if (styleOf(parent).position == "fixed") {
+          moves = false;
+          if (isUnder && boxOf(parent).top > view * 0.6) bar = Math.min(bar, boxOf(parent).top);
+        } else if (parent != control && styleOf(parent).overflowY != "visible") moves = false;
+      }
+      isCovering = isCovering || isUnder;
+      if (moves) end = Math.max(end, box.bottom + top);
+    });
+    if (view > bar) root.style.bottom = Math.min(view - bar, own.top) + "px";
+    set("--cg-h", view - boxOf(root).top + "px");
+    room.style.top = parseFloat(styleOf(room).top) + end - top - boxOf(room).top + "px";
+    // An application fills the window and does not scroll it.
+    const overflow = styleOf(page.documentElement).overflowY + styleOf(page.body).overflowY;
+    if (isCovering && view >= end && /hidden|clip/.test(overflow)) set("overflow-y", "auto");
+  };
+  let timer;
+  const fitSoon = () => {
+    timer = timer || setTimeout(() => {
+      timer = 0;
+      if (root.isConnected) fit();
+    }, 150);
+  };
+  fit();
+  ["load", "resize", "scroll"].forEach(type => addEventListener(type, fitSoon));
+  new ResizeObserver(fitSoon).observe(root);
+
+  // A framework that renders the whole document again (React, where its markup differs) throws out what it does not know.
+  // The banner comes back nine times and no more: a script may want it out each time.
+  let returns = 9;
+  new MutationObserver(() => {
+    if (!ourPart() && returns-- > 0) {
+      page.body.append(part);
+      lift();
+    }
+    fitSoon();
+  }).observe(page.body, { childList: true });
+  find(".cg-k button").addEventListener("click", () => {
+    returns = 0;
+    part.remove();
+  });
+
+  // ---- The choice
+
+  const showSaved = message => {
+    // Against `location`, not against a foreign `<base>`.
     const next = new URL(form.elements.next.value, location);
-    if (unsaved()) {
+    if (hasUnsaved()) {
       if (message) find(".cg-k p").textContent = message;
       form.hidden = true;
-      kept.hidden = false;
-      kept.focus();
+      saved.hidden = false;
+      saved.focus();
     } else if (next + location.hash == location) location.reload();
     else location.assign(next);
   };
-  // Every control of the page can be scrolled clear of the banner, whatever carries the page's height; above a bar
-  // that the page keeps at the bottom the banner leaves it in view.
-  const fit = () => {
-    const sheet = part.querySelector("style,link")?.sheet, view = innerHeight, top = d.scrollingElement.scrollTop;
-    if (!sheet) return;
-    root.style.bottom = "";
-    const own = box(root), set = (name, value) => sheet.cssRules[0].style.setProperty(name, value, "important");
-    let end = 0, bar = view, covers;
-    for (const x of d.body.children) if (x != part) if (css(x).position != "fixed") end = Math.max(end, box(x).bottom + top);
-    d.body.querySelectorAll("a,button,input,select,textarea,summary,[tabindex]").forEach(x => {
-      const at = box(x), under = view > at.top ? at.bottom > own.top : false;
-      if (part.contains(x) || !at.height || !(under || at.bottom + top > end)) return;
-      let free = true, up = x;
-      for (; up != d.body; up = up.parentElement) {
-        if (css(up).position == "fixed") {
-          free = false;
-          if (under) if (box(up).top > view * .6) bar = Math.min(bar, box(up).top);
-        } else if (up != x) if (css(up).overflowY != "visible") free = false;
-      }
-      covers = covers || under;
-      if (free) end = Math.max(end, at.bottom + top);
-    });
-    if (view > bar) root.style.bottom = Math.min(view - bar, own.top) + "px";
-    set("--cg-h", view - box(root).top + "px");
-    room.style.top = parseFloat(css(room).top) + end - top - box(room).top + "px";
-    // An application that fills the window and lets nobody scroll it.
-    if (covers) if (view >= end) if (/hidden|clip/.test(css(d.documentElement).overflowY + css(d.body).overflowY)) set("overflow-y", "auto");
-  };
-  const soon = () => {
-    waits = waits || setTimeout(() => { waits = 0; if (root.isConnected) fit(); }, 150);
-  };
-  fit();
-  ["load", "resize", "scroll"].forEach(x => addEventListener(x, soon));
-  new ResizeObserver(soon).observe(root);
-  // A framework that makes the whole document anew (React, where its markup differs) throws out what it does not know.
-  // Not for ever: somebody else may want it out each time.
-  new MutationObserver(() => {
-    if (!ours()) if (times-- > 0) { d.body.append(part); lift(); }
-    soon();
-  }).observe(d.body, { childList: true });
-  find(".cg-k button").addEventListener("click", () => { times = 0; part.remove(); });
-  form.addEventListener("submit", x => {
-    const button = x.submitter, to = new URL(form.getAttribute("action"), location);
-    // A script may have made a foreign base element.
-    form.action = to;
-    if (plain || !button) return;
-    x.preventDefault();
-    if (busy) return;
-    busy = true;
+  let isBusy, isPlain;
+  form.addEventListener("submit", event => {
+    const button = event.submitter;
+    // A script may have made a foreign `<base>`.
+    const url = form.action = new URL(form.getAttribute("action"), location);
+    if (isPlain || !button) return;
+    event.preventDefault();
+    if (isBusy) return;
+    isBusy = true;
     const body = new URLSearchParams(new FormData(form));
     body.set(button.name, button.value);
-    fetch(to, {
-      method: "POST", body, redirect: "error", headers: { Accept: "application/json" }
-    }).then(x => x.json()).then(detail => {
-      if (detail.ok !== true) throw 0;
-      d.dispatchEvent(new CustomEvent("cookieguard:change", { bubbles: true, detail }));
-      done(detail.message);
-    }).catch(() => {
-      // A refused fetch can fail while this event is still fired, and a form in its submit event ignores a click.
-      setTimeout(() => {
-        // The plain way, as without script; never over somebody's input without a second click.
-        plain = true;
-        busy = false;
-        if (!unsaved()) button.click();
+    fetch(url, { method: "POST", body, redirect: "error", headers: { Accept: "application/json" } })
+      .then(response => response.json())
+      .then(detail => {
+        if (detail.ok !== true) throw 0;
+        page.dispatchEvent(new CustomEvent("cookieguard:change", { bubbles: true, detail }));
+        showSaved(detail.message);
+      })
+      .catch(() => {
+        // A refused `fetch` can fail during this event, and a form ignores a click while its submit event is fired.
+        setTimeout(() => {
+          // As without script: the form is posted. Over unsaved input it takes a second click.
+          isPlain = true;
+          isBusy = false;
+          if (!hasUnsaved()) button.click();
+        });
       });
-    });
   });
 }

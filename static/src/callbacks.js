@@ -1,47 +1,54 @@
-// Answers in the place of Google's tag where that is held. Shops go on in its callbacks (`event_callback` of gtag,
-// `eventCallback` of Tag Manager, `gtag("get", ...)`): a link or a checkout that waits for one would wait for ever.
-// Nothing is sent, and what is pushed stays in the queue as the page wrote it. Free of less-than and ampersand.
-(w => {
-  // The queue is there from the start: who asks whether its name is taken must find one behind it.
-  // Who watches already (signals.js) hears of it first.
-  let name = "dataLayer", old = Reflect.getOwnPropertyDescriptor(w, name), now = w[name] || [];
+// Answers in place of Google's tag where that is held. Shops go on in its callbacks (`event_callback` of gtag,
+// `eventCallback` of Tag Manager, `gtag("get", ...)`), so a link or a checkout that waits for one would wait for ever.
+// Nothing is sent, and what the page pushes stays in the queue as it wrote it.
+(view => {
+  const name = "dataLayer", before = Reflect.getOwnPropertyDescriptor(view, name);
+  let current = view[name] || [];
   document.currentScript.remove();
-  // Somebody else may be there all the same, from the shop's own host: that one answers, if it was in time.
-  let call = done => {
-    if (done?.call) setTimeout(() => w.google_tag_manager || done(), document.readyState == "complete" ? 0 : 999);
+
+  // A tag from the shop's own host may be there all the same. It answers itself if it comes in time.
+  const call = callback => {
+    const wait = document.readyState == "complete" ? 0 : 999; // milliseconds
+    if (callback?.call) setTimeout(() => view.google_tag_manager || callback(), wait);
   };
-  // A command is an arguments object, an event one of the page's own.
-  let answer = said => {
-    call(said?.[0] == "get" ? said[3] : said?.[2]?.event_callback);
-    call(said?.eventCallback);
+  // A command of gtag is an arguments object, an event of Tag Manager an object of the page's own.
+  const answer = pushed => {
+    call(pushed?.[0] == "get" ? pushed[3] : pushed?.[2]?.event_callback);
+    call(pushed?.eventCallback);
   };
-  let heard = new Set(), hear = queue => {
-    let push = queue?.push;
-    if (!push?.apply || heard.has(queue)) return;
-    heard.add(queue);
-    Reflect.defineProperty(queue, "push", { configurable: 1, writable: 1, value(...all) {
-      let size = push.apply(this, all);
-      all.forEach(answer);
+
+  const watched = new Set();
+  const watch = queue => {
+    const push = queue?.push;
+    if (!push?.apply || watched.has(queue)) return;
+    watched.add(queue);
+    Reflect.defineProperty(queue, "push", { configurable: true, writable: true, value(...pushed) {
+      const size = push.apply(this, pushed);
+      pushed.forEach(answer);
       return size;
     } });
     queue.forEach?.(answer);
   };
-  // On the prototype until the page sets it: its globals stay its own. A `var` hides it, and is heard when all is read.
-  let stand = where => Reflect.defineProperty(where, name, {
-    configurable: 1,
-    get: () => old?.get ? old.get() : now,
+
+  // Until the page sets the queue, it is on the prototype: the page's globals stay its own, and a script that asks whether
+  // there is a queue finds one. signals.js may watch the name already, and then gets what is set first. A `var` hides our
+  // property, so its queue is watched once the whole page is read.
+  const stand = owner => Reflect.defineProperty(owner, name, {
+    configurable: true,
+    get: () => before?.get ? before.get() : current,
     set(value) {
-      delete w.__proto__[name];
-      stand(w);
-      old?.set ? old.set(value) : now = value;
-      hear(value);
-    }
+      delete view.__proto__[name];
+      stand(view);
+      before?.set ? before.set(value) : current = value;
+      watch(value);
+    },
   });
-  stand(old ? w : w.__proto__);
-  hear(now);
-  // What hides a page until the tag is there (Optimize's snippet) would leave it empty for seconds.
+  stand(before ? view : view.__proto__);
+  watch(current);
+
   addEventListener("DOMContentLoaded", () => {
-    hear(w[name]);
-    if (!w.google_tag_manager) w[name]?.hide?.end?.();
+    watch(view[name]);
+    // Optimize's snippet hides the page until the tag is there: for seconds, if it never comes.
+    if (!view.google_tag_manager) view[name]?.hide?.end?.();
   });
 })(window);

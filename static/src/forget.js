@@ -1,20 +1,23 @@
-// After a refusal: what vendors left in this browser's storage goes, by the names and patterns they are declared with.
-// Free of the characters that would end a script or break XHTML, and of eval and HTML, as all our scripts are.
+// After a refusal: clears what vendors left in this browser's storage, by the names and patterns they are declared with.
 (function () {
   "use strict";
-  var own = document.currentScript, keys = own.getAttribute("data-k").split(" ");
-  // What hydrates the whole head finds none that it did not write.
-  own.remove();
-  function declared(name) {
-    return keys.some(function (key) {
-      return key.slice(-1) === "*" ? name.indexOf(key.slice(0, -1)) === 0 : name === key;
+  var ownScript = document.currentScript;
+  var patterns = ownScript.getAttribute("data-k").split(" ");
+  // Frameworks that hydrate the whole head find no element that they did not write.
+  ownScript.remove();
+
+  function isDeclared(name) {
+    return patterns.some(function (pattern) {
+      return pattern.slice(-1) === "*" ? name.indexOf(pattern.slice(0, -1)) === 0 : name === pattern;
     });
   }
+
   ["localStorage", "sessionStorage"].forEach(function (kind) {
-    // A sandbox or a setting of the browser refuses even to name it: then nothing lies there.
     try {
-      var store = window[kind];
-      Object.keys(store).filter(declared).forEach(function (name) { store.removeItem(name); });
-    } catch (refused) { return; }
+      var storage = window[kind];
+      Object.keys(storage).filter(isDeclared).forEach(function (name) { storage.removeItem(name); });
+    } catch (refused) {
+      // In a sandbox, or by a setting, the browser refuses even to name the storage. Then nothing is in it.
+    }
   });
 })();

@@ -1,20 +1,23 @@
-// On pages where a choice was made: our control stays where a framework makes the whole document anew and throws out
-// what it does not know, so the visitor keeps the way back to the choices.
-(d => {
-  let y, n = 9;
-  // The head stays as the shop wrote it; Turbo runs the script of its next page in this very document.
-  d.currentScript.remove();
-  if (d.cg) return;
-  d.cg = 1;
+// On pages where a choice was made: brings our control back where a framework renders the whole document again and throws
+// out what it does not know. So the visitor keeps the way to the choices.
+(page => {
+  // The head stays as the shop wrote it.
+  page.currentScript.remove();
+  // Turbo runs the script of its next page in this same document.
+  if (page.cg) return;
+  page.cg = 1;
+
+  let whole, returns = 9;
   new MutationObserver(() => {
-    // Nobody else has this element, though a shop may have this id.
-    let x = d.querySelector("cg-part#cg");
-    // A copy of the page's markup, as Turbo and htmx keep it, has no shadow, and with it neither of these.
-    if ((x?.shadowRoot || x)?.querySelector("form,div")) y = x;
-    // Its own form may be gone, which somebody wanted: in its own place it would be put without end.
-    else if (y) if (x) x == y || x.replaceWith(y);
-    // Not for ever: somebody else may want it out each time.
-    // Markup may be put in that has no body yet.
-    else n-- > 0 ? d.body?.append(y) : 0;
-  }).observe(d, {childList: 1, subtree: 1});
+    // No shop has this element, though one may have this id.
+    const control = page.querySelector("cg-part#cg");
+    // Turbo and htmx keep a copy of the page's markup. In it our element has no shadow, so it is empty.
+    if ((control?.shadowRoot || control)?.querySelector("form,div")) whole = control;
+    else if (whole) {
+      // A script may have emptied the control itself on purpose. To replace it by itself would never end.
+      if (control) control == whole || control.replaceWith(whole);
+      // Nine times and no more: a script may want it out each time. Markup that is put in may have no body yet.
+      else if (returns-- > 0) page.body?.append(whole);
+    }
+  }).observe(page, { childList: true, subtree: true });
 })(document);

@@ -1,7 +1,7 @@
-// Takes out the policy that stands right before: it holds on, and a framework that makes the whole document anew (React)
-// finds the head it wrote.
+// Removes the `<meta>` element with our policy, right before this script. The policy stays in force, and a framework that
+// renders the whole document again (React) finds the head that it wrote.
 {
-  let own = document.currentScript;
-  own.previousSibling.remove();
-  own.remove();
+  const ownScript = document.currentScript;
+  ownScript.previousSibling.remove();
+  ownScript.remove();
 }

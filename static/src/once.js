@@ -1,6 +1,6 @@
-// The grant in the address was for this one document: whoever reads, shares or reloads the address has none.
+// Takes the grant for this one document out of its address. An address that is copied, shared or loaded again has none.
 (function () {
   "use strict";
   document.currentScript.remove();
-  history.replaceState(history.state, "", location.href.replace(/[?\x26]cg-once=[^#]*/, ""));
+  history.replaceState(history.state, "", location.href.replace(/[?&]cg-once=[^#]*/, ""));
 })();

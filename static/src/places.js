@@ -1,22 +1,23 @@
-// Shows who a held frame would be of, in the server's words. Loaded by the guard when a frame is held; asks the server
-// once somebody would see the frame. No less-than and no ampersand, as in all our scripts.
-let places = new WeakSet(), home = new URL(".", import.meta.url), policy = null;
-// Nothing in a placeholder runs scripts. It posts as the shop's own page and opens what it links to.
-let sandbox = "allow-forms allow-popups allow-popups-to-escape-sandbox allow-same-origin allow-top-navigation-by-user-activation";
+// Shows the placeholder of a held frame, in the server's words. The guard loads this once a frame is held; the server is
+// asked once the visitor would see the frame.
+const places = new WeakSet(), home = new URL(".", import.meta.url);
+// No script runs in a placeholder. It posts as the shop's own page, and opens what it links to.
+const sandbox = "allow-forms allow-popups allow-popups-to-escape-sandbox allow-same-origin allow-top-navigation-by-user-activation";
 
+let policy = null;
 function html(text) {
   if (!window.trustedTypes) return text;
-  policy = policy || trustedTypes.createPolicy("cg-places", { createHTML: one => one });
+  policy = policy || trustedTypes.createPolicy("cg-places", { createHTML: text => text });
   return policy.createHTML(text);
 }
 
-function fill(frame, words) {
-  let own = frame.getAttribute("sandbox");
+function fill(frame, text) {
+  const own = frame.getAttribute("sandbox");
   if (own !== null) frame.setAttribute("sandbox", sandbox);
-  frame.srcdoc = html(words);
-  // What the page puts into the frame next is judged anew.
-  new MutationObserver((_, watching) => {
-    watching.disconnect();
+  frame.srcdoc = html(text);
+  // When the page gives the frame another address, the frame is as it was before, and the guard judges it again.
+  new MutationObserver((_, observer) => {
+    observer.disconnect();
     places.delete(frame);
     if (own !== null) frame.setAttribute("sandbox", own);
     frame.setAttribute("srcdoc", window.trustedTypes ? trustedTypes.emptyHTML : "");
@@ -25,19 +26,20 @@ function fill(frame, words) {
 }
 
 async function ask(frame) {
-  let page = frame.ownerDocument, asked = new URL("place", home);
-  asked.search = new URLSearchParams({
-    url: frame.src, at: frame.id, title: frame.title, lang: page.documentElement.lang, scheme: getComputedStyle(frame).colorScheme,
+  const page = frame.ownerDocument, url = new URL("place", home);
+  url.search = new URLSearchParams({
+    url: frame.src, at: frame.id, title: frame.title,
+    lang: page.documentElement.lang, scheme: getComputedStyle(frame).colorScheme,
     next: location.pathname + location.search,
-    base: new URL(page.baseURI).origin === location.origin ? "" : "1"
+    base: new URL(page.baseURI).origin === location.origin ? "" : "1",
   });
-  let answer = await fetch(asked, { cache: "no-store" });
+  const answer = await fetch(url, { cache: "no-store" });
   if (answer.ok) fill(frame, await answer.text());
 }
 
-// As small as a beacon it has no room for a button.
-let seen = new IntersectionObserver(entries => entries.forEach(({ target, boundingClientRect, isIntersecting }) => {
+const seen = new IntersectionObserver(entries => entries.forEach(({ target, boundingClientRect, isIntersecting }) => {
   if (!isIntersecting) return;
+  // A frame as small as a beacon has no room for a button.
   if (Math.min(boundingClientRect.width, boundingClientRect.height) > 20) {
     seen.unobserve(target);
     ask(target).catch(() => places.delete(target));

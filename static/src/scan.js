@@ -1,30 +1,49 @@
-// For scans only: tells who writes a cookie or a storage key, by name and never by value, and who asks for pictures. NAME is the binding's.
+// For scans only. Reports which script writes a cookie or a storage key, by name and never by value, and which one asks for
+// pictures. The scan puts the name of its binding in place of NAME.
 (() => {
-  const tell = window.NAME;
-  if (!tell) return;
-  // The script on top of the stack that has an address; the page's own inline scripts have the page's.
-  const by = () => (String(new Error().stack).match(/https?:\/\/[^\s)]+?(?=:\d+(:\d+)?\)?$)/m) || [""])[0];
+  const report = window.NAME;
+  if (!report) return;
+  // The script on top of the stack that has an address. An inline script has the address of the page.
+  const caller = () => (String(new Error().stack).match(/https?:\/\/[^\s)]+?(?=:\d+(:\d+)?\)?$)/m) || [""])[0];
   const note = (kind, name) => {
-    try { tell({ kind: kind, name: String(name).slice(0, 2000), by: by(), site: location.host }); } catch { /* the page goes on */ }
+    try {
+      report({ kind, name: String(name).slice(0, 2000), by: caller(), site: location.host });
+    } catch { /* the page goes on */ }
   };
-  const around = (owner, name, kind, key) => {
-    const old = owner && owner[name];
-    if (typeof old !== "function") return;
-    owner[name] = new Proxy(old, { apply(f, s, a) { note(kind(s), key(a)); return f.apply(s, a); } });
+  // Notes the calls of a function, if the browser has it.
+  const watch = (owner, name, kindOf, nameOf) => {
+    const original = owner && owner[name];
+    if (typeof original !== "function") return;
+    owner[name] = new Proxy(original, {
+      apply(target, object, args) {
+        note(kindOf(object), nameOf(args));
+        return target.apply(object, args);
+      },
+    });
   };
-  const storage = (s) => { try { return s === sessionStorage ? "session storage" : "local storage"; } catch { return "local storage"; } };
+  const kindOfStorage = storage => {
+    // A sandbox refuses even to name the storage of the session.
+    try { return storage === sessionStorage ? "session storage" : "local storage"; } catch { return "local storage"; }
+  };
+
   const cookie = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
   Object.defineProperty(Document.prototype, "cookie", {
     ...cookie,
-    set(text) { note("cookie", String(text).split(/[=;]/)[0].trim()); cookie.set.call(this, text); },
+    set(text) {
+      note("cookie", String(text).split(/[=;]/)[0].trim());
+      cookie.set.call(this, text);
+    },
   });
-  // A picture that a script asks for has no stack in the browser's own account of it.
+  // When a script asks for a picture, the browser's own record of the request has no stack.
   const source = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "src");
   Object.defineProperty(HTMLImageElement.prototype, "src", {
     ...source,
-    set(url) { source.set.call(this, url); if (by().split("#")[0] !== location.href.split("#")[0]) note("asked", this.src); },
+    set(url) {
+      source.set.call(this, url);
+      if (caller().split("#")[0] !== location.href.split("#")[0]) note("asked", this.src);
+    },
   });
-  around(Storage.prototype, "setItem", storage, (a) => a[0]);
-  around(window.IDBFactory && IDBFactory.prototype, "open", () => "database", (a) => a[0]);
-  around(window.CookieStore && CookieStore.prototype, "set", () => "cookie", (a) => (a[0] && a[0].name) || a[0]);
+  watch(Storage.prototype, "setItem", kindOfStorage, args => args[0]);
+  watch(window.IDBFactory && IDBFactory.prototype, "open", () => "database", args => args[0]);
+  watch(window.CookieStore && CookieStore.prototype, "set", () => "cookie", args => (args[0] && args[0].name) || args[0]);
 })();

@@ -90,6 +90,16 @@ def test_the_script_that_keeps_the_control_is_at_most_320_bytes_and_that_of_live
     assert 400 < len(RENDERER.live_script(base=BASE, script=way, stamp="0" * 12)) <= 890
 
 
+def test_a_stale_page_that_answered_a_post_is_asked_for_by_a_get() -> None:
+    way = Allowance(Way.INLINE)
+    read, posted = (
+        RENDERER.live_script(base=BASE, script=way, stamp="0" * 12, posted=posted) for posted in (False, True)
+    )
+
+    assert (read.count(b"location.reload()"), posted.count(b"location.reload()")) == (1, 0)
+    assert posted.count(rb'location.search+="\x26"') == 1
+
+
 def test_the_script_that_clears_storage_is_at_most_700_bytes_beside_the_names() -> None:
     script = RENDERER.forget_script(('_a&"b', "_ga_*"), base=BASE, script=Allowance(Way.INLINE))
 
