@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,8 @@ PACKER = ROOT / "scripts" / "packer"
 RECIPE = tuple(PACKER / name for name in ("pack.mjs", "without_markup.mjs", "package-lock.json"))
 DIGESTS = PACKER / "packed.txt"
 SECONDS = 60
+# Where npm cannot reach its registry, a check must not wait a minute for it to try three times.
+os.environ |= {"npm_config_fetch_retries": "0", "npm_config_fetch_timeout": "20000"}
 RUN = "run: python scripts/pack_scripts.py"
 
 
