@@ -30,7 +30,6 @@ from cookieguard.engines.files.undeclared_loads import drop_old_loads
 from cookieguard.engines.files.vault import expire_keys, forget_events
 from cookieguard.engines.mail.outbox_retention import forget_recipients
 from cookieguard.engines.people.journal import forget_entries
-from cookieguard.engines.proof.upkeep.cosigning import cosign_log
 from cookieguard.engines.proof.upkeep.expiry import record_expiries
 from cookieguard.engines.proof.upkeep.pruning import prune_log
 from cookieguard.engines.proof.upkeep.timestamps import stamp_log
@@ -204,7 +203,6 @@ def steps_of(config: Config, state: StateDirectory, *, environ: Mapping[str, str
         "consents that ran out": lambda times: record_expiries(
             config, state, environ=environ, now=times.believed
         ),
-        "witness": lambda _: cosign_log(config, state, environ=environ),
         "time stamp": lambda times: stamp_log(config, state, environ=environ, now=times.now),
         "consent log": lambda times: prune_log(config, state, environ=environ, now=times.believed),
     }

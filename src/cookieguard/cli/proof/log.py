@@ -32,7 +32,6 @@ from cookieguard.engines.proof.log_reader import OpenedRecord, opened, read_reco
 from cookieguard.engines.proof.open import has_log, open_log, open_stores, place_of, trusted_keys
 from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.subject_erasure import erase_subject
-from cookieguard.engines.proof.upkeep.cosigning import COSIGNED, cosigned_line, read_cosigned
 from cookieguard.engines.proof.upkeep.export_files import rows_of_file
 from cookieguard.engines.proof.upkeep.importing import Imported, import_rows
 from cookieguard.engines.proof.upkeep.pruning import life_of, prune_log
@@ -95,13 +94,11 @@ def verify(
             stamps = list(stamped(Path(shop.state_dir).absolute()))
             anchors = read_anchors([*kept, *(anchor or ())])
             anchors += [(one, note.decode("utf-8", "replace")) for one, note, _ in stamps]
-            cosigned = read_cosigned(Path(shop.state_dir).absolute())
-            anchors += [(COSIGNED, cosigned)] if cosigned else []
         except OSError as error:
             was = f"{error.filename} ({error.strerror})"
             raise ConfigError("--against", was=was, allowed="a file with a checkpoint") from error
         report = verify_log(stores.log, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
-        told = _stamp(shop, stamps, report), cosigned_line(shop, cosigned, report)
+        told = _stamp(shop, stamps, report)
     _show_report(report, name, anchors=len(anchors), told=told, as_json=as_json)
     if report.verdict:
         raise typer.Exit(int(report.verdict))
@@ -395,7 +392,7 @@ def _stamp(shop: Config, stamps: Sequence[tuple[str, bytes, bytes]], report: Rep
     return f"{newest[0]} entries were there at {newest[1]}, by {len(stamps)} time stamps" if newest[0] else ""
 
 
-def _show_report(report: Report, name: str, *, anchors: int, told: tuple[str, str], as_json: bool) -> None:
+def _show_report(report: Report, name: str, *, anchors: int, told: str, as_json: bool) -> None:
     if as_json:
         show_json(
             {
@@ -406,15 +403,14 @@ def _show_report(report: Report, name: str, *, anchors: int, told: tuple[str, st
                 "rows": report.rows,
                 "pruned": report.pruned,
                 "anchors": anchors,
-                "time_stamps": told[0],
-                "cosigned": told[1],
+                "time_stamps": told,
                 "faults": [{"number": one.number, "what": one.what} for one in report.faults],
                 "more_faults": report.more_faults,
             }
         )
         return
-    for line in filter(None, told):
-        show_line(line)
+    if told:
+        show_line(told)
     if not report.faults:
         gone = f", {report.pruned} of them let go" if report.pruned else ""
         show_line(
