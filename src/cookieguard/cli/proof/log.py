@@ -24,7 +24,7 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import printable, show_answer, show_json, show_line
 from cookieguard.config import Config
-from cookieguard.config.loading.checks import require_one_of
+from cookieguard.config.loading.checks import require_match
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import local_anchors, read_anchors
@@ -46,7 +46,7 @@ from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.errors import ConfigError
 from cookieguard.proof.canonical import canonical
 from cookieguard.proof.consents import CONSENT, Asker
-from cookieguard.proof.imports import COLUMNS, FIELDS, Source, source_of
+from cookieguard.proof.imports import FIELDS, TOOL, Source, source_of
 from cookieguard.proof.notes import NoteError, NoteKey, read_checkpoint
 from cookieguard.proof.records import read_document, to_text
 from cookieguard.proof.verification import Report, Verdict
@@ -210,11 +210,11 @@ def erase(
 def import_file(
     file: Annotated[Path, typer.Argument(help="The export: CSV, or JSON.")],
     *,
-    source: Annotated[str, typer.Option("--from", help=f"One of {', '.join(COLUMNS)}.")],
+    source: Annotated[str, typer.Option("--from", help="The tool's name, for the records: 'cookiebot'.")],
     columns: Annotated[
         str,
         typer.Option(
-            "--columns", help="Which column has a field, or a purpose of the shop: FIELD=COLUMN,..."
+            "--columns", help=f"Which column has {', '.join(FIELDS)} or a purpose: FIELD=COLUMN,..."
         ),
     ] = "",
     words: Annotated[
@@ -225,7 +225,7 @@ def import_file(
     as_json: JsonOption = False,
 ) -> None:
     """Write what another tool recorded into the log, each row once. Exit code 1 where a row cannot be used."""
-    require_one_of("--from", source, tuple(COLUMNS))
+    require_match("--from", source, TOOL, "lower-case letters, digits and -, and no kind of our own subjects")
     shop, now = shop_config(config), datetime.now(UTC)
     purposes = [one.id for one in shop.purposes]
     reading = source_of(
