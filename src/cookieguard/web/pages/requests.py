@@ -22,17 +22,15 @@ from cookieguard.engines.rights.enqueue import NewRequest, ask
 from cookieguard.engines.rights.requests import ID, Pending, Requests
 from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.identity.staff_token import Member
-from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, OFFICER, WHO, done_by_hand
+from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, OFFICER, WHO, Said, acted
 from cookieguard.rights.plan import MEANING, by_hand
 from cookieguard.rights.requests import (
     Act,
     Request,
     RequestRefused,
     Via,
-    answer_told,
     clean,
     noted,
-    put_on_hold,
 )
 from cookieguard.rights.rules import Law, RequestKind
 from cookieguard.web.banner.form_value import ERASURE, STALE
@@ -261,54 +259,26 @@ def _is_to_ask_again(visit: _Visit, fields: Mapping[str, str]) -> bool:
     return is_erasure and not is_script(visit.exchange)
 
 
-async def _change(visit: _Visit, fields: dict[str, str], change: Callable[[Request], Request]) -> str:
-    id_ = fields.get("id", "")
+async def _change(visit: _Visit, fields: dict[str, str], act: Act) -> str:
+    """Write an act with its words, its step, or its last day."""
+    id_, until = fields.get("id", ""), fields.get("until", "")
     if not ID.fullmatch(id_):
         raise _Failed(404, UNKNOWN)
+    said = Said(
+        by=visit.member.name,
+        now=visit.exchange.now,
+        text=fields.get("text", ""),
+        step=fields.get("step", ""),
+        until=_day(until) if until and act is Act.HELD else None,
+    )
+    has_hooks = bool(visit.exchange.parts.config.rights.hooks)
 
     def write(queue: Requests) -> str:
-        queue.change(id_, change)
+        queue.change(id_, partial(acted, act=act, said=said, has_hooks=has_hooks))
         queue.queue.wake(id_)
         return id_
 
     return await visit.ask(write)
-
-
-def _noting(act: Act) -> Callable[[_Visit, dict[str, str]], Awaitable[str]]:
-    """Return what writes an act with its words."""
-
-    async def note(visit: _Visit, fields: dict[str, str]) -> str:
-        now, by, text = visit.exchange.now, visit.member.name, fields.get("text", "")
-        return await _change(visit, fields, partial(noted, act=act, now=now, by=by, text=text))
-
-    return note
-
-
-async def _step(visit: _Visit, fields: dict[str, str]) -> str:
-    """Note that a step was done by hand; one that the worker does is no member's."""
-    change = partial(
-        done_by_hand,
-        name=fields.get("step", ""),
-        has_hooks=bool(visit.exchange.parts.config.rights.hooks),
-        now=visit.exchange.now,
-        by=visit.member.name,
-        text=fields.get("text", ""),
-    )
-    return await _change(visit, fields, change)
-
-
-async def _hold(visit: _Visit, fields: dict[str, str]) -> str:
-    until, now, by = _day(fields.get("until", "")), visit.exchange.now, visit.member.name
-    return await _change(
-        visit, fields, partial(put_on_hold, until=until, reason=fields.get("text", ""), now=now, by=by)
-    )
-
-
-async def _tell(visit: _Visit, fields: dict[str, str]) -> str:
-    text, now, by = fields.get("text", ""), visit.exchange.now, visit.member.name
-    if not text.strip():
-        raise _Failed(409, "Not done: told without words; allowed: how they were told, such as by letter.")
-    return await _change(visit, fields, partial(answer_told, now=now, by=by, text=text))
 
 
 async def _add(visit: _Visit, fields: dict[str, str]) -> str:
@@ -371,7 +341,7 @@ async def _agree(
     visit: _Visit, fields: dict[str, str], said: str, what: str, name: str, change: Callable[..., OwnTerms]
 ) -> str:
     """Change the own terms of who asked: the log has it first, then the store, then every worker."""
-    id_, now, by = fields.get("id", ""), visit.exchange.now, visit.member.name
+    id_, by = fields.get("id", ""), visit.member.name
     request = await visit.ask(lambda queue: queue.find(id_))
     if request is None or not request.customer:
         raise _Failed(404, UNKNOWN if request is None else NOBODYS)
@@ -383,19 +353,15 @@ async def _agree(
     except TermsDown as error:
         raise _Failed(503, NO_ANSWER) from error
     if request.may_change:
-        await _change(visit, fields, partial(noted, act=Act.NOTE, now=now, by=by, text=text))
+        await _change(visit, {"id": id_, "text": text}, Act.NOTE)
     return id_
 
 
 Do = Callable[[_Visit, dict[str, str]], Awaitable[str]]
-WORDS = (Act.NOTE, Act.IDENTITY_ASKED, Act.IDENTITY_SHOWN, Act.EXTENDED, Act.DONE, Act.REFUSED)
 ACTS: dict[str, tuple[str, Do]] = {
     "add": (ENTER, _add),
     ERASE: (ENTER, _add),
-    Act.STEP.value: (DUTIES[Act.STEP], _step),
-    Act.HELD.value: (DUTIES[Act.HELD], _hold),
-    Act.TOLD.value: (DUTIES[Act.TOLD], _tell),
-    **{act.value: (DUTIES[act], _noting(act)) for act in WORDS},
+    **{act.value: (role, partial(_change, act=act)) for act, role in DUTIES.items()},
     "keep-from": (OFFICER, _keep_from),
     "let-again": (OFFICER, _let_again),
 }
