@@ -52,7 +52,7 @@ help: ## this list
 demo: $(VENV)/.demo ## a shop with two months of visitors, the ad network its tags report to, and the same shop unguarded
 	$(BIN)/python -m demo_site --fill 60
 
-test: $(VENV)/.compiled $(VENV)/.clickhouse ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
+test: $(VENV)/.compiled ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py $(ASKED)
 	$(BIN)/python scripts/at_once.py 5 $(call PARTS,$(QUICK),$(QUICK),"not compiled: nice -n 5 $(SOURCES) $(QUICK) $(BOTH)")
@@ -137,7 +137,7 @@ $(VENV)/.pictures: pyproject.toml $(VENV)/.demo
 	$(BIN)/python -m pip install -qq --group pictures
 	touch $@
 
-# 300 MB for one engine: where they cannot be had its tests are skipped, and say so.
+# 300 MB for one engine, so `make test-all` alone asks for it. Without it those tests are skipped, and say so.
 $(VENV)/.clickhouse: pyproject.toml $(VENV)/.test
 	$(BIN)/python -m pip install -qq --group clickhouse || echo "ClickHouse is NOT tested: chdb cannot be installed here"
 	touch $@

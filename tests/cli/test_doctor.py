@@ -28,6 +28,8 @@ from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.rights.sealing import Seal
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring, KeyState, new_key
+from cookieguard.rights import requests as rights
+from cookieguard.rights.rules import Law, RequestKind
 from cookieguard.stats.hits import Batch
 
 NOW = datetime.now(UTC)
@@ -155,6 +157,19 @@ def lost_request(shop: Served) -> None:
         queue.queue.add(Row("a", "", True, sealed), work_in=None)
 
 
+def late_request(shop: Served) -> None:
+    made = rights.Request(
+        id="a" * 16,
+        kind=RequestKind.ERASE,
+        law=Law.GDPR,
+        customer="10001",
+        received=NOW - timedelta(days=89),
+        via=rights.Via.LOGIN,
+    )
+    with closing(queue_of(shop, Keyring.loads((shop.state / "keyring").read_text()))) as queue:
+        queue.add(made, has_work=True)
+
+
 BROKEN: dict[str, tuple[Callable[[Served], object], str, str]] = {
     "state directory": (lambda shop: shop.state.chmod(0o755), "state directory", "chmod 700"),
     "file": (lambda shop: (shop.state / "keyring").chmod(0o640), "state directory", "chmod -R go-rwx"),
@@ -166,6 +181,7 @@ BROKEN: dict[str, tuple[Callable[[Served], object], str, str]] = {
     ),
     "queue of requests": (lost_queue, "requests", "move "),
     "request": (lost_request, "requests", "restore the keyring"),
+    "late request": (late_request, "requests", "cookieguard requests list"),
     "no keyring": (lambda shop: (shop.state / "keyring").unlink(), "keys", "follow the message"),
     "old key": (
         lambda shop: shop.change_keys(lambda r: [replace(r.signing, created=LONG_AGO, since=LONG_AGO)]),

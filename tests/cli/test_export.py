@@ -11,13 +11,11 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 from stats.traffic import PLAIN
 
-from cookieguard.cli import export as command
 from cookieguard.cli.app import run
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
@@ -40,21 +38,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("shop")
     fill(directory / ".cookieguard", days=8, now=datetime.now(UTC))
     return directory
-
-
-@pytest.fixture
-def yesterday(tmp_path: Path) -> Path:
-    """Be a shop whose visitors of yesterday still have their keys."""
-    (tmp_path / ".cookieguard").mkdir(mode=0o700)
-    second = int((datetime.now(UTC) - timedelta(hours=24)).timestamp()) // 86_400 * 86_400
-    hits = [
-        PLAIN._replace(time=second + number, key=number % 60 + 1, page=f"/{number % 3}", entry=0)
-        for number in range(300)
-    ]
-    engine = SqliteHits(tmp_path / ".cookieguard" / "stats.db")
-    engine.write(Batch("a", hits, {}, {}))
-    engine.close()
-    return tmp_path
 
 
 def test_each_closed_day_is_a_file_and_a_second_run_changes_none(shop: Path) -> None:
@@ -122,37 +105,6 @@ def test_single_hits_say_what_they_are(shop: Path) -> None:
     assert (shop / "private").stat().st_mode & 0o777 == 0o700
 
 
-def test_noise_is_remembered_from_export_to_export(yesterday: Path) -> None:
-    if datetime.now(UTC).hour in {0, 22, 23}:
-        pytest.skip("at this hour no day is both over and with its keys")
-    plain = documents(yesterday, "--out", "plain")
-
-    first = documents(yesterday, "--out", "one", "--noise", "3", "--by", "page")
-    second = documents(yesterday, "--out", "two", "--noise", "3", "--by", "page")
-
-    assert first == second
-    assert first[0]["rows"] != [row for row in plain[0]["rows"] if row["dimension"] in {"total", "page"}]
-    assert first[0]["about"]["cookieguard.epsilon"] == "3"
-    assert (yesterday / ".cookieguard" / command.NOISE_KEY).stat().st_mode & 0o777 == 0o600
-
-
-def documents(shop: Path, *arguments: str) -> list[Any]:
-    done = export(shop, *arguments, "--format", "json", "--json")
-    assert done.returncode == 0, done.stderr
-    return [json.loads((shop / file).read_text()) for file in json.loads(done.stdout)["written"]]
-
-
-def test_days_whose_keys_are_gone_get_no_noise_and_it_says_why(shop: Path) -> None:
-    done = export(
-        shop, "--out", "noisy", "--noise", "1", "--to", f"{datetime.now(UTC) - timedelta(days=3):%Y-%m-%d}"
-    )
-
-    assert done.returncode == 0
-    assert "left out" in done.stdout
-    assert command.KEYS_GONE in done.stdout
-    assert not (shop / "noisy").exists()
-
-
 @pytest.mark.parametrize(
     ("arguments", "setting"),
     [
@@ -160,11 +112,6 @@ def test_days_whose_keys_are_gone_get_no_noise_and_it_says_why(shop: Path) -> No
         (("--format", "xlsx"), "--format"),
         (("--from", "yesterday"), "--from"),
         (("--by", "key"), "--by"),
-        (("--noise", "0"), "--noise"),
-        (("--noise", "1e999"), "--noise"),
-        (("--noise", "1", "--by", "event"), "--by"),
-        (("--noise", "1", "--what", "hits"), "--noise"),
-        (("--noise", "1", "--format", "csv"), "--format"),
     ],
 )
 def test_what_cannot_be_is_one_line(shop: Path, arguments: tuple[str, ...], setting: str) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import socket
 import subprocess
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -25,6 +27,7 @@ from cookieguard.errors import ConfigError
 
 pytest.importorskip("rfc3161_client", reason="NO TEST OF TIME STAMPS: no rfc3161-client")
 NOW = datetime.now(UTC)
+MEGABYTE = 2**20
 
 
 @pytest.fixture
@@ -137,6 +140,22 @@ def test_an_authority_that_fails_is_told_of_and_asked_again_and_nothing_else_wai
     assert not job(6).failed
     assert run(["log", "verify", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["time_stamps"].startswith("1 entries existed")
+
+
+def test_an_answer_that_would_unpack_to_much_is_not_unpacked(tsa: Authority) -> None:
+    write(1)
+    tsa.coding, tsa.answers = "gzip", [(200, gzip.compress(bytes(50 * MEGABYTE)))]
+    assert len(tsa.answers[0][1]) < posting.MOST_BYTES
+
+    tracemalloc.start()
+    try:
+        said = job(0).failed["time stamp"]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert said.startswith("the time stamp does not count")
+    assert peak < 10 * MEGABYTE
 
 
 def test_an_authority_without_roots_or_of_another_root_counts_for_nothing(

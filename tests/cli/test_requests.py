@@ -84,6 +84,8 @@ def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
         shell.read("requests", "step", id_, step, who="Support Sam")
     shell.read("work")
     assert [one["left"] for one in shell.read("requests", "list")["requests"]] == ["answer"]
+    code, text = shell.act("requests", "told", id_, "--text", " ")
+    assert (code, "told without words" in text) == (4, True)
     shell.read("requests", "told", id_, "--text", "by letter")
     assert shell.read("requests", "list")["requests"] == []
     shown = shell.read("requests", "show", id_)

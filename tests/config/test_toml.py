@@ -38,6 +38,10 @@ def test_an_empty_file_is_the_default_configuration(tmp_path: Path) -> None:
             '[look]\nlayout = "card"\nvendors = ["youtube"]',
             "look.vendors is not a known setting; allowed: vendors above the first [table] of the file, and here ba",
         ),
+        (
+            '[proof]\nwitness_url = "https://witness.example"',
+            "proof.witness_url is a setting that was removed; allowed: proof.witness, a directory or a command, or ",
+        ),
         ('[look]\nstats = "x"', "look.stats is not a known setting; allowed: background, "),
         ('[html]\nnoreferrer = "yes"', "html.noreferrer is 'yes'; allowed: true or false"),
         ('[consent]\nsignals = ["bing"]', "consent.signals is 'bing'; allowed: 'google', 'microsoft-uet', "),

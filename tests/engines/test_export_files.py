@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import json
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from fractions import Fraction
 from pathlib import Path
 
 import duckdb
@@ -19,22 +17,16 @@ from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with
 from cookieguard.engines.export.files import closed_days, export_day, remove_drafts
 from cookieguard.engines.export.formats import FORMATS, to_csv, to_json, to_parquet
 from cookieguard.engines.export.tables import (
-    Budget,
     Holds,
     Table,
     hits_table,
-    noised_table,
     sums_table,
 )
 from cookieguard.engines.stats.protocol import Days
 from cookieguard.engines.stats.sqlite.reader import SqliteFigures
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
-from cookieguard.stats.contribution_bounds import BOUNDABLE
 from cookieguard.stats.hits import OTHER, Batch, Dimension, Hit
 from cookieguard.stats.k_anonymity import rounded
-from cookieguard.stats.noise import Noise
-
-BUDGET = Budget(Noise(bytes(32)), Fraction(3))
 
 
 def figures(path: Path, hits: list[Hit]) -> SqliteFigures:
@@ -102,37 +94,16 @@ def test_no_figure_of_fewer_than_five_is_exported(tmp_path: Path, counts: list[i
     reader = figures(path, hits)
     try:
         table = sums_table(reader, DAY, list(Dimension))
-        noised = noised_table(reader, DAY, BOUNDABLE, BUDGET)
     finally:
         reader.close()
 
     small = {f"/{page}" for page, count in enumerate(counts) if count < 5}
-    for rows in (list(table.rows), list(noised.rows)):
-        assert not {row[2] for row in rows} & small
+    assert not {row[2] for row in table.rows} & small
     for _, _, value, views, _, visitors in table.rows:
         assert int(str(views)) >= 5
         assert visitors is None or int(str(visitors)) >= 5
         if value == OTHER:
             assert len(small | {"?"}) > 1
-
-
-def test_noise_is_the_same_each_time_and_says_what_it_covers(reader: SqliteFigures) -> None:
-    tables = [noised_table(reader, DAY, [Dimension.PAGE], BUDGET) for _ in range(2)]
-
-    first, second = (list(table.rows) for table in tables)
-    plain = {row[1:3]: row[3:] for row in sums_table(reader, DAY, [Dimension.PAGE]).rows}
-    assert first == second
-    assert {row[1:3] for row in first} == set(plain)
-    assert sum(row[3:] != plain[row[1:3]] for row in first) >= 3
-    about = tables[0].about
-    assert about["cookieguard.epsilon"] == "3"
-    # Two tables of three figures share epsilon 3: half each, so ten views need a scale of 20.
-    assert json.loads(about["cookieguard.noise_scales"])["page"] == {
-        "views": "20",
-        "visits": "4",
-        "visitors": "20",
-    }
-    assert b"one visitor (one visitor key) on one UTC day" in to_parquet(tables[0])
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20"])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.quick import some_of
 from harness.stats_engines import MAKERS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,7 +112,7 @@ def _as_text(value: object) -> object:
     return value if value is None or isinstance(value, int) else str(value)
 
 
-@pytest.fixture(scope="module", params=MAKERS)
+@pytest.fixture(scope="module", params=some_of(MAKERS, "sqlite", "postgres"))
 def named(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], str]]:
     with MAKERS[request.param]() as make:
         yield make

@@ -230,8 +230,8 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("requests", {"act": "step", "id": "one"}, ("id", "step", "text")),
     ("requests", {"act": "held", "id": "one", "until": "2026-12-24"}, ("until", "text")),
     ("requests", {"act": "note", "id": "one"}, ("text",)),
-    ("requests", {"act": "keep-from", "id": "one", "what": "vendor Ads"}, ("what", "until", "text")),
-    ("requests", {"act": "let-again", "id": "one"}, ("what",)),
+    ("requests", {"act": "refuse-for", "id": "one", "what": "marketing"}, ("what",)),
+    ("requests", {"act": "end-terms", "id": "one"}, ("id",)),
     ("staff", {}, ("token", "token=2.key.", "next", "next=stats?", "leave")),
     ("stats", {"day": "2026-11-24", "text": "sale"}, ("selection", "day", "text", "remove")),
 )

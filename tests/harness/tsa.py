@@ -41,6 +41,8 @@ class Authority:
     root: Path
     asked: int = 0
     answers: list[tuple[int, bytes]] = field(default_factory=list)
+    coding: str = ""
+    """The content coding that an answer claims."""
 
 
 @contextmanager
@@ -70,7 +72,8 @@ def authority(folder: Path) -> Iterator[Authority]:
             (folder / "query").write_bytes(query)
             subprocess.run([*command, "-out", str(folder / "answer")], check=True, capture_output=True)
             answer = (folder / "answer").read_bytes()
-        return status, {"content-type": "application/timestamp-reply"}, answer
+        coding = {"content-encoding": made.coding} if made.coding else {}
+        return status, {"content-type": "application/timestamp-reply", **coding}, answer
 
     with answering(reply) as port:
         made = Authority(f"http://{LOOPBACK}:{port}/tsr", folder / "root.pem")

@@ -24,10 +24,10 @@ from rights.test_killed import Hooks, Place, kill
 
 from cookieguard import CookieGuard
 from cookieguard.config import LogSettings, StatsSettings
-from cookieguard.consent.own_terms import OwnTerm, What, with_term
+from cookieguard.consent.own_terms import OwnTerm
 from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.rights.own_terms import change_own_terms
+from cookieguard.engines.rights.own_terms import OWN_TERMS
 from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.worker import open_worker
 from cookieguard.engines.store.open import store_opener
@@ -85,9 +85,9 @@ class Machines:
         """Have somebody in the shop, in the store, in the log, and in what is agreed with one customer alone."""
         place = self.places[0]
         place.add(number, name)
-        term = OwnTerm(what=What.PURPOSE, name="ads", note=f"{NOTE}, {name}", by="olga", at=datetime.now(UTC))
+        term = OwnTerm("purpose", "ads", f"{NOTE}, {name}", "olga", datetime.now(UTC).isoformat(), "")
         with closing(store_opener(place.config.store, place.state.path, environ={})()) as store:
-            change_own_terms(store, lambda before: with_term(before, number, term))
+            assert OWN_TERMS.change(store, lambda before: {**before, number: (term,)})
 
     def visit(self, number: str) -> None:
         """Have them look around on each machine while its statistics are down: logs and spool have their visit."""

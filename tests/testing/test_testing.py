@@ -140,8 +140,8 @@ def test_tests_leave_no_record_and_no_line_with_the_shop(
     file.write_text(
         f'origins = ["https://shop.example"]\nruntime_dir = "{own}/run"\n[keys]\nfile = "{own}/keyring"\n'
         f'[log]\ndirectory = "{own}/log"\n[mail]\nlists = ["news"]\nurl = "smtp://relay.example"\n'
-        f'[proof]\nerasures = "{own}/erasures"\nwitness = "{own}"\nwitness_url = "https://witness.example"\n'
-        f'witness_key = "w.example+11111111+{"A" * 44}"\n'
+        f'[proof]\nerasures = "{own}/erasures"\nwitness = "{own}"\ntimestamp = "https://tsa.example"\n'
+        f'timestamp_roots = "{own}/roots.pem"\n'
     )
     monkeypatch.setenv("COOKIEGUARD_ENV", "production")
     monkeypatch.setenv("COOKIEGUARD_PROOF", f"sqlite:///{own}/log.db")
@@ -153,7 +153,7 @@ def test_tests_leave_no_record_and_no_line_with_the_shop(
 
     assert len(made.cookies) == 2
     assert list(own.iterdir()) == []
-    assert (guard.config.proof.witness_url, guard.config.mail.url) == ("", "")
+    assert (guard.config.proof.timestamp, guard.config.mail.url) == ("", "")
 
 
 @pytest.mark.parametrize(

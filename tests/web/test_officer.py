@@ -221,6 +221,18 @@ def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
     assert told["Notices of the policy"].startswith("cannot be read")
 
 
+def test_version_whose_announcement_is_overdue_needs_somebody(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    folder = two_versions(tmp_path / "policy", announced="2026-11-20")
+    config = Config(state_dir=str(state.path), policy=PolicyVersion(folder=str(folder)))
+
+    parts = {one.title: one for one in write_letter(config, Keyring.generate(NOW), NOW).parts}
+
+    told = parts["Notices of the policy"]
+    assert told.is_due
+    assert "cookieguard policy announce" in " ".join(told.lines)
+
+
 def test_who_was_signed_out_meanwhile_sees_nothing_and_is_in_no_journal_without_a_name(desk: Desk) -> None:
     past_the_door = show_officer.__wrapped__  # type: ignore[attr-defined]
     desk.app._pages._pages["/_cg/officer"] = (("GET",), past_the_door)

@@ -1,10 +1,10 @@
-"""What is agreed with one customer alone: kept from them on every wall of every worker, whatever they agree to."""
+"""What staff refuse for one customer, and what an earlier version kept from one: on every wall of every worker."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,13 @@ from harness.servers import wait_until
 from web.test_requests_page import Queue
 
 from cookieguard import CookieGuard, Vendor, visitor_of
-from cookieguard.consent.own_terms import OwnTerm, What, read_terms, with_term, write_terms
+from cookieguard.config import ConsentSettings
+from cookieguard.consent.own_terms import read_terms, write_terms
 from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.engines.rights.own_data import end_stored, stored_of
+from cookieguard.engines.store.open import store_opener
+from cookieguard.engines.store.protocol import FOR_EVER
 from cookieguard.proof.records import read_document
 from cookieguard.rights.requests import Act
 from cookieguard.rights.rules import RequestKind
@@ -30,6 +33,7 @@ PAGE = (
     b'<script src="https://ads.example/a.js"></script><script src="https://maps.example/m.js"></script>'
 )
 HOSTILE = "<b>As you asked</b>"
+CUSTOMER = "number-4711"
 
 
 async def shop(scope: Any, receive: Any, send: Any) -> None:
@@ -77,12 +81,26 @@ class Browser:
         )
 
 
+def keep(app: CookieGuard, *terms: list[str]) -> None:
+    """Store terms of the customer alone, byte for byte as the version wrote them that had a form for it."""
+    store = store_opener(app.config.store, Path(app.config.state_dir).absolute(), environ={})()
+    value = json.dumps({CUSTOMER: terms}, separators=(",", ":")).encode()
+    assert store.write("own-terms", "all", value, until=FOR_EVER, after=0)
+    store.close()
+    ask(app, path="/")  # the thread of the store begins with the first request
+    wait_until(lambda: bool(app._parts.own_terms), "the worker reads it")
+
+
+def term(what: str, name: str, *, note: str = "As you asked", until: str = "") -> list[str]:
+    return [what, name, note, "Olga", "2026-11-20T12:00:00+00:00", until]
+
+
 def recorded(queue: Queue) -> list[str]:
-    """Return what the log says was agreed with the customer."""
+    """Return what the log says that staff did for the customer."""
     stores = open_stores(place_of(queue.app.config, queue.state, environ={}))
-    found = [read_document(one.record) for one in read_subject(stores, "customer:number-4711") if one.record]
+    found = [read_document(one.record) for one in read_subject(stores, f"customer:{CUSTOMER}") if one.record]
     stores.close()
-    return [one["cg:said"] for one in found]
+    return [one["cg:said"] for one in found if "cg:said" in one]
 
 
 @pytest.fixture
@@ -93,7 +111,68 @@ def workers(guard: Callable[..., CookieGuard], tmp_path: Path) -> Iterator[tuple
     queue.requests.close()
 
 
-def test_vendor_kept_by_an_officer_is_held_on_every_worker_and_from_this_customer_alone(
+def test_purpose_that_an_officer_refuses_for_a_customer_is_held_on_every_worker_and_for_this_customer_alone(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    times = [NOW]
+    apps = [guard(shop, vendors=(ADS, MAPS), clock=lambda: times[0]) for _ in range(2)]
+    queue = Queue(apps[0], tmp_path / "state")
+    customer, second, stranger = Browser(*apps), Browser(*apps), Browser(*apps)
+    for one in (customer, second, stranger):
+        one.accept()
+    times[0] += timedelta(minutes=1)
+    for one in (customer, second):
+        one.get("/login")
+    assert [customer.hears(at) for at in (0, 1)] == [(True, True)] * 2  # the control
+    queue.put("objection", kind=RequestKind.OBJECT, text="No ads")
+    refuse = {"act": "refuse-for", "id": "objection", "what": "marketing"}
+    times[0] += timedelta(minutes=1)
+
+    assert queue.do(queue.add("support"), **refuse).status == 403
+    assert queue.do(queue.add("officer", name="Olga"), **refuse).status == 303
+
+    for browser, worker in ((customer, 0), (second, 1)):
+        wait_until(lambda b=browser, w=worker: b.hears(w) == (False, False), "the worker obeys")  # type: ignore[misc]
+    assert [stranger.hears(at) for at in (0, 1)] == [(True, True)] * 2
+    assert "_gl" not in customer.get("/tagged").cookies()
+    assert [(one.act, one.by) for one in queue.found("objection").events] == [(Act.NOTE, "Olga")]
+    assert recorded(queue) == ["purpose marketing: refused for them"]
+    times[0] += timedelta(minutes=1)
+    customer.accept()  # as after a refusal of their own, they may agree again
+    assert customer.hears() == (True, True)
+    queue.requests.close()
+
+
+@pytest.mark.parametrize("what", ["nobody", "necessary", "", "vendor Maps", "x" * 9000])
+def test_what_cannot_be_refused_is_said(workers: tuple[Queue, CookieGuard], what: str) -> None:
+    queue, _ = workers
+    queue.put("one")
+
+    answer = queue.do(queue.add("officer"), act="refuse-for", id="one", what=what)
+
+    assert (answer.status, "Not done" in answer.text) == (409, True)
+    assert queue.found("one").events == ()
+    assert recorded(queue) == []
+
+
+def test_for_who_has_no_number_and_where_no_refusal_follows_nothing_is_refused(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    app = guard(shop, vendors=(ADS,), clock=lambda: NOW, consent=ConsentSettings(follow_customer=False))
+    queue = Queue(app, tmp_path / "state")
+    queue.put("guest", customer="")
+    queue.put("one")
+    officer, refuse = queue.add("officer"), {"act": "refuse-for", "what": "marketing"}
+
+    answers = [queue.do(officer, **refuse, id=one) for one in ("guest", "one")]
+
+    assert [one.status for one in answers] == [404, 409]
+    assert "consent.follow_customer" in answers[1].text
+    assert "refuse-for" not in queue.page(officer, "id=one").text
+    queue.requests.close()
+
+
+def test_vendor_that_an_earlier_version_kept_from_a_customer_stays_kept_whatever_they_agree_to(
     workers: tuple[Queue, CookieGuard],
 ) -> None:
     queue, other = workers
@@ -103,43 +182,39 @@ def test_vendor_kept_by_an_officer_is_held_on_every_worker_and_from_this_custome
     customer.get("/login")
     assert [customer.hears(at) for at in (0, 1)] == [(True, True)] * 2  # the control
     queue.put("objection", kind=RequestKind.OBJECT, text="No ads")
-    keep = {"act": "keep-from", "id": "objection", "what": "vendor Glimmer Ads", "text": HOSTILE}
 
-    assert queue.do(queue.add("support"), **keep).status == 403
-    assert queue.do(queue.add("officer", name="Olga"), **keep, until="2026-12-31").status == 303
+    keep(queue.app, term("vendor", "Glimmer Ads", note=HOSTILE, until="2026-12-31"))
 
     assert customer.hears() == (False, True)
     wait_until(lambda: customer.hears(1) == (False, True), "the other worker obeys")
     assert [stranger.hears(at) for at in (0, 1)] == [(True, True)] * 2
-    customer.accept()  # whatever they agree to
+    customer.accept()
     assert customer.hears() == (False, True)
     assert "_gl" not in customer.get("/tagged").cookies()
     assert "_gl" in stranger.get("/tagged").cookies()
-    assert [one.act for one in queue.found("objection").events] == [Act.NOTE]
 
-    page = customer.get("/_cg/privacy").text
-    assert "Glimmer Ads" in page
-    assert "&lt;b&gt;As you asked&lt;/b&gt;" in page
-    assert HOSTILE not in page
+    officer = queue.add("officer", name="Olga")
+    pages = [customer.get("/_cg/privacy").text, queue.page(officer, "id=objection").text]
+    for page in pages:
+        assert "Glimmer Ads" in page
+        assert "&lt;b&gt;As you asked&lt;/b&gt;" in page
+        assert HOSTILE not in page
     assert "Agreed with you alone" not in stranger.get("/_cg/privacy").text
 
-    again = {"act": "let-again", "id": "objection", "what": "vendor Glimmer Ads"}
-    assert queue.do(queue.add("officer", name="Olga"), **again).status == 303
+    end = {"act": "end-terms", "id": "objection"}
+    assert queue.do(queue.add("support"), **end).status == 403
+    assert queue.do(officer, **end).status == 303
     assert customer.hears() == (True, True)
+    assert queue.do(officer, **end).status == 409
+    assert recorded(queue) == ["terms of this customer alone: ended"]
 
 
 def test_purpose_kept_from_a_customer_ends_on_its_day_and_counts_with_the_very_login(
-    guard: Callable[..., CookieGuard], tmp_path: Path
+    guard: Callable[..., CookieGuard],
 ) -> None:
     days = [NOW]
     app = guard(shop, vendors=(ADS, MAPS), clock=lambda: days[0])
-    queue = Queue(app, tmp_path / "state")
-    queue.put("objection", kind=RequestKind.OBJECT, text="No ads")
-    officer = queue.add("officer", days=400)
-    kept = queue.do(
-        officer, act="keep-from", id="objection", what="purpose marketing", text="x", until="2026-11-25"
-    )
-    assert kept.status == 303
+    keep(app, term("purpose", "marketing", until="2026-11-25"))
     browser = Browser(app)
     browser.accept()
 
@@ -153,70 +228,40 @@ def test_purpose_kept_from_a_customer_ends_on_its_day_and_counts_with_the_very_l
     assert ("statistics" in told, "marketing" in told) == (True, False)
     days[0] = datetime(2026, 11, 26, 0, 0, tzinfo=UTC)
     assert browser.hears() == (True, True)
-    queue.requests.close()
-
-
-@pytest.mark.parametrize(
-    ("what", "text", "until"),
-    [
-        ("vendor Nobody", "x", ""),
-        ("purpose necessary", "x", ""),
-        ("x", "x", ""),
-        ("vendor Maps", " ", ""),
-        ("vendor Maps", "x", "2026-01-01"),
-    ],
-)
-def test_what_cannot_be_agreed_is_said(
-    workers: tuple[Queue, CookieGuard], what: str, text: str, until: str
-) -> None:
-    queue, _ = workers
-    queue.put("one")
-
-    answer = queue.do(queue.add("officer"), act="keep-from", id="one", what=what, text=text, until=until)
-
-    assert (answer.status, "Not done" in answer.text) == (409, True)
-    assert queue.found("one").events == ()
-    assert recorded(queue) == []
-
-
-def test_the_log_has_what_was_agreed_and_nothing_that_was_not(workers: tuple[Queue, CookieGuard]) -> None:
-    queue, _ = workers
-    queue.put("one")
-    officer = queue.add("officer")
-    term = {"id": "one", "what": "vendor Maps"}
-
-    assert queue.do(officer, act="let-again", **term).status == 409
-    assert queue.do(officer, act="keep-from", **term, text="As you asked").status == 303
-    assert queue.do(officer, act="let-again", **term).status == 303
-    assert queue.do(officer, act="let-again", **term).status == 409
-    assert recorded(queue) == ["vendor Maps: kept from them", "vendor Maps: let again"]
 
 
 def test_terms_are_in_the_copy_of_their_data_go_with_the_person_and_are_there_after_a_restart(
     workers: tuple[Queue, CookieGuard], guard: Callable[..., CookieGuard]
 ) -> None:
     queue, _ = workers
-    queue.put("one", kind=RequestKind.ERASE, steps=("by hand",))
-    officer = queue.add("officer")
-    assert queue.do(officer, act="keep-from", id="one", what="vendor Maps", text="As you asked").status == 303
+    kept = term("vendor", "Maps")
+    keep(queue.app, kept)
     sync = queue.app._parts.store_sync
     assert sync is not None
 
     anew = guard(shop, vendors=(ADS, MAPS), clock=lambda: NOW)
     assert anew._parts.own_terms
     config = queue.app.config
-    assert "own terms" in sync.ask(lambda store: stored_of(store, "number-4711", config)).result(60)
-    sync.ask(lambda store: end_stored(store, "number-4711", config)).result(60)
-    assert "own terms" not in sync.ask(lambda store: stored_of(store, "number-4711", config)).result(60)
+    copy = sync.ask(lambda store: stored_of(store, CUSTOMER, config)).result(60)
+    assert copy["own terms"] == [kept]
+    sync.ask(lambda store: end_stored(store, CUSTOMER, config)).result(60)
+    assert "own terms" not in sync.ask(lambda store: stored_of(store, CUSTOMER, config)).result(60)
     wait_until(lambda: not queue.app._parts.own_terms, "the worker hears of it")
     wait_until(lambda: b"4711" not in (queue.state / "own-terms").read_bytes(), "the copy follows")
 
 
 def test_what_is_written_is_read_back() -> None:
-    term = OwnTerm(what=What.VENDOR, name='A "b" \u2028', note="é", by="O", at=NOW)
-    terms = with_term({}, "1", term)
+    terms = {"1": (term("vendor", 'A "b" \u2028', note="é"), term("purpose", "x", until="2027-01-31"))}
+    value = json.dumps(terms).encode()
 
-    assert read_terms(write_terms(terms)) == terms
-    for broken in (b"[]", b"{", b'{"1": [["vendor"]]}', b'{"1": [["x", "a", "n", "b", "c", "d"]]}'):
+    assert read_terms(write_terms(read_terms(value))) == read_terms(value)
+    assert json.loads(write_terms(read_terms(value))) == json.loads(value)
+    for broken in (
+        b"[]",
+        b"{",
+        b'{"1": [["vendor"]]}',
+        b'{"1": [["x", "a", "n", "b", "c", ""]]}',
+        b'{"1": [["vendor", "a", "n", "b", "c", "d"]]}',
+    ):
         with pytest.raises(ValueError):  # noqa: PT011 - whichever it is, it is caught as this
             read_terms(broken)

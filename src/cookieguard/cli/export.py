@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -24,30 +23,18 @@ from cookieguard.engines.export.formats import FORMATS
 from cookieguard.engines.export.tables import (
     HELD_BY_HITS,
     RULE,
-    Budget,
     Table,
     date_of,
     hits_table,
-    noised_table,
     sums_table,
 )
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.stats.open import open_reader
 from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitRows
 from cookieguard.errors import ConfigError
-from cookieguard.features.statistics.jobs import key_day_limit
-from cookieguard.stats.contribution_bounds import BOUNDABLE
 from cookieguard.stats.hits import SECONDS_OF_DAY, WHOLE, Dimension
-from cookieguard.stats.noise import SECRET_BYTES, Noise
 
 SUMS, HITS = "sums", "hits"
-NOISED = (Dimension.PAGE, Dimension.SOURCE, Dimension.COUNTRY, Dimension.DEVICE)
-NOISE_KEY = "noise-key"
-EPSILONS = Fraction(1, 100), Fraction(100)
 NO_EXTRA = "csv or json, or parquet with its extra (pip install '.[export]' in cookieguard's checkout)"
-KEYS_GONE = (
-    "its visitor keys are gone, so no person's share can be bounded: let cron export with noise each next day"
-)
 NO_HITS = "its single hits are gone"
 LEFTOVER_AFTER = timedelta(hours=1)
 
@@ -60,7 +47,6 @@ class Wanted:
     file_format: str
     days: tuple[int | None, int | None]
     dimensions: Sequence[Dimension]
-    epsilon: Fraction | None
     again: bool
 
 
@@ -87,23 +73,13 @@ def export(
     format_: Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")] = "parquet",
     since: Annotated[str, typer.Option("--from", help="The first day (2026-11-20). Default: all.")] = "",
     until: Annotated[str, typer.Option("--to", help="The last day.")] = "",
-    by: Annotated[
-        str,
-        typer.Option("--by", help="The breakdowns (page,source). With noise, fewer are more exact."),
-    ] = "",
-    noise: Annotated[
-        str,
-        typer.Option(
-            "--noise",
-            help="Differential privacy: the epsilon that one file costs one visitor of a day, such as 1 or 0.5.",
-        ),
-    ] = "",
+    by: Annotated[str, typer.Option("--by", help="The breakdowns, such as page,source.")] = "",
     again: Annotated[bool, typer.Option("--again", help="Write existing days again.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write each closed day (UTC) as a file. Existing files stay as they are, so cron may run this."""
-    wanted = _wanted(what=what, file_format=format_, days=(since, until), by=by, noise=noise, again=again)
+    wanted = _wanted(what=what, file_format=format_, days=(since, until), by=by, again=again)
     shop, now = shop_config(config), datetime.now(UTC)
     with _explained(out):
         remove_drafts(out, now - LEFTOVER_AFTER)
@@ -115,29 +91,16 @@ def export(
     _tell(done, says)
 
 
-def _wanted(
-    *, what: str, file_format: str, days: tuple[str, str], by: str, noise: str, again: bool
-) -> Wanted:
+def _wanted(*, what: str, file_format: str, days: tuple[str, str], by: str, again: bool) -> Wanted:
     require_one_of("--what", what, (SUMS, HITS))
     require_one_of("--format", file_format, tuple(FORMATS))
-    if noise and what == HITS:
-        raise ConfigError("--noise", was="given with single hits", allowed="with --what sums")
-    if noise and file_format == "csv":
-        raise ConfigError(
-            "--format", was="csv", allowed="parquet or json with noise: their files say what epsilon covers"
-        )
-    possible = BOUNDABLE if noise else WHOLE
     for name in by.split(",") if by else ():
-        require_one_of("--by", name, possible)
-    dimensions = (
-        [Dimension(name) for name in dict.fromkeys(by.split(","))] if by else NOISED if noise else possible
-    )
+        require_one_of("--by", name, WHOLE)
     return Wanted(
         what=what,
         file_format=file_format,
         days=(_day("--from", days[0]), _day("--to", days[1])),
-        dimensions=dimensions,
-        epsilon=_epsilon(noise) if noise else None,
+        dimensions=[Dimension(name) for name in dict.fromkeys(by.split(","))] if by else WHOLE,
         again=again,
     )
 
@@ -149,17 +112,6 @@ def _day(setting: str, text: str) -> int | None:
         return (date.fromisoformat(text) - date(1970, 1, 1)).days
     except ValueError as error:
         raise ConfigError(setting, was=repr(text), allowed="a day such as 2026-11-20") from error
-
-
-def _epsilon(text: str) -> Fraction:
-    lowest, highest = EPSILONS
-    try:
-        epsilon = Fraction(text).limit_denominator(10_000)
-    except (ValueError, ZeroDivisionError) as error:
-        raise ConfigError("--noise", was=repr(text), allowed="a number such as 1 or 0.5") from error
-    if not lowest <= epsilon <= highest:
-        raise ConfigError("--noise", was=text, allowed=f"{float(lowest):g} to {float(highest):g}")
-    return epsilon
 
 
 @contextmanager
@@ -198,14 +150,13 @@ def _export_day(
     shop: Config, reader: HitReader, out: Path, wanted: Wanted, day: int, now: datetime, done: Done
 ) -> None:
     make, reason = _maker(shop, reader, wanted, day, now)
-    what = f"{wanted.what}-noise" if wanted.epsilon else wanted.what
     to_bytes = FORMATS[wanted.file_format]
-    file = out / f"{what}-{date_of(day)}.{wanted.file_format}"
+    file = out / f"{wanted.what}-{date_of(day)}.{wanted.file_format}"
     if reason and not file.exists():
         done.left_out[date_of(day)] = reason
         return
     written = export_day(
-        out, what, wanted.file_format, day, lambda: to_bytes(make()), again=wanted.again and not reason
+        out, wanted.what, wanted.file_format, day, lambda: to_bytes(make()), again=wanted.again and not reason
     )
     (done.written if written.is_new else done.kept).append(str(written.file))
 
@@ -214,23 +165,13 @@ def _maker(
     shop: Config, reader: HitReader, wanted: Wanted, day: int, now: datetime
 ) -> tuple[Callable[[], Table], str]:
     """Return what makes a day's table, and why it cannot be made any more."""
-    if wanted.what == SUMS and wanted.epsilon is None:
+    if wanted.what == SUMS:
         return lambda: sums_table(reader, day, wanted.dimensions), ""
     if not isinstance(reader, HitRows):
-        raise ConfigError("stats", was="an engine without single hits", allowed="--what sums without noise")
+        raise ConfigError("stats", was="an engine without single hits", allowed="--what sums")
     rows: HitRows = reader
-    if wanted.epsilon is None:
-        first_hit = int(now.timestamp()) // SECONDS_OF_DAY - shop.stats.hit_days
-        return lambda: hits_table(rows, day), NO_HITS if day < first_hit else ""
-    budget = Budget(_noise(shop), wanted.epsilon)
-    reason = KEYS_GONE if day < key_day_limit(now) else ""
-    return lambda: noised_table(rows, day, wanted.dimensions, budget), reason
-
-
-def _noise(shop: Config) -> Noise:
-    """Return the shop's noise: its secret is made once, and never again."""
-    state = StateDirectory(shop.state_dir)
-    return Noise(state.create_once(NOISE_KEY, lambda: os.urandom(SECRET_BYTES)))
+    first_hit = int(now.timestamp()) // SECONDS_OF_DAY - shop.stats.hit_days
+    return lambda: hits_table(rows, day), NO_HITS if day < first_hit else ""
 
 
 def _facts(done: Done) -> dict[str, object]:

@@ -18,7 +18,6 @@ from cookieguard.config.store import require_store_url
 LOG_NAME = re.compile(r"([!-*,-~]{1,200})?")
 PLACE = re.compile(r"([A-Za-z]{2}(-[A-Za-z0-9]{1,3})?)?")
 AUTHORITY = re.compile(r"(https?://[!-~]{1,500})?")
-VERIFIER_KEY = re.compile(r"[!-*,-~]{1,200}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}")  # c2sp.org/signed-note
 KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")  # as in `proof.records`
 THREE_YEARS = 1096  # the limitation period of many a country; one of three years has a leap day
 KEPT_DAYS = {"consent": THREE_YEARS, "agreement": THREE_YEARS}  # of other kinds: for good
@@ -57,10 +56,6 @@ class ProofSettings:
     """A second file for the journal of erasures, on a different disk from the state directory. Empty: only one file."""
     witness: str = ""
     """A directory that receives each checkpoint, or a command that reads it from standard input. Empty: neither."""
-    witness_url: str = ""
-    """The address of a C2SP witness, which is asked to sign the newest checkpoint every hour. Empty: none."""
-    witness_key: str = ""
-    """The verifier key that this witness publishes, as `name+id+key`; required with `witness_url`."""
     timestamp: str = ""
     """An RFC 3161 authority that timestamps the newest checkpoint every hour (extra `anchor`). Empty: none."""
     timestamp_roots: str = ""
@@ -82,16 +77,6 @@ class ProofSettings:
         require_environment("proof.subjects_environment", self.subjects_environment)
         require_text("proof.erasures", self.erasures, empty=True)
         require_text("proof.witness", self.witness, empty=True, longest=1000)
-        require_match(
-            "proof.witness_url", self.witness_url, AUTHORITY, "an address like 'https://witness.example'"
-        )
-        if self.witness_url:
-            require_match(
-                "proof.witness_key",
-                self.witness_key,
-                VERIFIER_KEY,
-                "'name+id+key', as the witness publishes it",
-            )
         require_match(
             "proof.timestamp", self.timestamp, AUTHORITY, "an address like 'https://tsa.example/tsr'"
         )

@@ -55,7 +55,6 @@ class OrderMail:
         self._log.close()
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of one more confirmation."""
         return {MESSAGE_ID: f"<{new_id()}.order@{self._domain}>", "Auto-Submitted": "auto-generated"}
 
     async def sent(self, customer: str, order: str, message_id: str) -> None:

@@ -110,7 +110,6 @@ class SessionCookie(JsonMapping):
 
     @property
     def is_open(self) -> bool:
-        """Return whether anything was read or written."""
         return self._state is not None and not self._is_peeked
 
     def peek(self) -> Binding:

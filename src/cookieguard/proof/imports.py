@@ -1,4 +1,4 @@
-"""What other consent tools export, read as records of the log: their columns and words, in one table."""
+"""Rows that another consent tool exported, read as records of the log; the user names the columns."""
 
 from __future__ import annotations
 
@@ -17,40 +17,9 @@ from cookieguard.proof.records import CUSTOMER, LONGEST_SUBJECT, Record, to_byte
 
 NECESSARY = "necessary"
 FIELDS = ("id", "time", "subject", "customer", "granted", "language", "policy")
-# Where a field is looked for, the first column that is there. Made from what the tools' manuals say of their exports,
-# since these change and differ by plan: `--columns` names others.
-COLUMNS: dict[str, dict[str, tuple[str, ...]]] = {
-    "c15t": {
-        "id": ("id", "consentId"),
-        "time": ("givenAt", "given_at", "createdAt", "created_at"),
-        "subject": ("subjectId", "subject_id"),
-        "customer": ("externalId", "external_id"),
-        "granted": ("preferences", "purposes", "purposeIds", "purpose_ids"),
-        "language": ("language",),
-        "policy": ("policyId", "policy_id"),
-    },
-    "cookiebot": {
-        "id": ("Key", "Consent ID", "ConsentID", "Consent key"),
-        "time": ("Date", "Date (UTC)", "Consent date", "UTC"),
-        "granted": ("Consent state", "Consent", "State"),
-        "language": ("Language", "Culture"),
-    },
-    "osano": {
-        "id": ("consentId", "Consent ID", "uuid", "id"),
-        "time": ("timestamp", "Timestamp", "created", "Date"),
-        "subject": ("userId", "User ID", "customerId"),
-        "granted": ("consents", "categories", "Consent", "Categories"),
-        "language": ("language", "Language"),
-    },
-    "klaro": {
-        "id": ("id", "consent_id"),
-        "time": ("created_at", "createdAt", "date"),
-        "subject": ("subject_id", "user_id", "subject"),
-        "granted": ("consents", "consent_data", "changes"),
-        "language": ("language", "lang"),
-        "policy": ("config_version", "version"),
-    },
-}
+TOOL = re.compile(
+    r"(?!(customer|browser|named)$)[a-z][a-z0-9-]{0,39}"
+)  # as the kind of a subject, and none of ours
 # Their words for purposes; the shop's own ids and the names of its vendors are known besides.
 WORDS = {
     "essential": NECESSARY,
@@ -74,7 +43,7 @@ NO = frozenset({"false", "0", "no", "n", "deny", "denied", "decline", "declined"
 PAIRS, PAIR, NAMES = re.compile(r"[,;&|{}]"), re.compile("[:=]"), re.compile(r"[,;|]")
 LONGEST_GRANTED = 4000  # characters
 NEITHER = "has purposes that are neither names nor names with yes or no"
-# What Cookiebot's cookie says beside purposes
+# What a consent cookie (Cookiebot's) says beside purposes
 BESIDES = frozenset({"stamp", "ver", "utc", "method", "region"})
 ID_BYTES = 18
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -91,7 +60,7 @@ class Source:
 
     name: str
     columns: Mapping[str, tuple[str, ...]]
-    """The columns of each field, and of purposes that have one to themselves."""
+    """The column of each field, and of purposes that have one to themselves."""
     words: Mapping[str, str]
     purposes: frozenset[str]
     """The shop's."""
@@ -105,15 +74,17 @@ def source_of(
     columns: Mapping[str, str],
     words: Mapping[str, str],
 ) -> Source:
-    """Return how to read a tool's rows; `columns` and `words` are the user's own, and win. Vendors have a purpose."""
+    """Return how to read a tool's rows: a field is in the column that `columns` names, else in one of its own name.
+
+    Words for purposes are the shop's ids, the names of its vendors, WORDS, and `words`, which wins.
+    """
     ours = frozenset(purposes)
-    taken = COLUMNS[name]["granted"]  # c15t's "preferences" holds all purposes
-    own = {one: tuple({one, one.capitalize()}.difference(taken)) for one in ours}
-    named = own | COLUMNS[name]
+    chosen = {field: (columns.get(field, field),) for field in FIELDS}
+    own = {one: tuple({one, one.capitalize()}.difference(chosen["granted"])) for one in ours}
+    own |= {one: (columns[one],) for one in ours if one in columns}
     known = WORDS | {word.lower(): one for theirs in (vendors, words) for word, one in theirs.items()}
     known = {one: one for one in ours} | {word: one for word, one in known.items() if one in ours}
-    chosen = {field: (column,) for field, column in columns.items()}
-    return Source(name=name, columns=named | chosen, words=known, purposes=ours)
+    return Source(name=name, columns=own | chosen, words=known, purposes=ours)
 
 
 def read_row(source: Source, row: Mapping[str, Any], asker: Asker, *, now: datetime) -> Record:

@@ -16,12 +16,9 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.proof.merkle import HASH_BYTES
 
 ED25519 = b"\x01"  # the signature type of the specification
-COSIGNATURE = b"\x04"  # of a witness, which signs a time as well (c2sp.org/tlog-cosignature)
-TIME_BYTES = 8
 ID_BYTES = 4
 SIGNATURE = re.compile("\u2014 ([^ \u2028\u2029\x00-\x20+]+) ([A-Za-z0-9+/]+={0,2})")
 SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
-KINDS = {ED25519: "Ed25519 key", COSIGNATURE: "Ed25519 key of a witness"}
 NAME = re.compile(r"[!-*,-~]{1,200}")  # no blank, no plus
 NO_KEY_SIGNED = "none of the keys signed this note"
 LONGEST_NOTE = 64 * 1024  # what a witness adds is a line each
@@ -37,7 +34,6 @@ class NoteKey:
 
     name: str
     public: bytes
-    kind: bytes = ED25519
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name) or len(self.public) != 32:
@@ -46,21 +42,21 @@ class NoteKey:
     @property
     def id(self) -> bytes:
         """Return the four bytes that name the key in a signature."""
-        return sha256(self.name.encode() + b"\n" + self.kind + self.public).digest()[:ID_BYTES]
+        return sha256(self.name.encode() + b"\n" + ED25519 + self.public).digest()[:ID_BYTES]
 
     def __str__(self) -> str:
         """Write the key as others' tools read it: name, id, type and public part."""
-        return f"{self.name}+{self.id.hex()}+{_text(self.kind + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{_text(ED25519 + self.public)}"
 
     @classmethod
-    def parse(cls, text: str, kind: bytes = ED25519) -> NoteKey:
+    def parse(cls, text: str) -> NoteKey:
         """Read a key as written; raises NoteError."""
         name, _, rest = text.strip().partition("+")
         id_, _, encoded = rest.partition("+")
         kind_and_public = _bytes(encoded)
-        key = cls(name, kind_and_public[1:], kind)
-        if kind_and_public[:1] != kind or key.id.hex() != id_:
-            raise NoteError(f"the key of {name!r} is not an {KINDS[kind]}, or its id belongs to another key")
+        key = cls(name, kind_and_public[1:])
+        if kind_and_public[:1] != ED25519 or key.id.hex() != id_:
+            raise NoteError(f"the key of {name!r} is not an Ed25519 key, or its id belongs to another key")
         return key
 
 
@@ -112,14 +108,6 @@ def open_note(note: str, keys: Iterable[NoteKey]) -> tuple[str, list[NoteKey]]:
     return text, signed
 
 
-def cosigned_at(note: str, witness: NoteKey) -> int:
-    """Return when a witness signed a note, in seconds since 1970; raises NoteError where it did not."""
-    open_note(note, [witness])
-    lines = map(SIGNATURE.fullmatch, note.rpartition("\n\n")[2].splitlines())
-    signatures = [_bytes(one[2]) for one in lines if one is not None and one[1] == witness.name]
-    return next(_time_of(one[ID_BYTES:]) for one in signatures if one.startswith(witness.id))
-
-
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """Say how many entries a log has, and the root of the tree over them."""
@@ -165,17 +153,10 @@ def read_checkpoint(note: str) -> Checkpoint:
 
 
 def _check(key: NoteKey, text: str, signature: bytes) -> None:
-    if key.kind == COSIGNATURE:
-        text = f"cosignature/v1\ntime {_time_of(signature)}\n{text}"
-        signature = signature[TIME_BYTES:]
     try:
         Ed25519PublicKey.from_public_bytes(key.public).verify(signature, text.encode())
     except (InvalidSignature, ValueError) as error:
         raise NoteError(f"the signature of {key.name!r} does not match this text") from error
-
-
-def _time_of(cosignature: bytes) -> int:
-    return int.from_bytes(cosignature[:TIME_BYTES], "big")
 
 
 def _text(some: bytes) -> str:

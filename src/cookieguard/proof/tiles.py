@@ -115,26 +115,6 @@ def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
     return proof[::-1]
 
 
-def consistency_proof(read: ReadTile, old_size: int, size: int) -> list[bytes]:
-    """Prove that the tree of `old_size` is the beginning of the one of `size` (RFC 9162, 2.1.4.1)."""
-    if not 0 <= old_size <= size:
-        raise ValueError(f"a tree of {size} entries does not contain one of {old_size}")
-    if old_size in (0, size):
-        return []
-    low, high, proof, is_whole = 0, size, [], True
-    while old_size != high:
-        middle = low + _split(high - low)
-        if old_size <= middle:
-            proof.append(_range_root(read, middle, high))
-            high = middle
-        else:
-            proof.append(_range_root(read, low, middle))
-            low, is_whole = middle, False
-    if not is_whole:
-        proof.append(_range_root(read, low, high))
-    return proof[::-1]
-
-
 def _split(count: int) -> int:
     """Return the largest power of two below a count."""
     return 1 << (count - 1).bit_length() - 1

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
+from typing import NamedTuple
 
 from cookieguard.rights.plan import by_hand
-from cookieguard.rights.requests import Act, Request, RequestRefused, step_done
+from cookieguard.rights.requests import (
+    Act,
+    Request,
+    RequestRefused,
+    answer_told,
+    noted,
+    put_on_hold,
+    step_done,
+)
 
 SUPPORT, OFFICER = "support", "officer"
 LOOK = SUPPORT  # to see whose request it is
@@ -28,11 +37,32 @@ DUTIES: Mapping[Act, str] = {
 """The role that an act takes: support looks after requests, an officer decides them."""
 
 
-def done_by_hand(
-    request: Request, name: str, *, has_hooks: bool, now: datetime, by: str, text: str = ""
-) -> Request:
-    """Return the request with a step done by hand; raises RequestRefused for one that a worker does."""
-    waits = by_hand(request.open_steps, has_hooks=has_hooks)
-    if name not in waits and name not in request.done_steps:
-        raise RequestRefused(f"step is {name[:80]!r}; allowed: {', '.join(waits) or 'none is left for you'}")
-    return step_done(request, name, now=now, by=by, text=text)
+class Said(NamedTuple):
+    """Hold who acts and when, and what they say with it: words, a step by its name, the last day of a hold."""
+
+    by: str
+    now: datetime
+    text: str = ""
+    step: str = ""
+    until: date | None = None
+
+
+def acted(request: Request, act: Act, said: Said, *, has_hooks: bool) -> Request:
+    """Return the request with an act of the staff; raises RequestRefused."""
+    by, now, text, step, until = said
+    if act is Act.STEP:
+        waits = by_hand(request.open_steps, has_hooks=has_hooks)
+        if step not in waits and step not in request.done_steps:  # one that a worker does
+            raise RequestRefused(
+                f"step is {step[:80]!r}; allowed: {', '.join(waits) or 'none is left for you'}"
+            )
+        return step_done(request, step, now=now, by=by, text=text)
+    if act is Act.HELD:
+        if until is None:
+            raise RequestRefused("hold without its last day; allowed: one like 2027-01-31")
+        return put_on_hold(request, until=until, reason=text, now=now, by=by)
+    if act is Act.TOLD:
+        if not text.strip():
+            raise RequestRefused("told without words; allowed: how they were told, such as by letter")
+        return answer_told(request, now=now, by=by, text=text)
+    return noted(request, act, now=now, by=by, text=text)

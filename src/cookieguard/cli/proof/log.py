@@ -24,7 +24,7 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import printable, show_answer, show_json, show_line
 from cookieguard.config import Config
-from cookieguard.config.loading.checks import require_one_of
+from cookieguard.config.loading.checks import require_match
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import local_anchors, read_anchors
@@ -32,7 +32,6 @@ from cookieguard.engines.proof.log_reader import OpenedRecord, opened, read_reco
 from cookieguard.engines.proof.open import has_log, open_log, open_stores, place_of, trusted_keys
 from cookieguard.engines.proof.protocol import LogDown, Stores
 from cookieguard.engines.proof.subject_erasure import erase_subject
-from cookieguard.engines.proof.upkeep.cosigning import COSIGNED, cosigned_line, read_cosigned
 from cookieguard.engines.proof.upkeep.export_files import rows_of_file
 from cookieguard.engines.proof.upkeep.importing import Imported, import_rows
 from cookieguard.engines.proof.upkeep.pruning import life_of, prune_log
@@ -47,7 +46,7 @@ from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.errors import ConfigError
 from cookieguard.proof.canonical import canonical
 from cookieguard.proof.consents import CONSENT, Asker
-from cookieguard.proof.imports import COLUMNS, FIELDS, Source, source_of
+from cookieguard.proof.imports import FIELDS, TOOL, Source, source_of
 from cookieguard.proof.notes import NoteError, NoteKey, read_checkpoint
 from cookieguard.proof.records import read_document, to_text
 from cookieguard.proof.verification import Report, Verdict
@@ -95,13 +94,11 @@ def verify(
             stamps = list(stamped(Path(shop.state_dir).absolute()))
             anchors = read_anchors([*kept, *(anchor or ())])
             anchors += [(one, note.decode("utf-8", "replace")) for one, note, _ in stamps]
-            cosigned = read_cosigned(Path(shop.state_dir).absolute())
-            anchors += [(COSIGNED, cosigned)] if cosigned else []
         except OSError as error:
             was = f"{error.filename} ({error.strerror})"
             raise ConfigError("--against", was=was, allowed="a file with a checkpoint") from error
         report = verify_log(stores.log, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
-        told = _stamp(shop, stamps, report), cosigned_line(shop, cosigned, report)
+        told = _stamp(shop, stamps, report)
     _show_report(report, name, anchors=len(anchors), told=told, as_json=as_json)
     if report.verdict:
         raise typer.Exit(int(report.verdict))
@@ -213,10 +210,13 @@ def erase(
 def import_file(
     file: Annotated[Path, typer.Argument(help="The export, as CSV or JSON.")],
     *,
-    source: Annotated[str, typer.Option("--from", help=f"The tool: one of {', '.join(COLUMNS)}.")],
+    source: Annotated[str, typer.Option("--from", help="The tool's name, for the records: 'cookiebot'.")],
     columns: Annotated[
         str,
-        typer.Option("--columns", help="The column of each field, or purpose of the shop: FIELD=COLUMN,..."),
+        typer.Option(
+            "--columns",
+            help=f"The column of {', '.join(FIELDS)}, or of a purpose of the shop: FIELD=COLUMN,...",
+        ),
     ] = "",
     words: Annotated[
         str, typer.Option("--words", help="The meaning of the tool's words for purposes: THEIRS=PURPOSE,...")
@@ -226,7 +226,7 @@ def import_file(
     as_json: JsonOption = False,
 ) -> None:
     """Import another tool's records into the log, each row once. Exit code 1 if a row cannot be used."""
-    require_one_of("--from", source, tuple(COLUMNS))
+    require_match("--from", source, TOOL, "lower-case letters, digits and -, and no kind of our own subjects")
     shop, now = shop_config(config), datetime.now(UTC)
     purposes = [one.id for one in shop.purposes]
     reading = source_of(
@@ -392,7 +392,7 @@ def _stamp(shop: Config, stamps: Sequence[tuple[str, bytes, bytes]], report: Rep
     return f"{newest[0]} entries existed at {newest[1]}, by {len(stamps)} time stamps" if newest[0] else ""
 
 
-def _show_report(report: Report, name: str, *, anchors: int, told: tuple[str, str], as_json: bool) -> None:
+def _show_report(report: Report, name: str, *, anchors: int, told: str, as_json: bool) -> None:
     if as_json:
         show_json(
             {
@@ -403,15 +403,14 @@ def _show_report(report: Report, name: str, *, anchors: int, told: tuple[str, st
                 "rows": report.rows,
                 "pruned": report.pruned,
                 "anchors": anchors,
-                "time_stamps": told[0],
-                "cosigned": told[1],
+                "time_stamps": told,
                 "faults": [{"number": one.number, "what": one.what} for one in report.faults],
                 "more_faults": report.more_faults,
             }
         )
         return
-    for line in filter(None, told):
-        show_line(line)
+    if told:
+        show_line(told)
     if not report.faults:
         gone = f", {report.pruned} of them removed" if report.pruned else ""
         show_line(

@@ -7,10 +7,11 @@ the queue asks for. Its member's name is what request and access journal say.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from inspect import Parameter, Signature
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -28,7 +29,7 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import printable, show_json, show_line, show_table
 from cookieguard.config import Config
-from cookieguard.config.loading.checks import require_one_of, require_text
+from cookieguard.config.loading.checks import require_one_of
 from cookieguard.config.rights.time_zone import zone_of
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.people.journal import Journal
@@ -36,25 +37,13 @@ from cookieguard.engines.rights.enqueue import NewRequest, ask
 from cookieguard.engines.rights.requests import UNREADABLE, Requests, requests_opener
 from cookieguard.errors import ConfigError
 from cookieguard.identity.staff_token import Member
-from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, WHO, done_by_hand
-from cookieguard.rights.requests import (
-    LONGEST_TEXT,
-    Act,
-    Event,
-    Request,
-    Via,
-    answer_told,
-    noted,
-    put_on_hold,
-)
+from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, WHO, Said, acted
+from cookieguard.rights.requests import Act, Event, Request, Via
 from cookieguard.rights.rules import Law, RequestKind
 
 requests = typer.Typer(help="Show and answer requests about personal data, with their legal deadlines.")
 
 IdArgument = Annotated[str, typer.Argument(metavar="REQUEST", help="The id that `requests list` shows.")]
-TextOption = Annotated[
-    str, typer.Option("--text", help="What the person reads (extend, finish, refuse); otherwise a note.")
-]
 
 
 @requests.command("list")
@@ -170,105 +159,87 @@ def add_request(
     _show(found, as_json=as_json)
 
 
-def _acting(name: str, act: Act, text: str) -> None:
-    """Make the command of an act that takes words."""
-
-    def command(
-        request: IdArgument,
-        *,
-        text: TextOption = "",
-        config: ConfigOption = None,
-        keyring: KeyringOption = None,
-        as_json: JsonOption = False,
-    ) -> None:
-        change = partial(noted, act=act, now=datetime.now(UTC), text=text)
-        _change(request, act, change, config, keyring, as_json=as_json)
-
-    requests.command(name, help=f"{text} Reads a token with the role {DUTIES[act]}.")(command)
+def _takes(name: str, annotation: object, default: object = Parameter.empty) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
 
 
-for _name, _act, _help in (
-    (
-        "ask-identity",
+TEXT = _takes(
+    "text",
+    str,
+    typer.Option("", "--text", help="What the person reads (extend, finish, refuse); otherwise a note."),
+)
+STEP = _takes("step", str, typer.Argument(..., help="The name that `requests show` shows."))
+UNTIL = _takes(
+    "until", datetime, typer.Option(..., "--until", formats=["%Y-%m-%d"], help="The hold's last day.")
+)
+REASON = _takes(
+    "text", str, typer.Option(..., "--reason", help="The law or dispute that forbids further work.")
+)
+HOW = _takes("text", str, typer.Option(..., "--text", help="How, such as `by letter`."))
+# The command of each act, what it says of itself, and what it takes beside the request.
+ACTS: Mapping[str, tuple[Act, str, Sequence[Parameter]]] = {
+    "ask-identity": (
         Act.IDENTITY_ASKED,
         "Record that the person was asked for proof of identity. The deadline pauses if the law says so.",
+        [TEXT],
     ),
-    (
-        "identity-shown",
+    "identity-shown": (
         Act.IDENTITY_SHOWN,
         "Record that the person proved their identity. The deadline runs again, and work begins.",
+        [TEXT],
     ),
-    ("extend", Act.EXTENDED, "Extend the deadline, with the reason that the person reads."),
-    ("note", Act.NOTE, "Add a note."),
-    ("finish", Act.DONE, "Close the request with the answer, once no step is left."),
-    ("refuse", Act.REFUSED, "Decline the request, with the reason and where to complain."),
-):
-    _acting(_name, _act, _help)
+    "extend": (Act.EXTENDED, "Extend the deadline, with the reason that the person reads.", [TEXT]),
+    "note": (Act.NOTE, "Add a note.", [TEXT]),
+    "finish": (Act.DONE, "Close the request with the answer, once no step is left.", [TEXT]),
+    "refuse": (Act.REFUSED, "Decline the request, with the reason and where to complain.", [TEXT]),
+    "step": (Act.STEP, "Record that a step was done by hand.", [STEP, TEXT]),
+    "hold": (
+        Act.HELD,
+        "Stop all work on a request until a day is over (legal hold). The deadline runs on.",
+        [UNTIL, REASON],
+    ),
+    "told": (Act.TOLD, "Record that the person has the answer. Until then the request stays listed.", [HOW]),
+}
+SHARED = (
+    _takes("config", ConfigOption, None),
+    _takes("keyring", KeyringOption, None),
+    _takes("as_json", JsonOption, default=False),
+)
 
 
-@requests.command("step")
-def do_step(
-    request: IdArgument,
-    step: Annotated[str, typer.Argument(help="The name that `requests show` shows.")],
-    *,
-    text: Annotated[str, typer.Option("--text", help="What was done.")] = "",
-    config: ConfigOption = None,
-    keyring: KeyringOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Record that a step was done by hand. Reads a token with the role support."""
-    has_hooks = bool(shop_config(config).rights.hooks)
-    change = partial(done_by_hand, name=step, has_hooks=has_hooks, now=datetime.now(UTC), text=text)
-    _change(request, Act.STEP, change, config, keyring, as_json=as_json)
+def _command_of(act: Act, takes: Sequence[Parameter]) -> Callable[..., None]:
+    """Return the command that does an act, with what typer is to read from the command line as its signature."""
+
+    def command(
+        *,
+        request: str,
+        config: Path | None,
+        keyring: Path | None,
+        as_json: bool,
+        text: str = "",
+        step: str = "",
+        until: datetime | None = None,
+    ) -> None:
+        with _desk(config, keyring, DUTIES[act]) as desk:
+            last = None if until is None else until.date()
+            said = Said(desk.member.name, datetime.now(UTC), text, step, last)
+            has_hooks = bool(desk.shop.rights.hooks)
+            try:
+                found = desk.queue.change(request, partial(acted, act=act, said=said, has_hooks=has_hooks))
+            except KeyError as error:
+                raise _unknown(request) from error
+            desk.queue.queue.wake(request)
+            desk.note_look(found)
+        _show(found, as_json=as_json)
+
+    command.__signature__ = Signature([_takes("request", IdArgument), *takes, *SHARED])  # type: ignore[attr-defined]
+    return command
 
 
-@requests.command("hold")
-def hold_request(
-    request: IdArgument,
-    *,
-    until: Annotated[datetime, typer.Option("--until", formats=["%Y-%m-%d"], help="The hold's last day.")],
-    reason: Annotated[str, typer.Option("--reason", help="The law or dispute that forbids further work.")],
-    config: ConfigOption = None,
-    keyring: KeyringOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Stop all work on a request until a day is over (legal hold). The deadline runs on. Reads an officer's token."""
-    change = partial(put_on_hold, until=until.date(), reason=reason, now=datetime.now(UTC))
-    _change(request, Act.HELD, change, config, keyring, as_json=as_json)
-
-
-@requests.command("told")
-def tell_person(
-    request: IdArgument,
-    *,
-    text: Annotated[str, typer.Option("--text", help="How, such as `by letter`.")],
-    config: ConfigOption = None,
-    keyring: KeyringOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Record that the person has the answer. Until then the request stays listed. Reads an officer's token."""
-    require_text("--text", text, longest=LONGEST_TEXT)
-    change = partial(answer_told, now=datetime.now(UTC), text=text)
-    _change(request, Act.TOLD, change, config, keyring, as_json=as_json)
-
-
-def _change(
-    id_: str,
-    act: Act,
-    change: Callable[..., Request],
-    config: Path | None,
-    keyring: Path | None,
-    *,
-    as_json: bool,
-) -> None:
-    with _desk(config, keyring, DUTIES[act]) as desk:
-        try:
-            found = desk.queue.change(id_, partial(change, by=desk.member.name))
-        except KeyError as error:
-            raise _unknown(id_) from error
-        desk.queue.queue.wake(id_)
-        desk.note_look(found)
-    _show(found, as_json=as_json)
+for _name, (_act, _says, _given) in ACTS.items():
+    requests.command(_name, help=f"{_says} Reads a token with the role {DUTIES[_act]}.")(
+        _command_of(_act, _given)
+    )
 
 
 class _OpenQueue(NamedTuple):

@@ -20,6 +20,11 @@ LIST = re.compile(r"^vendors[ \t]*=[ \t]*\[", re.MULTILINE)
 TABLE = re.compile(r"^\[\[[ \t]*vendors[ \t]*\]\]", re.MULTILINE)
 # What a text stands for where a table belongs: `vendors = ["stripe"]`.
 BY_NAME: Mapping[Any, str] = {Vendor: "catalogue"}
+WITNESS_INSTEAD = "proof.witness, a directory or a command, or proof.timestamp"
+INSTEAD = {  # removed settings, and what takes their place
+    "proof.witness_url": WITNESS_INSTEAD,
+    "proof.witness_key": WITNESS_INSTEAD,
+}
 
 
 def load_config(path: str | Path) -> Config:
@@ -65,6 +70,8 @@ def _section(section: Any, settings: Mapping[str, Any], where: str, *, base: Any
     """Build one dataclass; what the table leaves out comes from `base`, the section's own default."""
     types = field_types(section)
     for name in settings:
+        if (removed := _dotted(where, name)) in INSTEAD:
+            raise ConfigError(removed, was="a setting that was removed", allowed=INSTEAD[removed])
         if name not in types:
             raise _unknown(_dotted(where, name), name, types)
     fields = {field.name: field for field in dataclasses.fields(section)}

@@ -63,7 +63,6 @@ def set_apart(config: Config, folder: Path) -> Config:
             subjects_environment=NEVER_SET,
             erasures="",
             witness="",
-            witness_url="",
             timestamp="",
         ),
         log=replace(config.log, directory=""),

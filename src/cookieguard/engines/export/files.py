@@ -63,5 +63,5 @@ def remove_drafts(directory: Path, before: datetime) -> None:
 
 
 def _drafts(directory: Path) -> Iterator[Path]:
-    for what in ("sums", "sums-noise", "hits"):
+    for what in ("sums", "hits"):
         yield from directory.glob(f".{what}-????-??-??.*.{'?' * 16}")

@@ -1,4 +1,4 @@
-"""What a day's export holds: figures fit for an analyst, the same with noise, or single hits for the owner.
+"""What a day's export holds: figures fit for an analyst, or single hits for the owner.
 
 Rule: figures leave here only through `stats/k_anonymity.py`; single hits leave without their key, since a file outlives
 the day's key.
@@ -6,25 +6,22 @@ the day's key.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
-from fractions import Fraction
 from operator import itemgetter
 from typing import NamedTuple
 
 from cookieguard.engines.stats.protocol import BY_VIEWS, Days, HitReader, HitRows
-from cookieguard.stats.contribution_bounds import FIGURES, PROTECTED, TOTAL, bounded, sensitivity
 from cookieguard.stats.hits import COLUMNS, LASTING, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension
 from cookieguard.stats.k_anonymity import STEP, Cell, K, column, rounded, suppress
-from cookieguard.stats.noise import Noise
 
+TOTAL = "total"
+FIGURES = ("views", "visits", "visitors")
 RULE = (
     f"No figure of fewer than {K} people; what is smaller is folded into (other), or left empty. Each is rounded to the"
     f" nearest multiple of {STEP}."
 )
-FOLDED = f"No figure of fewer than {K} people; what is smaller is folded into (other), or left empty."
 HELD_BY_HITS = (
     "Single hits, without visitor keys: each line is what one person did. For the owner, not for analysts."
 )
@@ -45,13 +42,6 @@ class Table(NamedTuple):
     columns: Mapping[str, Holds]
     rows: Iterable[tuple[object, ...]]
     about: Mapping[str, str]
-
-
-class Budget(NamedTuple):
-    """Say how much noise: epsilon is what a whole file costs one visitor of a day, split evenly over its figures."""
-
-    noise: Noise
-    epsilon: Fraction
 
 
 SUMS_COLUMNS = {
@@ -86,26 +76,6 @@ def sums_table(reader: HitReader, day: int, dimensions: Sequence[Dimension]) -> 
     return Table(SUMS_COLUMNS, rows, _about(day, "sums", RULE))
 
 
-def noised_table(rows: HitRows, day: int, dimensions: Sequence[Dimension], budget: Budget) -> Table:
-    """Return a day's figures from bounded contributions, suppressed, with noise."""
-    tables = bounded(rows.hits(day), dimensions)
-    each = budget.epsilon / (len(tables) * len(FIGURES))
-    noised = [
-        _with_noise(row, budget.noise, each)
-        for name, cells in tables.items()
-        for row in _shown(day, name, cells)
-    ]
-    about = _about(day, "sums", FOLDED) | {
-        "cookieguard.noise": "discrete Laplace; the same figure always gets the same noise",
-        "cookieguard.epsilon": str(budget.epsilon),
-        "cookieguard.epsilon_covers": f"all figures of this file together, not which values are listed. {PROTECTED}",
-        "cookieguard.noise_scales": json.dumps(
-            {name: {what: str(sensitivity(name, what) / each) for what in FIGURES} for name in tables}
-        ),
-    }
-    return Table(SUMS_COLUMNS, noised, about)
-
-
 def hits_table(rows: HitRows, day: int) -> Table:
     """Return a day's single hits, without keys."""
     lasting = itemgetter(*map(COLUMNS.index, LASTING))
@@ -123,17 +93,6 @@ def _shown(day: int, table: str, cells: Sequence[Cell]) -> Iterator[tuple[object
     visitors = column({cell.value: cell.counts[-1] for cell in every})
     for cell, count in zip(every, visitors, strict=True):
         yield (day, table, cell.value, *cell.counts[:-1], count)
-
-
-def _with_noise(row: tuple[object, ...], noise: Noise, epsilon: Fraction) -> tuple[object, ...]:
-    names, counts = [str(one) for one in row[:3]], row[3:]
-    noised = [
-        noise.add([*names, what], count, sensitivity=sensitivity(names[1], what), epsilon=epsilon)
-        if isinstance(count, int)
-        else None
-        for what, count in zip(FIGURES, counts, strict=True)
-    ]
-    return (*row[:3], *noised)
 
 
 def _about(day: int, what: str, says: str) -> dict[str, str]:

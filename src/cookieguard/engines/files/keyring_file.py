@@ -67,13 +67,11 @@ class WatchedKeyring(Keyring):
 
     @property
     def signing(self) -> Key:
-        """Return the key that signs now."""
         if time.monotonic() >= self._next_look:
             self._look()
         return self._signing
 
     def get(self, key_id: str) -> Key | None:
-        """Return the secret with this id, if it is in force now."""
         now = time.monotonic()
         if now >= self._next_look:
             self._look()

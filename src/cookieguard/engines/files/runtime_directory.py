@@ -43,7 +43,6 @@ class RuntimeDirectory(StateDirectory):
         super().__init__(path, setting=SETTING)
 
     def create_once(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """Give the content of a file, made where there is none yet."""
         if not self.path.is_dir():
             RuntimeDirectory(self.path)
         return super().create_once(name, make)

@@ -179,7 +179,6 @@ class PostgresLog:
     def insert(
         self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text], jobs: Sequence[bytes] = ()
     ) -> None:
-        """Write rows, texts and jobs."""
         with telling(LogDown):
             insert(self._connection, rows, list(texts), jobs)
 
@@ -204,62 +203,49 @@ class PostgresLog:
             yield
 
     def waiting(self, count: int) -> list[UnsequencedRecord]:
-        """Return rows without a number."""
         return [UnsequencedRecord(*row) for row in self._connection.execute(WAITING, (count,))]
 
     def has_waiting(self) -> bool:
-        """Return whether there is one."""
         with telling(LogDown):
             return bool(self._value(HAS_WAITING))
 
     def numbered(self, ids: Sequence[bytes]) -> set[bytes]:
-        """Return the ids that numbered records have."""
         return {bytes(one) for (one,) in self._connection.execute(NUMBERED, (ByteaArray(ids),))}
 
     def drop(self, places: Sequence[int]) -> None:
-        """Remove rows without a number."""
         self._connection.execute(DROP, (list(places),))
 
     def number(self, places: Sequence[int], first: int) -> None:
-        """Number rows."""
         numbers = list(range(first, first + len(places)))
         self._connection.execute(NUMBER, (list(places), numbers))
 
     def refuse(self, places: Sequence[int]) -> None:
-        """Put rows aside under a negative number."""
         self._connection.execute(REFUSE, (list(places),))
 
     def size(self) -> int:
-        """Return the newest size."""
         with telling(LogDown):
             return int(self._value(SIZE) or 0)
 
     def tile(self, level: int, index: int) -> bytes:
-        """Return a tile."""
         with telling(LogDown):
             return bytes(self._value(TILE, (level, index)) or b"")
 
     def put_tiles(self, tiles: Mapping[tuple[int, int], bytes]) -> None:
-        """Write tiles."""
         values = [(*place, hashes) for place, hashes in tiles.items()]
         self._connection.cursor().executemany(PUT_TILE, values)
 
     def checkpoint(self, *, at_least: int = 0) -> str | None:
-        """Return the newest checkpoint."""
         with telling(LogDown):
             note = self._value(CHECKPOINT, (at_least,))
         return None if note is None else str(note)
 
     def checkpoints(self) -> Iterator[tuple[int, str]]:
-        """Yield all checkpoints."""
         return self._cursor(CHECKPOINTS, ())
 
     def put_checkpoint(self, size: int, note: str) -> None:
-        """Write a checkpoint."""
         self._connection.execute(PUT_CHECKPOINT, (size, note))
 
     def fact(self, name: str, value: str | None = None) -> str | None:
-        """Return a fact."""
         with telling(LogDown):
             found = self._value(FACT, (name,))
             if found is None and value is not None:
@@ -268,33 +254,27 @@ class PostgresLog:
         return None if found is None else str(found)
 
     def change_fact(self, name: str, value: str) -> None:
-        """Change a fact."""
         with telling(LogDown):
             self._connection.execute(CHANGE_FACT, (name, value))
 
     def public_keys(self) -> list[str]:
-        """Return the public keys."""
         with telling(LogDown):
             return [key for (key,) in self._connection.execute(KEYS)]
 
     def add_key(self, key: str) -> None:
-        """Keep a public key."""
         with telling(LogDown):
             self._connection.execute(PUT_KEY, (key,))
 
     def row(self, id_: bytes) -> Row | None:
-        """Return a record's row."""
         with telling(LogDown):
             row = self._connection.execute(ROW, {"id": id_}).fetchone()
         return None if row is None else Row(*row)
 
     def rows(self, first: int = 0, count: int | None = None) -> Iterator[Row]:
-        """Yield the numbered rows."""
         for row in self._cursor(ROWS, (first, count)):
             yield Row(*row)
 
     def contents(self) -> Iterator[RowTuple]:
-        """Yield what is verified."""
         return self._cursor(CONTENTS, ())
 
     def _cursor(self, statement: str, values: tuple[object, ...]) -> Iterator[Any]:
@@ -311,24 +291,20 @@ class PostgresLog:
     def rows_of(
         self, subject: bytes, first: bytes = b"", after: bytes = b"\xff", count: int | None = None
     ) -> list[Row]:
-        """Return a subject's rows."""
         values = {"subject": subject, "first": first, "after": after, "count": count}
         with telling(LogDown):
             return [Row(*row) for row in self._connection.execute(ROWS_OF, values)]
 
     def unnumbered(self) -> list[Row]:
-        """Return the rows without a number of the tree."""
         with telling(LogDown):
             return [Row(*row) for row in self._connection.execute(UNNUMBERED)]
 
     def text(self, digest: str) -> bytes | None:
-        """Return a text."""
         with telling(LogDown):
             content = self._value(TEXT, (digest,))
         return None if content is None else bytes(content)
 
     def old(self, window: Window, after: tuple[bytes, int], count: int) -> list[Old]:
-        """Return rows of a window."""
         with telling(LogDown):
             return [Old(*row) for row in self._connection.execute(OLD, values_of(window, after, count))]
 
@@ -339,35 +315,29 @@ class PostgresLog:
             self._connection.execute(PUT_PRUNED, (note,))
 
     def pruned(self) -> list[str]:
-        """Return the notes of what was removed."""
         with telling(LogDown):
             return [note for (note,) in self._connection.execute(PRUNED)]
 
     def without_rows(self, subjects: Sequence[bytes]) -> list[bytes]:
-        """Return subjects that no row names."""
         with telling(LogDown):
             rows = self._connection.execute(WITH_ROWS, {"subjects": list(subjects)}).fetchall()
         named = {bytes(one) for (one,) in rows}
         return [one for one in subjects if one not in named]
 
     def take_jobs(self, now: int, until: int, count: int) -> list[Job]:
-        """Take jobs that are due."""
         with telling(LogDown):
             rows = self._connection.execute(TAKE_JOBS, (until, now, count)).fetchall()
         return sorted(Job(*row) for row in rows)
 
     def end_job(self, place: int) -> None:
-        """Remove a job."""
         with telling(LogDown):
             self._connection.execute(END_JOB, (place,))
 
     def put_off_job(self, place: int, due: int, tries: int) -> None:
-        """Have a job taken later."""
         with telling(LogDown):
             self._connection.execute(PUT_OFF_JOB, (due, tries, place))
 
     def close(self) -> None:
-        """Close the connection."""
         with suppress(psycopg.Error):
             self._connection.close()
 

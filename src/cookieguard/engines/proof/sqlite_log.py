@@ -159,16 +159,13 @@ class SqliteLog:
                 self._connection.execute("ROLLBACK")
 
     def waiting(self, count: int) -> list[UnsequencedRecord]:
-        """Return rows without a number."""
         return [UnsequencedRecord(*row) for row in self._connection.execute(WAITING, (count,))]
 
     def has_waiting(self) -> bool:
-        """Return whether there is one."""
         with telling(LogDown):
             return self._connection.execute(HAS_WAITING).fetchone() is not None
 
     def numbered(self, ids: Sequence[bytes]) -> set[bytes]:
-        """Return the ids that numbered records have."""
         found: set[bytes] = set()
         for at in range(0, len(ids), AT_ONCE):
             some = ids[at : at + AT_ONCE]
@@ -177,49 +174,39 @@ class SqliteLog:
         return found
 
     def drop(self, places: Sequence[int]) -> None:
-        """Remove rows without a number."""
         self._connection.executemany(DROP, ((place,) for place in places))
 
     def number(self, places: Sequence[int], first: int) -> None:
-        """Number rows."""
         self._connection.executemany(NUMBER, ((first + at, place) for at, place in enumerate(places)))
 
     def refuse(self, places: Sequence[int]) -> None:
-        """Put rows aside under a negative number."""
         self._connection.executemany(REFUSE, ((place,) for place in places))
 
     def size(self) -> int:
-        """Return the newest size."""
         with telling(LogDown):
             return int(self._connection.execute(SIZE).fetchone()[0])
 
     def tile(self, level: int, index: int) -> bytes:
-        """Return a tile."""
         with telling(LogDown):
             row = self._connection.execute(TILE, (level, index)).fetchone()
         return b"" if row is None else bytes(row[0])
 
     def put_tiles(self, tiles: Mapping[tuple[int, int], bytes]) -> None:
-        """Write tiles."""
         self._connection.executemany(PUT_TILE, ((*place, hashes) for place, hashes in tiles.items()))
 
     def checkpoint(self, *, at_least: int = 0) -> str | None:
-        """Return the newest checkpoint."""
         with telling(LogDown):
             row = self._connection.execute(CHECKPOINT, (at_least,)).fetchone()
         return None if row is None else str(row[0])
 
     def checkpoints(self) -> Iterator[tuple[int, str]]:
-        """Yield all checkpoints."""
         with telling(LogDown):
             yield from self._connection.execute(CHECKPOINTS)
 
     def put_checkpoint(self, size: int, note: str) -> None:
-        """Write a checkpoint."""
         self._connection.execute(PUT_CHECKPOINT, (size, note))
 
     def fact(self, name: str, value: str | None = None) -> str | None:
-        """Return a fact."""
         with telling(LogDown):
             row = self._connection.execute(FACT, (name,)).fetchone()
         if row is None and value is not None:
@@ -229,58 +216,48 @@ class SqliteLog:
         return None if row is None else str(row[0])
 
     def change_fact(self, name: str, value: str) -> None:
-        """Change a fact."""
         with self._writing():
             self._connection.execute(CHANGE_FACT, (name, value))
 
     def public_keys(self) -> list[str]:
-        """Return the public keys."""
         with telling(LogDown):
             return [key for (key,) in self._connection.execute(KEYS)]
 
     def add_key(self, key: str) -> None:
-        """Keep a public key."""
         with self._writing():
             self._connection.execute(PUT_KEY, (key,))
 
     def row(self, id_: bytes) -> Row | None:
-        """Return a record's row."""
         with telling(LogDown):
             row = self._connection.execute(ROW, (id_,)).fetchone()
         return None if row is None else Row(*row)
 
     def rows(self, first: int = 0, count: int | None = None) -> Iterator[Row]:
-        """Yield the numbered rows; one statement sees them as they are at one time."""
         with telling(LogDown):
             for row in self._connection.execute(ROWS, (first, -1 if count is None else count)):
                 yield Row(*row)
 
     def contents(self) -> Iterator[RowTuple]:
-        """Yield what is verified."""
         with telling(LogDown):
             yield from self._connection.execute(CONTENTS)
 
     def rows_of(
         self, subject: bytes, first: bytes = b"", after: bytes = b"\xff", count: int | None = None
     ) -> list[Row]:
-        """Return a subject's rows."""
         values = {"subject": subject, "first": first, "after": after, "count": -1 if count is None else count}
         with telling(LogDown):
             return [Row(*row) for row in self._connection.execute(ROWS_OF, values)]
 
     def unnumbered(self) -> list[Row]:
-        """Return the rows without a number of the tree."""
         with telling(LogDown):
             return [Row(*row) for row in self._connection.execute(UNNUMBERED)]
 
     def text(self, digest: str) -> bytes | None:
-        """Return a text."""
         with telling(LogDown):
             row = self._connection.execute(TEXT, (digest,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def old(self, window: Window, after: tuple[bytes, int], count: int) -> list[Old]:
-        """Return rows of a window."""
         with telling(LogDown):
             rows = self._connection.execute(OLD, values_of(window, after, count))
             return [
@@ -294,18 +271,15 @@ class SqliteLog:
             self._connection.execute(PUT_PRUNED, (note,))
 
     def pruned(self) -> list[str]:
-        """Return the notes of what was removed."""
         with telling(LogDown):
             return [note for (note,) in self._connection.execute(PRUNED)]
 
     def without_rows(self, subjects: Sequence[bytes]) -> list[bytes]:
-        """Return subjects that no row names."""
         with telling(LogDown):
             run = self._connection.execute
             return [one for one in subjects if run(HAS_ROWS, (one,)).fetchone() is None]
 
     def take_jobs(self, now: int, until: int, count: int) -> list[Job]:
-        """Take jobs that are due."""
         with telling(LogDown):
             if not self._connection.execute(DUE_JOBS, (now, 1)).fetchone():
                 return []
@@ -315,17 +289,14 @@ class SqliteLog:
         return jobs
 
     def end_job(self, place: int) -> None:
-        """Remove a job."""
         with self._writing():
             self._connection.execute(END_JOB, (place,))
 
     def put_off_job(self, place: int, due: int, tries: int) -> None:
-        """Have a job taken later."""
         with self._writing():
             self._connection.execute(PUT_OFF_JOB, (due, tries, place))
 
     def close(self) -> None:
-        """Close the file."""
         with suppress(sqlite3.Error):
             self._connection.close()
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.config import Config
-from cookieguard.consent.own_terms import write_terms
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.announcement_run import Recipients, forget_customer
 from cookieguard.engines.mail.lists import NAMESPACE as LISTS
@@ -75,7 +74,7 @@ def stored_of(store: Store, number: str, config: Config) -> dict[str, Any]:
     read = {name: store.read(namespace, key) for name, namespace, key in places}
     found: dict[str, Any] = {name: json.loads(one.value) for name, one in read.items() if one is not None}
     own = read_own_terms(store).get(number)
-    return found | ({"own terms": json.loads(write_terms({number: own}))[number]} if own else {})
+    return found | ({"own terms": list(map(list, own))} if own else {})
 
 
 class PersonalRecords:

@@ -1,23 +1,15 @@
-"""Terms of one customer alone, in the store: written by staff, and held by every worker in memory."""
+"""Terms of one customer alone that an earlier version stored: held by every worker in memory, until they end."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from cookieguard.consent import Consent
-from cookieguard.consent.own_terms import (
-    NOTHING,
-    OwnTerm,
-    OwnTerms,
-    Withheld,
-    read_terms,
-    withheld_from,
-    write_terms,
-)
+from cookieguard.consent.own_terms import OwnTerm, OwnTerms, read_terms, withheld_from, write_terms
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store.protocol import Store, StoreDown
 from cookieguard.engines.store.whole_values import WholeValue
@@ -33,17 +25,14 @@ def read_own_terms(store: Store) -> OwnTerms:
     return OWN_TERMS.read(store)
 
 
-def change_own_terms(store: Store, change: Callable[[OwnTerms], OwnTerms]) -> OwnTerms:
-    """Write what `change` makes of the terms; raises what it raises, and StoreDown."""
-    after = OWN_TERMS.change(store, change)
+def forget_own_terms(store: Store, number: str) -> OwnTerms:
+    """Delete a customer's terms, and return what is left; raises StoreDown."""
+    after = OWN_TERMS.change(
+        store, lambda before: {name: found for name, found in before.items() if name != number}
+    )
     if after is None:
         raise StoreDown("own terms of customers that others write all the time")
     return after
-
-
-def forget_own_terms(store: Store, number: str) -> None:
-    """Delete a customer's terms."""
-    change_own_terms(store, lambda before: {name: found for name, found in before.items() if name != number})
 
 
 class WatchedTerms:
@@ -56,7 +45,6 @@ class WatchedTerms:
         self._state = state
         copy = state.read(COPY)
         self.terms: OwnTerms = {}
-        self._withheld: dict[tuple[str, date], Withheld] = {}
         self._is_troubled = False
         if copy is not None:
             with suppress(ValueError):
@@ -83,28 +71,18 @@ class WatchedTerms:
 
     def follow(self, terms: OwnTerms) -> None:
         """Have these count from now on."""
-        self.terms, self._withheld = terms, {}
+        self.terms = terms
         with suppress(OSError):  # a full disk: the store has them
             self._state.replace(COPY, write_terms(terms))
 
     def narrowed(self, consent: Consent, customers: Iterable[str], now: datetime) -> Consent:
         """Return a consent without what is kept from these customers; itself where nothing is."""
         for number in customers:
-            kept = self.withheld_from(number, now.astimezone(UTC).date())
-            if kept.vendors - consent.kept or kept.purposes & consent.granted:
-                granted, vendors = consent.granted - kept.purposes, consent.kept | kept.vendors
-                consent = replace(consent, granted=granted, kept=vendors)
+            purposes, vendors = withheld_from(self.of(number), now.astimezone(UTC).date())
+            if vendors - consent.kept or purposes & consent.granted:
+                consent = replace(consent, granted=consent.granted - purposes, kept=consent.kept | vendors)
         return consent
 
     def of(self, number: str) -> tuple[OwnTerm, ...]:
         """Return a customer's terms."""
         return tuple(self.terms.get(number, ()))
-
-    def withheld_from(self, number: str, today: date) -> Withheld:
-        """Return what is kept from a customer on a day."""
-        if number not in self.terms:
-            return NOTHING
-        kept = self._withheld.get((number, today))
-        if kept is None:
-            kept = self._withheld[number, today] = withheld_from(self.of(number), today)
-        return kept

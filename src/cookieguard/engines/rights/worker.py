@@ -32,7 +32,6 @@ from cookieguard.engines.rights.hook_calls import (
     retained_by,
 )
 from cookieguard.engines.rights.notifications import Letters, tell
-from cookieguard.engines.rights.opt_out import opt_out
 from cookieguard.engines.rights.own_data import (
     LOG_KEPT,
     LOG_REASON,
@@ -42,6 +41,7 @@ from cookieguard.engines.rights.own_data import (
 )
 from cookieguard.engines.rights.protocol import QueueDown
 from cookieguard.engines.rights.reerasure import Open, erase_again
+from cookieguard.engines.rights.refusals_by_staff import opt_out
 from cookieguard.engines.rights.requests import NOBODY, Requests, requests_opener
 from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store

@@ -100,18 +100,15 @@ class Figures:
         self.close = source.close
 
     def span(self) -> Days | None:
-        """Return the first and last day there are figures of, None where there are none."""
         ((first, last),) = self._ask(self._queries.span, EVER)
         return None if first is None else Days(first, last)
 
     def by_hour(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
-        """Return totals by hour, in order; hours without a hit are left out."""
         if not where:
             return [Totals(*row) for row in self._ask(self._queries.by_hour, days)]
         return [row._replace(visitors=0) for row in self._filtered(days, where, SECONDS_OF_HOUR)]
 
     def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
-        """Return totals by day, in order; days without a hit are left out."""
         if not where:
             return [Totals(*row) for row in self._ask(self._queries.by_day, days)]
         found: list[Totals] = []
@@ -123,17 +120,14 @@ class Figures:
         return found
 
     def by_day_of(self, days: Days, by: Dimension, value: str) -> Sequence[Totals]:
-        """Return views, visits and visitors of one value by day, in order, from the sums."""
         rows = self._ask(self._queries.of_value(by), days, {"dimension": by.value, "value": value})
         return [Totals(day, views, visits, 0, visitors, 0, 0, 0, 0) for day, views, visits, visitors in rows]
 
     def of_a_crowd(self, days: Days, by: Dimension) -> frozenset[str]:
-        """Return the values that five people had on one day of these."""
         rows = self._ask(self._queries.of_a_crowd(by), days, {"dimension": by.value})
         return frozenset(value for (value,) in rows)
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
-        """Return every value's sums, most views first, values alphabetically where they are equal."""
         if not where:
             rows = self._ask(self._queries.breakdown(by), days, {"dimension": by.value})
             return [Slice(*row) for row in rows]
@@ -141,24 +135,19 @@ class Figures:
         return _merged(row for rows in parts for row in rows)
 
     def keyed_days(self, days: Days) -> Sequence[int]:
-        """Return days, in order, of which filtered figures have all visitors though their keys may be gone."""
         crossed = self._queries.crossed
         return [] if crossed is None else [day for (day,) in self._ask(crossed.keyed_days, days)]
 
     def consent(self, days: Days) -> Sequence[ConsentCount]:
-        """Return what happened with consent, by day, policy version and event."""
         return [ConsentCount(*row) for row in self._ask(self._queries.consent, days)]
 
     def held(self, days: Days) -> Sequence[HeldCount]:
-        """Return what was held, undeclared hosts first, then most views first."""
         return [HeldCount(*row) for row in self._ask(self._queries.held, days)]
 
     def bots(self, days: Days) -> Sequence[BotCount]:
-        """Return the hits of bots, most first."""
         return [BotCount(*row) for row in self._ask(self._queries.bots, days)]
 
     def lost(self, days: Days) -> Mapping[str, int]:
-        """Return how many hits were dropped, by reason, in all workers."""
         return dict(self._ask(self._queries.lost, days))
 
     def _filtered(self, days: Days, where: Filters, seconds: int) -> list[Totals]:

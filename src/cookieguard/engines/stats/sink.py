@@ -92,7 +92,6 @@ class HitSink:
             self._failed(error)
 
     def close(self) -> None:
-        """Let go of engine and spool; a later write opens them again."""
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.close()

@@ -193,7 +193,6 @@ class PostgresStore:
                 cursor.execute(RECORD, (number, *map(list, zip(*latest(revocations), strict=True))))
 
     def last_change(self) -> Change:
-        """Return the last change."""
         with telling(StoreDown):
             row = self._connection.execute(LAST_CHANGE).fetchone()
         if row is None:
@@ -204,12 +203,10 @@ class PostgresStore:
         return Change(int(number), mark)
 
     def changes(self, after: int) -> Iterator[Revocation]:
-        """Yield the revocations after a number."""
         with telling(StoreDown):
             yield from streamed(self, after)
 
     def rows_after(self, after: int, count: int) -> Iterable[Row]:
-        """Return so many rows after a number."""
         return self._connection.execute(CHANGES, ([what.value for what in Revoked], after, count))
 
     def last_rows(self, what: str, after: int, count: int) -> Iterable[Row]:
@@ -219,29 +216,24 @@ class PostgresStore:
             yield from cursor.execute(LAST_CHANGES, (what, after, count))
 
     def left_out(self, what: str, after: int, last: Row) -> list[LeftOut]:
-        """Return what rows of a kind before a row had."""
         values = {"what": what, "after": after, "number": last[6], "key": last[1], "few": FEW}
         return [LeftOut(*row) for row in self._connection.execute(LEFT_OUT, values)]
 
     def counts(self) -> dict[Revoked, int]:
-        """Count the revocations of each kind."""
         with telling(StoreDown):
             return {Revoked(what): count for what, count in self._connection.execute(COUNTS)}
 
     def oldest(self, what: Revoked, count: int) -> list[Revocation]:
-        """Return so many that were written first."""
         with telling(StoreDown):
             return [revocation_of(row, {}) for row in self._connection.execute(OLDEST, (what, count))]
 
     def remove(self, revocations: Sequence[Revocation]) -> None:
-        """Delete revocations."""
         with telling(StoreDown):
             self._connection.execute(
                 REMOVE, ([one.what for one in revocations], [one.key for one in revocations])
             )
 
     def read(self, namespace: str, key: str) -> StoredValue | None:
-        """Return the value under a key of a namespace."""
         with telling(StoreDown):
             row = self._connection.execute(READ, (namespace, key)).fetchone()
         return None if row is None else StoredValue(*row)
@@ -255,12 +247,10 @@ class PostgresStore:
         return 0 if row is None else int(row[0])
 
     def erase(self, namespace: str, key: str, *, after: int | None = None) -> bool:
-        """Delete a value."""
         with telling(StoreDown):
             return self._connection.execute(ERASE, (namespace, key, after)).rowcount > 0
 
     def erase_owned(self, namespace: str, owner: str) -> None:
-        """Delete an owner's values."""
         with (
             telling(StoreDown),
             patient(self._connection, ERASE_MILLISECONDS, usual=STATEMENT_MILLISECONDS),
@@ -268,27 +258,23 @@ class PostgresStore:
             self._connection.execute(ERASE_OWNED, {"shelf": namespace, "mark": mark_of(owner)})
 
     def size(self) -> int:
-        """Return about how many bytes values take."""
         with telling(StoreDown):
             row = self._connection.execute(SIZE, (MAX_BYTES,)).fetchone()
         return 0 if row is None else int(row[0])
 
     def evict(self, count: int) -> None:
-        """Delete what guests left."""
         with telling(StoreDown):
             for statement in EVICT:
                 if self._connection.execute(statement, (count,)).rowcount:
                     return
 
     def forget(self, moment: int) -> bool:
-        """Delete what is over."""
         with telling(StoreDown):
             values = (moment, FORGET_AT_ONCE)
             gone = [self._connection.execute(statement, values).rowcount for statement in FORGET]
         return max(gone) >= FORGET_AT_ONCE
 
     def close(self) -> None:
-        """Close the connection."""
         with suppress(psycopg.Error):
             self._connection.close()
 

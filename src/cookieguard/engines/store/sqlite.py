@@ -168,7 +168,6 @@ class SqliteStore:
             self._connection.executemany(RECORD, ((*revocation, number) for revocation in revocations))
 
     def last_change(self) -> Change:
-        """Return the last change."""
         with telling(StoreDown):
             require_file(self._path, self._inode, StoreDown)
             return Change(*self._connection.execute(LAST_CHANGE).fetchone())
@@ -179,7 +178,6 @@ class SqliteStore:
             yield from streamed(self, after)
 
     def rows_after(self, after: int, count: int) -> Iterable[Row]:
-        """Return so many rows after a number."""
         return self._connection.execute(CHANGES, (after, count))
 
     def last_rows(self, what: str, after: int, count: int) -> Iterator[Row]:
@@ -197,27 +195,22 @@ class SqliteStore:
                 self._connection.execute("ROLLBACK")
 
     def left_out(self, what: str, after: int, last: Row) -> list[LeftOut]:
-        """Return what rows of a kind before a row had."""
         values = (what, after, last[6], last[1], FEW)
         return [LeftOut(*row) for row in self._connection.execute(LEFT_OUT, values)]
 
     def counts(self) -> dict[Revoked, int]:
-        """Count the revocations of each kind."""
         with telling(StoreDown):
             return {Revoked(what): count for what, count in self._connection.execute(COUNTS)}
 
     def oldest(self, what: Revoked, count: int) -> list[Revocation]:
-        """Return so many that were written first."""
         with telling(StoreDown):
             return [revocation_of(row, {}) for row in self._connection.execute(OLDEST, (what, count))]
 
     def remove(self, revocations: Sequence[Revocation]) -> None:
-        """Delete revocations."""
         with self._writing():
             self._connection.executemany(REMOVE, ((one.what, one.key) for one in revocations))
 
     def read(self, namespace: str, key: str) -> StoredValue | None:
-        """Return the value under a key of a namespace."""
         with telling(StoreDown):
             row = self._connection.execute(READ, (namespace, key)).fetchone()
         return None if row is None else StoredValue(*row)
@@ -231,7 +224,6 @@ class SqliteStore:
         return 0 if row is None else int(row[0])
 
     def erase(self, namespace: str, key: str, *, after: int | None = None) -> bool:
-        """Delete a value."""
         with self._writing():
             return self._connection.execute(ERASE, (namespace, key, after)).rowcount > 0
 
@@ -248,21 +240,18 @@ class SqliteStore:
             return int(self._connection.execute(SIZE).fetchone()[0])
 
     def evict(self, count: int) -> None:
-        """Delete what guests left."""
         with self._writing():
             for statement in EVICT:
                 if self._connection.execute(statement, (count,)).rowcount:
                     return
 
     def forget(self, moment: int) -> bool:
-        """Delete what is over."""
         with self._writing():
             values = (moment, FORGET_AT_ONCE)
             gone = [self._connection.execute(statement, values).rowcount for statement in FORGET]
         return max(gone) >= FORGET_AT_ONCE
 
     def close(self) -> None:
-        """Close the file."""
         with suppress(sqlite3.Error):
             self._connection.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.upkeep.cosigning import cosign_log
 from cookieguard.engines.proof.upkeep.expiry import record_expiries
 from cookieguard.engines.proof.upkeep.pruning import prune_log
 from cookieguard.engines.proof.upkeep.timestamps import stamp_log
@@ -14,7 +13,7 @@ from cookieguard.features.feature import Place
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:
-    """Return the steps: choices that run out, the witness, time stamps, and records over their time."""
+    """Return the steps: choices that run out, time stamps, and records over their time."""
     config, environ = place.config, place.environ
 
     def state() -> StateDirectory:
@@ -25,7 +24,6 @@ def jobs_of(place: Place) -> Mapping[str, Step]:
 
     return {
         "consents that ran out": expire,
-        "witness": lambda _: cosign_log(config, state(), environ=environ),
         "time stamp": lambda times: stamp_log(config, state(), environ=environ, now=times.now),
         "consent log": lambda times: prune_log(config, state(), environ=environ, now=times.believed),
     }

@@ -65,7 +65,6 @@ class Cart(JsonMapping):
 
     @property
     def is_open(self) -> bool:
-        """Return whether anything was read or written."""
         return self._is_open
 
     # From here on: for the visit.

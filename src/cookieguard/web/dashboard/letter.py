@@ -19,16 +19,19 @@ from cookieguard.consent import Register, Site, Verdict, site_of
 from cookieguard.consent.declarations import advice_on
 from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor_keys import examine_keys, examine_vault
+from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.mail.announcement_run import Recipients, run_of
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.people.break_glass import BreakGlass, due_notices, state_of
+from cookieguard.engines.policy.checks import examine_policy
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger
 from cookieguard.engines.proof.open import open_log_store, place_of
-from cookieguard.engines.rights.requests import FILE_ENDING, UNREADABLE, Pending, requests_opener
+from cookieguard.engines.rights.checks import open_requests
+from cookieguard.engines.rights.requests import UNREADABLE, Pending
 from cookieguard.engines.stats.open import open_reader, read_retained
 from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.keyring import Keyring
@@ -131,14 +134,10 @@ def one_line(text: str) -> str:
 
 def _requests(source: Source) -> tuple[list[Pending], list[str]]:
     """Return what is open, and the ids of what cannot be read."""
-    file = store_file(source.config.store, source.state.path, environ=os.environ)
-    if not source.config.store.enabled:
+    config, state, keyring = source.config, source.state, source.keyring
+    if not config.store.enabled:
         return [], []
-    if file is not None and not file.with_name(file.stem + FILE_ENDING).exists():
-        return [], []  # nobody has asked for anything yet
-    opened = requests_opener(source.config, source.keyring, source.state, environ=os.environ)()
-    with closing(opened):
-        return opened.survey(source.now)
+    return open_requests(config, state, lambda: keyring, source.now, environ=os.environ) or ([], [])
 
 
 def _open_requests(source: Source) -> Found:
@@ -219,8 +218,7 @@ def _site(config: Config) -> Site:
 
 def _contracts(source: Source) -> Found:
     found = list(examine_contracts(source.config, today=source.now.date()))
-    lines = [f"{one.check.removeprefix('vendor ')}: {one.found}; {one.mend or one.advice}" for one in found]
-    return lines, bool(found)
+    return list(map(_shown, found)), bool(found)
 
 
 def _notices(source: Source) -> Found:
@@ -243,7 +241,11 @@ def _notices(source: Source) -> Found:
             lines.append(
                 f"{version.name}: {run.sent} of {run.total} sent, {run.waiting} wait, {run.refused} failed for good"
             )
-    return lines, is_due
+    checked = map(
+        Finding._make, examine_policy(source.config, path, environ=environ, today=source.now.date())
+    )
+    found = [one for one in checked if one.mend or one.advice]
+    return [*lines, *map(_shown, found)], is_due or bool(found)
 
 
 def _choices(source: Source) -> Found:
@@ -268,8 +270,14 @@ def _details(source: Source, tab: str) -> Details | None:
 def _keys(source: Source) -> Found:
     shop = Shop(config=source.config, environ=os.environ, now=source.now)
     found = [one for one in (*examine_keys(shop), *examine_vault(shop)) if one.check in KEYS]
-    lines = [f"{one.check}: {one.found}{f'; {one.mend}' if one.mend else ''}" for one in found]
-    return lines, any(one.mend for one in found)
+    return list(map(_shown, found)), any(one.mend for one in found)
+
+
+def _shown(one: Finding) -> str:
+    """Return what a check of the doctor found, and what to do about it."""
+    return "; ".join(
+        filter(None, (f"{one.check.removeprefix('vendor ')}: {one.found}", one.mend or one.advice))
+    )
 
 
 def _checkpoint(source: Source) -> Found:

@@ -30,14 +30,12 @@ class AskedOnce:
         )
 
     def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
-        """Return totals by day, in order; days without a hit are left out."""
         key = (days, frozenset(where.items()))
         if key not in self._totals:
             self._totals[key] = self._reader.by_day(days, where)
         return self._totals[key]
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
-        """Return every value's sums, most views first, values alphabetically where they are equal."""
         key = (days, by, frozenset(where.items()))
         if key not in self._slices:
             self._slices[key] = self._reader.breakdown(days, by, where)

@@ -69,11 +69,9 @@ class BrotliEncoder:
         self._encoder = BROTLI.Compressor(quality=ENCODE_LEVEL, lgwin=BROTLI_WINDOW)
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return the encoding of `chunk`, complete up to its last byte."""
         return bytes(self._encoder.process(chunk) + self._encoder.flush())
 
     def close(self) -> bytes:
-        """Return the end of the encoding."""
         return bytes(self._encoder.finish())
 
 
@@ -114,9 +112,7 @@ class ZstdEncoder:
         self._encoder = ZSTD.ZstdCompressor(level=ENCODE_LEVEL)
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return the encoding of `chunk`, complete up to its last byte."""
         return bytes(self._encoder.compress(chunk, ZSTD.ZstdCompressor.FLUSH_BLOCK))
 
     def close(self) -> bytes:
-        """Return the end of the encoding."""
         return bytes(self._encoder.flush(ZSTD.ZstdCompressor.FLUSH_FRAME))

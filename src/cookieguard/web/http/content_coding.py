@@ -94,11 +94,9 @@ class Deflater:
         self._deflate = zlib.compressobj(ENCODE_LEVEL, zlib.DEFLATED, wbits)
 
     def feed(self, chunk: bytes) -> bytes:
-        """Return the encoding of `chunk`, complete up to its last byte."""
         return self._deflate.compress(chunk) + self._deflate.flush(zlib.Z_SYNC_FLUSH)
 
     def close(self) -> bytes:
-        """Return the end of the encoding."""
         return self._deflate.flush(zlib.Z_FINISH)
 
 

@@ -13,26 +13,32 @@ from datetime import date, datetime, time
 from functools import partial
 from typing import NamedTuple, TypeVar
 
+from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.config import Config
+from cookieguard.config.purposes import NECESSARY
 from cookieguard.config.rights.time_zone import zone_of
-from cookieguard.consent.own_terms import OwnTermRefused, OwnTerms, with_term, without_term
+from cookieguard.consent.decision import version_at
+from cookieguard.engines.proof.acts import Acts
 from cookieguard.engines.rights.enqueue import NewRequest, ask
+from cookieguard.engines.rights.own_terms import forget_own_terms
+from cookieguard.engines.rights.refusals_by_staff import refuse_for
 from cookieguard.engines.rights.requests import ID, Pending, Requests
 from cookieguard.engines.rights.sealing import SealBroken
+from cookieguard.engines.store.protocol import Store
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
-from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, OFFICER, WHO, done_by_hand
-from cookieguard.rights.plan import MEANING, by_hand
+from cookieguard.proof.log import LogDown
+from cookieguard.proof.records import customer as subject_of
+from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, OFFICER, WHO, Said, acted
+from cookieguard.rights.plan import MEANING, by_hand, follows
 from cookieguard.rights.requests import (
     Act,
     Request,
     RequestRefused,
     Via,
-    answer_told,
-    clean,
     noted,
-    put_on_hold,
 )
 from cookieguard.rights.rules import Law, RequestKind
 from cookieguard.web.banner.form_value import ERASURE, STALE
@@ -55,7 +61,6 @@ from cookieguard.web.pages.staff_guard import (
 )
 from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
 from cookieguard.web.rights.desk import Desk
-from cookieguard.web.rights.own_terms import TermsDown, change_terms, own_term, own_terms_shown
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -64,7 +69,8 @@ REQUESTS_PAGE = "requests"
 NOT_OURS = "this form can only be posted by a page of the staff"
 NO_ANSWER = "The queue does not answer just now. Nothing was changed; try again in a minute."
 UNKNOWN = "There is no request of this id."
-NOBODYS = "Who asked has no customer number, so nothing can be kept from them alone."
+NOBODYS = "Who asked has no customer number, so nothing can be refused for them."
+NO_PURPOSE = "none where consent.follow_customer is off"
 UNREADABLE = "This request cannot be read: the keyring lacks its key, or it was changed. Its clock goes on."
 ERASE = "erase"  # what the page that asks again posts
 # The fields of one that is entered.
@@ -172,7 +178,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         return await _show_list(visit, error.said)
     if request is None:
         return await _show_list(visit, _Message(404, UNKNOWN))
-    whose = request.customer or request.contact
+    whose, watched = request.customer or request.contact, visit.exchange.parts.own_terms
     if not await note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose):
         return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     values = {
@@ -186,7 +192,8 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
         "may_doubt": _may(partial(noted, request, Act.IDENTITY_ASKED, now=now, by="")),
         "is_officer": visit.member.may(OFFICER),
-        **own_terms_shown(visit.exchange, request),
+        "refusable": _refusable(visit.exchange.parts.config) if request.customer else [],
+        "own_terms": () if watched is None else watched.of(request.customer),
     }
     return _page(visit, "request.html", said, **values)
 
@@ -242,8 +249,6 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
         )
     try:
         id_ = await act(visit, fields)
-    except OwnTermRefused as error:
-        return await _show_one(visit, fields.get("id", ""), _Message(409, f"Not done: {error}."))
     except _Failed as error:
         id_ = fields.get("id", "")
         if error.said.status == 409 and id_:
@@ -259,54 +264,26 @@ def _is_to_ask_again(visit: _Visit, fields: Mapping[str, str]) -> bool:
     return is_erasure and not is_script(visit.exchange)
 
 
-async def _change(visit: _Visit, fields: dict[str, str], change: Callable[[Request], Request]) -> str:
-    id_ = fields.get("id", "")
+async def _change(visit: _Visit, fields: dict[str, str], act: Act) -> str:
+    """Write an act with its words, its step, or its last day."""
+    id_, until = fields.get("id", ""), fields.get("until", "")
     if not ID.fullmatch(id_):
         raise _Failed(404, UNKNOWN)
+    said = Said(
+        by=visit.member.name,
+        now=visit.exchange.now,
+        text=fields.get("text", ""),
+        step=fields.get("step", ""),
+        until=_day(until) if until and act is Act.HELD else None,
+    )
+    has_hooks = bool(visit.exchange.parts.config.rights.hooks)
 
     def write(queue: Requests) -> str:
-        queue.change(id_, change)
+        queue.change(id_, partial(acted, act=act, said=said, has_hooks=has_hooks))
         queue.queue.wake(id_)
         return id_
 
     return await visit.ask(write)
-
-
-def _noting(act: Act) -> Callable[[_Visit, dict[str, str]], Awaitable[str]]:
-    """Return what writes an act with its words."""
-
-    async def note(visit: _Visit, fields: dict[str, str]) -> str:
-        now, by, text = visit.exchange.now, visit.member.name, fields.get("text", "")
-        return await _change(visit, fields, partial(noted, act=act, now=now, by=by, text=text))
-
-    return note
-
-
-async def _step(visit: _Visit, fields: dict[str, str]) -> str:
-    """Note that a step was done by hand; one that the worker does is no member's."""
-    change = partial(
-        done_by_hand,
-        name=fields.get("step", ""),
-        has_hooks=bool(visit.exchange.parts.config.rights.hooks),
-        now=visit.exchange.now,
-        by=visit.member.name,
-        text=fields.get("text", ""),
-    )
-    return await _change(visit, fields, change)
-
-
-async def _hold(visit: _Visit, fields: dict[str, str]) -> str:
-    until, now, by = _day(fields.get("until", "")), visit.exchange.now, visit.member.name
-    return await _change(
-        visit, fields, partial(put_on_hold, until=until, reason=fields.get("text", ""), now=now, by=by)
-    )
-
-
-async def _tell(visit: _Visit, fields: dict[str, str]) -> str:
-    text, now, by = fields.get("text", ""), visit.exchange.now, visit.member.name
-    if not text.strip():
-        raise _Failed(409, "Not done: told without words; allowed: how they were told, such as by letter.")
-    return await _change(visit, fields, partial(answer_told, now=now, by=by, text=text))
 
 
 async def _add(visit: _Visit, fields: dict[str, str]) -> str:
@@ -346,54 +323,69 @@ def _day(text: str) -> date:
         raise _Failed(400, f"Not done: the day {text[:20]!a}; allowed: one like 2027-01-31.") from None
 
 
-async def _keep_from(visit: _Visit, fields: dict[str, str]) -> str:
-    """Keep a purpose or a vendor from this customer alone, whatever they agree to."""
-    until = fields.get("until", "")
-    term = own_term(
-        visit.exchange,
-        fields.get("what", ""),
-        note=clean(fields.get("text", "")),
-        by=visit.member.name,
-        until=_day(until) if until else None,
-    )
-    return await _agree(visit, fields, "kept from them", term.what, term.name, partial(with_term, term=term))
+async def _refuse_for(visit: _Visit, fields: dict[str, str]) -> str:
+    """Refuse a purpose for who asked, as they could themselves: on each of their devices, until they agree again."""
+    config, now, purpose = visit.exchange.parts.config, visit.exchange.now, fields.get("what", "")
+    allowed, request = _refusable(config), await _asked_by_customer(visit, fields)
+    if purpose not in allowed:
+        raise _Failed(
+            409, f"Not done: purpose {purpose[:80]!a}; allowed: {', '.join(allowed) or NO_PURPOSE}."
+        )
+    version = version_at(config.policy, now)
+    write = partial(refuse_for, config=config, purpose=purpose, version=version, now=now)
+    return await _write_for(visit, request, f"purpose {purpose}: refused for them", write)
 
 
-async def _let_again(visit: _Visit, fields: dict[str, str]) -> str:
-    """End an own term: what the customer agreed to counts again."""
-    what, _, name = fields.get("what", "").partition(" ")
-    return await _agree(visit, fields, "let again", what, name, partial(without_term, what=what, name=name))
+async def _end_terms(visit: _Visit, fields: dict[str, str]) -> str:
+    """End what an earlier version kept from who asked alone: what they agreed to counts again."""
+    watched, request = visit.exchange.parts.own_terms, await _asked_by_customer(visit, fields)
+    if watched is None or not watched.of(request.customer):
+        raise _Failed(409, "Not done: nothing is kept from this customer alone.")
+
+    def end(store: Store, number: str) -> None:
+        watched.follow(forget_own_terms(store, number))
+
+    return await _write_for(visit, request, "terms of this customer alone: ended", end)
 
 
-async def _agree(
-    visit: _Visit, fields: dict[str, str], said: str, what: str, name: str, change: Callable[..., OwnTerms]
-) -> str:
-    """Change the own terms of who asked: the log has it first, then the store, then every worker."""
-    id_, now, by = fields.get("id", ""), visit.exchange.now, visit.member.name
+async def _asked_by_customer(visit: _Visit, fields: Mapping[str, str]) -> Request:
+    """Return the request of a customer; raises _Failed for another one."""
+    id_ = fields.get("id", "")
     request = await visit.ask(lambda queue: queue.find(id_))
     if request is None or not request.customer:
         raise _Failed(404, UNKNOWN if request is None else NOBODYS)
-    text = f"{what} {name}: {said}"
-    try:
-        await change_terms(visit.exchange, request.customer, change, text=text, request=id_, by=by)
-    except OwnTermRefused as error:
-        raise _Failed(409, f"Not done: {error}.") from error
-    except TermsDown as error:
-        raise _Failed(503, NO_ANSWER) from error
+    return request
+
+
+async def _write_for(visit: _Visit, request: Request, text: str, write: Callable[[Store, str], None]) -> str:
+    """Write something into the store for who asked; the log has it first, and the request gets a note."""
+    parts, number = visit.exchange.parts, request.customer
+    if parts.store_sync is None:
+        raise _Failed(503, NO_ANSWER)
+    if parts.proof is not None:
+        facts = {"said": text, "by": visit.member.name, "request": request.id}
+        append = partial(Acts(parts.proof.writer).append, "by-staff", facts, subject=subject_of(number))
+        try:
+            await to_thread.run_sync(append)
+        except LogDown as error:
+            raise _Failed(503, NO_ANSWER) from error
+    future = parts.store_sync.ask(lambda store: write(store, number))
+    if not await is_done(future) or future.exception() is not None:
+        raise _Failed(503, NO_ANSWER)
     if request.may_change:
-        await _change(visit, fields, partial(noted, act=Act.NOTE, now=now, by=by, text=text))
-    return id_
+        await _change(visit, {"id": request.id, "text": text}, Act.NOTE)
+    return request.id
+
+
+def _refusable(config: Config) -> list[str]:
+    return [one.id for one in config.purposes if one.id != NECESSARY] if follows(config) else []
 
 
 Do = Callable[[_Visit, dict[str, str]], Awaitable[str]]
-WORDS = (Act.NOTE, Act.IDENTITY_ASKED, Act.IDENTITY_SHOWN, Act.EXTENDED, Act.DONE, Act.REFUSED)
 ACTS: dict[str, tuple[str, Do]] = {
     "add": (ENTER, _add),
     ERASE: (ENTER, _add),
-    Act.STEP.value: (DUTIES[Act.STEP], _step),
-    Act.HELD.value: (DUTIES[Act.HELD], _hold),
-    Act.TOLD.value: (DUTIES[Act.TOLD], _tell),
-    **{act.value: (DUTIES[act], _noting(act)) for act in WORDS},
-    "keep-from": (OFFICER, _keep_from),
-    "let-again": (OFFICER, _let_again),
+    **{act.value: (role, partial(_change, act=act)) for act, role in DUTIES.items()},
+    "refuse-for": (OFFICER, _refuse_for),
+    "end-terms": (OFFICER, _end_terms),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from heapq import nlargest
 from typing import Any
@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse
 from cookieguard.config import DataKind, ShopForm
 from cookieguard.config.languages import nearest_text, texts_of
 from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent.own_terms import PURPOSE
 from cookieguard.engines.proof.log_reader import newest_rows, opened
 from cookieguard.engines.proof.protocol import Stores
 from cookieguard.engines.store.logins import Login, logins_of
@@ -31,7 +32,6 @@ from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.identity.store_gate import hear_first, must_wait
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.privacy_choices import COPY_PAGE
-from cookieguard.web.rights.own_terms import own_terms_of
 
 PRIVACY_PAGE = "privacy"
 MOST_SHOWN = 20  # choices and requests: the newest
@@ -123,7 +123,7 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         receipt=exchange.consent.receipt,
         choices=config.consent.enabled,
         logins=await logins_shown(exchange, shown.asker, texts),
-        own_terms=own_terms_of(exchange, number, texts),
+        own_terms=_own_terms(exchange, number, texts),
         data=[_kind(one, lang, texts) for one in config.data],
         forms=[_form(one, exchange, texts) for one in config.forms],
         stored=parts.declaration.lines(lang),
@@ -138,6 +138,22 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         requests=[_request(one, exchange, texts) for one in reversed(requests)],
     )
     return HTMLResponse(page, shown.status, PAGE_HEADERS)
+
+
+def _own_terms(exchange: Exchange, number: str, texts: RightsTexts) -> list[dict[str, str]]:
+    """Return what a customer reads of what an earlier version kept from them alone."""
+    watched, today = exchange.parts.own_terms, exchange.now.astimezone(UTC).date()
+    terms = watched.of(number) if watched is not None else ()
+    titles = {one.id: one.title for one in shown_purposes(exchange.parts.config, texts.lang)}
+    return [
+        {
+            "name": titles.get(one.name, one.name) if one.what == PURPOSE else one.name,
+            "note": one.note,
+            "until": texts.line("own_until", date=date.fromisoformat(one.until)) if one.until else "",
+        }
+        for one in terms
+        if one.holds_on(today)
+    ]
 
 
 async def show_erasure(exchange: Exchange, asker: Asker, text: str) -> HTMLResponse:

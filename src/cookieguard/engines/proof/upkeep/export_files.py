@@ -1,4 +1,4 @@
-"""The rows of a file that another tool exported, one after the other: no file is read as a whole, however large."""
+"""The rows of a file that another tool exported, one after the other: CSV, JSON lines, or one JSON document."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from cookieguard.proof.imports import RowUnusable
 DELIMITERS = ",;\t|"
 CHUNK = 64 * 1024  # characters
 MOST_OF_ROW = 1024 * 1024
+LONGEST_DOCUMENT = 64 * 2**20  # characters; Python needs about ten times as much memory for its values
 LISTS = ("data", "consents", "rows", "items", "results")  # where an object has its rows
 LONGEST_NUMBER = 30  # digits; of more Python refuses to make a number
 NO_ROW = RowUnusable("is no object with names")
 
 
 def rows_of_file(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield each row with where it stands, or why it is none: CSV, JSON lists, objects that have one, JSON lines."""
+    """Yield each row with where it stands, or why it is none: CSV, JSON lines, a JSON list or an object with one."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.read(CHUNK)
@@ -30,7 +31,7 @@ def rows_of_file(path: Path) -> Iterator[tuple[str, Any]]:
             elif _is_line_of_its_own(first):
                 yield from _json_lines(file)
             else:
-                yield from _entries(_Json(file))
+                yield from _rows_of_document(file)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         was = getattr(error, "strerror", None) or str(error)
         raise ConfigError(str(path), was=was, allowed="a CSV or JSON file in UTF-8") from error
@@ -68,9 +69,7 @@ def _is_line_of_its_own(first: str) -> bool:
         found = json.loads(first.lstrip().partition("\n")[0])
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, dict) and not any(
-        isinstance(found.get(name), list) and isinstance(next(iter(found[name]), {}), dict) for name in LISTS
-    )
+    return isinstance(found, dict) and not _list_in(found)
 
 
 def _json_lines(file: TextIO) -> Iterator[tuple[str, Any]]:
@@ -82,100 +81,29 @@ def _json_lines(file: TextIO) -> Iterator[tuple[str, Any]]:
                 yield f"line {number}", NO_ROW
 
 
-def _entries(text: _Json) -> Iterator[tuple[str, Any]]:
-    number = 0
+def _rows_of_document(file: TextIO) -> Iterator[tuple[str, Any]]:
+    """Yield what a JSON list has, or an object's first list of objects; else the object. It is read as a whole."""
+    text = file.read(LONGEST_DOCUMENT + 1)
     try:
-        while text.peek():
-            for row in _rows(text):
-                number += 1
-                yield f"entry {number}", row
-    except UnicodeDecodeError:
-        raise
-    except (ValueError, RecursionError):  # where the next one begins nobody knows
-        yield f"entry {number + 1}, and all after it,", NO_ROW
+        if len(text) > LONGEST_DOCUMENT:
+            raise ValueError(f"longer than {LONGEST_DOCUMENT // 2**20} MB")
+        found = _DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        was = str(error) if isinstance(error, ValueError) else "nested too deep"
+        allowed = "a JSON list, or JSON lines of any length (jq -c '.[]')"
+        raise ConfigError(
+            file.name, was=f"a JSON document that cannot be read: {was}", allowed=allowed
+        ) from error
+    for number, row in enumerate(found if isinstance(found, list) else _list_in(found) or [found], 1):
+        yield f"entry {number}", row
 
 
-def _rows(text: _Json) -> Iterator[Any]:
-    """Yield what a list has, or an object's first list of objects; else the object."""
-    if text.take("[{") == "[":
-        yield from _items(text)
-        return
-    whole: dict[str, Any] = {}
-    has_rows = False
-    while text.peek() != "}":
-        name = text.value()
-        text.take(":")
-        if name in LISTS and text.peek() == "[":
-            text.take("[")
-            if not has_rows and text.peek() in "{]":
-                has_rows = True
-                yield from _items(text)
-            else:
-                whole[name] = list(_items(text))
-        else:
-            whole[str(name)] = text.value()
-        if text.peek() != "}":
-            text.take(",")
-    text.take("}")
-    if not has_rows:
-        yield whole
-
-
-def _items(text: _Json) -> Iterator[Any]:
-    """Yield the items of a list that was begun, and end it."""
-    while text.peek() != "]":
-        yield text.value()
-        if text.peek() != "]":
-            text.take(",")
-    text.take("]")
-
-
-class _Json:
-    """Read JSON a value at a time. Owns what of the file is read and not used yet."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._text, self._at, self._is_all = "", 0, False
-
-    def peek(self) -> str:
-        """Return the next character that is no blank, empty at the end."""
-        while True:
-            while self._at < len(self._text) and self._text[self._at] in " \t\r\n":
-                self._at += 1
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if self._is_all:
-                return ""
-            self._read()
-
-    def take(self, allowed: str) -> str:
-        """Take one of these characters; raises ValueError."""
-        found = self.peek()
-        if not found or found not in allowed:
-            raise ValueError
-        self._at += 1
-        return found
-
-    def value(self) -> Any:
-        """Take a value; raises ValueError, and RecursionError for one nested too deep."""
-        self.peek()
-        while True:
-            try:
-                value, end = _DECODER.raw_decode(self._text, self._at)
-            except ValueError:
-                if self._is_all or len(self._text) - self._at > MOST_OF_ROW:
-                    raise
-            else:
-                if end < len(self._text) or self._is_all:  # else a number may go on
-                    self._at = end
-                    return value
-            self._read()
-
-    def _read(self) -> None:
-        """Read on: each time as much again, so that a long value is not looked at too often."""
-        left = self._text[self._at :]
-        more = self._file.read(max(CHUNK, len(left)))
-        self._text, self._at, self._is_all = left + more, 0, not more
+def _list_in(found: dict[str, Any]) -> list[Any]:
+    """Return an object's list of rows, empty where it has none."""
+    lists = (found.get(name) for name in LISTS)
+    return next(
+        (one for one in lists if isinstance(one, list) and isinstance(next(iter(one), None), dict)), []
+    )
 
 
 def _integer(digits: str) -> int | str:

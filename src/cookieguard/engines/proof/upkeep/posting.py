@@ -7,7 +7,7 @@ import asyncio
 from cookieguard.errors import CookieGuardError
 
 SECONDS = 20.0  # for all of an answer: the job that waits is the one by which keys of visitors go
-MOST_BYTES = 64 * 1024  # a time stamp with its certificates has 2 to 8, a cosignature 200 bytes
+MOST_BYTES = 64 * 1024  # a time stamp with its certificates has 2 to 8 KB
 
 
 class NoAnswer(CookieGuardError):

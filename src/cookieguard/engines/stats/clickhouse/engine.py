@@ -39,21 +39,17 @@ class ClickhouseStats:
         self._url = url
 
     def writer(self) -> HitWriter:
-        """Connect, and make the tables where there are none."""
         return ClickhouseHits(self._url)
 
     def existing(self) -> HitWriter | None:
-        """Connect where there are tables."""
         with self._looking() as client:
             is_there = client is not None
         return ClickhouseHits(self._url, seconds=FORGET_SECONDS) if is_there else None
 
     def reader(self) -> HitReader:
-        """Connect for reading."""
         return ClickhouseFigures(self._url)
 
     def retained(self) -> RetainedData | None:
-        """Look how far back the tables go."""
         with self._looking() as client:
             return None if client is None else _retained(client)
 

@@ -127,7 +127,6 @@ class ClickhouseSource:
             raise EngineDown("ClickHouse: nothing was counted yet")
 
     def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
-        """Return all rows."""
         with telling(EngineDown):
             return self._client.query(query, parameters=dict(named)).result_rows
 
@@ -135,14 +134,12 @@ class ClickhouseSource:
         """Do nothing: there are no transactions."""
 
     def hits(self, day: int) -> Iterator[Hit]:
-        """Give every hit of a UTC day in the order of time."""
         with telling(EngineDown):
             parameters = {"first": day, "last": day}
             with self._client.query_rows_stream(HITS, parameters=parameters) as rows:
                 yield from map(Hit._make, rows)
 
     def close(self) -> None:
-        """Close the client."""
         with suppress(ClickHouseError, OSError):
             self._client.close()
 

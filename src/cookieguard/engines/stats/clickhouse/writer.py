@@ -107,7 +107,6 @@ class ClickhouseHits:
         return removed
 
     def close(self) -> None:
-        """Close the client."""
         with suppress(ClickHouseError, OSError):
             self._client.close()
 

@@ -42,19 +42,15 @@ class PostgresStats:
         self._url = url
 
     def writer(self) -> HitWriter:
-        """Connect, and make the tables where there are none."""
         return PostgresHits(self._url)
 
     def existing(self) -> HitWriter | None:
-        """Connect where there are tables."""
         return PostgresHits(self._url) if self._is_there() else None
 
     def reader(self) -> HitReader:
-        """Connect for reading."""
         return PostgresFigures(self._url)
 
     def retained(self) -> RetainedData | None:
-        """Look how far back the tables go."""
         with telling(EngineDown), closing(self._connect()) as connection:
             return _retained(connection) if _has_tables(connection) else None
 

@@ -163,7 +163,6 @@ class PostgresSource:
             yield from map(Hit._make, cursor)
 
     def close(self) -> None:
-        """Close the connection."""
         with suppress(psycopg.Error):
             self._connection.close()
 

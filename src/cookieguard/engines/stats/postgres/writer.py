@@ -146,7 +146,6 @@ class PostgresHits:
             forget(self._connection, keys=keys_before, hits=hits_before, rollups=rollups_before)
 
     def close(self) -> None:
-        """Close the connection."""
         with suppress(psycopg.Error):
             self._connection.close()
 

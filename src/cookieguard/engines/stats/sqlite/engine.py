@@ -22,17 +22,13 @@ class SqliteStats:
         self._path = Path(url.removeprefix("sqlite:///")).absolute() if url else state_dir / STATS_FILE
 
     def writer(self) -> HitWriter:
-        """Open the file, made where there is none."""
         return SqliteHits(self._path)
 
     def existing(self) -> HitWriter | None:
-        """Open the file where there is one."""
         return SqliteHits(self._path) if self._path.exists() else None
 
     def reader(self) -> HitReader:
-        """Open the file for reading."""
         return SqliteFigures(self._path)
 
     def retained(self) -> RetainedData | None:
-        """Look how far back the file goes."""
         return retained_in(self._path) if self._path.exists() else None

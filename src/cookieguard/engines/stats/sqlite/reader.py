@@ -142,7 +142,6 @@ class SqliteSource:
             self._connection.execute(SPAN)
 
     def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
-        """Return all rows."""
         with telling(EngineDown):
             return self._connection.execute(query, named).fetchall()
 
@@ -154,14 +153,12 @@ class SqliteSource:
             self._connection.execute(SPAN)  # from here on
 
     def hits(self, day: int) -> Iterator[Hit]:
-        """Give every hit of a UTC day in the order of time."""
         with telling(EngineDown):
             cursor = self._connection.execute(HITS, {"day": day})
             while rows := cursor.fetchmany(ROWS):
                 yield from map(Hit._make, rows)
 
     def close(self) -> None:
-        """Close the file."""
         with suppress(sqlite3.Error):
             self._connection.close()
 

@@ -172,7 +172,6 @@ class SqliteHits:
                 self._connection.execute(statement)
 
     def write(self, batch: Batch) -> None:
-        """Write hits and rollups in one transaction; nothing where the batch was written before."""
         with self._writing():
             day = max([hit.time for hit in batch.hits], default=0) // SECONDS_OF_DAY
             if self._connection.execute(RECORD_BATCH, (batch.id, day)).rowcount == 0:
@@ -214,7 +213,6 @@ class SqliteHits:
         self._empty_journal()
 
     def cap_hits(self, most: int) -> int:
-        """Delete the oldest hours of hits beyond so many; sums stay."""
         if (self._number(SPAN_OF_HITS) or 0) <= most:
             return 0
         excess, removed = (self._number(COUNT_HITS) or 0) - most, 0
@@ -227,7 +225,6 @@ class SqliteHits:
         return removed
 
     def close(self) -> None:
-        """Close the file."""
         with suppress(sqlite3.Error):
             self._connection.close()
 
