@@ -295,7 +295,7 @@ def test_a_language_that_the_banner_does_not_speak_is_named(settings: str, messa
     [
         ('languages = ["de", "qaa"]', f"languages is 'qaa'; allowed: {SPOKEN}"),
         ('languages = ["de", "pt-BR"]', f"languages is 'pt-BR'; allowed: {SPOKEN}"),
-        ('languages = ["de", "en", "de"]', "languages is 'de' twice; allowed: each once"),
+        ('languages = ["de", "en", "de"]', "languages is 'de' twice; allowed: each value only once"),
         (
             'languages = ["de", "fr"]\n[consent]\nlanguage = "en"',
             "consent.language is 'en'; allowed: 'de', 'fr'",
