@@ -89,7 +89,7 @@ FOLDERS: dict[str, frozenset[str]] = {
 BUILDERS = {"web.middleware": frozenset({"features"})}
 # Pages of staff that are on their way into their features.
 STAFF_PAGES = dict.fromkeys(
-    ("web.dashboard.render", *(f"web.pages.{name}" for name in ("officer", "replay", "requests", "stats"))),
+    ("web.dashboard.render", *(f"web.pages.{name}" for name in ("replay", "requests", "stats"))),
     frozenset({"office"}),
 )
 # What puts a room together: nothing in its folders may import it.
@@ -99,6 +99,8 @@ TOP = frozenset(
         "engines.doctor_settings",
         "features.building",
         "features.checks",
+        "features.letter",
+        "features.officer",
         "features.pages",
         "features.retention",
         "engines.retention",

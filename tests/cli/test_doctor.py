@@ -219,7 +219,7 @@ BROKEN: dict[str, tuple[Callable[[Served], object], str, str]] = {
         "retention run",
     ),
     "old events": (old_vault, "sealed events", "retention run"),
-    "clock": (lambda shop: shop.count(NOW + timedelta(hours=2)), "clock", "NTP"),
+    "clock": (lambda shop: shop.count(NOW + timedelta(hours=2)), "newest hit", "NTP"),
     "key of tomorrow": (
         lambda shop: shop.change_keys(
             lambda r: [replace(r.signing, since=NOW.replace(microsecond=0) + timedelta(days=1))]

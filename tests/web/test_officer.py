@@ -21,12 +21,12 @@ from cookieguard.engines.people.journal import read_journal
 from cookieguard.engines.rights.requests import requests_opener
 from cookieguard.engines.stats.sqlite.engine import STATS_FILE
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.letter import write_letter
+from cookieguard.features.officer import show_officer
 from cookieguard.keyring import Keyring
 from cookieguard.rights.requests import Request, Via
 from cookieguard.rights.rules import Law, RequestKind
 from cookieguard.stats.hits import Batch
-from cookieguard.web.dashboard.letter import write_letter
-from cookieguard.web.pages.officer import show_officer
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ENDS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), contract_end=date(2026, 12, 1))

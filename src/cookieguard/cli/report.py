@@ -27,9 +27,9 @@ from cookieguard.engines.files.notes import read_notes
 from cookieguard.engines.stats.open import open_reader
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.errors import ConfigError
+from cookieguard.features.letter import one_line
 from cookieguard.keyring import Keyring, to_text
 from cookieguard.office.layout import shop_name
-from cookieguard.web.dashboard.letter import one_line
 from cookieguard.web.dashboard.overview import Overview, read_overview
 from cookieguard.web.dashboard.render import details_page, report_page
 from cookieguard.web.dashboard.report_text import report_lines, report_subject

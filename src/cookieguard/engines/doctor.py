@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -19,8 +19,10 @@ from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor_keys import examine_day_keys, examine_keys
 from cookieguard.engines.doctor_settings import Finding, examine_settings
 from cookieguard.engines.doctor_shop import (
+    AHEAD,
     DAY_KEY,
     RUN_JOB,
+    SET_CLOCK,
     SLACK,
     NeverStarted,
     Shop,
@@ -34,14 +36,12 @@ from cookieguard.engines.files.keyring_source import PRODUCTION
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.retention import doubt_text, read_run
-from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.store.figures import examine_store
 from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
 
-AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
 JOB_SLEEPS = timedelta(hours=25)  # a daily cron job is enough
 LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of everything we write
 MADE_WITHIN = timedelta(days=1)  # after its first start somebody has had a session
@@ -81,7 +81,7 @@ def _findings_of(name: str, check: Check, shop: Shop) -> list[Finding]:
         return list(check(shop))
     except NeverStarted:
         return []
-    except (CookieGuardError, EngineDown, StoreDown) as error:
+    except (CookieGuardError, StoreDown) as error:
         return [Finding(name, str(error), "follow the message, then run doctor again")]
     except OSError as error:
         return [Finding(name, f"cannot be read ({error.strerror})", "run this as the shop's user")]
@@ -157,7 +157,7 @@ def _clock(shop: Shop) -> Iterator[Finding]:
     ahead = [what for what, moment in stored.items() if moment > shop.now + AHEAD]
     newest = to_text(max(stored.values())) if stored else "nothing"
     told = f"newest time on record: {newest}" + (f"; in the future: {some_of(ahead)}" if ahead else "")
-    yield Finding("clock", told, "set the clock (NTP), or wait until then" if ahead else "")
+    yield Finding("clock", told, SET_CLOCK if ahead else "")
 
 
 def _declarations(shop: Shop) -> Iterator[Finding]:
@@ -186,12 +186,8 @@ LAST: tuple[Check, ...] = (_disk, _contracts, _scanner)
 
 def _times(shop: Shop) -> Iterator[tuple[str, datetime]]:
     """Yield the newest times that were written; what cannot be read has a finding of its own."""
-    try:
-        if shop.retained is not None and shop.retained.newest_hit is not None:
-            yield "newest hit", datetime.fromtimestamp(shop.retained.newest_hit, UTC)
+    with suppress(CookieGuardError):
         yield from ((f"key {key.id}", key.since or key.created) for key in shop.keyring.every)
-    except (EngineDown, CookieGuardError):
-        pass
     for name in shop.names:
         match = DAY_KEY.fullmatch(name)
         if match:

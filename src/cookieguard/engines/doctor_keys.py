@@ -1,11 +1,10 @@
-"""What the doctor says of keys: the keyring, those of days and hours, and the vault's."""
+"""What the doctor says of keys: the keyring, and those of days and hours."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import DAY_KEY, KEYS_GO, RUN_JOB, Shop, day_of, some_of
@@ -18,7 +17,6 @@ from cookieguard.engines.files.runtime_directory import (
     is_in_memory,
 )
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.files.vault import event_days, private_days, read_public_keys
 from cookieguard.keyring import KeyState, retires_from, to_text
 
 HOUR_KEYS_GO = 3  # hours
@@ -65,28 +63,3 @@ def _place_of_keys(shop: Shop, runtime: StateDirectory | None) -> Finding:
     if not is_in_memory(runtime.path):
         return Finding("place of keys", f"{runtime.path.parent} is on a disk", f"set {SETTING} to {ALLOWED}")
     return Finding("place of keys", "in memory")
-
-
-def examine_vault(shop: Shop) -> Iterator[Finding]:
-    settings, today = shop.config.vault, shop.now.astimezone(UTC).date()
-    first = shop.first_day(settings.keep_days)
-    events = event_days(shop.state)
-    told = f"{len(events)} days, the oldest is {events[0]}" if events else "none"
-    yield Finding("sealed events", told, RUN_JOB if events and events[0] < first else "")
-    ahead = sum(day >= today for day in read_public_keys(shop.state))
-    if settings.enabled and (settings.private_dir or ahead):
-        few = "run: cookieguard vault init (daily, by cron)" if ahead < KEYS_AHEAD else ""
-        yield Finding("vault keys ahead", f"for {ahead} days", few)
-    if settings.private_dir:
-        yield _private_keys(Path(settings.private_dir), first)
-
-
-def _private_keys(directory: Path, first: date) -> Finding:
-    try:
-        days = private_days(directory)
-    except PermissionError:
-        return Finding("vault keys", "this user may not read them; run doctor as the vault's user too")
-    except OSError as error:
-        return Finding("vault keys", f"cannot be read ({error.strerror})", "run: cookieguard vault init")
-    told = f"{len(days)} private keys, the oldest of {days[0]}" if days else "no private key"
-    return Finding("vault keys", told, "run: cookieguard vault expire" if days and days[0] < first else "")

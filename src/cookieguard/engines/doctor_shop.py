@@ -14,13 +14,13 @@ from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.files.keyring_file import read_keyring
 from cookieguard.engines.files.keyring_source import place_of
-from cookieguard.engines.stats.open import read_retained
-from cookieguard.engines.stats.protocol import RetainedData
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 
 SLACK = timedelta(hours=2)  # the job is done once an hour
 KEYS_GO = timedelta(hours=48)
+AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
+SET_CLOCK = "set the clock (NTP), or wait until then"
 SHOWN = 3  # names of files in one line
 RUN_JOB = "run: cookieguard retention run (the shop's log says why the shop did not)"
 DAY_KEY = re.compile(r"\.?(?:choices|log|visitor)(?:-pair)?-day-([0-9]{8})(?:\..*)?")
@@ -42,11 +42,6 @@ class Shop:
     def state(self) -> Path:
         """The state directory."""
         return Path(self.config.state_dir).absolute()
-
-    @cached_property
-    def retained(self) -> RetainedData | None:
-        """What statistics keep; raises EngineDown."""
-        return read_retained(self.config.stats, self.state, environ=self.environ)
 
     @cached_property
     def keyring(self) -> Keyring:

@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 
 from cookieguard.engines.clock_check import Doubt, Reading, doubt_of, read_clock, reading_of
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
@@ -145,7 +144,7 @@ def do(
     for name, step in steps.items():
         try:
             removed[name] = step(times)
-        except (CookieGuardError, EngineDown, StoreDown) as error:
+        except (CookieGuardError, StoreDown) as error:
             failed[name] = str(error)
         except OSError as error:
             failed[name] = error.strerror or type(error).__name__

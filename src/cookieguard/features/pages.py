@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import READ, Page
+from cookieguard.features.officer import OFFICER_PAGE, show_officer
 from cookieguard.office.layout import stylesheet
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
-from cookieguard.web.pages.officer import OFFICER_PAGE, show_officer
 from cookieguard.web.pages.router import file_response
 from cookieguard.web.services import Services
 

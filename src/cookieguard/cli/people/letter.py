@@ -17,7 +17,7 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_answer
 from cookieguard.cli.people.weekly_mail import require_recipients, send_weekly
-from cookieguard.web.dashboard.letter import write_letter
+from cookieguard.features.letter import write_letter
 
 
 def letter(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from cookieguard.errors import CookieGuardError
 from cookieguard.stats.hits import DASHBOARD_ONLY, Batch, Dimension, Hit
 from cookieguard.stats.k_anonymity import Cell, people_of
 
@@ -21,7 +22,7 @@ BY_VIEWS = frozenset(
 )
 
 
-class EngineDown(Exception):
+class EngineDown(CookieGuardError):
     """Say that the engine took nothing; the reason holds no URL and no value."""
 
 

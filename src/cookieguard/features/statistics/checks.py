@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 
 from cookieguard.engines.doctor_settings import Finding
-from cookieguard.engines.doctor_shop import KEYS_GO, RUN_JOB, SLACK, Shop, age_of, date_of, day_of
+from cookieguard.engines.doctor_shop import (
+    AHEAD,
+    KEYS_GO,
+    RUN_JOB,
+    SET_CLOCK,
+    SLACK,
+    Shop,
+    age_of,
+    date_of,
+    day_of,
+)
+from cookieguard.engines.stats.open import read_retained
+from cookieguard.engines.stats.protocol import RetainedData
+from cookieguard.keyring import to_text
 from cookieguard.stats.hits import SECONDS_OF_DAY
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
     """Yield what is kept and how old it is, and what was lost. Raises EngineDown."""
-    yield from _statistics(shop)
-    yield from _drops(shop)
+    kept = read_retained(shop.config.stats, shop.state, environ=shop.environ)
+    yield from _statistics(shop, kept)
+    yield from _drops(shop, {} if kept is None else kept.lost)
 
 
-def _statistics(shop: Shop) -> Iterator[Finding]:
-    config, kept = shop.config.stats, shop.retained
+def _statistics(shop: Shop, kept: RetainedData | None) -> Iterator[Finding]:
+    config = shop.config.stats
     if kept is None:
         yield Finding("statistics", "nothing was counted yet" if config.enabled else "switched off")
         return
@@ -29,11 +44,13 @@ def _statistics(shop: Shop) -> Iterator[Finding]:
         kept.oldest_key is not None and shop.now - day_of(f"{date_of(kept.oldest_key):%Y%m%d}") > KEYS_GO
     )
     told = "none" if kept.oldest_key is None else f"the oldest of {date_of(kept.oldest_key)}"
+    if kept.newest_hit is not None and kept.newest_hit > (shop.now + AHEAD).timestamp():
+        newest = to_text(datetime.fromtimestamp(kept.newest_hit, UTC))
+        yield Finding("newest hit", f"in the future: {newest}", SET_CLOCK)
     yield Finding("visitor keys in hits", f"{told}, kept for 48 hours", RUN_JOB if is_over else "")
 
 
-def _drops(shop: Shop) -> Iterator[Finding]:
-    lost: Mapping[int, int] = shop.retained.lost if shop.retained is not None else {}
+def _drops(shop: Shop, lost: Mapping[int, int]) -> Iterator[Finding]:
     today = int(shop.now.timestamp()) // SECONDS_OF_DAY
     newest, ever = sum(count for day, count in lost.items() if day >= today - 1), sum(lost.values())
     mend = "the shop's log has the reasons (disk, lock, queue)" if newest else ""

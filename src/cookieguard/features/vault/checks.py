@@ -2,6 +2,43 @@
 
 from __future__ import annotations
 
-from cookieguard.engines.doctor_keys import examine_vault as checks_of
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, timedelta
+from pathlib import Path
 
-__all__ = ["checks_of"]
+from cookieguard.engines.doctor_settings import Finding
+from cookieguard.engines.doctor_shop import RUN_JOB, Shop
+from cookieguard.engines.files.vault import event_days, private_days, read_public_keys
+
+HOUR_KEYS_GO = 3  # hours
+OLD_KEY = timedelta(days=365)
+UNUSED_KEY = timedelta(days=30)  # added, and never promoted
+KEYS_AHEAD = 2  # days of vault keys that should be left
+HOUR_KEY = re.compile(r"\.?hour-([0-9]{1,9})(?:\..*)?")
+
+
+def checks_of(shop: Shop) -> Iterator[Finding]:
+    """Yield how many sealed events there are, and for how many days keys are left."""
+    settings, today = shop.config.vault, shop.now.astimezone(UTC).date()
+    first = shop.first_day(settings.keep_days)
+    events = event_days(shop.state)
+    told = f"{len(events)} days, the oldest is {events[0]}" if events else "none"
+    yield Finding("sealed events", told, RUN_JOB if events and events[0] < first else "")
+    ahead = sum(day >= today for day in read_public_keys(shop.state))
+    if settings.enabled and (settings.private_dir or ahead):
+        few = "run: cookieguard vault init (daily, by cron)" if ahead < KEYS_AHEAD else ""
+        yield Finding("vault keys ahead", f"for {ahead} days", few)
+    if settings.private_dir:
+        yield _private_keys(Path(settings.private_dir), first)
+
+
+def _private_keys(directory: Path, first: date) -> Finding:
+    try:
+        days = private_days(directory)
+    except PermissionError:
+        return Finding("vault keys", "this user may not read them; run doctor as the vault's user too")
+    except OSError as error:
+        return Finding("vault keys", f"cannot be read ({error.strerror})", "run: cookieguard vault init")
+    told = f"{len(days)} private keys, the oldest of {days[0]}" if days else "no private key"
+    return Finding("vault keys", told, "run: cookieguard vault expire" if days and days[0] < first else "")

@@ -18,7 +18,7 @@ from cookieguard.config import Config
 from cookieguard.consent import Register, Site, Verdict, site_of
 from cookieguard.consent.declarations import advice_on
 from cookieguard.engines.contracts import examine_contracts
-from cookieguard.engines.doctor_keys import examine_keys, examine_vault
+from cookieguard.engines.doctor_keys import examine_keys
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.engines.files.state_directory import StateDirectory
@@ -34,6 +34,7 @@ from cookieguard.engines.rights.checks import open_requests
 from cookieguard.engines.rights.requests import UNREADABLE, Pending
 from cookieguard.engines.stats.open import open_reader, read_retained
 from cookieguard.engines.store.open import store_file, store_opener
+from cookieguard.features.vault.checks import checks_of as examine_vault
 from cookieguard.keyring import Keyring
 from cookieguard.rights.rules import RequestKind
 from cookieguard.web.dashboard.selection import RANGES, Selection

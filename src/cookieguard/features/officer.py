@@ -5,8 +5,8 @@ from __future__ import annotations
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.features.letter import write_letter
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
-from cookieguard.web.dashboard.letter import write_letter
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
