@@ -209,7 +209,7 @@ def test_request_entered_twice_is_one(shell: Shell) -> None:
     ("arguments", "said"),
     [
         (("add", "erase", "--who", "known"), "allowed: one of both"),
-        (("add", "correct", "--who", "known", "--customer", "1"), "without words"),
+        (("add", "correct", "--who", "known", "--customer", "1"), "needs words"),
         (("show", "nothing"), "requests list --all"),
         (("note", "nothing", "--text", "x"), "requests list --all"),
         (

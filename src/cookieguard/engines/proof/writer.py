@@ -336,7 +336,8 @@ class LogWriter:
         self.is_down = is_down
         if is_down:
             logger.error(
-                "consent log: its store is down (%s); records wait, grants take effect later", reason
+                "consent log: its store is down (%s); records wait, and grants take effect when it answers",
+                reason,
             )
         else:
             logger.warning("consent log: its store answers again")

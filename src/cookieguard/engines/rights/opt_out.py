@@ -28,4 +28,4 @@ def opt_out(store: Store, number: str, config: Config, *, now: datetime) -> None
         if store.write(NAMESPACE, number, value, until=until, after=after):
             store.record([refused_elsewhere(number, now=now, idle=idle)])
             return
-    raise StoreDown("a customer's refusals that others write all the time")
+    raise StoreDown("others changed this customer's refusals at every try")

@@ -37,7 +37,7 @@ def change_own_terms(store: Store, change: Callable[[OwnTerms], OwnTerms]) -> Ow
     """Write what `change` makes of the terms; raises what it raises, and StoreDown."""
     after = OWN_TERMS.change(store, change)
     if after is None:
-        raise StoreDown("own terms of customers that others write all the time")
+        raise StoreDown("others changed the own terms of customers at every try")
     return after
 
 
@@ -74,7 +74,9 @@ class WatchedTerms:
             terms = read_own_terms(store)
         except (StoreDown, ValueError) as error:
             if not self._is_troubled:
-                logger.warning("own terms of customers cannot be read (%s); the last ones count", error)
+                logger.warning(
+                    "own terms of customers cannot be read (%s); those read last stay in force", error
+                )
             self._is_troubled = True
             return
         self._is_troubled = False

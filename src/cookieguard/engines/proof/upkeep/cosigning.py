@@ -36,7 +36,7 @@ SIZE_TYPE = "text/x.tlog.size"
 ATTEMPTS = 3  # the first may name the size, the second meet another machine's job
 LONGEST_TIME = 253_402_300_799  # seconds; the year 9999
 UNKNOWN = "does not know this log or its key; give it the name and the key in keys.json"
-OTHER = "knows another log of this name: this one was rolled back and continued, or forked; see: cookieguard log verify"
+OTHER = "knows another log of this name: ours was rolled back and continued, or forked; see: cookieguard log verify"
 REASONS: dict[int, str] = {
     HTTPStatus.FORBIDDEN: UNKNOWN,
     HTTPStatus.NOT_FOUND: UNKNOWN,
@@ -63,7 +63,7 @@ def cosign_log(config: Config, state: StateDirectory, *, environ: Mapping[str, s
     try:
         cosigned_at(cosigned, key)
     except NoteError as error:
-        raise CosignRefused(f"the witness's answer is no signature of {key.name}: {error}") from error
+        raise CosignRefused(f"the witness's answer is not a signature by {key.name}: {error}") from error
     replace_private(state.path / COSIGNED, cosigned.encode())
     return 0
 
@@ -90,7 +90,7 @@ def cosigned_line(config: Config, note: str, report: Report) -> str:
     if not note:
         return ""
     if not config.proof.witness_url:
-        return f"{COSIGNED} is NOT checked for its witness: that needs proof.witness_url and its key"
+        return f"the witness of {COSIGNED} is NOT checked: that needs proof.witness_url and proof.witness_key"
     key = key_of(config)
     try:
         seconds, size = cosigned_at(note, key), read_checkpoint(note).size
@@ -98,7 +98,7 @@ def cosigned_line(config: Config, note: str, report: Report) -> str:
         report.add(Verdict.BROKEN, None, f"{COSIGNED}: {error}")
         return ""
     time = datetime.fromtimestamp(min(seconds, LONGEST_TIME), UTC)
-    return f"{size} entries were there at {to_text(time)}, by the witness {key.name}"
+    return f"the witness {key.name} saw {size} entries at {to_text(time)}"
 
 
 def _size_of(note: str) -> int:
@@ -124,9 +124,11 @@ def _ask(url: str, log: LogStore, *, old_size: int) -> str:
             raise CosignRefused(f"the witness {REASONS.get(status, f'answers {status}')}")
         old_size = int(answer[:20])
     if old_size > size:
-        what = f"has {old_size} entries, the log {size}: cut, or set back to an older copy"
+        what = (
+            f"has seen {old_size} entries, but the log has {size}: it was cut, or set back to an older copy"
+        )
         raise CosignRefused(f"the witness {what}; see: cookieguard log verify")
-    raise CosignRefused("the witness is asked by somebody else at the same time")
+    raise CosignRefused("another job asked the witness at the same time")
 
 
 def _submit(url: str, log: LogStore, note: str, size: int, old_size: int) -> tuple[int, str, bytes]:
