@@ -80,7 +80,7 @@ def test_the_banner_that_was_shown_stands_beside_its_policy_text_and_the_look_in
     drawn = unescape(unescape(answer.text.partition('srcdoc="')[2].partition('"')[0]))
     assert "Tout accepter" in drawn
     assert 'sandbox=""' in answer.text
-    assert "not the one the record names" not in answer.text
+    assert "not the text that the record names" not in answer.text
     version = answer.text.partition("The policy, version <bdi>")[2].partition("<")[0]
     assert version
     assert "SHA-256 of this text" in answer.text
@@ -124,7 +124,7 @@ def test_a_text_that_was_changed_in_the_store_is_told_of(desk: Desk) -> None:
         connection.execute("UPDATE shown SET content = ?", (b'<p>Something else</p><script>"</script>',))
 
     answer = look(desk, desk.add("officer"), f"id={record}")
-    assert "not the one the record names" in answer.text
+    assert "not the text that the record names" in answer.text
     assert "<script>" not in answer.text
 
 
