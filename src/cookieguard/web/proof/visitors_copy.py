@@ -16,8 +16,8 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 
 COPY_PAGE, COPY_FILE = "receipt", "receipt.json"
-NO_CHOICE = "no choice of this browser is in force, so there is no copy of one\n"
-ERASED = "the record of this choice was erased, so there is no copy of it\n"
+NO_CHOICE = "this browser has no choice in force, so there is no receipt\n"
+ERASED = "the record of this choice was erased, so there is no receipt\n"
 NOT_YET = "this choice is being written into the log; try again in a few seconds\n"
 REASONS = {202: ("page", "sealing"), 410: ("rights", "done_erase"), 503: ("rights", "down")}
 SOON = {**PAGE_HEADERS, "retry-after": "2"}

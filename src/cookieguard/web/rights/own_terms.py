@@ -36,9 +36,9 @@ def own_term(exchange: Exchange, what: str, *, note: str, by: str, until: date |
     kind, _, name = what.partition(" ")
     allowed = _may_be_kept(exchange)
     if what not in allowed:
-        raise OwnTermRefused(f"{what[:80]!r}; allowed: {', '.join(allowed)}")
+        raise OwnTermRefused(f"{what[:80]!r} cannot be withheld; allowed: {', '.join(allowed)}")
     if until is not None and until < exchange.now.astimezone(UTC).date():
-        raise OwnTermRefused(f"until {until}; allowed: today or later")
+        raise OwnTermRefused(f"the last day is {until}; allowed: today or later")
     return OwnTerm(what=What(kind), name=name, note=note, by=by, at=exchange.now, until=until)
 
 
@@ -91,7 +91,7 @@ async def change_terms(
         try:
             await to_thread.run_sync(write)
         except LogDown as error:
-            raise TermsDown("the log takes nothing") from error
+            raise TermsDown("the consent log cannot be written") from error
 
     def written(store: Store) -> OwnTerms:
         return change_own_terms(store, lambda before: change(before, number))
@@ -103,7 +103,7 @@ def _require_change(store: Store, number: str, change: Callable[..., OwnTerms]) 
     """Require that a change may be made, and makes one; raises OwnTermRefused."""
     before = read_own_terms(store)
     if change(before, number) == before:
-        raise OwnTermRefused("nothing of this name; allowed: what is kept from them")
+        raise OwnTermRefused("nothing of this name is withheld from this customer")
 
 
 async def _ask_store(sync: StoreSync, question: Callable[[Store], Answer]) -> Answer:
