@@ -74,6 +74,7 @@ async def show_record(exchange: Exchange, _: Receive) -> Response:
         "here": RECORD_PAGE,
         "id": record_id,
         "message": replay.message,
+        "record": replay.document,
         "lines": lines_of(replay.document) if replay.document is not None else (),
         **_shown(replay),
         "policy": _policy(exchange, replay.notice),
