@@ -215,9 +215,9 @@ def test_our_own_banner_is_fine() -> None:
         (
             REFUSE,
             '<button class="small" name="choice" value="reject">',
-            "looks different from the one that accepts",
+            "two buttons look different",
         ),
-        (REFUSE, '<a name="choice" value="reject">', "looks different from the one that accepts"),
+        (REFUSE, '<a name="choice" value="reject">', "two buttons look different"),
         (REFUSE, f"<details><summary></summary>{REFUSE}</details>", "refuses is inside <details>"),
         (
             'value="statistics"',

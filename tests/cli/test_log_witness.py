@@ -90,7 +90,7 @@ def test_the_log_is_cosigned_as_it_grows_and_not_once_it_was_set_back(
     set_back("yesterday")
     assert run(["log", "verify"]) == 0  # the control: by itself it is whole
     write(1)
-    assert "the witness has seen 303 entries, but the log has 4: it was cut, or set back" in refused(4)
+    assert "the witness saw 303 entries, but the log has 4: it was cut, or set back" in refused(4)
     write(299)
     assert "knows another log of this name" in refused(6)
     write(1)

@@ -241,7 +241,7 @@ def test_journal_that_somebody_reads_is_emptied_a_few_minutes_later(
     run = worker.look()
 
     assert run is not None
-    assert "somebody is still reading" in run.failed["statistics"]
+    assert "a reader is still active" in run.failed["statistics"]
     assert shop.holds(b"/over") == [True]
     reader.close()
     shop.now += timedelta(minutes=6)

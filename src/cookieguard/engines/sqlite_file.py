@@ -82,7 +82,7 @@ def empty_journal(connection: sqlite3.Connection, down: Callable[[str], Exceptio
     """Have nothing left in the journal of what was deleted; raise `down` where a reader holds it for too long."""
     busy, *_ = connection.execute(EMPTY_JOURNAL).fetchone()
     if busy:
-        raise down("somebody is reading the journal, so it still holds deleted rows")
+        raise down("a reader is still active, so the journal still holds deleted rows")
 
 
 @contextmanager

@@ -108,9 +108,7 @@ class WatchedKeyring(Keyring):
             return
         # Keys derived from a secret are kept by its id: another one needs another id, also after retirement.
         if changed := [key.id for key in found.every if self._ever.get(key.id, _digest(key)) != _digest(key)]:
-            self._stay(
-                f"{self._path}: the secret of key {changed[0]} was changed; a new secret needs a new id"
-            )
+            self._stay(f"{self._path}: key {changed[0]} has a new secret; a new secret needs a new id")
             return
         self._trouble = ""
         if found.every != self._every:
@@ -118,14 +116,9 @@ class WatchedKeyring(Keyring):
             self._remember(found)
             super().__init__(found.every)
             if is_other:
-                logger.warning(
-                    "keyring: %s was replaced by another keyring, so nothing that was signed before counts",
-                    self._path,
-                )
+                logger.warning("keyring: %s is a different one now: nothing signed before counts", self._path)
                 return
-            logger.info(
-                "keyring: read again, it has %d keys and signs with %s", len(self._every), self._signing.id
-            )
+            logger.info("keyring: read again, %d keys, signing with %s", len(self._every), self._signing.id)
 
     def _is_settled(self, stamp: Stamp) -> bool:
         """Return whether the file is whole: a part of one that is being written in place may read like a keyring.
@@ -225,9 +218,7 @@ def locked(directory: Path) -> Iterator[None]:
         deadline = time.monotonic() + LOCK_WITHIN.total_seconds()
         while not _takes_lock(descriptor):
             if time.monotonic() > deadline:
-                raise KeyringFixed(
-                    f"{directory} is locked by another command; try again when that command has ended"
-                )
+                raise KeyringFixed(f"{directory} is locked by another command; try again after it has ended")
             time.sleep(LOCK_PAUSE)
         yield
     finally:

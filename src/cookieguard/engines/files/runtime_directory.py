@@ -63,9 +63,7 @@ def open_runtime(setting: str, state: StateDirectory) -> RuntimeDirectory | None
     except ConfigError as error:
         if setting:
             raise
-        logger.warning(
-            "%s; each worker uses its own keys of the day, so a visitor counts once for each worker", error
-        )
+        logger.warning("%s; each worker uses its own keys of the day, and counts each visitor once", error)
         return None
     _sweep(runtime.path)
     return runtime

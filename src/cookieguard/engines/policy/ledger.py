@@ -33,9 +33,7 @@ def loads_ledger(value: bytes) -> Ledger:
     try:
         return {str(name): _entry(one) for name, one in json.loads(value).items()}
     except (ValueError, AttributeError) as error:
-        raise LedgerError(
-            "the ledger of announcements cannot be read: cookieguard did not write it"
-        ) from error
+        raise LedgerError("the ledger of announcements was not written by cookieguard") from error
 
 
 def dumps_ledger(ledger: Ledger) -> bytes:

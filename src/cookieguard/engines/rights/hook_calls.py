@@ -96,9 +96,7 @@ async def _call(hook: Callable[[str], Any], argument: str) -> Any:
         if task is not None and task.cancelling():  # this work was called off, not the hook's own
             raise
         name = getattr(hook, "__name__", "hook")
-        raise HookAnswer(
-            f"{name} ended with {type(error).__name__}; allowed: to return, or to raise an Exception"
-        ) from error
+        raise HookAnswer(f"{name} raised {type(error).__name__}; allowed: any Exception") from error
 
 
 async def _answer(hook: Callable[[str], Any], argument: str) -> Any:

@@ -18,11 +18,8 @@ Change = Callable[[str, Callable[[Request], Request]], Awaitable[Request]]
 TIMEOUT = 20.0  # seconds for one step of the relay
 USUAL_CODE = 8  # digits; a longer one is the last of a day
 ASKED = {
-    "erase": "has asked us to erase their personal data. Please erase the data about them that you hold on our behalf.",
-    "deactivate": (
-        "has asked us to restrict the processing of their personal data. Please stop using the data about them that "
-        "you hold on our behalf."
-    ),
+    "erase": "has asked us to erase their personal data. Please erase what you hold about them on our behalf.",
+    "deactivate": "has asked us to restrict the processing of their data. Please stop using what you hold about them.",
 }
 
 

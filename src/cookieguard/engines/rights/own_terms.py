@@ -74,9 +74,7 @@ class WatchedTerms:
             terms = read_own_terms(store)
         except (StoreDown, ValueError) as error:
             if not self._is_troubled:
-                logger.warning(
-                    "own terms of customers cannot be read (%s); those read last stay in force", error
-                )
+                logger.warning("customers' own terms cannot be read (%s); those read last still count", error)
             self._is_troubled = True
             return
         self._is_troubled = False

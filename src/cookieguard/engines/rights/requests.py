@@ -217,9 +217,7 @@ def requests_opener(
     Raises ConfigError where the store is switched off.
     """
     if not config.store.enabled:
-        raise ConfigError(
-            "store.enabled", was="false", allowed="true, since requests are kept with the store"
-        )
+        raise ConfigError("store.enabled", was="false", allowed="true, since the store keeps requests")
     place = requests_file(config, state, environ=environ)
     if place is not None:
         from cookieguard.engines.rights import sqlite

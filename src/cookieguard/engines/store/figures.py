@@ -36,11 +36,7 @@ def examine_store(store: Store) -> Iterator[tuple[str, str, str]]:
     yield "store queue", f"overflowed {queue} times in 30 days, {lost} values found no room", mend
     size = store.size()
     room = f"{size // 10**6} of {MAX_BYTES // 10**6} MB for carts and sessions"
-    yield (
-        "store size",
-        room,
-        "guests' sessions and carts are deleted, the oldest first" if size > NEARLY * MAX_BYTES else "",
-    )
+    yield "store size", room, "the oldest data of guests is deleted" if size > NEARLY * MAX_BYTES else ""
 
 
 def overflows(store: Store, what: str) -> int:

@@ -116,10 +116,7 @@ def _faults_of_buttons(accept: Control | None, reject: Control | None) -> Iterat
     ):
         yield "the button that refuses is inside <details>", "put both buttons side by side"
     elif accept is not None and accept.look != reject.look:
-        yield (
-            "the button that refuses looks different from the one that accepts",
-            "give both buttons the same element, class and style",
-        )
+        yield "the two buttons look different", "give both buttons the same element, class and style"
 
 
 def _faults_of_boxes(boxes: list[Control]) -> Iterator[tuple[str, str]]:
@@ -136,10 +133,7 @@ def _faults_of_sheets(sheets: list[str]) -> Iterator[tuple[str, str]]:
     for sheet in sheets:
         for rule in re.findall(r"([^{}]+)\{", sheet):
             if SINGLES_OUT.search(rule):
-                yield (
-                    f"a style rule may apply to one button only: {rule.strip()[:80]}",
-                    "style both buttons alike",
-                )
+                yield f"a style rule may apply to one button only: {rule.strip()[:80]}", "style both alike"
 
 
 def _is_hidden(attributes: dict[str, str]) -> bool:

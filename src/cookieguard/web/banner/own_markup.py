@@ -86,10 +86,7 @@ def _of_attribute(tag: str, name: str, value: str) -> Iterator[Fault]:
     elif name in OF_CONTROLS and tag not in ("input", "button"):
         yield f"which has {name} on <{tag}>", f"{name} only on <input> and <button>"
     elif name == "src" and not OWN_SOURCE.fullmatch(value):
-        yield (
-            f"which loads {value[:80]}",
-            "a path on the shop's own host, such as /logo.svg, or data:image/...",
-        )
+        yield f"which loads {value[:80]}", "a path on the shop's host such as /logo.svg, or data:image/..."
     elif name == "href" and not LINK.fullmatch(value):
         yield f"which links to {value[:80]!r}", "an address, or a path on the shop's own host"
 
@@ -137,10 +134,7 @@ def _of_inputs(root: Element, purposes: Collection[str]) -> Iterator[Fault]:
             allowed = '<input type="checkbox" name="purpose" value="{{ purpose.id }}"/>'
             yield f"which contains an <input> of type {kind!r} with the value {value[:40]!r}", allowed
         elif one.get("checked") is not None and value != NECESSARY:
-            yield (
-                f"which ticks {value} in advance",
-                "no `checked`: a box ticked in advance is no consent (CJEU C-673/17)",
-            )
+            yield f"which ticks {value} in advance", "no `checked`: silence is no consent (CJEU C-673/17)"
 
 
 def _of_buttons(buttons: list[Element], name: str, values: Collection[str]) -> Iterator[Fault]:

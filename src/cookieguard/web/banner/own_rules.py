@@ -39,10 +39,7 @@ def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
             yield f"which contains {sign}", "closed comments, none of which begins or ends inside a string"
     text = STRING.sub("''", sheet)
     for one in dict.fromkeys(LOADS.findall(text)):
-        yield (
-            f"which contains {one}",
-            "rules, @media, @supports and @container, and nothing that loads a file",
-        )
+        yield f"which contains {one}", "rules, @media, @supports and @container; nothing that loads a file"
     if text.count("{") != text.count("}"):
         yield "which contains a rule that is not closed", "one } for each {"
     for prelude in PRELUDE.findall(text):
@@ -54,9 +51,7 @@ def _of_prelude(name: str, prelude: str) -> Iterator[Fault]:
         return
     for selector in (one.strip() for one in prelude.split(",")):
         if SINGLES_OUT.search(STATES.sub("", selector)):
-            allowed = (
-                "elements, classes, ids, [open], :hover, :focus and the like, so that both buttons look alike"
-            )
+            allowed = "elements, classes, ids, [open], :hover, :focus and others that both buttons share"
             yield f"whose selector {selector[:80]} may apply to one button only", allowed
         elif name == "banner.css" and not INSIDE.match(selector):
             yield f"which has the selector {selector[:80]}", "selectors that begin with #cg, the banner's id"

@@ -150,9 +150,7 @@ def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: Require
         lines = [one.lineno for one in extract_tb(error.__traceback__) if one.filename.endswith(name)]
         where = f"line {lines[-1]}: " if lines else ""
         was = f"{folder / name} ({where}{type(error).__name__}: {error})"
-        raise ConfigError(
-            SETTING, was=was, allowed=f"only the variables {', '.join(VARIABLES[name])}"
-        ) from error
+        raise ConfigError(SETTING, was=was, allowed=f"the variables {', '.join(VARIABLES[name])}") from error
     size = len(markup.encode("ascii", "xmlcharrefreplace")) + sum(map(len, own.sheets.values()))
     if size > MOST_BYTES:
         was = f"{folder / name}, which has {size} bytes when rendered, with its style sheet"

@@ -17,9 +17,7 @@ from cookieguard.stats.k_anonymity import MOST_DIMENSIONS
 MOST_FIELDS = 10
 LONGEST_VALUE = 400
 UNKNOWN = "(unknown)"  # how the empty value is called
-WHY_TWO = (
-    f"At most {MOST_DIMENSIONS} filters at once: one more could narrow the figures down to single people."
-)
+WHY_TWO = f"At most {MOST_DIMENSIONS} filters at once: one more could narrow figures down to single people."
 
 
 class BadSelection(CookieGuardError):
@@ -226,9 +224,7 @@ def read_selection(query: str) -> Selection:
     if (range_.last is not None or beside != "before") and tab != "overview":
         raise BadSelection("Comparisons, and single days, weeks and months, apply only to the overview.")
     if tab == "consent" and len(filters) > 1:
-        raise BadSelection(
-            "The consent gap takes one filter at a time, since the consent of visitors is the second."
-        )
+        raise BadSelection("The consent gap takes one filter at a time, since consent is the second.")
     return Selection(tab, range_, filters, beside, table)
 
 

@@ -18,9 +18,7 @@ from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 LOGIN_BYTES = 300  # that wait for the store
 # Told by whoever waited in vain: the thread that speaks with the store hangs with it, and says nothing.
-SILENT = (
-    "store: it neither answers nor fails; until it does, each login, logout and cart change takes up to 2 s"
-)
+SILENT = "store: it neither answers nor fails; until it does, logins, logouts and carts take up to 2 s each"
 # A guest's cart would be gone with its session, and nobody logged in for it.
 LATE = (
     "login was called after the response had started or a WebSocket was accepted: no cookie can be set any more, so "

@@ -18,9 +18,8 @@ DROPS_COOKIES = (
 )
 
 DISPLACED = (
-    "a POST from another site, with which browsers send no SameSite=Lax cookie, started a new session and cart: a "
-    "customer who came back from a payment host this way is logged out; answer such a POST with 303, and write into "
-    "session and cart only after that"
+    "a POST from another site, which brings no SameSite=Lax cookie, started a new session and cart: a customer who "
+    "returned from a payment host by it is logged out; answer it with 303, and write into session and cart after that"
 )
 
 

@@ -67,9 +67,7 @@ NOT_OURS = "this form can only be posted from a staff page"
 NO_ANSWER = "The queue of requests does not answer. Nothing was changed; try again in a minute."
 UNKNOWN = "There is no request with this id."
 NOBODYS = "This person has no customer number, so nothing can be withheld from them alone."
-UNREADABLE = (
-    "This request cannot be read: its key is not in the keyring, or it was changed. Its deadline still runs."
-)
+UNREADABLE = "This request cannot be read: its key is missing, or it was changed. Its deadline still runs."
 ERASE = "erase"  # what the page that asks again posts
 # The fields of one that is entered.
 LETTER = ("kind", "who", "customer", "contact", "received", "law", "language", "text")
@@ -347,9 +345,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise _Failed(
-            400, f"Not done: the day is {text[:20]!a}; allowed: a date such as 2027-01-31."
-        ) from None
+        raise _Failed(400, f"Not done: the day is {text[:20]!a}; allowed: one like 2027-01-31.") from None
 
 
 async def _keep_from(visit: _Visit, fields: dict[str, str]) -> str:

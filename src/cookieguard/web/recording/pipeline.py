@@ -116,9 +116,7 @@ class Pipeline(Generic[Item, Record]):
         thread.join(CLOSE_WITHIN.total_seconds())
         if thread.is_alive():
             waiting = len(self._queue)
-            logger.warning(
-                "%s: the writer did not stop in time; %d records were still waiting", self._speaker, waiting
-            )
+            logger.warning("%s: the writer did not stop in time; %d records wait", self._speaker, waiting)
 
     def _reset(self) -> None:
         """Begin empty: at first, and in a forked child, where neither thread nor queue is its own."""

@@ -124,9 +124,7 @@ def _ask(url: str, log: LogStore, *, old_size: int) -> str:
             raise CosignRefused(f"the witness {REASONS.get(status, f'answers {status}')}")
         old_size = int(answer[:20])
     if old_size > size:
-        what = (
-            f"has seen {old_size} entries, but the log has {size}: it was cut, or set back to an older copy"
-        )
+        what = f"saw {old_size} entries, but the log has {size}: it was cut, or set back to an older copy"
         raise CosignRefused(f"the witness {what}; see: cookieguard log verify")
     raise CosignRefused("another job asked the witness at the same time")
 

@@ -33,9 +33,7 @@ def rows_of_file(path: Path) -> Iterator[tuple[str, Any]]:
                 yield from _entries(_Json(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         was = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(
-            str(path), was=f"not readable ({was})", allowed="a CSV or JSON file in UTF-8"
-        ) from error
+        raise ConfigError(str(path), was=f"unreadable ({was})", allowed="CSV or JSON in UTF-8") from error
 
 
 def _lines(file: TextIO) -> Iterator[str]:
