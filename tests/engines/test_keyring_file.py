@@ -215,7 +215,7 @@ def test_another_keyring_in_its_place_is_told(file: Path, caplog: pytest.LogCapt
         assert keyring.signing.id == "k3"
 
     (record,) = caplog.records
-    assert record.getMessage().endswith("is a different one now: nothing signed before counts")
+    assert record.getMessage().endswith("holds other keys now, so nothing signed before counts")
 
 
 def test_id_of_a_retired_key_does_not_come_back_with_another_secret(file: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 DEEPEST_STACK = 50  # layers; no real stack comes near, and a cycle of `.app` must end
-SESSION_ADVICE = "no other session middleware: request.session already is cookieguard's signed session"
+SESSION_ADVICE = "no other session middleware, since request.session already is cookieguard's signed session"
 # FastHTML makes one by itself, so there is nothing in the shop's code to remove.
 FASTHTML_ADVICE = (
     "FastHTML(sess_cls=None), or fast_app(bodykw={'sess_cls': None}), since FastHTML adds that middleware by itself; "

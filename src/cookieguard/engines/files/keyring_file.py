@@ -116,7 +116,9 @@ class WatchedKeyring(Keyring):
             self._remember(found)
             super().__init__(found.every)
             if is_other:
-                logger.warning("keyring: %s is a different one now: nothing signed before counts", self._path)
+                logger.warning(
+                    "keyring: %s holds other keys now, so nothing signed before counts", self._path
+                )
                 return
             logger.info("keyring: read again, %d keys, signing with %s", len(self._every), self._signing.id)
 

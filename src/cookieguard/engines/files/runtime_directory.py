@@ -63,7 +63,9 @@ def open_runtime(setting: str, state: StateDirectory) -> RuntimeDirectory | None
     except ConfigError as error:
         if setting:
             raise
-        logger.warning("%s; each worker uses its own keys of the day, and counts each visitor once", error)
+        logger.warning(
+            "%s; each worker uses its own keys of the day, so a visitor counts once in each worker", error
+        )
         return None
     _sweep(runtime.path)
     return runtime

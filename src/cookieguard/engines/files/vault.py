@@ -52,7 +52,7 @@ class VaultWriter:
         self.without_key += 1
         if risk.day not in self._told:
             self._told.add(risk.day)
-            logger.warning("vault: no key for %s, events are dropped; run cookieguard vault init", risk.day)
+            logger.warning("vault: no key for %s; events are dropped; run cookieguard vault init", risk.day)
         return b""
 
     def write(self, lines: Sequence[bytes]) -> int:

@@ -94,7 +94,7 @@ def key_of_run(outbox: Outbox, run: str, recipients: Recipients, now: datetime) 
         return recipients.open(secret)["secret"].encode()
     except ValueError as error:
         raise AnnouncementRefused(
-            f"the run {run} was begun with a key that is no longer in the keyring, so who was sent it is unknown"
+            f"the run {run} was begun with a key that is no longer in the keyring, so its recipients are unknown"
         ) from error
 
 

@@ -70,7 +70,7 @@ class BreakGlass:
     def add(self, look: Look, customer: str) -> str:
         """Write a look down before anything is opened, and return its id; the log has it first. Raises LogDown."""
         if bool(look.law) != (look.until is not None):
-            raise BreakGlassRefused("to put off a notice takes a law and a last day: give both, or neither")
+            raise BreakGlassRefused("putting off a notice needs a law and a last day: give both, or neither")
         id_ = secrets.token_hex(ID_BYTES)
         self._record(look.kind, id_, customer, _facts(look))
         sealed = self._recipients.seal({"customer": customer}, look.at)
@@ -87,7 +87,7 @@ class BreakGlass:
             return self._recipients.open(self._entry(id_)[1])["customer"]
         except ValueError as error:
             raise BreakGlassRefused(
-                f"look {id_}: whose data it was cannot be read, since its key left the keyring; bring that key back"
+                f"look {id_}: the customer cannot be read, since the key left the keyring; bring that key back"
             ) from error
 
     def tell(self, id_: str, how: str, now: datetime) -> None:

@@ -124,7 +124,7 @@ class Backlog:
                 self._forget(next(iter(self.pending)))
                 if not self.lost:
                     logger.error(
-                        "store: over %d MB of values wait, the oldest are dropped", MAX_PENDING_BYTES // 10**6
+                        "store: over %d MB of values wait; the oldest are dropped", MAX_PENDING_BYTES // 10**6
                     )
                 self.lost += 1
 

@@ -81,7 +81,7 @@ def _of_attribute(tag: str, name: str, value: str) -> Iterator[Fault]:
     if name not in ATTRIBUTES and not name.startswith(FREE):
         yield (
             f"which has {name} on <{tag}>",
-            "no scripts and no inline styles; style rules belong into the .css file of the same folder",
+            "no scripts and no inline styles; style rules belong in the .css file of the same folder",
         )
     elif name in OF_CONTROLS and tag not in ("input", "button"):
         yield f"which has {name} on <{tag}>", f"{name} only on <input> and <button>"

@@ -286,7 +286,7 @@ def _lines_of(note: str) -> Iterator[str]:
 PARTS: dict[str, Callable[[Source], Found]] = {
     "Open requests": _open_requests,
     "Unfinished erasures": _erasures,
-    "Customers to inform that staff saw their data": _looks,
+    "Customers to inform about access to their data": _looks,
     "Undeclared hosts": _undeclared,
     "Contracts with vendors": _contracts,
     "Notices of policy changes": _notices,

@@ -112,7 +112,7 @@ def _gap(gaps: Gaps, selection: Selection, today: int) -> Details:
     shown = gaps.read(found) if found else ()
     notes = [] if shown else [NO_GAP]
     if shown and found and found != selection.range:
-        notes = [f"{selection.range.label}: single hits are kept less long. Shown instead: {found.label}."]
+        notes = [f"{selection.range.label}: not all its single hits are kept. Shown instead: {found.label}."]
     return Details(
         selection=selection,
         range=found,

@@ -58,7 +58,7 @@ class FormAnswer:
 
     def __post_init__(self) -> None:
         if not KIND.fullmatch(self.topic):
-            raise ValueError("topic of an agreement; allowed: at most 40 lower-case letters, digits and -")
+            raise ValueError("topic: allowed are at most 40 lower-case letters, digits and -")
         if not self.text or len(self.text) > LONGEST_TEXT:
             raise ValueError(f"text has {len(self.text)} characters; allowed: 1 to {LONGEST_TEXT}")
 

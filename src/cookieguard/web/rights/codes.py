@@ -82,7 +82,7 @@ class Codes:
                     NAMESPACE, key, json.dumps(value).encode(), until=found.until, after=found.version
                 ):
                     return str(kept["c"]) if is_right else None
-            raise StoreDown("others tried this code at every try")
+            raise StoreDown("others used this code at every try")
 
         return take
 
