@@ -414,7 +414,7 @@ def test_sums_that_cannot_be_added_are_told_and_added_later(
         writer.look_after()
         other.execute("ALTER TABLE elsewhere RENAME TO cookieguard_hourly")
 
-    assert "sums wait (PostgreSQL: UndefinedTable)" in caplog.text
+    assert "sums are updated later (PostgreSQL: UndefinedTable)" in caplog.text
     assert [one.views for one in figures.by_day(BOTH)] == [1]
     writer.write(Batch("b", [PLAIN], {}, {}))
     assert [one.views for one in figures.by_day(BOTH)] == [2]
