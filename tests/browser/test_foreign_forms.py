@@ -356,6 +356,14 @@ def test_our_own_banner_does_act(visit: Visitors, shop: Shop) -> None:
     assert shown.locator("#cg button[value=reject]").count() == 1
 
 
+def is_back_beside_erase(shown: Page) -> bool:
+    """Return whether the way back is a control like the button that erases, in one row with it."""
+    back, erase = (shown.locator(f"main form {one}").bounding_box() for one in ("a", "button[value=erase]"))
+    assert back is not None
+    assert erase is not None
+    return (back["y"], back["height"]) == (erase["y"], erase["height"]) and back["x"] < erase["x"]
+
+
 def test_a_customers_own_erasure_is_asked_about_once_more_and_does_act(visit: Visitors, shop: Shop) -> None:
     context = visit(javascript=False)
     shown = context.new_page()
@@ -368,6 +376,7 @@ def test_a_customers_own_erasure_is_asked_about_once_more_and_does_act(visit: Vi
     assert shop.facts(context)["erased"] == []
     assert shown.locator("h1").inner_text() == "Erase my data and close my account"
     assert shown.locator("a", has_text="No, go back").get_attribute("href") == "/_cg/privacy?lang=en"
+    assert is_back_beside_erase(shown)
     with shown.expect_navigation():
         shown.click("button[value=erase]")
 
@@ -390,6 +399,7 @@ def test_an_erasure_that_support_enters_is_asked_about_once_more_and_does_act(
         shown.click("button[value=add]")
     assert shop.facts(context)["erased"] == []
     assert shown.locator("h1").inner_text() == "Erase 10002"
+    assert is_back_beside_erase(shown)
     with shown.expect_navigation():
         shown.click("button[value=erase]")
 

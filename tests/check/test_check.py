@@ -212,15 +212,27 @@ def test_our_own_banner_is_fine() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "fault"),
     [
-        (REFUSE, '<button name="choice" value="later">', "cannot be refused on its first layer"),
-        (REFUSE, '<button hidden name="choice" value="reject">', "cannot be refused on its first layer"),
-        (REFUSE, '<button style="opacity:0" name="choice" value="reject">', "cannot be refused"),
-        (REFUSE, '<button class="small" name="choice" value="reject">', "looks another way than accepting"),
-        (REFUSE, '<a name="choice" value="reject">', "looks another way than accepting"),
-        (REFUSE, f"<details><summary></summary>{REFUSE}</details>", "folded away"),
-        ('value="statistics"', 'value="statistics" checked=""', "statistics is ticked beforehand"),
-        ("#cg summary{", "#cg [value=reject]{font-size:9px}#cg summary{", "tells one button from the other"),
-        ("#cg summary{", "#cg .cg-a button:first-child{color:#ddd}#cg summary{", "tells one button from"),
+        (REFUSE, '<button name="choice" value="later">', "first layer has no button that refuses"),
+        (REFUSE, '<button hidden name="choice" value="reject">', "first layer has no button that refuses"),
+        (REFUSE, '<button style="opacity:0" name="choice" value="reject">', "no button that refuses"),
+        (
+            REFUSE,
+            '<button class="small" name="choice" value="reject">',
+            "two buttons look different",
+        ),
+        (REFUSE, '<a name="choice" value="reject">', "two buttons look different"),
+        (REFUSE, f"<details><summary></summary>{REFUSE}</details>", "refuses is inside <details>"),
+        (
+            'value="statistics"',
+            'value="statistics" checked=""',
+            "the box for statistics is ticked in advance",
+        ),
+        ("#cg summary{", "#cg [value=reject]{font-size:9px}#cg summary{", "may apply to one button only"),
+        (
+            "#cg summary{",
+            "#cg .cg-a button:first-child{color:#ddd}#cg summary{",
+            "may apply to one button only",
+        ),
     ],
 )
 def test_each_dark_pattern_is_seen(before: str, after: str, fault: str) -> None:

@@ -93,13 +93,13 @@ def test_look_without_a_code_takes_two_persons_and_opens_a_notice(shop: AccessSh
         "ticket 7",
         "<b>stolen</b> cards",
     )
-    assert shop.states() == ["to be told since 0 days"]
+    assert shop.states() == ["customer not told for 0 days"]
     assert len(opened["code"]) == 9
     (look,) = [one for one in read_journal(shop.state) if one["event"] == "looked without a code"]
     keyring = Keyring.loads((shop.state / KEYRING_FILE).read_text(), setting="test")
     assert look["customer"] in marks_of(keyring, CUSTOMER)
     letter = shop.run("letter", "--preview").stdout
-    assert f"{opened['look']}: break-glass by Support Sam: to be told" in letter
+    assert f"{opened['look']}: break-glass by Support Sam: customer not told" in letter
     assert CUSTOMER not in letter
 
 
@@ -146,7 +146,7 @@ def test_nobody_sends_a_notice_or_calls_it_given_without_a_role(shop: AccessShop
     ]
 
     assert {(one.returncode, one.stdout) for one in refused} == {(4, "")}
-    assert shop.states() == ["to be told since 0 days"]
+    assert shop.states() == ["customer not told for 0 days"]
     assert shop.run(*told, stdin=shop.tokens_of("Officer Olga")).returncode == 0
     (entry,) = [one for one in read_journal(shop.state) if one["event"] == "told a customer"]
     assert (entry["who"], entry["role"]) == ("Officer Olga", "officer")
@@ -254,5 +254,5 @@ def test_look_that_a_lost_key_sealed_holds_up_no_other_notice(shop: AccessShop) 
     told = shop.run("access", "told", look, "--how", "by letter", stdin=shop.tokens_of("Officer Olga"))
 
     assert (sent.returncode, sent.stdout) == (1, "1 of 2 notices sent\n")
-    assert f"look {look}: no key of the keyring opens whose data it was" in sent.stderr
+    assert f"look {look}: the customer cannot be read, since the key left the keyring" in sent.stderr
     assert (told.returncode, told.stdout) == (4, "")

@@ -99,7 +99,7 @@ def test_clock_that_leapt_is_told_and_the_owner_decides(shop: Served) -> None:
     _, wrong = shop.doctor()
 
     assert held.returncode == 1
-    assert "HELD BACK: the clock leapt from 2024-01-01T00:00:00Z to" in held.stdout
+    assert "HELD BACK: the clock jumped from 2024-01-01T00:00:00Z to" in held.stdout
     assert wrong["retention"]["mend"].endswith("cookieguard retention run --believe-clock")
     assert shop.run("retention", "run", "--believe-clock").returncode == 0
     assert shop.doctor() == (0, {})

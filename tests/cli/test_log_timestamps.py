@@ -122,7 +122,7 @@ def test_a_stamped_log_that_is_set_back_or_a_stamp_of_something_else_is_found(
 
     shutil.copy(".cookieguard/checkpoint", kept / "checkpoint-5")
     assert run(["log", "verify"]) == 1
-    assert "timestamps/checkpoint-5: the time stamp does not count" in capsys.readouterr().out
+    assert "timestamps/checkpoint-5: the time stamp is not valid" in capsys.readouterr().out
 
 
 def test_an_authority_that_fails_is_told_of_and_asked_again_and_nothing_else_waits(
@@ -132,8 +132,8 @@ def test_an_authority_that_fails_is_told_of_and_asked_again_and_nothing_else_wai
     tsa.answers = [(500, b"down"), (200, b"no time stamp"), (200, b"x" * 100_000)]
     reasons = [job(hours).failed["time stamp"] for hours in (0, 2, 4)]
 
-    assert reasons[0] == "the time-stamping authority answers 500, and no time stamp"
-    assert reasons[1].startswith("the time stamp does not count")
+    assert reasons[0] == "the time-stamping authority answers 500 without a time stamp"
+    assert reasons[1].startswith("the time stamp is not valid")
     assert "more than 65536 bytes" in reasons[2]
     assert run(["log", "verify", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["time_stamps"] == ""
@@ -166,7 +166,7 @@ def test_an_authority_without_roots_or_of_another_root_counts_for_nothing(
     write(1)
     with authority(tmp_path / "other") as other:
         shutil.copy(other.root, tsa.root)
-        assert "does not count" in job(0).failed["time stamp"]
+        assert "is not valid" in job(0).failed["time stamp"]
     assert list(Path(".cookieguard/timestamps").iterdir()) == []
 
 

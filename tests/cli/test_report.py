@@ -123,5 +123,5 @@ def test_report_says_what_it_is_compared_with(tmp_path: Path) -> None:
     wrong = report(tmp_path, "--preview", "--beside", "always")
 
     assert "% against the period before; today is not over)" in before.stdout
-    assert "Nothing of a year before can be shown" in year.stdout
+    assert "The year before cannot be shown" in year.stdout
     assert "--beside" in wrong.stderr

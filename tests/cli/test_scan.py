@@ -105,7 +105,7 @@ def test_an_app_is_served_for_the_scan_and_its_tables_are_put_behind_the_configu
     config = load_config(tmp_path / "cookieguard.toml")
     assert config.origins == ("https://shop.example",)
     assert [one.hosts for one in config.vendors] == [(f"*.{VENDORS}",)]
-    assert "Who hears of a visit" in (tmp_path / "report.html").read_text()
+    assert "Who learns of a visit" in (tmp_path / "report.html").read_text()
 
 
 def test_a_scan_of_an_app_leaves_nothing_in_the_shops_own_places(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ def test_reveal_takes_two_owners_and_a_reason_and_is_logged_first(
     assert (entry["by"], entry["with"], entry["reason"]) == ("Anna", "Bert", "fraud case 7")
     assert str(CLIENTS[0]) not in (shop.private / "reveal-log").read_text()
     (look,) = shop.ask("access", "list")["looks"]  # the customer is to be told of it
-    assert (look["kind"], look["state"]) == ("reveal", "to be told since 0 days")
+    assert (look["kind"], look["state"]) == ("reveal", "customer not told for 0 days")
     (shop.private / "reveal-log").write_text("")
     assert "end of the reveal log" in shop.refuse("reveal", "--log", code=3)
     assert str(CLIENTS[0]) not in shop.run(*case, stdin=both).stdout  # what cannot be recorded stays closed

@@ -98,7 +98,7 @@ def test_a_file_that_broke_meanwhile_leaves_what_was_known(
     assert countries("198.51.100.7") == "NL"
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert [line.partition(";")[0] for line in lines] == [
-        f"statistics: stats.mmdb is {file} (no MMDB file)",
+        f"statistics: stats.mmdb is {file} (not an MMDB file)",
         f"statistics: {file}: No such file or directory",
     ]
 
@@ -124,7 +124,7 @@ def test_a_database_that_is_broken_inside_names_no_country(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "No such file or directory"), (b"", "no MMDB file"), (b"PK" * 5000, "no MMDB file")],
+    [(None, "No such file or directory"), (b"", "not an MMDB file"), (b"PK" * 5000, "not an MMDB file")],
 )
 def test_what_cannot_be_read_is_an_error_of_one_line(file: Path, content: bytes | None, reason: str) -> None:
     file.unlink()

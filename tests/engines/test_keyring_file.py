@@ -199,7 +199,7 @@ def test_spoiled_file_leaves_the_keys_in_force_and_is_told_once(
         assert [keyring.signing for _ in range(3)] == [K1] * 3
 
     (record,) = caplog.records
-    assert record.getMessage().endswith("the keys known so far stay in force until this is mended")
+    assert record.getMessage().endswith("the keys known so far stay in force until this is fixed")
     put(file, Keyring([K1, K2]).dumps())
     assert keyring.get("k2") == K2
 
@@ -215,7 +215,7 @@ def test_another_keyring_in_its_place_is_told(file: Path, caplog: pytest.LogCapt
         assert keyring.signing.id == "k3"
 
     (record,) = caplog.records
-    assert record.getMessage().endswith("is another one: what was signed before counts no more")
+    assert record.getMessage().endswith("holds other keys now, so nothing signed before counts")
 
 
 def test_id_of_a_retired_key_does_not_come_back_with_another_secret(file: Path) -> None:

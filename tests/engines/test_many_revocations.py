@@ -244,6 +244,6 @@ def test_doctor_says_how_much_is_kept_what_overflowed_and_what_is_cut_off(
 
     assert [mend for _, mend in before.values()] == ["", "", "", ""]
     assert after["revocations"][0].startswith("1 of 200000 session, 1 of 50000 guest, 0 of 200000 customer")
-    assert after["cut-off"][0] == "what customers got until 2026-11-24 12:00 UTC counts no more"
+    assert after["cut-off"][0] == "sessions that customers got before 2026-11-24 12:00 UTC have ended"
     assert after["cut-off"][1]
     assert after["store queue"][0] == "overflowed 1 times in 30 days, 3 values found no room"

@@ -220,7 +220,7 @@ def test_a_server_that_is_not_there_is_told_without_its_url() -> None:
     for ask in (engine.writer, engine.existing, engine.reader, engine.retained):
         with pytest.raises(EngineDown) as told:
             ask()
-        assert str(told.value) == "PostgreSQL: OperationalError, nobody listens at its address"
+        assert str(told.value) == "PostgreSQL: OperationalError, no server listens at its address"
     assert "hush" not in repr(StatsSettings(url="postgresql://shop:hush@127.0.0.1:1/shop"))
 
 
@@ -414,7 +414,7 @@ def test_sums_that_cannot_be_added_are_told_and_added_later(
         writer.look_after()
         other.execute("ALTER TABLE elsewhere RENAME TO cookieguard_hourly")
 
-    assert "sums wait (PostgreSQL: UndefinedTable)" in caplog.text
+    assert "sums are updated later (PostgreSQL: UndefinedTable)" in caplog.text
     assert [one.views for one in figures.by_day(BOTH)] == [1]
     writer.write(Batch("b", [PLAIN], {}, {}))
     assert [one.views for one in figures.by_day(BOTH)] == [2]

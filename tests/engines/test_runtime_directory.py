@@ -91,7 +91,7 @@ def test_a_runtime_directory_on_a_disk_does_not_start(
     mounts.write_text(f"1 2 {os.major(device)}:{os.minor(device)} / / rw - ext4 /dev/sda1 rw\n")
     monkeypatch.setattr(runtime, "MOUNTS", mounts)
 
-    with pytest.raises(ConfigError, match=r"runtime_dir is .*, on a disk,.*allowed: a directory in memory"):
+    with pytest.raises(ConfigError, match=r"runtime_dir is .* \(on a disk\); allowed: a directory in memory"):
         CookieGuard(lambda: None, config)  # type: ignore[arg-type, return-value]
 
 
@@ -111,7 +111,7 @@ def test_a_machine_without_such_a_directory_keeps_keys_in_each_worker_and_says_s
     memory = open_runtime("", state)
 
     assert memory is None
-    assert "each worker has its own keys of the day" in caplog.text
+    assert "each worker uses its own keys of the day" in caplog.text
     one, other = (DayKeys(memory, "visitor", clock=lambda: NOON) for _ in range(2))
     assert one.key(NOON.date()) == one.key(NOON.date()) != other.key(NOON.date())
     assert HourKeys(memory).key(NOON) != HourKeys(memory).key(NOON)

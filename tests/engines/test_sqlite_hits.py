@@ -67,7 +67,7 @@ def test_no_new_file_is_made_beside_the_journal_of_one_that_was_moved_away(
     path.rename(aside)
     engine.close()
 
-    with pytest.raises(EngineDown, match="the file is gone, its journal"):
+    with pytest.raises(EngineDown, match="the file is gone but its journal is not"):
         SqliteHits(path)
 
     aside.rename(path)

@@ -578,7 +578,7 @@ def test_no_new_file_is_made_beside_the_journal_of_one_that_was_moved_away(tmp_p
     path.rename(aside)
     store.close()
 
-    with pytest.raises(StoreDown, match="the file is gone, its journal"):
+    with pytest.raises(StoreDown, match="the file is gone but its journal is not"):
         sqlite.opener(path)()
 
     aside.rename(path)

@@ -61,5 +61,5 @@ def test_private_key_of_another_length_is_refused(tmp_path: Path) -> None:
     state, private = StateDirectory(tmp_path / "state"), StateDirectory(tmp_path / "private")
     private.create_once(f"vault-{NOW.date()}", lambda: b"half")
 
-    with pytest.raises(ConfigError, match="holding 4 bytes for a key of"):
+    with pytest.raises(ConfigError, match="with 4 bytes as the key of"):
         make_keys(state, private, today=NOW.date(), days=1)

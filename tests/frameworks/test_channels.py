@@ -128,5 +128,5 @@ def test_channels_behind_middleware_that_has_read_the_request_says_where_it_belo
         raise AssertionError(message)
 
     scope = {"type": "websocket", "path": "/who", "headers": [(b"host", b"shop.localhost")], "scheme": "ws"}
-    with pytest.raises(CookieGuardError, match="already read the request: put it in front of that"):
+    with pytest.raises(CookieGuardError, match="already read the request; put it before that middleware"):
         asyncio.run(CookieGuard(reading, config)(scope, receive, send))

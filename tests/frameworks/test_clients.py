@@ -87,7 +87,7 @@ def test_one_that_drops_secure_cookies_is_told_of_once_with_the_line_that_mends_
     ("settings", "url", "line"),
     [
         ({"origins": ("https://shop.example",)}, "https://testserver", "base_url='https://shop.example'"),
-        ({"dev": True}, "https://shop.example", "dev is true: sessions are kept on loopback hosts"),
+        ({"dev": True}, "https://shop.example", "dev is true, so sessions are kept only on loopback hosts"),
     ],
 )
 def test_a_session_on_a_host_that_is_not_the_shops_is_told_of_once(

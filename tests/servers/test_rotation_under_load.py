@@ -201,7 +201,7 @@ def test_a_spoiled_keyring_logs_nobody_out_and_costs_no_500(tmp_path: Path) -> N
         print(dict(customers.statuses))
 
     assert set(customers.statuses) == {200}
-    told = (tmp_path / "shop.log").read_text().count("stay in force until this is mended")
+    told = (tmp_path / "shop.log").read_text().count("stay in force until this is fixed")
     assert told >= 2 * len(SPOILERS) - 1  # what is spoiled alike twice is told once
 
 

@@ -52,7 +52,7 @@ def events(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[str]]
 
     def take() -> list[str]:
         found = [
-            record.getMessage() for record in caplog.records if "nobody declared" not in record.getMessage()
+            record.getMessage() for record in caplog.records if "is not declared" not in record.getMessage()
         ]
         caplog.clear()
         return found

@@ -267,7 +267,9 @@ def test_the_visitors_copy_verifies_without_the_shop_as_page_and_file(guard: Gua
     receipt = verify_receipt(file.body, keys=[NoteKey.parse(one) for one in keys["keys"]])
     assert receipt.record["cg:event"] == "grant"
     assert receipt.origin == keys["origin"]
-    assert "dpv:hasConsentStatus" in shown.text
+    said, _, record = unescape(shown.text).partition("dpv:hasConsentStatus")
+    assert record
+    assert "<p>You agreed to all purposes.<br/>Chosen on \u2066" in said
     assert 'href="/_cg/receipt?lang=en"' in choices.text
     assert "no-store" in file.get("cache-control")
     assert "attachment" in file.get("content-disposition")
@@ -300,8 +302,12 @@ def test_a_receipt_that_is_being_sealed_is_told_in_every_language_and_its_page_r
         time.sleep(0.1)
 
     assert {(one.status, one.get("refresh")) for one in answers.values()} == {(202, "3")}
+    number = f"\u2066{recorded(app)[0]['dct:identifier']}\u2069"
     for lang, one in answers.items():
-        assert texts_of(lang)["page"]["sealing"] in unescape(one.text)
+        texts, said = texts_of(lang)["page"], unescape(one.text)
+        assert texts["sealing"] in said
+        assert f"<h1>{texts['receipt'].format(id=number)}</h1>" in said
+        assert f"<p>{texts['all']}<br/>" in said
     assert len({texts_of(lang)["page"]["sealing"] for lang in answers}) == len(answers)
     assert (answer.status, answer.get("refresh")) == (200, "")
 

@@ -88,7 +88,7 @@ def test_vendor_is_held_from_who_agreed_from_the_day_after_its_contract_ended(
     assert (b"_ad=1" in sees.body, b"_ad=1" in sees_then.body) == (True, False)
     (line,) = [one.getMessage() for one in caplog.records if "contract_end" in one.getMessage()]
     assert "vendors.Ads.contract_end was 2026-11-24" in line
-    assert "set contract_end anew" in line
+    assert "enter the new contract_end" in line
 
 
 def test_shop_that_starts_after_the_end_holds_the_vendor_too(guard: Guard, clock: Clock) -> None:

@@ -42,7 +42,7 @@ def test_a_violation_becomes_a_line_for_the_owner(guard: Guard, caplog: pytest.L
     report(app, "https://late.example/y.js")
 
     assert answer.status == 204
-    assert caplog.text.count("held late.example on /product/7: nobody declared it") == 1
+    assert caplog.text.count("held late.example on /product/7: it is not declared") == 1
     assert "secret" not in caplog.text
     assert "visitor" not in caplog.text
 
@@ -82,7 +82,7 @@ def test_what_only_a_strict_page_stops_is_told_too(guard: Guard, caplog: pytest.
     report(app, "https://late.example/x.js", "https://shop.example/kasse/t%C3%BCr/card?order=7")
 
     assert "open.example" not in caplog.text
-    assert "held late.example on /kasse/t%C3%BCr/card: nobody declared it" in caplog.text
+    assert "held late.example on /kasse/t%C3%BCr/card: it is not declared" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_needs_no_declaration_is_not_told(
     guard: Guard, blocked: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert report(guard(page()), blocked).status == 204
-    assert "nobody declared" not in caplog.text
+    assert "is not declared" not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_path_never_ends_the_line_it_is_told_in(
     ask(app, path=path)
     report(app, "https://later.example/", "https://shop.example" + path)
 
-    told = [record.getMessage() for record in caplog.records if "nobody declared" in record.getMessage()]
+    told = [record.getMessage() for record in caplog.records if "is not declared" in record.getMessage()]
     assert len(told) == 2
     for message in told:
         assert len(message.splitlines()) == 6  # the line, its table of four, and the same for a list
@@ -185,7 +185,7 @@ def test_made_up_reports_leave_room_for_what_others_report_and_for_the_pages_own
     assert "held real.example" in caplog.text
     assert full == REPORTED_HOSTS_TOLD
     assert (
-        "held late.example on /: nobody declared it (<img src=https://late.example/p> in line 1); if it is the"
+        "held late.example on /: it is not declared (<img src=https://late.example/p> in line 1); if it is the"
         in caplog.text
     )
     assert "held tomorrow.example" in caplog.text

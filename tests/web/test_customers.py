@@ -172,10 +172,10 @@ async def coroutine(_: Any) -> str:
     ("settings", "message"),
     [
         ({"customer_from": coroutine}, "customer_from is a coroutine function; allowed: a plain function"),
-        ({"customer_from": id, **BY_HEADER}, r"customer_from is given beside identity\.customer_header"),
+        ({"customer_from": id, **BY_HEADER}, r"customer_from is set together with identity\.customer_header"),
         (
             {"customer_from": id, "identity": IdentitySettings(enabled=False)},
-            r"customer_from is given where identity\.enabled is false",
+            r"customer_from is set although identity\.enabled is false",
         ),
     ],
 )

@@ -30,7 +30,7 @@ def test_a_known_vendor_is_named_with_its_element_and_declared_by_its_name(
 
     (line,) = told(caplog)
     assert line.startswith(
-        "held js.stripe.com on /checkout: nobody declared it (<script src=https://js.stripe.com/v3/> in line 1); "
+        "held js.stripe.com on /checkout: it is not declared (<script src=https://js.stripe.com/v3/> in line 1); "
         "it is Stripe, which the catalogue lists as necessary where the visitor pays with it"
     )
     assert line.endswith('; to declare it:\nvendors = ["stripe"]')

@@ -182,7 +182,7 @@ def test_a_login_that_no_cookie_can_follow_takes_no_cart_away_and_is_told(
 
     assert customers == ["17"]
     assert browser.do(seen, worker=1) == [None, {"mug": 1}, [], 0]
-    assert [line for line in caplog.messages if line.startswith("a login came after the response")]
+    assert [line for line in caplog.messages if line.startswith("login was called after the response")]
 
 
 def test_a_logout_that_no_cookie_can_follow_ends_the_session_though_a_login_follows(shop: Shop) -> None:
@@ -372,5 +372,5 @@ def test_a_session_that_a_post_of_another_site_puts_in_the_place_of_the_browsers
 
     ask(shop.workers[0], method=method, headers=[("sec-fetch-site", site)])
 
-    told = [line for line in caplog.messages if line.startswith("a post of another site")]
+    told = [line for line in caplog.messages if line.startswith("a POST from another site")]
     assert len(told) == is_told

@@ -125,7 +125,7 @@ def test_a_file_that_is_none_takes_no_figure_away(office: Office) -> None:
 
     assert answer.status == 200
     assert "Views" in answer.text
-    assert "the notes is not readable" in answer.text
+    assert "the file of notes is not readable" in answer.text
 
 
 def test_the_oldest_goes_where_there_are_many() -> None:

@@ -145,7 +145,7 @@ def test_hosts_that_were_held_and_nobody_declared_are_told_with_the_lines_that_d
 
     letter = write_letter(config, Keyring.generate(NOW), NOW)
 
-    (part,) = [one for one in letter.parts if one.title == "Hosts that nobody declared"]
+    (part,) = [one for one in letter.parts if one.title == "Undeclared hosts"]
     assert part.lines[0] == (
         "chat.example: held on 20 views in 7 days; "
         'if it is the shop\'s own host: first_party_hosts = ["chat.example"]; if it is a vendor:'
@@ -163,10 +163,10 @@ def test_loads_are_told_where_the_statistics_cannot_be_read(tmp_path: Path) -> N
 
     letter = write_letter(Config(state_dir=str(state.path), vendors=(ENDS,)), Keyring.generate(NOW), NOW)
 
-    (part,) = [one for one in letter.parts if one.title == "Hosts that nobody declared"]
+    (part,) = [one for one in letter.parts if one.title == "Undeclared hosts"]
     assert part.is_due
-    assert part.lines[0].startswith("what was held cannot be read (")
-    assert "Ads loads x.example (/)" in part.lines[1]
+    assert part.lines[0].startswith("held hosts cannot be read (")
+    assert "Ads has loaded x.example (/)" in part.lines[1]
 
 
 def test_an_erasure_asked_for_today_is_open_and_not_one_that_did_not_finish(desk: Desk) -> None:
@@ -175,8 +175,8 @@ def test_an_erasure_asked_for_today_is_open_and_not_one_that_did_not_finish(desk
     letter = write_letter(desk.app.config, keyring(desk), NOW)
 
     parts = {one.title: one.lines for one in letter.parts}
-    assert len(parts["Requests that are open"]) == 2
-    assert [line[:16] for line in parts["Erasures that did not finish"]] == ["b" * 16]
+    assert len(parts["Open requests"]) == 2
+    assert [line[:16] for line in parts["Unfinished erasures"]] == ["b" * 16]
 
 
 def test_letter_of_a_shop_in_which_nothing_is_due_says_so(tmp_path: Path) -> None:
@@ -184,8 +184,8 @@ def test_letter_of_a_shop_in_which_nothing_is_due_says_so(tmp_path: Path) -> Non
     letter = write_letter(Config(state_dir=str(tmp_path / "state")), Keyring.generate(NOW), NOW)
 
     parts = {one.title: one for one in letter.parts}
-    assert parts["Requests that are open"].lines == ("nothing",)
-    assert parts["Hosts that nobody declared"].lines == ("nothing",)
+    assert parts["Open requests"].lines == ("nothing",)
+    assert parts["Undeclared hosts"].lines == ("nothing",)
     assert len(letter.text) < 60  # one page
 
 
@@ -217,8 +217,8 @@ def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
     letter = write_letter(config, Keyring.generate(NOW), NOW)
 
     told = {one.title: one.lines[0] for one in letter.parts if one.is_due}
-    assert told["Requests that are open"].startswith("cannot be read")
-    assert told["Notices of the policy"].startswith("cannot be read")
+    assert told["Open requests"].startswith("cannot be read")
+    assert told["Notices of policy changes"].startswith("cannot be read")
 
 
 def test_version_whose_announcement_is_overdue_needs_somebody(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_decorator_opens_before_the_view_runs(world: World) -> None:
 
 def test_nothing_is_opened_to_nobody_or_past_the_journal(world: World) -> None:
     code = world.code()
-    with pytest.raises(access.AccessRefused, match="nobody is named"):
+    with pytest.raises(access.AccessRefused, match="by must name the person"):
         asyncio.run(access.open(CUSTOMER, code=code, scope="orders", by="Sam\r\nEve"))
     journal = world.state / "staff-journal"
     journal.write_text("in the way")

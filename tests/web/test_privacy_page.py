@@ -502,7 +502,7 @@ def test_page_is_there_while_hooks_cannot_be_made_and_guests_may_ask_once_they_c
     with closing(CookieGuard(shop, config)) as app:
         page = ask(app, path=PAGE)
         assert (page.status, 'value="code"' in page.text) == (200, False)
-        assert "LateHooks, which raised OSError when it was made" in caplog.text
+        assert "LateHooks, which raised OSError when it was created" in caplog.text
         assert "password" not in caplog.text
         monkeypatch.setattr(LateHooks, "is_down", False)
         monkeypatch.setattr("cookieguard.web.rights.desk.LOAD_AGAIN_SECONDS", 0.0)

@@ -17,7 +17,7 @@ TAG = b"<!doctype html><html><head><script src=https://sst.shop.example/gtm.js><
 
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage() for one in caplog.records if "behind the shop's own host" in one.getMessage()]
+    return [one.getMessage() for one in caplog.records if "on the shop's own host" in one.getMessage()]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_request_for_a_trackers_path_is_told_once(
         ask(app, path=path, query=query)
 
     (line,) = told(caplog)
-    assert line.startswith(f"shop.example{path} looks like {name} behind the shop's own host")
+    assert line.startswith(f"shop.example{path} looks like {name} on the shop's own host")
 
 
 @pytest.mark.parametrize(

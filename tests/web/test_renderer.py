@@ -671,13 +671,11 @@ def test_one_text_among_words_of_another_language_is_told_of_once(caplog: pytest
 
     (record,) = caplog.records
     assert (
-        "purposes.chat: one text stands for every language, and consent.language is 'en'"
+        "purposes.chat: one text is used for every language and consent.language is 'en'"
         in record.getMessage()
     )
-    assert (
-        """but the banner spoke 'de'; to have it speak one: title = { en = "...", de = "..." }"""
-        in caplog.text
-    )
+    assert "but a banner was shown in 'de', so it mixed two languages" in caplog.text
+    assert """give a text for each, title = { en = "...", de = "..." }, or set""" in caplog.text
     caplog.clear()
     PLAIN.banner("de", base=BASE, next_="/")
     assert caplog.records == []

@@ -79,8 +79,9 @@ def test_the_banner_that_was_shown_stands_beside_its_policy_text_and_the_look_in
     assert answer.status == 200
     drawn = unescape(unescape(answer.text.partition('srcdoc="')[2].partition('"')[0]))
     assert "Tout accepter" in drawn
+    assert " the person agreed to: marketing, preferences, statistics. Refused: nothing.</p>" in answer.text
     assert 'sandbox=""' in answer.text
-    assert "not the one the record names" not in answer.text
+    assert "not the text that the record names" not in answer.text
     version = answer.text.partition("The policy, version <bdi>")[2].partition("<")[0]
     assert version
     assert "SHA-256 of this text" in answer.text
@@ -94,6 +95,7 @@ def test_the_text_beside_a_ticked_box_is_shown_as_text_and_the_customer_is_in_th
 
     assert TEXT.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in answer.text
     assert "customer:4711" in answer.text
+    assert " UTC the person ticked the box for newsletter.</p>" in answer.text
     looks = [one for one in read_journal(desk.state) if one["event"] == "looked"]
     assert len(looks) == 1
     assert looks[0]["customer"]
@@ -124,7 +126,7 @@ def test_a_text_that_was_changed_in_the_store_is_told_of(desk: Desk) -> None:
         connection.execute("UPDATE shown SET content = ?", (b'<p>Something else</p><script>"</script>',))
 
     answer = look(desk, desk.add("officer"), f"id={record}")
-    assert "not the one the record names" in answer.text
+    assert "not the text that the record names" in answer.text
     assert "<script>" not in answer.text
 
 

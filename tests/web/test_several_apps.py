@@ -118,6 +118,8 @@ def test_two_shops_that_share_their_customers_unawares_are_told_so(
 
     for one in made:
         one.close()
-    told = [record.getMessage() for record in caplog.records if "one state directory" in record.getMessage()]
+    told = [
+        record.getMessage() for record in caplog.records if "share the state directory" in record.getMessage()
+    ]
     assert len(told) == warnings
     assert all("https://shop.de and https://shop.fr" in line for line in told)

@@ -238,15 +238,15 @@ def test_undeclared_cookies_are_told_of_once_escaped_and_within_bounds(
     for number in range(300):
         ask(app, path="/a\n", headers=[("cookie", f"sessionid=s; b\x1b[2J=secret; n{number}=secret")])
 
-    told = [record.getMessage() for record in caplog.records if "nobody declared" in record.getMessage()]
+    told = [record.getMessage() for record in caplog.records if "is not declared" in record.getMessage()]
     assert [line for line in told if line.startswith("cookie mine, set by the shop on /a\\n: ")] == [
         (
-            "cookie mine, set by the shop on /a\\n: nobody declared it; to declare it, "
-            "as necessary or for what it is:\n"
+            "cookie mine, set by the shop on /a\\n: it is not declared; to declare it, "
+            "as necessary or with its real purpose:\n"
             '[[cookies.own]]\nname = "mine"\npurpose = "necessary"'
         )
     ]
-    assert sum("sent by a browser (anybody can)" in line for line in told) == 200
+    assert sum("sent by a browser (cookies can be forged)" in line for line in told) == 200
     assert any(line.startswith("cookie b\\x1b[2J, sent") and "[[" not in line for line in told)
     assert "secret" not in caplog.text
     assert "sessionid" not in caplog.text
@@ -257,12 +257,12 @@ def test_a_cookie_that_the_catalogue_knows_is_told_of_as_its_vendors(
 ) -> None:
     ask(guard(page(b"x"), vendors=()), headers=[("cookie", "_ga=GA1.1; _ga_MUGS=GS1")])
 
-    told = [record.getMessage() for record in caplog.records if "nobody declared" in record.getMessage()]
+    told = [record.getMessage() for record in caplog.records if "is not declared" in record.getMessage()]
     whose, lines = (
-        "it is Google Analytics's, which the catalogue has for statistics",
+        "it belongs to Google Analytics, which the catalogue lists for statistics",
         'vendors = ["google-analytics"]',
     )
-    assert {line.partition("nobody declared it; ")[2] for line in told} == {
+    assert {line.partition("it is not declared; ")[2] for line in told} == {
         f"{whose}; to declare the vendor with its cookies:\n{lines}"
     }
 
@@ -273,7 +273,10 @@ def test_a_cookie_of_a_vendor_that_was_declared_without_it_is_never_called_neces
     own = Vendor(name="Counter", purpose="statistics", hosts=("*.google-analytics.com",))
     ask(guard(page(b"x"), vendors=(own,)), headers=[("cookie", "_ga=GA1.1")])
 
-    assert "it is Google Analytics's, which the catalogue has for statistics; to declare it:\n" in caplog.text
+    assert (
+        "it belongs to Google Analytics, which the catalogue lists for statistics; to declare it:\n"
+        in caplog.text
+    )
     assert '[[cookies.own]]\nname = "_ga"\npurpose = "statistics"' in caplog.text
 
 
@@ -288,8 +291,8 @@ def test_where_nobody_is_asked_nothing_is_told(guard: Guard, caplog: pytest.LogC
     before = caplog.text
     ask(app)
 
-    assert "nobody declared it" not in before
-    assert "nobody declared it" in caplog.text
+    assert "is not declared" not in before
+    assert "is not declared" in caplog.text
 
 
 @pytest.mark.parametrize("choice", ["choice=reject", "choice=save&purpose=preferences"])

@@ -94,12 +94,12 @@ def test_a_generated_key_is_refused_where_none_may_be_made(
 ) -> None:
     state = str(tmp_path / "state")
     forbidding = Config(state_dir=state, keys=KeySettings(generate=False))
-    with pytest.raises(ConfigError, match=r"keys\.generate is false with no keyring"):
+    with pytest.raises(ConfigError, match=r"keys\.generate is false without a keyring"):
         CookieGuard(page(), forbidding)
 
     CookieGuard(page(), Config(state_dir=state))  # makes one
 
-    with pytest.raises(ConfigError, match=r"keys\.generate is false with a key made by itself"):
+    with pytest.raises(ConfigError, match=r"keys\.generate is false with a generated keyring"):
         CookieGuard(page(), forbidding)
     monkeypatch.setenv("COOKIEGUARD_ENV", "production")
     with pytest.raises(ConfigError, match="under COOKIEGUARD_ENV=production"):
@@ -149,7 +149,7 @@ def test_dev_mode_is_told_at_every_start(tmp_path: Path, caplog: pytest.LogCaptu
 
     CookieGuard(page(), Config(state_dir=str(tmp_path / "state"), dev=True))
 
-    assert "dev is true: our cookies carry neither Secure nor" in caplog.text
+    assert "dev is true: cookieguard's cookies have neither Secure nor" in caplog.text
 
 
 def test_a_wrong_type_of_configuration_is_refused() -> None:
@@ -160,7 +160,7 @@ def test_a_wrong_type_of_configuration_is_refused() -> None:
 def test_a_second_cookieguard_inside_is_refused(tmp_path: Path) -> None:
     inner = CookieGuard(page(), Config(state_dir=str(tmp_path / "a")))
 
-    with pytest.raises(ConfigError, match="a second CookieGuard"):
+    with pytest.raises(ConfigError, match="wrapped in CookieGuard twice"):
         CookieGuard(inner, Config(state_dir=str(tmp_path / "b")))
 
 
@@ -209,7 +209,7 @@ def test_a_cookieguard_hidden_inside_another_steps_aside(
 
     assert answer.body.count(b'id="cg"') == 1
     assert len(answer.all("content-security-policy")) == 1
-    assert caplog.text.count("a second CookieGuard inside the first") == 1
+    assert caplog.text.count("wrapped in CookieGuard twice") == 1
 
 
 def test_a_conflict_added_after_wrapping_fails_the_lifespan(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def test_a_doctor_of_a_server_that_is_away_says_so_without_its_url(tmp_path: Pat
 
     found = examine(config, environ={}, now=NOW)
 
-    assert ("statistics", "PostgreSQL: OperationalError, nobody listens at its address") in [
+    assert ("statistics", "PostgreSQL: OperationalError, no server listens at its address") in [
         one[:2] for one in found
     ]
     assert "hush" not in repr(found)

@@ -178,7 +178,7 @@ def test_one_filter_keeps_breakdowns_and_two_do_not(office: Office) -> None:
 
     assert figures(one)["Views"] == figures(two)["Views"] == "20"  # of 18: as all under a filter
     assert rows(one, "Pages") == {"/about": ("20", "10")}
-    assert "No breakdowns with two filters. At most 2 filters at once: each more divides" in two
+    assert "No breakdowns with two filters. At most 2 filters at once: one more could" in two
     assert 'aria-label="Pages"' not in two
 
 
@@ -263,7 +263,7 @@ def test_too_few_in_every_range_shows_nothing(office: Office) -> None:
 
     text = office.get().text
 
-    assert "Fewer than 5 people in every range" in text
+    assert "Fewer than 5 people came in every range" in text
     assert figures(text) == {}
     assert "secret-page" not in text
 
@@ -359,9 +359,9 @@ def test_filters_total_is_that_of_its_row_though_keys_are_gone(office: Office) -
 
     assert figures(text)["Visitor-days"] == figures(month)["Visitor-days"] == "170"
     assert rows(text, "Pages") == {"/": ("340", "-")}  # of single hits, which have no keys any more
-    assert "Visitors under a filter are left out" in text
+    assert "Visitors are left out under this filter" in text
     assert 'aria-label="Pages"' not in month
-    assert "No breakdowns: under a filter they go back 30 days" in month
+    assert "No breakdowns: under a filter they go back only 30 days" in month
 
 
 def test_comparison_is_with_the_whole_period_before_only(office: Office) -> None:
@@ -631,7 +631,7 @@ def test_figures_that_cannot_be_read_give_a_page(office: Office) -> None:
     answer = office.get()
 
     assert answer.status == 503
-    assert "cannot be read just now" in answer.text
+    assert "cannot be read at the moment" in answer.text
     assert office.app._parts.findings is not None
 
 

@@ -98,7 +98,7 @@ def test_the_owner_hears_since_when_a_vendor_loads_what_it_did_not_declare(
 
     found = read_undeclared_loads(state_of(app))
     assert [one.line for one in found] == [
-        "since Tuesday 2026-11-24 Example Chat loads x.example (/product/7)"
+        "Example Chat has loaded x.example (/product/7) since Tuesday 2026-11-24"
     ]
     assert caplog.text.count("Example Chat loads x.example on /product/7") == 1
     assert (
@@ -109,7 +109,7 @@ def test_the_owner_hears_since_when_a_vendor_loads_what_it_did_not_declare(
     findings = examine(app._parts.config, environ={}, now=NOW + timedelta(days=1))
     told = [one for one in findings if one.check == "declarations"]
     assert told[0].is_fine
-    assert "Example Chat loads x.example" in told[0].found
+    assert "Example Chat has loaded x.example" in told[0].found
     assert told[0].advice
 
 

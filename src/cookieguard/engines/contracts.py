@@ -13,21 +13,21 @@ SOON = timedelta(days=30)
 HOME = frozenset(
     "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK".split()
 )
-RENEW = "set contract_end anew once the contract is renewed, or take the vendor out"
+RENEW = "enter the new contract_end when the contract is renewed, or remove the vendor"
 
 
 def examine_contracts(config: Config, *, today: date) -> Iterator[Finding]:
     """Yield what is to be said of each vendor's contract; nothing of those whose end nobody wrote down."""
     for vendor in config.vendors:
         if vendor.is_lapsed(today):
-            told = f"its contract ended on {vendor.contract_end}: it is held from everybody"
+            told = f"its contract ended on {vendor.contract_end}, so it is held for every visitor"
             yield Finding(f"vendor {vendor.name}", told, RENEW)
         if vendor.country and vendor.country not in HOME and not vendor.transfer:
-            told = f"its data go to {vendor.country}, and nothing is named that lets them"
-            advice = "say which: transfer = adequacy, clauses, rules, consent or contract"
+            told = f"its data go to {vendor.country}, and no legal basis for that transfer is given"
+            advice = 'set transfer = "adequacy", "clauses", "rules", "consent" or "contract"'
             yield Finding(f"vendor {vendor.name}", told, advice=advice)
     for vendor in ending(config, today=today):
-        told = f"its contract ends on {vendor.contract_end}; from the next day on it is held"
+        told = f"its contract ends on {vendor.contract_end}; from the next day it is held for every visitor"
         yield Finding(f"vendor {vendor.name}", told, advice=RENEW)
 
 

@@ -28,14 +28,12 @@ LONGEST = 200  # characters of a customer's number and of an order's
 def open_order_mail(config: Config) -> OrderMail:
     """Confirm orders in a process of its own, such as a job that sends mail; raises ConfigError."""
     if not config.mail.orders:
-        raise ConfigError(
-            "mail.orders", was="empty", allowed="the id of the kind of data that confirmations are"
-        )
+        raise ConfigError("mail.orders", was="empty", allowed="the id in [[data]] of order confirmations")
     state = StateDirectory(config.state_dir)
     keyring = load_keyring(state, config.keys, environ=os.environ)
     log = open_log(config, state, keyring, environ=os.environ)
     if log is None:
-        raise ConfigError("proof.enabled", was="false", allowed="true where mail.orders names a kind of data")
+        raise ConfigError("proof.enabled", was="false", allowed="true when mail.orders is set")
     return OrderMail(config, log)
 
 
@@ -61,10 +59,10 @@ class OrderMail:
         """Write down that it was sent; raises MailError."""
         for name, value in (("customer number", customer), ("order", order)):
             if not value or len(value) > LONGEST or not value.isprintable():
-                raise MailError(f"{name} of {len(value)} characters; allowed: 1 to {LONGEST} printable ones")
+                raise MailError(f"{name} has {len(value)} characters; allowed: 1 to {LONGEST} printable ones")
         fields = {"order": order, "message": message_id, "data": self._kind, "basis": "contract"}
         try:
             written = self._acts.begin(ORDER_MAIL, fields, subject=subject_of(customer))
             await asyncio.wait_for(asyncio.wrap_future(written), TIMEOUT)
         except (LogDown, TimeoutError) as error:
-            raise MailError("the consent log takes no record of this mail; see cookieguard doctor") from error
+            raise MailError("the consent log could not record this mail; see cookieguard doctor") from error

@@ -20,16 +20,16 @@ SET = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeo
 POOLED = "parted by transactions"
 # What the words of libpq, psycopg or the server say of a connection that failed. Only these leave: theirs hold the URL.
 REASONS = (
-    ("Connection refused", "nobody listens at its address"),
+    ("Connection refused", "no server listens at its address"),
     ("resolve host", "its host is unknown"),
-    ("authentication failed", "it refuses user or password"),
+    ("authentication failed", "it rejects the user or the password"),
     ("no password supplied", "it asks for a password"),
     ("does not exist", "it has no such user or database"),
-    ("too many", "it takes no more connections"),
+    ("too many", "it accepts no more connections"),
     ("starting up", "it is starting up"),
     (
         POOLED,
-        "a pooler gives its connection to others meanwhile: pool_mode = session, or the server's own address",
+        "a pooler shares its connection with others: set pool_mode = session, or use the server's own address",
     ),
 )
 BACKEND = "SELECT pg_backend_pid()"

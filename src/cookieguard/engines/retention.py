@@ -120,7 +120,7 @@ class Retention:
     def _tell(self, run: Run) -> None:
         for step, reason in run.failed.items():
             if step not in self._told:
-                logger.warning("retention: %s: %s; tried again every few minutes", step, reason)
+                logger.warning("retention: %s failed: %s; it is tried again every few minutes", step, reason)
         if run.doubt is not None and CLOCK not in self._told:
             logger.warning("retention: %s; see cookieguard doctor", doubt_text(run.doubt))
         self._told = {*run.failed, *([CLOCK] if run.doubt is not None else [])}
@@ -157,7 +157,7 @@ def do(
 def doubt_text(doubt: Doubt) -> str:
     """Return in words what is in doubt."""
     since, before = to_text(doubt.since.now), to_text(doubt.before.now)
-    return f"the clock leapt from {before} to {since}; hits, sums, logs and sealed events are held back for a day"
+    return f"the clock jumped from {before} to {since}; for a day no hits, sums, logs or sealed events are deleted"
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def make_file(path: Path, down: Callable[[str], Exception]) -> None:
     has_left_its_journal = not path.exists() and Path(f"{path.resolve()}-wal").exists()
     if has_left_its_journal and not path.exists():  # else another worker made both in between
         raise down(
-            "the file is gone, its journal is not; bring back that very file, or remove its -wal and -shm as well"
+            "the file is gone but its journal is not; bring back the same file, or remove its -wal and -shm as well"
         )
     # Never opened where it is there: to close a file takes all of this process's locks on it, those of SQLite's other
     # connections too. Then whoever closes it elsewhere deletes the journal, and what is written into that is lost.
@@ -82,7 +82,7 @@ def empty_journal(connection: sqlite3.Connection, down: Callable[[str], Exceptio
     """Have nothing left in the journal of what was deleted; raise `down` where a reader holds it for too long."""
     busy, *_ = connection.execute(EMPTY_JOURNAL).fetchone()
     if busy:
-        raise down("the journal is read, and still holds what was deleted")
+        raise down("a reader is still active, so the journal still holds deleted rows")
 
 
 @contextmanager

@@ -145,9 +145,8 @@ def _open_requests(source: Source) -> Found:
     found, unreadable = _requests(source)
     lines = [f"{id_} {UNREADABLE}" for id_ in unreadable]
     lines += [
-        f"{one.kind.value}, {one.state}: "
-        + (f"{one.days_left} days left" if one.days_left >= 0 else f"{-one.days_left} days late")
-        + f", due {one.due} ({one.law.value}, {one.id})"
+        f"{one.kind.value}, {one.state}: {abs(one.days_left)} {'day' if abs(one.days_left) == 1 else 'days'} "
+        f"{'late' if one.days_left < 0 else 'left'}, due {one.due} ({one.law.value}, {one.id})"
         for one in found
     ]
     return lines, bool(unreadable) or any(one.days_left <= WEEK.days for one in found)
@@ -185,7 +184,7 @@ def _undeclared(source: Source) -> Found:
         for host, line in _held(source).items():
             told.setdefault(host, line)
     except Exception as error:  # noqa: BLE001 - that of the statistics' engine; what was loaded is a file's
-        unread.append(f"what was held {_unreadable(error)}")
+        unread.append(f"held hosts {_unreadable(error)}")
     site, lines = _site(source.config), []
     for host, line in told.items():
         verdict = Verdict(host, source.config.undeclared)
@@ -240,7 +239,7 @@ def _notices(source: Source) -> Found:
             run = outbox.count(run_of(version)) if entry.forgotten is None else entry.run
             is_due = is_due or not entry.is_complete
             lines.append(
-                f"{version.name}: {run.sent} of {run.total} sent, {run.waiting} wait, {run.refused} failed for good"
+                f"{version.name}: {run.sent} of {run.total} sent, {run.waiting} waiting, {run.refused} failed for good"
             )
     checked = map(
         Finding._make, examine_policy(source.config, path, environ=environ, today=source.now.date())
@@ -252,7 +251,7 @@ def _notices(source: Source) -> Found:
 def _choices(source: Source) -> Found:
     details = _details(source, "consent")
     if details is None:
-        return ["nothing was counted yet"], False
+        return ["nothing has been counted yet"], False
     lines = [f"{name}: {share} % of all answers" for name, share in details.shares]
     lines += [f"{name}: {share} %" for name, share in details.parts]
     return ([f"{details.range.label}:", *lines] if details.range and lines else list(details.notes)), False
@@ -286,7 +285,7 @@ def _checkpoint(source: Source) -> Found:
         return ["the consent log is switched off"], False
     place = place_of(source.config, Path(source.state.path).absolute(), environ=os.environ)
     if place.log_file is not None and not place.log_file.exists():
-        return ["not made yet: the first choice does"], False
+        return ["there is none yet: the first choice makes it"], False
     with closing(open_log_store(place.log, make=False)) as log:
         note = log.checkpoint()
     lines = list(_lines_of(note or ""))
@@ -300,12 +299,12 @@ def _lines_of(note: str) -> Iterator[str]:
 
 
 PARTS: dict[str, Callable[[Source], Found]] = {
-    "Requests that are open": _open_requests,
-    "Erasures that did not finish": _erasures,
-    "Customers to be told that somebody looked": _looks,
-    "Hosts that nobody declared": _undeclared,
+    "Open requests": _open_requests,
+    "Unfinished erasures": _erasures,
+    "Customers to inform about access to their data": _looks,
+    "Undeclared hosts": _undeclared,
     "Contracts with vendors": _contracts,
-    "Notices of the policy": _notices,
+    "Notices of policy changes": _notices,
     "What visitors chose": _choices,
     "Keys": _keys,
     "The log's newest checkpoint": _checkpoint,

@@ -18,8 +18,8 @@ logger = logging.getLogger("cookieguard")
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 HELD = (
-    "vendors.%s.contract_end was %s: it is held from everybody; set contract_end anew once the contract is renewed, "
-    "or take the vendor out"
+    "vendors.%s.contract_end was %s, so this vendor is held for every visitor; enter the new contract_end when the "
+    "contract is renewed, or remove the vendor"
 )
 Own = tuple[str, ...]
 

@@ -231,7 +231,7 @@ class _Question:
             after = updated_restrictions(before, self.word, gpc=self.gpc, now=self.now, life=self.life)
             if after == before or self._write(store, after, 0 if found is None else found.version):
                 return after, restricts_more(after, before)
-        raise ContentionError("the restrictions of one customer are written by many at once")
+        raise ContentionError("others changed this customer's restrictions at every try")
 
     def _write(self, store: Store, kept: Restrictions, version: int) -> int:
         newest = kept.newest

@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from typing import Any
 
 DEEPEST_STACK = 50  # layers; no real stack comes near, and a cycle of `.app` must end
-SESSION_ADVICE = "remove it: request.session is cookieguard's signed session already"
+SESSION_ADVICE = "no other session middleware, since request.session already is cookieguard's signed session"
 # FastHTML makes one by itself, so there is nothing in the shop's code to remove.
 FASTHTML_ADVICE = (
-    "FastHTML adds it by itself: FastHTML(sess_cls=None), or fast_app(bodykw={'sess_cls': None}); its `session` is "
-    "cookieguard's signed session then"
+    "FastHTML(sess_cls=None), or fast_app(bodykw={'sess_cls': None}), since FastHTML adds that middleware by itself; "
+    "its `session` is then cookieguard's signed session"
 )
-TWICE = "a second CookieGuard inside the first"
-TWICE_ADVICE = "wrap the app once, outermost"
+TWICE = "wrapped in CookieGuard twice"
+TWICE_ADVICE = "one CookieGuard, outermost"
 # Middleware that puts a session of its own where ours is, by module and name: no framework is imported for this.
 SESSION_LAYERS = {
     (
         "starlette.middleware.sessions",
         "SessionMiddleware",
-    ): "Starlette's SessionMiddleware inside CookieGuard",
+    ): "using Starlette's SessionMiddleware inside CookieGuard",
     (
         "litestar.middleware.session.base",
         "SessionMiddleware",
-    ): "Litestar's SessionMiddleware inside CookieGuard",
+    ): "using Litestar's SessionMiddleware inside CookieGuard",
 }
 # Limiters that count by address unless they are told otherwise, by the module that a shop imports.
 LIMITERS = {
@@ -36,8 +36,8 @@ LIMITERS = {
     "slowapi": "slowapi",
 }
 BY_ADDRESS = (
-    "{} may count by address: addresses are shortened here, so up to 256 customers would share one limit; have it "
-    "count by visitor.throttle_key, docs/frameworks.md, Rate limits"
+    "{} may count by address, but cookieguard shortens addresses, so up to 256 customers would share one limit; have "
+    "it count by visitor.throttle_key (docs/frameworks.md, Rate limits)"
 )
 
 

@@ -222,7 +222,7 @@ class Exchange:
     def _identity_here(self) -> Identity:
         identity = self.parts.identity
         if identity is None:
-            raise CookieGuardError("identity.enabled is false: there is no session and no cart here")
+            raise CookieGuardError("identity.enabled is false, so there is no session and no cart")
         return identity
 
     @property
@@ -359,7 +359,7 @@ class Exchange:
             self._has_written_cookies = self.rounds >= MOST_ROUNDS
             if not self._has_written_cookies:
                 raise
-            logger.error("session and cart do not come to rest: a response goes out without their cookies")
+            logger.error("session and cart kept changing, so a response goes out without their cookies")
             return []
 
     @property

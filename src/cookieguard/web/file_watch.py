@@ -55,7 +55,7 @@ class Looks:
             if self._parts.proof is not None:
                 self._parts.proof.look_ahead(now)
         except Exception as error:  # noqa: BLE001  # a thread's end is nobody's error: each says what it met by itself
-            logger.warning("files could not be looked at: %s", type(error).__name__)
+            logger.warning("files could not be checked for changes: %s", type(error).__name__)
         finally:
             self._end(looked)
 

@@ -152,7 +152,7 @@ class CookieGuard:
     async def _pass_by(self, scope: Any, receive: Any, send: Any) -> None:
         """Step aside: for scopes of other types, and inside another CookieGuard that could not be seen at start."""
         if scope["type"] in GUARDED:
-            self._parts.findings.count(f"{TWICE}: the inner one does nothing; {TWICE_ADVICE}")
+            self._parts.findings.count(f"app {TWICE}: the inner one does nothing; use {TWICE_ADVICE}")
         await self.app(scope, receive, send)
 
     def _look_inside(self) -> None:

@@ -40,7 +40,7 @@ def refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
     """Refuse `dev` where visitors come, and warn of it elsewhere; raises ConfigError."""
     if not config.dev:
         return
-    allowed = "true on origins of this machine, testserver and *.test only: it drops Secure from every cookie"
+    allowed = "true only with origins on this machine, testserver and *.test, since it drops Secure from every cookie"
     if environ.get(PRODUCTION) == "production":
         raise ConfigError("dev", was=f"true under {PRODUCTION}=production", allowed=allowed)
     for origin in config.origins:
@@ -48,8 +48,8 @@ def refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
         if not origin_of(scheme, authority.encode()).is_developers:
             raise ConfigError("dev", was=f"true with the origin {origin}", allowed=allowed)
     logger.warning(
-        "dev is true: our cookies carry neither Secure nor the __Host- prefix, and count on loopback hosts, "
-        "testserver and *.test only; never run a shop like this"
+        "dev is true: cookieguard's cookies have neither Secure nor the __Host- prefix, and count only on loopback "
+        "hosts, testserver and *.test; never run a real shop like this"
     )
 
 

@@ -122,7 +122,7 @@ class Findings:
         turns = ((self._networks, network), (self._pages, shown_path(page)), (self._days, ""))
         if all(one.take(key, now) for one, key in turns):
             self._reported.add(verdict.host)
-            source = " (reported by a browser; anybody can)"
+            source = " (reported by a browser; reports can be forged)"
             self._tell(verdict, site=site, page=page, path=path, source=source, by=by)
 
     def cookies_set(self) -> list[str]:
@@ -139,20 +139,20 @@ class Findings:
         if any(known in one for one in self._told_cookies.values()):
             return
         told.add(known)
-        source = "by the shop" if way == "set" else "by a browser (anybody can)"
+        source = "by the shop" if way == "set" else "by a browser (cookies can be forged)"
         # Name and path are free text: escaped, so that they end no line and move no cursor.
         shown, where = (
             ascii(text)[1:-1] for text in (name[:LONGEST_COOKIE].decode("latin-1"), shown_path(page))
         )
-        line = "cookie %s, %s %s on %s: nobody declared it%s"
+        line = "cookie %s, %s %s on %s: it is not declared%s"
         logger.warning(line, shown, way, source, where, self._cookie_advice(name))
 
     def _cookie_advice(self, name: bytes) -> str:
         """Write the lines that declare a cookie: with its vendor, else as one of the shop's own pages."""
         entry = load_catalogue().by_cookie(name.decode("latin-1"))
         if entry is None:
-            return _own_cookie(name, "to declare it, as necessary or for what it is:", NECESSARY)
-        told = f"it is {entry.name}'s, which the catalogue has for {entry.purpose}; to declare"
+            return _own_cookie(name, "to declare it, as necessary or with its real purpose:", NECESSARY)
+        told = f"it belongs to {entry.name}, which the catalogue lists for {entry.purpose}; to declare"
         if any(not set(one.hosts).isdisjoint(entry.hosts) for one in self._vendors):
             return _own_cookie(name, f"{told} it:", entry.purpose)
         return f"; {told} the vendor with its cookies:\n{named(entry, self._vendors)}"
@@ -162,21 +162,21 @@ class Findings:
 
     def _tell(self, verdict: Verdict, *, site: Site, page: str, path: str, source: str, by: str) -> None:
         if verdict.host in self._reported and packed_address(verdict.host) is not None:
-            advice, lines = "it is an address, of which only the network is told", ""
+            advice, lines = "it is an IP address, of which only the network is shown", ""
         else:
             advice, lines = advice_on(verdict, site=site, path=path, vendors=self._vendors, elements=[by])
         # A path is the client's own text: escaped, so that it ends no line and moves no cursor.
         shown = ascii(shown_path(page))[1:-1]
         logger.warning(
-            "held %s on %s: nobody declared it%s; %s\n%s", verdict.host, shown, source, advice, lines
+            "held %s on %s: it is not declared%s; %s\n%s", verdict.host, shown, source, advice, lines
         )
 
 
 def unbelieved(setting: str) -> str:
     """Say of a header that a proxy sent why it does not count; anybody can send both, so it is told once."""
     return (
-        f"{setting} came with X-Forwarded-For from a peer that is not in trusted_proxies, and does not count: name "
-        "the proxy there; uvicorn reads X-Forwarded-For itself, and hides the proxy, unless started with "
+        f"{setting} came with X-Forwarded-For from a peer that is not in trusted_proxies, so it is ignored; name "
+        "the proxy there. uvicorn reads X-Forwarded-For itself and hides the proxy, unless it is started with "
         "--no-proxy-headers"
     )
 

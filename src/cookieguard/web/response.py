@@ -317,7 +317,7 @@ class Response:
         """Pass a message of any other type on; a start that waits goes first."""
         if self._start is not None and message["type"] != "http.response.debug":
             if message["type"] in FILE_SENDS:  # though the scope offered none
-                self._body = give_up(self._exchange, "a file handed to the server")
+                self._body = give_up(self._exchange, "a file that the server sends itself")
             await self._start_unread()
         await self._send(message)
 

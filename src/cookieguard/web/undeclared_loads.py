@@ -91,7 +91,7 @@ class UndeclaredLoads:
         advice, lines = advice_on(verdict, site=site, path="", vendors=self._vendors, elements=["script"])
         shown = ascii(shown_path(page))[1:-1]
         whose = ascii(by)[1:-1] or "the page itself"
-        line = "%s loads %s on %s, which nobody declared (reported by browsers; anybody can); %s\n%s"
+        line = "%s loads %s on %s: it is not declared (reported by browsers; reports can be forged); %s\n%s"
         logger.warning(line, whose, verdict.host, shown, advice, lines)
 
 

@@ -234,7 +234,7 @@ def _visitor_by_environ(connection: Any, scope: Any) -> Visitor:
         return visitor
     if inner is None and "wsgi.version" in environ:
         raise CookieGuardError(
-            "this WSGI request has no ASGI scope: its adapter (asgiref, Starlette) keeps none; "
+            "this WSGI request has no ASGI scope, because its adapter (asgiref, Starlette) does not pass it on; "
             "wrap the app as CookieGuard(a2wsgi.WSGIMiddleware(app))"
         )
     raise CookieGuardError("this request has no visitor: wrap the app as CookieGuard(app)")

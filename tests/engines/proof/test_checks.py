@@ -28,7 +28,7 @@ def test_tables_that_no_worker_made_yet_are_no_fault(server: Postgres, tmp_path:
     assert told == ("consent log", "not there yet: the first choice creates it", "")
     assert gone[1] == "it is gone"
     assert gone[2]
-    with pytest.raises(LogNotMade, match="no worker made its tables yet"):
+    with pytest.raises(LogNotMade, match="no worker has made its tables yet"):
         open_stores(place, make=False)
 
 

@@ -31,7 +31,8 @@ def work(
     with store_answers():
         count = asyncio.run(_work(shop, again=again))
     done, told = ("erased again", "erased again") if again else ("work", "processed")
-    show_answer({"done": done, "requests": count}, f"{count} requests {told}", as_json=as_json)
+    noun = "request" if count == 1 else "requests"
+    show_answer({"done": done, "requests": count}, f"{count} {noun} {told}", as_json=as_json)
 
 
 def processing(

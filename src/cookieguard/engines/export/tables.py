@@ -19,8 +19,8 @@ from cookieguard.stats.k_anonymity import STEP, Cell, K, column, rounded, suppre
 TOTAL = "total"
 FIGURES = ("views", "visits", "visitors")
 RULE = (
-    f"No figure of fewer than {K} people; what is smaller is folded into (other), or left empty. Each is rounded to the"
-    f" nearest multiple of {STEP}."
+    f"No figure counts fewer than {K} people; smaller ones are combined into (other) or left empty. Each is rounded to"
+    f" the nearest multiple of {STEP}."
 )
 HELD_BY_HITS = (
     "Single hits, without visitor keys: each line is what one person did. For the owner, not for analysts."

@@ -61,7 +61,7 @@ class Countries:
             trouble = str(error) if isinstance(error, ConfigError) else f"{self._path}: {error.strerror}"
             if trouble != self._trouble:
                 self._trouble = trouble
-                logger.warning("statistics: %s; countries come from the one before", trouble)
+                logger.warning("statistics: %s; countries still come from the file read before", trouble)
 
 
 def opened(path: Path) -> Reader:
@@ -73,7 +73,7 @@ def opened(path: Path) -> Reader:
         import maxminddb
     except ImportError as error:
         allowed = "a database whose reader is installed: pip install '.[country]' in cookieguard's checkout"
-        raise ConfigError(SETTING, was=str(path), allowed=allowed) from error
+        raise ConfigError(SETTING, was=f"{path} without its reader", allowed=allowed) from error
     try:
         if not (hasattr(os, "memfd_create") and OPEN_FILES.is_dir()):
             return maxminddb.open_database(path)
@@ -84,7 +84,7 @@ def opened(path: Path) -> Reader:
     except OSError as error:
         raise _unreadable(path, error.strerror or "") from error
     except (ValueError, maxminddb.InvalidDatabaseError) as error:
-        raise _unreadable(path, "no MMDB file") from error
+        raise _unreadable(path, "not an MMDB file") from error
 
 
 def code_of(found: Any) -> str:

@@ -106,7 +106,7 @@ class WatchedKeyring(Keyring):
             return
         # Keys derived from a secret are kept by its id: another one needs another id, also after retirement.
         if changed := [key.id for key in found.every if self._ever.get(key.id, _digest(key)) != _digest(key)]:
-            self._stay(f"{self._path}: key {changed[0]} has another secret; a new secret needs a new id")
+            self._stay(f"{self._path}: key {changed[0]} has a new secret; a new secret needs a new id")
             return
         self._trouble = ""
         if found.every != self._every:
@@ -115,10 +115,10 @@ class WatchedKeyring(Keyring):
             super().__init__(found.every)
             if is_other:
                 logger.warning(
-                    "keyring: %s is another one: what was signed before counts no more", self._path
+                    "keyring: %s holds other keys now, so nothing signed before counts", self._path
                 )
                 return
-            logger.info("keyring: read again, %d keys, signing %s", len(self._every), self._signing.id)
+            logger.info("keyring: read again, %d keys, signing with %s", len(self._every), self._signing.id)
 
     def _is_settled(self, stamp: Stamp) -> bool:
         """Return whether the file is whole: a part of one that is being written in place may read like a keyring.
@@ -143,7 +143,7 @@ class WatchedKeyring(Keyring):
     def _stay(self, trouble: str) -> None:
         if trouble != self._trouble:
             self._trouble = trouble
-            logger.warning("keyring: %s; the keys known so far stay in force until this is mended", trouble)
+            logger.warning("keyring: %s; the keys known so far stay in force until this is fixed", trouble)
 
 
 def read_keyring(path: Path, setting: str) -> tuple[str, Stamp]:
@@ -168,7 +168,7 @@ def read_keyring(path: Path, setting: str) -> tuple[str, Stamp]:
     try:
         return content.decode(), stamp_of(status)
     except UnicodeDecodeError:  # from None: that error holds the content
-        raise ConfigError(setting, was=f"{path}, not text,", allowed="a keyring") from None
+        raise ConfigError(setting, was=f"{path} (not text)", allowed="a keyring") from None
 
 
 def change_keyring(path: Path, setting: str, change: Callable[[Keyring | None], Keyring]) -> Keyring:
@@ -218,7 +218,7 @@ def locked(directory: Path) -> Iterator[None]:
         deadline = time.monotonic() + LOCK_WITHIN.total_seconds()
         while not _takes_lock(descriptor):
             if time.monotonic() > deadline:
-                raise KeyringFixed(f"{directory} is locked by another command; try again when that has ended")
+                raise KeyringFixed(f"{directory} is locked by another command; try again after it has ended")
             time.sleep(LOCK_PAUSE)
         yield
     finally:

@@ -65,7 +65,7 @@ def load_keyring(
         if now is None:
             was = f"{state.path} (no keyring is in it)"
             raise ConfigError(
-                "state_dir", was=was, allowed="that of a shop that was started, with its keyring"
+                "state_dir", was=was, allowed="the one of a shop that was started, with its keyring in it"
             )
         _make(state, now)
     return WatchedKeyring(place.path, place.setting)
@@ -98,13 +98,11 @@ def _require_permission(
     """Refuse a key that was made here where the owner wants to bring one along; a trial's goes away with it."""
     if settings.environment == NEVER_SET:
         return
-    what = f"a key made by itself ({path})" if is_there else "no keyring"
+    what = f"with a generated keyring ({path})" if is_there else "without a keyring"
     allowed = f"a keyring of your own in {settings.environment}, keys.file or {path}"
     keeping = "to keep this one, remove its first line"
     allowed += f" ({keeping if is_there else '`cookieguard keys add` makes it'})"
     if not settings.generate:
-        raise ConfigError("keys.generate", was=f"false with {what}", allowed=allowed)
+        raise ConfigError("keys.generate", was=f"false {what}", allowed=allowed)
     if environ.get(PRODUCTION) == "production":
-        raise ConfigError(
-            "keys.generate", was=f"true with {what} under {PRODUCTION}=production", allowed=allowed
-        )
+        raise ConfigError("keys.generate", was=f"true {what} under {PRODUCTION}=production", allowed=allowed)

@@ -14,11 +14,11 @@ from cookieguard.engines.files.keyring_file import change_file, read_keyring
 from cookieguard.errors import ConfigError
 
 NOTES_FILE = "notes.json"
-SETTING = "the notes"
+SETTING = "the file of notes"
 MAX_TEXT = 100  # characters: one line under the chart
 MOST_NOTES = 500  # ten years of a note a week; further ones push out the oldest
 ALLOWED = f"1 to {MAX_TEXT} characters in one line"
-ALLOWED_DAY = "a day as 2026-11-23"
+ALLOWED_DAY = "a date such as 2026-11-23"
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _LINE = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
@@ -36,7 +36,7 @@ def new_note(day: str, text: str, by: str) -> Note:
     """Make a note of what somebody wrote; raises ConfigError, which shows none of it."""
     text = " ".join(text.split(" ")).strip()
     if not text or len(text) > MAX_TEXT or not _LINE.fullmatch(text):
-        raise ConfigError("the note", was=f"{len(text)} characters", allowed=ALLOWED)
+        raise ConfigError("the note", was=f"{len(text)} characters long", allowed=ALLOWED)
     return Note(secrets.token_hex(4), day_of(day), text, by)
 
 
@@ -47,7 +47,7 @@ def day_of(text: str) -> date:
             raise ValueError
         return date.fromisoformat(text)
     except ValueError:
-        raise ConfigError("the day", was="none", allowed=ALLOWED_DAY) from None
+        raise ConfigError("the day", was="not a date", allowed=ALLOWED_DAY) from None
 
 
 def with_note(notes: Sequence[Note], note: Note) -> list[Note]:
@@ -80,7 +80,7 @@ def _loads(text: str) -> list[Note]:
     try:
         return [_read(row) for row in json.loads(text)]
     except (ValueError, TypeError, KeyError, AttributeError, ConfigError) as error:
-        raise ConfigError(SETTING, was="not readable", allowed="what this program wrote") from error
+        raise ConfigError(SETTING, was="not readable", allowed="a file that cookieguard wrote") from error
 
 
 def _read(row: Mapping[str, str]) -> Note:

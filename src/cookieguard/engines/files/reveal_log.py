@@ -61,9 +61,7 @@ def _verified(directory: Path) -> tuple[list[dict[str, Any]], int]:
         previous = entry["hash"]
         ends.append(_head(number, previous))
     if (head or ends[0]) not in ends[-2:]:
-        raise LogTampered(
-            "the end of the reveal log is not where its head says: entries are missing or added"
-        )
+        raise LogTampered("the end of the reveal log does not match its head: entries were removed or added")
     return entries, len(text) - len(torn)
 
 

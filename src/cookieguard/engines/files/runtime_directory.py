@@ -58,11 +58,13 @@ def open_runtime(setting: str, state: StateDirectory) -> RuntimeDirectory | None
     try:
         runtime = RuntimeDirectory(place)
         if not is_in_memory(runtime.path):
-            raise ConfigError(SETTING, was=f"{place.parent}, on a disk,", allowed=ALLOWED)
+            raise ConfigError(SETTING, was=f"{place.parent} (on a disk)", allowed=ALLOWED)
     except ConfigError as error:
         if setting:
             raise
-        logger.warning("%s; each worker has its own keys of the day: visitors count once for each", error)
+        logger.warning(
+            "%s; each worker uses its own keys of the day, so a visitor counts once in each worker", error
+        )
         return None
     _sweep(runtime.path)
     return runtime

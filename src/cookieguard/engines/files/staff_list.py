@@ -58,7 +58,7 @@ class WatchedStaff:
             trouble = str(error) if isinstance(error, ConfigError) else str(error.strerror)
             if trouble != self._trouble:
                 self._trouble = trouble
-                logger.warning("staff: %s; nobody of the staff is let in until this is mended", trouble)
+                logger.warning("staff: %s; no member of staff can sign in until this is fixed", trouble)
 
 
 class StaffAuthenticator:

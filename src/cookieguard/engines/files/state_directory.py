@@ -153,7 +153,7 @@ class HourKeys:
         try:
             self.destroy_old(now)
         except OSError as error:
-            logger.warning("hourly key: old ones cannot be removed: %s", error.strerror)
+            logger.warning("hourly key: old keys cannot be removed: %s", error.strerror)
 
     def destroy_old(self, now: datetime) -> None:
         """Unlink the keys that are not of this hour or its neighbours, drafts of a killed worker included.
@@ -178,7 +178,7 @@ class HourKeys:
             reason = str(error)
         if not self._has_failed:
             self._has_failed = True
-            logger.warning("hourly key: %s; rate limits count per worker until this is mended", reason)
+            logger.warning("hourly key: %s; rate limits count per worker until this is fixed", reason)
         return secrets.token_bytes(HOUR_KEY_BYTES)
 
     def _files(self) -> Iterator[tuple[Path, int]]:
@@ -194,12 +194,12 @@ def _make_private(path: Path, setting: str) -> None:
         return
     except OSError as error:
         if not path.parent.exists():
-            what = "in a directory that is missing"
+            what = "its parent directory is missing"
             raise _refused(
-                setting, path, what, f"a directory that is there: mkdir -p {path.parent}"
+                setting, path, what, f"an existing parent directory: mkdir -p {path.parent}"
             ) from error
         raise _refused(
-            setting, path, f"not possible to make ({error.strerror})", "a directory we can make"
+            setting, path, f"cannot be made: {error.strerror}", "a directory this user can make"
         ) from error
     path.chmod(0o700)  # whatever the umask took away
 
@@ -209,7 +209,7 @@ def _require_private(path: Path, setting: str) -> None:
     mode = stat.S_IMODE(found.st_mode)
     if not stat.S_ISDIR(found.st_mode):
         what = "a symbolic link" if stat.S_ISLNK(found.st_mode) else "not a directory"
-        raise _refused(setting, path, what, "a directory of its own, not a link to one")
+        raise _refused(setting, path, what, "a real directory, not a link to one")
     if found.st_uid != os.geteuid():
         raise _refused(
             setting,
@@ -220,7 +220,7 @@ def _require_private(path: Path, setting: str) -> None:
     if mode & _OTHERS:
         raise _refused(setting, path, f"open to others (mode {mode:04o})", _closed(path))
     if os.statvfs(path).f_flag & os.ST_RDONLY:
-        raise _refused(setting, path, "on a read-only file system", "a directory that can be written")
+        raise _refused(setting, path, "on a read-only file system", "a writable directory")
     if mode & 0o700 != 0o700 or not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         raise _refused(
             setting, path, f"not writable (mode {mode:04o})", f"a writable directory: chmod 700 {path}"

@@ -36,7 +36,7 @@ class UndeclaredLoad:
         """Return it in words."""
         whose = self.by or "the shop's own page"
         still = "" if self.last == self.since else f", last on {self.last}"
-        return f"since {self.since:%A} {self.since} {whose} loads {self.host} ({self.page}){still}"
+        return f"{whose} has loaded {self.host} ({self.page}) since {self.since:%A} {self.since}{still}"
 
 
 class UndeclaredLoadsFile:

@@ -52,7 +52,7 @@ class VaultWriter:
         self.without_key += 1
         if risk.day not in self._told:
             self._told.add(risk.day)
-            logger.warning("vault: no key for %s, events are dropped: cookieguard vault init", risk.day)
+            logger.warning("vault: no key for %s; events are dropped; run cookieguard vault init", risk.day)
         return b""
 
     def write(self, lines: Sequence[bytes]) -> int:
@@ -98,7 +98,7 @@ def make_keys(state: StateDirectory, private: StateDirectory, *, today: date, da
         for day in new:
             secret = private.create_once(f"vault-{day}", lambda: new_key_pair()[0])
             if len(secret) != KEY_BYTES:
-                was = f"holding {len(secret)} bytes for a key of {day}"
+                was = f"a directory with {len(secret)} bytes as the key of {day}"
                 raise ConfigError("vault.private_dir", was=was, allowed=f"keys of {KEY_BYTES} bytes")
             public[day] = public_half(secret)
         _write_public(state.path, public)

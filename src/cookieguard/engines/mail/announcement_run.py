@@ -94,7 +94,7 @@ def key_of_run(outbox: Outbox, run: str, recipients: Recipients, now: datetime) 
         return recipients.open(secret)["secret"].encode()
     except ValueError as error:
         raise AnnouncementRefused(
-            f"the run {run} was begun with a key that the keyring no longer has: nobody knows who was sent it"
+            f"the run {run} was begun with a key that is no longer in the keyring, so its recipients are unknown"
         ) from error
 
 
@@ -114,11 +114,11 @@ def who_of(key: bytes, number: str) -> str:
 def load_customers(setting: str) -> Customers:
     """Import what yields the customers, `module:name`, from the working directory or what is installed."""
     if not setting:
-        allowed = "'module:name' of what yields number, address and language"
+        allowed = "'module:name' of a function that yields number, address and language"
         raise ConfigError("mail.customers", was="empty", allowed=allowed)
-    found: Customers = load_named("mail.customers", setting, allowed="what can be imported")
+    found: Customers = load_named("mail.customers", setting, allowed="'module:name' that can be imported")
     if not callable(found):
-        raise ConfigError("mail.customers", was=f"{setting}, not callable", allowed="a function")
+        raise ConfigError("mail.customers", was=f"{setting}, which is not callable", allowed="a function")
     return found
 
 
@@ -194,7 +194,7 @@ def run_of(version: Version) -> str:
 def require_origin(config: Config) -> str:
     """Return the shop's origin, for links in mails; raises ConfigError where none is configured."""
     if not config.origins:
-        allowed = "the shop's own, like 'https://shop.example': links in mails begin with it"
+        allowed = "the shop's own, such as 'https://shop.example', since links in mails begin with it"
         raise ConfigError("origins", was="empty", allowed=allowed)
     if not config.mail.sender:
         raise ConfigError("mail.sender", was="empty", allowed="'Shop <privacy@shop.example>'")

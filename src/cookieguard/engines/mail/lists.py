@@ -65,7 +65,7 @@ def open_lists(config: Config) -> MailLists:
     keyring = load_keyring(state, config.keys, environ=os.environ)
     store_sync = open_store_sync(config.store, state, environ=os.environ)
     if store_sync is None:
-        raise ConfigError("store.enabled", was="false", allowed="true where mail.lists names any")
+        raise ConfigError("store.enabled", was="false", allowed="true when mail.lists is set")
     return MailLists(config, keyring, store_sync.ask)
 
 
@@ -130,7 +130,7 @@ class MailLists:
         if list_ not in self._lists:
             raise MailError(f"there is no list {list_[:40]!r}; mail.lists has: {', '.join(self._lists)}")
         if not customer or len(customer) > LONGEST_NUMBER or not customer.isprintable():
-            raise MailError(f"a customer number is 1 to {LONGEST_NUMBER} printable characters")
+            raise MailError(f"a customer number has 1 to {LONGEST_NUMBER} printable characters")
 
 
 def reading(customer: str, list_: str) -> Callable[[Store], bool]:

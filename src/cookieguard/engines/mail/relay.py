@@ -56,7 +56,7 @@ def relay_of(settings: MailSettings, *, environ: Mapping[str, str]) -> Relay:
         require_mail_url(setting, url)
     if not url:
         raise ConfigError(
-            setting, was="empty", allowed="the relay, like 'smtp://user:password@relay.example:587'"
+            setting, was="empty", allowed="the relay, such as 'smtp://user:password@relay.example:587'"
         )
     parts = urlsplit(url)
     host = parts.hostname or ""

@@ -182,7 +182,7 @@ class Sender:
 
     def _slow_down(self, reason: str) -> None:
         if not self.is_down:
-            logger.warning("mail: the relay takes nothing (%s); it is tried again", reason)
+            logger.warning("mail: the relay accepts no mail (%s); it is tried again", reason)
         self.is_down = True
         self._pause = min(self._pace.idle, max(self._pace.first, 2 * self._pause))
 
@@ -194,7 +194,7 @@ class Sender:
             try:
                 await self._steps.notes(left)
             except OutboxDown as error:
-                logger.warning("mail: %s; leases end by themselves", error)
+                logger.warning("mail: %s; the reserved messages become free by themselves", error)
 
 
 class _Steps:

@@ -17,8 +17,8 @@ from cookieguard.proof.records import customer as subject_of
 
 TIMEOUT = 10.0  # seconds for the store
 REFUSED = (
-    "this code opens nothing here: it is wrong, used, over (10 minutes) or for something else, or was tried too often; "
-    "allowed: a new one, which the customer makes"
+    "this code is not valid here: it is wrong, used, older than 10 minutes or for something else, or was tried too "
+    "often; ask the customer to make a new one"
 )
 LONGEST_NAME = 60
 
@@ -59,14 +59,14 @@ class Access:
             self._record("permission-made", customer, {"scope": scope})
             return self.permissions.make(customer, scope, now).result(TIMEOUT)
         except (StoreDown, LogDown, NoAnswer, ValueError) as error:
-            raise AccessRefused("no code can be made just now; try again in a minute") from error
+            raise AccessRefused("no code can be made at the moment; try again in a minute") from error
 
     def open(self, customer: str, *, code: str, scope: str, by: str) -> Grant:
         """Use a code up, and have it written down; raises AccessRefused, and opens nothing then."""
         now = self._clock()
         if not by or len(by) > LONGEST_NAME or not by.isprintable():
             raise AccessRefused(
-                f"nobody is named who looks; allowed: by= 1 to {LONGEST_NAME} printable characters"
+                f"by must name the person who looks, in 1 to {LONGEST_NAME} printable characters"
             )
         try:
             found = self.permissions.use(customer, code, scope, now).result(TIMEOUT)
@@ -76,7 +76,7 @@ class Access:
             self._record("permission-used", customer, {"scope": found, "by": by})
             self._journal.write(now, "looked", who=by, what=found, customer=customer)
         except (StoreDown, LogDown, NoAnswer, OSError) as error:
-            raise AccessRefused("store, log or journal takes nothing, so nothing is opened") from error
+            raise AccessRefused("store, log or journal cannot be written, so nothing is opened") from error
         return Grant(scope=found, by=by, at=now)
 
     def _record(self, kind: str, customer: str, fields: dict[str, str]) -> None:

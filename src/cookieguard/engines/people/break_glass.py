@@ -70,9 +70,7 @@ class BreakGlass:
     def add(self, look: Look, customer: str) -> str:
         """Write a look down before anything is opened, and return its id; the log has it first. Raises LogDown."""
         if bool(look.law) != (look.until is not None):
-            raise BreakGlassRefused(
-                "a notice is put off by a named law and until a day: give both, or neither"
-            )
+            raise BreakGlassRefused("putting off a notice needs a law and a last day: give both, or neither")
         id_ = secrets.token_hex(ID_BYTES)
         self._record(look.kind, id_, customer, _facts(look))
         sealed = self._recipients.seal({"customer": customer}, look.at)
@@ -89,14 +87,14 @@ class BreakGlass:
             return self._recipients.open(self._entry(id_)[1])["customer"]
         except ValueError as error:
             raise BreakGlassRefused(
-                f"look {id_}: no key of the keyring opens whose data it was; allowed: to bring that key back"
+                f"look {id_}: the customer cannot be read, since the key left the keyring; bring that key back"
             ) from error
 
     def tell(self, id_: str, how: str, now: datetime) -> None:
         """Write down that the customer was told; the log has it first."""
         look, _ = self._entry(id_)
         if look.told is not None:
-            raise BreakGlassRefused(f"{id_}: the customer was told on {look.told:%Y-%m-%d}")
+            raise BreakGlassRefused(f"look {id_}: the customer was already told on {look.told:%Y-%m-%d}")
         self._record("notice-given", id_, self.customer(id_), {"how": how})
         self._change(
             lambda before: {**before, id_: (replace(before[id_][0], told=now, how=how), before[id_][1])}
@@ -126,7 +124,7 @@ class BreakGlass:
 
     def _change(self, change: Callable[[Ledger], Ledger]) -> None:
         if LEDGER.change(self._store, change) is None:
-            raise BreakGlassRefused("looks are written by many at once; try again")
+            raise BreakGlassRefused("others changed the list of looks at every try; try again")
 
 
 def due_notices(looks: Mapping[str, Look], now: datetime) -> dict[str, Look]:
@@ -145,7 +143,8 @@ def state_of(look: Look, now: datetime) -> str:
         return f"told on {look.told:%Y-%m-%d} ({look.how})"
     if look.until is not None and look.until > now.astimezone(UTC).date():
         return f"put off until {look.until} by {look.law}"
-    return f"to be told since {(now - look.at).days} days"
+    days = (now - look.at).days
+    return f"customer not told for {days} {'day' if days == 1 else 'days'}"
 
 
 def _still_kept(before: Ledger, now: datetime) -> Ledger:

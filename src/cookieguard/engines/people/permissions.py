@@ -39,7 +39,7 @@ class Permissions:
     def make(self, customer: str, scope: str, now: datetime) -> Future[str]:
         """Make a customer's code for a scope, in place of the one before; raises ValueError for what has none."""
         if scope not in self.scopes or not customer or len(customer) > LONGEST:
-            raise ValueError(f"a scope of staff.scopes: {', '.join(self.scopes)}; and a customer number")
+            raise ValueError(f"allowed: a scope of {', '.join(self.scopes)}, and a customer number")
         letters = "".join(secrets.choice(LETTERS) for _ in range(CODE_LETTERS))
         code = "-".join(letters[at : at + GROUP] for at in range(0, CODE_LETTERS, GROUP))
         digest = self._marks(f"code {customer} {letters}")[0]

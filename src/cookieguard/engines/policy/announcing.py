@@ -89,7 +89,7 @@ def forget(store: Store, name: str, run: Run, *, now: datetime) -> Ledger:
 def _require_run(version: Version, entry: Announcement) -> None:
     if entry.forgotten is not None:  # else everybody would be told again
         raise AnnouncementRefused(
-            f"{version.name} was announced, and who was told of it is forgotten since "
+            f"{version.name} was announced, and the list of who was told was deleted on "
             f"{entry.forgotten:%Y-%m-%d} (mail.keep_days); announce the next version"
         )
 
@@ -97,13 +97,13 @@ def _require_run(version: Version, entry: Announcement) -> None:
 def _require_notice(versions: Sequence[Version], version: Version, now: datetime, days: int) -> None:
     today = now.date()
     if version is versions[0]:
-        raise AnnouncementRefused(f"{version.name} is the first version: there is nothing that it changes")
+        raise AnnouncementRefused(f"{version.name} is the first version, so there is no change to announce")
     if today < version.announced:
         raise AnnouncementRefused(
-            f"{version.name} says that it is announced on {version.announced}; announce it on that day"
+            f"{version.name} gives {version.announced} as the day it is announced; announce it on that day"
         )
     if version.effective - today < timedelta(days=days):
         raise AnnouncementRefused(
             f"{version.name} takes effect on {version.effective}, in {(version.effective - today).days} days; allowed: "
-            f"{days} days and more (policy.notice_days). Give it a later day, or release it with a reason"
+            f"{days} days or more (policy.notice_days). Give it a later day, or release it with a reason"
         )

@@ -56,5 +56,5 @@ def _files(folder: Path) -> list[Path]:
         if not path.name.startswith(".")
     ]
     if len(files) > MOST_FILES:
-        raise ConfigError(SETTING, was=f"with {len(files)} files", allowed=f"at most {MOST_FILES}")
+        raise ConfigError(SETTING, was=f"a folder with {len(files)} files", allowed=f"at most {MOST_FILES}")
     return files

@@ -24,7 +24,7 @@ def change_ledger(store: Store, change: Callable[[Ledger], Ledger]) -> Ledger:
     """Write what `change` makes of the ledger, over the version it was made of; raises whatever `change` raises."""
     after = LEDGER.change(store, change)
     if after is None:
-        raise LedgerError("the ledger of announcements is written by many at once; try again")
+        raise LedgerError("others changed the ledger of announcements at every try; try again")
     return after
 
 
@@ -33,7 +33,7 @@ def loads_ledger(value: bytes) -> Ledger:
     try:
         return {str(name): _entry(one) for name, one in json.loads(value).items()}
     except (ValueError, AttributeError) as error:
-        raise LedgerError("the ledger of announcements is not one of ours") from error
+        raise LedgerError("the ledger of announcements was not written by cookieguard") from error
 
 
 def dumps_ledger(ledger: Ledger) -> bytes:

@@ -100,7 +100,7 @@ class LivePolicy:
             self.history = PolicyHistory(self.history.versions, ledger)
         if trouble != self.trouble:
             self.trouble = trouble
-            logger.warning("policy: %s; the texts read last stay in force until this is mended", trouble)
+            logger.warning("policy: %s; the texts read last stay in force until this is fixed", trouble)
 
 
 def open_policy(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> LivePolicy | None:
@@ -111,7 +111,7 @@ def open_policy(config: Config, state: StateDirectory, *, environ: Mapping[str, 
     ledger = _first_ledger(config, state, environ)
     if ledger is None:
         logger.warning(
-            "policy: the store does not say what was announced; until it does the days alone decide"
+            "policy: the store does not say which versions were announced; until it does, only their dates count"
         )
     else:
         require_unaltered(versions, ledger)

@@ -18,9 +18,7 @@ from cookieguard.proof.log import Log, LogDown
 from cookieguard.proof.records import SHOP, Record, new_id
 
 TIMEOUT = 10.0  # seconds for one commit
-NOT_DONE = (
-    "the consent log takes no record ({reason}), so nothing was done; see cookieguard doctor, then try again"
-)
+NOT_DONE = "the consent log cannot be written ({reason}), so nothing was done; see cookieguard doctor, then try again"
 ID_BYTES = 18
 
 

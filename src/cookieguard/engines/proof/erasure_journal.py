@@ -31,7 +31,7 @@ def write_erasures(places: Sequence[Path], subjects: Sequence[bytes], now: datet
         try:
             _append(place, text)
         except OSError as error:
-            raise LogDown(f"the journal of erasures {place}: {error.strerror}") from error
+            raise LogDown(f"the journal of erasures {place} cannot be written: {error.strerror}") from error
 
 
 def read_erasures(places: Sequence[Path]) -> set[bytes]:

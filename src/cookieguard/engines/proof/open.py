@@ -105,7 +105,7 @@ def has_log(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> b
         with stores_if_made(config, state_dir, environ=environ) as stores:
             return stores is not None and stores.log.fact("origin") is not None
     except LogDown as error:
-        was = f"of a log that cannot be opened ({error})"
+        was = f"the place of a log that cannot be opened ({error})"
         raise ConfigError("proof.url", was=was, allowed="a log that answers") from error
 
 
@@ -172,7 +172,7 @@ def open_subject_store(place: str, *, make: bool) -> SubjectStore:
 
 def _require_driver() -> None:
     if find_spec("psycopg") is None:
-        raise ConfigError("proof.url", was="of PostgreSQL without its driver", allowed=MISSING_EXTRA)
+        raise ConfigError("proof.url", was="set to PostgreSQL without its driver", allowed=MISSING_EXTRA)
 
 
 def _url(setting: str, variable: str, url: str, environ: Mapping[str, str]) -> str:

@@ -159,7 +159,7 @@ class PostgresLog:
                 self._binary = self._connection.cursor(binary=True)
                 version = self._version()
                 if not (version or make):
-                    raise LogNotMade("no worker made its tables yet")
+                    raise LogNotMade("no worker has made its tables yet")
                 if version != SCHEMA_VERSION:
                     self._make()
             except BaseException:

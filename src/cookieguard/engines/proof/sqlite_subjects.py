@@ -126,7 +126,7 @@ class SqliteSubjects:
             is_busy = self._connection.execute(EMPTY_JOURNAL).fetchone()[0]
         if is_busy:
             raise LogDown(
-                "SQLite: another worker reads the keys, their journal could not be emptied; try again"
+                "SQLite: another worker is reading the keys, so their journal could not be emptied; try again"
             )
         return gone
 

@@ -69,11 +69,11 @@ class Witness:
                 _run_command(self._place, note)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             if not self._is_failing:
-                logger.error("proof.witness: %s; it gets the next checkpoint", _reason(error))
+                logger.error("proof.witness: %s; it is given the next checkpoint", _reason(error))
             self._is_failing = True
             return
         if self._is_failing:
-            logger.warning("proof.witness: it takes checkpoints again")
+            logger.warning("proof.witness: it accepts checkpoints again")
         self._is_failing = False
 
 
@@ -122,9 +122,9 @@ def _run_command(command: str, note: str) -> None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, subprocess.CalledProcessError):
-        return f"the command ended with {error.returncode}"
+        return f"the command exited with {error.returncode}"
     if isinstance(error, subprocess.TimeoutExpired):
         return f"the command took more than {COMMAND_SECONDS:.0f} s"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
-    return "neither a directory that is there nor a command"
+    return "neither an existing directory nor a command"

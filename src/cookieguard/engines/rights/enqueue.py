@@ -47,18 +47,18 @@ def ask(
     contact, text = clean(asking.contact, LONGEST_NAME), clean(asking.text)
     if asking.kind in BY_WORDS and not text:
         raise RequestRefused(
-            f"{asking.kind} without words; allowed: what is to be corrected, or is objected to"
+            f"{asking.kind} needs words: what is to be corrected, or what the person objects to"
         )
     received = asking.received or now
     if received < now - OLDEST:
-        raise RequestRefused(f"received on {received.date()}; allowed: a day of the last ten years")
+        raise RequestRefused(f"the day received is {received.date()}; allowed: a day in the last ten years")
     known = queue.of_customer(number) if number else queue.of_contact(contact)
     still = [one for one in known if one.may_change]
     alike = [one for one in still if one.kind is asking.kind and one.text == text]
     # Who showed who they are has a request of their own: a letter that anybody may have written does not hold it up.
     same = next((one for one in alike if asking.via is Via.STAFF or one.via is not Via.STAFF), None)
     if same is None and len(still) >= MOST_OPEN:
-        raise RequestRefused(f"{len(still)} open requests of one person; allowed: at most {MOST_OPEN}")
+        raise RequestRefused(f"this person has {len(still)} open requests; allowed: at most {MOST_OPEN}")
     if same is not None:
         return same, False
     request = Request(

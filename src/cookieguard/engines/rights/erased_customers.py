@@ -78,7 +78,7 @@ class ErasedCustomers:
         try:
             return loads(self._seal.open(line.sealed, about=ABOUT))
         except (SealBroken, ValueError) as error:
-            logger.error("an erasure of %s cannot be read: %s", line.at.date(), error)
+            logger.error("an erasure written on %s cannot be read: %s", line.at.date(), error)
             return None
 
     def _sealed_anew(self, line: _Line) -> _Line:

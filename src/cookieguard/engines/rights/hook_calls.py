@@ -18,7 +18,7 @@ Value = TypeVar("Value")
 LONGEST_ERROR = 300
 MAIL_ADDRESS = re.compile(r"[^\s@<>()'\",;:=]{1,64}@[^\s@<>()'\",;:=]{1,255}")
 NEEDED = ("export", "erase", "deactivate")
-ALLOWED = "'module:name' of a class, or of an object of it, with export, erase and deactivate"
+ALLOWED = "'module:name' of a class or an object with the methods export, erase and deactivate"
 
 
 class HookAnswer(CookieGuardError):
@@ -36,7 +36,7 @@ def load_hooks(setting: str) -> Any:
     try:
         hooks = found() if isinstance(found, type) else found
     except Exception as error:  # a database that is down; its text may hold a password
-        was = f"{setting}, which raised {type(error).__name__} when it was made"
+        was = f"{setting}, which raised {type(error).__name__} when it was created"
         raise ConfigError("rights.hooks", was=was, allowed=ALLOWED) from error
     require_hooks(hooks, setting)
     return hooks
@@ -96,7 +96,7 @@ async def _call(hook: Callable[[str], Any], argument: str) -> Any:
         if task is not None and task.cancelling():  # this work was called off, not the hook's own
             raise
         name = getattr(hook, "__name__", "hook")
-        raise HookAnswer(f"{name} ended by {type(error).__name__}; allowed: to return or to raise") from error
+        raise HookAnswer(f"{name} raised {type(error).__name__}; allowed: any Exception") from error
 
 
 async def _answer(hook: Callable[[str], Any], argument: str) -> Any:

@@ -18,8 +18,8 @@ Change = Callable[[str, Callable[[Request], Request]], Awaitable[Request]]
 TIMEOUT = 20.0  # seconds for one step of the relay
 USUAL_CODE = 8  # digits; a longer one is the last of a day
 ASKED = {
-    "erase": "has asked us to erase their personal data. Please erase what you hold of them on our behalf.",
-    "deactivate": "has asked us to restrict the processing of their personal data. Please stop using what you hold.",
+    "erase": "has asked us to erase their personal data. Please erase what you hold about them on our behalf.",
+    "deactivate": "has asked us to restrict the processing of their data. Please stop using what you hold about them.",
 }
 
 
@@ -85,11 +85,11 @@ class Letters:
             f"To {vendor.name}:",
             "",
             who,
-            f"This is the notification of art. 19 GDPR. Our reference: {request.id}.",
+            f"This is a notification under Article 19 GDPR. Our reference: {request.id}.",
             "",
             self._signature,
         ]
-        subject = f"Notification of art. 19 GDPR, {request.id}"
+        subject = f"Notification under Article 19 GDPR, {request.id}"
         name = f"{request.id}.{hashlib.sha256(vendor.name.encode()).hexdigest()[:40]}"
         await self.send(vendor.privacy_contact, subject, lines, name=name, language="en", now=now)
 

@@ -31,7 +31,7 @@ def forget_own_terms(store: Store, number: str) -> OwnTerms:
         store, lambda before: {name: found for name, found in before.items() if name != number}
     )
     if after is None:
-        raise StoreDown("own terms of customers that others write all the time")
+        raise StoreDown("others changed the own terms of customers at every try")
     return after
 
 
@@ -62,7 +62,7 @@ class WatchedTerms:
             terms = read_own_terms(store)
         except (StoreDown, ValueError) as error:
             if not self._is_troubled:
-                logger.warning("own terms of customers cannot be read (%s); the last ones count", error)
+                logger.warning("customers' own terms cannot be read (%s); those read last still count", error)
             self._is_troubled = True
             return
         self._is_troubled = False

@@ -70,7 +70,7 @@ async def erase_again(at: Open, *, now: datetime) -> int:
     if failed:
         count = len(known) + len(lost)
         raise NotErased(
-            f"{len(failed)} of {count} are not erased again ({'; '.join(failed)}); run it once more"
+            f"{len(failed)} of {count} customers were not erased again ({'; '.join(failed)}); run the command again"
         )
     return len(known) + len(lost)
 

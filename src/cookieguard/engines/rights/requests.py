@@ -34,7 +34,7 @@ TRIES = 20  # of two who change the same at once one begins anew
 NOBODY = "erased"  # whose an erased person's request is
 CONTACT = "contact:"
 ID = re.compile(r"[\w-]{1,64}", re.ASCII)
-UNREADABLE = "cannot be read: the keyring lacks its key, or it was changed; its clock goes on"
+UNREADABLE = "cannot be read: its key is not in the keyring, or it was changed; its deadline still runs"
 UNREADABLE_SECONDS = 6 * 3600.0  # until a worker tries a row again that did not open: a key may come back
 
 
@@ -106,7 +106,7 @@ class Requests:
             after = change(before)
             if after == before or self.queue.write(self._row(after, row.version)):
                 return after
-        raise QueueDown("a request that others write all the time")
+        raise QueueDown("others changed this request at every try")
 
     def claim(self, lease: str, seconds: float) -> tuple[Request, int] | None:
         """Lease a request with work that is due; None where there is none. The number counts failures."""
@@ -155,7 +155,7 @@ class Requests:
             try:
                 self._seal_row_anew(row)
             except SealBroken as error:
-                logger.error("request %s: %s; it is not sealed anew", row.id, error)
+                logger.error("request %s: %s; it keeps the seal it has", row.id, error)
         if not self.is_sealed_anew:
             sealed = self._seal.close(self._secret, about=SECRET)
             self.queue.put_secret(sealed, before=self._sealed_secret)
@@ -173,7 +173,7 @@ class Requests:
             row = self.queue.read(id_)
             if row is None or self.queue.write(self._row(self._open(row), row.version)):
                 return
-        raise QueueDown("a request that others write all the time")
+        raise QueueDown("others changed this request at every try")
 
     def close(self) -> None:
         """Let go of the queue."""
@@ -200,7 +200,7 @@ class Requests:
         try:
             return loads(self._seal.open(row.sealed, about=row.id))
         except (ValueError, RequestRefused) as error:
-            raise SealBroken("a request that this release does not read") from error
+            raise SealBroken("a request that this release cannot read") from error
 
 
 def requests_file(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> Path | None:
@@ -217,7 +217,7 @@ def requests_opener(
     Raises ConfigError where the store is switched off.
     """
     if not config.store.enabled:
-        raise ConfigError("store.enabled", was="false", allowed="true: requests are kept beside the store")
+        raise ConfigError("store.enabled", was="false", allowed="true, since the store keeps requests")
     place = requests_file(config, state, environ=environ)
     if place is not None:
         from cookieguard.engines.rights import sqlite

@@ -45,14 +45,14 @@ class Seal:
         key = self._keyring.get(key_id.decode("ascii", "replace"))
         if key is None:
             raise SealBroken(
-                "sealed with a key that the keyring no longer has; allowed: keep it until all is closed"
+                "its key is no longer in the keyring; bring that key back until the request is closed"
             )
         try:
             return AESGCM(self._keyring.derive(key, USE)).decrypt(
                 rest[:NONCE_BYTES], rest[NONCE_BYTES:], about.encode()
             )
         except InvalidTag as error:
-            raise SealBroken("sealed for another place, or changed since") from error
+            raise SealBroken("it was sealed for another place, or changed since") from error
 
 
 def who_of(secret: bytes, name: str) -> str:

@@ -63,7 +63,7 @@ def open_engine(settings: StatsSettings, state_dir: Path, *, environ: Mapping[st
         return row.load(url, state_dir)
     except ImportError as error:
         allowed = f"a URL whose driver is installed: pip install '.[{row.extra}]' in cookieguard's checkout"
-        raise ConfigError(setting, was=f"{scheme}:// without its driver", allowed=allowed) from error
+        raise ConfigError(setting, was=f"set to {scheme}:// without its driver", allowed=allowed) from error
 
 
 def open_sink(

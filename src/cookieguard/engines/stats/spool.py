@@ -185,7 +185,7 @@ class Spool:
                 if stat.S_ISREG(status.st_mode):
                     found.append((status.st_mtime_ns, status.st_size, path))
                 else:
-                    self._tell(path, "is no file")
+                    self._tell(path, "is not a file")
         return [(size, path) for _, size, path in sorted(found)]
 
     def _tell(self, path: Path, what: str) -> None:

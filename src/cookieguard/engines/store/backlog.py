@@ -91,7 +91,7 @@ class Backlog:
             self.has_overflowed = True
             self.overflows += 1
             logger.warning(
-                "store: more than %d revocations wait; once it answers, all that is known is written",
+                "store: more than %d revocations wait; when it answers, this worker writes all it knows",
                 MAX_WAITING,
             )
 
@@ -124,7 +124,7 @@ class Backlog:
                 self._forget(next(iter(self.pending)))
                 if not self.lost:
                     logger.error(
-                        "store: more values wait than %d MB hold, the oldest go", MAX_PENDING_BYTES // 10**6
+                        "store: over %d MB of values wait; the oldest are dropped", MAX_PENDING_BYTES // 10**6
                     )
                 self.lost += 1
 

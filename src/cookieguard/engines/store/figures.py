@@ -14,7 +14,7 @@ OVERFLOW = "overflow"  # the namespace of what overflowed in the workers, by wha
 QUEUE, VALUES = "queue", "values"
 KEPT_MILLISECONDS = 30 * 86_400_000
 NEARLY = 0.8  # of a limit
-MANY_REVOCATIONS = "see in the log who logs in and out so often, and limit that"
+MANY_REVOCATIONS = "find in the log who logs in and out so often, and limit that"
 
 
 def examine_store(store: Store) -> Iterator[tuple[str, str, str]]:
@@ -29,14 +29,14 @@ def examine_store(store: Store) -> Iterator[tuple[str, str, str]]:
     )
     yield "revocations", told, MANY_REVOCATIONS if full else ""
     cutoff = max((one.at for one in store.oldest(Revoked.CUTOFF, 2)), default=0)
-    since = f"what customers got until {from_milliseconds(cutoff):%Y-%m-%d %H:%M} UTC counts no more"
+    since = f"sessions that customers got before {from_milliseconds(cutoff):%Y-%m-%d %H:%M} UTC have ended"
     yield "cut-off", since if cutoff else "none", MANY_REVOCATIONS if cutoff else ""
     queue, lost = overflows(store, QUEUE), overflows(store, VALUES)
-    mend = "see in the log why the store was down so long" if lost else ""
+    mend = "find in the log why the store was down so long" if lost else ""
     yield "store queue", f"overflowed {queue} times in 30 days, {lost} values found no room", mend
     size = store.size()
     room = f"{size // 10**6} of {MAX_BYTES // 10**6} MB for carts and sessions"
-    yield "store size", room, "what guests left goes, the oldest first" if size > NEARLY * MAX_BYTES else ""
+    yield "store size", room, "the oldest data of guests is deleted" if size > NEARLY * MAX_BYTES else ""
 
 
 def overflows(store: Store, what: str) -> int:

@@ -47,7 +47,7 @@ def tidied(store: Store, known: Revocations, now: datetime) -> bool:
         store.remove(rows)
     if store.size() > ports.MAX_BYTES:
         is_found = True
-        logger.warning("store: it is full, what guests left goes, the oldest first")
+        logger.warning("store: it is full, so guests' sessions and carts are deleted, the oldest first")
         store.evict(EVICT_AT_ONCE)
     return is_found
 
@@ -57,16 +57,14 @@ def tell_of(pruned: Pruned) -> None:
     customers = sum(one.what is Revoked.CUSTOMER for one in pruned.news)
     if customers:
         logger.warning(
-            "store: too many sessions were ended: %d accounts with the most were logged out everywhere",
+            "store: too many sessions were ended, so the %d accounts with the most were logged out everywhere",
             customers,
         )
     for one in pruned.news:
         if one.what is Revoked.CUTOFF and one.key == Revoked.SESSION:
             logger.error(
-                "store: too many accounts ended sessions: what customers got until %s counts no more",
+                "store: too many accounts ended sessions, so the sessions that customers got before %s have ended",
                 f"{from_milliseconds(one.at):%Y-%m-%d %H:%M:%S} UTC",
             )
     for what, count in pruned.forgotten.items():
-        logger.info(
-            "store: %d revocations of the kind %s were forgotten, the oldest of too many", count, what
-        )
+        logger.info("store: %d revocations of the kind %s were deleted, the oldest of too many", count, what)

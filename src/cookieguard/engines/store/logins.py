@@ -88,7 +88,7 @@ def note_login(
         version = 0 if found is None else found.version
         if store.write(LOGINS_NAMESPACE, customer, value, until=until, after=version):
             return
-    raise StoreDown("a customer's logins that others write all the time")
+    raise StoreDown("others changed this customer's logins at every try")
 
 
 def logins_of(store: Store, customer: str) -> list[Login]:
@@ -108,7 +108,7 @@ def forget_login(store: Store, customer: str, session: str) -> None:
         value = json.dumps(left, separators=(",", ":")).encode()
         if left and store.write(LOGINS_NAMESPACE, customer, value, until=found.until, after=found.version):
             return
-    raise StoreDown("a customer's logins that others write all the time")
+    raise StoreDown("others changed this customer's logins at every try")
 
 
 def end_login(store: Store, customer: str, login: Login) -> None:

@@ -56,7 +56,7 @@ def store_url(settings: StoreSettings, *, environ: Mapping[str, str]) -> str:
         import_module(row.driver)
     except ImportError as error:
         allowed = f"a URL whose driver is installed: pip install '.[{row.extra}]' in cookieguard's checkout"
-        raise ConfigError(setting, was=f"of {row.name} without its driver", allowed=allowed) from error
+        raise ConfigError(setting, was=f"set to {row.name} without its driver", allowed=allowed) from error
     return url
 
 

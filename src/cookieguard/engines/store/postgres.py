@@ -199,7 +199,7 @@ class PostgresStore:
             raise StoreDown("PostgreSQL: the table of changes is empty")
         number, mark, is_read_only = row
         if is_read_only:
-            raise StoreDown("PostgreSQL: it takes no writes")
+            raise StoreDown("PostgreSQL: it accepts no writes")
         return Change(int(number), mark)
 
     def changes(self, after: int) -> Iterator[Revocation]:

@@ -58,7 +58,7 @@ def turn(store: Store, *, key: str, step: Step, revocation: Revocation) -> Turn:
             return Turn(outcome)
         if after is series or _write(store, key, after, after=kept.version):
             return Turn(outcome, after)
-    raise StoreDown("a series that is written all the time")
+    raise StoreDown("others changed this remember-me series at every try")
 
 
 def run(store: Store, update: StoreUpdate) -> Done:
@@ -97,7 +97,7 @@ def _make_room(store: Store, key: str, series: Series) -> list[str]:
         after = 0 if kept is None else kept.version
         if store.write(BROWSERS_NAMESPACE, series.customer, value, until=until, after=after):
             return gone
-    raise StoreDown("a customer who logs in all the time")
+    raise StoreDown("other logins of this customer came in between at every try")
 
 
 def _keys(kept: StoredValue | None) -> list[str]:

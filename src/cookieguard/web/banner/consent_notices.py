@@ -43,7 +43,7 @@ def mixed_languages(config: Config, lang: str) -> str:
     default = language_of(config.consent.language)
     named = ", ".join(f"purposes.{one.id}" for one in config.purposes if one.has_one_text)
     return (
-        f"{named}: one text stands for every language, and consent.language is {default!r}, but the banner spoke "
-        f'{lang!r}; to have it speak one: title = {{ {default} = "...", {lang} = "..." }}, '
-        f"or consent.language = {lang!r}"
+        f"{named}: one text is used for every language and consent.language is {default!r}, but a banner was shown in "
+        f"{lang!r}, so it mixed two languages; give a text for each, "
+        f'title = {{ {default} = "...", {lang} = "..." }}, or set consent.language = {lang!r}'
     )

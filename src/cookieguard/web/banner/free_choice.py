@@ -106,17 +106,17 @@ def faults_of(page: str) -> list[tuple[str, str]] | None:
 def _faults_of_buttons(accept: Control | None, reject: Control | None) -> Iterator[tuple[str, str]]:
     if reject is None or not reject.is_shown:
         yield (
-            "it cannot be refused on its first layer",
-            'show a button name="choice" value="reject" beside accepting',
+            "its first layer has no button that refuses",
+            'put <button name="choice" value="reject"> next to the button that accepts',
         )
     elif (
         accept is not None
         and "details." in " ".join(reject.around)
         and "details." not in " ".join(accept.around)
     ):
-        yield "refusing is folded away", "let both buttons stand side by side"
+        yield "the button that refuses is inside <details>", "put both buttons side by side"
     elif accept is not None and accept.look != reject.look:
-        yield "refusing looks another way than accepting", "give both buttons one element, class and style"
+        yield "the two buttons look different", "give both buttons the same element, class and style"
 
 
 def _faults_of_boxes(boxes: list[Control]) -> Iterator[tuple[str, str]]:
@@ -124,8 +124,8 @@ def _faults_of_boxes(boxes: list[Control]) -> Iterator[tuple[str, str]]:
         purpose = box.attributes.get("value", "")
         if "checked" in box.attributes and purpose != NECESSARY:
             yield (
-                f"{purpose} is ticked beforehand",
-                "leave out `checked`: silence is no consent (CJEU C-673/17)",
+                f"the box for {purpose} is ticked in advance",
+                "leave out `checked`: a box ticked in advance is no consent (CJEU C-673/17)",
             )
 
 
@@ -133,7 +133,7 @@ def _faults_of_sheets(sheets: list[str]) -> Iterator[tuple[str, str]]:
     for sheet in sheets:
         for rule in re.findall(r"([^{}]+)\{", sheet):
             if SINGLES_OUT.search(rule):
-                yield f"a style rule tells one button from the other: {rule.strip()[:80]}", "style both alike"
+                yield f"a style rule may apply to one button only: {rule.strip()[:80]}", "style both alike"
 
 
 def _is_hidden(attributes: dict[str, str]) -> bool:

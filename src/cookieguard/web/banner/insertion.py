@@ -16,8 +16,8 @@ from cookieguard.web.exchange import Exchange
 BANNERS_KEPT = 64  # for each wall: languages, and how they are asked for; the texts are the renderer's own
 NOT_KEPT = "not_kept"  # the note that says: over plain http your browser keeps no choice
 NOT_KEPT_EVENT = (
-    "plain http on a host that is not loopback: browsers keep no Secure cookie there, so no choice, session or cart; "
-    "serve it over https, or name the proxy that does in trusted_proxies"
+    "a page was requested over plain http on a host that is not loopback: browsers drop Secure cookies there, so no "
+    "choice, session or cart is kept; serve the shop over https, or, if a proxy does that, name it in trusted_proxies"
 )
 
 

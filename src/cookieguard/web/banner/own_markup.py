@@ -53,8 +53,8 @@ def faults_of_markup(name: str, markup: str, said: RequiredParts) -> Iterator[Fa
     except ParseError as error:
         reason, line = str(error).partition(":")[0], error.position[0]
         yield (
-            f"no well-formed XML ({reason} in line {line} of what it renders)",
-            "every element closed, every attribute with a value, characters in place of &names;",
+            f"which does not render well-formed XML ({reason} in line {line} of its output)",
+            "every element closed, every attribute with a value, and characters instead of &names;",
         )
         return
     faults = list(_foreign(root, markup))
@@ -64,15 +64,15 @@ def faults_of_markup(name: str, markup: str, said: RequiredParts) -> Iterator[Fa
 def _foreign(root: Element, markup: str) -> Iterator[Fault]:
     """Yield what is not listed above: it would run, load from elsewhere, or leave the form."""
     if "<!" in markup or "<?" in markup:
-        yield "holding <! or <?", "elements and text; comments as {# #}"
+        yield "which contains <! or <?", "elements and text, with comments written as {# #}"
     for one in CLOSED.findall(markup):
         if one not in ALONE:
-            yield f"holding <{one}/>, which HTML does not close", f"<{one}></{one}>"
+            yield f"which contains <{one}/>, which HTML leaves open", f"<{one}></{one}>"
     for element in root.iter():
         if element is root:
             continue
         if element.tag not in ELEMENTS:
-            yield f"holding <{element.tag}>", f"the elements {', '.join(sorted(ELEMENTS))}"
+            yield f"which contains <{element.tag}>", f"the elements {', '.join(sorted(ELEMENTS))}"
         for attribute, value in element.attrib.items():
             yield from _of_attribute(element.tag, attribute, value)
 
@@ -80,15 +80,15 @@ def _foreign(root: Element, markup: str) -> Iterator[Fault]:
 def _of_attribute(tag: str, name: str, value: str) -> Iterator[Fault]:
     if name not in ATTRIBUTES and not name.startswith(FREE):
         yield (
-            f"holding {name} on <{tag}>",
-            "no scripts and no styles in it: rules stand in the .css file beside it",
+            f"which has {name} on <{tag}>",
+            "no scripts and no inline styles; style rules belong in the .css file of the same folder",
         )
     elif name in OF_CONTROLS and tag not in ("input", "button"):
-        yield f"holding {name} on <{tag}>", f"{name} on <input> and <button> alone"
+        yield f"which has {name} on <{tag}>", f"{name} only on <input> and <button>"
     elif name == "src" and not OWN_SOURCE.fullmatch(value):
-        yield f"loading {value[:80]}", "a path of the shop's own such as /logo.svg, or data:image/..."
+        yield f"which loads {value[:80]}", "a path on the shop's host such as /logo.svg, or data:image/..."
     elif name == "href" and not LINK.fullmatch(value):
-        yield f"linking {value[:80]!r}", "an address, or a path of the shop's own"
+        yield f"which links to {value[:80]!r}", "an address, or a path on the shop's own host"
 
 
 def _missing(name: str, root: Element, said: RequiredParts) -> Iterator[Fault]:
@@ -96,16 +96,16 @@ def _missing(name: str, root: Element, said: RequiredParts) -> Iterator[Fault]:
     heading = HEADINGS[name]
     if not any(one.get("id") == heading for one in root.iter()):
         yield (
-            "without its heading",
-            f'an element with id="{heading}": it names the part for who does not see it',
+            "which has no heading",
+            f'an element with id="{heading}", whose text screen readers announce',
         )
     text, linked = " ".join("".join(root.itertext()).split()), _links(root)
     for variable, word in said.words:
         if " ".join(word.split()) not in text:
-            yield f"without {word[:80]!r}", f"{{{{ {variable} }}}} in it"
+            yield f"which does not show {word[:80]!r}", f"a template with {{{{ {variable} }}}} in it"
     for variable, address in said.links:
         if address and address not in linked:
-            yield f"without a link to {address}", f'<a href="{{{{ {variable} }}}}">'
+            yield f"which has no link to {address}", f'<a href="{{{{ {variable} }}}}">'
 
 
 def _of_banner(root: Element, said: RequiredParts) -> Iterator[Fault]:
@@ -115,15 +115,15 @@ def _of_banner(root: Element, said: RequiredParts) -> Iterator[Fault]:
     yield from _of_weight(root, buttons)
     if buttons and buttons[0].get("value") == "accept":
         yield (
-            "accepting by Enter in a field, which presses the first button",
-            "another button before accepting",
+            "which accepts when a visitor presses Enter in a field, since its first button accepts",
+            "another button first",
         )
     boxes = {one.get("value") for one in _controls(root, "input")}
     has_all = boxes.issuperset(said.purposes) and any(one.get("value") == "save" for one in buttons)
     if said.purposes and not has_all and said.choices_url not in _links(root):
         yield (
-            "without a choice by purpose",
-            "a box for each of `purposes` and a button of the value save, or a link to {{ choices_url }}",
+            "which offers no choice by purpose",
+            "a checkbox for each of `purposes` and a button with the value save, or a link to {{ choices_url }}",
         )
 
 
@@ -132,16 +132,16 @@ def _of_inputs(root: Element, purposes: Collection[str]) -> Iterator[Fault]:
         kind, value = one.get("type"), one.get("value", "")
         if (kind, one.get("name")) != ("checkbox", "purpose") or value not in (*purposes, NECESSARY):
             allowed = '<input type="checkbox" name="purpose" value="{{ purpose.id }}"/>'
-            yield f"holding an <input> of type {kind!r} and value {value[:40]!r}", allowed
+            yield f"which contains an <input> of type {kind!r} with the value {value[:40]!r}", allowed
         elif one.get("checked") is not None and value != NECESSARY:
-            yield f"ticking {value} beforehand", "no `checked`: silence is no consent (CJEU C-673/17)"
+            yield f"which ticks {value} in advance", "no `checked`: silence is no consent (CJEU C-673/17)"
 
 
 def _of_buttons(buttons: list[Element], name: str, values: Collection[str]) -> Iterator[Fault]:
     for one in buttons:
         if one.get("name") != name or one.get("value") not in values or one.get("type", "submit") != "submit":
             yield (
-                f"holding a button of the value {one.get('value', '')[:40]!r}",
+                f"which contains a button with the value {one.get('value', '')[:40]!r}",
                 f'<button name="{name}" value="..."> with one of {", ".join(values)}',
             )
 
@@ -154,22 +154,22 @@ def _of_weight(root: Element, buttons: list[Element]) -> Iterator[Fault]:
     for value, found in by_value.items():
         if len(found) != 1:
             yield (
-                f"holding {len(found)} buttons of the value {value}",
-                f'one <button name="choice" value="{value}">',
+                f"which contains {len(found)} buttons with the value {value}",
+                f'exactly one <button name="choice" value="{value}">',
             )
             return
     reject, accept = (found[0] for found in by_value.values())
     around = {child: parent for parent in root.iter() for child in parent}
     if around[reject] is not around[accept]:
-        yield "keeping refusing apart from accepting", "both buttons side by side in one element"
+        yield "whose two buttons are not in the same element", "both buttons side by side in one element"
     if any(one.tag == "details" for one in _ancestors(reject, around)):
-        yield "folding the answer away", "both buttons outside of <details>"
+        yield "whose two buttons are inside <details>", "both buttons outside <details>"
     if any(len(one) or not (one.text or "").strip() for one in (reject, accept)):
-        yield "holding a button that is more or less than a text", "text alone in both buttons"
+        yield "which has a button that is empty or contains elements", "only text in both buttons"
     if _weight(reject) != _weight(accept):
         yield (
-            "showing refusing another way than accepting",
-            "the same attributes on both buttons, but `value`",
+            "whose two buttons have different attributes",
+            "the same attributes on both buttons, except `value`",
         )
 
 
@@ -183,11 +183,11 @@ def _of_embed(root: Element, said: RequiredParts) -> Iterator[Fault]:
     given = [one.get("value") for one in buttons]
     for act in said.acts:
         if act not in given:
-            yield f"without the button {act}", f'<button name="act" value="{act}"> where `{act}` is true'
+            yield f"which has no button {act}", f'<button name="act" value="{act}"> where `{act}` is true'
     if _controls(root, "input"):
-        yield "holding an <input>", "buttons alone"
+        yield "which contains an <input>", "only buttons"
     if "always" not in said.acts and said.choices_url not in _links(root):
-        yield "without a way to the choices", "a link to {{ choices_url }} where `always` is false"
+        yield "which has no link to the choices", "a link to {{ choices_url }} where `always` is false"
 
 
 JUDGES: Mapping[str, Callable[[Element, RequiredParts], Iterator[Fault]]] = {

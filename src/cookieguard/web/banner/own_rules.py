@@ -32,16 +32,16 @@ def faults_of_sheet(name: str, sheet: str) -> Iterator[Fault]:
     """Yield what is wrong with a plain style sheet."""
     found = CHARACTERS.search(sheet)
     if found:
-        yield f"holding {found[0]!r}", "printable ASCII without <, & and backslashes"
+        yield f"which contains {found[0]!r}", "printable ASCII without <, & and backslashes"
         return
     for sign in ("/*", "*/"):
         if sign in sheet:
-            yield f"holding {sign}", "comments that end, and none that begins or ends in a string"
+            yield f"which contains {sign}", "closed comments, none of which begins or ends inside a string"
     text = STRING.sub("''", sheet)
     for one in dict.fromkeys(LOADS.findall(text)):
-        yield f"holding {one}", "rules, @media, @supports and @container: nothing that loads anything"
+        yield f"which contains {one}", "rules, @media, @supports and @container; nothing that loads a file"
     if text.count("{") != text.count("}"):
-        yield "holding a rule that does not end", "as many } as {"
+        yield "which contains a rule that is not closed", "one } for each {"
     for prelude in PRELUDE.findall(text):
         yield from _of_prelude(name, prelude.strip())
 
@@ -51,7 +51,7 @@ def _of_prelude(name: str, prelude: str) -> Iterator[Fault]:
         return
     for selector in (one.strip() for one in prelude.split(",")):
         if SINGLES_OUT.search(STATES.sub("", selector)):
-            allowed = "elements, classes, ids, [open], :hover, :focus and the like: both buttons look alike"
-            yield f"holding the selector {selector[:80]}, which may tell one button from the other", allowed
+            allowed = "elements, classes, ids, [open], :hover, :focus and others that both buttons share"
+            yield f"whose selector {selector[:80]} may apply to one button only", allowed
         elif name == "banner.css" and not INSIDE.match(selector):
-            yield f"holding the selector {selector[:80]}", "selectors that begin with #cg, the banner"
+            yield f"which has the selector {selector[:80]}", "selectors that begin with #cg, the banner's id"

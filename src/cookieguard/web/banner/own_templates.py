@@ -60,7 +60,7 @@ def read_own(look: LookSettings, environment: Environment) -> OwnTemplates:
     texts = dict(_texts(folder))
     if not texts:
         allowed = f"a folder with one or more of {', '.join(KNOWN)}"
-        raise ConfigError(SETTING, was=f"{str(folder)!r} (none of them in it)", allowed=allowed)
+        raise ConfigError(SETTING, was=f"{str(folder)!r} (it contains none of these)", allowed=allowed)
     own = environment.overlay(loader=FileSystemLoader(folder))
     sheets = {name: plain(text) for name, text in texts.items() if name in SHEETS}
     for name, sheet in sheets.items():
@@ -77,13 +77,13 @@ def _texts(folder: Path) -> Iterator[tuple[str, str]]:
         raise ConfigError(SETTING, was=f"{str(folder)!r} ({error.strerror})", allowed=allowed) from error
     for name in names:
         if name not in KNOWN:  # a name that is mistyped would be left out, and ours would stand there
-            raise ConfigError(SETTING, was=f"{str(folder)!r}, where {name} is", allowed=allowed)
+            raise ConfigError(SETTING, was=f"{str(folder)!r}, which contains {name}", allowed=allowed)
         try:
             yield name, (folder / name).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8 text"
             raise ConfigError(
-                SETTING, was=f"{folder / name} ({reason})", allowed="a file to read, in UTF-8"
+                SETTING, was=f"{folder / name} ({reason})", allowed="a readable file in UTF-8"
             ) from error
 
 
@@ -92,7 +92,7 @@ def _compiled(environment: Environment, folder: Path, name: str) -> Template:
         return environment.get_template(name)
     except TemplateSyntaxError as error:
         was = f"{folder / name} (line {error.lineno}: {error.message})"
-        raise ConfigError(SETTING, was=was, allowed="a Jinja template") from error
+        raise ConfigError(SETTING, was=was, allowed="a valid Jinja template") from error
 
 
 def judge_own(
@@ -153,8 +153,8 @@ def _judge(own: OwnTemplates, name: str, given: Mapping[str, Any], said: Require
         raise ConfigError(SETTING, was=was, allowed=f"the variables {', '.join(VARIABLES[name])}") from error
     size = len(markup.encode("ascii", "xmlcharrefreplace")) + sum(map(len, own.sheets.values()))
     if size > MOST_BYTES:
-        was = f"{folder / name}, {size} bytes as it is shown, with its sheet"
-        raise ConfigError(SETTING, was=was, allowed=f"at most {MOST_BYTES} bytes: it stands in each page")
+        was = f"{folder / name}, which has {size} bytes when rendered, with its style sheet"
+        raise ConfigError(SETTING, was=was, allowed=f"at most {MOST_BYTES} bytes, since pages carry it")
     _refuse(folder, name, faults_of_markup(name, markup, said), lang)
 
 

@@ -20,11 +20,11 @@ def shared_domains(config: Config) -> tuple[str, ...]:
     for domain, (kind, name) in domains.items():
         setting = f"cookies.{kind}.domain"
         if not site_of(domain).domain:
-            allowed = "a domain of the shop's own: no public suffix, no address, no single label"
+            allowed = "a domain of the shop, and not a public suffix, an IP address or a single label"
             raise ConfigError(setting, was=repr(domain), allowed=allowed)
         for origin in config.origins:
             scheme, _, authority = origin.partition("://")
             if not is_inside(domain, origin_of(scheme, authority.encode()).host):
-                allowed = f"hosts inside {domain!r}, the domain of {name}: others could keep no cookie of it"
+                allowed = f"hosts inside {domain!r}, the domain of the cookie {name}, which browsers reject elsewhere"
                 raise ConfigError("origins", was=repr(origin), allowed=allowed)
     return tuple(domains)

@@ -86,6 +86,6 @@ def _require_necessary(name: bytes, register: CookieRegister) -> None:
     """Refuse to sign what is declared as not needed: its binding would begin a session nobody agreed to."""
     use = register.use_of(name)
     if use.is_declared and use.purpose != NECESSARY:
-        allowed = f"a cookie declared as {NECESSARY}, or not at all"
+        allowed = f"a cookie that is declared as {NECESSARY}, or not declared"
         was = f"{name.decode()!r}, declared for {use.purpose}"
         raise ConfigError("cookies.sign.name", was=was, allowed=allowed)

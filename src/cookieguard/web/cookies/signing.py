@@ -28,9 +28,9 @@ STARTS = SOCKET_STARTS | {"http.response.start"}
 Lines = list[tuple[bytes, bytes]]
 USER = "user"  # where the middleware of Starlette, Litestar and Channels puts whom it knows
 ASKED_TOO_EARLY = (
-    'customer_from names somebody by scope["user"], which middleware of the app sets after it was asked: with a signed '
-    "cookie that is bound to the session it is asked before the app; let it read the request's own cookies, or set "
-    'binding = "none"; until then nobody is a customer'
+    'customer_from reads scope["user"], which middleware of the app sets too late: a signed cookie is bound to the '
+    "session, so customer_from is called before the app. Have it read the request's own cookies, or set "
+    'binding = "none"; until then every visitor counts as a guest'
 )
 
 
@@ -272,7 +272,7 @@ class SigningGate:
             host, now = exchange.request.origin.host, exchange.now
             return token.follow(content, self._binding(token), host=host, now=now)
         except CookieTooLarge:  # by a longer key id: the app did nothing wrong, so no error of its
-            self._report(token, Reason.TOO_LONG, "too long to follow")
+            self._report(token, Reason.TOO_LONG, "too long once it is signed again")
             return token.removal(content)
 
     def _binding(self, token: ShopToken) -> Binding:

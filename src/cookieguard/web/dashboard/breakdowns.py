@@ -31,7 +31,7 @@ EXIT_PAGES = TableKind(
     "Exits",
     rate="Of visitors",
     rate_of="the page's visitors",
-    note="The last page of a visit, of visitors who agreed. Who is still there counts with the page seen last.",
+    note="The last page of each visit, for visitors who agreed. An open visit counts at the page seen last.",
 )
 SLOW_PAGES = TableKind(
     "Slow pages",
@@ -47,7 +47,7 @@ BROWSERS = TableKind("Browsers")
 CAMPAIGNS = TableKind("Campaigns", "Visits", is_mailed=True)
 MEDIA = TableKind("Media", "Visits", note="utm_medium, such as email or cpc, where a link names it.")
 SYSTEMS = TableKind("Operating systems")
-LANGUAGES = TableKind("Languages", note="What browsers ask for first, by ISO codes.")
+LANGUAGES = TableKind("Languages", note="The first language each browser asks for, as an ISO code.")
 GOALS = TableKind("Goals", "Times", is_mailed=True, rate="Of all", rate_of="all visitors")
 GOAL_VALUES = TableKind("Goal values", "Times", is_mailed=True, is_long=True)
 GOALS_BY_SOURCE = TableKind("Goals by source", "Times", is_mailed=True, is_long=True)
@@ -57,11 +57,11 @@ VALUES_BY_SOURCE = TableKind(
     "About",
     is_mailed=True,
     is_long=True,
-    note="How often goals were reached, times what the steps that are shown are worth on average.",
+    note="How often goals were reached, multiplied by the average worth of the steps that are shown.",
 )
 VALUES_BY_CAMPAIGN = replace(VALUES_BY_SOURCE, title="Goal values by campaign")
 FUNNEL = TableKind(
-    "Funnel", "Times", is_mailed=True, is_whole=True, rate="Of before", rate_of="the step before"
+    "Funnel", "Times", is_mailed=True, is_whole=True, rate="Of the step before", rate_of="the step before"
 )
 
 

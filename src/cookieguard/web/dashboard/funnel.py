@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from cookieguard.web.dashboard.breakdowns import FUNNEL, GOALS, PAGES, Row, Table
 
 NOTE = (
-    "Everybody counts once a day at each step. Nobody is followed from one step to the next, so more may reach a step"
-    " than the one before it."
+    "Each person counts once a day at each step. People are not followed from step to step, so a step may have more"
+    " of them than the one before it."
 )
 
 

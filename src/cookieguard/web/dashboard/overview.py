@@ -50,20 +50,18 @@ from cookieguard.web.dashboard.time_series import Course, Figure, day_of, span_o
 
 NARROWEST = RANGES["30"]  # in which a filter's value must be shown: it stays when the range is changed
 NONE_LEFT = (
-    f"Fewer than {K} people in every range: nothing is shown, so that nobody shows. Figures come with the visits;"
-    " bots, and what staff and monitors ask for without a browser, are no people."
+    f"Fewer than {K} people came in every range, so nothing is shown that could reveal one of them. Figures appear with"
+    " more visits. Bots, and requests of staff and monitors without a browser, do not count as people."
 )
 NO_THIRD = f"No breakdowns with two filters. {WHY_TWO}"
-NO_YEAR = (
-    "Nothing of a year before can be shown: statistics do not go back so far, or too few people came then."
-)
+NO_YEAR = "The year before cannot be shown: statistics do not go back that far, or too few people came then."
 BY_SOURCE = (
-    "Under a source each visit counts with its first view: later ones come from the shop itself, so there are no views"
-    " per visit. Goals are of visitors who agreed, under where they came from first that day."
+    "Filtered by source, each visit counts with its first view only, since later views come from the shop itself; so"
+    " there are no views per visit. Goals are those of visitors who agreed, under their first source of that day."
 )
 KEYS_GONE = (
-    "Visitors under a filter are left out: what tells them apart is destroyed after two days, and some days of this"
-    " range were not counted before."
+    "Visitors are left out under this filter: the keys that tell them apart are destroyed after two days, and some days"
+    " of this range had not been counted by then."
 )
 
 
@@ -280,7 +278,7 @@ def _notes(
         notes.append(NO_THIRD)
     elif selection.filters and not disclosure.has_hits(found):
         notes.append(
-            f"No breakdowns: under a filter they go back {hit_days} days, as far as single hits are kept."
+            f"No breakdowns: under a filter they go back only {hit_days} days, as far as single hits are kept."
         )
     elif not disclosure.has_visitors(found):
         notes.append(KEYS_GONE)
@@ -296,7 +294,7 @@ def _notes(
 def _why(disclosure: Disclosure, asked: Range) -> str:
     """Return why a range is not shown."""
     if not disclosure.reaches(asked):
-        return "with two filters figures go back as far as single hits are kept"
+        return "with two filters, figures go back only as far as single hits are kept"
     if disclosure.has_enough(asked):
         return f"no breakdown shows it, or it leaves fewer than {K} people out"
     return f"fewer than {K} people"

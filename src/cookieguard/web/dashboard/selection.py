@@ -17,7 +17,7 @@ from cookieguard.stats.k_anonymity import MOST_DIMENSIONS
 MOST_FIELDS = 10
 LONGEST_VALUE = 400
 UNKNOWN = "(unknown)"  # how the empty value is called
-WHY_TWO = f"At most {MOST_DIMENSIONS} filters at once: each more divides the same people again, down to single ones."
+WHY_TWO = f"At most {MOST_DIMENSIONS} filters at once: one more could narrow figures down to single people."
 
 
 class BadSelection(CookieGuardError):
@@ -79,7 +79,7 @@ RANGES: Mapping[str, Range] = {
 }
 YEAR = 52 * 7  # days
 BESIDE: Mapping[str, str] = {"before": "the period before", "year": "a year before"}
-FORMS = "a day as 2026-11-23, a week as 2026-W48, a month as 2026-11"
+FORMS = "a day such as 2026-11-23, a week such as 2026-W48, a month such as 2026-11"
 EPOCH = date(1970, 1, 1)
 
 
@@ -203,7 +203,7 @@ def require_period(asked: Selection, today: int) -> None:
     if asked.range.last >= today:
         raise BadSelection(f"{asked.range.label}: it is not over yet.")
     if asked.filters:
-        raise BadSelection(f"{asked.range.label}: filters apply to the ranges that end today.")
+        raise BadSelection(f"{asked.range.label}: filters apply only to ranges that end today.")
 
 
 def read_selection(query: str) -> Selection:
@@ -222,9 +222,9 @@ def read_selection(query: str) -> Selection:
     if len(filters) > MOST_DIMENSIONS and tab == "overview":
         raise TooManyFilters(Selection(tab, range_, filters, beside))
     if (range_.last is not None or beside != "before") and tab != "overview":
-        raise BadSelection("Comparisons, and days, weeks and months, apply to the overview only.")
+        raise BadSelection("Comparisons, and single days, weeks and months, apply only to the overview.")
     if tab == "consent" and len(filters) > 1:
-        raise BadSelection("The consent gap takes one filter at a time: who agreed is the second.")
+        raise BadSelection("The consent gap takes one filter at a time, since consent is the second.")
     return Selection(tab, range_, filters, beside, table)
 
 
@@ -266,10 +266,10 @@ def _fields(query: str) -> dict[str, str]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError as error:
-        raise BadSelection(f"At most {MOST_FIELDS} fields can be asked with.") from error
+        raise BadSelection(f"A query has at most {MOST_FIELDS} fields.") from error
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        raise BadSelection("Each field can be asked with once.")
+        raise BadSelection("A query has each field at most once.")
     if any(len(value) > LONGEST_VALUE for value in fields.values()):
         raise BadSelection(f"A value has at most {LONGEST_VALUE} characters.")
     return fields

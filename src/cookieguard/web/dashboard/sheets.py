@@ -53,7 +53,7 @@ def _named(figures: Overview | Details, today: int) -> Iterator[tuple[str, Sheet
 
 
 def _of_overview(o: Overview, today: int) -> Iterator[tuple[str, Sheet]]:
-    change = f"Change in percent, beside {o.beside}"
+    change = f"Change in percent from {o.beside}"
     yield (
         "Totals",
         Sheet(("Figure", "Value", change), [(one.name, one.value, one.change) for one in o.figures]),
@@ -94,7 +94,7 @@ def _of_details(d: Details) -> Iterator[tuple[str, Sheet]]:
     yield "Totals", Sheet(("Figure", "Times"), d.totals)
     yield "Shares", Sheet(("Part", "Percent"), [*d.shares, *d.parts])
     for gap in d.gaps:
-        heads = (gap.title, "Views", "Of who agreed", "Percent")
+        heads = (gap.title, "Views", "By visitors who agreed", "Percent")
         named = [
             (country_name(row.value) if gap.title == "Countries" else row.value or UNKNOWN, row)
             for row in gap.rows

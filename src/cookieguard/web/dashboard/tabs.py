@@ -112,7 +112,7 @@ def _gap(gaps: Gaps, selection: Selection, today: int) -> Details:
     shown = gaps.read(found) if found else ()
     notes = [] if shown else [NO_GAP]
     if shown and found and found != selection.range:
-        notes = [f"{selection.range.label}: no single hits of all of it. Shown instead: {found.label}."]
+        notes = [f"{selection.range.label}: not all its single hits are kept. Shown instead: {found.label}."]
     return Details(
         selection=selection,
         range=found,
@@ -314,11 +314,11 @@ def _bots(reader: HitReader, selection: Selection, today: int) -> Details:
 
 
 NOTHING = {
-    "consent": f"Nothing to be shown yet: fewer than {K} banners and choices. They are counted from the first page on.",
-    "held": "Nothing was held yet: no page that was counted would have contacted anybody.",
-    "bots": "No bot has come yet.",
+    "consent": f"Nothing to show yet: fewer than {K} banners and choices. They are counted from the first page on.",
+    "held": "Nothing has been held yet: no page that was counted would have contacted a third party.",
+    "bots": "No bot has visited yet.",
 }
-NO_GAP = f"The consent gap cannot be shown of it: fewer than {K} people would stand alone on one side."
+NO_GAP = f"The consent gap cannot be shown here: there would be fewer than {K} people on one side."
 READERS = {"held": _held, "bots": _bots}
 
 
@@ -348,5 +348,5 @@ def _notes(selection: Selection, found: Range | None) -> Sequence[str]:
     if found is None:
         return (NOTHING[selection.tab],)
     if found != selection.range:
-        return (f"{selection.range.label}: too little to be shown. Shown instead: {found.label}.",)
+        return (f"{selection.range.label}: too little to show. Shown instead: {found.label}.",)
     return ()

@@ -84,12 +84,12 @@ def choose_body(
     if exchange.destination in UNSHOWN_DESTINATIONS:
         return untouched(exchange, is_data=True)
     if exchange.status == PARTIAL_CONTENT:
-        return give_up(exchange, "a part of a page")
+        return give_up(exchange, "a partial response (206)")
     if coding not in CODINGS:
         return give_up(exchange, f"content-encoding {coding.decode('latin-1')[:40]}")
     first = first_bytes(start, CODINGS[coding])
     if first == b"" and len(start) >= FIRST_BYTES:
-        return give_up(exchange, "a coding that says nothing for long")
+        return give_up(exchange, "a compressed body whose start decodes to nothing")
     return _read_body(exchange, kind, headers, coding, first or b"", start)
 
 
@@ -101,7 +101,7 @@ def _read_body(
         return untouched(exchange, is_data=True)
     charset = charset_of(b",".join(every(headers, CONTENT_TYPE)), first)
     if charset is Charset.UNREAD:
-        return give_up(exchange, "a charset that is not ASCII's")
+        return give_up(exchange, "a charset that does not contain ASCII")
     # A browser makes no page of what begins with no tag, and what has a length would lose it. Scripts may put it in.
     is_put_in = exchange.marks & SWAPPED or exchange.destination == b"empty"
     is_file = first[:1].strip(BLANK + b"<") and every(headers, LENGTH) and not is_put_in
@@ -178,7 +178,7 @@ def passing(exchange: Exchange) -> Passes:
 def give_up(exchange: Exchange, reason: str) -> DocumentBody:
     """Let a document pass as it is: under the strict policy, unless its visitor agreed to everything."""
     if not exchange.wall.has_everything:
-        exchange.parts.findings.count(f"sent under the strict policy: {reason}")
+        exchange.parts.findings.count(f"a page was not rewritten but sent under the strict policy: {reason}")
     return untouched(exchange)
 
 

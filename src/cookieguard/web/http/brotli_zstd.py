@@ -55,7 +55,7 @@ class BrotliDecoder:
             try:
                 piece = decoder.process(chunk, output_buffer_limit=self._piece)
             except BROTLI.error as error:
-                raise CodingError("a document is not br, which its Content-Encoding names") from error
+                raise CodingError("a document is not br, although its Content-Encoding says so") from error
             chunk = b""
             if not piece:  # "can accept more" may be said while there still is output
                 return
@@ -93,7 +93,7 @@ class ZstdDecoder:
             try:
                 piece = self._decoder.decompress(chunk, self._piece)
             except ZSTD.ZstdError as error:
-                raise CodingError("a document is not zstd, which its Content-Encoding names") from error
+                raise CodingError("a document is not zstd, although its Content-Encoding says so") from error
             chunk = b""
             if piece:
                 yield piece

@@ -70,7 +70,7 @@ class Inflater:
                 self._is_over = True
                 if self._is_whole:
                     return
-                raise CodingError("a document is not in the coding its Content-Encoding names") from error
+                raise CodingError("a document is not encoded as its Content-Encoding says") from error
             chunk = self._inflate.unconsumed_tail or self._inflate.unused_data
             if piece:
                 self._is_whole = False

@@ -35,15 +35,15 @@ class Customers:
         if ask is None:
             return cls(None, header)
         if inspect.iscoroutinefunction(ask) or inspect.iscoroutinefunction(type(ask).__call__):
-            allowed = "a plain function of the ASGI scope"
+            allowed = "a plain function that takes the ASGI scope"
             raise ConfigError("customer_from", was="a coroutine function", allowed=allowed)
         if header:
-            allowed = "one of customer_from and identity.customer_header"
-            raise ConfigError("customer_from", was="given beside identity.customer_header", allowed=allowed)
-        if not config.identity.enabled:
+            allowed = "only one of customer_from and identity.customer_header"
             raise ConfigError(
-                "customer_from", was="given where identity.enabled is false", allowed="None there"
+                "customer_from", was="set together with identity.customer_header", allowed=allowed
             )
+        if not config.identity.enabled:
+            raise ConfigError("customer_from", was="set although identity.enabled is false", allowed="None")
         return cls(ask, "")
 
     def claim(self, scope: Any, *, lasts: bool, report: Report) -> Claim:
@@ -73,7 +73,7 @@ class Customers:
         kept = [pair for pair in headers if pair[0] != self._header]
         value = values.pop()
         if values or (value and not NUMBER.fullmatch(value)):
-            reason = "said several things" if values else "is no customer number"
+            reason = "has several values" if values else "is not a customer number"
             report(SecurityEvent.CUSTOMER_HEADER_REFUSED.format(name=self._header.decode(), reason=reason))
             return kept, None
         return kept, value.decode("ascii")

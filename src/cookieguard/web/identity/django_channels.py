@@ -13,8 +13,8 @@ from cookieguard.errors import CookieGuardError, OtherSession
 
 CHANNELS = "channels.sessions"  # the module whose middleware does so: asked for in `sys.modules`
 TOO_LATE = (
-    "Django Channels' SessionMiddleware stands behind middleware that has already read the request: "
-    "put it in front of that"
+    "Django Channels' SessionMiddleware comes after middleware that has already read the request; "
+    "put it before that middleware"
 )
 
 ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]

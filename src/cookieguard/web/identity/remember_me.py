@@ -216,7 +216,7 @@ class Remembering:
         if error is None:
             return future.result()
         if not isinstance(error, StoreDown):
-            logger.error("remember-me: a question to the store failed (%s)", type(error).__name__)
+            logger.error("remember-me: a query of the store failed (%s)", type(error).__name__)
         return None
 
 

@@ -12,8 +12,8 @@ from cookieguard.config import Config
 logger = logging.getLogger("cookieguard")
 
 SHARED = (
-    "%s and %s have one state directory, %s: a customer's number means the same person in both, who finds the cart of "
-    "one in the other; give each shop a `state_dir` of its own, or, where that is meant, name all hosts in the "
+    "%s and %s share the state directory %s, so a customer number means the same person in both, and the cart of one "
+    "shop shows up in the other; give each shop its own `state_dir`, or, if that is intended, name all hosts in the "
     "`origins` of both"
 )
 

@@ -18,11 +18,11 @@ from cookieguard.web.request import RESOURCE_DESTINATIONS
 
 LOGIN_BYTES = 300  # that wait for the store
 # Told by whoever waited in vain: the thread that speaks with the store hangs with it, and says nothing.
-SILENT = "store: it hangs, and says neither yes nor no; logins, logouts and carts take up to 2 s each until it does"
+SILENT = "store: it neither answers nor fails; until it does, logins, logouts and carts take up to 2 s each"
 # A guest's cart would be gone with its session, and nobody logged in for it.
 LATE = (
-    "a login came after the response had started, or after a WebSocket was accepted: no cookie can follow, so it "
-    "counted for that request alone; call login before"
+    "login was called after the response had started or a WebSocket was accepted: no cookie can be set any more, so "
+    "the login counts for this request only; call login earlier"
 )
 MOST_RACES = 3  # how often a cart is overtaken by another tab's before it lets that one be the newer
 

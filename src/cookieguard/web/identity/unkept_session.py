@@ -13,13 +13,13 @@ from cookieguard.web.services import Services
 # How the User-Agent of those clients begins, in lower case: Starlette's and FastAPI's TestClient, httpx, requests.
 TEST_CLIENTS = ("testclient", "python-httpx", "python-requests")
 DROPS_COOKIES = (
-    "a client that keeps no Secure cookie over http asked, on localhost neither: session, cart and choice get lost; "
-    'in tests: TestClient(app, base_url="https://testserver"), or Config(dev=True)'
+    "a client such as TestClient asked over http: it drops Secure cookies, even on localhost, so session, cart and "
+    'choice are lost; in tests use TestClient(app, base_url="https://testserver"), or Config(dev=True)'
 )
 
 DISPLACED = (
-    "a post of another site, which brings no SameSite=Lax cookie, began a session and a cart anew: whoever came back "
-    "from a payment host by it is logged out; answer such a post with 303, and write into session and cart after that"
+    "a POST from another site, which brings no SameSite=Lax cookie, started a new session and cart: a customer who "
+    "returned from a payment host by it is logged out; answer it with 303, and write into session and cart after that"
 )
 
 
@@ -49,10 +49,10 @@ def tell_of_lost(session: Session | None, parts: Services) -> list[bytes]:
 
 def _not_kept(config: Config) -> str:
     """Return which setting keeps a session from a host, and what is allowed; the host is the client's own text."""
-    lost = "a session was written on another host, and is not kept"
+    lost = "a session was written on another host and is lost"
     if config.dev:
-        return f"dev is true: sessions are kept on loopback hosts, testserver and *.test only; {lost}"
+        return f"dev is true, so sessions are kept only on loopback hosts, testserver and *.test: {lost}"
     if config.origins:
         first = config.origins[0]
-        return f"origins names no such host: {lost}; add it, or in tests: TestClient(app, base_url={first!r})"
-    return f"cookies.domain, or a Host header that names no host: {lost}"
+        return f"{lost}; add the host to origins, or in tests use TestClient(app, base_url={first!r})"
+    return f"{lost}: it is outside cookies.domain, or the Host header names no host"

@@ -28,7 +28,7 @@ async def take_report(exchange: Exchange, receive: Receive) -> Response:
         try:
             await _note(exchange, json.loads(await read_body(receive)))
         except (BadRequestError, ValueError, RecursionError):
-            exchange.parts.findings.count("a violation report that cannot be read")
+            exchange.parts.findings.count("a report of a policy violation could not be read")
     return Response(
         status_code=204, headers={"cache-control": "no-store", "x-content-type-options": "nosniff"}
     )

@@ -28,7 +28,7 @@ ANCHOR = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 PLACE_DESTINATIONS = EMBED_DESTINATIONS | {b"frame", b"iframe", b"empty"}
 PLACE_FIELDS = 9  # in the query of a placeholder
 ACTIONS = ("once", "always")
-NOBODY = "there is nobody of this name to load anything from\n"
+NOBODY = "nothing is held from a vendor or host of this name\n"
 PLACE_HEADERS = {
     **PAGE_HEADERS,
     "content-security-policy": PAGE_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'"),
@@ -48,7 +48,7 @@ async def answer_embed(exchange: Exchange, receive: Receive) -> Response:
     fields = dict(reversed(pairs))  # of two the first counts
     action, verdict = fields.get("act", ""), _party(exchange, fields.get("party", ""))
     if action not in ACTIONS:
-        return refusal(400, f"act: {action[:40]!r} cannot be used; allowed: {', '.join(ACTIONS)}\n")
+        return refusal(400, f"act is {action[:40]!r}; allowed: {', '.join(ACTIONS)}\n")
     if verdict is None:
         return refusal(400, NOBODY)
     page = local_path(fields.get("next") or exchange.request.referring_path).partition("#")[0]

@@ -53,7 +53,7 @@ async def read_pairs(content_type: bytes, receive: Receive) -> list[tuple[str, s
     """Read the request body into names and values; raises BadRequestError."""
     reader = READERS.get(content_type)
     if reader is None:
-        raise BadRequestError(415, f"a choice is posted as {FORM_TYPE.decode()} or {JSON_TYPE.decode()}")
+        raise BadRequestError(415, f"a choice must be posted as {FORM_TYPE.decode()} or {JSON_TYPE.decode()}")
     pairs = reader(await read_body(receive))
     if len(pairs) > MAX_FIELDS:
         raise BadRequestError(413, f"a choice has at most {MAX_FIELDS} fields")
@@ -94,7 +94,7 @@ def _json_pairs(body: bytes) -> list[tuple[str, str]]:
     for name, value in fields.items():
         values = value if isinstance(value, list) else [value]
         if not all(isinstance(one, str) for one in values):
-            raise BadRequestError(400, "the members of a choice are text, or lists of text")
+            raise BadRequestError(400, "each member of a choice must be text or a list of text")
         pairs.extend((name, one) for one in values)
     return pairs
 

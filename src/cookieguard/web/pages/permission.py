@@ -23,7 +23,7 @@ PERMISSION_PAGE = "permission"
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store"}
 # The section of a sentence that is not among those of this page.
 SECTIONS = {"often": "rights", "down": "rights", "stale": "page"}
-NOT_OURS = "a code can only be asked for by the page that offers it"
+NOT_OURS = "a code can only be requested from the page that offers it"
 
 
 async def answer_permission(exchange: Exchange, receive: Receive) -> Response:

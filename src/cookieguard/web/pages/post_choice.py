@@ -19,11 +19,11 @@ from cookieguard.web.pages.same_origin import is_own_post
 from cookieguard.web.recording.choices import record_choice
 from cookieguard.web.recording.hits import note_choice
 
-NOT_OURS = "a choice can only be posted by a page of this shop"
+NOT_OURS = "a choice can only be posted from a page of this shop"
 # A browser that calls it the same origin is right where a proxy keeps the Host header to itself.
 OTHER_ORIGIN = (
-    "a choice was refused: its Origin is neither in `origins` nor the Host that arrived; name the shop in `origins`, "
-    "and let the proxy pass the Host on"
+    "a choice was refused, because its Origin is neither in `origins` nor the Host header that arrived; name the "
+    "shop's address in `origins`, and have the proxy pass on the Host header"
 )
 
 

@@ -26,10 +26,10 @@ from cookieguard.web.proof.visitors_copy import lines_of
 RECORD_PAGE = "record"
 MOST_FIELDS = 5
 COPIED = " \u2066\u2069"  # pages isolate an id from text that runs the other way, and a copied id brings that along
-UNKNOWN = "There is no record of this id, or it was kept long enough and let go."
-ERASED = "The person of this record was erased: nobody can read it any more."
-BROKEN = "This record does not open: it was changed. See cookieguard log verify."
-NO_ANSWER = "The log's store does not answer just now; try again in a minute."
+UNKNOWN = "There is no record with this id, or it was deleted at the end of its retention period."
+ERASED = "This person's data was erased, so the record can no longer be read."
+BROKEN = "This record cannot be opened, because it was changed. Run cookieguard log verify."
+NO_ANSWER = "The store of the consent log does not answer. Try again in a minute."
 
 
 class _Replay(NamedTuple):
@@ -73,6 +73,7 @@ async def show_record(exchange: Exchange, _: Receive) -> Response:
         "here": RECORD_PAGE,
         "id": record_id,
         "message": replay.message,
+        "record": replay.document,
         "lines": lines_of(replay.document) if replay.document is not None else (),
         **_shown(replay),
         "policy": _policy(exchange, replay.notice),

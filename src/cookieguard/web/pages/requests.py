@@ -66,12 +66,12 @@ logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
 
 REQUESTS_PAGE = "requests"
-NOT_OURS = "this form can only be posted by a page of the staff"
-NO_ANSWER = "The queue does not answer just now. Nothing was changed; try again in a minute."
-UNKNOWN = "There is no request of this id."
-NOBODYS = "Who asked has no customer number, so nothing can be refused for them."
-NO_PURPOSE = "none where consent.follow_customer is off"
-UNREADABLE = "This request cannot be read: the keyring lacks its key, or it was changed. Its clock goes on."
+NOT_OURS = "this form can only be posted from a staff page"
+NO_ANSWER = "The queue of requests does not answer. Nothing was changed; try again in a minute."
+UNKNOWN = "There is no request with this id."
+NOBODYS = "This person has no customer number, so nothing can be refused for them."
+NO_PURPOSE = "none, because consent.follow_customer is off"
+UNREADABLE = "This request cannot be read: its key is missing, or it was changed. Its deadline still runs."
 ERASE = "erase"  # what the page that asks again posts
 # The fields of one that is entered.
 LETTER = ("kind", "who", "customer", "contact", "received", "law", "language", "text")
@@ -108,7 +108,7 @@ class _Visit:
         except SealBroken as error:
             raise _Failed(500, UNREADABLE) from error
         except Exception as error:
-            logger.warning("requests: not shown (%s)", type(error).__name__)
+            logger.warning("requests: the page could not be shown (%s)", type(error).__name__)
             raise _Failed(503, NO_ANSWER) from error
 
 
@@ -239,7 +239,7 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
     """Do what was posted, and lead to the request that it made or changed."""
     role, act = ACTS.get(fields.get("act", ""), ("", None))
     if act is None:
-        return refusal(400, f"act: {fields.get('act', '')[:40]!a}; allowed: {', '.join(ACTS)}\n")
+        return refusal(400, f"act is {fields.get('act', '')[:40]!a}; allowed: {', '.join(ACTS)}\n")
     if not visit.member.may(role):
         return refuse(visit.exchange)
     if _is_to_ask_again(visit, fields):
@@ -293,11 +293,11 @@ async def _add(visit: _Visit, fields: dict[str, str]) -> str:
     zone = zone_of(config.rights.time_zone)
     received, today = _day(fields.get("received", "")), now.astimezone(zone).date()
     if kind not in list(RequestKind) or law not in ["", *Law] or language not in ["", *config.languages]:
-        raise _Failed(400, "Not entered: a kind, a law and a language of the lists are allowed.")
+        raise _Failed(400, "Not entered: choose the kind, the law and the language from the lists.")
     if fields.get("who") not in WHO:
-        raise _Failed(400, "Not entered: say whether it is known who asks.")
+        raise _Failed(400, "Not entered: say whether you know who asks.")
     if received > today:
-        raise _Failed(400, "Not entered: it came in on a day that has not begun; allowed: today or earlier.")
+        raise _Failed(400, "Not entered: the day it came in is in the future; allowed: today or earlier.")
     asking = NewRequest(
         kind=RequestKind(kind),
         via=Via.STAFF,
@@ -320,7 +320,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise _Failed(400, f"Not done: the day {text[:20]!a}; allowed: one like 2027-01-31.") from None
+        raise _Failed(400, f"Not done: the day is {text[:20]!a}; allowed: one like 2027-01-31.") from None
 
 
 async def _refuse_for(visit: _Visit, fields: dict[str, str]) -> str:

@@ -135,7 +135,7 @@ async def _missing(_: Exchange, __: Receive) -> Response:
 
 async def _refuse_held_path(exchange: Exchange, _: Receive) -> Response:
     """Answer for a vendor behind the shop's own name: the policy's 'self' lets scripts ask, nobody hears."""
-    exchange.parts.findings.count("asked for a path that is declared as a vendor's, without consent")
+    exchange.parts.findings.count("a path that is declared for a vendor was requested without consent")
     return PlainTextResponse("held until the visitor agrees\n", 403, {**NO_STORE, "vary": "Cookie, Sec-GPC"})
 
 

@@ -25,7 +25,7 @@ BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
 REFUSED = "not allowed\n"
-DOWN = "the access journal takes nothing, so nothing is shown; see cookieguard doctor\n"
+DOWN = "the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
 REFUSED_HEADERS = {
     "cache-control": "no-store",
     "vary": "Cookie, Authorization",
@@ -112,7 +112,7 @@ async def note_look(exchange: Exchange, member: Member, what: str, *, customer: 
     try:
         await to_thread.run_sync(write)
     except OSError as error:
-        logger.warning("%s: the access journal takes nothing (%s)", what, error.strerror)
+        logger.warning("%s: the access journal cannot be written (%s)", what, error.strerror)
         return False
     return True
 

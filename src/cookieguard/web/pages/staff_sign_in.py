@@ -33,9 +33,9 @@ STAFF_PAGE = "staff"
 # Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
 NEXT = re.compile(r"officer|(?:record|requests)(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII)
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
-DOWN = "nobody can sign in or out just now: the store or the journal takes nothing; try again\n"
-REFUSED = "This token does not count."
-NOT_OURS = "a token can only be posted by the page that asks for it"
+DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
+REFUSED = "This token is not valid."
+NOT_OURS = "a token can only be posted from the page that asks for it"
 
 
 async def answer_staff(exchange: Exchange, receive: Receive) -> Response:

@@ -36,10 +36,8 @@ from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
 logger = logging.getLogger("cookieguard")
 
 STATS_PAGE = "stats"
-DOWN = (
-    "The figures cannot be read just now, or nothing has been counted yet. Visits are counted all the same."
-)
-NOT_OURS = "this note was not sent by a page of this shop"
+DOWN = "The figures cannot be read at the moment, or nothing has been counted yet. Visits are still counted."
+NOT_OURS = "this note was not sent from a page of this shop"
 ALARM_DAYS = timedelta(days=7)
 MOST_ALARMS = 5
 Alarms = Callable[[], list[str]]
@@ -131,7 +129,7 @@ def _csv(figures: Overview | Details, now: datetime) -> Response:
 def _alarms(exchange: Exchange) -> Alarms:
     """Return what reads the alarms; a file, so it is read beside the event loop."""
     state, first = _state(exchange), exchange.now.date() - ALARM_DAYS
-    return lambda: [f"{one.line}: not declared" for one in read_undeclared_loads(state) if one.last >= first][
+    return lambda: [f"Not declared: {one.line}" for one in read_undeclared_loads(state) if one.last >= first][
         :MOST_ALARMS
     ]
 

@@ -58,9 +58,9 @@ class FormAnswer:
 
     def __post_init__(self) -> None:
         if not KIND.fullmatch(self.topic):
-            raise ValueError("the topic of an agreement: lower-case letters, digits and -, at most 40")
+            raise ValueError("topic: allowed are at most 40 lower-case letters, digits and -")
         if not self.text or len(self.text) > LONGEST_TEXT:
-            raise ValueError(f"the text that was shown: 1 to {LONGEST_TEXT} characters")
+            raise ValueError(f"text has {len(self.text)} characters; allowed: 1 to {LONGEST_TEXT}")
 
 
 class Asked(Protocol):
@@ -86,7 +86,7 @@ def agree(asked: Asked, said: FormAnswer, *, who: str) -> Agreement:
     """Write an agreement down; the response waits until it is on disk."""
     log, now = asked.parts.proof, asked.now
     if log is None:
-        raise CookieGuardError("proof.enabled is false: there is no log to write an agreement into")
+        raise CookieGuardError("proof.enabled is false, so there is no log to write an agreement into")
     text = shown_text(said.text)
     subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
     subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
@@ -126,7 +126,7 @@ def copied(details: Mapping[str, Any]) -> dict[str, Any]:
     """Return details as they are now; raises ValueError for what cannot be written down."""
     written = canonical(dict(details))
     if len(written) > MOST_DETAILS:
-        raise ValueError(f"details of {len(written)} bytes; allowed: at most {MOST_DETAILS}")
+        raise ValueError(f"details have {len(written)} bytes; allowed: at most {MOST_DETAILS}")
     return read_document(written)
 
 

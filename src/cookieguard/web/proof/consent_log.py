@@ -192,7 +192,7 @@ def hook_of(on_decision: OnDecision | None, log: ConsentLog | None) -> DecisionH
     if log is None:
         raise ConfigError(
             "on_decision",
-            was="given with proof.enabled = false",
-            allowed="the log, whose decisions it is told of",
+            was="set although proof.enabled is false",
+            allowed="proof.enabled = true, since the log calls the function",
         )
     return DecisionHook(on_decision, log.writer)

@@ -23,7 +23,7 @@ FOREVER = {
     **SNIFFS,
 }
 NONE = {"cache-control": "no-store", **SNIFFS}
-NOT_THERE = "the log has no such thing\n"
+NOT_THERE = "the log has no such file\n"
 DOWN = "the log's store does not answer; try again\n"
 
 

@@ -9,15 +9,18 @@ from typing import Any
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from cookieguard.config.languages import texts_of
+from cookieguard.consent import state_of
+from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.engines.proof.log_reader import make_receipt, read_record
 from cookieguard.engines.proof.protocol import Stores
+from cookieguard.web.banner.localized_texts import date_text
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 
 COPY_FILE = "receipt.json"
-NO_CHOICE = "no choice of this browser is in force, so there is no copy of one\n"
-ERASED = "the record of this choice was erased, so there is no copy of it\n"
+NO_CHOICE = "this browser has no choice in force, so there is no receipt\n"
+ERASED = "the record of this choice was erased, so there is no receipt\n"
 NOT_YET = "this choice is being written into the log; try again in a few seconds\n"
 REASONS = {202: ("page", "sealing"), 410: ("rights", "done_erase"), 503: ("rights", "down")}
 SOON = {**PAGE_HEADERS, "retry-after": "2"}
@@ -70,7 +73,10 @@ def _page(exchange: Exchange, status: int, *, record: Any = None, **values: Any)
     lang = language_asked(exchange)
     part, name = REASONS.get(status, ("page", "undecided"))
     said = texts_of(lang)[part][name]
-    base, renderer = exchange.own_base, exchange.parts.renderer
+    base, renderer, receipt = exchange.own_base, exchange.parts.renderer, exchange.consent.receipt
+    if receipt is not None and status != 410:
+        values["state"] = state_of(receipt.granted | NOTHING_BEYOND, exchange.parts.register.ids).value
+        values |= {"id": receipt.id, "decided": date_text(receipt.decided, lang)}
     page = renderer.page("receipt.html", lang, base=base, said=said, record=record, **values)
     return HTMLResponse(page, status, {503: SOON, 202: AGAIN}.get(status, PAGE_HEADERS))
 

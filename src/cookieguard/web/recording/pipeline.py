@@ -116,7 +116,7 @@ class Pipeline(Generic[Item, Record]):
         thread.join(CLOSE_WITHIN.total_seconds())
         if thread.is_alive():
             waiting = len(self._queue)
-            logger.warning("%s: the writer did not end in time; %d records wait", self._speaker, waiting)
+            logger.warning("%s: the writer did not stop in time; %d records wait", self._speaker, waiting)
 
     def _reset(self) -> None:
         """Begin empty: at first, and in a forked child, where neither thread nor queue is its own."""
@@ -168,7 +168,7 @@ class Pipeline(Generic[Item, Record]):
                 if self._idle is not None:
                     self._idle()
         except Exception as error:  # noqa: BLE001 - a thread that ends would write nothing any more; told in the log
-            logger.warning("%s: %s while nothing came", self._speaker, type(error).__name__)
+            logger.warning("%s: %s while it was idle", self._speaker, type(error).__name__)
 
     def _flush(self) -> None:
         records: list[Record] = []

@@ -50,7 +50,7 @@ from cookieguard.web.rights.page import (
 )
 
 PASS_LIFE = timedelta(minutes=15)
-NOT_OURS = "this form can only be posted by a page of this shop"
+NOT_OURS = "this form can only be posted from a page of this shop"
 COPY_HEADERS = {
     "cache-control": "private, no-store",
     "content-type": "application/zip",
@@ -71,7 +71,7 @@ async def answer_privacy(exchange: Exchange, receive: Receive) -> Response:
     desk, name = exchange.parts.desk, fields.get("act", "")
     act = ACTS.get(name)
     if desk is None or act is None:
-        return refusal(400, f"act: {name[:40]!a}; allowed: {', '.join(ACTS)}\n")
+        return refusal(400, f"act is {name[:40]!a}; allowed: {', '.join(ACTS)}\n")
     posted, page = _PostedForm(exchange, desk, fields), ERASURE if name == ERASE else PRIVACY_PAGE
     if not has_form_value(exchange, fields.get(FIELD, ""), page, *await session_of(exchange)):
         address = fields.get("address", "") if name == "open" else ""

@@ -59,7 +59,7 @@ class Codes:
                     place = self._place(address, ticket, code)
                     _write(store, place, {**kept, "tries": 0, "c": number}, until=now + life)
                     return code
-            raise StoreDown("codes that others write all the time")
+            raise StoreDown("others changed the codes of this address at every try")
 
         return keep
 
@@ -82,7 +82,7 @@ class Codes:
                     NAMESPACE, key, json.dumps(value).encode(), until=found.until, after=found.version
                 ):
                     return str(kept["c"]) if is_right else None
-            raise StoreDown("a code that many try at once")
+            raise StoreDown("others used this code at every try")
 
         return take
 

@@ -17,7 +17,7 @@ MOST_OF_ROW = 1024 * 1024
 LONGEST_DOCUMENT = 64 * 2**20  # characters; Python needs about ten times as much memory for its values
 LISTS = ("data", "consents", "rows", "items", "results")  # where an object has its rows
 LONGEST_NUMBER = 30  # digits; of more Python refuses to make a number
-NO_ROW = RowUnusable("is no object with names")
+NO_ROW = RowUnusable("is not an object with names")
 
 
 def rows_of_file(path: Path) -> Iterator[tuple[str, Any]]:
@@ -34,7 +34,7 @@ def rows_of_file(path: Path) -> Iterator[tuple[str, Any]]:
                 yield from _rows_of_document(file)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         was = getattr(error, "strerror", None) or str(error)
-        raise ConfigError(str(path), was=was, allowed="a CSV or JSON file in UTF-8") from error
+        raise ConfigError(str(path), was=f"unreadable ({was})", allowed="CSV or JSON in UTF-8") from error
 
 
 def _lines(file: TextIO) -> Iterator[str]:

@@ -40,6 +40,6 @@ async def _post(url: str, content: bytes, kind: str) -> tuple[int, str, bytes]:
         async for some in response.aiter_raw():
             answer += some
             if len(answer) > MOST_BYTES:
-                raise NoAnswer(f"answers more than {MOST_BYTES} bytes")
+                raise NoAnswer(f"answers with more than {MOST_BYTES} bytes")
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         return response.status_code, media_type, answer

@@ -79,7 +79,7 @@ def _tree_over(log: LogStore, numbers: Sequence[int]) -> Checkpoint:
     """Return the newest checkpoint; a row gets its number along with one that is over it."""
     note = log.checkpoint(at_least=max(numbers) + 1)
     if note is None:
-        raise LogDown("no checkpoint is over the rows that are to go; see: cookieguard log verify")
+        raise LogDown("no checkpoint covers the rows that are to be deleted; see: cookieguard log verify")
     return read_checkpoint(note)
 
 

@@ -53,7 +53,7 @@ def stamp_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
     if note is None:
         return 0
     if not can_stamp():
-        raise ConfigError("proof.timestamp", was="set without its extra", allowed=MISSING_EXTRA)
+        raise ConfigError("proof.timestamp", was="set, but its extra is not installed", allowed=MISSING_EXTRA)
     folder = state.path / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     name = f"checkpoint-{read_checkpoint(note).size}"
@@ -135,7 +135,7 @@ def _ask(url: str, note: bytes, roots: Sequence[x509.Certificate]) -> bytes:
     except NoAnswer as error:
         raise StampRefused(f"the time-stamping authority {error}") from error
     if status != HTTPStatus.OK or kind != ANSWER:
-        raise StampRefused(f"the time-stamping authority answers {status}, and no time stamp")
+        raise StampRefused(f"the time-stamping authority answers {status} without a time stamp")
     _verified(VerifierBuilder.from_request(asked), answer, note, roots)
     return answer
 
@@ -151,4 +151,4 @@ def _verified(
     try:
         verifier.verify_message(decode_timestamp_response(answer), note)
     except (VerificationError, ValueError) as error:
-        raise StampRefused(f"the time stamp does not count: {error}") from error
+        raise StampRefused(f"the time stamp is not valid: {error}") from error

@@ -69,7 +69,7 @@ class ClickhouseHits:
         except OperationalError:
             raise  # it was not reached
         except ClickHouseError as error:
-            logger.warning("ClickHouse made no SQL views, or kept those of before (%s)", type(error).__name__)
+            logger.warning("ClickHouse did not make or update the SQL views (%s)", type(error).__name__)
 
     def write(self, batch: Batch) -> None:
         """Write hits and what was lost; each is there once, however often a batch comes."""

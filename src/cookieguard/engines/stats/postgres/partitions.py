@@ -93,7 +93,7 @@ def _take_keys(connection: Connection, day: int) -> None:
         copied = connection.execute(fill).rowcount
         connection.execute(LOCK)
         if connection.execute(count_hits(day)).fetchone() != (copied,):
-            raise EngineDown("hits of a day came while its keys were taken out")
+            raise EngineDown("hits of a day came in while its keys were being removed")
         sum_up_here(connection)
         connection.execute(keep_exits(day).encode())
         for statement in take_copy(day):

@@ -136,7 +136,7 @@ class PostgresHits:
         except psycopg.errors.LockNotAvailable:
             pass  # somebody else is at it
         except psycopg.Error as error:
-            logger.warning("statistics: sums wait (PostgreSQL: %s)", type(error).__name__)
+            logger.warning("statistics: sums are updated later (PostgreSQL: %s)", type(error).__name__)
         if is_all:
             self._not_summed, self._sum_up_at = 0, time.monotonic() + SUM_UP_SECONDS
 

@@ -231,7 +231,7 @@ class SqliteHits:
     def _empty_journal(self) -> None:
         """Have the WAL hold nothing: a deleted row stays in it until then."""
         if self._number("PRAGMA wal_checkpoint(TRUNCATE)"):
-            raise EngineDown("deleted, but somebody reads on, so the journal still holds it")
+            raise EngineDown("a reader is still active, so the journal still holds deleted rows")
 
     def _cut(self, before: int) -> int:
         removed, last = 0, CAP_ROWS
