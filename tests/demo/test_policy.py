@@ -123,7 +123,7 @@ def test_a_fresh_demo_passes_the_doctor_that_it_prints(tmp_path: Path) -> None:
 
     assert f"export DEMO_DATABASE={tmp_path}/shop.sqlite3" in printed
     assert "warn  unannounced policy: " in found
-    assert "0 requests had work" in worked
+    assert "0 requests processed" in worked
     assert [shlex.split(one)[1:3] for one in commands[2:]] == [
         ["policy", one] for one in ("status", "announce", "send")
     ]

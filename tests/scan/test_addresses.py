@@ -67,7 +67,7 @@ def test_a_name_at_a_private_address_is_refused_by_its_name() -> None:
     async def inside(_: str) -> list[str]:
         return ["10.0.0.7"]
 
-    with pytest.raises(AddressRefusedError, match=r"inside\.example is at a private address"):
+    with pytest.raises(AddressRefusedError, match=r"inside\.example has a private address"):
         asyncio.run(Addresses(resolve=inside).of("inside.example", 443))
 
 
