@@ -134,7 +134,7 @@ class Vendor:
     contract_end: date | None = None
     """The last day of your contract with it. From the next day (UTC) on, it is blocked for all visitors."""
     privacy_contact: str = ""
-    """The mail address that is notified of erasures, corrections and restrictions (art. 19 GDPR)."""
+    """The mail address that is notified of erasures and restrictions (art. 19 GDPR), not of corrections."""
 
     def __post_init__(self) -> None:
         require_types("vendors", self, name=self.name or self.catalogue)

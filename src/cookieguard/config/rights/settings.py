@@ -46,7 +46,7 @@ class RightsSettings:
     export_days: int = 14
     """How many days customers can download the copy of their data."""
     keep_days: int = 1095
-    """How many days the dates and kind of a closed request are kept, as proof that it was answered."""
+    """How many days a closed request is kept, as proof that it was answered; after an erasure, without the person."""
     backup_days: int = 30
     """How many days an erasure can be repeated in case a backup is restored (`cookieguard work --again`)."""
     proof_days: int = 0
