@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.steady_clock import seconds
+from cookieguard.runtime.clock import seconds
 from cookieguard.engines.store.backlog import Backlog, Question, Task, When, at_once, taken
 from cookieguard.engines.store.figures import note_overflows
 from cookieguard.engines.store.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
