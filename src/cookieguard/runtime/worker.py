@@ -54,6 +54,11 @@ class Worker:
         self._reset()
         _WORKERS[self] = None
 
+    @property
+    def runs(self) -> bool:
+        """Return whether there is a thread that was not told to end."""
+        return self._thread is not None
+
     def begin(self) -> bool:
         """Start the thread unless it runs; return whether it does. At most one thread is in a round."""
         with self._lock:
