@@ -23,7 +23,7 @@ Round = Callable[[], float | None]
 
 CLOSE_SECONDS = 15.0  # in which all workers of a guard, or of a process that exits, end
 RETRY_SECONDS = 1.0  # after a round that raised
-AT_ONCE = 0.0
+NOW = 0.0  # the next round follows at once
 
 
 class Worker:
@@ -113,16 +113,16 @@ class Worker:
 
     def _run(self) -> None:
         with self._turn:  # an earlier thread may have outlived its `close`
-            self._bell.wait(AT_ONCE)  # the first round sees what has been asked so far
+            self._bell.wait(NOW)  # the first round sees what has been asked so far
             while (one := self._round()) is not None:
                 is_last = self.is_ending
                 pause = self._do(one)
-                has_more = pause is not None and pause <= AT_ONCE
+                has_more = pause is not None and pause <= NOW
                 if is_last and (not has_more or self._thread is not None):  # the next thread does the rest
                     break
                 del one  # a thread that waits holds no part
                 if not self.is_ending:
-                    self._bell.wait(AT_ONCE if has_more else pause)
+                    self._bell.wait(NOW if has_more else pause)
             end = None if self._end is None else self._end()
             if end is not None:
                 self._do(end)
