@@ -9,12 +9,11 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import math
 import os
-import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -40,6 +39,8 @@ from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
+from cookieguard.runtime.clock import seconds
+from cookieguard.runtime.worker import Worker
 from cookieguard.stats.hits import SECONDS_OF_DAY
 
 logger = logging.getLogger("cookieguard")
@@ -47,6 +48,7 @@ logger = logging.getLogger("cookieguard")
 RUN_EVERY = timedelta(hours=1)
 LOOK_EVERY = timedelta(minutes=5)  # a flood of views writes about 250 MB in that time
 FIRST_LOOK = timedelta(seconds=30)  # after a start, which has enough to do
+CLOSE_SECONDS = 2.0  # a step may take minutes, and is done again by the next worker
 # At most, in one run: a month of 100,000 hits a day takes a minute and a half.
 COUNT_FOR = timedelta(minutes=10)
 KEYS_FOR = timedelta(hours=46)  # after the beginning of their day; with an hour between two runs less than 48
@@ -87,8 +89,6 @@ class Retention:
     The thread starts with `begin`, in each process anew, and ends with `close` or with this object.
     """
 
-    _thread: threading.Thread | None
-
     def __init__(
         self,
         config: Config,
@@ -102,26 +102,28 @@ class Retention:
         self._steps = steps_of(config, state, environ=environ)
         self._cap = capping(config, state, environ=environ)
         self._told: set[str] = set()
-        self._reset()
-        _RETENTIONS.add(self)
+        self._first_at = 0.0
+        self._worker = Worker("retention", self._round, patience=CLOSE_SECONDS)
 
     def begin(self) -> None:
         """Start looking."""
-        if self._thread is not None:
-            return
-        stop = self._stop
-        reference = weakref.ref(self, lambda _: stop.set())  # the thread ends at once with this object
-        thread = threading.Thread(
-            target=_look_again, args=(reference, stop), name="cookieguard-retention", daemon=True
-        )
-        with suppress(RuntimeError):  # no more threads: the next worker does it
-            thread.start()
-            self._thread = thread
+        if not self._worker.runs:
+            self._first_at = seconds() + FIRST_LOOK.total_seconds()
+            self._worker.begin()
 
-    def close(self) -> None:
-        """Stop looking; a step that is being done ends by itself."""
-        self._stop.set()
-        self._reset()
+    def close(self, deadline: float = math.inf) -> None:
+        """Stop looking; a step that takes longer ends by itself."""
+        self._worker.close(deadline)
+
+    def _round(self) -> float | None:
+        """Look, but not as the thread ends; return the seconds until the next look."""
+        if self._worker.is_ending:
+            return None
+        wait = self._first_at - seconds()
+        if wait <= 0:
+            self.look()
+            wait = LOOK_EVERY.total_seconds()
+        return wait
 
     def look(self) -> Run | None:
         """Do the job where nobody did it within the hour, or not all of it.
@@ -151,10 +153,6 @@ class Retention:
         if run.doubt is not None and CLOCK not in self._told:
             logger.warning("retention: %s; see cookieguard doctor", doubt_text(run.doubt))
         self._told = {*run.failed, *([CLOCK] if run.doubt is not None else [])}
-
-    def _reset(self) -> None:
-        self._thread = None
-        self._stop = threading.Event()
 
 
 def open_retention(
@@ -383,28 +381,3 @@ def _pause_after(run: Run) -> timedelta:
 
 def _day(now: datetime) -> date:
     return now.astimezone(UTC).date()
-
-
-def _look_again(reference: weakref.ref[Retention], stop: threading.Event) -> None:
-    pause = FIRST_LOOK
-    while not stop.wait(pause.total_seconds()):
-        retention = reference()
-        if retention is None:
-            return
-        try:
-            retention.look()
-        except Exception as error:  # noqa: BLE001 - a thread that ends would keep everything; told in the log
-            logger.warning("retention: %s", type(error).__name__)
-        del retention
-        pause = LOOK_EVERY
-
-
-_RETENTIONS: weakref.WeakSet[Retention] = weakref.WeakSet()
-
-
-def _reset_all() -> None:
-    for retention in list(_RETENTIONS):
-        retention._reset()
-
-
-os.register_at_fork(after_in_child=_reset_all)
