@@ -359,9 +359,17 @@ def test_questions_are_answered_over_one_source_that_its_thread_closes() -> None
     assert [one.is_open for one in opened] == [False]
 
 
-def test_a_question_that_raises_gets_its_error_and_the_next_a_source_opened_anew() -> None:
+def test_a_question_gets_its_error_and_the_next_a_new_source_where_the_last_was_broken() -> None:
     opened: list[Source] = []
-    questions = Questions("asked", lambda: (opened.append(Source()), opened[-1])[1], patience=START_SECONDS)
+    questions = Questions(
+        "asked",
+        lambda: (opened.append(Source()), opened[-1])[1],
+        broken_by=(ZeroDivisionError,),
+        patience=START_SECONDS,
+    )
+    wrong: Future[str] = questions.ask(lambda _: "".nothing)  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        wrong.result(START_SECONDS)
     failed: Future[float] = questions.ask(lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         failed.result(START_SECONDS)

@@ -31,10 +31,17 @@ class Questions(Generic[Source]):
     _asked: deque[tuple[Callable[[Source], Any], Future[Any]]]
 
     def __init__(
-        self, name: str, open_source: Callable[[], Source], *, patience: float, keep_seconds: float = math.inf
+        self,
+        name: str,
+        open_source: Callable[[], Source],
+        *,
+        broken_by: tuple[type[Exception], ...] = (),
+        patience: float,
+        keep_seconds: float = math.inf,
     ) -> None:
-        """The source is opened again after `keep_seconds`, and after a question that raised."""
+        """The source is opened again after `keep_seconds`, and after an error of `broken_by`."""
         self._open_source = open_source
+        self._broken_by = broken_by
         self._keep_seconds = keep_seconds
         self._worker = Worker(name, self._round, end=self._let_go, reset=self._reset, patience=patience)
         self._source = None
@@ -59,7 +66,8 @@ class Questions(Generic[Source]):
             try:
                 answer = question(self._opened())
             except BaseException as error:  # noqa: BLE001 - the caller gets it; the thread goes on for the others
-                self._until = 0.0
+                if isinstance(error, self._broken_by):
+                    self._until = 0.0
                 future.set_exception(error)
             else:
                 future.set_result(answer)
