@@ -97,7 +97,7 @@ def test_lines_are_written_in_order_without_anybody_asking() -> None:
 def test_no_thread_before_the_first_line() -> None:
     recorder = Recorder(Memory())
 
-    assert recorder._thread is None
+    assert not recorder._worker.runs
     recorder.close()
 
 
