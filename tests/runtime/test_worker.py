@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import servers
@@ -32,13 +33,11 @@ def wait_until(is_so: Callable[[], object]) -> None:
 class Part:
     """Note what its thread does; `task` is done in each round, and says when the next one comes."""
 
-    def __init__(
-        self, task: Callable[[], float | None] = lambda: None, *, patience: float = START_SECONDS
-    ) -> None:
+    def __init__(self, task: Callable[[], float | None] = lambda: None, **options: Any) -> None:
         self.task = task
         self.rounds = self.ends = self.resets = 0
         self.threads: set[threading.Thread] = set()
-        self.worker = Worker("part", self._round, end=self._end, reset=self._reset, patience=patience)
+        self.worker = Worker("part", self._round, end=self._end, reset=self._reset, **options)
 
     def _round(self) -> float | None:
         self.threads.add(threading.current_thread())
@@ -221,12 +220,36 @@ def test_a_round_that_raises_is_reported_once_and_others_follow(
     assert part.ends == 1
 
 
-def test_a_thread_ends_itself_where_its_part_closes_in_a_round() -> None:
-    part = Part(lambda: None)
-    part.task = lambda: (part.worker.close(), None)[1]
+def test_a_brief_thread_ends_once_it_left_nothing_and_the_next_question_begins_another() -> None:
+    left = [0, 0]
+    part = Part(lambda: 0.0 if left and left.pop() is not None else None, is_brief=True)
     for count in range(1, 3):
         part.worker.ask()
         wait_until(lambda count=count: part.ends == count and not alive(part))  # type: ignore[misc]
+
+    assert (part.rounds, len(part.threads)) == (4, 2)
+
+
+def test_a_brief_thread_that_is_asked_as_it_ends_forgets_nobody() -> None:
+    asked: list[int] = []
+    done: list[int] = []
+
+    def task() -> None:
+        while asked:
+            done.append(asked.pop())
+
+    part, interval = Part(task, is_brief=True), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(2000):
+            asked.append(number)
+            part.worker.ask()
+            if number % 10 == 0:
+                wait_until(lambda number=number: number in done)  # type: ignore[misc]
+    finally:
+        sys.setswitchinterval(interval)
+    wait_until(lambda: len(done) == 2000)
+    assert len(part.threads) > 1
 
 
 def test_where_no_thread_is_to_be_had_the_next_question_begins_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,13 +40,16 @@ class Worker:
         end: Callable[[], None] | None = None,
         reset: Callable[[], None] | None = None,
         patience: float = CLOSE_SECONDS,
+        is_brief: bool = False,
     ) -> None:
         """`round`, `end` and `reset` are methods of the part. `end` closes what rounds opened, in their thread.
 
         `reset` makes the part as new in a forked child. `patience` is how many seconds `close` waits at most.
+        A thread that `is_brief` does not wait for the next question: it ends, and that one begins another.
         """
         self._name = name
         self._patience = patience
+        self._is_brief = is_brief
         self._round = WeakMethod(round, lambda _: self._bell.ring())
         self._end = None if end is None else WeakMethod(end)
         self._reset_part = None if reset is None else WeakMethod(reset)
@@ -88,13 +91,13 @@ class Worker:
     def close(self, deadline: float = math.inf) -> bool:
         """Have the thread end after one more round; return whether it did until the deadline, a time of `seconds`.
 
-        A round that goes on longer ends the thread later. Called inside a round, it only tells.
+        A round that goes on longer ends the thread later.
         """
         with self._lock:
             thread, self._thread = self._thread, None
             self._is_closed = True
         self._bell.ring()
-        if thread is None or thread is current_thread():
+        if thread is None:
             return True
         thread.join(max(0.0, min(self._patience, deadline - seconds())))
         return not thread.is_alive()
@@ -105,9 +108,7 @@ class Worker:
             self._is_closed = False
             try:
                 self._thread.start()
-            except (
-                RuntimeError
-            ):  # no more threads, or the interpreter is going: the next question tries again
+            except RuntimeError:  # no more threads, or the interpreter ends: the next question tries again
                 self._thread = None
         return self._thread is not None
 
@@ -121,11 +122,24 @@ class Worker:
                 if is_last and (not has_more or self._thread is not None):  # the next thread does the rest
                     break
                 del one  # a thread that waits holds no part
-                if not self.is_ending:
+                if pause is None and self._is_brief:
+                    if self._has_ended():
+                        break
+                elif not self.is_ending:
                     self._bell.wait(NOW if has_more else pause)
             end = None if self._end is None else self._end()
             if end is not None:
                 self._do(end)
+
+    def _has_ended(self) -> bool:
+        """End a brief thread, unless it was asked or closed since its round began: then another round follows."""
+        with self._lock:
+            if self.is_ending:
+                return False
+            self._thread = None  # first: a question from here on begins another thread
+            if self._bell.wait(NOW):
+                self._thread = current_thread()
+            return self._thread is None
 
     def _do(self, act: Callable[[], float | None]) -> float | None:
         try:
@@ -167,9 +181,9 @@ class Bell:
             with suppress(RuntimeError):  # somebody else rang in between
                 self._rung.release()
 
-    def wait(self, wait: float | None) -> None:
-        """Wait for a ring, not longer than so many seconds."""
-        self._rung.acquire(timeout=-1 if wait is None else wait)
+    def wait(self, wait: float | None) -> bool:
+        """Wait for a ring, not longer than so many seconds; return whether there was one."""
+        return self._rung.acquire(timeout=-1 if wait is None else wait)
 
 
 def leave_to_parent(*things: object) -> None:

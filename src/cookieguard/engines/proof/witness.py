@@ -25,13 +25,13 @@ CLOSE_SECONDS = 2.0  # in which a worker that ends hands the last one on; the ne
 
 
 class Witness:
-    """Hand checkpoints on, in a thread of its own. Owns the newest one."""
+    """Hand checkpoints on, in a thread that lives while there is one to hand on. Owns the newest one."""
 
     def __init__(self, place: str) -> None:
         self._place = place
         self._newest: deque[str] = deque(maxlen=1)
         self._is_failing = False
-        self._worker = Worker("witness", self._round, patience=CLOSE_SECONDS)
+        self._worker = Worker("witness", self._round, patience=CLOSE_SECONDS, is_brief=True)
 
     def give(self, note: str) -> None:
         """Have a checkpoint handed on; one that waits still gives way to it."""
