@@ -32,6 +32,9 @@ class Worker:
     It holds the part weakly, and its thread ends with the part. A forked child has no thread until it asks.
     """
 
+    _thread: Thread | None
+    _is_closed: bool
+
     def __init__(
         self,
         name: str,
@@ -104,10 +107,10 @@ class Worker:
 
     def _start(self) -> bool:
         if self._thread is None:
-            self._thread = Thread(target=self._run, name=f"cookieguard-{self._name}", daemon=True)
+            self._thread = thread = Thread(target=self._run, name=f"cookieguard-{self._name}", daemon=True)
             self._is_closed = False
             try:
-                self._thread.start()
+                thread.start()
             except RuntimeError:  # no more threads, or the interpreter ends: the next question tries again
                 self._thread = None
         return self._thread is not None
@@ -154,7 +157,7 @@ class Worker:
 
     def _reset(self) -> None:
         self._lock, self._turn, self._bell = Lock(), Lock(), Bell()
-        self._thread: Thread | None = None
+        self._thread = None
         self._is_closed = False
 
     def begin_again(self) -> None:

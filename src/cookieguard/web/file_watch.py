@@ -22,6 +22,9 @@ PAUSE = LOOK_EVERY.total_seconds() / 2
 class Looks:
     """Look at keyring, staff list, keys and limits before the first request of each second. Owns when it did."""
 
+    _looking: Future[None] | None
+    _now: datetime
+
     def __init__(self, parts: Services, keyring: Keyring) -> None:
         self._parts = parts
         self._keyring = keyring if isinstance(keyring, WatchedKeyring) else None
@@ -69,5 +72,5 @@ class Looks:
 
     def _reset(self) -> None:
         """Be due again, in a forked child too: a look that its parent began never ends in it."""
-        self._looking: Future[None] | None = None
+        self._looking = None
         self.due = float("-inf")

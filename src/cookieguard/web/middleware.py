@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from cookieguard.config import Config, Vendor
 from cookieguard.engines.proof.hook import OnDecision
 from cookieguard.errors import ConfigError
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
+from cookieguard.runtime.clock import seconds
+from cookieguard.runtime.worker import CLOSE_SECONDS
 from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar, limiters_inside
 from cookieguard.web.flow import ASGIApp, Clock, Flow
 from cookieguard.web.identity.customers import CustomerFrom
@@ -22,6 +24,13 @@ from cookieguard.web.services import Services, build_services, read_config
 from cookieguard.web.visitor import SCOPE_KEY
 
 GUARDED = frozenset({"http", "websocket"})  # types of scopes
+
+
+class Closable(Protocol):
+    """Be a part with threads."""
+
+    def close(self, deadline: float) -> None:
+        """End them until then, or as soon as they can."""
 
 
 class CookieGuard:
@@ -83,21 +92,20 @@ class CookieGuard:
     def close(self) -> None:
         """Write what is still queued, within 15 s. Called at the end of a lifespan, and at exit without one."""
         self._parts.findings.sum_up()
-        if self._parts.recorder is not None:
-            self._parts.recorder.close()
-        self._parts.vault.close()
-        if self._parts.counting is not None:
-            self._parts.counting.pipeline.close()
-        if self._parts.store_sync is not None:
-            self._parts.store_sync.close()
-        if self._hook is not None:
-            self._hook.close()
-        if self._parts.proof is not None:
-            self._parts.proof.close()
-        if self._parts.retention is not None:
-            self._parts.retention.close()
-        if self._parts.desk is not None:
-            self._parts.desk.close()
+        deadline = seconds() + CLOSE_SECONDS
+        for part in reversed(self._begun()):
+            if part is not None:
+                part.close(deadline)
+
+    def _begun(self) -> tuple[Closable | None, ...]:
+        """Return what has threads. Each comes after what it needs to end, and after what may take all the time.
+
+        Statistics need the store, whose thread carries their day keys; the hook needs the log.
+        """
+        parts, counting = self._parts, self._parts.counting
+        pipeline = None if counting is None else counting.pipeline
+        recording = (parts.recorder, parts.vault, pipeline)
+        return (parts.proof, parts.store_sync, parts.retention, *recording, self._hook, parts.desk)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """Be an ASGI app."""

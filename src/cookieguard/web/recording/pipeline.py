@@ -57,6 +57,8 @@ class Pipeline(Generic[Item, Record]):
 
     _queue: deque[Item]
     _dropped: dict[str, int]
+    _is_awake: bool
+    _is_hurried: bool
 
     def __init__(
         self,
@@ -73,7 +75,8 @@ class Pipeline(Generic[Item, Record]):
         self._sink = sink
         self._form = form
         self._name = name
-        self._idle_after, self._idle = (idle[0].total_seconds(), idle[1]) if idle else (None, None)
+        self._idle_after = idle[0].total_seconds() if idle else None
+        self._idle = idle[1] if idle else None
         self._on_drop = on_drop
         self._limit = limit
         self._hurried = limit // 2
