@@ -189,6 +189,13 @@ class Bell:
         return self._rung.acquire(timeout=-1 if wait is None else wait)
 
 
+def start_thread(act: Callable[[], object]) -> Thread:
+    """Start a thread for one act of a tool, such as a server for the time of a scan; a part has a Worker."""
+    thread = Thread(target=act, daemon=True)
+    thread.start()
+    return thread
+
+
 def leave_to_parent(*things: object) -> None:
     """Keep for good, in a forked child, what its parent still uses: to close it here would end it there as well."""
     _OF_PARENTS.extend(things)
