@@ -12,6 +12,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
 PARTS = frozenset({"html", "consent", "identity", "mail", "policy", "proof", "rights", "stats"})
 GROUND = frozenset({"compiled", "errors", "config", "keyring", "rate_limit", "security_events", "static"})
+RUNS = frozenset({"runtime"})  # for rooms with threads; the parts have none
 # Each room of the house and what it may import besides itself.
 ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
@@ -20,19 +21,20 @@ ALLOWED: dict[str, frozenset[str]] = {
     "config": frozenset({"errors"}),
     "keyring": frozenset({"errors", "config"}),
     "rate_limit": frozenset(),
+    "runtime": frozenset({"errors"}),
     **dict.fromkeys(PARTS, GROUND),
-    "engines": GROUND | PARTS,
+    "engines": GROUND | PARTS | RUNS,
     "access": GROUND | PARTS | {"engines"},
-    "web": GROUND | PARTS | {"access", "engines"},
+    "web": GROUND | PARTS | RUNS | {"access", "engines"},
     "office": GROUND | {"engines", "web"},
     # Capabilities, each on what is below. Of web/, the module that builds the guard alone may list them: see BUILDERS.
-    "features": GROUND | PARTS | {"access", "engines", "web", "office"},
-    "scan": frozenset({"errors", "config", "consent", "html", "static"}),
+    "features": GROUND | PARTS | RUNS | {"access", "engines", "web", "office"},
+    "scan": RUNS | {"errors", "config", "consent", "html", "static"},
     "check": GROUND | PARTS | {"engines", "web"},
     "convert": frozenset({"errors", "config", "consent"}),
     "cli": GROUND | PARTS | {"engines", "web", "office", "features", "scan", "check", "convert"},
     # What shops import by name, each for a framework or for tests: they stand outside of the doors.
-    **dict.fromkeys(("fastapi", "templating", "testing"), GROUND | PARTS | {"engines", "web"}),
+    **dict.fromkeys(("fastapi", "templating", "testing"), GROUND | PARTS | RUNS | {"engines", "web"}),
     "__init__": GROUND | PARTS | {"engines", "web"},
 }
 # Each folder of a room, and which of its sisters it may import. The modules beside the folders may import them, and be
@@ -130,6 +132,10 @@ IMPURE = frozenset(
 )
 # Names of those modules that only compute, or only read randomness.
 PURE = frozenset({"os.urandom", "socket.AF_INET", "socket.AF_INET6", "socket.inet_ntop", "socket.inet_pton"})
+# What begins a thread, or acts at a fork: a Worker does, for all rooms.
+THREADS = frozenset(
+    {"threading.Thread", "threading.Timer", "os.register_at_fork", "_thread.start_new_thread"}
+)
 OWNERS = frozenset({"self", "cls", "super()"})
 # A named tuple's methods only look private.
 NAMED_TUPLE = frozenset({"_asdict", "_fields", "_make", "_replace"})
@@ -167,6 +173,8 @@ def _faults(path: Path, tree: ast.Module) -> Iterator[str]:
             yield from (f"{path}:{line}: {fault}" for fault in _within(path, module))
         elif room in PARTS and names[0] in IMPURE and module not in PURE:
             yield f"{path}:{line}: {room} is pure, it must not import {module}"
+    if room not in RUNS:
+        yield from _of_threads(path, tree)
     yield from _private(path, tree)
 
 
@@ -189,6 +197,15 @@ def _within(path: Path, module: str) -> Iterator[str]:
             allowed = FOLDERS["/".join(own[: above + 1])]
             if sister[0] not in allowed:
                 yield f"{'/'.join(own[: above + 1])} imports {module}"
+
+
+def _of_threads(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Yield a line for each thread or fork hook that is no Worker's."""
+    found = list(_imports(tree))
+    found += [(node.lineno, ast.unparse(node)) for node in _nodes(tree) if isinstance(node, ast.Attribute)]
+    for line, name in found:
+        if name in THREADS:
+            yield f"{path}:{line}: {name}; allowed: runtime alone, elsewhere a Worker (runtime/worker.py)"
 
 
 def _crowded(paths: Iterable[Path]) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 from cookieguard.engines.files import runtime_directory
+from cookieguard.web import middleware
 from cookieguard.web.identity import store_wait
 from cookieguard.web.recording import pipeline
 
@@ -23,6 +24,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 # A shop that ends gives its writers 5 s. Beside 30 other processes one took longer, and its last hits were missing.
 pipeline.CLOSE_WITHIN = timedelta(seconds=60)
+middleware.CLOSE_SECONDS = 60.0
 # Nor is a store down there that takes three seconds for a commit: a choice would be pending, a customer a guest.
 store_wait.TIMEOUT *= 3
 

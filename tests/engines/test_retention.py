@@ -337,7 +337,7 @@ def test_thread_ends_with_its_shop(tmp_path: Path) -> None:
 
 def thread_of(guard: CookieGuard) -> threading.Thread | None:
     assert guard._retention is not None
-    return guard._retention._thread
+    return guard._retention._worker._thread
 
 
 def started(config: Config, prepare: Any = None) -> CookieGuard:

@@ -51,7 +51,7 @@ def ended_by(worker: Worker) -> threading.Thread:
     """Have another thread close it, as a server does while a request is still answered."""
     closing = threading.Thread(target=worker.close)
     closing.start()
-    wait_until(lambda: worker._thread is None, "it is being closed")
+    wait_until(lambda: not worker._worker.runs, "it is being closed")
     return closing
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import math
 import os
-import threading
-import weakref
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,12 +23,15 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
+from cookieguard.runtime.clock import seconds
+from cookieguard.runtime.worker import Worker
 
 logger = logging.getLogger("cookieguard")
 
 RUN_EVERY = timedelta(hours=1)
 LOOK_EVERY = timedelta(minutes=5)  # a flood of views writes about 250 MB in that time
 FIRST_LOOK = timedelta(seconds=30)  # after a start, which has enough to do
+CLOSE_SECONDS = 2.0  # a step may take minutes, and is done again by the next worker
 RECORD_FILE = "retention"
 CUT = "hits over the limit"
 CLOCK = "clock"
@@ -65,8 +67,6 @@ class Retention:
     The thread starts with `begin`, in each process anew, and ends with `close` or with this object.
     """
 
-    _thread: threading.Thread | None
-
     def __init__(
         self, state: StateDirectory, steps: Mapping[str, Step], *, clock: Callable[[], datetime] | None = None
     ) -> None:
@@ -75,26 +75,28 @@ class Retention:
         self._steps = steps
         self._cap = {name: step for name, step in steps.items() if name == CUT}
         self._told: set[str] = set()
-        self._reset()
-        _RETENTIONS.add(self)
+        self._first_at = 0.0
+        self._worker = Worker("retention", self._round, patience=CLOSE_SECONDS)
 
     def begin(self) -> None:
         """Start looking."""
-        if self._thread is not None:
-            return
-        stop = self._stop
-        reference = weakref.ref(self, lambda _: stop.set())  # the thread ends at once with this object
-        thread = threading.Thread(
-            target=_look_again, args=(reference, stop), name="cookieguard-retention", daemon=True
-        )
-        with suppress(RuntimeError):  # no more threads: the next worker does it
-            thread.start()
-            self._thread = thread
+        if not self._worker.runs:
+            self._first_at = seconds() + FIRST_LOOK.total_seconds()
+            self._worker.begin()
 
-    def close(self) -> None:
-        """Stop looking; a step that is being done ends by itself."""
-        self._stop.set()
-        self._reset()
+    def close(self, deadline: float = math.inf) -> None:
+        """Stop looking; a step that takes longer ends by itself."""
+        self._worker.close(deadline)
+
+    def _round(self) -> float | None:
+        """Look, but not as the thread ends; return the seconds until the next look."""
+        if self._worker.is_ending:
+            return None
+        wait = self._first_at - seconds()
+        if wait <= 0:
+            self.look()
+            wait = LOOK_EVERY.total_seconds()
+        return wait
 
     def look(self) -> Run | None:
         """Do the job where nobody did it within the hour, or not all of it.
@@ -124,10 +126,6 @@ class Retention:
         if run.doubt is not None and CLOCK not in self._told:
             logger.warning("retention: %s; see cookieguard doctor", doubt_text(run.doubt))
         self._told = {*run.failed, *([CLOCK] if run.doubt is not None else [])}
-
-    def _reset(self) -> None:
-        self._thread = None
-        self._stop = threading.Event()
 
 
 def do(
@@ -209,28 +207,3 @@ def read_run(state_dir: Path) -> Run | None:
 
 def _pause_after(run: Run) -> timedelta:
     return LOOK_EVERY if run.failed else RUN_EVERY
-
-
-def _look_again(reference: weakref.ref[Retention], stop: threading.Event) -> None:
-    pause = FIRST_LOOK
-    while not stop.wait(pause.total_seconds()):
-        retention = reference()
-        if retention is None:
-            return
-        try:
-            retention.look()
-        except Exception as error:  # noqa: BLE001 - a thread that ends would keep everything; told in the log
-            logger.warning("retention: %s", type(error).__name__)
-        del retention
-        pause = LOOK_EVERY
-
-
-_RETENTIONS: weakref.WeakSet[Retention] = weakref.WeakSet()
-
-
-def _reset_all() -> None:
-    for retention in list(_RETENTIONS):
-        retention._reset()
-
-
-os.register_at_fork(after_in_child=_reset_all)

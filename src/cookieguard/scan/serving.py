@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from cookieguard.config.loading.app import load_app
 from cookieguard.config.loading.trial import tried
 from cookieguard.errors import ScanFailed
+from cookieguard.runtime.worker import start_thread
 from cookieguard.scan.addresses import LOOPBACK, Address
 
 START_SECONDS = 20.0
@@ -56,14 +57,13 @@ def served(app: Any, folder: Path, *, target: str, host: str = "") -> Iterator[A
         app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=1, **options
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     # What the guard tells an owner of each page, the scan tells of all of them.
     levels = {
         "uvicorn": logging.getLogger("uvicorn").level,
         "cookieguard": logging.getLogger("cookieguard").level,
     }
     logging.getLogger("cookieguard").setLevel(logging.ERROR)
-    thread.start()
+    thread = start_thread(partial(server.run, sockets=[listener]))
     try:
         end = time.monotonic() + START_SECONDS
         while not server.started and thread.is_alive() and time.monotonic() < end:

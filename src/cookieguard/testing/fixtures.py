@@ -10,16 +10,17 @@ import os
 import shutil
 import socket
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
+from cookieguard.runtime.worker import start_thread
 from cookieguard.testing.contacts import watch
 from cookieguard.testing.recorder import Recorder
 from cookieguard.testing.visitors import PreparedVisitor, prepare_visitor
@@ -69,8 +70,7 @@ def guarded_url(guarded_app: CookieGuard) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(guarded_app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
+        thread = start_thread(partial(server.run, sockets=[listener]))
         end = time.monotonic() + TIMEOUT
         while not server.started:
             if not thread.is_alive() or time.monotonic() > end:

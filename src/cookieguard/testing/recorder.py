@@ -7,11 +7,13 @@ message and then closed; what is http gets an empty answer.
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple
+
+from cookieguard.runtime.worker import start_thread
 
 LOOPBACK = "127.0.0.1"
 # A network that heard nothing new for this long has heard it all: what pages start late, they start at load.
@@ -54,10 +56,9 @@ class Recorder:
     def __init__(self) -> None:
         self.contacts: list[Contact] = []
         self._listener = socket.create_server((LOOPBACK, 0))
-        self._thread = threading.Thread(target=self._listen, daemon=True)
 
     def __enter__(self) -> Recorder:
-        self._thread.start()
+        self._thread = start_thread(self._listen)
         return self
 
     def __exit__(
@@ -109,7 +110,7 @@ class Recorder:
                 connection, _ = self._listener.accept()
             except OSError:  # closed: the block is over
                 return
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+            start_thread(partial(self._answer, connection))
 
     def _answer(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
-import threading
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.cookiejar import Cookie, CookieJar
 from typing import TYPE_CHECKING, Any
@@ -167,21 +167,8 @@ def _login_app(customer: str | int) -> Any:
 
 def _in_thread(asked: Callable[[], Any]) -> int:
     """Run a request to its end, also where a test runs an event loop of its own."""
-    found: list[int] = []
-    failed: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            found.append(asyncio.run(asked()))
-        except BaseException as error:  # noqa: BLE001  # raised where it was asked for
-            failed.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return found[0]
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: int(asyncio.run(asked()))).result()
 
 
 async def _ask(

@@ -6,10 +6,10 @@ import logging
 import time
 from concurrent.futures import Future
 from datetime import datetime
-from threading import Thread
 
 from cookieguard.engines.files.keyring_file import LOOK_EVERY, WatchedKeyring
 from cookieguard.keyring import Keyring
+from cookieguard.runtime.worker import Worker
 from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.services import Services
 
@@ -22,11 +22,14 @@ PAUSE = LOOK_EVERY.total_seconds() / 2
 class Looks:
     """Look at keyring, staff list, keys and limits before the first request of each second. Owns when it did."""
 
+    _looking: Future[None] | None
+    _now: datetime
+
     def __init__(self, parts: Services, keyring: Keyring) -> None:
         self._parts = parts
         self._keyring = keyring if isinstance(keyring, WatchedKeyring) else None
-        self._looking: Future[None] | None = None
-        self.due = float("-inf")
+        self._worker = Worker("looks", self._look, reset=self._reset, is_brief=True)
+        self._reset()
 
     async def look(self, now: datetime) -> None:
         """Look, and wait for it: an idle worker answers nobody by a keyring of yesterday.
@@ -36,16 +39,19 @@ class Looks:
         """
         looked = self._looking
         if looked is None:
-            looked = self._looking = Future()
-            thread = Thread(target=self._look, args=(now, looked), name="cookieguard-looks", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # no more threads: requests go on with what is known, the next looks again
+            self._now, looked = now, Future()
+            self._looking = looked
+            if (
+                not self._worker.ask()
+            ):  # no more threads: requests go on with what is known, the next looks again
                 self._end(looked)
         if not await is_done(looked) and self._looking is looked:
             self.due = float("inf")
 
-    def _look(self, now: datetime, looked: Future[None]) -> None:
+    def _look(self) -> None:
+        looked, now = self._looking, self._now
+        if looked is None:
+            return
         try:
             if self._keyring is not None:
                 self._keyring.look_ahead()
@@ -63,3 +69,8 @@ class Looks:
         self.due = time.monotonic() + PAUSE
         self._looking = None
         looked.set_result(None)
+
+    def _reset(self) -> None:
+        """Be due again, in a forked child too: a look that its parent began never ends in it."""
+        self._looking = None
+        self.due = float("-inf")

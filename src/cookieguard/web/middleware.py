@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.loading.given import read_config
@@ -18,6 +18,8 @@ from cookieguard.features.feature import Place
 from cookieguard.features.pages import pages_of
 from cookieguard.features.retention import open_retention
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
+from cookieguard.runtime.clock import seconds
+from cookieguard.runtime.worker import CLOSE_SECONDS
 from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar, limiters_inside
 from cookieguard.web.flow import ASGIApp, Clock, Flow
 from cookieguard.web.identity.customers import CustomerFrom
@@ -28,6 +30,13 @@ from cookieguard.web.services import Services
 from cookieguard.web.visitor import SCOPE_KEY
 
 GUARDED = frozenset({"http", "websocket"})  # types of scopes
+
+
+class Closable(Protocol):
+    """Be a part with threads."""
+
+    def close(self, deadline: float) -> None:
+        """End them until then, or as soon as they can."""
 
 
 class CookieGuard:
@@ -91,21 +100,20 @@ class CookieGuard:
     def close(self) -> None:
         """Write what is still queued, within 15 s. Called at the end of a lifespan, and at exit without one."""
         self._parts.findings.sum_up()
-        if self._parts.recorder is not None:
-            self._parts.recorder.close()
-        self._parts.vault.close()
-        if self._parts.counting is not None:
-            self._parts.counting.pipeline.close()
-        if self._parts.store_sync is not None:
-            self._parts.store_sync.close()
-        if self._hook is not None:
-            self._hook.close()
-        if self._parts.proof is not None:
-            self._parts.proof.close()
-        if self._retention is not None:
-            self._retention.close()
-        if self._parts.desk is not None:
-            self._parts.desk.close()
+        deadline = seconds() + CLOSE_SECONDS
+        for part in reversed(self._begun()):
+            if part is not None:
+                part.close(deadline)
+
+    def _begun(self) -> tuple[Closable | None, ...]:
+        """Return what has threads. Each comes after what it needs to end, and after what may take all the time.
+
+        Statistics need the store, whose thread carries their day keys; the hook needs the log.
+        """
+        parts, counting = self._parts, self._parts.counting
+        pipeline = None if counting is None else counting.pipeline
+        recording = (parts.recorder, parts.vault, pipeline)
+        return (parts.proof, parts.store_sync, self._retention, *recording, self._hook, parts.desk)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """Be an ASGI app."""

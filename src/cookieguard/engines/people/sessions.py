@@ -6,8 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +14,7 @@ from typing import TypeVar
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.engines.store.protocol import Store
 from cookieguard.engines.store.sqlite import SqliteStore
+from cookieguard.runtime.questions import Questions
 
 Answer = TypeVar("Answer")
 Ask = Callable[[Callable[[Store], Answer]], "Future[Answer]"]
@@ -23,6 +23,7 @@ NAMESPACE = "staff-session"
 FILE = "staff.db"
 TOUCH = timedelta(seconds=30)  # a page of many pictures writes once
 LONGEST_ID = 100
+CLOSE_SECONDS = 5.0
 
 
 class StaffSessions:
@@ -82,17 +83,14 @@ def own_store(
 
     Each question takes out what is over: no sync of the shop's does it here.
     """
-    thread = ThreadPoolExecutor(1, thread_name_prefix="cookieguard-staff")
 
-    def ask(question: Callable[[Store], str]) -> Future[str]:
-        def answer() -> str:
-            with closing(SqliteStore(directory / FILE)) as store:
-                store.forget(_milliseconds(datetime.now(UTC) if clock is None else clock()))
-                return question(store)
+    def opened() -> SqliteStore:
+        store = SqliteStore(directory / FILE)
+        store.forget(_milliseconds(datetime.now(UTC) if clock is None else clock()))
+        return store
 
-        return thread.submit(answer)
-
-    return ask
+    # Opened again for the next question: this forgets, and the file may have been replaced by its backup.
+    return Questions("staff", opened, patience=CLOSE_SECONDS, keep_seconds=0).ask
 
 
 def _key(id_: str) -> str:

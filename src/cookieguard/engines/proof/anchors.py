@@ -66,10 +66,10 @@ class LocalAnchor:
             finally:
                 draft.unlink(missing_ok=True)
 
-    def close(self) -> None:
+    def close(self, deadline: float) -> None:
         """Let the witness end."""
         if self._witness is not None:
-            self._witness.close()
+            self._witness.close(deadline)
 
     def _read(self) -> str | None:
         with suppress(OSError, UnicodeDecodeError):

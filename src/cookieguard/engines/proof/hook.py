@@ -9,10 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import os
-import threading
+import math
 import time
-import weakref
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as Timeout
 from contextlib import suppress
@@ -24,6 +22,8 @@ from cookieguard.engines.proof.protocol import Job, LogDown, Stores
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.proof.decisions import KINDS, Decision, read_decision
 from cookieguard.proof.sealing import SealBroken
+from cookieguard.runtime.clock import seconds
+from cookieguard.runtime.worker import NOW, Worker, leave_to_parent
 
 logger = logging.getLogger("cookieguard")
 OnDecision = Callable[[Decision], Any]
@@ -41,77 +41,52 @@ CLOSE_SECONDS = 5.0
 class DecisionHook:
     """Call `on_decision`. Owns a thread and, for an async one, an event loop in it."""
 
-    _thread: threading.Thread | None
     _loop: asyncio.AbstractEventLoop | None
 
     def __init__(self, on_decision: OnDecision, writer: LogWriter) -> None:
         self._call = on_decision
         self._writer = writer
-        self._reset()
-        _HOOKS.add(self)
-        writer.tell_of(KINDS, self._news)
+        self._loop = None
+        self._again_at = math.inf
+        self._worker = Worker(
+            "decisions", self._round, end=self._let_go, reset=self._reset, patience=CLOSE_SECONDS
+        )
+        writer.tell_of(KINDS, self._worker.wake)
 
     def begin(self) -> None:
         """Start looking for jobs."""
-        with self._lock:
-            self._start()
+        self._worker.begin()
 
-    def close(self) -> None:
+    def close(self, deadline: float = math.inf) -> None:
         """End the thread once the call that is under way ended; what is left is done by another worker, or later."""
-        with self._lock:
-            thread, self._thread = self._thread, None
-            self._stop.set()
-        self._wake.set()
-        if thread is not None:
-            thread.join(CLOSE_SECONDS)
-
-    def _news(self) -> None:
-        self._wake.set()
-        with self._lock:
-            if not self._stop.is_set():  # else a worker that ends would go on for its last record
-                self._start()
-
-    def _start(self) -> None:
-        if self._thread is not None and self._thread.is_alive():
-            return
-        self._stop = threading.Event()
-        thread = threading.Thread(
-            target=self._run, args=(self._stop,), name="cookieguard-decisions", daemon=True
-        )
-        with suppress(RuntimeError):  # no more threads, or the interpreter is going: the next record tries
-            thread.start()
-            self._thread = thread
+        self._worker.close(deadline)
 
     def _reset(self) -> None:
-        """Begin anew: at first, and in a forked child, whose thread and event loop are its parent's."""
-        self._lock = threading.Lock()
-        self._turn = threading.Lock()  # a call may outlive `close`: one at a time, in one event loop
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread = self._loop = None
+        """Leave the event loop to the parent, in a forked child: they share what it waits by."""
+        leave_to_parent(self._loop)
+        self._loop = None
 
-    def _run(self, stop: threading.Event) -> None:
-        with self._turn:
-            while not stop.is_set():
-                self._wake.clear()
-                try:
-                    has_more = self._writer.exists and self._round(stop)
-                except (LogDown, Timeout):  # the writer told of it; the jobs stay
-                    has_more = False
-                if not has_more and not stop.is_set():
-                    self._wake.wait(LOOK_SECONDS)
-            if self._loop is not None:
-                self._loop.close()
-                self._loop = None
+    def _let_go(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close()
 
-    def _round(self, stop: threading.Event) -> bool:
-        jobs = self._writer.ask(_take).result(ASK_SECONDS)
-        for job, record in jobs:
-            if stop.is_set():
-                self._end(partial(_put_off, job=job, milliseconds=0, tries=job.tries))
-            else:
-                self._end(self._done(job, record))
-        return len(jobs) == AT_ONCE
+    def _round(self) -> float:
+        """Do jobs that are due, but the last time none; return when to look again."""
+        if self._worker.is_ending or not self._writer.exists:
+            return LOOK_SECONDS
+        if self._again_at <= seconds():
+            self._again_at = math.inf
+        with suppress(LogDown, Timeout):  # the writer told of it; the jobs stay
+            jobs = self._writer.ask(_take).result(ASK_SECONDS)
+            for job, record in jobs:
+                if self._worker.is_ending:
+                    self._end(partial(_put_off, job=job, milliseconds=0, tries=job.tries))
+                else:
+                    self._end(self._done(job, record))
+            if len(jobs) == AT_ONCE:
+                return NOW
+        return max(NOW, min(LOOK_SECONDS, self._again_at - seconds()))
 
     def _done(self, job: Job, record: bytes) -> Callable[[Stores], None]:
         """Call the hook; return what becomes of the job."""
@@ -137,10 +112,7 @@ class DecisionHook:
             return partial(_end_job, job=job)
         wait = min(FIRST_RETRY_MILLISECONDS << min(job.tries, 20), LONGEST_RETRY_MILLISECONDS)
         logger.warning("on_decision raised %s; it is called again in %d s", kind, wait // 1000)
-        timer = threading.Timer(wait / 1000 + 0.01, self._wake.set)
-        timer.daemon = True
-        if wait < LOOK_SECONDS * 1000:
-            timer.start()
+        self._again_at = min(self._again_at, seconds() + wait / 1000 + 0.01)
         return partial(_put_off, job=job, milliseconds=wait, tries=tries)
 
     def _end(self, change: Callable[[Stores], None]) -> None:
@@ -173,14 +145,3 @@ def _end_job(stores: Stores, *, job: Job) -> None:
 
 def _put_off(stores: Stores, *, job: Job, milliseconds: int, tries: int) -> None:
     stores.log.put_off_job(job.place, time.time_ns() // 1_000_000 + milliseconds, tries)
-
-
-_HOOKS: weakref.WeakSet[DecisionHook] = weakref.WeakSet()
-
-
-def _reset_all() -> None:
-    for hook in list(_HOOKS):
-        hook._reset()
-
-
-os.register_at_fork(after_in_child=_reset_all)

@@ -2,80 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import time
-import weakref
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from contextlib import ExitStack, closing, suppress
 from functools import cache
-from queue import SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from cookieguard.engines.proof.pending_records import answer, end
-from cookieguard.engines.proof.protocol import LogStore, Row, Stores
+from cookieguard.engines.proof.protocol import LogDown, LogStore, Row, Stores
 from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
 from cookieguard.proof.notes import NoteKey, read_checkpoint
 from cookieguard.proof.receipts import write_receipt
 from cookieguard.proof.sealing import digest_of_id, read_about, unseal
 from cookieguard.proof.tiles import inclusion_proof
 from cookieguard.proof.verification import Report, Verdict, verify, verify_tiles
+from cookieguard.runtime.questions import Questions
 
-Answer = TypeVar("Answer")
-Asked = tuple[Callable[[Stores], Any], Future[Any]]
-
-THREAD = "cookieguard-proof-reads"
 OPEN_SECONDS = 60.0  # then the stores are opened again: a file may have been replaced by its backup
 CLOSE_SECONDS = 5.0
 
 
-class LogReader:
-    """Answer questions in one thread, over connections that this thread alone uses and closes. Owns the thread."""
+class LogReader(Questions[Stores]):
+    """Answer questions over connections of its own; a future ends with LogDown where the stores do not answer."""
 
     def __init__(self, open_stores: Callable[[], Stores]) -> None:
-        self._open_stores = open_stores
-        self._process = 0
-
-    def ask(self, question: Callable[[Stores], Answer]) -> Future[Answer]:
-        """Ask the stores; the future ends with LogDown where they do not answer."""
-        if self._process != os.getpid():  # a forked process has its parent's queue, but not its thread
-            self._start()
-        future: Future[Answer] = Future()
-        self._questions.put((question, future))
-        return future
-
-    def close(self) -> None:
-        """End the thread once it has answered what was asked."""
-        if self._process == os.getpid():
-            self._process = 0
-            self._questions.put(None)
-            self._thread.join(CLOSE_SECONDS)
-
-    def _start(self) -> None:
-        self._questions: SimpleQueue[Asked | None] = SimpleQueue()
-        target = (self._open_stores, self._questions)
-        self._thread = threading.Thread(target=_answer_all, args=target, name=THREAD, daemon=True)
-        with suppress(RuntimeError):  # no more threads: the next question tries again
-            self._thread.start()
-            self._process = os.getpid()
-            weakref.finalize(self, self._questions.put, None)
-
-
-def _answer_all(open_stores: Callable[[], Stores], questions: SimpleQueue[Asked | None]) -> None:
-    until = 0.0
-    # The stores are in this frame alone: a forked process must not close its parent's connections.
-    with ExitStack() as kept:
-        while (asked := questions.get()) is not None:
-            try:
-                if time.monotonic() > until:
-                    kept.close()
-                    stores = kept.enter_context(closing(open_stores()))
-                    until = time.monotonic() + OPEN_SECONDS
-                answer(stores, *asked)
-            except Exception as error:  # noqa: BLE001 - the caller gets it, and the next question reopens the stores
-                end(asked[1], error=error)
-                until = 0.0
+        super().__init__(
+            "proof-reads",
+            open_stores,
+            broken_by=(LogDown,),
+            patience=CLOSE_SECONDS,
+            keep_seconds=OPEN_SECONDS,
+        )
 
 
 class OpenedRecord(NamedTuple):

@@ -112,27 +112,6 @@ class PendingRecords:
             one.end(error)
 
 
-class Bell:
-    """Wake the one thread that waits; a ring while it is busy counts when it waits again.
-
-    A lock that is held while nobody rang: an Event takes four locks and a list to do the same.
-    """
-
-    def __init__(self) -> None:
-        self._rung = threading.Lock()
-        self._rung.acquire()
-
-    def ring(self) -> None:
-        """Wake it, in any thread."""
-        if self._rung.locked():
-            with suppress(RuntimeError):  # somebody else rang in between
-                self._rung.release()
-
-    def wait(self, seconds: float) -> None:
-        """Wait for a ring, not longer than so many seconds."""
-        self._rung.acquire(timeout=seconds)
-
-
 def answer(stores: Stores, question: Callable[[Stores], Any], future: Future[Any]) -> None:
     """Ask the stores; end the future with what they say. Raises LogDown."""
     try:

@@ -7,14 +7,16 @@ the next checkpoint covers all that came before it.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 import shlex
 import subprocess
-import threading
+from collections import deque
 from pathlib import Path
 
 from cookieguard.proof.notes import read_checkpoint
+from cookieguard.runtime.worker import NOW, Worker
 
 logger = logging.getLogger("cookieguard")
 
@@ -27,39 +29,23 @@ class Witness:
 
     def __init__(self, place: str) -> None:
         self._place = place
-        self._lock = threading.Lock()
-        self._note = ""
-        self._is_busy = False
+        self._newest: deque[str] = deque(maxlen=1)
         self._is_failing = False
-        self._thread: threading.Thread | None = None
+        self._worker = Worker("witness", self._round, patience=CLOSE_SECONDS, is_brief=True)
 
     def give(self, note: str) -> None:
         """Have a checkpoint handed on; one that waits still gives way to it."""
-        with self._lock:
-            self._note = note
-            if self._is_busy:
-                return
-            thread = threading.Thread(target=self._run, name="cookieguard-witness", daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # no more threads, or the interpreter is going: the next checkpoint tries
-                return
-            self._thread, self._is_busy = thread, True
+        self._newest.append(note)
+        self._worker.ask()
 
-    def close(self) -> None:
+    def close(self, deadline: float = math.inf) -> None:
         """Wait a moment for what is being handed on; a witness that hangs holds no worker's end up."""
-        thread = self._thread
-        if thread is not None:
-            thread.join(CLOSE_SECONDS)
+        self._worker.close(deadline)
 
-    def _run(self) -> None:
-        while True:
-            with self._lock:
-                note, self._note = self._note, ""
-                if not note:
-                    self._is_busy = False
-                    return
-            self._hand_on(note)
+    def _round(self) -> float | None:
+        if self._newest:
+            self._hand_on(self._newest.pop())
+        return NOW if self._newest else None
 
     def _hand_on(self, note: str) -> None:
         try:

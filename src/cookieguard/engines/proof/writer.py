@@ -7,24 +7,22 @@ is kept and written when it does.
 from __future__ import annotations
 
 import logging
-import os
-import threading
+import math
 import time
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from cookieguard.engines.proof.anchors import LocalAnchor
-from cookieguard.engines.proof.pending_records import Bell, Draft, Item, PendingRecords, answer, end, write
+from cookieguard.engines.proof.pending_records import Draft, Item, PendingRecords, answer, end, write
 from cookieguard.engines.proof.protocol import BothStores, LogDown, Stores, SubjectKey, new_key
 from cookieguard.engines.proof.sequencer import LogBroken, sequence
 from cookieguard.proof.log import Acknowledgement, Text
 from cookieguard.proof.notes import Signer
 from cookieguard.proof.records import Record
 from cookieguard.proof.sealing import SUBJECT_BYTES, Sealed, keyed, mac_of, seal
+from cookieguard.runtime.worker import NOW, Worker, leave_to_parent
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -33,7 +31,6 @@ AT_ONCE = 256  # records of one commit: about 0.3 MB
 SEQUENCE_SECONDS = 1.0  # after the first record of a batch; the promise is 5
 LOOK_SECONDS = 4.0  # for what a worker that died left without a number
 RETRY_SECONDS = 0.25
-CLOSE_SECONDS = 15.0  # in which a worker that ends writes what waits
 HANDLE_SECRET, MAC_SECRET = "handles", "marks"
 KNOWN_KEPT = 10_000  # handles of subjects that have a key: 1 MB
 Named = tuple[Item, bytes]  # a record, and the handle of its subject
@@ -42,15 +39,11 @@ Named = tuple[Item, bytes]  # a record, and the handle of its subject
 class LogWriter:
     """Be a Log. Owns the thread, the stores and what waits for them; the thread starts with the first record."""
 
-    _thread: threading.Thread | None
-    _looking: threading.Thread | None
     _stores: Stores | None
     _waiting: PendingRecords
     _questions: deque[tuple[Callable[[Stores], Any], Future[Any]]]
     _sequence_at: float | None
     _look_at: float
-    turn: threading.Lock
-    """Held at work: while one thread still ends, a record that comes late has started the next."""
     is_down: bool
     """Whether the store did not answer the last time."""
     broken: str
@@ -72,8 +65,9 @@ class LogWriter:
         self._origin = origin
         self._told: frozenset[str] = frozenset()
         self._tell_news: Callable[[], None] = lambda: None
+        self._stores = None
+        self._worker = Worker("proof", self._round, end=self._let_go, reset=self._reset)
         self._reset()
-        _WRITERS.add(self)
 
     def append(self, record: Record, *, texts: Sequence[Text] = ()) -> Future[None]:
         """Have a record written; see `proof.log.Log`."""
@@ -93,32 +87,19 @@ class LogWriter:
 
     def _add(self, item: Item) -> Acknowledgement:
         acknowledgement = self._waiting.add(item)
-        self._bell.ring()
-        if self._thread is None:
-            self._start()
+        self._worker.ask()
         return acknowledgement
 
     def ask(self, question: Callable[[Stores], Answer]) -> Future[Answer]:
         """Ask the stores in the thread, after all records appended so far."""
         future: Future[Answer] = Future()
         self._questions.append((question, future))
-        self._bell.ring()
-        self._start()
+        self._worker.ask()
         return future
 
     def begin(self) -> None:
-        """Start looking for what others left, if there is a log yet: the first record makes it.
-
-        A thread asks for the file: the event loop waits for no disk.
-        """
-        looking = threading.Thread(target=self._start_if_made, name="cookieguard-proof-begins", daemon=True)
-        with suppress(RuntimeError):  # no more threads: the next record starts the other one
-            looking.start()
-            self._looking = looking
-
-    def _start_if_made(self) -> None:
-        if self._is_made():
-            self._start()
+        """Start looking for what others left, if there is a log yet: the first record makes it."""
+        self._worker.begin()
 
     @property
     def exists(self) -> bool:
@@ -135,40 +116,22 @@ class LogWriter:
         """Return how many records found no room while the store was down."""
         return self._waiting.lost
 
-    def close(self) -> None:
+    def close(self, deadline: float = math.inf) -> None:
         """Write what waits, if the store takes it, number it, and end the thread."""
-        if self._looking is not None:  # else it may start the thread anew, for nobody
-            self._looking.join(CLOSE_SECONDS)
-        with self._lock:
-            thread, self._thread = self._thread, None
-            stop, bell = self._stop, self._bell
-        if thread is None:
+        if not self._worker.runs:
             return
-        stop.set()
-        bell.ring()
-        thread.join(CLOSE_SECONDS)
+        self._worker.close(deadline)
         if self._anchor is not None:
-            self._anchor.close()
-        if self.waiting and self._thread is None:  # else a record came late, and the next thread writes them
+            self._anchor.close(deadline)
+        if self.waiting and not self._worker.runs:  # else a record came late, and the next thread writes them
             logger.error("consent log: %d records could not be written", self.waiting)
-
-    def _start(self) -> None:
-        if self._thread is not None:
-            return
-        with self._lock:
-            if self._thread is not None:
-                return
-            self._stop, self._bell = threading.Event(), Bell()
-            target = (weakref.ref(self), self._stop, self._bell)
-            thread = threading.Thread(target=_run, args=target, name="cookieguard-proof", daemon=True)
-            with suppress(RuntimeError):  # no more threads, or the interpreter is going: the next one tries
-                thread.start()
-                self._thread = thread
 
     # From here on: for the thread.
 
-    def round(self, *, is_last: bool = False) -> None:
+    def _round(self) -> float | None:
         """Write, number, answer; where the store does not, keep what waits."""
+        if not (self._waiting or self._questions or self.exists):
+            return None
         items = self._waiting.take(AT_ONCE)
         questions = (
             [self._questions.popleft() for _ in range(len(self._questions))] if not self._waiting else []
@@ -179,27 +142,23 @@ class LogWriter:
                 self._write(stores, items)
             for question, future in questions:
                 answer(stores, question, future)
-            self._number(stores, is_last=is_last)
+            self._number(stores, is_last=self._worker.is_ending)
             self._tell(is_down=False)
         except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
             self._fail(error, items, questions)
 
-    @property
-    def pause(self) -> float | None:
-        """Return how many seconds may pass until the next round; None for at once."""
-        if self._waiting and not self.is_down:
-            return None
+        return self._pause()
+
+    def _pause(self) -> float:
+        """Return how many seconds may pass until the next round."""
         if self.is_down:
             return RETRY_SECONDS
+        if self._waiting:
+            return NOW
         due = self._sequence_at if self._sequence_at is not None else self._look_at
         return max(0.01, due - time.monotonic())
 
-    @property
-    def may_end(self) -> bool:
-        """Return whether a thread that was told to end leaves nothing, or leaves it to the next one."""
-        return not self._waiting or self.is_down or self._thread is not None
-
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Close the stores."""
         stores, self._stores = self._stores, None
         if stores is not None:
@@ -322,7 +281,7 @@ class LogWriter:
         items: list[Item],
         questions: list[tuple[Callable[[Stores], Any], Future[Any]]],
     ) -> None:
-        self.let_go()
+        self._let_go()
         reason = str(error) if isinstance(error, LogDown) else type(error).__name__
         self._tell(is_down=True, reason=reason)
         self._waiting.put_back(items, LogDown(reason))
@@ -342,12 +301,8 @@ class LogWriter:
             logger.warning("consent log: its store answers again")
 
     def _reset(self) -> None:
-        """Begin anew: at first, and in a forked child, whose connections and thread are its parent's."""
-        self._lock = threading.Lock()
-        self.turn = threading.Lock()
-        self._bell = Bell()
-        self._stop = threading.Event()
-        self._thread = self._looking = None
+        """Begin anew: at first, and in a forked child, whose connections are its parent's."""
+        leave_to_parent(self._stores)
         self._stores = None
         self._waiting = PendingRecords()
         self._questions = deque()
@@ -364,32 +319,3 @@ class LogWriter:
 def handle_of(subject: str, key: bytes) -> bytes:
     """Return what a subject is found by in the store of keys, which holds no name."""
     return keyed(subject.encode(errors="surrogatepass"), key)[:SUBJECT_BYTES]
-
-
-def _run(reference: weakref.ref[LogWriter], stop: threading.Event, bell: Bell) -> None:
-    """Do rounds while there is something to do; hold the writer no longer."""
-    while True:
-        writer = reference()
-        if writer is None:
-            return
-        with writer.turn:
-            is_last = stop.is_set()
-            writer.round(is_last=is_last)
-            pause = writer.pause
-            if is_last and writer.may_end:
-                writer.let_go()
-                return
-        del writer
-        if pause is not None:
-            bell.wait(pause)
-
-
-_WRITERS: weakref.WeakSet[LogWriter] = weakref.WeakSet()
-
-
-def _reset_all() -> None:
-    for writer in list(_WRITERS):
-        writer._reset()
-
-
-os.register_at_fork(after_in_child=_reset_all)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from cookieguard.engines.store.protocol import Store, StoreDown, StoredValue
 from cookieguard.engines.store.remember_me import SERIES_NAMESPACE
+from cookieguard.runtime.worker import Worker
 from cookieguard.stats.user_agents import UNKNOWN, read_agent
 
 LOGINS_NAMESPACE = "logins"  # by customer
@@ -50,18 +49,14 @@ class BrowserNames:
     """
 
     def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
         self._is_loaded = False
+        # A process that exits waits for it: one cut off in the parser's Rust aborts.
+        self._worker = Worker("browsers", self._load, is_brief=True)
 
     def are_loaded(self) -> bool:
         """Return whether a browser is named at once; else begin to load."""
-        # In a forked child the thread is there, and dead.
-        if not self._is_loaded and (self._thread is None or not self._thread.is_alive()):
-            # No daemon: one that the end of the process cuts off in the parser's Rust aborts the process.
-            thread = threading.Thread(target=self._load, name="cookieguard-browsers", daemon=False)
-            with suppress(RuntimeError):  # no more threads: the next round tries
-                thread.start()
-                self._thread = thread
+        if not self._is_loaded:
+            self._worker.begin()
         return self._is_loaded
 
     def _load(self) -> None:

@@ -6,19 +6,16 @@ Rule: no request waits for the store in the event loop; what it must ask for on 
 from __future__ import annotations
 
 import logging
-import os
-import threading
-import weakref
+import math
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from threading import Lock
 from typing import Any, TypeVar
 
 from cookieguard.config.store import StoreSettings
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.steady_clock import seconds
 from cookieguard.engines.store.backlog import Backlog, Question, Task, When, at_once, taken
 from cookieguard.engines.store.figures import note_overflows
 from cookieguard.engines.store.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
@@ -27,6 +24,8 @@ from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Change, Store,
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.revocations import Revocation, Revocations, clock_was_at, to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY_MILLISECONDS, from_milliseconds, to_milliseconds
+from cookieguard.runtime.clock import seconds
+from cookieguard.runtime.worker import Worker, leave_to_parent
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -45,7 +44,6 @@ BACK_SECONDS = 3.0
 FORGET_EVERY = timedelta(hours=1)
 TIDY_AFTER = 5  # seconds after the start: it may be the store of an older release, which had no bound
 PRUNE_SECONDS = 60  # going through all that is known takes a while
-CLOSE_SECONDS = 15.0  # in which a worker that ends writes what waits
 
 
 class StoreSync:
@@ -56,9 +54,6 @@ class StoreSync:
 
     is_ready: bool
     """The store was asked once in this process, whatever came of it."""
-    turn: threading.Lock
-    """Held at work: while one thread still ends, a question that comes late has started the next."""
-    _thread: threading.Thread | None
     _store: Store | None
     _questions: deque[Question]
     backlog: Backlog
@@ -84,8 +79,9 @@ class StoreSync:
         self._steps = steps or Steps(to_milliseconds(self._clock()), seconds)
         self.revocations = Revocations(self._is_certain, steps=self._steps)
         self.besides: list[Look] = []  # asked after each round, and never raise
+        self._store = None
+        self._worker = Worker("store", self._round, end=self._let_go, reset=self._reset)
         self._reset()
-        _WATCHES.add(self)
 
     def begin(self) -> Future[None]:
         """Start listening; the future ends with the first answer of the store, or its failure."""
@@ -122,39 +118,21 @@ class StoreSync:
         """Ask the store in its thread, after all revocations recorded so far and with every change heard."""
         future: Future[Answer] = Future()
         self._questions.append((question, future))
-        self._wake.set()
-        if self._thread is None:
-            self._start()
+        self._worker.ask()
         return future
 
-    def close(self) -> None:
+    def close(self, deadline: float = math.inf) -> None:
         """Write what waits, if the store takes it, and end the thread."""
-        with self._lock:
-            thread, self._thread = self._thread, None
-            stop, wake = self._stop, self._wake
-        if thread is None:
+        if not self._worker.runs:
             return
-        stop.set()
-        wake.set()
-        thread.join(CLOSE_SECONDS)
+        self._worker.close(deadline)
         self._heard, self.is_ready = None, False
-        if self._thread is None:  # else a question came late, and the next thread writes
+        if not self._worker.runs:  # else a question came late, and the next thread writes
             self.backlog.tell_of_rest()
-
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is not None:
-                return
-            self._stop, self._wake = threading.Event(), threading.Event()
-            target = (weakref.ref(self), self._stop, self._wake)
-            thread = threading.Thread(target=_run, args=target, name="cookieguard-store", daemon=True)
-            with suppress(RuntimeError):  # no more threads, or the interpreter is going: the next one tries
-                thread.start()
-                self._thread = thread
 
     # From here on: for the thread.
 
-    def round(self) -> None:
+    def _round(self) -> float:
         """Listen, write, answer; where the store does not, be uncertain until it does."""
         started = seconds()
         questions = taken(self._questions)
@@ -170,7 +148,7 @@ class StoreSync:
                 _answer(store, question, future)
             self._tidy(store)
         except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
-            self.let_go()
+            self._let_go()
             self._back = None
             reason = str(error) if isinstance(error, StoreDown) else type(error).__name__
             self._tell(is_down=True, reason=reason)
@@ -180,14 +158,10 @@ class StoreSync:
         for look in self.besides:
             look(self._store)
         self.is_ready = True
-
-    @property
-    def pause(self) -> float:
-        """Return how many seconds may pass until the next round: few while something is left to write or to hear."""
         is_busy = self.backlog or self.backlog.covered or self._back is not None
         return RETRY_SECONDS if is_busy else POLL_EVERY.total_seconds()
 
-    def let_go(self) -> None:
+    def _let_go(self) -> None:
         """Close the connection."""
         store, self._store = self._store, None
         if store is not None:
@@ -214,7 +188,7 @@ class StoreSync:
 
     def _pay(self, store: Store) -> None:
         """Do what is pending; a task that fails by itself is dropped, and told."""
-        for key, update in self.backlog.tasks(is_last=self._stop.is_set()).items():
+        for key, update in self.backlog.tasks(is_last=self._worker.is_ending).items():
             try:
                 update.task(store)
             except StoreDown:
@@ -319,11 +293,9 @@ class StoreSync:
             logger.warning("store: it answers again")
 
     def _reset(self) -> None:
-        """Begin anew: at first, and in a forked child, whose connection and thread are its parent's."""
-        self._lock, self.turn = threading.Lock(), threading.Lock()
-        self._wake = threading.Event()
-        self._stop = threading.Event()
-        self._thread = None
+        """Begin anew: at first, and in a forked child, whose connection is its parent's."""
+        leave_to_parent(self._store)
+        self._lock = Lock()
         self._store = None
         self._questions = deque()
         self.backlog = Backlog(self._lock)
@@ -353,24 +325,6 @@ def _answer(store: Store, question: Callable[[Store], Any], future: Future[Any])
         future.set_exception(error)
 
 
-def _run(reference: weakref.ref[StoreSync], stop: threading.Event, wake: threading.Event) -> None:
-    """Do a round every second, and at once when there is something to write; hold the watch no longer."""
-    while True:
-        wake.clear()
-        store_sync = reference()
-        if store_sync is None:
-            return
-        with store_sync.turn:
-            is_last = stop.is_set()
-            store_sync.round()
-            if is_last:
-                store_sync.let_go()
-                return
-            pause = store_sync.pause
-        del store_sync
-        wake.wait(pause)
-
-
 def open_store_sync(
     settings: StoreSettings,
     state: StateDirectory,
@@ -383,14 +337,3 @@ def open_store_sync(
     if not settings.enabled:
         return None
     return StoreSync(store_opener(settings, state.path, environ=environ), clock=clock, steps=steps)
-
-
-_WATCHES: weakref.WeakSet[StoreSync] = weakref.WeakSet()
-
-
-def _reset_all() -> None:
-    for store_sync in list(_WATCHES):
-        store_sync._reset()
-
-
-os.register_at_fork(after_in_child=_reset_all)

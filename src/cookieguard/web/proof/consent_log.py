@@ -5,6 +5,7 @@ Rule: this module knows no request; who asks hands in what the record says.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -65,10 +66,10 @@ class ConsentLog:
         """Read what the limits need from files, in a thread."""
         self._budget.look_ahead(now)
 
-    def close(self) -> None:
+    def close(self, deadline: float = math.inf) -> None:
         """Write what waits, and end the threads."""
-        self.writer.close()
-        self._reader.close()
+        self.writer.close(deadline)
+        self._reader.close(deadline)
         self._budget.close()
 
     def new_subject(self) -> str:

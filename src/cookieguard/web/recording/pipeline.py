@@ -5,18 +5,17 @@ Rule: `put` never waits. A record that cannot be kept is dropped and counted; no
 
 from __future__ import annotations
 
-import atexit
 import logging
-import os
-import threading
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from threading import Lock
 from types import MappingProxyType
-from typing import Any, Generic, Protocol, TypeVar
-from weakref import WeakSet
+from typing import Generic, Protocol, TypeVar
 
+from cookieguard.runtime.worker import Worker
 from cookieguard.stats.log_line import LogLine, combined
 
 logger = logging.getLogger("cookieguard")
@@ -53,12 +52,14 @@ class Pipeline(Generic[Item, Record]):
     """Own the queue of items and the thread that makes records of them and writes those, at most `flush_every` late.
 
     The thread starts at the first item, again after a fork (the items before it stay with the parent) and
-    again after `close`, since an application may see more than one lifespan.
+    again after `close`, since an application may see more than one lifespan. It ends with this object; without a
+    `close` before it, items that came during the last batch are lost.
     """
 
     _queue: deque[Item]
     _dropped: dict[str, int]
-    _thread: threading.Thread | None
+    _is_awake: bool
+    _is_hurried: bool
 
     def __init__(
         self,
@@ -81,8 +82,9 @@ class Pipeline(Generic[Item, Record]):
         self._limit = limit
         self._hurried = limit // 2
         self._pause = flush_every.total_seconds()
+        patience = CLOSE_WITHIN.total_seconds()
+        self._worker = Worker(name, self._round, end=self._end, reset=self._reset, patience=patience)
         self._reset()
-        _PIPELINES.add(self)
 
     @property
     def dropped(self) -> Mapping[str, int]:
@@ -95,79 +97,45 @@ class Pipeline(Generic[Item, Record]):
             self._drop(QUEUE_FULL, 1)
             return
         self._queue.append(item)
-        if not self._wake.is_set():
-            self._wake.set()
-        if len(self._queue) > self._hurried and not self._hurry.is_set():
-            self._hurry.set()
-        if self._thread is None:
-            self._start()
+        if not self._is_awake:
+            self._is_awake = True
+            if not self._worker.ask():  # no more threads: the next item tries
+                self._is_awake = False
+        elif not self._is_hurried and len(self._queue) > self._hurried:
+            self._is_hurried = True
+            self._worker.ask()
 
-    def close(self) -> None:
+    def close(self, deadline: float = math.inf) -> None:
         """Write what is queued, within 5 s, and stop the thread."""
-        with self._lock:
-            thread, self._thread = self._thread, None
-            stop, hurry, wake = self._stop, self._hurry, self._wake
-        if thread is None:
-            return
-        atexit.unregister(self.close)
-        stop.set()
-        hurry.set()
-        wake.set()
-        thread.join(CLOSE_WITHIN.total_seconds())
-        if thread.is_alive():
+        if not self._worker.close(deadline):
             waiting = len(self._queue)
             logger.warning("%s: the writer did not stop in time; %d records wait", self._speaker, waiting)
 
     def _reset(self) -> None:
-        """Begin empty: at first, and in a forked child, where neither thread nor queue is its own."""
+        """Begin empty: at first, and in a forked child, where the queue is its parent's."""
         self._queue = deque()
         self._dropped = {}
-        self._lock = threading.Lock()
-        self._writing = threading.Lock()
-        self._stop, self._hurry, self._wake = threading.Event(), threading.Event(), threading.Event()
-        self._thread = None
+        self._lock = Lock()
+        self._is_awake = self._is_hurried = False
 
-    def _start(self) -> None:
-        with self._lock:
-            if self._thread is not None:
-                return
-            signals = self._stop, self._hurry, self._wake = (
-                threading.Event(),
-                threading.Event(),
-                threading.Event(),
-            )
-            self._wake.set()  # for the item that starts it
-            thread = threading.Thread(
-                target=self._run, args=signals, name=f"cookieguard-{self._name}", daemon=True
-            )
-            try:
-                thread.start()
-            except RuntimeError:  # no more threads, or the interpreter is going: the next line tries again
-                return
-            self._thread = thread
-        atexit.register(self.close)
+    def _round(self) -> float | None:
+        """Give other lines the pause to join the first one (or half a queue), and write them all."""
+        if self._is_awake and not (self._is_hurried or self._worker.is_ending):
+            self._worker.rest(self._pause)
+        self._is_awake = self._is_hurried = False  # before the queue is read: what comes later wakes again
+        if self._queue:
+            self._flush()
+        elif self._idle is not None and not self._worker.is_ending:
+            self._be_idle(self._idle)
+        return self._idle_after
 
-    def _run(self, stop: threading.Event, hurry: threading.Event, wake: threading.Event) -> None:
-        """Sleep until a line comes, give others the pause to join it (or half a queue), write them all."""
-        while not stop.is_set():
-            if not wake.wait(self._idle_after):
-                self._be_idle()
-                continue
-            hurry.wait(self._pause)
-            hurry.clear()
-            wake.clear()  # before the queue is read: what comes later wakes again
-            with self._writing:  # an earlier thread may have outlived its `close`
-                self._flush()
-        with self._writing:
-            self._flush()  # what came while the last batch was written
-            self._sink.close()
+    def _end(self) -> None:
+        self._sink.close()
 
-    def _be_idle(self) -> None:
+    def _be_idle(self, idle: Callable[[], None]) -> None:
         try:
-            with self._writing:
-                if self._idle is not None:
-                    self._idle()
-        except Exception as error:  # noqa: BLE001 - a thread that ends would write nothing any more; told in the log
+            idle()
+        except Exception as error:  # noqa: BLE001 - it is tried again when nothing came for as long
             logger.warning("%s: %s while it was idle", self._speaker, type(error).__name__)
 
     def _flush(self) -> None:
@@ -225,14 +193,3 @@ class Recorder(Pipeline[LogLine, bytes]):
         flush_every: timedelta = FLUSH_EVERY,
     ) -> None:
         super().__init__(sink, form=form, name="log", limit=limit, flush_every=flush_every)
-
-
-_PIPELINES: WeakSet[Pipeline[Any, Any]] = WeakSet()
-
-
-def _reset_all() -> None:
-    for pipeline in list(_PIPELINES):
-        pipeline._reset()
-
-
-os.register_at_fork(after_in_child=_reset_all)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from datetime import datetime
 from typing import Any
@@ -44,7 +45,7 @@ class Risks:
         )
         self._pipeline.put(risk)
 
-    def close(self) -> None:
+    def close(self, deadline: float = math.inf) -> None:
         """Seal and write what is queued, within 5 s."""
         if self._pipeline is not None:
-            self._pipeline.close()
+            self._pipeline.close(deadline)

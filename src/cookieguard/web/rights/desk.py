@@ -28,6 +28,7 @@ from cookieguard.engines.rights.sealing import SealBroken
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.rate_limit import RateLimit
+from cookieguard.runtime.questions import Questions
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -38,6 +39,8 @@ Letter = Work[None]
 CODES_AN_HOUR, TRIES_AN_HOUR, REQUESTS_AN_HOUR = 5, 20, 20
 HOUR = 3600
 LOAD_AGAIN_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
+BROKEN = QueueDown, SealBroken  # the queue is opened again then
 HOOK_SECONDS = 30.0  # for a hook that waits for what does not come: others wait for their codes
 # Mails leave at fixed ticks, at least so far ahead: their time does not show how long a lookup or another mail took.
 TICK_SECONDS, AHEAD_SECONDS = 5.0, 3.0
@@ -105,7 +108,10 @@ class Desk:
     def __init__(
         self, config: Config, keyring: Keyring, state: StateDirectory, *, environ: Mapping[str, str]
     ) -> None:
-        self._open = requests_opener(config, keyring, state, environ=environ)
+        opener = requests_opener(config, keyring, state, environ=environ)
+        self._queue: Questions[Requests] = Questions(
+            "requests", opener, broken_by=BROKEN, patience=CLOSE_SECONDS
+        )
         self.environ = dict(environ)
         self.letters = Letters(config, environ=environ)
         if config.rights.hooks and self.letters.can_send:
@@ -118,7 +124,6 @@ class Desk:
         self.requests = RateLimit(REQUESTS_AN_HOUR, seconds=HOUR)
         self.customers = RateLimit(REQUESTS_AN_HOUR, seconds=HOUR)
         self._process = 0
-        self._queue: Requests | None = None
 
     @property
     def knows_guests(self) -> bool:
@@ -141,20 +146,9 @@ class Desk:
 
     def ask(self, question: Callable[[Requests], Answer]) -> Future[Answer]:
         """Ask the queue in the thread; the future ends with QueueDown where it does not answer."""
-        self._begin()
-        return self._thread.submit(self._answer, question)
-
-    def _answer(self, question: Callable[[Requests], Answer]) -> Answer:
-        try:
-            if self._queue is None:
-                self._queue = self._open()
-            return question(self._queue)
-        except (QueueDown, SealBroken) as error:
-            queue, self._queue = self._queue, None
-            if queue is not None:
-                queue.close()
-            logger.error("requests: %s", error)
-            raise
+        future = self._queue.ask(question)
+        future.add_done_callback(_report)
+        return future
 
     async def number(self, address: str, loop: asyncio.AbstractEventLoop | None) -> str | None:
         """Return whose address this is; None for nobody's. Raises TimeoutError.
@@ -172,20 +166,19 @@ class Desk:
     @property
     def mails(self) -> CodeMails:
         """Return what mails codes, in this process."""
-        self._begin()
+        if self._process != os.getpid():  # a fork's threads are its parent's
+            self._process, self._mails = os.getpid(), CodeMails()
         return self._mails
 
-    def _begin(self) -> None:
-        """Make the threads of this process: a fork's threads and connection are its parent's."""
-        if self._process != os.getpid():
-            self._process, self._queue, self._mails = os.getpid(), None, CodeMails()
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="cookieguard-requests")
-
-    def close(self) -> None:
-        """End the thread, and close the queue."""
+    def close(self, deadline: float = math.inf) -> None:
+        """End the threads, and close the queue."""
+        self._queue.close(deadline)
         if self._process == os.getpid():
-            if self._queue is not None:
-                self._thread.submit(self._queue.close)
-            self._thread.shutdown(wait=True)
             self._mails.close()
             self._process = 0
+
+
+def _report(future: Future[Any]) -> None:
+    error = None if future.cancelled() else future.exception()
+    if isinstance(error, BROKEN):
+        logger.error("requests: %s", error)

@@ -1,0 +1,1 @@
+"""Threads and the clock that they wait by: the ground under all that runs beside the requests."""
