@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from harness.servers import START_SECONDS, wait_until
 from cookieguard import Config, CookieGuard
 from cookieguard.config.proof import ProofSettings
 from cookieguard.engines import retention
+from cookieguard.engines.proof.open import open_stores, place_of
 from cookieguard.runtime import worker
 from cookieguard.web import middleware
 
@@ -128,3 +130,40 @@ def test_a_guard_that_closed_begins_again_with_the_next_lifespan(make: Make) -> 
         wait_until(lambda times=times: len(told) == times, "it is told")  # type: ignore[misc]
         app.close()
         assert not [one for one in set(threading.enumerate()) - before if "looks" not in one.name]
+
+
+def test_a_worker_forked_from_a_guard_in_use_records_its_choices_and_so_does_its_parent(
+    make: Make, tmp_path: Path
+) -> None:
+    """As under `gunicorn --preload`, where the app was already asked something before the fork."""
+    told = tmp_path / "told"
+
+    async def on_decision(_: Any) -> None:
+        with told.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+    app = make("one", on_decision=on_decision)
+    parts: Any = app._parts
+    app._begin()
+    assert choose(app) == 303
+    wait_until(told.exists, "the hook is called")  # every thread has opened what it needs
+    assert parts.proof._reader.ask(lambda stores: stores.log.size()).result(START_SECONDS) >= 0
+    child = os.fork()
+    if child == 0:
+        is_well = False
+        try:
+            app._begin()
+            is_well = choose(app) == 303 and parts.proof.writer.waiting == 0
+            parts.proof._reader.ask(lambda stores: stores.log.size()).result(START_SECONDS)
+            parts.store_sync.ask(lambda _: None).result(START_SECONDS)
+            app.close()
+        finally:
+            os._exit(0 if is_well else 1)
+
+    assert os.waitpid(child, 0)[1] == 0
+    assert choose(app) == 303
+    wait_until(lambda: len(told.read_text().split()) >= 3, "all three were told")
+    app.close()
+    stores = open_stores(place_of(app.config, tmp_path / "one", environ={}))
+    assert stores.log.size() == 3
+    stores.close()

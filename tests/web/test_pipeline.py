@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import subprocess
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import ask, page, scope_of
-from harness.servers import wait_until
+from harness.servers import START_SECONDS, wait_until
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import LogSettings
@@ -239,6 +240,24 @@ def test_forked_child_has_its_own_lines_and_thread(tmp_path: Path) -> None:
 
     assert (tmp_path / f"access-{child}.log").read_bytes() == combined(line(2))
     assert (tmp_path / f"access-{os.getpid()}.log").read_bytes() == combined(line(1))
+
+
+def test_a_pipeline_that_nobody_holds_ends_its_thread_after_the_batch_under_way() -> None:
+    sink, is_formed = Memory(), threading.Event()
+    sink.gate.clear()
+    recorders = [
+        Recorder(sink, form=lambda one: (is_formed.set(), combined(one))[1], flush_every=timedelta(0))
+    ]
+    recorders[0].put(line())
+    assert is_formed.wait(START_SECONDS)
+
+    recorders.clear()
+    gc.collect()
+    sink.gate.set()
+
+    until(lambda: sink.lines == [combined(line())])
+    (thread,) = sink.threads
+    until(lambda: not thread.is_alive())
 
 
 ENDS = """

@@ -52,7 +52,8 @@ class Pipeline(Generic[Item, Record]):
     """Own the queue of items and the thread that makes records of them and writes those, at most `flush_every` late.
 
     The thread starts at the first item, again after a fork (the items before it stay with the parent) and
-    again after `close`, since an application may see more than one lifespan.
+    again after `close`, since an application may see more than one lifespan. It ends with this object; without a
+    `close` before it, items that came during the last batch are lost.
     """
 
     _queue: deque[Item]
