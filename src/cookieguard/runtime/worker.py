@@ -1,7 +1,7 @@
 """The one class for threads: a Worker runs the rounds of one part, begins again after a fork, and ends in time.
 
-Rule: a thread closes what it opened, after its last round. `close` waits for the thread and takes nothing away from
-it: SQLite crashes the process if a connection is closed while another thread is still in it.
+Rule: a thread closes what it opened, after its last round. `close` only waits for the thread, because SQLite crashes
+the process if a connection is closed while another thread is still in it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cookieguard.runtime.clock import seconds
 
 logger = logging.getLogger("cookieguard")
 Round = Callable[[], float | None]
-"""Do what is to be done; return the seconds until the next round, or None to wait until one is asked for."""
+"""Do what is due. Return the seconds until the next round, or None to wait until somebody asks for one."""
 
 CLOSE_SECONDS = 15.0  # in which all workers of a guard, or of a process that exits, end
 RETRY_SECONDS = 1.0  # after a round that raised
@@ -47,8 +47,8 @@ class Worker:
     ) -> None:
         """`round`, `end` and `reset` are methods of the part. `end` closes what rounds opened, in their thread.
 
-        `reset` makes the part as new in a forked child. `patience` is how many seconds `close` waits at most.
-        A thread that `is_brief` does not wait for the next question: it ends, and that one begins another.
+        `reset` is called in a forked child, where the part's connections are its parent's. `close` waits for
+        `patience` seconds at most. A brief thread ends instead of waiting for the next question, which begins another.
         """
         self._name = name
         self._patience = patience
@@ -66,7 +66,7 @@ class Worker:
         return self._thread is not None
 
     def begin(self) -> bool:
-        """Start the thread unless it runs; return whether it does. At most one thread is in a round."""
+        """Start the thread unless it runs; return whether it runs. Two threads are never in a round at once."""
         with self._lock:
             return self._start()
 
@@ -92,9 +92,9 @@ class Worker:
         return self._thread is not current_thread()
 
     def close(self, deadline: float = math.inf) -> bool:
-        """Have the thread end after one more round; return whether it did until the deadline, a time of `seconds`.
+        """End the thread after one more round; return whether it ended by the deadline, a time of `seconds`.
 
-        A round that goes on longer ends the thread later.
+        If a round takes longer, the thread ends after it.
         """
         with self._lock:
             thread, self._thread = self._thread, None
@@ -139,7 +139,7 @@ class Worker:
         with self._lock:
             if self.is_ending:
                 return False
-            self._thread = None  # first: a question from here on begins another thread
+            self._thread = None  # before the look: a question from here on begins another thread
             if self._bell.wait(NOW):
                 self._thread = current_thread()
             return self._thread is None
@@ -147,7 +147,7 @@ class Worker:
     def _do(self, act: Callable[[], float | None]) -> float | None:
         try:
             pause = act()
-        except BaseException as error:  # noqa: BLE001 - a thread that ends would do nothing any more; an exit too
+        except BaseException as error:  # noqa: BLE001 - without its thread the part would do nothing any more
             if not self._is_failing:
                 logger.error("%s: %s; it goes on", self._name, type(error).__name__)
             self._is_failing = True
@@ -161,7 +161,7 @@ class Worker:
         self._is_closed = False
 
     def begin_again(self) -> None:
-        """Be as new, and the part as well: in a forked child, whose threads are its parent's."""
+        """Reset this and the part in a forked child, which has no thread of its parent's."""
         self._reset()
         reset = None if self._reset_part is None else self._reset_part()
         if reset is not None:
@@ -169,9 +169,9 @@ class Worker:
 
 
 class Bell:
-    """Wake the one thread that waits; a ring while it is busy counts when it waits again.
+    """Wake the one thread that waits. A ring that comes while the thread is busy wakes it from its next wait.
 
-    A lock that is held while nobody rang: an Event takes four locks and a list to do the same.
+    The bell is a lock that is held until it rings. An Event takes four locks and a list to do the same.
     """
 
     def __init__(self) -> None:
@@ -181,7 +181,7 @@ class Bell:
     def ring(self) -> None:
         """Wake it, in any thread."""
         if self._rung.locked():
-            with suppress(RuntimeError):  # somebody else rang in between
+            with suppress(RuntimeError):  # another thread rang in between
                 self._rung.release()
 
     def wait(self, wait: float | None) -> bool:
@@ -190,14 +190,14 @@ class Bell:
 
 
 def start_thread(act: Callable[[], object]) -> Thread:
-    """Start a thread for one act of a tool, such as a server for the time of a scan; a part has a Worker."""
+    """Start a thread for one act of a tool, such as the server of a scan. Parts of a guard use a Worker."""
     thread = Thread(target=act, daemon=True)
     thread.start()
     return thread
 
 
 def leave_to_parent(*things: object) -> None:
-    """Keep for good, in a forked child, what its parent still uses: to close it here would end it there as well."""
+    """Keep objects in a forked child that its parent still uses: freeing them would close what both share."""
     _OF_PARENTS.extend(things)
 
 
@@ -211,7 +211,7 @@ def _begin_again() -> None:
 
 
 def _close_all() -> None:
-    """End all threads as the process exits, those first that others wait for: they were made last."""
+    """End all threads when the process exits. Those made last end first, because they need the others."""
     deadline = seconds() + CLOSE_SECONDS
     for worker in reversed(list(_WORKERS)):
         worker.close(deadline)
