@@ -360,7 +360,8 @@ def test_a_disk_of_the_server_that_is_full_makes_no_500_and_no_hit_counts_twice(
     """Its own statements fail then, or all of it stops; its owner makes room and starts it."""
     with small_disk(tmp_path / "small", size="160m") as place:
         for directory in (place, tmp_path, *tmp_path.parents[:3]):
-            directory.chmod(0o755)
+            # The last is the machine's own, where everybody may write.
+            directory.chmod(directory.stat().st_mode | 0o055)
         monkeypatch.setattr(tempfile, "tempdir", str(place))
         with postgres() as server, shop_at(server, tmp_path) as world:
             with world.busy():
