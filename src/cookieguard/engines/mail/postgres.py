@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from cookieguard.engines.mail.protocol import Claimed, Outbox, OutboxDown, Outcome, Row, State
-from cookieguard.engines.postgres_connection import Reconnecting
 from cookieguard.policy.ledger import Run
+from cookieguard.storage.postgres_connection import Reconnecting
 
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 30_000, 10_000  # no page waits for it
 MAKE_IN_TURN = "SELECT pg_advisory_xact_lock(hashtext('cookieguard outbox'))"

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.mail.protocol import Claimed, Outbox, OutboxDown, Outcome, Row, State
-from cookieguard.engines.sqlite_file import make_file, open_file, telling, writing
 from cookieguard.policy.ledger import Run
+from cookieguard.storage.sqlite_file import make_file, open_file, telling, writing
 
 BUSY_SECONDS = 10.0  # senders wait for each other: no page does
 # FULL: what was noted as handed over stays so after a power cut.

@@ -10,10 +10,10 @@ from typing import Any
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import ByteaArray, Connection
 from cookieguard.engines.proof.protocol import SubjectKey
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
+from cookieguard.storage.postgres_connection import ByteaArray, Connection
 
 INSERT = """
     INSERT INTO cg_log_record (id, subject, about, entry, sealed, mac)

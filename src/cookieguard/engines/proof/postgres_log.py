@@ -8,7 +8,6 @@ from typing import Any
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import ByteaArray, connect, patient, telling
 from cookieguard.engines.proof.postgres_inserts import insert, insert_new
 from cookieguard.engines.proof.protocol import (
     Job,
@@ -24,6 +23,7 @@ from cookieguard.engines.proof.sqlite_log import values_of
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
 from cookieguard.proof.verification import RowTuple
+from cookieguard.storage.postgres_connection import ByteaArray, connect, patient, telling
 
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 10_000, 5_000
 UPGRADE_MILLISECONDS = 600_000  # an index of a log with many millions of records

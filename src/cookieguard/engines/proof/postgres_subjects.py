@@ -8,7 +8,6 @@ from contextlib import suppress
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import ByteaArray, connect, patient, telling
 from cookieguard.engines.proof.postgres_log import (
     DURABLE,
     LOCK_MILLISECONDS,
@@ -18,6 +17,7 @@ from cookieguard.engines.proof.postgres_log import (
 )
 from cookieguard.engines.proof.protocol import LogDown, SubjectKey
 from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES
+from cookieguard.storage.postgres_connection import ByteaArray, connect, patient, telling
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS cg_subject_secret (name text PRIMARY KEY, value bytea NOT NULL)",

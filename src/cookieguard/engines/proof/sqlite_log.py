@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.proof.protocol import Job, LogDown, Old, Row, UnsequencedRecord, Window
-from cookieguard.engines.sqlite_file import make_file, open_file, telling, writing_into
 from cookieguard.proof.consents import Event
 from cookieguard.proof.log import Text
 from cookieguard.proof.sealing import Sealed
 from cookieguard.proof.verification import RowTuple
+from cookieguard.storage.sqlite_file import make_file, open_file, telling, writing_into
 
 BUSY_SECONDS = 2.0  # each writer holds the lock for one small transaction
 # FULL: what was acknowledged survives a power cut.

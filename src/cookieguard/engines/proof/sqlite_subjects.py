@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cookieguard.engines.proof.protocol import LogDown, SubjectKey, new_key
 from cookieguard.engines.proof.sqlite_log import BUSY_SECONDS, PRAGMAS
-from cookieguard.engines.sqlite_file import make_file, open_file, telling, writing_into
 from cookieguard.proof.sealing import KEY_BYTES
+from cookieguard.storage.sqlite_file import make_file, open_file, telling, writing_into
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",

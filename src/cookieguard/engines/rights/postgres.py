@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cookieguard.engines.postgres_connection import Reconnecting
 from cookieguard.engines.rights.protocol import Claimed, QueueDown, Row
+from cookieguard.storage.postgres_connection import Reconnecting
 
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 10_000, 5_000
 MAKE_IN_TURN = "SELECT pg_advisory_xact_lock(hashtext('cookieguard rights'))"

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from cookieguard.engines.rights.protocol import Claimed, QueueDown, Row
-from cookieguard.engines.sqlite_file import (
+from cookieguard.storage.sqlite_file import (
     empty_journal,
     make_file,
     open_file,

@@ -8,7 +8,6 @@ from functools import partial
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import connect, patient, telling
 from cookieguard.engines.store.protocol import (
     AT_ONCE,
     FORGET_AT_ONCE,
@@ -26,6 +25,7 @@ from cookieguard.engines.store.protocol import (
     streamed,
 )
 from cookieguard.identity.revocations import FEW, Revocation, Revoked
+from cookieguard.storage.postgres_connection import connect, patient, telling
 
 # What makes a silent server a store that is down, well within the 5 s in which a worker must know.
 STATEMENT_MILLISECONDS, LOCK_MILLISECONDS = 2000, 1000

@@ -8,14 +8,6 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
-from cookieguard.engines.sqlite_file import (
-    empty_journal,
-    make_file,
-    open_file,
-    require_file,
-    telling,
-    writing_into,
-)
 from cookieguard.engines.store.protocol import (
     FORGET_AT_ONCE,
     Change,
@@ -30,6 +22,14 @@ from cookieguard.engines.store.protocol import (
     streamed,
 )
 from cookieguard.identity.revocations import FEW, Revocation, Revoked
+from cookieguard.storage.sqlite_file import (
+    empty_journal,
+    make_file,
+    open_file,
+    require_file,
+    telling,
+    writing_into,
+)
 
 BUSY_SECONDS = 1.0  # a writer waits so long for another; each holds the lock for one small transaction
 
