@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.mail.sqlite import SqliteOutbox
+from cookieguard.engines.mail.outbox import Outbox
 from cookieguard.engines.proof.sqlite_log import SqliteLog
 from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
@@ -20,7 +20,7 @@ OPENERS: tuple[Callable[[Path], object], ...] = (
     SqliteHits,
     SqliteLog,
     SqliteSubjects,
-    SqliteOutbox,
+    Outbox,
 )
 WORKERS = 8
 TIMES = 12  # without a wait for the journal several of 480 fail; more where each worker is a process

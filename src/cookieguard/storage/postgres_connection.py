@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from struct import pack
@@ -98,7 +98,7 @@ def _bounded(gen: PQGen[Waited], seconds: float) -> PQGen[Waited]:
         return answer
 
 
-def connect(url: str, *, statement: int, lock: int) -> Connection:
+def connect(url: str, *, statement: int, lock: int, settings: Sequence[str] = ()) -> Connection:
     """Connect, with the milliseconds that a statement and a lock may take; raises psycopg.Error."""
     connection = _opened(url)
     connection.wait_for(statement)
@@ -106,6 +106,8 @@ def connect(url: str, *, statement: int, lock: int) -> Connection:
     try:
         _require_own(connection, url)
         connection.execute(SET, (str(statement), str(lock)))
+        for setting in settings:
+            connection.execute(setting.encode())
     except psycopg.Error:
         connection.close()
         raise

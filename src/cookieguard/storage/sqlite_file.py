@@ -7,12 +7,21 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+from cookieguard.storage.database import Database, Tables
 
 JOURNAL = "PRAGMA journal_mode = WAL"  # readers never wait for a writer
 EMPTY_JOURNAL = "PRAGMA wal_checkpoint(TRUNCATE)"
 JOURNAL_RETRY_SECONDS = 0.005
+# FULL: what was acknowledged survives a power cut. What is deleted is written over.
+PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
+AT_ONCE = 32  # values of `IN (:these)`: one length of statement, which SQLite need not read anew each time
+THESE = ", ".join(f":these{at}" for at in range(AT_ONCE))
+WORDS = (("IN (:these)", f"IN ({THESE})"), ("PLACE", "INTEGER"), ("MOMENT", "INTEGER"), ("LONG_AGO", "0"))
+HAS_COLUMN = "SELECT count(*) FROM pragma_table_info(:table) WHERE name = :column"
 _MAKING = threading.Lock()  # nobody here has a connection yet while one makes the file
 
 
@@ -107,3 +116,104 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         with suppress(sqlite3.Error):  # a full disk has rolled back already
             connection.execute("ROLLBACK")
         raise
+
+
+class SqliteDatabase(Database):
+    """Be the tables of one part in a file, made with mode 0600 where there is none and `make` is true."""
+
+    def __init__(self, path: Path, tables: Tables, *, make: bool = True) -> None:
+        super().__init__(tables)
+        self._path = path
+        with telling(tables.down):
+            if make:
+                make_file(path, tables.down)
+            self._inode = path.stat().st_ino
+            self._connection: sqlite3.Connection = open_file(path, PRAGMAS, busy_seconds=tables.busy_seconds)
+        for name, arguments, function in FUNCTIONS:
+            self._connection.create_function(
+                name, arguments, function, deterministic=True
+            )  # in one statement
+        try:
+            self.migrate(make=True)
+        except BaseException:
+            self.close()
+            raise
+
+    def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield rows; one statement sees them as they are at one time."""
+        with self._asking():
+            yield from self._connection.execute(self._text(statement).sql, values)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the write lock, and raise `down` where what was written went nowhere."""
+        if self._connection.in_transaction:
+            yield
+            return
+        with writing_into(self._path, self._inode, self._connection, self.tables.down):
+            yield
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read in one transaction; writers go on meanwhile."""
+        with self._asking():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+
+    def take_turns(self, name: str) -> None:
+        """Do nothing: a file has one write lock, which the transaction holds."""
+
+    def require_own(self) -> None:
+        """Raise `down` where a backup took the file's place: what it holds is old."""
+        with self._asking():
+            require_file(self._path, self._inode, self.tables.down)
+
+    def empty_journal(self) -> None:
+        """Leave nothing of what was deleted."""
+        with self._asking():
+            empty_journal(self._connection, self.tables.down)
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+    def _asking(self) -> AbstractContextManager[None]:
+        return telling(self.tables.down)
+
+    _writing = _migrating = transaction
+
+    def _parts(self, these: Sequence[Any]) -> Iterator[dict[str, Any]]:
+        for at in range(0, len(these), AT_ONCE):
+            some = these[at : at + AT_ONCE]
+            yield {f"these{place}": some[min(place, len(some) - 1)] for place in range(AT_ONCE)}
+
+    def _translated(self, statement: str) -> str:
+        for ours, short in (*self.tables.short, *WORDS):
+            statement = statement.replace(ours, short)
+        return statement
+
+    def _number(self) -> int:
+        return int(self.value("PRAGMA user_version"))
+
+    def _put_number(self, number: int) -> None:
+        self.write(f"PRAGMA user_version = {number}")
+
+    def _has(self, table: str, column: str) -> bool:
+        return bool(self.value(HAS_COLUMN, table=self._translated(table), column=column))
+
+
+def _later(seconds: float | None) -> int | None:
+    return None if seconds is None else int((time.time() + seconds) * 1000)
+
+
+FUNCTIONS: Sequence[tuple[str, int, Callable[..., Any]]] = (
+    ("now", 0, lambda: _later(0)),
+    ("later", 1, _later),
+    ("seconds_until", 1, lambda due: max(0.0, due / 1000 - time.time())),
+    ("greatest", 2, max),
+)
