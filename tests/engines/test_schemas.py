@@ -14,10 +14,13 @@ from harness.postgres import Postgres, postgres
 
 from cookieguard.engines.mail import outbox
 from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.rights import queue
+from cookieguard.engines.rights.queue import Queue
 from cookieguard.storage.database import Tables
 
 PARTS: dict[str, tuple[Tables, Callable[[Any], Any]]] = {
     "outbox": (outbox.TABLES, Outbox),
+    "queue": (queue.TABLES, Queue),
 }
 
 

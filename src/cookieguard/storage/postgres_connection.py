@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from struct import pack
 from typing import Any, TypeVar
 
@@ -112,28 +111,6 @@ def connect(url: str, *, statement: int, lock: int, settings: Sequence[str] = ()
         connection.close()
         raise
     return connection
-
-
-class Reconnecting:
-    """Own a connection of one thread; where a restart of the server ended it, the next question opens it anew."""
-
-    def __init__(self, url: str, *, statement: int, lock: int, down: Callable[[str], Exception]) -> None:
-        self._connect = partial(connect, url, statement=statement, lock=lock)
-        self._down = down
-        with telling(down):
-            self._connection = self._connect()
-
-    def close(self) -> None:
-        """Close the connection."""
-        with suppress(psycopg.Error):
-            self._connection.close()
-
-    @contextmanager
-    def _open_connection(self) -> Iterator[Connection]:
-        with telling(self._down):
-            if self._connection.closed:
-                self._connection = self._connect()
-            yield self._connection
 
 
 def _opened(url: str) -> Connection:
