@@ -14,6 +14,8 @@ from harness.postgres import Postgres, postgres
 
 from cookieguard.engines.mail import outbox
 from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.proof import subjects
+from cookieguard.engines.proof.open import open_subject_store
 from cookieguard.engines.rights import queue
 from cookieguard.engines.rights.queue import Queue
 from cookieguard.storage.database import Tables
@@ -21,6 +23,7 @@ from cookieguard.storage.database import Tables
 PARTS: dict[str, tuple[Tables, Callable[[Any], Any]]] = {
     "outbox": (outbox.TABLES, Outbox),
     "queue": (queue.TABLES, Queue),
+    "subjects": (subjects.TABLES, lambda place: open_subject_store(str(place), make=True)),
 }
 
 

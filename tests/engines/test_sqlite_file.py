@@ -11,7 +11,7 @@ import pytest
 
 from cookieguard.engines.mail.outbox import Outbox
 from cookieguard.engines.proof.sqlite_log import SqliteLog
-from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
+from cookieguard.engines.proof.subjects import SubjectStore
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.engines.store.sqlite import SqliteStore
 
@@ -19,7 +19,7 @@ OPENERS: tuple[Callable[[Path], object], ...] = (
     SqliteStore,
     SqliteHits,
     SqliteLog,
-    SqliteSubjects,
+    SubjectStore,
     Outbox,
 )
 WORKERS = 8

@@ -88,8 +88,8 @@ class Database(ABC):
         """Return all rows of a statement for a list of values."""
         text, found = self._text(statement), list[tuple[Any, ...]]()
         with self._asking() if text.is_read else self._writing():
-            for some in self._parts(these):
-                found += self._connection.execute(text.sql, values | some).fetchall()
+            for sql, some in self._parts(text.sql, these):
+                found += self._connection.execute(sql, values | some).fetchall()
         return found
 
     def write(self, statement: str, /, **values: Any) -> int:
@@ -100,9 +100,9 @@ class Database(ABC):
 
     def write_in(self, statement: str, these: Sequence[Any], /, **values: Any) -> int:
         """Return how many rows a statement wrote for a list of values."""
-        sql, count = self._text(statement).sql, 0
+        count = 0
         with self._writing():
-            for some in self._parts(these):
+            for sql, some in self._parts(self._text(statement).sql, these):
                 count += self._connection.execute(sql, values | some).rowcount
         return count
 
@@ -177,7 +177,7 @@ class Database(ABC):
     def _migrating(self) -> AbstractContextManager[None]: ...
 
     @abstractmethod
-    def _parts(self, these: Sequence[Any]) -> Iterator[dict[str, Any]]: ...
+    def _parts(self, sql: str, these: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]: ...
 
     @abstractmethod
     def _translated(self, statement: str) -> str: ...

@@ -134,8 +134,8 @@ class PostgresDatabase(Database):
             self.write(SCHEMAS)
             yield
 
-    def _parts(self, these: Sequence[Any]) -> Iterator[dict[str, Any]]:
-        yield {"these": ByteaArray(these) if these and isinstance(these[0], bytes) else list(these)}
+    def _parts(self, sql: str, these: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        yield sql, {"these": ByteaArray(these) if these and isinstance(these[0], bytes) else list(these)}
 
     def _translated(self, statement: str) -> str:
         for ours, theirs in WORDS:

@@ -20,7 +20,7 @@ JOURNAL_RETRY_SECONDS = 0.005
 PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
 AT_ONCE = 32  # values of `IN (:these)`: one length of statement, which SQLite need not read anew each time
 THESE = ", ".join(f":these{at}" for at in range(AT_ONCE))
-WORDS = (("IN (:these)", f"IN ({THESE})"), ("PLACE", "INTEGER"), ("MOMENT", "INTEGER"), ("LONG_AGO", "0"))
+WORDS = (("PLACE", "INTEGER"), ("MOMENT", "INTEGER"), ("LONG_AGO", "0"))
 HAS_COLUMN = "SELECT count(*) FROM pragma_table_info(:table) WHERE name = :column"
 _MAKING = threading.Lock()  # nobody here has a connection yet while one makes the file
 
@@ -91,7 +91,7 @@ def empty_journal(connection: sqlite3.Connection, down: Callable[[str], Exceptio
     """Have nothing left in the journal of what was deleted; raise `down` where a reader holds it for too long."""
     busy, *_ = connection.execute(EMPTY_JOURNAL).fetchone()
     if busy:
-        raise down("the journal is read, and still holds what was deleted")
+        raise down("a reader holds the journal, which still has what was deleted; try again")
 
 
 @contextmanager
@@ -187,10 +187,14 @@ class SqliteDatabase(Database):
 
     _writing = _migrating = transaction
 
-    def _parts(self, these: Sequence[Any]) -> Iterator[dict[str, Any]]:
+    def _parts(self, sql: str, these: Sequence[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        if len(these) == 1:
+            yield sql, {"these": these[0]}
+            return
+        sql = sql.replace(":these", THESE)
         for at in range(0, len(these), AT_ONCE):
             some = these[at : at + AT_ONCE]
-            yield {f"these{place}": some[min(place, len(some) - 1)] for place in range(AT_ONCE)}
+            yield sql, {f"these{place}": some[min(place, len(some) - 1)] for place in range(AT_ONCE)}
 
     def _translated(self, statement: str) -> str:
         for ours, short in (*self.tables.short, *WORDS):

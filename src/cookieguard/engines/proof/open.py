@@ -16,7 +16,6 @@ from cookieguard.engines.proof.anchors import LocalAnchor
 from cookieguard.engines.proof.erasure_journal import JOURNAL, apply_erasures
 from cookieguard.engines.proof.protocol import BothStores, LogDown, LogStore, Stores, SubjectStore
 from cookieguard.engines.proof.sqlite_log import SqliteLog
-from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
 from cookieguard.engines.proof.witness import Witness
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.engines.store.protocol import making_once
@@ -164,7 +163,7 @@ def open_log_store(place: str, *, make: bool) -> LogStore:
 def open_subject_store(place: str, *, make: bool) -> SubjectStore:
     """Open the store of keys as it is, erasures not applied; raises LogDown."""
     if not is_server(place):
-        return SqliteSubjects(Path(place), make=make)
+        return SubjectStore(place, make=make)
     from cookieguard.engines.proof.postgres_subjects import PostgresSubjects
 
     return PostgresSubjects(place, make=make)

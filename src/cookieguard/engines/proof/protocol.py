@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from os import urandom
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from cookieguard.engines.proof.subjects import SubjectKey, SubjectStore, new_key
 from cookieguard.proof.log import LogDown, Text
-from cookieguard.proof.sealing import KEY_BYTES, SUBJECT_BYTES, TIME_BYTES, Sealed
+from cookieguard.proof.sealing import TIME_BYTES, Sealed
 from cookieguard.proof.verification import RowTuple
 
 __all__ = [
@@ -96,19 +96,6 @@ class Window(NamedTuple):
     until: bytes
     replaced_by: bytes
     same_topic: bool
-
-
-class SubjectKey(NamedTuple):
-    """Hold the random number that rows name a subject by, and the key their records are sealed with."""
-
-    subject: bytes
-    key: bytes
-
-
-def new_key() -> SubjectKey:
-    """Draw what a subject gets that nobody knows yet."""
-    random = urandom(SUBJECT_BYTES + KEY_BYTES)
-    return SubjectKey(random[:SUBJECT_BYTES], random[SUBJECT_BYTES:])
 
 
 class LogStore(Protocol):
@@ -251,57 +238,6 @@ class LogStore(Protocol):
 
     def put_off_job(self, place: int, due: int, tries: int) -> None:
         """Have a job taken again later."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it."""
-        ...
-
-
-class SubjectStore(Protocol):
-    """Keep the keys of subjects, apart from what they open."""
-
-    def secret(self, name: str) -> bytes:
-        """Return 32 random bytes that are made once."""
-        ...
-
-    def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
-        """Return the key of each handle, made where there is none. Durable on return."""
-        ...
-
-    def find(self, handle: bytes) -> SubjectKey | None:
-        """Return the key of a handle, None where there is none (any more)."""
-        ...
-
-    def key_for(self, subject: bytes) -> bytes | None:
-        """Return the key of a subject by the number its rows have."""
-        ...
-
-    def with_keys(self, subjects: Sequence[bytes]) -> set[bytes]:
-        """Return those of the subjects that have a key."""
-        ...
-
-    def after(self, subject: bytes, count: int) -> list[bytes]:
-        """Return so many subjects that have a key, in their order, after one."""
-        ...
-
-    def forget(self, subjects: Sequence[bytes]) -> int:
-        """Destroy keys, so that no file holds them; return how many there were.
-
-        What an earlier call deleted and could not clear away, while somebody read, goes as well: of no subject, too.
-        """
-        ...
-
-    def fade(self, subjects: Sequence[bytes], now: int) -> None:
-        """Note (at a time in milliseconds) that the last rows of subjects may go. Whoever asks for a key ends that."""
-        ...
-
-    def faded(self, before: int) -> list[bytes]:
-        """Return the subjects noted so before a time."""
-        ...
-
-    def end_fading(self, subjects: Sequence[bytes], before: int, *, forgets: bool) -> int:
-        """End what `fade` noted before a time, and remove the keys where `forgets`; return of how many."""
         ...
 
     def close(self) -> None:
