@@ -18,11 +18,14 @@ from cookieguard.engines.proof import subjects
 from cookieguard.engines.proof.open import open_subject_store
 from cookieguard.engines.rights import queue
 from cookieguard.engines.rights.queue import Queue
+from cookieguard.engines.store import database_store
+from cookieguard.engines.store.database_store import DatabaseStore
 from cookieguard.storage.database import Tables
 
 PARTS: dict[str, tuple[Tables, Callable[[Any], Any]]] = {
     "outbox": (outbox.TABLES, Outbox),
     "queue": (queue.TABLES, Queue),
+    "store": (database_store.TABLES, DatabaseStore),
     "subjects": (subjects.TABLES, lambda place: open_subject_store(str(place), make=True)),
 }
 

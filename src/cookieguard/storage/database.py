@@ -9,6 +9,7 @@ Parameters are named (`:name`), types are SQLite's. Beyond what both databases r
 | `seconds_until(column)` | seconds until a time; 0 where it is over |
 | `MOMENT`, `LONG_AGO` | the type of such a column, and a time before all others |
 | `IN (:these)` | one of the values that `rows_in` or `write_in` is given |
+| `(a, b) IN (SELECT a, b FROM ... LIMIT :count)` | some rows of the same table, by their key |
 | `/*lock*/` | lock the rows that are found and skip what others have locked; of a file all is locked |
 | `/*postgres ...*/` | what only PostgreSQL is told |
 

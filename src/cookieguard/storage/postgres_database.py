@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -16,7 +16,7 @@ READ_AT_ONCE = 2_000  # rows that a cursor brings along
 MIGRATION_MILLISECONDS = 600_000  # an index of many millions of rows
 # What a statement says, and what it says to the server; in this order.
 WORDS = tuple(
-    (re.compile(ours), theirs)
+    (re.compile(ours, re.DOTALL), theirs)
     for ours, theirs in (
         (r"%", r"%%"),
         (r"/\*lock\*/", "FOR UPDATE SKIP LOCKED"),
@@ -25,6 +25,10 @@ WORDS = tuple(
         (r"\bseconds_until\((\w+)\)", r"extract(epoch FROM greatest(\1, now()) - now())::float"),
         (r"\bnow\(\)", "clock_timestamp()"),  # theirs is the time at which the transaction began
         (r"\bIN \(:these\)", "= ANY (:these)"),
+        (
+            r"\((\w+, \w+)\) IN \(\s*SELECT \1 (FROM .*?LIMIT :\w+)\s*\)",
+            r"ctid = ANY (ARRAY(SELECT ctid \2))",
+        ),
         (r"\bPLACE\b", "BIGINT GENERATED ALWAYS AS IDENTITY"),
         (r"\bINTEGER\b", "BIGINT"),
         (r"\bBLOB\b", "BYTEA"),
@@ -101,9 +105,12 @@ class PostgresDatabase(Database):
     def empty_journal(self) -> None:
         """Do nothing: the server's vacuum overwrites what was deleted, and its write-ahead log ends by itself."""
 
-    def patient(self, milliseconds: int) -> AbstractContextManager[None]:
+    @contextmanager
+    def patient(self, milliseconds: int) -> Iterator[None]:
         """Let statements take so long."""
-        return patient(self._connection, milliseconds, usual=self.tables.statement_milliseconds)
+        usual = self.tables.statement_milliseconds
+        with self._asking(), patient(self._connection, milliseconds, usual=usual):
+            yield
 
     def close(self) -> None:
         """Close the connection."""
@@ -129,7 +136,7 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def _migrating(self) -> Iterator[None]:
-        with self._asking(), self.patient(MIGRATION_MILLISECONDS), self.transaction():
+        with self.patient(MIGRATION_MILLISECONDS), self.transaction():
             self.take_turns("cookieguard schema")
             self.write(SCHEMAS)
             yield
