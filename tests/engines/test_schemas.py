@@ -14,8 +14,8 @@ from harness.postgres import Postgres, postgres
 
 from cookieguard.engines.mail import outbox
 from cookieguard.engines.mail.outbox import Outbox
-from cookieguard.engines.proof import subjects
-from cookieguard.engines.proof.open import open_subject_store
+from cookieguard.engines.proof import log_store, subjects
+from cookieguard.engines.proof.open import open_log_store, open_subject_store
 from cookieguard.engines.rights import queue
 from cookieguard.engines.rights.queue import Queue
 from cookieguard.engines.store import database_store
@@ -26,6 +26,7 @@ PARTS: dict[str, tuple[Tables, Callable[[Any], Any]]] = {
     "outbox": (outbox.TABLES, Outbox),
     "queue": (queue.TABLES, Queue),
     "store": (database_store.TABLES, DatabaseStore),
+    "log": (log_store.TABLES, lambda place: open_log_store(str(place), make=True)),
     "subjects": (subjects.TABLES, lambda place: open_subject_store(str(place), make=True)),
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cookieguard.engines.mail.outbox import Outbox
-from cookieguard.engines.proof.sqlite_log import SqliteLog
+from cookieguard.engines.proof.log_store import LogStore
 from cookieguard.engines.proof.subjects import SubjectStore
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.engines.store.sqlite import SqliteStore
@@ -18,7 +18,7 @@ from cookieguard.engines.store.sqlite import SqliteStore
 OPENERS: tuple[Callable[[Path], object], ...] = (
     SqliteStore,
     SqliteHits,
-    SqliteLog,
+    LogStore,
     SubjectStore,
     Outbox,
 )

@@ -69,12 +69,13 @@ class Database(ABC):
         self.tables = tables
         self._texts: dict[str, Text] = {}
         self._connection: Any = None
+        self._run: Callable[[str, Mapping[str, Any]], Any]
 
     def rows(self, statement: str, /, **values: Any) -> list[tuple[Any, ...]]:
         """Return all rows of a statement."""
         text = self._text(statement)
         with self._asking() if text.is_read else self._writing():
-            rows: list[tuple[Any, ...]] = self._connection.execute(text.sql, values).fetchall()
+            rows: list[tuple[Any, ...]] = self._run(text.sql, values).fetchall()
         return rows
 
     def row(self, statement: str, /, **values: Any) -> tuple[Any, ...] | None:
@@ -90,13 +91,13 @@ class Database(ABC):
         text, found = self._text(statement), list[tuple[Any, ...]]()
         with self._asking() if text.is_read else self._writing():
             for sql, some in self._parts(text.sql, these):
-                found += self._connection.execute(sql, values | some).fetchall()
+                found += self._run(sql, values | some).fetchall()
         return found
 
     def write(self, statement: str, /, **values: Any) -> int:
         """Return how many rows a statement wrote."""
         with self._writing():
-            count: int = self._connection.execute(self._text(statement).sql, values).rowcount
+            count: int = self._run(self._text(statement).sql, values).rowcount
         return count
 
     def write_in(self, statement: str, these: Sequence[Any], /, **values: Any) -> int:
@@ -104,7 +105,7 @@ class Database(ABC):
         count = 0
         with self._writing():
             for sql, some in self._parts(self._text(statement).sql, these):
-                count += self._connection.execute(sql, values | some).rowcount
+                count += self._run(sql, values | some).rowcount
         return count
 
     def write_each(self, statement: str, values: Iterable[Mapping[str, Any]]) -> int:

@@ -59,9 +59,10 @@ class PostgresDatabase(Database):
     def __init__(self, url: str, tables: Tables, *, make: bool = True) -> None:
         super().__init__(tables)
         self._url = url
+        self._connection: Connection
         self._is_in_transaction = False
         with telling(tables.down):
-            self._connection: Connection = self._connected()
+            self._connect()
         try:
             self.is_made = self.migrate(make=make)
         except BaseException:
@@ -69,7 +70,7 @@ class PostgresDatabase(Database):
             raise
 
     def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
-        """Yield rows by a cursor, in binary, which needs no reading of digits."""
+        """Yield rows by a cursor of the server."""
         with self.transaction(), self._connection.cursor("cookieguard_rows", binary=True) as cursor:
             cursor.itersize = READ_AT_ONCE
             cursor.execute(self._text(statement).sql.encode(), values)
@@ -121,18 +122,20 @@ class PostgresDatabase(Database):
     def _asking(self) -> Iterator[None]:
         with telling(self.tables.down):
             if self._connection.closed and not self._is_in_transaction:
-                self._connection = self._connected()
+                self._connect()
             yield
 
     _writing = _asking
 
-    def _connected(self) -> Connection:
-        return connect(
+    def _connect(self) -> None:
+        self._connection = connect(
             self._url,
             statement=self.tables.statement_milliseconds,
             lock=self.tables.lock_milliseconds,
             settings=self.tables.settings,
         )
+        # One cursor, since a new one takes as long as a tenth of a statement; in binary, which has no digits to read.
+        self._run = self._connection.cursor(binary=True).execute
 
     @contextmanager
     def _migrating(self) -> Iterator[None]:

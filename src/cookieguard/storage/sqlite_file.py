@@ -129,6 +129,7 @@ class SqliteDatabase(Database):
                 make_file(path, tables.down)
             self._inode = path.stat().st_ino
             self._connection: sqlite3.Connection = open_file(path, PRAGMAS, busy_seconds=tables.busy_seconds)
+        self._run = self._connection.execute
         for name, arguments, function in FUNCTIONS:
             self._connection.create_function(
                 name, arguments, function, deterministic=True

@@ -15,13 +15,13 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import LocalAnchor
 from cookieguard.engines.proof.erasure_journal import JOURNAL, apply_erasures
 from cookieguard.engines.proof.protocol import BothStores, LogDown, LogStore, Stores, SubjectStore
-from cookieguard.engines.proof.sqlite_log import SqliteLog
 from cookieguard.engines.proof.witness import Witness
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.engines.store.protocol import making_once
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.proof.notes import NoteKey, Signer
+from cookieguard.storage.open import is_server
 
 LOG_FILE, SUBJECTS_FILE = "log.db", "subjects.db"
 SIGNING_USE = b"consent log"
@@ -44,11 +44,6 @@ class Place(NamedTuple):
     def log_file(self) -> Path | None:
         """Return the log's file, None where it is in a server."""
         return None if is_server(self.log) else Path(self.log)
-
-
-def is_server(place: str) -> bool:
-    """Return whether a place is a URL of PostgreSQL."""
-    return place.startswith(("postgres://", "postgresql://"))
 
 
 def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> Place:
@@ -154,7 +149,7 @@ def _opener(place: Place) -> Callable[[], Stores]:
 def open_log_store(place: str, *, make: bool) -> LogStore:
     """Open the store of a log; raises LogDown."""
     if not is_server(place):
-        return SqliteLog(Path(place), make=make)
+        return LogStore(place, make=make)
     from cookieguard.engines.proof.postgres_log import PostgresLog
 
     return PostgresLog(place, make=make)
