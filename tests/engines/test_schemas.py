@@ -30,6 +30,19 @@ PARTS: dict[str, tuple[Tables, Callable[[Any], Any]]] = {
     "subjects": (subjects.TABLES, lambda place: open_subject_store(str(place), make=True)),
 }
 
+# What a row of each part says.
+READ: dict[str, Callable[[Any], object]] = {
+    "outbox": lambda store: [one.who for one in store.claim(["r"], 9, lease="l", seconds=0)] == ["a"],
+    "queue": lambda store: store.claim("l", 0).row == ("q", "w", True, b"\x01", 1),
+    "subjects": lambda store: store.find(b"\x01") == (b"\x02", b"\x03"),
+    "store": lambda store: (
+        [one.key for one in store.changes(0)] == ["s"]
+        and store.read("cart", "c:17") == (b"{}", 3, 9_000_000_000_000)
+    ),
+    "log": lambda store: [(row.number, row.entry) for row in store.rows()] == [(0, b"\x04")],
+}
+UNNUMBERED = Path(__file__).parent / "unnumbered"
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
@@ -81,12 +94,28 @@ def test_tables_of_a_newer_release_are_refused_in_one_line(place: Path | str, pa
     opened(place).close()
 
 
+def make_unnumbered(place: Path | str, part: str) -> None:
+    """Make the tables of a part as releases did that kept no number, with a row of each."""
+    name = "sqlite" if isinstance(place, Path) else "postgres"
+    script = (
+        (UNNUMBERED / f"{name}.sql").read_text().partition(f"-- part: {part}\n")[2].partition("-- part")[0]
+    )
+    if isinstance(place, Path):
+        with closing(sqlite3.connect(place)) as file:
+            file.executescript(script)
+        return
+    with psycopg.connect(place, autocommit=True) as server:
+        server.execute("DROP SCHEMA public CASCADE")
+        server.execute("CREATE SCHEMA public")
+        server.execute(script.encode())
+
+
 @pytest.mark.parametrize("part", PARTS)
-def test_tables_without_a_number_get_one(place: Path | str, part: str) -> None:
+def test_tables_without_a_number_get_one_and_keep_their_rows(place: Path | str, part: str) -> None:
     tables, opened = PARTS[part]
-    opened(place).close()
-    number_of(place, tables, put=0)
+    make_unnumbered(place, part)
 
-    opened(place).close()
-
-    assert number_of(place, tables) == len(tables.steps)
+    for _ in range(2):
+        with closing(opened(place)) as store:
+            assert READ[part](store)
+        assert number_of(place, tables) == len(tables.steps)

@@ -22,7 +22,7 @@ WORDS = tuple(
         (r"/\*lock\*/", "FOR UPDATE SKIP LOCKED"),
         (r"/\*postgres (.*?)\*/", r"\1"),
         (r"\blater\((:\w+)\)", r"(now() + make_interval(secs => \1))"),
-        (r"\bseconds_until\((\w+)\)", r"extract(epoch FROM greatest(\1, now()) - now())::float"),
+        (r"\bseconds_until\((\w+)\)", r"greatest(0, extract(epoch FROM greatest(\1, now()) - now()))::float"),
         (r"\bnow\(\)", "clock_timestamp()"),  # theirs is the time at which the transaction began
         (r"\bIN \(:these\)", "= ANY (:these)"),
         (
