@@ -87,24 +87,6 @@ def require_file(path: Path, inode: int, down: Callable[[str], Exception]) -> No
         raise down("another file took the place of the one in use")
 
 
-def empty_journal(connection: sqlite3.Connection, down: Callable[[str], Exception]) -> None:
-    """Have nothing left in the journal of what was deleted; raise `down` where a reader holds it for too long."""
-    busy, *_ = connection.execute(EMPTY_JOURNAL).fetchone()
-    if busy:
-        raise down("a reader holds the journal, which still has what was deleted; try again")
-
-
-@contextmanager
-def writing_into(
-    path: Path, inode: int, connection: sqlite3.Connection, down: Callable[[str], Exception]
-) -> Iterator[None]:
-    """Do one transaction in a file that others write into as well; raise `down` where it failed, or went nowhere."""
-    with telling(down):
-        with writing(connection):
-            yield
-        require_file(path, inode, down)
-
-
 @contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[None]:
     """Do one transaction that takes the write lock first: an upgrade in between would fail at once."""
@@ -143,7 +125,9 @@ class SqliteDatabase(Database):
     def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
         """Yield rows; one statement sees them as they are at one time."""
         with self._asking():
-            yield from self._connection.execute(self._text(statement).sql, values)
+            # `yield from` would close the cursor, which fails where the file was closed before.
+            for row in self._run(self._text(statement).sql, values):  # noqa: UP028
+                yield row
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -151,8 +135,10 @@ class SqliteDatabase(Database):
         if self._connection.in_transaction:
             yield
             return
-        with writing_into(self._path, self._inode, self._connection, self.tables.down):
-            yield
+        with self._asking():
+            with writing(self._connection):
+                yield
+            require_file(self._path, self._inode, self.tables.down)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -175,8 +161,8 @@ class SqliteDatabase(Database):
 
     def empty_journal(self) -> None:
         """Leave nothing of what was deleted."""
-        with self._asking():
-            empty_journal(self._connection, self.tables.down)
+        if self.value(EMPTY_JOURNAL):
+            raise self.tables.down("a reader holds the journal, which still has what was deleted; try again")
 
     def close(self) -> None:
         """Close the file."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,12 +20,11 @@ from cookieguard.engines.store.protocol import making_once
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.proof.notes import NoteKey, Signer
-from cookieguard.storage.open import is_server
+from cookieguard.storage.open import is_server, require_driver
 
 LOG_FILE, SUBJECTS_FILE = "log.db", "subjects.db"
 SIGNING_USE = b"consent log"
 ANYWHERE = "cookieguard.invalid"  # the host in the name of a log whose shop names no origin (RFC 6761)
-MISSING_EXTRA = "a URL whose driver is installed: pip install '.[postgres]' in cookieguard's checkout"
 
 
 class Place(NamedTuple):
@@ -60,7 +58,7 @@ def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> 
     beside = log if is_server(log) else ""
     subjects = _path_or_url(subjects_url or beside, state_dir / SUBJECTS_FILE)
     if is_server(log) or is_server(subjects):
-        _require_driver()
+        require_driver("proof.url")
     second = (Path(settings.erasures).absolute(),) if settings.erasures else ()
     return Place(log, subjects, (state_dir / JOURNAL, *second))
 
@@ -162,11 +160,6 @@ def open_subject_store(place: str, *, make: bool) -> SubjectStore:
     from cookieguard.engines.proof.postgres_subjects import PostgresSubjects
 
     return PostgresSubjects(place, make=make)
-
-
-def _require_driver() -> None:
-    if find_spec("psycopg") is None:
-        raise ConfigError("proof.url", was="of PostgreSQL without its driver", allowed=MISSING_EXTRA)
 
 
 def _url(setting: str, variable: str, url: str, environ: Mapping[str, str]) -> str:
