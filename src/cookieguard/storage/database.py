@@ -61,8 +61,9 @@ class Text(NamedTuple):
 
 
 class Database(ABC):
-    """Be one connection, which one thread at a time uses. Each statement that writes is a transaction of its own,
-    unless it is part of one. Raises what `Tables.down` makes.
+    """Run statements over one connection. Used by one thread at a time; raises what `Tables.down` makes.
+
+    Each statement that writes is a transaction of its own, unless it is part of one.
     """
 
     def __init__(self, tables: Tables) -> None:

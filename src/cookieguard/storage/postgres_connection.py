@@ -1,4 +1,4 @@
-"""What every engine in PostgreSQL does alike: a connection that waits no longer than it may, and failures told."""
+"""Connections to PostgreSQL: none waits longer than it may, and each failure has a reason in words of ours."""
 
 from __future__ import annotations
 

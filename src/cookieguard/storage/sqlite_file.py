@@ -1,4 +1,4 @@
-"""What every engine in a SQLite file does alike: to open it, one writing transaction, failures told as its own."""
+"""SQLite files: how they are opened, written to and fail, and the tables of one part in a file."""
 
 from __future__ import annotations
 
@@ -113,9 +113,8 @@ class SqliteDatabase(Database):
             self._connection: sqlite3.Connection = open_file(path, PRAGMAS, busy_seconds=tables.busy_seconds)
         self._run = self._connection.execute
         for name, arguments, function in FUNCTIONS:
-            self._connection.create_function(
-                name, arguments, function, deterministic=True
-            )  # in one statement
+            # As if nothing but its arguments counted: then SQLite asks once a statement, not once a row.
+            self._connection.create_function(name, arguments, function, deterministic=True)
         try:
             self.migrate(make=True)
         except BaseException:
