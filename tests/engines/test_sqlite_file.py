@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.mail.sqlite import SqliteOutbox
-from cookieguard.engines.proof.sqlite_log import SqliteLog
-from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
+from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.proof.log_store import LogStore
+from cookieguard.engines.proof.subjects import SubjectStore
 from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.engines.store.sqlite import SqliteStore
 
 OPENERS: tuple[Callable[[Path], object], ...] = (
     SqliteStore,
     SqliteHits,
-    SqliteLog,
-    SqliteSubjects,
-    SqliteOutbox,
+    LogStore,
+    SubjectStore,
+    Outbox,
 )
 WORKERS = 8
 TIMES = 12  # without a wait for the journal several of 480 fail; more where each worker is a process

@@ -446,13 +446,14 @@ def test_an_older_copy_is_noticed_although_others_wrote_more_into_it_than_it_lac
 class Swapped(SqliteStore):
     """Be a store whose file is replaced by an older copy right after something was written, while there are any."""
 
+    path: Path
     copies: list[Path]
 
     def record(self, revocations: Sequence[Revocation]) -> None:
         """Write, and lose it."""
         super().record(revocations)
         if self.copies:
-            restore(self.copies.pop(), self._path)
+            restore(self.copies.pop(), self.path)
 
 
 def swapped(path: Path, copies: list[Path]) -> Callable[[], Store]:
@@ -460,7 +461,7 @@ def swapped(path: Path, copies: list[Path]) -> Callable[[], Store]:
 
     def open_store() -> Store:
         store = Swapped(path)
-        store.copies = copies
+        store.path, store.copies = path, copies
         return store
 
     return open_store

@@ -10,7 +10,7 @@ from pathlib import Path
 from cookieguard import Config, PolicyVersion
 from cookieguard.config import MailSettings
 from cookieguard.engines.mail.announcement_run import Notices, Recipients
-from cookieguard.engines.mail.protocol import Outbox
+from cookieguard.engines.mail.outbox import Outbox
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Pace, Sender
 from cookieguard.engines.policy.folder import read_versions
@@ -29,24 +29,13 @@ def shop_of(folder: Path, url: str) -> Config:
     )
 
 
-def opened(place: str) -> Outbox:
-    """Open an outbox by its file or its URL."""
-    if place.startswith("postgresql"):
-        from cookieguard.engines.mail.postgres import PostgresOutbox
-
-        return PostgresOutbox(place)
-    from cookieguard.engines.mail.sqlite import SqliteOutbox
-
-    return SqliteOutbox(Path(place))
-
-
 def main(outbox: str, folder: str, relay: str, keyring: str, run: str, connections: str) -> None:
     """Send until nothing is left."""
     config = shop_of(Path(folder), relay)
     recipients = Recipients(Keyring.loads(Path(keyring).read_text(), setting="keyring"))
     notices = Notices(config, read_versions(config), recipients, datetime.now(UTC))
     sender = Sender(
-        opened(outbox), relay_of(config.mail, environ={}), sender=SENDER, build=notices.build, pace=PACE
+        Outbox(outbox), relay_of(config.mail, environ={}), sender=SENDER, build=notices.build, pace=PACE
     )
     asyncio.run(sender.run([run], connections=int(connections), progress=lambda: None))
 

@@ -15,8 +15,9 @@ from harness.retention import retention_of
 from cookieguard import Config, PolicyVersion
 from cookieguard.engines.mail.announcement_run import Recipients, fill_run, run_of
 from cookieguard.engines.mail.open import outbox_opener
+from cookieguard.engines.mail.outbox import Outbox
 from cookieguard.engines.mail.outbox_retention import forget_recipients
-from cookieguard.engines.mail.protocol import Outbox, Outcome, Row, State
+from cookieguard.engines.mail.protocol import Outcome, Row, State
 from cookieguard.engines.policy.announcing import announce, complete, release
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from harness.postgres import Postgres, postgres
 
-from cookieguard.engines.mail.protocol import Outbox, OutboxDown, Outcome, Row, State
-from cookieguard.engines.mail.sqlite import SqliteOutbox
+from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.mail.protocol import OutboxDown, Outcome, Row, State
 
 Open = Callable[[], Outbox]
 RUN = "policy-2026-12-15"
@@ -37,11 +37,9 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
 
     def open_outbox() -> Outbox:
         if request.param == "postgres":
-            from cookieguard.engines.mail.postgres import PostgresOutbox
-
-            made.append(PostgresOutbox(request.getfixturevalue("server").url))
+            made.append(Outbox(request.getfixturevalue("server").url))
         else:
-            made.append(SqliteOutbox(tmp_path / "outbox.db"))
+            made.append(Outbox(tmp_path / "outbox.db"))
         return made[-1]
 
     open_outbox().forget(RUN)
@@ -141,9 +139,7 @@ def test_address_of_a_message_that_is_done_is_gone(opened: Open) -> None:
     assert (run.sent, run.refused, run.waiting) == (1, 1, 0)
     assert outbox.replies(RUN) == {"550": 1}
     assert outbox.wait([RUN]) is None
-    table = "mail" if isinstance(outbox, SqliteOutbox) else "cookieguard_mail"
-    rows = outbox._connection.execute(f"SELECT DISTINCT recipient FROM {table}").fetchall()  # type: ignore[attr-defined]
-    assert rows == [("",)]
+    assert outbox.database.rows("SELECT DISTINCT recipient FROM cookieguard_mail") == [("",)]
 
 
 def test_messages_that_wait_come_due_each_after_its_delay(opened: Open) -> None:
@@ -170,15 +166,13 @@ def test_a_claim_takes_as_long_however_many_were_claimed_before(opened: Open) ->
         who += [one.who for one in some]
         took.append(perf_counter() - began - sum(took))
 
-    print(f"{type(outbox).__name__}: {len(who) / sum(took):,.0f} claims/s")
+    print(f"{type(outbox.database).__name__}: {len(who) / sum(took):,.0f} claims/s")
     assert len(who) == len(set(who)) == 30_000
     assert median(took[-20:]) < MOST_GROWTH * median(took[:20])
 
 
 def test_sender_goes_on_after_a_restart_of_the_server(server: Postgres) -> None:
-    from cookieguard.engines.mail.postgres import PostgresOutbox
-
-    with closing(PostgresOutbox(server.url)) as outbox:
+    with closing(Outbox(server.url)) as outbox:
         outbox.forget(RUN)
         outbox.begin(RUN, "secret")
         outbox.add(RUN, [Row(PLACE[1], "sealed")])

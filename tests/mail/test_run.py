@@ -21,7 +21,7 @@ from harness.postgres import Postgres, postgres
 from harness.relays import Relay, new_relay
 
 from cookieguard.engines.mail.announcement_run import Recipients, fill_run, run_of
-from cookieguard.engines.mail.protocol import Outbox
+from cookieguard.engines.mail.outbox import Outbox
 from cookieguard.engines.policy.announcing import announce, complete
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger
@@ -57,7 +57,7 @@ class World:
         self.keyring.write_text(Keyring.generate(AT).dumps())
         self.store = SqliteStore(directory / "store.db")
         self.place = place
-        self.outbox: Outbox = senders.opened(place)
+        self.outbox: Outbox = Outbox(place)
         self.run = run_of(self.versions[1])
         self.processes: list[subprocess.Popen[bytes]] = []
 

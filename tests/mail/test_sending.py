@@ -20,10 +20,9 @@ from harness.relays import Relay, new_relay
 from cookieguard import Config, PolicyVersion
 from cookieguard.config import MailSettings
 from cookieguard.engines.mail.announcement_run import Notices, Recipients, fill_run, run_of
-from cookieguard.engines.mail.protocol import Outbox
+from cookieguard.engines.mail.outbox import Outbox
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Pace, Sender
-from cookieguard.engines.mail.sqlite import SqliteOutbox
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
@@ -52,7 +51,7 @@ class Shop:
         self.customers: list[Customer] = []
 
     def outbox(self) -> Outbox:
-        return SqliteOutbox(self.directory / "outbox.db")
+        return Outbox(self.directory / "outbox.db")
 
     def have(self, count: int) -> None:
         self.customers = [Customer(str(at), f"c{at}@mail.example", "en") for at in range(count)]
@@ -330,7 +329,7 @@ def test_customers_are_told_as_a_database_has_them_and_one_without_an_address_is
         for one in rows:
             yield one
 
-    with closing(SqliteOutbox(tmp_path / "outbox.db")) as outbox:
+    with closing(Outbox(tmp_path / "outbox.db")) as outbox:
         recipients = Recipients(Keyring.generate(NOW))
         filled = fill_run(outbox, "run", customers, recipients, now=NOW, progress=lambda _: None)
 
@@ -353,7 +352,7 @@ async def listed() -> list[Customer]:
 
 @pytest.mark.parametrize("customers", [plain, listed, lambda: list(plain())])
 def test_function_that_is_no_async_generator_yields_customers_as_well(tmp_path: Path, customers: Any) -> None:
-    with closing(SqliteOutbox(tmp_path / "outbox.db")) as outbox:
+    with closing(Outbox(tmp_path / "outbox.db")) as outbox:
         recipients = Recipients(Keyring.generate(NOW))
         filled = fill_run(outbox, "run", customers, recipients, now=NOW, progress=lambda _: None)
 

@@ -11,9 +11,9 @@ import pytest
 from harness.postgres import Postgres, postgres
 
 from cookieguard.engines.rights.protocol import QueueDown
+from cookieguard.engines.rights.queue import Queue
 from cookieguard.engines.rights.requests import Requests
 from cookieguard.engines.rights.sealing import Seal, SealBroken
-from cookieguard.engines.rights.sqlite import SqliteQueue
 from cookieguard.keyring import Keyring, new_key
 from cookieguard.rights.requests import Act, Request, Via, answer_told, noted, step_done
 from cookieguard.rights.rules import Law, RequestKind
@@ -38,11 +38,9 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
 
     def open_queue() -> Requests:
         if request.param == "postgres":
-            from cookieguard.engines.rights.postgres import PostgresQueue
-
-            made.append(Requests(PostgresQueue(request.getfixturevalue("server").url), KEYRING))
+            made.append(Requests(Queue(request.getfixturevalue("server").url), KEYRING))
         else:
-            made.append(Requests(SqliteQueue(tmp_path / "requests.db"), KEYRING))
+            made.append(Requests(Queue(tmp_path / "requests.db"), KEYRING))
         return made[-1]
 
     queue = open_queue()
@@ -190,7 +188,7 @@ def test_closed_request_leaves_the_list_and_a_forgotten_person_is_in_no_row(open
 
 
 def test_files_hold_nobody_in_the_clear_and_open_with_the_shop_s_keyring_only(tmp_path: Path) -> None:
-    queue = Requests(SqliteQueue(tmp_path / "requests.db"), KEYRING)
+    queue = Requests(Queue(tmp_path / "requests.db"), KEYRING)
     queue.add(asked("a", "K-4711-0815", text="I am Anna Quandt"), has_work=True)
     queue.keep_file("a", b"Anna Quandt's orders")
     written = b"".join(one.read_bytes() for one in tmp_path.iterdir())
@@ -199,7 +197,7 @@ def test_files_hold_nobody_in_the_clear_and_open_with_the_shop_s_keyring_only(tm
     assert b"K-4711-0815" not in written
     assert b"Quandt" not in written
     with pytest.raises(SealBroken):
-        Requests(SqliteQueue(tmp_path / "requests.db"), Keyring.generate(NOW))
+        Requests(Queue(tmp_path / "requests.db"), Keyring.generate(NOW))
     sealed = Seal(KEYRING).close(b"x", about="a")
     with pytest.raises(SealBroken, match="another place"):
         Seal(KEYRING).open(sealed, about="b")
@@ -271,8 +269,8 @@ def test_queue_whose_place_a_backup_took_is_down_and_not_read_or_written_on(
     tmp_path: Path, asks: Callable[[Requests], object]
 ) -> None:
     file, kept = tmp_path / "requests.db", tmp_path / "backup.db"
-    Requests(SqliteQueue(kept), KEYRING).close()
-    queue = Requests(SqliteQueue(file), KEYRING)
+    Requests(Queue(kept), KEYRING).close()
+    queue = Requests(Queue(file), KEYRING)
     kept.replace(file)
 
     with pytest.raises(QueueDown, match="another file"):

@@ -324,7 +324,7 @@ def store_of(client: Client) -> Any:
     from cookieguard.identity.remember_me import series_of
 
     store = SqliteStore(client.shop.directory / "store.db")
-    (row,) = store._connection.execute("SELECT value FROM kept WHERE shelf = 'remember'").fetchall()
+    (row,) = store.database.rows("SELECT value FROM kept WHERE shelf = 'remember'")
     store.close()
     return series_of(row[0])
 
@@ -507,7 +507,7 @@ def test_an_older_copy_of_the_store_raises_no_alarm(ada: Client) -> None:
     from cookieguard.engines.store.sqlite import SqliteStore
 
     opened = SqliteStore(store)
-    opened._connection.execute("UPDATE kept SET value = ? WHERE shelf = 'remember'", (older.encode(),))
+    opened.database.write("UPDATE kept SET value = :value WHERE shelf = 'remember'", value=older.encode())
     opened.close()
     ada.lose_session()
 

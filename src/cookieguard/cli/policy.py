@@ -38,7 +38,7 @@ from cookieguard.engines.mail.announcement_run import (
     run_of,
 )
 from cookieguard.engines.mail.open import outbox_opener
-from cookieguard.engines.mail.protocol import Outbox
+from cookieguard.engines.mail.outbox import Outbox
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Sender
 from cookieguard.engines.policy.announcing import announce, complete, find_version, release

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -15,9 +14,9 @@ import pytest
 from harness.servers import START_SECONDS, wait_until
 
 from cookieguard.engines.proof.log_reader import LogReader, newest_rows, opened, read_subject
+from cookieguard.engines.proof.log_store import OLD, ROWS_OF, values_of
 from cookieguard.engines.proof.open import open_stores
 from cookieguard.engines.proof.protocol import LogDown, Row, Stores, Window
-from cookieguard.engines.proof.sqlite_log import OLD, ROWS_OF, values_of
 from cookieguard.proof.records import Record, browser
 from cookieguard.proof.sealing import time_of
 
@@ -90,8 +89,10 @@ def rows_read(world: World, read: Callable[[Stores], object]) -> int:
 
 def plan_of(world: World, statement: str, values: dict[str, object]) -> str:
     """Say how SQLite runs a statement."""
-    with sqlite3.connect(world.place.log) as connection:
-        return str(connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall())
+    stores = world.stores()
+    plan = stores.log.database.rows(f"EXPLAIN QUERY PLAN {statement}", **values)
+    stores.close()
+    return str(plan)
 
 
 def test_no_more_rows_are_read_than_are_asked_for(long_history: World) -> None:

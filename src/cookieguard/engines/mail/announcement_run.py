@@ -17,7 +17,8 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.config.languages import language_of
-from cookieguard.engines.mail.protocol import Claimed, Outbox, Row, State
+from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.mail.protocol import Claimed, Row, State
 from cookieguard.engines.mail.sending import Mail
 from cookieguard.engines.named_object import load_named
 from cookieguard.errors import AnnouncementRefused, ConfigError

@@ -10,7 +10,8 @@ from email.utils import parseaddr
 
 from cookieguard.config import Config
 from cookieguard.engines.mail.announcement_run import Recipients, key_of_run, who_of
-from cookieguard.engines.mail.protocol import Claimed, Outbox, Row
+from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.mail.protocol import Claimed, Row
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Mail, Sender
 from cookieguard.mail.messages import build_message

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from cookieguard.config.store import StoreSettings
-from cookieguard.engines.mail.protocol import Outbox
+from cookieguard.engines.mail.outbox import Outbox
 from cookieguard.engines.store.open import store_file, store_url
 
 FILE_ENDING = "-outbox.db"
@@ -23,11 +24,4 @@ def outbox_opener(
 ) -> Callable[[], Outbox]:
     """Return what opens the outbox. Raises ConfigError, never showing the URL."""
     file = outbox_file(settings, state_dir, environ=environ)
-    if file is not None:
-        from cookieguard.engines.mail import sqlite
-
-        return sqlite.opener(file)
-    url = store_url(settings, environ=environ)
-    from cookieguard.engines.mail import postgres
-
-    return postgres.opener(url)
+    return partial(Outbox, store_url(settings, environ=environ) if file is None else file)

@@ -17,7 +17,8 @@ from functools import partial
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
-from cookieguard.engines.mail.protocol import Claimed, Outbox, OutboxDown, Outcome, State
+from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.mail.protocol import Claimed, OutboxDown, Outcome, State
 from cookieguard.engines.mail.relay import Connection, Later, Refused, Relay, RelayDown, Uncertain
 
 logger = logging.getLogger("cookieguard")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,19 +14,17 @@ from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.proof.anchors import LocalAnchor
 from cookieguard.engines.proof.erasure_journal import JOURNAL, apply_erasures
 from cookieguard.engines.proof.protocol import BothStores, LogDown, LogStore, Stores, SubjectStore
-from cookieguard.engines.proof.sqlite_log import SqliteLog
-from cookieguard.engines.proof.sqlite_subjects import SqliteSubjects
 from cookieguard.engines.proof.witness import Witness
 from cookieguard.engines.proof.writer import LogWriter
 from cookieguard.engines.store.protocol import making_once
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.proof.notes import NoteKey, Signer
+from cookieguard.storage.open import is_server, require_driver
 
 LOG_FILE, SUBJECTS_FILE = "log.db", "subjects.db"
 SIGNING_USE = b"consent log"
 ANYWHERE = "cookieguard.invalid"  # the host in the name of a log whose shop names no origin (RFC 6761)
-MISSING_EXTRA = "a URL whose driver is installed: pip install '.[postgres]' in cookieguard's checkout"
 
 
 class Place(NamedTuple):
@@ -47,11 +44,6 @@ class Place(NamedTuple):
         return None if is_server(self.log) else Path(self.log)
 
 
-def is_server(place: str) -> bool:
-    """Return whether a place is a URL of PostgreSQL."""
-    return place.startswith(("postgres://", "postgresql://"))
-
-
 def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> Place:
     """Find where everything is; raises ConfigError, never showing a URL."""
     settings = config.proof
@@ -66,7 +58,7 @@ def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> 
     beside = log if is_server(log) else ""
     subjects = _path_or_url(subjects_url or beside, state_dir / SUBJECTS_FILE)
     if is_server(log) or is_server(subjects):
-        _require_driver()
+        require_driver("proof.url")
     second = (Path(settings.erasures).absolute(),) if settings.erasures else ()
     return Place(log, subjects, (state_dir / JOURNAL, *second))
 
@@ -155,7 +147,7 @@ def _opener(place: Place) -> Callable[[], Stores]:
 def open_log_store(place: str, *, make: bool) -> LogStore:
     """Open the store of a log; raises LogDown."""
     if not is_server(place):
-        return SqliteLog(Path(place), make=make)
+        return LogStore(place, make=make)
     from cookieguard.engines.proof.postgres_log import PostgresLog
 
     return PostgresLog(place, make=make)
@@ -164,15 +156,10 @@ def open_log_store(place: str, *, make: bool) -> LogStore:
 def open_subject_store(place: str, *, make: bool) -> SubjectStore:
     """Open the store of keys as it is, erasures not applied; raises LogDown."""
     if not is_server(place):
-        return SqliteSubjects(Path(place), make=make)
+        return SubjectStore(place, make=make)
     from cookieguard.engines.proof.postgres_subjects import PostgresSubjects
 
     return PostgresSubjects(place, make=make)
-
-
-def _require_driver() -> None:
-    if find_spec("psycopg") is None:
-        raise ConfigError("proof.url", was="set to PostgreSQL without its driver", allowed=MISSING_EXTRA)
 
 
 def _url(setting: str, variable: str, url: str, environ: Mapping[str, str]) -> str:

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.rights.protocol import Queue, QueueDown, Row
+from cookieguard.engines.rights.protocol import QueueDown, Row
+from cookieguard.engines.rights.queue import Queue
 from cookieguard.engines.rights.sealing import Seal, SealBroken, who_of
 from cookieguard.engines.store.open import store_file, store_url
 from cookieguard.errors import ConfigError
@@ -218,15 +219,9 @@ def requests_opener(
     """
     if not config.store.enabled:
         raise ConfigError("store.enabled", was="false", allowed="true, since the store keeps requests")
-    place = requests_file(config, state, environ=environ)
-    if place is not None:
-        from cookieguard.engines.rights import sqlite
-
-        return lambda: Requests(sqlite.SqliteQueue(place), keyring)
-    url = store_url(config.store, environ=environ)
-    from cookieguard.engines.rights import postgres
-
-    return lambda: Requests(postgres.PostgresQueue(url), keyring)
+    file = requests_file(config, state, environ=environ)
+    place = store_url(config.store, environ=environ) if file is None else file
+    return lambda: Requests(Queue(place), keyring)
 
 
 def _pending(request: Request, now: datetime) -> Pending:

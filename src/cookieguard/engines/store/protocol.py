@@ -171,17 +171,6 @@ def revocation_of(row: Row, owners: dict[str, str]) -> Revocation:
     return Revocation(Revoked(what), key, at, until, owners.setdefault(owner, owner), since)
 
 
-def latest(revocations: Iterable[Revocation]) -> list[Revocation]:
-    """Return one revocation of each that there are several of: the later."""
-    made: dict[tuple[Revoked, str], Revocation] = {}
-    for one in revocations:
-        before = made.get((one.what, one.key), one)
-        made[one.what, one.key] = max(before, one, key=lambda one: one.at)._replace(
-            until=max(before.until, one.until)
-        )
-    return list(made.values())
-
-
 S = TypeVar("S")
 
 

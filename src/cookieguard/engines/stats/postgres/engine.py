@@ -6,11 +6,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from cookieguard.engines.postgres_connection import Connection, connect, telling
 from cookieguard.engines.stats.postgres.reader import PostgresFigures
 from cookieguard.engines.stats.postgres.schema import ALL_DAYS, MARK, day_of_keys, end_of
 from cookieguard.engines.stats.postgres.writer import PostgresHits
 from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitWriter, RetainedData
+from cookieguard.storage.postgres_connection import Connection, connect, telling
 
 STATEMENT_MILLISECONDS = 10_000  # the first and the last day of hits are gone through
 LOCK_MILLISECONDS = 1000

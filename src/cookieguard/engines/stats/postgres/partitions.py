@@ -11,7 +11,6 @@ from contextlib import suppress
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import Connection
 from cookieguard.engines.stats.postgres.rollups import sum_up, sum_up_here
 from cookieguard.engines.stats.postgres.schema import (
     ALL_DAYS,
@@ -24,6 +23,7 @@ from cookieguard.engines.stats.postgres.schema import (
 )
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.shared_sql import RARE, RARE_DAYS
+from cookieguard.storage.postgres_connection import Connection
 
 # Writers wait a second: they must not give up for a lock that is only asked for here. Copying a day takes a while.
 TAKE_TURN = "SELECT pg_try_advisory_lock(4951760157141521101)"

@@ -12,7 +12,6 @@ from typing import Any
 import psycopg
 from psycopg import errors
 
-from cookieguard.engines.postgres_connection import connect, patient, telling
 from cookieguard.engines.stats.postgres.reader_sql import decided
 from cookieguard.engines.stats.postgres.rollups import IS_ANY_NEW, sum_up
 from cookieguard.engines.stats.postgres.schema import MARK
@@ -20,6 +19,7 @@ from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.reader import Figures, Queries
 from cookieguard.engines.stats.shared_sql import COUNTED, OF_FEW, PEOPLE, VIEW, exits
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
+from cookieguard.storage.postgres_connection import connect, patient, telling
 
 # A filtered year of single hits takes its time; a page is asked for by one person
 STATEMENT_MILLISECONDS = 10_000

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cookieguard.engines.postgres_connection import Connection
 from cookieguard.engines.stats.postgres.rollup_sql import ADD, ADD_HELD, HELD, MAKE_ROOM
 from cookieguard.engines.stats.postgres.schema import LOCK_SUMS
 from cookieguard.stats.rollups import held_hosts
+from cookieguard.storage.postgres_connection import Connection
 
 STEP_HITS = 20_000  # of one transaction, and a batch more: what a busy machine adds within a second
 ALL = 10_000  # steps: more hits than are ever new

@@ -13,7 +13,6 @@ from contextlib import suppress
 
 import psycopg
 
-from cookieguard.engines.postgres_connection import Connection, connect, telling
 from cookieguard.engines.stats.postgres.copy import Unstorable, copy_text, storable
 from cookieguard.engines.stats.postgres.partitions import forget
 from cookieguard.engines.stats.postgres.reader_sql import GOES_ON
@@ -48,6 +47,7 @@ from cookieguard.stats.visits import (
     with_sources,
 )
 from cookieguard.stats.visits import VIEW as OF_VIEW
+from cookieguard.storage.postgres_connection import Connection, connect, telling
 
 logger = logging.getLogger("cookieguard")
 

@@ -12,10 +12,10 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 
-from cookieguard.engines.sqlite_file import writing
 from cookieguard.engines.stats.reader import Crossed
 from cookieguard.engines.stats.shared_sql import COUNTED, PEOPLE, VIEW
 from cookieguard.stats.hits import OTHER, Dimension
+from cookieguard.storage.sqlite_file import writing
 
 # What can be filtered by, and what is broken down with a filter set: what the dashboard has.
 FILTERED = (Dimension.PAGE, Dimension.SOURCE, Dimension.COUNTRY, Dimension.DEVICE)

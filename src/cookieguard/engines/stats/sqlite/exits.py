@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 
-from cookieguard.engines.sqlite_file import writing
 from cookieguard.engines.stats.shared_sql import exits
 from cookieguard.stats.hits import OTHER
+from cookieguard.storage.sqlite_file import writing
 
 # Sorted in memory: 100 bytes each. Of days of more the single hits are read, as of today.
 MOST_HITS = 1_000_000

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cookieguard.engines.sqlite_file import telling
 from cookieguard.engines.stats.protocol import Days, EngineDown, Filters
 from cookieguard.engines.stats.reader import Figures, Queries
 from cookieguard.engines.stats.shared_sql import COUNTED, OF_FEW, PEOPLE, VIEW, exits
 from cookieguard.engines.stats.sqlite.crosstabs import CROSSED
 from cookieguard.engines.stats.sqlite.exits import last_pages
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
+from cookieguard.storage.sqlite_file import telling
 
 BUSY_SECONDS = 1.0
 ROWS = 1000  # of single hits, read at a time

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
-from cookieguard.engines.sqlite_file import make_file, open_file, require_file, telling, writing
 from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.engines.stats.shared_sql import HOURLY_SUMS, RARE, RARE_DAYS, digest
 from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
@@ -45,6 +44,7 @@ from cookieguard.stats.visits import (
     visitors_of,
     with_sources,
 )
+from cookieguard.storage.sqlite_file import make_file, open_file, require_file, telling, writing
 
 # The writer's thread waits so long for another worker; after that the spool takes the batch
 BUSY_SECONDS = 1.0

@@ -1,11 +1,10 @@
-"""What every engine in PostgreSQL does alike: a connection that waits no longer than it may, and failures told."""
+"""Connections to PostgreSQL: none waits longer than it may, and each failure has a reason in words of ours."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from functools import partial
 from struct import pack
 from typing import Any, TypeVar
 
@@ -98,7 +97,7 @@ def _bounded(gen: PQGen[Waited], seconds: float) -> PQGen[Waited]:
         return answer
 
 
-def connect(url: str, *, statement: int, lock: int) -> Connection:
+def connect(url: str, *, statement: int, lock: int, settings: Sequence[str] = ()) -> Connection:
     """Connect, with the milliseconds that a statement and a lock may take; raises psycopg.Error."""
     connection = _opened(url)
     connection.wait_for(statement)
@@ -106,32 +105,12 @@ def connect(url: str, *, statement: int, lock: int) -> Connection:
     try:
         _require_own(connection, url)
         connection.execute(SET, (str(statement), str(lock)))
+        for setting in settings:
+            connection.execute(setting.encode())
     except psycopg.Error:
         connection.close()
         raise
     return connection
-
-
-class Reconnecting:
-    """Own a connection of one thread; where a restart of the server ended it, the next question opens it anew."""
-
-    def __init__(self, url: str, *, statement: int, lock: int, down: Callable[[str], Exception]) -> None:
-        self._connect = partial(connect, url, statement=statement, lock=lock)
-        self._down = down
-        with telling(down):
-            self._connection = self._connect()
-
-    def close(self) -> None:
-        """Close the connection."""
-        with suppress(psycopg.Error):
-            self._connection.close()
-
-    @contextmanager
-    def _open_connection(self) -> Iterator[Connection]:
-        with telling(self._down):
-            if self._connection.closed:
-                self._connection = self._connect()
-            yield self._connection
 
 
 def _opened(url: str) -> Connection:

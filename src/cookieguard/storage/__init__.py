@@ -1,0 +1,1 @@
+"""Databases: what every table of ours is opened, read and written with."""
