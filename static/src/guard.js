@@ -81,9 +81,9 @@
       : false;
 
   // Return the markup with its held elements disarmed. Of two attributes with one name the first counts, so the ones put
-  // right behind the tag's name win: an empty `srcdoc` over any `src`, no `href`, no `content`, and a type of no script.
-  // They have no quotes, because the markup may be in a script's string. It is `href=#` because preload scanners skip an
-  // empty `href`. The element is parsed from the 6,000 characters at its start.
+  // right behind the tag's name win: an empty `srcdoc` wins over any `src`, `href` and `content` lead nowhere, and the type
+  // is no script's. They have no quotes, because the markup may be in a script's string. It is `href=#` because preload
+  // scanners skip an empty `href`. An element is parsed from the first 6,000 characters of it.
   const disarm = markup =>
     suspect.test(markup)
       ? markup.replace(/<(if|ba|li|me|sc)\w+/gi, (tag, _, start) => {
@@ -147,7 +147,7 @@
     return [place];
   };
 
-  // `open(url, name)` and a form's `submit()` may load a frame of the page, by its name. Else they open a window.
+  // `open(url, name)` and a form's `submit()` may load a frame of the page, by its name. Otherwise they open a window.
   const onTarget = (form, [url = form?.action, name = form?.target], call) => {
     const frame = self[name]?.frameElement;
     if (!frame) return onPlace(0, 0, call);
@@ -171,6 +171,7 @@
     }
   };
 
+  // For a passkey of another site (its `rpId`), the browser asks that site whether it allows this.
   const onPasskey = (_, args) => {
     if (isHeld(args[0])) args[0] = {};
   };
@@ -184,8 +185,8 @@
     }
   };
 
-  // `cookie = text`, `setItem(name, value)`, `set(name, value)` or `set({ name, value })`. The cookie store
-  // answers a promise; no caller of the others reads the answer.
+  // `cookie = text`, `setItem(name, value)`, `set(name, value)` or `set({ name, value })`. The cookie store answers a
+  // promise; no caller of the others reads the answer.
   const onEntry = (_, [entry]) => {
     if ((entry.name || entry).match(heldNames)) return [(async () => {})()];
   };
@@ -197,8 +198,8 @@
 
   // ---- Arming a window
   //
-  // Of a window, a document or a shadow tree: listen to the frames in it, and patch its window, once. (For a shadow tree,
-  // which has no window, this ends with an error at `view`; nothing is left to do then.)
+  // `place` is a window, a document or a shadow tree. Listen to the frames that load in it, and patch its window, once.
+  // A shadow tree has no window, so for one this ends with an error at `view.Node`, when nothing is left to do.
   const arm = place => {
     try {
       const page = place.document || place;
