@@ -40,7 +40,7 @@ ASSETS = (
 VARIANTS = {"posted.js": ("stale.js", "location.reload()", r'location.search+="\x26"')}
 # Where the variables of the shop's settings are set; elsewhere they are taken from the page.
 VARIABLES_ON = {"banner.css": ":host,#cg-p", "embed.css": ":root", "page.css": ":root"}
-# Our sheets have one rule a line, and no string over two. Scripts are packed before: scripts/pack_scripts.py.
+# Comments and line ends of our sheets; no string in them has either. Scripts are packed by scripts/pack_scripts.py.
 LEFT_OUT = re.compile(r"/\*.*?\*/|\n", re.DOTALL)
 MEDIA_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8"}
 
