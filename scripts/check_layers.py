@@ -89,7 +89,7 @@ FOLDERS: dict[str, frozenset[str]] = {
     "web/rights": frozenset({"banner", "http", "identity", "pages", "proof"}),
 }
 # The module that builds the guard lists what its room must not know.
-BUILDERS = {"web.middleware": frozenset({"features"})}
+BUILDERS = {"web.middleware": frozenset({"features"}), "policy.ledger": frozenset({"mail"})}
 # Pages of staff that are on their way into their features.
 STAFF_PAGES = dict.fromkeys(
     ("web.dashboard.render", *(f"web.pages.{name}" for name in ("replay", "requests", "stats"))),

@@ -23,7 +23,7 @@ import pytest
 from cookieguard.cli.app import run
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.announcement_run import Recipients
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.people.break_glass import BreakGlass, Look
 from cookieguard.engines.rights.requests import Requests, requests_opener
 from cookieguard.engines.store.open import store_opener

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from cookieguard import Config, PolicyVersion
 from cookieguard.config import MailSettings
-from cookieguard.engines.mail.announcement_run import Notices, Recipients
+from cookieguard.engines.mail.announcement_run import Notices
 from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Pace, Sender
 from cookieguard.engines.policy.folder import read_versions

@@ -13,11 +13,12 @@ from harness.policies import SECOND, two_versions
 from harness.retention import retention_of
 
 from cookieguard import Config, PolicyVersion
-from cookieguard.engines.mail.announcement_run import Recipients, fill_run, run_of
+from cookieguard.engines.mail.announcement_run import fill_run, run_of
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.mail.outbox import Outbox
 from cookieguard.engines.mail.outbox_retention import forget_recipients
 from cookieguard.engines.mail.protocol import Outcome, Row, State
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.policy.announcing import announce, complete, release
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger
@@ -27,7 +28,7 @@ from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import AnnouncementRefused
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
-from cookieguard.policy.ledger import Run
+from cookieguard.mail.runs import Run
 
 AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
 IN_FORCE = datetime(2026, 12, 15, 9, tzinfo=UTC)

@@ -20,8 +20,9 @@ from harness.policies import FIRST, SECOND, two_versions
 from harness.postgres import Postgres, postgres
 from harness.relays import Relay, new_relay
 
-from cookieguard.engines.mail.announcement_run import Recipients, fill_run, run_of
+from cookieguard.engines.mail.announcement_run import fill_run, run_of
 from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.policy.announcing import announce, complete
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger

@@ -19,8 +19,9 @@ from harness.relays import Relay, new_relay
 
 from cookieguard import Config, PolicyVersion
 from cookieguard.config import MailSettings
-from cookieguard.engines.mail.announcement_run import Notices, Recipients, fill_run, run_of
+from cookieguard.engines.mail.announcement_run import Notices, fill_run, run_of
 from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Pace, Sender
 from cookieguard.engines.policy.folder import read_versions
@@ -28,7 +29,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
 from cookieguard.mail.messages import AddressError, build_message
-from cookieguard.policy.ledger import Run
+from cookieguard.mail.runs import Run
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 QUICK = Pace(timeout=5.0, first=0.01, longest=0.05, idle=0.05)

@@ -9,7 +9,8 @@ import pytest
 from harness.policies import HEAD, NEW, OLD
 
 from cookieguard.errors import ConfigError
-from cookieguard.policy.ledger import Announcement, Run, read_announcement, write_announcement
+from cookieguard.mail.runs import Run
+from cookieguard.policy.ledger import Announcement, read_announcement, write_announcement
 from cookieguard.policy.versions import (
     Version,
     altered,

@@ -25,8 +25,9 @@ from cookieguard.config.proof import ProofSettings
 from cookieguard.consent.customer_refusals import read_restrictions
 from cookieguard.engines.files.keyring_source import load_keyring
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.announcement_run import Recipients, fill_run
+from cookieguard.engines.mail.announcement_run import fill_run
 from cookieguard.engines.mail.open import outbox_opener
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.proof.log_reader import read_subject
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.rights.erased_customers import ErasedCustomers

@@ -26,7 +26,7 @@ from cookieguard.config import Config
 from cookieguard.engines.files.keyring_file import change_keyring
 from cookieguard.engines.files.keyring_source import KeyringPlace, longest_life
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.announcement_run import Recipients
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.people.break_glass import BreakGlass
 from cookieguard.engines.rights.erased_customers import ErasedCustomers
 from cookieguard.engines.rights.protocol import QueueDown

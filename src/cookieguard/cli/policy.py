@@ -31,7 +31,6 @@ from cookieguard.config.languages import language_of
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.mail.announcement_run import (
     Notices,
-    Recipients,
     fill_run,
     load_customers,
     require_origin,
@@ -39,6 +38,7 @@ from cookieguard.engines.mail.announcement_run import (
 )
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Sender
 from cookieguard.engines.policy.announcing import announce, complete, find_version, release
@@ -51,8 +51,9 @@ from cookieguard.engines.store.open import store_opener
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
+from cookieguard.mail.runs import Run
 from cookieguard.policy.difference import Way, differences
-from cookieguard.policy.ledger import Ledger, Run
+from cookieguard.policy.ledger import Ledger
 from cookieguard.policy.versions import Version, altered, in_force, texts_to_compare, upcoming
 
 WRONG = 1

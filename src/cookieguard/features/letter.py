@@ -23,8 +23,9 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
-from cookieguard.engines.mail.announcement_run import Recipients, run_of
+from cookieguard.engines.mail.announcement_run import run_of
 from cookieguard.engines.mail.open import outbox_opener
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.people.break_glass import BreakGlass, due_notices, state_of
 from cookieguard.engines.policy.checks import examine_policy
 from cookieguard.engines.policy.folder import read_versions

@@ -29,14 +29,10 @@ from cookieguard.cli.people.access_notice import notice_of
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.announcement_run import (
-    Recipients,
-    every_customer,
-    load_customers,
-    require_origin,
-)
+from cookieguard.engines.mail.announcement_run import every_customer, load_customers, require_origin
 from cookieguard.engines.mail.letters import send_to
 from cookieguard.engines.mail.open import outbox_opener
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.people.break_glass import (
     BreakGlass,
     BreakGlassRefused,

@@ -25,7 +25,7 @@ from cookieguard.config.loading.checks import require_between, require_text
 from cookieguard.engines.files.reveal_log import append_entry, read_entries
 from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.vault import expire_keys, make_keys, private_key, read_events
-from cookieguard.engines.mail.announcement_run import Recipients
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.people.break_glass import REVEAL, BreakGlass, Ground, Look
 from cookieguard.engines.proof.acts import acts_of
 from cookieguard.engines.store.open import store_file, store_opener

@@ -14,9 +14,9 @@ from cookieguard.cli.options import store_answers
 from cookieguard.cli.output import show_answer
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.announcement_run import Recipients
 from cookieguard.engines.mail.letters import send_to
 from cookieguard.engines.mail.open import outbox_opener
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 

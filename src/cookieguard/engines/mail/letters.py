@@ -9,13 +9,13 @@ from datetime import datetime
 from email.utils import parseaddr
 
 from cookieguard.config import Config
-from cookieguard.engines.mail.announcement_run import Recipients, key_of_run, who_of
 from cookieguard.engines.mail.outbox import Outbox
 from cookieguard.engines.mail.protocol import Claimed, Row
+from cookieguard.engines.mail.recipients import Recipients, key_of_run, who_of
 from cookieguard.engines.mail.relay import relay_of
 from cookieguard.engines.mail.sending import Mail, Sender
 from cookieguard.mail.messages import build_message
-from cookieguard.policy.ledger import Run
+from cookieguard.mail.runs import Run
 
 PATIENCE = 3600.0  # seconds: a relay that is down for longer is tried by the next call
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cookieguard.engines.mail.protocol import Claimed, OutboxDown, Outcome, Row, State
-from cookieguard.policy.ledger import Run
+from cookieguard.mail.runs import Run
 from cookieguard.storage.database import Step, Tables
 from cookieguard.storage.open import open_database
 

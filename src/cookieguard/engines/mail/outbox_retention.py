@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.engines.mail.announcement_run import KEPT, run_of
+from cookieguard.engines.mail.announcement_run import run_of
 from cookieguard.engines.mail.open import outbox_opener
 from cookieguard.engines.mail.outbox import Outbox
+from cookieguard.engines.mail.recipients import KEPT
 from cookieguard.engines.policy.announcing import forget
 from cookieguard.engines.policy.folder import read_versions
 from cookieguard.engines.policy.ledger import read_ledger

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-from cookieguard.engines.mail.announcement_run import Recipients
+from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.engines.proof.acts import Acts
 from cookieguard.engines.store.protocol import Store
 from cookieguard.engines.store.whole_values import WholeValue

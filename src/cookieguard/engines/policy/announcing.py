@@ -11,7 +11,8 @@ from cookieguard.engines.policy.ledger import change_ledger, read_ledger
 from cookieguard.engines.policy.record import Record
 from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import AnnouncementRefused
-from cookieguard.policy.ledger import Announcement, Ledger, Run
+from cookieguard.mail.runs import Run
+from cookieguard.policy.ledger import Announcement, Ledger
 from cookieguard.policy.versions import Version, require_unaltered
 
 

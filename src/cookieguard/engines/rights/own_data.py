@@ -11,9 +11,9 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.announcement_run import Recipients, forget_customer
 from cookieguard.engines.mail.lists import NAMESPACE as LISTS
 from cookieguard.engines.mail.open import outbox_file, outbox_opener
+from cookieguard.engines.mail.recipients import Recipients, forget_customer
 from cookieguard.engines.proof.open import open_log, open_stores, place_of
 from cookieguard.engines.proof.subject_erasure import erase_subject
 from cookieguard.engines.proof.writer import LogWriter

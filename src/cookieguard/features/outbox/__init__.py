@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page, Place
+from cookieguard.features.feature import Feature, Page
 
 if TYPE_CHECKING:
-    from cookieguard.engines.retention import Step
     from cookieguard.web.services import Services
 
 
@@ -22,9 +21,3 @@ class Outbox(Feature):
         from cookieguard.features.outbox.pages import pages_of
 
         return pages_of(parts)
-
-    def jobs(self, place: Place) -> Mapping[str, Step]:
-        """Return the forgetting of those who were sent a notice."""
-        from cookieguard.features.outbox.jobs import jobs_of
-
-        return jobs_of(place)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page
+from cookieguard.features.feature import Feature, Page, Place
 
 if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
+    from cookieguard.engines.retention import Step
     from cookieguard.web.services import Services
 
 
@@ -24,6 +25,12 @@ class Policy(Feature):
         from cookieguard.features.policy.pages import pages_of
 
         return pages_of(parts)
+
+    def jobs(self, place: Place) -> Mapping[str, Step]:
+        """Return the forgetting of those who were sent a notice."""
+        from cookieguard.features.policy.jobs import jobs_of
+
+        return jobs_of(place)
 
     def checks(self, shop: Shop) -> Iterator[Finding]:
         """Yield which version is in force, and whether notices are late."""

@@ -1,4 +1,4 @@
-"""What is done with the outbox every hour."""
+"""What is done with the notices of a policy every hour."""
 
 from __future__ import annotations
 
