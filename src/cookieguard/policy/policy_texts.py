@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from markupsafe import Markup
 
 from cookieguard.config.languages import day_text, texts_of
-from cookieguard.policy.versions import Version
 
 FSI, PDI = "\u2068", "\u2069"  # keep a date in order inside a sentence of either direction
+
+
+class News(Protocol):
+    """Be a version of the policy that pages announce."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def effective(self) -> date: ...
 
 
 class PolicyTexts(NamedTuple):
@@ -37,7 +45,7 @@ class PolicyTexts(NamedTuple):
         return text
 
 
-def news_line(version: Version | None, texts: PolicyTexts, *, base: str, query: str = "") -> Markup:
+def news_line(version: News | None, texts: PolicyTexts, *, base: str, query: str = "") -> Markup:
     """Return the line that announces a version on the shop's pages, with the way to what changes."""
     if version is None:
         return Markup()

@@ -17,7 +17,7 @@ from cookieguard.engines.rights.own_terms import WatchedTerms
 from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity import Identity
 from cookieguard.keyring import Keyring
-from cookieguard.policy.versions import Version
+from cookieguard.policy.policy_texts import News
 from cookieguard.stats.anonymize import Networks
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
@@ -97,7 +97,7 @@ class Services:
             return Terms(f"before-{self.policy.history.versions[0].name}", "", self.matters)
         return Terms(version.name, version.digest[:TEXT_DIGEST], self.matters)
 
-    def news(self, now: datetime) -> Version | None:
+    def news(self, now: datetime) -> News | None:
         """Return the version of the policy that pages announce; most of the time there is none."""
         return None if self.policy is None else self.policy.upcoming(now.date())
 

@@ -15,8 +15,7 @@ from markupsafe import Markup, escape
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of, texts_of
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
-from cookieguard.policy.policy_texts import PolicyTexts, news_line
-from cookieguard.policy.versions import Version
+from cookieguard.policy.policy_texts import News, PolicyTexts, news_line
 from cookieguard.web.assets import ASSETS, Asset, digest, load_asset
 from cookieguard.web.banner.asset_elements import WAITS, form_of, script_element, style_element
 from cookieguard.web.banner.consent_notices import control_notice, mixed_languages, page_notices
@@ -109,7 +108,7 @@ class Renderer:
         *,
         base: str,
         next_: str,
-        news: Version | None = None,
+        news: News | None = None,
         note: str | None = None,
         style: Allowance = INLINE,
         script: Allowance = INLINE,
@@ -135,7 +134,7 @@ class Renderer:
         lang: str,
         *,
         base: str,
-        news: Version | None = None,
+        news: News | None = None,
         note: str | None = None,
         style: Allowance = INLINE,
         script: Allowance = INLINE,
@@ -176,7 +175,7 @@ class Renderer:
         *,
         base: str,
         next_: str,
-        news: Version | None = None,
+        news: News | None = None,
         style: Allowance = INLINE,
         shadow: bool = True,
         is_new: bool = False,
