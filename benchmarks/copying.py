@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from figures import Figure
 
-from cookieguard.engines.stats.protocol import HitReader
+from cookieguard.features.statistics.engines.protocol import HitReader
 from cookieguard.stats.hits import Batch, Hit
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
@@ -111,8 +111,8 @@ class Meter:
 def _rounds(url: str, draw: Draw, meter: Meter) -> Rounds:
     import psycopg
 
-    from cookieguard.engines.stats.postgres.copy import copy_text
-    from cookieguard.engines.stats.postgres.writer import COPY_HITS, SLICE, PostgresHits
+    from cookieguard.features.statistics.engines.postgres.copy import copy_text
+    from cookieguard.features.statistics.engines.postgres.writer import COPY_HITS, SLICE, PostgresHits
 
     copy_bare = COPY_HITS.replace("cookieguard_hit", "bare").replace(", batch)", ")")
     engine, source = PostgresHits(url), random.Random(1)
@@ -167,10 +167,10 @@ def _compared(rounds: Rounds) -> Iterator[Figure]:
 
 
 def _page(url: str, draw: Draw, meter: Meter) -> Figure:
-    from cookieguard.engines.stats.postgres.engine import PostgresStats
-    from cookieguard.engines.stats.postgres.writer import PostgresHits
-    from cookieguard.web.dashboard.overview import read_overview
-    from cookieguard.web.dashboard.selection import RANGES, Selection
+    from cookieguard.features.statistics.dashboard.overview import read_overview
+    from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
+    from cookieguard.features.statistics.engines.postgres.engine import PostgresStats
+    from cookieguard.features.statistics.engines.postgres.writer import PostgresHits
 
     engine, source, costs = PostgresStats(url, Path()), random.Random(2), []
     now = datetime.fromtimestamp(START + 5000, UTC)

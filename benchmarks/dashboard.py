@@ -25,15 +25,15 @@ from figures import Figure, table
 from hits import BATCH, draw
 
 from cookieguard import Config, CookieGuard
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.files.staff_list import change_staff
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.features.feature import Place
+from cookieguard.features.people.staff_list import change_staff
 from cookieguard.features.retention import open_retention
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import SECONDS_OF_DAY, Batch
+from cookieguard.storage.keyring_source import KEYRING_FILE
 
 DAYS = 30
 NOW = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)

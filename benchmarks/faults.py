@@ -39,9 +39,9 @@ from hits import HEADERS, PAGE, guarded
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config import StatsSettings
 from cookieguard.config.store import StoreSettings
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.files.vault import make_keys
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
+from cookieguard.features.vault.sealed_events import make_keys
+from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.web.recording.pipeline import FLUSH_EVERY
 
 EVERY = 0.005  # seconds between two requests

@@ -29,8 +29,8 @@ from figures import Figure, table
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import LogSettings, StatsSettings, StoreSettings
-from cookieguard.engines.stats.sqlite.engine import SqliteStats
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines.sqlite.engine import SqliteStats
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Hit
 from cookieguard.web import flow
 from cookieguard.web.recording.counting import Counting

@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from harness.postgres import postgres
 
 from cookieguard.config import StoreSettings
-from cookieguard.engines.store.open import store_opener
-from cookieguard.engines.store.protocol import Store
-from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity.revocations import Revocation, Revoked
+from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import Store
+from cookieguard.storage.store.sync import StoreSync
 
 FLOOD, ROWS, AT_ONCE = 250_000, 2_000_000, 5_000
 DAY = 86_400_000

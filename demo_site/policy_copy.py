@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard.config import Config
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.policy.ledger import read_ledger
-from cookieguard.engines.store.open import store_opener
+from cookieguard.features.policy.ledger import read_ledger
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
 
 POLICY = sorted((Path(__file__).parent / "policy").iterdir())
 # From the start of the demo until its draft takes effect: twice the notice, so it may wait a while.

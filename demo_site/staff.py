@@ -6,11 +6,11 @@ import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cookieguard.engines.files.keyring_file import read_keyring
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.files.staff_list import change_staff
+from cookieguard.features.people.staff_list import change_staff
 from cookieguard.identity.staff_token import ROLES, Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_file import read_keyring
+from cookieguard.storage.keyring_source import KEYRING_FILE
 
 NAME = "Demo "
 

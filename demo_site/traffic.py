@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.engines.retention import do
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.features.feature import Place
 from cookieguard.features.statistics import Statistics
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.goals import VALUE_SIGN, step_of
 from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, SECONDS_OF_DAY, Batch, Hit
 

@@ -23,21 +23,23 @@ ALLOWED: dict[str, frozenset[str]] = {
     "rate_limit": frozenset(),
     "runtime": frozenset({"errors"}),
     **dict.fromkeys(PARTS, GROUND),
-    "storage": frozenset({"errors"}),
+    "storage": GROUND | PARTS | RUNS,
     "engines": GROUND | PARTS | RUNS | {"storage"},
-    "access": GROUND | PARTS | {"engines"},
-    "web": GROUND | PARTS | RUNS | {"access", "engines"},
+    "web": GROUND | PARTS | RUNS | {"access", "engines", "storage"},
     "office": GROUND | {"engines", "web"},
-    # Capabilities, each on what is below. Of web/, the module that builds the guard alone may list them: see BUILDERS.
-    "features": GROUND | PARTS | RUNS | {"access", "engines", "web", "office"},
+    "features": GROUND | PARTS | RUNS | {"access", "engines", "office", "storage", "web"},
     "scan": RUNS | {"errors", "config", "consent", "html", "static"},
-    "check": GROUND | PARTS | {"engines", "web"},
+    "check": GROUND | PARTS | {"engines", "features", "storage", "web"},
     "convert": frozenset({"errors", "config", "consent"}),
-    "cli": GROUND | PARTS | {"engines", "web", "office", "features", "scan", "check", "convert"},
+    "cli": GROUND | PARTS | {"check", "convert", "engines", "features", "office", "scan", "storage", "web"},
     # What shops import by name, each for a framework or for tests: they stand outside of the doors.
-    **dict.fromkeys(("fastapi", "templating", "testing"), GROUND | PARTS | RUNS | {"engines", "web"}),
-    "__init__": GROUND | PARTS | {"engines", "web"},
+    **dict.fromkeys(
+        ("access", "fastapi", "proof", "templating", "testing", "__init__"),
+        GROUND | PARTS | RUNS | {"engines", "features", "storage", "web"},
+    ),
 }
+SERVICES = ("records", "outbox", "people")  # each may use those before it
+LEAVES = ("statistics", "policy", "rights", "vault")  # each may use the services, and no other leaf
 # Each folder of a room, and which of its sisters it may import. The modules beside the folders may import them, and be
 # imported by them, unless they stand in TOP.
 FOLDERS: dict[str, frozenset[str]] = {
@@ -53,48 +55,51 @@ FOLDERS: dict[str, frozenset[str]] = {
     "html/tokenizer": frozenset({"fast"}),
     "identity/carts": frozenset({"encoding"}),
     "identity/encoding": frozenset(),
-    "engines/export": frozenset({"files", "stats"}),
     "engines/files": frozenset(),
-    "engines/mail": frozenset({"files", "policy", "store"}),
-    "engines/people": frozenset({"files", "mail", "policy", "proof", "rights", "store"}),
-    "engines/policy": frozenset({"files", "store"}),
-    "engines/proof": frozenset({"files", "store"}),
-    "engines/proof/upkeep": frozenset(),
-    "engines/rights": frozenset({"files", "mail", "proof", "store"}),
-    "engines/stats": frozenset({"files"}),
-    "engines/stats/clickhouse": frozenset(),
-    "engines/stats/postgres": frozenset(),
-    "engines/stats/sqlite": frozenset(),
-    "engines/store": frozenset({"files"}),
-    # Services, each of which may use those before it, then leaves, which may use services but no other leaf.
-    "features/records": frozenset(),
-    "features/outbox": frozenset({"records"}),
-    "features/people": frozenset({"records", "outbox"}),
-    **dict.fromkeys(
-        ("features/statistics", "features/policy", "features/rights", "features/vault"),
-        frozenset({"records", "outbox", "people"}),
-    ),
+    "storage/store": frozenset(),
+    **{f"features/{name}": frozenset(SERVICES[:place]) for place, name in enumerate(SERVICES)},
+    **dict.fromkeys((f"features/{name}" for name in LEAVES), frozenset(SERVICES)),
+    "features/records/values": frozenset(),
+    "features/records/store": frozenset({"values"}),
+    "features/records/upkeep": frozenset({"store", "values"}),
+    "features/records/web": frozenset({"store", "values"}),
+    "features/statistics/engines": frozenset(),
+    "features/statistics/engines/clickhouse": frozenset(),
+    "features/statistics/engines/postgres": frozenset(),
+    "features/statistics/engines/sqlite": frozenset(),
+    "features/statistics/export": frozenset({"engines"}),
+    "features/statistics/dashboard": frozenset({"engines", "export"}),
+    "features/policy/values": frozenset(),
+    "features/rights/values": frozenset(),
+    "features/rights/web": frozenset({"values"}),
     "scan/browser": frozenset(),
     "web/banner": frozenset({"http"}),
     "web/cookies": frozenset({"http", "identity"}),
-    "web/dashboard": frozenset(),
     "web/document": frozenset({"banner", "http"}),
     "web/http": frozenset(),
     "web/identity": frozenset({"http"}),
-    "web/pages": frozenset(
-        {"banner", "cookies", "dashboard", "document", "http", "identity", "proof", "recording", "rights"}
-    ),
-    "web/proof": frozenset({"banner", "http", "identity", "recording"}),
+    "web/pages": frozenset({"banner", "cookies", "document", "http", "identity", "recording"}),
     "web/recording": frozenset({"document", "http", "identity"}),
-    "web/rights": frozenset({"banner", "http", "identity", "pages", "proof"}),
 }
-# The module that builds the guard lists what its room must not know.
-BUILDERS = {"web.middleware": frozenset({"features"}), "policy.ledger": frozenset({"mail"})}
-# Pages of staff that are on their way into their features.
-STAFF_PAGES = dict.fromkeys(
-    ("web.dashboard.render", *(f"web.pages.{name}" for name in ("replay", "requests", "stats"))),
-    frozenset({"office"}),
-)
+# The modules below the features that name some of them: the one that builds the guard, and those that hand a choice,
+# a question or a response to a feature that takes part in every request.
+PORTS: dict[str, frozenset[str]] = {
+    "web.middleware": frozenset({"features"}),
+    "web.exchange": frozenset({"features.records.values.log"}),
+    "web.visitor": frozenset({"features.records.web.agreements"}),
+    "web.services": frozenset(
+        {
+            "features.outbox.lists",
+            "features.people.people",
+            "features.policy.live_policy",
+            "features.records.web.consent_log",
+            "features.rights.own_terms",
+            "features.rights.web.declaration",
+            "features.rights.web.desk",
+            "features.vault.risk_events",
+        }
+    ),
+}
 # What puts a room together: nothing in its folders may import it.
 TOP = frozenset(
     {
@@ -107,7 +112,6 @@ TOP = frozenset(
         "features.pages",
         "features.retention",
         "engines.retention",
-        "engines.stats.open",
         "html.rewriter",
         "web.middleware",
         "web.response",
@@ -168,8 +172,9 @@ def _faults(path: Path, tree: ast.Module) -> Iterator[str]:
             yield f"{path}:{line}: {module} is relative: write it out, so that its room can be seen"
         if names[0] == "cookieguard":
             target = names[1] if len(names) > 1 else "__init__"
-            allowed = ALLOWED[room] | (BUILDERS | STAFF_PAGES).get(_module(path), frozenset())
-            if target != room and target not in allowed:
+            ports = PORTS.get(_module(path), frozenset())
+            is_port = any(module.startswith(f"cookieguard.{port}.") for port in ports)
+            if target != room and target not in ALLOWED[room] and not is_port:
                 yield f"{path}:{line}: {room} imports {module}"
             yield from (f"{path}:{line}: {fault}" for fault in _within(path, module))
         elif room in PARTS and names[0] in IMPURE and module not in PURE:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from cookieguard.engines.files import runtime_directory
+from cookieguard.storage import runtime_directory
 from cookieguard.web import middleware
 from cookieguard.web.identity import store_wait
 from cookieguard.web.recording import pipeline

@@ -21,12 +21,12 @@ if (_finder := find_compiled(__path__[0])) is not None:
 if TYPE_CHECKING:
     from cookieguard.config import Config, CookieSpec, PolicyVersion, Purpose, Vendor
     from cookieguard.consent import Consent, Receipt
-    from cookieguard.engines.mail.lists import open_lists as mail_lists
-    from cookieguard.engines.order_mail import open_order_mail as order_mail
-    from cookieguard.engines.rights.worker import work_once
     from cookieguard.errors import ConfigError, CookieGuardError
+    from cookieguard.features.outbox.lists import open_lists as mail_lists
+    from cookieguard.features.outbox.order_mail import open_order_mail as order_mail
+    from cookieguard.features.records.values.decisions import Decision
+    from cookieguard.features.rights.worker import work_once
     from cookieguard.identity import Cart, Session
-    from cookieguard.proof.decisions import Decision
     from cookieguard.web.middleware import CookieGuard
     from cookieguard.web.visitor import Visitor, visitor_of
 
@@ -60,10 +60,10 @@ _PLACES = {
     **dict.fromkeys(("Cart", "Session"), "identity"),
     **dict.fromkeys(("Visitor", "visitor_of"), "web.visitor"),
     "CookieGuard": "web.middleware",
-    "Decision": "proof.decisions",
-    "mail_lists": "engines.mail.lists",
-    "order_mail": "engines.order_mail",
-    "work_once": "engines.rights.worker",
+    "Decision": "features.records.values.decisions",
+    "mail_lists": "features.outbox.lists",
+    "order_mail": "features.outbox.order_mail",
+    "work_once": "features.rights.worker",
 }
 _NAMES_THERE = {"mail_lists": "open_lists", "order_mail": "open_order_mail"}
 

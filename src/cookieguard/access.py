@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from anyio import to_thread
 
-from cookieguard.engines.people.access import Access, AccessRefused, Grant
+from cookieguard.features.people.access import Access, AccessRefused, Grant
 
 __all__ = ["AccessRefused", "Grant", "needs", "open", "use"]
 

@@ -11,8 +11,8 @@ from harness.quick import some_of
 from harness.servers import serving
 
 from cookieguard import Config, CookieGuard
-from cookieguard.engines.stats.protocol import Days
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
 from cookieguard.stats.hits import Dimension
 
 from .conftest import Visitors, answer

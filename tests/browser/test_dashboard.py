@@ -15,14 +15,14 @@ from stats.traffic import PLAIN
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import StatsSettings
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.files.notes import change_notes, new_note, with_note
-from cookieguard.engines.files.staff_list import change_staff
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.people.staff_list import change_staff
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.notes import change_notes, new_note, with_note
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import Batch, Hit
+from cookieguard.storage.keyring_source import KEYRING_FILE
 
 from .conftest import Visitors
 from .test_axe import BROKEN, LOOKS, axe, violations

@@ -27,10 +27,10 @@ from starlette.routing import Mount
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import RightsSettings
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.rights.requests import requests_opener
-from cookieguard.engines.rights.worker import open_worker
+from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.rights.requests import requests_opener
+from cookieguard.features.rights.worker import open_worker
+from cookieguard.storage.state_directory import StateDirectory
 
 from .conftest import Visitors, answer
 from .test_privacy_page import open_privacy

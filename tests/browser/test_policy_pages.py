@@ -16,10 +16,10 @@ from playwright.sync_api import Page
 
 from cookieguard import Config, CookieGuard, PolicyVersion, mail_lists
 from cookieguard.config import MailSettings
-from cookieguard.engines.policy.announcing import announce
-from cookieguard.engines.policy.folder import read_versions
-from cookieguard.engines.policy.record import NoRecord
-from cookieguard.engines.store.sqlite import SqliteStore
+from cookieguard.features.policy.announcing import announce
+from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.record import NoRecord
+from cookieguard.storage.store.sqlite import SqliteStore
 
 from .conftest import Visitors
 from .tiny import TinyShop, page

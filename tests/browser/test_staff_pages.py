@@ -12,10 +12,10 @@ from playwright.sync_api import Page
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import Controller, DataKind, PolicyVersion, RightsSettings
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.files.staff_list import change_staff
+from cookieguard.features.people.staff_list import change_staff
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_source import KEYRING_FILE
 
 from .conftest import Visitors, answer
 from .test_policy_pages import LOOKS, require_readable

@@ -15,12 +15,12 @@ from cli.test_staff import Shop
 from harness.relays import Relay, new_relay
 
 from cookieguard.config import load_config
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.people.journal import marks_of, read_journal
-from cookieguard.engines.proof.log_reader import read_subject
-from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.features.people.journal import marks_of, read_journal
+from cookieguard.features.records.log_reader import read_subject
+from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.records.values.records import customer, read_document
 from cookieguard.keyring import Keyring
-from cookieguard.proof.records import customer, read_document
+from cookieguard.storage.keyring_source import KEYRING_FILE
 from demo_site.shop.database import SCHEMA
 
 CUSTOMER = "00003"

@@ -21,16 +21,16 @@ from stats.traffic import PLAIN
 
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config.languages import LANGUAGES
-from cookieguard.engines.files.runtime_directory import runtime_place
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.rights.protocol import Row
-from cookieguard.engines.rights.requests import Requests, requests_opener
-from cookieguard.engines.rights.sealing import Seal
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.rights.protocol import Row
+from cookieguard.features.rights.requests import Requests, requests_opener
+from cookieguard.features.rights.sealing import Seal
+from cookieguard.features.rights.values import requests as rights
+from cookieguard.features.rights.values.rules import Law, RequestKind
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring, KeyState, new_key
-from cookieguard.rights import requests as rights
-from cookieguard.rights.rules import Law, RequestKind
 from cookieguard.stats.hits import Batch
+from cookieguard.storage.runtime_directory import runtime_place
+from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW.replace(microsecond=0) - timedelta(days=400)

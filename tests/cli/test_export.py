@@ -17,7 +17,7 @@ import pytest
 from stats.traffic import PLAIN
 
 from cookieguard.cli.app import run
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
 from demo_site.traffic import fill
 

@@ -22,14 +22,14 @@ import pytest
 
 from cookieguard.cli.app import run
 from cookieguard.config import Config
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.recipients import Recipients
-from cookieguard.engines.people.break_glass import BreakGlass, Look
-from cookieguard.engines.rights.requests import Requests, requests_opener
-from cookieguard.engines.store.open import store_opener
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.people.break_glass import BreakGlass, Look
+from cookieguard.features.rights.requests import Requests, requests_opener
+from cookieguard.features.rights.values.requests import Request, Via
+from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Key, Keyring, KeyState, to_text
-from cookieguard.rights.requests import Request, Via
-from cookieguard.rights.rules import Law, RequestKind
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime.now(UTC).replace(microsecond=0)

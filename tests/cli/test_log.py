@@ -18,13 +18,13 @@ from harness.retention import retention_of
 from cookieguard.cli.app import run
 from cookieguard.config import Config, load_config
 from cookieguard.config.proof import KeptKind, ProofSettings
-from cookieguard.engines.files.keyring_source import load_keyring
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.open import open_log
-from cookieguard.engines.proof.upkeep.expiry import record_expiries
-from cookieguard.engines.proof.upkeep.pruning import prune_log
+from cookieguard.features.records.store.open import open_log
+from cookieguard.features.records.upkeep.expiry import record_expiries
+from cookieguard.features.records.upkeep.pruning import prune_log
+from cookieguard.features.records.values.records import Record, customer
 from cookieguard.keyring import Keyring
-from cookieguard.proof.records import Record, customer
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.state_directory import StateDirectory
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)

@@ -12,11 +12,11 @@ import pytest
 
 from cookieguard.cli.app import run
 from cookieguard.config import Config
-from cookieguard.engines.files.keyring_source import load_keyring
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.open import open_log
-from cookieguard.engines.proof.upkeep.pruning import prune_log
-from cookieguard.proof.records import Record, customer
+from cookieguard.features.records.store.open import open_log
+from cookieguard.features.records.upkeep.pruning import prune_log
+from cookieguard.features.records.values.records import Record, customer
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.state_directory import StateDirectory
 
 from .test_log import IDS, NOW, edit, write
 

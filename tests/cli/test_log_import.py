@@ -17,7 +17,7 @@ import pytest
 from harness.postgres import postgres
 
 from cookieguard.cli.app import run
-from cookieguard.engines.proof.upkeep import export_files
+from cookieguard.features.records.upkeep import export_files
 
 COOKIEBOT = """\
 Key,Date,URL,Necessary,Preferences,Statistics,Marketing

@@ -21,9 +21,9 @@ from harness.tsa import Authority, authority
 
 from cookieguard.cli.app import run
 from cookieguard.config import Config
-from cookieguard.engines.proof.upkeep import posting, timestamps
 from cookieguard.engines.retention import Run
 from cookieguard.errors import ConfigError
+from cookieguard.features.records.upkeep import posting, timestamps
 
 pytest.importorskip("rfc3161_client", reason="NO TEST OF TIME STAMPS: no rfc3161-client")
 NOW = datetime.now(UTC)

@@ -19,7 +19,7 @@ from harness.postgres import postgres
 from harness.relays import Relay, new_relay
 
 from cookieguard.cli.app import run
-from cookieguard.engines.mail.sending import Sender
+from cookieguard.features.outbox.sending import Sender
 from demo_site.shop.database import SCHEMA
 
 REFUSED, UNUSABLE = 4, 3

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from cookieguard.cli.app import run
-from cookieguard.proof.merkle import leaf_hash
-from cookieguard.proof.notes import Checkpoint, NoteKey, Signer
-from cookieguard.proof.receipts import MOST_BYTES, write_receipt
-from cookieguard.proof.records import Record, to_bytes
-from cookieguard.proof.sealing import commitment
+from cookieguard.features.records.values.merkle import leaf_hash
+from cookieguard.features.records.values.notes import Checkpoint, NoteKey, Signer
+from cookieguard.features.records.values.receipts import MOST_BYTES, write_receipt
+from cookieguard.features.records.values.records import Record, to_bytes
+from cookieguard.features.records.values.sealing import commitment
 
 NAME = "shop.example/_cg/log"
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)

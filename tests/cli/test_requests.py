@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from cookieguard.cli.app import run
-from cookieguard.engines.people.journal import read_journal
-from cookieguard.proof.records import new_id
+from cookieguard.features.people.journal import read_journal
+from cookieguard.features.records.values.records import new_id
 
 CONFIG = """
 [controller]

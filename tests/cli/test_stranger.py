@@ -13,8 +13,8 @@ from harness.servers import free_port
 
 from cookieguard.cli.app import run
 from cookieguard.config import config_from_mapping, load_config
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError
+from cookieguard.storage.state_directory import StateDirectory
 
 BARE = '''
 from starlette.applications import Starlette

@@ -78,9 +78,9 @@ def owners(shop: VaultShop) -> Callable[[str], str]:
 
 
 def test_no_address_is_readable_without_the_private_key_and_each_is_with_it(shop: VaultShop) -> None:
-    from cookieguard.engines.files.state_directory import StateDirectory
-    from cookieguard.engines.files.vault import private_key, read_events
+    from cookieguard.features.vault.sealed_events import private_key, read_events
     from cookieguard.stats.vault_records import open_box
+    from cookieguard.storage.state_directory import StateDirectory
 
     shop.ask("vault", "init", "--days", "2")
     guard = shop.serve(CLIENTS)
@@ -183,8 +183,8 @@ def test_a_line_that_was_cut_hides_no_other_event_of_its_day(
 
 
 def test_destroyed_key_opens_nothing(shop: VaultShop, owners: Callable[[str], str]) -> None:
-    from cookieguard.engines.files.state_directory import StateDirectory
-    from cookieguard.engines.files.vault import expire_keys, make_keys
+    from cookieguard.features.vault.sealed_events import expire_keys, make_keys
+    from cookieguard.storage.state_directory import StateDirectory
 
     state, private = StateDirectory(shop.state), StateDirectory(shop.private)
     make_keys(state, private, today=TODAY, days=1)

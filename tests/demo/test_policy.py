@@ -19,11 +19,11 @@ import httpx
 import pytest
 
 from cookieguard.config import Config, load_config
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.policy.announcing import announce
-from cookieguard.engines.policy.folder import read_versions
-from cookieguard.engines.policy.record import NoRecord
-from cookieguard.engines.store.open import store_opener
+from cookieguard.features.policy.announcing import announce
+from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.record import NoRecord
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
 from demo_site.__main__ import commands_of
 from demo_site.policy_copy import DRAFT_DAYS, POLICY, Draft, keep_policy
 from demo_site.settings import guard_config

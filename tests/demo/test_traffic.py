@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness.asgi import ask
 
-from cookieguard.engines.stats.protocol import Days
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
 from cookieguard.stats.hits import Dimension
 from demo_site import shop
 from demo_site.settings import guard_config

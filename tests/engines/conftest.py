@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 
 
 @pytest.fixture

@@ -15,18 +15,18 @@ from engines.test_stats_engines import BOTH, batches, write_all
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount
 
 from cookieguard.config import StatsSettings
-from cookieguard.engines.stats.open import open_engine
-from cookieguard.engines.stats.protocol import Days, EngineDown, HitReader
 from cookieguard.errors import ConfigError
+from cookieguard.features.statistics.engines.open import open_engine
+from cookieguard.features.statistics.engines.protocol import Days, EngineDown, HitReader
 from cookieguard.stats.hits import OTHER, Batch, Dimension
 from cookieguard.stats.rollups import MAX_VALUES
 
 pytest.importorskip(
     "chdb", reason="ClickHouse is NOT tested: chdb is missing (pip install --group clickhouse)"
 )
-from cookieguard.engines.stats.clickhouse.closing import _steps, close_day
-from cookieguard.engines.stats.clickhouse.engine import ClickhouseStats
-from cookieguard.engines.stats.clickhouse.writer import ClickhouseHits
+from cookieguard.features.statistics.engines.clickhouse.closing import _steps, close_day
+from cookieguard.features.statistics.engines.clickhouse.engine import ClickhouseStats
+from cookieguard.features.statistics.engines.clickhouse.writer import ClickhouseHits
 
 pytestmark = pytest.mark.slow  # 300 MB to download, which `make test` does not ask for
 
@@ -239,8 +239,8 @@ def read(path: Path) -> bytes:
 SECOND = """
 import sys
 from pathlib import Path
-from cookieguard.engines.stats.clickhouse.writer import ClickhouseHits
-from cookieguard.engines.stats.protocol import EngineDown
+from cookieguard.features.statistics.engines.clickhouse.writer import ClickhouseHits
+from cookieguard.features.statistics.engines.protocol import EngineDown
 try:
     ClickhouseHits(sys.argv[1])
 except EngineDown as error:

@@ -14,12 +14,12 @@ from stats.traffic import PLAIN
 from cookieguard import Config
 from cookieguard.engines import retention
 from cookieguard.engines.clock_check import Doubt, Reading, doubt_of, read_clock
-from cookieguard.engines.files.day_keys import DayKeys
-from cookieguard.engines.files.runtime_directory import RuntimeDirectory, runtime_place
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.retention import RECORD_FILE, Run, read_run
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
+from cookieguard.storage.day_keys import DayKeys
+from cookieguard.storage.runtime_directory import RuntimeDirectory, runtime_place
+from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.web.recording.access_log import open_access_log
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -17,16 +17,16 @@ from harness.postgres import Postgres, postgres
 from harness.servers import wait_until
 from harness.stats_engines import new_database
 
-from cookieguard.engines.files.day_keys import DayKeys
-from cookieguard.engines.files.runtime_directory import RuntimeDirectory, open_runtime
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.store import day_key_sharing
-from cookieguard.engines.store import sync as store_sync
-from cookieguard.engines.store.day_key_sharing import NAMESPACE, DayKeySharing, open_day_keys
-from cookieguard.engines.store.protocol import Store
-from cookieguard.engines.store.sync import StoreSync
 from cookieguard.keyring import Keyring
 from cookieguard.stats.sealed_box import new_key_pair
+from cookieguard.storage.day_keys import DayKeys
+from cookieguard.storage.runtime_directory import RuntimeDirectory, open_runtime
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store import day_key_sharing
+from cookieguard.storage.store import sync as store_sync
+from cookieguard.storage.store.day_key_sharing import NAMESPACE, DayKeySharing, open_day_keys
+from cookieguard.storage.store.protocol import Store
+from cookieguard.storage.store.sync import StoreSync
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 EVENING = datetime(2026, 11, 24, 22, 30, tzinfo=UTC)
@@ -58,7 +58,7 @@ class Machine:
     def __init__(
         self, folder: Path, url: str, *, keyring: Keyring = KEYRING, gate: threading.Event | None = None
     ) -> None:
-        from cookieguard.engines.store.postgres import opener
+        from cookieguard.storage.store.postgres import opener
 
         self.now = NOON
         self._opener, self._gate, self._keyring = opener(url), gate, keyring
@@ -273,7 +273,7 @@ def test_who_writes_to_the_store_without_the_keyring_neither_gets_a_key_nor_give
 def test_what_lay_in_store_and_memory_is_gone_within_48_hours(
     machine: Callable[..., Machine], url: str
 ) -> None:
-    from cookieguard.engines.store.postgres import PostgresStore
+    from cookieguard.storage.store.postgres import PostgresStore
 
     one = machine()
     until_settled(one)

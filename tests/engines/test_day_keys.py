@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.files.day_keys import DayKeys
-from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.storage.day_keys import DayKeys
+from cookieguard.storage.state_directory import StateDirectory
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

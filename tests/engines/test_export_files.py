@@ -14,17 +14,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
-from cookieguard.engines.export.files import closed_days, export_day, remove_drafts
-from cookieguard.engines.export.formats import FORMATS, to_csv, to_json, to_parquet
-from cookieguard.engines.export.tables import (
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.export.files import closed_days, export_day, remove_drafts
+from cookieguard.features.statistics.export.formats import FORMATS, to_csv, to_json, to_parquet
+from cookieguard.features.statistics.export.tables import (
     Holds,
     Table,
     hits_table,
     sums_table,
 )
-from cookieguard.engines.stats.protocol import Days
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import OTHER, Batch, Dimension, Hit
 from cookieguard.stats.k_anonymity import rounded
 

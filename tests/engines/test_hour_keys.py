@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
+from cookieguard.storage.state_directory import HourKeys, StateDirectory
 
 NOON = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -15,16 +15,16 @@ from pathlib import Path
 import pytest
 from harness.quick import some_of
 
-from cookieguard.engines.files.keyring_file import (
+from cookieguard.errors import KeyringFixed
+from cookieguard.identity import TokenCodec, TokenError, TokenKind
+from cookieguard.keyring import Key, Keyring, KeyState, new_pair
+from cookieguard.storage.keyring_file import (
     HASTE,
     LOOK_EVERY,
     WatchedKeyring,
     change_keyring,
     read_keyring,
 )
-from cookieguard.errors import KeyringFixed
-from cookieguard.identity import TokenCodec, TokenError, TokenKind
-from cookieguard.keyring import Key, Keyring, KeyState, new_pair
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 AT_ONCE = timedelta(0)
@@ -34,7 +34,7 @@ ROTATING = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from cookieguard.engines.files.keyring_file import change_keyring
+from cookieguard.storage.keyring_file import change_keyring
 from cookieguard.keyring import new_key
 
 def change(what):

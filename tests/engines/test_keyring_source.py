@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from cookieguard.config import KeySettings
-from cookieguard.engines.files.keyring_file import MAX_KEYRING_BYTES
-from cookieguard.engines.files.keyring_source import load_keyring
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_file import MAX_KEYRING_BYTES
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 PRODUCTION = {"COOKIEGUARD_ENV": "production"}

@@ -16,16 +16,16 @@ from harness.postgres import postgres
 from harness.servers import wait_until
 from harness.stats_engines import new_database
 
-from cookieguard.engines.store import protocol as ports
-from cookieguard.engines.store import sqlite
-from cookieguard.engines.store.backlog import MAX_WAITING, Backlog
-from cookieguard.engines.store.figures import examine_store, note_overflows
-from cookieguard.engines.store.housekeeping import tidied
-from cookieguard.engines.store.protocol import Store
-from cookieguard.engines.store.sqlite import SqliteStore
-from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity.revocations import Revocation, Revocations, Revoked
 from cookieguard.identity.tokens import Token
+from cookieguard.storage.store import protocol as ports
+from cookieguard.storage.store import sqlite
+from cookieguard.storage.store.backlog import MAX_WAITING, Backlog
+from cookieguard.storage.store.figures import examine_store, note_overflows
+from cookieguard.storage.store.housekeeping import tidied
+from cookieguard.storage.store.protocol import Store
+from cookieguard.storage.store.sqlite import SqliteStore
+from cookieguard.storage.store.sync import StoreSync
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MOMENT = round(NOW.timestamp() * 1000)
@@ -149,7 +149,7 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
         yield sqlite.opener(tmp_path / "store.db")
         return
     with postgres() as server:
-        from cookieguard.engines.store.postgres import opener
+        from cookieguard.storage.store.postgres import opener
 
         yield opener(new_database(server))
 
@@ -159,7 +159,7 @@ def test_a_start_reads_no_more_than_a_worker_holds_and_the_store_gets_smaller(
 ) -> None:
     monkeypatch.setattr(ports, "AT_ONCE", 50)
     monkeypatch.setattr(ports, "MOST_READ", dict.fromkeys(Revoked, 112))
-    monkeypatch.setattr("cookieguard.engines.store.sync.TIDY_AFTER", 0)
+    monkeypatch.setattr("cookieguard.storage.store.sync.TIDY_AFTER", 0)
     with closing(opener()) as store:
         store.record([VICTIM])
         for start in range(0, 1_000, 100):
@@ -210,8 +210,8 @@ def test_guests_carts_that_fill_the_store_go_the_oldest_first_and_customers_stay
     opener: Callable[[], Store], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ports, "MAX_BYTES", 2_000_000)
-    monkeypatch.setattr("cookieguard.engines.store.postgres.MAX_BYTES", 2_000_000)
-    monkeypatch.setattr("cookieguard.engines.store.housekeeping.EVICT_AT_ONCE", 20)
+    monkeypatch.setattr("cookieguard.storage.store.postgres.MAX_BYTES", 2_000_000)
+    monkeypatch.setattr("cookieguard.storage.store.housekeeping.EVICT_AT_ONCE", 20)
     with closing(opener()) as store:
         store.write("cart", "c:17", b"{}", until=FAR)
         for number in range(60):

@@ -12,7 +12,7 @@ from harness.quick import some_of
 from harness.stats_engines import MAKERS, drop_column
 from stats.traffic import DAY, MIDNIGHT, PLAIN
 
-from cookieguard.engines.stats.protocol import Days
+from cookieguard.features.statistics.engines.protocol import Days
 from cookieguard.stats.hits import Batch, Dimension, Hit
 
 BOTH = Days(DAY, DAY + 1)

@@ -11,10 +11,6 @@ from threading import Event
 import pytest
 from harness.postgres import postgres
 
-from cookieguard.engines.store import sqlite
-from cookieguard.engines.store.protocol import Store, StoreDown
-from cookieguard.engines.store.sync import StoreSync
-from cookieguard.engines.store.values import doing, key_of, reading
 from cookieguard.identity.carts.orders import Order
 from cookieguard.identity.carts.stored_carts import (
     Add,
@@ -26,6 +22,10 @@ from cookieguard.identity.carts.stored_carts import (
 )
 from cookieguard.identity.oversized import pack
 from cookieguard.identity.revocations import Revocation, Revoked
+from cookieguard.storage.store import sqlite
+from cookieguard.storage.store.protocol import Store, StoreDown
+from cookieguard.storage.store.sync import StoreSync
+from cookieguard.storage.store.values import doing, key_of, reading
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 FAR = 4_000_000_000_000
@@ -41,7 +41,7 @@ def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         yield lambda: sqlite.SqliteStore(path)
         return
     with postgres() as server:
-        from cookieguard.engines.store.postgres import PostgresStore
+        from cookieguard.storage.store.postgres import PostgresStore
 
         yield lambda: PostgresStore(server.url)
 

@@ -22,12 +22,12 @@ from harness.stats_engines import new_database
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
 from cookieguard.config import StatsSettings
-from cookieguard.engines.stats import sink as hit_sink
-from cookieguard.engines.stats.open import open_engine
-from cookieguard.engines.stats.protocol import Days, EngineDown, HitReader
-from cookieguard.engines.stats.sink import HitSink
-from cookieguard.engines.stats.spool import Spool
 from cookieguard.errors import ConfigError
+from cookieguard.features.statistics.engines import sink as hit_sink
+from cookieguard.features.statistics.engines.open import open_engine
+from cookieguard.features.statistics.engines.protocol import Days, EngineDown, HitReader
+from cookieguard.features.statistics.engines.sink import HitSink
+from cookieguard.features.statistics.engines.spool import Spool
 from cookieguard.stats.hits import OTHER, Batch, Dimension
 from cookieguard.stats.rollups import MAX_VALUES
 
@@ -36,11 +36,11 @@ if why_not():
 
 import psycopg
 
-from cookieguard.engines.stats.postgres import reader as postgres_reader
-from cookieguard.engines.stats.postgres import writer as postgres_hits
-from cookieguard.engines.stats.postgres.engine import PostgresStats
-from cookieguard.engines.stats.postgres.schema import LOCK_SUMS
-from cookieguard.engines.stats.postgres.writer import PostgresHits
+from cookieguard.features.statistics.engines.postgres import reader as postgres_reader
+from cookieguard.features.statistics.engines.postgres import writer as postgres_hits
+from cookieguard.features.statistics.engines.postgres.engine import PostgresStats
+from cookieguard.features.statistics.engines.postgres.schema import LOCK_SUMS
+from cookieguard.features.statistics.engines.postgres.writer import PostgresHits
 
 BOTH = Days(DAY, DAY + 1)
 NOON = datetime.fromtimestamp(MIDNIGHT + 43_200, UTC)
@@ -227,7 +227,7 @@ def test_a_server_that_is_not_there_is_told_without_its_url() -> None:
 def test_a_missing_driver_is_named_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setitem(sys.modules, "cookieguard.engines.stats.postgres.engine", None)
+    monkeypatch.setitem(sys.modules, "cookieguard.features.statistics.engines.postgres.engine", None)
 
     with pytest.raises(ConfigError, match=r"stats.url.*pip install '\.\[postgres\]'") as told:
         open_engine(StatsSettings(url="postgresql://shop:hush@db/shop"), tmp_path, environ={})

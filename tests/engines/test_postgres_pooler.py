@@ -18,9 +18,9 @@ import pytest
 from harness.postgres import IDENTITY, Postgres, postgres
 from harness.servers import LOOPBACK, START_SECONDS, free_port
 
-from cookieguard.engines.store.postgres import PostgresStore
-from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.storage import postgres_connection
+from cookieguard.storage.store.postgres import PostgresStore
+from cookieguard.storage.store.protocol import StoreDown
 
 POOLER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 SETTINGS = """

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.store.protocol import StoreDown
-from cookieguard.engines.store.remember_me import (
+from cookieguard.identity.remember_me import Outcome, Series, use
+from cookieguard.identity.revocations import ended_series
+from cookieguard.storage.store.protocol import StoreDown
+from cookieguard.storage.store.remember_me import (
     MOST_BROWSERS,
     SERIES_NAMESPACE,
     TRIES,
@@ -19,9 +21,7 @@ from cookieguard.engines.store.remember_me import (
     run,
     turn,
 )
-from cookieguard.engines.store.sqlite import SqliteStore
-from cookieguard.identity.remember_me import Outcome, Series, use
-from cookieguard.identity.revocations import ended_series
+from cookieguard.storage.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MOMENT = round(NOW.timestamp() * 1000)

@@ -25,23 +25,23 @@ from cookieguard.config.csp import CspSettings
 from cookieguard.config.proof import ProofSettings
 from cookieguard.config.vault import VaultSettings
 from cookieguard.engines import retention
-from cookieguard.engines.files.day_keys import DayKeys
-from cookieguard.engines.files.runtime_directory import RuntimeDirectory, runtime_place
-from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.undeclared_loads import (
     UNDECLARED_LOADS_FILE,
     UndeclaredLoadsFile,
     read_undeclared_loads,
 )
-from cookieguard.engines.files.vault import VaultWriter, make_keys, read_public_keys
 from cookieguard.engines.retention import CUT, RECORD_FILE, Retention, hold_record, read_run
-from cookieguard.engines.stats.protocol import Days
-from cookieguard.engines.stats.sqlite import writer as sqlite_hits
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.features.statistics import jobs
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.features.statistics.engines.sqlite import writer as sqlite_hits
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
+from cookieguard.features.vault.sealed_events import VaultWriter, make_keys, read_public_keys
 from cookieguard.stats.hits import Batch, Dimension, Hit
 from cookieguard.stats.vault_records import Risk
+from cookieguard.storage.day_keys import DayKeys
+from cookieguard.storage.runtime_directory import RuntimeDirectory, runtime_place
+from cookieguard.storage.state_directory import HourKeys, StateDirectory
 
 NOW = datetime.fromtimestamp(MIDNIGHT, UTC) + timedelta(hours=23)
 KEY = 0x1122334455667788

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.files import reveal_log
-from cookieguard.engines.files.reveal_log import HEAD_FILE, LOG_FILE, LogTampered, append_entry, read_entries
+from cookieguard.features.vault import reveal_log
+from cookieguard.features.vault.reveal_log import HEAD_FILE, LOG_FILE, LogTampered, append_entry, read_entries
 
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from cookieguard.engines.files.reveal_log import LOG_FILE, append_entry
+from cookieguard.features.vault.reveal_log import LOG_FILE, append_entry
 log = Path(sys.argv[1])
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ((log / LOG_FILE).stat().st_size + 20,) * 2)

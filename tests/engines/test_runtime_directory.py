@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from cookieguard import Config, CookieGuard, CookieGuardError
-from cookieguard.engines.files import runtime_directory as runtime
-from cookieguard.engines.files.day_keys import DayKeys
-from cookieguard.engines.files.runtime_directory import (
+from cookieguard.errors import ConfigError
+from cookieguard.storage import runtime_directory as runtime
+from cookieguard.storage.day_keys import DayKeys
+from cookieguard.storage.runtime_directory import (
     RuntimeDirectory,
     is_in_memory,
     open_runtime,
     runtime_place,
 )
-from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
-from cookieguard.errors import ConfigError
+from cookieguard.storage.state_directory import HourKeys, StateDirectory
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -12,15 +12,15 @@ import psycopg
 import pytest
 from harness.postgres import Postgres, postgres
 
-from cookieguard.engines.mail import outbox
-from cookieguard.engines.mail.outbox import Outbox
-from cookieguard.engines.proof import log_store, subjects
-from cookieguard.engines.proof.open import open_log_store, open_subject_store
-from cookieguard.engines.rights import queue
-from cookieguard.engines.rights.queue import Queue
-from cookieguard.engines.store import database_store
-from cookieguard.engines.store.database_store import DatabaseStore
+from cookieguard.features.outbox import outbox
+from cookieguard.features.outbox.outbox import Outbox
+from cookieguard.features.records.store import log_store, subjects
+from cookieguard.features.records.store.open import open_log_store, open_subject_store
+from cookieguard.features.rights import queue
+from cookieguard.features.rights.queue import Queue
 from cookieguard.storage.database import Tables
+from cookieguard.storage.store import database_store
+from cookieguard.storage.store.database_store import DatabaseStore
 
 PARTS: dict[str, tuple[Tables, Callable[[Any], Any]]] = {
     "outbox": (outbox.TABLES, Outbox),

@@ -24,15 +24,15 @@ import pytest
 from harness.disks import small_disk
 from stats.traffic import DAY, MIDNIGHT, PLAIN
 
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.stats import sink as hit_sink
-from cookieguard.engines.stats.protocol import Days
-from cookieguard.engines.stats.sink import HitSink
-from cookieguard.engines.stats.spool import DAMAGED, OTHER_RELEASE, Spool, SpoolFull
-from cookieguard.engines.stats.sqlite import writer as sqlite_hits
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines import sink as hit_sink
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.features.statistics.engines.sink import HitSink
+from cookieguard.features.statistics.engines.spool import DAMAGED, OTHER_RELEASE, Spool, SpoolFull
+from cookieguard.features.statistics.engines.sqlite import writer as sqlite_hits
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import COLUMNS, Batch
+from cookieguard.storage.state_directory import StateDirectory
 
 ONE = Days(DAY, DAY)
 NOON = datetime.fromtimestamp(MIDNIGHT, UTC) + timedelta(hours=12)
@@ -363,9 +363,9 @@ RACER = """
 import sys, time
 from pathlib import Path
 sys.path[:0] = sys.argv[3:]
-from cookieguard.engines.stats.sink import HitSink
-from cookieguard.engines.stats.spool import Spool
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines.sink import HitSink
+from cookieguard.features.statistics.engines.spool import Spool
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 directory = Path(sys.argv[1])
 sink = HitSink(lambda: SqliteHits(directory / "stats.db"), Spool(directory / "spool"))
 while time.time() < float(sys.argv[2]):

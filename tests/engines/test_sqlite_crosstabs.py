@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
-from cookieguard.engines.stats.protocol import Crossing, Days, Totals
-from cookieguard.engines.stats.sqlite import crosstabs as sqlite_crosstabs
-from cookieguard.engines.stats.sqlite import reader as sqlite_figures
-from cookieguard.engines.stats.sqlite.crosstabs import BROKEN_DOWN, FILTERED, count_closed_days
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.dashboard.overview import TABLES
+from cookieguard.features.statistics.dashboard.selection import FILTERS
+from cookieguard.features.statistics.engines.protocol import Crossing, Days, Totals
+from cookieguard.features.statistics.engines.sqlite import crosstabs as sqlite_crosstabs
+from cookieguard.features.statistics.engines.sqlite import reader as sqlite_figures
+from cookieguard.features.statistics.engines.sqlite.crosstabs import BROKEN_DOWN, FILTERED, count_closed_days
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import OTHER, Batch, Dimension, Hit
 from cookieguard.stats.rollups import MAX_VALUES
-from cookieguard.web.dashboard.overview import TABLES
-from cookieguard.web.dashboard.selection import FILTERS
 
 FOUR = Days(DAY, DAY + 3)
 Where = Mapping[Dimension, str]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, recount, with_exits
 
-from cookieguard.engines.stats.protocol import Days
-from cookieguard.engines.stats.sqlite import exits as sqlite_exits
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.features.statistics.engines.sqlite import exits as sqlite_exits
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import OTHER, Batch, Dimension, Hit
 from cookieguard.stats.rollups import MAX_VALUES
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.mail.outbox import Outbox
-from cookieguard.engines.proof.log_store import LogStore
-from cookieguard.engines.proof.subjects import SubjectStore
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
-from cookieguard.engines.store.sqlite import SqliteStore
+from cookieguard.features.outbox.outbox import Outbox
+from cookieguard.features.records.store.log_store import LogStore
+from cookieguard.features.records.store.subjects import SubjectStore
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
+from cookieguard.storage.store.sqlite import SqliteStore
 
 OPENERS: tuple[Callable[[Path], object], ...] = (
     SqliteStore,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from stats.traffic import DAY, MIDNIGHT, PLAIN
 
-from cookieguard.engines.stats.protocol import Days, EngineDown
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines.protocol import Days, EngineDown
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
 
 BOTH = Days(DAY, DAY + 1)
@@ -80,7 +80,8 @@ def test_a_second_connection_of_a_worker_leaves_the_first_one_its_locks(
 ) -> None:
     """Else another worker that closes the file takes itself for the last one and deletes the journal in use."""
     SqliteHits(path)  # as the thread that forgets has one
-    closing = "import sys; from pathlib import Path; from cookieguard.engines.stats.sqlite.writer import SqliteHits; "
+    closing = "import sys; from pathlib import Path\n"
+    closing += "from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits\n"
     closing += "SqliteHits(Path(sys.argv[1])).close()"
     subprocess.run([sys.executable, "-c", closing, path], check=True)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.people.journal import Journal, read_journal
+from cookieguard.features.people.journal import Journal, read_journal
 from cookieguard.keyring import Keyring
+from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

@@ -14,9 +14,9 @@ from harness.disks import filled, small_disk
 
 from cookieguard.config import LogSettings
 from cookieguard.engines.files.access_log import log_directory
-from cookieguard.engines.files.keyring_file import change_file
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.storage.keyring_file import change_file
+from cookieguard.storage.state_directory import StateDirectory
 
 
 def mode(path: Path) -> int:
@@ -156,7 +156,7 @@ def test_names_cannot_leave_the_directory(state: StateDirectory, name: str) -> N
 
 RACER = """
 import hashlib, os, sys
-from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.storage.state_directory import StateDirectory
 sys.stdin.read(1)
 state = StateDirectory(sys.argv[1])
 for number in range(40):

@@ -15,8 +15,8 @@ from harness.stats_engines import MAKERS
 from stats.traffic import DAY, HELD, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries, with_exits
 
 from cookieguard.config import StatsSettings
-from cookieguard.engines.stats.open import open_engine
-from cookieguard.engines.stats.protocol import (
+from cookieguard.features.statistics.engines.open import open_engine
+from cookieguard.features.statistics.engines.protocol import (
     Days,
     EngineDown,
     HeldCount,

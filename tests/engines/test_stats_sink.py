@@ -16,16 +16,16 @@ import pytest
 from harness.disks import filled, small_disk
 from stats.traffic import DAY, MIDNIGHT, PLAIN
 
-from cookieguard.engines.files.day_keys import DayKeys
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.stats import sink as hit_sink
-from cookieguard.engines.stats.protocol import Days, EngineDown
-from cookieguard.engines.stats.sink import HitSink
-from cookieguard.engines.stats.spool import Spool
-from cookieguard.engines.stats.sqlite import writer as sqlite_hits
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines import sink as hit_sink
+from cookieguard.features.statistics.engines.protocol import Days, EngineDown
+from cookieguard.features.statistics.engines.sink import HitSink
+from cookieguard.features.statistics.engines.spool import Spool
+from cookieguard.features.statistics.engines.sqlite import writer as sqlite_hits
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
+from cookieguard.storage.day_keys import DayKeys
+from cookieguard.storage.state_directory import StateDirectory
 
 NOON = datetime.fromtimestamp(MIDNIGHT, UTC) + timedelta(hours=12)
 ONE = Days(DAY, DAY)
@@ -164,7 +164,7 @@ def test_sigkill_loses_nothing_that_was_taken_and_doubles_nothing(state: StateDi
     assert taken <= views(state) - 1 <= taken + 2  # a hit may have been written whose number was not printed
 
 
-FAST = "sink._not_before = 0.0; import cookieguard.engines.stats.sqlite.writer as e; e.BUSY_SECONDS = 0.0"
+FAST = "sink._not_before = 0.0; import cookieguard.features.statistics.engines.sqlite.writer as e; e.BUSY_SECONDS = 0.0"
 
 
 def test_a_full_spool_drops_and_counts_and_the_figures_say_so(state: StateDirectory) -> None:

@@ -15,11 +15,11 @@ from harness.stats_engines import MAKERS
 from stats.traffic import MIDNIGHT, PLAIN
 
 from cookieguard.config import StatsSettings
-from cookieguard.engines.stats.open import open_engine
-from cookieguard.engines.stats.protocol import HitEngine, HitReader, HitWriter
+from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
+from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
+from cookieguard.features.statistics.engines.open import open_engine
+from cookieguard.features.statistics.engines.protocol import HitEngine, HitReader, HitWriter
 from cookieguard.stats.hits import Batch, Dimension, Hit
-from cookieguard.web.dashboard.overview import Overview, read_overview
-from cookieguard.web.dashboard.selection import RANGES, Selection
 
 NOW = datetime.fromtimestamp(MIDNIGHT + 43_260, UTC)
 QUESTIONS = ("span", "by_hour", "by_day", "by_day_of", "breakdown", "keyed_days", "lost")

@@ -20,13 +20,13 @@ from harness.postgres import Postgres, postgres, why_not
 from harness.servers import START_SECONDS, wait_until
 
 from cookieguard.config import StoreSettings
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.store import sqlite
-from cookieguard.engines.store.protocol import CHANGE, NO_CHANGE, Store, StoreDown, StoredValue, mark_of
-from cookieguard.engines.store.sqlite import SqliteStore
-from cookieguard.engines.store.sync import StoreSync, open_store_sync
 from cookieguard.errors import ConfigError
 from cookieguard.identity.revocations import Revocation, Revoked
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store import sqlite
+from cookieguard.storage.store.protocol import CHANGE, NO_CHANGE, Store, StoreDown, StoredValue, mark_of
+from cookieguard.storage.store.sqlite import SqliteStore
+from cookieguard.storage.store.sync import StoreSync, open_store_sync
 
 TIMEOUT = START_SECONDS
 PROMISED_SECONDS = 5
@@ -71,7 +71,7 @@ def _move(one: Path, other: Path) -> None:
 def _postgres(server: Postgres) -> Engine:
     import psycopg
 
-    from cookieguard.engines.store.postgres import opener
+    from cookieguard.storage.store.postgres import opener
 
     with psycopg.connect(server.url, autocommit=True) as connection:
         connection.execute(f"DROP TABLE IF EXISTS {', '.join(TABLES)}")
@@ -344,7 +344,7 @@ def test_tables_that_were_dropped_are_not_made_again_by_who_used_them(server: Po
     wait_until(lambda: not store_sync.revocations.is_certain, "it knows nobody")
     time.sleep(2)
     assert not store_sync.revocations.is_certain
-    from cookieguard.engines.store.postgres import opener
+    from cookieguard.storage.store.postgres import opener
 
     opener(server.url)().close()  # a worker that starts makes them
     wait_until(lambda: store_sync.revocations.is_certain, "it knows customers again", seconds=TIMEOUT)
@@ -542,7 +542,7 @@ def hears_of_all(open_store: Callable[[], Store], revocations: list[Revocation])
 
 
 def test_marks_of_changes_do_not_pile_up(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cookieguard.engines.store.protocol.MARKS_KEPT", 10)
+    monkeypatch.setattr("cookieguard.storage.store.protocol.MARKS_KEPT", 10)
     with closing(engine.open()) as store:
         for number in range(15):
             store.record([END._replace(at=number)])

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from stats.traffic import DAY, draw_hits
 
 from cookieguard.config import StatsSettings
-from cookieguard.engines.stats.open import open_engine
-from cookieguard.engines.stats.protocol import Days, HitWriter
-from cookieguard.engines.stats.suppressed_views import TABLES
+from cookieguard.features.statistics.engines.open import open_engine
+from cookieguard.features.statistics.engines.protocol import Days, HitWriter
+from cookieguard.features.statistics.engines.suppressed_views import TABLES
 from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Batch, Dimension
 from cookieguard.stats.k_anonymity import STEP, Cell, K, column, people_of, rounded, suppress
 
@@ -47,7 +47,7 @@ class Database:
         self.is_clickhouse = url.startswith("chdb")
         self._connection: Any
         if self.is_clickhouse:
-            from cookieguard.engines.stats.clickhouse.connection import connect
+            from cookieguard.features.statistics.engines.clickhouse.connection import connect
 
             self._connection = connect(url, seconds=10)
         elif self.is_postgres:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.files.vault import (
+from cookieguard.errors import ConfigError
+from cookieguard.features.vault.sealed_events import (
     PUBLIC_FILE,
     VaultWriter,
     make_keys,
@@ -16,8 +16,8 @@ from cookieguard.engines.files.vault import (
     read_events,
     read_public_keys,
 )
-from cookieguard.errors import ConfigError
 from cookieguard.stats.vault_records import Risk, open_box
+from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime.now(UTC)
 

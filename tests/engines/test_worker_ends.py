@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from harness.servers import START_SECONDS, wait_until
 
-from cookieguard.engines.proof.open import Place, open_stores, signer_of
-from cookieguard.engines.proof.writer import LogWriter
-from cookieguard.engines.store import sqlite
-from cookieguard.engines.store.sync import StoreSync
+from cookieguard.features.records.store.open import Place, open_stores, signer_of
+from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
+from cookieguard.storage.store import sqlite
+from cookieguard.storage.store.sync import StoreSync
 
 Worker = LogWriter | StoreSync
 OUT_OF_TURN_SECONDS = 0.3  # two threads at once: the second one answers in a few milliseconds

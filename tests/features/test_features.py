@@ -12,12 +12,12 @@ from starlette.responses import HTMLResponse
 from stats.traffic import PLAIN
 
 from cookieguard import Config, CookieGuard
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.features import FEATURES
 from cookieguard.features.checks import examine
 from cookieguard.features.feature import Place
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
+from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

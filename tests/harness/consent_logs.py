@@ -6,11 +6,11 @@ from datetime import datetime
 
 from cookieguard.config import Config, load_config
 from cookieguard.config.proof import ProofSettings
-from cookieguard.engines.files.keyring_source import load_keyring
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.open import open_log
 from cookieguard.engines.retention import Run
-from cookieguard.proof.records import Record, customer
+from cookieguard.features.records.store.open import open_log
+from cookieguard.features.records.values.records import Record, customer
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.state_directory import StateDirectory
 from harness.retention import retention_of
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cookieguard.proof.merkle import EMPTY_ROOT, node_hash
+from cookieguard.features.records.values.merkle import EMPTY_ROOT, node_hash
 
 
 def root_of(leaves: Sequence[bytes]) -> bytes:

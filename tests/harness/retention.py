@@ -7,10 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.retention import Retention
 from cookieguard.features.feature import Place
 from cookieguard.features.retention import jobs_of
+from cookieguard.storage.state_directory import StateDirectory
 
 
 def retention_of(config: Config, clock: Callable[[], datetime], *, state: Path | None = None) -> Retention:

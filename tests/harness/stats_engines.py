@@ -57,7 +57,7 @@ def drop_column(url: str, name: str) -> None:
             connection.execute(f"ALTER TABLE cookieguard_hit DROP COLUMN {name}")
             connection.execute("UPDATE cookieguard_mark SET digest = 'older'")
     else:
-        from cookieguard.engines.stats.clickhouse.connection import connect
+        from cookieguard.features.statistics.engines.clickhouse.connection import connect
 
         with closing(connect(url, seconds=10)) as client:
             for table in ("hit", "past"):

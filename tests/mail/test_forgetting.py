@@ -13,22 +13,22 @@ from harness.policies import SECOND, two_versions
 from harness.retention import retention_of
 
 from cookieguard import Config, PolicyVersion
-from cookieguard.engines.mail.announcement_run import fill_run, run_of
-from cookieguard.engines.mail.open import outbox_opener
-from cookieguard.engines.mail.outbox import Outbox
-from cookieguard.engines.mail.outbox_retention import forget_recipients
-from cookieguard.engines.mail.protocol import Outcome, Row, State
-from cookieguard.engines.mail.recipients import Recipients
-from cookieguard.engines.policy.announcing import announce, complete, release
-from cookieguard.engines.policy.folder import read_versions
-from cookieguard.engines.policy.ledger import read_ledger
-from cookieguard.engines.policy.record import NoRecord
-from cookieguard.engines.store.open import store_opener
-from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import AnnouncementRefused
+from cookieguard.features.outbox.open import outbox_opener
+from cookieguard.features.outbox.outbox import Outbox
+from cookieguard.features.outbox.protocol import Outcome, Row, State
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.policy.announcement_run import fill_run, run_of
+from cookieguard.features.policy.announcing import announce, complete, release
+from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.ledger import read_ledger
+from cookieguard.features.policy.notice_retention import forget_recipients
+from cookieguard.features.policy.record import NoRecord
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
 from cookieguard.mail.runs import Run
+from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import Store
 
 AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
 IN_FORCE = datetime(2026, 12, 15, 9, tzinfo=UTC)

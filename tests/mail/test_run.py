@@ -20,17 +20,17 @@ from harness.policies import FIRST, SECOND, two_versions
 from harness.postgres import Postgres, postgres
 from harness.relays import Relay, new_relay
 
-from cookieguard.engines.mail.announcement_run import fill_run, run_of
-from cookieguard.engines.mail.outbox import Outbox
-from cookieguard.engines.mail.recipients import Recipients
-from cookieguard.engines.policy.announcing import announce, complete
-from cookieguard.engines.policy.folder import read_versions
-from cookieguard.engines.policy.ledger import read_ledger
-from cookieguard.engines.policy.record import NoRecord
-from cookieguard.engines.store.sqlite import SqliteStore
+from cookieguard.features.outbox.outbox import Outbox
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.policy.announcement_run import fill_run, run_of
+from cookieguard.features.policy.announcing import announce, complete
+from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.ledger import read_ledger
+from cookieguard.features.policy.record import NoRecord
+from cookieguard.features.policy.values.versions import Version, in_force
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
-from cookieguard.policy.versions import Version, in_force
+from cookieguard.storage.store.sqlite import SqliteStore
 
 AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
 CUSTOMERS = int(os.environ.get("NOTICES", "2000"))

@@ -19,13 +19,13 @@ from harness.relays import Relay, new_relay
 
 from cookieguard import Config, PolicyVersion
 from cookieguard.config import MailSettings
-from cookieguard.engines.mail.announcement_run import Notices, fill_run, run_of
-from cookieguard.engines.mail.outbox import Outbox
-from cookieguard.engines.mail.recipients import Recipients
-from cookieguard.engines.mail.relay import relay_of
-from cookieguard.engines.mail.sending import Pace, Sender
-from cookieguard.engines.policy.folder import read_versions
 from cookieguard.errors import ConfigError
+from cookieguard.features.outbox.outbox import Outbox
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.outbox.relay import relay_of
+from cookieguard.features.outbox.sending import Pace, Sender
+from cookieguard.features.policy.announcement_run import Notices, fill_run, run_of
+from cookieguard.features.policy.folder import read_versions
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
 from cookieguard.mail.messages import AddressError, build_message

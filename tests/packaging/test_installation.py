@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.engines.stats.open import ENGINES
+from cookieguard.features.statistics.engines.open import ENGINES
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

@@ -11,9 +11,9 @@ from harness.policies import NEW, OLD
 
 from cookieguard import Config, Vendor
 from cookieguard.config import StatsSettings
-from cookieguard.policy.difference import Way, differences
-from cookieguard.policy.markdown import render
-from cookieguard.policy.matters import matters_of
+from cookieguard.features.policy.values.difference import Way, differences
+from cookieguard.features.policy.values.markdown import render
+from cookieguard.features.policy.values.matters import matters_of
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -9,9 +9,8 @@ import pytest
 from harness.policies import HEAD, NEW, OLD
 
 from cookieguard.errors import ConfigError
-from cookieguard.mail.runs import Run
-from cookieguard.policy.ledger import Announcement, read_announcement, write_announcement
-from cookieguard.policy.versions import (
+from cookieguard.features.policy.values.ledger import Announcement, read_announcement, write_announcement
+from cookieguard.features.policy.values.versions import (
     Version,
     altered,
     in_force,
@@ -20,6 +19,7 @@ from cookieguard.policy.versions import (
     upcoming,
     versions_of,
 )
+from cookieguard.mail.runs import Run
 
 AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cookieguard.proof.log import Acknowledgement
+from cookieguard.features.records.values.log import Acknowledgement
 
 
 def test_one_who_cannot_be_told_keeps_it_from_no_other(caplog: pytest.LogCaptureFixture) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cookieguard.proof import merkle
-from cookieguard.proof.hashing import hash_pairs, hash_rows
+from cookieguard.features.records.values import merkle
+from cookieguard.features.records.values.hashing import hash_pairs, hash_rows
 
 rows_of = st.lists(st.binary(max_size=300), max_size=20)
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from cookieguard.proof.notes import (
+from cookieguard.features.records.values.notes import (
     Checkpoint,
     NoteError,
     NoteKey,

@@ -10,8 +10,8 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cookieguard.proof import sealing
-from cookieguard.proof.canonical import LARGEST, canonical
+from cookieguard.features.records.values import sealing
+from cookieguard.features.records.values.canonical import LARGEST, canonical
 
 JSON = st.recursive(
     st.none()

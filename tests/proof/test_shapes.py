@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cookieguard.proof.consents import (
+from cookieguard.features.records.values.consents import (
     AGREEMENT,
     CONSENT,
     Asker,
@@ -21,8 +21,8 @@ from cookieguard.proof.consents import (
     consent_facts,
     consent_record,
 )
-from cookieguard.proof.records import Record, to_bytes
-from cookieguard.proof.shapes import MARK
+from cookieguard.features.records.values.records import Record, to_bytes
+from cookieguard.features.records.values.shapes import MARK
 
 texts = st.text(st.characters(exclude_characters=MARK, exclude_categories=["Cs"]), max_size=30)
 purposes = st.frozensets(st.sampled_from(["necessary", "statistics", "marketing", "preferences"]))

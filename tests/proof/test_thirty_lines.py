@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cookieguard.proof import sealing, tiles
-from cookieguard.proof.merkle import leaf_hash
-from cookieguard.proof.notes import Checkpoint, Signer
-from cookieguard.proof.receipts import ReceiptBroken, verify_receipt, write_receipt
+from cookieguard.features.records.values import sealing, tiles
+from cookieguard.features.records.values.merkle import leaf_hash
+from cookieguard.features.records.values.notes import Checkpoint, Signer
+from cookieguard.features.records.values.receipts import ReceiptBroken, verify_receipt, write_receipt
 
 PAGE = Path(__file__).parents[2] / "docs" / "proof.md"
 SIGNER = Signer("shop.example/_cg/log", bytes(range(32)))

@@ -11,7 +11,7 @@ from harness.merkle import root_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cookieguard.proof import merkle, tiles
+from cookieguard.features.records.values import merkle, tiles
 
 # The entries of Certificate Transparency's own reference tree, and the roots it publishes for them.
 ENTRIES = [

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cookieguard.proof import sealing, tiles
-from cookieguard.proof.merkle import leaf_hash
-from cookieguard.proof.notes import Checkpoint, Signer
-from cookieguard.proof.verification import Report, RowTuple, Verdict, verify, verify_tiles
+from cookieguard.features.records.values import sealing, tiles
+from cookieguard.features.records.values.merkle import leaf_hash
+from cookieguard.features.records.values.notes import Checkpoint, Signer
+from cookieguard.features.records.values.verification import Report, RowTuple, Verdict, verify, verify_tiles
 
 SIGNER = Signer("shop.example/log", bytes(range(32)))
 SIZES = (1, 2, 40, 255, 256, 300, 511, 530)

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from cookieguard.config.languages import texts_of
-from cookieguard.rights.as_json import dumps, loads
-from cookieguard.rights.plan import BY_WORDS, WORK
-from cookieguard.rights.requests import (
+from cookieguard.features.rights.values.as_json import dumps, loads
+from cookieguard.features.rights.values.plan import BY_WORDS, WORK
+from cookieguard.features.rights.values.requests import (
     Act,
     Request,
     RequestRefused,
@@ -25,7 +25,7 @@ from cookieguard.rights.requests import (
     step_done,
     with_retained,
 )
-from cookieguard.rights.rules import RULES, Law, RequestKind, Span
+from cookieguard.features.rights.values.rules import RULES, Law, RequestKind, Span
 
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 

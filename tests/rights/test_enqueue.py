@@ -10,11 +10,11 @@ import pytest
 from rights.test_work import ANNA, FAR, NOW, Shop
 
 from cookieguard import Config
-from cookieguard.engines.rights.enqueue import NewRequest, ask
-from cookieguard.engines.store.open import store_opener
+from cookieguard.features.rights.enqueue import NewRequest, ask
+from cookieguard.features.rights.values.requests import Act, Request, State, Via, noted
+from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.identity.carts.stored_carts import StoreNamespace
-from cookieguard.rights.requests import Act, Request, State, Via, noted
-from cookieguard.rights.rules import RequestKind
+from cookieguard.storage.store.open import store_opener
 
 
 @pytest.fixture

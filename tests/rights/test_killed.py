@@ -22,19 +22,19 @@ from harness.postgres import Postgres, postgres
 from cookieguard import Config
 from cookieguard.config import RightsSettings
 from cookieguard.config.store import StoreSettings
-from cookieguard.engines.files.keyring_source import load_keyring
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.open import open_log
-from cookieguard.engines.rights.requests import Requests, requests_opener
-from cookieguard.engines.rights.worker import open_worker
-from cookieguard.engines.store.open import store_opener
+from cookieguard.features.records.store.open import open_log
+from cookieguard.features.records.values.records import Record, customer
+from cookieguard.features.rights.requests import Requests, requests_opener
+from cookieguard.features.rights.values.plan import steps_of
+from cookieguard.features.rights.values.requests import Request, State, Via, answer_told
+from cookieguard.features.rights.values.rules import Law, RequestKind
+from cookieguard.features.rights.worker import open_worker
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.oversized import pack
-from cookieguard.proof.records import Record, customer
 from cookieguard.rights.hooks import Exported, Retained
-from cookieguard.rights.plan import steps_of
-from cookieguard.rights.requests import Request, State, Via, answer_told
-from cookieguard.rights.rules import Law, RequestKind
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
 
 FAR = 4_000_000_000_000
 SEED = 22

@@ -23,27 +23,18 @@ from cookieguard import Config, PolicyVersion, Vendor
 from cookieguard.config import ConsentSettings, Controller, DataKind, MailSettings, RightsSettings
 from cookieguard.config.proof import ProofSettings
 from cookieguard.consent.customer_refusals import read_restrictions
-from cookieguard.engines.files.keyring_source import load_keyring
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.announcement_run import fill_run
-from cookieguard.engines.mail.open import outbox_opener
-from cookieguard.engines.mail.recipients import Recipients
-from cookieguard.engines.proof.log_reader import read_subject
-from cookieguard.engines.proof.open import open_log, open_stores, place_of
-from cookieguard.engines.rights.erased_customers import ErasedCustomers
-from cookieguard.engines.rights.hook_calls import number_of
-from cookieguard.engines.rights.reerasure import NotErased
-from cookieguard.engines.rights.requests import Requests, requests_file, requests_opener
-from cookieguard.engines.rights.worker import open_worker
-from cookieguard.engines.store.open import store_opener
-from cookieguard.identity.carts.stored_carts import StoreNamespace
-from cookieguard.identity.revocations import Revoked
-from cookieguard.keyring import new_key
-from cookieguard.mail.customers import Customer
-from cookieguard.proof.records import Record, customer
-from cookieguard.rights.hooks import Contact, Exported, Retained
-from cookieguard.rights.plan import steps_of
-from cookieguard.rights.requests import (
+from cookieguard.features.outbox.open import outbox_opener
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.policy.announcement_run import fill_run
+from cookieguard.features.records.log_reader import read_subject
+from cookieguard.features.records.store.open import open_log, open_stores, place_of
+from cookieguard.features.records.values.records import Record, customer
+from cookieguard.features.rights.erased_customers import ErasedCustomers
+from cookieguard.features.rights.hook_calls import number_of
+from cookieguard.features.rights.reerasure import NotErased
+from cookieguard.features.rights.requests import Requests, requests_file, requests_opener
+from cookieguard.features.rights.values.plan import steps_of
+from cookieguard.features.rights.values.requests import (
     Act,
     Request,
     State,
@@ -54,7 +45,16 @@ from cookieguard.rights.requests import (
     step_done,
     with_retained,
 )
-from cookieguard.rights.rules import Law, RequestKind
+from cookieguard.features.rights.values.rules import Law, RequestKind
+from cookieguard.features.rights.worker import open_worker
+from cookieguard.identity.carts.stored_carts import StoreNamespace
+from cookieguard.identity.revocations import Revoked
+from cookieguard.keyring import new_key
+from cookieguard.mail.customers import Customer
+from cookieguard.rights.hooks import Contact, Exported, Retained
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ANNA = "K-4711-0815"
@@ -953,7 +953,7 @@ def test_lease_is_renewed_while_the_copy_of_a_large_account_is_written(
             claimed.append(queue.claim("another", 60))
         return b"zip"
 
-    monkeypatch.setattr("cookieguard.engines.rights.worker.write_copy", write_slowly)
+    monkeypatch.setattr("cookieguard.features.rights.worker.write_copy", write_slowly)
     shop.ask(RequestKind.EXPORT)
 
     async def work() -> None:

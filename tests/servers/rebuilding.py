@@ -15,8 +15,8 @@ from contextlib import closing, suppress
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
-from cookieguard.engines.files.day_keys import DAY_KEY_BYTES
 from cookieguard.stats.full_address import visitor_key
+from cookieguard.storage.day_keys import DAY_KEY_BYTES
 
 LINE = re.compile(r'(\S+) - - \[[^]]*\] "(?:[^"\\]|\\.)*" \d+ \d+ "(?:[^"\\]|\\.)*" "((?:[^"\\]|\\.)*)"')
 TOKEN = re.compile(rb"[A-Za-z0-9+/_=-]{32,100}")

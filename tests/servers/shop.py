@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket
 
 from cookieguard import Config, CookieGuard, Vendor, visitor_of
 from cookieguard.config import LogSettings, StatsSettings
-from cookieguard.engines.files import runtime_directory
+from cookieguard.storage import runtime_directory
 
 LOG = "shop.log"
 THROTTLED = "throttled.txt"

@@ -24,8 +24,8 @@ from harness.locks import locked
 from harness.quick import FOR_RELEASE
 from harness.servers import LOOPBACK, Process, spawned, wait_until
 
-from cookieguard.engines.stats.protocol import Days
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
 from cookieguard.stats.hits import Dimension
 from cookieguard.web.recording.pipeline import FLUSH_EVERY
 from servers.clients import ask

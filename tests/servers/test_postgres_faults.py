@@ -28,7 +28,7 @@ from harness.quick import some_of
 from harness.servers import Process, spawned, wait_until
 from harness.stats_engines import new_database
 
-from cookieguard.engines.store.postgres import PostgresStore
+from cookieguard.storage.store.postgres import PostgresStore
 from servers.clients import ask
 from servers.shop import STATE
 

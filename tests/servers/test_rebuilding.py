@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from harness.servers import LOOPBACK, Process, spawned, wait_until
 
-from cookieguard.engines.files.runtime_directory import runtime_place
+from cookieguard.storage.runtime_directory import runtime_place
 from servers.clients import ask
 from servers.rebuilding import rebuilt_from, told_apart
 from servers.shop import CLOCK, STATE

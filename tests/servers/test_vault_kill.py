@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from harness.servers import spawned, wait_until
 
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.files.vault import make_keys, private_key, read_events
+from cookieguard.features.vault.sealed_events import make_keys, private_key, read_events
 from cookieguard.stats.vault_records import open_box
+from cookieguard.storage.state_directory import StateDirectory
 from servers.clients import ask
 from servers.shop import STATE
 from servers.traces import Written, check_nothing_found

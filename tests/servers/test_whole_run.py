@@ -20,9 +20,9 @@ from harness.mmdb import country_database
 from harness.servers import LOOPBACK, START_SECONDS
 from vectors.world import inside, missing
 
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.files.vault import make_keys, private_key, read_events
+from cookieguard.features.vault.sealed_events import make_keys, private_key, read_events
 from cookieguard.stats.vault_records import open_box
+from cookieguard.storage.state_directory import StateDirectory
 from servers.crowd_abroad import LOOPBACK6, RAISING, Task
 from servers.shop import STATE
 from servers.traces import FORMS, Address, Written, access_lines, check_nothing_found, cut, draw

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from harness.servers import LOOPBACK, Process, spawned, wait_until
 
-from cookieguard.engines.files.runtime_directory import runtime_place
+from cookieguard.storage.runtime_directory import runtime_place
 from servers.clients import Reply, ask
 from servers.shop import CLOCK, PURPOSES, STATE
 

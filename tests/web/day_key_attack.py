@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from cookieguard.engines.store.day_key_sharing import BOX_USE, MAC_SALT, NAMESPACE, Table, _read
 from cookieguard.keyring import Keyring, length_prefixed
 from cookieguard.stats.full_address import visitor_key
 from cookieguard.stats.sealed_box import KEY_BYTES, open_sealed, public_half
+from cookieguard.storage.store.day_key_sharing import BOX_USE, MAC_SALT, NAMESPACE, Table, _read
 
 Tables = dict[str, list[tuple[Any, ...]]]
 TOKEN = re.compile(rb"[A-Za-z0-9+/_=-]{32,}")

@@ -16,17 +16,24 @@ from itertools import combinations, product
 from pathlib import Path
 from typing import NamedTuple
 
-from cookieguard.engines.export.tables import sums_table
-from cookieguard.engines.stats.protocol import HitReader
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE, SqliteStats
+from cookieguard.features.statistics.dashboard.breakdowns import Row, Table
+from cookieguard.features.statistics.dashboard.charts import Point
+from cookieguard.features.statistics.dashboard.consent_gap import Gap, GapRow, Gaps
+from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
+from cookieguard.features.statistics.dashboard.selection import (
+    EPOCH,
+    RANGES,
+    BadSelection,
+    Range,
+    Selection,
+    period,
+)
+from cookieguard.features.statistics.engines.protocol import HitReader
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE, SqliteStats
+from cookieguard.features.statistics.export.tables import sums_table
 from cookieguard.stats.hits import AGREED, OTHER, Dimension, Hit
 from cookieguard.stats.k_anonymity import STEP, K, rounded
 from cookieguard.stats.rollups import has_agreed
-from cookieguard.web.dashboard.breakdowns import Row, Table
-from cookieguard.web.dashboard.charts import Point
-from cookieguard.web.dashboard.consent_gap import Gap, GapRow, Gaps
-from cookieguard.web.dashboard.overview import Overview, read_overview
-from cookieguard.web.dashboard.selection import EPOCH, RANGES, BadSelection, Range, Selection, period
 
 NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 SECOND, DAY = int(NOW.timestamp()), 86_400

@@ -33,9 +33,9 @@ from hypothesis.stateful import (
 
 from cookieguard import Config, CookieGuard, Visitor, visitor_of
 from cookieguard.config import LogSettings
-from cookieguard.engines.files.keyring_file import WatchedKeyring, change_keyring
 from cookieguard.identity.carts.stored_carts import CARTS_KEPT
 from cookieguard.keyring import VERIFY_FIRST, new_key
+from cookieguard.storage.keyring_file import WatchedKeyring, change_keyring
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STEPS = int(os.environ.get("COOKIEGUARD_STEPS", "2000"))

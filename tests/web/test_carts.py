@@ -15,7 +15,7 @@ from harness.servers import wait_until
 from harness.two_workers import CART, SESSION, Browser, Shop
 
 from cookieguard.config import ConsentSettings, IdentitySettings, StoreSettings
-from cookieguard.engines.store.logins import BROWSER_NAMES, logins_of
+from cookieguard.storage.store.logins import BROWSER_NAMES, logins_of
 from cookieguard.web.identity.store_wait import TIMEOUT
 
 OLD = "cart cookie refused (outdated): it counts as empty"

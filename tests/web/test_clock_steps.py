@@ -17,8 +17,8 @@ from starlette.responses import HTMLResponse
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.config import StatsSettings
-from cookieguard.engines.files.runtime_directory import runtime_place
 from cookieguard.features.checks import examine
+from cookieguard.storage.runtime_directory import runtime_place
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -17,7 +17,7 @@ from harness.servers import START_SECONDS, wait_until
 from cookieguard import Config, CookieGuard
 from cookieguard.config.proof import ProofSettings
 from cookieguard.engines import retention
-from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.runtime import worker
 from cookieguard.web import middleware
 

@@ -16,8 +16,8 @@ import pytest
 from harness.asgi import Answer, ask
 
 from cookieguard import Config, CookieGuard, PolicyVersion, visitor_of
-from cookieguard.engines.files.keyring_file import LOOK_EVERY, change_keyring
 from cookieguard.keyring import Keyring, new_key
+from cookieguard.storage.keyring_file import LOOK_EVERY, change_keyring
 from cookieguard.web.cookies import consent_cookie as consents
 from cookieguard.web.exchange import Exchange
 

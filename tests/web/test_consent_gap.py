@@ -10,8 +10,8 @@ import pytest
 from stats.traffic import PLAIN
 from web.test_stats_page import DAY, SECOND, Office, office, people
 
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import PARTLY_COUNTED, Hit
 
 __all__ = ["office"]

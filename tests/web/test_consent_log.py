@@ -20,13 +20,13 @@ from harness.servers import START_SECONDS
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.config.languages import LANGUAGES, texts_of
-from cookieguard.engines.proof.log_reader import opened
-from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.proof.subject_erasure import erase_subject
-from cookieguard.proof.merkle import leaf_hash
-from cookieguard.proof.notes import NoteKey, open_checkpoint
-from cookieguard.proof.receipts import verify_receipt
-from cookieguard.proof.records import read_document
+from cookieguard.features.records.log_reader import opened
+from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.records.subject_erasure import erase_subject
+from cookieguard.features.records.values.merkle import leaf_hash
+from cookieguard.features.records.values.notes import NoteKey, open_checkpoint
+from cookieguard.features.records.values.receipts import verify_receipt
+from cookieguard.features.records.values.records import read_document
 from cookieguard.stats.anonymize import Client
 
 Guard = Callable[..., CookieGuard]

@@ -14,8 +14,8 @@ from harness.asgi import ask, page, scope_of
 
 from cookieguard import CookieGuard
 from cookieguard.config import StatsSettings
-from cookieguard.engines.stats.protocol import Days
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
 from cookieguard.stats.hits import Dimension
 from cookieguard.stats.user_agents import read_agent
 

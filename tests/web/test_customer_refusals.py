@@ -15,9 +15,9 @@ from harness.stats_engines import new_database
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.config import ConsentSettings, IdentitySettings, PolicyVersion, StoreSettings
-from cookieguard.engines.files.state_directory import StateDirectory, write_private
 from cookieguard.identity.tokens import from_milliseconds
 from cookieguard.keyring import Keyring
+from cookieguard.storage.state_directory import StateDirectory, write_private
 
 from .conftest import NOW
 

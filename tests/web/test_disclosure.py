@@ -33,14 +33,18 @@ from web.disclosure import (
     truth,
 )
 
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE, SqliteStats
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.dashboard.disclosure import Breakdowns
+from cookieguard.features.statistics.dashboard.goal_tables import (
+    goals_and_steps,
+    shown_by_part,
+    worth_by_part,
+)
+from cookieguard.features.statistics.dashboard.overview import read_overview
+from cookieguard.features.statistics.dashboard.selection import RANGES, BadSelection, Selection
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE, SqliteStats
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Dimension, Hit
 from cookieguard.stats.k_anonymity import rounded
-from cookieguard.web.dashboard.disclosure import Breakdowns
-from cookieguard.web.dashboard.goal_tables import goals_and_steps, shown_by_part, worth_by_part
-from cookieguard.web.dashboard.overview import read_overview
-from cookieguard.web.dashboard.selection import RANGES, BadSelection, Selection
 
 PAGES = (("/", 9), ("/shoes", 5), ("/hats", 2))
 COUNTRIES = (("DE", 12), ("FR", 5), ("LI", 1))

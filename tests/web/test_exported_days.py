@@ -12,10 +12,10 @@ from stats.traffic import PLAIN
 from web.test_hits import NOW, TODAY
 
 from cookieguard import CookieGuard
-from cookieguard.engines.export.formats import FORMATS
-from cookieguard.engines.export.tables import hits_table, sums_table
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.export.formats import FORMATS
+from cookieguard.features.statistics.export.tables import hits_table, sums_table
 from cookieguard.stats.hits import Batch, Dimension
 
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0 Marked/{}"

@@ -15,9 +15,9 @@ from blockbuster import blockbuster_ctx
 from harness.asgi import Answer, drive, scope_of
 
 from cookieguard import Config, CookieGuard, visitor_of
-from cookieguard.engines.files import keyring_file
-from cookieguard.engines.files.keyring_file import HASTE, change_keyring
 from cookieguard.keyring import new_key
+from cookieguard.storage import keyring_file
+from cookieguard.storage.keyring_file import HASTE, change_keyring
 from cookieguard.web.file_watch import PAUSE
 
 

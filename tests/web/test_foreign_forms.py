@@ -18,8 +18,8 @@ from web.test_requests_page import Queue
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.config import MailSettings, RightsSettings
 from cookieguard.config.people.staff import StaffSettings
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
 from cookieguard.keyring import Keyring, KeyState, new_key
+from cookieguard.storage.keyring_source import KEYRING_FILE
 from cookieguard.web.walls import REPORT_PAGE
 
 Guard = Callable[..., CookieGuard]

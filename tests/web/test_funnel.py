@@ -11,12 +11,12 @@ from web.test_stats_page import NOW, Office, people, rows
 
 from cookieguard import CookieGuard
 from cookieguard.config import StatsSettings
-from cookieguard.engines.stats.sqlite.engine import SqliteStats
 from cookieguard.errors import ConfigError
+from cookieguard.features.statistics.dashboard.overview import read_overview
+from cookieguard.features.statistics.dashboard.report_text import report_lines
+from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
+from cookieguard.features.statistics.engines.sqlite.engine import SqliteStats
 from cookieguard.stats.hits import Hit
-from cookieguard.web.dashboard.overview import read_overview
-from cookieguard.web.dashboard.report_text import report_lines
-from cookieguard.web.dashboard.selection import RANGES, Selection
 
 STEPS = ("/mugs", "/cart", "order placed")
 

@@ -17,9 +17,9 @@ from starlette.routing import Mount, Route
 
 from cookieguard import CookieGuard
 from cookieguard.config import StatsSettings
-from cookieguard.engines.stats.protocol import Days
-from cookieguard.engines.stats.sqlite.reader import SqliteFigures
 from cookieguard.errors import ConfigError
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TODAY = int(NOW.timestamp()) // 86_400

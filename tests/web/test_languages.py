@@ -21,11 +21,11 @@ import cookieguard
 from cookieguard import CookieGuard
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, texts_of
-from cookieguard.policy.policy_texts import PolicyTexts
-from cookieguard.rights.answers import RightsTexts
+from cookieguard.features.rights.values.answers import RightsTexts
 from cookieguard.web.assets import STATIC
 from cookieguard.web.banner.localized_texts import date_text, duration_text
 from cookieguard.web.banner.renderer import Renderer
+from cookieguard.web.http.policy_texts import PolicyTexts
 
 Guard = Callable[..., CookieGuard]
 OFFICIAL = "bg cs da de el en es et fi fr ga hr hu it lt lv mt nl pl pt ro sk sl sv".split()

@@ -14,7 +14,7 @@ from harness.asgi import ask, page
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.cli.app import run
 from cookieguard.config.proof import ProofSettings
-from cookieguard.proof.records import Record, customer
+from cookieguard.features.records.values.records import Record, customer
 
 from .conftest import NOW
 

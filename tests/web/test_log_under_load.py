@@ -23,11 +23,11 @@ from harness.servers import START_SECONDS, wait_until
 from cookieguard import CookieGuard, Vendor, visitor_of
 from cookieguard.config.store import StoreSettings
 from cookieguard.consent import Receipt
-from cookieguard.engines.files.choice_budget import CHOICE_BYTES, DAY_BYTES, spent_today
-from cookieguard.engines.proof.checks import examine_log
-from cookieguard.proof.log import Acknowledgement
-from cookieguard.proof.records import Record, browser
-from cookieguard.web.proof.consent_log import GRANTS_A_MINUTE
+from cookieguard.features.records.choice_budget import CHOICE_BYTES, DAY_BYTES, spent_today
+from cookieguard.features.records.log_checks import examine_log
+from cookieguard.features.records.values.log import Acknowledgement
+from cookieguard.features.records.values.records import Record, browser
+from cookieguard.features.records.web.consent_log import GRANTS_A_MINUTE
 
 from .conftest import NOW
 from .test_consent_log import COOKIE, FORM, HTML, OWN, choose, recorded

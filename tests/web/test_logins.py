@@ -16,8 +16,8 @@ from harness.asgi import Answer, ask
 from harness.servers import ROOT, wait_until
 
 from cookieguard import CookieGuard, visitor_of
-from cookieguard.engines.rights.own_data import end_sessions
-from cookieguard.engines.store.logins import MOST_LOGINS, Login, forget_login, logins_of, note_login
+from cookieguard.features.rights.own_data import end_sessions
+from cookieguard.storage.store.logins import MOST_LOGINS, Login, forget_login, logins_of, note_login
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 SAFARI = (
@@ -49,7 +49,7 @@ import importlib.abc, sys, threading
 from web.test_logins import FIREFOX, Browser, shop
 from harness.servers import wait_until
 from cookieguard import Config, CookieGuard
-from cookieguard.engines.store.logins import logins_of
+from cookieguard.storage.store.logins import logins_of
 from cookieguard.web.identity import store_wait
 
 store_wait.TIMEOUT *= 30  # not what is tested: on a busy machine the store itself takes its time

@@ -355,7 +355,7 @@ def test_hosts_that_the_dev_panel_asks_about_cost_in_proportion_too(guard: Guard
 def test_every_name_that_the_sources_read_is_among_the_inputs() -> None:
     sources = [
         path.read_text()
-        for folder in ("web", "stats", "identity")
+        for folder in ("features", "web", "stats", "identity")
         for path in SOURCES.glob(f"{folder}/**/*.py")
     ]
     headers = {
@@ -363,7 +363,9 @@ def test_every_name_that_the_sources_read_is_among_the_inputs() -> None:
         for text in sources
         for name in re.findall(r'(?:\.get|text|_last)\((?:headers, )?b"([a-z-]+)"', text)
     }
-    pages = [path.read_text() for path in (*SOURCES.glob("web/pages/*.py"), *SOURCES.glob("web/rights/*.py"))]
+    pages = [
+        path.read_text() for path in (*SOURCES.glob("web/pages/*.py"), *SOURCES.glob("features/**/*.py"))
+    ]
     read = {name for text in pages for name in re.findall(r'(?:\.get\(|\bname == )"([A-Za-z:_-]+)"', text)}
     templates = "".join(path.read_text() for path in STATIC.joinpath("templates").glob("*.html"))
     forms = set(re.findall(r'<(?:input|select|button|textarea)[^>]* name="(\w+)"', templates))

@@ -13,7 +13,11 @@ from harness.asgi import Answer, ask
 from web.test_sheets import sheet
 from web.test_stats_page import EVIL, NOW, Office, office, people
 
-from cookieguard.engines.files.notes import (
+from cookieguard.features.statistics.dashboard.overview import read_overview
+from cookieguard.features.statistics.dashboard.report_text import report_lines
+from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
+from cookieguard.features.statistics.engines.sqlite.engine import SqliteStats
+from cookieguard.features.statistics.notes import (
     MAX_TEXT,
     MOST_NOTES,
     NOTES_FILE,
@@ -22,10 +26,6 @@ from cookieguard.engines.files.notes import (
     read_notes,
     with_note,
 )
-from cookieguard.engines.stats.sqlite.engine import SqliteStats
-from cookieguard.web.dashboard.overview import read_overview
-from cookieguard.web.dashboard.report_text import report_lines
-from cookieguard.web.dashboard.selection import RANGES, Selection
 from demo_site.traffic import fill
 
 __all__ = ["office"]

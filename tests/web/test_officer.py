@@ -15,18 +15,18 @@ from stats.traffic import PLAIN
 from web.test_staff_guard import Desk, no_app
 
 from cookieguard import Config, CookieGuard, PolicyVersion, Vendor
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.people.journal import read_journal
-from cookieguard.engines.rights.requests import requests_opener
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
 from cookieguard.features.letter import write_letter
 from cookieguard.features.officer import show_officer
+from cookieguard.features.people.journal import read_journal
+from cookieguard.features.rights.requests import requests_opener
+from cookieguard.features.rights.values.requests import Request, Via
+from cookieguard.features.rights.values.rules import Law, RequestKind
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring
-from cookieguard.rights.requests import Request, Via
-from cookieguard.rights.rules import Law, RequestKind
 from cookieguard.stats.hits import Batch
+from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ENDS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), contract_end=date(2026, 12, 1))

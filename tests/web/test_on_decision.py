@@ -15,9 +15,9 @@ from harness.asgi import Answer, ask, page
 
 from cookieguard import Config, ConfigError, CookieGuard, Decision, visitor_of
 from cookieguard.config.proof import ProofSettings
-from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.proof.subject_erasure import erase_subject
-from cookieguard.proof.records import Record
+from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.records.subject_erasure import erase_subject
+from cookieguard.features.records.values.records import Record
 
 from .conftest import NOW
 

@@ -17,16 +17,16 @@ from web.test_own_terms import Browser, shop
 from cookieguard import Config, CookieGuard, mail, order_mail
 from cookieguard.config import DataKind, MailSettings
 from cookieguard.config.proof import KeptKind, ProofSettings
-from cookieguard.engines.files.keyring_source import load_keyring
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.order_mail import ORDER_MAIL
-from cookieguard.engines.proof.log_reader import read_subject
-from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.proof.upkeep.pruning import prune_log
-from cookieguard.engines.rights.own_data import PersonalRecords
 from cookieguard.errors import ConfigError
+from cookieguard.features.outbox.order_mail import ORDER_MAIL
+from cookieguard.features.records.log_reader import read_subject
+from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.records.upkeep.pruning import prune_log
+from cookieguard.features.records.values.records import customer, read_document
+from cookieguard.features.rights.own_data import PersonalRecords
 from cookieguard.mail.headers import MailError
-from cookieguard.proof.records import customer, read_document
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CUSTOMER = "number-4711"

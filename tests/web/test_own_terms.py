@@ -16,14 +16,14 @@ from web.test_requests_page import Queue
 from cookieguard import CookieGuard, Vendor, visitor_of
 from cookieguard.config import ConsentSettings
 from cookieguard.consent.own_terms import read_terms, write_terms
-from cookieguard.engines.proof.log_reader import read_subject
-from cookieguard.engines.proof.open import open_stores, place_of
-from cookieguard.engines.rights.own_data import end_stored, stored_of
-from cookieguard.engines.store.open import store_opener
-from cookieguard.engines.store.protocol import FOR_EVER
-from cookieguard.proof.records import read_document
-from cookieguard.rights.requests import Act
-from cookieguard.rights.rules import RequestKind
+from cookieguard.features.records.log_reader import read_subject
+from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.records.values.records import read_document
+from cookieguard.features.rights.own_data import end_stored, stored_of
+from cookieguard.features.rights.values.requests import Act
+from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import FOR_EVER
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ADS = Vendor(name="Glimmer Ads", purpose="marketing", hosts=("ads.example",), cookies=("_gl",))

@@ -20,13 +20,13 @@ from cookieguard import CookieGuard, access
 from cookieguard.cli.people.access_notice import notice_of
 from cookieguard.config.languages import LANGUAGES, texts_of
 from cookieguard.config.people.staff import StaffSettings
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.people.break_glass import REVEAL, Ground, Look
-from cookieguard.engines.people.journal import marks_of, read_journal
-from cookieguard.engines.proof.log_reader import read_subject
-from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.features.people.break_glass import REVEAL, Ground, Look
+from cookieguard.features.people.journal import marks_of, read_journal
+from cookieguard.features.records.log_reader import read_subject
+from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.records.values.records import customer, read_document
 from cookieguard.keyring import Keyring
-from cookieguard.proof.records import customer, read_document
+from cookieguard.storage.keyring_source import KEYRING_FILE
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWN = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-form-urlencoded")]

@@ -16,11 +16,11 @@ from harness.asgi import Answer, ask
 from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
 
 from cookieguard import CookieGuard, PolicyVersion, Vendor
-from cookieguard.engines.policy.ledger import change_ledger
-from cookieguard.engines.store.sqlite import SqliteStore
 from cookieguard.errors import ConfigError
+from cookieguard.features.policy.ledger import change_ledger
+from cookieguard.features.policy.values.ledger import Announcement, Ledger
 from cookieguard.identity import TokenCodec, TokenKind
-from cookieguard.policy.ledger import Announcement, Ledger
+from cookieguard.storage.store.sqlite import SqliteStore
 
 Guard = Callable[..., CookieGuard]
 ANNOUNCED = datetime(2026, 12, 1, 9, tzinfo=UTC)

@@ -29,19 +29,19 @@ from cookieguard import Config, CookieGuard, Vendor, visitor_of
 from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings, ShopForm
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.config.rights.forms import FIELDS
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.rights.requests import Requests, requests_opener
-from cookieguard.engines.rights.worker import open_worker
-from cookieguard.engines.store.sqlite import SqliteStore
 from cookieguard.errors import ConfigError
+from cookieguard.features.rights.requests import Requests, requests_opener
+from cookieguard.features.rights.values.answers import RightsTexts
+from cookieguard.features.rights.values.requests import Act, noted, step_done
+from cookieguard.features.rights.web import desk
+from cookieguard.features.rights.web.codes import LONG_DIGITS, TRIES, Codes
+from cookieguard.features.rights.web.desk import loop_here
+from cookieguard.features.rights.web.page import FIELD_TEXTS
+from cookieguard.features.rights.worker import open_worker
 from cookieguard.keyring import Keyring
-from cookieguard.rights.answers import RightsTexts
 from cookieguard.rights.hooks import Contact, Exported, Retained
-from cookieguard.rights.requests import Act, noted, step_done
-from cookieguard.web.rights import desk
-from cookieguard.web.rights.codes import LONG_DIGITS, TRIES, Codes
-from cookieguard.web.rights.desk import loop_here
-from cookieguard.web.rights.page import FIELD_TEXTS
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.sqlite import SqliteStore
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
 HERE = ("sec-fetch-site", "same-origin")
@@ -505,7 +505,7 @@ def test_page_is_there_while_hooks_cannot_be_made_and_guests_may_ask_once_they_c
         assert "LateHooks, which raised OSError when it was created" in caplog.text
         assert "password" not in caplog.text
         monkeypatch.setattr(LateHooks, "is_down", False)
-        monkeypatch.setattr("cookieguard.web.rights.desk.LOAD_AGAIN_SECONDS", 0.0)
+        monkeypatch.setattr("cookieguard.features.rights.web.desk.LOAD_AGAIN_SECONDS", 0.0)
         app._parts.desk._load_at = 0.0  # type: ignore[union-attr]
 
         assert 'value="code"' in ask(app, path=PAGE).text

@@ -320,8 +320,8 @@ def test_tabs_that_open_together_on_two_workers_rotate_once_and_raise_no_alarm(a
 
 def store_of(client: Client) -> Any:
     """Return the only series in the store."""
-    from cookieguard.engines.store.sqlite import SqliteStore
     from cookieguard.identity.remember_me import series_of
+    from cookieguard.storage.store.sqlite import SqliteStore
 
     store = SqliteStore(client.shop.directory / "store.db")
     (row,) = store.database.rows("SELECT value FROM kept WHERE shelf = 'remember'")
@@ -504,7 +504,7 @@ def test_an_older_copy_of_the_store_raises_no_alarm(ada: Client) -> None:
     ada.lose_session()
     older = store_of(ada)
     ada.get()
-    from cookieguard.engines.store.sqlite import SqliteStore
+    from cookieguard.storage.store.sqlite import SqliteStore
 
     opened = SqliteStore(store)
     opened.database.write("UPDATE kept SET value = :value WHERE shelf = 'remember'", value=older.encode())

@@ -16,7 +16,7 @@ from web.test_staff_guard import Desk
 
 from cookieguard import CookieGuard, PolicyVersion, visitor_of
 from cookieguard.cli.app import run
-from cookieguard.engines.people.journal import read_journal
+from cookieguard.features.people.journal import read_journal
 
 HTML = b"<!doctype html><html lang=fr><title>x</title><body>x"
 FORM = ("content-type", "application/x-www-form-urlencoded")

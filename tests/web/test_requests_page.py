@@ -14,13 +14,13 @@ from web.test_staff_guard import OWN, Desk, no_app
 
 from cookieguard import CookieGuard
 from cookieguard.config import RightsSettings
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.people.journal import marks_of, read_journal
-from cookieguard.engines.rights.requests import Requests, requests_opener
+from cookieguard.features.people.journal import marks_of, read_journal
+from cookieguard.features.rights.requests import Requests, requests_opener
+from cookieguard.features.rights.values.requests import Act, Request, State, Via, noted
+from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring
-from cookieguard.rights.requests import Act, Request, State, Via, noted
-from cookieguard.rights.rules import Law, RequestKind
+from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOSTILE = '"><script>alert(1)</script>\u202e'

@@ -18,15 +18,15 @@ from starlette.responses import PlainTextResponse, Response
 from cookieguard import Config, CookieGuard
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.config.store import StoreSettings
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.files.staff_list import STAFF_FILE, change_staff
-from cookieguard.engines.people.journal import forget_entries, read_journal
 from cookieguard.errors import ConfigError
+from cookieguard.features.people import staff_guard as door
+from cookieguard.features.people.journal import forget_entries, read_journal
+from cookieguard.features.people.staff_list import STAFF_FILE, change_staff
 from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, staff_codec, write_token
 from cookieguard.identity.tokens import TokenCodec, TokenKind
 from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_source import KEYRING_FILE
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.pages import staff_guard as door
 from cookieguard.web.pages.form import Receive
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -16,11 +16,11 @@ from harness.stats_engines import new_database
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import StatsSettings
-from cookieguard.engines.stats.open import open_reader, read_retained
-from cookieguard.engines.stats.protocol import Days
 from cookieguard.features.checks import examine
-from cookieguard.web.dashboard.overview import read_overview
-from cookieguard.web.dashboard.selection import Selection
+from cookieguard.features.statistics.dashboard.overview import read_overview
+from cookieguard.features.statistics.dashboard.selection import Selection
+from cookieguard.features.statistics.engines.open import open_reader, read_retained
+from cookieguard.features.statistics.engines.protocol import Days
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TODAY = int(NOW.timestamp()) // 86_400

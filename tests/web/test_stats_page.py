@@ -16,14 +16,14 @@ from harness.asgi import Answer, ask
 from stats.traffic import PLAIN
 
 from cookieguard import CookieGuard
-from cookieguard.engines.files.keyring_source import KEYRING_FILE
-from cookieguard.engines.files.staff_list import change_staff
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.people.staff_list import change_staff
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import Batch, Hit
 from cookieguard.stats.k_anonymity import rounded
+from cookieguard.storage.keyring_source import KEYRING_FILE
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND = int(NOW.timestamp())

@@ -14,7 +14,7 @@ import pytest
 from harness.asgi import ask
 
 from cookieguard import CookieGuard, visitor_of
-from cookieguard.proof.log import Acknowledgement
+from cookieguard.features.records.values.log import Acknowledgement
 from cookieguard.web.identity import store_wait
 from cookieguard.web.identity.store_gate import SILENT
 from cookieguard.web.identity.store_wait import is_done

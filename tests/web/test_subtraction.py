@@ -15,12 +15,12 @@ import pytest
 from harness.quick import some_of
 from stats.traffic import PLAIN
 
-from cookieguard.engines.stats.sqlite.engine import STATS_FILE, SqliteStats
-from cookieguard.engines.stats.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
+from cookieguard.features.statistics.dashboard.selection import RANGES, BadSelection, Range, Selection
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE, SqliteStats
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Dimension, Hit
 from cookieguard.stats.k_anonymity import K, rounded
-from cookieguard.web.dashboard.overview import Overview, read_overview
-from cookieguard.web.dashboard.selection import RANGES, BadSelection, Range, Selection
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND, DAY = int(NOW.timestamp()), 86_400

@@ -15,7 +15,7 @@ from harness.servers import Server, serving, wait_until
 
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.config.languages import LANGUAGES, texts_of
-from cookieguard.engines.proof.open import open_stores, place_of
+from cookieguard.features.records.store.open import open_stores, place_of
 
 HTML = page(
     b"<!doctype html><html lang=de><title>x</title><body><script src=https://ads.example/a.js></script>"

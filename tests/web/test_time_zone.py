@@ -15,8 +15,8 @@ from web.test_stats_page import SECOND, Office, people
 from cookieguard import CookieGuard
 from cookieguard.config import StatsSettings
 from cookieguard.errors import ConfigError
+from cookieguard.features.statistics.dashboard.time_series import hour_names
 from cookieguard.stats.hits import SECONDS_OF_DAY
-from cookieguard.web.dashboard.time_series import hour_names
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -19,11 +19,11 @@ from web.day_key_attack import candidates, derived, dump, opened, pieces, rebuil
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import StatsSettings, StoreSettings
-from cookieguard.engines.files.runtime_directory import runtime_place
-from cookieguard.engines.files.state_directory import StateDirectory, write_private
-from cookieguard.engines.stats.open import open_reader
-from cookieguard.engines.stats.protocol import Days
+from cookieguard.features.statistics.engines.open import open_reader
+from cookieguard.features.statistics.engines.protocol import Days
 from cookieguard.keyring import Keyring
+from cookieguard.storage.runtime_directory import runtime_place
+from cookieguard.storage.state_directory import StateDirectory, write_private
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TODAY = int(NOW.timestamp()) // 86_400

@@ -29,10 +29,17 @@ from web.disclosure import (
 from web.test_disclosure import large, rare_days, shop, three_countries, written
 from web.test_stats_page import Office, office, people
 
-from cookieguard.engines.stats.sqlite.engine import SqliteStats
+from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
+from cookieguard.features.statistics.dashboard.selection import (
+    RANGES,
+    YEAR,
+    BadSelection,
+    Range,
+    Selection,
+    period,
+)
+from cookieguard.features.statistics.engines.sqlite.engine import SqliteStats
 from cookieguard.stats.k_anonymity import STEP, rounded
-from cookieguard.web.dashboard.overview import Overview, read_overview
-from cookieguard.web.dashboard.selection import RANGES, YEAR, BadSelection, Range, Selection, period
 
 __all__ = ["office"]
 

@@ -11,8 +11,8 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import site_of
 from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor_settings import Finding
-from cookieguard.engines.policy.folder import read_versions
 from cookieguard.errors import ConfigError
+from cookieguard.features.policy.folder import read_versions
 
 RESPONSIBLE = 'set both in [controller], the address as a list: address = ["1 Mug Lane", "Dublin"]'
 LONGEST_CONSENT = 13 * 30 * 86400  # seconds; the French authority takes 6 months for good and 13 for the most

@@ -14,7 +14,6 @@ from typing import Annotated
 import typer
 
 from cookieguard.cli.output import show_line
-from cookieguard.engines.people.break_glass import BreakGlassRefused
 from cookieguard.errors import (
     AnnouncementRefused,
     ConfigError,
@@ -27,7 +26,8 @@ from cookieguard.errors import (
     StaffRefused,
 )
 from cookieguard.features import FEATURES
-from cookieguard.rights.requests import RequestRefused
+from cookieguard.features.people.break_glass import BreakGlassRefused
+from cookieguard.features.rights.values.requests import RequestRefused
 
 
 class ExitCode(IntEnum):

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from getpass import getpass
 
-from cookieguard.engines.files.staff_list import read_staff
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import RevealRefused
+from cookieguard.features.people.staff_list import read_staff
 from cookieguard.identity.staff_token import Member, person_of, read_member, staff_codec
 from cookieguard.keyring import Keyring
+from cookieguard.storage.state_directory import StateDirectory
 
 IN_ARGUMENTS = "tokens are read from standard input, one a line: everybody on this machine can read arguments"
 MOST_READ = 10_000  # characters; a token has about 150

@@ -21,7 +21,6 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
-from cookieguard.engines.files.state_directory import StateDirectory, mend_of
 from cookieguard.engines.retention import (
     Run,
     do,
@@ -35,6 +34,7 @@ from cookieguard.features.checks import examine
 from cookieguard.features.feature import Place
 from cookieguard.features.retention import jobs_of, jobs_of_owner
 from cookieguard.keyring import to_text
+from cookieguard.storage.state_directory import StateDirectory, mend_of
 
 BelieveOption = Annotated[
     bool, typer.Option("--believe-clock", help="Trust the clock although it jumped, and delete by it.")

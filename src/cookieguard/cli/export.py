@@ -18,9 +18,12 @@ from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import show_json, show_line
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
-from cookieguard.engines.export.files import closed_days, export_day, remove_drafts
-from cookieguard.engines.export.formats import FORMATS
-from cookieguard.engines.export.tables import (
+from cookieguard.errors import ConfigError
+from cookieguard.features.statistics.engines.open import open_reader
+from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader, HitRows
+from cookieguard.features.statistics.export.files import closed_days, export_day, remove_drafts
+from cookieguard.features.statistics.export.formats import FORMATS
+from cookieguard.features.statistics.export.tables import (
     HELD_BY_HITS,
     RULE,
     Table,
@@ -28,9 +31,6 @@ from cookieguard.engines.export.tables import (
     hits_table,
     sums_table,
 )
-from cookieguard.engines.stats.open import open_reader
-from cookieguard.engines.stats.protocol import EngineDown, HitReader, HitRows
-from cookieguard.errors import ConfigError
 from cookieguard.stats.hits import SECONDS_OF_DAY, WHOLE, Dimension
 
 SUMS, HITS = "sums", "hits"

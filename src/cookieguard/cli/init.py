@@ -16,8 +16,8 @@ import typer
 
 from cookieguard.cli.options import CONFIG_FILE
 from cookieguard.cli.output import show_line
-from cookieguard.engines.proof.open import ANYWHERE
 from cookieguard.errors import ConfigError, FileKept
+from cookieguard.features.records.store.open import ANYWHERE
 
 # What makes an app, by the frameworks we are tested with.
 FRAMEWORKS = frozenset(

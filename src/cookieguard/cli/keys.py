@@ -23,18 +23,13 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_answer, show_json, show_line, show_table
 from cookieguard.config import Config
-from cookieguard.engines.files.keyring_file import change_keyring
-from cookieguard.engines.files.keyring_source import KeyringPlace, longest_life
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.recipients import Recipients
-from cookieguard.engines.people.break_glass import BreakGlass
-from cookieguard.engines.rights.erased_customers import ErasedCustomers
-from cookieguard.engines.rights.protocol import QueueDown
-from cookieguard.engines.rights.requests import requests_file, requests_opener
-from cookieguard.engines.rights.sealing import SealBroken
-from cookieguard.engines.store.open import store_file, store_opener
-from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import ConfigError, KeyRefused, KeyringFixed
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.people.break_glass import BreakGlass
+from cookieguard.features.rights.erased_customers import ErasedCustomers
+from cookieguard.features.rights.protocol import QueueDown
+from cookieguard.features.rights.requests import requests_file, requests_opener
+from cookieguard.features.rights.sealing import SealBroken
 from cookieguard.keyring import (
     VERIFY_FIRST,
     AnyKey,
@@ -47,6 +42,11 @@ from cookieguard.keyring import (
     retires_from,
     to_text,
 )
+from cookieguard.storage.keyring_file import change_keyring
+from cookieguard.storage.keyring_source import KeyringPlace, longest_life
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_file, store_opener
+from cookieguard.storage.store.protocol import StoreDown
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Do it even if a rule says not yet.")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` shows it.")]

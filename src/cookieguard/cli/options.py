@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 
 from cookieguard.config import Config, load_config
-from cookieguard.engines.files.keyring_file import read_keyring
-from cookieguard.engines.files.keyring_source import KeyringPlace, place_of
-from cookieguard.engines.mail.protocol import OutboxDown
-from cookieguard.engines.rights.protocol import QueueDown
-from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import ConfigError
+from cookieguard.features.outbox.protocol import OutboxDown
+from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_file import read_keyring
+from cookieguard.storage.keyring_source import KeyringPlace, place_of
+from cookieguard.storage.store.protocol import StoreDown
 
 CONFIG_FILE = "cookieguard.toml"
 

@@ -28,33 +28,33 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import show_answer, show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.config.languages import language_of
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.announcement_run import (
+from cookieguard.errors import ConfigError
+from cookieguard.features.outbox.open import outbox_opener
+from cookieguard.features.outbox.outbox import Outbox
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.outbox.relay import relay_of
+from cookieguard.features.outbox.sending import Sender
+from cookieguard.features.policy.announcement_run import (
     Notices,
     fill_run,
     load_customers,
     require_origin,
     run_of,
 )
-from cookieguard.engines.mail.open import outbox_opener
-from cookieguard.engines.mail.outbox import Outbox
-from cookieguard.engines.mail.recipients import Recipients
-from cookieguard.engines.mail.relay import relay_of
-from cookieguard.engines.mail.sending import Sender
-from cookieguard.engines.policy.announcing import announce, complete, find_version, release
-from cookieguard.engines.policy.folder import read_versions
-from cookieguard.engines.policy.ledger import read_ledger
-from cookieguard.engines.policy.live_policy import keep_copy
-from cookieguard.engines.policy.record import NoRecord, Record
-from cookieguard.engines.proof.acts import acts_of
-from cookieguard.engines.store.open import store_opener
-from cookieguard.engines.store.protocol import Store
-from cookieguard.errors import ConfigError
+from cookieguard.features.policy.announcing import announce, complete, find_version, release
+from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.ledger import read_ledger
+from cookieguard.features.policy.live_policy import keep_copy
+from cookieguard.features.policy.record import NoRecord, Record
+from cookieguard.features.policy.values.difference import Way, differences
+from cookieguard.features.policy.values.ledger import Ledger
+from cookieguard.features.policy.values.versions import Version, altered, in_force, texts_to_compare, upcoming
+from cookieguard.features.records.acts import acts_of
 from cookieguard.keyring import Keyring
 from cookieguard.mail.runs import Run
-from cookieguard.policy.difference import Way, differences
-from cookieguard.policy.ledger import Ledger
-from cookieguard.policy.versions import Version, altered, in_force, texts_to_compare, upcoming
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import Store
 
 WRONG = 1
 PROGRESS_SECONDS = 1.0

@@ -23,18 +23,18 @@ from cookieguard.cli.output import show_answer
 from cookieguard.cli.people.weekly_mail import require_recipients, send_weekly
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
-from cookieguard.engines.files.notes import read_notes
-from cookieguard.engines.stats.open import open_reader
-from cookieguard.engines.stats.protocol import EngineDown
 from cookieguard.errors import ConfigError
 from cookieguard.features.letter import one_line
+from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
+from cookieguard.features.statistics.dashboard.render import details_page, report_page
+from cookieguard.features.statistics.dashboard.report_text import report_lines, report_subject
+from cookieguard.features.statistics.dashboard.selection import BESIDE, RANGES, TABS, Selection
+from cookieguard.features.statistics.dashboard.tabs import Details, read_details
+from cookieguard.features.statistics.engines.open import open_reader
+from cookieguard.features.statistics.engines.protocol import EngineDown
+from cookieguard.features.statistics.notes import read_notes
 from cookieguard.keyring import Keyring, to_text
 from cookieguard.office.layout import shop_name
-from cookieguard.web.dashboard.overview import Overview, read_overview
-from cookieguard.web.dashboard.render import details_page, report_page
-from cookieguard.web.dashboard.report_text import report_lines, report_subject
-from cookieguard.web.dashboard.selection import BESIDE, RANGES, TABS, Selection
-from cookieguard.web.dashboard.tabs import Details, read_details
 
 
 def report(

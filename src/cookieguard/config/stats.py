@@ -25,7 +25,8 @@ PAGES = ("route", "path")
 PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 STEP = re.compile(r"\S|\S.{0,398}\S")
 ROUTE = re.compile(r"/[!-~]{0,200}\{[!-~]{1,60}\}[!-~]{0,200}")
-# How a URL of each scheme is written: as a pattern, and as it is shown. `engines/stats/open.py` has the engines.
+# How a URL of each scheme is written: as a pattern, and as it is shown. The engines are in
+# `features/statistics/engines/open.py`.
 FORMS = {
     "": ("", "empty"),
     "sqlite": ("sqlite:///[!-~]+", "'sqlite:///path/file.db'"),

@@ -32,15 +32,15 @@ from cookieguard.engines.doctor_shop import (
 )
 from cookieguard.engines.doctor_trackers import examine_trackers
 from cookieguard.engines.files.access_log import log_files, log_place
-from cookieguard.engines.files.keyring_source import PRODUCTION
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.retention import doubt_text, read_run
-from cookieguard.engines.store.figures import examine_store
-from cookieguard.engines.store.open import store_file, store_opener
-from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
+from cookieguard.storage.keyring_source import PRODUCTION
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.figures import examine_store
+from cookieguard.storage.store.open import store_file, store_opener
+from cookieguard.storage.store.protocol import StoreDown
 
 JOB_SLEEPS = timedelta(hours=25)  # a daily cron job is enough
 LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of everything we write

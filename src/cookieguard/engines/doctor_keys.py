@@ -8,16 +8,16 @@ from datetime import timedelta
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import DAY_KEY, KEYS_GO, RUN_JOB, Shop, day_of, some_of
-from cookieguard.engines.files.keyring_source import longest_life
-from cookieguard.engines.files.runtime_directory import (
+from cookieguard.keyring import KeyState, retires_from, to_text
+from cookieguard.storage.keyring_source import longest_life
+from cookieguard.storage.runtime_directory import (
     ALLOWED,
     ON_DISK,
     SETTING,
     existing_runtime,
     is_in_memory,
 )
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.keyring import KeyState, retires_from, to_text
+from cookieguard.storage.state_directory import StateDirectory
 
 HOUR_KEYS_GO = 3  # hours
 OLD_KEY = timedelta(days=365)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
-from cookieguard.engines.files.keyring_file import read_keyring
-from cookieguard.engines.files.keyring_source import place_of
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_file import read_keyring
+from cookieguard.storage.keyring_source import place_of
 
 SLACK = timedelta(hours=2)  # the job is done once an hour
 KEYS_GO = timedelta(hours=48)

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cookieguard.engines.clock_check import Doubt, Reading, doubt_of, read_clock, reading_of
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.store.protocol import StoreDown
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
 from cookieguard.runtime.clock import seconds
 from cookieguard.runtime.worker import Worker
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.protocol import StoreDown
 
 logger = logging.getLogger("cookieguard")
 

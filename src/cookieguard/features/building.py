@@ -11,23 +11,26 @@ from cookieguard.config import Config
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import own_hosts
 from cookieguard.consent.strict_paths import StrictPaths
-from cookieguard.engines.files.keyring_source import load_keyring
-from cookieguard.engines.files.runtime_directory import open_runtime
-from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
-from cookieguard.engines.policy.live_policy import open_policy
-from cookieguard.engines.rights.own_terms import WatchedTerms
-from cookieguard.engines.store.day_key_sharing import has_machines, open_day_keys
-from cookieguard.engines.store.sync import open_store_sync
 from cookieguard.features.outbox.part import open_lists
 from cookieguard.features.people.part import open_people
+from cookieguard.features.policy.live_policy import open_policy
+from cookieguard.features.policy.values.matters import matters_of
 from cookieguard.features.records.part import open_records
+from cookieguard.features.rights.own_terms import WatchedTerms
+from cookieguard.features.rights.web.declaration import CookieDeclaration
+from cookieguard.features.rights.web.desk import Desk
 from cookieguard.features.statistics.counting import open_counting
+from cookieguard.features.vault.risk_events import Risks
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.tokens import to_milliseconds
-from cookieguard.policy.matters import matters_of
 from cookieguard.stats.anonymize import Networks, truncation
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.runtime_directory import open_runtime
+from cookieguard.storage.state_directory import HourKeys, StateDirectory
+from cookieguard.storage.store.day_key_sharing import has_machines, open_day_keys
+from cookieguard.storage.store.sync import open_store_sync
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.contract_ends import judges_on
@@ -41,9 +44,6 @@ from cookieguard.web.opening import authorities_of, fingerprint_of, open_consent
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.access_log import open_access_log
-from cookieguard.web.recording.risk_events import Risks
-from cookieguard.web.rights.declaration import CookieDeclaration
-from cookieguard.web.rights.desk import Desk
 from cookieguard.web.services import Services
 from cookieguard.web.undeclared_loads import UndeclaredLoads
 

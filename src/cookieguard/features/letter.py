@@ -21,25 +21,25 @@ from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor_keys import examine_keys
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
-from cookieguard.engines.mail.announcement_run import run_of
-from cookieguard.engines.mail.open import outbox_opener
-from cookieguard.engines.mail.recipients import Recipients
-from cookieguard.engines.people.break_glass import BreakGlass, due_notices, state_of
-from cookieguard.engines.policy.checks import examine_policy
-from cookieguard.engines.policy.folder import read_versions
-from cookieguard.engines.policy.ledger import read_ledger
-from cookieguard.engines.proof.open import open_log_store, place_of
-from cookieguard.engines.rights.checks import open_requests
-from cookieguard.engines.rights.requests import UNREADABLE, Pending
-from cookieguard.engines.stats.open import open_reader, read_retained
-from cookieguard.engines.store.open import store_file, store_opener
+from cookieguard.features.outbox.open import outbox_opener
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.people.break_glass import BreakGlass, due_notices, state_of
+from cookieguard.features.policy.announcement_run import run_of
+from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.folder_checks import examine_policy
+from cookieguard.features.policy.ledger import read_ledger
+from cookieguard.features.records.store.open import open_log_store, place_of
+from cookieguard.features.rights.queue_checks import open_requests
+from cookieguard.features.rights.requests import UNREADABLE, Pending
+from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
+from cookieguard.features.statistics.dashboard.tabs import Details, read_details
+from cookieguard.features.statistics.engines.open import open_reader, read_retained
 from cookieguard.features.vault.checks import checks_of as examine_vault
 from cookieguard.keyring import Keyring
-from cookieguard.rights.rules import RequestKind
-from cookieguard.web.dashboard.selection import RANGES, Selection
-from cookieguard.web.dashboard.tabs import Details, read_details
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_file, store_opener
 
 WEEK = timedelta(days=7)
 MOST_LINES = 12  # of a part: the letter is one page

@@ -6,11 +6,11 @@ from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.features.letter import write_letter
+from cookieguard.features.people.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
+from cookieguard.features.people.staff_sign_in import ask_to_sign_in
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
-from cookieguard.web.pages.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
-from cookieguard.web.pages.staff_sign_in import ask_to_sign_in
 
 OFFICER_PAGE = "officer"
 

@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from functools import partial
 
 from cookieguard.engines.files.access_log import log_place, remove_old_logs
-from cookieguard.engines.files.day_keys import DayKeys
-from cookieguard.engines.files.runtime_directory import existing_runtime, remove_keys_on_disk
-from cookieguard.engines.files.state_directory import HourKeys, StateDirectory
 from cookieguard.engines.files.undeclared_loads import drop_old_loads
 from cookieguard.engines.retention import RUN_EVERY, Retention, Step, Times
-from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import Place
 from cookieguard.features.vault.jobs import keys_of
+from cookieguard.storage.day_keys import DayKeys
+from cookieguard.storage.runtime_directory import existing_runtime, remove_keys_on_disk
+from cookieguard.storage.state_directory import HourKeys, StateDirectory
+from cookieguard.storage.store.open import store_file, store_opener
 
 DAY_KEY_USES = ("choices", "log", "log-pair", "visitor", "visitor-pair")
 

@@ -74,7 +74,7 @@ class Dimension(StrEnum):
     SEARCH = "search"  # what was searched for in the shop
 
 
-# Parts of another dimension's values: shown only beside the whole, by `web/dashboard/consent_gap.py`.
+# Parts of another dimension's values: shown only beside the whole, by `features/statistics/dashboard/consent_gap.py`.
 AGREED: Mapping[Dimension, Dimension] = {
     Dimension.PAGE: Dimension.AGREED_PAGE,
     Dimension.CAMPAIGN: Dimension.AGREED_CAMPAIGN,

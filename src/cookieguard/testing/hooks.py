@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from cookieguard.engines.rights.hook_calls import exported, require_hooks, retained_by
+from cookieguard.features.rights.hook_calls import exported, require_hooks, retained_by
 from cookieguard.rights.hooks import Exported, Kept, Retained
 
 NOBODY = "no-such-customer"

@@ -29,11 +29,11 @@ from cookieguard.consent import (
 )
 from cookieguard.consent.customer_refusals import restricts_more
 from cookieguard.consent.decision import NOTHING_BEYOND
-from cookieguard.engines.store.protocol import Store
 from cookieguard.errors import CookieGuardError, CookieTooLarge
 from cookieguard.identity.carts.stored_carts import StoreFirst
 from cookieguard.identity.revocations import refused_elsewhere
 from cookieguard.identity.tokens import from_milliseconds
+from cookieguard.storage.store.protocol import Store
 from cookieguard.web.cookies.consent_cookie import LONGEST_CONSENT
 from cookieguard.web.cookies.own_cookies import consent_line, own_lines
 from cookieguard.web.exchange import MOST_ROUNDS, Exchange

@@ -13,13 +13,13 @@ from typing import Any
 from cookieguard.consent import Consent
 from cookieguard.consent.vendors import STRICT, is_once
 from cookieguard.errors import CookieGuardError
+from cookieguard.features.records.values.log import Acknowledgement
 from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.carts.stored_carts import StoreFirst
 from cookieguard.identity.cookies import CookieJar, parse_cookies
 from cookieguard.identity.session import Session
 from cookieguard.identity.token_cookie import Presented
 from cookieguard.identity.visit import Identity, Visit
-from cookieguard.proof.log import Acknowledgement
 from cookieguard.stats.anonymize import LOOPBACK, Client, read_client, throttle_key, without_forwarding
 from cookieguard.stats.text_cleaning import shown_path
 from cookieguard.web.app_scope import ask_for_document, asks_for_page

@@ -7,9 +7,9 @@ import time
 from concurrent.futures import Future
 from datetime import datetime
 
-from cookieguard.engines.files.keyring_file import LOOK_EVERY, WatchedKeyring
 from cookieguard.keyring import Keyring
 from cookieguard.runtime.worker import Worker
+from cookieguard.storage.keyring_file import LOOK_EVERY, WatchedKeyring
 from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.services import Services
 

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.loading.given import read_config
-from cookieguard.engines.proof.hook import OnDecision
 from cookieguard.errors import ConfigError
 from cookieguard.features.building import build_services
 from cookieguard.features.feature import Place
 from cookieguard.features.pages import pages_of
+from cookieguard.features.records.hook import OnDecision
+from cookieguard.features.records.web.consent_log import hook_of
 from cookieguard.features.retention import open_retention
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
 from cookieguard.runtime.clock import seconds
@@ -25,7 +26,6 @@ from cookieguard.web.flow import ASGIApp, Clock, Flow
 from cookieguard.web.identity.customers import CustomerFrom
 from cookieguard.web.identity.shared_state import tell_of_shared_state
 from cookieguard.web.pages import Pages
-from cookieguard.web.proof.consent_log import hook_of
 from cookieguard.web.services import Services
 from cookieguard.web.visitor import SCOPE_KEY
 

@@ -10,13 +10,13 @@ from importlib.metadata import version
 
 from cookieguard.config import Config
 from cookieguard.consent import Matters, Register
-from cookieguard.engines.files.keyring_source import PRODUCTION
-from cookieguard.engines.store.sync import StoreSync
 from cookieguard.errors import ConfigError
 from cookieguard.identity import Identity, TokenCodec, TokenKind, cookie_name
 from cookieguard.identity.carts.stored_carts import Keeping, Rule
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_source import PRODUCTION
+from cookieguard.storage.store.sync import StoreSync
 from cookieguard.web.banner.localized_texts import all_texts
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.cookies.consent_cookie import Consents

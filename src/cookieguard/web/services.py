@@ -9,16 +9,19 @@ from datetime import UTC, datetime
 from cookieguard.config import Config
 from cookieguard.consent import Matters, Register, Terms, own_hosts
 from cookieguard.consent.strict_paths import StrictPaths
-from cookieguard.engines.files.state_directory import HourKeys
-from cookieguard.engines.mail.lists import MailLists
-from cookieguard.engines.people.people import People
-from cookieguard.engines.policy.live_policy import LivePolicy
-from cookieguard.engines.rights.own_terms import WatchedTerms
-from cookieguard.engines.store.sync import StoreSync
+from cookieguard.features.outbox.lists import MailLists
+from cookieguard.features.people.people import People
+from cookieguard.features.policy.live_policy import LivePolicy
+from cookieguard.features.records.web.consent_log import ConsentLog
+from cookieguard.features.rights.own_terms import WatchedTerms
+from cookieguard.features.rights.web.declaration import CookieDeclaration
+from cookieguard.features.rights.web.desk import Desk
+from cookieguard.features.vault.risk_events import Risks
 from cookieguard.identity import Identity
 from cookieguard.keyring import Keyring
-from cookieguard.policy.policy_texts import News
 from cookieguard.stats.anonymize import Networks
+from cookieguard.storage.state_directory import HourKeys
+from cookieguard.storage.store.sync import StoreSync
 from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.contract_ends import judges_on
@@ -27,16 +30,13 @@ from cookieguard.web.cookies.shop_cookies import ShopCookies
 from cookieguard.web.cookies.signed_cookies import SignedCookies
 from cookieguard.web.document.page_cache import Repeats
 from cookieguard.web.http.etags import Files
+from cookieguard.web.http.policy_texts import News
 from cookieguard.web.identity.customers import Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
-from cookieguard.web.proof.consent_log import ConsentLog
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.pipeline import Recorder
-from cookieguard.web.recording.risk_events import Risks
-from cookieguard.web.rights.declaration import CookieDeclaration
-from cookieguard.web.rights.desk import Desk
 from cookieguard.web.undeclared_loads import UndeclaredLoads
 from cookieguard.web.walls import Walls
 

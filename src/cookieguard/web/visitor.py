@@ -12,11 +12,11 @@ from markupsafe import Markup
 
 from cookieguard.consent.decision import Consent
 from cookieguard.errors import CookieGuardError
+from cookieguard.features.records.web.agreements import Agreement, Asked, FormAnswer, agree, agreements_of
 from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.remember_me import SecurityWarning
 from cookieguard.identity.session import Session
 from cookieguard.web.identity.orders import Orders
-from cookieguard.web.proof.agreements import Agreement, Asked, FormAnswer, agree, agreements_of
 from cookieguard.web.request import Request
 
 SCOPE_KEY = "cookieguard.visitor"

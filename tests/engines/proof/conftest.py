@@ -15,13 +15,13 @@ import pytest
 from harness.postgres import Postgres, postgres
 from harness.servers import START_SECONDS
 
-from cookieguard.engines.proof.log_reader import verify_log
-from cookieguard.engines.proof.open import Place, open_stores, signer_of, trusted_keys
-from cookieguard.engines.proof.protocol import Stores
-from cookieguard.engines.proof.writer import LogWriter
+from cookieguard.features.records.log_reader import verify_log
+from cookieguard.features.records.store.open import Place, open_stores, signer_of, trusted_keys
+from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.values.records import Record, customer
+from cookieguard.features.records.values.verification import Report
+from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
-from cookieguard.proof.records import Record, customer
-from cookieguard.proof.verification import Report
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 NAME = "shop.example/_cg/log"

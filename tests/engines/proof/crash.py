@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from cookieguard.engines.proof.open import Place, open_stores, signer_of
-from cookieguard.engines.proof.writer import LogWriter
+from cookieguard.features.records.store.open import Place, open_stores, signer_of
+from cookieguard.features.records.values.records import Record, browser, customer, new_id
+from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
-from cookieguard.proof.records import Record, browser, customer, new_id
 
 NAME = "shop.example/_cg/log"
 AT_ONCE = 25

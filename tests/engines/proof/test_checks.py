@@ -9,10 +9,10 @@ from harness.postgres import Postgres
 
 from cookieguard.config import Config
 from cookieguard.config.store import StoreSettings
-from cookieguard.engines.proof.anchors import NEWEST
-from cookieguard.engines.proof.checks import _log, examine_log
-from cookieguard.engines.proof.open import open_log_store, open_stores
-from cookieguard.engines.proof.protocol import LogNotMade
+from cookieguard.features.records.anchors import NEWEST
+from cookieguard.features.records.log_checks import _log, examine_log
+from cookieguard.features.records.store.open import open_log_store, open_stores
+from cookieguard.features.records.store.protocol import LogNotMade
 
 from .conftest import NOW, World, emptied, record_of
 

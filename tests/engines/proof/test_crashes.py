@@ -19,13 +19,13 @@ from pathlib import Path
 import pytest
 from harness.disks import filled, small_disk
 
-from cookieguard.engines.proof.log_reader import make_receipt
-from cookieguard.engines.proof.open import Place
-from cookieguard.engines.proof.protocol import Stores
-from cookieguard.engines.proof.writer import LogWriter
-from cookieguard.proof.receipts import verify_receipt
-from cookieguard.proof.sealing import digest_of_id
-from cookieguard.proof.verification import Verdict
+from cookieguard.features.records.log_reader import make_receipt
+from cookieguard.features.records.store.open import Place
+from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.values.receipts import verify_receipt
+from cookieguard.features.records.values.sealing import digest_of_id
+from cookieguard.features.records.values.verification import Verdict
+from cookieguard.features.records.writer import LogWriter
 
 from .conftest import World, postgres, record_of
 

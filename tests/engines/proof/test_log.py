@@ -14,16 +14,16 @@ from threading import get_ident
 import pytest
 from harness.servers import START_SECONDS, wait_until
 
-from cookieguard.engines.proof.log_reader import make_receipt, read_record, read_subject
-from cookieguard.engines.proof.open import trusted_keys
-from cookieguard.engines.proof.protocol import LogDown, Stores
-from cookieguard.engines.proof.sequencer import AT_ONCE
-from cookieguard.engines.proof.writer import SEQUENCE_SECONDS
-from cookieguard.proof.log import Acknowledgement
-from cookieguard.proof.notes import open_checkpoint
-from cookieguard.proof.receipts import verify_receipt
-from cookieguard.proof.records import Record, customer, read_document
-from cookieguard.proof.verification import Verdict
+from cookieguard.features.records.log_reader import make_receipt, read_record, read_subject
+from cookieguard.features.records.sequencer import AT_ONCE
+from cookieguard.features.records.store.open import trusted_keys
+from cookieguard.features.records.store.protocol import LogDown, Stores
+from cookieguard.features.records.values.log import Acknowledgement
+from cookieguard.features.records.values.notes import open_checkpoint
+from cookieguard.features.records.values.receipts import verify_receipt
+from cookieguard.features.records.values.records import Record, customer, read_document
+from cookieguard.features.records.values.verification import Verdict
+from cookieguard.features.records.writer import SEQUENCE_SECONDS
 
 from .conftest import NAME, World, record_of
 

@@ -13,12 +13,12 @@ import psycopg
 import pytest
 from harness.servers import START_SECONDS, wait_until
 
-from cookieguard.engines.proof.log_reader import LogReader, newest_rows, opened, read_subject
-from cookieguard.engines.proof.log_store import OLD, ROWS_OF, values_of
-from cookieguard.engines.proof.open import open_stores
-from cookieguard.engines.proof.protocol import LogDown, Row, Stores, Window
-from cookieguard.proof.records import Record, browser
-from cookieguard.proof.sealing import time_of
+from cookieguard.features.records.log_reader import LogReader, newest_rows, opened, read_subject
+from cookieguard.features.records.store.log_store import OLD, ROWS_OF, values_of
+from cookieguard.features.records.store.open import open_stores
+from cookieguard.features.records.store.protocol import LogDown, Row, Stores, Window
+from cookieguard.features.records.values.records import Record, browser
+from cookieguard.features.records.values.sealing import time_of
 
 from .conftest import NOW, World
 

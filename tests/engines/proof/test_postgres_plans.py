@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from harness.servers import START_SECONDS
 
-from cookieguard.proof.records import browser, customer, new_id
+from cookieguard.features.records.values.records import browser, customer, new_id
 
 from .conftest import World, record_of
 

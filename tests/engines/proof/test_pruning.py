@@ -17,17 +17,17 @@ import psycopg
 import pytest
 
 from cookieguard.config.proof import KeptKind, ProofSettings
-from cookieguard.engines.proof.log_reader import make_receipt, read_record, read_subject
-from cookieguard.engines.proof.open import signer_of
-from cookieguard.engines.proof.protocol import Stores, SubjectKey
-from cookieguard.engines.proof.subject_erasure import erase_subject
-from cookieguard.engines.proof.upkeep import pruning
-from cookieguard.engines.proof.upkeep.expiry import ran_out
-from cookieguard.engines.proof.upkeep.pruning import SEALS_FOR, has_overdue, prune
-from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
-from cookieguard.proof.receipts import verify_receipt
-from cookieguard.proof.records import Record, customer
-from cookieguard.proof.verification import Verdict
+from cookieguard.features.records.log_reader import make_receipt, read_record, read_subject
+from cookieguard.features.records.store.open import signer_of
+from cookieguard.features.records.store.protocol import Stores, SubjectKey
+from cookieguard.features.records.subject_erasure import erase_subject
+from cookieguard.features.records.upkeep import pruning
+from cookieguard.features.records.upkeep.expiry import ran_out
+from cookieguard.features.records.upkeep.pruning import SEALS_FOR, has_overdue, prune
+from cookieguard.features.records.values.receipts import verify_receipt
+from cookieguard.features.records.values.records import Record, customer
+from cookieguard.features.records.values.verification import Verdict
+from cookieguard.features.records.writer import HANDLE_SECRET, handle_of
 
 from .conftest import NAME, NOW, World
 
@@ -284,8 +284,8 @@ KILLED = """
 import os, signal, sys
 from datetime import datetime, timedelta
 from pathlib import Path
-from cookieguard.engines.proof.open import Place, open_stores, signer_of
-from cookieguard.engines.proof.upkeep import pruning
+from cookieguard.features.records.store.open import Place, open_stores, signer_of
+from cookieguard.features.records.upkeep import pruning
 from cookieguard.keyring import Keyring
 
 log, subjects, journal, keyring, now, step, count = sys.argv[1:]

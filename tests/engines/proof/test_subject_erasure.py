@@ -12,14 +12,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cookieguard.engines.proof.erasure_journal import due_erasures, read_erasures, write_erasures
-from cookieguard.engines.proof.log_reader import read_record, read_subject
-from cookieguard.engines.proof.open import open_subject_store
-from cookieguard.engines.proof.protocol import LogDown
-from cookieguard.engines.proof.subject_erasure import erase_subject
-from cookieguard.engines.proof.writer import HANDLE_SECRET, handle_of
-from cookieguard.proof.records import customer
-from cookieguard.proof.verification import Verdict
+from cookieguard.features.records.erasure_journal import due_erasures, read_erasures, write_erasures
+from cookieguard.features.records.log_reader import read_record, read_subject
+from cookieguard.features.records.store.open import open_subject_store
+from cookieguard.features.records.store.protocol import LogDown
+from cookieguard.features.records.subject_erasure import erase_subject
+from cookieguard.features.records.values.records import customer
+from cookieguard.features.records.values.verification import Verdict
+from cookieguard.features.records.writer import HANDLE_SECRET, handle_of
 
 from .conftest import NOW, World, record_of
 

@@ -28,12 +28,11 @@ from cookieguard.cli.output import show_answer, show_json, show_line, show_table
 from cookieguard.cli.people.access_notice import notice_of
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of, require_text
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.announcement_run import every_customer, load_customers, require_origin
-from cookieguard.engines.mail.letters import send_to
-from cookieguard.engines.mail.open import outbox_opener
-from cookieguard.engines.mail.recipients import Recipients
-from cookieguard.engines.people.break_glass import (
+from cookieguard.errors import ConfigError
+from cookieguard.features.outbox.letters import send_to
+from cookieguard.features.outbox.open import outbox_opener
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.people.break_glass import (
     BreakGlass,
     BreakGlassRefused,
     Ground,
@@ -41,16 +40,17 @@ from cookieguard.engines.people.break_glass import (
     due_notices,
     state_of,
 )
-from cookieguard.engines.people.journal import Journal
-from cookieguard.engines.people.permissions import Permissions
-from cookieguard.engines.proof.acts import acts_of
-from cookieguard.engines.rights.own_data import end_sessions
-from cookieguard.engines.store.open import store_opener
-from cookieguard.engines.store.protocol import Store
-from cookieguard.errors import ConfigError
+from cookieguard.features.people.journal import Journal
+from cookieguard.features.people.permissions import Permissions
+from cookieguard.features.policy.announcement_run import every_customer, load_customers, require_origin
+from cookieguard.features.records.acts import acts_of
+from cookieguard.features.rights.own_data import end_sessions
 from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
 from cookieguard.mail.messages import AddressError, require_address
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import Store
 
 WRONG = 1
 NO_ADDRESS = "mail.customers has no usable mail address; tell the customer by letter, then run: cookieguard access told"

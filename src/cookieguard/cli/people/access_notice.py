@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from cookieguard.config.languages import texts_of
-from cookieguard.engines.people.break_glass import REVEAL, Look
-from cookieguard.rights.answers import PLAIN, RightsTexts
+from cookieguard.features.people.break_glass import REVEAL, Look
+from cookieguard.features.rights.values.answers import PLAIN, RightsTexts
 
 
 def notice_of(look: Look, language: str) -> tuple[str, str, list[str]]:

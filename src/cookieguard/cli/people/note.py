@@ -10,8 +10,8 @@ import typer
 
 from cookieguard.cli.options import ConfigOption, JsonOption, require_state, shop_config
 from cookieguard.cli.output import show_answer
-from cookieguard.engines.files.notes import change_notes, new_note, read_notes, with_note
 from cookieguard.errors import ConfigError
+from cookieguard.features.statistics.notes import change_notes, new_note, read_notes, with_note
 
 BY = "command line"
 

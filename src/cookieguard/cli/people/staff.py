@@ -18,13 +18,13 @@ from cookieguard.cli.options import (
 )
 from cookieguard.cli.output import show_answer, show_json, show_table
 from cookieguard.config.loading.checks import require_between, require_match, require_one_of
-from cookieguard.engines.files.keyring_source import longest_life
-from cookieguard.engines.files.staff_list import Members, change_staff, read_staff
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.people.journal import marks_of, read_journal
 from cookieguard.errors import StaffRefused
+from cookieguard.features.people.journal import marks_of, read_journal
+from cookieguard.features.people.staff_list import Members, change_staff, read_staff
 from cookieguard.identity.staff_token import NAME, ROLES, Member, person_of, staff_codec, write_token
 from cookieguard.keyring import to_text
+from cookieguard.storage.keyring_source import longest_life
+from cookieguard.storage.state_directory import StateDirectory
 
 staff = typer.Typer(help="Add, list and revoke staff tokens.")
 

@@ -22,16 +22,16 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import show_answer, show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_between, require_text
-from cookieguard.engines.files.reveal_log import append_entry, read_entries
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.files.vault import expire_keys, make_keys, private_key, read_events
-from cookieguard.engines.mail.recipients import Recipients
-from cookieguard.engines.people.break_glass import REVEAL, BreakGlass, Ground, Look
-from cookieguard.engines.proof.acts import acts_of
-from cookieguard.engines.store.open import store_file, store_opener
 from cookieguard.errors import ConfigError, RevealRefused
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.people.break_glass import REVEAL, BreakGlass, Ground, Look
+from cookieguard.features.records.acts import acts_of
+from cookieguard.features.vault.reveal_log import append_entry, read_entries
+from cookieguard.features.vault.sealed_events import expire_keys, make_keys, private_key, read_events
 from cookieguard.keyring import Keyring, to_text
 from cookieguard.stats.vault_records import open_box
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_file, store_opener
 
 vault = typer.Typer(help="Make the vault's keys in advance, and destroy the keys of past days.")
 

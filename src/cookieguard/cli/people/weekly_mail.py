@@ -13,12 +13,12 @@ import typer
 from cookieguard.cli.options import store_answers
 from cookieguard.cli.output import show_answer
 from cookieguard.config import Config
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.mail.letters import send_to
-from cookieguard.engines.mail.open import outbox_opener
-from cookieguard.engines.mail.recipients import Recipients
 from cookieguard.errors import ConfigError
+from cookieguard.features.outbox.letters import send_to
+from cookieguard.features.outbox.open import outbox_opener
+from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.keyring import Keyring
+from cookieguard.storage.state_directory import StateDirectory
 
 WRONG = 1
 WEEKS_KEPT = 8  # after so many the outbox forgets who got what

@@ -25,31 +25,37 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import printable, show_answer, show_json, show_line
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_match
-from cookieguard.engines.files.keyring_source import load_keyring
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.anchors import local_anchors, read_anchors
-from cookieguard.engines.proof.log_reader import OpenedRecord, opened, read_record, read_subject, verify_log
-from cookieguard.engines.proof.open import has_log, open_log, open_stores, place_of, trusted_keys
-from cookieguard.engines.proof.protocol import LogDown, Stores
-from cookieguard.engines.proof.subject_erasure import erase_subject
-from cookieguard.engines.proof.upkeep.export_files import rows_of_file
-from cookieguard.engines.proof.upkeep.importing import Imported, import_rows
-from cookieguard.engines.proof.upkeep.pruning import life_of, prune_log
-from cookieguard.engines.proof.upkeep.timestamps import (
+from cookieguard.errors import ConfigError
+from cookieguard.features.records.anchors import local_anchors, read_anchors
+from cookieguard.features.records.log_reader import (
+    OpenedRecord,
+    opened,
+    read_record,
+    read_subject,
+    verify_log,
+)
+from cookieguard.features.records.store.open import has_log, open_log, open_stores, place_of, trusted_keys
+from cookieguard.features.records.store.protocol import LogDown, Stores
+from cookieguard.features.records.subject_erasure import erase_subject
+from cookieguard.features.records.upkeep.export_files import rows_of_file
+from cookieguard.features.records.upkeep.importing import Imported, import_rows
+from cookieguard.features.records.upkeep.pruning import life_of, prune_log
+from cookieguard.features.records.upkeep.timestamps import (
     StampRefused,
     can_stamp,
     check_stamp,
     roots_of,
     stamped,
 )
-from cookieguard.engines.proof.writer import LogWriter
-from cookieguard.errors import ConfigError
-from cookieguard.proof.canonical import canonical
-from cookieguard.proof.consents import CONSENT, Asker
-from cookieguard.proof.imports import FIELDS, TOOL, Source, source_of
-from cookieguard.proof.notes import NoteError, NoteKey, read_checkpoint
-from cookieguard.proof.records import read_document, to_text
-from cookieguard.proof.verification import Report, Verdict
+from cookieguard.features.records.values.canonical import canonical
+from cookieguard.features.records.values.consents import CONSENT, Asker
+from cookieguard.features.records.values.imports import FIELDS, TOOL, Source, source_of
+from cookieguard.features.records.values.notes import NoteError, NoteKey, read_checkpoint
+from cookieguard.features.records.values.records import read_document, to_text
+from cookieguard.features.records.values.verification import Report, Verdict
+from cookieguard.features.records.writer import LogWriter
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.state_directory import StateDirectory
 
 log = typer.Typer(help="Verify the consent log, and show and export its records.")
 

@@ -11,10 +11,10 @@ import typer
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import printable, show_json, show_line
 from cookieguard.cli.proof.log import log_of
-from cookieguard.engines.proof.log_reader import make_receipt
 from cookieguard.errors import ConfigError
-from cookieguard.proof.notes import NoteError, NoteKey
-from cookieguard.proof.receipts import MOST_BYTES, ReceiptBroken, verify_receipt
+from cookieguard.features.records.log_reader import make_receipt
+from cookieguard.features.records.values.notes import NoteError, NoteKey
+from cookieguard.features.records.values.receipts import MOST_BYTES, ReceiptBroken, verify_receipt
 
 receipt = typer.Typer(help="Verify a visitor's copy of a record, or write one.")
 

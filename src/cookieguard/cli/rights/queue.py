@@ -31,15 +31,15 @@ from cookieguard.cli.output import printable, show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.config.rights.time_zone import zone_of
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.people.journal import Journal
-from cookieguard.engines.rights.enqueue import NewRequest, ask
-from cookieguard.engines.rights.requests import UNREADABLE, Requests, requests_opener
 from cookieguard.errors import ConfigError
+from cookieguard.features.people.journal import Journal
+from cookieguard.features.rights.enqueue import NewRequest, ask
+from cookieguard.features.rights.requests import UNREADABLE, Requests, requests_opener
+from cookieguard.features.rights.values.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, WHO, Said, acted
+from cookieguard.features.rights.values.requests import Act, Event, Request, Via
+from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.identity.staff_token import Member
-from cookieguard.rights.by_staff import DUTIES, ENTER, IN_DOUBT, LOOK, WHO, Said, acted
-from cookieguard.rights.requests import Act, Event, Request, Via
-from cookieguard.rights.rules import Law, RequestKind
+from cookieguard.storage.state_directory import StateDirectory
 
 requests = typer.Typer(help="Show and answer requests about personal data, with their legal deadlines.")
 

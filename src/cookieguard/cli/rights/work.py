@@ -13,8 +13,8 @@ import typer
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config, store_answers
 from cookieguard.cli.output import show_answer, show_json, show_line
 from cookieguard.config import Config
-from cookieguard.engines.rights.worker import open_worker
-from cookieguard.rights.processing import facts_of, page_of
+from cookieguard.features.rights.values.processing import facts_of, page_of
+from cookieguard.features.rights.worker import open_worker
 
 
 def work(

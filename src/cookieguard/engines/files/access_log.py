@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import LogSettings
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.errors import ConfigError
+from cookieguard.storage.state_directory import StateDirectory
 
 logger = logging.getLogger("cookieguard")
 

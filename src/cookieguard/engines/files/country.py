@@ -9,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cookieguard.engines.files.keyring_file import stamp_of
 from cookieguard.errors import ConfigError
+from cookieguard.storage.keyring_file import stamp_of
 
 if TYPE_CHECKING:  # an extra
     from maxminddb import Reader

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from cookieguard.engines.files.state_directory import StateDirectory
+from cookieguard.storage.state_directory import StateDirectory
 
 UNDECLARED_LOADS_FILE = "beyond"
 KEEP_DAYS = 90

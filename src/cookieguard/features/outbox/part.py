@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from cookieguard.config import Config
-from cookieguard.engines.mail.lists import MailLists
-from cookieguard.engines.order_mail import OrderMail
-from cookieguard.engines.proof.writer import LogWriter
-from cookieguard.engines.store.sync import StoreSync
+from cookieguard.features.outbox.lists import MailLists
+from cookieguard.features.outbox.order_mail import OrderMail
+from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.mail.headers import use as use_lists
 from cookieguard.mail.orders import use_orders
+from cookieguard.storage.store.sync import StoreSync
 
 
 def open_lists(

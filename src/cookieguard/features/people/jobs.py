@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC
 
-from cookieguard.engines.people.journal import forget_entries
 from cookieguard.engines.retention import Step, Times
 from cookieguard.features.feature import Place
+from cookieguard.features.people.journal import forget_entries
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:

@@ -7,19 +7,19 @@ from datetime import datetime
 
 from cookieguard.access import use as use_access
 from cookieguard.config import Config
-from cookieguard.engines.files.staff_list import StaffAuthenticator, WatchedStaff
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.people.access import Access
-from cookieguard.engines.people.journal import Journal
-from cookieguard.engines.people.people import People
-from cookieguard.engines.people.permissions import Permissions
-from cookieguard.engines.people.sessions import StaffSessions, own_store
-from cookieguard.engines.proof.acts import Acts
-from cookieguard.engines.proof.writer import LogWriter
-from cookieguard.engines.store.sync import StoreSync
+from cookieguard.features.people.access import Access
+from cookieguard.features.people.journal import Journal
+from cookieguard.features.people.people import People
+from cookieguard.features.people.permissions import Permissions
+from cookieguard.features.people.sessions import StaffSessions, own_store
+from cookieguard.features.people.staff_list import StaffAuthenticator, WatchedStaff
+from cookieguard.features.records.acts import Acts
+from cookieguard.features.records.writer import LogWriter
 from cookieguard.identity.staff_token import staff_codec
 from cookieguard.keyring import Keyring
 from cookieguard.rate_limit import RateLimit
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.sync import StoreSync
 
 CODES_AN_HOUR = 20  # that a customer makes for support: a long call needs three
 

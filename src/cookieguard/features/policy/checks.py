@@ -7,7 +7,7 @@ from datetime import UTC
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.engines.policy.checks import examine_policy
+from cookieguard.features.policy.folder_checks import examine_policy
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:

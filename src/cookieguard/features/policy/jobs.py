@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cookieguard.engines.mail.outbox_retention import forget_recipients
 from cookieguard.engines.retention import Step, Times
 from cookieguard.features.feature import Place
+from cookieguard.features.policy.notice_retention import forget_recipients
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:

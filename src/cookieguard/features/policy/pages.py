@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cookieguard.features.feature import READ, Page
-from cookieguard.policy import markdown
-from cookieguard.web.pages.policy import POLICY_PAGE, show_policy
+from cookieguard.features.policy.policy_page import POLICY_PAGE, show_policy
+from cookieguard.features.policy.values import markdown
 from cookieguard.web.services import Services
 
 

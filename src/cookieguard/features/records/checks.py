@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.engines.proof.checks import examine_log
+from cookieguard.features.records.log_checks import examine_log
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:

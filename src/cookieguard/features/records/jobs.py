@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.upkeep.expiry import record_expiries
-from cookieguard.engines.proof.upkeep.pruning import prune_log
-from cookieguard.engines.proof.upkeep.timestamps import stamp_log
 from cookieguard.engines.retention import Step, Times
 from cookieguard.features.feature import Place
+from cookieguard.features.records.upkeep.expiry import record_expiries
+from cookieguard.features.records.upkeep.pruning import prune_log
+from cookieguard.features.records.upkeep.timestamps import stamp_log
+from cookieguard.storage.state_directory import StateDirectory
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from cookieguard.config import Config
-from cookieguard.engines.files.choice_budget import USE, ChoiceBudget
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.proof.open import open_log
-from cookieguard.engines.store.day_key_sharing import open_day_keys
+from cookieguard.features.records.choice_budget import USE, ChoiceBudget
+from cookieguard.features.records.store.open import open_log
+from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.keyring import Keyring
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.day_key_sharing import open_day_keys
 from cookieguard.web.banner.renderer import Renderer
-from cookieguard.web.proof.consent_log import ConsentLog
 
 
 def open_records(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.engines.rights.checks import examine_requests
+from cookieguard.features.rights.queue_checks import examine_requests
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:

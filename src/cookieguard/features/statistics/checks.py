@@ -18,8 +18,8 @@ from cookieguard.engines.doctor_shop import (
     date_of,
     day_of,
 )
-from cookieguard.engines.stats.open import read_retained
-from cookieguard.engines.stats.protocol import RetainedData
+from cookieguard.features.statistics.engines.open import read_retained
+from cookieguard.features.statistics.engines.protocol import RetainedData
 from cookieguard.keyring import to_text
 from cookieguard.stats.hits import SECONDS_OF_DAY
 

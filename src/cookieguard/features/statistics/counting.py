@@ -9,12 +9,12 @@ from pathlib import Path
 
 from cookieguard.config import Config
 from cookieguard.engines.files.country import Countries
-from cookieguard.engines.files.day_keys import DayKeys
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.stats.open import open_reader, open_sink
-from cookieguard.engines.stats.sink import Counted
+from cookieguard.features.statistics.engines.open import open_reader, open_sink
+from cookieguard.features.statistics.engines.sink import Counted
 from cookieguard.stats.goals import Goals
 from cookieguard.stats.raw_hits import RawHit, Reader
+from cookieguard.storage.day_keys import DayKeys
+from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.pipeline import Pipeline
 

@@ -8,9 +8,9 @@ from contextlib import closing
 from datetime import datetime, timedelta
 
 from cookieguard.engines.retention import CUT, Step, Times
-from cookieguard.engines.stats.open import open_existing
-from cookieguard.engines.stats.protocol import Capped, Crossing
 from cookieguard.features.feature import Place
+from cookieguard.features.statistics.engines.open import open_existing
+from cookieguard.features.statistics.engines.protocol import Capped, Crossing
 from cookieguard.stats.hits import SECONDS_OF_DAY
 
 # At most, in one run: a month of 100,000 hits a day takes a minute and a half.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import RUN_JOB, Shop
-from cookieguard.engines.files.vault import event_days, private_days, read_public_keys
+from cookieguard.features.vault.sealed_events import event_days, private_days, read_public_keys
 
 HOUR_KEYS_GO = 3  # hours
 OLD_KEY = timedelta(days=365)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC
 from pathlib import Path
 
-from cookieguard.engines.files.state_directory import StateDirectory
-from cookieguard.engines.files.vault import expire_keys, forget_events
 from cookieguard.engines.retention import Step, Times
 from cookieguard.features.feature import Place
+from cookieguard.features.vault.sealed_events import expire_keys, forget_events
+from cookieguard.storage.state_directory import StateDirectory
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:

@@ -15,7 +15,6 @@ from markupsafe import Markup, escape
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of, texts_of
 from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
-from cookieguard.policy.policy_texts import News, PolicyTexts, news_line
 from cookieguard.web.assets import ASSETS, Asset, digest, load_asset
 from cookieguard.web.banner.asset_elements import WAITS, form_of, script_element, style_element
 from cookieguard.web.banner.consent_notices import control_notice, mixed_languages, page_notices
@@ -34,6 +33,7 @@ from cookieguard.web.banner.slots import (
     to_ascii,
 )
 from cookieguard.web.banner.templates import template_environment
+from cookieguard.web.http.policy_texts import News, PolicyTexts, news_line
 
 logger = logging.getLogger("cookieguard")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity.carts.orders import Order, joined, order_id
 from cookieguard.identity.carts.stored_carts import StoreNamespace, read_orders
 from cookieguard.identity.session import Session
 from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.storage.store.sync import StoreSync
 from cookieguard.web.identity.store_wait import read_store
 
 

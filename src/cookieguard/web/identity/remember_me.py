@@ -11,9 +11,6 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
-from cookieguard.engines.store.protocol import Store, StoreDown
-from cookieguard.engines.store.remember_me import StoreUpdate, run, turn
-from cookieguard.engines.store.sync import StoreSync
 from cookieguard.identity import Identity
 from cookieguard.identity.remember_me import (
     Link,
@@ -30,6 +27,9 @@ from cookieguard.identity.session import Session
 from cookieguard.identity.session_state import new_id
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.security_events import SecurityEvent
+from cookieguard.storage.store.protocol import Store, StoreDown
+from cookieguard.storage.store.remember_me import StoreUpdate, run, turn
+from cookieguard.storage.store.sync import StoreSync
 from cookieguard.web.identity.store_wait import is_done
 
 logger = logging.getLogger("cookieguard")

@@ -6,12 +6,12 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from cookieguard.engines.store.logins import BROWSER_NAMES, LOGINS_NAMESPACE, Login, forget_login, note_login
-from cookieguard.engines.store.sync import StoreSync
-from cookieguard.engines.store.values import doing, key_of, size_of
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.oversized import MARK_IN_HEADER, resolve
 from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.storage.store.logins import BROWSER_NAMES, LOGINS_NAMESPACE, Login, forget_login, note_login
+from cookieguard.storage.store.sync import StoreSync
+from cookieguard.storage.store.values import doing, key_of, size_of
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import is_done, read_store
 from cookieguard.web.request import RESOURCE_DESTINATIONS

@@ -15,9 +15,9 @@ from typing import Any, Protocol, TypeVar
 
 from anyio import Event, move_on_after
 
-from cookieguard.engines.store.sync import StoreSync
-from cookieguard.engines.store.values import reading
 from cookieguard.identity.carts.stored_carts import StoreNamespace
+from cookieguard.storage.store.sync import StoreSync
+from cookieguard.storage.store.values import reading
 
 Answer = TypeVar("Answer")
 

@@ -9,12 +9,12 @@ from functools import partial
 from cookieguard.config import LogSettings
 from cookieguard.config.log import PREFIX_DAILY, REDUCED
 from cookieguard.engines.files.access_log import LogFile, log_directory
-from cookieguard.engines.files.day_keys import DayKeys
-from cookieguard.engines.files.state_directory import StateDirectory
 from cookieguard.stats.anonymize import UNKNOWN
 from cookieguard.stats.log_line import FORMS, LogLine
 from cookieguard.stats.prefix_cipher import prefix_cipher
 from cookieguard.stats.reduced_user_agent import reduced
+from cookieguard.storage.day_keys import DayKeys
+from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.web.recording.pipeline import Recorder
 
 KEY_USE = "log"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from cookieguard.engines.files.day_keys import DayKeys
 from cookieguard.stats.goals import MOST_A_REQUEST, Goals
 from cookieguard.stats.raw_hits import RawHit
+from cookieguard.storage.day_keys import DayKeys
 from cookieguard.web.recording.pipeline import Pipeline
 
 

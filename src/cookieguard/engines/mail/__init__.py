@@ -1,1 +1,0 @@
-"""Mail that must go out once: an outbox in the store, and the sender that empties it."""

@@ -1,1 +1,0 @@
-"""The queue of requests about personal data, and the work that answers them."""

@@ -1,0 +1,101 @@
+"""Where links of marketing mail lead: a page with one button. Only a POST acts, with no login and no cookie.
+
+Mail gateways follow every link, so GET changes nothing. One-click clients (RFC 8058) post to the link itself.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.config.languages import texts_of
+from cookieguard.features.outbox.lists import Act, MailLists, Wish
+from cookieguard.web.banner.page_language import language_asked
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.headers import essence
+from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.http.query import first_values
+from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.pages.form import FORM_TYPE, BadRequestError, Receive, read_body
+
+MAIL_PAGE = "mail/"
+HEADERS = {**PAGE_HEADERS, "vary": "Accept-Language", "referrer-policy": "no-referrer"}
+MOST_FIELDS = 10
+DONE = {Act.STOP: "stopped", Act.CONFIRM: "confirmed", Act.BACK: "confirmed"}
+
+
+async def answer_mail(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}mail/stop, /confirm and /back with t=<token>: GET shows the button, POST acts.
+
+    410 for a token that does not count, 503 while the store takes nothing.
+    """
+    lists = exchange.parts.lists
+    act = _act(exchange.path.rpartition("/")[2])
+    if lists is None or act is None:  # the router knows no such page then
+        return _page(exchange, 410, "over")
+    try:
+        token = _token(exchange.request.query) or await _posted(exchange, receive)
+    except BadRequestError as error:
+        return _page(exchange, error.status, "over")
+    wish = lists.wish(act, token)
+    if wish is None:
+        return _page(exchange, 410, "over")
+    if exchange.request.is_read:
+        button = f"{act}_button"
+        return _page(exchange, 200, "confirm" if act is Act.BACK else act, wish, button=button, token=token)
+    return await _obey(exchange, lists, wish)
+
+
+async def _obey(exchange: Exchange, lists: MailLists, wish: Wish) -> Response:
+    is_done = await answer_of(lists.obey(wish))
+    if is_done is None:
+        exchange.parts.findings.count("a decision about marketing mail could not be written")
+        return _page(exchange, 503, "down", wish)
+    if not is_done:
+        return _page(exchange, 410, "over", wish)
+    if wish.act is not Act.STOP:
+        return _page(exchange, 200, DONE[wish.act], wish)
+    back = lists.token(Act.BACK, wish.customer, wish.list)
+    return _page(exchange, 200, DONE[wish.act], wish, button="back_button", action=Act.BACK, token=back)
+
+
+async def _posted(exchange: Exchange, receive: Receive) -> str:
+    """Return the token of a posted form; a one-click client has it in the address, and may post any body."""
+    if exchange.request.is_read:
+        return ""
+    body = await read_body(receive)
+    is_form = essence(exchange.request.headers.get(b"content-type", b"")) == FORM_TYPE
+    return _token(body.decode("latin-1")) if is_form else ""
+
+
+def _token(query: str) -> str:
+    return first_values(query, MOST_FIELDS).get("t", "")
+
+
+def _act(name: str) -> Act | None:
+    return Act(name) if name in list(Act) else None
+
+
+def _page(
+    exchange: Exchange,
+    status: int,
+    key: str,
+    wish: Wish | None = None,
+    *,
+    button: str = "",
+    action: str = "",
+    token: str = "",
+) -> Response:
+    lang = language_asked(exchange)
+    page = exchange.parts.renderer.page(
+        "mail.html",
+        lang,
+        base=exchange.own_base,
+        posted=not exchange.request.is_read,
+        m=texts_of(lang)["mail"],
+        key=str(key),
+        list=wish.list if wish is not None else "",
+        button=button,
+        action=action or (wish.act if wish is not None else ""),
+        token=token,
+    )
+    return HTMLResponse(page, status, HEADERS)

@@ -1,0 +1,209 @@
+"""Looks at a customer's data without their code, and disclosures to authorities: two persons, a reason, a notice.
+
+Each opens a notice to the customer, which stays open until it was given. A named law may put it off, to a day.
+Who the customer is stands sealed; the log has a record of every step.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+
+from cookieguard.errors import CookieGuardError
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.records.acts import Acts
+from cookieguard.features.records.values.records import customer as subject_of
+from cookieguard.storage.store.protocol import Store
+from cookieguard.storage.store.whole_values import WholeValue
+
+KEPT = timedelta(days=365)  # after the notice was given; what is sealed opens for 400 days
+ID_BYTES = 6
+REVEAL = "reveal"  # the kind of a look at what the vault holds
+
+
+class Ground(StrEnum):
+    """Name what allows a look without the customer's code."""
+
+    LEGAL = "legal"
+    ABUSE = "abuse"
+    SECURITY = "security"
+
+
+class BreakGlassRefused(CookieGuardError):
+    """Say why a look without a code, or a notice of one, is refused, and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """Hold one look or disclosure. `event` names the one case that both persons approved."""
+
+    kind: str
+    ground: str
+    event: str
+    reason: str
+    scope: str
+    by: str
+    approved: str
+    at: datetime
+    law: str = ""
+    """What forbids to tell the customer before `until`."""
+    until: date | None = None
+    told: datetime | None = None
+    how: str = ""
+
+
+Ledger = Mapping[str, tuple[Look, str]]  # by id, with the sealed customer
+
+
+class BreakGlass:
+    """Keep looks in the store. Blocks; used by one thread at a time."""
+
+    def __init__(self, store: Store, recipients: Recipients, acts: Acts | None) -> None:
+        self._store = store
+        self._recipients = recipients
+        self._acts = acts
+
+    def add(self, look: Look, customer: str) -> str:
+        """Write a look down before anything is opened, and return its id; the log has it first. Raises LogDown."""
+        if bool(look.law) != (look.until is not None):
+            raise BreakGlassRefused("putting off a notice needs a law and a last day: give both, or neither")
+        id_ = secrets.token_hex(ID_BYTES)
+        self._record(look.kind, id_, customer, _facts(look))
+        sealed = self._recipients.seal({"customer": customer}, look.at)
+        self._change(lambda before: {**_still_kept(before, look.at), id_: (look, sealed)})
+        return id_
+
+    def looks(self) -> dict[str, Look]:
+        """Return all looks by id; none says whose data it was."""
+        return {id_: look for id_, (look, _) in LEDGER.read(self._store).items()}
+
+    def customer(self, id_: str) -> str:
+        """Return whose data it was; raises BreakGlassRefused."""
+        try:
+            return self._recipients.open(self._entry(id_)[1])["customer"]
+        except ValueError as error:
+            raise BreakGlassRefused(
+                f"look {id_}: the customer cannot be read, since the key left the keyring; bring that key back"
+            ) from error
+
+    def tell(self, id_: str, how: str, now: datetime) -> None:
+        """Write down that the customer was told; the log has it first."""
+        look, _ = self._entry(id_)
+        if look.told is not None:
+            raise BreakGlassRefused(f"look {id_}: the customer was already told on {look.told:%Y-%m-%d}")
+        self._record("notice-given", id_, self.customer(id_), {"how": how})
+        self._change(
+            lambda before: {**before, id_: (replace(before[id_][0], told=now, how=how), before[id_][1])}
+        )
+
+    def seal_anew(self) -> None:
+        """Seal whose data it was with the key that signs now, so that the keys before it can be retired."""
+        self._change(
+            lambda before: {id_: (look, self._again(look, kept)) for id_, (look, kept) in before.items()}
+        )
+
+    def _again(self, look: Look, sealed: str) -> str:
+        try:
+            return self._recipients.seal(self._recipients.open(sealed), look.at)
+        except ValueError:  # no key of ours opens it any more
+            return sealed
+
+    def _entry(self, id_: str) -> tuple[Look, str]:
+        found = LEDGER.read(self._store).get(id_)
+        if found is None:
+            raise BreakGlassRefused(f"there is no look {id_[:20]!r}; see: cookieguard access list")
+        return found
+
+    def _record(self, kind: str, id_: str, customer: str, facts: Mapping[str, str]) -> None:
+        if self._acts is not None:
+            self._acts.append(kind, {"look": id_, **facts}, subject=subject_of(customer))
+
+    def _change(self, change: Callable[[Ledger], Ledger]) -> None:
+        if LEDGER.change(self._store, change) is None:
+            raise BreakGlassRefused("others changed the list of looks at every try; try again")
+
+
+def due_notices(looks: Mapping[str, Look], now: datetime) -> dict[str, Look]:
+    """Return the looks whose customer is to be told now: not told, and no law forbids it any more."""
+    today = now.astimezone(UTC).date()
+    return {
+        id_: one
+        for id_, one in looks.items()
+        if one.told is None and (one.until is None or one.until <= today)
+    }
+
+
+def state_of(look: Look, now: datetime) -> str:
+    """Return where the notice of a look stands, naming nobody."""
+    if look.told is not None:
+        return f"told on {look.told:%Y-%m-%d} ({look.how})"
+    if look.until is not None and look.until > now.astimezone(UTC).date():
+        return f"put off until {look.until} by {look.law}"
+    days = (now - look.at).days
+    return f"customer not told for {days} {'day' if days == 1 else 'days'}"
+
+
+def _still_kept(before: Ledger, now: datetime) -> Ledger:
+    return {
+        id_: (look, sealed)
+        for id_, (look, sealed) in before.items()
+        if look.told is None or now - look.told < KEPT
+    }
+
+
+def _facts(look: Look) -> dict[str, str]:
+    facts = {
+        "ground": look.ground,
+        "event": look.event,
+        "reason": look.reason,
+        "scope": look.scope,
+        "by": look.by,
+        "approvedBy": look.approved,
+        "law": look.law,
+        "until": "" if look.until is None else str(look.until),
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def _dumps(ledger: Ledger) -> bytes:
+    kept = {
+        id_: {
+            **_facts(look),
+            "kind": look.kind,
+            "at": look.at.isoformat(),
+            "told": "" if look.told is None else look.told.isoformat(),
+            "how": look.how,
+            "customer": sealed,
+        }
+        for id_, (look, sealed) in ledger.items()
+    }
+    return json.dumps(kept, separators=(",", ":")).encode()
+
+
+def _loads(value: bytes) -> Ledger:
+    return {str(id_): (_look(one), str(one["customer"])) for id_, one in json.loads(value).items()}
+
+
+def _look(kept: Mapping[str, str]) -> Look:
+    until, told = kept.get("until", ""), kept["told"]
+    return Look(
+        kind=kept["kind"],
+        ground=kept.get("ground", ""),
+        event=kept.get("event", ""),
+        reason=kept.get("reason", ""),
+        scope=kept.get("scope", ""),
+        by=kept.get("by", ""),
+        approved=kept.get("approvedBy", ""),
+        at=datetime.fromisoformat(kept["at"]),
+        law=kept.get("law", ""),
+        until=date.fromisoformat(until) if until else None,
+        told=datetime.fromisoformat(told) if told else None,
+        how=kept["how"],
+    )
+
+
+LEDGER = WholeValue("break-glass", "ledger", _loads, _dumps)

@@ -1,0 +1,106 @@
+"""The access journal: sign-ins, refusals and looks at personal data, a file a day, apart from every other log.
+
+A customer stands there under a keyed digest: who has the keyring finds the looks at one, and nobody else reads whose
+they were.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cookieguard.keyring import Keyring, to_text
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.whole_lines import append_lines
+
+FOLDER = "staff-journal"
+FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.jsonl")
+USE = b"staff journal"
+MOST_REFUSALS = 60  # a minute: whoever tries tokens fills no disk
+LONGEST = 200
+
+
+class Journal:
+    """Append to the journal of a shop; one line is one write, so workers share the file."""
+
+    def __init__(self, state: StateDirectory, keyring: Keyring) -> None:
+        self._state = state
+        self._keyring = keyring
+        self._minute: tuple[int, int] = (0, 0)
+
+    def write(
+        self,
+        now: datetime,
+        event: str,
+        *,
+        who: str = "",
+        role: str = "",
+        what: str = "",
+        customer: str = "",
+        reason: str = "",
+    ) -> None:
+        """Append an entry, safe on the disk when it returns; raises OSError where it is not."""
+        named = {"who": who, "role": role, "what": what, "reason": reason}
+        entry = {
+            "time": to_text(now),
+            "event": event,
+            **{name: text[:LONGEST] for name, text in named.items() if text},
+        }
+        if customer:
+            entry["customer"] = marks_of(self._keyring, customer)[0]
+        path = self._state.subdirectory(FOLDER) / f"{now.astimezone(UTC):%Y-%m-%d}.jsonl"
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            append_lines(descriptor, json.dumps(entry).encode() + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def refuse(self, now: datetime, what: str) -> None:
+        """Append that somebody was not let in; of very many in a minute only the first."""
+        minute = int(now.timestamp() // 60)
+        count = self._minute[1] + 1 if self._minute[0] == minute else 1
+        self._minute = (minute, count)
+        if count <= MOST_REFUSALS:
+            with suppress(OSError):  # a full disk: nobody was let in
+                self.write(now, "refused", what=what)
+
+
+def marks_of(keyring: Keyring, customer: str) -> list[str]:
+    """Return what a customer is called in the journal: by the key that signs now first, then by all others."""
+    keys = [keyring.signing, *(key for key in map(keyring.get, keyring.ids) if key is not None)]
+    secrets = dict.fromkeys(keyring.derive(key, USE) for key in keys)
+    return [hmac.digest(one, customer.encode(errors="surrogatepass"), "sha256").hex()[:32] for one in secrets]
+
+
+def read_journal(state: Path) -> Iterator[dict[str, Any]]:
+    """Yield the entries, oldest first; what a full disk cut off is left out."""
+    for path in sorted(_files(state)):
+        for line in path.read_bytes().splitlines():
+            with suppress(ValueError):
+                entry = json.loads(line)
+                if isinstance(entry, dict):
+                    yield entry
+
+
+def forget_entries(state: Path, *, today: date, keep_days: int) -> int:
+    """Delete the files of days that are over for so long, and return how many."""
+    first = today - timedelta(days=keep_days)
+    gone = [path for path in _files(state) if date.fromisoformat(path.stem) < first]
+    for path in gone:
+        path.unlink(missing_ok=True)
+    return len(gone)
+
+
+def _files(state: Path) -> list[Path]:
+    with suppress(FileNotFoundError):
+        return [path for path in (state / FOLDER).iterdir() if FILE.fullmatch(path.name)]
+    return []

@@ -1,0 +1,89 @@
+"""The page at {prefix}permission, where a customer makes a code that opens one thing to the shop's people, once."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from anyio import to_thread
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.config.languages import texts_of
+from cookieguard.errors import CookieGuardError
+from cookieguard.features.people.access import AccessRefused
+from cookieguard.web.banner.form_value import FIELD, form_value, has_form_value
+from cookieguard.web.banner.page_language import language_asked
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.identity.store_gate import hear_first, must_wait
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.same_origin import own_pairs
+
+PERMISSION_PAGE = "permission"
+HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store"}
+# The section of a sentence that is not among those of this page.
+SECTIONS = {"often": "rights", "down": "rights", "stale": "page"}
+NOT_OURS = "a code can only be requested from the page that offers it"
+
+
+async def answer_permission(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}permission: GET with the form, POST with scope=<scope> by a code; 403 for who is not logged in."""
+    customer = await _customer(exchange)
+    if not customer:
+        return _page(exchange, 403, key="login")
+    if exchange.request.is_read:
+        return _page(exchange, 200, key="ask", customer=customer)
+    try:
+        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+    except BadRequestError as error:
+        return refusal(error.status, f"{error}\n")
+    if not has_form_value(exchange, fields.get(FIELD, ""), PERMISSION_PAGE, *_session(exchange, customer)):
+        return _page(exchange, 403, key="stale", customer=customer)
+    scope = fields.get("scope", "")
+    if scope not in exchange.parts.config.staff.scopes:
+        return _page(exchange, 400, key="ask", customer=customer)
+    if not exchange.parts.people.code_turns.take(customer, exchange.now):
+        return _page(exchange, 429, key="often")
+    try:
+        code = await to_thread.run_sync(exchange.parts.people.access.make, customer, scope)
+    except AccessRefused:
+        return _page(exchange, 503, key="down")
+    return _page(exchange, 200, key="made", code=code, scope=scope, customer=customer)
+
+
+async def _customer(exchange: Exchange) -> str:
+    if exchange.parts.identity is None or not exchange.is_own_host:
+        return ""
+    if must_wait(exchange):
+        await hear_first(exchange)
+    try:
+        return exchange.session.customer or ""
+    except CookieGuardError:  # a session that does not open names nobody
+        return ""
+
+
+def _session(exchange: Exchange, customer: str) -> tuple[str, str]:
+    return customer, exchange.session.binding.session_id or ""
+
+
+def _page(
+    exchange: Exchange, status: int, *, key: str, code: str = "", scope: str = "", customer: str = ""
+) -> Response:
+    lang = language_asked(exchange)
+    texts = texts_of(lang)
+    said = texts[SECTIONS.get(key, "permission")]
+    page = exchange.parts.renderer.page(
+        "permission.html",
+        lang,
+        base=exchange.own_base,
+        posted=not exchange.request.is_read,
+        shop_home=quote(exchange.request.root_path) + "/",
+        p=texts["permission"],
+        said=said[key],
+        key=key,
+        code=code,
+        scope=scope,
+        form=form_value(exchange, PERMISSION_PAGE, *_session(exchange, customer)) if customer else "",
+        scopes=exchange.parts.config.staff.scopes,
+    )
+    return HTMLResponse(page, status, HEADERS)

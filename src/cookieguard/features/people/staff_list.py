@@ -1,0 +1,103 @@
+"""The list of staff in the state directory: read while workers run, changed by one command at a time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from cookieguard.errors import ConfigError
+from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, person_of, read_member
+from cookieguard.identity.tokens import TokenCodec
+from cookieguard.storage.keyring_file import AHEAD, LOOK_EVERY, change_file, read_keyring, stamp_of
+
+logger = logging.getLogger("cookieguard")
+
+STAFF_FILE = "staff.toml"
+SETTING = "the staff list"
+
+Members = dict[str, Member]
+
+
+class WatchedStaff:
+    """Know the members, at most 2 s late. A list that cannot be read has nobody in it: no page opens by mistake."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory.absolute() / STAFF_FILE
+        self._members: Members = {}
+        self._stamp: object = None
+        self._next_look = float("-inf")
+        self._trouble = ""
+
+    @property
+    def members(self) -> Members:
+        """The members now, by id."""
+        if time.monotonic() >= self._next_look:
+            self._look()
+        return self._members
+
+    def look_ahead(self) -> None:
+        """Look now, in a thread: whoever does so before each request spares its questions the wait for the disk."""
+        self._look()
+        self._next_look = time.monotonic() + AHEAD.total_seconds()
+
+    def _look(self) -> None:
+        self._next_look = time.monotonic() + LOOK_EVERY.total_seconds()
+        try:
+            if stamp_of(os.stat(self._path)) == self._stamp:
+                return
+            text, stamp = read_keyring(self._path, SETTING)
+            self._members, self._stamp, self._trouble = loads_staff(text, SETTING), stamp, ""
+        except FileNotFoundError:
+            self._members, self._stamp = {}, None
+        except (ConfigError, OSError) as error:
+            self._members, self._stamp = {}, None
+            trouble = str(error) if isinstance(error, ConfigError) else str(error.strerror)
+            if trouble != self._trouble:
+                self._trouble = trouble
+                logger.warning("staff: %s; no member of staff can sign in until this is fixed", trouble)
+
+
+class StaffAuthenticator:
+    """Know a member by a token: signed, in its time, and still in the list."""
+
+    def __init__(self, codec: TokenCodec, staff: WatchedStaff) -> None:
+        self._codec = codec
+        self._staff = staff
+
+    def look_ahead(self) -> None:
+        """Look at the list before it is time."""
+        self._staff.look_ahead()
+
+    def member(self, token: str, now: datetime) -> Member | None:
+        """Return whose token this is."""
+        return read_member(self._codec, token, self._staff.members, now)
+
+    def by_id(self, member_id: str, now: datetime) -> Member | None:
+        """Return the member with this id, while the token counts that it was made with."""
+        member = self._staff.members.get(member_id)
+        return member if member is not None and now < member.expires else None
+
+    def by_name(self, name: str, now: datetime) -> Member | None:
+        """Return the member a proxy named; None where several would fit."""
+        person = person_of(name)
+        found = [
+            one for one in self._staff.members.values() if person_of(one.name) == person and now < one.expires
+        ]
+        return found[0] if len(found) == 1 else None
+
+
+def read_staff(directory: Path) -> Members:
+    """Read the members; nobody where there is no list yet. Raises ConfigError."""
+    path = directory / STAFF_FILE
+    if not path.exists():
+        return {}
+    return loads_staff(read_keyring(path, SETTING)[0], SETTING)
+
+
+def change_staff(directory: Path, change: Callable[[Members], Members]) -> Members:
+    """Write what `change` makes of the list, one command at a time; raises whatever `change` raises."""
+    return change_file(directory / STAFF_FILE, lambda: change(read_staff(directory)), dumps_staff)

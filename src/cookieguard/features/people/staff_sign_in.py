@@ -1,0 +1,141 @@
+"""The page where staff sign in: a token pasted into a form begins a session; it works without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from functools import partial
+
+from anyio import to_thread
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.features.people.staff_guard import (
+    BEARER,
+    has_staff_form,
+    pages_of,
+    refuse,
+    session_of,
+    staff_form,
+    staff_of,
+)
+from cookieguard.identity import expire_cookie, set_cookie
+from cookieguard.identity.staff_token import Member
+from cookieguard.web.banner.form_value import STALE
+from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.same_origin import own_pairs
+
+STAFF_PAGE = "staff"
+# Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
+NEXT = re.compile(r"officer|(?:record|requests)(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII)
+HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
+DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
+REFUSED = "This token is not valid."
+NOT_OURS = "a token can only be posted from the page that asks for it"
+
+
+async def answer_staff(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=<token>, or leave=1.
+
+    303 with the cookie to the page that was wanted (`next`), else back here; 403 with the form again for a token that
+    does not count, and no reason.
+    """
+    if exchange.request.is_read:
+        return _page(exchange, 200, member=await staff_of(exchange))
+    return await _sign_in(exchange, receive)
+
+
+def ask_to_sign_in(exchange: Exchange, page: str) -> Response:
+    """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`."""
+    wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
+    if not wants_page or exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER:
+        return refuse(exchange)
+    query = exchange.request.query
+    wanted = f"{page}?{query}" if query else page
+    return _page(exchange, 403, wanted=wanted if NEXT.fullmatch(wanted) else page)
+
+
+async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
+    try:
+        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+    except BadRequestError as error:
+        return refusal(error.status, f"{error}\n")
+    if "leave" in fields:  # signing in needs no value: the token is a secret
+        if not has_staff_form(exchange, fields, STAFF_PAGE):
+            return _page(exchange, 403, message=STALE, member=await staff_of(exchange))
+        return await _sign_out(exchange)
+    token, wanted = fields.get("token", "").strip(), fields.get("next", "")
+    wanted = wanted if NEXT.fullmatch(wanted) else ""
+    member = exchange.parts.people.staff.member(token, exchange.now)
+    if member is None:
+        await to_thread.run_sync(exchange.parts.people.journal.refuse, exchange.now, "a token at the sign-in")
+        return _page(exchange, 403, message=REFUSED, wanted=wanted)
+    session = await _begun(exchange, member)
+    if session is None:
+        return refusal(503, DOWN)
+    return _back(
+        exchange, set_cookie(STAFF_COOKIE, session, dev=exchange.parts.config.dev), to=wanted or STAFF_PAGE
+    )
+
+
+async def _begun(exchange: Exchange, member: Member) -> str | None:
+    """Return a new session, in the journal before it counts; None where either cannot be written."""
+    write = partial(
+        exchange.parts.people.journal.write, exchange.now, "signed in", who=member.name, role=member.role
+    )
+    try:
+        await to_thread.run_sync(write)
+    except OSError:
+        return None
+    return await answer_of(exchange.parts.people.sessions.begin(member.id, exchange.now))
+
+
+async def _sign_out(exchange: Exchange) -> Response:
+    """End the session for every copy of its cookie; where that cannot be written, say so and keep the cookie."""
+    session = session_of(exchange)
+    if session:
+        member = await staff_of(exchange)
+        if await answer_of(exchange.parts.people.sessions.end(session)) is None:
+            return refusal(503, DOWN)
+        if member is not None:
+            write = partial(
+                exchange.parts.people.journal.write,
+                exchange.now,
+                "signed out",
+                who=member.name,
+                role=member.role,
+            )
+            with suppress(OSError):  # out is out
+                await to_thread.run_sync(write)
+    return _back(exchange, expire_cookie(STAFF_COOKIE, dev=exchange.parts.config.dev))
+
+
+def _back(exchange: Exchange, cookie: bytes, *, to: str = STAFF_PAGE) -> Response:
+    headers = {
+        "location": f"{exchange.own_base}{to}",
+        "cache-control": "private, no-store",
+        "x-content-type-options": "nosniff",
+    }
+    response = Response(status_code=303, headers=headers)
+    response.raw_headers.append((b"set-cookie", cookie))
+    return response
+
+
+def _page(
+    exchange: Exchange, status: int, *, message: str = "", wanted: str = "", member: Member | None = None
+) -> Response:
+    page = exchange.parts.renderer.page(
+        "staff.html",
+        "en",
+        base=exchange.own_base,
+        wanted=wanted,
+        member=member,
+        message=message,
+        form=staff_form(exchange, STAFF_PAGE),
+        pages={} if member is None else pages_of(exchange, member),
+    )
+    return HTMLResponse(page, status, HEADERS)

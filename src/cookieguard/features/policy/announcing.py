@@ -1,0 +1,110 @@
+"""Announce a version, complete its announcement, or release it for a reason: each a change of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from cookieguard.config.loading.checks import require_text
+from cookieguard.errors import AnnouncementRefused
+from cookieguard.features.policy.ledger import change_ledger, read_ledger
+from cookieguard.features.policy.record import Record
+from cookieguard.features.policy.values.ledger import Announcement, Ledger
+from cookieguard.features.policy.values.versions import Version, require_unaltered
+from cookieguard.mail.runs import Run
+from cookieguard.storage.store.protocol import Store
+
+
+def find_version(versions: Sequence[Version], name: str) -> Version:
+    """Return a version by name; raises AnnouncementRefused."""
+    found = next((one for one in versions if one.name == name), None)
+    if found is None:
+        names = ", ".join(one.name for one in versions)
+        raise AnnouncementRefused(f"there is no version {name[:40]!r} in policy.folder; there are: {names}")
+    return found
+
+
+def announce(
+    store: Store,
+    versions: Sequence[Version],
+    version: Version,
+    *,
+    now: datetime,
+    notice_days: int,
+    record: Record,
+) -> Ledger:
+    """Note that a version is announced: from now on its files must stay as they are. May be done again."""
+
+    def noted(before: Ledger) -> Ledger:
+        require_unaltered(versions, before)
+        if version.name in before:
+            _require_run(version, before[version.name])
+            return before
+        _require_notice(versions, version, now, notice_days)
+        return {**before, version.name: Announcement(files=version.files, at=now)}
+
+    before = read_ledger(store)
+    if noted(before) != before:  # the log has it first: nobody is shown what nobody can prove
+        fields = {"version": version.name, "effective": str(version.effective), "text": version.digest}
+        record.append("policy-announced", fields, once=f"{version.name} {version.digest}")
+    return change_ledger(store, noted)
+
+
+def complete(store: Store, name: str, run: Run, *, now: datetime, record: Record) -> Ledger:
+    """Note how far the run of a version came; once it is complete, nothing but its day is in the way."""
+
+    def noted(before: Ledger) -> Ledger:
+        entry = before[name]
+        completed = now if run.is_complete and entry.completed is None else entry.completed
+        return {**before, name: replace(entry, run=run, completed=completed)}
+
+    if run.is_complete and read_ledger(store)[name].completed is None:
+        fields = {"total": run.total, "sent": run.sent, "refused": run.refused, "uncertain": run.uncertain}
+        record.append("policy-told", {"version": name, **fields}, once=name)
+    return change_ledger(store, noted)
+
+
+def release(store: Store, version: Version, reason: str, *, now: datetime, record: Record) -> Ledger:
+    """Let a version take effect on its day without a complete run, for a reason that is kept."""
+    require_text("--reason", reason)
+
+    def noted(before: Ledger) -> Ledger:
+        entry = before.get(version.name) or Announcement(files=version.files, at=now)
+        return {**before, version.name: replace(entry, reason=reason, released=now)}
+
+    fields = {"version": version.name, "text": version.digest, "reason": reason}
+    record.append("policy-released", fields, once=f"{version.name} {version.digest} {reason}")
+    return change_ledger(store, noted)
+
+
+def forget(store: Store, name: str, run: Run, *, now: datetime) -> Ledger:
+    """Note that nobody knows any more who was told of a version; how many were is kept."""
+
+    def noted(before: Ledger) -> Ledger:
+        return {**before, name: replace(before[name], run=run, forgotten=now)}
+
+    return change_ledger(store, noted)
+
+
+def _require_run(version: Version, entry: Announcement) -> None:
+    if entry.forgotten is not None:  # else everybody would be told again
+        raise AnnouncementRefused(
+            f"{version.name} was announced, and the list of who was told was deleted on "
+            f"{entry.forgotten:%Y-%m-%d} (mail.keep_days); announce the next version"
+        )
+
+
+def _require_notice(versions: Sequence[Version], version: Version, now: datetime, days: int) -> None:
+    today = now.date()
+    if version is versions[0]:
+        raise AnnouncementRefused(f"{version.name} is the first version, so there is no change to announce")
+    if today < version.announced:
+        raise AnnouncementRefused(
+            f"{version.name} gives {version.announced} as the day it is announced; announce it on that day"
+        )
+    if version.effective - today < timedelta(days=days):
+        raise AnnouncementRefused(
+            f"{version.name} takes effect on {version.effective}, in {(version.effective - today).days} days; allowed: "
+            f"{days} days or more (policy.notice_days). Give it a later day, or release it with a reason"
+        )

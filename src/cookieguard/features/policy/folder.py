@@ -1,0 +1,60 @@
+"""Read the versions of the policy from their folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.config.languages import language_of
+from cookieguard.errors import ConfigError
+from cookieguard.features.policy.values.versions import LONGEST_TEXT, SETTING, Version, versions_of
+
+MOST_FILES = 2_000  # 40 versions in 50 languages
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+def read_versions(config: Config) -> tuple[Version, ...]:
+    """Read every version; raises ConfigError naming the file."""
+    return versions_of(
+        _folders(Path(config.policy.folder)),
+        language=language_of(config.consent.language),
+        notice_days=config.policy.notice_days,
+    )
+
+
+def stamp_of(folder: Path) -> Stamp:
+    """Return what changes when a text does: names, times and sizes. Raises OSError."""
+    stamps = []
+    for path in _files(folder):
+        status = path.stat()
+        stamps.append((f"{path.parent.name}/{path.name}", status.st_mtime_ns, status.st_size))
+    return tuple(stamps)
+
+
+def _folders(folder: Path) -> Mapping[str, Mapping[str, bytes]]:
+    found: dict[str, dict[str, bytes]] = {}
+    try:
+        for path in _files(folder):
+            with path.open("rb") as file:
+                found.setdefault(path.parent.name, {})[path.name] = file.read(LONGEST_TEXT + 1)
+    except OSError as error:
+        was = f"{folder} ({error.strerror})"
+        raise ConfigError(SETTING, was=was, allowed="a folder of readable texts") from error
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    """List the files of all versions; what begins with a dot is no version and no text (`.git`, an editor's)."""
+    with os.scandir(folder) as entries:
+        versions = sorted(one.path for one in entries if one.is_dir() and not one.name.startswith("."))
+    files = [
+        path
+        for version in versions
+        for path in sorted(Path(version).iterdir())
+        if not path.name.startswith(".")
+    ]
+    if len(files) > MOST_FILES:
+        raise ConfigError(SETTING, was=f"a folder with {len(files)} files", allowed=f"at most {MOST_FILES}")
+    return files

@@ -1,0 +1,135 @@
+"""The policy as a running shop knows it: it follows folder and ledger, and keeps the last good state of both."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+from cookieguard.config import Config
+from cookieguard.errors import ConfigError
+from cookieguard.features.policy.folder import Stamp, read_versions, stamp_of
+from cookieguard.features.policy.ledger import LedgerError, dumps_ledger, loads_ledger, read_ledger
+from cookieguard.features.policy.values.ledger import Ledger
+from cookieguard.features.policy.values.versions import Version, in_force, require_unaltered, upcoming
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import Store, StoreDown
+
+logger = logging.getLogger("cookieguard")
+
+LOOK_SECONDS = 5.0
+COPY = "policy-ledger"  # in the state directory: what a worker knows that starts while the store is down
+
+
+class PolicyHistory(NamedTuple):
+    """Hold the versions, and what was announced of them; None where nobody knows."""
+
+    versions: tuple[Version, ...]
+    ledger: Ledger | None
+
+
+class LivePolicy:
+    """Follow folder and ledger. Owned by the store's thread, which looks; requests read `history`.
+
+    A folder that cannot be used while the shop runs changes nothing: the last good one counts, and the log says so.
+    """
+
+    def __init__(self, config: Config, state: StateDirectory, history: PolicyHistory) -> None:
+        self._config = config
+        self._folder = Path(config.policy.folder).absolute()  # the process may change its directory later
+        self._state = state
+        self.history = history
+        self.trouble = ""
+        """Why the folder is not followed just now; empty where all is well."""
+        self._stamp: Stamp = ()
+        self._looked = float("-inf")
+        # Of which both were looked up
+        self._day: tuple[PolicyHistory, date, Version | None, Version | None] | None = None
+
+    def in_force(self, today: date) -> Version | None:
+        """Return the version that counts today."""
+        return self._on(today)[2]
+
+    def upcoming(self, today: date) -> Version | None:
+        """Return the version that the shop's pages announce."""
+        return self._on(today)[3]
+
+    def _on(self, today: date) -> tuple[PolicyHistory, date, Version | None, Version | None]:
+        history, found = self.history, self._day
+        # Each page asks: once a day is enough
+        if found is None or found[0] is not history or found[1] != today:
+            versions, ledger = history
+            found = history, today, in_force(versions, ledger, today), upcoming(versions, ledger, today)
+            self._day = found
+        return found
+
+    def look(self, store: Store | None) -> None:
+        """Look at both, every few seconds; never raises. `store` is None while it is down."""
+        if time.monotonic() < self._looked + LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        ledger = self.history.ledger
+        try:
+            if store is not None:
+                ledger = read_ledger(store)
+            self._follow(ledger)
+            self.trouble = ""
+        except (ConfigError, OSError, StoreDown, LedgerError) as error:
+            self._keep(ledger, str(error))
+
+    def _follow(self, ledger: Ledger | None) -> None:
+        stamp = stamp_of(self._folder)
+        versions = self.history.versions
+        if stamp != self._stamp:
+            versions = read_versions(self._config)
+        if ledger is not None:
+            require_unaltered(versions, ledger)
+            if ledger != self.history.ledger:
+                keep_copy(self._state, ledger)
+        self._stamp = stamp
+        if (versions, ledger) != self.history:
+            self.history = PolicyHistory(versions, ledger)
+
+    def _keep(self, ledger: Ledger | None, trouble: str) -> None:
+        if ledger != self.history.ledger:
+            self.history = PolicyHistory(self.history.versions, ledger)
+        if trouble != self.trouble:
+            self.trouble = trouble
+            logger.warning("policy: %s; the texts read last stay in force until this is fixed", trouble)
+
+
+def open_policy(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> LivePolicy | None:
+    """Read folder and ledger at start; None without a folder. Raises ConfigError for what cannot be used."""
+    if not config.policy.folder:
+        return None
+    versions = read_versions(config)
+    ledger = _first_ledger(config, state, environ)
+    if ledger is None:
+        logger.warning(
+            "policy: the store does not say which versions were announced; until it does, only their dates count"
+        )
+    else:
+        require_unaltered(versions, ledger)
+    return LivePolicy(config, state, PolicyHistory(versions, ledger))
+
+
+def keep_copy(state: StateDirectory, ledger: Ledger) -> None:
+    """Keep what was announced where a worker finds it that starts while the store is down."""
+    with suppress(OSError):  # a full disk: the store has it
+        state.replace(COPY, dumps_ledger(ledger))
+
+
+def _first_ledger(config: Config, state: StateDirectory, environ: Mapping[str, str]) -> Ledger | None:
+    try:
+        with closing(store_opener(config.store, state.path, environ=environ)()) as store:
+            return read_ledger(store)
+    except (StoreDown, LedgerError):
+        copy = state.read(COPY)
+    with suppress(LedgerError):
+        return None if copy is None else loads_ledger(copy)
+    return None

@@ -1,0 +1,59 @@
+"""What the outbox forgets: who was sent the notice of a version that is in force for long enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.features.outbox.open import outbox_opener
+from cookieguard.features.outbox.outbox import Outbox
+from cookieguard.features.outbox.recipients import KEPT
+from cookieguard.features.policy.announcement_run import run_of
+from cookieguard.features.policy.announcing import forget
+from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.ledger import read_ledger
+from cookieguard.features.policy.values.ledger import Announcement, Ledger
+from cookieguard.features.policy.values.versions import Version
+from cookieguard.storage.store.open import store_file, store_opener
+from cookieguard.storage.store.protocol import Store
+
+
+def forget_recipients(config: Config, state: Path, *, environ: Mapping[str, str], now: datetime) -> int:
+    """Delete the rows of runs that are over, and return of how many runs; raises what cannot be read."""
+    file = store_file(config.store, state, environ=environ)
+    if not config.policy.folder or (file is not None and not file.exists()):
+        return 0
+    with closing(store_opener(config.store, state, environ=environ)()) as store:
+        ledger = read_ledger(store)
+        keep = timedelta(days=config.mail.keep_days)
+        versions = [one for one in read_versions(config) if one.name in ledger]
+        over = [one for one in versions if _is_over(one, ledger[one.name], now, keep)]
+        return _forget(outbox_opener(config.store, state, environ=environ), store, over, ledger, now)
+
+
+def _forget(
+    open_outbox: Callable[[], Outbox], store: Store, over: Sequence[Version], ledger: Ledger, now: datetime
+) -> int:
+    if not over:
+        return 0
+    outbox, count = open_outbox(), 0
+    with closing(outbox):
+        for version in over:
+            name, run = version.name, outbox.count(run_of(version))
+            if ledger[name].forgotten is None:  # first, so that nobody counts the rows once some are gone
+                forget(store, name, run, now=now)
+            if run.total:  # also those of somebody who was killed in between
+                outbox.forget(run_of(version))
+                count += 1
+    return count
+
+
+def _is_over(version: Version, entry: Announcement, now: datetime, keep: timedelta) -> bool:
+    """Return whether nobody is to be told any more: in force for long, or sealed to what opens nothing by now."""
+    if entry.forgotten is not None:
+        return True
+    is_in_force = entry.is_complete and now.date() >= version.effective + keep
+    return is_in_force or now >= entry.at + KEPT

@@ -1,0 +1,216 @@
+"""The versions of the policy, and which of them is in force: a pure function of texts, announcements and the day."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import NamedTuple
+
+from cookieguard.config.languages import language_of
+from cookieguard.errors import ConfigError
+from cookieguard.features.policy.values.front_matter import Head, split_head
+from cookieguard.features.policy.values.ledger import Ledger
+
+SETTING = "policy.folder"
+FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}")
+FILE = re.compile(r"([a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)\.md")
+LONGEST_TEXT = 256 * 1024  # bytes of one file: five times the longest policies of large companies
+Files = Mapping[str, bytes]
+
+
+class Text(NamedTuple):
+    """Hold a version in one language: its summary, its Markdown, and its file with the digest of it."""
+
+    summary: tuple[str, ...]
+    markdown: str
+    digest: str
+    source: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """Hold one version of the policy: when it was announced, when it takes effect, and its texts by language."""
+
+    name: str
+    announced: date
+    effective: date
+    is_material: bool
+    texts: Mapping[str, Text]
+
+    @property
+    def digest(self) -> str:
+        """Name the texts of this version: what a receipt says was agreed to."""
+        lines = "".join(f"{language} {text.digest}\n" for language, text in sorted(self.texts.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    @property
+    def notice(self) -> timedelta:
+        """Return how long before it takes effect it was announced."""
+        return self.effective - self.announced
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Return the digest of each file by language: what an announcement keeps."""
+        return {language: text.digest for language, text in sorted(self.texts.items())}
+
+    def text(self, language: str, default: str) -> tuple[str, Text]:
+        """Return the text for a language tag, else that of the shop's language; with the language it is in."""
+        for one in (language, language.partition("-")[0], default, language_of(default)):
+            if one in self.texts:
+                return one, self.texts[one]
+        return next(iter(self.texts.items()))
+
+
+def texts_to_compare(before: Version, after: Version, language: str, default: str) -> tuple[str, Text, Text]:
+    """Return two versions' texts in one language that both have, the reader's where they do, and that language."""
+    wanted = (language, language.partition("-")[0])
+    shared = next((one for one in wanted if one in before.texts and one in after.texts), default)
+    return shared, before.text(shared, default)[1], after.text(shared, default)[1]
+
+
+def versions_of(folders: Mapping[str, Files], *, language: str, notice_days: int) -> tuple[Version, ...]:
+    """Return the versions of folders by name, in order; raises ConfigError naming the file or the version.
+
+    `language` is the shop's own: every version must be there in it. The oldest version alone may take effect on the
+    day it was announced: there was nothing it could change.
+    """
+    if not folders:
+        raise ConfigError(
+            SETTING, was="without a version", allowed="a folder like 2026-12-15 with a file en.md"
+        )
+    versions = [_version(name, files, language) for name, files in sorted(folders.items())]
+    for at, one in enumerate(versions):
+        is_first = at == 0 and one.notice == timedelta()
+        if not is_first and one.notice < timedelta(days=notice_days):
+            was = f"{one.effective}, {one.notice.days} days after its announcement ({one.announced})"
+            allowed = f"at least {notice_days} days after it (policy.notice_days)"
+            raise ConfigError(f"{SETTING}: {one.name}: effective", was=was, allowed=allowed)
+    for before, after in pairwise(versions):
+        if after.effective <= before.effective:
+            was = f"{after.effective}, not after {before.name} ({before.effective})"
+            raise ConfigError(
+                f"{SETTING}: {after.name}: effective", was=was, allowed="a later day for each version"
+            )
+    return tuple(versions)
+
+
+def in_force(versions: Sequence[Version], ledger: Ledger | None, today: date) -> Version | None:
+    """Return the version that counts today; None before the first takes effect.
+
+    A version needs its day, and its announcement to be complete; only the first needs none. Where nobody knows what was
+    announced (`ledger` is None), the days alone decide.
+    """
+    found = None
+    for at, one in enumerate(versions):
+        entry = None if ledger is None else ledger.get(one.name)
+        is_announced = at == 0 or ledger is None or (entry is not None and entry.is_complete)
+        if one.effective <= today and is_announced:
+            found = one
+    return found
+
+
+def upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date) -> Version | None:
+    """Return the next version that was announced and is not in force yet: what the shop's pages tell of.
+
+    Where nobody knows what was announced, the day of its announcement decides.
+    """
+    current = in_force(versions, ledger, today)
+    for one in versions[1:]:
+        if (current is None or one.effective > current.effective) and _is_announced(one, ledger, today):
+            return one
+    return None
+
+
+def public(versions: Sequence[Version], ledger: Ledger | None, today: date) -> list[Version]:
+    """Return the versions that anybody may read, the newest first: announced ones, and those in force before them."""
+    current = in_force(versions, ledger, today)
+    were = {one.name for one in versions if current is not None and one.effective <= current.effective}
+    ahead = {one.name for one in versions[1:] if _is_announced(one, ledger, today)}
+    return [one for one in reversed(versions) if one.name in were | ahead]
+
+
+def _is_announced(version: Version, ledger: Ledger | None, today: date) -> bool:
+    return version.announced <= today if ledger is None else version.name in ledger
+
+
+def altered(versions: Sequence[Version], ledger: Ledger) -> list[str]:
+    """Return what was changed after its announcement: version and file, or the version where all of it is gone."""
+    by_name = {one.name: one for one in versions}
+    found = []
+    for name, entry in sorted(ledger.items()):
+        files = by_name[name].files if name in by_name else {}
+        found += [
+            f"{name}/{language}.md"
+            for language, digest in entry.files.items()
+            if files.get(language) != digest
+        ]
+    return found
+
+
+def require_unaltered(versions: Sequence[Version], ledger: Ledger) -> None:
+    """Raise ConfigError where an announced file is another one now, or is gone."""
+    found = altered(versions, ledger)
+    if found:
+        was = f"different: {found[0]} changed after its announcement"
+        allowed = "the text that was announced; to change it, add a new version and announce that"
+        raise ConfigError(SETTING, was=was, allowed=allowed)
+
+
+def _version(name: str, files: Files, language: str) -> Version:
+    where = f"{SETTING}: {name}"
+    if not FOLDER.fullmatch(name):
+        raise ConfigError(
+            SETTING, was=f"with {name[:60]!r}", allowed="folders named after a day, like 2026-12-15"
+        )
+    heads: dict[str, Head] = {}
+    texts: dict[str, Text] = {}
+    for file, content in sorted(files.items()):
+        named = FILE.fullmatch(file)
+        if named is None:
+            raise ConfigError(
+                where, was=f"with {file[:60]!r}", allowed="a file for each language, like en.md or de.md"
+            )
+        heads[named[1]], texts[named[1]] = _text(content, f"{where}/{file}")
+    if language not in texts:
+        raise ConfigError(
+            where, was=f"without {language}.md", allowed="a text in consent.language, and in any others"
+        )
+    return _agreed(name, heads, texts)
+
+
+def _agreed(name: str, heads: Mapping[str, Head], texts: Mapping[str, Text]) -> Version:
+    first_language, first = next(iter(heads.items()))
+    for language, head in heads.items():
+        for field in ("announced", "effective", "is_material"):
+            was, other = getattr(head, field), getattr(first, field)
+            if was != other:
+                setting = f"{SETTING}: {name}/{language}.md: {field.removeprefix('is_')}"
+                raise ConfigError(setting, was=was, allowed=f"{other}, as {first_language}.md says")
+    try:
+        date.fromisoformat(name)
+    except ValueError as error:
+        raise ConfigError(SETTING, was=f"with {name!r}", allowed="folders named after a day") from error
+    return Version(
+        name=name,
+        announced=first.announced,
+        effective=first.effective,
+        is_material=first.is_material,
+        texts=texts,
+    )
+
+
+def _text(content: bytes, where: str) -> tuple[Head, Text]:
+    if len(content) > LONGEST_TEXT:
+        raise ConfigError(where, was=f"{len(content)} bytes", allowed=f"at most {LONGEST_TEXT} bytes")
+    try:
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise ConfigError(where, was="not UTF-8", allowed="UTF-8") from error
+    head, markdown = split_head(text, where)
+    if not markdown.strip():
+        raise ConfigError(where, was="without a text", allowed="the policy's text below the front matter")
+    return head, Text(head.summary, markdown, hashlib.sha256(content).hexdigest(), content)

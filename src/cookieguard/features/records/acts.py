@@ -1,0 +1,71 @@
+"""What the shop's people did, as records of the log: written before the act counts, or the act does not happen."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from cookieguard.config import Config
+from cookieguard.features.records.store.open import open_log
+from cookieguard.features.records.values.log import Log, LogDown
+from cookieguard.features.records.values.records import SHOP, Record, new_id
+from cookieguard.keyring import Keyring
+from cookieguard.storage.state_directory import StateDirectory
+
+TIMEOUT = 10.0  # seconds for one commit
+NOT_DONE = "the consent log cannot be written ({reason}), so nothing was done; see cookieguard doctor, then try again"
+ID_BYTES = 18
+
+
+class Acts:
+    """Write acts into a log, and wait until each is on disk."""
+
+    def __init__(self, log: Log, *, clock: Callable[[], datetime] | None = None) -> None:
+        self._log = log
+        self._clock = clock or (lambda: datetime.now(UTC))
+
+    def append(self, kind: str, fields: Mapping[str, Any], *, once: str = "", subject: str = SHOP) -> None:
+        """Write an act; with `once` the first record of this kind and name stays. Raises LogDown."""
+        try:
+            self.begin(kind, fields, once=once, subject=subject).result(TIMEOUT)
+        except TimeoutError as error:
+            raise LogDown(NOT_DONE.format(reason=f"no answer in {TIMEOUT:g} s")) from error
+        except LogDown as error:
+            raise LogDown(NOT_DONE.format(reason=error)) from error
+
+    def begin(
+        self, kind: str, fields: Mapping[str, Any], *, once: str = "", subject: str = SHOP
+    ) -> Future[None]:
+        """Hand an act to the log; the future ends once it is on disk."""
+        facts = {f"cg:{name}": value for name, value in fields.items()}
+        id_ = named(kind, once) if once else new_id()
+        return self._log.append(Record(kind=kind, subject=subject, time=self._clock(), facts=facts, id=id_))
+
+
+@contextmanager
+def acts_of(
+    config: Config,
+    state: StateDirectory,
+    keyring: Keyring,
+    *,
+    environ: Mapping[str, str],
+    clock: Callable[[], datetime] | None = None,
+) -> Iterator[Acts | None]:
+    """Open the shop's log for a command; None where it is switched off. What was written is numbered on leaving."""
+    log = open_log(config, state, keyring, environ=environ)
+    if log is None:
+        yield None
+        return
+    with closing(log):
+        yield Acts(log, clock=clock)
+
+
+def named(kind: str, once: str) -> str:
+    """Return the id of the act of this kind and name that there is only one of."""
+    digest = hashlib.sha256(f"{kind}\n{once}".encode(errors="surrogatepass")).digest()[:ID_BYTES]
+    return base64.urlsafe_b64encode(digest).decode()

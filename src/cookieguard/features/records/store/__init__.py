@@ -1,0 +1,1 @@
+"""Where records and the keys of their subjects are kept: SQLite or PostgreSQL."""

@@ -1,0 +1,175 @@
+"""Which stores hold the log and the keys of its subjects, by their URLs; nothing is opened before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from cookieguard.config import Config
+from cookieguard.config.store import require_store_url
+from cookieguard.errors import ConfigError
+from cookieguard.features.records.anchors import LocalAnchor
+from cookieguard.features.records.erasure_journal import JOURNAL, apply_erasures
+from cookieguard.features.records.store.protocol import BothStores, LogDown, LogStore, Stores, SubjectStore
+from cookieguard.features.records.values.notes import NoteKey, Signer
+from cookieguard.features.records.witness import Witness
+from cookieguard.features.records.writer import LogWriter
+from cookieguard.keyring import Keyring
+from cookieguard.storage.open import is_server, require_driver
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.protocol import making_once
+
+LOG_FILE, SUBJECTS_FILE = "log.db", "subjects.db"
+SIGNING_USE = b"consent log"
+ANYWHERE = "cookieguard.invalid"  # the host in the name of a log whose shop names no origin (RFC 6761)
+
+
+class Place(NamedTuple):
+    """Say where the log, the keys of its subjects, and the journals of erasures are."""
+
+    log: str
+    """A URL of PostgreSQL, or the path of a file."""
+    subjects: str
+    journals: tuple[Path, ...]
+
+    def __repr__(self) -> str:
+        return f"Place(journals={self.journals!r})"  # a URL may hold a password
+
+    @property
+    def log_file(self) -> Path | None:
+        """Return the log's file, None where it is in a server."""
+        return None if is_server(self.log) else Path(self.log)
+
+
+def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> Place:
+    """Find where everything is; raises ConfigError, never showing a URL."""
+    settings = config.proof
+    url = _url("proof.environment", settings.environment, settings.url, environ)
+    if not url and config.store.enabled:
+        store = _url("store.environment", config.store.environment, config.store.url, environ)
+        url = store if is_server(store) else ""
+    log = _path_or_url(url, state_dir / LOG_FILE)
+    subjects_url = _url(
+        "proof.subjects_environment", settings.subjects_environment, settings.subjects_url, environ
+    )
+    beside = log if is_server(log) else ""
+    subjects = _path_or_url(subjects_url or beside, state_dir / SUBJECTS_FILE)
+    if is_server(log) or is_server(subjects):
+        require_driver("proof.url")
+    second = (Path(settings.erasures).absolute(),) if settings.erasures else ()
+    return Place(log, subjects, (state_dir / JOURNAL, *second))
+
+
+def open_stores(place: Place, *, make: bool = True) -> Stores:
+    """Open both stores; what was erased and came back with an older copy goes before anything else is done."""
+    log = open_log_store(place.log, make=make)
+    try:
+        subjects = open_subject_store(place.subjects, make=make)
+        try:
+            apply_erasures(subjects, place.journals)
+        except BaseException:
+            subjects.close()
+            raise
+    except BaseException:
+        log.close()
+        raise
+    return Stores(log, subjects, log if place.log == place.subjects and isinstance(log, BothStores) else None)
+
+
+@contextmanager
+def stores_if_made(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> Iterator[Stores | None]:
+    """Open the shop's log; None where it is switched off, or no worker made it yet. Raises LogDown."""
+    place = place_of(config, state_dir, environ=environ) if config.proof.enabled else None
+    if place is None or (place.log_file is not None and not place.log_file.exists()):
+        yield None
+        return
+    # Of a server, tables: none may be there yet
+    with closing(open_stores(place, make=place.log_file is None)) as stores:
+        yield stores
+
+
+def has_log(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> bool:
+    """Return whether a worker opened the log before: in a server it outlives the state directory with its keyring."""
+    try:
+        with stores_if_made(config, state_dir, environ=environ) as stores:
+            return stores is not None and stores.log.fact("origin") is not None
+    except LogDown as error:
+        was = f"the place of a log that cannot be opened ({error})"
+        raise ConfigError("proof.url", was=was, allowed="a log that answers") from error
+
+
+def open_log(
+    config: Config, state: StateDirectory, keyring: Keyring, *, environ: Mapping[str, str]
+) -> LogWriter | None:
+    """Return a worker's log; None where it is switched off. Raises ConfigError."""
+    if not config.proof.enabled:
+        return None
+    place = place_of(config, state.path, environ=environ)
+    witness = Witness(config.proof.witness) if config.proof.witness else None
+    anchor = LocalAnchor(state.path, witness)
+    file = place.log_file
+    is_made = (lambda: True) if file is None else file.exists
+    signer = partial(signer_of, keyring)
+    return LogWriter(_opener(place), signer, name_of(config), anchor=anchor, is_made=is_made)
+
+
+def name_of(config: Config) -> str:
+    """Return the name a new log gets: where it is published, without the scheme."""
+    if config.proof.name:
+        return config.proof.name
+    host = config.origins[0].partition("://")[2] if config.origins else ANYWHERE
+    return f"{host}{config.prefix}log"
+
+
+def signer_of(keyring: Keyring, name: str) -> Signer:
+    """Return what signs checkpoints: the keyring's Ed25519 pair, else a key derived from the secret that signs."""
+    pair = keyring.signing_pair
+    if pair is not None:
+        return Signer(name, pair.seed)
+    return Signer(name, keyring.derive(keyring.signing, SIGNING_USE))
+
+
+def trusted_keys(keyring: Keyring, name: str) -> list[NoteKey]:
+    """Return every public key that this keyring could sign checkpoints with."""
+    seeds = [keyring.derive(key, SIGNING_USE) for key in map(keyring.get, keyring.ids) if key is not None]
+    seeds += [pair.seed for pair in map(keyring.pair, keyring.ids) if pair is not None]
+    return [Signer(name, seed).key for seed in seeds]
+
+
+def _opener(place: Place) -> Callable[[], Stores]:
+    """Return what opens the stores; a file that went away meanwhile is not made again."""
+    return making_once(partial(open_stores, place))
+
+
+def open_log_store(place: str, *, make: bool) -> LogStore:
+    """Open the store of a log; raises LogDown."""
+    if not is_server(place):
+        return LogStore(place, make=make)
+    from cookieguard.features.records.store.postgres_log import PostgresLog
+
+    return PostgresLog(place, make=make)
+
+
+def open_subject_store(place: str, *, make: bool) -> SubjectStore:
+    """Open the store of keys as it is, erasures not applied; raises LogDown."""
+    if not is_server(place):
+        return SubjectStore(place, make=make)
+    from cookieguard.features.records.store.postgres_subjects import PostgresSubjects
+
+    return PostgresSubjects(place, make=make)
+
+
+def _url(setting: str, variable: str, url: str, environ: Mapping[str, str]) -> str:
+    if variable not in environ:
+        return url
+    require_store_url(f"{setting} ({variable})", environ[variable])
+    return environ[variable]
+
+
+def _path_or_url(url: str, default: Path) -> str:
+    if is_server(url):
+        return url
+    return str(Path(url.removeprefix("sqlite:///")).absolute() if url else default)

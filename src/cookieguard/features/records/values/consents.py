@@ -1,0 +1,233 @@
+"""What the log keeps of a choice and of an agreement, by the terms of the W3C's DPV and its profile of TS 27560."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from cookieguard.features.records.values.canonical import encoded
+from cookieguard.features.records.values.records import PROFILE, Record, document_of, to_text
+from cookieguard.features.records.values.shapes import Shape, filled, hole, quoted, shape_of
+
+CONSENT, AGREEMENT = "consent", "agreement"
+EXPIRY = "expiry"  # of all consents that ran out on one day
+COMBINATIONS_KEPT = 256  # of purposes granted and refused
+SHAPES_KEPT = 512  # of records alike, 1.4 KB each
+ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class Event(StrEnum):
+    """Name what a decision did."""
+
+    GRANT = "grant"
+    PARTIAL = "partial"
+    REFUSAL = "refusal"
+    CHANGE = "change"
+    WITHDRAWAL = "withdrawal"
+    GPC = "gpc"
+    """The signal took something that was granted."""
+    IMPORT = "import"
+
+
+STATUS = {
+    Event.GRANT: "dpv:ConsentGiven",
+    Event.PARTIAL: "dpv:ConsentGiven",
+    Event.REFUSAL: "dpv:ConsentRefused",
+    Event.CHANGE: "dpv:ConsentGiven",
+    Event.WITHDRAWAL: "dpv:ConsentWithdrawn",
+    Event.GPC: "dpv:ConsentWithdrawn",
+    Event.IMPORT: "dpv:ConsentGiven",
+}
+
+# What leaves something granted that can run out. Not what was imported: how long that counts another tool said, and
+# some of it is refusals.
+GRANTS = frozenset({Event.GRANT, Event.PARTIAL, Event.CHANGE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Hold what is the same in every record of a shop: who asks, under whose law, and for whom."""
+
+    controller: str
+    jurisdiction: str
+    withdrawal: str
+    """The path where a visitor withdraws."""
+    recipients: Mapping[str, tuple[str, ...]]
+    """The vendors of each purpose."""
+    life: timedelta | None = None
+    """How long a choice counts; None where it ends with the browser."""
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Say what the visitor was shown: the SHA-256 of its text in hexadecimal digits, language, policy version."""
+
+    digest: str
+    language: str
+    policy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indication:
+    """Hold what a visitor indicated: what that did, which text they saw, what they granted and refused, and how."""
+
+    event: Event
+    notice: Notice
+    granted: frozenset[str]
+    refused: frozenset[str]
+    method: str
+    gpc: bool = False
+    is_late: bool = False
+
+
+def event_of(before: frozenset[str] | None, granted: frozenset[str], purposes: frozenset[str]) -> Event:
+    """Name a choice by what was in force before it; None where nothing had been decided. Sets hold no `necessary`."""
+    if before is not None and before != granted:
+        if before - granted:
+            return Event.CHANGE if granted - before else Event.WITHDRAWAL
+        return Event.CHANGE if before else _first(granted, purposes)
+    return _first(granted, purposes)
+
+
+def _first(granted: frozenset[str], purposes: frozenset[str]) -> Event:
+    if not granted:
+        return Event.REFUSAL
+    return Event.GRANT if granted >= purposes else Event.PARTIAL
+
+
+def consent_record(
+    asker: Asker,
+    indication: Indication,
+    *,
+    time: datetime,
+    subject: str,
+    id: str,  # noqa: A002 - as the record has it
+) -> Record:
+    """Write the record of a choice about purposes."""
+    shape = _consent_shape(asker, indication)
+    values = _values(subject, id, time)
+    if asker.life is not None:
+        values["valid"] = f'"{to_text(time + asker.life)}"'
+    written = filled(shape, values)
+    topic = indication.event.value
+    return Record(kind=CONSENT, topic=topic, subject=subject, time=time, facts={}, id=id, written=written)
+
+
+@lru_cache(maxsize=SHAPES_KEPT)
+def _consent_shape(asker: Asker, indication: Indication) -> Shape:
+    facts = consent_facts(asker, indication, time=ANY_TIME)
+    if asker.life is not None:
+        facts["dct:valid"] = hole("valid")
+    return _shape(facts, CONSENT, indication.event.value)
+
+
+def agreement_record(
+    asker: Asker,
+    notice: Notice,
+    *,
+    topic: str,
+    given: bool,
+    details: Mapping[str, Any],
+    method: str,
+    time: datetime,
+    subject: str,
+    id: str,  # noqa: A002 - as the record has it
+) -> Record:
+    """Write the record of a box that was ticked or left: newsletter, terms, age."""
+    values = _values(subject, id, time) | {"details": encoded(details).decode()}
+    written = filled(_agreement_shape(asker, notice, topic, given, method), values)
+    return Record(kind=AGREEMENT, topic=topic, subject=subject, time=time, facts={}, id=id, written=written)
+
+
+@lru_cache(maxsize=SHAPES_KEPT)
+def _agreement_shape(asker: Asker, notice: Notice, topic: str, given: bool, method: str) -> Shape:  # noqa: FBT001
+    facts = agreement_facts(asker, notice, given=given, details={}, method=method, time=ANY_TIME)
+    return _shape(facts | {"cg:details": hole("details")}, AGREEMENT, topic)
+
+
+def _shape(facts: dict[str, Any], kind: str, topic: str) -> Shape:
+    """Write all of a record's JSON but its id, its subject, its times, and one value of its kind."""
+    facts["dpv:hasConsentStatus"]["dpv:isIndicatedAtTime"] = hole("time")
+    any_record = Record(kind=kind, topic=topic, subject=hole("subject"), time=ANY_TIME, facts=facts)
+    document = document_of(any_record) | {"dct:created": hole("time"), "dct:identifier": hole("id")}
+    has_more = "dct:valid" in facts or "cg:details" in facts
+    return shape_of(document, 5 if has_more else 4)
+
+
+def _values(subject: str, record_id: str, time: datetime) -> dict[str, str]:
+    return {"time": f'"{to_text(time)}"', "id": quoted(record_id), "subject": quoted(subject)}
+
+
+def consent_facts(asker: Asker, indication: Indication, *, time: datetime) -> dict[str, Any]:
+    """Return the facts of a choice about purposes."""
+    facts = _common(
+        asker, indication.notice, method=indication.method, status=STATUS[indication.event], time=time
+    )
+    processes = _processes(asker, indication.granted, indication.refused)
+    facts |= {"cg:event": indication.event.value, "cg:gpc": indication.gpc, "dpv:hasProcess": processes}
+    if asker.life is not None:
+        facts["dct:valid"] = to_text(time + asker.life)
+    if indication.is_late:
+        facts["cg:recordedLate"] = True
+    return facts
+
+
+def agreement_facts(
+    asker: Asker,
+    notice: Notice,
+    *,
+    given: bool,
+    details: Mapping[str, Any],
+    method: str,
+    time: datetime,
+) -> dict[str, Any]:
+    """Return the facts of a box that was ticked or left: newsletter, terms, age."""
+    status = "dpv:ConsentGiven" if given else "dpv:ConsentRefused"  # after one that was given: withdrawn
+    facts = _common(asker, notice, method=method, status=status, time=time)
+    return facts | {"cg:given": given, "cg:details": dict(details)}
+
+
+def _common(asker: Asker, notice: Notice, *, method: str, status: str, time: datetime) -> dict[str, Any]:
+    shown = {
+        "@type": "dpv:ConsentNotice",
+        "cg:sha256": notice.digest,
+        "dct:hasVersion": notice.policy,
+        "dct:language": notice.language,
+    }
+    indicated = {
+        "@type": status,
+        "dpv:hasIndicationMethod": method,
+        "dpv:isIndicatedAtTime": to_text(time),
+        "dpv:isIndicatedBy": "dpv:DataSubject",
+    }
+    facts: dict[str, Any] = {
+        "@type": "dpv:ConsentRecord",
+        "cg:withdrawal": asker.withdrawal,
+        "dct:conformsTo": PROFILE,
+        "dpv:hasConsentStatus": indicated,
+        "dpv:hasDataController": asker.controller,
+        "dpv:hasNotice": shown,
+    }
+    return facts | {"dpv:hasJurisdiction": asker.jurisdiction} if asker.jurisdiction else facts
+
+
+@lru_cache(maxsize=COMBINATIONS_KEPT)
+def _processes(asker: Asker, granted: frozenset[str], refused: frozenset[str]) -> list[dict[str, Any]]:
+    """Return what each purpose means; the list is the same each time, and nobody changes it."""
+    status = dict.fromkeys(refused, "dpv:ConsentRefused") | dict.fromkeys(granted, "dpv:ConsentGiven")
+    return [
+        {
+            "@type": "dpv:Process",
+            "dpv:hasConsentStatus": status[purpose],
+            "dpv:hasPurpose": purpose,
+            "dpv:hasRecipient": list(asker.recipients.get(purpose, ())),
+        }
+        for purpose in sorted(status)
+    ]

@@ -1,0 +1,88 @@
+"""What a log is to those who write into it: `append` a record, and know from the future when it is durable."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Protocol
+
+from cookieguard.errors import CookieGuardError
+from cookieguard.features.records.values.records import Record
+
+logger = logging.getLogger("cookieguard")
+
+Text = tuple[str, bytes]  # SHA-256 in hexadecimal digits, and what was shown
+
+
+class LogDown(CookieGuardError):
+    """Say that the log's store does not answer; the record waits in memory and is written once it does."""
+
+
+class LogFull(LogDown):
+    """Say that the store is down for so long that no more records wait in memory."""
+
+
+class Acknowledgement:
+    """Be what ends when a record is on disk: with nothing, or with the error that says why it is not there yet.
+
+    A Future without its lock and condition, which cost a request more than all else of it: nobody can wait for this
+    in a thread. Steps are in an order in which no callback is missed or called twice, whoever comes in between.
+    """
+
+    __slots__ = ("_callbacks", "_error", "_is_done")
+
+    def __init__(self) -> None:
+        self._callbacks: list[Callable[[Acknowledgement], object]] = []
+        self._error: Exception | None = None
+        self._is_done = False
+
+    def done(self) -> bool:
+        """Return whether it ended."""
+        return self._is_done
+
+    def exception(self) -> Exception | None:
+        """Return why the record is not on disk; only once it ended."""
+        return self._error
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the record is on disk."""
+        return self._is_done and self._error is None
+
+    def add_done_callback(self, tell: Callable[[Acknowledgement], object]) -> None:
+        """Call `tell` once it ends, in the thread that ends it; at once where it did."""
+        self._callbacks.append(tell)
+        if self._is_done:
+            self._tell()
+
+    def end(self, error: Exception | None = None) -> None:
+        """End it; only the first time counts."""
+        if not self._is_done:
+            self._error = error
+            self._is_done = True
+            self._tell()
+
+    def _tell(self) -> None:
+        while self._callbacks:
+            try:
+                tell = self._callbacks.pop()
+            except IndexError:  # another thread was first
+                return
+            try:
+                tell(self)
+            except Exception:  # the others wait as well
+                logger.exception("consent log: a caller that waited for a record was not informed")
+
+
+class Log(Protocol):
+    """Be a log: append-only, one record an id."""
+
+    def append(self, record: Record, *, texts: Sequence[Text] = ()) -> Future[None]:
+        """Have a record written, with the texts it names by their hashes; a second one of the same id is the first.
+
+        The future ends once the record is committed to disk: with None, or with LogDown where that has to wait.
+        In a command, or a thread of its own: `log.append(record).result(timeout=10)`. In the event loop:
+        `await is_done(future)`. Raises ValueError for a record that cannot be written.
+        """
+        ...

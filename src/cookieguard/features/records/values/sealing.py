@@ -1,0 +1,125 @@
+"""How a record enters the log: sealed with its subject's key, and committed to with a salt nobody can guess.
+
+The entry in the tree is two hashes: one over salt and record, which the holder of a receipt can check, and one over
+what the store keeps, which anybody can check. Without key and salt neither says anything about the record.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from os import urandom
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from cookieguard.errors import CookieGuardError
+from cookieguard.features.records.values.packing import pack, unpack
+from cookieguard.features.records.values.records import MOST_BYTES
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
+
+KEY_BYTES = 32
+SALT_BYTES = 32
+NONCE_BYTES = 12
+SUBJECT_BYTES = 16
+ID_BYTES = 16
+TIME_BYTES = 8
+ENTRY_BYTES = 64
+MAC_BYTES = 16
+BLOCK_BYTES = 64  # of SHA-256; no key here is longer
+KEYS_KEPT = 16  # each log has two
+# Before salt and record, so that no hash of another use is ever one of these.
+COMMITS = b"cookieguard record v1\n"
+NAMES = b"cookieguard record id v1\n"
+
+
+class SealBroken(CookieGuardError):
+    """Say that a sealed record does not open: another key, or changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Hold a row of the log as it is stored.
+
+    `id` is the digest of the record's id, `subject` a random number that only the store of keys ties to somebody,
+    `about` the time in milliseconds and the kind; `entry` is what the tree hashes.
+    """
+
+    id: bytes
+    subject: bytes
+    about: bytes
+    entry: bytes
+    sealed: bytes
+
+
+def digest_of_id(record_id: str) -> bytes:
+    """Return what stands for a record's id in the store: an erased visitor's receipt then leads to nothing."""
+    return sha256(NAMES + record_id.encode(errors="surrogatepass")).digest()[:ID_BYTES]
+
+
+def about_of(kind: str, milliseconds: int) -> bytes:
+    """Write when a record was made and of what kind it is; sorts by time."""
+    return time_of(milliseconds) + kind.encode()
+
+
+def time_of(milliseconds: int) -> bytes:
+    """Write a time as `about_of` begins."""
+    return milliseconds.to_bytes(TIME_BYTES, "big")
+
+
+def read_about(about: bytes) -> tuple[str, int]:
+    """Return kind and time in milliseconds."""
+    return about[TIME_BYTES:].decode(errors="replace"), int.from_bytes(about[:TIME_BYTES], "big")
+
+
+def seal(record: bytes, *, key: bytes, id: bytes, subject: bytes, about: bytes) -> Sealed:  # noqa: A002
+    """Seal a record's bytes; each call draws another salt."""
+    random = urandom(NONCE_BYTES + SALT_BYTES)
+    nonce, salt = random[:NONCE_BYTES], random[NONCE_BYTES:]
+    head = id + subject + about
+    sealed = nonce + AESGCM(key).encrypt(nonce, salt + pack(record), head)
+    entry = commitment(salt, record) + sha256(head + sealed).digest()
+    return Sealed(id, subject, about, entry, sealed)
+
+
+def unseal(row: Sealed, key: bytes) -> tuple[bytes, bytes]:
+    """Return salt and record; raises SealBroken where it does not open, or is not what the entry commits to."""
+    nonce, sealed = row.sealed[:NONCE_BYTES], row.sealed[NONCE_BYTES:]
+    try:
+        salted = AESGCM(key).decrypt(nonce, sealed, row.id + row.subject + row.about)
+        salt, record = salted[:SALT_BYTES], unpack(salted[SALT_BYTES:], most=MOST_BYTES)
+    except (InvalidTag, ValueError) as error:
+        raise SealBroken("the record was sealed with another key, or changed") from error
+    if commitment(salt, record) != row.entry[:32]:
+        raise SealBroken("the record is not the one that the log committed to")
+    return salt, record
+
+
+def commitment(salt: bytes, record: bytes) -> bytes:
+    """Return the first half of a record's entry."""
+    return sha256(COMMITS + salt + record).digest()
+
+
+def mac_of(entry: bytes, key: bytes) -> bytes:
+    """Mark an entry that waits for its number: only who has the key can put one there."""
+    return keyed(entry, key)[:MAC_BYTES]
+
+
+def keyed(text: bytes, key: bytes) -> bytes:
+    """Return HMAC-SHA-256, begun once for each key: OpenSSL takes twice as long, of which each record has three."""
+    begun = _begun(key)
+    inner, outer = begun[0].copy(), begun[1].copy()
+    inner.update(text)
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+@lru_cache(maxsize=KEYS_KEPT)
+def _begun(key: bytes) -> tuple[HASH, HASH]:
+    block = key.ljust(BLOCK_BYTES, b"\0")
+    inner, outer = (sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))  # RFC 2104
+    return inner, outer

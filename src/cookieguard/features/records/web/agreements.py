@@ -1,0 +1,171 @@
+"""What a visitor agreed to beside cookies: newsletter, terms, age, any box of a form, ticked or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from hashlib import sha256
+from typing import Any, Protocol
+
+from cookieguard.consent import Consent
+from cookieguard.errors import CookieGuardError
+from cookieguard.features.records.log_reader import newest_rows, opened
+from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.values.canonical import canonical
+from cookieguard.features.records.values.consents import AGREEMENT, Notice, agreement_record
+from cookieguard.features.records.values.log import Acknowledgement, Text
+from cookieguard.features.records.values.records import KIND, Record, browser, customer, new_id, read_document
+from cookieguard.identity.cookies import CookieJar
+from cookieguard.identity.session import Session
+from cookieguard.web.identity.store_wait import is_done
+from cookieguard.web.request import Request
+from cookieguard.web.services import Services
+
+LONGEST_TEXT = 100_000  # characters of what was shown beside a box
+MOST_DETAILS = 50_000  # bytes of JSON
+NAMED = "named:"
+TEXTS_KEPT = 32  # of 100 kB at most each
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Say that somebody agreed to something, or did not, and when; `id` is that of the record in the log."""
+
+    topic: str
+    given: bool
+    time: datetime
+    id: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    recorded: Acknowledgement | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the log has it on disk; what is made in this request has a second or two for that."""
+        return self.recorded is None or self.recorded.is_kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormAnswer:
+    """Hold what a form said: the topic, the wording beside its box, whether it was ticked."""
+
+    topic: str
+    text: str
+    given: bool
+    details: Mapping[str, Any]
+    language: str
+
+    def __post_init__(self) -> None:
+        if not KIND.fullmatch(self.topic):
+            raise ValueError("topic: allowed are at most 40 lower-case letters, digits and -")
+        if not self.text or len(self.text) > LONGEST_TEXT:
+            raise ValueError(f"text has {len(self.text)} characters; allowed: 1 to {LONGEST_TEXT}")
+
+
+class Asked(Protocol):
+    """Be the request that an agreement is made in: its Exchange."""
+
+    promised: tuple[Acknowledgement, ...]
+    """Records that the response waits for."""
+
+    @property
+    def parts(self) -> Services: ...
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def jar(self) -> CookieJar: ...
+    @property
+    def session(self) -> Session: ...
+    @property
+    def request(self) -> Request: ...
+    def peek_consent(self) -> Consent: ...
+
+
+def agree(asked: Asked, said: FormAnswer, *, who: str) -> Agreement:
+    """Write an agreement down; the response waits until it is on disk."""
+    log, now = asked.parts.proof, asked.now
+    if log is None:
+        raise CookieGuardError("proof.enabled is false, so there is no log to write an agreement into")
+    text = shown_text(said.text)
+    subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
+    subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
+    record_id, host = new_id(), asked.request.origin.host
+    notice = Notice(digest=text[0], language=said.language, policy=asked.parts.config.policy.version)
+    if said.details:
+        said = replace(said, details=copied(said.details))
+
+    def draft() -> Record:
+        return agreement_record(
+            log.asker(host),
+            notice,
+            topic=said.topic,
+            given=said.given,
+            details=said.details,
+            method="form",
+            time=now,
+            subject=subject,
+            id=record_id,
+        )
+
+    future = log.writer.append_later(record_id, draft, texts=(text,))
+    asked.promised += (future,)
+    return Agreement(
+        topic=said.topic, given=said.given, time=now, id=record_id, details=said.details, recorded=future
+    )
+
+
+@lru_cache(maxsize=TEXTS_KEPT)
+def shown_text(text: str) -> Text:
+    """Return what was shown as the log keeps it; a form shows the same to everybody."""
+    content = text.encode()
+    return sha256(content).hexdigest(), content
+
+
+def copied(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Return details as they are now; raises ValueError for what cannot be written down."""
+    written = canonical(dict(details))
+    if len(written) > MOST_DETAILS:
+        raise ValueError(f"details have {len(written)} bytes; allowed: at most {MOST_DETAILS}")
+    return read_document(written)
+
+
+def subject_of(asked: Asked, named: str) -> str:
+    """Name the visitor as the log does: the customer, else whom the shop names, else a browser that chose before."""
+    identity = asked.parts.identity
+    number = asked.session.customer if identity is not None and identity.is_presented(asked.jar) else None
+    if number:
+        return customer(number)
+    if named:
+        return NAMED + named
+    receipt = asked.peek_consent().receipt
+    return "" if receipt is None or not receipt.subject else browser(receipt.subject)
+
+
+async def agreements_of(asked: Asked, named: str) -> tuple[Agreement, ...]:
+    """Return what somebody agreed to, nothing where the log does not answer."""
+    log, subject = asked.parts.proof, subject_of(asked, named)
+    if log is None or not subject:
+        return ()
+    for promise in asked.promised:  # what this very request said is read as well
+        await is_done(promise)
+    return await log.read(partial(read_agreements, subject=subject)) or ()
+
+
+def read_agreements(stores: Stores, subject: str) -> tuple[Agreement, ...]:
+    """Return the newest agreement of each topic, in the order of their topics."""
+    newest: dict[str, Agreement] = {}
+    for row in newest_rows(stores, subject, AGREEMENT, 1):
+        found = opened(stores, row)
+        topic = found.kind.partition(":")[2]
+        if not found.record:
+            continue
+        document = read_document(found.record)
+        newest[topic] = Agreement(
+            topic=topic,
+            given=document["cg:given"] is True,
+            time=datetime.fromtimestamp(found.milliseconds / 1000, UTC),
+            id=str(document["dct:identifier"]),
+            details=document["cg:details"],
+        )
+    return tuple(newest[topic] for topic in sorted(newest))

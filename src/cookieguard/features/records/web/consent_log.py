@@ -1,0 +1,206 @@
+"""The consent log of a worker, as requests see it: records of choices, and whether the log has them yet.
+
+Rule: this module knows no request; who asks hands in what the record says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import sha256
+from typing import TypeVar
+
+from cookieguard.config import Config
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent import Receipt
+from cookieguard.consent.receipts import Source
+from cookieguard.errors import ConfigError
+from cookieguard.features.records.choice_budget import CHOICE_BYTES, ChoiceBudget
+from cookieguard.features.records.hook import DecisionHook, OnDecision
+from cookieguard.features.records.log_reader import LogReader
+from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.values.consents import (
+    Asker,
+    Event,
+    Indication,
+    Notice,
+    consent_record,
+    event_of,
+)
+from cookieguard.features.records.values.log import Acknowledgement, Text
+from cookieguard.features.records.values.records import Record, browser, customer, new_id
+from cookieguard.features.records.writer import LogWriter
+from cookieguard.rate_limit import RateLimit
+from cookieguard.web.banner.renderer import Renderer
+from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.recording.choice import Choice
+
+Answer = TypeVar("Answer")
+
+PENDING_KEPT = 4096  # receipts that came back in cookies before the log had them
+# Of one cookie in one worker. A visitor who clicks every placeholder of a page needs fewer. Refusals have turns of
+# their own, so that a refusal after too many grants is recorded all the same.
+GRANTS_A_MINUTE, REFUSALS_A_MINUTE = 10, 20
+BEYOND = frozenset({NECESSARY})
+NO_TEXT: tuple[Text, ...] = ()
+
+
+class ConsentLog:
+    """Write choices down. Owns what is known of receipts that were pending."""
+
+    def __init__(self, writer: LogWriter, budget: ChoiceBudget, config: Config, renderer: Renderer) -> None:
+        self.writer = writer
+        self._budget = budget
+        self._grants = RateLimit(GRANTS_A_MINUTE, seconds=60)
+        self._refusals = RateLimit(REFUSALS_A_MINUTE, seconds=60)
+        self._bytes = CHOICE_BYTES + sum(len(vendor.name.encode()) for vendor in config.vendors)
+        self._reader = LogReader(writer.open_stores)
+        self._config = config
+        self._renderer = renderer
+        self._purposes = frozenset(one.id for one in config.purposes) - BEYOND
+        self._askers: dict[str, Asker] = {}
+        self._shown: dict[tuple[str, str], tuple[tuple[Text, ...], Notice]] = {}
+        self._pending: dict[str, Acknowledgement] = {}
+
+    async def read(self, question: Callable[[Stores], Answer]) -> Answer | None:
+        """Return what the stores say; None where there is no log yet, or it does not answer in time."""
+        return await answer_of(self._reader.ask(question)) if self.writer.exists else None
+
+    def look_ahead(self, now: datetime) -> None:
+        """Read what the limits need from files, in a thread."""
+        self._budget.look_ahead(now)
+
+    def close(self, deadline: float = math.inf) -> None:
+        """Write what waits, and end the threads."""
+        self.writer.close(deadline)
+        self._reader.close(deadline)
+        self._budget.close()
+
+    def new_subject(self) -> str:
+        """Return a name for a browser that makes its first choice."""
+        return new_id()
+
+    def write(self, choice: Choice, *, address: str, now: datetime) -> tuple[Receipt, Acknowledgement | None]:
+        """Write a choice down; return the receipt with its subject, and what ends when it is durable.
+
+        None where a limit is reached: then only the cookie has the choice, until a later request may write it.
+        """
+        receipt = choice.receipt
+        if not receipt.subject:
+            receipt = replace(receipt, subject=new_id())
+        if not self._may_write(receipt, choice.in_force, address, now):
+            return receipt, None
+        texts, notice = self._shown_with(receipt)
+        draft = partial(self._record_of, choice, receipt.subject, notice)
+        return receipt, self.writer.append_later(receipt.id, draft, texts=texts)
+
+    def _record_of(self, choice: Choice, subject: str, notice: Notice) -> Record:
+        """Make the record of a choice: in the writer's thread, where no request waits for it."""
+        receipt = choice.receipt
+        before = None if choice.before is None else choice.in_force - BEYOND
+        event = event_of(before, receipt.granted - BEYOND, self._purposes)
+        if receipt.source is Source.SIGNAL:
+            event = Event.GPC
+        named = customer(choice.customer) if choice.customer else browser(subject)
+        return self._record(receipt, event, named, notice, method=choice.method, host=choice.host)
+
+    def _may_write(self, receipt: Receipt, in_force: frozenset[str], address: str, now: datetime) -> bool:
+        """Return whether a cookie may add one more record in this minute, and its network on this day."""
+        turns = self._grants if receipt.granted - in_force else self._refusals
+        return turns.take(receipt.subject, now) and self._budget.spend(address, self._bytes, now)
+
+    def is_recorded(self, receipt: Receipt, *, host: str, address: str, now: datetime) -> bool:
+        """Return whether the log has by now what a cookie says it had not; where not, it is written again."""
+        if not receipt.pending:
+            return False
+        future = self._pending.get(receipt.id)
+        if future is None and not self._may_write(receipt, receipt.in_force, address, now):
+            return False
+        if future is None or (future.done() and future.exception() is not None):
+            if len(self._pending) >= PENDING_KEPT:
+                self._pending.pop(next(iter(self._pending), ""), None)  # another thread may do the same
+            texts, notice = self._shown_with(receipt)
+            draft = partial(self._late, receipt, notice, host)
+            future = self._pending[receipt.id] = self.writer.append_later(receipt.id, draft, texts=texts)
+        return future.is_kept
+
+    def _late(self, receipt: Receipt, notice: Notice, host: str) -> Record:
+        event = event_of(None, receipt.granted - BEYOND, self._purposes)
+        named = browser(receipt.subject)
+        return self._record(receipt, event, named, notice, method="cookie", host=host, is_late=True)
+
+    def asker(self, host: str) -> Asker:
+        """Return what every record of this shop says."""
+        named = self._config.proof.controller or host
+        asker = self._askers.get(named)
+        if asker is None:
+            seconds = self._config.cookies.consent.max_age
+            recipients: dict[str, tuple[str, ...]] = {}
+            for vendor in self._config.vendors:
+                recipients[vendor.purpose] = (*recipients.get(vendor.purpose, ()), vendor.name)
+            asker = Asker(
+                controller=named,
+                jurisdiction=self._config.proof.jurisdiction,
+                withdrawal=f"{self._config.prefix}choices",
+                recipients=recipients,
+                life=timedelta(seconds=seconds) if seconds else None,
+            )
+            if len(self._askers) < PENDING_KEPT:  # a Host header is free text where no origin is configured
+                self._askers[named] = asker
+        return asker
+
+    def _shown_with(self, receipt: Receipt) -> tuple[tuple[Text, ...], Notice]:
+        """Return what was shown with a choice, as text and as it stands in the record."""
+        known = self._shown.get((receipt.banner, receipt.policy_version))
+        return known or self._new_shown(receipt)
+
+    def _new_shown(self, receipt: Receipt) -> tuple[tuple[Text, ...], Notice]:
+        # Another worker may have shown it, in a language that this one has not spoken yet; or a former release.
+        banner = self._renderer.known_banner(receipt.banner)
+        content = self._renderer.wordings.get(banner, b"")
+        texts = ((sha256(content).hexdigest(), content),) if banner else NO_TEXT
+        language = self._renderer.language_of(banner)
+        notice = Notice(digest=texts[0][0] if texts else "", language=language, policy=receipt.policy_version)
+        if banner == receipt.banner and len(self._shown) < PENDING_KEPT:
+            self._shown[banner, receipt.policy_version] = texts, notice
+        return texts, notice
+
+    def _record(
+        self,
+        receipt: Receipt,
+        event: Event,
+        subject: str,
+        notice: Notice,
+        *,
+        method: str,
+        host: str,
+        is_late: bool = False,
+    ) -> Record:
+        said = Indication(
+            event=event,
+            notice=notice,
+            granted=receipt.granted,
+            refused=receipt.refused,
+            method=method,
+            gpc=receipt.gpc,
+            is_late=is_late,
+        )
+        return consent_record(self.asker(host), said, time=receipt.decided, subject=subject, id=receipt.id)
+
+
+def hook_of(on_decision: OnDecision | None, log: ConsentLog | None) -> DecisionHook | None:
+    """Return what calls the shop's hook; raises ConfigError where it never could be."""
+    if on_decision is None:
+        return None
+    if not callable(on_decision):
+        raise ConfigError("on_decision", was=type(on_decision).__name__, allowed="a function, plain or async")
+    if log is None:
+        raise ConfigError(
+            "on_decision",
+            was="set although proof.enabled is false",
+            allowed="proof.enabled = true, since the log calls the function",
+        )
+    return DecisionHook(on_decision, log.writer)

@@ -1,0 +1,80 @@
+"""What anybody may read of the log: its checkpoint, its tiles and its public keys; they name nobody."""
+
+from __future__ import annotations
+
+import struct
+from functools import partial
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from cookieguard.features.records.store.protocol import LogStore, Stores
+from cookieguard.features.records.values.merkle import HASH_BYTES
+from cookieguard.features.records.values.sealing import ENTRY_BYTES
+from cookieguard.features.records.values.tiles import WIDTH, TilePath, parse_path
+from cookieguard.web.exchange import Exchange
+
+LOG_FOLDER, KEYS_PAGE = "log/", "keys.json"
+CHECKPOINT, TILES = "checkpoint", "tile/"
+SNIFFS = {"x-content-type-options": "nosniff"}
+BRIEF = {"cache-control": "public, max-age=2", "access-control-allow-origin": "*", **SNIFFS}
+FOREVER = {
+    "cache-control": "public, max-age=31536000, immutable",
+    "access-control-allow-origin": "*",
+    **SNIFFS,
+}
+NONE = {"cache-control": "no-store", **SNIFFS}
+NOT_THERE = "the log has no such file\n"
+DOWN = "the log's store does not answer; try again\n"
+
+
+async def show_log(exchange: Exchange, _: object) -> Response:
+    """Answer GET {prefix}log/checkpoint and {prefix}log/tile/..., as c2sp.org/tlog-tiles lays them out."""
+    log = exchange.parts.proof
+    name = exchange.path.partition(f"{exchange.parts.config.prefix}{LOG_FOLDER}")[2]
+    tile = parse_path(name.removeprefix(TILES)) if name.startswith(TILES) else None
+    if log is None or not log.writer.exists or (tile is None and name != CHECKPOINT):
+        return PlainTextResponse(NOT_THERE, 404, NONE)
+    found = await log.read(partial(_read, tile=tile))
+    if found is None:
+        return PlainTextResponse(DOWN, 503, NONE)
+    if not found:
+        return PlainTextResponse(NOT_THERE, 404, NONE)
+    if tile is None:
+        return PlainTextResponse(found, headers=BRIEF)
+    return Response(found, headers=FOREVER, media_type="application/octet-stream")
+
+
+async def show_keys(exchange: Exchange, _: object) -> Response:
+    """Answer GET {prefix}keys.json: the log's name, and every public key that ever signed it."""
+    log = exchange.parts.proof
+    if log is None or not log.writer.exists:
+        return PlainTextResponse(NOT_THERE, 404, NONE)
+    found = await log.read(_keys)
+    if found is None:
+        return PlainTextResponse(DOWN, 503, NONE)
+    return JSONResponse({"origin": found[0], "keys": found[1]}, headers=BRIEF)
+
+
+def _keys(stores: Stores) -> tuple[str, list[str]]:
+    return stores.log.fact("origin") or "", stores.log.public_keys()
+
+
+def _read(stores: Stores, *, tile: TilePath | None) -> bytes:
+    """Read a tile or the checkpoint; empty where there is none."""
+    if tile is None:
+        return (stores.log.checkpoint() or "").encode()
+    if tile.level is None:
+        return _entries(stores.log, tile)
+    hashes = stores.log.tile(tile.level, tile.n)[: tile.width * HASH_BYTES]
+    return hashes if len(hashes) == tile.width * HASH_BYTES else b""
+
+
+def _entries(log: LogStore, tile: TilePath) -> bytes:
+    first = tile.n * WIDTH
+    rows = list(log.rows(first, tile.width))
+    entries = [row.entry for row in rows]
+    if [row.number for row in rows] != list(range(first, first + tile.width)):
+        return b""  # not so many, or kept no longer
+    if any(len(one) != ENTRY_BYTES for one in entries):
+        return b""
+    return b"".join(struct.pack(">H", len(one)) + one for one in entries)

@@ -1,0 +1,321 @@
+"""One thread per worker that writes the log: what many requests append goes to disk in one commit.
+
+Rule: nobody waits in the event loop, nothing acknowledged is in memory alone, and what the store does not take now
+is kept and written when it does.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from cookieguard.features.records.anchors import LocalAnchor
+from cookieguard.features.records.pending_records import Draft, Item, PendingRecords, answer, end, write
+from cookieguard.features.records.sequencer import LogBroken, sequence
+from cookieguard.features.records.store.protocol import BothStores, LogDown, Stores, SubjectKey, new_key
+from cookieguard.features.records.values.log import Acknowledgement, Text
+from cookieguard.features.records.values.notes import Signer
+from cookieguard.features.records.values.records import Record
+from cookieguard.features.records.values.sealing import SUBJECT_BYTES, Sealed, keyed, mac_of, seal
+from cookieguard.runtime.worker import NOW, Worker, leave_to_parent
+
+logger = logging.getLogger("cookieguard")
+Answer = TypeVar("Answer")
+
+AT_ONCE = 256  # records of one commit: about 0.3 MB
+SEQUENCE_SECONDS = 1.0  # after the first record of a batch; the promise is 5
+LOOK_SECONDS = 4.0  # for what a worker that died left without a number
+RETRY_SECONDS = 0.25
+HANDLE_SECRET, MAC_SECRET = "handles", "marks"
+KNOWN_KEPT = 10_000  # handles of subjects that have a key: 1 MB
+Named = tuple[Item, bytes]  # a record, and the handle of its subject
+
+
+class LogWriter:
+    """Be a Log. Owns the thread, the stores and what waits for them; the thread starts with the first record."""
+
+    _stores: Stores | None
+    _waiting: PendingRecords
+    _questions: deque[tuple[Callable[[Stores], Any], Future[Any]]]
+    _sequence_at: float | None
+    _look_at: float
+    is_down: bool
+    """Whether the store did not answer the last time."""
+    broken: str
+    """Why nothing is signed any more; empty while all is well."""
+
+    def __init__(
+        self,
+        open_stores: Callable[[], Stores],
+        signer_of: Callable[[str], Signer],
+        origin: str,
+        *,
+        anchor: LocalAnchor | None = None,
+        is_made: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.open_stores = open_stores
+        self._is_made = is_made
+        self._anchor = anchor
+        self._signer_of = signer_of
+        self._origin = origin
+        self._told: frozenset[str] = frozenset()
+        self._tell_news: Callable[[], None] = lambda: None
+        self._stores = None
+        self._worker = Worker("proof", self._round, end=self._let_go, reset=self._reset)
+        self._reset()
+
+    def append(self, record: Record, *, texts: Sequence[Text] = ()) -> Future[None]:
+        """Have a record written; see `proof.log.Log`."""
+        item = Item(record.id, lambda: record, texts)
+        item.written = write(record)  # at once: whoever hands in what cannot be written hears of it
+        future: Future[None] = Future()
+        self._add(item).add_done_callback(lambda ended: end(future, error=ended.exception()))
+        return future
+
+    def append_later(self, record_id: str, draft: Draft, *, texts: Sequence[Text] = ()) -> Acknowledgement:
+        """Have a record written that is made in the thread; where it cannot be, that ends with its ValueError."""
+        return self._add(Item(record_id, draft, texts))
+
+    def tell_of(self, kinds: frozenset[str], tell: Callable[[], None]) -> None:
+        """Keep a job with each record of these kinds from now on, and call `tell` in the thread once there is one."""
+        self._told, self._tell_news = kinds, tell
+
+    def _add(self, item: Item) -> Acknowledgement:
+        acknowledgement = self._waiting.add(item)
+        self._worker.ask()
+        return acknowledgement
+
+    def ask(self, question: Callable[[Stores], Answer]) -> Future[Answer]:
+        """Ask the stores in the thread, after all records appended so far."""
+        future: Future[Answer] = Future()
+        self._questions.append((question, future))
+        self._worker.ask()
+        return future
+
+    def begin(self) -> None:
+        """Start looking for what others left, if there is a log yet: the first record makes it."""
+        self._worker.begin()
+
+    @property
+    def exists(self) -> bool:
+        """Return whether there is a log yet."""
+        return self._stores is not None or self._is_made()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many records are not on disk yet."""
+        return len(self._waiting)
+
+    @property
+    def lost(self) -> int:
+        """Return how many records found no room while the store was down."""
+        return self._waiting.lost
+
+    def close(self, deadline: float = math.inf) -> None:
+        """Write what waits, if the store takes it, number it, and end the thread."""
+        if not self._worker.runs:
+            return
+        self._worker.close(deadline)
+        if self._anchor is not None:
+            self._anchor.close(deadline)
+        if self.waiting and not self._worker.runs:  # else a record came late, and the next thread writes them
+            logger.error("consent log: %d records could not be written", self.waiting)
+
+    # From here on: for the thread.
+
+    def _round(self) -> float | None:
+        """Write, number, answer; where the store does not, keep what waits."""
+        if not (self._waiting or self._questions or self.exists):
+            return None
+        items = self._waiting.take(AT_ONCE)
+        questions = (
+            [self._questions.popleft() for _ in range(len(self._questions))] if not self._waiting else []
+        )
+        try:
+            stores = self._opened()
+            if items:
+                self._write(stores, items)
+            for question, future in questions:
+                answer(stores, question, future)
+            self._number(stores, is_last=self._worker.is_ending)
+            self._tell(is_down=False)
+        except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
+            self._fail(error, items, questions)
+
+        return self._pause()
+
+    def _pause(self) -> float:
+        """Return how many seconds may pass until the next round."""
+        if self.is_down:
+            return RETRY_SECONDS
+        if self._waiting:
+            return NOW
+        due = self._sequence_at if self._sequence_at is not None else self._look_at
+        return max(0.01, due - time.monotonic())
+
+    def _let_go(self) -> None:
+        """Close the stores."""
+        stores, self._stores = self._stores, None
+        if stores is not None:
+            stores.close()
+
+    def _opened(self) -> Stores:
+        if self._stores is None:
+            self._stores = stores = self.open_stores()
+            self._handle_key = stores.subjects.secret(HANDLE_SECRET)
+            self._mac_key = stores.subjects.secret(MAC_SECRET)
+            self._name = stores.log.fact("origin", self._origin) or self._origin
+            self._signs_as = ""
+            self._texts.clear()  # it may be an older copy, which lacks some
+            self._size = stores.log.size()
+            if self._anchor is not None:
+                self._anchor.check(stores.log)
+        return self._stores
+
+    def _write(self, stores: Stores, items: list[Item]) -> None:
+        written = [one for one in items if self._is_written(one)]
+        named = [(one, handle_of(one.write().subject, self._handle_key)) for one in written]
+        texts = self._new_texts(written)
+        jobs = [one.write().id for one in written if one.write().kind in self._told]
+        if stores.both is not None and not texts and not jobs:
+            named = self._write_new(stores.both, named)
+        if named or texts:
+            keys = stores.subjects.keys_of(dict.fromkeys(handle for _, handle in named))
+            stores.log.insert(self._sealed(named, keys), texts, jobs)
+        self._texts.update(digest for one in written for digest, _ in one.texts)
+        self._waiting.finish(written)
+        if jobs:
+            self._tell_news()
+        if self._sequence_at is None:
+            self._sequence_at = time.monotonic() + SEQUENCE_SECONDS
+
+    def _write_new(self, both: BothStores, named: list[Named]) -> list[Named]:
+        """Write the records of subjects that nobody knows, as most are, with their keys; return the others."""
+        keys = {handle: new_key() for _, handle in named if handle not in self._known}
+        if not keys:
+            return named
+        made = both.insert_new(keys, self._sealed([one for one in named if one[1] in keys], keys))
+        if len(self._known) > KNOWN_KEPT:
+            self._known.clear()
+        self._known.update(keys)
+        return [one for one in named if one[1] not in keys or keys[one[1]].subject not in made]
+
+    def _sealed(self, named: Sequence[Named], keys: Mapping[bytes, SubjectKey]) -> list[tuple[Sealed, bytes]]:
+        rows = []
+        for one, handle in named:
+            id_, _, about, record, _ = one.write()
+            subject, key = keys[handle]
+            sealed = seal(record, key=key, id=id_, subject=subject, about=about)
+            rows.append((sealed, mac_of(sealed.entry, self._mac_key)))
+        return rows
+
+    def _is_written(self, item: Item) -> bool:
+        """Write an item's bytes; one that cannot be must not keep all others from the disk."""
+        try:
+            item.write()
+        except Exception as error:  # noqa: BLE001 - of a draft: whoever asked hears of it
+            self._waiting.finish([item], error=error)
+            return False
+        return True
+
+    def _new_texts(self, items: Iterable[Item]) -> list[Text]:
+        return [text for one in items for text in one.texts if text[0] not in self._texts]
+
+    def _number(self, stores: Stores, *, is_last: bool) -> None:
+        now = time.monotonic()
+        if not (is_last or self._is_due(stores, now)):
+            return
+        try:
+            numbered = self._sequenced(stores, is_last=is_last)
+            self._has_grown(stores)
+            self.broken = ""
+            if numbered and self._anchor is not None:
+                self._anchor.write(stores.log.checkpoint() or "")
+        except LogBroken as error:
+            if not self.broken:
+                logger.error("consent log: %s", error)
+            self.broken, numbered = str(error), 0
+        self._sequence_at = now if numbered and stores.log.has_waiting() else None
+        self._look_at = now + LOOK_SECONDS
+
+    def _is_due(self, stores: Stores, now: float) -> bool:
+        """Return whether it is time to number; of all workers one a second is enough."""
+        if self._sequence_at is None:
+            if now < self._look_at:
+                return False
+            self._look_at = now + LOOK_SECONDS
+            return stores.log.has_waiting()
+        if now >= self._sequence_at and self._has_grown(stores):  # another worker is at it
+            self._sequence_at = now + SEQUENCE_SECONDS
+        return now >= self._sequence_at
+
+    def _has_grown(self, stores: Stores) -> bool:
+        """Return whether the tree is another one than at the last look."""
+        size, self._size = self._size, stores.log.size()
+        return size != self._size
+
+    def _sequenced(self, stores: Stores, *, is_last: bool) -> int:
+        """Number some, on leaving all: a command leaves nothing for a worker that may not run."""
+        signer = self._signer(stores)
+        numbered = sequence(stores.log, signer, self._mac_key)
+        while is_last and sequence(stores.log, signer, self._mac_key):
+            pass
+        return numbered
+
+    def _signer(self, stores: Stores) -> Signer:
+        signer = self._signer_of(self._name)
+        key = str(signer.key)
+        if key != self._signs_as:
+            stores.log.add_key(key)
+            self._signs_as = key
+        return signer
+
+    def _fail(
+        self,
+        error: Exception,
+        items: list[Item],
+        questions: list[tuple[Callable[[Stores], Any], Future[Any]]],
+    ) -> None:
+        self._let_go()
+        reason = str(error) if isinstance(error, LogDown) else type(error).__name__
+        self._tell(is_down=True, reason=reason)
+        self._waiting.put_back(items, LogDown(reason))
+        for _, future in questions:
+            end(future, error=LogDown(reason))
+
+    def _tell(self, *, is_down: bool, reason: str = "") -> None:
+        """Log once that the store went, and once that it came back."""
+        if is_down == self.is_down:
+            return
+        self.is_down = is_down
+        if is_down:
+            logger.error(
+                "consent log: its store is down (%s); until it answers, records and grants wait", reason
+            )
+        else:
+            logger.warning("consent log: its store answers again")
+
+    def _reset(self) -> None:
+        """Begin anew: at first, and in a forked child, whose connections are its parent's."""
+        leave_to_parent(self._stores)
+        self._stores = None
+        self._waiting = PendingRecords()
+        self._questions = deque()
+        self._texts: set[str] = set()
+        self._known: set[bytes] = set()
+        self._sequence_at = None
+        self._look_at = time.monotonic()
+        self._handle_key = self._mac_key = b""
+        self._name, self._signs_as, self._size = self._origin, "", 0
+        self.is_down = False
+        self.broken = ""
+
+
+def handle_of(subject: str, key: bytes) -> bytes:
+    """Return what a subject is found by in the store of keys, which holds no name."""
+    return keyed(subject.encode(errors="surrogatepass"), key)[:SUBJECT_BYTES]

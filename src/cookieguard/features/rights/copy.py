@@ -1,0 +1,111 @@
+"""A customer's copy of their data: a zip with JSON for machines and a page that people can read."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from cookieguard.config import Config
+from cookieguard.config.languages import nearest_text, texts_of
+from cookieguard.features.rights.values.answers import RightsTexts
+from cookieguard.features.rights.values.requests import Request
+from cookieguard.rights.hooks import Exported
+
+JSON_NAME, PAGE_NAME = "data.json", "index.html"
+EARLIEST = (1980, 1, 1, 0, 0, 0)  # a zip knows no day before
+
+
+def write_copy(request: Request, rows: Sequence[Exported], config: Config, *, now: datetime) -> bytes:
+    """Return the zip. Every value is text of somebody's: the page escapes all of it."""
+    moment = now.timetuple()[:6] if now.year > EARLIEST[0] else EARLIEST
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in (
+            (JSON_NAME, _json(request, rows, config, now)),
+            (PAGE_NAME, _page(request, rows, config, now)),
+        ):
+            archive.writestr(zipfile.ZipInfo(name, moment), text.encode(), zipfile.ZIP_DEFLATED)
+    return held.getvalue()
+
+
+def _json(request: Request, rows: Sequence[Exported], config: Config, now: datetime) -> str:
+    document = {
+        "made": now.isoformat(timespec="seconds"),
+        "request": request.id,
+        "controller": {"name": config.controller.name, "address": list(config.controller.address)},
+        "kinds": {
+            one.id: {
+                "title": nearest_text(one.title, request.language, config.consent.language)[0],
+                "purpose": nearest_text(one.purpose, request.language, config.consent.language)[0],
+                "basis": one.basis,
+                "reason": one.reason,
+                "retention": one.retention,
+                "recipients": list(one.recipients),
+            }
+            for one in config.data
+        },
+        "rows": [_facts(one) for one in rows],
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1, default=str)
+
+
+def _facts(row: Exported) -> dict[str, Any]:
+    facts: dict[str, Any] = {"kind": row.kind, "values": dict(row.values)}
+    if row.kept_until is not None or row.reason:
+        until = None if row.kept_until is None else row.kept_until.isoformat()
+        facts |= {"kept_until": until, "reason": row.reason}
+    return facts
+
+
+def _page(request: Request, rows: Sequence[Exported], config: Config, now: datetime) -> str:
+    texts = RightsTexts.of(config.language_for(request.language))
+    known = {
+        one.id: nearest_text(one.title, texts.lang, config.consent.language)[0] or one.id
+        for one in config.data
+    }
+    sections: dict[str, list[Exported]] = {}
+    for row in rows:
+        sections.setdefault(row.kind, []).append(row)
+    return _template().render(
+        lang=texts.lang,
+        dir=texts_of(texts.lang)["meta"]["dir"],
+        r=texts.texts,
+        controller=config.controller,
+        made=texts.day(now.date()),
+        sections=[(known.get(kind, kind), found) for kind, found in sections.items()],
+        shown=_shown,
+        stays=lambda row: _stays(row, texts),
+    )
+
+
+def _stays(row: Exported, texts: RightsTexts) -> str:
+    if not row.reason and row.kept_until is None:
+        return ""
+    day = "" if row.kept_until is None else texts.day(row.kept_until)
+    return ": ".join(part for part in (day, row.reason) if part)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return "" if value is None else str(value)
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    text = files("cookieguard.static").joinpath("templates", "copy.html").read_text("utf-8")
+    return Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).from_string(text)

@@ -1,0 +1,59 @@
+"""Refusals that staff enter for a customer: they count on each of the customer's devices, as the customer's own do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from cookieguard.config import Config
+from cookieguard.consent.customer_refusals import (
+    Refusal,
+    Restrictions,
+    read_restrictions,
+    write_restrictions,
+)
+from cookieguard.identity.revocations import refused_elsewhere
+from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.storage.store.protocol import Store, StoreDown
+
+NAMESPACE = "consent"
+LONGEST = timedelta(days=400)
+TRIES = 10
+
+
+def opt_out(store: Store, number: str, config: Config, *, now: datetime) -> None:
+    """Note an opt-out of sale and sharing, as if each browser of the customer sent the signal; raises StoreDown."""
+    _refuse(store, number, config, lambda before: replace(before, gpc=int(now.timestamp())), now=now)
+
+
+def refuse_for(
+    store: Store, number: str, config: Config, *, purpose: str, version: str, now: datetime
+) -> None:
+    """Refuse a purpose for the customer, under a version of the policy; raises StoreDown."""
+    refusal = {purpose: Refusal(int(now.timestamp()), version)}
+    _refuse(
+        store, number, config, lambda before: replace(before, refused={**before.refused, **refusal}), now=now
+    )
+
+
+def _refuse(
+    store: Store,
+    number: str,
+    config: Config,
+    change: Callable[[Restrictions], Restrictions],
+    *,
+    now: datetime,
+) -> None:
+    """Write a refusal under the customer's number, and have their sessions ask for it."""
+    idle = timedelta(days=config.identity.idle_days)
+    life = timedelta(seconds=config.cookies.consent.max_age) or LONGEST
+    for _ in range(TRIES):
+        found = store.read(NAMESPACE, number)
+        before = Restrictions() if found is None else read_restrictions(found.value)
+        value = write_restrictions(change(before))
+        after, until = 0 if found is None else found.version, to_milliseconds(now + life)
+        if store.write(NAMESPACE, number, value, until=until, after=after):
+            store.record([refused_elsewhere(number, now=now, idle=idle)])
+            return
+    raise StoreDown("a customer's refusals that others write all the time")

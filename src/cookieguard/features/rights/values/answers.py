@@ -1,0 +1,76 @@
+"""The words of a request: what a person reads on the page and in mails, in the languages there are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import NamedTuple
+
+from cookieguard.config import Config
+from cookieguard.config.languages import day_text, nearest_text, texts_of
+from cookieguard.features.rights.values.plan import BY_WORDS, Step
+from cookieguard.features.rights.values.requests import WORKER, Act, Request
+from cookieguard.features.rights.values.rules import RequestKind
+
+FSI, PDI = "\u2068", "\u2069"  # keep a value in order inside a sentence of either direction
+PLAIN = dict.fromkeys(map(ord, FSI + PDI))  # mail programs show them as boxes
+
+
+class RightsTexts(NamedTuple):
+    """Hold the texts for readers of a language."""
+
+    lang: str
+    texts: Mapping[str, str]
+
+    @classmethod
+    def of(cls, lang: str) -> RightsTexts:
+        """Return the texts for readers of a language."""
+        return cls(lang, texts_of(lang)["rights"])
+
+    def day(self, day: date) -> str:
+        """Write a day as the language does."""
+        return day_text(day, self.lang)
+
+    def line(self, key: str, /, **values: str | date) -> str:
+        """Return a text with its values filled in."""
+        text = self.texts[key]
+        for name, value in values.items():
+            shown = self.day(value) if isinstance(value, date) else value
+            text = text.replace(f"{{{name}}}", f"{FSI}{shown}{PDI}")
+        return text
+
+
+def answer_of(request: Request, config: Config) -> str:
+    """Return the words that a request is closed with once its steps are done."""
+    texts = RightsTexts.of(config.language_for(request.language))
+    lines = [texts.texts[f"done_{request.kind.replace('-', '_')}"]] if request.kind not in BY_WORDS else []
+    lines += retained_lines(request, config, texts)
+    return "\n".join(lines).translate(PLAIN)
+
+
+def has_copy(request: Request) -> bool:
+    """Return whether a worker collected the copy that was asked for; what staff sent lies on no page."""
+    return any(
+        one.act is Act.STEP and one.name == Step.COLLECT and one.by == WORKER for one in request.events
+    )
+
+
+def needs_words(request: Request) -> bool:
+    """Return whether a person of the staff finds the answer, also of a copy that they made by hand."""
+    return request.kind in BY_WORDS or (request.kind is RequestKind.EXPORT and not has_copy(request))
+
+
+def retained_lines(request: Request, config: Config, texts: RightsTexts) -> list[str]:
+    """Return what stays, until when and why."""
+    titles = {
+        one.id: nearest_text(one.title, texts.lang, config.consent.language)[0] or one.id
+        for one in config.data
+    }
+    lines = []
+    for one in request.retained:
+        name = titles.get(one.name, one.name)
+        if one.until is None:
+            lines.append(texts.line("stays", name=name, reason=one.text))
+        else:
+            lines.append(texts.line("stays_until", name=name, date=one.until, reason=one.text))
+    return lines

@@ -1,0 +1,68 @@
+"""What the shop's people do to a request, on their page and by command: which role an act takes, and steps by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import NamedTuple
+
+from cookieguard.features.rights.values.plan import by_hand
+from cookieguard.features.rights.values.requests import (
+    Act,
+    Request,
+    RequestRefused,
+    answer_told,
+    noted,
+    put_on_hold,
+    step_done,
+)
+
+SUPPORT, OFFICER = "support", "officer"
+LOOK = SUPPORT  # to see whose request it is
+ENTER = SUPPORT
+KNOWN, IN_DOUBT = "known", "in-doubt"
+# Whether it is known who wrote what is entered: whoever enters it says so, there is no default
+WHO = (KNOWN, IN_DOUBT)
+DUTIES: Mapping[Act, str] = {
+    Act.STEP: SUPPORT,
+    Act.NOTE: SUPPORT,
+    Act.IDENTITY_ASKED: SUPPORT,
+    Act.IDENTITY_SHOWN: SUPPORT,
+    Act.EXTENDED: OFFICER,
+    Act.HELD: OFFICER,
+    Act.DONE: OFFICER,
+    Act.REFUSED: OFFICER,
+    Act.TOLD: OFFICER,
+}
+"""The role that an act takes: support looks after requests, an officer decides them."""
+
+
+class Said(NamedTuple):
+    """Hold who acts and when, and what they say with it: words, a step by its name, the last day of a hold."""
+
+    by: str
+    now: datetime
+    text: str = ""
+    step: str = ""
+    until: date | None = None
+
+
+def acted(request: Request, act: Act, said: Said, *, has_hooks: bool) -> Request:
+    """Return the request with an act of the staff; raises RequestRefused."""
+    by, now, text, step, until = said
+    if act is Act.STEP:
+        waits = by_hand(request.open_steps, has_hooks=has_hooks)
+        if step not in waits and step not in request.done_steps:  # one that a worker does
+            raise RequestRefused(
+                f"step is {step[:80]!r}; allowed: {', '.join(waits) or 'none is left for you'}"
+            )
+        return step_done(request, step, now=now, by=by, text=text)
+    if act is Act.HELD:
+        if until is None:
+            raise RequestRefused("hold without its last day; allowed: one like 2027-01-31")
+        return put_on_hold(request, until=until, reason=text, now=now, by=by)
+    if act is Act.TOLD:
+        if not text.strip():
+            raise RequestRefused("told without words; allowed: how they were told, such as by letter")
+        return answer_told(request, now=now, by=by, text=text)
+    return noted(request, act, now=now, by=by, text=text)

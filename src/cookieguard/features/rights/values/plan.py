@@ -1,0 +1,86 @@
+"""Which steps a request takes, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from cookieguard.config import Config
+from cookieguard.features.rights.values.rules import RequestKind
+
+
+class Step(StrEnum):
+    """Name a step that a worker does."""
+
+    SESSIONS = "sessions"
+    """All sessions of the customer end, on every worker within 5 s; no browser remembers them."""
+    STORED = "stored"
+    """What our store keeps under the number goes: cart, orders' ids, refusals, lists of mail."""
+    SHOP = "shop"
+    """The shop's hook."""
+    RECIPIENTS = "recipients"
+    """Each vendor with a contact gets one mail (art. 19 GDPR)."""
+    LOG = "log"
+    """The key of their records in the consent log is destroyed."""
+    COLLECT = "collect"
+    """The shop's hook yields the copy."""
+    SIGNAL = "signal"
+    """The opt-out counts for the customer on every device."""
+
+
+MEANING: dict[str, str] = {
+    Step.SESSIONS.value: "logs them out on every device",
+    Step.STORED.value: "deletes cart, orders and refusals that cookieguard keeps",
+    Step.SHOP.value: "deals with the shop's own data",
+    Step.RECIPIENTS.value: "notifies each vendor that has a privacy contact, with one mail",
+    Step.LOG.value: "destroys the key of their records in the consent log",
+    Step.COLLECT.value: "collects the copy of their data",
+    Step.SIGNAL.value: "applies the opt-out on every device",
+}
+"""What the shop's people read of a step; one by hand says it itself."""
+WORK: dict[RequestKind, tuple[Step, ...]] = {
+    RequestKind.EXPORT: (Step.COLLECT,),
+    RequestKind.CORRECT: (),
+    RequestKind.ERASE: (Step.SESSIONS, Step.STORED, Step.SHOP, Step.RECIPIENTS, Step.LOG),
+    RequestKind.DEACTIVATE: (Step.SESSIONS, Step.SHOP, Step.RECIPIENTS),
+    RequestKind.OBJECT: (),
+    RequestKind.OPT_OUT: (Step.SIGNAL,),
+}
+OPT_OUT_BY_HAND = "opt out of sale and sharing"  # where we hold nobody's choice on every device
+NEEDS_HOOKS = (Step.SHOP, Step.COLLECT)
+BY_WORDS = tuple(kind for kind, steps in WORK.items() if not steps)  # a person of the staff finds the answer
+
+
+def steps_of(kind: RequestKind, config: Config, *, has_relay: bool) -> tuple[str, ...]:
+    """Return the steps of a request. Where nobody can do one by itself, staff do it by hand, and it says so."""
+    found: list[str] = []
+    for step in WORK[kind]:
+        if step is Step.RECIPIENTS:
+            found += _recipients(config, has_relay=has_relay)
+        elif step is Step.SIGNAL and not follows(config):
+            found.append(OPT_OUT_BY_HAND)
+        elif step is Step.LOG and not config.proof.enabled:
+            continue
+        else:
+            found.append(step.value)
+        if step is Step.SHOP and kind is RequestKind.ERASE:
+            found += config.rights.by_hand
+    return tuple(found)
+
+
+def by_hand(steps: Sequence[str], *, has_hooks: bool) -> tuple[str, ...]:
+    """Return the steps that wait for a person of the staff."""
+    ours = {step.value for step in Step if has_hooks or step not in NEEDS_HOOKS}
+    return tuple(one for one in steps if one not in ours)
+
+
+def follows(config: Config) -> bool:
+    """Return whether what a customer refuses counts on every device."""
+    return config.consent.enabled and config.consent.follow_customer and config.identity.enabled
+
+
+def _recipients(config: Config, *, has_relay: bool) -> list[str]:
+    contacts = [one for one in config.vendors if one.privacy_contact]
+    if not contacts:
+        return []
+    return [Step.RECIPIENTS.value] if has_relay else [f"tell {one.name}" for one in contacts]

@@ -1,0 +1,359 @@
+"""What the forms of `{prefix}privacy` do: ask for a code, show it, send a request, withdraw one, fetch a copy.
+
+Only a page of the shop may post them. A request needs a login that is fresh, or a code; another customer's request
+answers like one that is not there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from starlette.responses import Response
+
+from cookieguard.config.languages import texts_of
+from cookieguard.features.records.values.records import new_id
+from cookieguard.features.rights.enqueue import NewRequest, ask
+from cookieguard.features.rights.requests import Requests
+from cookieguard.features.rights.values.answers import RightsTexts
+from cookieguard.features.rights.values.requests import (
+    PERSON,
+    Act,
+    Request,
+    RequestRefused,
+    State,
+    Via,
+    answer_told,
+    noted,
+)
+from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.features.rights.web.codes import Codes
+from cookieguard.features.rights.web.desk import Desk, Letter, loop_here
+from cookieguard.features.rights.web.page import (
+    PRIVACY_PAGE,
+    Asker,
+    Shown,
+    asker_of,
+    logins_of_customer,
+    requests_of,
+    session_of,
+    show,
+    show_erasure,
+)
+from cookieguard.identity.revocations import ended_customer, ended_series, ended_session
+from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
+from cookieguard.mail.messages import AddressError, require_address
+from cookieguard.storage.store.logins import end_login
+from cookieguard.storage.store.protocol import Store
+from cookieguard.storage.store.sync import StoreSync
+from cookieguard.web.banner.form_value import ERASURE, FIELD, has_form_value
+from cookieguard.web.banner.page_language import language_asked
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.prefetch import is_ahead
+from cookieguard.web.identity.store_wait import answer_of, is_done
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.same_origin import own_pairs
+
+PASS_LIFE = timedelta(minutes=15)
+NOT_OURS = "this form can only be posted from a page of this shop"
+COPY_HEADERS = {
+    "cache-control": "private, no-store",
+    "content-type": "application/zip",
+    "x-content-type-options": "nosniff",
+}
+CODE_LENGTH = 20
+ERASE = "erase"  # what the page that asks again posts
+
+
+async def answer_privacy(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}privacy: GET shows the page; POST with act=code|open|ask|erase|withdraw|copy|sessions|end."""
+    if exchange.request.is_read:
+        return await _show_own(exchange)
+    try:
+        fields = dict(reversed(await own_pairs(exchange, receive, not_ours=NOT_OURS)))
+    except BadRequestError as error:
+        return refusal(error.status, f"{error}\n")
+    desk, name = exchange.parts.desk, fields.get("act", "")
+    act = ACTS.get(name)
+    if desk is None or act is None:
+        return refusal(400, f"act is {name[:40]!a}; allowed: {', '.join(ACTS)}\n")
+    posted, page = _PostedForm(exchange, desk, fields), ERASURE if name == ERASE else PRIVACY_PAGE
+    if not has_form_value(exchange, fields.get(FIELD, ""), page, *await session_of(exchange)):
+        address = fields.get("address", "") if name == "open" else ""
+        return await posted.page("", status=403, address=address, message=posted.stale)
+    return await act(posted)
+
+
+async def _show_own(exchange: Exchange) -> Response:
+    asker = await asker_of(exchange)
+    requests = await requests_of(exchange, asker.number)
+    response = await show(exchange, Shown(asker=asker, requests=requests))
+    answers = [one.id for one in requests if one.owes_answer]
+    if answers and exchange.parts.desk is not None and _is_seen(exchange):
+        await answer_of(exchange.parts.desk.ask(lambda queue: _tell(queue, exchange, answers)))
+    return response
+
+
+def _is_seen(exchange: Exchange) -> bool:
+    """Return whether somebody looks at the answer: no picture of another page, HEAD or fetch ahead of a click."""
+    is_page = exchange.destination is None or exchange.request.is_navigation
+    return exchange.request.method == "GET" and is_page and not is_ahead(exchange.headers)
+
+
+def _tell(queue: Requests, exchange: Exchange, answers: list[str]) -> None:
+    """Note that the person has the answers that their page shows."""
+    for id_ in answers:
+        queue.change(id_, lambda one: answer_told(one, now=exchange.now, by=PERSON, text="on the page"))
+
+
+class _PostedForm:
+    """Hold what one posted form needs."""
+
+    def __init__(self, exchange: Exchange, desk: Desk, fields: dict[str, str]) -> None:
+        self.exchange = exchange
+        self.desk = desk
+        self.fields = fields
+        self.ticket = fields.get("ticket", "")
+        self.texts = RightsTexts.of(language_asked(exchange))
+        self.stale: str = texts_of(self.texts.lang)["page"]["stale"]
+        self.codes = Codes(exchange.parts.keyring)
+        self._pass = TokenCodec(exchange.parts.keyring, kind=TokenKind.MAIL, name="privacy-pass", sealed=True)
+
+    async def asker(self) -> Asker:
+        """Return who posts: by the pass that a code was given for, else by the session."""
+        text = self.fields.get("pass", "")
+        if not text:
+            return await asker_of(self.exchange)
+        try:
+            opened = self._pass.loads(text, host=self.exchange.request.origin.host, now=self.exchange.now)
+        except TokenError:
+            return Asker()
+        return Asker(number=str(opened.payload["c"]), is_fresh=True, proof=text)
+
+    def pass_for(self, number: str) -> Asker:
+        """Return who showed a code, with the pass for what they do next."""
+        now, host = self.exchange.now, self.exchange.request.origin.host
+        text = self._pass.dumps({"c": number}, host=host, issued=now, expires=now + PASS_LIFE)
+        return Asker(number=number, is_fresh=True, proof=text)
+
+    def may(self, what: str) -> bool:
+        """Return whether this address, and nobody behind it, has a turn left this hour."""
+        turns = {"code": self.desk.codes, "try": self.desk.tries, "request": self.desk.requests}[what]
+        return turns.take(self.exchange.throttle_key(f"privacy {what}"), self.exchange.now)
+
+    async def page(
+        self, key: str, *, asker: Asker | None = None, status: int = 200, address: str = "", message: str = ""
+    ) -> Response:
+        """Show the page with a message."""
+        shown = Shown(
+            asker=await self.asker() if asker is None else asker,
+            status=status,
+            message=message or self.texts.texts[key],
+            is_wrong=status >= 400,
+            address=address,
+            ticket=self.ticket,
+        )
+        return await show(self.exchange, shown)
+
+
+async def _send_code(at: _PostedForm) -> Response:
+    """Send a code to an address that is on file; the answer is the same for one that is not."""
+    if not at.may("code"):
+        return await at.page("often", status=429)
+    try:
+        address = require_address(at.fields.get("address", "").strip())
+    except AddressError:
+        return await at.page("wrong", status=400)
+    sync = at.exchange.parts.store_sync
+    if sync is None or not at.desk.knows_guests:
+        return await at.page("down", status=503)
+    at.ticket, now = new_id(), at.exchange.now
+    whose = partial(at.desk.number, address, loop_here())
+    keep = partial(at.codes.make, address, ticket=at.ticket, now=now)
+    send = partial(at.desk.letters.code, address, language=at.texts.lang, name=f"{new_id()}.code", now=now)
+    if not at.desk.mails.later(partial(_make_code, sync, whose, keep, send)):
+        return await at.page("down", status=503, asker=Asker())
+    return await at.page("code_sent", address=address, asker=Asker())
+
+
+async def _make_code(
+    sync: StoreSync,
+    whose: Callable[[], Awaitable[str | None]],
+    keep: Callable[[str], Callable[[Store], str]],
+    send: Callable[[str], Coroutine[Any, Any, None]],
+) -> Letter | None:
+    number = await whose()
+    code = "" if number is None else await asyncio.wrap_future(sync.ask(keep(number)))
+    return partial(send, code) if code else None
+
+
+async def _open(at: _PostedForm) -> Response:
+    """Let a guest in by a code."""
+    address, code = at.fields.get("address", "").strip(), at.fields.get("code", "").strip()[:CODE_LENGTH]
+    sync = at.exchange.parts.store_sync
+    if not at.may("try"):
+        return await at.page("often", status=429, asker=Asker())
+    if sync is None:
+        return await at.page("down", status=503)
+    future = sync.ask(at.codes.check(address, at.ticket, code, at.exchange.now))
+    if not await is_done(future) or future.exception() is not None:
+        return await at.page("down", status=503, address=address, asker=Asker())
+    number = future.result()
+    if number is None:
+        return await at.page("wrong", status=403, address=address, asker=Asker())
+    return await at.page("requests", asker=at.pass_for(number))
+
+
+async def _ask(at: _PostedForm) -> Response:
+    """Put a request into the queue; ask once more about one to erase."""
+    asker = await at.asker()
+    if not asker.number or not asker.is_fresh:
+        return await at.page("fresh", status=403, asker=asker)
+    kind = at.fields.get("kind", "")
+    if kind not in list(RequestKind):
+        return await at.page("missing", status=400, asker=asker)
+    if kind == RequestKind.ERASE:
+        return await show_erasure(at.exchange, asker, at.fields.get("text", ""))
+    return await _record(at, asker, RequestKind(kind))
+
+
+async def _erase(at: _PostedForm) -> Response:
+    """Put a confirmed request to erase into the queue."""
+    asker = await at.asker()
+    if not asker.number or not asker.is_fresh:
+        return await at.page("fresh", status=403, asker=asker)
+    return await _record(at, asker, RequestKind.ERASE)
+
+
+async def _record(at: _PostedForm, asker: Asker, kind: RequestKind) -> Response:
+    if not at.may("request") or not at.desk.customers.take(asker.number, at.exchange.now):
+        return await at.page("often", status=429, asker=asker)
+    exchange, config = at.exchange, at.exchange.parts.config
+    version = (
+        exchange.parts.policy.in_force(exchange.now.date()) if exchange.parts.policy is not None else None
+    )
+    asking = NewRequest(
+        kind=kind,
+        via=Via.CODE if asker.proof else Via.LOGIN,
+        customer=asker.number,
+        text=at.fields.get("text", ""),
+        language=at.texts.lang,
+        policy="" if version is None else version.name,
+    )
+    future = at.desk.ask(lambda queue: ask(queue, config, asking, now=exchange.now, environ=at.desk.environ))
+    if not await is_done(future):
+        return await at.page("down", status=503, asker=asker)
+    error = future.exception()
+    if isinstance(error, RequestRefused):
+        return await at.page("missing", status=400, asker=asker)
+    if error is not None:
+        return await at.page("down", status=503, asker=asker)
+    request, _ = future.result()
+    if kind is RequestKind.ERASE:
+        await _end_sessions(at, asker.number)
+    message = at.texts.line("recorded", date=request.due(exchange.now))
+    return await at.page("recorded", asker=asker, message=message)
+
+
+async def _withdraw(at: _PostedForm) -> Response:
+    """Take a request back that nobody has begun to work at."""
+    asker = await at.asker()
+    id_ = at.fields.get("id", "")
+
+    def change(queue: Requests) -> bool:
+        def withdrawn(one: Request) -> Request:
+            return noted(one, Act.WITHDRAWN, now=at.exchange.now, by=PERSON)
+
+        return _own(queue, id_, asker) is not None and queue.change(id_, withdrawn) is not None
+
+    future = at.desk.ask(change)
+    if not await is_done(future):
+        return await at.page("down", status=503, asker=asker)
+    is_withdrawn = future.exception() is None and future.result()
+    return await at.page(
+        "withdrawn" if is_withdrawn else "down", asker=asker, status=200 if is_withdrawn else 404
+    )
+
+
+async def _copy(at: _PostedForm) -> Response:
+    """Send the copy of their data, to a fresh login or a code."""
+    asker = await at.asker()
+    if not asker.number or not asker.is_fresh:
+        return await at.page("fresh", status=403, asker=asker)
+    id_ = at.fields.get("id", "")
+
+    def read(queue: Requests) -> bytes | None:
+        found = _own(queue, id_, asker)
+        return queue.file(id_) if found is not None and found.state is State.DONE else None
+
+    content = await answer_of(at.desk.ask(read))
+    if content is None:
+        return await at.page("down", status=404, asker=asker)
+    name = f"data-{at.exchange.now:%Y-%m-%d}.zip"
+    return Response(
+        content, headers={**COPY_HEADERS, "content-disposition": f'attachment; filename="{name}"'}
+    )
+
+
+async def _sessions(at: _PostedForm) -> Response:
+    """Log the customer out on every device, this one included."""
+    asker = await at.asker()
+    if not asker.number:
+        return await at.page("fresh", status=403, asker=asker)
+    if not await _end_sessions(at, asker.number):
+        return await at.page("down", status=503, asker=asker)
+    return await at.page("ended", asker=Asker())
+
+
+async def _end_one(at: _PostedForm) -> Response:
+    """Log the customer out on one device, and have that browser be remembered no more."""
+    asker = await at.asker()
+    if not asker.number or asker.proof:
+        return await at.page("fresh", status=403, asker=asker)
+    handle, number = at.fields.get("id", ""), asker.number
+    found = await logins_of_customer(at.exchange, number)
+    login = next((one for one in found if one.handle == handle), None)
+    sync, identity = at.exchange.parts.store_sync, at.exchange.parts.identity
+    if login is None or sync is None or identity is None:
+        return await at.page("down", status=404, asker=asker)
+    now, life = sync.revocations.latest(at.exchange.now), identity.life
+    ended = [ended_session(login.session, now=now, idle=life.idle, customer=number, since=login.at)]
+    if login.series:
+        ended.append(ended_series(login.series, now=now, longest=life.remembered, customer=number))
+    future = sync.record(ended)
+    if not await is_done(future) or future.exception() is not None:
+        return await at.page("down", status=503, asker=asker)
+    await answer_of(sync.ask(partial(end_login, customer=number, login=login)))
+    return await show(at.exchange, Shown(asker=asker))
+
+
+async def _end_sessions(at: _PostedForm, number: str) -> bool:
+    """End all sessions at once; where the store is down this worker obeys already, and the others once it is back."""
+    sync, identity = at.exchange.parts.store_sync, at.exchange.parts.identity
+    if sync is None or identity is None:
+        return False
+    now = sync.revocations.latest(at.exchange.now)
+    future = sync.record([ended_customer(number, now=now, longest=identity.life.longest)])
+    return await is_done(future) and future.exception() is None
+
+
+def _own(queue: Requests, id_: str, asker: Asker) -> Request | None:
+    """Return a request if it is this person's."""
+    found = queue.find(id_) if asker.number else None
+    return found if found is not None and found.customer == asker.number else None
+
+
+ACTS = {
+    "code": _send_code,
+    "open": _open,
+    "ask": _ask,
+    ERASE: _erase,
+    "withdraw": _withdraw,
+    "copy": _copy,
+    "sessions": _sessions,
+    "end": _end_one,
+}

@@ -1,0 +1,184 @@
+"""Where pages speak with the queue of requests: one thread for each worker, and the mails of codes.
+
+Rule: no request waits for the queue in the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from cookieguard.config import Config
+from cookieguard.errors import ConfigError
+from cookieguard.features.outbox.relay import smtp_library
+from cookieguard.features.rights.hook_calls import load_hooks, number_of
+from cookieguard.features.rights.notifications import Letters
+from cookieguard.features.rights.protocol import QueueDown
+from cookieguard.features.rights.requests import Requests, requests_opener
+from cookieguard.features.rights.sealing import SealBroken
+from cookieguard.keyring import Keyring
+from cookieguard.rate_limit import RateLimit
+from cookieguard.runtime.questions import Questions
+from cookieguard.storage.state_directory import StateDirectory
+
+logger = logging.getLogger("cookieguard")
+Answer = TypeVar("Answer")
+Work = Callable[[], Coroutine[Any, Any, Answer]]
+Letter = Work[None]
+
+# Of one address, or of one customer, in an hour: a person needs two or three.
+CODES_AN_HOUR, TRIES_AN_HOUR, REQUESTS_AN_HOUR = 5, 20, 20
+HOUR = 3600
+LOAD_AGAIN_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
+BROKEN = QueueDown, SealBroken  # the queue is opened again then
+HOOK_SECONDS = 30.0  # for a hook that waits for what does not come: others wait for their codes
+# Mails leave at fixed ticks, at least so far ahead: their time does not show how long a lookup or another mail took.
+TICK_SECONDS, AHEAD_SECONDS = 5.0, 3.0
+LOOKUPS_AT_ONCE, MAILS_AT_ONCE = 4, 20  # connections to the shop's database, and to its relay
+MOST_WAITING = 1_000  # about 1 MB; an unknown address gives its place back after the lookup
+
+
+def loop_here() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop of a request; None under trio."""
+    with suppress(RuntimeError):
+        return asyncio.get_running_loop()
+    return None
+
+
+class CodeMails:
+    """Own the threads of one process that look addresses up and mail codes."""
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(MOST_WAITING)
+        self._is_over = threading.Event()
+        self._lookups = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="cookieguard-codes")
+        self._relay = ThreadPoolExecutor(MAILS_AT_ONCE, thread_name_prefix="cookieguard-mails")
+
+    def later(self, look_up: Work[Letter | None]) -> bool:
+        """Look an address up beside the response, and mail what comes of it; False where too many wait."""
+        is_taken = self._places.acquire(blocking=False)
+        if is_taken:
+            self._lookups.submit(self._look_up, look_up, _tick(time.monotonic() + AHEAD_SECONDS))
+        return is_taken
+
+    def close(self) -> None:
+        """Mail at once what was looked up, and end the threads."""
+        self._is_over.set()
+        self._lookups.shutdown(wait=False, cancel_futures=True)
+        self._relay.shutdown(wait=False)
+
+    def _look_up(self, look_up: Work[Letter | None], due: float) -> None:
+        letter = _done(look_up)
+        if letter is None:
+            self._places.release()
+        else:
+            self._relay.submit(self._mail, letter, max(due, _tick(time.monotonic())))
+
+    def _mail(self, letter: Letter, due: float) -> None:
+        self._is_over.wait(max(0.0, due - time.monotonic()))
+        _done(letter)
+        self._places.release()
+
+
+def _tick(moment: float) -> float:
+    return math.ceil(moment / TICK_SECONDS) * TICK_SECONDS
+
+
+def _done(work: Work[Answer]) -> Answer | None:
+    try:
+        return asyncio.run(work())
+    except Exception as error:  # noqa: BLE001 - a relay, a store or the shop's own code; the log says which
+        logger.error("requests: a code was not sent (%s)", type(error).__name__)
+        return None
+
+
+class Desk:
+    """Own the thread and the open queue of one worker, the mails of codes, the shop's hooks, and counts of tries."""
+
+    def __init__(
+        self, config: Config, keyring: Keyring, state: StateDirectory, *, environ: Mapping[str, str]
+    ) -> None:
+        opener = requests_opener(config, keyring, state, environ=environ)
+        self._queue: Questions[Requests] = Questions(
+            "requests", opener, broken_by=BROKEN, patience=CLOSE_SECONDS
+        )
+        self.environ = dict(environ)
+        self.letters = Letters(config, environ=environ)
+        if config.rights.hooks and self.letters.can_send:
+            smtp_library()
+        self._setting = config.rights.hooks
+        self._hooks: Any = None
+        self._load_at = float("-inf")
+        self.codes = RateLimit(CODES_AN_HOUR, seconds=HOUR)
+        self.tries = RateLimit(TRIES_AN_HOUR, seconds=HOUR)
+        self.requests = RateLimit(REQUESTS_AN_HOUR, seconds=HOUR)
+        self.customers = RateLimit(REQUESTS_AN_HOUR, seconds=HOUR)
+        self._process = 0
+
+    @property
+    def knows_guests(self) -> bool:
+        """Return whether guests can ask: their addresses are known, and mail can be sent."""
+        return bool(self._setting) and self.letters.can_send and hasattr(self.hooks, "find")
+
+    @property
+    def hooks(self) -> Any:
+        """Return the shop's hooks; loaded on the first question, since their module may import the app.
+
+        Where that fails it is tried again a minute later: a database may have been down.
+        """
+        if self._hooks is None and self._setting and time.monotonic() >= self._load_at:
+            self._load_at = time.monotonic() + LOAD_AGAIN_SECONDS
+            try:
+                self._hooks = load_hooks(self._setting)
+            except ConfigError as error:
+                logger.error("requests: %s", error)
+        return self._hooks
+
+    def ask(self, question: Callable[[Requests], Answer]) -> Future[Answer]:
+        """Ask the queue in the thread; the future ends with QueueDown where it does not answer."""
+        future = self._queue.ask(question)
+        future.add_done_callback(_report)
+        return future
+
+    async def number(self, address: str, loop: asyncio.AbstractEventLoop | None) -> str | None:
+        """Return whose address this is; None for nobody's. Raises TimeoutError.
+
+        An `async` hook runs in the shop's own event loop: the connections of its database belong to that. Under trio
+        there is none.
+        """
+        asking = number_of(self.hooks, address)
+        if loop is None or not inspect.iscoroutinefunction(getattr(self.hooks, "find", None)):
+            return await asking
+        return await asyncio.wait_for(
+            asyncio.wrap_future(asyncio.run_coroutine_threadsafe(asking, loop)), HOOK_SECONDS
+        )
+
+    @property
+    def mails(self) -> CodeMails:
+        """Return what mails codes, in this process."""
+        if self._process != os.getpid():  # a fork's threads are its parent's
+            self._process, self._mails = os.getpid(), CodeMails()
+        return self._mails
+
+    def close(self, deadline: float = math.inf) -> None:
+        """End the threads, and close the queue."""
+        self._queue.close(deadline)
+        if self._process == os.getpid():
+            self._mails.close()
+            self._process = 0
+
+
+def _report(future: Future[Any]) -> None:
+    error = None if future.cancelled() else future.exception()
+    if isinstance(error, BROKEN):
+        logger.error("requests: %s", error)

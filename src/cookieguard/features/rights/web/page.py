@@ -1,0 +1,327 @@
+"""`{prefix}privacy`: what the shop keeps of a visitor, who gets it, and what they asked for; without JavaScript."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from heapq import nlargest
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import HTMLResponse
+
+from cookieguard.config import DataKind, ShopForm
+from cookieguard.config.languages import nearest_text, texts_of
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent.own_terms import PURPOSE
+from cookieguard.features.records.log_reader import newest_rows, opened
+from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.values.consents import CONSENT
+from cookieguard.features.records.values.records import browser, customer, read_document
+from cookieguard.features.rights.values.answers import RightsTexts, has_copy, retained_lines
+from cookieguard.features.rights.values.requests import Request, State
+from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.storage.store.logins import Login, logins_of
+from cookieguard.web.banner.form_value import ERASURE, form_value
+from cookieguard.web.banner.localized_texts import date_text, duration_text, shown_purposes
+from cookieguard.web.banner.page_language import language_asked
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.http.policy_texts import PolicyTexts
+from cookieguard.web.identity.store_gate import hear_first, must_wait
+from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.pages.privacy_choices import COPY_PAGE
+
+PRIVACY_PAGE = "privacy"
+MOST_SHOWN = 20  # choices and requests: the newest
+# By what a field asks for.
+FIELD_TEXTS = {
+    "email": "form_email",
+    "phone": "form_phone",
+    "password": "form_password",
+    "file": "form_file",
+    "card number": "form_card_number",
+    "card code": "form_card_code",
+    "card expiry": "form_card_expiry",
+    "name": "form_person",
+    "address": "form_postal",
+    "birthday": "form_birthday",
+    "sex": "form_sex",
+    "bank account": "form_bank",
+}
+GIVEN = "dpv:ConsentGiven"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Say who asks, and how that is known; `proof` goes with each form of a guest who showed a code."""
+
+    number: str = ""
+    is_fresh: bool = False
+    proof: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Hold what a page says beside what it always does."""
+
+    asker: Asker
+    status: int = 200
+    message: str = ""
+    is_wrong: bool = False
+    address: str = ""
+    """To which a code was sent: then the form for it is there."""
+    ticket: str = ""
+    """What binds that code to the browser that asked for it."""
+    requests: list[Request] | None = None
+    """The newest requests of who asks; None where they are still to be read."""
+
+
+async def asker_of(exchange: Exchange) -> Asker:
+    """Return whose session this is, and whether its login is fresh."""
+    identity = exchange.parts.identity
+    if identity is None or not exchange.is_own_host or not identity.is_presented(exchange.jar):
+        return Asker()
+    if must_wait(exchange):
+        await hear_first(exchange)
+    session = exchange.session
+    number, age = session.customer, session.auth_age
+    if not number or age is None:
+        return Asker()
+    minutes = exchange.parts.config.rights.fresh_minutes
+    return Asker(number=number, is_fresh=age.total_seconds() <= minutes * 60 and not session.is_remembered)
+
+
+async def session_of(exchange: Exchange) -> tuple[str, ...]:
+    """Return the customer's session that forms are bound to; empty for a guest."""
+    number = (await asker_of(exchange)).number
+    return (number, exchange.session.binding.session_id or "") if number else ()
+
+
+async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
+    """Render the page."""
+    parts, config = exchange.parts, exchange.parts.config
+    lang = language_asked(exchange)
+    texts = RightsTexts.of(lang)
+    desk, number = parts.desk, shown.asker.number
+    requests = await requests_of(exchange, number) if shown.requests is None else shown.requests
+    page = parts.renderer.page(
+        "privacy.html",
+        lang,
+        base=exchange.own_base,
+        posted=not exchange.request.is_read,
+        r=texts.texts,
+        shown=shown,
+        asker=shown.asker,
+        form=form_value(exchange, PRIVACY_PAGE, *(await session_of(exchange) if number else ())),
+        shop_home=quote(exchange.request.root_path) + "/",
+        state=exchange.consent.state.value,
+        gpc=exchange.has_gpc,
+        history=await _history(exchange, number, lang),
+        copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}" if parts.proof is not None else "",
+        receipt=exchange.consent.receipt,
+        choices=config.consent.enabled,
+        logins=await logins_shown(exchange, shown.asker, texts),
+        own_terms=_own_terms(exchange, number, texts),
+        data=[_kind(one, lang, texts) for one in config.data],
+        forms=[_form(one, exchange, texts) for one in config.forms],
+        stored=parts.declaration.lines(lang),
+        vendors=config.vendors,
+        controller=config.controller,
+        policy=_policy(exchange, lang),
+        kinds=kinds_of(),
+        login=_login(exchange),
+        account=config.rights.account_url,
+        has_desk=desk is not None,
+        knows_guests=desk is not None and desk.knows_guests,
+        requests=[_request(one, exchange, texts) for one in reversed(requests)],
+    )
+    return HTMLResponse(page, shown.status, PAGE_HEADERS)
+
+
+def _own_terms(exchange: Exchange, number: str, texts: RightsTexts) -> list[dict[str, str]]:
+    """Return what a customer reads of what an earlier version kept from them alone."""
+    watched, today = exchange.parts.own_terms, exchange.now.astimezone(UTC).date()
+    terms = watched.of(number) if watched is not None else ()
+    titles = {one.id: one.title for one in shown_purposes(exchange.parts.config, texts.lang)}
+    return [
+        {
+            "name": titles.get(one.name, one.name) if one.what == PURPOSE else one.name,
+            "note": one.note,
+            "until": texts.line("own_until", date=date.fromisoformat(one.until)) if one.until else "",
+        }
+        for one in terms
+        if one.holds_on(today)
+    ]
+
+
+async def show_erasure(exchange: Exchange, asker: Asker, text: str) -> HTMLResponse:
+    """Ask once more, on a page of its own, before a customer is erased."""
+    lang = language_asked(exchange)
+    page = exchange.parts.renderer.page(
+        "erasure.html",
+        lang,
+        base=exchange.own_base,
+        posted=True,
+        r=RightsTexts.of(lang).texts,
+        asker=asker,
+        text=text,
+        form=form_value(exchange, ERASURE, *await session_of(exchange)),
+    )
+    return HTMLResponse(page, 200, PAGE_HEADERS)
+
+
+async def logins_of_customer(exchange: Exchange, number: str) -> list[Login]:
+    """Return where a customer is logged in, the newest first; nothing where the store does not answer."""
+    sync = exchange.parts.store_sync
+    if sync is None or not number:
+        return []
+    found = await answer_of(sync.ask(partial(logins_of, customer=number))) or []
+    ended = sync.revocations
+    return [
+        one
+        for one in reversed(found)
+        if one.at > ended.not_before(number)
+        and not ended.is_ended(one.session)
+        and ended.end_of_series(one.series) is None
+    ]
+
+
+async def logins_shown(exchange: Exchange, asker: Asker, texts: RightsTexts) -> list[dict[str, Any]]:
+    """Return what a customer reads of their sessions; who showed a code has none here."""
+    found = [] if asker.proof else await logins_of_customer(exchange, asker.number)
+    own = exchange.session.binding.session_id if found else None
+    return [
+        {
+            "handle": one.handle,
+            "agent": one.agent or texts.line("unstated"),
+            "since": texts.line("since", date=one.began.date()),
+            "is_own": one.session == own,
+        }
+        for one in found
+    ]
+
+
+async def requests_of(exchange: Exchange, number: str) -> list[Request]:
+    """Return the newest requests of a customer; none where the queue does not answer."""
+    desk = exchange.parts.desk
+    if desk is None or not number:
+        return []
+    return (await answer_of(desk.ask(lambda queue: queue.of_customer(number))) or [])[-MOST_SHOWN:]
+
+
+def kinds_of() -> list[tuple[str, str]]:
+    """Return what can be asked for, with the key of its words."""
+    return [(kind.value, kind.value.replace("-", "_")) for kind in RequestKind]
+
+
+async def _history(exchange: Exchange, number: str, lang: str) -> list[tuple[str, str]]:
+    """Return the newest choices: when, and what was agreed to."""
+    log, receipt = exchange.parts.proof, exchange.consent.receipt
+    subjects = [customer(number)] if number else []
+    subjects += [browser(receipt.subject)] if receipt is not None and receipt.subject else []
+    if log is None or not subjects:
+        return []
+    found = await log.read(partial(_choices, subjects=subjects))
+    titles = {one.id: one.title for one in shown_purposes(exchange.parts.config, lang)}
+    comma, none = texts_of(lang)["meta"]["comma"], titles.get(NECESSARY, NECESSARY)
+    return [
+        (date_text(when, lang), comma.join(titles.get(one, one) for one in granted) or none)
+        for when, granted in found or ()
+    ]
+
+
+def _choices(stores: Stores, subjects: list[str]) -> list[tuple[datetime, list[str]]]:
+    rows = [row for subject in subjects for row in newest_rows(stores, subject, CONSENT, MOST_SHOWN)]
+    newest = nlargest(MOST_SHOWN, rows, key=lambda row: row.about)
+    return [
+        (datetime.fromtimestamp(one.milliseconds / 1000, UTC), _granted(read_document(one.record)))
+        for one in (opened(stores, row) for row in newest)
+        if one.record
+    ]
+
+
+def _granted(document: dict[str, Any]) -> list[str]:
+    return [
+        str(one["dpv:hasPurpose"])
+        for one in document.get("dpv:hasProcess", ())
+        if one.get("dpv:hasConsentStatus") == GIVEN
+    ]
+
+
+def _kind(kind: DataKind, lang: str, texts: RightsTexts) -> dict[str, Any]:
+    length = kind.length
+    kept = texts.texts["account"] if length is None else duration_text(*length, lang)
+    return {
+        "title": _told(kind.title, lang),
+        "purpose": _told(kind.purpose, lang),
+        "basis": texts.texts[kind.basis],
+        "reason": kind.reason,
+        "kept": texts_of(lang)["durations"]["session"] if kind.retention == "session" else kept,
+        "recipients": kind.recipients,
+    }
+
+
+def _form(form: ShopForm, exchange: Exchange, texts: RightsTexts) -> dict[str, Any]:
+    """Return what visitors read of a form; one that is on every page is the shop's."""
+    return {
+        "page": exchange.request.origin.host + form.page.removesuffix("/"),
+        "link": f"{quote(exchange.request.root_path)}{form.page}",
+        "asks": [texts.texts[FIELD_TEXTS[one]] for one in form.asks],
+        "leads_to": form.leads_to,
+    }
+
+
+def _told(text: Any, lang: str) -> dict[str, str]:
+    """Return a text, and its language where that is not the page's: a screen reader speaks it with that voice."""
+    told, language = nearest_text(text, lang, "en")
+    return {"text": told, "lang": "" if language == lang else language}
+
+
+def _request(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[str, Any]:
+    """Return what the person reads of a request: neither who works at it nor what went wrong."""
+    is_answered = request.state in (State.DONE, State.REFUSED)
+    return {
+        "id": request.id,
+        "kind": texts.texts[request.kind.value.replace("-", "_")],
+        "state": request.state.value,
+        "said": texts.texts[request.state.value],
+        "received": texts.line("received", date=request.day(request.received)),
+        "due": texts.line("due", date=request.due(exchange.now)) if request.may_change else "",
+        "delay": request.delay if request.may_change else "",
+        "answer": request.answer if is_answered else "",
+        "kept": retained_lines(request, exchange.parts.config, texts) if request.may_change else [],
+        "may_withdraw": request.may_change and not request.done_steps,
+        "has_copy": _has_copy(request, exchange),
+    }
+
+
+def _has_copy(request: Request, exchange: Exchange) -> bool:
+    """Return whether the copy can be fetched: it lies there for `rights.export_days`."""
+    days, closed = timedelta(days=exchange.parts.config.rights.export_days), request.closed_at
+    is_done = request.state is State.DONE and has_copy(request)
+    return is_done and closed is not None and exchange.now < closed + days
+
+
+def _login(exchange: Exchange) -> str:
+    url = exchange.parts.config.rights.login_url
+    if not url:
+        return ""
+    mark = "&" if "?" in url else "?"
+    here = quote(f"{exchange.own_base}{PRIVACY_PAGE}", safe="/")
+    return f"{quote(exchange.request.root_path)}{url}{mark}next={here}"
+
+
+def _policy(exchange: Exchange, lang: str) -> dict[str, Any] | None:
+    """Return the version of the policy in force, and the one that comes next."""
+    policy = exchange.parts.policy
+    if policy is None:
+        return None
+    texts, today = PolicyTexts.of(lang), exchange.now.date()
+    version, ahead = policy.in_force(today), policy.upcoming(today)
+    return {
+        "in_force": None if version is None else texts.line("in_force", date=version.effective),
+        "next": None if ahead is None else texts.line("next", date=ahead.effective),
+        "next_name": None if ahead is None else ahead.name,
+    }

@@ -1,0 +1,400 @@
+"""The queue of requests at {prefix}requests, for support and officer: the list, one request, and what is done to it.
+
+Support sees it, enters letters, notes, and does steps by hand; an officer decides. Every request that is opened is in
+the access journal before it is shown.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from anyio import to_thread
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.config import Config
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.config.rights.time_zone import zone_of
+from cookieguard.consent.decision import version_at
+from cookieguard.features.people.staff_guard import (
+    DOWN,
+    has_staff_form,
+    is_script,
+    needs_role,
+    note_look,
+    pages_of,
+    refuse,
+    staff_form,
+    staff_of,
+)
+from cookieguard.features.people.staff_sign_in import ask_to_sign_in
+from cookieguard.features.records.acts import Acts
+from cookieguard.features.records.values.log import LogDown
+from cookieguard.features.records.values.records import customer as subject_of
+from cookieguard.features.rights.enqueue import NewRequest, ask
+from cookieguard.features.rights.own_terms import forget_own_terms
+from cookieguard.features.rights.refusals_by_staff import refuse_for
+from cookieguard.features.rights.requests import ID, Pending, Requests
+from cookieguard.features.rights.sealing import SealBroken
+from cookieguard.features.rights.values.by_staff import (
+    DUTIES,
+    ENTER,
+    IN_DOUBT,
+    LOOK,
+    OFFICER,
+    WHO,
+    Said,
+    acted,
+)
+from cookieguard.features.rights.values.plan import MEANING, by_hand, follows
+from cookieguard.features.rights.values.requests import (
+    Act,
+    Request,
+    RequestRefused,
+    Via,
+    noted,
+)
+from cookieguard.features.rights.values.rules import Law, RequestKind
+from cookieguard.features.rights.web.desk import Desk
+from cookieguard.identity.staff_token import Member
+from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
+from cookieguard.storage.store.protocol import Store
+from cookieguard.web.banner.form_value import ERASURE, STALE
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.query import first_values
+from cookieguard.web.identity.store_wait import is_done
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.same_origin import own_pairs
+
+logger = logging.getLogger("cookieguard")
+Answer = TypeVar("Answer")
+
+REQUESTS_PAGE = "requests"
+NOT_OURS = "this form can only be posted from a staff page"
+NO_ANSWER = "The queue of requests does not answer. Nothing was changed; try again in a minute."
+UNKNOWN = "There is no request with this id."
+NOBODYS = "This person has no customer number, so nothing can be refused for them."
+NO_PURPOSE = "none, because consent.follow_customer is off"
+UNREADABLE = "This request cannot be read: its key is missing, or it was changed. Its deadline still runs."
+ERASE = "erase"  # what the page that asks again posts
+# The fields of one that is entered.
+LETTER = ("kind", "who", "customer", "contact", "received", "law", "language", "text")
+MOST_FIELDS = 3
+MOST_SHOWN = 500  # of the list: whoever fills the queue fills no page
+
+
+class _Message(NamedTuple):
+    """Say what a page shows beside what it always does: why something was not done."""
+
+    status: int = 200
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """Hold what one answer needs."""
+
+    exchange: Exchange
+    desk: Desk
+    member: Member
+
+    async def ask(self, question: Callable[[Requests], Answer]) -> Answer:
+        """Ask the queue; raises _Failed with what the page says where that brings nothing."""
+        future = self.desk.ask(question)
+        if not await is_done(future):
+            raise _Failed(503, NO_ANSWER)
+        try:
+            return future.result()
+        except KeyError as error:
+            raise _Failed(404, UNKNOWN) from error
+        except RequestRefused as error:
+            raise _Failed(409, f"Not done: {error}.") from error
+        except SealBroken as error:
+            raise _Failed(500, UNREADABLE) from error
+        except Exception as error:
+            logger.warning("requests: the page could not be shown (%s)", type(error).__name__)
+            raise _Failed(503, NO_ANSWER) from error
+
+
+class _Failed(Exception):
+    """Say why something was not done, with the status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.said = _Message(status, message)
+        super().__init__(message)
+
+
+def _refused(exchange: Exchange) -> Response:
+    return ask_to_sign_in(exchange, REQUESTS_PAGE)
+
+
+@needs_role(LOOK, refused=_refused)
+async def answer_requests(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}requests: GET with the list, or one by ?id=; POST with act=<what is done>, 303 to what it made."""
+    member, desk = await staff_of(exchange, LOOK), exchange.parts.desk
+    if member is None or desk is None:  # signed out since the guard let them in
+        return _refused(exchange)
+    visit = _Visit(exchange, desk, member)
+    if exchange.request.is_read:
+        id_ = first_values(exchange.request.query, MOST_FIELDS).get("id", "").strip()
+        return await (_show_one(visit, id_, _Message()) if id_ else _show_list(visit, _Message()))
+    try:
+        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+    except BadRequestError as error:
+        return refusal(error.status, f"{error}\n")
+    if not has_staff_form(exchange, fields, _purpose(fields)):
+        return await _show_list(visit, _Message(403, STALE), entered=fields)
+    return await _act(visit, fields)
+
+
+def _purpose(fields: Mapping[str, str]) -> str:
+    return ERASURE if fields.get("act") == ERASE else REQUESTS_PAGE
+
+
+async def _show_list(visit: _Visit, said: _Message, *, entered: Mapping[str, str] | None = None) -> Response:
+    """Show what is open; the list names nobody. `entered` is a letter that was not taken."""
+    exchange, now = visit.exchange, visit.exchange.now
+    pending: list[Pending] = []
+    unreadable: list[str] = []
+    try:
+        pending, unreadable = await visit.ask(lambda queue: queue.survey(now))
+    except _Failed as error:
+        said = error.said
+    values = {
+        "pending": pending[:MOST_SHOWN],
+        "late": sum(one.days_left < 0 for one in pending),
+        "unreadable": unreadable,
+        "kinds": list(RequestKind),
+        "laws": list(Law),
+        "own_law": exchange.parts.config.rights.law,
+        "languages": sorted(exchange.parts.config.languages),
+        "entered": {**dict.fromkeys(LETTER, ""), **(entered or {})},
+    }
+    return _page(visit, "requests.html", said, **values)
+
+
+async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
+    """Show one request with whose it is, once that look is in the journal."""
+    now = visit.exchange.now
+    try:
+        request = await visit.ask(lambda queue: queue.find(id_))
+    except _Failed as error:
+        return await _show_list(visit, error.said)
+    if request is None:
+        return await _show_list(visit, _Message(404, UNKNOWN))
+    whose, watched = request.customer or request.contact, visit.exchange.parts.own_terms
+    if not await note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose):
+        return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
+    values = {
+        "r": request,
+        "facts": _facts(request),
+        "due": request.due(now),
+        "left": request.days_left(now),
+        "steps": [(name, _done(request, name)) for name in request.steps],
+        "meaning": MEANING,
+        "waits": by_hand(request.steps, has_hooks=bool(visit.exchange.parts.config.rights.hooks)),
+        "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
+        "may_doubt": _may(partial(noted, request, Act.IDENTITY_ASKED, now=now, by="")),
+        "is_officer": visit.member.may(OFFICER),
+        "refusable": _refusable(visit.exchange.parts.config) if request.customer else [],
+        "own_terms": () if watched is None else watched.of(request.customer),
+    }
+    return _page(visit, "request.html", said, **values)
+
+
+def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Response:
+    exchange = visit.exchange
+    frame = {
+        "shop": shop_name(exchange.parts.config.origins),
+        "pages": pages_of(exchange, visit.member),
+        "here": REQUESTS_PAGE,
+        "today": exchange.now.astimezone(zone_of(exchange.parts.config.rights.time_zone)).date(),
+        "message": said.message,
+        "form": staff_form(exchange, REQUESTS_PAGE),
+    }
+    page = staff_page(name, base=exchange.own_base, values={**frame, **values})
+    return HTMLResponse(page, said.status, STAFF_HEADERS)
+
+
+def _facts(request: Request) -> dict[str, str]:
+    return {
+        "Customer": request.customer,
+        "Answer to": request.contact,
+        "Known by": request.via.value,
+        "Entered by": request.entered_by,
+        "Language": request.language,
+        "Policy": request.policy,
+    }
+
+
+def _done(request: Request, name: str) -> object:
+    return next((one for one in request.events if one.act is Act.STEP and one.name == name), None)
+
+
+def _may(change: Callable[[], Request]) -> bool:
+    try:
+        change()
+    except RequestRefused:
+        return False
+    return True
+
+
+async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
+    """Do what was posted, and lead to the request that it made or changed."""
+    role, act = ACTS.get(fields.get("act", ""), ("", None))
+    if act is None:
+        return refusal(400, f"act is {fields.get('act', '')[:40]!a}; allowed: {', '.join(ACTS)}\n")
+    if not visit.member.may(role):
+        return refuse(visit.exchange)
+    if _is_to_ask_again(visit, fields):
+        values = {"entered": {name: fields.get(name, "") for name in LETTER}, "act": ERASE}
+        return _page(
+            visit, "enter_erasure.html", _Message(), **values, form=staff_form(visit.exchange, ERASURE)
+        )
+    try:
+        id_ = await act(visit, fields)
+    except _Failed as error:
+        id_ = fields.get("id", "")
+        if error.said.status == 409 and id_:
+            return await _show_one(visit, id_, error.said)
+        return await _show_list(visit, error.said, entered=fields)
+    location = f"{visit.exchange.own_base}{REQUESTS_PAGE}?id={id_}"
+    return Response(status_code=303, headers={**STAFF_HEADERS, "location": location})
+
+
+def _is_to_ask_again(visit: _Visit, fields: Mapping[str, str]) -> bool:
+    """Return whether a member enters an erasure, which a page of its own asks about; there is none for scripts."""
+    is_erasure = (fields.get("act"), fields.get("kind")) == ("add", RequestKind.ERASE)
+    return is_erasure and not is_script(visit.exchange)
+
+
+async def _change(visit: _Visit, fields: dict[str, str], act: Act) -> str:
+    """Write an act with its words, its step, or its last day."""
+    id_, until = fields.get("id", ""), fields.get("until", "")
+    if not ID.fullmatch(id_):
+        raise _Failed(404, UNKNOWN)
+    said = Said(
+        by=visit.member.name,
+        now=visit.exchange.now,
+        text=fields.get("text", ""),
+        step=fields.get("step", ""),
+        until=_day(until) if until and act is Act.HELD else None,
+    )
+    has_hooks = bool(visit.exchange.parts.config.rights.hooks)
+
+    def write(queue: Requests) -> str:
+        queue.change(id_, partial(acted, act=act, said=said, has_hooks=has_hooks))
+        queue.queue.wake(id_)
+        return id_
+
+    return await visit.ask(write)
+
+
+async def _add(visit: _Visit, fields: dict[str, str]) -> str:
+    """Enter a letter or a call; who asks twice for the same gets the request that is open."""
+    now, config = visit.exchange.now, visit.exchange.parts.config
+    kind, law, language = fields.get("kind", ""), fields.get("law", ""), fields.get("language", "")
+    zone = zone_of(config.rights.time_zone)
+    received, today = _day(fields.get("received", "")), now.astimezone(zone).date()
+    if kind not in list(RequestKind) or law not in ["", *Law] or language not in ["", *config.languages]:
+        raise _Failed(400, "Not entered: choose the kind, the law and the language from the lists.")
+    if fields.get("who") not in WHO:
+        raise _Failed(400, "Not entered: say whether you know who asks.")
+    if received > today:
+        raise _Failed(400, "Not entered: the day it came in is in the future; allowed: today or earlier.")
+    asking = NewRequest(
+        kind=RequestKind(kind),
+        via=Via.STAFF,
+        customer=fields.get("customer", ""),
+        contact=fields.get("contact", ""),
+        text=fields.get("text", ""),
+        language=language,
+        entered_by=visit.member.name,
+        in_doubt=fields["who"] == IN_DOUBT,
+        law=Law(law) if law else None,
+        received=None if received == today else datetime.combine(received, time(), zone),
+    )
+    request, _ = await visit.ask(
+        lambda queue: ask(queue, config, asking, now=now, environ=visit.desk.environ)
+    )
+    return request.id
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _Failed(400, f"Not done: the day is {text[:20]!a}; allowed: one like 2027-01-31.") from None
+
+
+async def _refuse_for(visit: _Visit, fields: dict[str, str]) -> str:
+    """Refuse a purpose for who asked, as they could themselves: on each of their devices, until they agree again."""
+    config, now, purpose = visit.exchange.parts.config, visit.exchange.now, fields.get("what", "")
+    allowed, request = _refusable(config), await _asked_by_customer(visit, fields)
+    if purpose not in allowed:
+        raise _Failed(
+            409, f"Not done: purpose {purpose[:80]!a}; allowed: {', '.join(allowed) or NO_PURPOSE}."
+        )
+    version = version_at(config.policy, now)
+    write = partial(refuse_for, config=config, purpose=purpose, version=version, now=now)
+    return await _write_for(visit, request, f"purpose {purpose}: refused for them", write)
+
+
+async def _end_terms(visit: _Visit, fields: dict[str, str]) -> str:
+    """End what an earlier version kept from who asked alone: what they agreed to counts again."""
+    watched, request = visit.exchange.parts.own_terms, await _asked_by_customer(visit, fields)
+    if watched is None or not watched.of(request.customer):
+        raise _Failed(409, "Not done: nothing is kept from this customer alone.")
+
+    def end(store: Store, number: str) -> None:
+        watched.follow(forget_own_terms(store, number))
+
+    return await _write_for(visit, request, "terms of this customer alone: ended", end)
+
+
+async def _asked_by_customer(visit: _Visit, fields: Mapping[str, str]) -> Request:
+    """Return the request of a customer; raises _Failed for another one."""
+    id_ = fields.get("id", "")
+    request = await visit.ask(lambda queue: queue.find(id_))
+    if request is None or not request.customer:
+        raise _Failed(404, UNKNOWN if request is None else NOBODYS)
+    return request
+
+
+async def _write_for(visit: _Visit, request: Request, text: str, write: Callable[[Store, str], None]) -> str:
+    """Write something into the store for who asked; the log has it first, and the request gets a note."""
+    parts, number = visit.exchange.parts, request.customer
+    if parts.store_sync is None:
+        raise _Failed(503, NO_ANSWER)
+    if parts.proof is not None:
+        facts = {"said": text, "by": visit.member.name, "request": request.id}
+        append = partial(Acts(parts.proof.writer).append, "by-staff", facts, subject=subject_of(number))
+        try:
+            await to_thread.run_sync(append)
+        except LogDown as error:
+            raise _Failed(503, NO_ANSWER) from error
+    future = parts.store_sync.ask(lambda store: write(store, number))
+    if not await is_done(future) or future.exception() is not None:
+        raise _Failed(503, NO_ANSWER)
+    if request.may_change:
+        await _change(visit, {"id": request.id, "text": text}, Act.NOTE)
+    return request.id
+
+
+def _refusable(config: Config) -> list[str]:
+    return [one.id for one in config.purposes if one.id != NECESSARY] if follows(config) else []
+
+
+Do = Callable[[_Visit, dict[str, str]], Awaitable[str]]
+ACTS: dict[str, tuple[str, Do]] = {
+    "add": (ENTER, _add),
+    ERASE: (ENTER, _add),
+    **{act.value: (role, partial(_change, act=act)) for act, role in DUTIES.items()},
+    "refuse-for": (OFFICER, _refuse_for),
+    "end-terms": (OFFICER, _end_terms),
+}

@@ -1,0 +1,431 @@
+"""The work that answers requests: leased, done step by step, each noted before the next; whoever dies is replaced.
+
+A step may be done twice, after a crash between doing and noting. Of one customer never two are done at once: the
+queue leases one request of a person at a time, and the lease is renewed while a hook runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from cookieguard.config import Config
+from cookieguard.features.rights.copy import write_copy
+from cookieguard.features.rights.erased_customers import ErasedCustomers
+from cookieguard.features.rights.hook_calls import (
+    contact_of,
+    exported,
+    load_hooks,
+    reason_of,
+    require_hooks,
+    retained_by,
+)
+from cookieguard.features.rights.notifications import Letters, tell
+from cookieguard.features.rights.own_data import (
+    LOG_KEPT,
+    LOG_REASON,
+    PersonalRecords,
+    end_sessions,
+    stored_of,
+)
+from cookieguard.features.rights.protocol import QueueDown
+from cookieguard.features.rights.reerasure import Open, erase_again
+from cookieguard.features.rights.refusals_by_staff import opt_out
+from cookieguard.features.rights.requests import NOBODY, Requests, requests_opener
+from cookieguard.features.rights.values.answers import answer_of, needs_words
+from cookieguard.features.rights.values.plan import Step, by_hand
+from cookieguard.features.rights.values.requests import (
+    WORKER,
+    Act,
+    Request,
+    State,
+    noted,
+    step_done,
+    try_failed,
+    with_retained,
+)
+from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.rights.hooks import Exported
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import Store
+
+logger = logging.getLogger("cookieguard")
+Answer = TypeVar("Answer")
+
+LEASE_SECONDS = 60.0
+RENEW_SECONDS = 15.0
+FIRST_DELAY, LONGEST_DELAY = 60.0, 6 * 3600.0  # after a failure: a minute, two, four, ... six hours
+
+
+class Worker:
+    """Do the work of one shop, one request after the other. Owns its lease, the open queue and the open store."""
+
+    def __init__(
+        self,
+        config: Config,
+        requests: Requests,
+        store: Store,
+        records: PersonalRecords,
+        letters: Letters,
+        erased: ErasedCustomers,
+        thread: ThreadPoolExecutor,
+        *,
+        hooks: Any,
+        clock: Callable[[], datetime] | None = None,
+        lease_seconds: float = LEASE_SECONDS,
+    ) -> None:
+        self._config = config
+        self._requests = requests
+        self._store = store
+        self._records = records
+        self._letters = letters
+        self._erased = erased
+        self._hooks = hooks
+        self._clock = clock or _now
+        self._lease_seconds = lease_seconds
+        self._thread = thread  # for queue and store alone: what is called off goes on in it until it ends
+        self._lease = ""
+
+    async def begin(self) -> None:
+        """Have all sealed by the key of today, and forget of whom no backup can know any more."""
+        if not self._requests.is_sealed_anew:
+            await self._ask(lambda queue: queue.seal_anew())
+        await asyncio.to_thread(self._erased.tidy, self._clock())
+
+    async def work_once(self) -> bool:
+        """Do what is due of one request; False where nothing is. Raises QueueDown."""
+        self._lease = secrets.token_hex(8)
+        claimed = await self._ask(lambda queue: queue.claim(self._lease, self._lease_seconds))
+        if claimed is None:
+            return False
+        request, tries = claimed
+        renewing = asyncio.create_task(self._renew(request.id))
+        working = asyncio.create_task(self._work(request))
+        try:
+            await asyncio.wait((renewing, working), return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():  # the lease is another's
+                return True
+            await self._end(request, working, tries)
+        finally:
+            renewing.cancel()
+            working.cancel()
+        return True
+
+    async def work_all(self) -> int:
+        """Do all that is due; return how many requests had work."""
+        count = 0
+        while await self.work_once():
+            count += 1
+        return count
+
+    async def again(self) -> int:
+        """Erase again who was erased lately: a backup may have brought them back. Return how many."""
+        opened = self._config, self._requests, self._store, self._records, self._erased, self._hooks
+        return await erase_again(Open(*opened, ask=self._in_thread), now=self._clock())
+
+    async def _end(self, request: Request, working: asyncio.Task[float | None], tries: int) -> None:
+        error = working.exception()
+        if isinstance(error, QueueDown):
+            raise error
+        if error is None:
+            await self._release(request.id, work_in=working.result(), failed=False)
+            return
+        reason = reason_of(error, request)
+        step = getattr(error, "cookieguard_step", "")
+        logger.warning("request %s: %s: %s; it stays open and is tried again", request.id, step, reason)
+
+        def note(one: Request) -> Request:
+            return try_failed(one, now=self._clock(), name=step, text=reason)
+
+        await self._ask(lambda queue: queue.change(request.id, note))
+        delay = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(tries, 20))
+        await self._release(request.id, work_in=delay, failed=True)
+
+    async def _work(self, request: Request) -> float | None:
+        """Do what can be done, then tell of a delay: no step waits for a relay, and no letter for a step that fails."""
+        try:
+            more = await self._go_on(request)
+        except Exception:
+            with suppress(Exception):  # the step's failure is told; the letter is tried again with it
+                await self._tell_of_delay(request.id)
+            raise
+        await self._tell_of_delay(request.id)
+        return more
+
+    async def _tell_of_delay(self, id_: str) -> None:
+        if (found := await self._ask(lambda queue: queue.find(id_))) is not None and found.owes_delay:
+            await self._tell(found)
+
+    async def _go_on(self, request: Request) -> float | None:
+        """Do what can be done of a request; return in how many seconds there is more, None for when somebody acts."""
+        if request.may_change:
+            request = await self._do_steps(request)
+            if request.state is State.IDENTITY:
+                return None
+            if (on_hold := self._until(request, request.held_until)) > 0:
+                return on_hold
+            if request.open_steps or needs_words(request):
+                return None
+            answer = answer_of(request, self._config)
+            request = await self._change(
+                request.id, lambda one: noted(one, Act.DONE, now=self._clock(), by=WORKER, text=answer)
+            )
+        if request.owes_answer:
+            request = await self._tell(request)
+        return await self._look_after(request)
+
+    async def _do_steps(self, request: Request) -> Request:
+        """Do what a worker can; a hold or a doubt that staff note meanwhile keeps the next step from being done."""
+        waits = by_hand(request.steps, has_hooks=self._hooks is not None)
+        for name in request.open_steps:
+            if name in waits:
+                continue
+            if request.state is State.IDENTITY or self._until(request, request.held_until) > 0:
+                break
+            try:
+                request = await self._steps[Step(name)](request)
+            except Exception as error:
+                error.cookieguard_step = name  # type: ignore[attr-defined]  # where it is told
+                raise
+            request = await self._change(
+                request.id, partial(step_done, name=name, now=self._clock(), by=WORKER)
+            )
+        return request
+
+    @property
+    def _steps(self) -> Mapping[Step, Callable[[Request], Awaitable[Request]]]:
+        return {
+            Step.SESSIONS: self._sessions,
+            Step.STORED: self._stored,
+            Step.SHOP: self._shop,
+            Step.RECIPIENTS: self._recipients,
+            Step.LOG: self._log,
+            Step.COLLECT: self._collect,
+            Step.SIGNAL: self._signal,
+        }
+
+    async def _sessions(self, request: Request) -> Request:
+        now = self._clock()
+        await self._in_thread(lambda: end_sessions(self._store, request.customer, self._config, now=now))
+        return request
+
+    async def _stored(self, request: Request) -> Request:
+        await self._note_erased(request)
+        await self._ask(lambda queue: queue.forget_copies(request.customer))
+        await self._in_thread(lambda: self._records.end_stored(self._store, request.customer))
+        return request
+
+    async def _shop(self, request: Request) -> Request:
+        request = await self._with_contact(request)  # afterwards nobody knows it any more
+        await self._note_erased(request)
+        hook = self._hooks.erase if request.kind is RequestKind.ERASE else self._hooks.deactivate
+        left = await retained_by(hook, request.customer)
+        return await self._change(request.id, lambda one: with_retained(one, left, now=self._clock()))
+
+    async def _note_erased(self, request: Request) -> None:
+        """Write into the journal what no backup of the store takes back, before anything is gone."""
+        if request.kind is RequestKind.ERASE:
+            await asyncio.to_thread(self._erased.write, request, self._clock())
+
+    async def _recipients(self, request: Request) -> Request:
+        known = {one.name for one in request.events if one.act is Act.NOTE and one.by == WORKER}
+        for vendor in self._config.vendors:
+            name = f"told {vendor.name}"
+            if vendor.privacy_contact and name not in known:
+                await self._letters.recipient(vendor, request, now=self._clock())
+                note = partial(noted, act=Act.NOTE, now=self._clock(), by=WORKER, name=name, text="one mail")
+                request = await self._change(request.id, note)
+        return request
+
+    async def _log(self, request: Request) -> Request:
+        now, days = self._clock(), self._config.rights.proof_days
+        await self._note_erased(request)
+        left = [(one.name, "" if one.until is None else one.until.isoformat()) for one in request.retained]
+        await asyncio.to_thread(lambda: self._records.tell(request, left, now=now))
+        if not days:
+            await asyncio.to_thread(lambda: self._records.erase(request.customer, now=now))
+            return request
+        items = [(one.name, one.until, one.text) for one in request.retained if one.name != LOG_KEPT]
+        items.append((LOG_KEPT, request.day(now) + timedelta(days=days), LOG_REASON))
+        return await self._change(request.id, lambda one: with_retained(one, items, now=now))
+
+    async def _collect(self, request: Request) -> Request:
+        request = await self._with_contact(request)
+        rows = await exported(self._hooks, request.customer)
+        ours = await self._in_thread(lambda: stored_of(self._store, request.customer, self._config))
+        rows += [
+            Exported(kind=f"cookieguard: {name}", values={"JSON": value}) for name, value in ours.items()
+        ]
+        if self._config.proof.enabled:
+            records = await asyncio.to_thread(lambda: self._records.read(request.customer))
+            rows += [Exported(kind="cookieguard: consent log", values=one) for one in records]
+        content = await asyncio.to_thread(write_copy, request, rows, self._config, now=self._clock())
+        await self._ask(lambda queue: queue.keep_file(request.id, content))
+        return request
+
+    async def _signal(self, request: Request) -> Request:
+        now = self._clock()
+        await self._in_thread(lambda: opt_out(self._store, request.customer, self._config, now=now))
+        return request
+
+    async def _with_contact(self, request: Request) -> Request:
+        if request.contact or self._hooks is None:
+            return request
+        contact = await contact_of(self._hooks, request.customer)
+        if contact is None:
+            return request
+
+        def with_it(one: Request) -> Request:
+            language = one.language or contact.language
+            return one if one.contact else replace(one, contact=contact.address, language=language)
+
+        return await self._change(request.id, with_it)
+
+    async def _tell(self, request: Request) -> Request:
+        return await tell(self._letters, await self._with_contact(request), self._change, now=self._clock())
+
+    async def _look_after(self, request: Request) -> float | None:
+        """See to what is left of a closed request; return in how many seconds there is more."""
+        closed, rights = request.closed_at, self._config.rights
+        if closed is None:
+            return None
+        if request.kind is RequestKind.ERASE and request.state is State.DONE and request.contact != NOBODY:
+            return await self._look_after_erased(request, closed)
+        if request.kind is RequestKind.EXPORT:
+            if (left := self._seconds(closed + timedelta(days=rights.export_days))) > 0:
+                return left
+            await self._ask(lambda queue: queue.queue.forget_file(request.id))
+        if (left := self._seconds(closed + timedelta(days=rights.keep_days))) > 0 or request.is_open:
+            return max(left, 86400.0)
+        await self._ask(lambda queue: queue.queue.forget(request.id))
+        return None
+
+    async def _look_after_erased(self, request: Request, closed: datetime) -> float | None:
+        """Erase once more when something need not stay any longer; in the end nobody can tell who it was."""
+        days = [one.until for one in request.retained if one.until is not None]
+        if request.retained:
+            if not days:
+                return 86400.0
+            if (left := self._until(request, min(days))) > 0:
+                return left
+            request = await self._erase_rest(request)
+            return 0.0 if not request.retained else 86400.0
+        if (left := self._seconds(closed + timedelta(days=self._config.rights.backup_days))) > 0:
+            return left
+        if request.is_open:  # somebody has to tell them first
+            return 86400.0
+        await self._ask(lambda queue: queue.forget_person(request.customer, request.contact))
+        return 86400.0
+
+    async def _erase_rest(self, request: Request) -> Request:
+        now, number = self._clock(), request.customer
+        stays = [one for one in request.retained if one.name == LOG_KEPT]
+        if stays and self._until(request, stays[0].until) <= 0:
+            await asyncio.to_thread(lambda: self._records.erase(number, now=now))
+            stays = []
+        left = [] if self._hooks is None else await retained_by(self._hooks.erase, number)
+        items = [*left, *((one.name, one.until, one.text) for one in stays)]
+        return await self._change(request.id, lambda one: with_retained(one, items, now=now))
+
+    def _until(self, request: Request, day: date | None) -> float:
+        """Return the seconds until a day is over; 0 where it is, or there is none."""
+        return 0.0 if day is None else self._seconds(request.end_of(day))
+
+    def _seconds(self, moment: datetime) -> float:
+        return max(0.0, (moment - self._clock()).total_seconds())
+
+    async def _renew(self, id_: str) -> None:
+        """Keep the lease while there is work; ends where another worker has it.
+
+        A queue that is down is asked again: a hook that runs cannot be stopped, and a lease outlives a restart.
+        """
+        while True:
+            await asyncio.sleep(min(RENEW_SECONDS, self._lease_seconds / 4))
+            try:
+                has_lease = await self._ask(
+                    lambda queue: queue.queue.renew(id_, self._lease, self._lease_seconds)
+                )
+            except QueueDown:
+                continue
+            if not has_lease:
+                logger.warning("request %s: its lease is over; another worker goes on with it", id_)
+                return
+
+    async def _release(self, id_: str, *, work_in: float | None, failed: bool) -> None:
+        lease = self._lease
+        await self._ask(lambda queue: queue.queue.release(id_, lease, work_in=work_in, failed=failed))
+
+    async def _change(self, id_: str, change: Callable[[Request], Request]) -> Request:
+        return await self._ask(lambda queue: queue.change(id_, change))
+
+    async def _ask(self, question: Callable[[Requests], Answer]) -> Answer:
+        return await self._in_thread(lambda: question(self._requests))
+
+    async def _in_thread(self, task: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, task)
+
+
+@asynccontextmanager
+async def open_worker(
+    config: Config,
+    *,
+    hooks: Any = None,
+    environ: Mapping[str, str] | None = None,
+    clock: Callable[[], datetime] | None = None,
+    lease_seconds: float = LEASE_SECONDS,
+) -> AsyncIterator[Worker]:
+    """Open what work needs; `hooks` in place of those that are configured. Raises ConfigError, QueueDown, StoreDown."""
+    found = os.environ if environ is None else environ
+    if hooks is None:
+        hooks = load_hooks(config.rights.hooks)
+    else:
+        require_hooks(hooks, type(hooks).__name__)
+    state = StateDirectory(config.state_dir)
+    keyring = load_keyring(state, config.keys, environ=found)
+    with (
+        closing(requests_opener(config, keyring, state, environ=found)()) as requests,
+        closing(store_opener(config.store, state.path, environ=found)()) as store,
+        ThreadPoolExecutor(1, thread_name_prefix="cookieguard-work") as thread,
+    ):
+        records = PersonalRecords(config, keyring, state, environ=found)
+        worker = Worker(
+            config,
+            requests,
+            store,
+            records,
+            Letters(config, environ=found),
+            ErasedCustomers(state, keyring, days=config.rights.backup_days),
+            thread,
+            hooks=hooks,
+            clock=clock,
+            lease_seconds=lease_seconds,
+        )
+        await worker.begin()
+        try:
+            yield worker
+        finally:
+            await asyncio.to_thread(records.close)
+
+
+async def work_once(config: Config, *, hooks: Any = None) -> bool:
+    """Do what is due of one request, in whatever process this is called; False where nothing is due.
+
+    Raises ConfigError, and QueueDown or StoreDown where the store does not answer.
+    """
+    async with open_worker(config, hooks=hooks) as worker:
+        return await worker.work_once()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

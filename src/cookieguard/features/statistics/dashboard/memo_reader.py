@@ -1,0 +1,42 @@
+"""A HitReader for one page, which looks at the same figures from many sides: as a part, and as its whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cookieguard.features.statistics.engines.protocol import ALL, Days, Filters, HitReader, Slice, Totals
+from cookieguard.stats.hits import Dimension
+
+
+class AskedOnce:
+    """Be a HitReader that asks another for each figure once."""
+
+    def __init__(self, reader: HitReader) -> None:
+        self._reader = reader
+        self._totals: dict[object, Sequence[Totals]] = {}
+        self._slices: dict[object, Sequence[Slice]] = {}
+        self.span, self.by_hour, self.lost = reader.span, reader.by_hour, reader.lost
+        self.by_day_of, self.of_a_crowd, self.keyed_days, self.hold_still = (
+            reader.by_day_of,
+            reader.of_a_crowd,
+            reader.keyed_days,
+            reader.hold_still,
+        )
+        self.consent, self.held, self.bots, self.close = (
+            reader.consent,
+            reader.held,
+            reader.bots,
+            reader.close,
+        )
+
+    def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
+        key = (days, frozenset(where.items()))
+        if key not in self._totals:
+            self._totals[key] = self._reader.by_day(days, where)
+        return self._totals[key]
+
+    def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
+        key = (days, by, frozenset(where.items()))
+        if key not in self._slices:
+            self._slices[key] = self._reader.breakdown(days, by, where)
+        return self._slices[key]

@@ -1,0 +1,139 @@
+"""How the dashboard and the report look: templates of static/, escaped in one place, pure ASCII."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment
+
+from cookieguard.features.statistics.dashboard.charts import Point, bars, top_of
+from cookieguard.features.statistics.dashboard.countries import country_name
+from cookieguard.features.statistics.dashboard.overview import Overview
+from cookieguard.features.statistics.dashboard.selection import (
+    BESIDE,
+    FILTERS,
+    FILTERS_OF,
+    RANGES,
+    TABS,
+    Selection,
+)
+from cookieguard.features.statistics.dashboard.tabs import Details
+from cookieguard.features.statistics.notes import MAX_TEXT
+from cookieguard.office.layout import environment, stylesheet
+from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
+
+ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
+MOST_ROWS = 200  # an attacker may name 1,000 a day
+DAYS_AT_ONCE = 31
+MOST_OPTIONS = 100  # of a filter: who wants another page finds it in the breakdown
+MOST_LABELS = 7  # under a chart
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def overview_page(overview: Overview, *, base: str, shop: str = "", form: str = "") -> bytes:
+    """Render the overview with its tabs and filters; `shop` is what it is of, `form` the value of the notes' forms."""
+    values = {**_overview(overview), "form": form}
+    return _render("stats_overview.html", selection=overview.selection, base=base, shop=shop, **values)
+
+
+def report_page(overview: Overview, *, made: str, shop: str = "") -> bytes:
+    """Render the overview as a file of its own that links to nothing."""
+    return _render(
+        "stats_overview.html", selection=overview.selection, report=made, shop=shop, **_overview(overview)
+    )
+
+
+def details_page(details: Details, *, base: str = "", shop: str = "", made: str = "") -> bytes:
+    """Render one of the tabs beside the overview; with `made`, as a file of its own that links to nothing."""
+    name = f"stats_{details.selection.tab}.html"
+    return _render(
+        name,
+        selection=details.selection,
+        base=base,
+        shop=shop,
+        report=made,
+        d=details,
+        **_chart(details.points, "answers", "accepted"),
+        shown_range=details.range,
+        span=details.span,
+        days_at_once=DAYS_AT_ONCE,
+    )
+
+
+def message_page(message: str, *, base: str, selection: Selection | None = None) -> bytes:
+    """Render one line in place of figures; `selection` has the filters of which some must go."""
+    return _render("stats_message.html", selection=selection or Selection(), base=base, message=message)
+
+
+def _overview(overview: Overview) -> Mapping[str, Any]:
+    points = overview.points
+    return {
+        "o": overview,
+        "zone": overview.zone,
+        "shown_range": overview.range,
+        "span": overview.span,
+        **_chart(points, "views", overview.second),
+        "has_before": any(point.before is not None for point in points),
+        "rows_at_once": ROWS_AT_ONCE,
+        "most_rows": MOST_ROWS,
+        "most_options": MOST_OPTIONS,
+        "max_text": MAX_TEXT,
+        "today": overview.today,
+    }
+
+
+def _chart(points: Sequence[Point], first: str, second: str) -> Mapping[str, Any]:
+    span = f"{points[0].label} to {points[-1].label}" if points else ""
+    return {
+        "top": top_of(points),
+        "chart": bars(points, first=first, second=second, what=f"{first.capitalize()} and {second}, {span}"),
+        "labels": _labels(points),
+        "has_hidden": any(point.is_hidden for point in points),
+    }
+
+
+def _labels(points: Sequence[Point]) -> Sequence[str]:
+    """Name some of the bars, the first among them; bars between have an empty label where no distance fits."""
+    count = len(points)
+    if count <= MOST_LABELS:
+        return [point.label for point in points]
+    steps = [one for one in range(2, count // 2) if count % one == 0 and count // one <= MOST_LABELS]
+    if steps:
+        return [point.label for point in points[:: steps[0]]]
+    step = -(-count // MOST_LABELS)
+    return ["" if at % step or at > count - step else point.label for at, point in enumerate(points)]
+
+
+def _render(name: str, *, selection: Selection, base: str = "", report: str = "", **values: object) -> bytes:
+    style = stylesheet()
+    filters = FILTERS_OF.get(selection.tab, FILTERS)
+    text = (
+        _environment()
+        .get_template(name)
+        .render(
+            k=K,
+            base=base,
+            report=report,
+            policy=REPORT_POLICY,
+            style=style,
+            selection=selection,
+            ranges=RANGES.values(),
+            tabs=TABS,
+            besides=BESIDE,
+            filters=filters,
+            set={name: selection.filters.get(dimension) for name, dimension in filters.items()},
+            is_full=len(selection.filters) >= MOST_DIMENSIONS,
+            step=STEP,
+            **{"shown_range": None, "span": "", "shop": "", "zone": "UTC", **values},
+        )
+    )
+    return text.encode("ascii", "xmlcharrefreplace")
+
+
+@cache
+def _environment() -> Environment:
+    made = environment()
+    made.globals["country_name"] = country_name
+    return made

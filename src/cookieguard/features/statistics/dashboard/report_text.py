@@ -1,0 +1,66 @@
+"""The overview as lines of plain text, for a mail: what the page shows, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from cookieguard.features.statistics.dashboard.breakdowns import Row, Table
+from cookieguard.features.statistics.dashboard.countries import country_name
+from cookieguard.features.statistics.dashboard.overview import Overview
+
+MOST_ROWS = 5  # of a table: the mail is one page
+
+
+def report_lines(overview: Overview, *, shop: str, made: str) -> Sequence[str]:
+    """Write an overview down."""
+    return list(_lines(overview, shop, made))
+
+
+def report_subject(overview: Overview, *, shop: str) -> str:
+    """Return the mail's subject: shop, range, and the first figures."""
+    told = ", ".join(f"{one.value} {one.name.lower()}" for one in overview.figures[1:3])
+    return (
+        f"Statistics of {shop or 'the shop'}, {overview.span or 'nothing yet'}{f': {told}' if told else ''}"
+    )
+
+
+def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
+    yield f"Statistics of {shop or 'the shop'}, made {made}"
+    if overview.range is not None:
+        yield f"{overview.range.label}: {overview.span} (UTC)"
+    yield from overview.notes
+    yield ""
+    is_open = overview.range is not None and overview.range.is_open
+    against = f"against {overview.beside}{'; today is not over' if is_open else ''}"
+    for figure in overview.figures:
+        change = "" if figure.change is None else f" ({figure.change:+d}% {against})"
+        yield f"{figure.name}: {figure.value}{change}"
+    if overview.marks:
+        yield ""
+        yield "Notes"
+        yield from (f"  {one.day}  {one.text} ({one.by})" for one in overview.marks)
+    for table in overview.tables:
+        if table.kind.is_mailed and table.rows:
+            yield from _table(table)
+    yield ""
+    yield "Everything but the totals is rounded to the nearest ten; nothing is shown of fewer than five people."
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield ""
+    yield f"{table.title} ({table.head.lower()})"
+    most = len(table.rows) if table.kind.is_whole else MOST_ROWS
+    for row in table.rows[:most]:
+        name = country_name(row.value) if table.kind.is_of_countries else row.value
+        times = "-" if row.main is None else f"{row.main:,}"
+        yield f"  {times:>9}  {name}{_rate(row, table.kind.rate_of)}"
+    if len(table.rows) > most:
+        yield f"             and {len(table.rows) - most} more"
+    if table.note:
+        yield f"  {table.note}"
+
+
+def _rate(row: Row, of: str) -> str:
+    """Write a rate behind the people it is made of: beside how often they came it would read as a part of that."""
+    people = f", {row.visitors:,} visitor-days" if of and row.visitors else ""
+    return f"{people}, {row.rate} of {of}" if row.rate else people

@@ -1,0 +1,281 @@
+"""What an analyst asks for: a tab, a range and filters, read strictly from a query; and how a range widens."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from urllib.parse import parse_qsl, urlencode
+
+from cookieguard.errors import CookieGuardError
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.stats.hits import Dimension
+from cookieguard.stats.k_anonymity import MOST_DIMENSIONS
+
+MOST_FIELDS = 10
+LONGEST_VALUE = 400
+UNKNOWN = "(unknown)"  # how the empty value is called
+WHY_TWO = f"At most {MOST_DIMENSIONS} filters at once: one more could narrow figures down to single people."
+
+
+class BadSelection(CookieGuardError):
+    """Say in one line what cannot be asked for."""
+
+
+class TooManyFilters(BadSelection):
+    """Say so, and hold what was asked for, so that the page can offer to take filters away."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        super().__init__(WHY_TWO)
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Name a range that ends today, or on `last`; `step` days make one bar, 0 means one hour does."""
+
+    id: str
+    label: str
+    length: int
+    step: int
+    last: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether today, which is not over, stands in it beside a whole day of the time it is compared with."""
+        return self.last is None and self.step > 0
+
+    def days(self, today: int) -> Days:
+        """Return its days."""
+        last = today if self.last is None else self.last
+        return Days(last - self.length + 1, last)
+
+    def beside(self, today: int, which: str) -> Days:
+        """Return the days it is compared with, by a name of `BESIDE`: of a month the same month a year before.
+
+        Else a year before is 52 weeks: the same days of the week, and the week of the same number.
+        """
+        first, last = self.days(today)
+        if which == "before":
+            return Days(first - self.length, first - 1)
+        if not _MONTH.fullmatch(self.id):
+            return Days(first - YEAR, last - YEAR)
+        month = EPOCH + timedelta(days=first)
+        start = (month.replace(year=month.year - 1) - EPOCH).days
+        return Days(start, start + monthrange(month.year - 1, month.month)[1] - 1)
+
+
+RANGES: Mapping[str, Range] = {
+    one.id: one
+    for one in (
+        Range("today", "Today", 1, 0),
+        Range("7", "7 days", 7, 1),
+        Range("30", "30 days", 30, 1),
+        Range("90", "90 days", 90, 1),
+        Range("12m", "12 months", 364, 7),  # whole weeks
+    )
+}
+YEAR = 52 * 7  # days
+BESIDE: Mapping[str, str] = {"before": "the period before", "year": "a year before"}
+FORMS = "a day such as 2026-11-23, a week such as 2026-W48, a month such as 2026-11"
+EPOCH = date(1970, 1, 1)
+
+
+def period(text: str) -> Range | None:
+    """Return a day, week or month of the calendar; None for what is none.
+
+    Two of them lie beside each other or one lies in the other, but for a week of two months. Ranges from any day to any
+    other would be so many that whoever asks for all of them knows single days to one or two people, however each is
+    rounded.
+    """
+    try:
+        if week := _WEEK.fullmatch(text):
+            first = date.fromisocalendar(int(week[1]), int(week[2]), 1)
+            return _calendar(text, f"Week {int(week[2])}", first, 7)
+        if _MONTH.fullmatch(text):
+            first = date.fromisoformat(f"{text}-01")
+            return _calendar(text, f"{first:%B}", first, monthrange(first.year, first.month)[1])
+        return _calendar(text, "Day", date.fromisoformat(text), 1) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+_DAY, _WEEK, _MONTH = (
+    re.compile(pattern) for pattern in (r"20\d\d-\d\d-\d\d", r"(20\d\d)-W(\d\d)", r"20\d\d-\d\d")
+)
+
+
+def _calendar(text: str, label: str, first: date, length: int) -> Range:
+    return Range(text, label, length, 1, (first - EPOCH).days + length - 1)
+
+
+def last_periods(today: int) -> Sequence[Range]:
+    """Return yesterday, the last whole week and the last whole month, by these names."""
+    now = EPOCH + timedelta(days=today)
+    year, week, _ = (now - timedelta(days=7)).isocalendar()
+    month = now.replace(day=1) - timedelta(days=1)
+    named = {
+        "Yesterday": f"{now - timedelta(days=1)}",
+        "Last week": f"{year}-W{week:02}",
+        "Last month": f"{month:%Y-%m}",
+    }
+    return [replace(found, label=label) for label, text in named.items() if (found := period(text))]
+
+
+TABS: Mapping[str, str] = {"overview": "Overview", "consent": "Consent", "held": "Held", "bots": "Bots"}
+FILTERS: Mapping[str, Dimension] = {
+    "page": Dimension.PAGE,
+    "source": Dimension.SOURCE,
+    "country": Dimension.COUNTRY,
+    "device": Dimension.DEVICE,
+}
+# Of the consent gap, one at a time: with who agreed that is two already.
+GAP_FILTERS: Mapping[str, Dimension] = {
+    "page": Dimension.PAGE,
+    "campaign": Dimension.CAMPAIGN,
+    "country": Dimension.COUNTRY,
+}
+FILTERS_OF: Mapping[str, Mapping[str, Dimension]] = {"overview": FILTERS, "consent": GAP_FILTERS}
+NAMES: Mapping[Dimension, str] = {dimension: name for name, dimension in {**FILTERS, **GAP_FILTERS}.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Hold what is asked for; filters are by dimension, with the value as engines know it.
+
+    `beside` names what the range is compared with, `table` the one that is asked for as CSV; none is a page.
+    """
+
+    tab: str = "overview"
+    range: Range = RANGES["30"]
+    filters: Mapping[Dimension, str] = field(default_factory=dict)
+    beside: str = "before"
+    table: str = ""
+
+    def query(self) -> str:
+        """Return it as a query."""
+        pairs = {"tab": self.tab, "range": self.range.id}
+        pairs |= {NAMES[dimension]: value or UNKNOWN for dimension, value in self.filters.items()}
+        pairs |= {"beside": self.beside} if self.beside != "before" else {}
+        pairs |= {"table": self.table} if self.table else {}
+        return f"?{urlencode(pairs)}"
+
+    def with_tab(self, tab: str) -> Selection:
+        """Ask for another tab, where neither filters nor periods of the calendar apply."""
+        range_ = self.range if self.range.last is None or tab == self.tab else RANGES["30"]
+        return replace(self, tab=tab, range=range_, filters={}, beside="before")
+
+    def with_beside(self, which: str) -> Selection:
+        """Ask for a comparison with something else."""
+        return replace(self, beside=which)
+
+    def as_csv(self, table: str) -> Selection:
+        """Ask for one table of the page as CSV."""
+        return replace(self, table=table)
+
+    def plain(self) -> Selection:
+        """Ask for the same without filters."""
+        return replace(self, filters={})
+
+    def with_range(self, other: Range) -> Selection:
+        """Ask for another range."""
+        return replace(self, range=other)
+
+    def filtered(self, dimension: Dimension, value: str) -> Selection:
+        """Add a filter."""
+        return replace(self, filters={**self.filters, dimension: value})
+
+    def without(self, dimension: Dimension) -> Selection:
+        """Take a filter away."""
+        return replace(self, filters={key: one for key, one in self.filters.items() if key != dimension})
+
+
+def require_period(asked: Selection, today: int) -> None:
+    """Require a period of the calendar to be over, and no filter beside it.
+
+    Asked every day, one that grows tells of each day. Days and weeks by two values have cells of one or two people: an
+    attacker who asked them too was certain of three such cells in one shop (tests/web/test_disclosure.py).
+    """
+    if asked.range.last is None:
+        return
+    if asked.range.last >= today:
+        raise BadSelection(f"{asked.range.label}: it is not over yet.")
+    if asked.filters:
+        raise BadSelection(f"{asked.range.label}: filters apply only to ranges that end today.")
+
+
+def read_selection(query: str) -> Selection:
+    """Read the query of the page; raises BadSelection. Whether a filter's value exists is for the figures to say."""
+    fields = _fields(query)
+    tab = _one_of("tab", fields.pop("tab", "overview"), TABS)
+    range_ = _range(fields.pop("range", "") or "30")
+    beside = _one_of("beside", fields.pop("beside", "") or "before", BESIDE)
+    table = fields.pop("table", "")
+    filters: dict[Dimension, str] = {}
+    for name, value in fields.items():
+        known = FILTERS_OF.get(tab, {})
+        dimension = known[_one_of(f"the name of a filter of {TABS[tab]}", name, known)]
+        if value:
+            filters[dimension] = "" if value == UNKNOWN else value
+    if len(filters) > MOST_DIMENSIONS and tab == "overview":
+        raise TooManyFilters(Selection(tab, range_, filters, beside))
+    if (range_.last is not None or beside != "before") and tab != "overview":
+        raise BadSelection("Comparisons, and single days, weeks and months, apply only to the overview.")
+    if tab == "consent" and len(filters) > 1:
+        raise BadSelection("The consent gap takes one filter at a time, since consent is the second.")
+    return Selection(tab, range_, filters, beside, table)
+
+
+def widened(asked: Range, is_enough: Callable[[Range], bool]) -> Range | None:
+    """Return the range, or the next wider one that has enough people in it; None where even the widest has not."""
+    return next((one for one in _wider(asked) if is_enough(one)), None)
+
+
+def narrowed(asked: Range, reaches: Callable[[Range], bool]) -> Range:
+    """Return the range, or the widest one below it that figures reach over."""
+    if asked.last is not None:
+        return asked
+    return next(
+        (one for one in reversed(list(RANGES.values())) if one.length <= asked.length and reaches(one)), asked
+    )
+
+
+def wider_by_one(asked: Range) -> Range | None:
+    """Return the next wider range, None for the widest and for a period of the calendar, which is in no other."""
+    if asked.last is not None:
+        return None
+    return next((one for one in RANGES.values() if one.length > asked.length), None)
+
+
+def _wider(asked: Range) -> Iterator[Range]:
+    if asked.last is not None:
+        return iter((asked,))
+    return (one for one in RANGES.values() if one.length >= asked.length)
+
+
+def _range(text: str) -> Range:
+    found = RANGES.get(text) or period(text)
+    if found is None:
+        raise BadSelection(f"range: allowed are {', '.join(RANGES)}; {FORMS}.")
+    return found
+
+
+def _fields(query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except ValueError as error:
+        raise BadSelection(f"A query has at most {MOST_FIELDS} fields.") from error
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise BadSelection("A query has each field at most once.")
+    if any(len(value) > LONGEST_VALUE for value in fields.values()):
+        raise BadSelection(f"A value has at most {LONGEST_VALUE} characters.")
+    return fields
+
+
+def _one_of(what: str, value: str, allowed: Mapping[str, object]) -> str:
+    if value not in allowed:
+        raise BadSelection(f"{what}: allowed are {', '.join(allowed)}.")
+    return value

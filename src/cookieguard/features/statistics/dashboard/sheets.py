@@ -1,0 +1,127 @@
+"""The tables of the dashboard as CSV: what a page shows, cell by cell, beside its days and filters.
+
+Rule: made of what is shown alone, so a file tells nothing that its page does not. Figures are plain numbers, what is
+hidden is empty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from cookieguard.features.statistics.dashboard.breakdowns import Row, Table
+from cookieguard.features.statistics.dashboard.countries import country_name
+from cookieguard.features.statistics.dashboard.overview import Overview
+from cookieguard.features.statistics.dashboard.selection import NAMES, UNKNOWN, BadSelection, Selection
+from cookieguard.features.statistics.dashboard.tabs import HIDDEN, Details
+from cookieguard.features.statistics.dashboard.time_series import day_of
+from cookieguard.features.statistics.export.formats import csv_of
+
+MARK = b"\xef\xbb\xbf"  # spreadsheets read UTF-8 by it
+_FIGURE = re.compile(r"[\d,]+(\.\d+)?( %)?")
+
+
+class Sheet(NamedTuple):
+    """Hold the lines of one table below their heads; the first so many cells of a line are names."""
+
+    heads: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    names: int = 1
+
+
+def csv_file(figures: Overview | Details, today: int) -> tuple[str, bytes]:
+    """Return the name and the bytes of the table that was asked for; raises BadSelection where it is not shown."""
+    selection, range_ = figures.selection, figures.range
+    sheets = dict(_named(figures, today))
+    if range_ is None or selection.table not in sheets:
+        raise BadSelection(f"table: this page shows {', '.join(sheets) or 'none'}.")
+    sheet, days = sheets[selection.table], range_.days(today)
+    asked = {"First day": _date(days.first), "Last day": _date(days.last), **_filters(selection)}
+    name = re.sub(r"[^a-z0-9]+", "-", f"{selection.table} {_date(days.first)} {_date(days.last)}".lower())
+    lines = [[*row[: sheet.names], *map(_plain, row[sheet.names :]), *asked.values()] for row in sheet.rows]
+    return f"{name}.csv", MARK + csv_of([*sheet.heads, *asked], lines)
+
+
+def _filters(selection: Selection) -> Mapping[str, str]:
+    return {f"Of {NAMES[by]}": value or UNKNOWN for by, value in selection.filters.items()}
+
+
+def _named(figures: Overview | Details, today: int) -> Iterator[tuple[str, Sheet]]:
+    found = _of_overview(figures, today) if isinstance(figures, Overview) else _of_details(figures)
+    return ((name, sheet) for name, sheet in found if sheet.rows)
+
+
+def _of_overview(o: Overview, today: int) -> Iterator[tuple[str, Sheet]]:
+    change = f"Change in percent from {o.beside}"
+    yield (
+        "Totals",
+        Sheet(("Figure", "Value", change), [(one.name, one.value, one.change) for one in o.figures]),
+    )
+    yield "Course", _course(o, today)
+    visitors = "Visitor-days" if o.range is not None and o.range.step else "Visitors"
+    for table in o.tables:
+        yield table.title, _breakdown(table, visitors)
+
+
+def _course(o: Overview, today: int) -> Sheet:
+    heads = ("From", "Views", o.second.capitalize(), f"Views {o.beside}", *(["Notes"] if o.marks else []))
+    if o.range is None or not o.points:
+        return Sheet(heads, ())
+    first, step = o.range.days(today).first, o.range.step
+    starts = [_date(first + at * step) if step else one.label for at, one in enumerate(o.points)]
+    rows = [
+        (start, one.views, one.second, one.before, *(["; ".join(one.notes)] if o.marks else []))
+        for start, one in zip(starts, o.points, strict=True)
+        if not one.is_to_come
+    ]
+    return Sheet(heads, rows)
+
+
+def _breakdown(table: Table, visitors: str) -> Sheet:
+    rows = [*table.rows, *([table.other] if table.other else [])]
+    has_rate = any(row.rate for row in rows)
+    heads = (table.title, table.head, visitors, *([f"Percent of {table.kind.rate_of}"] if has_rate else []))
+
+    def cells(row: Row) -> Sequence[object]:
+        name = country_name(row.value) if table.kind.is_of_countries else row.value
+        return (name, row.main, row.visitors, *([row.rate] if has_rate else []))
+
+    return Sheet(heads, [cells(row) for row in rows])
+
+
+def _of_details(d: Details) -> Iterator[tuple[str, Sheet]]:
+    yield "Totals", Sheet(("Figure", "Times"), d.totals)
+    yield "Shares", Sheet(("Part", "Percent"), [*d.shares, *d.parts])
+    for gap in d.gaps:
+        heads = (gap.title, "Views", "By visitors who agreed", "Percent")
+        named = [
+            (country_name(row.value) if gap.title == "Countries" else row.value or UNKNOWN, row)
+            for row in gap.rows
+        ]
+        yield (
+            f"Gap: {gap.title}",
+            Sheet(heads, [(name, row.happened, row.counted, row.part) for name, row in named]),
+        )
+    for one in d.policies:
+        lines = [("All days", *one.totals), *((_date(day.day), *day.texts) for day in one.days)]
+        yield f"Choices under {one.version}", Sheet(("Day", *d.heads), lines)
+    hosts = [(one.host, one.vendor, one.purpose, one.views, one.elements) for one in d.hosts]
+    yield "Hosts", Sheet(("Host", "Vendor", "Purpose", "Views", "Elements"), hosts, names=3)
+    pages = [(one.host, *pair) for one in d.hosts for pair in one.pages]
+    yield "Pages of hosts", Sheet(("Host", "Page", "Views"), pages, names=2)
+    bots = [(one.kind, *pair) for one in d.bots for pair in (("All of them", one.hits), *one.names)]
+    yield "Bots", Sheet(("Kind", "Name", "Hits"), bots, names=2)
+
+
+def _plain(value: object) -> object:
+    """Write a figure as a spreadsheet reads one."""
+    if value is None or value == HIDDEN:
+        return ""
+    if isinstance(value, str) and _FIGURE.fullmatch(value):
+        return value.replace(",", "").removesuffix(" %")
+    return value
+
+
+def _date(day: int) -> str:
+    return f"{day_of(day):%Y-%m-%d}"

@@ -1,0 +1,82 @@
+"""Statistics in ClickHouse, as a URL names it; and how far back they go, looked up without writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from clickhouse_connect.driver.client import Client
+
+from cookieguard.features.statistics.engines.clickhouse.connection import connect, path_of, telling
+from cookieguard.features.statistics.engines.clickhouse.reader import ClickhouseFigures
+from cookieguard.features.statistics.engines.clickhouse.schema import MARK, SUMS
+from cookieguard.features.statistics.engines.clickhouse.writer import ClickhouseHits
+from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader, HitWriter, RetainedData
+
+LOOK_SECONDS = 10
+FORGET_SECONDS = 600  # closing a day counts all its hits a dozen times, in a thread that nobody waits for
+HITS = """
+    SELECT count(), min(time), max(time) FROM (
+        SELECT time FROM cookieguard_hit UNION ALL SELECT time FROM cookieguard_past
+    )
+"""
+# Of open days the hits are the sums.
+DAYS_OF_SUMS = " UNION ALL ".join(f"SELECT day FROM cookieguard_{table}" for table in (*SUMS, "lost", "hit"))  # noqa: S608
+OLDEST_SUM = f"SELECT count(), min(day) FROM ({DAYS_OF_SUMS})"  # noqa: S608
+OLDEST_KEY = "SELECT count(), min(day) FROM cookieguard_hit WHERE key != 0"
+LOST = "SELECT day, sum(count) FROM cookieguard_lost FINAL GROUP BY day"
+
+
+class ClickhouseStats:
+    """Be a HitEngine in one database of a server, or in a directory of an engine inside this process."""
+
+    # Each insert is a part on the disk, which the server merges later: few large ones are what it likes.
+    batch_hits = 5000
+
+    def __init__(self, url: str, _: Path) -> None:
+        self._url = url
+
+    def writer(self) -> HitWriter:
+        return ClickhouseHits(self._url)
+
+    def existing(self) -> HitWriter | None:
+        with self._looking() as client:
+            is_there = client is not None
+        return ClickhouseHits(self._url, seconds=FORGET_SECONDS) if is_there else None
+
+    def reader(self) -> HitReader:
+        return ClickhouseFigures(self._url)
+
+    def retained(self) -> RetainedData | None:
+        with self._looking() as client:
+            return None if client is None else _retained(client)
+
+    @contextmanager
+    def _looking(self) -> Iterator[Client | None]:
+        """Give a client, None where there are no tables."""
+        path = path_of(self._url)
+        if path is not None and not path.exists():
+            yield None
+            return
+        with telling(EngineDown), closing(connect(self._url, seconds=LOOK_SECONDS)) as client:
+            yield client if client.command(MARK) else None
+
+
+def _retained(client: Client) -> RetainedData:
+    count, oldest, newest = _row(client, HITS)
+    sums, oldest_sum = _row(client, OLDEST_SUM)
+    keys, oldest_key = _row(client, OLDEST_KEY)
+    return RetainedData(
+        oldest_hit=oldest if count else None,
+        newest_hit=newest if count else None,
+        oldest_sum=oldest_sum if sums else None,
+        oldest_key=oldest_key if keys else None,
+        hits=count,
+        lost=dict(map(tuple, client.query(LOST).result_rows)),
+    )
+
+
+def _row(client: Client, query: str) -> tuple[Any, ...]:
+    return tuple(client.query(query).result_rows[0])

@@ -1,0 +1,151 @@
+"""Figures read from ClickHouse: of closed days from sums, of open ones and where something is filtered from hits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from cookieguard.features.statistics.engines.clickhouse import reader_sql as queries
+from cookieguard.features.statistics.engines.clickhouse.connection import connect, telling
+from cookieguard.features.statistics.engines.clickhouse.reader_sql import ALL_HITS, DAYS, DONE, OPEN
+from cookieguard.features.statistics.engines.clickhouse.schema import MARK
+from cookieguard.features.statistics.engines.protocol import EngineDown
+from cookieguard.features.statistics.engines.reader import Figures, Queries
+from cookieguard.features.statistics.engines.shared_sql import OF_FEW
+from cookieguard.stats.hits import COLUMNS, Dimension, Hit
+
+READ_SECONDS = 10
+OF_CLOSED = f"FINAL WHERE {DAYS} AND closing IN {DONE}"
+HOURS = f"""(
+    {queries.hours(OPEN)} UNION ALL
+    SELECT day, hour, views, visits, arrivals, errors, bots, bytes, duration FROM cookieguard_hourly {OF_CLOSED}
+)"""  # noqa: S608 - names of ours, here and below
+SUMMED = ", ".join(f"sum({name})" for name in ("views", "visits", "arrivals"))
+REST = ", ".join(f"sum({name})" for name in ("errors", "bots", "bytes_", "duration_"))
+BY_HOUR = f"SELECT hour, {SUMMED}, 0, {REST} FROM {HOURS} GROUP BY hour ORDER BY hour"  # noqa: S608
+VISITORS = f"""(
+    SELECT day, sum(visitors) AS visitors FROM (
+        SELECT day, visitors FROM ({queries.visitors(OPEN)}) UNION ALL
+        SELECT day, visitors FROM cookieguard_daily {OF_CLOSED} AND dimension = ''
+    ) GROUP BY day
+)"""  # noqa: S608
+BY_DAY = f"""
+    SELECT day, {SUMMED}, any(seen.visitors), {REST}
+    FROM {HOURS} AS hours LEFT JOIN {VISITORS} AS seen USING (day) GROUP BY day ORDER BY day
+"""  # noqa: S608
+SPAN = f"SELECT minOrNull(day), maxOrNull(day) FROM {HOURS}"  # noqa: S608
+OF_DIMENSION = f"""
+    SELECT day, value, views, visits, visitors FROM cookieguard_daily {OF_CLOSED} AND dimension = {{dimension:String}}
+"""  # noqa: S608
+SLICES = """
+    SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM ({values})
+    GROUP BY value ORDER BY all_views DESC, value
+"""
+OF_A_CROWD = f"SELECT DISTINCT value FROM ({{values}}) WHERE NOT {OF_FEW}"  # noqa: S608
+OF_VALUE = """
+    SELECT day, sum(views), sum(visits), sum(visitors) FROM ({values}) WHERE value = {{value:String}}
+    GROUP BY day ORDER BY day
+"""
+CONSENT = f"""
+    SELECT day, policy, event, sum(times) FROM (
+        {queries.consent(OPEN)} UNION ALL SELECT day, policy, event, times FROM cookieguard_consent {OF_CLOSED}
+    ) GROUP BY day, policy, event ORDER BY day, policy, event
+"""  # noqa: S608
+HELD = f"""
+    SELECT host_, page_, vendor, purpose, sum(views) AS all_views, sum(elements_) FROM (
+        {queries.held(OPEN)} UNION ALL
+        SELECT day, host, page, vendor, purpose, views, elements FROM cookieguard_held {OF_CLOSED}
+    ) GROUP BY host_, page_, vendor, purpose ORDER BY vendor != '', all_views DESC, host_, page_
+"""  # noqa: S608
+BOTS = f"""
+    SELECT kind, name_, sum(hits) AS all_hits FROM (
+        {queries.bots(OPEN)} UNION ALL SELECT day, kind, name, hits FROM cookieguard_bot {OF_CLOSED}
+    ) GROUP BY kind, name_ ORDER BY all_hits DESC, kind, name_
+"""  # noqa: S608
+LOST = f"SELECT reason, sum(count) FROM cookieguard_lost FINAL WHERE {DAYS} GROUP BY reason"  # noqa: S608
+HITS = f"SELECT {', '.join(COLUMNS)} FROM {ALL_HITS} ORDER BY time, batch, place"  # noqa: S608
+
+
+def breakdown(by: Dimension) -> str:
+    """Count the values of a dimension."""
+    return SLICES.format(values=_values(by))
+
+
+def of_a_crowd(by: Dimension) -> str:
+    """Ask for the values that five people had on one day."""
+    return OF_A_CROWD.format(values=_values(by))
+
+
+def of_value(by: Dimension) -> str:
+    """Count one value by day."""
+    return OF_VALUE.format(values=_values(by))
+
+
+def _values(by: Dimension) -> str:
+    return f"{queries.folded_values(OPEN, by)} UNION ALL {OF_DIMENSION}"
+
+
+def filtered_breakdown(by: Dimension, where: str) -> str:
+    """Count the values of a dimension among single hits."""
+    return SLICES.format(values=queries.values(ALL_HITS, by, where))
+
+
+def filtered_totals(seconds: int, where: str) -> str:
+    """Count Totals by hour or day among single hits."""
+    return f"{queries.totals(ALL_HITS, seconds, where)} ORDER BY at"
+
+
+QUERIES = Queries(
+    parameter="{{{}:String}}".format,
+    span=SPAN,
+    by_hour=BY_HOUR,
+    by_day=BY_DAY,
+    consent=CONSENT,
+    held=HELD,
+    bots=BOTS,
+    lost=LOST,
+    breakdown=breakdown,
+    of_a_crowd=of_a_crowd,
+    of_value=of_value,
+    filtered_totals=filtered_totals,
+    filtered_breakdown=filtered_breakdown,
+)
+
+
+class ClickhouseSource:
+    """Be the Source of tables that workers write."""
+
+    def __init__(self, url: str) -> None:
+        with telling(EngineDown):
+            self._client = connect(url, seconds=READ_SECONDS)
+            is_there = bool(self._client.command(MARK))
+        if not is_there:
+            self.close()
+            raise EngineDown("ClickHouse: nothing was counted yet")
+
+    def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
+        with telling(EngineDown):
+            return self._client.query(query, parameters=dict(named)).result_rows
+
+    def hold_still(self) -> None:
+        """Do nothing: there are no transactions."""
+
+    def hits(self, day: int) -> Iterator[Hit]:
+        with telling(EngineDown):
+            parameters = {"first": day, "last": day}
+            with self._client.query_rows_stream(HITS, parameters=parameters) as rows:
+                yield from map(Hit._make, rows)
+
+    def close(self) -> None:
+        with suppress(ClickHouseError, OSError):
+            self._client.close()
+
+
+class ClickhouseFigures(Figures):
+    """Be a HitReader of tables that workers write; raises EngineDown where it cannot be opened."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(ClickhouseSource(url), QUERIES)

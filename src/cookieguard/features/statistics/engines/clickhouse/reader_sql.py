@@ -1,0 +1,163 @@
+"""How figures are counted from ClickHouse's hits: the same text while a day is open and when it is closed.
+
+Rule: names of tables, columns and conditions are ours; values are parameters.
+"""
+
+from __future__ import annotations
+
+from cookieguard.features.statistics.engines.shared_sql import COUNTED, PEOPLE, VIEW
+from cookieguard.stats.hits import FLEETING, LASTING, OTHER, SECONDS_OF_HOUR, Dimension
+from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES, OF_SOME, OF_VISITORS
+from cookieguard.stats.visits import PAUSE
+
+DONE = "(SELECT closing FROM cookieguard_done)"
+CLOSED = f"(SELECT day, batch FROM cookieguard_closed WHERE closing IN {DONE})"  # noqa: S608
+NOT_CLOSED = f"(day, batch) NOT IN {CLOSED}"
+OF_CLOSING = "(day, batch) IN (SELECT day, batch FROM cookieguard_closed WHERE closing = {closing:String})"
+DAYS = "day BETWEEN {first:Int64} AND {last:Int64}"
+ONE_DAY = "day = {day:Int64}"
+
+
+def decided(where: str) -> str:
+    """Return hits of open days, with `entry` and `begins` (the visitor's first view of the day) decided.
+
+    All views of a visitor are looked at in the order of time, whichever worker wrote them, so no two must agree.
+    """
+    names = ", ".join("decided_entry AS entry" if name == "entry" else name for name in (*LASTING, *FLEETING))
+    return f"""(
+        SELECT day, batch, place, {names}, is_visitor AND nth = 1 AS begins FROM (
+            SELECT *, key != 0 AND {VIEW} AS is_visitor,
+                row_number() OVER (PARTITION BY day, key, is_visitor ORDER BY time, batch, place) AS nth,
+                time - lagInFrame(time, 1, time) OVER (
+                    PARTITION BY day, key, is_visitor ORDER BY time, batch, place
+                    ROWS BETWEEN 1 PRECEDING AND CURRENT ROW
+                ) AS pause,
+                if(is_visitor, if(nth = 1, goes_on = 0, pause > {PAUSE}), entry = 1) AS decided_entry
+            FROM cookieguard_hit FINAL WHERE {where}
+        )
+    )"""  # noqa: S608 - names of ours
+
+
+OPEN = decided(f"{DAYS} AND {NOT_CLOSED}")
+GONE = ", ".join(f"{none} AS {name}" for name, none in FLEETING.items())
+PAST = f"""(
+    SELECT day, batch, place, {", ".join(LASTING)}, {GONE}, 0 AS begins
+    FROM cookieguard_past FINAL WHERE {DAYS} AND closing IN {DONE}
+)"""  # noqa: S608
+ALL_HITS = f"(SELECT * FROM {OPEN} UNION ALL SELECT * FROM {PAST})"  # noqa: S608
+
+
+def totals(hits: str, seconds: int, where: str = "") -> str:
+    """Count Totals by hour or day."""
+    return f"""
+        SELECT intDiv(time, {seconds}) AS at, countIf({VIEW}) AS views, countIf({VIEW} AND entry = 1) AS visits,
+            countIf({VIEW} AND entry = 1 AND key = 0) AS arrivals, uniqExactIf(key, {VIEW} AND key != 0) AS visitors,
+            countIf({PEOPLE} AND kind = 'error') AS errors, countIf(bot != '') AS bots,
+            sumIf(bytes, {VIEW}) AS bytes_, sumIf(duration, {VIEW}) AS duration_
+        FROM {hits} WHERE 1 {where} GROUP BY at
+    """  # noqa: S608
+
+
+def hours(hits: str) -> str:
+    """Count what a row of `hourly` holds."""
+    counted = totals(hits, SECONDS_OF_HOUR)
+    return f"""
+        SELECT intDiv(at, 24) AS day, at AS hour, views, visits, arrivals, errors, bots, bytes_, duration_
+        FROM ({counted}) WHERE views + errors + bots > 0
+    """  # noqa: S608
+
+
+def values(hits: str, by: Dimension, where: str = "") -> str:
+    """Count what a row of `daily` holds, without the dimension: every value."""
+    column, counted = COUNTED[by]
+    visitors = "sum(begins)" if by in OF_VISITORS and not where else "uniqExactIf(key, key != 0)"
+    return f"""
+        SELECT day, toString({column}) AS value, count() AS views, {_visits(by)} AS visits,
+            {visitors} AS visitors
+        FROM {hits} WHERE {PEOPLE} AND {counted} {where} GROUP BY day, value
+    """  # noqa: S608
+
+
+def folded_values(hits: str, by: Dimension) -> str:
+    """Count the same with at most so many values a day, those with most views; the rest is "(other)"."""
+    column, counted = COUNTED[by]
+    hits = exits(hits) if by is Dimension.EXIT else hits
+    keep = _first_values(values(hits, by), "day, value", "views", MAX_VALUES)
+    named = f"if((day, toString({column})) IN {keep}, toString({column}), '{OTHER}')"
+    is_constant = by in OF_VISITORS
+    return f"""
+        SELECT day, {named} AS value, count() AS views, {_visits(by)} AS visits,
+            {"sum(begins)" if is_constant else "uniqExactIf(key, key != 0)"} AS visitors
+        FROM {hits} WHERE {PEOPLE} AND {counted} GROUP BY day, value
+    """  # noqa: S608
+
+
+def _visits(by: Dimension) -> str:
+    """Return what counts the visits that begin with a value; none does with what some hits alone are counted by."""
+    return "toUInt64(0)" if by in (*OF_SOME, Dimension.EXIT) else "countIf(kind = 'view' AND entry = 1)"
+
+
+def exits(hits: str) -> str:
+    """Return the last views of visits among hits whose visitors have keys."""
+    return f"""(
+        SELECT * FROM (
+            SELECT *, leadInFrame(time, 1, 0) OVER (
+                PARTITION BY day, key ORDER BY time, batch, place ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING
+            ) AS next FROM {hits} WHERE key != 0 AND {VIEW}
+        ) WHERE next = 0 OR next > time + {PAUSE}
+    )"""  # noqa: S608
+
+
+def visitors(hits: str) -> str:
+    """Count the daily visitors."""
+    return (
+        f"SELECT day, '' AS value, 0 AS views, 0 AS visits, sum(begins) AS visitors FROM {hits} GROUP BY day"  # noqa: S608
+    )
+
+
+def consent(hits: str) -> str:
+    """Count what a row of `consent` holds."""
+    return f"""
+        SELECT day, policy, event_ AS event, count() AS times FROM (
+            SELECT day, toString(policy) AS policy, arrayJoin(arrayFilter(one -> one != '', [
+                if(kind != 'goal', toString(event), ''), if(gpc = 1 AND kind = 'view', 'gpc', '')
+            ])) AS event_
+            FROM {hits} WHERE {PEOPLE}
+        ) GROUP BY day, policy, event_
+    """  # noqa: S608
+
+
+def held(hits: str) -> str:
+    """Count what a row of `held` holds; beyond the pairs of host and page a day may have, both are "(other)"."""
+    parts = f"""(
+        SELECT day, one.1 AS host, page, one.3 AS vendor, one.4 AS purpose, one.2 AS elements FROM (
+            SELECT day, page,
+                arrayJoin(JSONExtract(held, 'Array(Tuple(String, UInt64, String, String))')) AS one
+            FROM {hits} WHERE {VIEW} AND held != ''
+        )
+    )"""  # noqa: S608
+    counted = f"SELECT day, host, page, count() AS views FROM {parts} GROUP BY day, host, page"  # noqa: S608
+    keep = _first_values(counted, "day, host, page", "views", MAX_HELD)
+    return f"""
+        SELECT day, if(is_kept, host, '{OTHER}') AS host_, if(is_kept, page, '{OTHER}') AS page_, vendor, purpose,
+            count() AS views, sum(elements) AS elements_
+        FROM (SELECT *, (day, host, page) IN {keep} AS is_kept FROM {parts})
+        GROUP BY day, host_, page_, vendor, purpose
+    """  # noqa: S608
+
+
+def bots(hits: str) -> str:
+    """Count what a row of `bot` holds."""
+    named = f"(SELECT day, toString(bot) AS kind, toString(browser) AS name FROM {hits} WHERE bot != '')"  # noqa: S608
+    counted = f"SELECT day, name, count() AS hits FROM {named} GROUP BY day, name"  # noqa: S608
+    keep = _first_values(counted, "day, name", "hits", MAX_BOTS)
+    return f"""
+        SELECT day, kind, if((day, name) IN {keep}, name, '{OTHER}') AS name_, count() AS hits
+        FROM {named} GROUP BY day, kind, name_
+    """  # noqa: S608
+
+
+def _first_values(counted: str, names: str, most: str, limit: int) -> str:
+    return f"""(
+        SELECT {names} FROM ({counted}) ORDER BY {most} DESC, {names} LIMIT {limit} BY day
+    )"""  # noqa: S608

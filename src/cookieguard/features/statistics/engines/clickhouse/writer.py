@@ -1,0 +1,139 @@
+"""Statistics written to ClickHouse: a batch is rows that name themselves, so writing it again changes nothing.
+
+Workers need not agree on anything: which views begin a visit is decided where figures are counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+
+from cookieguard.features.statistics.engines.clickhouse.closing import (
+    cap_days,
+    close_day,
+    forget_rare,
+    forget_sums,
+    open_days,
+    remove_days,
+    sweep,
+)
+from cookieguard.features.statistics.engines.clickhouse.connection import connect, path_of, telling
+from cookieguard.features.statistics.engines.clickhouse.schema import ADD_COLUMN, HIT_COLUMNS, SCHEMA
+from cookieguard.features.statistics.engines.clickhouse.views import VIEWS
+from cookieguard.features.statistics.engines.protocol import EngineDown
+from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
+from cookieguard.stats.visits import PAUSE, First, began_unkeyed, goal_visitors, views_of, with_sources
+
+logger = logging.getLogger("cookieguard")
+
+WRITE_SECONDS = 5
+HIT_NAMES = ("day", "batch", "place", "goes_on", *COLUMNS)
+LOST_NAMES = ("day", "batch", "reason", "count")
+LAST_SEEN = """
+    SELECT key, max(time) FROM cookieguard_hit
+    WHERE day = {day:Int64} AND key IN {keys:Array(Int64)} AND kind = 'view' AND bot = '' GROUP BY key
+"""
+FIRSTS = """
+    SELECT key, argMin((time, source, medium, campaign), (time, batch, place)) FROM cookieguard_hit
+    WHERE day = {day:Int64} AND key IN {keys:Array(Int64)} AND kind = 'view' AND bot = '' GROUP BY key
+"""
+
+
+class ClickhouseHits:
+    """Be a HitWriter in a ClickHouse; tables are made where there are none."""
+
+    def __init__(self, url: str, *, seconds: int = WRITE_SECONDS) -> None:
+        self._url = url
+        with telling(EngineDown):
+            self._client = connect(url, seconds=seconds)
+            for statement in SCHEMA:
+                self._client.command(statement)
+            self._add_columns()
+            self._make_views()
+
+    def _add_columns(self) -> None:
+        """Add what tables of an earlier release lack, single hits last: their columns are asked."""
+        there = {name for (name,) in self._client.query(HIT_COLUMNS).result_rows}
+        for name in COLUMNS:
+            for statement in ADD_COLUMN[name] if name not in there else ():
+                self._client.command(statement)
+
+    def _make_views(self) -> None:
+        """Make the analysts' views; where the server is too old or the user may make none, hits still count."""
+        try:
+            for view in VIEWS:
+                self._client.command(view)
+        except OperationalError:
+            raise  # it was not reached
+        except ClickHouseError as error:
+            logger.warning("ClickHouse did not make or update the SQL views (%s)", type(error).__name__)
+
+    def write(self, batch: Batch) -> None:
+        """Write hits and what was lost; each is there once, however often a batch comes."""
+        with telling(EngineDown):
+            if batch.hits:
+                last_seen = self._last_seen(batch)
+                rows = [
+                    (hit.day, batch.id, place, _goes_on(hit, batch, last_seen), *hit)
+                    for place, hit in enumerate(self._with_sources(batch))
+                ]
+                self._client.insert("cookieguard_hit", rows, column_names=HIT_NAMES)
+            if batch.lost:
+                day = max((hit.day for hit in batch.hits), default=0)
+                lost = [(day, batch.id, *item) for item in batch.lost.items()]
+                self._client.insert("cookieguard_lost", lost, column_names=LOST_NAMES)
+
+    def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
+        """Close the days before `keys_before`, which takes their keys away; delete hits and sums."""
+        with telling(EngineDown):
+            for day in open_days(self._client, keys_before):
+                close_day(self._client, day)
+            remove_days(self._client, hits_before)
+            forget_rare(self._client, hits_before)
+            forget_sums(self._client, rollups_before)
+            sweep(self._client)
+
+    def cap_hits(self, most: int) -> int:
+        """Drop the oldest closed days beyond so many hits, where the engine is inside the shop; sums stay."""
+        if path_of(self._url) is None:  # a server's disk is its owner's to fill
+            return 0
+        with telling(EngineDown):
+            removed = cap_days(self._client, most)
+            if removed:
+                sweep(self._client)
+        return removed
+
+    def close(self) -> None:
+        with suppress(ClickHouseError, OSError):
+            self._client.close()
+
+    def _with_sources(self, batch: Batch) -> Sequence[Hit]:
+        """Return the hits, their goals with where the visitor came from first that day."""
+        reached, known = goal_visitors(batch), {}
+        for day in {day for day, _ in reached}:
+            keys = [key for of, key in reached if of == day]
+            rows = self._client.query(FIRSTS, parameters={"day": day, "keys": keys}).result_rows
+            known.update({(day, key): First(*first) for key, first in rows})
+        return with_sources(batch.hits, reached, views_of(batch) if reached else {}, known)
+
+    def _last_seen(self, batch: Batch) -> Mapping[tuple[int, int], int]:
+        """Return when yesterday's visitors who may still be there were seen last, by day and key of yesterday."""
+        found: dict[tuple[int, int], int] = {}
+        early = {(hit.day - 1, batch.before[hit.key]) for hit in batch.hits if hit.key in batch.before}
+        for day in {day for day, _ in early}:
+            keys = [key for of, key in early if of == day]
+            rows = self._client.query(LAST_SEEN, parameters={"day": day, "keys": keys}).result_rows
+            found.update({(day, key): last for key, last in rows})
+        return found
+
+
+def _goes_on(hit: Hit, batch: Batch, last_seen: Mapping[tuple[int, int], int]) -> int:
+    if began_unkeyed(batch, hit.key):
+        return 1
+    if hit.key not in batch.before or hit.time % SECONDS_OF_DAY > PAUSE:
+        return 0
+    last = last_seen.get((hit.day - 1, batch.before[hit.key]))
+    return int(last is not None and hit.time <= last + PAUSE)

@@ -1,0 +1,87 @@
+"""Statistics in PostgreSQL, as a URL names it; and how far back they go, looked up without writing."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from cookieguard.features.statistics.engines.postgres.reader import PostgresFigures
+from cookieguard.features.statistics.engines.postgres.schema import ALL_DAYS, MARK, day_of_keys, end_of
+from cookieguard.features.statistics.engines.postgres.writer import PostgresHits
+from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader, HitWriter, RetainedData
+from cookieguard.storage.postgres_connection import Connection, connect, telling
+
+STATEMENT_MILLISECONDS = 10_000  # the first and the last day of hits are gone through
+LOCK_MILLISECONDS = 1000
+# At most: no row has fewer bytes on its page, with 27 columns.
+HITS = """
+    SELECT coalesce(sum(pg_relation_size(inhrelid)), 0)::bigint / 100
+    FROM pg_inherits WHERE inhparent = 'cookieguard_hit'::regclass
+"""
+SUMS = """
+    SELECT min(day) FROM (
+        SELECT min(hour) / 24 AS day FROM cookieguard_hourly UNION ALL SELECT min(day) FROM cookieguard_daily
+        UNION ALL SELECT min(day) FROM cookieguard_consent UNION ALL SELECT min(day) FROM cookieguard_held
+        UNION ALL SELECT min(day) FROM cookieguard_bot UNION ALL SELECT min(day) FROM cookieguard_lost
+    ) AS firsts
+"""
+VISITORS = """
+    SELECT min(day) FROM (SELECT day FROM cookieguard_visit UNION ALL SELECT day FROM cookieguard_seen) AS known
+"""
+LOST = "SELECT day, sum(count)::bigint FROM cookieguard_lost GROUP BY day"
+
+
+class PostgresStats:
+    """Be a HitEngine in one database."""
+
+    # Each batch is some round trips and a commit; see benchmarks/hits.py.
+    batch_hits = 5000
+
+    def __init__(self, url: str, _: Path) -> None:
+        self._url = url
+
+    def writer(self) -> HitWriter:
+        return PostgresHits(self._url)
+
+    def existing(self) -> HitWriter | None:
+        return PostgresHits(self._url) if self._is_there() else None
+
+    def reader(self) -> HitReader:
+        return PostgresFigures(self._url)
+
+    def retained(self) -> RetainedData | None:
+        with telling(EngineDown), closing(self._connect()) as connection:
+            return _retained(connection) if _has_tables(connection) else None
+
+    def _is_there(self) -> bool:
+        with telling(EngineDown), closing(self._connect()) as connection:
+            return _has_tables(connection)
+
+    def _connect(self) -> Connection:
+        return connect(self._url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
+
+
+def _has_tables(connection: Connection) -> bool:
+    return _one(connection, MARK) is not None
+
+
+def _retained(connection: Connection) -> RetainedData:
+    days: dict[int, bool] = dict(connection.execute(ALL_DAYS).fetchall())
+    oldest = next(filter(None, (_one(connection, end_of(day, "min")) for day in days)), None)
+    newest = next(filter(None, (_one(connection, end_of(day, "max")) for day in reversed(days))), None)
+    keys = (_one(connection, day_of_keys(day)) for day, has_keys in days.items() if has_keys)
+    firsts = [day for day in (_one(connection, VISITORS), next(filter(None, keys), None)) if day is not None]
+    return RetainedData(
+        oldest_hit=oldest,
+        newest_hit=newest,
+        oldest_sum=_one(connection, SUMS),
+        oldest_key=min(firsts, default=None),
+        hits=_one(connection, HITS) or 0,
+        lost=dict(connection.execute(LOST).fetchall()),
+    )
+
+
+def _one(connection: Connection, query: str) -> Any:
+    row = connection.execute(query.encode()).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,100 @@
+"""What was kept long enough goes from PostgreSQL: days as whole partitions, sums as rows.
+
+A day whose keys must go is copied without them, and the copy takes its place: an update would leave the keys in the
+file. Each day is a transaction of its own, and waits for nobody longer than a moment; what failed is done next time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import psycopg
+
+from cookieguard.features.statistics.engines.postgres.rollups import sum_up, sum_up_here
+from cookieguard.features.statistics.engines.postgres.schema import (
+    ALL_DAYS,
+    LOCK,
+    copy_without_keys,
+    count_hits,
+    drop_day,
+    keep_exits,
+    take_copy,
+)
+from cookieguard.features.statistics.engines.protocol import EngineDown
+from cookieguard.features.statistics.engines.shared_sql import RARE, RARE_DAYS
+from cookieguard.storage.postgres_connection import Connection
+
+# Writers wait a second: they must not give up for a lock that is only asked for here. Copying a day takes a while.
+TAKE_TURN = "SELECT pg_try_advisory_lock(4951760157141521101)"
+END_TURN = "SELECT pg_advisory_unlock(4951760157141521101)"
+COPY_MILLISECONDS = 60_000
+SUMS_MILLISECONDS = 5000  # for whoever adds to the sums
+WAITS = f"SELECT set_config('lock_timeout', '500', true), set_config('statement_timeout', '{COPY_MILLISECONDS}', true)"
+FORGET_SUMS = (
+    "DELETE FROM cookieguard_hourly WHERE hour < %s * 24",
+    "DELETE FROM cookieguard_daily WHERE day < %s",
+    "DELETE FROM cookieguard_consent WHERE day < %s",
+    "DELETE FROM cookieguard_held WHERE day < %s",
+    "DELETE FROM cookieguard_bot WHERE day < %s",
+    "DELETE FROM cookieguard_lost WHERE day < %s",
+)
+FORGET_RARE = f"DELETE FROM cookieguard_daily WHERE day >= %s AND day < %s AND {RARE}"  # noqa: S608 - names of ours
+FORGET_BATCHES = "DELETE FROM cookieguard_batch WHERE day < %s"
+
+
+def forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:
+    """Forget days before these, where no other machine is at it.
+
+    Raises psycopg.Error, and EngineDown where somebody wrote in between.
+    """
+    if connection.execute(TAKE_TURN).fetchone() != (True,):
+        return
+    answer_timeout = connection.answer_timeout
+    connection.wait_for(COPY_MILLISECONDS)
+    try:
+        _forget(connection, keys=keys, hits=hits, rollups=rollups)
+    finally:
+        with suppress(psycopg.Error):  # a connection that is gone has given it back
+            connection.execute(END_TURN)
+        connection.answer_timeout = answer_timeout
+
+
+def _forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:
+    sum_up(connection, wait=SUMS_MILLISECONDS)
+    for day, has_keys in connection.execute(ALL_DAYS).fetchall():
+        if day < hits:
+            _do(connection, drop_day(day))
+        elif day < keys and has_keys:
+            _take_keys(connection, day)
+    with connection.transaction():
+        connection.execute(WAITS)
+        connection.execute(FORGET_BATCHES, (hits,))
+        connection.execute(FORGET_RARE, (hits - RARE_DAYS, hits))
+        for statement in FORGET_SUMS:
+            connection.execute(statement, (rollups,))
+
+
+def _do(connection: Connection, statements: Sequence[str]) -> None:
+    with connection.transaction():
+        connection.execute(WAITS)
+        connection.execute(LOCK)
+        sum_up_here(connection)  # what came a moment ago
+        for statement in statements:
+            connection.execute(statement)
+
+
+def _take_keys(connection: Connection, day: int) -> None:
+    """Copy a day while others write, and take the copy where none of them wrote to that day."""
+    with connection.transaction():
+        connection.execute(WAITS)
+        make, fill = copy_without_keys(day)
+        connection.execute(make)
+        copied = connection.execute(fill).rowcount
+        connection.execute(LOCK)
+        if connection.execute(count_hits(day)).fetchone() != (copied,):
+            raise EngineDown("hits of a day came in while its keys were being removed")
+        sum_up_here(connection)
+        connection.execute(keep_exits(day).encode())
+        for statement in take_copy(day):
+            connection.execute(statement)

@@ -1,0 +1,214 @@
+"""The tables of statistics in PostgreSQL: the same as in SQLite, with single hits and visitors parted by UTC day.
+
+A deleted row stays in its file until something else is written there; a dropped partition is a file less. So what
+must be forgotten by the day has a partition a day, and `cookieguard_day` says which days have theirs.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from cookieguard.features.statistics.engines.postgres.reader_sql import decided
+from cookieguard.features.statistics.engines.shared_sql import exits
+from cookieguard.features.statistics.engines.suppressed_views import TABLES, Words, views
+from cookieguard.stats.hits import COLUMNS, FLEETING, OTHER, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension, empty
+
+_SMALL = frozenset({"status", "entry", "gpc"})
+_TYPES = {
+    name: f'"{name}" {"TEXT" if name in TEXT_COLUMNS else "INTEGER" if name in _SMALL else "BIGINT"} NOT NULL'
+    for name in COLUMNS
+}
+_TYPED = ", ".join(_TYPES.values())
+# Rows of these change with every batch: room in each page keeps the change in it.
+_ROOM = "WITH (fillfactor = 70)"
+
+# Numbers of ours, taken in this order and held until the transaction ends, so no two can wait for each other. Writers
+# share the first; whoever forgets has it alone. The next makes partitions, the last adds to sums: one at a time.
+LOCK = "SELECT pg_advisory_xact_lock(4951760157141521100)"
+LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(4951760157141521100)"
+LOCK_DAYS = "SELECT pg_advisory_xact_lock(4951760157141521102)"
+LOCK_SUMS = "SELECT pg_advisory_xact_lock(4951760157141521103)"
+OF_KEYS = ("cookieguard_visit", "cookieguard_seen")  # what goes with a day's keys
+MARK = "SELECT to_regclass('cookieguard_mark')"
+SCHEMA = (
+    # Every hit, for filters and exports: 30 days. `entry` is decided where it is read while the day's keys are there,
+    # and written down when `key` becomes 0, as they are destroyed. `batch` names the batch it came with.
+    f"CREATE TABLE IF NOT EXISTS cookieguard_hit ({_TYPED}, batch BIGINT NOT NULL) PARTITION BY RANGE (time)",
+    # New hits are found by it. It is a fifth of a COPY; a BRIN index is next to nothing, but knows new pages only once
+    # autovacuum was there: until then each step of the sums goes through all of the day.
+    "CREATE INDEX IF NOT EXISTS cookieguard_hit_batch ON cookieguard_hit (batch)",
+    # When a visitor was seen first and last, as far as that is summed up: two days.
+    """CREATE TABLE IF NOT EXISTS cookieguard_visit (
+        day INTEGER NOT NULL, key BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL,
+        PRIMARY KEY (day, key)
+    ) PARTITION BY LIST (day)""",
+    # And where that first view came from, which tables of an earlier release lack.
+    *(
+        f"ALTER TABLE cookieguard_visit ADD COLUMN IF NOT EXISTS {name} TEXT NOT NULL DEFAULT ''"
+        for name in ("source", "medium", "campaign")
+    ),
+    # With which values a visitor was seen (eight bytes of each one's hash), so that each counts once; 0 says that the
+    # visit goes on from the day before: two days.
+    """CREATE TABLE IF NOT EXISTS cookieguard_seen (
+        day INTEGER NOT NULL, what BIGINT NOT NULL, key BIGINT NOT NULL, PRIMARY KEY (day, what, key)
+    ) PARTITION BY LIST (day)""",
+    # Days that have partitions, and whether hits of that day may have keys still.
+    "CREATE TABLE IF NOT EXISTS cookieguard_day (day INTEGER PRIMARY KEY, has_keys BOOLEAN NOT NULL)",
+    # Sums, as in the SQLite schema: 25 months. Text is ordered by its code points, in SQLite too.
+    f"""CREATE TABLE IF NOT EXISTS cookieguard_hourly (
+        hour INTEGER PRIMARY KEY, views BIGINT NOT NULL, visits BIGINT NOT NULL, arrivals BIGINT NOT NULL,
+        errors BIGINT NOT NULL, bots BIGINT NOT NULL, bytes BIGINT NOT NULL, duration BIGINT NOT NULL
+    ) {_ROOM}""",
+    f"""CREATE TABLE IF NOT EXISTS cookieguard_daily (
+        day INTEGER NOT NULL, dimension TEXT COLLATE "C" NOT NULL, value TEXT COLLATE "C" NOT NULL,
+        views BIGINT NOT NULL, visits BIGINT NOT NULL, visitors BIGINT NOT NULL,
+        PRIMARY KEY (day, dimension, value)
+    ) {_ROOM}""",
+    f"""CREATE TABLE IF NOT EXISTS cookieguard_consent (
+        day INTEGER NOT NULL, policy TEXT COLLATE "C" NOT NULL, event TEXT COLLATE "C" NOT NULL,
+        times BIGINT NOT NULL, PRIMARY KEY (day, policy, event)
+    ) {_ROOM}""",
+    f"""CREATE TABLE IF NOT EXISTS cookieguard_held (
+        day INTEGER NOT NULL, host TEXT COLLATE "C" NOT NULL, page TEXT COLLATE "C" NOT NULL,
+        vendor TEXT COLLATE "C" NOT NULL, purpose TEXT COLLATE "C" NOT NULL,
+        views BIGINT NOT NULL, elements BIGINT NOT NULL, PRIMARY KEY (day, host, page, vendor, purpose)
+    ) {_ROOM}""",
+    f"""CREATE TABLE IF NOT EXISTS cookieguard_bot (
+        day INTEGER NOT NULL, kind TEXT COLLATE "C" NOT NULL, name TEXT COLLATE "C" NOT NULL,
+        hits BIGINT NOT NULL, PRIMARY KEY (day, kind, name)
+    ) {_ROOM}""",
+    # What was dropped, by reason, in all workers: 25 months.
+    """CREATE TABLE IF NOT EXISTS cookieguard_lost (
+        day INTEGER NOT NULL, reason TEXT COLLATE "C" NOT NULL, count BIGINT NOT NULL, PRIMARY KEY (day, reason)
+    )""",
+    # Batches that were written, so that none is written twice: as long as a spool may be. What is not in the sums yet
+    # is found by the second index, which is as small as that. `since` is the time of a batch's first hit.
+    """CREATE TABLE IF NOT EXISTS cookieguard_batch (
+        id TEXT PRIMARY KEY, day INTEGER NOT NULL, since BIGINT NOT NULL, hits INTEGER NOT NULL,
+        is_summed BOOLEAN NOT NULL, number BIGINT NOT NULL GENERATED ALWAYS AS IDENTITY
+    )""",
+    "CREATE INDEX IF NOT EXISTS cookieguard_batch_new ON cookieguard_batch (number) WHERE NOT is_summed",
+    # Of which release all of this is; made last, so that it says all others are there.
+    "CREATE TABLE IF NOT EXISTS cookieguard_mark (digest TEXT NOT NULL)",
+)
+WORDS = Words(
+    date="(DATE '1970-01-01' + {})",
+    moment="to_timestamp({} * 3600)",
+    today="(CAST(extract(epoch FROM now()) AS BIGINT) / 86400)",
+    greatest="greatest",
+    whole="({} / {})",
+    tables={table: f"cookieguard_{table}" for table in TABLES},
+)
+# A barrier: else a function of the analyst's would be asked about rows before they are folded.
+VIEWS = tuple(
+    f"CREATE OR REPLACE VIEW {name} WITH (security_barrier = true) AS {query}"
+    for name, query in views(WORDS).items()
+)
+# What an earlier release's table lacks: empty or 0 of its hits, and of those an older worker still writes. Asked first:
+# adding waits for everybody who reads.
+HIT_COLUMNS = """
+    SELECT attname FROM pg_attribute
+    WHERE attrelid = 'cookieguard_hit'::regclass AND attnum > 0 AND NOT attisdropped
+"""
+ADD_COLUMN = {
+    name: f"ALTER TABLE cookieguard_hit ADD COLUMN {kind} DEFAULT {empty(name)!r}"
+    for name, kind in _TYPES.items()
+}
+DIGEST = blake2b("".join(SCHEMA + VIEWS).encode(), digest_size=8).hexdigest()
+MADE_OF = "SELECT digest FROM cookieguard_mark"
+FORGET_MARK = "DELETE FROM cookieguard_mark"
+SET_MARK = "INSERT INTO cookieguard_mark VALUES (%s)"
+
+DAYS = "SELECT day, has_keys FROM cookieguard_day WHERE day = ANY(%s::int[])"
+ALL_DAYS = "SELECT day, has_keys FROM cookieguard_day ORDER BY day"
+
+
+def make_day(day: int) -> tuple[str, ...]:
+    """Return what makes a day's partitions. ATTACH lets others read and write meanwhile, PARTITION OF would not."""
+    return (
+        f"CREATE TABLE cookieguard_hit_{day} (LIKE cookieguard_hit INCLUDING INDEXES)",
+        f"ALTER TABLE cookieguard_hit ATTACH PARTITION cookieguard_hit_{day} {_span(day)}",
+        *(
+            statement
+            for table in OF_KEYS
+            for statement in (
+                f"CREATE TABLE {table}_{day} (LIKE {table} INCLUDING INDEXES) {_ROOM}",
+                f"ALTER TABLE {table} ATTACH PARTITION {table}_{day} FOR VALUES IN ({day})",
+            )
+        ),
+        f"INSERT INTO cookieguard_day VALUES ({day}, true)",
+    )
+
+
+def drop_day(day: int) -> tuple[str, ...]:
+    """Return what drops a day's hits, and its visitors where they are there still."""
+    return (
+        _drop(day),
+        f"DELETE FROM cookieguard_day WHERE day = {day}",
+    )
+
+
+def copy_without_keys(day: int) -> tuple[str, str]:
+    """Return what copies a day's hits with no key in them, their entries decided."""
+    name = f"cookieguard_hit_{day}_new"
+    checks = f"CHECK (key = 0), CHECK ({_within(day)})"
+    columns = (*COLUMNS, "batch")
+    into = ", ".join(f'"{name}"' for name in columns)
+    names = ", ".join(FLEETING.get(name, f'"{name}"') for name in columns)
+    hits = decided(f"time >= {day * SECONDS_OF_DAY} AND time < {(day + 1) * SECONDS_OF_DAY}")
+    return (
+        f"CREATE TABLE {name} (LIKE cookieguard_hit INCLUDING INDEXES, {checks})",
+        f"INSERT INTO {name} ({into}) SELECT {names} FROM {hits} AS hits ORDER BY batch, place",
+    )
+
+
+def count_hits(day: int) -> str:
+    """Return what counts a day's hits."""
+    return f"SELECT count(*) FROM cookieguard_hit_{day}"
+
+
+def end_of(day: int, which: str) -> str:
+    """Return what asks for the `min` or `max` of a day's times."""
+    return f"SELECT {which}(time) FROM cookieguard_hit_{day}"
+
+
+def day_of_keys(day: int) -> str:
+    """Return what asks for a day where one of its hits has a key."""
+    return f"SELECT {day} FROM cookieguard_hit_{day} WHERE key != 0 LIMIT 1"
+
+
+def keep_exits(day: int) -> str:
+    """Return what adds the last pages of a day's visits to its sums, while the keys are there."""
+    pages = f"SELECT d.value FROM cookieguard_daily AS d WHERE d.day = {day} AND d.dimension = 'page'"
+    return f"""
+        INSERT INTO cookieguard_daily AS kept
+        SELECT {day}, '{Dimension.EXIT}', CASE WHEN value IN ({pages}) THEN value ELSE '{OTHER}' END AS name,
+            sum(views), 0, sum(visitors)
+        FROM ({exits(f"cookieguard_hit_{day} WHERE true", "batch, ctid")}) AS found GROUP BY name
+        ON CONFLICT (day, dimension, value) DO UPDATE
+        SET views = kept.views + excluded.views, visitors = kept.visitors + excluded.visitors
+    """
+
+
+def take_copy(day: int) -> tuple[str, ...]:
+    """Return what puts the copy in the place of a day's hits, and drops its visitors."""
+    return (
+        _drop(day),
+        f"ALTER TABLE cookieguard_hit_{day}_new RENAME TO cookieguard_hit_{day}",
+        f"ALTER TABLE cookieguard_hit ATTACH PARTITION cookieguard_hit_{day} {_span(day)}",
+        f"UPDATE cookieguard_day SET has_keys = false WHERE day = {day}",
+    )
+
+
+def _drop(day: int) -> str:
+    """Return what drops a day's hits and what is known of its visitors."""
+    return f"DROP TABLE IF EXISTS {', '.join(f'{table}_{day}' for table in (*OF_KEYS, 'cookieguard_hit'))}"
+
+
+def _span(day: int) -> str:
+    return f"FOR VALUES FROM ({day * SECONDS_OF_DAY}) TO ({(day + 1) * SECONDS_OF_DAY})"
+
+
+def _within(day: int) -> str:
+    """Return a day's bounds as PostgreSQL checks them, so that attaching reads no row."""
+    return f"time IS NOT NULL AND time >= {day * SECONDS_OF_DAY} AND time < {(day + 1) * SECONDS_OF_DAY}"

@@ -1,0 +1,279 @@
+"""Statistics written to PostgreSQL, by the workers of any number of machines: a batch is a COPY of its hits.
+
+What else must be known of a batch is asked in one round trip before it. Sums come after it and elsewhere: see
+`rollups.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+import psycopg
+
+from cookieguard.features.statistics.engines.postgres.copy import Unstorable, copy_text, storable
+from cookieguard.features.statistics.engines.postgres.partitions import forget
+from cookieguard.features.statistics.engines.postgres.reader_sql import GOES_ON
+from cookieguard.features.statistics.engines.postgres.rollups import STEP_HITS, sum_up
+from cookieguard.features.statistics.engines.postgres.schema import (
+    ADD_COLUMN,
+    DAYS,
+    DIGEST,
+    FORGET_MARK,
+    HIT_COLUMNS,
+    LOCK,
+    LOCK_DAYS,
+    LOCK_SHARED,
+    MADE_OF,
+    MARK,
+    SCHEMA,
+    SET_MARK,
+    VIEWS,
+    make_day,
+)
+from cookieguard.features.statistics.engines.protocol import EngineDown
+from cookieguard.features.statistics.engines.shared_sql import VIEW
+from cookieguard.stats.hits import COLUMNS, NO_KEY, SECONDS_OF_DAY, Batch, Hit
+from cookieguard.stats.visits import (
+    BOT,
+    KIND,
+    PAUSE,
+    First,
+    began_unkeyed,
+    goal_visitors,
+    views_of,
+    with_sources,
+)
+from cookieguard.stats.visits import VIEW as OF_VIEW
+from cookieguard.storage.postgres_connection import Connection, connect, telling
+
+logger = logging.getLogger("cookieguard")
+
+STATEMENT_MILLISECONDS = 3000
+LOCK_MILLISECONDS = 1000  # so long somebody who forgets is waited for; after that the spool takes the batch
+SLICE = 1000  # hits that are written down while the server reads those before
+WAIT_MILLISECONDS = 100  # for another worker that adds to the sums: ours may go with its next ones
+STEPS = 5  # of adding to the sums, about a second: then hits are written again
+DAYS_AHEAD = 2  # partitions made before their first hit
+# Between two times, where nobody reads and so does it; more hits at once cost less each
+SUM_UP_SECONDS = 10.0
+
+RECORD_BATCH = """
+    INSERT INTO cookieguard_batch (id, day, since, hits, is_summed) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT DO NOTHING RETURNING number
+"""
+COPY_HITS = f"COPY cookieguard_hit ({', '.join(COLUMNS)}, batch) FROM STDIN"
+ADD_LOST = """
+    INSERT INTO cookieguard_lost AS kept SELECT %s, * FROM unnest(%s::text[], %s::bigint[])
+    ON CONFLICT (day, reason) DO UPDATE SET count = kept.count + excluded.count
+"""
+LAST_SEEN = f"""
+    SELECT key, max(last) FROM (
+        SELECT key, last FROM cookieguard_visit WHERE day = %(day)s AND key = ANY(%(keys)s::bigint[])
+        UNION ALL SELECT key, time FROM cookieguard_hit
+        WHERE batch IN (SELECT number FROM cookieguard_batch WHERE NOT is_summed) AND {VIEW}
+            AND time >= %(day)s * 86400::bigint AND time < (%(day)s + 1) * 86400::bigint
+            AND key = ANY(%(keys)s::bigint[])
+    ) AS views GROUP BY key
+"""  # noqa: S608 - names of ours
+FIRSTS = f"""
+    SELECT DISTINCT ON (key) key, time, source, medium, campaign FROM (
+        SELECT key, first AS time, source, medium, campaign, 0 AS place FROM cookieguard_visit
+        WHERE day = %(day)s AND key = ANY(%(keys)s::bigint[])
+        UNION ALL SELECT key, time, source, medium, campaign, batch FROM cookieguard_hit
+        WHERE batch IN (SELECT number FROM cookieguard_batch WHERE NOT is_summed) AND {VIEW}
+            AND time >= %(day)s * 86400::bigint AND time < (%(day)s + 1) * 86400::bigint
+            AND key = ANY(%(keys)s::bigint[])
+    ) AS views ORDER BY key, time, place
+"""  # noqa: S608
+NOTE_GOING_ON = f"""
+    INSERT INTO cookieguard_seen SELECT %s, {GOES_ON}, unnest(%s::bigint[]) ON CONFLICT DO NOTHING
+"""
+
+
+class PostgresHits:
+    """Be a HitWriter, and Summing, in the tables `cookieguard_*` of one database, made where there are none."""
+
+    def __init__(self, url: str) -> None:
+        self._not_summed = 0
+        self._sum_up_at = 0.0
+        with telling(EngineDown):
+            self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
+            try:
+                make_tables(self._connection)
+            except psycopg.Error:
+                self._connection.close()
+                raise
+
+    def write(self, batch: Batch) -> None:
+        """Write hits in one transaction; nothing where the batch was written before.
+
+        Raises Unstorable for what the server will never take: as an engine that is down it would hold up all others.
+        """
+        with telling(EngineDown):
+            try:
+                self._write_storable(batch)
+            except psycopg.DataError as error:
+                raise Unstorable from error
+        self._not_summed += len(batch.hits)
+
+    def _write_storable(self, batch: Batch) -> None:
+        try:
+            self._write(batch)
+        except Unstorable:
+            self._write(batch._replace(hits=storable(batch.hits)))
+
+    def look_after(self) -> None:
+        """Add to the sums, where it is time to or there is enough. The batches are safe: what fails is told."""
+        is_time = time.monotonic() >= self._sum_up_at
+        if not self._not_summed or (self._not_summed < STEP_HITS and not is_time):
+            return
+        is_all = True
+        try:
+            is_all = sum_up(self._connection, wait=WAIT_MILLISECONDS, steps=STEPS)
+        except psycopg.errors.LockNotAvailable:
+            pass  # somebody else is at it
+        except psycopg.Error as error:
+            logger.warning("statistics: sums are updated later (PostgreSQL: %s)", type(error).__name__)
+        if is_all:
+            self._not_summed, self._sum_up_at = 0, time.monotonic() + SUM_UP_SECONDS
+
+    def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
+        """Drop the partitions of days before these, copy hits whose keys must go, delete old sums."""
+        with telling(EngineDown):
+            forget(self._connection, keys=keys_before, hits=hits_before, rollups=rollups_before)
+
+    def close(self) -> None:
+        with suppress(psycopg.Error):
+            self._connection.close()
+
+    def _write(self, batch: Batch) -> None:
+        try:
+            self._do(batch)
+        except BaseException:
+            with suppress(psycopg.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def _do(self, batch: Batch) -> None:
+        times = [hit[0] for hit in batch.hits] or [0]
+        days = {time // SECONDS_OF_DAY for time in times} if batch.hits else set()
+        begun = self._begin(batch, days, min(times))
+        if begun is None:
+            return
+        number, has_keys = begun
+        if not all(has_keys.values()):
+            batch = batch._replace(hits=[_late(hit, has_keys) for hit in batch.hits])
+        if batch.before:
+            self._note_going_on(batch)
+        batch = self._with_sources(batch)
+        if batch.hits:
+            with self._connection.cursor() as cursor, cursor.copy(COPY_HITS) as copy:
+                for start in range(0, len(batch.hits), SLICE):
+                    copy.write(copy_text(batch.hits[start : start + SLICE], (number,)))
+        with self._connection.pipeline():
+            if batch.lost:
+                reasons, counts = zip(*sorted(batch.lost.items()), strict=True)
+                self._connection.execute(ADD_LOST, (max(days, default=0), list(reasons), list(counts)))
+            self._connection.execute("COMMIT")
+
+    def _with_sources(self, batch: Batch) -> Batch:
+        """Return the batch, its goals with where the visitor came from first that day."""
+        reached, known = goal_visitors(batch), {}
+        if not reached:
+            return batch
+        for day in {day for day, _ in reached}:
+            keys = _array(key for of, key in reached if of == day)
+            rows = self._connection.execute(FIRSTS, {"day": day, "keys": keys}).fetchall()
+            known.update({(day, key): First(*first) for key, *first in rows})
+        return batch._replace(hits=with_sources(batch.hits, reached, views_of(batch), known))
+
+    def _begin(self, batch: Batch, days: set[int], since: int) -> tuple[int, dict[int, bool]] | None:
+        """Begin the transaction and look up days; None where the batch was written before."""
+        row = (batch.id, max(days, default=0), since, len(batch.hits), not batch.hits)
+        execute = self._connection.execute
+        with self._connection.pipeline():
+            execute("BEGIN")
+            execute(LOCK_SHARED)
+            recorded = execute(RECORD_BATCH, row, prepare=True)
+            found = execute(DAYS, (list(days),), prepare=True)
+        number = recorded.fetchone()
+        if number is None:
+            execute("ROLLBACK")
+            return None
+        return number[0], self._with_all(days, dict(found.fetchall()))
+
+    def _with_all(self, days: set[int], there: dict[int, bool]) -> dict[int, bool]:
+        """Make the days that are not there, and those that come next."""
+        missing = days - there.keys()
+        if missing:
+            self._connection.execute(LOCK_DAYS)
+            wanted = missing | {max(days) + ahead for ahead in range(1, DAYS_AHEAD + 1)}
+            there |= dict(self._connection.execute(DAYS, (list(wanted),)).fetchall())
+            for day in sorted(wanted - there.keys()):
+                for statement in make_day(day):
+                    self._connection.execute(statement)
+            there |= dict.fromkeys(missing - there.keys(), True)
+        return there
+
+    def _note_going_on(self, batch: Batch) -> None:
+        """Note whose visit goes on: from the last half hour of yesterday, as far as that is written, or unkeyed."""
+        for day, hits in _early_views(batch).items():
+            keys = _array(batch.before[hit.key] for hit in hits)
+            last = dict(self._connection.execute(LAST_SEEN, {"day": day - 1, "keys": keys}).fetchall())
+            going = {hit.key for hit in hits if hit.time - last.get(batch.before[hit.key], 0) <= PAUSE}
+            going |= self._unkeyed(day, {hit.key for hit in hits if began_unkeyed(batch, hit.key)})
+            if going:  # in order, so that two writers do not wait for each other
+                self._connection.execute(NOTE_GOING_ON, (day, _array(sorted(going))))
+
+    def _unkeyed(self, day: int, keys: set[int]) -> set[int]:
+        """Return those of whom nothing was seen that day: who was there with a key began a visit with it."""
+        if not keys:
+            return keys
+        seen = self._connection.execute(LAST_SEEN, {"day": day, "keys": _array(keys)}).fetchall()
+        return keys - {key for key, _ in seen}
+
+
+def make_tables(connection: Connection) -> None:
+    """Make what is not there, or is another release's; workers that start at once take turns."""
+    if _is_made(connection):
+        return
+    with connection.transaction():
+        connection.execute(LOCK)
+        if _is_made(connection):
+            return
+        for statement in SCHEMA:
+            connection.execute(statement.encode())
+        there = {name for (name,) in connection.execute(HIT_COLUMNS)}
+        added = [statement for name, statement in ADD_COLUMN.items() if name not in there]
+        for statement in (*added, *VIEWS, FORGET_MARK):
+            connection.execute(statement.encode())
+        connection.execute(SET_MARK, (DIGEST,))
+
+
+def _is_made(connection: Connection) -> bool:
+    is_there = connection.execute(MARK).fetchone() != (None,)
+    return is_there and connection.execute(MADE_OF).fetchone() == (DIGEST,)
+
+
+def _late(hit: Hit, has_keys: Mapping[int, bool]) -> Hit:
+    """Return a hit without key and search where that day's keys were destroyed before it came."""
+    if has_keys[hit.day] or (hit.key == NO_KEY and not hit.search):
+        return hit
+    entry = hit.entry if hit.key == NO_KEY else int(bool(hit.source))
+    return hit._replace(key=NO_KEY, search="", entry=entry)
+
+
+def _early_views(batch: Batch) -> Mapping[int, list[Hit]]:
+    """Return the views of visitors who may have been there before midnight, by day."""
+    found: dict[int, list[Hit]] = {}
+    for hit in batch.hits:
+        if hit.key in batch.before and hit[KIND] == OF_VIEW and not hit[BOT]:
+            found.setdefault(hit.day, []).append(hit)
+    return found
+
+
+def _array(numbers: Iterable[object]) -> str:
+    return "{" + ",".join(map(str, numbers)) + "}"

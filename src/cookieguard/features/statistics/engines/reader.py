@@ -1,0 +1,208 @@
+"""What every engine of statistics answers, once its queries are written: which is asked for what, and how rows read.
+
+Rule: no SQL here; an engine brings its own as `Queries`, and a `Source` that runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cookieguard.features.statistics.engines.protocol import (
+    ALL,
+    BotCount,
+    ConsentCount,
+    Days,
+    Filters,
+    HeldCount,
+    Slice,
+    Totals,
+    runs_of,
+)
+from cookieguard.features.statistics.engines.shared_sql import conditions
+from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
+
+EVER = Days(-(2**31), 2**31)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossed:
+    """Hold what a dialect asks of days that were counted by two dimensions once they were over.
+
+    Parameters are `first` and `last` day, all between them counted, `dimension`, `value` and `by_dimension`, and of
+    totals `by_value`; the last two are empty for one filter.
+    """
+
+    filters: Collection[Dimension]
+    breakdowns: Collection[Dimension]
+    days: str
+    """Which days of a range were counted, in order."""
+    keyed_days: str
+    """Which of them were counted with all visitors' keys, in order."""
+    totals: str
+    breakdown: str
+
+    def has(self, where: Filters, by: Dimension | None = None) -> bool:
+        """Return whether totals of this, or a breakdown, were counted."""
+        most = 2 if by is None else 1
+        is_counted = by is None or (by in self.breakdowns and by not in where)
+        return is_counted and len(where) <= most and all(one in self.filters for one in where)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queries:
+    """Hold what a dialect asks. Parameters are named: `first` and `last` day, `dimension`, and those of a filter."""
+
+    parameter: Callable[[str], str]
+    """How one is written, by its name; that of a filter is text."""
+    span: str
+    by_hour: str
+    by_day: str
+    consent: str
+    held: str
+    bots: str
+    lost: str
+    breakdown: Callable[[Dimension], str]
+    of_a_crowd: Callable[[Dimension], str]
+    of_value: Callable[[Dimension], str]
+    """By day: day, views, visits, visitors; with the parameters `dimension` and `value`."""
+    filtered_totals: Callable[[int, str], str]
+    """By how many seconds, and with which conditions; of single hits, as below."""
+    filtered_breakdown: Callable[[Dimension, str], str]
+    crossed: Crossed | None = None
+
+
+class Source(Protocol):
+    """Run queries; each raises EngineDown."""
+
+    def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
+        """Return all rows; parameters that a query does not name are left out."""
+
+    def hold_still(self) -> None:
+        """Answer everything from now on as of one moment, where the engine can."""
+
+    def hits(self, day: int) -> Iterator[Hit]:
+        """Give every hit of a UTC day in the order of time, its `entry` decided."""
+
+    def close(self) -> None:
+        """Let go of the connection; never raises."""
+
+
+class Figures:
+    """Be a HitReader and HitRows of one engine."""
+
+    def __init__(self, source: Source, queries: Queries) -> None:
+        self._source = source
+        self._queries = queries
+        self.hits = source.hits
+        self.hold_still = source.hold_still
+        self.close = source.close
+
+    def span(self) -> Days | None:
+        ((first, last),) = self._ask(self._queries.span, EVER)
+        return None if first is None else Days(first, last)
+
+    def by_hour(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
+        if not where:
+            return [Totals(*row) for row in self._ask(self._queries.by_hour, days)]
+        return [row._replace(visitors=0) for row in self._filtered(days, where, SECONDS_OF_HOUR)]
+
+    def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
+        if not where:
+            return [Totals(*row) for row in self._ask(self._queries.by_day, days)]
+        found: list[Totals] = []
+        for some, crossed in self._runs(days, where):
+            if crossed is None:
+                found += self._filtered(some, where, SECONDS_OF_DAY)
+            else:
+                found += [Totals(*row) for row in self._ask(crossed.totals, some, _named(where))]
+        return found
+
+    def by_day_of(self, days: Days, by: Dimension, value: str) -> Sequence[Totals]:
+        rows = self._ask(self._queries.of_value(by), days, {"dimension": by.value, "value": value})
+        return [Totals(day, views, visits, 0, visitors, 0, 0, 0, 0) for day, views, visits, visitors in rows]
+
+    def of_a_crowd(self, days: Days, by: Dimension) -> frozenset[str]:
+        rows = self._ask(self._queries.of_a_crowd(by), days, {"dimension": by.value})
+        return frozenset(value for (value,) in rows)
+
+    def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
+        if not where:
+            rows = self._ask(self._queries.breakdown(by), days, {"dimension": by.value})
+            return [Slice(*row) for row in rows]
+        parts = (self._part(some, by, where, crossed) for some, crossed in self._runs(days, where, by))
+        return _merged(row for rows in parts for row in rows)
+
+    def keyed_days(self, days: Days) -> Sequence[int]:
+        crossed = self._queries.crossed
+        return [] if crossed is None else [day for (day,) in self._ask(crossed.keyed_days, days)]
+
+    def consent(self, days: Days) -> Sequence[ConsentCount]:
+        return [ConsentCount(*row) for row in self._ask(self._queries.consent, days)]
+
+    def held(self, days: Days) -> Sequence[HeldCount]:
+        return [HeldCount(*row) for row in self._ask(self._queries.held, days)]
+
+    def bots(self, days: Days) -> Sequence[BotCount]:
+        return [BotCount(*row) for row in self._ask(self._queries.bots, days)]
+
+    def lost(self, days: Days) -> Mapping[str, int]:
+        return dict(self._ask(self._queries.lost, days))
+
+    def _filtered(self, days: Days, where: Filters, seconds: int) -> list[Totals]:
+        rows = self._ask_hits(days, where, lambda one: self._queries.filtered_totals(seconds, one))
+        return [Totals(*row) for row in rows]
+
+    def _part(
+        self, days: Days, by: Dimension, where: Filters, crossed: Crossed | None
+    ) -> Sequence[tuple[str, int, int, int]]:
+        if crossed is not None:
+            return self._ask(crossed.breakdown, days, {**_named(where), "by_dimension": by.value})
+        return self._ask_hits(days, where, lambda one: self._queries.filtered_breakdown(by, one))
+
+    def _ask_hits(self, days: Days, where: Filters, query: Callable[[str], str]) -> Sequence[Any]:
+        """Ask single hits; the query is made of conditions."""
+        condition, values = self._conditions(where)
+        return self._ask(query(condition), days, values)
+
+    def _runs(
+        self, days: Days, where: Filters, by: Dimension | None = None
+    ) -> Sequence[tuple[Days, Crossed | None]]:
+        """Part a range, in order, into days that were counted and those whose single hits must be read (None)."""
+        crossed = self._queries.crossed
+        if crossed is None or not crossed.has(where, by):
+            return [(days, None)]
+        runs: list[tuple[Days, Crossed | None]] = []
+        at = days.first
+        for run in runs_of(day for (day,) in self._ask(crossed.days, days)):
+            if at < run.first:
+                runs.append((Days(at, run.first - 1), None))
+            runs.append((run, crossed))
+            at = run.last + 1
+        return [*runs, (Days(at, days.last), None)] if at <= days.last else runs
+
+    def _conditions(self, where: Filters) -> tuple[str, dict[str, str]]:
+        """Return what filters by these dimensions, and the values by the names of their parameters."""
+        names = [f"value{number}" for number in range(len(where))]
+        condition, values = conditions(where, map(self._queries.parameter, names))
+        return condition, dict(zip(names, values, strict=True))
+
+    def _ask(self, query: str, days: Days, more: Mapping[str, str] | None = None) -> Sequence[Any]:
+        return self._source.ask(query, {"first": days.first, "last": days.last, **(more or {})})
+
+
+def _named(where: Filters) -> dict[str, str]:
+    """Name one filter, or two as one and what it is broken down by."""
+    (dimension, value), *more = where.items()
+    by, by_value = more[0] if more else ("", "")
+    return {"dimension": dimension.value, "value": value, "by_dimension": str(by), "by_value": by_value}
+
+
+def _merged(rows: Iterable[tuple[str, int, int, int]]) -> Sequence[Slice]:
+    """Add up what several runs of days have, in the order of a breakdown."""
+    sums: dict[str, Slice] = {}
+    for value, views, visits, visitors in rows:
+        before = sums.get(value, Slice(value, 0, 0, 0))
+        sums[value] = Slice(value, before.views + views, before.visits + visits, before.visitors + visitors)
+    return sorted(sums.values(), key=lambda one: (-one.views, one.value))

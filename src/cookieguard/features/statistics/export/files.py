@@ -1,0 +1,67 @@
+"""Closed days as files in a directory: each written beside and renamed, so that a name is a whole day."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from cookieguard.features.statistics.engines.protocol import Days
+from cookieguard.features.statistics.export.tables import date_of
+from cookieguard.stats.hits import SECONDS_OF_DAY
+from cookieguard.storage.state_directory import sync_directory, write_private
+
+CLOSED_AFTER = timedelta(hours=1)  # what waited in a spool over midnight has come by then
+
+
+class Written(NamedTuple):
+    """Say what became of a day's file."""
+
+    file: Path
+    is_new: bool
+    """False where it was there already."""
+
+
+def closed_days(span: Days | None, now: datetime) -> range:
+    """Return the days that are over, of those there are figures of."""
+    if span is None:
+        return range(0)
+    today = int((now - CLOSED_AFTER).timestamp()) // SECONDS_OF_DAY
+    return range(span.first, min(span.last + 1, today))
+
+
+def export_day(
+    directory: Path, what: str, file_format: str, day: int, make: Callable[[], bytes], *, again: bool = False
+) -> Written:
+    """Write one day's file, unless it is there: nothing is asked then, and nothing changes. Raises OSError.
+
+    The directory is made with its first file: where there is nothing to write, none is left behind.
+    """
+    file = directory / f"{what}-{date_of(day)}.{file_format}"
+    if file.exists() and not again:
+        return Written(file, is_new=False)
+    content = make()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = directory / f".{file.name}.{secrets.token_hex(8)}"
+    try:
+        write_private(draft, content)  # whom it is for, its owner decides
+        os.replace(draft, file)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_directory(directory)
+    return Written(file, is_new=True)
+
+
+def remove_drafts(directory: Path, before: datetime) -> None:
+    """Remove what a killed export left behind, but not what another one is writing."""
+    for draft in _drafts(directory):
+        if draft.stat().st_mtime < before.timestamp():
+            draft.unlink(missing_ok=True)
+
+
+def _drafts(directory: Path) -> Iterator[Path]:
+    for what in ("sums", "hits"):
+        yield from directory.glob(f".{what}-????-??-??.*.{'?' * 16}")

@@ -1,0 +1,188 @@
+"""The dashboard at {prefix}stats: for analysts, rendered here, without a script and without a third party."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+
+from anyio import to_thread
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from cookieguard.config import StatsSettings
+from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
+from cookieguard.errors import ConfigError, KeyringFixed
+from cookieguard.features.people.staff_guard import has_staff_form, needs_role, staff_form, staff_of
+from cookieguard.features.people.staff_sign_in import ask_to_sign_in
+from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
+from cookieguard.features.statistics.dashboard.render import details_page, message_page, overview_page
+from cookieguard.features.statistics.dashboard.selection import (
+    BadSelection,
+    Selection,
+    TooManyFilters,
+    read_selection,
+)
+from cookieguard.features.statistics.dashboard.sheets import csv_file
+from cookieguard.features.statistics.dashboard.tabs import Details, read_details
+from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader
+from cookieguard.features.statistics.notes import (
+    NOTES_FILE,
+    Note,
+    change_notes,
+    new_note,
+    read_notes,
+    with_note,
+)
+from cookieguard.office.layout import STAFF_HEADERS, shop_name
+from cookieguard.stats.hits import SECONDS_OF_DAY
+from cookieguard.web.banner.form_value import STALE
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.same_origin import own_pairs
+
+logger = logging.getLogger("cookieguard")
+
+STATS_PAGE = "stats"
+DOWN = "The figures cannot be read at the moment, or nothing has been counted yet. Visits are still counted."
+NOT_OURS = "this note was not sent from a page of this shop"
+ALARM_DAYS = timedelta(days=7)
+MOST_ALARMS = 5
+Alarms = Callable[[], list[str]]
+OpenReader = Callable[[], HitReader]
+
+
+def _refused(exchange: Exchange) -> Response:
+    return ask_to_sign_in(exchange, STATS_PAGE)
+
+
+@needs_role("analyst", refused=_refused)
+async def show_stats(exchange: Exchange, _: Receive) -> Response:
+    """Answer GET {prefix}stats: 400 with one line for what cannot be asked, 503 where figures cannot be read."""
+    base = exchange.own_base
+    counting, settings = exchange.parts.counting, exchange.parts.config.stats
+    if counting is None:  # the router knows no such page then
+        return HTMLResponse(message_page(DOWN, base=base), 503, STAFF_HEADERS)
+    try:
+        selection = read_selection(exchange.request.query)
+        ask = partial(_page, counting.open_figures, selection, exchange.now, settings, _state(exchange))
+        shop, alarms = shop_name(exchange.parts.config.origins), _alarms(exchange)
+        form = staff_form(exchange, STATS_PAGE)
+        answer = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms, form=form))
+    except TooManyFilters as error:
+        page = message_page(str(error), base=base, selection=error.selection)
+        return HTMLResponse(page, 400, STAFF_HEADERS)
+    except BadSelection as error:
+        return HTMLResponse(message_page(str(error), base=base), 400, STAFF_HEADERS)
+    except EngineDown as error:
+        return _down(exchange, str(error))
+    except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; told, never a 500
+        return _down(exchange, type(error).__name__)
+    return answer
+
+
+def _page(
+    open_figures: OpenReader,
+    selection: Selection,
+    now: datetime,
+    settings: StatsSettings,
+    state: Path,
+    *,
+    base: str,
+    shop: str,
+    alarms: Alarms,
+    form: str,
+) -> Response:
+    with closing(open_figures()) as reader:
+        if selection.tab != "overview":
+            details = read_details(reader, selection, now=now, hit_days=settings.hit_days)
+            return (
+                _csv(details, now) if selection.table else _html(details_page(details, base=base, shop=shop))
+            )
+        marks, trouble = _notes(state)
+        overview = read_overview(
+            reader,
+            selection,
+            now=now,
+            hit_days=settings.hit_days,
+            steps=settings.funnel,
+            zone=settings.zone,
+            marks=marks,
+        )
+        if selection.table:
+            return _csv(overview, now)
+        overview = replace(overview, notes=(*alarms(), *trouble, *overview.notes))
+        return _html(overview_page(overview, base=base, shop=shop, form=form))
+
+
+def _notes(state: Path) -> tuple[Sequence[Note], Sequence[str]]:
+    """Read the staff's notes; a file that is none takes no figure away, and is told."""
+    try:
+        return read_notes(state), ()
+    except (ConfigError, OSError) as error:
+        return (), (str(error) if isinstance(error, ConfigError) else f"{NOTES_FILE}: {error.strerror}",)
+
+
+def _html(page: bytes) -> Response:
+    return HTMLResponse(page, 200, STAFF_HEADERS)
+
+
+def _csv(figures: Overview | Details, now: datetime) -> Response:
+    """Send one table of the page as a file."""
+    name, content = csv_file(figures, int(now.timestamp()) // SECONDS_OF_DAY)
+    headers = {**STAFF_HEADERS, "content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, 200, headers, media_type="text/csv; charset=utf-8")
+
+
+def _alarms(exchange: Exchange) -> Alarms:
+    """Return what reads the alarms; a file, so it is read beside the event loop."""
+    state, first = _state(exchange), exchange.now.date() - ALARM_DAYS
+    return lambda: [f"Not declared: {one.line}" for one in read_undeclared_loads(state) if one.last >= first][
+        :MOST_ALARMS
+    ]
+
+
+def _state(exchange: Exchange) -> Path:
+    return Path(exchange.parts.config.state_dir).absolute()
+
+
+@needs_role("analyst")
+async def change_stats_notes(exchange: Exchange, receive: Receive) -> Response:
+    """Answer POST {prefix}stats: a note is added or removed; 400 or 403 with one line for what cannot be done."""
+    try:
+        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+        if not has_staff_form(exchange, fields, STATS_PAGE):
+            return HTMLResponse(message_page(STALE, base=exchange.own_base), 403, STAFF_HEADERS)
+        query = read_selection(fields.get("selection", "").removeprefix("?")).query()
+        member = await staff_of(exchange, "analyst")
+        change = _change(fields, member.name if member else "")
+        await to_thread.run_sync(change_notes, _state(exchange), change)
+    except BadRequestError as error:
+        return PlainTextResponse(f"{error}\n", error.status, PAGE_HEADERS)
+    except (BadSelection, ConfigError, KeyringFixed) as error:
+        return HTMLResponse(message_page(str(error), base=exchange.own_base), 400, STAFF_HEADERS)
+    return RedirectResponse(f"{exchange.own_base}{STATS_PAGE}{query}", 303, PAGE_HEADERS)
+
+
+def _change(fields: Mapping[str, str], by: str) -> Callable[[Sequence[Note]], Sequence[Note]]:
+    """Return what is to be done with the notes; raises ConfigError for what is none."""
+    if gone := fields.get("remove"):
+        return lambda before: [one for one in before if one.id != gone]
+    made = new_note(fields.get("day", ""), fields.get("text", ""), by)
+    return lambda before: with_note(before, made)
+
+
+async def answer_stats(exchange: Exchange, receive: Receive) -> Response:
+    """Answer {prefix}stats."""
+    page = change_stats_notes if exchange.request.method == "POST" else show_stats
+    return await page(exchange, receive)
+
+
+def _down(exchange: Exchange, reason: str) -> Response:
+    exchange.parts.findings.count("statistics could not be read")
+    logger.warning("statistics cannot be shown (%s)", reason)
+    return HTMLResponse(message_page(DOWN, base=exchange.own_base), 503, STAFF_HEADERS)

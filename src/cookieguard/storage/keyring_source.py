@@ -1,0 +1,108 @@
+"""Where the keyring comes from: the environment, a file, or made once in the state directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from cookieguard.config import Config, KeySettings
+from cookieguard.config.loading.trial import NEVER_SET
+from cookieguard.config.mail import STOP_LIFE
+from cookieguard.config.shop_cookies import LONGEST_UNBOUND
+from cookieguard.errors import ConfigError
+from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_file import WatchedKeyring
+from cookieguard.storage.state_directory import StateDirectory
+
+KEYRING_FILE = "keyring"
+# The first line of a keyring that was made here. The owner who takes it over on purpose removes the line.
+GENERATED = b"# made by cookieguard at its first start\n"
+PRODUCTION = "COOKIEGUARD_ENV"
+# A consent cookie that ends with the browser (`max_age` 0) still counts this long in one left open.
+UNTOLD_LIFE = timedelta(days=180)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyringPlace:
+    """Say where a keyring is: the setting that decides, and the file, or the variable where there is none."""
+
+    setting: str
+    path: Path | None = None
+    variable: str = ""
+
+
+def place_of(state_dir: Path, settings: KeySettings, *, environ: Mapping[str, str]) -> KeyringPlace:
+    """Find where the keyring is; the first of environment variable, `keys.file` and state directory decides."""
+    if settings.environment in environ:
+        name = settings.environment
+        return KeyringPlace(setting=f"keys.environment ({name})", variable=name)
+    if settings.file:
+        return KeyringPlace(setting="keys.file", path=Path(settings.file))
+    return KeyringPlace(setting="state_dir", path=state_dir / KEYRING_FILE)
+
+
+def load_keyring(
+    state: StateDirectory, settings: KeySettings, *, environ: Mapping[str, str], now: datetime | None = None
+) -> Keyring:
+    """Load the keyring from its place; one in a file follows the file while the shop runs.
+
+    Only in the state directory is one made, once for all workers, at the shop's start: not without `now`, where
+    `keys.generate` is false or COOKIEGUARD_ENV is `production`. A job beside the shop that made one in the place of
+    one that was lost would end every session. Raises a ConfigError naming the setting, never showing a key.
+    """
+    place = place_of(state.path, settings, environ=environ)
+    if place.path is None:
+        return Keyring.loads(environ[place.variable], setting=place.setting)
+    if settings.file:
+        return WatchedKeyring(place.path, place.setting)
+    is_there = os.path.lexists(place.path)
+    if not is_there or state.read(KEYRING_FILE, limit=len(GENERATED)) == GENERATED:
+        _require_permission(settings, environ, place.path, is_there=is_there)
+    if not is_there:
+        if now is None:
+            was = f"{state.path} (no keyring is in it)"
+            raise ConfigError(
+                "state_dir", was=was, allowed="the one of a shop that was started, with its keyring in it"
+            )
+        _make(state, now)
+    return WatchedKeyring(place.path, place.setting)
+
+
+def longest_life(config: Config) -> timedelta:
+    """Return how long anything that a key of ours signed counts at most."""
+    unbound = [LONGEST_UNBOUND for one in config.cookies.sign if not one.is_bound]
+    stops = [STOP_LIFE] if config.mail.lists else []
+    return max(
+        *unbound,
+        *stops,
+        timedelta(days=config.identity.absolute_days),  # sessions, and carts with them
+        timedelta(seconds=config.cookies.consent.max_age) or UNTOLD_LIFE,
+        timedelta(seconds=config.cookies.remember.max_age),
+    )
+
+
+def _make(state: StateDirectory, now: datetime) -> None:
+    try:
+        state.create_once(KEYRING_FILE, lambda: GENERATED + Keyring.generate(now).dumps().encode())
+    except OSError as error:
+        was = f"{state.path} (no keyring can be written: {error.strerror})"
+        raise ConfigError("state_dir", was=was, allowed="a directory with room for one file") from error
+
+
+def _require_permission(
+    settings: KeySettings, environ: Mapping[str, str], path: Path, *, is_there: bool
+) -> None:
+    """Refuse a key that was made here where the owner wants to bring one along; a trial's goes away with it."""
+    if settings.environment == NEVER_SET:
+        return
+    what = f"with a generated keyring ({path})" if is_there else "without a keyring"
+    allowed = f"a keyring of your own in {settings.environment}, keys.file or {path}"
+    keeping = "to keep this one, remove its first line"
+    allowed += f" ({keeping if is_there else '`cookieguard keys add` makes it'})"
+    if not settings.generate:
+        raise ConfigError("keys.generate", was=f"false {what}", allowed=allowed)
+    if environ.get(PRODUCTION) == "production":
+        raise ConfigError("keys.generate", was=f"true {what} under {PRODUCTION}=production", allowed=allowed)

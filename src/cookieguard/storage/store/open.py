@@ -1,0 +1,50 @@
+"""Which store is configured, chosen by a URL; nothing is opened before it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from cookieguard.config.store import StoreSettings, require_store_url
+from cookieguard.storage.open import is_server, require_driver
+from cookieguard.storage.store.protocol import Store
+
+STORE_FILE = "store.db"
+
+
+def store_opener(
+    settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]
+) -> Callable[[], Store]:
+    """Return what opens the store. Raises ConfigError, never showing the URL."""
+    file = store_file(settings, state_dir, environ=environ)
+    if file is not None:
+        from cookieguard.storage.store import sqlite
+
+        return sqlite.opener(file)
+    url = store_url(settings, environ=environ)
+    from cookieguard.storage.store import postgres
+
+    return postgres.opener(url)
+
+
+def store_url(settings: StoreSettings, *, environ: Mapping[str, str]) -> str:
+    """Return the URL of a store that is a server; raises ConfigError where its driver is missing."""
+    setting, url = _setting_and_url(settings, environ)
+    require_driver(setting)
+    return url
+
+
+def store_file(settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Path | None:
+    """Return the file the store is in; None where it is a server. Raises ConfigError."""
+    _, url = _setting_and_url(settings, environ)
+    if is_server(url):
+        return None
+    return Path(url.removeprefix("sqlite:///")).absolute() if url else state_dir / STORE_FILE
+
+
+def _setting_and_url(settings: StoreSettings, environ: Mapping[str, str]) -> tuple[str, str]:
+    if settings.environment not in environ:
+        return "store.url", settings.url
+    setting, url = f"store.environment ({settings.environment})", environ[settings.environment]
+    require_store_url(setting, url)
+    return setting, url
