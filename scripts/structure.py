@@ -48,7 +48,8 @@ CAPABILITIES = {
     "web/recording/risk_events": "vault",
 }
 SERVICES = frozenset({"records", "outbox", "people"})
-TOOLS = ("cli/", "testing/", "scan/", "convert/", "check/")  # above everything; their lists of commands count
+# Above everything; the lists of commands count. What lists all features is above them as well.
+TOOLS = ("cli/", "testing/", "scan/", "convert/", "check/", "features/")
 LISTS = ("cli/app", "cli/doctor")
 # What a new one of its kind has to be added to: the modules that name an existing one.
 DIMENSION = re.compile(r"\bcampaigns?\b", re.IGNORECASE)
