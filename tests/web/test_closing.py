@@ -71,7 +71,8 @@ def hold_all(app: CookieGuard, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> N
     """Have each thread of a guard hang in what it does."""
     parts: Any = app._parts
     monkeypatch.setattr(retention, "FIRST_LOOK", timedelta(0))
-    parts.retention._steps = {"step": gate}
+    assert app._retention is not None
+    app._retention._steps = {"step": gate}
     for pipeline in (parts.recorder, parts.counting.pipeline, parts.vault._pipeline):
         pipeline._form = gate
     parts.vault.put("abuse", "", address="203.0.113.7", customer=None, time=NOW)

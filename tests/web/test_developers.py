@@ -43,7 +43,7 @@ def test_assets_and_sockets_of_another_port_are_the_shops_own(guard: Guard, host
     sources = answer.get("content-security-policy").partition(";")[0].split()
     assert {"localhost:*", "ws://localhost:*", "127.0.0.1:*", "ws://127.0.0.1:*"} <= set(sources)
     assert 'name = "localhost"' not in caplog.text
-    assert 'name = "ads.localhost"' in caplog.text
+    assert 'name = "ads.localhost:8001"' in caplog.text
 
 
 def test_without_dev_another_port_is_somebody_else(guard: Guard) -> None:

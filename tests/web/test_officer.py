@@ -201,9 +201,11 @@ def test_a_version_that_waits_for_its_announcement_is_named(
 
     letter = write_letter(config, Keyring.generate(NOW), NOW)
 
-    (part,) = [one for one in letter.parts if one.title == "Notices of the policy"]
-    named = f"2026-12-15: its announcement is due ({announced})" if is_due else "nothing"
-    assert (list(part.lines), part.is_due) == ([named], is_due)
+    (part,) = [one for one in letter.parts if one.title == "Notices of policy changes"]
+    assert part.is_due == is_due
+    (line,) = part.lines
+    assert line.startswith("unannounced policy: 2026-12-15 ") if is_due else line == "nothing"
+    assert ("cookieguard policy announce 2026-12-15" in line) == is_due
 
 
 def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
@@ -219,18 +221,6 @@ def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
     told = {one.title: one.lines[0] for one in letter.parts if one.is_due}
     assert told["Open requests"].startswith("cannot be read")
     assert told["Notices of policy changes"].startswith("cannot be read")
-
-
-def test_version_whose_announcement_is_overdue_needs_somebody(tmp_path: Path) -> None:
-    state = StateDirectory(tmp_path / "state")
-    folder = two_versions(tmp_path / "policy", announced="2026-11-20")
-    config = Config(state_dir=str(state.path), policy=PolicyVersion(folder=str(folder)))
-
-    parts = {one.title: one for one in write_letter(config, Keyring.generate(NOW), NOW).parts}
-
-    told = parts["Notices of the policy"]
-    assert told.is_due
-    assert "cookieguard policy announce" in " ".join(told.lines)
 
 
 def test_who_was_signed_out_meanwhile_sees_nothing_and_is_in_no_journal_without_a_name(desk: Desk) -> None:

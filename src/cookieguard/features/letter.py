@@ -230,12 +230,9 @@ def _notices(source: Source) -> Found:
         ledger = read_ledger(store)
     lines, is_due = [], False
     with closing(outbox_opener(source.config.store, path, environ=environ)()) as outbox:
-        for place, version in enumerate(read_versions(source.config)):
+        for version in read_versions(source.config):
             entry = ledger.get(version.name)
             if entry is None:
-                is_late = place > 0 and version.announced <= source.now.date()  # the first needs none
-                lines += [f"{version.name}: its announcement is due ({version.announced})"] * is_late
-                is_due = is_due or is_late
                 continue
             run = outbox.count(run_of(version)) if entry.forgotten is None else entry.run
             is_due = is_due or not entry.is_complete
