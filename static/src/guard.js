@@ -20,7 +20,7 @@
 //   onMarkup     | Document, ShadowRoot, DOMParser, Range, | innerHTML, outerHTML, insertAdjacentHTML, setHTML,
 //                | Element                                 | setHTMLUnsafe, write, writeln, parseHTML, parseFromString,
 //                |                                         | parseHTMLUnsafe, createContextualFragment
-//   onPlace      | HTML element IFrame, Element            | contentWindow, contentDocument, attachShadow
+//   onNewRoot    | HTML element IFrame, Element            | contentWindow, contentDocument, attachShadow
 //   onTarget     | HTML element Form, window               | submit, open
 //   onObjectUrl  | URL                                     | createObjectURL
 //   onPasskey    | CredentialsContainer,                   | everything, such as get and create
@@ -33,18 +33,22 @@
 //
 // WHAT PASSES. All that leads to the shop's own origin or to an allowed host, and all that contacts no host. A held frame
 // keeps its `src`, but gets an empty `srcdoc`, which wins, and then a placeholder. Of other calls, the held part is
-// dropped: an attribute is not set, markup is written with its held elements disarmed, a cookie is not kept.
+// dropped: an attribute is not set, markup is written with its held elements disarmed, a cookie is not kept. Requests
+// that the policy refuses, such as those of `script.src` and of style sheets, pass the guard.
 //
 // WHAT AN ERROR DOES. The shop's page must not break, so the guard fails open: if a judge throws, the original call is
 // made, and a browser without an interface goes without its row. Then the policy, which fails closed, still refuses each
 // request. A connection, a hint or a cookie may get through.
+//
+// TO ADD A ROW: write its judge, or take one that fits, call `patch` with the interfaces and a pattern of their own
+// members, and add the row to the table above. tests/browser/test_guard_table.py compares the two.
 //
 // The guard is in every page, so it has at most 1,650 bytes (packed, gzip -9), and its patterns are short.
 {
   const ownScript = document.currentScript;
   // From the server (web/banner/guard.py): patterns of the addresses that are allowed and of the names of cookies and
   // storage keys that are held, and the path of places.js.
-  const [allowedUrls, heldNames, placesPath] = ownScript.dataset.cg.split(" ");
+  const [allowedUrls, heldNames, placeholdersPath] = ownScript.dataset.cg.split(" ");
   ownScript.remove();
 
   // Markup is parsed in a template, where nothing loads and no script runs.
@@ -63,7 +67,7 @@
   const isHeld = value => {
     try {
       if (typeof value != "string") {
-        // In the options of a passkey, `rpId` and `id` name a host.
+        // In the options of a passkey, `rpId` and `id` name a host: behind `//` it is read as an address.
         return JSON.stringify(value).replace(/"(rpI|i)d":"/g, '"//').split(/["{};,=\s']/).some(isHeld);
       }
       const url = new URL(value, origin);
@@ -141,16 +145,16 @@
   };
 
   // The window, document or shadow tree that a script gets is armed before the script can use it.
-  const onPlace = (_, args, call) => {
-    const place = call();
-    arm(place);
-    return [place];
+  const onNewRoot = (_, args, call) => {
+    const root = call();
+    arm(root);
+    return [root];
   };
 
   // `open(url, name)` and a form's `submit()` may load a frame of the page, by its name. Otherwise they open a window.
   const onTarget = (form, [url = form?.action, name = form?.target], call) => {
     const frame = self[name]?.frameElement;
-    if (!frame) return onPlace(0, 0, call);
+    if (!frame) return onNewRoot(0, 0, call);
     if (isHeld(url)) {
       frame.src = url;
       return [frame.contentWindow];
@@ -192,18 +196,20 @@
   };
 
   // Once a held frame has loaded its empty `srcdoc`, it gets the placeholder, whose code is loaded only now.
-  const showPlace = ({ target }) => {
-    if (target.matches?.('[src][srcdoc=""]')) import(origin + placesPath).then(places => places.show(target), () => {});
+  const showPlaceholder = ({ target }) => {
+    if (target.matches?.('[src][srcdoc=""]')) import(origin + placeholdersPath).then(placeholders => placeholders.show(target), () => {});
   };
 
   // ---- Arming a window
   //
-  // `place` is a window, a document or a shadow tree. Listen to the frames that load in it, and patch its window, once.
-  // A shadow tree has no window, so for one this ends with an error at `view.Node`, when nothing is left to do.
-  const arm = place => {
+  // `root` is a window, a document or a shadow tree. Listen to the frames that load in it, and patch its window, once
+  // (`Node.cg` says that it is patched). A shadow tree has no window, so for one this ends with an error at `view.Node`,
+  // when nothing is left to do. An error in a row leaves the rows after it out, so rows that need an interface which a
+  // browser may lack come last.
+  const arm = root => {
     try {
-      const page = place.document || place;
-      page.addEventListener("load", showPlace, true);
+      const page = root.document || root;
+      page.addEventListener("load", showPlaceholder, true);
       const view = page.defaultView;
       if (view.Node.cg) return;
       view.Node.cg = 1;
@@ -244,9 +250,10 @@
         Object.keys(view.Element.prototype) + " appendChild ",
       );
       patch("Document ShadowRoot DOMParser Range Element", /\b(\w*HTML|wr|createContext|parse)\w*/g, onMarkup);
-      patch("HTMLIFrameElement Element", /\b(contentDoc|contentWin|attachS)\w*/g, onPlace);
+      patch("HTMLIFrameElement Element", /\b(contentDoc|contentWin|attachS)\w*/g, onNewRoot);
       patch("HTMLFormElement", /\bsubmit/g, onTarget);
       // Scripts may have globals of their own, such as `submenu` or `contentDiv`, so a window has a pattern of its own.
+      // (Of a global `reopen` the pattern finds `open`, which is then patched twice, to no harm.)
       patch("self", /open\b/g, onTarget);
       patch("URL", /create\w+/g, onObjectUrl);
       patch("CredentialsContainer PublicKeyCredential", /\w+/g, onPasskey);
