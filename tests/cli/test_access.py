@@ -254,5 +254,5 @@ def test_look_that_a_lost_key_sealed_holds_up_no_other_notice(shop: AccessShop) 
     told = shop.run("access", "told", look, "--how", "by letter", stdin=shop.tokens_of("Officer Olga"))
 
     assert (sent.returncode, sent.stdout) == (1, "1 of 2 notices sent\n")
-    assert f"look {look}: the customer cannot be read, since the key left the keyring" in sent.stderr
+    assert f"access {look}: the customer's number cannot be read" in sent.stderr
     assert (told.returncode, told.stdout) == (4, "")

@@ -205,11 +205,11 @@ def test_with_the_store_down_a_machine_has_its_own_key_at_once_and_says_so_once(
         key = one.key()
         gate.set()  # nobody waited for the store: its thread had not even begun to connect
         wait_until(lambda: one.store_sync.is_down, "the store is down")
-        wait_until(lambda: "visitor key of the day: the store is down" in caplog.text, "it is told")
+        wait_until(lambda: "daily visitor key: the store is down" in caplog.text, "it is told")
         time.sleep(1)
 
     assert until_settled(one) == {key}  # nobody else had one
-    told = [one for one in caplog.records if "key of the day" in one.message]
+    told = [one for one in caplog.records if "daily visitor key" in one.message]
     assert [one.levelno for one in told] == [logging.WARNING]
 
 

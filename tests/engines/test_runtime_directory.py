@@ -111,7 +111,7 @@ def test_a_machine_without_such_a_directory_keeps_keys_in_each_worker_and_says_s
     memory = open_runtime("", state)
 
     assert memory is None
-    assert "each worker uses its own keys of the day" in caplog.text
+    assert "each worker uses its own daily keys" in caplog.text
     one, other = (DayKeys(memory, "visitor", clock=lambda: NOON) for _ in range(2))
     assert one.key(NOON.date()) == one.key(NOON.date()) != other.key(NOON.date())
     assert HourKeys(memory).key(NOON) != HourKeys(memory).key(NOON)

@@ -92,7 +92,7 @@ def test_a_page_without_some_of_the_vendors_that_were_agreed_to_is_told_once(
 
     sent = len(answers[0].get("content-security-policy"))
     assert "hotjar.io" not in answers[0].get("content-security-policy")
-    assert caplog.text.count(f"(Sec-Fetch-Dest: document) went out with only {sent} of the ") == 1
+    assert caplog.text.count(f"(Sec-Fetch-Dest: document) got only {sent} of the ") == 1
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *
             queue.seal_anew()
     except (ConfigError, QueueDown, SealBroken, StoreDown) as error:
         if not force:
-            told = f"requests and looks at personal data cannot be sealed with the new key ({error})"
+            told = f"customer requests and the list of accesses cannot be sealed with the new key ({error})"
             raise KeyRefused(f"{told}; repair that, or lose them with --force") from error
 
 

@@ -83,7 +83,7 @@ class DayKeys:
             if old and self._directory is not None:
                 sync_directory(self._directory.path)
         except OSError as error:
-            logger.warning("%s key of the day: old keys cannot be removed: %s", self._use, error.strerror)
+            logger.warning("daily %s key: old keys cannot be removed: %s", self._use, error.strerror)
         self._known = {day: one._replace(key=self._shared(day, one.key)) for day, one in in_force.items()}
 
     def _shared(self, day: date, own: bytes) -> bytes:
@@ -101,7 +101,7 @@ class DayKeys:
         if not self._has_failed:
             self._has_failed = True
             logger.warning(
-                "%s key of the day: %s; each worker uses its own until this is fixed", self._use, reason
+                "daily %s key: %s; each worker uses a key of its own until this is fixed", self._use, reason
             )
         return own
 

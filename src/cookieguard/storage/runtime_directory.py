@@ -63,7 +63,7 @@ def open_runtime(setting: str, state: StateDirectory) -> RuntimeDirectory | None
         if setting:
             raise
         logger.warning(
-            "%s; each worker uses its own keys of the day, so a visitor counts once in each worker", error
+            "%s; each worker uses its own daily keys, so a visitor counts once in each worker", error
         )
         return None
     _sweep(runtime.path)

@@ -359,7 +359,7 @@ class Exchange:
             self._has_written_cookies = self.rounds >= MOST_ROUNDS
             if not self._has_written_cookies:
                 raise
-            logger.error("session and cart kept changing, so a response goes out without their cookies")
+            logger.error("session and cart kept changing, so the response was sent without their cookies")
             return []
 
     @property

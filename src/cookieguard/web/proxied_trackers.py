@@ -50,7 +50,7 @@ class ProxiedTrackers:
         self._told.add(place)
         lines = named(entry, self._vendors, hosts=(*entry.needed_hosts, place))
         logger.warning(
-            "%s looks like %s on the shop's own host, and loads whatever visitors choose; to hold it:\n%s",
+            "%s looks like %s on the shop's own host, so it loads without consent; to hold it, add:\n%s",
             place,
             entry.name,
             lines,

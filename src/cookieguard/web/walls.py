@@ -44,13 +44,13 @@ MOST_POLICY = 900
 # Beside a worker's script nothing is removed, and what a service worker fetches for its pages is under this policy.
 MOST_POLICY_OF_WORKER = 2000
 CUT_POLICY = (
-    "a response (Sec-Fetch-Dest: %s) went out with only %d of the %d bytes of its Content-Security-Policy, because it "
-    "has no <meta> and proxies limit the size of headers: it cannot load the vendors declared last, even after "
-    "visitors agreed; if it needs them, declare one `*.host` instead of several hosts"
+    "a response (Sec-Fetch-Dest: %s) got only %d of the %d bytes of its Content-Security-Policy, because proxies "
+    "refuse long headers. The response cannot load the vendors that you declared last, even after consent. "
+    "To shorten the policy, declare one `*.host` instead of several hosts"
 )
 TOO_MANY_DECLARED = (
-    "the declared hosts would make a report-only policy of more than %d bytes, so what scripts load from undeclared "
-    "hosts is not reported; declare one `*.host` instead of several hosts"
+    "the declared hosts need a report-only policy of more than %d bytes, which is too long. Requests of scripts to "
+    "undeclared hosts are therefore not reported. Declare one `*.host` instead of several hosts"
 )
 DOCUMENT_VARY = (b"Cookie", b"Sec-GPC")
 OPENED_VARY = (*DOCUMENT_VARY, b"Sec-Fetch-Dest", b"Sec-Fetch-Mode")

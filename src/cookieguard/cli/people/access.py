@@ -110,7 +110,7 @@ def open_without_code(
         )
         permissions = Permissions(desk.keyring, desk.config.staff.scopes, _asking(desk.store))
         code = permissions.make(customer, scope, desk.now).result()
-    told = f"look {id_}: the code opens {scope} once, within 10 minutes: {code}"
+    told = f"access {id_}: the code opens {scope} once, within 10 minutes: {code}"
     to_do = "to tell the customer, run: cookieguard access notify"
     show_answer({"look": id_, "code": code}, told, to_do, as_json=as_json)
 
@@ -149,7 +149,7 @@ def disclose(
 def list_looks(
     *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
 ) -> None:
-    """List every look and disclosure, and whether the customer was told. The customer is not named."""
+    """List every access without a code and every disclosure, and whether the customer, who is not named, was told."""
     with _desk(config, keyring) as desk:
         rows = [
             {
@@ -265,7 +265,7 @@ def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool
     desk.journal("looked", member, f"address for the notice of look {id_}", number)
     address, language = asyncio.run(_address_of(desk.config, number))
     if not address:
-        sys.stderr.write(f"cookieguard: look {id_}: {NO_ADDRESS}\n")
+        sys.stderr.write(f"cookieguard: access {id_}: {NO_ADDRESS}\n")
         return False
     shop = desk.config.origins[0].partition("://")[2]
     lang, told, lines = notice_of(look, desk.config.language_for(language))

@@ -61,7 +61,7 @@ class Countries:
             trouble = str(error) if isinstance(error, ConfigError) else f"{self._path}: {error.strerror}"
             if trouble != self._trouble:
                 self._trouble = trouble
-                logger.warning("statistics: %s; countries still come from the file read before", trouble)
+                logger.warning("statistics: %s; countries still come from the old file", trouble)
 
 
 def opened(path: Path) -> Reader:

@@ -195,7 +195,7 @@ class Sender:
             try:
                 await self._steps.notes(left)
             except OutboxDown as error:
-                logger.warning("mail: %s; the reserved messages become free by themselves", error)
+                logger.warning("mail: %s; unsent messages are sent later", error)
 
 
 class _Steps:

@@ -87,14 +87,14 @@ class BreakGlass:
             return self._recipients.open(self._entry(id_)[1])["customer"]
         except ValueError as error:
             raise BreakGlassRefused(
-                f"look {id_}: the customer cannot be read, since the key left the keyring; bring that key back"
+                f"access {id_}: the customer's number cannot be read; put back the key that sealed it"
             ) from error
 
     def tell(self, id_: str, how: str, now: datetime) -> None:
         """Write down that the customer was told; the log has it first."""
         look, _ = self._entry(id_)
         if look.told is not None:
-            raise BreakGlassRefused(f"look {id_}: the customer was already told on {look.told:%Y-%m-%d}")
+            raise BreakGlassRefused(f"access {id_}: the customer was already told on {look.told:%Y-%m-%d}")
         self._record("notice-given", id_, self.customer(id_), {"how": how})
         self._change(
             lambda before: {**before, id_: (replace(before[id_][0], told=now, how=how), before[id_][1])}
@@ -115,7 +115,7 @@ class BreakGlass:
     def _entry(self, id_: str) -> tuple[Look, str]:
         found = LEDGER.read(self._store).get(id_)
         if found is None:
-            raise BreakGlassRefused(f"there is no look {id_[:20]!r}; see: cookieguard access list")
+            raise BreakGlassRefused(f"no access has the id {id_[:20]!r}; see: cookieguard access list")
         return found
 
     def _record(self, kind: str, id_: str, customer: str, facts: Mapping[str, str]) -> None:
@@ -124,7 +124,7 @@ class BreakGlass:
 
     def _change(self, change: Callable[[Ledger], Ledger]) -> None:
         if LEDGER.change(self._store, change) is None:
-            raise BreakGlassRefused("others changed the list of looks at every try; try again")
+            raise BreakGlassRefused("the list of accesses kept changing meanwhile; run the command again")
 
 
 def due_notices(looks: Mapping[str, Look], now: datetime) -> dict[str, Look]:

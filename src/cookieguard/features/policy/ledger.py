@@ -29,7 +29,7 @@ def change_ledger(store: Store, change: Callable[[Ledger], Ledger]) -> Ledger:
     """Write what `change` makes of the ledger, over the version it was made of; raises whatever `change` raises."""
     after = LEDGER.change(store, change)
     if after is None:
-        raise LedgerError("others changed the ledger of announcements at every try; try again")
+        raise LedgerError("the list of announcements kept changing meanwhile; run the command again")
     return after
 
 

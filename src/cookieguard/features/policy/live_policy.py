@@ -111,7 +111,7 @@ def open_policy(config: Config, state: StateDirectory, *, environ: Mapping[str, 
     ledger = _first_ledger(config, state, environ)
     if ledger is None:
         logger.warning(
-            "policy: the store does not say which versions were announced; until it does, only their dates count"
+            "policy: the store does not answer, so announcements are unknown and the versions' dates alone decide"
         )
     else:
         require_unaltered(versions, ledger)

@@ -47,7 +47,7 @@ class LocalAnchor:
         with suppress(OSError):
             self._path.rename(self._path.with_name(f"{NEWEST}-{size}"))
         logger.error(
-            "consent log: it has %d entries but had %d, or other ones, so it was set back; see: cookieguard log verify",
+            "consent log: replaced by an older or other copy: %d entries now, %d before; run: cookieguard log verify",
             log.size(),
             size,
         )

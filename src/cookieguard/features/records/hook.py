@@ -108,10 +108,10 @@ class DecisionHook:
         tries = job.tries + 1
         kind = type(error).__name__  # its text may name a person
         if tries >= MOST_TRIES:
-            logger.error("on_decision raised %s %d times, so this decision is given up", kind, tries)
+            logger.error("on_decision raised %s %d times; it will not get this decision again", kind, tries)
             return partial(_end_job, job=job)
         wait = min(FIRST_RETRY_MILLISECONDS << min(job.tries, 20), LONGEST_RETRY_MILLISECONDS)
-        logger.warning("on_decision raised %s; it is called again in %d s", kind, wait // 1000)
+        logger.warning("on_decision raised %s; the next call follows in %d s", kind, wait // 1000)
         self._again_at = min(self._again_at, seconds() + wait / 1000 + 0.01)
         return partial(_put_off, job=job, milliseconds=wait, tries=tries)
 

@@ -55,7 +55,7 @@ class Witness:
                 _run_command(self._place, note)
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             if not self._is_failing:
-                logger.error("proof.witness: %s; it is given the next checkpoint", _reason(error))
+                logger.error("proof.witness: %s; the next checkpoint is sent as usual", _reason(error))
             self._is_failing = True
             return
         if self._is_failing:

@@ -295,7 +295,7 @@ class LogWriter:
         self.is_down = is_down
         if is_down:
             logger.error(
-                "consent log: its store is down (%s); until it answers, records and grants wait", reason
+                "consent log: its database is down (%s); records and grants wait until it answers", reason
             )
         else:
             logger.warning("consent log: its store answers again")

@@ -62,7 +62,7 @@ class WatchedTerms:
             terms = read_own_terms(store)
         except (StoreDown, ValueError) as error:
             if not self._is_troubled:
-                logger.warning("customers' own terms cannot be read (%s); those read last still count", error)
+                logger.warning("customers' own terms cannot be read (%s); the old ones still apply", error)
             self._is_troubled = True
             return
         self._is_troubled = False

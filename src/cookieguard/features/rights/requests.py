@@ -156,7 +156,7 @@ class Requests:
             try:
                 self._seal_row_anew(row)
             except SealBroken as error:
-                logger.error("request %s: %s; it keeps the seal it has", row.id, error)
+                logger.error("request %s cannot be sealed with the new key: %s", row.id, error)
         if not self.is_sealed_anew:
             sealed = self._seal.close(self._secret, about=SECRET)
             self.queue.put_secret(sealed, before=self._sealed_secret)

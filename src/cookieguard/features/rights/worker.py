@@ -359,7 +359,7 @@ class Worker:
             except QueueDown:
                 continue
             if not has_lease:
-                logger.warning("request %s: its lease is over; another worker goes on with it", id_)
+                logger.warning("request %s: the lease ended; another worker continues the request", id_)
                 return
 
     async def _release(self, id_: str, *, work_in: float | None, failed: bool) -> None:

@@ -91,7 +91,7 @@ class Backlog:
             self.has_overflowed = True
             self.overflows += 1
             logger.warning(
-                "store: more than %d revocations wait; when it answers, this worker writes all it knows",
+                "store: down, and more than %d revocations wait; all are written when the store answers",
                 MAX_WAITING,
             )
 
@@ -124,7 +124,7 @@ class Backlog:
                 self._forget(next(iter(self.pending)))
                 if not self.lost:
                     logger.error(
-                        "store: over %d MB of values wait; the oldest are dropped", MAX_PENDING_BYTES // 10**6
+                        "store: over %d MB of data wait; the oldest are dropped", MAX_PENDING_BYTES // 10**6
                     )
                 self.lost += 1
 

@@ -95,7 +95,7 @@ class DayKeySharing:
                 self._is_told = True
                 reason = str(error) if isinstance(error, StoreDown) else type(error).__name__
                 logger.warning(
-                    "%s key of the day: %s; each machine uses its own until they agree", self._use, reason
+                    "daily %s key: %s; until machines can share it, each uses its own", self._use, reason
                 )
 
     def _follow(self, store: Store, day: date) -> None:

@@ -57,14 +57,14 @@ def tell_of(pruned: Pruned) -> None:
     customers = sum(one.what is Revoked.CUSTOMER for one in pruned.news)
     if customers:
         logger.warning(
-            "store: too many sessions were ended, so the %d accounts with the most were logged out everywhere",
+            "store: too many ended sessions; the %d accounts with most of them were logged out everywhere",
             customers,
         )
     for one in pruned.news:
         if one.what is Revoked.CUTOFF and one.key == Revoked.SESSION:
             logger.error(
-                "store: too many accounts ended sessions, so the sessions that customers got before %s have ended",
+                "store: too many accounts have ended sessions; every customer session from before %s was ended",
                 f"{from_milliseconds(one.at):%Y-%m-%d %H:%M:%S} UTC",
             )
     for what, count in pruned.forgotten.items():
-        logger.info("store: %d revocations of the kind %s were deleted, the oldest of too many", count, what)
+        logger.info("store: full, so the oldest %d revocations of the kind %s were deleted", count, what)
