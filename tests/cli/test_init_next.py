@@ -164,7 +164,7 @@ def test_it_says_what_follows_from_empty_origins(shop: Shop) -> None:
     [
         (
             "app = Flask(__name__)\n",
-            "flask run, and gunicorn without -k uvicorn_worker.UvicornWorker, fail or serve the app without the guard",
+            "flask run, and gunicorn without -k uvicorn_worker.UvicornWorker, fail or serve the app unguarded",
         ),
         ("application = get_asgi_application()\n", "manage.py runserver serves the app without the guard"),
         ("app, rt = fast_app()\n", 'Switch FastHTML\'s own off: fast_app(bodykw={"sess_cls": None})'),

@@ -127,13 +127,13 @@ def test_with_origins_configured_only_they_may_post(
     ("headers", "host", "reason"),
     [
         ([], "shop.example", "neither Origin nor Sec-Fetch-Site"),
-        ([("origin", "null")], "shop.example", "Origin is null"),
+        ([("origin", "null")], "shop.example", "null Origin alone"),
         ([("sec-fetch-site", "cross-site")], "shop.example", "Sec-Fetch-Site is not same-origin"),
         ([OWN, ("origin", "https://evil.example")], "shop.example", "Origin is not in `origins`"),
         (
             [OWN, ("origin", "http://localhost:8001")],
             "localhost:8001",
-            "shows that address, add it to `origins`",
+            "add the address that browsers show",
         ),
     ],
 )

@@ -57,13 +57,10 @@ vendors = [
 # The shop's own hosts on other sites, such as a CDN under your own contract.
 # first_party_hosts = ["cdn.shop-assets.example"]
 
-# Who is responsible, for the privacy page.
+# Who is responsible, and where customers log in: the privacy page needs both.
 [controller]
 # name = "Mugs Ltd."
 # address = ["1 Mug Lane", "Dublin"]
-# email = "privacy@shop.example"
-
-# Customers who log in see and delete their data there; this is where they log in.
 [rights]
 # login_url = "/login"
 
@@ -101,10 +98,7 @@ WSGI_LINES = (
 WSGI_NAME = "app"  # of what a function makes
 # What else a framework needs.
 NOTES = {
-    "Flask": (
-        "Use the command below: flask run, and gunicorn without -k uvicorn_worker.UvicornWorker, fail or serve the app "
-        "without the guard."
-    ),
+    "Flask": "flask run, and gunicorn without -k uvicorn_worker.UvicornWorker, fail or serve the app unguarded.",
     "get_asgi_application": "manage.py runserver serves the app without the guard. Use the command below.",
     "FastHTML": "The session is cookieguard's. Switch FastHTML's own off: FastHTML(sess_cls=None)",
     "fast_app": """The session is cookieguard's. Switch FastHTML's own off: fast_app(bodykw={"sess_cls": None})""",
@@ -245,7 +239,6 @@ def _in_factory(factory: Factory) -> Iterator[str]:
 
 
 def _shown(lines: Iterable[str], name: str, app: str = "") -> str:
-    """Show lines to paste: what is called `name` is guarded, as `app` if that is another name."""
     shown = (f"    {line.format(name=name, app=app or name, file=CONFIG_FILE)}" for line in lines)
     return "\n" + "\n".join(shown) + "\n"
 

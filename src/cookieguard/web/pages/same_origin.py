@@ -10,16 +10,12 @@ from cookieguard.web.http.origin import origin_of
 from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
 
 # Why a post is refused. None of them quotes a client's own text: they are logged.
-OTHER_HOST = (
-    "its Host header is not in `origins`; if a browser shows that address, add it to `origins`; if not, have the proxy "
-    "pass on the Host header"
-)
+OTHER_HOST = "its Host is not in `origins`: add the address that browsers show, or have a proxy pass on Host"
 OTHER_SITE = "its Sec-Fetch-Site is not same-origin, so another site posted it"
 NO_ORIGIN = (
-    "the request has neither Origin nor Sec-Fetch-Site; a browser sends them, and a script can add Origin with the "
-    "shop's address: curl -H 'Origin: https://shop.example'"
+    "the request has neither Origin nor Sec-Fetch-Site, or a null Origin alone; a browser sends them, and a script can "
+    "add Origin with the shop's address: curl -H 'Origin: https://shop.example'"
 )
-NULL_ORIGIN = "its Origin is null, and it has no Sec-Fetch-Site"
 UNLISTED = "its Origin is not in `origins`; if the shop has that address, add it there"
 # A browser that calls it the same origin is right where a proxy keeps the Host header to itself.
 NOT_THE_HOST = (
@@ -44,26 +40,21 @@ def why_refused(exchange: Exchange) -> str:
     if not exchange.is_own_host:
         return OTHER_HOST
     request, origins = exchange.request, exchange.parts.config.origins
-    return _why_foreign(request.headers, host=request.origin.authority, origins=origins)
+    return why_foreign(request.headers, host=request.origin.authority, origins=origins)
 
 
-def is_own_post(headers: Mapping[bytes, bytes], *, host: str, origins: Sequence[str]) -> bool:
-    """Return whether a POST came from a page of the shop itself.
+def why_foreign(headers: Mapping[bytes, bytes], *, host: str, origins: Sequence[str]) -> str:
+    """Return why a POST came from no page of the shop itself; empty if it did.
 
     `Sec-Fetch-Site` must not say anything but `same-origin`; no script can set it. Origin must be a configured one, or
     with none configured name the same host and port as `host` (the scheme is not compared: TLS may end before us). It
     may be missing, or `null` as our own form posts it under `Referrer-Policy: no-referrer`, beside `same-origin` only.
     """
-    return not _why_foreign(headers, host=host, origins=origins)
-
-
-def _why_foreign(headers: Mapping[bytes, bytes], *, host: str, origins: Sequence[str]) -> str:
     origin, fetch_site = headers.get(b"origin"), headers.get(b"sec-fetch-site")
     if fetch_site is not None and fetch_site != b"same-origin":
         return OTHER_SITE
     if origin is None or origin == b"null":
-        without = NO_ORIGIN if origin is None else NULL_ORIGIN
-        return without if fetch_site is None else ""
+        return NO_ORIGIN if fetch_site is None else ""
     text = origin.decode("latin-1")
     if origins:
         return "" if text in origins else UNLISTED
