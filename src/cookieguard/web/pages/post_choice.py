@@ -28,8 +28,7 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     303 to `next` with the cookie, JSON for `Accept: application/json`; 400, 403, 413 or 415 with one line. 403 with
     the page of choices, and nothing changed, for a form that is not ours, or too old.
     """
-    reason = why_refused(exchange)
-    if reason:
+    if reason := why_refused(exchange):
         exchange.parts.findings.count(f"a choice was refused (403): {reason}")
         return refusal(403, f"{NOT_OURS}: {reason}\n")
     try:

@@ -29,8 +29,7 @@ async def own_pairs(exchange: Exchange, receive: Receive, *, not_ours: str) -> l
 
     `not_ours` is the line, with status 403, for what another page posted.
     """
-    reason = why_refused(exchange)
-    if reason:
+    if reason := why_refused(exchange):
         raise BadRequestError(403, f"{not_ours}: {reason}")
     return await read_pairs(essence(exchange.request.headers.get(b"content-type", b"")), receive)
 
