@@ -525,6 +525,23 @@ def test_a_page_is_asked_for_with_its_query(tmp_path: Path, monkeypatch: pytest.
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("", "5 warnings, nothing wrong"), ('first_party_hosts = ["*.com"]', "5 warnings, 2 wrong")],
+)
+def test_it_ends_with_the_count_of_warnings_and_of_what_is_wrong(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    (tmp_path / "cookieguard.toml").write_text(text)
+
+    done = Shop(tmp_path).run("check")
+
+    lines = done.stdout.splitlines()
+    assert lines[-1] == told
+    assert sum(line.startswith("warn ") for line in lines) == int(told[0])
+    assert sum(line.startswith("WRONG") for line in lines) == 2 * done.returncode
+
+
 def test_a_shop_that_asks_nobody_needs_no_banner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shop_that_asks_nobody.py").write_text(
         LISTENS.replace("Config(", "Config(consent=ConsentSettings(enabled=False), ").replace(

@@ -110,7 +110,9 @@ def test_healthy_shop_is_fine_and_nothing_private_is_shown(shop: Served) -> None
     done = shop.run("doctor")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert all(line.startswith("ok ") for line in done.stdout.splitlines())
+    *lines, summary = done.stdout.splitlines()
+    assert all(line.startswith("ok ") for line in lines)
+    assert summary == "0 warnings, nothing wrong"
     for told in (
         "oldest hit from",
         "kept for 30 days",
@@ -317,6 +319,7 @@ def test_what_is_left_empty_is_warned_of_and_is_not_wrong(shop: Served) -> None:
     assert done.returncode == 0
     warned = [line.partition(":")[0] for line in done.stdout.splitlines() if line.startswith("warn ")]
     assert warned == ["warn  origins", "warn  proxies", "warn  privacy policy"]
+    assert done.stdout.endswith("\n3 warnings, nothing wrong\n")
     assert 'set origins = ["https://shop.example"]' in done.stdout
 
 

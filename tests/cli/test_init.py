@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,7 @@ def test_every_setting_it_shows_loads_where_it_is_taken_in(shop: Shop) -> None:
     ]
     assert config.origins
     assert config.policy.privacy_url == "/privacy"
+    assert (config.controller.name, config.rights.login_url) == ("Mugs Ltd.", "/login")
     assert [one.name for one in config.cookies.own] == ["theme"]
 
 
@@ -214,8 +217,8 @@ def test_a_flask_app_that_a_function_makes_is_guarded_beside_it(shop: Shop) -> N
     done = shop.run("init")
 
     assert "add these lines to the end of shop.py (create_app makes the app):" in done.stdout
-    assert 'guarded = CookieGuard(WSGIMiddleware(create_app()), "cookieguard.toml")' in done.stdout
-    assert done.stdout.endswith("\nnext: uvicorn shop:guarded\n")
+    assert 'app = CookieGuard(WSGIMiddleware(create_app()), "cookieguard.toml")' in done.stdout
+    assert done.stdout.endswith("\nnext: uvicorn shop:app\n")
 
 
 def test_a_file_of_another_python_is_passed_over(shop: Shop) -> None:
@@ -250,7 +253,9 @@ def test_its_line_guards_the_app(shop: Shop) -> None:
     assert "ok    configuration: loaded from shop:app" in checked.stdout
 
 
-def test_a_flask_app_is_guarded_through_an_adapter_and_keeps_its_name(shop: Shop) -> None:
+def test_a_flask_app_is_guarded_under_its_name_so_that_its_old_command_serves_nothing_unguarded(
+    shop: Shop,
+) -> None:
     text = 'from flask import Flask\n\napp = Flask(__name__)\napp.add_url_rule("/", view_func=lambda: PAGE)\n'
     (shop.directory / "flask_mugs.py").write_text(f'PAGE = "<!doctype html><h1>Mugs</h1>"\n{text}')
     done = shop.run("init")
@@ -259,12 +264,22 @@ def test_a_flask_app_is_guarded_through_an_adapter_and_keeps_its_name(shop: Shop
         (shop.directory / "flask_mugs.py").read_text() + "\n".join(lines) + "\n"
     )
 
-    checked = shop.run("check", "flask_mugs:guarded")
+    checked = shop.run("check", "flask_mugs:app")
 
-    assert done.stdout.endswith("\nnext: uvicorn flask_mugs:guarded\n")
+    assert done.stdout.endswith("\nnext: uvicorn flask_mugs:app\n")
     assert "add these lines to the end of flask_mugs.py" in done.stdout
-    assert "ok    configuration: loaded from flask_mugs:guarded" in checked.stdout
+    assert "ok    configuration: loaded from flask_mugs:app" in checked.stdout
     assert "ok    banner on /: refusing is as easy" in checked.stdout
+    command = [
+        sys.executable,
+        "-m",
+        "flask",
+        "--app",
+        "flask_mugs",
+        "routes",
+    ]  # finds its app as `flask run` does
+    old = subprocess.run(command, cwd=shop.directory, capture_output=True, text=True, check=False)
+    assert "Failed to find Flask application" in old.stderr
 
 
 def test_nothing_is_overwritten(shop: Shop) -> None:

@@ -71,7 +71,7 @@ def next_command(shop: Shop, *arguments: str) -> str:
             "src/mugs/app.py",
             "uvicorn --app-dir src mugs.app:app",
         ),
-        ({"shop.py": FLASK}, "shop.py", "uvicorn shop:guarded"),
+        ({"shop.py": FLASK}, "shop.py", "uvicorn shop:app"),
         (
             {"web/mugs/asgi.py": DJANGO_ASGI, "web/mugs/__init__.py": ""}
             | {"web/mugs/settings.py": DJANGO_SETTINGS},
@@ -109,7 +109,7 @@ def test_its_line_and_its_command_hold_a_film(
         ("app = Quart(__name__)\n", "uvicorn shop:app"),
         ("app, rt = fast_app()\n\nserve()\n", "uvicorn shop:app"),
         ("app = FastHTML()\n", "uvicorn shop:app"),
-        ("app = Flask(__name__)\n", "uvicorn shop:guarded"),
+        ("app = Flask(__name__)\n", "uvicorn shop:app"),
         ('application = ProtocolTypeRouter({"http": get_asgi_application()})\n', "uvicorn shop:application"),
         ("async def app(scope, receive, send):\n    pass\n", "uvicorn shop:app"),
         ("def create_app():\n    return FastAPI()\n", "uvicorn --factory shop:create_app"),
@@ -156,13 +156,16 @@ def test_it_says_what_follows_from_empty_origins(shop: Shop) -> None:
     said = shop.run("init").stdout
 
     assert f"origins is empty in {CONFIG_FILE}: " in said
-    assert "names the consent log cookieguard.invalid for good" in said
+    assert "would keep cookieguard.invalid for ever" in said
 
 
 @pytest.mark.parametrize(
     ("made", "note"),
     [
-        ("app = Flask(__name__)\n", "flask run serves the app without the guard"),
+        (
+            "app = Flask(__name__)\n",
+            "flask run, and gunicorn without -k uvicorn_worker.UvicornWorker, fail or serve the app unguarded",
+        ),
         ("application = get_asgi_application()\n", "manage.py runserver serves the app without the guard"),
         ("app, rt = fast_app()\n", 'Switch FastHTML\'s own off: fast_app(bodykw={"sess_cls": None})'),
     ],
@@ -177,4 +180,4 @@ def test_what_the_command_needs_is_installed_first(shop: Shop, monkeypatch: pyte
     write(shop, {"shop.py": "app = Flask(__name__)\n"})
     monkeypatch.setitem(sys.modules, "a2wsgi", None)  # as where it is not installed
 
-    assert next_command(shop) == "pip install a2wsgi && uvicorn shop:guarded"
+    assert next_command(shop) == "pip install a2wsgi && uvicorn shop:app"

@@ -307,7 +307,7 @@ def test_what_an_app_declares_in_its_code_counts(tmp_path: Path) -> None:
     sys.modules.pop("declared_in_code")
 
     assert done.returncode == 0, done.stdout
-    assert "held Pay (necessary)" in done.stdout
+    assert "loads Pay (necessary, declared): " in done.stdout
 
 
 def test_the_first_of_all_nights_has_nothing_to_compare_with(bare: Server, tmp_path: Path) -> None:

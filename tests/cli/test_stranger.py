@@ -175,6 +175,8 @@ IMPORTS = {
     "needs:app": "No module named 'nosuchpkg', in needs.py line 1); allowed: an app whose imports are installed",
     "ends:app": "(SystemExit: 2, in ends.py line 2)",
     "typo:app": "SyntaxError",
+    "shop:app": "allowed: a module in this folder: ends, first_shop, needs, raises, typo; is it mugs.asgi:application?",
+    "mugs:app": "allowed: a name in it; is it mugs.asgi:application?",
 }
 MODULES = {
     "raises": "import os\nraise ValueError('boom')",
@@ -193,6 +195,8 @@ def test_an_app_that_cannot_be_imported_is_told_of_in_one_line(
         pytest.skip("a name without a colon is an address to a scan")
     for name, text in MODULES.items():
         (shop.directory / f"{name}.py").write_text(text)
+    (shop.directory / "mugs").mkdir()
+    (shop.directory / "mugs" / "asgi.py").write_text("application = None")
     monkeypatch.chdir(shop.directory)
 
     done = shop.run(*command, target)

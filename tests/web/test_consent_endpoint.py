@@ -124,6 +124,40 @@ def test_with_origins_configured_only_they_may_post(
 
 
 @pytest.mark.parametrize(
+    ("headers", "host", "reason"),
+    [
+        ([], "shop.example", "neither Origin nor Sec-Fetch-Site"),
+        ([("origin", "null")], "shop.example", "null Origin alone"),
+        ([("sec-fetch-site", "cross-site")], "shop.example", "Sec-Fetch-Site is not same-origin"),
+        ([OWN, ("origin", "https://evil.example")], "shop.example", "Origin is not in `origins`"),
+        (
+            [OWN, ("origin", "http://localhost:8001")],
+            "localhost:8001",
+            "add the address that browsers show",
+        ),
+    ],
+)
+def test_a_refused_choice_is_answered_and_logged_once_with_what_is_wrong(
+    guard: Guard, caplog: pytest.LogCaptureFixture, headers: list[tuple[str, str]], host: str, reason: str
+) -> None:
+    app = guard(page(), origins=("https://shop.example",))
+
+    answers = [post(app, "choice=accept", *headers, host=host) for _ in range(2)]
+
+    assert [one.status for one in answers] == [403, 403]
+    assert reason in answers[0].text
+    (line,) = [one.getMessage() for one in caplog.records if "a choice" in one.getMessage()]
+    assert reason in line
+    assert not {"evil.example", "localhost:8001"} & set(re.split(r"[ /]", line))  # a client's own text
+
+
+def test_a_choice_behind_a_proxy_that_keeps_the_host_is_refused_with_the_remedy(guard: Guard) -> None:
+    answer = post(guard(page()), "choice=accept", OWN, ("origin", "https://public.example"))
+
+    assert "have the proxy pass on the Host header" in answer.text
+
+
+@pytest.mark.parametrize(
     "target",
     [
         "//evil.example",

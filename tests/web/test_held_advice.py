@@ -44,6 +44,18 @@ def test_the_lines_take_up_the_names_that_are_there(guard: Guard, caplog: pytest
     assert told(caplog)[0].endswith('\nvendors = ["stripe", "microsoft-ads"]')
 
 
+def test_the_last_line_about_known_vendors_names_all_that_were_held(
+    guard: Guard, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever pastes a line for each has the list twice, and the shop does not start."""
+    ask(guard(shown("<img src=//bat.bing.com/x><img src=//js.stripe.com/x>"), vendors=()))
+
+    assert [one.rpartition("\n")[2] for one in told(caplog)] == [
+        'vendors = ["microsoft-ads"]',
+        'vendors = ["microsoft-ads", "stripe"]',
+    ]
+
+
 def test_beside_a_vendor_of_the_shops_own_the_lines_fit_a_table_and_a_list(
     guard: Guard, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -14,7 +14,7 @@ WRONG = 1
 
 
 def show_findings(findings: Sequence[Finding], *, as_json: bool, strict: bool = False) -> None:
-    """Show a line for each, with what mends it; exit code 1 where something is wrong, or `strict` minds a warning."""
+    """Show a line for each and the counts; exit code 1 where something is wrong, or `strict` minds a warning."""
     is_fine = all(one.is_fine and not (strict and one.advice) for one in findings)
     if as_json:
         show_json({"is_fine": is_fine, "checks": [_facts(one) for one in findings]})
@@ -23,6 +23,9 @@ def show_findings(findings: Sequence[Finding], *, as_json: bool, strict: bool = 
             todo = "".join(f"; {what}" for what in (one.mend, one.advice) if what)
             mark = ("warn " if one.advice else "ok   ") if one.is_fine else "WRONG"
             show_line(f"{mark} {one.check}: {one.found}{todo}")
+        wrong = sum(not one.is_fine for one in findings)
+        warned = sum(one.is_fine and bool(one.advice) for one in findings)
+        show_line(f"{warned} warning{'s' * (warned != 1)}, {wrong or 'nothing'} wrong")
     if not is_fine:
         raise typer.Exit(WRONG)
 

@@ -57,6 +57,13 @@ vendors = [
 # The shop's own hosts on other sites, such as a CDN under your own contract.
 # first_party_hosts = ["cdn.shop-assets.example"]
 
+# Who is responsible, and where customers log in: the privacy page needs both.
+[controller]
+# name = "Mugs Ltd."
+# address = ["1 Mug Lane", "Dublin"]
+[rights]
+# login_url = "/login"
+
 # Your privacy policy, which the banner links to. A new version asks all visitors again.
 [policy]
 # version = "1"
@@ -77,20 +84,21 @@ vendors = [
 # purpose = "preferences"
 """
 ORIGINS = (
-    f"origins is empty in {CONFIG_FILE}: until you set it, every Host header counts as the shop, and the first click "
-    f"on the banner names the consent log {ANYWHERE} for good. Set it before you click."
+    f"origins is empty in {CONFIG_FILE}: until you set it, every Host header counts as the shop. Set it before you "
+    f"click on the banner: with the first click the consent log gets its name, and would keep {ANYWHERE} for ever."
 )
 LINE = 'from cookieguard import CookieGuard; {name} = CookieGuard({name}, "{file}")'
-# Flask speaks WSGI, and its own commands want the app under its own name.
+# Flask speaks WSGI. The guarded app takes the name, so that `flask run` and `gunicorn shop:app` fail: they would
+# serve the bare app.
 WSGI = "Flask"
 WSGI_LINES = (
     "from a2wsgi import WSGIMiddleware",
-    'from cookieguard import CookieGuard; guarded = CookieGuard(WSGIMiddleware({name}), "{file}")',
+    'from cookieguard import CookieGuard; {app} = CookieGuard(WSGIMiddleware({name}), "{file}")',
 )
-WSGI_NAME = "guarded"
+WSGI_NAME = "app"  # of what a function makes
 # What else a framework needs.
 NOTES = {
-    "Flask": "flask run serves the app without the guard. Use the command below.",
+    "Flask": "flask run, and gunicorn without -k uvicorn_worker.UvicornWorker, fail or serve the app unguarded.",
     "get_asgi_application": "manage.py runserver serves the app without the guard. Use the command below.",
     "FastHTML": "The session is cookieguard's. Switch FastHTML's own off: FastHTML(sess_cls=None)",
     "fast_app": """The session is cookieguard's. Switch FastHTML's own off: fast_app(bodykw={"sess_cls": None})""",
@@ -183,7 +191,8 @@ def _next_command(served: Made | Factory | None, folder: Path) -> str:
     options = "" if root == folder else f"--app-dir {shlex.quote(str(root.relative_to(folder)))} "
     options += "--factory " * (isinstance(served, Factory) and not is_wsgi)
     module = ".".join(served.path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-    return f"{installed}uvicorn {options}{module}:{WSGI_NAME if is_wsgi else served.name}"
+    name = WSGI_NAME if is_wsgi and isinstance(served, Factory) else served.name
+    return f"{installed}uvicorn {options}{module}:{name}"
 
 
 def _import_root(path: Path, folder: Path) -> Path:
@@ -223,14 +232,14 @@ def _at_end(made: Made | None) -> Iterator[str]:
 def _in_factory(factory: Factory) -> Iterator[str]:
     if factory.framework == WSGI:
         yield f"add these lines to the end of {factory.path} ({factory.name} makes the app):"
-        yield _shown(WSGI_LINES, f"{factory.name}()")
+        yield _shown(WSGI_LINES, f"{factory.name}()", WSGI_NAME)
         return
     yield f"{factory.name} makes the app; replace line {factory.line} of {factory.path} with these lines:"
     yield _shown(FACTORY_LINES, factory.returned)
 
 
-def _shown(lines: Iterable[str], name: str) -> str:
-    shown = (f"    {line.format(name=name, file=CONFIG_FILE)}" for line in lines)
+def _shown(lines: Iterable[str], name: str, app: str = "") -> str:
+    shown = (f"    {line.format(name=name, app=app or name, file=CONFIG_FILE)}" for line in lines)
     return "\n" + "\n".join(shown) + "\n"
 
 

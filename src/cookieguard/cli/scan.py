@@ -19,6 +19,7 @@ from cookieguard.cli.output import show_json, show_line
 from cookieguard.cli.vendor_lookup import catalogue_look_up
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_origin
+from cookieguard.config.purposes import NECESSARY
 from cookieguard.errors import ConfigError, ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.draft import added, draft, fitting
@@ -300,10 +301,11 @@ def _show_still_held(seen: Scan, plan: Plan, config: Path | None) -> None:
 
 
 def _party_line(party: Party) -> str:
-    mark = "LEAK" if party.leaks else "named" if party.is_only_named else "held"
+    quiet = "loads" if party.purpose == NECESSARY and party.declared else "held until consent:"
+    mark = "LEAK" if party.leaks else "named" if party.is_only_named else quiet
     elements = _few(list(dict.fromkeys(one.element for one in party.contacts)))
     pages = _few(list(party.pages))
-    declared = "" if not party.undeclared else ", not declared"
+    declared = ", not declared" if party.undeclared else ", declared"
     purpose = "the shop's own?" if party.may_be_own else party.purpose
     kept = f"; stores {_few(list(party.names))}" if party.names else ""
     told = f"; learns {', '.join(party.told)}" if party.told else ""

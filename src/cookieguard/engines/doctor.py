@@ -175,8 +175,8 @@ def _contracts(shop: Shop) -> Iterator[Finding]:
 
 
 def _scanner(_: Shop) -> Iterator[Finding]:
-    is_compiled = html.scanner() == "compiled"
-    yield Finding("scanner", "compiled" if is_compiled else "pure Python: pages cost several times as much")
+    pure = "pure Python, which takes several times the CPU; to compile, reinstall with a C compiler at hand"
+    yield Finding("scanner", "compiled" if html.scanner() == "compiled" else pure)
 
 
 KEYS: tuple[Check, ...] = (examine_keys, _store)

@@ -53,6 +53,7 @@ class Findings:
     def __init__(self, vendors: Sequence[Vendor] = (), *, dev: bool = False) -> None:
         """Take the vendors that are declared, to say in which form one more is; `dev` tells lines of every document."""
         self._vendors = tuple(vendors)
+        self._advised: dict[Vendor, None] = {}  # of the catalogue, in the order in which they were held
         self._documents_left = MOST_DOCUMENTS
         self._dev = dev
         load_catalogue()  # a read of files, which no request shall wait for
@@ -164,7 +165,11 @@ class Findings:
         if verdict.host in self._reported and packed_address(verdict.host) is not None:
             advice, lines = "it is an IP address, of which only the network is shown", ""
         else:
-            advice, lines = advice_on(verdict, site=site, path=path, vendors=self._vendors, elements=[by])
+            vendors = (*self._vendors, *self._advised)  # the last line can be pasted alone
+            advice, lines = advice_on(verdict, site=site, path=path, vendors=vendors, elements=[by])
+            entry = load_catalogue().by_host(verdict.host, path)
+            if entry is not None and verdict.host not in self._reported:  # reports can be forged
+                self._advised[Vendor(catalogue=entry.id)] = None
         # A path is the client's own text: escaped, so that it ends no line and moves no cursor.
         shown = ascii(shown_path(page))[1:-1]
         logger.warning(

@@ -61,7 +61,8 @@ def _not_found(target: str, module: str, error: ModuleNotFoundError) -> ConfigEr
         allowed = target.replace(".py:", ":", 1).replace("/", ".")
     else:
         files = sorted(one.stem for one in Path.cwd().glob("*.py"))[:MOST_NAMED]
-        allowed = "a module in this folder" + (f": {', '.join(files)}" if files else ", which has none")
+        named = f": {', '.join(files)}" if files else ", which has none"
+        allowed = f"a module in this folder{named}{_djangos()}"
     return ConfigError("app", was=f"{target} (no module {module} in {Path.cwd()})", allowed=allowed)
 
 
@@ -77,8 +78,14 @@ def _without(target: str, part: str, holder: Any) -> ConfigError:
             and getattr(one, "__module__", "") != "builtins"
             and type(one).__name__ != "function"
         ]
-    allowed = "a name in it" + (f", such as {', '.join(apps[:MOST_NAMED])}" if apps else "")
+    allowed = "a name in it" + (f", such as {', '.join(apps[:MOST_NAMED])}" if apps else _djangos())
     return ConfigError("app", was=f"{target} (there is no {part} in it)", allowed=allowed)
+
+
+def _djangos() -> str:
+    """Ask about the app that Django's `startproject` writes, where this folder has one."""
+    found = sorted(one.parent.name for one in Path.cwd().glob("*/asgi.py"))
+    return f"; is it {found[0]}.asgi:application?" if found else ""
 
 
 def _is_shops(file: str) -> bool:

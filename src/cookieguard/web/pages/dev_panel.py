@@ -17,7 +17,7 @@ from cookieguard.web.banner.dev_tag import DEV_SCRIPT, is_developers
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
 from cookieguard.web.pages.form import JSON_TYPE, Receive
-from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.pages.same_origin import why_foreign
 
 DEV_PAGE = "dev"
 MOST_HOSTS = 100
@@ -61,7 +61,7 @@ def _is_own(exchange: Exchange) -> bool:
     origins = exchange.parts.config.origins
     # A form is somebody else's: the panel posts JSON.
     is_json = essence(request.headers.get(b"content-type", b"")) == JSON_TYPE
-    return is_json and is_own_post(request.headers, host=request.origin.authority, origins=origins)
+    return is_json and not why_foreign(request.headers, host=request.origin.authority, origins=origins)
 
 
 def _state(exchange: Exchange) -> str:

@@ -15,16 +15,11 @@ from cookieguard.web.identity.named_customers import customers_named
 from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
 from cookieguard.web.pages.form import BadRequestError, Fields, Receive, read_fields
 from cookieguard.web.pages.privacy_choices import ask_again
-from cookieguard.web.pages.same_origin import is_own_post
+from cookieguard.web.pages.same_origin import why_refused
 from cookieguard.web.recording.choices import record_choice
 from cookieguard.web.recording.hits import note_choice
 
 NOT_OURS = "a choice can only be posted from a page of this shop"
-# A browser that calls it the same origin is right where a proxy keeps the Host header to itself.
-OTHER_ORIGIN = (
-    "a choice was refused, because its Origin is neither in `origins` nor the Host header that arrived; name the "
-    "shop's address in `origins`, and have the proxy pass on the Host header"
-)
 
 
 async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
@@ -33,11 +28,9 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     303 to `next` with the cookie, JSON for `Accept: application/json`; 400, 403, 413 or 415 with one line. 403 with
     the page of choices, and nothing changed, for a form that is not ours, or too old.
     """
-    host, origins = exchange.request.origin.authority, exchange.parts.config.origins
-    if not exchange.is_own_host or not is_own_post(exchange.request.headers, host=host, origins=origins):
-        if exchange.request.headers.get(b"sec-fetch-site") == b"same-origin":
-            exchange.parts.findings.count(OTHER_ORIGIN)
-        return refusal(403, f"{NOT_OURS}\n")
+    if reason := why_refused(exchange):
+        exchange.parts.findings.count(f"a choice was refused (403): {reason}")
+        return refusal(403, f"{NOT_OURS}: {reason}\n")
     try:
         fields = await read_fields(essence(exchange.request.headers.get(b"content-type", b"")), receive)
         granted = choose(fields.choice, fields.purposes, exchange.parts.register.ids)

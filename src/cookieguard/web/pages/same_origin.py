@@ -9,21 +9,41 @@ from cookieguard.web.http.headers import essence
 from cookieguard.web.http.origin import origin_of
 from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
 
+# Why a post is refused. None of them quotes a client's own text: they are logged.
+OTHER_HOST = "its Host is not in `origins`: add the address that browsers show, or have a proxy pass on Host"
+OTHER_SITE = "its Sec-Fetch-Site is not same-origin, so another site posted it"
+NO_ORIGIN = (
+    "the request has neither Origin nor Sec-Fetch-Site, or a null Origin alone; a browser sends them, and a script can "
+    "add Origin with the shop's address: curl -H 'Origin: https://shop.example'"
+)
+UNLISTED = "its Origin is not in `origins`; if the shop has that address, add it there"
+# A browser that calls it the same origin is right where a proxy keeps the Host header to itself.
+NOT_THE_HOST = (
+    "its Origin is not the Host header that arrived; name the shop's address in `origins`, and have the proxy pass on "
+    "the Host header"
+)
+
 
 async def own_pairs(exchange: Exchange, receive: Receive, *, not_ours: str) -> list[tuple[str, str]]:
     """Read the names and values that a page of the shop posted; raises BadRequestError.
 
     `not_ours` is the line, with status 403, for what another page posted.
     """
+    if reason := why_refused(exchange):
+        raise BadRequestError(403, f"{not_ours}: {reason}")
+    return await read_pairs(essence(exchange.request.headers.get(b"content-type", b"")), receive)
+
+
+def why_refused(exchange: Exchange) -> str:
+    """Return why a post does not come from a page of the shop; empty if it does."""
+    if not exchange.is_own_host:
+        return OTHER_HOST
     request, origins = exchange.request, exchange.parts.config.origins
-    is_ours = is_own_post(request.headers, host=request.origin.authority, origins=origins)
-    if not exchange.is_own_host or not is_ours:
-        raise BadRequestError(403, not_ours)
-    return await read_pairs(essence(request.headers.get(b"content-type", b"")), receive)
+    return why_foreign(request.headers, host=request.origin.authority, origins=origins)
 
 
-def is_own_post(headers: Mapping[bytes, bytes], *, host: str, origins: Sequence[str]) -> bool:
-    """Return whether a POST came from a page of the shop itself.
+def why_foreign(headers: Mapping[bytes, bytes], *, host: str, origins: Sequence[str]) -> str:
+    """Return why a POST came from no page of the shop itself; empty if it did.
 
     `Sec-Fetch-Site` must not say anything but `same-origin`; no script can set it. Origin must be a configured one, or
     with none configured name the same host and port as `host` (the scheme is not compared: TLS may end before us). It
@@ -31,16 +51,17 @@ def is_own_post(headers: Mapping[bytes, bytes], *, host: str, origins: Sequence[
     """
     origin, fetch_site = headers.get(b"origin"), headers.get(b"sec-fetch-site")
     if fetch_site is not None and fetch_site != b"same-origin":
-        return False
+        return OTHER_SITE
     if origin is None or origin == b"null":
-        return fetch_site is not None
+        return NO_ORIGIN if fetch_site is None else ""
     text = origin.decode("latin-1")
     if origins:
-        return text in origins
+        return "" if text in origins else UNLISTED
     scheme, separator, authority = text.partition("://")
     if not separator or scheme not in ("http", "https"):
-        return False
-    return _is_same(origin_of(scheme, authority.encode("latin-1")).authority, host, scheme)
+        return NOT_THE_HOST
+    is_host = _is_same(origin_of(scheme, authority.encode("latin-1")).authority, host, scheme)
+    return "" if is_host else NOT_THE_HOST
 
 
 def _is_same(authority: str, host: str, scheme: str) -> bool:
