@@ -1,4 +1,4 @@
-"""`[policy]`: the version of the shop's privacy policy that a choice is made under, and where its texts lie."""
+"""`[policy]`: the version of the shop's privacy policy that a choice is made under, and the folder of its texts."""
 
 from __future__ import annotations
 

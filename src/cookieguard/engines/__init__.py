@@ -1,1 +1,1 @@
-"""Engines: all I/O below ASGI: files, stores, statistics, the consent log, mail, and the checks of the doctor."""
+"""I/O of the core below ASGI: the loops of the doctor and of the hourly job, and the files of the access log."""

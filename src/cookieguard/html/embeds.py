@@ -1,4 +1,4 @@
-"""A held frame as a place on the page: who stands in it, whether anybody would see it, and the tag with room left."""
+"""A held frame as a place on the page: whose it is, whether anybody would see it, and the tag with room left."""
 
 from __future__ import annotations
 

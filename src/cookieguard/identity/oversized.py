@@ -1,4 +1,4 @@
-"""What is too large for a cookie: its entries lie in the store, and the cookie says where.
+"""What is too large for a cookie: the store has its entries, and the cookie says where.
 
 Of a place the newest content counts, whichever of its references is presented: an older one brings nothing back.
 """

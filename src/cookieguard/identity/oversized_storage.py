@@ -1,4 +1,4 @@
-"""Where the entries of one session or one cart lie while they are too large for its cookie."""
+"""Where the store keeps the entries of one session or one cart while they are too large for its cookie."""
 
 from __future__ import annotations
 

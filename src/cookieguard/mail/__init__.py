@@ -1,4 +1,4 @@
-"""Mail as bytes: notices of the policy, and what a reader of marketing mail leaves a list by.
+"""Mail as bytes: messages, and the headers and links by which a reader of marketing mail leaves a list.
 
 Rule: pure logic. Addresses, texts and `now` come in, messages and headers come out; nothing is sent from here.
 """

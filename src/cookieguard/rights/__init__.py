@@ -1,4 +1,4 @@
-"""What a person may ask of the shop about their data, and the clock that the law sets for the answer."""
+"""The hooks that a shop implements so that its customers' requests about their data can be answered."""
 
 from __future__ import annotations
 

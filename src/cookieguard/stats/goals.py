@@ -1,4 +1,4 @@
-"""What a goal may be called: a name that stands in the shop's code, not one made of what a visitor is or did."""
+"""What a goal may be called: a name from the shop's code, not one made of what a visitor is or did."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Databases: what every table of ours is opened, read and written with."""
+"""Databases and the state directory: how tables, keys and files are opened, read and written."""

@@ -1,4 +1,4 @@
-"""A recorder that stands where every third party would be: it hears who is contacted, even without a request.
+"""A recorder in place of every third party: it notes each contact, even a connection without a request.
 
 Chromium is told to resolve every name to it (`Recorder.arguments`). What is https is named by the handshake's first
 message and then closed; what is http gets an empty answer.

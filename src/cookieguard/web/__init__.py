@@ -1,1 +1,1 @@
-"""All that speaks ASGI, and the only place that knows every part."""
+"""The path of a request, as ASGI: to the app and back, and the pages of the core."""

@@ -1,4 +1,4 @@
-"""What lies on the disk and may change is looked at in a thread: the event loop does not wait for a disk."""
+"""Look in a thread at files that may change, so that the event loop does not wait for a disk."""
 
 from __future__ import annotations
 

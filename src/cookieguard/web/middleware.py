@@ -1,4 +1,4 @@
-"""The middleware: put together, begun and closed. What becomes of a request stands in flow.py."""
+"""The middleware: put together, begun and closed. The path of a request is in flow.py."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What lies in the state directory: keys, vault, staff list, access log."""
+"""Files of the core: the access log, the owner's country database, and undeclared loads that browsers reported."""

@@ -1,4 +1,4 @@
-"""Seal what the queue holds with the keyring: neither a customer number nor a word of theirs lies in a file.
+"""Seal what the queue holds with the keyring: no file has a customer number or a customer's words unencrypted.
 
 A sealed text is the key's id, a dot, a nonce and the AES-256-GCM; it opens for the place it was made for only.
 """

@@ -1,4 +1,4 @@
-"""What stands in the text of a style sheet: its imports, the URLs in its functions, its comments.
+"""What the text of a style sheet contains: its imports, the URLs in its functions, its comments.
 
 Rule: text in, places out; nothing here knows who is held. Of plain sheets `fast/plain_sheet.pyx` finds the URLs in C.
 """

@@ -1,1 +1,1 @@
-"""What stands inside of tokens: base64url and canonical JSON."""
+"""The encodings inside of tokens: base64url and canonical JSON."""

@@ -1,4 +1,4 @@
-"""What stands where something embedded is held: who it is, for what purpose, "load once" and "always".
+"""What a page shows where something embedded is held: who it is, for what purpose, "load once" and "always".
 
 An iframe becomes its own placeholder by a `srcdoc` of ours, free of scripts; an object, embed or frame, which
 hold no document of their own, load one of our pages. The element keeps its name, size and place.

@@ -1,4 +1,4 @@
-"""The source of a document while it is rewritten: in which line something stands that was held.
+"""The source of a document while it is rewritten: the line of each held element.
 
 It is kept for the first documents of a process, where nearly all that is new to the owner is found, and in dev mode.
 """

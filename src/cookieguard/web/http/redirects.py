@@ -1,4 +1,4 @@
-"""Whether a browser follows a redirect: it then shows nothing of it, so what stands in it is no page."""
+"""Whether a browser follows a redirect: it then shows nothing of the body, so the body is no page."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""From a finished request to a log line and a raw hit."""
+"""From a request to a log line, a raw hit and a choice for the consent log."""
