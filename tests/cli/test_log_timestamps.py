@@ -154,7 +154,7 @@ def test_an_answer_that_would_unpack_to_much_is_not_unpacked(tsa: Authority) -> 
     finally:
         tracemalloc.stop()
 
-    assert said.startswith("the time stamp does not count")
+    assert said.startswith("the time stamp is not valid")
     assert peak < 10 * MEGABYTE
 
 

@@ -210,7 +210,7 @@ def test_request_entered_twice_is_one(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("add", "erase", "--who", "known"), "allowed: one of both"),
+        (("add", "erase", "--who", "known"), "allowed: one of them"),
         (("add", "correct", "--who", "known", "--customer", "1"), "needs words"),
         (("show", "nothing"), "requests list --all"),
         (("note", "nothing", "--text", "x"), "requests list --all"),

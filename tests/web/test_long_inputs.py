@@ -363,8 +363,15 @@ def test_every_name_that_the_sources_read_is_among_the_inputs() -> None:
         for text in sources
         for name in re.findall(r'(?:\.get|text|_last)\((?:headers, )?b"([a-z-]+)"', text)
     }
+    folders = ("web/pages", "features", "features/rights/web")
+    modules = [path for folder in folders for path in SOURCES.glob(f"{folder}/*.py")]
     pages = [
-        path.read_text() for path in (*SOURCES.glob("web/pages/*.py"), *SOURCES.glob("features/**/*.py"))
+        path.read_text()
+        for path in (
+            *modules,
+            *SOURCES.glob("features/*/*_page.py"),
+            *SOURCES.glob("features/people/staff_*.py"),
+        )
     ]
     read = {name for text in pages for name in re.findall(r'(?:\.get\(|\bname == )"([A-Za-z:_-]+)"', text)}
     templates = "".join(path.read_text() for path in STATIC.joinpath("templates").glob("*.html"))
