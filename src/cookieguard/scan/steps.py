@@ -74,5 +74,7 @@ def _step(table: Any, where: str, environ: Mapping[str, str]) -> Step:
     # It would sign nobody in, and nobody would hear of that.
     if step.value_from and not environ.get(step.value_from):
         was = f"{step.value_from} (not set, or empty)"
-        raise ConfigError(f"{where}.value_from", was=was, allowed="an environment variable that holds a text")
+        raise ConfigError(
+            f"{where}.value_from", was=was, allowed="the name of an environment variable that is set"
+        )
     return step

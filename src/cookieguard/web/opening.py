@@ -48,7 +48,7 @@ def refuse_dev(config: Config, environ: Mapping[str, str]) -> None:
         if not origin_of(scheme, authority.encode()).is_developers:
             raise ConfigError("dev", was=f"true with the origin {origin}", allowed=allowed)
     logger.warning(
-        "dev is true: cookieguard's cookies have neither Secure nor the __Host- prefix, and count only on loopback "
+        "dev is true: cookieguard's cookies have neither Secure nor the __Host- prefix, and are valid only on loopback "
         "hosts, testserver and *.test; never run a real shop like this"
     )
 

@@ -100,7 +100,9 @@ class LivePolicy:
             self.history = PolicyHistory(self.history.versions, ledger)
         if trouble != self.trouble:
             self.trouble = trouble
-            logger.warning("policy: %s; the texts read last stay in force until this is fixed", trouble)
+            logger.warning(
+                "policy: %s; until this is fixed, the texts stay in force that were read before", trouble
+            )
 
 
 def open_policy(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> LivePolicy | None:

@@ -194,7 +194,7 @@ class Requests:
         try:
             return self._open(row)
         except SealBroken as error:
-            logger.error("request %s cannot be read: %s", row.id, error)
+            logger.error("the stored privacy request %s cannot be read: %s", row.id, error)
             return None
 
     def _open(self, row: Row) -> Request:
