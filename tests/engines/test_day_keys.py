@@ -120,4 +120,4 @@ def test_lost_directory_leaves_a_key_of_this_process(
 
     assert key is not None
     assert keys.key(NOON.date()) == key
-    assert "each worker uses its own until this is fixed" in caplog.text
+    assert "each worker uses a key of its own until this is fixed" in caplog.text
