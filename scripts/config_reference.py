@@ -75,7 +75,8 @@ def _sections(section: Any, where: str, default: Any) -> Iterator[Section]:
     for field in dataclasses.fields(section):
         kind, path = types[field.name], f"{where}{field.name}"
         element = element_of(kind)
-        value = getattr(default, field.name) if default is not None else field.default
+        is_plain = default is None or field.default is not dataclasses.MISSING
+        value = field.default if is_plain else getattr(default, field.name)
         if dataclasses.is_dataclass(kind):
             below.append((kind, f"{path}.", value))
         elif element is not None and dataclasses.is_dataclass(element):

@@ -175,7 +175,7 @@ IMPORTS = {
     "needs:app": "No module named 'nosuchpkg', in needs.py line 1); allowed: an app whose imports are installed",
     "ends:app": "(SystemExit: 2, in ends.py line 2)",
     "typo:app": "SyntaxError",
-    "kiosk:app": "allowed: a module in this folder: ends, first_shop, needs, raises, typo; is it mugs.asgi:application?",
+    "kio:app": "allowed: a module in this folder: ends, first_shop, needs, raises, typo; is it mugs.asgi:application?",
     "mugs:app": "allowed: a name in it; is it mugs.asgi:application?",
 }
 MODULES = {

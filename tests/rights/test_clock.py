@@ -117,6 +117,16 @@ def test_last_day_of_a_hold_ends_where_the_shop_is() -> None:
     assert one.end_of(date(2027, 3, 14)) == datetime(2027, 3, 15, 7, tzinfo=UTC)
 
 
+def test_hold_until_a_day_that_is_over_is_refused() -> None:
+    with pytest.raises(
+        RequestRefused, match="2026-11-27, which is in the past; allowed: today or a later day"
+    ):
+        put_on_hold(letter(), until=date(2026, 11, 27), reason="a dispute", now=NOON, by="mira")
+
+    held = put_on_hold(letter(), until=NOON.date(), reason="a dispute", now=NOON, by="mira")
+    assert held.held_until == NOON.date()
+
+
 def test_clock_stands_only_while_the_person_is_asked_who_they_are() -> None:
     asked = noted(letter(), Act.IDENTITY_ASKED, now=NOON + timedelta(days=1), by="mira")
     later = NOON + timedelta(days=11)
