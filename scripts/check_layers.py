@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
-PARTS = frozenset({"html", "consent", "identity", "mail", "policy", "proof", "rights", "stats"})
+PARTS = frozenset({"html", "consent", "identity", "mail", "rights", "stats"})
 GROUND = frozenset({"compiled", "errors", "config", "keyring", "rate_limit", "security_events", "static"})
 RUNS = frozenset({"runtime"})  # for rooms with threads; the parts have none
 # Each room of the house and what it may import besides itself.

@@ -22,7 +22,6 @@ from cookieguard.storage.state_directory import StateDirectory
 HOUR_KEYS_GO = 3  # hours
 OLD_KEY = timedelta(days=365)
 UNUSED_KEY = timedelta(days=30)  # added, and never promoted
-KEYS_AHEAD = 2  # days of vault keys that should be left
 HOUR_KEY = re.compile(r"\.?hour-([0-9]{1,9})(?:\..*)?")
 
 

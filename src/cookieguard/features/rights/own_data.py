@@ -32,7 +32,6 @@ from cookieguard.storage.store.remember_me import BROWSERS_NAMESPACE, SERIES_NAM
 CONSENT = "consent"  # the namespace of what customers refused
 KIND = "erasure"
 SECONDS = 10.0  # for one record
-TRIES = 10
 LOG_KEPT = "consent-log"
 LOG_REASON = "art. 17(3)(e) GDPR: to defend a claim about consent"
 

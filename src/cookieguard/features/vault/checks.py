@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from datetime import UTC, date, timedelta
+from datetime import UTC, date
 from pathlib import Path
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import RUN_JOB, Shop
 from cookieguard.features.vault.sealed_events import event_days, private_days, read_public_keys
 
-HOUR_KEYS_GO = 3  # hours
-OLD_KEY = timedelta(days=365)
-UNUSED_KEY = timedelta(days=30)  # added, and never promoted
 KEYS_AHEAD = 2  # days of vault keys that should be left
-HOUR_KEY = re.compile(r"\.?hour-([0-9]{1,9})(?:\..*)?")
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
