@@ -12,6 +12,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
 PARTS = frozenset({"html", "consent", "identity", "mail", "rights", "stats"})
 GROUND = frozenset({"compiled", "errors", "config", "keyring", "rate_limit", "security_events", "static"})
+VALUES = "values"  # the folder of a feature that is as pure as a part
 RUNS = frozenset({"runtime"})  # for rooms with threads; the parts have none
 # Each room of the house and what it may import besides itself.
 ALLOWED: dict[str, frozenset[str]] = {
@@ -166,6 +167,8 @@ def _faults(path: Path, tree: ast.Module) -> Iterator[str]:
         yield f"{path}: {room} has no place in the house (scripts/check_layers.py)"
         return
     yield from _too_long(path, tree)
+    is_pure = room in PARTS or path.parent.name == VALUES
+    allowed = GROUND | PARTS if is_pure else ALLOWED[room]
     for line, module in _imports(tree):
         names = module.split(".")
         if not names[0]:
@@ -174,11 +177,11 @@ def _faults(path: Path, tree: ast.Module) -> Iterator[str]:
             target = names[1] if len(names) > 1 else "__init__"
             ports = PORTS.get(_module(path), frozenset())
             is_port = any(module.startswith(f"cookieguard.{port}.") for port in ports)
-            if target != room and target not in ALLOWED[room] and not is_port:
+            if target != room and target not in allowed and not is_port:
                 yield f"{path}:{line}: {room} imports {module}"
             yield from (f"{path}:{line}: {fault}" for fault in _within(path, module))
-        elif room in PARTS and names[0] in IMPURE and module not in PURE:
-            yield f"{path}:{line}: {room} is pure, it must not import {module}"
+        elif is_pure and names[0] in IMPURE and module not in PURE:
+            yield f"{path}:{line}: {path.parent.name} is pure, it must not import {module}"
     if room not in RUNS:
         yield from _of_threads(path, tree)
     yield from _private(path, tree)
