@@ -23,8 +23,9 @@ from harness.servers import START_SECONDS, wait_until
 from cookieguard import CookieGuard, Vendor, visitor_of
 from cookieguard.config.store import StoreSettings
 from cookieguard.consent import Receipt
+from cookieguard.engines.doctor_shop import Shop
+from cookieguard.features.records.checks import checks_of
 from cookieguard.features.records.choice_budget import CHOICE_BYTES, DAY_BYTES, spent_today
-from cookieguard.features.records.log_checks import examine_log
 from cookieguard.features.records.values.log import Acknowledgement
 from cookieguard.features.records.values.records import Record, browser
 from cookieguard.features.records.web.consent_log import GRANTS_A_MINUTE
@@ -322,8 +323,8 @@ def test_the_doctor_names_an_address_that_used_up_its_day(guard: Guard, tmp_path
     app.close()
 
     def told() -> tuple[str, str]:
-        found = examine_log(app.config, Path(app.config.state_dir), NOW, environ={})
-        return next((said, mend) for name, said, mend, *_ in found if name == "consent log's growth")
+        found = checks_of(Shop(config=app.config, environ={}, now=NOW))
+        return next((one.found, one.mend) for one in found if one.check == "consent log's growth")
 
     before = told()
     use_up(app)

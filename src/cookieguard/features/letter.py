@@ -26,11 +26,11 @@ from cookieguard.features.outbox.open import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.break_glass import BreakGlass, due_notices, state_of
 from cookieguard.features.policy.announcement_run import run_of
+from cookieguard.features.policy.checks import examine_folder
 from cookieguard.features.policy.folder import read_versions
-from cookieguard.features.policy.folder_checks import examine_policy
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.records.store.open import open_log_store, place_of
-from cookieguard.features.rights.queue_checks import open_requests
+from cookieguard.features.rights.checks import open_requests
 from cookieguard.features.rights.requests import UNREADABLE, Pending
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
@@ -95,6 +95,11 @@ class Source:
     def state(self) -> StateDirectory:
         """The state directory."""
         return StateDirectory(self.config.state_dir)
+
+    @property
+    def shop(self) -> Shop:
+        """What the doctor's checks look at."""
+        return Shop(config=self.config, environ=os.environ, now=self.now)
 
 
 Found = tuple[list[str], bool]
@@ -239,10 +244,7 @@ def _notices(source: Source) -> Found:
             lines.append(
                 f"{version.name}: {run.sent} of {run.total} sent, {run.waiting} waiting, {run.refused} failed for good"
             )
-    checked = map(
-        Finding._make, examine_policy(source.config, path, environ=environ, today=source.now.date())
-    )
-    found = [one for one in checked if one.mend or one.advice]
+    found = [one for one in examine_folder(source.shop) if one.mend or one.advice]
     return [*lines, *map(_shown, found)], is_due or bool(found)
 
 
@@ -266,7 +268,7 @@ def _details(source: Source, tab: str) -> Details | None:
 
 
 def _keys(source: Source) -> Found:
-    shop = Shop(config=source.config, environ=os.environ, now=source.now)
+    shop = source.shop
     found = [one for one in (*examine_keys(shop), *examine_vault(shop)) if one.check in KEYS]
     return list(map(_shown, found)), any(one.mend for one in found)
 

@@ -9,8 +9,10 @@ from harness.postgres import Postgres
 
 from cookieguard.config import Config
 from cookieguard.config.store import StoreSettings
+from cookieguard.engines.doctor_settings import Finding
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.records.anchors import NEWEST
-from cookieguard.features.records.log_checks import _log, examine_log
+from cookieguard.features.records.checks import _log, checks_of
 from cookieguard.features.records.store.open import open_log_store, open_stores
 from cookieguard.features.records.store.protocol import LogNotMade
 
@@ -21,13 +23,15 @@ def test_tables_that_no_worker_made_yet_are_no_fault(server: Postgres, tmp_path:
     place = emptied(server, (tmp_path / "erasures",))
     config = Config(state_dir=str(tmp_path), store=StoreSettings(url=server.url))
 
-    (told,) = examine_log(config, tmp_path, NOW, environ={})
-    (tmp_path / NEWEST).write_text("what was there")
-    (gone,) = examine_log(config, tmp_path, NOW, environ={})
+    shop = Shop(config=config, environ={}, now=NOW)
 
-    assert told == ("consent log", "not there yet: the first choice creates it", "")
-    assert gone[1] == "it is gone"
-    assert gone[2]
+    (told,) = checks_of(shop)
+    (tmp_path / NEWEST).write_text("what was there")
+    (gone,) = checks_of(shop)
+
+    assert told == Finding("consent log", "not there yet: the first choice creates it")
+    assert gone.found == "it is gone"
+    assert gone.mend
     with pytest.raises(LogNotMade, match="no worker has made its tables yet"):
         open_stores(place, make=False)
 
@@ -49,4 +53,4 @@ def test_records_that_are_numbered_while_the_doctor_looks_are_no_fault(
     monkeypatch.setattr(kind, "size", size_and_more)
     (told,) = _log(world.place, tmp_path)
 
-    assert told == ("consent log", "1 entries, 0 of them waiting for a number", "")
+    assert told == Finding("consent log", "1 entries, 0 of them waiting for a number")

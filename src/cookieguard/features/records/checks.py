@@ -1,14 +1,118 @@
-"""What the doctor says of the consent log."""
+"""What `cookieguard doctor` says of the consent log."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.records.log_checks import examine_log
+from cookieguard.features.records.anchors import KEPT, NEWEST
+from cookieguard.features.records.choice_budget import DAY_BYTES, spent_today
+from cookieguard.features.records.erasure_journal import due_erasures
+from cookieguard.features.records.store.open import (
+    ANYWHERE,
+    Place,
+    open_log_store,
+    open_subject_store,
+    place_of,
+)
+from cookieguard.features.records.store.protocol import LogNotMade, Stores
+from cookieguard.features.records.upkeep.pruning import has_overdue, life_of
+from cookieguard.features.records.values.notes import NoteError, read_checkpoint
+from cookieguard.features.records.values.tiles import tree_root
+
+# The shop's workers do it every hour, and hold it back for a day where the clock leapt
+OVERDUE = timedelta(days=2)
+LEAST_DAYS = 14  # to find room in, before the disk is full
+MB = 1_000_000
+FLOOD = "find the flood in the access log, and block it in front of the shop; if it is your proxy, set trusted_proxies"
+NO_ROOM = f"free some space: at this rate the disk is full in less than {LEAST_DAYS} days"
+VERIFY = "run: cookieguard log verify"
+BEGIN_ANEW = "set origins; if no visitor has chosen yet, begin a new log (docs/proof.md, The log's name)"
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
-    """Yield what the log and the keys of its subjects are like. Raises LogDown."""
-    yield from (Finding(*it) for it in examine_log(shop.config, shop.state, shop.now, environ=shop.environ))
+    """Yield the state of the log and of its subjects' keys; raises LogDown."""
+    if not shop.config.proof.enabled:
+        yield Finding("consent log", "switched off: no choice is recorded")
+        return
+    place = place_of(shop.config, shop.state, environ=shop.environ)
+    try:
+        if place.log_file is not None and not place.log_file.exists():
+            raise LogNotMade
+        yield from _log(place, shop.state)
+    except LogNotMade:
+        lost = (shop.state / NEWEST).exists()
+        mend = "restore it from a backup; the checkpoint beside it says how long it was" if lost else ""
+        yield Finding(
+            "consent log", "it is gone" if lost else "not there yet: the first choice creates it", mend
+        )
+        return
+    yield _growth(shop)
+    yield _erasures(place)
+    yield _check_overdue(shop, place)
+
+
+def _log(place: Place, state: Path) -> Iterator[Finding]:
+    log = open_log_store(place.log, make=False)
+    try:
+        with log.snapshot():  # a worker may number records meanwhile
+            size, note, rows = log.size(), log.checkpoint(), log.unnumbered()
+            name = log.fact("origin") or ""
+            is_sound = note is None or read_checkpoint(note).root == tree_root(log.tile, size)
+        waiting = [row for row in rows if row.number is None]
+        refused = [row for row in rows if row.number is not None]
+    except (NoteError, ValueError):
+        yield Finding("consent log", "its tree differs from the one that was signed", VERIFY)
+        return
+    finally:
+        log.close()
+    told = f"{size} entries, {len(waiting)} of them waiting for a number"
+    mend = "" if is_sound and not refused else VERIFY
+    yield Finding("consent log", told + (f", {len(refused)} that no worker wrote" if refused else ""), mend)
+    if name.startswith(f"{ANYWHERE}/"):
+        yield Finding("consent log's name", f"{name}: origins was empty at the first choice", "", BEGIN_ANEW)
+    kept = sorted(path.name for path in state.iterdir() if KEPT.fullmatch(path.name) and path.name != NEWEST)
+    if kept:
+        mend = f"{VERIFY}; once you know why, move these files elsewhere"
+        yield Finding("consent log's past", f"the log was set back or replaced: {', '.join(kept)}", mend)
+
+
+def _growth(shop: Shop) -> Finding:
+    """Return what choices added today, whether a network reached its limit, and whether the disk is full soon."""
+    added, used_up = spent_today(shop.config.runtime_dir, shop.state, shop.now)
+    told = f"choices added about {added // MB} MB today (UTC) on this machine"
+    if used_up:
+        told += (
+            f"; {used_up} networks used up their {DAY_BYTES // MB} MB, and their grants wait until midnight"
+        )
+        return Finding("consent log's growth", told, FLOOD)
+    is_full_soon = shutil.disk_usage(shop.state).free < LEAST_DAYS * added
+    return Finding("consent log's growth", told, NO_ROOM if is_full_soon else "")
+
+
+def _erasures(place: Place) -> Finding:
+    with closing(open_subject_store(place.subjects, make=False)) as subjects:
+        due = len(due_erasures(subjects, place.journals))
+    if due:
+        told = f"{due} persons who were erased came back with a backup"
+        return Finding("erasures", told, "restart the shop's workers, or run: cookieguard log erase --again")
+    return Finding("erasures", "every erasure in the journal is done")
+
+
+def _check_overdue(shop: Shop, place: Place) -> Finding:
+    """Return whether something is there that the hourly job should have let go days ago."""
+    config = shop.config
+    if not config.proof.kept_days:
+        return Finding("records kept", "all, for good")
+    stores = Stores(open_log_store(place.log, make=False), open_subject_store(place.subjects, make=False))
+    with closing(stores):
+        is_late = has_overdue(stores, config.proof.kept_days, life_of(config), now=shop.now - OVERDUE)
+    if is_late:
+        return Finding("records kept", "some are older than proof.keep allows", "run: cookieguard log prune")
+    days = ", ".join(f"{kind} {count} days" for kind, count in sorted(config.proof.kept_days.items()))
+    return Finding("records kept", f"{days}, counted from the end of what they show")
