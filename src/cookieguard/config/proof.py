@@ -18,7 +18,7 @@ from cookieguard.config.store import require_store_url
 LOG_NAME = re.compile(r"([!-*,-~]{1,200})?")
 PLACE = re.compile(r"([A-Za-z]{2}(-[A-Za-z0-9]{1,3})?)?")
 AUTHORITY = re.compile(r"(https?://[!-~]{1,500})?")
-KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")  # as in `proof.records`
+KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")  # as in features/records/values/records.py
 THREE_YEARS = 1096  # the limitation period of many a country; one of three years has a leap day
 KEPT_DAYS = {"consent": THREE_YEARS, "agreement": THREE_YEARS}  # of other kinds: for good
 

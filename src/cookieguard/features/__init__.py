@@ -1,4 +1,4 @@
-"""The capabilities of the guard, in the order in which they begin, and what they have together."""
+"""The capabilities of the guard: services first, then those that use them."""
 
 from __future__ import annotations
 
@@ -11,5 +11,4 @@ from cookieguard.features.rights import Rights
 from cookieguard.features.statistics import Statistics
 from cookieguard.features.vault import Vault
 
-# Services first, then those that use them. They close in reverse order.
 FEATURES: tuple[Feature, ...] = (Records(), Outbox(), People(), Statistics(), Policy(), Rights(), Vault())

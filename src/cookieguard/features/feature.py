@@ -1,6 +1,6 @@
-"""What a capability gives the guard: pages for a worker, jobs, checks and commands for everything beside it.
+"""The interface of a capability: the pages that a worker serves, and the jobs, checks and commands outside of it.
 
-Rule: a Feature is only a list of what there is. It imports heavy modules inside the functions that need them, and a
+Rule: a Feature only lists what its room has. It imports heavy modules inside the functions that need them, and a
 default member does nothing.
 """
 
@@ -31,16 +31,16 @@ class Place(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Say which page answers below the prefix, and to which methods."""
+    """Describe a page: its name below the prefix, its methods, and the function that answers."""
 
     name: str
     methods: tuple[str, ...]
     answer: Callable[[Any, Any], Awaitable[Any]]
-    """An exchange and the ASGI `receive` in, a response out."""
+    """Takes an exchange and the ASGI `receive`, and returns a response."""
 
 
 class Feature:
-    """Be one capability: an instance has no state, and each member does nothing unless a capability overrides it."""
+    """Describe one capability. An instance has no state, and each member does nothing by default."""
 
     name: ClassVar[str]
     commands: ClassVar[Mapping[str, str]] = {}
@@ -51,7 +51,7 @@ class Feature:
         return ()
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
-        """Return what is done every hour, switched on or not: data remain when a capability is switched off."""
+        """Return the hourly steps by name, also of a capability that is off, because its data remain."""
         return {}
 
     def checks(self, shop: Shop) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""The one class for threads: a Worker runs the rounds of one part, begins again after a fork, and ends in time.
+"""The one class for threads: a Worker runs the rounds of one part, starts afresh after a fork, and ends in time.
 
 Rule: a thread closes what it opened, after its last round. `close` only waits for the thread, because SQLite crashes
 the process if a connection is closed while another thread is still in it.
@@ -19,9 +19,9 @@ from cookieguard.runtime.clock import seconds
 
 logger = logging.getLogger("cookieguard")
 Round = Callable[[], float | None]
-"""Do what is due. Return the seconds until the next round, or None to wait until somebody asks for one."""
+"""Do what is due. Return the seconds until the next round, or None to wait until `ask`."""
 
-CLOSE_SECONDS = 15.0  # in which all workers of a guard, or of a process that exits, end
+CLOSE_SECONDS = 15.0  # for all workers of a guard, or of a process that exits, together
 RETRY_SECONDS = 1.0  # after a round that raised
 NOW = 0.0  # the next round follows at once
 
@@ -62,7 +62,7 @@ class Worker:
 
     @property
     def runs(self) -> bool:
-        """Return whether there is a thread that was not told to end."""
+        """Return whether a thread runs that `close` has not ended."""
         return self._thread is not None
 
     def begin(self) -> bool:
@@ -71,12 +71,12 @@ class Worker:
             return self._start()
 
     def ask(self) -> bool:
-        """Have a round soon, in a new thread after `close` or a fork; return whether a thread runs."""
+        """Run a round soon, in a new thread after `close` or a fork; return whether a thread runs."""
         self._bell.ring()
         return self._thread is not None or self.begin()
 
     def wake(self) -> None:
-        """Have a round soon, as `ask` does, but start no thread after `close`."""
+        """Run a round soon, as `ask` does, but start no thread after `close`."""
         self._bell.ring()
         with self._lock:
             if not self._is_closed:
@@ -88,7 +88,7 @@ class Worker:
 
     @property
     def is_ending(self) -> bool:
-        """Return, inside a round, whether the thread was told to end."""
+        """Return, inside a round, whether `close` asked the thread to end."""
         return self._thread is not current_thread()
 
     def close(self, deadline: float = math.inf) -> bool:
@@ -161,7 +161,7 @@ class Worker:
         self._is_closed = False
 
     def begin_again(self) -> None:
-        """Reset this and the part in a forked child, which has no thread of its parent's."""
+        """Reset the worker and its part in a forked child, which has none of its parent's threads."""
         self._reset()
         reset = None if self._reset_part is None else self._reset_part()
         if reset is not None:
@@ -179,13 +179,13 @@ class Bell:
         self._rung.acquire()
 
     def ring(self) -> None:
-        """Wake it, in any thread."""
+        """Wake the thread that waits; any thread may call this."""
         if self._rung.locked():
-            with suppress(RuntimeError):  # another thread rang in between
+            with suppress(RuntimeError):  # another thread rang just before
                 self._rung.release()
 
     def wait(self, wait: float | None) -> bool:
-        """Wait for a ring, not longer than so many seconds; return whether there was one."""
+        """Wait for a ring, at most so many seconds; return whether it rang."""
         return self._rung.acquire(timeout=-1 if wait is None else wait)
 
 

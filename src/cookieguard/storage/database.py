@@ -1,19 +1,19 @@
-"""A database as each part of ours uses it: statements are written once, for a SQLite file and for PostgreSQL.
+"""Run each statement, written once, on a SQLite file or on PostgreSQL.
 
-Parameters are named (`:name`), types are SQLite's. Beyond what both databases read alike, a statement may use:
+Parameters are named (`:name`), and types are SQLite's. Apart from what both databases share, a statement may use:
 
 | written | meaning |
 |---|---|
 | `PLACE` | the type of a key that grows with each row |
-| `now()`, `later(:seconds)` | the one clock that all workers share, and a time so many seconds later |
-| `seconds_until(column)` | seconds until a time; 0 where it is over |
+| `now()`, `later(:seconds)` | the time of the clock that all workers share, and a time so many seconds later |
+| `seconds_until(column)` | seconds until a time, or 0 if it has passed |
 | `MOMENT`, `LONG_AGO` | the type of such a column, and a time before all others |
-| `IN (:these)` | one of the values that `rows_in` or `write_in` is given |
-| `(a, b) IN (SELECT a, b FROM ... LIMIT :count)` | some rows of the same table, by their key |
-| `/*lock*/` | lock the rows that are found and skip what others have locked; of a file all is locked |
-| `/*postgres ...*/` | what only PostgreSQL is told |
+| `IN (:these)` | one of the values passed to `rows_in` or `write_in` |
+| `(a, b) IN (SELECT a, b FROM ... LIMIT :count)` | some rows of the same table, found by their key |
+| `/*lock*/` | lock the rows found and skip those that others locked; a file is locked as a whole |
+| `/*postgres ...*/` | text for PostgreSQL alone |
 
-Tables have the names that PostgreSQL knows them by; `Tables.short` says how a file calls them.
+Statements use the table names of PostgreSQL; `Tables.short` maps them to those of a file.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Step(NamedTuple):
 
     statements: Sequence[str]
     unless: tuple[str, str] | None = None
-    """A table and its column: where it is there, a release that kept no number has done this step."""
+    """A table and a column. If the column exists, a release that kept no number has done this step already."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,12 +40,12 @@ class Tables:
     """Describe the tables of one part, and how long it waits for them."""
 
     main: str
-    """The table without which none of them was made; PostgreSQL keeps the schema's number under its name."""
+    """If this table is missing, so are the others. PostgreSQL keeps the schema's number under its name."""
     steps: Sequence[Step]
     down: Callable[[str], Exception]
     """The error of this part; its reason holds no URL, no path and no value."""
     short: Sequence[tuple[str, str]]
-    """What a statement says, and what it says in a file instead; in this order."""
+    """Pairs of a word in a statement and its replacement in a file; applied in this order."""
     busy_seconds: float
     statement_milliseconds: int
     lock_milliseconds: int
@@ -61,7 +61,7 @@ class Text(NamedTuple):
 
 
 class Database(ABC):
-    """Run statements over one connection. Used by one thread at a time; raises what `Tables.down` makes.
+    """Run statements over one connection. Used by one thread at a time; raises the error that `Tables.down` makes.
 
     Each statement that writes is a transaction of its own, unless it is part of one.
     """
@@ -80,11 +80,11 @@ class Database(ABC):
         return rows
 
     def row(self, statement: str, /, **values: Any) -> tuple[Any, ...] | None:
-        """Return the first row of a statement, None where it has none."""
+        """Return the first row of a statement, or None."""
         return next(iter(self.rows(statement, **values)), None)
 
     def value(self, statement: str, /, **values: Any) -> Any:
-        """Return the first value of the first row, None where there is none."""
+        """Return the first value of the first row, or None."""
         return next(iter(self.row(statement, **values) or ()), None)
 
     def rows_in(self, statement: str, these: Sequence[Any], /, **values: Any) -> list[tuple[Any, ...]]:
@@ -117,9 +117,9 @@ class Database(ABC):
             return max(0, int(cursor.rowcount))
 
     def migrate(self, *, make: bool) -> bool:
-        """Bring the tables to the schema of this release; return whether there are any.
+        """Bring the tables to the schema of this release; return whether they exist.
 
-        Tables that are not there are made only with `make`. Raises `down` where a newer release wrote them.
+        Missing tables are created only with `make`. Raises `down` if a newer release wrote them.
         """
         steps, number = self.tables.steps, self._number()
         if number is None and not make:
@@ -144,19 +144,19 @@ class Database(ABC):
 
     @abstractmethod
     def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
-        """Yield rows as they are at one time; there may be more than memory holds."""
+        """Yield rows as of one moment, without holding all of them in memory."""
 
     @abstractmethod
     def transaction(self) -> AbstractContextManager[None]:
-        """Do what follows in one transaction, or as part of the one that goes on."""
+        """Run the body in one transaction, or as part of the current one."""
 
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[None]:
-        """Read what follows as it is at one time."""
+        """Have all reads in the body see the database at one moment."""
 
     @abstractmethod
     def take_turns(self, name: str) -> None:
-        """Within a transaction: wait for others that take turns under this name, until theirs end."""
+        """Wait, in a transaction, until other transactions that took turns under this name end."""
 
     @abstractmethod
     def require_own(self) -> None:
@@ -168,7 +168,7 @@ class Database(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the connection; never raises."""
+        """Close the connection; never raises."""
 
     @abstractmethod
     def _asking(self) -> AbstractContextManager[None]: ...

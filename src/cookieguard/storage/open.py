@@ -1,4 +1,4 @@
-"""Which database a place is: a URL of PostgreSQL, or the path of a SQLite file."""
+"""Open the database that a place names: a URL of PostgreSQL, or the path of a SQLite file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def is_server(place: str | Path) -> bool:
 
 
 def require_driver(setting: str) -> None:
-    """Raise ConfigError where a setting names PostgreSQL, and its driver is missing."""
+    """Raise ConfigError because a setting names PostgreSQL, if its driver is missing."""
     try:
         import_module("psycopg")
     except ImportError as error:
@@ -25,7 +25,7 @@ def require_driver(setting: str) -> None:
 
 
 def open_database(place: str | Path, tables: Tables, *, make: bool = True) -> Database:
-    """Open the tables of one part; raises what `Tables.down` makes."""
+    """Open the tables of one part; raises the error that `Tables.down` makes."""
     if not is_server(place):
         return SqliteDatabase(Path(place), tables, make=make)
     from cookieguard.storage.postgres_database import PostgresDatabase

@@ -1,4 +1,4 @@
-"""The tables of one part in a PostgreSQL database; a connection that a restart of the server ended is opened again."""
+"""The tables of one part in a PostgreSQL database. A connection that the server ended is opened again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cookieguard.storage.postgres_connection import ByteaArray, Connection, conn
 
 READ_AT_ONCE = 2_000  # rows that a cursor brings along
 MIGRATION_MILLISECONDS = 600_000  # an index of many millions of rows
-# What a statement says, and what it says to the server; in this order.
+# Patterns in a statement and their replacements for the server; applied in this order.
 WORDS = tuple(
     (re.compile(ours, re.DOTALL), theirs)
     for ours, theirs in (
@@ -23,7 +23,7 @@ WORDS = tuple(
         (r"/\*postgres (.*?)\*/", r"\1"),
         (r"\blater\((:\w+)\)", r"(now() + make_interval(secs => \1))"),
         (r"\bseconds_until\((\w+)\)", r"greatest(0, extract(epoch FROM greatest(\1, now()) - now()))::float"),
-        (r"\bnow\(\)", "clock_timestamp()"),  # theirs is the time at which the transaction began
+        (r"\bnow\(\)", "clock_timestamp()"),  # PostgreSQL's now() is when the transaction began
         (r"\bIN \(:these\)", "= ANY (:these)"),
         (
             r"\((\w+, \w+)\) IN \(\s*SELECT \1 (FROM .*?LIMIT :\w+)\s*\)",
@@ -54,7 +54,7 @@ SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
 class PostgresDatabase(Database):
-    """Be the tables of one part in a database, made where there are none and `make` is true."""
+    """Hold the tables of one part in a PostgreSQL database; `make` creates them if they are missing."""
 
     def __init__(self, url: str, tables: Tables, *, make: bool = True) -> None:
         super().__init__(tables)
@@ -78,7 +78,7 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Do what follows in one transaction; a connection that is lost in it is not replaced before its end."""
+        """Run the body in one transaction. A connection lost in it is replaced only after its end."""
         if self._is_in_transaction:
             yield
             return
@@ -101,14 +101,14 @@ class PostgresDatabase(Database):
         self.value(TAKE_TURNS, name=name)
 
     def require_own(self) -> None:
-        """Do nothing: a server is what its URL names."""
+        """Do nothing: no backup can take the place of a server."""
 
     def empty_journal(self) -> None:
         """Do nothing: the server's vacuum overwrites what was deleted, and its write-ahead log ends by itself."""
 
     @contextmanager
     def patient(self, milliseconds: int) -> Iterator[None]:
-        """Let statements take so long."""
+        """Allow statements so many milliseconds."""
         usual = self.tables.statement_milliseconds
         with self._asking(), patient(self._connection, milliseconds, usual=usual):
             yield

@@ -79,9 +79,9 @@ def _keep_journal(connection: sqlite3.Connection, end: float) -> None:
 
 
 def require_file(path: Path, inode: int, down: Callable[[str], Exception]) -> None:
-    """Raise `down` where another file took the place of the one in use: nobody reads what is written into that.
+    """Raise `down` if another file took the place of the one in use, where a write would be lost.
 
-    Asked after a transaction, not before: so it tells of a file that was replaced meanwhile, too.
+    Called after a transaction, so that it also notices a file that was replaced during it.
     """
     if path.stat().st_ino != inode:
         raise down("another file took the place of the one in use")
@@ -101,7 +101,7 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 class SqliteDatabase(Database):
-    """Be the tables of one part in a file, made with mode 0600 where there is none and `make` is true."""
+    """Hold the tables of one part in a file; `make` creates a missing one with mode 0600."""
 
     def __init__(self, path: Path, tables: Tables, *, make: bool = True) -> None:
         super().__init__(tables)
@@ -130,7 +130,7 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Hold the write lock, and raise `down` where what was written went nowhere."""
+        """Hold the write lock, and raise `down` if the file was replaced, so that the write is lost."""
         if self._connection.in_transaction:
             yield
             return
@@ -154,12 +154,12 @@ class SqliteDatabase(Database):
         """Do nothing: a file has one write lock, which the transaction holds."""
 
     def require_own(self) -> None:
-        """Raise `down` where a backup took the file's place: what it holds is old."""
+        """Raise `down` if a backup, which is older, took the file's place."""
         with self._asking():
             require_file(self._path, self._inode, self.tables.down)
 
     def empty_journal(self) -> None:
-        """Leave nothing of what was deleted."""
+        """Leave no deleted row in the journal."""
         if self.value(EMPTY_JOURNAL):
             raise self.tables.down("a reader holds the journal, which still has what was deleted; try again")
 

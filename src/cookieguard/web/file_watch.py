@@ -43,7 +43,7 @@ class Looks:
             self._looking = looked
             if (
                 not self._worker.ask()
-            ):  # no more threads: requests go on with what is known, the next looks again
+            ):  # no more threads: requests use what is known, and the next one tries again
                 self._end(looked)
         if not await is_done(looked) and self._looking is looked:
             self.due = float("inf")

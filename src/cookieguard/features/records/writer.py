@@ -70,7 +70,7 @@ class LogWriter:
         self._reset()
 
     def append(self, record: Record, *, texts: Sequence[Text] = ()) -> Future[None]:
-        """Have a record written; see `proof.log.Log`."""
+        """Have a record written, as `Log` in values/log.py says."""
         item = Item(record.id, lambda: record, texts)
         item.written = write(record)  # at once: whoever hands in what cannot be written hears of it
         future: Future[None] = Future()

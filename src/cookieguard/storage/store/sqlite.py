@@ -25,9 +25,6 @@ SIZE = """
 class SqliteStore(DatabaseStore):
     """Be a Store in a file, made with mode 0600 where there is none and `make` is true."""
 
-    def __init__(self, path: Path, *, make: bool = True) -> None:
-        super().__init__(path, make=make)
-
     def last_rows(self, what: str, after: int, count: int) -> Iterator[Row]:
         """Yield so many rows of a kind, the last ones, the first of these at the end; all as they are at one time."""
         with self.database.snapshot():
