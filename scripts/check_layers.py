@@ -111,6 +111,7 @@ TOP = frozenset(
         "features.letter",
         "features.officer",
         "features.pages",
+        "features.replay",
         "features.retention",
         "engines.retention",
         "html.rewriter",

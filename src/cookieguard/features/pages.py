@@ -1,4 +1,4 @@
-"""All pages below the prefix that features serve, and the officer's, which shows what is due in all of them."""
+"""All pages below the prefix that features serve, and two that need several features: officer's page and record."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import READ, Page
 from cookieguard.features.officer import OFFICER_PAGE, show_officer
+from cookieguard.features.replay import RECORD_PAGE, show_record
 from cookieguard.office.layout import stylesheet
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
@@ -19,6 +20,8 @@ from cookieguard.web.services import Services
 def pages_of(parts: Services) -> Iterator[Page]:
     """Yield the pages of what is switched on."""
     yield Page(OFFICER_PAGE, READ, show_officer)
+    if parts.proof is not None:
+        yield Page(RECORD_PAGE, READ, show_record)
     yield Page(stylesheet().name, READ, _show_style)
     for feature in FEATURES:
         yield from feature.pages(parts)

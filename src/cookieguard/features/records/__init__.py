@@ -21,7 +21,7 @@ class Records(Feature):
     commands: ClassVar[Mapping[str, str]] = {"log": "proof.log", "receipt": "proof.receipt"}
 
     def pages(self, parts: Services) -> Sequence[Page]:
-        """Return the log for outsiders, a visitor's copy, and the record that staff read."""
+        """Return the log for outsiders, and a visitor's copy."""
         from cookieguard.features.records.pages import pages_of
 
         return pages_of(parts)

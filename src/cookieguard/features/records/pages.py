@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from cookieguard.features.feature import READ, Page
 from cookieguard.features.records.web.published import KEYS_PAGE, LOG_FOLDER, show_keys, show_log
 from cookieguard.features.records.web.visitors_copy import COPY_FILE, send_copy, show_copy
-from cookieguard.features.replay import RECORD_PAGE, show_record
 from cookieguard.web.pages.privacy_choices import COPY_PAGE
 from cookieguard.web.services import Services
 
@@ -16,7 +15,6 @@ PAGES = (
     Page(LOG_FOLDER, READ, show_log),
     Page(COPY_PAGE, READ, show_copy),
     Page(COPY_FILE, READ, send_copy),
-    Page(RECORD_PAGE, READ, show_record),
 )
 
 
