@@ -10,6 +10,7 @@ import pytest
 
 from cookieguard.config.languages import texts_of
 from cookieguard.features.rights.values.as_json import dumps, loads
+from cookieguard.features.rights.values.by_staff import Said, acted
 from cookieguard.features.rights.values.plan import BY_WORDS, WORK
 from cookieguard.features.rights.values.requests import (
     Act,
@@ -118,13 +119,14 @@ def test_last_day_of_a_hold_ends_where_the_shop_is() -> None:
 
 
 def test_hold_until_a_day_that_is_over_is_refused() -> None:
+    over, today = (Said("mira", NOON, "a dispute", until=day) for day in (date(2026, 11, 27), NOON.date()))
+
     with pytest.raises(
         RequestRefused, match="2026-11-27, which is in the past; allowed: today or a later day"
     ):
-        put_on_hold(letter(), until=date(2026, 11, 27), reason="a dispute", now=NOON, by="mira")
+        acted(letter(), Act.HELD, over, has_hooks=False)
 
-    held = put_on_hold(letter(), until=NOON.date(), reason="a dispute", now=NOON, by="mira")
-    assert held.held_until == NOON.date()
+    assert acted(letter(), Act.HELD, today, has_hooks=False).held_until == NOON.date()
 
 
 def test_clock_stands_only_while_the_person_is_asked_who_they_are() -> None:

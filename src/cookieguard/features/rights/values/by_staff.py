@@ -60,6 +60,10 @@ def acted(request: Request, act: Act, said: Said, *, has_hooks: bool) -> Request
     if act is Act.HELD:
         if until is None:
             raise RequestRefused("hold without its last day; allowed: one like 2027-01-31")
+        if request.end_of(until) <= now:
+            raise RequestRefused(
+                f"the hold ends on {until}, which is in the past; allowed: today or a later day"
+            )
         return put_on_hold(request, until=until, reason=text, now=now, by=by)
     if act is Act.TOLD:
         if not text.strip():

@@ -269,8 +269,6 @@ def put_on_hold(request: Request, *, until: date, reason: str, now: datetime, by
     _require_open(request)
     if not reason.strip():
         raise RequestRefused("the hold has no reason; allowed: the law or dispute that forbids the work")
-    if request.end_of(until) <= now:
-        raise RequestRefused(f"the hold ends on {until}, which is in the past; allowed: today or a later day")
     return _with(request, Event(at=now, act=Act.HELD, by=by, text=clean(reason), until=until))
 
 
