@@ -98,8 +98,12 @@ def _agreement(verdict: Verdict, parties: Parties) -> str:
     register = parties.register
     if not verdict.is_undeclared:
         return verdict.purpose
-    also = sorted({rule.purpose for rule in register.rules} - {NECESSARY, "marketing"})
-    return "marketing" + (f" and {', '.join(also)}: a policy cannot name an undeclared host" if also else "")
+    every = [*sorted({rule.purpose for rule in register.rules} - {NECESSARY, "marketing"}), "marketing"]
+    if len(every) == 1:
+        return "marketing"
+    return (
+        f"{', '.join(every[:-1])} and {every[-1]}, because no declaration says for which of them this host is"
+    )
 
 
 def _changes(
