@@ -8,13 +8,12 @@ from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import texts_of
-from cookieguard.errors import CookieGuardError
 from cookieguard.features.people.access import AccessRefused
 from cookieguard.web.banner.form_value import FIELD, form_value, has_form_value
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
-from cookieguard.web.identity.store_gate import hear_first, must_wait
+from cookieguard.web.identity.store_gate import customer_here
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
@@ -54,12 +53,7 @@ async def answer_permission(exchange: Exchange, receive: Receive) -> Response:
 async def _customer(exchange: Exchange) -> str:
     if exchange.parts.identity is None or not exchange.is_own_host:
         return ""
-    if must_wait(exchange):
-        await hear_first(exchange)
-    try:
-        return exchange.session.customer or ""
-    except CookieGuardError:  # a session that does not open names nobody
-        return ""
+    return await customer_here(exchange)
 
 
 def _session(exchange: Exchange, customer: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from cookieguard.errors import CookieGuardError
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.oversized import MARK_IN_HEADER, resolve
 from cookieguard.identity.tokens import to_milliseconds
@@ -57,6 +58,16 @@ async def hear_first(exchange: Exchange) -> None:
         answer = await read_store(store_sync, keys, now=to_milliseconds(exchange.now))
         values = None if answer is None else {key: value for (_, key), value in answer.items()}
         exchange.present().oversized = resolve(places, values, now=exchange.now)
+
+
+async def customer_here(exchange: Exchange) -> str:
+    """Return the number of the customer who is logged in, once the store has answered; empty for a guest."""
+    if must_wait(exchange):
+        await hear_first(exchange)
+    try:
+        return exchange.session.customer or ""
+    except CookieGuardError:  # a session that cannot be opened belongs to no customer
+        return ""
 
 
 def must_recall(exchange: Exchange) -> bool:

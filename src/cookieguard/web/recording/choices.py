@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from cookieguard.consent import Receipt
 from cookieguard.consent.receipts import Source
-from cookieguard.errors import CookieGuardError
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.identity.store_gate import hear_first, must_wait
+from cookieguard.web.identity.store_gate import customer_here
 from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.recording.choice import Choice
 
@@ -53,9 +52,4 @@ async def _customer(exchange: Exchange) -> str:
     identity = exchange.parts.identity
     if identity is None or not identity.is_presented(exchange.jar):
         return ""
-    if must_wait(exchange):
-        await hear_first(exchange)
-    try:
-        return exchange.session.customer or ""
-    except CookieGuardError:  # a session that does not open names nobody
-        return ""
+    return await customer_here(exchange)
