@@ -14,7 +14,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from http.client import HTTPException
 from itertools import count
 from pathlib import Path
@@ -116,6 +116,21 @@ def all_write(traffic: Traffic, server: Process, folder: Path) -> bool:
     return all(max(map(traffic.answered.__getitem__, one), default=0) > late for one in written)
 
 
+def all_spool(server: Process, folder: Path) -> bool:
+    """Return whether each worker has a file in the spool."""
+    spool = folder / STATE / "spool"
+    return all(list(spool.glob(f"{pid}-*.spool")) for pid in server.workers)
+
+
+def kill(server: Process) -> dict[int, float]:
+    """Kill a server and its workers; return when each worker was killed."""
+    at = dict.fromkeys(
+        server.workers, time.monotonic()
+    )  # before the lock is released, which may write a journal
+    os.killpg(server.process.pid, signal.SIGKILL)
+    return at
+
+
 def figures(folder: Path) -> SqliteFigures:
     return SqliteFigures(folder / STATE / "stats.db")
 
@@ -136,14 +151,13 @@ def test_kills_in_a_row_lose_a_second_each_and_double_nothing(tmp_path: Path, ti
     for number in range(times):
         with serving(tmp_path, f"server-{number}", workers=2) as server, traffic.coming(server):
             wait_until(lambda server=server: all_write(traffic, server, tmp_path), "both have begun to write")
-            if number % 2:
-                with locked(tmp_path / STATE / "stats.db"):
-                    time.sleep(2.5)  # batches wait in the spool, and are replayed by the next
-                    os.killpg(server.process.pid, signal.SIGKILL)
-            else:
+            with locked(tmp_path / STATE / "stats.db") if number % 2 else nullcontext():
+                if number % 2:  # batches wait in the spool; the next server replays them
+                    wait_until(
+                        lambda server=server: all_spool(server, tmp_path), "both have written to the spool"
+                    )
                 time.sleep(1.5)
-                os.killpg(server.process.pid, signal.SIGKILL)
-            killed |= dict.fromkeys(server.workers, time.monotonic())
+                killed |= kill(server)
     with serving(tmp_path, "last", workers=1) as server:
         ask(server.port, "/page?utm_content=n-2", headers={"User-Agent": CHROME})
         wait_until(lambda: not list((tmp_path / STATE / "spool").glob("*.spool")), "what waited is written")
