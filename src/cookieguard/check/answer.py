@@ -130,21 +130,17 @@ def _proxied(page: Answer, origin: str, path: str) -> Iterator[Finding]:
 
 
 class _Loads(HTMLParser):
-    """Read what the tags of a page load."""
-
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)
         self.urls: list[str] = []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep the address of scripts, frames and pictures."""
         if tag in ("script", "iframe", "img"):
             self.urls += [value for name, value in attrs if name == "src" and value]
 
 
 async def _bare_and_guarded(guard: CookieGuard, origin: str, path: str) -> tuple[Answer, Answer]:
-    """Start the app, ask for a page, and end it."""
     start, end = asyncio.Event(), asyncio.Event()
     refusals: list[str] = []
     lifespan = asyncio.create_task(_live(guard, start, end, refusals))

@@ -116,7 +116,6 @@ def _controller(config: Config) -> Iterator[Finding]:
 
 
 def _notice(config: Config, today: date) -> Iterator[Finding]:
-    """Yield what is to be said of a policy that is yet to take effect."""
     if config.policy.folder:
         yield from _texts(config, today)
         return

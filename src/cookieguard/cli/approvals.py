@@ -50,7 +50,6 @@ def _who_approves(first: str, second: str) -> str:
 
 
 def _tokens(roles: Mapping[str, str]) -> list[str]:
-    """Read the tokens of these persons, without showing them."""
     if sys.stdin.isatty():
         return [getpass(f"token of the {which} ({role}): ").strip() for which, role in roles.items()]
     return sys.stdin.read(MOST_READ).split()

@@ -116,7 +116,6 @@ def _day(setting: str, text: str) -> int | None:
 
 @contextmanager
 def _explained(out: Path) -> Iterator[None]:
-    """Say in one line what went wrong."""
     try:
         yield
     except EngineDown as error:

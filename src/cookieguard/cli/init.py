@@ -179,7 +179,6 @@ def _what_to_add(folder: Path) -> Iterator[str]:
 
 
 def _next_command(served: Made | Factory | None, folder: Path) -> str:
-    """Return the command that serves the guarded app; one that checks the file where no app is known."""
     if served is None or (isinstance(served, Factory) and not served.is_callable):
         return "cookieguard check"
     if isinstance(served, Made) and isinstance(served.starts, ast.Expr):  # an import starts that server
@@ -291,7 +290,6 @@ def _walked(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _named(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the names that a module gives, and to what."""
     for one in module.body:
         match one:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _called(value) not in FROM_ASGI:

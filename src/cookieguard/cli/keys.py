@@ -232,7 +232,6 @@ def _answer(
 
 
 def _facts(key: AnyKey, life: timedelta) -> dict[str, Any]:
-    """Return all of a key that is no secret."""
     ends = retires_from(key, life=life)
     is_new = key.state is KeyState.VERIFY
     facts = {

@@ -275,7 +275,6 @@ def _is_open(ledger: Ledger, version: Version, outbox: Outbox) -> bool:
 
 
 def _progress(text: Callable[[int], str]) -> Callable[[int], None]:
-    """Return what writes a line to stderr now and then."""
     last = time.monotonic()
 
     def show(count: int) -> None:

@@ -189,7 +189,6 @@ class Vendor:
         require_match(f"{where}.privacy_contact", self.privacy_contact, CONTACT, "'privacy@vendor.example'")
 
     def _take_from_catalogue(self) -> None:
-        """Fill what the shop left out."""
         entry = load_catalogue().entry(self.catalogue)
         is_necessary = entry.purpose == NECESSARY and self.purpose in ("", NECESSARY)
         known = {

@@ -183,7 +183,6 @@ def _is_whole_domain(rule: HostRule, held: Held) -> bool:
 
 
 def _parents(host: str) -> Iterator[str]:
-    """Name the domains a host lies in."""
     while host:
         host = host.partition(".")[2]
         if host:

@@ -203,7 +203,6 @@ class _Sheet:
         self.found: list[Url] = []
 
     def __call__(self, reference: str) -> bool:
-        """Return whether a reference is held; note it."""
         urls = [url for url in readings(reference, self._base) if self._judge(url)]
         if len(self.found) < MOST_FOUND:
             self.found.extend(urls[:1])

@@ -166,7 +166,6 @@ METAS = re.compile(rb"(?:<[mM][eE][tT][aA](?=[\t\n\f\r />])[^<>]*+>[\t\n\f\r ]*+
 
 
 def _does_more(tag: Tag) -> bool:
-    """Return whether a tag does more than to load."""
     if tag.plain:
         return False
     is_read = tag.is_judged or tag.text is NOSCRIPT

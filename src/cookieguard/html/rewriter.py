@@ -166,7 +166,6 @@ class Rewriter:
         return output.finish()
 
     def _markup(self, data: bytes, position: int) -> int:
-        """Read markup until the data or the state ends."""
         size, scanner = len(data), self._scanner
         while self._state == MARKUP:
             position = self._look(data, position) if self._is_careful else scanner.skip(data, position)
@@ -244,7 +243,6 @@ class Rewriter:
         return end
 
     def _place_tag(self, tag: Tag, data: bytes, start: int, end: int, decision: Decision) -> None:
-        """Write a tag, with what is to be inserted before and after it."""
         aside = self._placement.is_done or self._context.is_aside()
         if not aside and (before := self._placement.before(tag)):
             self._output.insert(start, before)
@@ -315,7 +313,6 @@ class Rewriter:
         return decision
 
     def _enter(self, tag: Tag, data: bytes, end: int, reading: Reading, decision: Decision) -> int:
-        """Go on with the text of the element just opened."""
         if reading is AS_MARKUP:
             self._output.insert(end, self._context.end_for_scanner(tag) if tag.empty else b"")
             return end
@@ -337,7 +334,6 @@ class Rewriter:
         return end
 
     def _close_text(self, name: bytes, data: bytes) -> None:
-        """Write the end tag that the text has in one reading only, where another element's end tag ends it."""
         start = self._text_end + 2
         if self._context.ends and data[start : start + len(name)].lower() != name:
             self._output.insert(self._text_end, SCRIPT_CLOSER if name == b"script" else raw_text(name).closer)

@@ -43,7 +43,6 @@ class JsonMapping(dict[str, Any]):
         return entries_of(self)
 
     def _fill(self, entries: Mapping[str, Any]) -> None:
-        """Hold these entries and no others, without opening anything."""
         if dict.__len__(self):
             entries = dict(entries)  # they may be a view of what is held here
             dict.clear(self)

@@ -339,7 +339,6 @@ def _covered(
 
 
 def _whole(revocations: Iterable[Revocation]) -> list[Revocation]:
-    """Make one revocation of each customer's."""
     made: dict[str, Revocation] = {}
     for one in revocations:
         before = made.get(one.owner, one)

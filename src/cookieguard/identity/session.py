@@ -151,7 +151,6 @@ class Session(SessionCookie):
             self.heed()
 
     def heed(self) -> None:
-        """Ask the claim, if it was not asked; where it is no news the session stays untouched."""
         claim, self._claim = self._claim, None
         if claim is None:
             return
@@ -251,7 +250,6 @@ class Session(SessionCookie):
             self.ended.append(ended_session(session_id, now=now, idle=idle, customer=customer, since=since))
 
     def _news(self) -> RememberState:
-        """Return what the middleware has to tell the store."""
         if self.remember_state is None:
             self.remember_state = RememberState()
         self.remember_state.is_news = True

@@ -293,7 +293,6 @@ class SessionCookie(JsonMapping):
         return self.presented.jar.has(self._channel.name)
 
     def mark_accessed(self) -> None:
-        """Open the session, unless it is open."""
         if self._state is None or self._is_peeked:
             self._open()
 

@@ -227,8 +227,6 @@ class TokenCodec:
 
 
 class _Use:
-    """Hold the derived keys of one format, key, kind, name and host."""
-
     __slots__ = ("_aead", "_context", "_inner", "_outer")
 
     def __init__(self, keyring: Keyring, key: Key, *, context: tuple[bytes, ...], sealed: bool) -> None:

@@ -80,7 +80,6 @@ def _question(party: Party, hosts: Sequence[str], config: Config) -> Iterator[st
 
 
 def _asked(party: Party, config: Config) -> str:
-    """Return the purpose of a party, among those that the shop asks for."""
     return party.purpose if party.purpose in {one.id for one in config.purposes} else _widest(config)
 
 
@@ -225,7 +224,6 @@ def _end_of(text: str, start: int) -> tuple[int, int]:
 
 
 def _entries(tables: str) -> Iterator[str]:
-    """Write each table as one entry, under its comments."""
     for block in tables.strip().split("\n\n"):
         lines = block.split("\n")
         yield from (f"    {line}" for line in lines if line.startswith("#"))

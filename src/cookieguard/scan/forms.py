@@ -105,7 +105,6 @@ class _Reader(HTMLParser):
         self._at = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take a form or a field."""
         found = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append((self._resolved(found.get("action", "")), {}))
@@ -114,7 +113,6 @@ class _Reader(HTMLParser):
             self.forms[self._at][1].setdefault(kind)
 
     def handle_endtag(self, tag: str) -> None:
-        """Leave a form."""
         if tag == "form":
             self._at = 0
 

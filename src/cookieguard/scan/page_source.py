@@ -191,7 +191,6 @@ def address_of(url: Url) -> str:
 
 
 def _addresses(links: bytes, page: bytes, address: str) -> list[str]:
-    """Return where these links lead; `page` may name a base."""
     base = parse_url(address)
     named = BASE.search(page)
     if named is not None:

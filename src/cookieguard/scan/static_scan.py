@@ -76,7 +76,6 @@ async def scan_plainly(plan: Plan) -> Scan:
 
 
 def _limits(plan: Plan) -> list[str]:
-    """Say what is not seen without a browser."""
     is_led = any(not one.open for one in plan.steps)
     return [SEES_LESS, *["only the steps that open a page were taken"] * is_led]
 
@@ -100,7 +99,6 @@ class _Visit:
     trouble: str = ""  # what came in the place of the last page
 
     async def crawl(self) -> list[str]:
-        """Look at pages as a visitor who has not answered; return them."""
         seen: list[str] = []
         async with client_through(self.proxy, insecure=self.plan.insecure) as client:
             self.plan = await landed(client, self.plan, self.parties)
@@ -119,7 +117,6 @@ class _Visit:
         return seen
 
     async def again(self, pages: list[str], state: str) -> None:
-        """Answer the banner, and look at the same pages."""
         async with client_through(self.proxy, insecure=self.plan.insecure) as client:
             headers = {"sec-fetch-site": "same-origin"}
             address = absolute(self.plan.start, f"{self.banner}consent")

@@ -199,7 +199,6 @@ def still_held(scan: Scan, *every: Parties) -> list[str]:
 
 
 def _is_of(kept: StorageEntry, hosts: tuple[str, ...], shop: str) -> bool:
-    """Return whether one of these hosts wrote it. On the shop's own name only who wrote it tells that."""
     # A vendor may be declared at stats.shop.example.
     is_own = shop == kept.site or shop.endswith(f".{kept.site}")
     of_site = (kept.site == host or host.endswith(f".{kept.site}") for host in hosts)

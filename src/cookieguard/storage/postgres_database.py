@@ -70,7 +70,6 @@ class PostgresDatabase(Database):
             raise
 
     def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
-        """Yield rows by a cursor of the server."""
         with self.transaction(), self._connection.cursor("cookieguard_rows", binary=True) as cursor:
             cursor.itersize = READ_AT_ONCE
             cursor.execute(self._text(statement).sql.encode(), values)
@@ -91,7 +90,6 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read in one transaction."""
         with self.transaction():
             self._connection.execute(SNAPSHOT)
             yield
@@ -114,7 +112,6 @@ class PostgresDatabase(Database):
             yield
 
     def close(self) -> None:
-        """Close the connection."""
         with suppress(psycopg.Error):
             self._connection.close()
 

@@ -122,7 +122,6 @@ class SqliteDatabase(Database):
             raise
 
     def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
-        """Yield rows; one statement sees them as they are at one time."""
         with self._asking():
             # `yield from` would close the cursor, which fails where the file was closed before.
             for row in self._run(self._text(statement).sql, values):  # noqa: UP028
@@ -159,12 +158,10 @@ class SqliteDatabase(Database):
             require_file(self._path, self._inode, self.tables.down)
 
     def empty_journal(self) -> None:
-        """Leave no deleted row in the journal."""
         if self.value(EMPTY_JOURNAL):
             raise self.tables.down("a reader holds the journal, which still has what was deleted; try again")
 
     def close(self) -> None:
-        """Close the file."""
         with suppress(sqlite3.Error):
             self._connection.close()
 

@@ -78,7 +78,6 @@ def third_parties(page: Page, *, allowed: Iterable[str] = ()) -> list[str]:
 
 
 def _wait(page: Page, watched: Watched) -> None:
-    """Wait until nothing new is asked for; Playwright takes events in while it waits."""
     end, since, last = time.monotonic() + LONGEST_WAIT, time.monotonic(), watched.count
     while time.monotonic() < end and time.monotonic() - since < QUIET:
         page.wait_for_timeout(50)

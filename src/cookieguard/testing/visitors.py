@@ -93,7 +93,6 @@ class _Jar(CookieJar):
     """Keep Secure cookies over http too: a visitor is of https or a loopback host, where browsers do so."""
 
     def set_cookie(self, cookie: Cookie) -> None:
-        """Keep a cookie."""
         cookie.secure = False
         super().set_cookie(cookie)
 

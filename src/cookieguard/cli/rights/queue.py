@@ -243,15 +243,12 @@ for _name, (_act, _says, _given) in ACTS.items():
 
 
 class _OpenQueue(NamedTuple):
-    """Hold what these commands work with, and who does it."""
-
     shop: Config
     queue: Requests
     journal: Journal
     member: Member
 
     def note_look(self, request: Request) -> None:
-        """Write into the access journal who saw whose request it is."""
         self.journal.write(
             datetime.now(UTC),
             "looked",

@@ -139,7 +139,6 @@ def _unknown(where: str, name: str, types: Mapping[str, Any]) -> ConfigError:
 
 
 def _is_of_root(name: str) -> bool:
-    """Return whether the root has such a setting, which is no table."""
     return name in (types := field_types(Config)) and not dataclasses.is_dataclass(types[name])
 
 

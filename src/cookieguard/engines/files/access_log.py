@@ -56,7 +56,6 @@ class LogFile:
         return self._directory / f"access-{day}{os.getpid()}.log"
 
     def write(self, lines: Sequence[bytes]) -> int:
-        """Append lines (each with its newline) and give the number of those now in the file."""
         written = 0
         try:
             self._open()
@@ -178,7 +177,6 @@ def log_directory(state: StateDirectory, settings: LogSettings) -> Path:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Return whether a path still names the open file."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:

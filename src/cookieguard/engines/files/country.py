@@ -42,7 +42,6 @@ class Countries:
         self._database = opened(path)
 
     def __call__(self, address: str) -> str:
-        """Ask the database; never raises."""
         if time.monotonic() >= self._next_look:
             self._look()
         try:

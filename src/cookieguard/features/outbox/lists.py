@@ -89,15 +89,12 @@ class MailLists:
         }
 
     def stop_link(self, customer: str, list_: str) -> str:
-        """Return where a customer leaves a list."""
         return f"{self._base}{Act.STOP}?t={self.token(Act.STOP, customer, list_)}"
 
     def confirm_link(self, customer: str, list_: str) -> str:
-        """Return where a customer confirms a list."""
         return f"{self._base}{Act.CONFIRM}?t={self.token(Act.CONFIRM, customer, list_)}"
 
     async def agreed(self, customer: str, list_: str) -> bool:
-        """Return whether a customer may be sent a list."""
         self._require(customer, list_)
         try:
             return await asyncio.wrap_future(self.ask(reading(customer, list_)))

@@ -56,7 +56,6 @@ class OrderMail:
         return {MESSAGE_ID: f"<{new_id()}.order@{self._domain}>", "Auto-Submitted": "auto-generated"}
 
     async def sent(self, customer: str, order: str, message_id: str) -> None:
-        """Write down that it was sent; raises MailError."""
         for name, value in (("customer number", customer), ("order", order)):
             if not value or len(value) > LONGEST or not value.isprintable():
                 raise MailError(f"{name} has {len(value)} characters; allowed: 1 to {LONGEST} printable ones")

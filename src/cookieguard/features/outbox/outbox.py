@@ -155,7 +155,6 @@ class Outbox:
             self.database.write(FORGET_RUN, run=run)
 
     def close(self) -> None:
-        """Let go of the connection; never raises."""
         self.database.close()
 
     def _filled(self, runs: Sequence[str]) -> list[str]:

@@ -229,11 +229,9 @@ class _Steps:
         return await future
 
     async def note(self, outcome: Outcome) -> None:
-        """Note what became of a message."""
         await self.notes([outcome])
 
     async def notes(self, outcomes: Sequence[Outcome]) -> None:
-        """Note what became of some messages."""
         futures: list[asyncio.Future[bool]] = [asyncio.get_running_loop().create_future() for _ in outcomes]
         self._outcomes += zip(outcomes, futures, strict=True)
         self._flush()

@@ -30,7 +30,6 @@ class Acts:
         self._clock = clock or (lambda: datetime.now(UTC))
 
     def append(self, kind: str, fields: Mapping[str, Any], *, once: str = "", subject: str = SHOP) -> None:
-        """Write an act; with `once` the first record of this kind and name stays. Raises LogDown."""
         try:
             self.begin(kind, fields, once=once, subject=subject).result(TIMEOUT)
         except TimeoutError as error:

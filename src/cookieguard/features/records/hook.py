@@ -89,7 +89,6 @@ class DecisionHook:
         return max(NOW, min(LOOK_SECONDS, self._again_at - seconds()))
 
     def _done(self, job: Job, record: bytes) -> Callable[[Stores], None]:
-        """Call the hook; return what becomes of the job."""
         try:
             if record:
                 self._run_hook(read_decision(record))

@@ -71,7 +71,6 @@ class PendingRecords:
         return len(self._known)
 
     def __bool__(self) -> bool:
-        """Return whether something is to be taken."""
         return bool(self._items)
 
     def add(self, item: Item) -> Acknowledgement:

@@ -70,7 +70,6 @@ class LogWriter:
         self._reset()
 
     def append(self, record: Record, *, texts: Sequence[Text] = ()) -> Future[None]:
-        """Have a record written, as `Log` in values/log.py says."""
         item = Item(record.id, lambda: record, texts)
         item.written = write(record)  # at once: whoever hands in what cannot be written hears of it
         future: Future[None] = Future()
@@ -150,7 +149,6 @@ class LogWriter:
         return self._pause()
 
     def _pause(self) -> float:
-        """Return how many seconds may pass until the next round."""
         if self.is_down:
             return RETRY_SECONDS
         if self._waiting:
@@ -159,7 +157,6 @@ class LogWriter:
         return max(0.01, due - time.monotonic())
 
     def _let_go(self) -> None:
-        """Close the stores."""
         stores, self._stores = self._stores, None
         if stores is not None:
             stores.close()
@@ -255,7 +252,6 @@ class LogWriter:
         return now >= self._sequence_at
 
     def _has_grown(self, stores: Stores) -> bool:
-        """Return whether the tree is another one than at the last look."""
         size, self._size = self._size, stores.log.size()
         return size != self._size
 
@@ -289,7 +285,6 @@ class LogWriter:
             end(future, error=LogDown(reason))
 
     def _tell(self, *, is_down: bool, reason: str = "") -> None:
-        """Log once that the store went, and once that it came back."""
         if is_down == self.is_down:
             return
         self.is_down = is_down

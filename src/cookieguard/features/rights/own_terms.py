@@ -51,7 +51,6 @@ class WatchedTerms:
                 self.terms = read_terms(copy)
 
     def __bool__(self) -> bool:
-        """Return whether there are any."""
         return bool(self.terms)
 
     def look(self, store: Store | None) -> None:

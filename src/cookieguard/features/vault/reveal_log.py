@@ -66,7 +66,6 @@ def _verified(directory: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def _append(path: Path, line: bytes, *, at: int) -> None:
-    """Write a line at a place, the end of the file from then on; what does not fit the disk leaves nothing."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.ftruncate(descriptor, at)

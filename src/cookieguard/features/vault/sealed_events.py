@@ -56,7 +56,6 @@ class VaultWriter:
         return b""
 
     def write(self, lines: Sequence[bytes]) -> int:
-        """Append sealed events to the files of their days."""
         directory = self._state.subdirectory(EVENTS_DIRECTORY)
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         written = 0
@@ -166,7 +165,6 @@ def _event_of(line: bytes) -> dict[str, Any]:
 
 
 def _after_torn(descriptor: int) -> bytes:
-    """Return what ends a line that a full disk cut off."""
     size = os.fstat(descriptor).st_size
     return b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
 

@@ -163,7 +163,6 @@ class _Brackets:
         self.taking = 0
 
     def turn(self, sign: str) -> None:
-        """Note a sign: a bracket that closes another than the last one closes none."""
         if sign in CLOSERS:
             self._opened.append(CLOSERS[sign])
             self.taking += sign != "{"

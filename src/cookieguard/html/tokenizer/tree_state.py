@@ -191,14 +191,12 @@ class Context:
         self._worlds.append(world)
 
     def _close(self, index: int = 0) -> None:
-        """Close what is open from one element on."""
         del self._foreign[index:], self._worlds[index:]
         if not self._foreign:
             self._is_doubtful = False
             self._leave()
 
     def _break_out(self) -> None:
-        """Close foreign elements up to one whose children are HTML."""
         while self._foreign and not self._takes_html():
             self._foreign.pop()
             self._worlds.pop()
@@ -292,7 +290,6 @@ class XmlContext(Context):
     """Answer for a page of XML as Context does for HTML: all is markup, nothing depends on where."""
 
     def is_careful(self) -> bool:
-        """Look at every tag."""
         return True
 
     def is_foreign(self) -> bool:

@@ -252,7 +252,6 @@ class Cart(JsonMapping):
         return version, entries
 
     def _fetch(self, place: Place | None, version: int, added: dict[str, Any]) -> dict[str, Any]:
-        """Return what the store had; what was added while it could not be asked is a change."""
         if place is None:
             raise TypeError("place")
         entries = fetched(self._session.presented, place, has_store=self._lowest_versions is not None)

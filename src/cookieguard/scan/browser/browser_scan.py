@@ -121,7 +121,6 @@ class _Visit:
             self.keeping.take_cookies(await context.cookies(), UNDECIDED)
 
     async def again(self, state: str) -> None:
-        """Answer the banner, and look at the same pages."""
         async with self._visitor(state) as (context, watch):
             if not await self._answer(watch, state):
                 self.notes.append(f"the banner could not be answered: {state} was not visited")
@@ -219,7 +218,6 @@ class _Visit:
         return True
 
     async def _links(self, page: Page) -> list[str]:
-        """Return the links of the page as it stands: scripts make some, and some lead to another page by themselves."""
         try:
             async with self.clock.within(CLICK_MS / 1000):
                 found = await page.evaluate(LINKS, MOST_LINKS)
@@ -228,7 +226,6 @@ class _Visit:
         return [str(one) for one in found] if isinstance(found, list) else []  # pages change what arrays do
 
     async def _stir(self, page: Page) -> None:
-        """Move, scroll and open menus: much is loaded only then."""
         try:
             async with self.clock.within(STIR_SECONDS):
                 await page.mouse.move(200, 300)

@@ -162,7 +162,6 @@ class StoreSync:
         return RETRY_SECONDS if is_busy else POLL_EVERY.total_seconds()
 
     def _let_go(self) -> None:
-        """Close the connection."""
         store, self._store = self._store, None
         if store is not None:
             store.close()
@@ -283,7 +282,6 @@ class StoreSync:
         return heard is not None and seconds() - heard < HEARD_WITHIN.total_seconds()
 
     def _tell(self, *, is_down: bool, reason: str = "") -> None:
-        """Log once that the store went, and once that it came back."""
         if is_down == self._is_down:
             return
         self._is_down = is_down

@@ -35,6 +35,5 @@ def _digest(config: Config, purpose: str) -> str:
 
 
 def _facts_of(vendor: Vendor) -> list[str]:
-    """Return what it gets, where and for how long, as far as the shop says so."""
     facts = {"data": ", ".join(sorted(vendor.data)), "kept": vendor.retention, "in": vendor.country}
     return [f"{name}: {fact}" for name, fact in facts.items() if fact]

@@ -315,7 +315,6 @@ class LogStore:
         self.database.write(PUT_OFF_JOB, place=place, due=due, tries=tries)
 
     def close(self) -> None:
-        """Let go of it."""
         self.database.close()
 
 

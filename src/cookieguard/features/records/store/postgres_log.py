@@ -82,7 +82,6 @@ class PostgresLog(LogStore):
     def insert(
         self, rows: Sequence[tuple[Sealed, bytes]], texts: Iterable[Text], jobs: Sequence[bytes] = ()
     ) -> None:
-        """Write rows, texts and jobs."""
         texts = list(texts)
         if not (texts or jobs):
             self._insert_rows(rows)
@@ -102,7 +101,6 @@ class PostgresLog(LogStore):
     def insert_new(
         self, subjects: Mapping[bytes, SubjectKey], rows: Sequence[tuple[Sealed, bytes]]
     ) -> set[bytes]:
-        """Write rows with the new keys they are sealed with; return the subjects of which both were written."""
         if len(rows) == 1 == len(subjects):
             ((handle, key),) = subjects.items()
             values = cells_of(*rows[0]) | key._asdict() | {"handle": handle}
@@ -121,6 +119,5 @@ class PostgresLog(LogStore):
             yield bool(self.database.value(TRY_LEASE, lease=LEASE))
 
     def number(self, places: Sequence[int], first: int) -> None:
-        """Number rows, in one round trip."""
         numbers = list(range(first, first + len(places)))
         self.database.write(NUMBER, places=list(places), numbers=numbers)

@@ -53,6 +53,5 @@ class Stores:
     """None where the keys lie elsewhere."""
 
     def close(self) -> None:
-        """Let go of both."""
         self.log.close()
         self.subjects.close()

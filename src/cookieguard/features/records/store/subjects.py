@@ -134,7 +134,6 @@ class SubjectStore:
         return len(ended)
 
     def close(self) -> None:
-        """Let go of it."""
         self._database.close()
 
     def _found(self, handles: Sequence[bytes]) -> dict[bytes, SubjectKey]:

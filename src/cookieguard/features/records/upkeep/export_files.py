@@ -38,7 +38,6 @@ def rows_of_file(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """Yield lines, those that are too long in pieces."""
     return iter(lambda: file.readline(MOST_OF_ROW), "")
 
 

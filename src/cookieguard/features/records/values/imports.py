@@ -137,7 +137,6 @@ def _subject(source: Source, row: Mapping[str, Any], theirs: str) -> str:
 
 
 def _granted_purposes(source: Source, row: Mapping[str, Any]) -> dict[str, bool]:
-    """Return which of the shop's purposes a row grants; of several words for one, all must."""
     found = {one: _is_yes(row[name]) for one in source.purposes for name in _there(source, row, one)}
     value = _field(source, row, "granted")
     given: dict[str, bool] = {}
@@ -226,7 +225,6 @@ def _needed(source: Source, row: Mapping[str, Any], field: str) -> Any:
 
 
 def _there(source: Source, row: Mapping[str, Any], field: str) -> list[str]:
-    """Return the columns of a field that a row has."""
     return [name for name in source.columns.get(field, ()) if name in row]
 
 

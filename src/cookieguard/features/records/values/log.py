@@ -38,7 +38,6 @@ class Acknowledgement:
         self._is_done = False
 
     def done(self) -> bool:
-        """Return whether it ended."""
         return self._is_done
 
     def exception(self) -> Exception | None:
@@ -51,7 +50,6 @@ class Acknowledgement:
         return self._is_done and self._error is None
 
     def add_done_callback(self, tell: Callable[[Acknowledgement], object]) -> None:
-        """Call `tell` once it ends, in the thread that ends it; at once where it did."""
         self._callbacks.append(tell)
         if self._is_done:
             self._tell()

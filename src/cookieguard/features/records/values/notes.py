@@ -117,7 +117,6 @@ class Checkpoint:
     root: bytes
 
     def __str__(self) -> str:
-        """Write the text that is signed."""
         return f"{self.origin}\n{self.size}\n{_text(self.root)}\n"
 
     @classmethod

@@ -131,7 +131,6 @@ def _range_root(read: ReadTile, low: int, high: int) -> bytes:
 
 
 def _subtree(read: ReadTile, height: int, index: int) -> bytes:
-    """Return the root of a complete subtree of this height."""
     level, within = divmod(height, HEIGHT)
     place, offset = divmod(index << within, WIDTH)
     end = (offset + (1 << within)) * HASH_BYTES

@@ -251,7 +251,6 @@ class _Tree:
                 place += 1 << height
 
     def _push(self) -> None:
-        """Take the full tile into the tree."""
         index, root, height = self._at // WIDTH, self._levels[-1], 0
         while index & 1:
             left = self._subtrees.pop()[1]
@@ -288,14 +287,12 @@ class _Tree:
         return True
 
     def _hash_above(self, index: int) -> bytes:
-        """Return what the level above says of a tile."""
         above, at = divmod(index, WIDTH)
         if self._above[0] != above:
             self._above = above, self._read(1, above)
         return self._above[1][at * HASH_BYTES : (at + 1) * HASH_BYTES]
 
     def _take(self, end: int) -> list[RowTuple]:
-        """Return the next rows with a number below `end`."""
         rows = [*self._ahead, *islice(self._rows, WIDTH - len(self._ahead))]
         self._ahead = []
         if rows and rows[-1][0] >= end:
