@@ -21,9 +21,8 @@ from stats.traffic import DAY, MIDNIGHT, PLAIN
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config import LogSettings, StatsSettings
-from cookieguard.config.csp import CspSettings
 from cookieguard.config.proof import ProofSettings
-from cookieguard.config.vault import VaultSettings
+from cookieguard.config.root import CspSettings, VaultSettings
 from cookieguard.engines import retention
 from cookieguard.engines.files.undeclared_loads import (
     UNDECLARED_LOADS_FILE,

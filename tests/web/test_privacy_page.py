@@ -28,7 +28,7 @@ from harness.servers import wait_until
 from cookieguard import Config, CookieGuard, Vendor, visitor_of
 from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings, ShopForm
 from cookieguard.config.languages import LANGUAGES
-from cookieguard.config.rights.forms import FIELDS
+from cookieguard.config.rights.settings import FIELDS
 from cookieguard.errors import ConfigError
 from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.features.rights.values.answers import RightsTexts

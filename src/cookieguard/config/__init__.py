@@ -5,25 +5,18 @@ from __future__ import annotations
 from cookieguard.config.catalogue import Catalogue, Entry, load_catalogue
 from cookieguard.config.consent import ConsentSettings
 from cookieguard.config.cookies import CookieSettings, CookieSpec
-from cookieguard.config.csp import CspSettings
-from cookieguard.config.html import HtmlSettings
 from cookieguard.config.identity import IdentitySettings
-from cookieguard.config.keys import KeySettings
 from cookieguard.config.loading.toml import config_from_mapping, load_config
 from cookieguard.config.log import LogSettings
 from cookieguard.config.look import LookSettings
 from cookieguard.config.mail import MailSettings
 from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.purposes import DEFAULT_PURPOSES, Purpose, Vendor
-from cookieguard.config.rights.controller import Controller
-from cookieguard.config.rights.data_kinds import DataKind
-from cookieguard.config.rights.forms import ShopForm
-from cookieguard.config.rights.settings import RightsSettings
-from cookieguard.config.root import Config
+from cookieguard.config.rights.settings import Controller, DataKind, RightsSettings, ShopForm
+from cookieguard.config.root import Config, CspSettings, HtmlSettings, KeySettings, VaultSettings
 from cookieguard.config.shop_cookies import OwnCookie, SignedCookie
 from cookieguard.config.stats import StatsSettings
 from cookieguard.config.store import StoreSettings
-from cookieguard.config.vault import VaultSettings
 
 __all__ = [
     "DEFAULT_PURPOSES",

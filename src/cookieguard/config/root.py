@@ -7,10 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cookieguard.config.consent import SIGNALS, ConsentSettings
 from cookieguard.config.cookies import CookieSettings
-from cookieguard.config.csp import CspSettings
-from cookieguard.config.html import HtmlSettings
 from cookieguard.config.identity import IdentitySettings
-from cookieguard.config.keys import KeySettings
 from cookieguard.config.languages import (
     LANGUAGES,
     find_language,
@@ -19,7 +16,9 @@ from cookieguard.config.languages import (
     require_spoken,
 )
 from cookieguard.config.loading.checks import (
+    require_between,
     require_distinct,
+    require_environment,
     require_host,
     require_match,
     require_network,
@@ -41,14 +40,77 @@ from cookieguard.config.purposes import (
     with_defaults,
     with_shared_hosts,
 )
-from cookieguard.config.rights.controller import Controller
-from cookieguard.config.rights.data_kinds import DataKind
-from cookieguard.config.rights.forms import ShopForm
-from cookieguard.config.rights.settings import RightsSettings
+from cookieguard.config.rights.settings import Controller, DataKind, RightsSettings, ShopForm
 from cookieguard.config.stats import StatsSettings
 from cookieguard.config.store import StoreSettings
-from cookieguard.config.vault import VaultSettings
 from cookieguard.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeySettings:
+    """Set where the signing keys come from: a file, the environment, or a keyring made in the state directory."""
+
+    generate: bool = True
+    """Make a key on first start. If false, or with COOKIEGUARD_ENV=production, the shop does not start without one."""
+    file: str = ""
+    """The path of the keyring file; empty means `keyring` in the state directory."""
+    environment: str = "COOKIEGUARD_KEYS"
+    """The environment variable that holds a keyring. If it is set, the file is not used."""
+
+    def __post_init__(self) -> None:
+        require_types("keys", self)
+        require_environment("keys.environment", self.environment)
+        require_text("keys.file", self.file, empty=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultSettings:
+    """Set the vault. Workers can only seal events; opening one needs `private_dir`, which workers need not read."""
+
+    enabled: bool = True
+    """Store risk events, sealed."""
+    private_dir: str = ""
+    """The directory of private keys and the reveal log, of another user or machine. The vault commands need it."""
+    keep_days: int = 7
+    """How many days a day's private key is kept after the day. Then it is destroyed, and the day cannot be opened."""
+
+    def __post_init__(self) -> None:
+        require_types("vault", self)
+        require_text("vault.private_dir", self.private_dir, empty=True)
+        require_between("vault.keep_days", self.keep_days, 1, 90, "days")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HtmlSettings:
+    """Set the first wall, the HTML rewriter."""
+
+    enabled: bool = True
+    """Rewrite pages. If false, no page has a banner."""
+    guard: bool = True
+    """Start each page with a script that blocks what no policy can, such as frames that scripts create."""
+    noreferrer: bool = False
+    """Add `rel=noreferrer` to links to other sites, so that they do not learn where the visitor came from."""
+
+    def __post_init__(self) -> None:
+        require_types("html", self)
+        if self.noreferrer and not self.enabled:
+            allowed = "false while html.enabled is false, because only the rewriter marks links"
+            raise ConfigError("html.noreferrer", was="true", allowed=allowed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CspSettings:
+    """Set the second wall, the Content-Security-Policy."""
+
+    enabled: bool = True
+    """Send the policy with each page."""
+    form_action: str = "off"
+    """`strict` adds form-action 'self', which also blocks a POST that redirects to a payment provider's host."""
+
+    def __post_init__(self) -> None:
+        require_types("csp", self)
+        require_one_of("csp.form_action", self.form_action, ("off", "strict"))
+
 
 UNDECLARED = ("marketing", "block", "report")
 STRICT_PATH = re.compile(r"/[^?#*\s]*")

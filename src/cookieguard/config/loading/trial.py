@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cookieguard.config.keys import KeySettings
-from cookieguard.config.root import Config
+from cookieguard.config.root import Config, KeySettings
 from cookieguard.errors import ConfigError
 
 NEVER_SET = "COOKIEGUARD_TRIAL"  # the name of an environment variable that holds no URL and no key

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from cookieguard.config.languages import require_texts
 from cookieguard.config.loading.checks import (
+    IDENTIFIER,
     require_between,
     require_distinct,
     require_match,
@@ -13,9 +16,146 @@ from cookieguard.config.loading.checks import (
     require_text,
 )
 from cookieguard.config.loading.types import require_types
-from cookieguard.config.mail import OBJECT
+from cookieguard.config.mail import ADDRESS, OBJECT
 from cookieguard.config.rights.time_zone import require_zone
 from cookieguard.errors import ConfigError
+
+# Art. 6(1) GDPR, (a), (b), (c) and (f): a shop has no public task, and saves no lives.
+BASES = ("consent", "contract", "law", "interest")
+NAMED = ("law", "interest")  # which law, and which interest: art. 13(1)(d)
+RETENTION = re.compile(r"account|session|[1-9][0-9]{0,3} (minute|hour|day|month|year)s?")
+LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataKind:
+    """Declare one kind of personal data that the shop keeps."""
+
+    id: str = ""
+    """The name used in hooks: it labels the rows of an export, and names the data that an erasure keeps."""
+    title: str | Mapping[str, str] = ""
+    """The title that visitors see: one text, or a table with a text for each language."""
+    purpose: str | Mapping[str, str] = ""
+    """What the data is used for, in the same form."""
+    basis: str = "contract"
+    """The legal basis by art. 6(1) GDPR: `consent`, `contract`, `law` or `interest`."""
+    reason: str = ""
+    """Which law or which interest; required if the basis is `law` or `interest`."""
+    retention: str = "account"
+    """How long it is kept: `account` (as long as the account exists), `session`, or a time like `10 years`."""
+    recipients: tuple[str, ...] = ()
+    """Who receives it. A vendor goes by its name in `[[vendors]]`."""
+    subjects: str = "customers"
+    """Whose data it is, for the record of processing."""
+    transfer: str = ""
+    """The third country that receives it, and the safeguard for the transfer."""
+
+    def __post_init__(self) -> None:
+        require_types("data", self, name=self.id)
+        require_match("data.id", self.id, IDENTIFIER, "a letter a-z, then up to 39 of a-z 0-9 _ -")
+        where = f"data.{self.id}"
+        require_texts(f"{where}.title", self.title, longest=LONGEST_NAME)
+        require_texts(f"{where}.purpose", self.purpose)
+        for name in ("title", "purpose"):
+            if not getattr(self, name):
+                raise ConfigError(f"{where}.{name}", was="empty", allowed="a text that visitors can read")
+        require_one_of(f"{where}.basis", self.basis, BASES)
+        require_text(f"{where}.reason", self.reason, empty=self.basis not in NAMED)
+        require_match(
+            f"{where}.retention", self.retention, RETENTION, "'account', 'session' or a time like '10 years'"
+        )
+        for one in self.recipients:
+            require_text(f"{where}.recipients", one, longest=LONGEST_NAME)
+        require_text(f"{where}.subjects", self.subjects, longest=LONGEST_NAME)
+        require_text(f"{where}.transfer", self.transfer, empty=True)
+
+    @property
+    def length(self) -> tuple[int, str] | None:
+        """Return how long it is kept as a count and a unit; None where no time says it."""
+        count, _, unit = self.retention.partition(" ")
+        return (int(count), unit.removesuffix("s")) if unit else None
+
+
+# What a scan finds in fields; each has its words in every language.
+FIELDS = (
+    "email",
+    "phone",
+    "password",
+    "file",
+    "card number",
+    "card code",
+    "card expiry",
+    "name",
+    "address",
+    "birthday",
+    "sex",
+    "bank account",
+)
+PAGE = re.compile(r"/(?!/)[!-~]{0,199}|/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopForm:
+    """Declare one form of the shop; `cookieguard scan` lists those that are missing."""
+
+    page: str = ""
+    """The path of a page with the form; `/` for a form that is on every page."""
+    asks: tuple[str, ...] = ()
+    """What the form asks for: `email`, `phone`, `password`, `file`, `card number`, `card code`, `card expiry`, `name`,
+    `address`, `birthday`, `sex`, `bank account`."""
+    leads_to: str = ""
+    """The third-party host that receives the form; empty if the shop does."""
+
+    def __post_init__(self) -> None:
+        require_types("forms", self, name=self.page)
+        require_match("forms.page", self.page, PAGE, "a path like '/checkout'")
+        where = f"forms.{self.page}"
+        if not self.asks:
+            raise ConfigError(f"{where}.asks", was="empty", allowed=f"one or more of {', '.join(FIELDS)}")
+        for one in self.asks:
+            require_one_of(f"{where}.asks", one, FIELDS)
+        require_distinct(f"{where}.asks", self.asks)
+        require_text(f"{where}.leads_to", self.leads_to, empty=True, longest=253)
+
+    def is_on(self, page: str) -> bool:
+        """Return whether it may be the form of a page."""
+        return self.page in ("/", page)
+
+
+MOST_LINES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controller:
+    """Name the controller of the data (art. 13(1)(a) GDPR); `cookieguard check` asks for name and postal address."""
+
+    name: str = ""
+    """The shop's legal name."""
+    address: tuple[str, ...] = ()
+    """The postal address, one text for each line."""
+    email: str = ""
+    """The mail address for questions about privacy."""
+    phone: str = ""
+    """The telephone number for questions about privacy."""
+    officer: str = ""
+    """The data protection officer and how to reach them, if there is one."""
+    representative: str = ""
+    """The representative in the EU, for a shop outside the EU (art. 27)."""
+    authority: str = ""
+    """The supervisory authority for complaints, with its address."""
+
+    def __post_init__(self) -> None:
+        require_types("controller", self)
+        for name in ("name", "phone", "officer", "representative", "authority"):
+            require_text(f"controller.{name}", getattr(self, name), empty=True)
+        if len(self.address) > MOST_LINES:
+            allowed = f"at most {MOST_LINES} lines"
+            raise ConfigError("controller.address", was=f"{len(self.address)} lines", allowed=allowed)
+        for line in self.address:
+            require_text("controller.address", line, longest=200)
+        if self.email:
+            require_match("controller.email", self.email, ADDRESS, "an address like 'privacy@shop.example'")
+
 
 LAWS = ("gdpr", "ccpa")
 LOCAL = re.compile(r"(/(?![/\\])[!-~]{0,300})?")
