@@ -45,7 +45,6 @@ LEAVES = ("statistics", "policy", "rights", "vault")  # each may use the service
 # Each folder of a room, and which of its sisters it may import. The modules beside the folders may import them, and be
 # imported by them, unless they stand in TOP.
 FOLDERS: dict[str, frozenset[str]] = {
-    "cli/migration": frozenset(),
     "cli/people": frozenset(),
     "cli/proof": frozenset(),
     "cli/rights": frozenset(),

@@ -19,8 +19,7 @@ from cookieguard.cli.app import run
 from cookieguard.config import Config, load_config
 from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.features.records.store.open import open_log
-from cookieguard.features.records.upkeep.expiry import record_expiries
-from cookieguard.features.records.upkeep.pruning import prune_log
+from cookieguard.features.records.upkeep.pruning import prune_log, record_expiries
 from cookieguard.features.records.values.records import Record, customer
 from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_source import load_keyring

@@ -23,7 +23,7 @@ from cookieguard.cli.app import run
 from cookieguard.config import Config
 from cookieguard.engines.retention import Run
 from cookieguard.errors import ConfigError
-from cookieguard.features.records.upkeep import posting, timestamps
+from cookieguard.features.records.upkeep import timestamps
 
 pytest.importorskip("rfc3161_client", reason="NO TEST OF TIME STAMPS: no rfc3161-client")
 NOW = datetime.now(UTC)
@@ -145,7 +145,7 @@ def test_an_authority_that_fails_is_told_of_and_asked_again_and_nothing_else_wai
 def test_an_answer_that_would_unpack_to_much_is_not_unpacked(tsa: Authority) -> None:
     write(1)
     tsa.coding, tsa.answers = "gzip", [(200, gzip.compress(bytes(50 * MEGABYTE)))]
-    assert len(tsa.answers[0][1]) < posting.MOST_BYTES
+    assert len(tsa.answers[0][1]) < timestamps.MOST_BYTES
 
     tracemalloc.start()
     try:
@@ -177,7 +177,7 @@ def test_an_authority_that_sends_a_byte_at_a_time_holds_the_job_up_no_longer_tha
     begin: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(posting, "SECONDS", 0.4)
+    monkeypatch.setattr(timestamps, "SECONDS", 0.4)
     write(1)
     left = threading.Event()
 

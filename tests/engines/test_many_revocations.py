@@ -21,8 +21,7 @@ from cookieguard.identity.tokens import Token
 from cookieguard.storage.store import protocol as ports
 from cookieguard.storage.store import sqlite
 from cookieguard.storage.store.backlog import MAX_WAITING, Backlog
-from cookieguard.storage.store.figures import examine_store, note_overflows
-from cookieguard.storage.store.housekeeping import tidied
+from cookieguard.storage.store.housekeeping import examine_store, note_overflows, tidied
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.sqlite import SqliteStore
 from cookieguard.storage.store.sync import StoreSync

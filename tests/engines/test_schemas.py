@@ -19,13 +19,12 @@ from cookieguard.features.records.store.open import open_log_store, open_subject
 from cookieguard.features.rights import queue
 from cookieguard.features.rights.queue import Queue
 from cookieguard.storage.database import Tables
-from cookieguard.storage.store import database_store
-from cookieguard.storage.store.database_store import DatabaseStore
+from cookieguard.storage.store import protocol as store
 
 PARTS: dict[str, tuple[Tables, Callable[[Any], Any]]] = {
     "outbox": (outbox.TABLES, Outbox),
     "queue": (queue.TABLES, Queue),
-    "store": (database_store.TABLES, DatabaseStore),
+    "store": (store.TABLES, store.Store),
     "log": (log_store.TABLES, lambda place: open_log_store(str(place), make=True)),
     "subjects": (subjects.TABLES, lambda place: open_subject_store(str(place), make=True)),
 }

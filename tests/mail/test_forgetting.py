@@ -14,9 +14,7 @@ from harness.retention import retention_of
 
 from cookieguard import Config, PolicyVersion
 from cookieguard.errors import AnnouncementRefused
-from cookieguard.features.outbox.open import outbox_opener
-from cookieguard.features.outbox.outbox import Outbox
-from cookieguard.features.outbox.protocol import Outcome, Row, State
+from cookieguard.features.outbox.outbox import Outbox, Outcome, Row, State, outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.policy.announcement_run import fill_run, run_of
 from cookieguard.features.policy.announcing import announce, complete, release
@@ -25,8 +23,7 @@ from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.notice_retention import forget_recipients
 from cookieguard.features.policy.record import NoRecord
 from cookieguard.keyring import Keyring
-from cookieguard.mail.customers import Customer
-from cookieguard.mail.runs import Run
+from cookieguard.mail.runs import Customer, Run
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
 

@@ -14,8 +14,7 @@ import psycopg
 import pytest
 from harness.postgres import Postgres, postgres
 
-from cookieguard.features.outbox.outbox import Outbox
-from cookieguard.features.outbox.protocol import OutboxDown, Outcome, Row, State
+from cookieguard.features.outbox.outbox import Outbox, OutboxDown, Outcome, Row, State
 
 Open = Callable[[], Outbox]
 RUN = "policy-2026-12-15"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cookieguard.features.records.values.packing import DEFLATED, WORDS_1, pack, unpack
+from cookieguard.features.records.values.sealing import DEFLATED, WORDS_1, pack, unpack
 
 RECORD = WORDS_1[WORDS_1.index(b'{"@context"') :]
 

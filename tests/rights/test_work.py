@@ -23,7 +23,7 @@ from cookieguard import Config, PolicyVersion, Vendor
 from cookieguard.config import ConsentSettings, Controller, DataKind, MailSettings, RightsSettings
 from cookieguard.config.proof import ProofSettings
 from cookieguard.consent.customer_refusals import read_restrictions
-from cookieguard.features.outbox.open import outbox_opener
+from cookieguard.features.outbox.outbox import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.policy.announcement_run import fill_run
 from cookieguard.features.records.log_reader import read_subject
@@ -50,7 +50,7 @@ from cookieguard.features.rights.worker import open_worker
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.revocations import Revoked
 from cookieguard.keyring import new_key
-from cookieguard.mail.customers import Customer
+from cookieguard.mail.runs import Customer
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory

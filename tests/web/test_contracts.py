@@ -14,7 +14,7 @@ from harness.asgi import Answer, ask
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.check import examine
 from cookieguard.consent import Register, site_of
-from cookieguard.engines.contracts import ending
+from cookieguard.engines.doctor_settings import ending
 from cookieguard.errors import ConfigError
 from cookieguard.features.checks import examine as examine_shop
 

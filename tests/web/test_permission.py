@@ -17,7 +17,7 @@ import pytest
 from harness.asgi import Answer, ask
 
 from cookieguard import CookieGuard, access
-from cookieguard.cli.people.access_notice import notice_of
+from cookieguard.cli.people.access import notice_of
 from cookieguard.config.languages import LANGUAGES, texts_of
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.features.people.break_glass import REVEAL, Ground, Look

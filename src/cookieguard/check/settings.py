@@ -9,8 +9,7 @@ from cookieguard.config import Config, Entry, Vendor, load_catalogue
 from cookieguard.config.catalogue import DELIVERS
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import site_of
-from cookieguard.engines.contracts import examine_contracts
-from cookieguard.engines.doctor_settings import Finding
+from cookieguard.engines.doctor_settings import Finding, examine_contracts
 from cookieguard.errors import ConfigError
 from cookieguard.features.policy.folder import read_versions
 

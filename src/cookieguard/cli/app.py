@@ -69,7 +69,7 @@ COMMANDS = {
     "check": "check",
     "doctor": "doctor",
     "explain": "explain",
-    "convert": "migration.convert",
+    "convert": "convert",
     "letter": "people.letter",
     "keys": "keys",
     "retention": "doctor",

@@ -9,8 +9,8 @@ import typer
 
 from cookieguard.check import Finding, examine
 from cookieguard.check.answer import examine_app, guard_in
-from cookieguard.cli.findings import show_findings
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
+from cookieguard.cli.output import show_findings
 from cookieguard.config.loading.app import load_app
 from cookieguard.config.loading.trial import tried
 from cookieguard.errors import ConfigError

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from cookieguard.cli.findings import WRONG, show_findings
 from cookieguard.cli.options import (
     CONFIG_FILE,
     ConfigOption,
@@ -18,7 +17,7 @@ from cookieguard.cli.options import (
     require_state,
     shop_config,
 )
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import WRONG, show_findings, show_json, show_line
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.retention import (

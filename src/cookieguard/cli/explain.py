@@ -12,12 +12,12 @@ import typer
 
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
 from cookieguard.cli.output import show_json, show_line
-from cookieguard.cli.vendor_lookup import catalogue_look_up
 from cookieguard.config import load_catalogue
 from cookieguard.errors import ConfigError
 from cookieguard.scan.explain import Explanation
 from cookieguard.scan.explain import explain as explain_address
 from cookieguard.scan.plan import start_address
+from cookieguard.scan.third_parties import catalogue_look_up
 
 ANY_SHOP = "https://shop.example"
 OWN_PATH = re.compile(r"/(?![/\\])")

@@ -12,7 +12,7 @@ import typer
 
 from cookieguard.config import Config, load_config
 from cookieguard.errors import ConfigError
-from cookieguard.features.outbox.protocol import OutboxDown
+from cookieguard.features.outbox.outbox import OutboxDown
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_file import read_keyring

@@ -29,8 +29,7 @@ from cookieguard.cli.output import show_answer, show_json, show_line, show_table
 from cookieguard.config import Config
 from cookieguard.config.languages import language_of
 from cookieguard.errors import ConfigError
-from cookieguard.features.outbox.open import outbox_opener
-from cookieguard.features.outbox.outbox import Outbox
+from cookieguard.features.outbox.outbox import Outbox, outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.outbox.relay import relay_of
 from cookieguard.features.outbox.sending import Sender

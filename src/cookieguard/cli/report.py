@@ -20,7 +20,7 @@ from cookieguard.cli.options import (
     shop_config,
 )
 from cookieguard.cli.output import show_answer
-from cookieguard.cli.people.weekly_mail import require_recipients, send_weekly
+from cookieguard.cli.people.letter import require_recipients, send_weekly
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.errors import ConfigError

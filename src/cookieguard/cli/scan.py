@@ -16,7 +16,6 @@ import typer
 
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import show_json, show_line
-from cookieguard.cli.vendor_lookup import catalogue_look_up
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_origin
 from cookieguard.config.purposes import NECESSARY
@@ -31,7 +30,7 @@ from cookieguard.scan.report import report_page
 from cookieguard.scan.serving import loaded, served
 from cookieguard.scan.static_scan import scan_plainly
 from cookieguard.scan.steps import load_steps
-from cookieguard.scan.third_parties import Party, parties_of, still_held
+from cookieguard.scan.third_parties import Party, catalogue_look_up, parties_of, still_held
 from cookieguard.web.middleware import CookieGuard
 
 WRONG = 1

@@ -6,6 +6,7 @@ Rule: a check only looks. It says what it found by names, days and counts; never
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,10 +15,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cookieguard import html
-from cookieguard.config import Config
-from cookieguard.engines.contracts import examine_contracts
+from cookieguard.config import Config, load_catalogue
+from cookieguard.consent.vendors import Register
 from cookieguard.engines.doctor_keys import examine_day_keys, examine_keys
-from cookieguard.engines.doctor_settings import Finding, examine_settings
+from cookieguard.engines.doctor_settings import Finding, examine_contracts, examine_settings
 from cookieguard.engines.doctor_shop import (
     AHEAD,
     DAY_KEY,
@@ -30,7 +31,6 @@ from cookieguard.engines.doctor_shop import (
     day_of,
     some_of,
 )
-from cookieguard.engines.doctor_trackers import examine_trackers
 from cookieguard.engines.files.access_log import log_files, log_place
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.retention import doubt_text, read_run
@@ -38,7 +38,7 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
 from cookieguard.storage.keyring_source import PRODUCTION
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.figures import examine_store
+from cookieguard.storage.store.housekeeping import examine_store
 from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import StoreDown
 
@@ -49,6 +49,15 @@ BELIEVE = "set the clock (NTP); if it is right, run: cookieguard retention run -
 START = f"start the shop once, as its own user; under {PRODUCTION}=production run cookieguard keys add first"
 LOADS_DAYS = 7  # back from today: what was declared since, or stopped, is no news
 MOST_BEYOND = 10
+# A request that was answered, in the combined form and in JSON.
+ANSWERED = re.compile(rb'(?:GET|POST) (/[^ "?]{1,2000}) HTTP/[0-9.]{1,3}"(?: |,"status":)[23]')
+TRACKER_FILES = (".js", ".php", ".html")
+MOST_LOG_BYTES = 1_000_000  # read of the end of each file
+MOST_FILES = 8  # the newest
+TRACKERS_SHOWN = 3
+TRACKER_ADVICE = (
+    "it is not held, whatever visitors choose; to hold it, declare its path in a [[vendors]] table"
+)
 
 Check = Callable[[Shop], Iterator[Finding]]
 
@@ -127,7 +136,23 @@ def _access_log(shop: Shop) -> Iterator[Finding]:
 
 
 def _own_hosts(shop: Shop) -> Iterator[Finding]:
-    yield from examine_trackers(shop.config, log_place(shop.state, shop.config.log))
+    """Yield a finding for each tracker that the shop's own hosts answered for, and that nobody declared by its path.
+
+    The access log has paths without their queries, so only paths that name a tracker's own file are reported.
+    """
+    register = Register(purposes=shop.config.purposes, vendors=shop.config.vendors)
+    declared = {rule.path for rule in register.rules if rule.path}
+    found: dict[str, list[str]] = {}
+    for path in sorted(_answered(log_place(shop.state, shop.config.log))):
+        entry = load_catalogue().by_path(path) if path.endswith(TRACKER_FILES) else None
+        if entry is not None and not any(path == one or _is_under(path, one) for one in declared):
+            found.setdefault(entry.name, []).append(path)
+    for name, paths in found.items():
+        yield Finding(
+            "own hosts", f"{name} is served at {', '.join(paths[:TRACKERS_SHOWN])}", advice=TRACKER_ADVICE
+        )
+    if not found:
+        yield Finding("own hosts", "the access log shows no tracker of the catalogue on them")
 
 
 def _retention(shop: Shop) -> Iterator[Finding]:
@@ -208,3 +233,24 @@ def _is_open(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & 0o077)
+
+
+def _answered(directory: Path) -> set[str]:
+    """Return the paths that were answered, of the newest files' ends."""
+    newest = sorted(log_files(directory), key=lambda one: one[1], reverse=True)[:MOST_FILES]
+    names: set[str] = set()
+    for path, _ in newest:
+        if path.suffix == ".log":  # not what logrotate packed
+            names |= {match.decode("ascii", "replace") for match in ANSWERED.findall(_end_of(path))}
+    return names
+
+
+def _end_of(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - MOST_LOG_BYTES))
+        return file.read(MOST_LOG_BYTES)
+
+
+def _is_under(path: str, declared: str) -> bool:
+    return declared.endswith("/") and path.startswith(declared)

@@ -17,12 +17,11 @@ from pathlib import Path
 from cookieguard.config import Config
 from cookieguard.consent import Register, Site, Verdict, site_of
 from cookieguard.consent.declarations import advice_on
-from cookieguard.engines.contracts import examine_contracts
 from cookieguard.engines.doctor_keys import examine_keys
-from cookieguard.engines.doctor_settings import Finding
+from cookieguard.engines.doctor_settings import Finding, examine_contracts
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
-from cookieguard.features.outbox.open import outbox_opener
+from cookieguard.features.outbox.outbox import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.break_glass import BreakGlass, due_notices, state_of
 from cookieguard.features.policy.announcement_run import run_of

@@ -5,9 +5,19 @@ Rule: pure logic. Addresses, texts and `now` come in, messages and headers come 
 
 from __future__ import annotations
 
-from cookieguard.mail.customers import Customer, Customers
-from cookieguard.mail.headers import Links, MailError, agreed, confirm_link, headers, use
-from cookieguard.mail.orders import Orders, order_headers, order_sent, use_orders
+from cookieguard.mail.headers import (
+    Links,
+    MailError,
+    Orders,
+    agreed,
+    confirm_link,
+    headers,
+    order_headers,
+    order_sent,
+    use,
+    use_orders,
+)
+from cookieguard.mail.runs import Customer, Customers
 
 __all__ = [
     "Customer",

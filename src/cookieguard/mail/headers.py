@@ -1,7 +1,8 @@
-"""What marketing mail must carry so that its reader can leave: RFC 2369's link, and RFC 8058's one click."""
+"""What mail must carry: the links by which readers leave a list (RFC 2369, 8058), the headers of an order."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from cookieguard.errors import CookieGuardError
@@ -58,3 +59,46 @@ def current() -> Links:
             "call cookieguard.mail.use(cookieguard.mail_lists(config))"
         )
     return _current[0]
+
+
+MESSAGE_ID = "Message-ID"
+
+
+class Orders(Protocol):
+    """Make the headers of confirmations, and keep what was sent. They are part of the contract: nothing stops them."""
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of one more confirmation."""
+
+    async def sent(self, customer: str, order: str, message_id: str) -> None:
+        """Write down that it was sent."""
+
+
+_confirming: list[Orders] = []  # that of the shop in this process
+
+
+def use_orders(orders: Orders) -> None:
+    """Have this process confirm orders like this; CookieGuard does it by itself."""
+    _confirming[:] = [orders]
+
+
+def order_headers() -> dict[str, str]:
+    """Return the headers of a message that confirms an order: no list, no link that stops it.
+
+    `Auto-Submitted` (RFC 3834) keeps absence notices away; `Message-ID` names neither customer nor order.
+    """
+    return _orders().headers()
+
+
+async def order_sent(customer: str, order: str, headers: Mapping[str, str]) -> None:
+    """Keep in the consent log that a customer was sent a confirmation; raises MailError where it takes no record."""
+    await _orders().sent(customer, order, headers[MESSAGE_ID])
+
+
+def _orders() -> Orders:
+    if not _confirming:
+        raise MailError(
+            "this process cannot confirm orders; set mail.orders, and make a CookieGuard in this process or call "
+            "cookieguard.mail.use_orders(cookieguard.order_mail(config))"
+        )
+    return _confirming[0]

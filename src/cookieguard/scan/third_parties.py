@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from cookieguard.config.catalogue import load_catalogue
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Site, look_alike, site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
@@ -217,3 +218,24 @@ def _url(contact: Contact) -> Url:
     scheme, _, rest = contact.url.partition("://")
     path = "/" + rest.partition("/")[2]
     return Url(scheme, contact.host, contact.port, path)
+
+
+def catalogue_look_up() -> LookUp:
+    """Return the look-up; by the path too, where several vendors share a host."""
+    catalogue = load_catalogue()
+
+    def look_up(host: str, path: str) -> KnownVendor | None:
+        entry = catalogue.by_host(host, path)
+        if entry is None:
+            return None
+        return KnownVendor(
+            id=entry.id,
+            name=entry.name,
+            purpose=entry.purpose,
+            hosts=entry.needed_hosts,
+            cookies=entry.on_shop,
+            privacy_url=entry.privacy_url,
+            necessary_when=entry.necessary_when,
+        )
+
+    return look_up

@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.config.loading.given import read_config
-from cookieguard.config.loading.trial import set_apart
+from cookieguard.config.loading.trial import read_config, set_apart
 
 
 def config_for_tests(

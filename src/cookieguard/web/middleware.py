@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cookieguard.config import Config, Vendor
-from cookieguard.config.loading.given import read_config
+from cookieguard.config.loading.trial import read_config
 from cookieguard.errors import ConfigError
 from cookieguard.features.building import build_services
 from cookieguard.features.feature import Place

@@ -22,8 +22,7 @@ from cookieguard.features.records.store.open import signer_of
 from cookieguard.features.records.store.protocol import Stores, SubjectKey
 from cookieguard.features.records.subject_erasure import erase_subject
 from cookieguard.features.records.upkeep import pruning
-from cookieguard.features.records.upkeep.expiry import ran_out
-from cookieguard.features.records.upkeep.pruning import SEALS_FOR, has_overdue, prune
+from cookieguard.features.records.upkeep.pruning import SEALS_FOR, has_overdue, prune, ran_out
 from cookieguard.features.records.values.receipts import verify_receipt
 from cookieguard.features.records.values.records import Record, customer
 from cookieguard.features.records.values.verification import Verdict

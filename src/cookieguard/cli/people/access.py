@@ -25,14 +25,16 @@ from cookieguard.cli.options import (
     store_answers,
 )
 from cookieguard.cli.output import show_answer, show_json, show_line, show_table
-from cookieguard.cli.people.access_notice import notice_of
 from cookieguard.config import Config
+from cookieguard.config.languages import texts_of
 from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.errors import ConfigError
 from cookieguard.features.outbox.letters import send_to
-from cookieguard.features.outbox.open import outbox_opener
+from cookieguard.features.outbox.outbox import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.people.access import Permissions
 from cookieguard.features.people.break_glass import (
+    REVEAL,
     BreakGlass,
     BreakGlassRefused,
     Ground,
@@ -41,10 +43,10 @@ from cookieguard.features.people.break_glass import (
     state_of,
 )
 from cookieguard.features.people.journal import Journal
-from cookieguard.features.people.permissions import Permissions
 from cookieguard.features.policy.announcement_run import every_customer, load_customers, require_origin
 from cookieguard.features.records.acts import acts_of
 from cookieguard.features.rights.own_data import end_sessions
+from cookieguard.features.rights.values.answers import PLAIN, RightsTexts
 from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
 from cookieguard.mail.messages import AddressError, require_address
@@ -325,3 +327,22 @@ def _asking(store: Store) -> Callable[[Callable[[Store], str]], Future[str]]:
         return future
 
     return ask
+
+
+def notice_of(look: Look, language: str) -> tuple[str, str, list[str]]:
+    """Return the language, what happened in one line, and the notice; scope and reason are the staff's own words."""
+    texts = RightsTexts.of(language)
+    said, colon = texts_of(texts.lang)["permission"], texts_of(texts.lang)["meta"]["colon"]
+    key = "notice_gave" if look.kind == "disclosure" else "notice_looked"
+    scope = said["scope_reveal"] if look.kind == REVEAL else look.scope
+    ground = said.get(f"ground_{look.ground}", look.ground)
+    told = said[key].replace("{date}", texts.day(look.at.date()))
+    lines = [
+        told,
+        "",
+        said["notice_what"].replace("{scope}", scope),
+        said["notice_why"].replace("{reason}", f"{ground}{colon}{look.reason}"),
+        "",
+        said["notice_two"],
+    ]
+    return texts.lang, told.translate(PLAIN), lines

@@ -1,14 +1,16 @@
-"""Where an app that somebody only tries keeps what it writes: in a folder that goes away, whatever is configured."""
+"""The configuration of a guard, from what its caller gave; an app that is only tried keeps its state in a folder that
+goes away, whatever is configured."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from cookieguard.config.root import Config, KeySettings
+from cookieguard.config import Config, KeySettings, Vendor, load_config
 from cookieguard.errors import ConfigError
 
 NEVER_SET = "COOKIEGUARD_TRIAL"  # the name of an environment variable that holds no URL and no key
@@ -68,3 +70,25 @@ def set_apart(config: Config, folder: Path) -> Config:
         vault=replace(config.vault, private_dir=""),
         mail=replace(config.mail, url="", environment=NEVER_SET),
     )
+
+
+def read_config(
+    config: Config | str | os.PathLike[str] | None, vendors: Iterable[str | Vendor] = ()
+) -> Config:
+    """Return the Config that was given, or the one in the TOML file at a path, or the defaults; with more vendors."""
+    if isinstance(vendors, str):
+        raise ConfigError("vendors", was=repr(vendors), allowed=f"a list of names, such as [{vendors!r}]")
+    more = tuple(Vendor(catalogue=one) if isinstance(one, str) else one for one in vendors)
+    read = on_trial(_read_config(config))
+    return replace(read, vendors=(*read.vendors, *more)) if more else read
+
+
+def _read_config(config: Config | str | os.PathLike[str] | None) -> Config:
+    if config is None:
+        return Config()
+    if isinstance(config, Config):
+        return config
+    if isinstance(config, (str, os.PathLike)):
+        return load_config(Path(config))
+    allowed = "a Config, the path of a TOML file, or None"
+    raise ConfigError("config", was=f"a {type(config).__name__}", allowed=allowed)

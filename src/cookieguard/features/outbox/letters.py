@@ -9,8 +9,7 @@ from datetime import datetime
 from email.utils import parseaddr
 
 from cookieguard.config import Config
-from cookieguard.features.outbox.outbox import Outbox
-from cookieguard.features.outbox.protocol import Claimed, Row
+from cookieguard.features.outbox.outbox import Claimed, Outbox, Row
 from cookieguard.features.outbox.recipients import Recipients, key_of_run, who_of
 from cookieguard.features.outbox.relay import relay_of
 from cookieguard.features.outbox.sending import Mail, Sender

@@ -16,8 +16,7 @@ from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import customer as subject_of
 from cookieguard.features.records.values.records import new_id
 from cookieguard.features.records.writer import LogWriter
-from cookieguard.mail.headers import MailError
-from cookieguard.mail.orders import MESSAGE_ID
+from cookieguard.mail.headers import MESSAGE_ID, MailError
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 

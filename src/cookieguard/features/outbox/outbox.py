@@ -5,13 +5,66 @@ run delays no logout.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from cookieguard.features.outbox.protocol import Claimed, OutboxDown, Outcome, Row, State
+from cookieguard.config.store import StoreSettings
+from cookieguard.errors import CookieGuardError
 from cookieguard.mail.runs import Run
 from cookieguard.storage.database import Step, Tables
 from cookieguard.storage.open import open_database
+from cookieguard.storage.store.open import store_file, store_url
+
+
+class OutboxDown(CookieGuardError):
+    """Say that the outbox could not be asked; the reason holds no URL and no address."""
+
+
+class State(IntEnum):
+    """Name where a message is; the numbers stand in the tables."""
+
+    WAITING = 0
+    CLAIMED = 1
+    """A sender has it, and has not begun to hand it over."""
+    HANDING = 2
+    """It may be at the relay already: whoever finds it so after its lease cannot know, and says so."""
+    SENT = 3
+    REFUSED = 4
+
+
+class Row(NamedTuple):
+    """Hold a message to be: whose (a name that tells nobody who it is), and the sealed recipient."""
+
+    who: str
+    recipient: str
+
+
+class Claimed(NamedTuple):
+    """Hold a message that is leased to this sender; `tries` counts this one."""
+
+    run: str
+    who: str
+    recipient: str
+    tries: int
+    uncertain: int
+
+
+class Outcome(NamedTuple):
+    """Say what became of a message: its state, the relay's reply, and for one that waits how many seconds.
+
+    `is_uncertain`: nobody knows whether the relay took it.
+    """
+
+    run: str
+    who: str
+    state: State
+    reply: str = ""
+    delay: float = 0.0
+    is_uncertain: bool = False
+
 
 MAKE = (
     """CREATE TABLE IF NOT EXISTS cookieguard_mail_run (
@@ -168,3 +221,20 @@ def _values_of(outcome: Outcome, lease: str) -> Mapping[str, object]:
         "uncertain": int(outcome.is_uncertain),
         "lease": lease,
     }
+
+
+FILE_ENDING = "-outbox.db"
+
+
+def outbox_file(settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Path | None:
+    """Return the file of the outbox; None where it is in a database."""
+    file = store_file(settings, state_dir, environ=environ)
+    return None if file is None else file.with_name(file.stem + FILE_ENDING)
+
+
+def outbox_opener(
+    settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]
+) -> Callable[[], Outbox]:
+    """Return what opens the outbox. Raises ConfigError, never showing the URL."""
+    file = outbox_file(settings, state_dir, environ=environ)
+    return partial(Outbox, store_url(settings, environ=environ) if file is None else file)

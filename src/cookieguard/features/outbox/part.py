@@ -11,7 +11,7 @@ from cookieguard.features.outbox.order_mail import OrderMail
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.mail.headers import use as use_lists
-from cookieguard.mail.orders import use_orders
+from cookieguard.mail.headers import use_orders
 from cookieguard.storage.store.sync import StoreSync
 
 

@@ -17,8 +17,7 @@ from functools import partial
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
-from cookieguard.features.outbox.outbox import Outbox
-from cookieguard.features.outbox.protocol import Claimed, OutboxDown, Outcome, State
+from cookieguard.features.outbox.outbox import Claimed, Outbox, OutboxDown, Outcome, State
 from cookieguard.features.outbox.relay import Connection, Later, Refused, Relay, RelayDown, Uncertain
 
 logger = logging.getLogger("cookieguard")

@@ -1,19 +1,115 @@
-"""What opens a customer's data to the shop's people: a code, used up; a record of the log; an entry of the journal."""
+"""What opens a customer's data to the shop's people: a code from the customer, used up; a record of the log; an entry
+of the journal.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.people.journal import Journal
-from cookieguard.features.people.permissions import Permissions
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import customer as subject_of
-from cookieguard.storage.store.protocol import StoreDown
+from cookieguard.keyring import Keyring
+from cookieguard.storage.store.protocol import Store, StoreDown
+
+Ask = Callable[[Callable[[Store], str]], "Future[str]"]
+
+NAMESPACE = "permission"
+USE = b"one-time permission"
+LIFE = timedelta(minutes=10)
+TRIES = 5
+LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is read as another one
+CODE_LETTERS, GROUP = 8, 4  # 40 bits
+LONGEST = 200
+ROUNDS = 10  # of two who write at once one begins anew
+
+
+class Permissions:
+    """Make and use codes, each for one scope, once, within ten minutes. `ask` asks the store in its thread.
+
+    A customer has one code at a time. Five wrong tries end it, so nobody can guess one. A used code is gone for all
+    who ask, even at the same moment.
+    """
+
+    def __init__(self, keyring: Keyring, scopes: Sequence[str], ask: Ask) -> None:
+        self._keyring = keyring
+        self.scopes = tuple(scopes)
+        self._ask = ask
+
+    def make(self, customer: str, scope: str, now: datetime) -> Future[str]:
+        """Make a customer's code for a scope, in place of the one before; raises ValueError for what has none."""
+        if scope not in self.scopes or not customer or len(customer) > LONGEST:
+            raise ValueError(f"allowed: a scope of {', '.join(self.scopes)}, and a customer number")
+        letters = "".join(secrets.choice(LETTERS) for _ in range(CODE_LETTERS))
+        code = "-".join(letters[at : at + GROUP] for at in range(0, CODE_LETTERS, GROUP))
+        digest = self._marks(f"code {customer} {letters}")[0]
+
+        def write(store: Store) -> str:
+            value = _dumps(digest, scope, now, 0)
+            store.write(NAMESPACE, self._marks(customer)[0], value, until=_milliseconds(now + LIFE))
+            return code
+
+        return self._ask(write)
+
+    def use(self, customer: str, code: str, scope: str, now: datetime) -> Future[str]:
+        """Use a code up, and return its scope; empty for one that is wrong, used, over, or for something else."""
+        letters = "".join(one for one in code[:LONGEST].upper() if one in LETTERS)
+        digests = self._marks(f"code {customer[:LONGEST]} {letters}")
+        keys = self._marks(customer[:LONGEST])
+
+        def use(store: Store) -> str:
+            return next((found for key in keys if (found := _used(store, key, digests, scope, now))), "")
+
+        return self._ask(use)
+
+    def _marks(self, text: str) -> list[str]:
+        """Return what a text is called in the store: by the key that signs now first, then by all others."""
+        keys = [self._keyring.signing, *filter(None, map(self._keyring.get, self._keyring.ids))]
+        secrets_ = dict.fromkeys(self._keyring.derive(key, USE) for key in keys)
+        return [hmac.digest(one, text.encode(errors="surrogatepass"), "sha256").hex() for one in secrets_]
+
+
+def _used(store: Store, key: str, digests: Sequence[str], scope: str, now: datetime) -> str:
+    for _ in range(ROUNDS):
+        found = store.read(NAMESPACE, key)
+        if found is None or not found.value:
+            return ""
+        digest, of, made, tries = _loads(found.value)
+        until = _milliseconds(made + LIFE)
+        if not digest or not timedelta() <= now - made < LIFE or tries >= TRIES:
+            return ""
+        is_right = any(hmac.compare_digest(digest, one) for one in digests) and of == scope
+        # Over the version that was read: of two who use it at once one begins anew, and finds nothing.
+        after = b"" if is_right else _dumps(digest, of, made, tries + 1)
+        if store.write(NAMESPACE, key, after, until=until, after=found.version):
+            return of if is_right else ""
+    return ""
+
+
+def _dumps(digest: str, scope: str, made: datetime, tries: int) -> bytes:
+    return json.dumps([digest, scope, made.isoformat(), tries]).encode()
+
+
+def _loads(value: bytes) -> tuple[str, str, datetime, int]:
+    try:
+        digest, scope, made, tries = json.loads(value)
+        return str(digest), str(scope), datetime.fromisoformat(made), int(tries)
+    except (ValueError, TypeError):
+        return "", "", datetime.max.replace(tzinfo=UTC), TRIES
+
+
+def _milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
 
 TIMEOUT = 10.0  # seconds for the store
 REFUSED = (

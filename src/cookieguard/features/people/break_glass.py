@@ -18,7 +18,7 @@ from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.values.records import customer as subject_of
 from cookieguard.storage.store.protocol import Store
-from cookieguard.storage.store.whole_values import WholeValue
+from cookieguard.storage.store.values import WholeValue
 
 KEPT = timedelta(days=365)  # after the notice was given; what is sealed opens for 400 days
 ID_BYTES = 6

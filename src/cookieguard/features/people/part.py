@@ -7,10 +7,9 @@ from datetime import datetime
 
 from cookieguard.access import use as use_access
 from cookieguard.config import Config
-from cookieguard.features.people.access import Access
+from cookieguard.features.people.access import Access, Permissions
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.people import People
-from cookieguard.features.people.permissions import Permissions
 from cookieguard.features.people.sessions import StaffSessions, own_store
 from cookieguard.features.people.staff_list import StaffAuthenticator, WatchedStaff
 from cookieguard.features.records.acts import Acts

@@ -15,13 +15,12 @@ from cookieguard.config import Config
 from cookieguard.config.languages import language_of
 from cookieguard.engines.named_object import load_named
 from cookieguard.errors import ConfigError
-from cookieguard.features.outbox.outbox import Outbox
-from cookieguard.features.outbox.protocol import Claimed, Row, State
+from cookieguard.features.outbox.outbox import Claimed, Outbox, Row, State
 from cookieguard.features.outbox.recipients import Recipients, key_of_run, who_of
 from cookieguard.features.outbox.sending import Mail
 from cookieguard.features.policy.values.versions import Version
-from cookieguard.mail.customers import Customer, Customers
 from cookieguard.mail.messages import AddressError, build_message, require_address
+from cookieguard.mail.runs import Customer, Customers
 from cookieguard.web.http.policy_texts import PolicyTexts
 
 AT_ONCE = 1_000  # rows in one transaction

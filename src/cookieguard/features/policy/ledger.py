@@ -13,7 +13,7 @@ from cookieguard.features.policy.values.ledger import (
     write_announcement,
 )
 from cookieguard.storage.store.protocol import Store
-from cookieguard.storage.store.whole_values import WholeValue
+from cookieguard.storage.store.values import WholeValue
 
 
 class LedgerError(CookieGuardError):

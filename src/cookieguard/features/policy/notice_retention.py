@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cookieguard.config import Config
-from cookieguard.features.outbox.open import outbox_opener
-from cookieguard.features.outbox.outbox import Outbox
+from cookieguard.features.outbox.outbox import Outbox, outbox_opener
 from cookieguard.features.outbox.recipients import KEPT
 from cookieguard.features.policy.announcement_run import run_of
 from cookieguard.features.policy.announcing import forget

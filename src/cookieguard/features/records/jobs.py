@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from cookieguard.engines.retention import Step, Times
 from cookieguard.features.feature import Place
-from cookieguard.features.records.upkeep.expiry import record_expiries
-from cookieguard.features.records.upkeep.pruning import prune_log
+from cookieguard.features.records.upkeep.pruning import prune_log, record_expiries
 from cookieguard.features.records.upkeep.timestamps import stamp_log
 from cookieguard.storage.state_directory import StateDirectory
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.features.outbox.lists import NAMESPACE as LISTS
-from cookieguard.features.outbox.open import outbox_file, outbox_opener
+from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
 from cookieguard.features.outbox.recipients import Recipients, forget_customer
 from cookieguard.features.records.store.open import open_log, open_stores, place_of
 from cookieguard.features.records.subject_erasure import erase_subject

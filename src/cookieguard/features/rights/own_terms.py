@@ -12,7 +12,7 @@ from cookieguard.consent import Consent
 from cookieguard.consent.own_terms import OwnTerm, OwnTerms, read_terms, withheld_from, write_terms
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import Store, StoreDown
-from cookieguard.storage.store.whole_values import WholeValue
+from cookieguard.storage.store.values import WholeValue
 
 logger = logging.getLogger("cookieguard")
 

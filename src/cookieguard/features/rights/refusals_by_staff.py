@@ -19,7 +19,6 @@ from cookieguard.storage.store.protocol import Store, StoreDown
 
 NAMESPACE = "consent"
 LONGEST = timedelta(days=400)
-TRIES = 10
 
 
 def opt_out(store: Store, number: str, config: Config, *, now: datetime) -> None:
@@ -48,12 +47,11 @@ def _refuse(
     """Write a refusal under the customer's number, and have their sessions ask for it."""
     idle = timedelta(days=config.identity.idle_days)
     life = timedelta(seconds=config.cookies.consent.max_age) or LONGEST
-    for _ in range(TRIES):
-        found = store.read(NAMESPACE, number)
-        before = Restrictions() if found is None else read_restrictions(found.value)
-        value = write_restrictions(change(before))
-        after, until = 0 if found is None else found.version, to_milliseconds(now + life)
-        if store.write(NAMESPACE, number, value, until=until, after=after):
-            store.record([refused_elsewhere(number, now=now, idle=idle)])
-            return
-    raise StoreDown("a customer's refusals that others write all the time")
+
+    def changed(kept: bytes | None) -> tuple[bytes, int]:
+        before = Restrictions() if kept is None else read_restrictions(kept)
+        return write_restrictions(change(before)), to_milliseconds(now + life)
+
+    if not store.change(NAMESPACE, number, changed):
+        raise StoreDown("a customer's refusals that others write all the time")
+    store.record([refused_elsewhere(number, now=now, idle=idle)])

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from cookieguard.runtime.worker import Worker
 from cookieguard.stats.user_agents import UNKNOWN, read_agent
-from cookieguard.storage.store.protocol import Store, StoreDown, StoredValue
+from cookieguard.storage.store.protocol import TRIES, Store, StoreDown
 from cookieguard.storage.store.remember_me import SERIES_NAMESPACE
 
 LOGINS_NAMESPACE = "logins"  # by customer
 MOST_LOGINS = 20  # of more the oldest leave the list; they stay logged in, and "all devices" ends them
-TRIES = 10  # of two that write at once one begins anew
+CONTENDED = "others changed this customer's logins at every try"
 HANDLE_DIGITS = 16
 
 
@@ -76,19 +76,19 @@ def note_login(
         agent=", ".join(one for one in (agent.browser, agent.os) if one != UNKNOWN.browser)
     )
     until = login.at + int(longest.total_seconds() * 1000)
-    for _ in range(TRIES):
-        found = store.read(LOGINS_NAMESPACE, customer)
-        others = [one for one in _logins(found) if one.session not in (before, login.session)]
-        value = json.dumps([*others, named][-MOST_LOGINS:], separators=(",", ":")).encode()
-        version = 0 if found is None else found.version
-        if store.write(LOGINS_NAMESPACE, customer, value, until=until, after=version):
-            return
-    raise StoreDown("others changed this customer's logins at every try")
+
+    def noted(kept: bytes | None) -> tuple[bytes, int]:
+        others = [one for one in _logins(kept) if one.session not in (before, login.session)]
+        return json.dumps([*others, named][-MOST_LOGINS:], separators=(",", ":")).encode(), until
+
+    if not store.change(LOGINS_NAMESPACE, customer, noted):
+        raise StoreDown(CONTENDED)
 
 
 def logins_of(store: Store, customer: str) -> list[Login]:
     """Return a customer's logins, the newest last."""
-    return _logins(store.read(LOGINS_NAMESPACE, customer))
+    found = store.read(LOGINS_NAMESPACE, customer)
+    return _logins(None if found is None else found.value)
 
 
 def forget_login(store: Store, customer: str, session: str) -> None:
@@ -97,13 +97,13 @@ def forget_login(store: Store, customer: str, session: str) -> None:
         found = store.read(LOGINS_NAMESPACE, customer)
         if found is None:
             return
-        left = [one for one in _logins(found) if one.session != session]
+        left = [one for one in _logins(found.value) if one.session != session]
         if not left and store.erase(LOGINS_NAMESPACE, customer, after=found.version):
             return
         value = json.dumps(left, separators=(",", ":")).encode()
         if left and store.write(LOGINS_NAMESPACE, customer, value, until=found.until, after=found.version):
             return
-    raise StoreDown("others changed this customer's logins at every try")
+    raise StoreDown(CONTENDED)
 
 
 def end_login(store: Store, customer: str, login: Login) -> None:
@@ -113,11 +113,9 @@ def end_login(store: Store, customer: str, login: Login) -> None:
     forget_login(store, customer, login.session)
 
 
-def _logins(found: StoredValue | None) -> list[Login]:
+def _logins(value: bytes | None) -> list[Login]:
     try:
-        value = b"[]" if found is None else found.value
-        return [
-            Login(str(id_), int(at), str(agent), str(series)) for id_, at, agent, series in json.loads(value)
-        ]
+        rows = json.loads(value or b"[]")
+        return [Login(str(id_), int(at), str(agent), str(series)) for id_, at, agent, series in rows]
     except (ValueError, TypeError):
         return []

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from cookieguard.storage.postgres_database import PostgresDatabase
-from cookieguard.storage.store.database_store import TABLES, DatabaseStore
-from cookieguard.storage.store.protocol import MAX_BYTES, making_once
+from cookieguard.storage.store.protocol import MAX_BYTES, TABLES, Store, making_once
 
 # For who erases a person: up to 2 GB are looked through, and no visitor waits for that connection.
 ERASE_MILLISECONDS = 120_000
@@ -19,7 +18,7 @@ SIZE = """
 """
 
 
-class PostgresStore(DatabaseStore):
+class PostgresStore(Store):
     """Be a Store in the tables `cookieguard_*` of one database, made where there are none and `make` is true."""
 
     def __init__(self, url: str, *, make: bool = True) -> None:

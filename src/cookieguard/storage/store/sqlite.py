@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from cookieguard.storage.store.database_store import ROWS, DatabaseStore
-from cookieguard.storage.store.protocol import Row, making_once
+from cookieguard.storage.store.protocol import ROWS, Row, Store, making_once
 
 EDGE = """
     SELECT number, key FROM cookieguard_ending WHERE what = :what AND number > :after
@@ -22,7 +21,7 @@ SIZE = """
 """
 
 
-class SqliteStore(DatabaseStore):
+class SqliteStore(Store):
     """Be a Store in a file, made with mode 0600 where there is none and `make` is true."""
 
     def last_rows(self, what: str, after: int, count: int) -> Iterator[Row]:

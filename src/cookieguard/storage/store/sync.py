@@ -22,8 +22,14 @@ from cookieguard.runtime.clock import seconds
 from cookieguard.runtime.worker import Worker, leave_to_parent
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.backlog import Backlog, Question, Task, When, at_once, taken
-from cookieguard.storage.store.figures import note_overflows
-from cookieguard.storage.store.housekeeping import TIDY_AT_ONCE, batches, record_all, tell_of, tidied
+from cookieguard.storage.store.housekeeping import (
+    TIDY_AT_ONCE,
+    batches,
+    note_overflows,
+    record_all,
+    tell_of,
+    tidied,
+)
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import CHANGE, NO_CHANGE, Change, Store, StoreDown
 

@@ -1,19 +1,20 @@
-"""What is done with the values in the store: the newer one stays, and of two writers none loses anything."""
+"""What is done with values in the store: the newer one stays, and of two writers none loses anything."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from cookieguard.identity.carts.orders import MOST_KEPT, joined
 from cookieguard.identity.carts.stored_carts import Add, StoreNamespace, Write, read_orders, write_orders
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.revocations import to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY
-from cookieguard.storage.store.protocol import Store
+from cookieguard.storage.store.protocol import FOR_EVER, TRIES, Store
 
 ORDER_BYTES = 200
-TRIES = 10  # each loses only to one that won
 Work = Write | Add
 
 
@@ -50,26 +51,21 @@ def size_of(work: Work) -> int:
 
 
 def _write(store: Store, work: Write) -> None:
-    if work.value is None:
+    value = work.value
+    if value is None:
         store.erase(work.namespace, work.key)
         return
-    for _ in range(TRIES):
-        kept = store.read(work.namespace, work.key)
-        if kept is not None and _is_newer(kept.value, work):
-            return
-        after = 0 if kept is None else kept.version
-        if store.write(work.namespace, work.key, work.value, until=work.until, after=after):
-            return
+    store.change(
+        work.namespace, work.key, lambda kept: None if kept and _is_newer(kept, work) else (value, work.until)
+    )
 
 
 def _add(store: Store, work: Add) -> None:
-    for _ in range(TRIES):
-        kept = store.read(StoreNamespace.ORDERS, work.key)
-        before = () if kept is None else read_orders(kept.value)
-        value = write_orders(joined(work.orders, before)[:MOST_KEPT])
-        after = 0 if kept is None else kept.version
-        if store.write(StoreNamespace.ORDERS, work.key, value, until=work.until, after=after):
-            return
+    def added(kept: bytes | None) -> tuple[bytes, int]:
+        before = () if kept is None else read_orders(kept)
+        return write_orders(joined(work.orders, before)[:MOST_KEPT]), work.until
+
+    store.change(StoreNamespace.ORDERS, work.key, added)
 
 
 def _is_newer(value: bytes, work: Write) -> bool:
@@ -82,3 +78,35 @@ def _is_newer(value: bytes, work: Write) -> bool:
             return int(kept["v"]) > work.version
         return int(kept["t"]) - to_milliseconds_of(LEEWAY) > work.order
     return False
+
+
+Table = TypeVar("Table", bound=Mapping[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class WholeValue(Generic[Table]):
+    """Know where a table lies in the store, and how it is read and written; without one it is empty."""
+
+    namespace: str
+    key: str
+    loads: Callable[[bytes], Table]
+    dumps: Callable[[Table], bytes]
+
+    def read(self, store: Store) -> Table:
+        """Return the table; raises StoreDown, and what `loads` raises."""
+        return self._read(store)[0]
+
+    def change(self, store: Store, change: Callable[[Table], Table]) -> Table | None:
+        """Write what `change` makes of the table, and return it; None where others write it all the time."""
+        for _ in range(TRIES):
+            before, version = self._read(store)
+            after = change(before)
+            if after == before or store.write(
+                self.namespace, self.key, self.dumps(after), until=FOR_EVER, after=version
+            ):
+                return after
+        return None
+
+    def _read(self, store: Store) -> tuple[Table, int]:
+        found = store.read(self.namespace, self.key)
+        return (self.loads(b"{}"), 0) if found is None else (self.loads(found.value), found.version)

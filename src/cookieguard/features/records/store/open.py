@@ -157,7 +157,7 @@ def open_subject_store(place: str, *, make: bool) -> SubjectStore:
     """Open the store of keys as it is, erasures not applied; raises LogDown."""
     if not is_server(place):
         return SubjectStore(place, make=make)
-    from cookieguard.features.records.store.postgres_subjects import PostgresSubjects
+    from cookieguard.features.records.store.postgres_log import PostgresSubjects
 
     return PostgresSubjects(place, make=make)
 

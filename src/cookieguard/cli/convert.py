@@ -9,8 +9,7 @@ import typer
 
 from cookieguard.cli.output import show_line
 from cookieguard.convert.object_literal import TooDeep
-from cookieguard.convert.sources import read_source
-from cookieguard.convert.tables import vendor_list
+from cookieguard.convert.sources import read_source, vendor_list
 from cookieguard.errors import ConfigError
 
 MOST_BYTES = 2_000_000  # the largest configuration of a banner that we saw has 60 KB

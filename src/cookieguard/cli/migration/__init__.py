@@ -1,1 +1,0 @@
-"""The command that comes from another banner."""
