@@ -71,7 +71,7 @@ def test_a_store_that_does_not_answer_is_said_in_one_line(shop: Shop, relay: Rel
 def test_a_relay_that_takes_nothing_ends_the_command_and_the_next_call_sends_the_letter(
     shop: Shop, relay: Relay, monkeypatch: pytest.MonkeyPatch, *, is_up: bool
 ) -> None:
-    monkeypatch.setattr("cookieguard.features.outbox.letters.PATIENCE", 2.0)
+    monkeypatch.setattr("cookieguard.features.outbox.sending.PATIENCE", 2.0)
     if is_up:
         relay.refuse = dict.fromkeys(("owner@shop.example", "officer@shop.example"), "451 later")
         with relay.up():

@@ -17,7 +17,7 @@ import pytest
 from harness.postgres import postgres
 
 from cookieguard.cli.app import run
-from cookieguard.features.records.upkeep import export_files
+from cookieguard.features.records.upkeep import importing
 
 COOKIEBOT = """\
 Key,Date,URL,Necessary,Preferences,Statistics,Marketing
@@ -242,7 +242,7 @@ def test_a_document_that_is_too_large_to_be_read_as_a_whole_is_refused_with_what
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("log.json").write_text(f"[{GOOD}, {GOOD}]")
-    monkeypatch.setattr(export_files, "LONGEST_DOCUMENT", 150)
+    monkeypatch.setattr(importing, "LONGEST_DOCUMENT", 150)
 
     assert imported("log.json", "c15t") == 3
     assert "JSON lines of any length" in capsys.readouterr().err
@@ -344,7 +344,7 @@ def test_a_file_is_read_as_it_is_used_however_large_it_is(head: str, tmp_path: P
     row = "k1,2026-05-01,statistics\n" if head.startswith("Key") else GOOD + "\n"
     (tmp_path / "large").write_text(head + row * (6_000_000 // len(row)))
 
-    rows = export_files.rows_of_file(tmp_path / "large")
+    rows = importing.rows_of_file(tmp_path / "large")
     tracemalloc.start()
     try:
         count = sum(1 for _ in islice(rows, 5_000))

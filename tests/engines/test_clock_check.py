@@ -13,8 +13,7 @@ from stats.traffic import PLAIN
 
 from cookieguard import Config
 from cookieguard.engines import retention
-from cookieguard.engines.clock_check import Doubt, Reading, doubt_of, read_clock
-from cookieguard.engines.retention import RECORD_FILE, Run, read_run
+from cookieguard.engines.retention import RECORD_FILE, Doubt, Reading, Run, doubt_of, read_clock, read_run
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
 from cookieguard.storage.day_keys import DayKeys

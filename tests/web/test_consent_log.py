@@ -20,9 +20,9 @@ from harness.servers import START_SECONDS
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.config.languages import LANGUAGES, texts_of
+from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.log_reader import opened
 from cookieguard.features.records.store.open import open_stores, place_of
-from cookieguard.features.records.subject_erasure import erase_subject
 from cookieguard.features.records.values.merkle import leaf_hash
 from cookieguard.features.records.values.notes import NoteKey, open_checkpoint
 from cookieguard.features.records.values.receipts import verify_receipt

@@ -15,8 +15,8 @@ from harness.asgi import Answer, ask, page
 
 from cookieguard import Config, ConfigError, CookieGuard, Decision, visitor_of
 from cookieguard.config.proof import ProofSettings
+from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.store.open import open_stores, place_of
-from cookieguard.features.records.subject_erasure import erase_subject
 from cookieguard.features.records.values.records import Record
 
 from .conftest import NOW

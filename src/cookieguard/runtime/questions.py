@@ -8,8 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, Protocol, TypeVar
 
-from cookieguard.runtime.clock import seconds
-from cookieguard.runtime.worker import Worker, leave_to_parent
+from cookieguard.runtime.worker import Worker, leave_to_parent, seconds
 
 Answer = TypeVar("Answer")
 

@@ -19,8 +19,7 @@ from cookieguard.features.records.hook import OnDecision
 from cookieguard.features.records.web.consent_log import hook_of
 from cookieguard.features.retention import open_retention
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
-from cookieguard.runtime.clock import seconds
-from cookieguard.runtime.worker import CLOSE_SECONDS
+from cookieguard.runtime.worker import CLOSE_SECONDS, seconds
 from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar, limiters_inside
 from cookieguard.web.flow import ASGIApp, Clock, Flow
 from cookieguard.web.identity.customers import CustomerFrom

@@ -12,11 +12,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cookieguard.features.records.erasure_journal import due_erasures, read_erasures, write_erasures
+from cookieguard.features.records.erasure_journal import (
+    due_erasures,
+    erase_subject,
+    read_erasures,
+    write_erasures,
+)
 from cookieguard.features.records.log_reader import read_record, read_subject
 from cookieguard.features.records.store.open import open_subject_store
 from cookieguard.features.records.store.protocol import LogDown
-from cookieguard.features.records.subject_erasure import erase_subject
 from cookieguard.features.records.values.records import customer
 from cookieguard.features.records.values.verification import Verdict
 from cookieguard.features.records.writer import HANDLE_SECRET, handle_of

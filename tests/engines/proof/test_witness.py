@@ -18,11 +18,10 @@ import pytest
 from cookieguard.cli.app import run
 from cookieguard.config import Config
 from cookieguard.config.proof import ProofSettings
-from cookieguard.features.records.anchors import read_anchors
+from cookieguard.features.records.anchors import Witness, read_anchors, write_checkpoint
 from cookieguard.features.records.store.open import open_log
 from cookieguard.features.records.values.merkle import EMPTY_ROOT
 from cookieguard.features.records.values.notes import Checkpoint, Signer
-from cookieguard.features.records.witness import Witness, write_checkpoint
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 
@@ -144,7 +143,7 @@ def test_of_two_checkpoints_of_one_size_both_are_kept(tmp_path: Path) -> None:
 def test_a_witness_that_hangs_does_not_hold_the_end_of_its_worker_up(tmp_path: Path) -> None:
     ends_by_itself = 900  # seconds; nobody waits for it
     program = (
-        "import cookieguard.features.records.witness as module;"
+        "import cookieguard.features.records.anchors as module;"
         f"module.COMMAND_SECONDS = {ends_by_itself};"
         f"one = module.Witness('sleep {ends_by_itself}');"
         "one.give('a checkpoint');"

@@ -29,9 +29,9 @@ from cookieguard.config import Config
 from cookieguard.config.languages import texts_of
 from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.errors import ConfigError
-from cookieguard.features.outbox.letters import send_to
 from cookieguard.features.outbox.outbox import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.outbox.sending import send_to
 from cookieguard.features.people.access import Permissions
 from cookieguard.features.people.break_glass import (
     REVEAL,

@@ -24,9 +24,9 @@ from cookieguard.cli.output import show_answer
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.features.letter import write_letter
-from cookieguard.features.outbox.letters import send_to
 from cookieguard.features.outbox.outbox import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.outbox.sending import send_to
 from cookieguard.keyring import Keyring
 from cookieguard.storage.state_directory import StateDirectory
 

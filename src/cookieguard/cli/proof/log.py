@@ -27,6 +27,7 @@ from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_match
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.anchors import local_anchors, read_anchors
+from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.log_reader import (
     OpenedRecord,
     opened,
@@ -36,9 +37,7 @@ from cookieguard.features.records.log_reader import (
 )
 from cookieguard.features.records.store.open import has_log, open_log, open_stores, place_of, trusted_keys
 from cookieguard.features.records.store.protocol import LogDown, Stores
-from cookieguard.features.records.subject_erasure import erase_subject
-from cookieguard.features.records.upkeep.export_files import rows_of_file
-from cookieguard.features.records.upkeep.importing import Imported, import_rows
+from cookieguard.features.records.upkeep.importing import Imported, import_rows, rows_of_file
 from cookieguard.features.records.upkeep.pruning import life_of, prune_log
 from cookieguard.features.records.upkeep.timestamps import (
     StampRefused,

@@ -28,7 +28,7 @@ class LogFile:
 
     `daily` puts the UTC day in the name (`access-2026-11-24-71.log`): at midnight the next line opens the next
     file, nothing is renamed, and no worker need know of another. No file is removed here: a clock that leapt ahead
-    would have all of them go with the next line (`engines/clock_check.py`). Moved away (logrotate) or inherited
+    would have all of them go with the next line (`engines/retention.py`). Moved away (logrotate) or inherited
     through a fork, a file is opened anew. A full or failing disk costs lines, never a request: `write` says how many
     were written, and one warning says why.
     """

@@ -10,15 +10,30 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parseaddr
 from functools import partial
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
-from cookieguard.features.outbox.outbox import Claimed, Outbox, OutboxDown, Outcome, State
-from cookieguard.features.outbox.relay import Connection, Later, Refused, Relay, RelayDown, Uncertain
+from cookieguard.config import Config
+from cookieguard.features.outbox.outbox import Claimed, Outbox, OutboxDown, Outcome, Row, State
+from cookieguard.features.outbox.recipients import Recipients, key_of_run, who_of
+from cookieguard.features.outbox.relay import (
+    Connection,
+    Later,
+    Refused,
+    Relay,
+    RelayDown,
+    Uncertain,
+    relay_of,
+)
+from cookieguard.mail.messages import build_message
+from cookieguard.mail.runs import Run
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -262,3 +277,48 @@ class _Steps:
 
     async def _do(self, question: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, question)
+
+
+PATIENCE = 3600.0  # seconds: a relay that is down for longer is tried by the next call
+
+
+async def send_to(
+    outbox: Outbox,
+    run: str,
+    addresses: Sequence[str],
+    *,
+    config: Config,
+    recipients: Recipients,
+    subject: str,
+    lines: Sequence[str],
+    language: str,
+    now: datetime,
+    environ: Mapping[str, str],
+) -> Run:
+    """Send a message to some addresses, each once a run; return how far it came. Raises ConfigError and OutboxDown.
+
+    A relay that takes nothing is waited for, but not longer than an hour: cron calls again.
+    """
+    relay = relay_of(config.mail, environ=environ)
+    key = key_of_run(outbox, run, recipients, now)
+    outbox.add(run, [Row(who_of(key, one), recipients.seal({"address": one}, now)) for one in addresses])
+    outbox.fill(run)
+
+    def build(claimed: Claimed) -> Mail:
+        address = recipients.open(claimed.recipient)["address"]
+        message = build_message(
+            sender=config.mail.sender,
+            recipient=address,
+            subject=subject,
+            lines=lines,
+            language=language,
+            name=f"{claimed.run}.{claimed.who}",
+            now=now,
+        )
+        return Mail(address, message)
+
+    sender = Sender(outbox, relay, sender=parseaddr(config.mail.sender)[1], build=build)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            await sender.run([run], connections=1, progress=lambda: None)
+    return outbox.count(run)

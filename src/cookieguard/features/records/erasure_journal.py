@@ -1,7 +1,8 @@
-"""The journal of erasures: which subjects' keys were destroyed, applied again after any older copy was brought back.
+"""Erasing a person from the log: the key of their records is destroyed, and a journal has that erasure, so that it is
+repeated after an older copy was brought back.
 
-It is a file of its own, so that restoring the stores does not take it back, and may be kept in a second place, so
-that restoring the whole directory does not either. A line names a random number and a time, no person.
+The journal is a file of its own, so that restoring the stores does not take it back. It may be kept in a second place,
+so that restoring the whole directory does not either. A line names a random number and a time, no person.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from cookieguard.features.records.store.protocol import LogDown, SubjectStore
+from cookieguard.features.records.store.protocol import LogDown, Stores, SubjectStore
 from cookieguard.features.records.values.records import to_text
+from cookieguard.features.records.writer import HANDLE_SECRET, handle_of
 from cookieguard.storage.state_directory import sync_directory
 from cookieguard.storage.whole_lines import append_lines
 
@@ -67,3 +69,19 @@ def _append(place: Path, text: bytes) -> None:
         os.close(descriptor)
     if is_new:
         sync_directory(place.parent)
+
+
+def erase_subject(stores: Stores, subject: str, *, journals: Sequence[Path], now: datetime) -> int:
+    """Destroy the key of a subject; return how many records nobody can read any more.
+
+    The journal is written first: whatever happens then, and whichever copy is brought back, it is done to the end.
+    Raises LogDown; doing it again does no harm, and what could not be cleared away the first time.
+    """
+    key = stores.subjects.find(handle_of(subject, stores.subjects.secret(HANDLE_SECRET)))
+    if key is None:
+        stores.subjects.forget(())
+        return 0
+    count = len(stores.log.rows_of(key.subject))
+    write_erasures(journals, [key.subject], now)
+    stores.subjects.forget([key.subject])
+    return count

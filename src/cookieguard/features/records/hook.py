@@ -22,8 +22,7 @@ from cookieguard.features.records.store.protocol import Job, LogDown, Stores
 from cookieguard.features.records.values.decisions import KINDS, Decision, read_decision
 from cookieguard.features.records.values.sealing import SealBroken
 from cookieguard.features.records.writer import LogWriter
-from cookieguard.runtime.clock import seconds
-from cookieguard.runtime.worker import NOW, Worker, leave_to_parent
+from cookieguard.runtime.worker import NOW, Worker, leave_to_parent, seconds
 
 logger = logging.getLogger("cookieguard")
 OnDecision = Callable[[Decision], Any]

@@ -13,8 +13,8 @@ from cookieguard.config import Config
 from cookieguard.features.outbox.lists import NAMESPACE as LISTS
 from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
 from cookieguard.features.outbox.recipients import Recipients, forget_customer
+from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.store.open import open_log, open_stores, place_of
-from cookieguard.features.records.subject_erasure import erase_subject
 from cookieguard.features.records.values.records import SHOP, Record, customer, read_document, to_text
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.features.rights.own_terms import forget_own_terms, read_own_terms

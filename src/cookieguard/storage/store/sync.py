@@ -18,8 +18,7 @@ from cookieguard.config.store import StoreSettings
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.revocations import Revocation, Revocations, clock_was_at, to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY_MILLISECONDS, from_milliseconds, to_milliseconds
-from cookieguard.runtime.clock import seconds
-from cookieguard.runtime.worker import Worker, leave_to_parent
+from cookieguard.runtime.worker import Worker, leave_to_parent, seconds
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.backlog import Backlog, Question, Task, When, at_once, taken
 from cookieguard.storage.store.housekeeping import (

@@ -11,11 +11,10 @@ from typing import NamedTuple
 from cookieguard.config import Config
 from cookieguard.config.store import require_store_url
 from cookieguard.errors import ConfigError
-from cookieguard.features.records.anchors import LocalAnchor
+from cookieguard.features.records.anchors import LocalAnchor, Witness
 from cookieguard.features.records.erasure_journal import JOURNAL, apply_erasures
 from cookieguard.features.records.store.protocol import BothStores, LogDown, LogStore, Stores, SubjectStore
 from cookieguard.features.records.values.notes import NoteKey, Signer
-from cookieguard.features.records.witness import Witness
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.storage.open import is_server, require_driver
