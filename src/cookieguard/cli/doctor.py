@@ -17,7 +17,7 @@ from cookieguard.cli.options import (
     require_state,
     shop_config,
 )
-from cookieguard.cli.output import WRONG, show_findings, show_json, show_line
+from cookieguard.cli.output import WRONG, show_answer, show_findings
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.retention import (
@@ -61,16 +61,14 @@ def run_now(
     shop = shop_config(config)
     done = _run(shop, datetime.now(UTC), believes_clock=believe_clock)
     held_back = doubt_text(done.doubt) if done.doubt is not None else ""
-    if as_json:
-        facts = {"removed": dict(done.removed), "failed": dict(done.failed), "held_back": held_back}
-        show_json({"at": to_text(done.at), **facts})
-    else:
-        for step, count in done.removed.items():
-            show_line(f"{step}: done, {count} removed" if count else f"{step}: done")
-        for step, reason in done.failed.items():
-            show_line(f"{step}: FAILED, {reason}")
-        if held_back:
-            show_line(f"HELD BACK: {held_back}; if the clock is right, repeat this with --believe-clock")
+    facts = {"removed": dict(done.removed), "failed": dict(done.failed), "held_back": held_back}
+    lines = [
+        f"{step}: done, {count} removed" if count else f"{step}: done" for step, count in done.removed.items()
+    ]
+    lines += [f"{step}: FAILED, {reason}" for step, reason in done.failed.items()]
+    if held_back:
+        lines.append(f"HELD BACK: {held_back}; if the clock is right, repeat this with --believe-clock")
+    show_answer({"at": to_text(done.at), **facts}, *lines, as_json=as_json)
     if done.failed or held_back:
         raise typer.Exit(WRONG)
 

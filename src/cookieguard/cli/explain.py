@@ -11,10 +11,9 @@ from urllib.parse import urljoin
 import typer
 
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import show_answer
 from cookieguard.config import load_catalogue
 from cookieguard.errors import ConfigError
-from cookieguard.scan.explain import Explanation
 from cookieguard.scan.explain import explain as explain_address
 from cookieguard.scan.plan import start_address
 from cookieguard.scan.third_parties import catalogue_look_up
@@ -49,18 +48,13 @@ def explain(
         )
     except ValueError as error:
         raise ConfigError("URL", was=repr(url[:80]), allowed="an http(s) address") from error
-    if as_json:
-        show_json(asdict(found))
-    else:
-        _show(found)
-
-
-def _show(found: Explanation) -> None:
     agreement = f": {found.agreement}" if found.agreement else ""
-    show_line(f"{found.url}: {found.outcome}{agreement}")
-    show_line(f"whose: {found.vendor or ('the shop' if found.purpose else 'not declared')}")
-    if found.purpose:
-        show_line(f"purpose: {found.purpose}")
-    show_line(f"rule: {found.rule}")
-    for words, lines in found.changes:
-        show_line(f"\n{words}\n{lines}")
+    show_answer(
+        asdict(found),
+        f"{found.url}: {found.outcome}{agreement}",
+        f"whose: {found.vendor or ('the shop' if found.purpose else 'not declared')}",
+        *([f"purpose: {found.purpose}"] if found.purpose else []),
+        f"rule: {found.rule}",
+        *(f"\n{words}\n{lines}" for words, lines in found.changes),
+        as_json=as_json,
+    )

@@ -37,6 +37,14 @@ def show_answer(facts: Any, *lines: str, as_json: bool) -> None:
         show_line(line)
 
 
+def show_rows(facts: Any, heads: Sequence[str], rows: Iterable[Sequence[str]], *, as_json: bool) -> None:
+    """Write what was found: as one JSON document, or as a table."""
+    if as_json:
+        show_json(facts)
+    else:
+        show_table(heads, rows)
+
+
 def printable(text: str) -> str:
     """Return a text that a stranger wrote as one line in which no character moves the cursor or turns the line."""
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)

@@ -198,20 +198,17 @@ def show_differences(
     if language not in ("", spoken):
         sys.stderr.write(f"cookieguard: one of the versions has no text in {language}; showing {spoken}\n")
     changes = differences(old.markdown if at else "", new.markdown)
-    if as_json:
-        facts = [
-            {
-                "way": one.way,
-                "heading": one.heading,
-                "pieces": [[piece.way, piece.text] for piece in one.pieces],
-            }
-            for one in changes
-        ]
-        show_json({"version": found.name, "changes": facts})
-        return
-    for one in changes:
-        text = "".join(f"{MARKS[piece.way][0]}{piece.text}{MARKS[piece.way][1]}" for piece in one.pieces)
-        show_line(f"{one.way}{f' ({one.heading})' if one.heading else ''}: {text}\n")
+    facts = [
+        {"way": one.way, "heading": one.heading, "pieces": [[piece.way, piece.text] for piece in one.pieces]}
+        for one in changes
+    ]
+    lines = (
+        f"{one.way}{f' ({one.heading})' if one.heading else ''}: "
+        + "".join(f"{MARKS[piece.way][0]}{piece.text}{MARKS[piece.way][1]}" for piece in one.pieces)
+        + "\n"
+        for one in changes
+    )
+    show_answer({"version": found.name, "changes": facts}, *lines, as_json=as_json)
 
 
 @policy.command("release")
@@ -245,8 +242,10 @@ def _shop(path: Path | None) -> Shop:
 
 @contextmanager
 def _store(shop: Shop) -> Iterator[Store]:
-    opened = store_opener(shop.config.store, shop.state.path, environ=os.environ)
-    with store_answers(), closing(opened()) as store:
+    with (
+        store_answers(),
+        closing(store_opener(shop.config.store, shop.state.path, environ=os.environ)()) as store,
+    ):
         yield store
 
 

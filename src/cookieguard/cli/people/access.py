@@ -24,7 +24,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_answer, show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_line, show_rows
 from cookieguard.config import Config
 from cookieguard.config.languages import texts_of
 from cookieguard.config.loading.checks import require_one_of, require_text
@@ -163,10 +163,8 @@ def list_looks(
             }
             for id_, one in desk.glass.looks().items()
         ]
-    if as_json:
-        show_json({"looks": rows})
-        return
-    show_table(("id", "kind", "at", "by", "state"), [tuple(row.values()) for row in rows])
+    heads = ("id", "kind", "at", "by", "state")
+    show_rows({"looks": rows}, heads, [tuple(row.values()) for row in rows], as_json=as_json)
 
 
 @access.command("end-sessions")

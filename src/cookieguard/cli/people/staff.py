@@ -16,7 +16,7 @@ from cookieguard.cli.options import (
     read_place,
     shop_config,
 )
-from cookieguard.cli.output import show_answer, show_json, show_table
+from cookieguard.cli.output import show_answer, show_rows
 from cookieguard.config.loading.checks import require_between, require_match, require_one_of
 from cookieguard.errors import StaffRefused
 from cookieguard.features.people.journal import marks_of, read_journal
@@ -65,11 +65,9 @@ def add_member(
 def list_members(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the members who have a token: id, name, role and dates, but not the token."""
     members = read_staff(StateDirectory(shop_config(config).state_dir).path).values()
-    if as_json:
-        show_json({"staff": [_facts(one) for one in members]})
-        return
-    rows = [(one.id, one.name, one.role, to_text(one.made), to_text(one.expires)) for one in members]
-    show_table(("id", "name", "role", "made", "expires"), rows)
+    rows = [_facts(one) for one in members]
+    heads = ("id", "name", "role", "made", "expires")
+    show_rows({"staff": rows}, heads, [tuple(row.values()) for row in rows], as_json=as_json)
 
 
 @staff.command("revoke")
@@ -107,11 +105,9 @@ def show_journal(
     if customer:
         marks = marks_of(read_place(keyring_place(shop, keyring)), customer)
         entries = [one for one in entries if one.get("customer") in marks]
-    if as_json:
-        show_json({"entries": entries})
-        return
     names = ("time", "event", "who", "role", "what", "customer", "reason")
-    show_table(names, [[str(one.get(name, "")) for name in names] for one in entries])
+    rows = [[str(one.get(name, "")) for name in names] for one in entries]
+    show_rows({"entries": entries}, names, rows, as_json=as_json)
 
 
 def _facts(member: Member) -> dict[str, Any]:

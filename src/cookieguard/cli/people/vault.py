@@ -19,7 +19,7 @@ from cookieguard.cli.options import (
     read_place,
     shop_config,
 )
-from cookieguard.cli.output import show_answer, show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_json, show_line, show_rows, show_table
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_between, require_text
 from cookieguard.errors import ConfigError, RevealRefused
@@ -169,18 +169,15 @@ def _opened(state: StateDirectory, private: StateDirectory, day: date, event: st
 
 
 def _answer(days: dict[str, list[date]], *, as_json: bool) -> None:
-    if as_json:
-        show_json({done: [str(day) for day in which] for done, which in days.items()})
-        return
-    for done, which in days.items():
-        show_line(f"{done}: {', '.join(map(str, which)) or 'none'}")
+    facts = {done: [str(day) for day in which] for done, which in days.items()}
+    lines = (f"{done}: {', '.join(which) or 'none'}" for done, which in facts.items())
+    show_answer(facts, *lines, as_json=as_json)
 
 
 def _show_events(events: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        show_json({"events": [{name: one[name] for name in ("id", "hour", "event")} for one in events]})
-        return
-    show_table(("id", "hour", "event"), [(one["id"], str(one["hour"]), one["event"]) for one in events])
+    names = ("id", "hour", "event")
+    facts = {"events": [{name: one[name] for name in names} for one in events]}
+    show_rows(facts, names, [[str(one[name]) for name in names] for one in events], as_json=as_json)
 
 
 def _show_log(entries: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -90,7 +90,7 @@ def verify(
     with log_of(shop) as stores:
         name = stores.log.fact("origin") or ""
         keys = (
-            [_key(one) for one in key]
+            [key_of(one) for one in key]
             if key
             else trusted_keys(read_place(keyring_place(shop, keyring)), name)
         )
@@ -122,14 +122,9 @@ def show(
     if found is None:
         raise ConfigError("id", was="not the id of a record in this log", allowed="the id in a receipt")
     facts = _facts(found)
-    if as_json:
-        show_json(facts)
-        return
-    for name, value in facts.items():
-        if name != "record":
-            show_line(f"{name}: {value}")
     record_text = canonical(facts["record"]).decode() if facts["record"] else "record: its subject was erased"
-    show_line(printable(record_text))
+    lines = [f"{name}: {value}" for name, value in facts.items() if name != "record"]
+    show_answer(facts, *lines, printable(record_text), as_json=as_json)
 
 
 @log.command("export")
@@ -291,18 +286,17 @@ def _opened_log(shop: Config, now: datetime) -> LogWriter | None:
 
 
 def _show_imported(done: Imported, *, as_json: bool) -> None:
-    if as_json:
-        bad = [{"where": where, "what": what} for where, what in done.bad]
-        counts = {"imported": done.written, "known": done.known, "too_old": done.old}
-        show_json({**counts, "bad": bad, **({"more_bad": done.more_bad} if done.more_bad else {})})
-        return
-    for where, what in done.bad[:SHOWN]:
-        show_line(f"BAD: {where} {what}")
+    bad = [{"where": where, "what": what} for where, what in done.bad]
+    counts = {"imported": done.written, "known": done.known, "too_old": done.old}
+    lines = [f"BAD: {where} {what}" for where, what in done.bad[:SHOWN]]
     if done.all_bad > SHOWN:
-        show_line(f"and {done.all_bad - SHOWN} more; --json lists {len(done.bad)}")
-    show_line(
+        lines.append(f"and {done.all_bad - SHOWN} more; --json lists {len(done.bad)}")
+    show_answer(
+        {**counts, "bad": bad, **({"more_bad": done.more_bad} if done.more_bad else {})},
+        *lines,
         f"{done.rows} rows: {done.written} imported, {done.known} already there, "
-        f"{done.old} older than proof.keep, {done.all_bad} bad"
+        f"{done.old} older than proof.keep, {done.all_bad} bad",
+        as_json=as_json,
     )
 
 
@@ -340,7 +334,8 @@ def log_of(shop: Config) -> Iterator[Stores]:
         stores.close()
 
 
-def _key(text: str) -> NoteKey:
+def key_of(text: str) -> NoteKey:
+    """Read a log's public key from the command line; raises ConfigError."""
     try:
         return NoteKey.parse(text)
     except NoteError as error:

@@ -9,11 +9,10 @@ from typing import Annotated
 import typer
 
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
-from cookieguard.cli.output import printable, show_json, show_line
-from cookieguard.cli.proof.log import log_of
+from cookieguard.cli.output import printable, show_answer
+from cookieguard.cli.proof.log import key_of, log_of
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.log_reader import make_receipt
-from cookieguard.features.records.values.notes import NoteError, NoteKey
 from cookieguard.features.records.values.receipts import MOST_BYTES, ReceiptBroken, verify_receipt
 
 receipt = typer.Typer(help="Verify a visitor's copy of a record, or write one.")
@@ -32,32 +31,25 @@ def verify(
 ) -> None:
     """Verify a visitor's copy, without a network and without the shop. Exit code 1 if it proves nothing."""
     try:
-        keys = [NoteKey.parse(one) for one in key or ()]
+        keys = [key_of(one) for one in key or ()]
         with file.open("rb") as copy:  # a file without an end, too
             found = verify_receipt(copy.read(MOST_BYTES + 1), keys=keys)
     except OSError as error:
         was = f"{file} ({error.strerror})"
         raise ConfigError("FILE", was=was, allowed="a file that can be read") from error
-    except NoteError as error:
-        raise ConfigError(
-            "--key", was=f"not the key of a log ({error})", allowed="a key as in keys.json"
-        ) from error
     except ReceiptBroken as error:
-        if as_json:
-            show_json({"verified": False, "reason": str(error)})
-        else:
-            show_line(f"WRONG: {printable(str(error))}")
+        reason = str(error)
+        show_answer({"verified": False, "reason": reason}, f"WRONG: {printable(reason)}", as_json=as_json)
         raise typer.Exit(WRONG) from error
     facts = {"origin": found.origin, "index": found.index, "size": found.size, "key": str(found.key)}
-    if as_json:
-        show_json({"verified": True, **facts, "record": found.record})
-        return
-    show_line(f"verified: entry {found.index} of {found.size} in the log {found.origin}")
-    show_line(
-        f"signed by {found.key}" + ("" if key else " (the copy's own key: compare it with the published one)")
+    show_answer(
+        {"verified": True, **facts, "record": found.record},
+        f"verified: entry {found.index} of {found.size} in the log {found.origin}",
+        f"signed by {found.key}"
+        + ("" if key else " (the copy's own key: compare it with the published one)"),
+        *(f"{name}: {printable(str(value))}" for name, value in found.record.items()),
+        as_json=as_json,
     )
-    for name, value in found.record.items():
-        show_line(f"{name}: {printable(str(value))}")
 
 
 @receipt.command("show")

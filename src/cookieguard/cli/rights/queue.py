@@ -27,7 +27,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import printable, show_json, show_line, show_table
+from cookieguard.cli.output import printable, show_answer, show_rows
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.config.rights.time_zone import zone_of
@@ -88,11 +88,9 @@ def list_requests(
         }
         for one in closed
     ]
-    if as_json:
-        show_json({"requests": rows})
-    else:
-        heads = ("request", "kind", "state", "received", "due", "days_left", "left", "trouble")
-        show_table(heads, [tuple(str(row.get(head, "")) for head in heads) for row in rows])
+    heads = ("request", "kind", "state", "received", "due", "days_left", "left", "trouble")
+    cells = [tuple(str(row.get(head, "")) for head in heads) for row in rows]
+    show_rows({"requests": rows}, heads, cells, as_json=as_json)
     if unreadable or any(one.days_left < 0 for one in pending):
         raise typer.Exit(1)
 
@@ -271,18 +269,15 @@ def _desk(config: Path | None, keyring: Path | None, role: str) -> Iterator[_Ope
 
 def _show(request: Request, *, as_json: bool) -> None:
     facts = _facts(request, datetime.now(UTC))
-    if as_json:
-        show_json(facts)
-        return
-    facts["customer"] = printable(request.customer)
-    for name, value in facts.items():
-        if name != "events" and value not in ("", [], None):
-            show_line(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+    lines = [
+        f"{name}: {', '.join(value) if isinstance(value, list) else value}"
+        for name, value in (facts | {"customer": printable(request.customer)}).items()
+        if name != "events" and value not in ("", [], None)
+    ]
     for event in request.events:
         words = (event.name, event.text, f"until {event.until}" if event.until else "")
-        show_line(
-            f"{event.at:%Y-%m-%d %H:%M} {event.act} by {event.by}  {'; '.join(one for one in words if one)}"
-        )
+        lines.append(f"{event.at:%Y-%m-%d %H:%M} {event.act} by {event.by}  {'; '.join(filter(None, words))}")
+    show_answer(facts, *lines, as_json=as_json)
 
 
 def _facts(request: Request, now: datetime) -> dict[str, Any]:
