@@ -26,6 +26,8 @@ from cookieguard.runtime.worker import Worker, seconds
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import StoreDown
 
+logger = logging.getLogger("cookieguard")
+
 LEAP = timedelta(hours=36)  # a shop that stood still for a night and a day is nothing unusual
 BELIEVED_AFTER = timedelta(hours=24)
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -94,8 +96,6 @@ def reading_of(facts: Any) -> Reading:
         raise ValueError("a time without a zone")
     return Reading(now=now, boot=str(facts.get("boot", "")), uptime=float(facts.get("uptime", 0)))
 
-
-logger = logging.getLogger("cookieguard")
 
 RUN_EVERY = timedelta(hours=1)
 LOOK_EVERY = timedelta(minutes=5)  # a flood of views writes about 250 MB in that time

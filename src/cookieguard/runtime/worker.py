@@ -16,13 +16,14 @@ from contextlib import suppress
 from threading import Lock, Thread, current_thread
 from weakref import WeakKeyDictionary, WeakMethod
 
+logger = logging.getLogger("cookieguard")
+
 
 def seconds(_count: Callable[[], float] = time.monotonic) -> float:
     """Count on while a test holds the time still: the clock is found as a default here, and by no name of a module."""
     return _count()
 
 
-logger = logging.getLogger("cookieguard")
 Round = Callable[[], float | None]
 """Do what is due. Return the seconds until the next round, or None to wait until `ask`."""
 

@@ -56,7 +56,7 @@ async def scan_plainly(plan: Plan) -> Scan:
     """Scan a shop without a browser; raises ScanFailed where no page answers."""
     parties, clock = Parties(plan.start, plan.config), Clock(plan.seconds)
     async with Proxy(plan.addresses, most_bytes=plan.megabytes * 10**6) as proxy:
-        visit = _Visit(plan, parties, clock, proxy)
+        visit = _PlainVisit(plan, parties, clock, proxy)
         pages = await visit.crawl()
         if visit.banner:
             for state in CHOICES:
@@ -81,7 +81,7 @@ def _limits(plan: Plan) -> list[str]:
 
 
 @dataclass
-class _Visit:
+class Visit:
     """Go through a shop, once for each state. Owns all that was seen."""
 
     plan: Plan
@@ -89,14 +89,29 @@ class _Visit:
     clock: Clock
     proxy: Proxy
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    banner: str = ""  # the prefix of our own pages
     looks: list[VisitedPage] = field(default_factory=list)
     contacts: list[Contact] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
-    kept: list[StorageEntry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    sheets: dict[str, bytes] = field(default_factory=dict)
     trouble: str = ""  # what came in the place of the last page
+
+    def begin(self, state: str, number: int, count: int, what: str) -> None:
+        """Report a page, or a step, that is looked at next."""
+        self.plan.progress(f"{state}: {number + 1} of {count} {what}")
+
+    def is_over(self, done: int, waiting: int) -> bool:
+        """Return whether time or bytes are used up, and note what is left out for it."""
+        limit = "time" if self.clock.is_over else f"{self.plan.megabytes} MB" if self.proxy.is_full else ""
+        if limit:
+            self.notes.append(f"stopped after {done} pages by the limit of {limit}; {waiting} were left")
+        return bool(limit)
+
+
+@dataclass
+class _PlainVisit(Visit):
+    banner: str = ""  # the prefix of our own pages
+    kept: list[StorageEntry] = field(default_factory=list)
+    sheets: dict[str, bytes] = field(default_factory=dict)
 
     async def crawl(self) -> list[str]:
         seen: list[str] = []
@@ -104,9 +119,9 @@ class _Visit:
             self.plan = await landed(client, self.plan, self.parties)
             crawl = await first_pages(client, self.plan)
             while len(seen) < self.plan.pages and (address := crawl.next()) is not None:
-                if self._is_over(len(seen), len(crawl)):
+                if self.is_over(len(seen), len(crawl)):
                     break
-                self.plan.progress(f"{UNDECIDED}: {len(seen) + 1} of {self.plan.pages} {page_name(address)}")
+                self.begin(UNDECIDED, len(seen), self.plan.pages, page_name(address))
                 source = await self._look(client, address, UNDECIDED)
                 if source is None and not seen:
                     raise why_not(self.plan, f"{address} does not answer with a page ({self.trouble})")
@@ -131,9 +146,9 @@ class _Visit:
                 self.notes.append(f"the banner did not accept the choice {state!r}: {answer.status_code}")
                 return
             for number, page in enumerate(pages):
-                if self._is_over(number, len(pages) - number):
+                if self.is_over(number, len(pages) - number):
                     return
-                self.plan.progress(f"{state}: {number + 1} of {len(pages)} {page_name(page)}")
+                self.begin(state, number, len(pages), page_name(page))
                 source = await self._look(client, page, state)
                 if source is None:
                     self.notes.append(not_again(page, state, self.trouble))
@@ -201,12 +216,6 @@ class _Visit:
         found = BANNER.search(source.text)
         if found is not None and not self.banner:
             self.banner = found[1].decode("ascii", "replace")
-
-    def _is_over(self, done: int, waiting: int) -> bool:
-        limit = "time" if self.clock.is_over else f"{self.plan.megabytes} MB" if self.proxy.is_full else ""
-        if limit:
-            self.notes.append(f"stopped after {done} pages by the limit of {limit}; {waiting} were left")
-        return bool(limit)
 
 
 @asynccontextmanager

@@ -24,6 +24,8 @@ from cookieguard.features.records.values.notes import LONGEST_NOTE, NoteError, r
 from cookieguard.features.records.values.tiles import tree_root
 from cookieguard.runtime.worker import NOW, Worker
 
+logger = logging.getLogger("cookieguard")
+
 COMMAND_SECONDS = 30.0
 CLOSE_SECONDS = 2.0  # in which a worker that ends hands the last one on; the next worker's covers it
 
@@ -119,8 +121,6 @@ def _reason(error: Exception) -> str:
         return error.strerror or type(error).__name__
     return "neither an existing directory nor a command"
 
-
-logger = logging.getLogger("cookieguard")
 
 NEWEST = "checkpoint"
 KEPT = re.compile(r"checkpoint(-[0-9]+)?")

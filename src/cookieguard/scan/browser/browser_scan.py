@@ -7,7 +7,6 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from importlib.resources import files
 
 from playwright.async_api import Browser, BrowserContext, Error, Page, Response, async_playwright
@@ -18,12 +17,14 @@ from cookieguard.scan.browser.chromium import OPEN_MS, close_others, launched, n
 from cookieguard.scan.browser.page_observer import PageObserver, definers
 from cookieguard.scan.crawl import Crawl, page_name
 from cookieguard.scan.forms import forms_in
-from cookieguard.scan.observations import ACCEPTED, REFUSED, UNDECIDED, Contact, Form, Need, Scan, VisitedPage
+from cookieguard.scan.observations import ACCEPTED, UNDECIDED, Need, Scan, VisitedPage
 from cookieguard.scan.page_source import MOST_LINKS, Source
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.static_scan import (
+    CHOICES,
     ERRORS,
+    Visit,
     client_through,
     first_pages,
     landed,
@@ -42,7 +43,6 @@ PICTURE_QUALITY = 45
 MOST_SCRIPTS = 80  # bodies that are read to find who defines a missing name
 OURS = "#cg button[value=%s]"
 LINKS = "most => [...document.links].slice(0, most).map(one => String(one.href))"
-CHOICES = {REFUSED: "reject", ACCEPTED: "accept"}
 
 
 async def scan_by_browser(plan: Plan) -> Scan:
@@ -54,7 +54,7 @@ async def scan_by_browser(plan: Plan) -> Scan:
         async_playwright() as playwright,
         launched(playwright, plan, proxy, notes) as browser,
     ):
-        visit = _Visit(plan, parties, clock, proxy, browser, notes=notes)
+        visit = _Visit(plan, parties, clock, proxy, browser=browser, notes=notes)
         await visit.crawl()
         for state in CHOICES:
             if visit.can_answer:
@@ -78,25 +78,13 @@ async def scan_by_browser(plan: Plan) -> Scan:
 
 
 @dataclass
-class _Visit:
-    """Go through a shop, once for each state. Owns all that was seen."""
-
-    plan: Plan
-    parties: Parties
-    clock: Clock
-    proxy: Proxy
-    browser: Browser
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+class _Visit(Visit):
+    browser: Browser = field(kw_only=True)
     can_answer: bool = False
     pages: list[str] = field(default_factory=list)
-    looks: list[VisitedPage] = field(default_factory=list)
-    contacts: list[Contact] = field(default_factory=list)
-    forms: list[Form] = field(default_factory=list)
     needs: list[Need] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     scripts: list[Response] = field(default_factory=list)
     defined: dict[str, set[str]] = field(default_factory=dict)
-    trouble: str = ""  # what came in the place of the last page
 
     def __post_init__(self) -> None:
         self.keeping = BrowserStorage(self.parties, self.started)
@@ -108,9 +96,9 @@ class _Visit:
             crawl = await first_pages(client, self.plan)
         async with self._visitor(UNDECIDED) as (context, watch):
             while len(self.pages) < self.plan.pages and (address := crawl.next()) is not None:
-                if self._is_over(len(self.pages), len(crawl)):
+                if self.is_over(len(self.pages), len(crawl)):
                     break
-                self._tell(UNDECIDED, len(self.pages), self.plan.pages, address)
+                self.begin(UNDECIDED, len(self.pages), self.plan.pages, page_name(address))
                 if await self._open(watch, address, UNDECIDED, crawl):
                     self.pages.append(address)
                 elif not self.pages:
@@ -126,9 +114,9 @@ class _Visit:
                 self.notes.append(f"the banner could not be answered: {state} was not visited")
                 return
             for number, address in enumerate(self.pages):
-                if self._is_over(number, len(self.pages) - number):
+                if self.is_over(number, len(self.pages) - number):
                     break
-                self._tell(state, number, len(self.pages), address)
+                self.begin(state, number, len(self.pages), page_name(address))
                 if not await self._open(watch, address, state):
                     self.notes.append(not_again(address, state, self.trouble))
             await self._take_steps(watch, state)
@@ -259,7 +247,7 @@ class _Visit:
             if self.clock.is_over:
                 self.notes.append(f"stopped by the limit of time before step {number + 1} ({state})")
                 return
-            self._tell(state, number, len(self.plan.steps), f"step {step.kind}")
+            self.begin(state, number, len(self.plan.steps), f"step {step.kind}")
             asked, before = len(self.proxy.asked), watch.page.url
             watch.begin(page_name(before))
             try:
@@ -284,16 +272,6 @@ class _Visit:
         is_wanted = state == ACCEPTED and bool(self.needs) and len(self.scripts) < MOST_SCRIPTS
         if is_wanted and response.request.resource_type == "script":
             self.scripts.append(response)
-
-    def _tell(self, state: str, number: int, count: int, address: str) -> None:
-        name = page_name(address) if "://" in address else address
-        self.plan.progress(f"{state}: {number + 1} of {count} {name}")
-
-    def _is_over(self, done: int, waiting: int) -> bool:
-        limit = "time" if self.clock.is_over else f"{self.plan.megabytes} MB" if self.proxy.is_full else ""
-        if limit:
-            self.notes.append(f"stopped after {done} pages by the limit of {limit}; {waiting} were left")
-        return bool(limit)
 
 
 async def _take(page: Page, step: Step, start: str) -> Response | None:
