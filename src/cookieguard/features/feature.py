@@ -6,9 +6,9 @@ default member does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from cookieguard.config import Config
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
+    from cookieguard.web.parts.page import Page
     from cookieguard.web.services import Services
-
-READ = ("GET", "HEAD")
-READ_AND_POST = (*READ, "POST")
 
 
 class Place(NamedTuple):
@@ -28,15 +26,6 @@ class Place(NamedTuple):
     config: Config
     state: Path
     environ: Mapping[str, str]
-
-
-class Page(NamedTuple):
-    """Describe a page: its name below the prefix, its methods, and the function that answers."""
-
-    name: str
-    methods: tuple[str, ...]
-    answer: Callable[[Any, Any], Awaitable[Any]]
-    """Takes an exchange and the ASGI `receive`, and returns a response."""
 
 
 class Feature:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from starlette.responses import Response
 
 from cookieguard.features import FEATURES
-from cookieguard.features.feature import READ, Page
 from cookieguard.features.officer import OFFICER_PAGE, show_officer
 from cookieguard.features.replay import RECORD_PAGE, show_record
 from cookieguard.office.layout import stylesheet
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.router import file_response
+from cookieguard.web.parts.page import READ, Page
 from cookieguard.web.services import Services
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page
+from cookieguard.features.feature import Feature
 
 if TYPE_CHECKING:
+    from cookieguard.web.parts.page import Page
     from cookieguard.web.services import Services
 
 

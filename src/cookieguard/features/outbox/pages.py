@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cookieguard.features.feature import READ_AND_POST, Page
 from cookieguard.features.outbox.lists import Act
 from cookieguard.features.outbox.mail_page import MAIL_PAGE, answer_mail
+from cookieguard.web.parts.page import READ_AND_POST, Page
 from cookieguard.web.services import Services
 
 

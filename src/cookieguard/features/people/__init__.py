@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page, Place
+from cookieguard.features.feature import Feature, Place
 
 if TYPE_CHECKING:
     from cookieguard.engines.retention import Step
+    from cookieguard.web.parts.page import Page
     from cookieguard.web.services import Services
 
 

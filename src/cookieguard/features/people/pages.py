@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cookieguard.features.feature import READ_AND_POST, Page
 from cookieguard.features.people.permission_page import PERMISSION_PAGE, answer_permission
 from cookieguard.features.people.staff_sign_in import STAFF_PAGE, answer_staff
+from cookieguard.web.parts.page import READ_AND_POST, Page
 from cookieguard.web.services import Services
 
 SIGN_IN = Page(STAFF_PAGE, READ_AND_POST, answer_staff)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page, Place
+from cookieguard.features.feature import Feature, Place
 
 if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
+    from cookieguard.web.parts.page import Page
     from cookieguard.web.services import Services
 
 

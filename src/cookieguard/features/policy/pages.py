@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cookieguard.features.feature import READ, Page
 from cookieguard.features.policy.policy_page import POLICY_PAGE, show_policy
 from cookieguard.features.policy.values import markdown
+from cookieguard.web.parts.page import READ, Page
 from cookieguard.web.services import Services
 
 

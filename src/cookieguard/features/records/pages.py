@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cookieguard.features.feature import READ, Page
 from cookieguard.features.records.web.published import KEYS_PAGE, LOG_FOLDER, show_keys, show_log
 from cookieguard.features.records.web.visitors_copy import COPY_FILE, send_copy, show_copy
 from cookieguard.web.pages.privacy_choices import COPY_PAGE
+from cookieguard.web.parts.page import READ, Page
 from cookieguard.web.services import Services
 
 PAGES = (

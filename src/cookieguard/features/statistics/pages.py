@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cookieguard.features.feature import READ_AND_POST, Page
 from cookieguard.features.statistics.stats_page import STATS_PAGE, answer_stats
+from cookieguard.web.parts.page import READ_AND_POST, Page
 from cookieguard.web.services import Services
 
 
