@@ -79,7 +79,8 @@ FOLDERS: dict[str, frozenset[str]] = {
     "web/document": frozenset({"banner", "http"}),
     "web/http": frozenset(),
     "web/identity": frozenset({"http"}),
-    "web/pages": frozenset({"banner", "cookies", "document", "http", "identity", "recording"}),
+    "web/pages": frozenset({"banner", "cookies", "document", "http", "identity", "parts", "recording"}),
+    "web/parts": frozenset({"banner", "recording"}),
     "web/recording": frozenset({"document", "http", "identity"}),
 }
 # The modules below the features that name some of them: the one that builds the guard, and those that hand a choice,

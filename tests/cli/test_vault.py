@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 from cli.test_staff import Shop
 from harness.asgi import ask
+from harness.parts import part_of
 from servers.traces import Written, check_nothing_found, draw
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard.features.vault.risk_events import RisksPart
 
 CLIENTS = draw(200, seed=71)
 CONTROLS = draw(200, seed=72)
@@ -89,8 +91,7 @@ def test_no_address_is_readable_without_the_private_key_and_each_is_with_it(shop
     events = read_events(StateDirectory(shop.state), TODAY)
     key = private_key(StateDirectory(shop.private), TODAY)
     assert key is not None
-    assert guard._parts.vault.writer is not None
-    assert guard._parts.vault.writer.without_key == 0
+    assert part_of(guard, RisksPart).writer.without_key == 0
     assert [open_box(event, key)["address"] for event in events] == [str(client) for client in CLIENTS]
     assert {open_box(event, key)["customer"] for event in events} == {"10042"}
     assert {path.name for path in shop.state.rglob("vault*")} == {"vault", "vault-keys"}
@@ -103,8 +104,7 @@ def test_without_a_key_of_the_day_events_are_dropped_and_counted(
 ) -> None:
     guard = shop.serve(CLIENTS[:5])
 
-    assert guard._parts.vault.writer is not None
-    assert guard._parts.vault.writer.without_key == 5
+    assert part_of(guard, RisksPart).writer.without_key == 5
     assert caplog.text.count("vault: no key for") == 1
     assert "access log" not in caplog.text
     assert not (shop.state / "vault").exists() or not list((shop.state / "vault").iterdir())
@@ -214,4 +214,4 @@ def test_unknown_event_is_a_mistake_of_the_app(shop: VaultShop) -> None:
     guard = CookieGuard(lambda *_: None, Config(state_dir=str(shop.state)))  # type: ignore[arg-type, return-value]
 
     with pytest.raises(ValueError, match="allowed: login, checkout, payment_failure, abuse"):
-        guard._parts.vault.put("visit", "", address="203.0.113.7", customer=None, time=datetime.now(UTC))
+        guard._parts.risks.put("visit", "", address="203.0.113.7", customer=None, time=datetime.now(UTC))

@@ -99,7 +99,7 @@ class Machine:
     @property
     def sharing(self) -> DayKeySharing:
         """Return what the store's thread asks after each round."""
-        found: DayKeySharing = self.store_sync.besides[0].__self__  # type: ignore[attr-defined]
+        found: DayKeySharing = self.store_sync.listeners[0].__self__  # type: ignore[attr-defined]
         return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import ask
+from harness.parts import part_of
 from harness.retention import retention_of
 from harness.servers import wait_until
 from starlette.responses import PlainTextResponse
@@ -41,6 +42,7 @@ from cookieguard.stats.vault_records import Risk
 from cookieguard.storage.day_keys import DayKeys
 from cookieguard.storage.runtime_directory import RuntimeDirectory, runtime_place
 from cookieguard.storage.state_directory import HourKeys, StateDirectory
+from cookieguard.web.parts.core import Core
 
 NOW = datetime.fromtimestamp(MIDNIGHT, UTC) + timedelta(hours=23)
 KEY = 0x1122334455667788
@@ -295,7 +297,7 @@ def test_without_anything_to_forget_there_is_no_thread(tmp_path: Path) -> None:
     guard = started(Config(state_dir=str(tmp_path / "off"), vault=VaultSettings(enabled=False), **off))
     control = started(Config(state_dir=str(tmp_path / "on")))
 
-    assert guard._retention is None
+    assert part_of(guard, Core).retention is None
     thread = thread_of(control)
     assert thread is not None
     control.close()
@@ -335,8 +337,9 @@ def test_thread_ends_with_its_shop(tmp_path: Path) -> None:
 
 
 def thread_of(guard: CookieGuard) -> threading.Thread | None:
-    assert guard._retention is not None
-    return guard._retention._worker._thread
+    retention = part_of(guard, Core).retention
+    assert retention is not None
+    return retention._worker._thread
 
 
 def started(config: Config, prepare: Any = None) -> CookieGuard:

@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 def test_pages_and_jobs_of_features_have_names_of_their_own(tmp_path: Path) -> None:
     config = Config(state_dir=str(tmp_path / "state"))
     guard = CookieGuard(shop, config)
-    pages = [page.name for feature in FEATURES for page in feature.pages(guard._parts)]
+    pages = [page.name for part in guard._served for page in part.pages]
     jobs = [name for feature in FEATURES for name in feature.jobs(Place(config, tmp_path / "state", {}))]
     commands = [name for feature in FEATURES for name in feature.commands]
 

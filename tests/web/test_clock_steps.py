@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import ask, scope_of
+from harness.parts import part_of
 from harness.servers import wait_until
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -19,6 +20,7 @@ from cookieguard import CookieGuard, visitor_of
 from cookieguard.config import StatsSettings
 from cookieguard.features.checks import examine
 from cookieguard.storage.runtime_directory import runtime_place
+from cookieguard.web.parts.core import Core
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -61,7 +63,7 @@ class Office:
 
     def job(self) -> None:
         """Do what the retention job of a worker does."""
-        retention = self.workers[0]._retention
+        retention = part_of(self.workers[0], Core).retention
         assert retention is not None
         run = retention.look()
         assert run is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -12,14 +13,17 @@ from typing import Any
 
 import pytest
 from harness.asgi import ask, page
+from harness.parts import part_of
 from harness.servers import START_SECONDS, wait_until
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config.proof import ProofSettings
 from cookieguard.engines import retention
 from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.vault.risk_events import RisksPart
 from cookieguard.runtime import worker
 from cookieguard.web import middleware
+from cookieguard.web.parts.core import Core
 
 from .conftest import NOW
 
@@ -70,12 +74,13 @@ def choose(app: CookieGuard) -> int:
 def hold_all(app: CookieGuard, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have each thread of a guard hang in what it does."""
     parts: Any = app._parts
+    vault: Any = part_of(app, RisksPart)
     monkeypatch.setattr(retention, "FIRST_LOOK", timedelta(0))
-    assert app._retention is not None
-    app._retention._steps = {"step": gate}
-    for pipeline in (parts.recorder, parts.counting.pipeline, parts.vault._pipeline):
+    job: Any = part_of(app, Core).retention
+    job._steps = {"step": gate}
+    for pipeline in (parts.recorder, parts.counting.pipeline, vault._pipeline):
         pipeline._form = gate
-    parts.vault.put("abuse", "", address="203.0.113.7", customer=None, time=NOW)
+    vault.put("abuse", "", address="203.0.113.7", customer=None, time=NOW)
     assert choose(app) == 303
     wait_until(lambda: "decisions" in gate.held, "the hook hangs")
     parts.proof.writer._anchor._witness._hand_on = gate
@@ -119,6 +124,28 @@ def test_a_guard_whose_threads_hang_leaves_another_one_in_the_process_alone(
     assert threading.active_count() < before
     assert (parts.counting.pipeline.dropped, parts.proof.writer.waiting) == ({}, 0)
     assert list((tmp_path / "sound" / "logs").glob("access-*.log"))
+
+
+def test_statistics_and_access_log_close_before_the_store_and_the_hook_before_the_log(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store's thread carries the day keys of both, and the hook asks the log until its last round."""
+    closed: list[str] = []
+    close = worker.Worker.close
+
+    def note(self: worker.Worker, deadline: float = math.inf) -> bool:
+        closed.append(self._name)
+        return close(self, deadline)
+
+    app = make("one", on_decision=lambda _: None)
+    app._begin()
+    assert choose(app) == 303
+    monkeypatch.setattr(worker.Worker, "close", note)
+
+    app.close()
+
+    for one, other in (("stats", "store"), ("log", "store"), ("decisions", "proof")):
+        assert closed.index(one) < closed.index(other)
 
 
 def test_a_guard_that_closed_begins_again_with_the_next_lifespan(make: Make) -> None:

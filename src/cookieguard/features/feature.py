@@ -1,4 +1,4 @@
-"""The interface of a capability: the pages that a worker serves, and the jobs, checks and commands outside of it.
+"""The interface of a capability: the part that a worker runs, and the jobs, checks and commands outside of it.
 
 Rule: a Feature only lists what its room has. It imports heavy modules inside the functions that need them, and a
 default member does nothing.
@@ -6,9 +6,9 @@ default member does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from cookieguard.config import Config
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
-    from cookieguard.web.services import Services
-
-READ = ("GET", "HEAD")
-READ_AND_POST = (*READ, "POST")
+    from cookieguard.web.parts.guard import Guard
+    from cookieguard.web.parts.part import Part
 
 
 class Place(NamedTuple):
@@ -30,15 +28,6 @@ class Place(NamedTuple):
     environ: Mapping[str, str]
 
 
-class Page(NamedTuple):
-    """Describe a page: its name below the prefix, its methods, and the function that answers."""
-
-    name: str
-    methods: tuple[str, ...]
-    answer: Callable[[Any, Any], Awaitable[Any]]
-    """Takes an exchange and the ASGI `receive`, and returns a response."""
-
-
 class Feature:
     """Describe one capability. An instance has no state, and each member does nothing by default."""
 
@@ -46,9 +35,9 @@ class Feature:
     commands: ClassVar[Mapping[str, str]] = {}
     """Each command, and the module below `cli` that has a function or group of this name."""
 
-    def pages(self, parts: Services) -> Sequence[Page]:
-        """Return the pages that a worker serves with this configuration."""
-        return ()
+    def serve(self, guard: Guard) -> Part | None:
+        """Return what a worker runs with this configuration, None for nothing; parts of earlier features are there."""
+        return None
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the hourly steps by name, also of a capability that is off, because its data remain."""

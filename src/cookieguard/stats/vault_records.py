@@ -36,6 +36,12 @@ class Risk:
         return self.time.astimezone(UTC).date()
 
 
+def require_event(event: str) -> None:
+    """Require an event of this name; raises ValueError."""
+    if event not in EVENTS:
+        raise ValueError(f"risk event {event[:40]!r}; allowed: {', '.join(EVENTS)}")
+
+
 def seal(risk: Risk, public: bytes) -> bytes:
     """Write an event as one JSON line; in the clear are day, hour, event and id alone. About 73 us."""
     facts = {"address": risk.address, "customer": risk.customer, "detail": risk.detail[:LONGEST_DETAIL]}

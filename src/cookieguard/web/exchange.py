@@ -244,7 +244,7 @@ class Exchange:
     def risk(self, event: str, detail: str) -> None:
         """Hand an event to the vault's thread, with the address."""
         customer = self.session.customer if self.parts.identity is not None else None
-        self.parts.vault.put(event, detail, address=self.full_address, customer=customer, time=self.now)
+        self.parts.risks.put(event, detail, address=self.full_address, customer=customer, time=self.now)
 
     def goal(self, name: str, value: float | Decimal | None) -> None:
         """Keep a goal until the request has ended."""

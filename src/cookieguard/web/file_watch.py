@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import datetime
 
 from cookieguard.keyring import Keyring
 from cookieguard.runtime.worker import Worker
 from cookieguard.storage.keyring_file import LOOK_EVERY, WatchedKeyring
+from cookieguard.storage.state_directory import HourKeys
 from cookieguard.web.identity.store_wait import is_done
-from cookieguard.web.services import Services
+from cookieguard.web.parts.part import Part
 
 logger = logging.getLogger("cookieguard")
 
@@ -25,8 +27,9 @@ class Looks:
     _looking: Future[None] | None
     _now: datetime
 
-    def __init__(self, parts: Services, keyring: Keyring) -> None:
+    def __init__(self, parts: Sequence[Part], keyring: Keyring, hour_keys: HourKeys) -> None:
         self._parts = parts
+        self._hour_keys = hour_keys
         self._keyring = keyring if isinstance(keyring, WatchedKeyring) else None
         self._worker = Worker("looks", self._look, reset=self._reset, is_brief=True)
         self._reset()
@@ -55,11 +58,10 @@ class Looks:
         try:
             if self._keyring is not None:
                 self._keyring.look_ahead()
-            self._parts.people.staff.look_ahead()
-            self._parts.hour_keys.key(now)
-            self._parts.hour_keys.expire(now)
-            if self._parts.proof is not None:
-                self._parts.proof.look_ahead(now)
+            for part in self._parts:
+                part.look(now)
+            self._hour_keys.key(now)
+            self._hour_keys.expire(now)
         except Exception as error:  # noqa: BLE001  # a thread's end is nobody's error: each says what it met by itself
             logger.warning("files could not be checked for changes: %s", type(error).__name__)
         finally:

@@ -60,6 +60,7 @@ class Flow:
         *,
         clock: Clock,
         pages: Pages,
+        looks: Looks,
         opens_session: bool,
         on_first: Callable[[], None],
     ) -> None:
@@ -69,7 +70,7 @@ class Flow:
         self._pages = pages
         self._opens_session = opens_session
         self._on_first: Callable[[], None] | None = on_first
-        self._looks = Looks(parts, parts.keyring)
+        self._looks = looks
         self._judges_until = parts.judges_until
         self.signs = signs(parts)
         """Whether cookies of the shop's own are signed."""

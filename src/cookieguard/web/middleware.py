@@ -6,36 +6,28 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.loading.trial import read_config
 from cookieguard.errors import ConfigError
-from cookieguard.features.building import build_services
-from cookieguard.features.feature import Place
+from cookieguard.features.building import build_services, serve
 from cookieguard.features.pages import pages_of
 from cookieguard.features.records.hook import OnDecision
-from cookieguard.features.records.web.consent_log import hook_of
-from cookieguard.features.retention import open_retention
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
 from cookieguard.runtime.worker import CLOSE_SECONDS, seconds
 from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar, limiters_inside
+from cookieguard.web.file_watch import Looks
 from cookieguard.web.flow import ASGIApp, Clock, Flow
 from cookieguard.web.identity.customers import CustomerFrom
 from cookieguard.web.identity.shared_state import tell_of_shared_state
+from cookieguard.web.opening import refuse_dev
 from cookieguard.web.pages import Pages
+from cookieguard.web.parts.guard import open_guard
 from cookieguard.web.services import Services
 from cookieguard.web.visitor import SCOPE_KEY
 
 GUARDED = frozenset({"http", "websocket"})  # types of scopes
-
-
-class Closable(Protocol):
-    """Be a part with threads."""
-
-    def close(self, deadline: float) -> None:
-        """End them until then, or as soon as they can."""
 
 
 class CookieGuard:
@@ -65,22 +57,17 @@ class CookieGuard:
         conflict = conflict_inside(app, CookieGuard)
         if conflict is not None:
             raise _error_of(conflict)
-        parts = build_services(
-            read_config(config, vendors),
-            environ=os.environ,
-            now=self._clock(),
-            clock=self._clock,
-            customer_from=customer_from,
-            merge_carts=merge_carts,
-        )
-        self._hook = hook_of(on_decision, parts.proof)
-        place = Place(parts.config, Path(parts.config.state_dir).absolute(), os.environ)
-        self._retention = open_retention(place, clock=self._clock)
-        self._pages = Pages(parts, pages_of(parts))
+        settings = read_config(config, vendors)
+        refuse_dev(settings, os.environ)
+        guard = open_guard(settings, environ=os.environ, clock=self._clock, on_decision=on_decision)
+        serve(guard)
+        self._served = guard.parts
+        parts = build_services(guard, customer_from, merge_carts)
         self._flow = Flow(
             parts,
             clock=self._clock,
-            pages=self._pages,
+            pages=Pages(parts, pages_of(parts, self._served)),
+            looks=Looks(self._served, parts.keyring, parts.hour_keys),
             opens_session=is_litestar(app),
             on_first=self._look_inside,
         )
@@ -100,19 +87,8 @@ class CookieGuard:
         """Write what is still queued, within 15 s. Called at the end of a lifespan, and at exit without one."""
         self._parts.findings.sum_up()
         deadline = seconds() + CLOSE_SECONDS
-        for part in reversed(self._begun()):
-            if part is not None:
-                part.close(deadline)
-
-    def _begun(self) -> tuple[Closable | None, ...]:
-        """Return what has threads. Each comes after what it needs to end, and after what may take all the time.
-
-        Statistics need the store, whose thread carries their day keys; the hook needs the log.
-        """
-        parts, counting = self._parts, self._parts.counting
-        pipeline = None if counting is None else counting.pipeline
-        recording = (parts.recorder, parts.vault, pipeline)
-        return (parts.proof, parts.store_sync, self._retention, *recording, self._hook, parts.desk)
+        for part in reversed(self._served):
+            part.close(deadline)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
         """Be an ASGI app."""
@@ -145,14 +121,8 @@ class CookieGuard:
 
     def _begin(self) -> None:
         """Have what is old go and keys of the day agreed on: with the lifespan, or with the first request."""
-        if self._retention is not None:
-            self._retention.begin()
-        if self._parts.store_sync is not None and self._parts.store_sync.besides:
-            self._parts.store_sync.begin()
-        if self._parts.proof is not None:
-            self._parts.proof.writer.begin()
-        if self._hook is not None:
-            self._hook.begin()
+        for part in self._served:
+            part.begin()
         for told in limiters_inside():
             self._parts.findings.count(told)
 

@@ -16,7 +16,6 @@ from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.features.rights.own_terms import WatchedTerms
 from cookieguard.features.rights.web.declaration import CookieDeclaration
 from cookieguard.features.rights.web.desk import Desk
-from cookieguard.features.vault.risk_events import Risks
 from cookieguard.identity import Identity
 from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks
@@ -34,6 +33,7 @@ from cookieguard.web.http.policy_texts import News
 from cookieguard.web.identity.customers import Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
+from cookieguard.web.parts.ports import Risks
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.pipeline import Recorder
@@ -64,7 +64,7 @@ class Services:
     customers: Customers  # who else knows the customer number
     hour_keys: HourKeys
     people: People
-    vault: Risks
+    risks: Risks
     recorder: Recorder | None
     counting: Counting | None
     findings: Findings

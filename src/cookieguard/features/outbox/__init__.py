@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page
+from cookieguard.features.feature import Feature
 
 if TYPE_CHECKING:
-    from cookieguard.web.services import Services
+    from cookieguard.web.parts.guard import Guard
+    from cookieguard.web.parts.part import Part
 
 
 class Outbox(Feature):
@@ -16,8 +16,8 @@ class Outbox(Feature):
 
     name: ClassVar[str] = "outbox"
 
-    def pages(self, parts: Services) -> Sequence[Page]:
-        """Return the pages behind the links of marketing mail."""
-        from cookieguard.features.outbox.pages import pages_of
+    def serve(self, guard: Guard) -> Part | None:
+        """Return the lists of marketing mail, and the pages behind its links."""
+        from cookieguard.features.outbox.part import serve
 
-        return pages_of(parts)
+        return serve(guard)

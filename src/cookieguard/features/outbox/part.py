@@ -1,33 +1,34 @@
-"""Open what a worker needs of mail."""
+"""The marketing lists of a worker, and its confirmations of orders."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
-from cookieguard.config import Config
-from cookieguard.features.outbox.lists import MailLists
+from cookieguard.features.outbox.lists import Act, MailLists
+from cookieguard.features.outbox.mail_page import MAIL_PAGE, answer_mail
 from cookieguard.features.outbox.order_mail import OrderMail
-from cookieguard.features.records.writer import LogWriter
-from cookieguard.keyring import Keyring
+from cookieguard.features.records.part import RecordsPart
 from cookieguard.mail.headers import use as use_lists
 from cookieguard.mail.headers import use_orders
-from cookieguard.storage.store.sync import StoreSync
+from cookieguard.web.parts.guard import Guard
+from cookieguard.web.parts.page import READ_AND_POST, Page
+from cookieguard.web.parts.part import Part
 
 
-def open_lists(
-    config: Config,
-    keyring: Keyring,
-    store: StoreSync | None,
-    log: LogWriter | None,
-    *,
-    clock: Callable[[], datetime] | None = None,
-) -> MailLists | None:
+class OutboxPart(Part):
+    """Serve the pages behind the links of marketing mail."""
+
+    pages = tuple(Page(f"{MAIL_PAGE}{act}", READ_AND_POST, answer_mail) for act in Act)
+
+    def __init__(self, lists: MailLists) -> None:
+        self.lists = lists
+
+
+def serve(guard: Guard) -> OutboxPart | None:
     """Return the lists of marketing mail, None if the shop has none; confirmations of orders go into the log."""
-    if log is not None and config.mail.orders:
-        use_orders(OrderMail(config, log, clock=clock))
-    if store is None or not config.mail.lists:
+    config, records = guard.config, guard.part(RecordsPart)
+    if records is not None and config.mail.orders:
+        use_orders(OrderMail(config, records.log.writer, clock=guard.clock))
+    if guard.store is None or not config.mail.lists:
         return None
-    lists = MailLists(config, keyring, store.ask, clock=clock)
+    lists = MailLists(config, guard.keyring, guard.store.ask, clock=guard.clock)
     use_lists(lists)
-    return lists
+    return OutboxPart(lists)

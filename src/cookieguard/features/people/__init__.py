@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page, Place
+from cookieguard.features.feature import Feature, Place
 
 if TYPE_CHECKING:
     from cookieguard.engines.retention import Step
-    from cookieguard.web.services import Services
+    from cookieguard.web.parts.guard import Guard
+    from cookieguard.web.parts.part import Part
 
 
 class People(Feature):
@@ -18,11 +19,11 @@ class People(Feature):
     name: ClassVar[str] = "people"
     commands: ClassVar[Mapping[str, str]] = {"staff": "people.staff", "access": "people.access"}
 
-    def pages(self, parts: Services) -> Sequence[Page]:
-        """Return the sign-in, and the page where a customer lets support in."""
-        from cookieguard.features.people.pages import pages_of
+    def serve(self, guard: Guard) -> Part | None:
+        """Return the shop's people, their sign-in, and the page where a customer lets support in."""
+        from cookieguard.features.people.part import serve
 
-        return pages_of(parts)
+        return serve(guard)
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the forgetting of old journal entries."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial, wraps
 
 from anyio import to_thread
@@ -17,6 +17,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.pages.form import Receive
+from cookieguard.web.parts.page import Answer
 from cookieguard.web.request import FORWARDED
 
 logger = logging.getLogger("cookieguard")
@@ -31,8 +32,6 @@ REFUSED_HEADERS = {
     "vary": "Cookie, Authorization",
     "x-content-type-options": "nosniff",
 }
-
-Page = Callable[[Exchange, Receive], Awaitable[Response]]
 
 
 async def staff_of(exchange: Exchange, role: str = "") -> Member | None:
@@ -134,11 +133,11 @@ def refuse(_: Exchange) -> Response:
     return PlainTextResponse(REFUSED, 403, REFUSED_HEADERS)
 
 
-def needs_role(role: str, *, refused: Callable[[Exchange], Response] = refuse) -> Callable[[Page], Page]:
+def needs_role(role: str, *, refused: Callable[[Exchange], Response] = refuse) -> Callable[[Answer], Answer]:
     """Guard a page of ours: it answers members with this role, everybody else one and the same 403."""
     require_role(role)
 
-    def guard(page: Page) -> Page:
+    def guard(page: Answer) -> Answer:
         @wraps(page)
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
             if await staff_of(exchange, role) is None:

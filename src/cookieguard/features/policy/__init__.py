@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page, Place
+from cookieguard.features.feature import Feature, Place
 
 if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
-    from cookieguard.web.services import Services
+    from cookieguard.web.parts.guard import Guard
+    from cookieguard.web.parts.part import Part
 
 
 class Policy(Feature):
@@ -20,11 +21,11 @@ class Policy(Feature):
     name: ClassVar[str] = "policy"
     commands: ClassVar[Mapping[str, str]] = {"policy": "policy"}
 
-    def pages(self, parts: Services) -> Sequence[Page]:
-        """Return no page of a fixed name: the versions come while the shop runs."""
-        from cookieguard.features.policy.pages import pages_of
+    def serve(self, guard: Guard) -> Part | None:
+        """Return the policy, whose versions come while the shop runs."""
+        from cookieguard.features.policy.part import serve
 
-        return pages_of(parts)
+        return serve(guard)
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the forgetting of those who were sent a notice."""

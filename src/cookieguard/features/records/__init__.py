@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page, Place
+from cookieguard.features.feature import Feature, Place
 
 if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
-    from cookieguard.web.services import Services
+    from cookieguard.web.parts.guard import Guard
+    from cookieguard.web.parts.part import Part
 
 
 class Records(Feature):
@@ -20,11 +21,11 @@ class Records(Feature):
     name: ClassVar[str] = "records"
     commands: ClassVar[Mapping[str, str]] = {"log": "proof.log", "receipt": "proof.receipt"}
 
-    def pages(self, parts: Services) -> Sequence[Page]:
-        """Return the log for outsiders, and a visitor's copy."""
-        from cookieguard.features.records.pages import pages_of
+    def serve(self, guard: Guard) -> Part | None:
+        """Return the consent log, with its pages for outsiders and a visitor's copy."""
+        from cookieguard.features.records.part import serve
 
-        return pages_of(parts)
+        return serve(guard)
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return what ages in the log, and what has to be witnessed."""

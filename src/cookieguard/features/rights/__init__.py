@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page
+from cookieguard.features.feature import Feature
 
 if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
-    from cookieguard.web.services import Services
+    from cookieguard.web.parts.guard import Guard
+    from cookieguard.web.parts.part import Part
 
 
 class Rights(Feature):
@@ -23,11 +24,11 @@ class Rights(Feature):
         "requests": "rights.queue",
     }
 
-    def pages(self, parts: Services) -> Sequence[Page]:
-        """Return the pages where customers ask and staff answer."""
-        from cookieguard.features.rights.pages import pages_of
+    def serve(self, guard: Guard) -> Part | None:
+        """Return the desk, with the pages where customers ask and staff answer."""
+        from cookieguard.features.rights.part import serve
 
-        return pages_of(parts)
+        return serve(guard)
 
     def checks(self, shop: Shop) -> Iterator[Finding]:
         """Yield what the queue of requests is like."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 from datetime import datetime
-from typing import Any
 
 from cookieguard.features.vault.sealed_events import VaultWriter
 from cookieguard.stats.anonymize import UNKNOWN, Networks, client_address
-from cookieguard.stats.vault_records import EVENTS, LONGEST_DETAIL, Risk
+from cookieguard.stats.vault_records import LONGEST_DETAIL, Risk, require_event
 from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.web.parts.part import Part
 from cookieguard.web.recording.pipeline import Pipeline
 
 QUEUE_EVENTS = 1000
@@ -18,22 +17,16 @@ LONGEST_ADDRESS = 45
 NOBODY = Networks(())
 
 
-class Risks:
+class RisksPart(Part):
     """Take risk events. Owns the vault's queue and thread, which start with the first event."""
 
-    def __init__(self, state: StateDirectory | None) -> None:
-        self.writer = VaultWriter(state) if state is not None else None
-        form: Any = self.writer.form if self.writer is not None else None
-        self._pipeline: Any = None
-        if self.writer is not None:
-            self._pipeline = Pipeline(self.writer, form=form, name="vault", limit=QUEUE_EVENTS)
+    def __init__(self, state: StateDirectory) -> None:
+        self.writer = VaultWriter(state)
+        self._pipeline = Pipeline(self.writer, form=self.writer.form, name="vault", limit=QUEUE_EVENTS)
 
     def put(self, event: str, detail: str, *, address: str, customer: str | None, time: datetime) -> None:
         """Queue an event; one that has no room is dropped and counted."""
-        if event not in EVENTS:
-            raise ValueError(f"risk event {event[:40]!r}; allowed: {', '.join(EVENTS)}")
-        if self._pipeline is None:
-            return
+        require_event(event)
         plain = client_address(address, (), NOBODY)  # in its one usual form; what is none is 0.0.0.0
         risk = Risk(
             event=event,
@@ -45,7 +38,6 @@ class Risks:
         )
         self._pipeline.put(risk)
 
-    def close(self, deadline: float = math.inf) -> None:
+    def close(self, deadline: float) -> None:
         """Seal and write what is queued, within 5 s."""
-        if self._pipeline is not None:
-            self._pipeline.close(deadline)
+        self._pipeline.close(deadline)

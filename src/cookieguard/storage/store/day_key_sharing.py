@@ -191,7 +191,7 @@ def open_day_keys(
         store_sync, keyring = sharing
         pairs = DayKeys(runtime, f"{use}-{PAIR}", clock=clock)
         now = clock or (lambda: datetime.now(UTC))
-        store_sync.besides.append(DayKeySharing(keys, pairs, keyring, use=use, clock=now).look)
+        store_sync.listen(DayKeySharing(keys, pairs, keyring, use=use, clock=now).look)
     return keys
 
 

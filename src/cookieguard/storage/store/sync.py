@@ -83,7 +83,7 @@ class StoreSync:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._steps = steps or Steps(to_milliseconds(self._clock()), seconds)
         self.revocations = Revocations(self._is_certain, steps=self._steps)
-        self.besides: list[Look] = []  # asked after each round, and never raise
+        self.listeners: list[Look] = []
         self._store = None
         self._worker = Worker("store", self._round, end=self._let_go, reset=self._reset)
         self._reset()
@@ -91,6 +91,10 @@ class StoreSync:
     def begin(self) -> Future[None]:
         """Start listening; the future ends with the first answer of the store, or its failure."""
         return self.ask(lambda _: None)
+
+    def listen(self, look: Look) -> None:
+        """Call `look` in the thread after each round; it must not raise."""
+        self.listeners.append(look)
 
     def give_up(self) -> None:
         """Be ready although the store has not said a word yet: uncertain, until it does."""
@@ -160,8 +164,8 @@ class StoreSync:
             for _, future in questions:
                 if not future.done():
                     future.set_exception(StoreDown(reason))
-        for look in self.besides:
-            look(self._store)
+        for listener in self.listeners:
+            listener(self._store)
         self.is_ready = True
         is_busy = self.backlog or self.backlog.covered or self._back is not None
         return RETRY_SECONDS if is_busy else POLL_EVERY.total_seconds()

@@ -9,5 +9,5 @@ cdef class Pages:
     cdef str _prefix
 
     cpdef find(self, Exchange exchange)
-    cdef tuple _folder(self, str path)
+    cdef object _folder(self, str path)
     cdef bint _declares_own(self, Exchange exchange) except -1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -19,17 +19,13 @@ from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import answer_state, show_choices
+from cookieguard.web.parts.page import READ, READ_AND_POST, Answer, Page
 from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
-
-Page = Callable[[Exchange, Receive], Awaitable[Response]]
-Answer = tuple[tuple[str, ...], Page]  # to which methods, and what
 
 GPC_PATH = "/.well-known/gpc.json"
 # The day support was last changed, as the GPC specification wants it.
 GPC_SUPPORT = {"gpc": True, "lastUpdate": "2026-11-24"}
-READ_METHODS = ("GET", "HEAD")
-READ_AND_POST = (*READ_METHODS, "POST")
 DAY_LONG = {"cache-control": "public, max-age=86400", "x-content-type-options": "nosniff"}
 FOREVER = "public, max-age=31536000, immutable"  # the name carries the hash of the content
 MOST_HOSTS = 100  # that a shop is asked by: a client may name any
@@ -40,19 +36,17 @@ class Pages:
 
     __slots__ = ("_declared_own", "_folders", "_has_paths", "_pages", "_prefix")
 
-    def __init__(
-        self, parts: Services, of_features: Iterable[tuple[str, tuple[str, ...], Page]] = ()
-    ) -> None:
+    def __init__(self, parts: Services, of_features: Iterable[Page] = ()) -> None:
         self._prefix = parts.config.prefix
         self._has_paths = parts.register.has_paths  # of vendors, on any host
         self._declared_own: dict[str, bool] = {}
-        found = {name: (methods, page) for name, methods, page in (*_pages_of(parts), *of_features)}
+        found = {page.name: page[1:] for page in (*_pages_of(parts), *of_features)}
         self._folders = {name: answer for name, answer in found.items() if name.endswith("/")}
         self._pages = {self._prefix + name: answer for name, answer in found.items()}
         if parts.config.consent.enabled and parts.config.consent.gpc:
-            self._pages[GPC_PATH] = (READ_METHODS, _gpc)
+            self._pages[GPC_PATH] = (READ, _gpc)
 
-    def find(self, exchange: Exchange) -> Page | None:
+    def find(self, exchange: Exchange) -> Answer | None:
         """Return the page that answers, None where the path is the app's."""
         path = exchange.path
         is_ours = path.startswith(self._prefix)
@@ -63,10 +57,10 @@ class Pages:
             if self._has_paths and self._declares_own(exchange) and _is_held_path(exchange):
                 return _refuse_held_path
             return _missing if is_ours else None
-        methods, page = found
-        return page if exchange.request.method in methods else _refuse(methods)
+        methods, answer = found
+        return answer if exchange.request.method in methods else _refuse(methods)
 
-    def _folder(self, path: str) -> Answer | None:
+    def _folder(self, path: str) -> tuple[tuple[str, ...], Answer] | None:
         """Return the page that answers all paths below it: versions of the policy, tiles of the log."""
         name, slash, _rest = path[len(self._prefix) :].partition("/")
         return self._folders.get(name + slash)
@@ -83,21 +77,21 @@ class Pages:
         return found
 
 
-def _pages_of(parts: Services) -> Iterator[tuple[str, tuple[str, ...], Page]]:
-    """Yield the pages below the prefix that every guard has, of what is switched on."""
+def _pages_of(parts: Services) -> list[Page]:
+    """Return the pages below the prefix that every guard has, of what is switched on."""
     config, asks = parts.config, parts.config.consent.enabled
-    rows: tuple[tuple[bool, str, tuple[str, ...], Page], ...] = (
-        (asks, "consent", ("POST",), answer_choice),
-        (asks, "choices", READ_METHODS, show_choices),
-        (asks, "state", READ_METHODS, answer_state),
-        (asks, EMBED_PAGE, ("POST",), answer_embed),
-        (asks, PLACE_PAGE, READ_METHODS, show_place),
-        *((asks or config.html.guard, name, READ_METHODS, _asset) for name in parts.renderer.assets),
-        (config.csp.enabled, REPORT_PAGE, ("POST",), take_report),
-        (config.dev, DEV_PAGE, READ_AND_POST, answer_dev),
-        (config.dev, DEV_SCRIPT, READ_METHODS, show_dev_script),
+    rows: tuple[tuple[bool, Page], ...] = (
+        (asks, Page("consent", ("POST",), answer_choice)),
+        (asks, Page("choices", READ, show_choices)),
+        (asks, Page("state", READ, answer_state)),
+        (asks, Page(EMBED_PAGE, ("POST",), answer_embed)),
+        (asks, Page(PLACE_PAGE, READ, show_place)),
+        *((asks or config.html.guard, Page(name, READ, _asset)) for name in parts.renderer.assets),
+        (config.csp.enabled, Page(REPORT_PAGE, ("POST",), take_report)),
+        (config.dev, Page(DEV_PAGE, READ_AND_POST, answer_dev)),
+        (config.dev, Page(DEV_SCRIPT, READ, show_dev_script)),
     )
-    return ((name, methods, page) for is_on, name, methods, page in rows if is_on)
+    return [page for is_on, page in rows if is_on]
 
 
 def _has_idle_grant(exchange: Exchange) -> bool:
@@ -121,7 +115,7 @@ def _granted_where(exchange: Exchange) -> frozenset[str]:
     return strict.narrowed(granted, request.path_in_app(request.own_referrer))
 
 
-def _refuse(methods: tuple[str, ...]) -> Page:
+def _refuse(methods: tuple[str, ...]) -> Answer:
     async def refuse(_: Exchange, __: Receive) -> Response:
         allowed = ", ".join(methods)
         return PlainTextResponse(f"allowed here: {allowed}\n", 405, {"allow": allowed, **NO_STORE})

@@ -1,0 +1,30 @@
+"""The policy of a worker, with its versions."""
+
+from __future__ import annotations
+
+from cookieguard.features.policy.live_policy import LivePolicy, open_policy
+from cookieguard.features.policy.policy_page import POLICY_PAGE, show_policy
+from cookieguard.features.policy.values import markdown
+from cookieguard.web.parts.guard import Guard
+from cookieguard.web.parts.page import READ, Page
+from cookieguard.web.parts.part import Part
+
+
+class PolicyPart(Part):
+    """Serve the versions, which come while the shop runs."""
+
+    pages = Page(POLICY_PAGE, READ, show_policy), Page(f"{POLICY_PAGE}/", READ, show_policy)
+
+    def __init__(self, policy: LivePolicy) -> None:
+        self.policy = policy
+
+
+def serve(guard: Guard) -> PolicyPart | None:
+    """Read folder and ledger, None if the shop serves its policy itself. Raises ConfigError."""
+    policy = open_policy(guard.config, guard.state, environ=guard.environ)
+    if policy is None:
+        return None
+    markdown.prepare()
+    if guard.store is not None:
+        guard.store.listen(policy.look)
+    return PolicyPart(policy)

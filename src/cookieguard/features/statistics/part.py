@@ -1,0 +1,30 @@
+"""The statistics of a worker: the queue of hits, and the dashboard."""
+
+from __future__ import annotations
+
+from cookieguard.features.statistics.counting import open_counting
+from cookieguard.features.statistics.stats_page import STATS_PAGE, answer_stats
+from cookieguard.web.parts.guard import Guard
+from cookieguard.web.parts.page import READ_AND_POST, Page
+from cookieguard.web.parts.part import Part
+from cookieguard.web.recording.counting import Counting
+
+
+class StatisticsPart(Part):
+    """Own the queue of hits."""
+
+    pages = (Page(STATS_PAGE, READ_AND_POST, answer_stats),)
+
+    def __init__(self, counting: Counting) -> None:
+        self.counting = counting
+
+    def close(self, deadline: float) -> None:
+        self.counting.pipeline.close(deadline)
+
+
+def serve(guard: Guard) -> StatisticsPart | None:
+    """Open the engine, None if nothing is counted. Raises ConfigError."""
+    counting = open_counting(
+        guard.config, guard.state, guard.keys_of, environ=guard.environ, clock=guard.clock
+    )
+    return None if counting is None else StatisticsPart(counting)

@@ -1,0 +1,84 @@
+"""What a worker provides to its parts: settings, keys, directories, the store and the templates of pages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from cookieguard.config import Config
+from cookieguard.identity.clock_steps import Steps
+from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.keyring import Keyring
+from cookieguard.storage.day_keys import DayKeys
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.runtime_directory import open_runtime
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.day_key_sharing import has_machines, open_day_keys
+from cookieguard.storage.store.sync import StoreSync, open_store_sync
+from cookieguard.web.banner.renderer import Renderer
+from cookieguard.web.owner_notices import Findings
+from cookieguard.web.parts.part import Part
+
+AnyPart = TypeVar("AnyPart", bound=Part)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """Hold what parts are made from, and those that were made."""
+
+    config: Config
+    environ: Mapping[str, str]
+    clock: Callable[[], datetime]
+    on_decision: Any
+    """The shop's hook, None without one."""
+    state: StateDirectory
+    runtime: StateDirectory | None
+    """In memory; None where this machine has no such directory."""
+    keyring: Keyring
+    renderer: Renderer
+    findings: Findings
+    steps: Steps
+    store: StoreSync | None
+    keys_of: Callable[[str], DayKeys]
+    """Returns the keys of the day for a use."""
+    parts: list[Part] = field(default_factory=list)
+
+    def part(self, kind: type[AnyPart]) -> AnyPart | None:
+        """Return the part of this type, None if its capability is off or comes later."""
+        return next((part for part in self.parts if isinstance(part, kind)), None)
+
+
+def open_guard(
+    config: Config, *, environ: Mapping[str, str], clock: Callable[[], datetime], on_decision: Any = None
+) -> Guard:
+    """Open what parts are made from: creates the state directory and keys if they are missing. Raises ConfigError."""
+    now = clock()
+    state = StateDirectory(config.state_dir)
+    state.keep_out_of_repositories()
+    runtime = open_runtime(config.runtime_dir, state)
+    renderer = Renderer(config)
+    keyring = load_keyring(state, config.keys, environ=environ, now=now)
+    steps = Steps(to_milliseconds(now), time.monotonic)
+    store = None
+    if config.identity.enabled:
+        store = open_store_sync(config.store, state, environ=environ, clock=clock, steps=steps)
+    has_others = store is not None and has_machines(config.store, state, environ=environ)
+    sharing = (store, keyring) if store is not None and has_others else None
+    return Guard(
+        config=config,
+        environ=environ,
+        clock=clock,
+        on_decision=on_decision,
+        state=state,
+        runtime=runtime,
+        keyring=keyring,
+        renderer=renderer,
+        findings=Findings(config.vendors, dev=config.dev),
+        steps=steps,
+        store=store,
+        keys_of=partial(open_day_keys, runtime, sharing=sharing, clock=clock),
+    )
