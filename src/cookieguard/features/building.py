@@ -83,7 +83,10 @@ def build_services(
     findings = Findings(config.vendors, dev=config.dev)
     proxied = ProxiedTrackers(config.vendors)
     judges = judges_on(config, own_hosts(config), findings, proxied.note_url, now.astimezone(UTC).date())
-    records = open_records(config, state, runtime, keyring, renderer, environ=environ, clock=clock)
+    policy_texts = (lambda _: {}) if policy is None else policy.texts_of
+    records = open_records(
+        config, state, runtime, keyring, renderer, policy_texts, environ=environ, clock=clock
+    )
     writer = None if records is None else records.writer
     return Services(
         config=config,

@@ -8,7 +8,7 @@ from datetime import datetime
 from cookieguard.config import Config
 from cookieguard.features.records.choice_budget import USE, ChoiceBudget
 from cookieguard.features.records.store.open import open_log
-from cookieguard.features.records.web.consent_log import ConsentLog
+from cookieguard.features.records.web.consent_log import ConsentLog, PolicyTexts
 from cookieguard.keyring import Keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.day_key_sharing import open_day_keys
@@ -21,6 +21,7 @@ def open_records(
     runtime: StateDirectory | None,
     keyring: Keyring,
     renderer: Renderer,
+    policy_texts: PolicyTexts = lambda _: {},
     *,
     environ: Mapping[str, str],
     clock: Callable[[], datetime] | None = None,
@@ -30,4 +31,4 @@ def open_records(
     if writer is None:
         return None
     budget = ChoiceBudget(open_day_keys(runtime, USE, clock=clock), runtime or state)
-    return ConsentLog(writer, budget, config, renderer)
+    return ConsentLog(writer, budget, config, renderer, policy_texts)

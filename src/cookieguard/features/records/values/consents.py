@@ -75,6 +75,8 @@ class Notice:
     digest: str
     language: str
     policy: str
+    shown: str = ""
+    """The digest of all that was shown (see `shown`); empty where nobody knows, as in what was imported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,8 @@ def _common(asker: Asker, notice: Notice, *, method: str, status: str, time: dat
         "dct:hasVersion": notice.policy,
         "dct:language": notice.language,
     }
+    if notice.shown:
+        shown["cg:digest"] = notice.shown
     indicated = {
         "@type": status,
         "dpv:hasIndicationMethod": method,
