@@ -87,7 +87,7 @@ def granted(record: dict[str, Any]) -> list[str]:
     return [
         one["dpv:hasPurpose"]
         for one in record["dpv:hasProcess"]
-        if one["dpv:hasConsentStatus"] == "dpv:ConsentGiven"
+        if one.get("dpv:hasConsentStatus") == "dpv:ConsentGiven" or "dpv:hasNecessity" in one
     ]
 
 

@@ -83,6 +83,19 @@ def test_a_choice_is_in_the_log_when_it_is_answered(guard: Guard) -> None:
     assert by_purpose["marketing"]["dpv:hasRecipient"] == ["Ads"]
 
 
+def test_a_refusal_says_that_nothing_was_granted_beyond_what_is_necessary(guard: Guard) -> None:
+    app = guard(page(HTML))
+    choose(app, "reject")
+
+    (record,) = recorded(app)
+    by_purpose = {one.pop("dpv:hasPurpose"): one for one in record["dpv:hasProcess"]}
+    assert status(record) == "dpv:ConsentRefused"
+    assert "ConsentGiven" not in json.dumps(record)
+    necessary = by_purpose.pop("necessary")
+    assert necessary == {"@type": "dpv:Process", "dpv:hasNecessity": "dpv:Required", "dpv:hasRecipient": []}
+    assert {one["dpv:hasConsentStatus"] for one in by_purpose.values()} == {"dpv:ConsentRefused"}
+
+
 def test_each_step_of_one_browser_is_recorded_under_one_subject(guard: Guard) -> None:
     app = guard(page(HTML))
     first = choose(app, "accept")

@@ -97,6 +97,11 @@ class Services:
             return Terms(f"before-{self.policy.history.versions[0].name}", "", self.matters)
         return Terms(version.name, version.digest[:TEXT_DIGEST], self.matters)
 
+    def policy_version(self, now: datetime) -> str:
+        """Name the version of the policy in force."""
+        terms = self.terms(now)
+        return self.config.policy.version if terms is None else terms.version
+
     def news(self, now: datetime) -> News | None:
         """Return the version of the policy that pages announce; most of the time there is none."""
         return None if self.policy is None else self.policy.upcoming(now.date())

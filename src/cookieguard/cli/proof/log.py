@@ -37,6 +37,7 @@ from cookieguard.features.records.log_reader import (
 )
 from cookieguard.features.records.store.open import has_log, open_log, open_stores, place_of, trusted_keys
 from cookieguard.features.records.store.protocol import LogDown, Stores
+from cookieguard.features.records.text_check import verify_texts
 from cookieguard.features.records.upkeep.importing import Imported, import_rows, rows_of_file
 from cookieguard.features.records.upkeep.pruning import life_of, prune_log
 from cookieguard.features.records.upkeep.timestamps import (
@@ -103,6 +104,7 @@ def verify(
             was = f"{error.filename} ({error.strerror})"
             raise ConfigError("--against", was=was, allowed="a file with a checkpoint") from error
         report = verify_log(stores.log, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
+        verify_texts(stores, report)
         told = _stamp(shop, stamps, report)
     _show_report(report, name, anchors=len(anchors), told=told, as_json=as_json)
     if report.verdict:

@@ -59,6 +59,11 @@ class LivePolicy:
         """Return the version that the shop's pages announce."""
         return self._on(today)[3]
 
+    def texts_of(self, name: str) -> dict[str, tuple[str, bytes]]:
+        """Return the texts of a version by language, each with its digest; none of a version that is not there."""
+        found = next((one for one in self.history.versions if one.name == name), None)
+        return {} if found is None else {one: (text.digest, text.source) for one, text in found.texts.items()}
+
     def _on(self, today: date) -> tuple[PolicyHistory, date, Version | None, Version | None]:
         history, found = self.history, self._day
         # Each page asks: once a day is enough

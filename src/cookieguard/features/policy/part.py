@@ -5,6 +5,7 @@ from __future__ import annotations
 from cookieguard.features.policy.live_policy import LivePolicy, open_policy
 from cookieguard.features.policy.policy_page import POLICY_PAGE, show_policy
 from cookieguard.features.policy.values import markdown
+from cookieguard.features.records.part import RecordsPart
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.page import READ, Page
 from cookieguard.web.parts.part import Part
@@ -25,6 +26,9 @@ def serve(guard: Guard) -> PolicyPart | None:
     if policy is None:
         return None
     markdown.prepare()
+    records = guard.part(RecordsPart)
+    if records is not None:
+        records.log.policy_texts = policy.texts_of
     if guard.store is not None:
         guard.store.listen(policy.look)
     return PolicyPart(policy)

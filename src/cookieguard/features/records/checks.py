@@ -21,6 +21,7 @@ from cookieguard.features.records.store.open import (
     place_of,
 )
 from cookieguard.features.records.store.protocol import LogNotMade, Stores
+from cookieguard.features.records.text_check import changed_texts
 from cookieguard.features.records.upkeep.pruning import has_overdue, life_of
 from cookieguard.features.records.values.notes import NoteError, read_checkpoint
 from cookieguard.features.records.values.tiles import tree_root
@@ -63,6 +64,7 @@ def _log(place: Place, state: Path) -> Iterator[Finding]:
         with log.snapshot():  # a worker may number records meanwhile
             size, note, rows = log.size(), log.checkpoint(), log.unnumbered()
             name = log.fact("origin") or ""
+            changed = changed_texts(log)
             is_sound = note is None or read_checkpoint(note).root == tree_root(log.tile, size)
         waiting = [row for row in rows if row.number is None]
         refused = [row for row in rows if row.number is not None]
@@ -71,6 +73,9 @@ def _log(place: Place, state: Path) -> Iterator[Finding]:
         return
     finally:
         log.close()
+    if changed:
+        told = f"{len(changed)} texts that were shown were changed in its store, such as {changed[0]}"
+        yield Finding("consent log's texts", told, VERIFY)
     told = f"{size} entries, {len(waiting)} of them waiting for a number"
     mend = "" if is_sound and not refused else VERIFY
     yield Finding("consent log", told + (f", {len(refused)} that no worker wrote" if refused else ""), mend)

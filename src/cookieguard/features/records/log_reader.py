@@ -9,7 +9,9 @@ from typing import NamedTuple
 from cookieguard.features.records.store.protocol import LogDown, LogStore, Row, Stores
 from cookieguard.features.records.values.notes import NoteKey, read_checkpoint
 from cookieguard.features.records.values.receipts import write_receipt
+from cookieguard.features.records.values.records import read_document
 from cookieguard.features.records.values.sealing import digest_of_id, read_about, unseal
+from cookieguard.features.records.values.shown import read_shown
 from cookieguard.features.records.values.tiles import inclusion_proof
 from cookieguard.features.records.values.verification import Report, Verdict, verify, verify_tiles
 from cookieguard.features.records.writer import HANDLE_SECRET, handle_of
@@ -85,8 +87,10 @@ def make_receipt(stores: Stores, record_id: str) -> bytes | None:
     note = stores.log.checkpoint(at_least=found.row.number + 1)
     if note is None:
         return None
+    digest = read_document(found.record).get("dpv:hasNotice", {}).get("cg:digest", "")
     return write_receipt(
         found.record,
+        shown=read_shown(stores.log.text(digest) or b"", digest) if digest else None,
         salt=found.salt,
         entry=found.row.entry,
         index=found.row.number,

@@ -116,6 +116,7 @@ TAKE_JOBS = """
 """
 PUT_OFF_JOB = "UPDATE cg_log_job SET due = :due, tries = :tries WHERE place = :place"
 END_JOB = "DELETE FROM cg_log_job WHERE place = :place"
+TEXTS = "SELECT digest, content FROM cg_log_shown ORDER BY digest"
 TEXT = "SELECT content FROM cg_log_shown WHERE digest = :digest"
 OLD = """
     SELECT number, subject, about, EXISTS (
@@ -277,6 +278,10 @@ class LogStore:
         """Return a text that was shown."""
         content: bytes | None = self.database.value(TEXT, digest=digest)
         return content
+
+    def texts(self) -> Iterator[Text]:
+        """Yield every text that was shown, under its digest."""
+        return ((digest, bytes(content or b"")) for digest, content in self.database.stream(TEXTS))
 
     def old(self, window: Window, after: tuple[bytes, int], count: int) -> list[Old]:
         """Return so many rows of a window, in the order of `about` and number, after a place in it."""

@@ -37,6 +37,7 @@ PUT_SECRET = "INSERT INTO cg_subject_secret (name, value) VALUES (:name, :value)
 FIND = "SELECT handle, id, key FROM cg_subject WHERE handle IN (:these)"
 MAKE_KEY = "INSERT INTO cg_subject (handle, id, key) VALUES (:handle, :subject, :key) ON CONFLICT DO NOTHING"
 KEY_FOR = "SELECT key FROM cg_subject WHERE id = :subject"
+KEYS_FOR = "SELECT id, key FROM cg_subject WHERE id IN (:these)"
 WITH_KEYS = "SELECT id FROM cg_subject WHERE id IN (:these)"
 AFTER = "SELECT id FROM cg_subject WHERE id > :subject ORDER BY id LIMIT :count"
 FORGET = "DELETE FROM cg_subject WHERE id IN (:these)"
@@ -99,6 +100,10 @@ class SubjectStore:
         """Return the key of a subject by the number its rows have."""
         key = self._database.value(KEY_FOR, subject=subject)
         return None if key is None else bytes(key)
+
+    def keys_for(self, subjects: Iterable[bytes]) -> dict[bytes, bytes]:
+        """Return the keys of those of the subjects that have one, by the numbers their rows have."""
+        return {id_: bytes(key) for id_, key in self._database.rows_in(KEYS_FOR, list(subjects))}
 
     def with_keys(self, subjects: Sequence[bytes]) -> set[bytes]:
         """Return those of the subjects that have a key."""

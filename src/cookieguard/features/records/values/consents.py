@@ -9,6 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
+from cookieguard.config.purposes import NECESSARY
 from cookieguard.features.records.values.canonical import encoded
 from cookieguard.features.records.values.records import PROFILE, Record, document_of, to_text
 from cookieguard.features.records.values.shapes import Shape, filled, hole, quoted, shape_of
@@ -18,6 +19,8 @@ EXPIRY = "expiry"  # of all consents that ran out on one day
 COMBINATIONS_KEPT = 256  # of purposes granted and refused
 SHAPES_KEPT = 512  # of records alike, 1.4 KB each
 ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+GIVEN = "dpv:ConsentGiven"
+REQUIRED = {"dpv:hasNecessity": "dpv:Required"}
 
 
 class Event(StrEnum):
@@ -72,6 +75,8 @@ class Notice:
     digest: str
     language: str
     policy: str
+    shown: str = ""
+    """The digest of all that was shown (see `shown`); empty where nobody knows, as in what was imported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +206,8 @@ def _common(asker: Asker, notice: Notice, *, method: str, status: str, time: dat
         "dct:hasVersion": notice.policy,
         "dct:language": notice.language,
     }
+    if notice.shown:
+        shown["cg:digest"] = notice.shown
     indicated = {
         "@type": status,
         "dpv:hasIndicationMethod": method,
@@ -221,13 +228,23 @@ def _common(asker: Asker, notice: Notice, *, method: str, status: str, time: dat
 @lru_cache(maxsize=COMBINATIONS_KEPT)
 def _processes(asker: Asker, granted: frozenset[str], refused: frozenset[str]) -> list[dict[str, Any]]:
     """Return what each purpose means; the list is the same each time, and nobody changes it."""
-    status = dict.fromkeys(refused, "dpv:ConsentRefused") | dict.fromkeys(granted, "dpv:ConsentGiven")
+    status = dict.fromkeys(refused, "dpv:ConsentRefused") | dict.fromkeys(granted, GIVEN)
     return [
         {
             "@type": "dpv:Process",
-            "dpv:hasConsentStatus": status[purpose],
+            # Nobody is asked for what is necessary, so it has no status of consent
+            **(REQUIRED if purpose == NECESSARY else {"dpv:hasConsentStatus": status[purpose]}),
             "dpv:hasPurpose": purpose,
             "dpv:hasRecipient": list(asker.recipients.get(purpose, ())),
         }
         for purpose in sorted(status)
+    ]
+
+
+def counting_purposes(document: Mapping[str, Any]) -> list[str]:
+    """Return the purposes that count by a record: the necessary one, and those that were agreed to."""
+    return [
+        str(one["dpv:hasPurpose"])
+        for one in document.get("dpv:hasProcess", ())
+        if one.get("dpv:hasConsentStatus") == GIVEN or "dpv:hasNecessity" in one
     ]

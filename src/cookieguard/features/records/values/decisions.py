@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from cookieguard.features.records.values.consents import AGREEMENT, CONSENT
+from cookieguard.features.records.values.consents import AGREEMENT, CONSENT, counting_purposes
 from cookieguard.features.records.values.records import CUSTOMER, read_document
 
 KINDS = frozenset({CONSENT, AGREEMENT})
-GIVEN = "dpv:ConsentGiven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +29,7 @@ class Decision:
     given: bool
     """Whether the box was ticked; of a choice whether more than the necessary was agreed to."""
     granted: frozenset[str] = frozenset()
-    """The purposes that were agreed to."""
+    """The purposes that count: `necessary`, and those that were agreed to."""
     record: Mapping[str, Any] = field(repr=False, compare=False)
     """All of the record, as it is exported."""
 
@@ -43,8 +42,7 @@ class Decision:
 def read_decision(record: bytes) -> Decision:
     """Read a decision from the bytes of its record."""
     document = read_document(record)
-    processes = document.get("dpv:hasProcess", ())
-    granted = frozenset(one["dpv:hasPurpose"] for one in processes if one["dpv:hasConsentStatus"] == GIVEN)
+    granted = frozenset(counting_purposes(document))
     return Decision(
         id=str(document["dct:identifier"]),
         kind=str(document["cg:kind"]),

@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from cookieguard.errors import CookieGuardError
@@ -45,8 +46,12 @@ def write_receipt(
     proof: Sequence[bytes],
     checkpoint: str,
     keys: Sequence[NoteKey],
+    shown: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """Write the copy of a record: JSON, with the proof as others' tools read it (c2sp.org/tlog-proof)."""
+    """Write the copy of a record: JSON, with the proof as others' tools read it (c2sp.org/tlog-proof).
+
+    `shown` is the document of what was shown, whose digest the record has.
+    """
     lines = [PROOF, f"index {index}", *(_text(one) for one in proof)]
     document = {
         "format": FORMAT,
@@ -55,6 +60,7 @@ def write_receipt(
         "stored": _text(entry[HASH_BYTES:]),
         "proof": "\n".join(lines) + "\n\n" + checkpoint,
         "keys": [str(key) for key in keys],
+        **({} if shown is None else {"shown": shown}),
     }
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 
@@ -68,6 +74,7 @@ def verify_receipt(text: bytes, *, keys: Sequence[NoteKey] = ()) -> Receipt:
     document = _read(text)
     record = _canonical(document["record"])
     entry = commitment(_bytes(document, "salt"), record) + _bytes(document, "stored")
+    _require_shown(document)
     head, _, checkpoint = str(document["proof"]).partition("\n\n")
     index, proof = _read_proof(head)
     trusted = keys or _keys(document["keys"])
@@ -78,6 +85,16 @@ def verify_receipt(text: bytes, *, keys: Sequence[NoteKey] = ()) -> Receipt:
     if not is_included(leaf_hash(entry), index, signed.size, proof, signed.root):
         raise ReceiptBroken("the record is not the one in the log: it, its salt or its proof was changed")
     return Receipt(document["record"], index, signed.size, signed.origin, key)
+
+
+def _require_shown(document: Mapping[str, Any]) -> None:
+    """Raise ReceiptBroken where what was shown is not what the record says; a copy from before has none."""
+    if "shown" not in document:
+        return
+    notice = document["record"].get("dpv:hasNotice")
+    digest = notice.get("cg:digest") if isinstance(notice, dict) else None
+    if sha256(_canonical(document["shown"])).hexdigest() != digest:
+        raise ReceiptBroken("what was shown is not what the record names: it was changed")
 
 
 def _read(text: bytes) -> dict[str, Any]:

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
-from hashlib import sha256
 from typing import Any, Protocol
 
+from cookieguard.config.languages import language_of
 from cookieguard.consent import Consent
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.records.log_reader import newest_rows, opened
 from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.canonical import canonical
-from cookieguard.features.records.values.consents import AGREEMENT, Notice, agreement_record
+from cookieguard.features.records.values.consents import AGREEMENT, agreement_record
 from cookieguard.features.records.values.log import Acknowledgement, Text
 from cookieguard.features.records.values.records import KIND, Record, browser, customer, new_id, read_document
+from cookieguard.features.records.values.shown import text_of
 from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.session import Session
 from cookieguard.web.identity.store_wait import is_done
@@ -91,7 +92,8 @@ def agree(asked: Asked, said: FormAnswer, *, who: str) -> Agreement:
     subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
     subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
     record_id, host = new_id(), asked.request.origin.host
-    notice = Notice(digest=text[0], language=said.language, policy=asked.parts.config.policy.version)
+    language = said.language or _language(asked)
+    texts, notice = log.shown_with_form(text, language=language, policy=asked.parts.policy_version(now))
     if said.details:
         said = replace(said, details=copied(said.details))
 
@@ -108,18 +110,27 @@ def agree(asked: Asked, said: FormAnswer, *, who: str) -> Agreement:
             id=record_id,
         )
 
-    future = log.writer.append_later(record_id, draft, texts=(text,))
+    future = log.writer.append_later(record_id, draft, texts=texts)
     asked.promised += (future,)
     return Agreement(
         topic=said.topic, given=said.given, time=now, id=record_id, details=said.details, recorded=future
     )
 
 
+def _language(asked: Asked) -> str:
+    """Return the language in which the shop spoke to this visitor: that of their banner, else the shop's."""
+    receipt = asked.peek_consent().receipt
+    parts = asked.parts
+    of_banner = (
+        "" if receipt is None else parts.renderer.language_of(parts.renderer.known_banner(receipt.banner))
+    )
+    return of_banner or language_of(parts.config.consent.language)
+
+
 @lru_cache(maxsize=TEXTS_KEPT)
 def shown_text(text: str) -> Text:
     """Return what was shown as the log keeps it; a form shows the same to everybody."""
-    content = text.encode()
-    return sha256(content).hexdigest(), content
+    return text_of(text.encode())
 
 
 def copied(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,16 +6,15 @@ Rule: this module knows no request; who asks hands in what the record says.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from hashlib import sha256
 from typing import TypeVar
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent import Receipt
+from cookieguard.consent import Consent, Receipt
 from cookieguard.consent.receipts import Source
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.choice_budget import CHOICE_BYTES, ChoiceBudget
@@ -32,6 +31,7 @@ from cookieguard.features.records.values.consents import (
 )
 from cookieguard.features.records.values.log import Acknowledgement, Text
 from cookieguard.features.records.values.records import Record, browser, customer, new_id
+from cookieguard.features.records.values.shown import shown_as, text_of
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.rate_limit import RateLimit
 from cookieguard.web.banner.renderer import Renderer
@@ -45,14 +45,24 @@ PENDING_KEPT = 4096  # receipts that came back in cookies before the log had the
 # their own, so that a refusal after too many grants is recorded all the same.
 GRANTS_A_MINUTE, REFUSALS_A_MINUTE = 10, 20
 BEYOND = frozenset({NECESSARY})
-NO_TEXT: tuple[Text, ...] = ()
+TextsOf = Callable[[str], Mapping[str, Text]]
+"""Return the texts of a version of the policy by language; none where the shop serves its own."""
+Noticed = tuple[tuple[Text, ...], Notice]
+"""What was shown with a record: its texts, and what the record says of them."""
 
 
 class ConsentLog:
     """Write choices down. Owns what is known of receipts that were pending."""
 
-    def __init__(self, writer: LogWriter, budget: ChoiceBudget, config: Config, renderer: Renderer) -> None:
+    def __init__(
+        self,
+        writer: LogWriter,
+        budget: ChoiceBudget,
+        config: Config,
+        renderer: Renderer,
+    ) -> None:
         self.writer = writer
+        self.policy_texts: TextsOf = lambda _: {}  # the policy's part sets it
         self._budget = budget
         self._grants = RateLimit(GRANTS_A_MINUTE, seconds=60)
         self._refusals = RateLimit(REFUSALS_A_MINUTE, seconds=60)
@@ -62,7 +72,12 @@ class ConsentLog:
         self._renderer = renderer
         self._purposes = frozenset(one.id for one in config.purposes) - BEYOND
         self._askers: dict[str, Asker] = {}
-        self._shown: dict[tuple[str, str], tuple[tuple[Text, ...], Notice]] = {}
+        self._asked = {
+            one.id: [vendor.name for vendor in config.vendors if vendor.purpose == one.id]
+            for one in config.purposes
+            if one.id not in BEYOND
+        }
+        self._shown: dict[tuple[str, str, str], Noticed] = {}
         self._pending: dict[str, Acknowledgement] = {}
 
     async def read(self, question: Callable[[Stores], Answer]) -> Answer | None:
@@ -152,21 +167,48 @@ class ConsentLog:
                 self._askers[named] = asker
         return asker
 
-    def _shown_with(self, receipt: Receipt) -> tuple[tuple[Text, ...], Notice]:
-        """Return what was shown with a choice, as text and as it stands in the record."""
-        known = self._shown.get((receipt.banner, receipt.policy_version))
+    def shown_with_form(self, text: Text, *, language: str, policy: str) -> Noticed:
+        """Return what was shown with a form of the shop's: its text, and the version of the policy at that time."""
+        shown = shown_as(
+            policy=policy,
+            policy_texts=self.policy_texts(policy),
+            language=language,
+            wordings={"form": text},
+            asked={},
+        )
+        return shown.texts, Notice(digest=text[0], language=language, policy=policy, shown=shown.digest)
+
+    def _shown_with(self, receipt: Receipt) -> Noticed:
+        """Return what was shown with a choice, as texts and as it stands in the record."""
+        known = self._shown.get((receipt.banner, receipt.policy_version, receipt.text))
         return known or self._new_shown(receipt)
 
-    def _new_shown(self, receipt: Receipt) -> tuple[tuple[Text, ...], Notice]:
+    def _new_shown(self, receipt: Receipt) -> Noticed:
         # Another worker may have shown it, in a language that this one has not spoken yet; or a former release.
         banner = self._renderer.known_banner(receipt.banner)
-        content = self._renderer.wordings.get(banner, b"")
-        texts = ((sha256(content).hexdigest(), content),) if banner else NO_TEXT
         language = self._renderer.language_of(banner)
-        notice = Notice(digest=texts[0][0] if texts else "", language=language, policy=receipt.policy_version)
+        policy = receipt.policy_version
+        shown = shown_as(
+            policy=policy,
+            policy_texts=self.policy_texts(policy),
+            language=language,
+            wordings=self._wordings(banner, language) if banner else {},
+            asked=self._asked,
+        )
+        digest = text_of(self._renderer.wordings[banner])[0] if banner else ""
+        notice = Notice(digest=digest, language=language, policy=policy, shown=shown.digest)
         if banner == receipt.banner and len(self._shown) < PENDING_KEPT:
-            self._shown[banner, receipt.policy_version] = texts, notice
-        return texts, notice
+            self._shown[banner, policy, receipt.text] = shown.texts, notice
+        return shown.texts, notice
+
+    def _wordings(self, banner: str, language: str) -> dict[str, Text]:
+        """Return what a language shows: banner and form of the choices, and the placeholder if that was posted."""
+        renderer = self._renderer
+        form = renderer.choices_page(language, Consent(), base=self._config.prefix, next_="/")
+        shown = {"banner": renderer.wordings[renderer.banner_hash(language)], "form": form}
+        if banner != renderer.banner_hash(language):
+            shown["placeholder"] = renderer.wordings[banner]
+        return {place: text_of(content) for place, content in shown.items()}
 
     def _record(
         self,

@@ -17,7 +17,7 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.own_terms import PURPOSE
 from cookieguard.features.records.log_reader import newest_rows, opened
 from cookieguard.features.records.store.protocol import Stores
-from cookieguard.features.records.values.consents import CONSENT
+from cookieguard.features.records.values.consents import CONSENT, counting_purposes
 from cookieguard.features.records.values.records import browser, customer, read_document
 from cookieguard.features.rights.values.answers import RightsTexts, has_copy, retained_lines
 from cookieguard.features.rights.values.requests import Request, State
@@ -50,7 +50,6 @@ FIELD_TEXTS = {
     "sex": "form_sex",
     "bank account": "form_bank",
 }
-GIVEN = "dpv:ConsentGiven"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,17 +235,9 @@ def _choices(stores: Stores, subjects: list[str]) -> list[tuple[datetime, list[s
     rows = [row for subject in subjects for row in newest_rows(stores, subject, CONSENT, MOST_SHOWN)]
     newest = nlargest(MOST_SHOWN, rows, key=lambda row: row.about)
     return [
-        (datetime.fromtimestamp(one.milliseconds / 1000, UTC), _granted(read_document(one.record)))
+        (datetime.fromtimestamp(one.milliseconds / 1000, UTC), counting_purposes(read_document(one.record)))
         for one in (opened(stores, row) for row in newest)
         if one.record
-    ]
-
-
-def _granted(document: dict[str, Any]) -> list[str]:
-    return [
-        str(one["dpv:hasPurpose"])
-        for one in document.get("dpv:hasProcess", ())
-        if one.get("dpv:hasConsentStatus") == GIVEN
     ]
 
 
