@@ -60,7 +60,7 @@ class ConsentLog:
         self._reader = LogReader(writer.open_stores)
         self._config = config
         self._renderer = renderer
-        self._purposes = frozenset(one.id for one in config.purposes) - BEYOND
+        self._purposes = frozenset(one.id for one in config.asked) - BEYOND
         self._askers: dict[str, Asker] = {}
         self._shown: dict[tuple[str, str], tuple[tuple[Text, ...], Notice]] = {}
         self._pending: dict[str, Acknowledgement] = {}
