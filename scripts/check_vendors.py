@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cookieguard.config.catalogue import KINDS, SHOP, USES, VENDOR, Entry, load_catalogue
 from cookieguard.config.loading.checks import COOKIE_PATTERN, HOST_PATTERN, IDENTIFIER
-from cookieguard.config.purposes import DEFAULT_IDS, NECESSARY
+from cookieguard.config.purposes import DEFAULT_IDS, NECESSARY, OUR_IDS
 
 LIFE = re.compile(r"(|session|persistent|[1-9]\d{0,3} (second|minute|hour|day|week|month|year)s?)")
 PROXIED = re.compile(r"(/[a-z0-9._-]+)+(\?[a-z]+=[A-Za-z0-9-]*)?")
@@ -68,7 +68,10 @@ def page_of(entries: Iterable[Entry]) -> str:
     rooms: dict[str, list[str]] = {}
     for one in entries:
         cookies = ", ".join(f"`{name}`" for name in one.on_shop) or "none on the shop's site that we know of"
-        purpose = one.purpose + (" (or, with your reason, necessary)" if _may_be_necessary(one) else "")
+        others = f"; `{one.shop_purpose}` in the preset `shop`" if one.shop_purpose else ""
+        purpose = (
+            one.purpose + others + (" (or, with your reason, necessary)" if _may_be_necessary(one) else "")
+        )
         rooms.setdefault(one.category, []).append(f"| `{one.id}` | {one.name} | {purpose} | {cookies} |\n")
     head = "| name | vendor | purpose | cookies and storage |\n|---|---|---|---|\n"
     return HEAD + "".join(f"\n## {room}\n\n{head}{''.join(rows)}" for room, rows in rooms.items())
@@ -93,8 +96,8 @@ def _faults_of_one(one: Entry) -> Iterator[str]:
         yield "it has no name or no owner"
     if not re.fullmatch(r"([A-Z]{2})?", one.country):
         yield f"country {one.country!r} is no ISO code of two letters"
-    if one.purpose not in DEFAULT_IDS:
-        yield f"purpose {one.purpose!r} is none of the default ones"
+    purposes = ((one.purpose, DEFAULT_IDS), (one.shop_purpose or NECESSARY, OUR_IDS))
+    yield from (f"purpose {name!r} is none of the default ones" for name, ids in purposes if name not in ids)
     if one.purpose == NECESSARY and not one.necessary_when:
         yield "it is necessary, and does not say when"
     if one.privacy_url and not one.privacy_url.startswith("https://"):

@@ -72,7 +72,7 @@ def _sections(section: Any, where: str, default: Any) -> Iterator[Section]:
     """Go through a dataclass: its own settings first, then the tables below it."""
     types, texts = field_types(section), _docstrings(section)
     own, below = [], []
-    for field in dataclasses.fields(section):
+    for field in filter(lambda one: one.init, dataclasses.fields(section)):
         kind, path = types[field.name], f"{where}{field.name}"
         element = element_of(kind)
         is_plain = default is None or field.default is not dataclasses.MISSING

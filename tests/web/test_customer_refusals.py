@@ -13,7 +13,7 @@ from harness.postgres import postgres
 from harness.servers import wait_until
 from harness.stats_engines import new_database
 
-from cookieguard import CookieGuard, visitor_of
+from cookieguard import CookieGuard, Vendor, visitor_of
 from cookieguard.config import ConsentSettings, IdentitySettings, PolicyVersion, StoreSettings
 from cookieguard.identity.tokens import from_milliseconds
 from cookieguard.keyring import Keyring
@@ -523,3 +523,19 @@ def test_pictures_and_guests_ask_for_no_refusal(two: tuple[CookieGuard, CookieGu
 
     assert alive(guest.get()) == alive(stranger.get()) == (True, True)
     assert (asked, picture.cookies()) == ([], {})
+
+
+def test_a_refusal_reaches_a_purpose_that_nothing_uses_at_the_moment(guard: Guard) -> None:
+    """Its vendor may come back: what was agreed to before counts then, but for whoever refused it since."""
+    count = Vendor(name="Count", purpose="preferences", hosts=("a.count.example",))
+    with_vendor, without = guard(shop, vendors=(count,)), guard(shop, vendors=(), undeclared="block")
+    other = Device(with_vendor)
+    other.choose("accept")
+    assert alive(other.get())[1]
+    Device(without, *GPC).get("/login")
+
+    other.app = without
+    other.get("/login")
+    other.app = with_vendor
+
+    assert not alive(other.get())[1]

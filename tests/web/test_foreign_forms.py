@@ -80,7 +80,7 @@ def banner_of(app: CookieGuard, path: str = "/_cg/choices", **more: Any) -> str:
 @pytest.mark.parametrize(
     ("name", "fields", "ticked"),
     [
-        ("consent", {"choice": "accept"}, {"necessary", "preferences", "statistics", "marketing"}),
+        ("consent", {"choice": "accept"}, {"necessary", "statistics", "marketing"}),
         ("consent", {"choice": "save", "purpose": ["statistics"]}, {"necessary", "statistics"}),
         ("consent", {"choice": "reject"}, {"necessary"}),
         ("embed", {**EMBED, "act": "always"}, {"necessary", "marketing"}),

@@ -81,7 +81,7 @@ def test_boxes_of_the_shops_do_in_place_of_the_link(tmp_path: Path) -> None:
 
     shown = Renderer(own(tmp_path, banner_html=banner)).banner("en", base=BASE, next_="/").decode()
 
-    assert shown.count('name="purpose"') == 4
+    assert shown.count('name="purpose"') == 3  # nothing has preferences
     assert "choices?" not in shown.partition("<form")[2].partition("</form>")[0]
 
 
@@ -116,7 +116,7 @@ def test_ours_stands_where_no_folder_is_named() -> None:
         (
             CHOICES,
             BOXES.replace("{%- if one.is_necessary %}", "{%- if true %}"),
-            "ticks preferences in advance",
+            "ticks statistics in advance",
         ),
         (CHOICES, BOXES.replace('"checkbox"', '"hidden"'), "contains an <input> of type 'hidden'"),
         (CHOICES, CHOICES + '<input type="hidden" name="purpose" value="marketing"/>', "type 'hidden'"),

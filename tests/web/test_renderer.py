@@ -31,6 +31,7 @@ CONFIG = Config(
     purposes=(*DEFAULT_PURPOSES, Purpose(id="chat", title=f"Chat {HOSTILE}", description="ä")),
     vendors=(
         Vendor(name=f"Ads {HOSTILE}", purpose="marketing", hosts=("*.ads.example",), cookies=("_a*",)),
+        Vendor(name="Maps", purpose="preferences", hosts=("maps.example",)),
         Vendor(name="Pay", purpose="necessary", hosts=("pay.example",), privacy_url="https://pay.example/p"),
     ),
     policy=PolicyVersion(version="2026-11", privacy_url="/privacy?a=1&b=2"),

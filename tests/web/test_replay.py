@@ -79,7 +79,7 @@ def test_the_banner_that_was_shown_stands_beside_its_policy_text_and_the_look_in
     assert answer.status == 200
     drawn = unescape(unescape(answer.text.partition('srcdoc="')[2].partition('"')[0]))
     assert "Tout accepter" in drawn
-    assert " the person agreed to: marketing, preferences, statistics. Refused: nothing.</p>" in answer.text
+    assert " the person agreed to: marketing, statistics. Refused: nothing.</p>" in answer.text
     assert 'sandbox=""' in answer.text
     assert "not the text that the record names" not in answer.text
     version = answer.text.partition("The policy, version <bdi>")[2].partition("<")[0]

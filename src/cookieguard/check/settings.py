@@ -83,7 +83,8 @@ def _own_cookies(config: Config) -> Iterator[Finding]:
     for cookie in config.cookies.own:
         entry = load_catalogue().by_cookie(cookie.name) if cookie.purpose == NECESSARY else None
         if entry is not None and entry.purpose != NECESSARY:
-            mend = f'give it the purpose "{entry.purpose}", or add "{entry.id}" to vendors'
+            purpose = entry.purpose_in(config.purpose_preset)
+            mend = f'give it the purpose "{purpose}", or add "{entry.id}" to vendors'
             yield Finding("cookies.own", f"{cookie.name} is called necessary, but is {entry.name}'s", mend)
 
 

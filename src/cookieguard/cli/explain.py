@@ -43,7 +43,7 @@ def explain(
             urljoin(page, url) if OWN_PATH.match(url) else start_address(url.removeprefix("//")),
             shop=page,
             config=settings,
-            look_up=catalogue_look_up(),
+            look_up=catalogue_look_up(settings.purpose_preset),
             today=datetime.now(UTC).date(),
         )
     except ValueError as error:

@@ -211,7 +211,9 @@ def _start_page(target: str, page: str) -> str:
 
 
 def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None, settings: str) -> Result:
-    parties = parties_of(seen, Parties(plan.start, plan.config), catalogue_look_up())
+    parties = parties_of(
+        seen, Parties(plan.start, plan.config), catalogue_look_up(plan.config.purpose_preset)
+    )
     tables = draft(parties, plan.config)
     facts = facts_of(seen, parties, fitting(tables, settings))
     forms = [

@@ -91,6 +91,8 @@ class Entry:
     """Where the owner sits: ISO 3166, two letters; empty where we are not sure."""
     purpose: str
     """What it is for, unless the shop says otherwise."""
+    shop_purpose: str = ""
+    """What it is for by the preset `shop`, where that is another purpose."""
     hosts: tuple[str, ...]
     """Its hosts, in the form of `vendors.hosts`."""
     shared_hosts: tuple[str, ...] = ()
@@ -102,6 +104,10 @@ class Entry:
     necessary_when: str = ""
     """What must be true for the purpose `necessary`; empty where it never is."""
     sources: tuple[Source, ...] = ()
+
+    def purpose_in(self, preset: str) -> str:
+        """Return what it is for by the purposes of a preset."""
+        return self.shop_purpose if preset == "shop" and self.shop_purpose else self.purpose
 
     @property
     def needed_hosts(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from cookieguard.config.catalogue import load_catalogue
@@ -30,8 +30,8 @@ CONTACT = re.compile(rf"({ADDRESS.pattern})?")
 class Purpose:
     """Define one thing that visitors can agree to.
 
-    The four default purposes have texts in every language of the banner. A purpose of your own needs a `title` and may
-    have a `description`, both in plain text. Give one text for every language, or a table with a text for each
+    The purposes of both presets have texts in every language of the banner. A purpose of your own needs a `title` and
+    may have a `description`, both in plain text. Give one text for every language, or a table with a text for each
     language, such as `{en = "Chat"}`. With a table, the banner is shown only in the languages of the table.
     """
 
@@ -60,7 +60,7 @@ class Purpose:
     @property
     def is_own(self) -> bool:
         """Return whether this purpose is the shop's own, so that we have no words for it."""
-        return self.id not in DEFAULT_IDS
+        return self.id not in (DEFAULT_IDS if self.title else OUR_IDS)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -76,6 +76,13 @@ class Purpose:
 
 
 DEFAULT_IDS = (NECESSARY, "preferences", "statistics", "marketing")
+SHOP = "shop"
+# Purposes that both have are the same ones, under the same ids: what was agreed to and counted goes on under them.
+PRESETS = {
+    "general": DEFAULT_IDS,
+    SHOP: (NECESSARY, "preferences", "relations", "statistics", "surveys", "marketing"),
+}
+OUR_IDS = PRESETS[SHOP]  # which has all of the others
 DEFAULT_PURPOSES = tuple(Purpose(id=one) for one in DEFAULT_IDS)
 
 ROLES = ("", "processor", "controller", "joint")
@@ -86,13 +93,14 @@ COUNTRY = re.compile(r"([A-Z]{2})?")
 SHORTEST_INLINE = 3  # characters: a shorter one stands in nearly every script
 
 
-def with_defaults(purposes: Sequence[Purpose]) -> tuple[Purpose, ...]:
-    """Return all purposes there are: a list without the necessary one adds to the default four, or renames them."""
+def with_preset(purposes: Sequence[Purpose], preset: str) -> tuple[Purpose, ...]:
+    """Return all purposes there are: a list without the necessary one adds to those of the preset, or renames them."""
     given = {one.id: one for one in purposes}
-    if NECESSARY in given:
+    if NECESSARY in given and tuple(purposes) != DEFAULT_PURPOSES:
         return tuple(purposes)
-    renamed = tuple(given.get(one.id, one) for one in DEFAULT_PURPOSES)
-    return (*renamed, *(one for one in purposes if one.is_own))
+    ids = PRESETS[preset]
+    renamed = tuple(given.get(one) or Purpose(id=one) for one in ids)
+    return (*renamed, *(one for one in purposes if one.id not in ids))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +143,7 @@ class Vendor:
     """The last day of your contract with it. From the next day (UTC) on, it is blocked for all visitors."""
     privacy_contact: str = ""
     """The mail address that is notified of erasures and restrictions (art. 19 GDPR), not of corrections."""
+    has_catalogue_purpose: bool = field(init=False, default=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         require_types("vendors", self, name=self.name or self.catalogue)
@@ -191,6 +200,7 @@ class Vendor:
     def _take_from_catalogue(self) -> None:
         entry = load_catalogue().entry(self.catalogue)
         is_necessary = entry.purpose == NECESSARY and self.purpose in ("", NECESSARY)
+        object.__setattr__(self, "has_catalogue_purpose", not self.purpose)
         known = {
             "name": entry.name,
             "reason": entry.necessary_when if is_necessary else "",
@@ -202,6 +212,18 @@ class Vendor:
         for name, value in known.items():
             if not getattr(self, name):
                 object.__setattr__(self, name, value)
+
+
+def in_preset(vendors: Sequence[Vendor], preset: str) -> tuple[Vendor, ...]:
+    """Give each vendor whose purpose the catalogue chose the one that it has in the preset."""
+    if preset != SHOP:
+        return tuple(vendors)
+    return tuple(
+        replace(one, purpose=load_catalogue().entry(one.catalogue).purpose_in(preset))
+        if one.has_catalogue_purpose
+        else one
+        for one in vendors
+    )
 
 
 def with_shared_hosts(vendors: Sequence[Vendor], ids: Sequence[str]) -> tuple[Vendor, ...]:

@@ -35,9 +35,12 @@ from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.proof import ProofSettings
 from cookieguard.config.purposes import (
     DEFAULT_PURPOSES,
+    NECESSARY,
+    PRESETS,
     Purpose,
     Vendor,
-    with_defaults,
+    in_preset,
+    with_preset,
     with_shared_hosts,
 )
 from cookieguard.config.rights.settings import Controller, DataKind, RightsSettings, ShopForm
@@ -141,8 +144,10 @@ class Config:
     Empty means every language in which all purposes have words."""
     dev: bool = False
     """For development only: set cookies without Secure and prefix, and treat other localhost ports as the shop's."""
+    purpose_preset: str = "general"
+    """The purposes that cookieguard has words for: four `general` ones, or those of a `shop`'s privacy policy."""
     purposes: tuple[Purpose, ...] = DEFAULT_PURPOSES
-    """What visitors can agree to. A list without `necessary` adds to the four defaults; one with it replaces them."""
+    """What visitors can agree to. A list without `necessary` adds to the preset; one with it replaces the preset."""
     vendors: tuple[Vendor, ...] = ()
     data: tuple[DataKind, ...] = ()
     forms: tuple[ShopForm, ...] = ()
@@ -194,6 +199,24 @@ class Config:
         self._check_signals()
         if not self.identity.enabled:
             self._check_unbound()
+
+    @property
+    def purpose_ids(self) -> frozenset[str]:
+        """Return the ids of all purposes there are, those included that nothing uses yet."""
+        return frozenset(one.id for one in self.purposes)
+
+    @property
+    def asked(self) -> tuple[Purpose, ...]:
+        """Return the purposes that visitors see: the necessary one, those with words of the shop's, those in use.
+
+        A purpose is in use if a vendor or a cookie has it, if hosts or cookies that are not declared count as it, or if
+        a signal or the shop's own statistics wait for it. Without any of these, nobody could say what it is for.
+        """
+        used = {NECESSARY, self.undeclared, self.cookies.undeclared}
+        used |= {"statistics"} if self.stats.enabled else set()
+        used |= {one.purpose for one in self.vendors} | {one.purpose for one in self.cookies.own}
+        used |= {one for signal in self.consent.signals for one in SIGNALS[signal]}
+        return tuple(one for one in self.purposes if one.title or one.id in used)
 
     def language_for(self, tag: str) -> str:
         """Return which of `languages` a reader gets; the shop's default if their tag names none of them."""
@@ -253,7 +276,8 @@ class Config:
 
     def _check_purposes(self) -> None:
         require_distinct("purposes", [purpose.id for purpose in self.purposes])
-        object.__setattr__(self, "purposes", with_defaults(self.purposes))
+        require_one_of("purpose_preset", self.purpose_preset, PRESETS)
+        object.__setattr__(self, "purposes", with_preset(self.purposes, self.purpose_preset))
         ids = [purpose.id for purpose in self.purposes]
         default = (language_of(self.consent.language),)
         required = default if self.languages == LANGUAGES else self.languages
@@ -270,6 +294,7 @@ class Config:
                 allowed = "'block' or 'report', because no purpose has the id 'marketing'"
                 raise ConfigError(setting, was="'marketing'", allowed=allowed)
         require_distinct("vendors", [vendor.name for vendor in self.vendors])
+        object.__setattr__(self, "vendors", in_preset(self.vendors, self.purpose_preset))
         for vendor in self.vendors:
             require_one_of(f"vendors.{vendor.name}.purpose", vendor.purpose, ids)
         object.__setattr__(self, "vendors", with_shared_hosts(self.vendors, ids))

@@ -57,6 +57,8 @@ class Consent:
     gpc: bool = False
     is_overruled: bool = False
     receipt: Receipt | None = None
+    has_question: bool = True
+    """Whether there is a purpose to agree to."""
     kept: frozenset[str] = frozenset()
     """Vendors that the customer's own terms keep from them, as `Register.holds` hears of it."""
     in_force: frozenset[str] = field(init=False, compare=False, repr=False)
@@ -71,7 +73,7 @@ class Consent:
         object.__setattr__(self, "in_force", self.granted | self.kept if self.kept else self.granted)
         is_waiting = self.receipt is not None and self.receipt.is_waiting
         # Asked for with every page, so made once: an answer is given to many requests.
-        object.__setattr__(self, "asks", self.state is State.UNDECIDED and not self.gpc)
+        object.__setattr__(self, "asks", self.state is State.UNDECIDED and self.has_question and not self.gpc)
         object.__setattr__(self, "look", (self.state, self.gpc, self.is_overruled, source, is_waiting))
 
     @property
@@ -125,18 +127,22 @@ def decide(
     policy: PolicyVersion,
     purposes: frozenset[str],
     now: datetime,
+    known: frozenset[str] = frozenset(),
     matters: Matters | None = None,
 ) -> Consent:
     """Decide what is in force, from the consent cookie's payload (None: no valid cookie) and the request.
 
-    Undecided where the cookie speaks of another policy version than the one in force, or of a purpose that
-    is no more. With `matters` a receipt that says what mattered counts while that is the same: no wording asks
-    again, and what was refused stays refused. Sec-GPC overrules a grant made without it (CCPA regulations 7025) and
+    Undecided where the cookie speaks of another policy version than the one in force, or where something was
+    granted and the purposes differ: visitors are asked for `purposes` now; `known` are all, also those that nothing
+    uses. With `matters` a receipt that says what mattered counts while that is the same: no wording asks again, and
+    what was refused stays refused. Sec-GPC overrules a grant made without it (CCPA regulations 7025) and
     writes nothing.
     """
     receipt = from_payload(payload)
-    if receipt is None or not _is_in_force(receipt, policy, purposes, now, matters):
-        return Consent(gpc=gpc)
+    if receipt is None or not (
+        _has_answered(receipt, purposes, known | purposes) and _is_in_force(receipt, policy, now, matters)
+    ):
+        return Consent(gpc=gpc, has_question=len(purposes) > 1)
     granted = receipt.in_force | NOTHING_BEYOND
     if gpc and not receipt.gpc and granted != NOTHING_BEYOND:
         return Consent(gpc=True, is_overruled=True)
@@ -207,11 +213,13 @@ def is_announced_only(policy: PolicyVersion, now: datetime) -> bool:
     return policy.effective is not None and now.date() < policy.effective
 
 
-def _is_in_force(
-    receipt: Receipt, policy: PolicyVersion, purposes: frozenset[str], now: datetime, matters: Matters | None
-) -> bool:
-    if not receipt.granted <= purposes:
-        return False
+def _has_answered(receipt: Receipt, purposes: frozenset[str], known: frozenset[str]) -> bool:
+    """Return whether all that is asked now was answered, and all that was answered exists; a full refusal stays one."""
+    answered = receipt.granted | receipt.refused
+    return receipt.granted <= NOTHING_BEYOND or purposes - NOTHING_BEYOND <= answered <= known
+
+
+def _is_in_force(receipt: Receipt, policy: PolicyVersion, now: datetime, matters: Matters | None) -> bool:
     if matters is not None and receipt.matter:
         return receipt.matter == matter_of(receipt.granted, matters)
     return receipt.policy_version == policy.version or is_announced_only(policy, now)

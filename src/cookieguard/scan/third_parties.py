@@ -220,8 +220,8 @@ def _url(contact: Contact) -> Url:
     return Url(scheme, contact.host, contact.port, path)
 
 
-def catalogue_look_up() -> LookUp:
-    """Return the look-up; by the path too, where several vendors share a host."""
+def catalogue_look_up(preset: str) -> LookUp:
+    """Return the look-up, with purposes of a preset; by the path too, where several vendors share a host."""
     catalogue = load_catalogue()
 
     def look_up(host: str, path: str) -> KnownVendor | None:
@@ -231,7 +231,7 @@ def catalogue_look_up() -> LookUp:
         return KnownVendor(
             id=entry.id,
             name=entry.name,
-            purpose=entry.purpose,
+            purpose=entry.purpose_in(preset),
             hosts=entry.needed_hosts,
             cookies=entry.on_shop,
             privacy_url=entry.privacy_url,

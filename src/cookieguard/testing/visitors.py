@@ -147,7 +147,7 @@ def _choice(guard: CookieGuard, consent: str | Iterable[str] | None) -> dict[str
     if isinstance(consent, str) and consent in CHOICES:
         return {"choice": CHOICES[consent]}
     purposes = [consent] if isinstance(consent, str) else list(consent)
-    known = [one.id for one in guard.config.purposes]
+    known = [one.id for one in guard.config.asked]
     for one in purposes:
         if one not in known:
             allowed = f"'all', 'none', or purposes of {', '.join(known)}"

@@ -38,7 +38,7 @@ def judges_on(
 ) -> Judges:
     """Build what judges on a day (UTC), and log whose contract has ended."""
     register = Register(
-        purposes=config.purposes,
+        purposes=config.asked,
         vendors=config.vendors,
         undeclared=config.undeclared,
         first_party_hosts=own,

@@ -138,11 +138,10 @@ async def follow(exchange: Exchange) -> None:
     if kept is None:
         return
     session.followed = level
-    register = exchange.parts.register
     receipt = restricted(
         before,
         kept,
-        purposes=register.ids,
+        purposes=exchange.parts.config.purpose_ids,
         policy=exchange.parts.config.policy,
         now=exchange.now,
         terms=exchange.parts.terms(exchange.now),
@@ -181,6 +180,7 @@ def _apply(exchange: Exchange, receipt: Receipt) -> None:
         policy=parts.config.policy,
         purposes=parts.register.ids,
         now=exchange.now,
+        known=parts.config.purpose_ids,
         matters=parts.matters,
     )
     exchange.replace_consent(consent)

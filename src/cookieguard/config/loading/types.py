@@ -22,8 +22,9 @@ NAMES = {
 
 @cache
 def field_types(section: Any) -> Mapping[str, Any]:
-    """Return the resolved annotation of each field of a settings dataclass."""
-    return typing.get_type_hints(section)
+    """Return the resolved annotation of each field of a settings dataclass that can be set."""
+    hints = typing.get_type_hints(section)
+    return {field.name: hints[field.name] for field in dataclasses.fields(section) if field.init}
 
 
 def describe(annotation: Any, value: object = None) -> str:

@@ -10,7 +10,7 @@ from gettext import c2py
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.languages import LANGUAGES, date_parts, language_file, text_in, texts_of
-from cookieguard.config.purposes import NECESSARY
+from cookieguard.config.purposes import NECESSARY, SHOP
 from cookieguard.web.assets import digest
 
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
@@ -45,17 +45,19 @@ def hash_mark(lang: str) -> str:
 
 
 def shown_purposes(config: Config, lang: str) -> tuple[ShownPurpose, ...]:
-    """Return all purposes in the words of a language: the shop's own where it has some, else ours."""
-    own = texts_of(lang)["purposes"]
+    """Return the purposes that visitors see in the words of a language: the shop's own where it has some, else ours."""
+    texts = texts_of(lang)
+    renamed = texts["shop"] if config.purpose_preset == SHOP else {}
+    own = {one.id: texts["purposes"].get(one.id, {}) | renamed.get(one.id, {}) for one in config.asked}
     return tuple(
         ShownPurpose(
             id=one.id,
-            title=text_in(one.title, lang) or own.get(one.id, {}).get("title", one.id),
-            description=text_in(one.description, lang) or own.get(one.id, {}).get("description", ""),
+            title=text_in(one.title, lang) or own[one.id].get("title", one.id),
+            description=text_in(one.description, lang) or own[one.id].get("description", ""),
             vendors=tuple(vendor for vendor in config.vendors if vendor.purpose == one.id),
             takes_undeclared=one.id == config.undeclared,
         )
-        for one in config.purposes
+        for one in config.asked
     )
 
 

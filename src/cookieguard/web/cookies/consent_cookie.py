@@ -31,10 +31,10 @@ class Consents:
         self._shared = bound_host(config.cookies.consent, "")
         self._codec = codec
         self._policy = config.policy
-        self._purposes = register.ids
+        self._purposes, self._all = register.ids, config.purpose_ids
         self._matters = matters
         self._known: dict[tuple[object, ...], tuple[Token, Consent]] = {}
-        self._undecided = {gpc: Consent(gpc=gpc) for gpc in (False, True)}
+        self._undecided = {gpc: Consent(gpc=gpc, has_question=len(register.ids) > 1) for gpc in (False, True)}
 
     def undecided(self, gpc: bool) -> Consent:  # noqa: FBT001  # compiled
         """Return what is in force without a cookie."""
@@ -63,7 +63,13 @@ class Consents:
             return known[1]
         token = self._codec.loads(cookie, host=host, now=now)
         consent = decide(
-            token.payload, gpc=gpc, policy=policy, purposes=self._purposes, now=now, matters=self._matters
+            token.payload,
+            gpc=gpc,
+            policy=policy,
+            purposes=self._purposes,
+            now=now,
+            known=self._all,
+            matters=self._matters,
         )
         while len(self._known) >= COOKIES_KEPT:
             _forget_first(self._known)
@@ -86,6 +92,7 @@ class Consents:
             policy=self._policy,
             purposes=self._purposes,
             now=now,
+            known=self._all,
             matters=self._matters,
         )
 

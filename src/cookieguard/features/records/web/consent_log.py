@@ -70,7 +70,7 @@ class ConsentLog:
         self._reader = LogReader(writer.open_stores)
         self._config = config
         self._renderer = renderer
-        self._purposes = frozenset(one.id for one in config.purposes) - BEYOND
+        self._purposes = frozenset(one.id for one in config.asked) - BEYOND
         self._askers: dict[str, Asker] = {}
         self._asked = {
             one.id: [vendor.name for vendor in config.vendors if vendor.purpose == one.id]

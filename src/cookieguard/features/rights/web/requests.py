@@ -387,7 +387,7 @@ async def _write_for(visit: _Visit, request: Request, text: str, write: Callable
 
 
 def _refusable(config: Config) -> list[str]:
-    return [one.id for one in config.purposes if one.id != NECESSARY] if follows(config) else []
+    return [one.id for one in config.asked if one.id != NECESSARY] if follows(config) else []
 
 
 Do = Callable[[_Visit, dict[str, str]], Awaitable[str]]
