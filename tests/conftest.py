@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 
 from cookieguard.storage import runtime_directory
 from cookieguard.web import middleware
 from cookieguard.web.identity import store_wait
 from cookieguard.web.recording import pipeline
 
+# A table of all characters takes it 1.5 s of CPU to make. In a fresh checkout each process of `make test` made one.
+set_hypothesis_home_dir(os.path.join(sys.prefix, "hypothesis"))
 # `make test` draws the same examples every time; `make test-all` others.
 settings.register_profile("same", deadline=None, derandomize=True, max_examples=50)
 settings.register_profile("other", deadline=None, max_examples=25)
@@ -34,6 +39,7 @@ gc.disable()
 SHARED_MEMORY = runtime_directory.SHARED_MEMORY
 ROOM = 4 << 30  # a run of `make test` writes a twentieth of it
 MEMORY_OF_FILE = "SHOP_SHARED_MEMORY"
+NUMBERS = count()
 TESTS = Path(__file__).parent
 # A file stays on one worker: those that take longest begin first, that none is alone at the end.
 FIRST = (
@@ -97,15 +103,32 @@ def shared_memory() -> Iterator[Path | None]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shared_memory_of_file(shared_memory: Path | None, request: pytest.FixtureRequest) -> Iterator[None]:
+def shared_memory_of_file(
+    shared_memory: Path | None, request: pytest.FixtureRequest
+) -> Iterator[Path | None]:
     """Give each file a directory of its own, and tell the shops of tests/servers, which run in processes, of it."""
     if shared_memory is None:
-        yield
+        yield None
         return
     place = shared_memory / request.path.relative_to(TESTS).as_posix().replace("/", "-")
     place.mkdir(exist_ok=True)
     runtime_directory.SHARED_MEMORY = place
     os.environ[MEMORY_OF_FILE] = str(place)
-    yield
+    yield place
     del os.environ[MEMORY_OF_FILE]
     runtime_directory.SHARED_MEMORY = shared_memory
+
+
+@pytest.fixture(autouse=True)
+def shared_memory_of_test(shared_memory_of_file: Path | None) -> Iterator[None]:
+    """Give each test one too, in the directory of its file: the hundredth shop of a file looked through 99 others."""
+    if shared_memory_of_file is None:
+        yield
+        return
+    place = shared_memory_of_file / str(next(NUMBERS))
+    place.mkdir()
+    runtime_directory.SHARED_MEMORY = place
+    os.environ[MEMORY_OF_FILE] = str(place)
+    yield
+    runtime_directory.SHARED_MEMORY = shared_memory_of_file
+    os.environ[MEMORY_OF_FILE] = str(shared_memory_of_file)

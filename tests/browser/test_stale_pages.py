@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.browser import ARGUMENTS, TIMEOUT_MS, Recorder, counting
+from harness.browser import ARGUMENTS, Recorder, counting, visitor
 from harness.quick import some_of
 from harness.servers import serving
-from playwright.sync_api import BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from cookieguard import Config, CookieGuard
 
@@ -133,19 +133,25 @@ def test_without_the_message_the_other_tab_goes_on(visit: Visitors, ticking: Tic
     other.close()
 
 
-@pytest.fixture
-def keeping(driver: tuple[Playwright, str], tmp_path: Path) -> Iterator[BrowserContext]:
-    """Give a browser that keeps pages alive in its history, as browsers do: Playwright switches that off."""
+@pytest.fixture(scope="module")
+def remembering(driver: tuple[Playwright, str]) -> Iterator[Browser]:
+    """Launch a browser that keeps pages alive in its history, as browsers do: Playwright switches that off.
+
+    A whole Chromium: the one without windows keeps none.
+    """
     playwright, path = driver
-    context = playwright.chromium.launch_persistent_context(
-        tmp_path / "profile",
-        executable_path=path,
-        args=[*ARGUMENTS],
-        ignore_default_args=["--disable-back-forward-cache"],
+    launched = playwright.chromium.launch(
+        executable_path=path, args=[*ARGUMENTS], ignore_default_args=["--disable-back-forward-cache"]
     )
-    context.set_default_timeout(TIMEOUT_MS)
-    yield context
-    context.close()
+    yield launched
+    launched.close()
+
+
+@pytest.fixture
+def keeping(remembering: Browser) -> Iterator[BrowserContext]:
+    """Give a visitor of that browser who was never here."""
+    with visitor(remembering) as context:
+        yield context
 
 
 def lay_in_history(context: BrowserContext, ticking: Ticking, *, is_mute: bool = False) -> Page:
