@@ -10,7 +10,7 @@ from functools import partial
 from cookieguard.config import Config
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import own_hosts
-from cookieguard.consent.strict_paths import StrictPaths
+from cookieguard.consent.vendors import StrictPaths
 from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
 from cookieguard.features.outbox.part import open_lists
 from cookieguard.features.people.part import open_people

@@ -1,4 +1,4 @@
-"""What lives in files: a directory of our own, and the hourly keys.
+"""What lives in files: a directory of our own, the hourly keys, and journals of whole lines.
 
 Rule: keys are 0600 in a 0700 directory of our own, and no reader ever sees half a file.
 """
@@ -270,3 +270,16 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def append_lines(descriptor: int, lines: bytes) -> None:
+    """Append whole lines at once, behind a new line where a crash or a full disk left half of one.
+
+    Raises OSError where the disk took a part of it, since only the next write would fail. The file is open for reading
+    too.
+    """
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        lines = b"\n" + lines
+    if os.write(descriptor, lines) < len(lines):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.keyring import Keyring, to_text
-from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.whole_lines import append_lines
+from cookieguard.storage.state_directory import StateDirectory, append_lines
 
 FOLDER = "staff-journal"
 FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.jsonl")

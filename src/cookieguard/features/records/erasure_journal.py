@@ -17,8 +17,7 @@ from pathlib import Path
 from cookieguard.features.records.store.protocol import LogDown, Stores, SubjectStore
 from cookieguard.features.records.values.records import to_text
 from cookieguard.features.records.writer import HANDLE_SECRET, handle_of
-from cookieguard.storage.state_directory import sync_directory
-from cookieguard.storage.whole_lines import append_lines
+from cookieguard.storage.state_directory import append_lines, sync_directory
 
 JOURNAL = "erasures"
 # Subjects of one question: each worker asks of all that were ever erased before its first record.
