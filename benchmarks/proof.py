@@ -37,14 +37,13 @@ from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config.proof import ProofSettings
 from cookieguard.features.records.log_reader import verify_log
 from cookieguard.features.records.pending_records import write
-from cookieguard.features.records.sequencer import AT_ONCE as SEQUENCED
-from cookieguard.features.records.sequencer import sequence
 from cookieguard.features.records.store.open import Place, open_stores, signer_of, trusted_keys
 from cookieguard.features.records.values.consents import Asker, Event, Indication, Notice, consent_record
 from cookieguard.features.records.values.records import Record, browser, new_id, to_bytes
 from cookieguard.features.records.values.sealing import mac_of, seal
 from cookieguard.features.records.values.tiles import WIDTH, inclusion_proof, tree_root
-from cookieguard.features.records.writer import LogWriter
+from cookieguard.features.records.writer import NUMBERED_AT_ONCE as SEQUENCED
+from cookieguard.features.records.writer import LogWriter, sequence
 from cookieguard.keyring import Keyring
 from cookieguard.web.identity.store_wait import is_done
 

@@ -15,7 +15,7 @@ from harness.servers import wait_until
 
 from cookieguard import Config, PolicyVersion
 from cookieguard.check import examine
-from cookieguard.check.banner import examine_banner
+from cookieguard.check.settings import examine_banner
 from cookieguard.config import (
     ConsentSettings,
     Controller,

@@ -11,9 +11,9 @@ from threading import Event
 import pytest
 from harness.postgres import postgres
 
-from cookieguard.identity.carts.orders import Order
 from cookieguard.identity.carts.stored_carts import (
     Add,
+    Order,
     StoreNamespace,
     Write,
     cart_write,

@@ -13,7 +13,7 @@ from harness.rewriting import ORIGIN, outside
 
 from cookieguard.html import Rewriter, Rules, scanner
 from cookieguard.html.tokenizer import raw_text
-from cookieguard.html.tokenizer.tag_end import TagEnd
+from cookieguard.html.tokenizer.foreign_text import TagEnd
 
 SIZE = 40_000
 

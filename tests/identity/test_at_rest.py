@@ -8,8 +8,7 @@ import pytest
 
 from cookieguard.config import CookieSettings, IdentitySettings
 from cookieguard.identity import Identity, Visit, parse_cookies
-from cookieguard.identity.carts.orders import MOST_CARRIED, Order
-from cookieguard.identity.carts.stored_carts import Keeping, StoreFirst, merge_carts
+from cookieguard.identity.carts.stored_carts import MOST_CARRIED, Keeping, Order, StoreFirst, merge_carts
 from cookieguard.identity.revocations import Revocations
 from cookieguard.keyring import Keyring
 

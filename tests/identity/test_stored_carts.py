@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from cookieguard.identity.carts.cart_versions import NO_LOWEST, LowestVersion
-from cookieguard.identity.carts.orders import Order, joined
-from cookieguard.identity.carts.stored_carts import merge_carts, read_orders
+from cookieguard.identity.carts.stored_carts import Order, joined, merge_carts, read_orders
 from cookieguard.identity.oversized import Place, pack, resolve
 from cookieguard.identity.revocations import Revocations, outdated_carts
 from cookieguard.identity.tokens import to_milliseconds

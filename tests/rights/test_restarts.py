@@ -24,12 +24,11 @@ from rights.test_killed import Hooks, Place, kill
 
 from cookieguard import CookieGuard
 from cookieguard.config import LogSettings, StatsSettings
-from cookieguard.consent.own_terms import OwnTerm
 from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import customer
-from cookieguard.features.rights.own_terms import OWN_TERMS
+from cookieguard.features.rights.own_terms import OWN_TERMS, OwnTerm
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.values.requests import State, answer_told
 from cookieguard.features.rights.worker import open_worker

@@ -22,12 +22,10 @@ from cookieguard.scan.browser.browser_scan import scan_by_browser
 from cookieguard.scan.browser.chromium import NO_SANDBOX, find_browser, launched
 from cookieguard.scan.browser.page_observer import page_parts_in
 from cookieguard.scan.draft import draft
-from cookieguard.scan.facts import facts_of
+from cookieguard.scan.facts import facts_of, report_page
 from cookieguard.scan.observations import ACCEPTED, ASKED, HELD, REFUSED, UNDECIDED, Scan
-from cookieguard.scan.plan import Parties, Plan
+from cookieguard.scan.plan import Parties, Plan, Step, load_steps
 from cookieguard.scan.proxy import Proxy
-from cookieguard.scan.report import report_page
-from cookieguard.scan.steps import Step, load_steps
 from cookieguard.scan.third_parties import Party, parties_of
 from tests.scan.site import Site, pages
 

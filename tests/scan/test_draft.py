@@ -11,7 +11,7 @@ import pytest
 from cookieguard.config import Config, Vendor, config_from_mapping
 from cookieguard.errors import ConfigError
 from cookieguard.scan.draft import added, draft
-from cookieguard.scan.facts import changes, facts_of
+from cookieguard.scan.facts import changes, facts_of, report_page
 from cookieguard.scan.observations import (
     ACCEPTED,
     ASKED,
@@ -24,7 +24,6 @@ from cookieguard.scan.observations import (
     VisitedPage,
 )
 from cookieguard.scan.plan import Parties
-from cookieguard.scan.report import report_page
 from cookieguard.scan.third_parties import KnownVendor, Party, guessed, parties_of
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)

@@ -11,12 +11,11 @@ import pytest
 from cookieguard.config import Config, ShopForm, config_from_mapping
 from cookieguard.errors import ConfigError
 from cookieguard.scan.draft import draft
-from cookieguard.scan.facts import facts_of
+from cookieguard.scan.facts import facts_of, report_page
 from cookieguard.scan.forms import form_table, forms_in, is_declared, merged, takes_cards
 from cookieguard.scan.observations import UNDECIDED, Form
 from cookieguard.scan.page_source import Source
 from cookieguard.scan.plan import Parties
-from cookieguard.scan.report import report_page
 from scan.test_draft import scanned
 
 SHOP = Parties("https://shop.example/", Config())

@@ -16,9 +16,8 @@ from cookieguard.errors import ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.browser.browser_scan import scan_by_browser
 from cookieguard.scan.observations import Scan
-from cookieguard.scan.plan import Plan
+from cookieguard.scan.plan import Plan, Step
 from cookieguard.scan.static_scan import scan_plainly
-from cookieguard.scan.steps import Step
 from scan.site import Site, pages
 from scripts.find_chromium import find_shell
 

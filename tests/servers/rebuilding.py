@@ -16,7 +16,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 from cookieguard.stats.full_address import visitor_key
-from cookieguard.storage.day_keys import DAY_KEY_BYTES
+from cookieguard.storage.state_directory import KEY_BYTES
 
 LINE = re.compile(r'(\S+) - - \[[^]]*\] "(?:[^"\\]|\\.)*" \d+ \d+ "(?:[^"\\]|\\.)*" "((?:[^"\\]|\\.)*)"')
 TOKEN = re.compile(rb"[A-Za-z0-9+/_=-]{32,100}")
@@ -93,7 +93,7 @@ def _keys(copies: Path) -> set[bytes]:
             found |= {
                 one for decode in (bytes.fromhex, _base64, _urlsafe) if (one := _decoded(decode, token))
             }
-    return {one for one in found if len(one) == DAY_KEY_BYTES}
+    return {one for one in found if len(one) == KEY_BYTES}
 
 
 def _decoded(decode: Callable[[str], bytes], token: bytes) -> bytes:

@@ -15,11 +15,11 @@ from web.test_requests_page import Queue
 
 from cookieguard import CookieGuard, Vendor, visitor_of
 from cookieguard.config import ConsentSettings
-from cookieguard.consent.own_terms import read_terms, write_terms
 from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import read_document
 from cookieguard.features.rights.own_data import end_stored, stored_of
+from cookieguard.features.rights.own_terms import read_terms, write_terms
 from cookieguard.features.rights.values.requests import Act
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.storage.store.open import store_opener

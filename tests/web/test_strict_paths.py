@@ -12,8 +12,7 @@ from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.config import CspSettings
 from cookieguard.config.purposes import DEFAULT_PURPOSES
 from cookieguard.consent import Register
-from cookieguard.consent.strict_paths import StrictPaths
-from cookieguard.consent.vendors import WITHOUT
+from cookieguard.consent.vendors import WITHOUT, StrictPaths
 from cookieguard.errors import ConfigError
 
 ADS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), inline=("pixel(*'init'",))

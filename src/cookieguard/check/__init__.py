@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from cookieguard.check.banner import examine_banner
-from cookieguard.check.settings import examine_promises
+from cookieguard.check.settings import examine_banner, examine_promises
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding, examine_settings
 from cookieguard.web.banner.renderer import Renderer

@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlsplit
 
-from cookieguard.check.banner import examine_banner
+from cookieguard.check.settings import examine_banner
 from cookieguard.config import Config, load_catalogue
 from cookieguard.config.loading.app import reason_of
 from cookieguard.consent import Way, allowance, site_of

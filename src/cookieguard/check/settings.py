@@ -1,4 +1,6 @@
-"""Whether settings say what is true: what is called necessary, whose hosts and cookies are called the shop's own."""
+"""Whether settings say what is true: what is called necessary, whose hosts and cookies are called the shop's own;
+and what is to be said of the banner.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from cookieguard.consent import site_of
 from cookieguard.engines.doctor_settings import Finding, examine_contracts
 from cookieguard.errors import ConfigError
 from cookieguard.features.policy.folder import read_versions
+from cookieguard.web.banner.free_choice import faults_of
 
 RESPONSIBLE = 'set both in [controller], the address as a list: address = ["1 Mug Lane", "Dublin"]'
 LONGEST_CONSENT = 13 * 30 * 86400  # seconds; the French authority takes 6 months for good and 13 for the most
@@ -143,3 +146,19 @@ def _texts(config: Config, today: date) -> Iterator[Finding]:
                 f"{one.name} takes effect in {(one.effective - today).days} days, announced {one.announced}"
             )
             yield Finding("policy notice", told)
+
+
+CHECK = "banner"
+
+
+def examine_banner(page: str, check: str = CHECK) -> Iterator[Finding]:
+    """Yield what is to be said of the banner in a page, or of a banner alone."""
+    faults = faults_of(page)
+    if faults is None:
+        mend = "see that the page ends with </body>, and that no template removes the banner"
+        yield Finding(check, "the page has none", mend)
+        return
+    for fault, mend in faults:
+        yield Finding(check, fault, mend)
+    if not faults:
+        yield Finding(check, "refusing is as easy as accepting, and nothing is ticked beforehand")

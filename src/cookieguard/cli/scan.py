@@ -22,14 +22,22 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.errors import ConfigError, ScanFailed
 from cookieguard.scan.addresses import Addresses
 from cookieguard.scan.draft import added, draft, fitting
-from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts
+from cookieguard.scan.facts import Change, changes, facts_of, hosts_leaking, load_facts, report_page
 from cookieguard.scan.forms import form_table, is_declared, merged, takes_cards
 from cookieguard.scan.observations import Form, Scan
-from cookieguard.scan.plan import MEGABYTES, PAGES, SECONDS, Parties, Plan, is_app, quiet, start_address
-from cookieguard.scan.report import report_page
+from cookieguard.scan.plan import (
+    MEGABYTES,
+    PAGES,
+    SECONDS,
+    Parties,
+    Plan,
+    is_app,
+    load_steps,
+    quiet,
+    start_address,
+)
 from cookieguard.scan.serving import loaded, served
 from cookieguard.scan.static_scan import scan_plainly
-from cookieguard.scan.steps import load_steps
 from cookieguard.scan.third_parties import Party, catalogue_look_up, parties_of, still_held
 from cookieguard.web.middleware import CookieGuard
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from cookieguard.config.catalogue import Catalogue, Entry, load_catalogue
 from cookieguard.config.consent import ConsentSettings
-from cookieguard.config.cookies import CookieSettings, CookieSpec
-from cookieguard.config.identity import IdentitySettings
+from cookieguard.config.cookies import CookieSettings, CookieSpec, IdentitySettings
 from cookieguard.config.loading.toml import config_from_mapping, load_config
 from cookieguard.config.log import LogSettings
 from cookieguard.config.look import LookSettings

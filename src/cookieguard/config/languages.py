@@ -7,11 +7,12 @@ from collections.abc import Collection, Mapping
 from datetime import date
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from cookieguard.config.loading.checks import require_text
 from cookieguard.errors import ConfigError
 
+FSI, PDI = "\u2068", "\u2069"  # keep a value in order inside a sentence of either direction
 # A language is spoken by its file being there; the names are BCP 47 tags.
 # They are all read here: where one is spoken first, an event loop would wait for the disk.
 FILES = {
@@ -62,6 +63,25 @@ def date_parts(day: date, lang: str) -> dict[str, str]:
 def day_text(day: date, lang: str) -> str:
     """Return a day as a language writes it."""
     return str(texts_of(lang)["policy"]["date"].format(**date_parts(day, lang)))
+
+
+class SectionTexts(NamedTuple):
+    """Hold the texts of one section for readers of a language."""
+
+    lang: str
+    texts: Mapping[str, str]
+
+    def day(self, day: date) -> str:
+        """Write a day as the language does."""
+        return day_text(day, self.lang)
+
+    def line(self, key: str, /, **values: str | date) -> str:
+        """Return a text with its values filled in."""
+        text = self.texts[key]
+        for name, value in values.items():
+            shown = self.day(value) if isinstance(value, date) else value
+            text = text.replace(f"{{{name}}}", f"{FSI}{shown}{PDI}")
+        return text
 
 
 def language_file(lang: str) -> bytes:

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from cookieguard.config.consent import SIGNALS, ConsentSettings
-from cookieguard.config.cookies import CookieSettings
-from cookieguard.config.identity import IdentitySettings
+from cookieguard.config.cookies import CookieSettings, IdentitySettings
 from cookieguard.config.languages import (
     LANGUAGES,
     find_language,

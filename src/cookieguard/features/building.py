@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cookieguard.config.log import PREFIX_DAILY
 from cookieguard.consent import own_hosts
-from cookieguard.consent.strict_paths import StrictPaths
+from cookieguard.consent.vendors import StrictPaths
 from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import Place

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from cookieguard.identity.carts.orders import MOST_CARRIED, Order, joined, orders_of
+from cookieguard.identity.carts.stored_carts import MOST_CARRIED, Order, joined, orders_of
 from cookieguard.identity.oversized import Place, place_of
 from cookieguard.identity.remember_me import Link, link_of
 from cookieguard.identity.tokens import checked_time

@@ -9,9 +9,9 @@ from typing import Any
 
 from cookieguard.config import CookieSettings, IdentitySettings
 from cookieguard.identity.carts.cart import Cart
-from cookieguard.identity.carts.orders import MOST_CARRIED, joined
 from cookieguard.identity.carts.stored_carts import (
     CARTS_KEPT,
+    MOST_CARRIED,
     ORDERS_KEPT,
     Add,
     Keeping,
@@ -20,6 +20,7 @@ from cookieguard.identity.carts.stored_carts import (
     StoreNamespace,
     Write,
     cart_write,
+    joined,
     merged_by,
     read_cart,
     read_orders,

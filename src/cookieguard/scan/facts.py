@@ -1,12 +1,17 @@
-"""A scan as JSON, and what changed since the last one."""
+"""A scan as JSON, what changed since the last one, and both as one HTML file that loads nothing."""
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 
 from cookieguard.errors import ConfigError
 from cookieguard.scan.forms import merged
@@ -153,3 +158,33 @@ def _names_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for party in facts["parties"]:
         for one in party.get("kept", ()):
             yield str(one.get("name", "")), f"{one.get('name', '')} ({party.get('name', '')})"
+
+
+STATIC = files("cookieguard.static")
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+MOST_PICTURES = 24
+
+
+def report_page(scan: Scan, facts: Mapping[str, Any], since: Sequence[Change] | None = None) -> bytes:
+    """Write the report; `since` is what changed."""
+    pictures = [
+        (one, f"data:image/jpeg;base64,{base64.b64encode(one.picture).decode()}")
+        for one in scan.looks
+        if one.picture
+    ][:MOST_PICTURES]
+    page = _environment().get_template("scan.html")
+    values = {"f": facts, "scan": scan, "pictures": pictures, "since": since, "policy": POLICY}
+    return page.render(values).encode("ascii", "xmlcharrefreplace")
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        autoescape=True,
+        loader=FunctionLoader(lambda name: STATIC.joinpath("templates", name).read_text("utf-8")),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["style"] = STATIC.joinpath("stats.css").read_text("utf-8")
+    return environment

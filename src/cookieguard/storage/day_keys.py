@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard.errors import ConfigError
-from cookieguard.storage.state_directory import StateDirectory, sync_directory
+from cookieguard.storage.state_directory import KEY_BYTES, SharedKeys, StateDirectory, sync_directory
 
 logger = logging.getLogger("cookieguard")
 
-DAY_KEY_BYTES = 32
 DAY = timedelta(days=1)
 # Requests that began before midnight end after it, and clocks differ: 28 hours of life at most, 48 are promised.
 GRACE = timedelta(hours=2)
@@ -31,7 +29,7 @@ class InForce(NamedTuple):
     ends: datetime
 
 
-class DayKeys:
+class DayKeys(SharedKeys):
     """Give the random key of a UTC day for one use, the same in all workers that share a directory (in memory).
 
     Keys are independent of each other, made with the first question of their day and unlinked two hours after
@@ -42,13 +40,12 @@ class DayKeys:
     def __init__(
         self, directory: StateDirectory | None, use: str, *, clock: Callable[[], datetime] | None = None
     ) -> None:
-        self._directory = directory
+        super().__init__(directory, f"daily {use} key", "each worker uses a key of its own")
         self._use = use
         self._clock = clock or (lambda: datetime.now(UTC))
         self._files = re.compile(rf"\.?{use}-day-([0-9]{{8}})(?:\.[0-9a-f]+)?")
         self._known: dict[date, InForce] = {}
         self._looks = datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)  # not between these
-        self._has_failed = False
 
     def key(self, day: date) -> bytes | None:
         """Give the 32 bytes of a day, None where it has none any more."""
@@ -60,7 +57,7 @@ class DayKeys:
             begins, ends = _times_of(day)
             if not begins <= now < ends:
                 return None
-            key = self._shared(day, secrets.token_bytes(DAY_KEY_BYTES))
+            key = self.shared(self._name(day), secrets.token_bytes(KEY_BYTES))
             # Another thread may have adopted one meanwhile.
             known = self._known.setdefault(day, InForce(key, begins, ends))
         return known.key if known.begins <= now < known.ends else None
@@ -77,41 +74,19 @@ class DayKeys:
         self._looks = now - EXPIRE_EVERY, now + EXPIRE_EVERY
         in_force = {day: one for day, one in self._known.items() if one.begins <= now < one.ends}
         try:
-            old = [path for path, day in self._key_files() if not _is_in_force(day, now)]
+            old = [path for path, digits in self.files(self._files) if not _is_in_force(_day_of(digits), now)]
             for path in old:
                 path.unlink(missing_ok=True)
             if old and self._directory is not None:
                 sync_directory(self._directory.path)
         except OSError as error:
             logger.warning("daily %s key: old keys cannot be removed: %s", self._use, error.strerror)
-        self._known = {day: one._replace(key=self._shared(day, one.key)) for day, one in in_force.items()}
-
-    def _shared(self, day: date, own: bytes) -> bytes:
-        """Return the key that all workers have, which is our own where there was none."""
-        if self._directory is None:
-            return own
-        try:
-            key = self._directory.create_once(self._name(day), lambda: own)
-            if len(key) == DAY_KEY_BYTES:
-                self._has_failed = False
-                return key
-            reason = f"{len(key)} bytes instead of {DAY_KEY_BYTES}"
-        except (OSError, ConfigError) as error:
-            reason = str(error)
-        if not self._has_failed:
-            self._has_failed = True
-            logger.warning(
-                "daily %s key: %s; each worker uses a key of its own until this is fixed", self._use, reason
-            )
-        return own
+        self._known = {
+            day: one._replace(key=self.shared(self._name(day), one.key)) for day, one in in_force.items()
+        }
 
     def _name(self, day: date) -> str:
         return f"{self._use}-day-{day:%Y%m%d}"
-
-    def _key_files(self) -> Iterator[tuple[Path, date]]:
-        for path in self._directory.paths() if self._directory is not None else ():
-            if match := self._files.fullmatch(path.name):
-                yield path, _day_of(match[1])
 
 
 def end_of(day: date) -> datetime:

@@ -1,4 +1,4 @@
-"""What lives in files: a directory of our own, and the hourly keys.
+"""What lives in files: a directory of our own, the hourly keys, and journals of whole lines.
 
 Rule: keys are 0600 in a 0700 directory of our own, and no reader ever sees half a file.
 """
@@ -20,7 +20,7 @@ from cookieguard.errors import ConfigError
 
 logger = logging.getLogger("cookieguard")
 
-HOUR_KEY_BYTES = 32
+KEY_BYTES = 32
 NO_KEY = (-1, b"")
 BEFORE = datetime.min.replace(tzinfo=UTC)
 
@@ -121,7 +121,40 @@ class StateDirectory:
         return True
 
 
-class HourKeys:
+class SharedKeys:
+    """Share random keys by name between the workers that have a directory; without it each has its own."""
+
+    def __init__(self, directory: StateDirectory | None, what: str, alone: str) -> None:
+        self._directory = directory
+        self._what = what
+        self._alone = alone  # what becomes of it while the directory fails
+        self._has_failed = False
+
+    def shared(self, name: str, own: bytes) -> bytes:
+        """Return the key that all workers have, which is our own where there was none."""
+        if self._directory is None:
+            return own
+        try:
+            key = self._directory.create_once(name, lambda: own)
+            if len(key) == KEY_BYTES:
+                self._has_failed = False
+                return key
+            reason = f"{len(key)} bytes instead of {KEY_BYTES}"
+        except (OSError, ConfigError) as error:
+            reason = str(error)
+        if not self._has_failed:
+            self._has_failed = True
+            logger.warning("%s: %s; %s until this is fixed", self._what, reason, self._alone)
+        return own
+
+    def files(self, pattern: re.Pattern[str]) -> Iterator[tuple[Path, str]]:
+        """Yield the files of keys, drafts of a killed worker included, with what their names say."""
+        for path in self._directory.paths() if self._directory is not None else ():
+            if match := pattern.fullmatch(path.name):
+                yield path, match[1]
+
+
+class HourKeys(SharedKeys):
     """Give the random key of the current hour, the same in all workers that share a directory (in memory).
 
     Keys are independent of each other and unlinked once their hour is two hours back. Without the directory, or
@@ -129,10 +162,9 @@ class HourKeys:
     """
 
     def __init__(self, directory: StateDirectory | None) -> None:
-        self._directory = directory
+        super().__init__(directory, "hourly key", "rate limits count per worker")
         self._current: tuple[int, bytes] = NO_KEY
         self._cleared_from = self._cleared_until = BEFORE  # the hour in which old keys were last looked for
-        self._has_failed = False
 
     def key(self, now: datetime) -> bytes:
         """Give the 32 bytes of the UTC hour of `now`."""
@@ -161,30 +193,14 @@ class HourKeys:
         Hours ahead go too: a clock that once ran fast must not leave a key lying for a day.
         """
         hour = int(now.timestamp()) // 3600
-        for path, made_for in self._files():
-            if abs(hour - made_for) > 1:
+        for path, made_for in self.files(_HOUR_FILE):
+            if abs(hour - int(made_for)) > 1:
                 path.unlink(missing_ok=True)
 
     def _shared(self, hour: int) -> bytes:
-        if self._directory is None:
-            return secrets.token_bytes(HOUR_KEY_BYTES)
-        try:
+        with suppress(OSError):  # told where the key is asked for
             self.destroy_old(datetime.fromtimestamp(hour * 3600, UTC))
-            key = self._directory.create_once(f"hour-{hour}", lambda: secrets.token_bytes(HOUR_KEY_BYTES))
-            if len(key) == HOUR_KEY_BYTES:
-                return key
-            reason = f"{len(key)} bytes instead of {HOUR_KEY_BYTES}"
-        except (OSError, ConfigError) as error:
-            reason = str(error)
-        if not self._has_failed:
-            self._has_failed = True
-            logger.warning("hourly key: %s; rate limits count per worker until this is fixed", reason)
-        return secrets.token_bytes(HOUR_KEY_BYTES)
-
-    def _files(self) -> Iterator[tuple[Path, int]]:
-        for path in self._directory.paths() if self._directory is not None else ():
-            if match := _HOUR_FILE.fullmatch(path.name):
-                yield path, int(match[1])
+        return self.shared(f"hour-{hour}", secrets.token_bytes(KEY_BYTES))
 
 
 def _make_private(path: Path, setting: str) -> None:
@@ -267,6 +283,23 @@ def sync_directory(path: Path) -> None:
     """Bring a new name to the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def append_lines(path: Path, lines: bytes, flags: int = 0) -> None:
+    """Append whole lines at once, behind a new line where a crash or a full disk left half of one; safe on return.
+
+    Raises OSError where the disk took a part of it, since only the next write would fail. The file gets mode 0600.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            lines = b"\n" + lines
+        if os.write(descriptor, lines) < len(lines):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -5,10 +5,15 @@ Rule: importing this needs neither pytest nor Playwright. `cookieguard.testing.f
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.config.loading.trial import read_config, set_apart
 from cookieguard.testing.contacts import assert_no_third_party, third_parties, watch
 from cookieguard.testing.hooks import check_hooks
 from cookieguard.testing.recorder import Contact, Recorder
-from cookieguard.testing.settings import config_for_tests
 from cookieguard.testing.visitors import PreparedVisitor, SetCookie, prepare_visitor
 
 __all__ = [
@@ -23,3 +28,25 @@ __all__ = [
     "third_parties",
     "watch",
 ]
+
+
+def config_for_tests(
+    config: Config | str | os.PathLike[str] | None = None, *, state_dir: str | os.PathLike[str]
+) -> Config:
+    """Return a configuration that is the shop's in all that pages depend on, and touches nothing of production.
+
+    Any Host counts as the shop's, cookies are not shared with a domain, and keys, store, consent log, access log and
+    statistics are made in `state_dir` (pytest's `tmp_path`). No mail leaves; there are no lists of marketing mail,
+    whose links need the shop's address.
+    """
+    shop = set_apart(read_config(config), Path(state_dir))
+    cookies = {
+        name: replace(getattr(shop.cookies, name), domain="")
+        for name in ("consent", "session", "cart", "remember")
+    }
+    return replace(
+        shop,
+        origins=(),
+        mail=replace(shop.mail, lists=()),
+        cookies=replace(shop.cookies, domain="", **cookies),
+    )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from cookieguard.config import Config
 from cookieguard.consent import Matters, Register, Terms, own_hosts
-from cookieguard.consent.strict_paths import StrictPaths
+from cookieguard.consent.vendors import StrictPaths
 from cookieguard.features.outbox.lists import MailLists
 from cookieguard.features.people.people import People
 from cookieguard.features.policy.live_policy import LivePolicy

@@ -15,7 +15,6 @@ import pytest
 from harness.servers import START_SECONDS, wait_until
 
 from cookieguard.features.records.log_reader import make_receipt, read_record, read_subject
-from cookieguard.features.records.sequencer import AT_ONCE
 from cookieguard.features.records.store.open import trusted_keys
 from cookieguard.features.records.store.protocol import LogDown, Stores
 from cookieguard.features.records.values.log import Acknowledgement
@@ -23,7 +22,7 @@ from cookieguard.features.records.values.notes import open_checkpoint
 from cookieguard.features.records.values.receipts import verify_receipt
 from cookieguard.features.records.values.records import Record, customer, read_document
 from cookieguard.features.records.values.verification import Verdict
-from cookieguard.features.records.writer import SEQUENCE_SECONDS
+from cookieguard.features.records.writer import NUMBERED_AT_ONCE, SEQUENCE_SECONDS
 
 from .conftest import NAME, World, record_of
 
@@ -204,7 +203,7 @@ def test_who_ends_leaves_nothing_without_a_number_however_much_there_is(world: W
     writer = world.writer()
     writer.__class__._number, kept = lambda *_, **__: None, writer.__class__._number  # type: ignore[method-assign]
     try:
-        for future in [writer.append(record_of(n=at)) for at in range(AT_ONCE * 2 + 10)]:
+        for future in [writer.append(record_of(n=at)) for at in range(NUMBERED_AT_ONCE * 2 + 10)]:
             future.result(START_SECONDS)
         writer.close()
     finally:
@@ -213,7 +212,7 @@ def test_who_ends_leaves_nothing_without_a_number_however_much_there_is(world: W
 
     stores = world.stores()
     assert not stores.log.has_waiting()
-    assert stores.log.size() == AT_ONCE * 2 + 11
+    assert stores.log.size() == NUMBERED_AT_ONCE * 2 + 11
     stores.close()
 
 

@@ -30,7 +30,7 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import printable, show_answer, show_rows
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
-from cookieguard.config.rights.time_zone import zone_of
+from cookieguard.config.rights.settings import zone_of
 from cookieguard.errors import ConfigError
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.rights.enqueue import NewRequest, ask

@@ -1,10 +1,12 @@
-"""`[rights]`: how the shop answers persons who ask about their data."""
+"""`[rights]`, `[controller]`, `[[data]]`, `[[forms]]`: which data the shop has, and how it answers those who ask."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cookieguard.config.languages import require_texts
 from cookieguard.config.loading.checks import (
@@ -17,8 +19,34 @@ from cookieguard.config.loading.checks import (
 )
 from cookieguard.config.loading.types import require_types
 from cookieguard.config.mail import ADDRESS, OBJECT
-from cookieguard.config.rights.time_zone import require_zone
 from cookieguard.errors import ConfigError
+
+GREENWICH = "UTC"  # known without the machine's tables of time zones
+ALLOWED = (
+    "a time zone that this machine knows, such as 'Europe/Amsterdam'; the package tzdata adds all of them"
+)
+
+
+def require_zone(setting: str, name: str) -> None:
+    """Require a time zone that this machine knows; raises ConfigError."""
+    try:
+        _read(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        # No name, the name of a folder, or none of this machine
+        raise ConfigError(setting, was=repr(name[:60]), allowed=ALLOWED) from None
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return the time zone; UTC for one that this machine does not know (any more)."""
+    try:
+        return _read(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return UTC
+
+
+def _read(name: str) -> tzinfo:
+    return UTC if name == GREENWICH else ZoneInfo(name)
+
 
 # Art. 6(1) GDPR, (a), (b), (c) and (f): a shop has no public task, and saves no lives.
 BASES = ("consent", "contract", "law", "interest")

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from cookieguard.errors import CookieGuardError
-from cookieguard.features.people.journal import Journal
+from cookieguard.features.people.journal import Journal, digests_of
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import customer as subject_of
+from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.storage.store.protocol import Store, StoreDown
 
@@ -55,7 +56,7 @@ class Permissions:
 
         def write(store: Store) -> str:
             value = _dumps(digest, scope, now, 0)
-            store.write(NAMESPACE, self._marks(customer)[0], value, until=_milliseconds(now + LIFE))
+            store.write(NAMESPACE, self._marks(customer)[0], value, until=to_milliseconds(now + LIFE))
             return code
 
         return self._ask(write)
@@ -72,10 +73,7 @@ class Permissions:
         return self._ask(use)
 
     def _marks(self, text: str) -> list[str]:
-        """Return what a text is called in the store: by the key that signs now first, then by all others."""
-        keys = [self._keyring.signing, *filter(None, map(self._keyring.get, self._keyring.ids))]
-        secrets_ = dict.fromkeys(self._keyring.derive(key, USE) for key in keys)
-        return [hmac.digest(one, text.encode(errors="surrogatepass"), "sha256").hex() for one in secrets_]
+        return digests_of(self._keyring, text, USE)
 
 
 def _used(store: Store, key: str, digests: Sequence[str], scope: str, now: datetime) -> str:
@@ -84,7 +82,7 @@ def _used(store: Store, key: str, digests: Sequence[str], scope: str, now: datet
         if found is None or not found.value:
             return ""
         digest, of, made, tries = _loads(found.value)
-        until = _milliseconds(made + LIFE)
+        until = to_milliseconds(made + LIFE)
         if not digest or not timedelta() <= now - made < LIFE or tries >= TRIES:
             return ""
         is_right = any(hmac.compare_digest(digest, one) for one in digests) and of == scope
@@ -105,10 +103,6 @@ def _loads(value: bytes) -> tuple[str, str, datetime, int]:
         return str(digest), str(scope), datetime.fromisoformat(made), int(tries)
     except (ValueError, TypeError):
         return "", "", datetime.max.replace(tzinfo=UTC), TRIES
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
 
 
 TIMEOUT = 10.0  # seconds for the store

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.keyring import Keyring, to_text
-from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.whole_lines import append_lines
+from cookieguard.storage.state_directory import StateDirectory, append_lines
 
 FOLDER = "staff-journal"
 FILE = re.compile(r"(\d{4}-\d{2}-\d{2})\.jsonl")
@@ -56,13 +55,7 @@ class Journal:
         if customer:
             entry["customer"] = marks_of(self._keyring, customer)[0]
         path = self._state.subdirectory(FOLDER) / f"{now.astimezone(UTC):%Y-%m-%d}.jsonl"
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(path, flags, 0o600)
-        try:
-            append_lines(descriptor, json.dumps(entry).encode() + b"\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        append_lines(path, json.dumps(entry).encode() + b"\n", os.O_NOFOLLOW)
 
     def refuse(self, now: datetime, what: str) -> None:
         """Append that somebody was not let in; of very many in a minute only the first."""
@@ -76,9 +69,14 @@ class Journal:
 
 def marks_of(keyring: Keyring, customer: str) -> list[str]:
     """Return what a customer is called in the journal: by the key that signs now first, then by all others."""
-    keys = [keyring.signing, *(key for key in map(keyring.get, keyring.ids) if key is not None)]
-    secrets = dict.fromkeys(keyring.derive(key, USE) for key in keys)
-    return [hmac.digest(one, customer.encode(errors="surrogatepass"), "sha256").hex()[:32] for one in secrets]
+    return [one[:32] for one in digests_of(keyring, customer, USE)]
+
+
+def digests_of(keyring: Keyring, text: str, use: bytes) -> list[str]:
+    """Return the keyed digests of a text for one use: by the key that signs now first, then by all others."""
+    keys = [keyring.signing, *filter(None, map(keyring.get, keyring.ids))]
+    secrets = dict.fromkeys(keyring.derive(key, use) for key in keys)
+    return [hmac.digest(one, text.encode(errors="surrogatepass"), "sha256").hex() for one in secrets]
 
 
 def read_journal(state: Path) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cookieguard.config.people.staff import StaffSettings
+from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.runtime.questions import Questions
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.sqlite import SqliteStore
@@ -39,7 +40,7 @@ class StaffSessions:
         id_ = secrets.token_urlsafe(32)
 
         def write(store: Store) -> str:
-            until = _milliseconds(now + self._longest)
+            until = to_milliseconds(now + self._longest)
             store.write(NAMESPACE, _key(id_), _dumps(member, now, now), until=until)
             return id_
 
@@ -57,7 +58,7 @@ class StaffSessions:
                 store.erase(NAMESPACE, _key(id_))
                 return ""
             if now - seen > TOUCH:
-                until = _milliseconds(began + self._longest)
+                until = to_milliseconds(began + self._longest)
                 # Over the version that was read: a session that ends meanwhile does not come back.
                 store.write(
                     NAMESPACE, _key(id_), _dumps(member, began, now), until=until, after=found.version
@@ -86,7 +87,7 @@ def own_store(
 
     def opened() -> SqliteStore:
         store = SqliteStore(directory / FILE)
-        store.forget(_milliseconds(datetime.now(UTC) if clock is None else clock()))
+        store.forget(to_milliseconds(datetime.now(UTC) if clock is None else clock()))
         return store
 
     # Opened again for the next question: this forgets, and the file may have been replaced by its backup.
@@ -108,7 +109,3 @@ def _loads(value: bytes) -> tuple[str, datetime, datetime]:
     except (ValueError, TypeError):
         past = datetime.fromtimestamp(0, UTC)
         return "", past, past
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

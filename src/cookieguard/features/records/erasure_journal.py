@@ -7,7 +7,6 @@ so that restoring the whole directory does not either. A line names a random num
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,9 +15,8 @@ from pathlib import Path
 
 from cookieguard.features.records.store.protocol import LogDown, Stores, SubjectStore
 from cookieguard.features.records.values.records import to_text
-from cookieguard.features.records.writer import HANDLE_SECRET, handle_of
-from cookieguard.storage.state_directory import sync_directory
-from cookieguard.storage.whole_lines import append_lines
+from cookieguard.features.records.writer import key_of
+from cookieguard.storage.state_directory import append_lines, sync_directory
 
 JOURNAL = "erasures"
 # Subjects of one question: each worker asks of all that were ever erased before its first record.
@@ -61,12 +59,7 @@ def apply_erasures(store: SubjectStore, places: Sequence[Path]) -> int:
 
 def _append(place: Path, text: bytes) -> None:
     is_new = not place.exists()
-    descriptor = os.open(place, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        append_lines(descriptor, text)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    append_lines(place, text)
     if is_new:
         sync_directory(place.parent)
 
@@ -77,7 +70,7 @@ def erase_subject(stores: Stores, subject: str, *, journals: Sequence[Path], now
     The journal is written first: whatever happens then, and whichever copy is brought back, it is done to the end.
     Raises LogDown; doing it again does no harm, and what could not be cleared away the first time.
     """
-    key = stores.subjects.find(handle_of(subject, stores.subjects.secret(HANDLE_SECRET)))
+    key = key_of(stores, subject)
     if key is None:
         stores.subjects.forget(())
         return 0

@@ -93,7 +93,7 @@ class DecisionHook:
                 self._run_hook(read_decision(record))
         except BaseException as error:  # noqa: BLE001 - the shop's own code, a task called off or an exit included
             return self._failed(job, error)
-        return partial(_end_job, job=job)
+        return lambda stores: stores.log.end_job(job.place)
 
     def _run_hook(self, decision: Decision) -> None:
         answer = self._call(decision)
@@ -107,7 +107,7 @@ class DecisionHook:
         kind = type(error).__name__  # its text may name a person
         if tries >= MOST_TRIES:
             logger.error("on_decision raised %s %d times; it will not get this decision again", kind, tries)
-            return partial(_end_job, job=job)
+            return lambda stores: stores.log.end_job(job.place)
         wait = min(FIRST_RETRY_MILLISECONDS << min(job.tries, 20), LONGEST_RETRY_MILLISECONDS)
         logger.warning("on_decision raised %s; the next call follows in %d s", kind, wait // 1000)
         self._again_at = min(self._again_at, seconds() + wait / 1000 + 0.01)
@@ -135,10 +135,6 @@ def _record_of(stores: Stores, job: Job) -> bytes:
         return b"" if row is None else opened(stores, row).record
     except SealBroken:  # `log verify` tells of it
         return b""
-
-
-def _end_job(stores: Stores, *, job: Job) -> None:
-    stores.log.end_job(job.place)
 
 
 def _put_off(stores: Stores, *, job: Job, milliseconds: int, tries: int) -> None:

@@ -14,7 +14,7 @@ from cookieguard.features.records.values.sealing import digest_of_id, read_about
 from cookieguard.features.records.values.shown import read_shown
 from cookieguard.features.records.values.tiles import inclusion_proof
 from cookieguard.features.records.values.verification import Report, Verdict, verify, verify_tiles
-from cookieguard.features.records.writer import HANDLE_SECRET, handle_of
+from cookieguard.features.records.writer import key_of
 from cookieguard.runtime.questions import Questions
 
 OPEN_SECONDS = 60.0  # then the stores are opened again: a file may have been replaced by its backup
@@ -52,14 +52,14 @@ def read_record(stores: Stores, record_id: str) -> OpenedRecord | None:
 
 def read_subject(stores: Stores, subject: str) -> list[OpenedRecord]:
     """Return all records of a subject, in the order they were written; none once it was erased."""
-    key = stores.subjects.find(handle_of(subject, stores.subjects.secret(HANDLE_SECRET)))
+    key = key_of(stores, subject)
     rows = [] if key is None else reversed(stores.log.rows_of(key.subject))
     return [opened(stores, row) for row in sorted(rows, key=lambda row: (row.number is None, row.number))]
 
 
 def newest_rows(stores: Stores, subject: str, kind: str, count: int) -> list[Row]:
     """Return the newest `count` rows of each label (`KIND:TOPIC`) of a kind; none once the subject was erased."""
-    key = stores.subjects.find(handle_of(subject, stores.subjects.secret(HANDLE_SECRET)))
+    key = key_of(stores, subject)
     found: list[Row] = []
     first, after = f"{kind}:".encode(), f"{kind};".encode()  # the next character: behind all topics
     while key is not None and (rows := stores.log.rows_of(key.subject, first, after, count)):

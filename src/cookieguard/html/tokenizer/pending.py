@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cookieguard.html.grammar import TAG_NAME
-from cookieguard.html.tokenizer.foreign_text import Finder, text_carried, text_stop
+from cookieguard.html.tokenizer.foreign_text import Finder, TagEnd, text_carried, text_stop
 from cookieguard.html.tokenizer.raw_text import EndTags
-from cookieguard.html.tokenizer.tag_end import TagEnd
 
 # A longer tag is released without its attributes: a picture of a camera in a data: URL has 4 to 6 MB, and memory,
 # of which such a tag takes three times its size while it streams, has to end somewhere.

@@ -12,14 +12,13 @@ from importlib.resources import files
 from playwright.async_api import Browser, BrowserContext, Error, Page, Response, async_playwright
 
 from cookieguard.html import parse_url
-from cookieguard.scan.browser.browser_storage import BrowserStorage
 from cookieguard.scan.browser.chromium import OPEN_MS, close_others, launched, new_visitor
-from cookieguard.scan.browser.page_observer import PageObserver, definers
+from cookieguard.scan.browser.page_observer import BrowserStorage, PageObserver, definers
 from cookieguard.scan.crawl import Crawl, page_name
 from cookieguard.scan.forms import forms_in
 from cookieguard.scan.observations import ACCEPTED, UNDECIDED, Need, Scan, VisitedPage
 from cookieguard.scan.page_source import MOST_LINKS, Source
-from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
+from cookieguard.scan.plan import Clock, Parties, Plan, Step, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.static_scan import (
     CHOICES,
@@ -34,7 +33,6 @@ from cookieguard.scan.static_scan import (
     what_came,
     why_not,
 )
-from cookieguard.scan.steps import Step
 
 STATIC = files("cookieguard.static")
 CLICK_MS = 5_000

@@ -7,8 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from cookieguard.identity.carts.orders import MOST_KEPT, joined
-from cookieguard.identity.carts.stored_carts import Add, StoreNamespace, Write, read_orders, write_orders
+from cookieguard.identity.carts.stored_carts import (
+    MOST_KEPT,
+    Add,
+    StoreNamespace,
+    Write,
+    joined,
+    read_orders,
+    write_orders,
+)
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.revocations import to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY

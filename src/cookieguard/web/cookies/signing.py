@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any
 
 from cookieguard.errors import CookieTooLarge
-from cookieguard.identity.cookie_lines import read_line
 from cookieguard.identity.session_state import NOBODY, Binding
-from cookieguard.identity.shop_token import Content, Plain, Refusal, ShopToken
+from cookieguard.identity.shop_token import Content, Plain, Refusal, ShopToken, read_line
 from cookieguard.identity.token_cookie import PHRASES, Mismatch
 from cookieguard.identity.tokens import Reason
 from cookieguard.security_events import SecurityEvent

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from markupsafe import Markup
 
-from cookieguard.config.languages import day_text, texts_of
-
-FSI, PDI = "\u2068", "\u2069"  # keep a date in order inside a sentence of either direction
+from cookieguard.config.languages import SectionTexts, texts_of
 
 
 class News(Protocol):
@@ -22,27 +19,13 @@ class News(Protocol):
     def effective(self) -> date: ...
 
 
-class PolicyTexts(NamedTuple):
-    """Hold the texts for readers of a language."""
-
-    lang: str
-    texts: Mapping[str, str]
+class PolicyTexts(SectionTexts):
+    """Hold the texts about the policy."""
 
     @classmethod
     def of(cls, lang: str) -> PolicyTexts:
         """Return the texts for readers of a language."""
         return cls(lang, texts_of(lang)["policy"])
-
-    def day(self, day: date) -> str:
-        """Write a day as the language does."""
-        return day_text(day, self.lang)
-
-    def line(self, name: str, **days: date) -> str:
-        """Return a text with its days filled in."""
-        text = self.texts[name]
-        for key, day in days.items():
-            text = text.replace(f"{{{key}}}", f"{FSI}{self.day(day)}{PDI}")
-        return text
 
 
 def news_line(version: News | None, texts: PolicyTexts, *, base: str, query: str = "") -> Markup:

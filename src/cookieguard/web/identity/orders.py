@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from cookieguard.identity.carts.orders import Order, joined, order_id
-from cookieguard.identity.carts.stored_carts import StoreNamespace, read_orders
+from cookieguard.identity.carts.stored_carts import Order, StoreNamespace, joined, order_id, read_orders
 from cookieguard.identity.session import Session
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.storage.store.sync import StoreSync

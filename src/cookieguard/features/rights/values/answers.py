@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
-from typing import NamedTuple
-
 from cookieguard.config import Config
-from cookieguard.config.languages import day_text, nearest_text, texts_of
+from cookieguard.config.languages import FSI, PDI, SectionTexts, nearest_text, texts_of
 from cookieguard.features.rights.values.plan import BY_WORDS, Step
 from cookieguard.features.rights.values.requests import WORKER, Act, Request
 from cookieguard.features.rights.values.rules import RequestKind
 
-FSI, PDI = "\u2068", "\u2069"  # keep a value in order inside a sentence of either direction
 PLAIN = dict.fromkeys(map(ord, FSI + PDI))  # mail programs show them as boxes
 
 
-class RightsTexts(NamedTuple):
-    """Hold the texts for readers of a language."""
-
-    lang: str
-    texts: Mapping[str, str]
+class RightsTexts(SectionTexts):
+    """Hold the texts about requests."""
 
     @classmethod
     def of(cls, lang: str) -> RightsTexts:
         """Return the texts for readers of a language."""
         return cls(lang, texts_of(lang)["rights"])
-
-    def day(self, day: date) -> str:
-        """Write a day as the language does."""
-        return day_text(day, self.lang)
-
-    def line(self, key: str, /, **values: str | date) -> str:
-        """Return a text with its values filled in."""
-        text = self.texts[key]
-        for name, value in values.items():
-            shown = self.day(value) if isinstance(value, date) else value
-            text = text.replace(f"{{{name}}}", f"{FSI}{shown}{PDI}")
-        return text
 
 
 def answer_of(request: Request, config: Config) -> str:

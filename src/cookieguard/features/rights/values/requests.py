@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
-from cookieguard.config.rights.time_zone import zone_of
+from cookieguard.config.rights.settings import zone_of
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.rights.values.rules import RULES, Law, RequestKind, Rule
 

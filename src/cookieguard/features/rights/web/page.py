@@ -14,11 +14,11 @@ from starlette.responses import HTMLResponse
 from cookieguard.config import DataKind, ShopForm
 from cookieguard.config.languages import nearest_text, texts_of
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent.own_terms import PURPOSE
 from cookieguard.features.records.log_reader import newest_rows, opened
 from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.consents import CONSENT, counting_purposes
 from cookieguard.features.records.values.records import browser, customer, read_document
+from cookieguard.features.rights.own_terms import PURPOSE
 from cookieguard.features.rights.values.answers import RightsTexts, has_copy, retained_lines
 from cookieguard.features.rights.values.requests import Request, State
 from cookieguard.features.rights.values.rules import RequestKind

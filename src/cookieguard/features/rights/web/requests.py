@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.config.rights.time_zone import zone_of
+from cookieguard.config.rights.settings import zone_of
 from cookieguard.consent.decision import version_at
 from cookieguard.features.people.staff_guard import (
     DOWN,
