@@ -31,15 +31,16 @@ from cookieguard.features.statistics.dashboard.selection import (
 from cookieguard.features.statistics.engines.protocol import HitReader
 from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE, SqliteStats
 from cookieguard.features.statistics.export.tables import sums_table
-from cookieguard.stats.hits import AGREED, OTHER, Dimension, Hit
+from cookieguard.stats.hits import AGREED, OTHER, PARTLY_COUNTED, Dimension, Hit
 from cookieguard.stats.k_anonymity import STEP, K, rounded
-from cookieguard.stats.rollups import has_agreed
 
 NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 SECOND, DAY = int(NOW.timestamp()), 86_400
 TODAY = SECOND // DAY
 ASKED = (Dimension.PAGE, Dimension.COUNTRY, Dimension.DEVICE)
 TABLES = {"Pages": Dimension.PAGE, "Countries": Dimension.COUNTRY, "Devices": Dimension.DEVICE}
+# To everything, or to statistics. Hits of an earlier release have "partly" for both: those with a key agreed.
+WHOLLY = ("all", PARTLY_COUNTED)
 VIEWS, VISITS, VISITORS = METRICS = ("views", "visits", "visitors")
 WITH_DAYS = 30  # of longer ranges what is older is one piece
 MOST = 10**9
@@ -248,6 +249,10 @@ def of_counts(wheres: Sequence[Where], day: int, counts: Sequence[object], *, is
 
 
 # What is true.
+
+
+def has_agreed(hit: Hit) -> bool:
+    return hit.consent in WHOLLY or (hit.consent == "partly" and hit.key != 0)
 
 
 def truth(hits: Sequence[Hit], values: Values) -> Mapping[Group, int]:

@@ -8,34 +8,23 @@ agree has no key, so nothing ties a goal of theirs to a source.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit, HitKind
 
 VIEW, GOAL = HitKind.VIEW.value, HitKind.GOAL.value
-KIND, BOT, ENTRY, KEY = (Hit._fields.index(name) for name in ("kind", "bot", "entry", "key"))
+KIND, BOT, KEY = (Hit._fields.index(name) for name in ("kind", "bot", "key"))
 PAUSE = 30 * 60  # seconds without a view after which a visit is over, as elsewhere on the web
 
 
 # Plain tuples, since a batch has thousands: a NamedTuple takes half a microsecond to make.
 Visitor = tuple[int, int]
 """One visitor of one UTC day: the day, and the key that day."""
-Presence = tuple[int, int]
-"""When a visitor was seen first and last that day, in seconds since 1970."""
 Views = Mapping[Visitor, Sequence[int]]
 """The places, in a batch, of each visitor's views, in the order of time."""
-
-
-@dataclass(slots=True)
-class Decided:
-    """Hold a batch's hits with their entries, and what is to be known of its visitors from now on."""
-
-    hits: list[Hit]
-    presences: dict[Visitor, Presence] = field(default_factory=dict)
-    firsts: list[Hit] = field(default_factory=list)
-    """The first view of each visitor that day."""
+LastSeen = Callable[[int, Sequence[int]], Mapping[int, int]]
+"""Returns when visitors of a day had their last view, by their keys that day."""
 
 
 def views_of(batch: Batch) -> Views:
@@ -52,58 +41,29 @@ def views_of(batch: Batch) -> Views:
     return found
 
 
-def visitors_of(views: Views, before: Mapping[int, int]) -> set[Visitor]:
-    """Return whom an engine must know the presence of: the day's visitors, and who they were before midnight."""
-    return {*views, *((day - 1, before[key]) for day, key in views if key in before)}
+def going_on(batch: Batch, last_seen: LastSeen) -> Mapping[int, Sequence[int]]:
+    """Return the keys of visitors whose visit goes on with their first view of a day, by day and in order.
 
-
-def began_unkeyed(batch: Batch, key: int) -> bool:
-    """Return whether a visitor's visit was counted before there was a key."""
-    return batch.before.get(key) == key
-
-
-def decide(batch: Batch, views: Views, known: Mapping[Visitor, Presence]) -> Decided:
-    """Decide the entries of a batch; `known` has the presence of `visitors_of(views)` as far as there is one."""
-    decided = Decided(hits=list(batch.hits))
-    for visitor, places in views.items():
-        presence, last_before = known.get(visitor), None
-        if presence is None:
-            decided.firsts.append(batch.hits[places[0]])
-            day, key = visitor
-            if began_unkeyed(batch, key):
-                last_before = batch.hits[places[0]].time
-            elif key in batch.before and (yesterday := known.get((day - 1, batch.before[key]))):
-                last_before = yesterday[1]
-        decided.presences[visitor] = _walk(decided.hits, places, presence, last_before)
-    return decided
-
-
-def _walk(
-    hits: list[Hit], places: Sequence[int], presence: Presence | None, last_before: int | None
-) -> Presence:
-    """Mark the entries among one visitor's views, in the order of time.
-
-    A hit that comes late (from the spool) is part of the visit it falls into.
+    It began in the last half hour of the day before, or was counted before there was a key.
     """
-    if presence is None:
-        first = last = hits[places[0]][0]
-        goes_on = last_before is not None and first <= last_before + PAUSE
-    else:
-        (first, last), goes_on = presence, True
-    for place in places:
-        time = hits[place][0]
-        if not (goes_on and first - PAUSE <= time <= last + PAUSE):
-            hits[place] = _as_entry(hits[place])
-        goes_on = True
-        if time > last:
-            last = time
-        elif time < first:
-            first = time
-    return first, last
+    found: dict[int, Sequence[int]] = {}
+    for day, hits in _views_after_others(batch).items():
+        last = last_seen(day - 1, [batch.before[hit.key] for hit in hits])
+        going = {hit.key for hit in hits if hit.time - last.get(batch.before[hit.key], 0) <= PAUSE}
+        unkeyed = {hit.key for hit in hits if batch.before[hit.key] == hit.key}
+        if unkeyed:  # but those who were there with the key before began a visit with it
+            going |= unkeyed - last_seen(day, list(unkeyed)).keys()
+        found[day] = sorted(going)
+    return found
 
 
-def _as_entry(hit: Hit) -> Hit:
-    return tuple.__new__(Hit, (*hit[:ENTRY], 1, *hit[ENTRY + 1 :]))
+def _views_after_others(batch: Batch) -> Mapping[int, Sequence[Hit]]:
+    """Return the views of visitors who may have been there under another key, or none, by day."""
+    found: dict[int, list[Hit]] = {}
+    for hit in batch.hits if batch.before else ():
+        if hit.key in batch.before and hit[KIND] == VIEW and not hit[BOT]:
+            found.setdefault(hit.day, []).append(hit)
+    return found
 
 
 class First(NamedTuple):
@@ -115,21 +75,27 @@ class First(NamedTuple):
     campaign: str
 
 
-def goal_visitors(batch: Batch) -> set[Visitor]:
-    """Return the visitors with a key who reached a goal: an engine must know their first views."""
-    return {
+FirstViews = Callable[[int, Sequence[int]], Mapping[int, First]]
+"""Returns the first views of visitors of a day, by their keys that day."""
+
+
+def with_sources(batch: Batch, first_views: FirstViews) -> Batch:
+    """Return a batch whose goals have the source of their visitor's first view that day; `first_views` has those
+    that were written before.
+    """
+    visitors = {
         (hit.day, hit.key) for hit in batch.hits if hit[KIND] == GOAL and hit[KEY] != NO_KEY and not hit[BOT]
     }
-
-
-def with_sources(
-    hits: Sequence[Hit], visitors: set[Visitor], views: Views, known: Mapping[Visitor, First]
-) -> list[Hit]:
-    """Return a batch's hits with the sources of goals; `views` are the batch's own, `known` the first ones before."""
     if not visitors:
-        return list(hits)
-    firsts = {visitor: _earliest(hits, views.get(visitor, ()), known.get(visitor)) for visitor in visitors}
-    return [_with_source(hit, firsts) for hit in hits]
+        return batch
+    views, known = views_of(batch), dict[Visitor, First]()
+    for day in {day for day, _ in visitors}:
+        found = first_views(day, [key for of, key in visitors if of == day])
+        known.update({(day, key): first for key, first in found.items()})
+    firsts = {
+        visitor: _earliest(batch.hits, views.get(visitor, ()), known.get(visitor)) for visitor in visitors
+    }
+    return batch._replace(hits=[_with_source(hit, firsts) for hit in batch.hits])
 
 
 def _earliest(hits: Sequence[Hit], places: Sequence[int], before: First | None) -> First | None:

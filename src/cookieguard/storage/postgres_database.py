@@ -53,6 +53,13 @@ TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtext(:name))"
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
+def on_server(statement: str) -> str:
+    """Return a statement in the words of PostgreSQL."""
+    for ours, theirs in WORDS:
+        statement = ours.sub(theirs, statement)
+    return statement
+
+
 class PostgresDatabase(Database):
     """Hold the tables of one part in a PostgreSQL database; `make` creates them if they are missing."""
 
@@ -145,9 +152,7 @@ class PostgresDatabase(Database):
         yield sql, {"these": ByteaArray(these) if these and isinstance(these[0], bytes) else list(these)}
 
     def _translated(self, statement: str) -> str:
-        for ours, theirs in WORDS:
-            statement = ours.sub(theirs, statement)
-        return statement
+        return on_server(statement)
 
     def _number(self) -> int | None:
         is_made, has_numbers = self.row(IS_MADE, main=self.tables.main) or (False, False)

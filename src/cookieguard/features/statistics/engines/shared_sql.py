@@ -25,7 +25,7 @@ from cookieguard.stats.visits import PAUSE
 HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")
 PEOPLE = "(bot = '')"
 VIEW = "(bot = '' AND kind = 'view')"
-# As `rollups.has_agreed`.
+# To everything, or to statistics. Hits of an earlier release have "partly" for both: those with a key agreed.
 HAS_AGREED = f"(consent IN ('all', '{PARTLY_COUNTED}') OR (consent = 'partly' AND key != 0))"
 # Which hits have a value of a dimension: the same as in the sums.
 COUNTED: Mapping[Dimension, tuple[str, str]] = {
@@ -86,7 +86,7 @@ def conditions(where: Filters, marks: Iterator[str]) -> tuple[str, list[str]]:
 
 
 @lru_cache(maxsize=4096)  # what batch after batch has, of some days
-def digest(dimension: str, value: str) -> int:
+def digest(text: str, _: int) -> int:
     """Name a value in eight bytes: what was seen of a visitor has a row for each value."""
-    text = f"{dimension} {value}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), "big", signed=True)
+    encoded = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(encoded, digest_size=8).digest(), "big", signed=True)

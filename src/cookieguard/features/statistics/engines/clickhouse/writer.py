@@ -24,8 +24,8 @@ from cookieguard.features.statistics.engines.clickhouse.connection import connec
 from cookieguard.features.statistics.engines.clickhouse.schema import ADD_COLUMN, HIT_COLUMNS, SCHEMA
 from cookieguard.features.statistics.engines.clickhouse.views import VIEWS
 from cookieguard.features.statistics.engines.protocol import EngineDown
-from cookieguard.stats.hits import COLUMNS, SECONDS_OF_DAY, Batch, Hit
-from cookieguard.stats.visits import PAUSE, First, began_unkeyed, goal_visitors, views_of, with_sources
+from cookieguard.stats.hits import COLUMNS, Batch
+from cookieguard.stats.visits import First, going_on, with_sources
 
 logger = logging.getLogger("cookieguard")
 
@@ -75,10 +75,10 @@ class ClickhouseHits:
         """Write hits and what was lost; each is there once, however often a batch comes."""
         with telling(EngineDown):
             if batch.hits:
-                last_seen = self._last_seen(batch)
+                going = going_on(batch, self._last_seen)
                 rows = [
-                    (hit.day, batch.id, place, _goes_on(hit, batch, last_seen), *hit)
-                    for place, hit in enumerate(self._with_sources(batch))
+                    (hit.day, batch.id, place, int(hit.key in going.get(hit.day, ())), *hit)
+                    for place, hit in enumerate(with_sources(batch, self._firsts).hits)
                 ]
                 self._client.insert("cookieguard_hit", rows, column_names=HIT_NAMES)
             if batch.lost:
@@ -110,30 +110,10 @@ class ClickhouseHits:
         with suppress(ClickHouseError, OSError):
             self._client.close()
 
-    def _with_sources(self, batch: Batch) -> Sequence[Hit]:
-        """Return the hits, their goals with where the visitor came from first that day."""
-        reached, known = goal_visitors(batch), {}
-        for day in {day for day, _ in reached}:
-            keys = [key for of, key in reached if of == day]
-            rows = self._client.query(FIRSTS, parameters={"day": day, "keys": keys}).result_rows
-            known.update({(day, key): First(*first) for key, first in rows})
-        return with_sources(batch.hits, reached, views_of(batch) if reached else {}, known)
+    def _last_seen(self, day: int, keys: Sequence[int]) -> Mapping[int, int]:
+        rows = self._client.query(LAST_SEEN, parameters={"day": day, "keys": keys}).result_rows
+        return {int(key): int(last) for key, last in rows}
 
-    def _last_seen(self, batch: Batch) -> Mapping[tuple[int, int], int]:
-        """Return when yesterday's visitors who may still be there were seen last, by day and key of yesterday."""
-        found: dict[tuple[int, int], int] = {}
-        early = {(hit.day - 1, batch.before[hit.key]) for hit in batch.hits if hit.key in batch.before}
-        for day in {day for day, _ in early}:
-            keys = [key for of, key in early if of == day]
-            rows = self._client.query(LAST_SEEN, parameters={"day": day, "keys": keys}).result_rows
-            found.update({(day, key): last for key, last in rows})
-        return found
-
-
-def _goes_on(hit: Hit, batch: Batch, last_seen: Mapping[tuple[int, int], int]) -> int:
-    if began_unkeyed(batch, hit.key):
-        return 1
-    if hit.key not in batch.before or hit.time % SECONDS_OF_DAY > PAUSE:
-        return 0
-    last = last_seen.get((hit.day - 1, batch.before[hit.key]))
-    return int(last is not None and hit.time <= last + PAUSE)
+    def _firsts(self, day: int, keys: Sequence[int]) -> Mapping[int, First]:
+        rows = self._client.query(FIRSTS, parameters={"day": day, "keys": keys}).result_rows
+        return {key: First(*first) for key, first in rows}

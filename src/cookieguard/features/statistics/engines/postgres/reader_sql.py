@@ -5,13 +5,11 @@ Rule: names of tables, columns and conditions are ours; values are parameters.
 
 from __future__ import annotations
 
-from cookieguard.features.statistics.engines.shared_sql import VIEW
+from cookieguard.features.statistics.engines.sums import GOES_ON, OF_VISITOR
 from cookieguard.stats.hits import COLUMNS
 from cookieguard.stats.visits import PAUSE
 
 # ruff: noqa: S608 - names of ours
-GOES_ON = 0  # what `seen` has of a visitor whose visit goes on from the day before
-OF_VISITOR = f"(key != 0 AND {VIEW})"
 
 
 def decided(where: str) -> str:

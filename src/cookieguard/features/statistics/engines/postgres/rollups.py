@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-from cookieguard.features.statistics.engines.postgres.rollup_sql import ADD, ADD_HELD, HELD, MAKE_ROOM
 from cookieguard.features.statistics.engines.postgres.schema import LOCK_SUMS
-from cookieguard.stats.rollups import held_hosts
+from cookieguard.features.statistics.engines.sums import Sums, fill
 from cookieguard.storage.postgres_connection import Connection
+from cookieguard.storage.postgres_database import on_server
 
 STEP_HITS = 20_000  # of one transaction, and a batch more: what a busy machine adds within a second
 ALL = 10_000  # steps: more hits than are ever new
@@ -30,7 +29,15 @@ NEW = f"""
         FROM cookieguard_batch WHERE NOT is_summed
     ) AS new WHERE hits_before < {STEP_HITS}
 """  # noqa: S608 - names of ours
-DONE = "UPDATE cookieguard_batch SET is_summed = true WHERE number = ANY(%(numbers)s::bigint[])"
+FILL = on_server(
+    fill(
+        "cookieguard_hit WHERE batch = ANY(:numbers::bigint[]) AND time >= :since::bigint AND time < :before::bigint",
+        "row_number() OVER (ORDER BY batch, ctid)",
+        "known.day BETWEEN :since::bigint / 86400 AND (:before::bigint - 1) / 86400",
+    )
+)
+SUMS = Sums(on_server, ("source", "medium", "campaign"))
+DONE = "UPDATE cookieguard_batch SET is_summed = true WHERE number = ANY(%s::bigint[])"
 
 
 def sum_up(connection: Connection, *, wait: int, steps: int = ALL) -> bool:
@@ -56,28 +63,11 @@ def _add_some(connection: Connection) -> bool:
     (numbers, since, before), *_ = connection.execute(NEW, prepare=True).fetchall()
     if numbers is None:
         return False
-    step = {"numbers": numbers, "since": since, "before": before}
-    held = connection.execute(HELD, step, prepare=True).fetchall()
-    with connection.pipeline():
-        connection.execute(ADD, step, prepare=True)
-        connection.execute(MAKE_ROOM, step, prepare=True)
-        if held:
-            connection.execute(ADD_HELD, step | _hosts(held), prepare=True)
-        connection.execute(DONE, step, prepare=True)
+    SUMS.make(connection)
+    connection.execute(FILL, {"numbers": numbers, "since": since, "before": before})
+    SUMS.add(connection)
+    connection.execute(DONE, (numbers,), prepare=True)
     return True
-
-
-def _hosts(rows: list[Any]) -> dict[str, Any]:
-    """Return what each host adds, one list for each column."""
-    found: dict[str, list[Any]] = {
-        name: [] for name in ("day", "page", "host", "vendor", "purpose", "views", "elements")
-    }
-    for day, page, held, views in rows:
-        for host, elements, vendor, purpose in held_hosts(held):
-            row = (day, page, host, vendor, purpose, views, views * elements)
-            for column, value in zip(found.values(), row, strict=True):
-                column.append(value)
-    return found
 
 
 @contextmanager

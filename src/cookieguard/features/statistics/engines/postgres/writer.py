@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import psycopg
 
 from cookieguard.features.statistics.engines.postgres.copy import Unstorable, copy_text, storable
 from cookieguard.features.statistics.engines.postgres.partitions import forget
-from cookieguard.features.statistics.engines.postgres.reader_sql import GOES_ON
 from cookieguard.features.statistics.engines.postgres.rollups import STEP_HITS, sum_up
 from cookieguard.features.statistics.engines.postgres.schema import (
     ADD_COLUMN,
@@ -35,18 +34,9 @@ from cookieguard.features.statistics.engines.postgres.schema import (
 )
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.engines.shared_sql import VIEW
+from cookieguard.features.statistics.engines.sums import GOES_ON
 from cookieguard.stats.hits import COLUMNS, NO_KEY, SECONDS_OF_DAY, Batch, Hit
-from cookieguard.stats.visits import (
-    BOT,
-    KIND,
-    PAUSE,
-    First,
-    began_unkeyed,
-    goal_visitors,
-    views_of,
-    with_sources,
-)
-from cookieguard.stats.visits import VIEW as OF_VIEW
+from cookieguard.stats.visits import First, going_on, with_sources
 from cookieguard.storage.postgres_connection import Connection, connect, telling
 
 logger = logging.getLogger("cookieguard")
@@ -166,9 +156,10 @@ class PostgresHits:
         number, has_keys = begun
         if not all(has_keys.values()):
             batch = batch._replace(hits=[_late(hit, has_keys) for hit in batch.hits])
-        if batch.before:
-            self._note_going_on(batch)
-        batch = self._with_sources(batch)
+        for day, keys in going_on(batch, self._last_seen).items():
+            if keys:  # in order, so that two writers do not wait for each other
+                self._connection.execute(NOTE_GOING_ON, (day, _array(keys)))
+        batch = with_sources(batch, self._firsts)
         if batch.hits:
             with self._connection.cursor() as cursor, cursor.copy(COPY_HITS) as copy:
                 for start in range(0, len(batch.hits), SLICE):
@@ -179,16 +170,12 @@ class PostgresHits:
                 self._connection.execute(ADD_LOST, (max(days, default=0), list(reasons), list(counts)))
             self._connection.execute("COMMIT")
 
-    def _with_sources(self, batch: Batch) -> Batch:
-        """Return the batch, its goals with where the visitor came from first that day."""
-        reached, known = goal_visitors(batch), {}
-        if not reached:
-            return batch
-        for day in {day for day, _ in reached}:
-            keys = _array(key for of, key in reached if of == day)
-            rows = self._connection.execute(FIRSTS, {"day": day, "keys": keys}).fetchall()
-            known.update({(day, key): First(*first) for key, *first in rows})
-        return batch._replace(hits=with_sources(batch.hits, reached, views_of(batch), known))
+    def _last_seen(self, day: int, keys: Sequence[int]) -> Mapping[int, int]:
+        return dict(self._connection.execute(LAST_SEEN, {"day": day, "keys": _array(keys)}).fetchall())
+
+    def _firsts(self, day: int, keys: Sequence[int]) -> Mapping[int, First]:
+        rows = self._connection.execute(FIRSTS, {"day": day, "keys": _array(keys)}).fetchall()
+        return {key: First(*first) for key, *first in rows}
 
     def _begin(self, batch: Batch, days: set[int], since: int) -> tuple[int, dict[int, bool]] | None:
         """Begin the transaction and look up days; None where the batch was written before."""
@@ -217,23 +204,6 @@ class PostgresHits:
                     self._connection.execute(statement)
             there |= dict.fromkeys(missing - there.keys(), True)
         return there
-
-    def _note_going_on(self, batch: Batch) -> None:
-        """Note whose visit goes on: from the last half hour of yesterday, as far as that is written, or unkeyed."""
-        for day, hits in _early_views(batch).items():
-            keys = _array(batch.before[hit.key] for hit in hits)
-            last = dict(self._connection.execute(LAST_SEEN, {"day": day - 1, "keys": keys}).fetchall())
-            going = {hit.key for hit in hits if hit.time - last.get(batch.before[hit.key], 0) <= PAUSE}
-            going |= self._unkeyed(day, {hit.key for hit in hits if began_unkeyed(batch, hit.key)})
-            if going:  # in order, so that two writers do not wait for each other
-                self._connection.execute(NOTE_GOING_ON, (day, _array(sorted(going))))
-
-    def _unkeyed(self, day: int, keys: set[int]) -> set[int]:
-        """Return those of whom nothing was seen that day: who was there with a key began a visit with it."""
-        if not keys:
-            return keys
-        seen = self._connection.execute(LAST_SEEN, {"day": day, "keys": _array(keys)}).fetchall()
-        return keys - {key for key, _ in seen}
 
 
 def make_tables(connection: Connection) -> None:
@@ -264,15 +234,6 @@ def _late(hit: Hit, has_keys: Mapping[int, bool]) -> Hit:
         return hit
     entry = hit.entry if hit.key == NO_KEY else int(bool(hit.source))
     return hit._replace(key=NO_KEY, search="", entry=entry)
-
-
-def _early_views(batch: Batch) -> Mapping[int, list[Hit]]:
-    """Return the views of visitors who may have been there before midnight, by day."""
-    found: dict[int, list[Hit]] = {}
-    for hit in batch.hits:
-        if hit.key in batch.before and hit[KIND] == OF_VIEW and not hit[BOT]:
-            found.setdefault(hit.day, []).append(hit)
-    return found
 
 
 def _array(numbers: Iterable[object]) -> str:

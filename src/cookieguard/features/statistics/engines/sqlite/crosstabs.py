@@ -136,7 +136,6 @@ CROSSED = Crossed(
 
 def count_closed_days(connection: sqlite3.Connection, before: int) -> int:
     """Count days before this one that are not counted yet, newest first, and return how many were."""
-    connection.execute("PRAGMA temp_store = MEMORY")
     days = [day for (day,) in connection.execute(CLOSED, (before,))]
     tried = counted = 0
     for day in days:

@@ -99,3 +99,8 @@ WORDS = Words(
 )
 VIEWS = {name: f"CREATE VIEW {name} AS {query}" for name, query in views(WORDS).items()}
 EXISTING_VIEWS = "SELECT name, sql FROM sqlite_master WHERE type = 'view'"
+
+
+def in_file(statement: str) -> str:
+    """Return a statement that was written for both databases in the words of a file."""
+    return statement.replace("cookieguard_", "")

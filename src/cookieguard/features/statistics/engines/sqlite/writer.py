@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from cookieguard.features.statistics.engines.protocol import EngineDown
-from cookieguard.features.statistics.engines.shared_sql import HOURLY_SUMS, RARE, RARE_DAYS, digest
+from cookieguard.features.statistics.engines.shared_sql import RARE, RARE_DAYS, digest
 from cookieguard.features.statistics.engines.sqlite import crosstabs as sqlite_crosstabs
 from cookieguard.features.statistics.engines.sqlite import exits as sqlite_exits
 from cookieguard.features.statistics.engines.sqlite.schema import (
@@ -20,38 +21,19 @@ from cookieguard.features.statistics.engines.sqlite.schema import (
     HIT_SEARCH,
     SCHEMA,
     VIEWS,
+    in_file,
 )
+from cookieguard.features.statistics.engines.sums import GOES_ON, Sums, fill
 from cookieguard.stats.hits import COLUMNS, OTHER, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch, Dimension
-from cookieguard.stats.rollups import (
-    BOTS,
-    HELD,
-    LIMITS,
-    MAX_VALUES,
-    SAFE_VALUES,
-    Day,
-    Sums,
-    fold,
-    sum_up,
-    values_of,
-)
-from cookieguard.stats.visits import (
-    First,
-    Presence,
-    Visitor,
-    decide,
-    goal_visitors,
-    views_of,
-    visitors_of,
-    with_sources,
-)
+from cookieguard.stats.visits import First, going_on, with_sources
 from cookieguard.storage.sqlite_file import make_file, open_file, require_file, telling, writing
 
 # The writer's thread waits so long for another worker; after that the spool takes the batch
 BUSY_SECONDS = 1.0
-MAX_PARAMETERS = 500  # of one statement; SQLite takes more, but plans them each time
 
 # NORMAL: a power cut may lose the last batches, a killed process does not.
 PRAGMAS = (
+    "PRAGMA temp_store = MEMORY",  # where keys leave no trace
     "PRAGMA synchronous = NORMAL",
     "PRAGMA secure_delete = ON",
     "PRAGMA cache_size = -16000",
@@ -61,48 +43,24 @@ PRAGMAS = (
 )
 RECORD_BATCH = "INSERT OR IGNORE INTO batch VALUES (?, ?)"
 INSERT_HIT = f"INSERT INTO hit ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"  # noqa: S608 - names of ours
-PRESENCES = "SELECT day, key, first, last FROM visit WHERE (day, key) IN (VALUES {})"
+KEYS = "SELECT value FROM json_each(:keys)"
+LAST_SEEN = f"SELECT key, last FROM visit WHERE day = :day AND key IN ({KEYS})"  # noqa: S608
 # A view's time is found by the index of times; of several in that second the first that was written.
-FIRSTS = """
-    SELECT v.day, v.key, h.time, h.source, h.medium, h.campaign FROM visit AS v
+FIRSTS = f"""
+    SELECT v.key, h.time, h.source, h.medium, h.campaign FROM visit AS v
     JOIN hit AS h ON h.time = v.first AND h.key = v.key AND h.kind = 'view' AND h.bot = ''
-    WHERE (v.day, v.key) IN (VALUES {}) ORDER BY h.id DESC
-"""
-ADD_PRESENCE = """
-    INSERT INTO visit VALUES (?, ?, ?, ?)
-    ON CONFLICT (day, key) DO UPDATE SET first = excluded.first, last = excluded.last
-"""
-ADD_SEEN = "INSERT OR IGNORE INTO seen VALUES (?, ?, ?)"
-ADD_HOUR = """
-    INSERT INTO hourly VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (hour) DO UPDATE SET views = views + excluded.views, visits = visits + excluded.visits,
-        arrivals = arrivals + excluded.arrivals, errors = errors + excluded.errors, bots = bots + excluded.bots,
-        bytes = bytes + excluded.bytes, duration = duration + excluded.duration
-"""
-ADD_DAY = """
-    INSERT INTO daily VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (day, dimension, value) DO UPDATE SET views = views + excluded.views,
-        visits = visits + excluded.visits, visitors = visitors + excluded.visitors
-"""
-ADD_CONSENT = """
-    INSERT INTO consent VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET times = times + excluded.times
-"""
-ADD_HELD = """
-    INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET views = views + excluded.views, elements = elements + excluded.elements
-"""
-ADD_BOT = "INSERT INTO bot VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET hits = hits + excluded.hits"
+    WHERE v.day = :day AND v.key IN ({KEYS}) ORDER BY h.id DESC
+"""  # noqa: S608
+NOTE_GOING_ON = (
+    f"INSERT OR IGNORE INTO seen (day, what, key) SELECT :day, {GOES_ON}, value FROM json_each(:keys)"  # noqa: S608
+)
+LAST_HIT = "SELECT coalesce(max(id), 0) FROM hit"
+FILL = in_file(fill("hit WHERE id > :last", "id"))
+KEEP_ENTRIES = (
+    "UPDATE hit SET entry = 1 WHERE id IN (SELECT place FROM step WHERE is_visitor = 1 AND entry = 1)"
+)
+SUMS = Sums(in_file)
 ADD_LOST = "INSERT INTO lost VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
-KNOWN = "SELECT value FROM daily WHERE day = ? AND dimension = ?"
-SURPLUS = f"""
-    SELECT value, views, visits, visitors FROM (
-        SELECT * FROM daily WHERE day = :day AND dimension = :dimension AND value != '{OTHER}'
-        ORDER BY views DESC, value LIMIT -1 OFFSET {SAFE_VALUES}
-    ) ORDER BY random() LIMIT :surplus
-"""  # noqa: S608 - names of ours
-REMOVE_VALUE = "DELETE FROM daily WHERE day = ? AND dimension = ? AND value = ?"
-KNOWN_HELD = "SELECT host || ' ' || page FROM held WHERE day = ?"
-KNOWN_BOTS = "SELECT DISTINCT name FROM bot WHERE day = ?"
 # While the keys are there; of a visit's last pages a day has as many values as of pages.
 KEEP_EXITS = f"""
     INSERT INTO daily SELECT day, '{Dimension.EXIT}', CASE
@@ -144,16 +102,17 @@ class SqliteHits:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._known: dict[Day, set[str]] = {}
         with telling(EngineDown):
             make_file(path, EngineDown)
             self._inode = path.stat().st_ino
             self._connection = open_file(path, PRAGMAS, busy_seconds=BUSY_SECONDS)
+            self._connection.create_function("hashtextextended", 2, digest, deterministic=True)
         with self._writing():
             for statement in SCHEMA:
                 self._connection.execute(statement)
             self._add_columns()
             self._make_views()
+            SUMS.make(self._connection)
 
     def _add_columns(self) -> None:
         """Add what the table of an earlier release lacks."""
@@ -176,16 +135,14 @@ class SqliteHits:
             day = max([hit.time for hit in batch.hits], default=0) // SECONDS_OF_DAY
             if self._connection.execute(RECORD_BATCH, (batch.id, day)).rowcount == 0:
                 return
-            views = views_of(batch)
-            reached = goal_visitors(batch)
-            firsts = self._firsts(reached)
-            decided = decide(batch, views, self._presences(visitors_of(views, batch.before)))
-            decided.hits = with_sources(decided.hits, reached, views, firsts)
-            self._connection.executemany(INSERT_HIT, map(tuple, decided.hits))  # plain ones bind faster
-            rows = [(*visitor, *presence) for visitor, presence in decided.presences.items()]
-            self._connection.executemany(ADD_PRESENCE, rows)
-            self._add(self._folded(sum_up(decided)))
-            self._make_room()
+            for of, keys in going_on(batch, self._last_seen).items():
+                self._connection.execute(NOTE_GOING_ON, {"day": of, "keys": json.dumps(keys)})
+            last = self._number(LAST_HIT)
+            hits = with_sources(batch, self._firsts).hits
+            self._connection.executemany(INSERT_HIT, map(tuple, hits))  # plain ones bind faster
+            self._connection.execute(FILL, {"last": last})
+            self._connection.execute(KEEP_ENTRIES)
+            SUMS.add(self._connection)
             self._connection.executemany(ADD_LOST, [(day, *item) for item in batch.lost.items()])
             self._reopen(batch)
 
@@ -247,88 +204,18 @@ class SqliteHits:
             found: int | None = self._connection.execute(query).fetchone()[0]
         return found
 
-    def _presences(self, visitors: Iterable[Visitor]) -> Mapping[Visitor, Presence]:
-        found: dict[Visitor, Presence] = {}
-        for some in _pieces(visitors, MAX_PARAMETERS // 2):
-            query = PRESENCES.format(", ".join(["(?, ?)"] * len(some)))
-            rows = self._connection.execute(query, [number for visitor in some for number in visitor])
-            found.update({(day, key): (first, last) for day, key, first, last in rows})
-        return found
+    def _last_seen(self, day: int, keys: Sequence[int]) -> Mapping[int, int]:
+        return dict(self._of(LAST_SEEN, day, keys))
 
-    def _firsts(self, visitors: Iterable[Visitor]) -> Mapping[Visitor, First]:
-        """Return where visitors came from first, as far as that was written before."""
-        found: dict[Visitor, First] = {}
-        for some in _pieces(visitors, MAX_PARAMETERS // 2):
-            query = FIRSTS.format(", ".join(["(?, ?)"] * len(some)))
-            rows = self._connection.execute(query, [number for visitor in some for number in visitor])
-            found.update({(day, key): First(*first) for day, key, *first in rows})
-        return found
+    def _firsts(self, day: int, keys: Sequence[int]) -> Mapping[int, First]:
+        return {key: First(*first) for key, *first in self._of(FIRSTS, day, keys)}
 
-    def _folded(self, sums: Sums) -> Sums:
-        """Fold what is beyond the values of a day. What a day has stays, so only values that are new are asked for."""
-        values = values_of(sums)
-        self._known = {place: self._known.get(place, set()) for place in values}
-        for place, there in values.items():
-            if not there <= self._known[place] or self._surplus(place) >= 0:  # of a full day others take away
-                self._known[place] = self._values(place)
-        folded = fold(sums, values, self._known.__getitem__)
-        for place, there in (values if folded is sums else values_of(folded)).items():
-            self._known.setdefault(place, set()).update(there)
-        return folded
-
-    def _make_room(self) -> None:
-        """Fold as many of the values with fewest views as are too many, drawn by lot."""
-        for place in [one for one in self._known if self._surplus(one) > 0]:
-            day, dimension = place
-            asked = {"day": day, "dimension": dimension, "surplus": self._surplus(place)}
-            gone = self._connection.execute(SURPLUS, asked).fetchall()
-            values, *counts = zip(*gone, strict=True)
-            self._connection.execute(ADD_DAY, (*place, OTHER, *map(sum, counts)))
-            self._connection.executemany(REMOVE_VALUE, [(*place, value) for value in values])
-            self._known[place].difference_update(values)
-
-    def _surplus(self, place: Day) -> int:
-        """Return how many values a day has beyond the limit, as far as is known; negative where there is room."""
-        there = self._known[place]
-        return -1 if place[1] in LIMITS else len(there) - (OTHER in there) - MAX_VALUES
-
-    def _values(self, place: Day) -> set[str]:
-        """Return the values a day has of a dimension; the write lock is held, so no other worker adds one."""
-        day, dimension = place
-        queries = {HELD: (KNOWN_HELD, (day,)), BOTS: (KNOWN_BOTS, (day,))}
-        query, parameters = queries.get(dimension, (KNOWN, place))
-        return {value for (value,) in self._connection.execute(query, parameters)}
-
-    def _add(self, sums: Sums) -> None:
-        self._add_visitors(sums)
-        add = self._connection.executemany
-        add(ADD_HOUR, [(hour, *(one[name] for name in HOURLY_SUMS)) for hour, one in sums.hourly.items()])
-        rows = [(*place, one["views"], one["visits"], one["visitors"]) for place, one in sums.daily.items()]
-        add(ADD_DAY, rows)
-        add(ADD_CONSENT, [(*place, times) for place, times in sums.consent.items()])
-        add(ADD_HELD, [(*place, one["views"], one["elements"]) for place, one in sums.held.items()])
-        add(ADD_BOT, [(*place, hits) for place, hits in sums.bots.items()])
-
-    def _add_visitors(self, sums: Sums) -> None:
-        """Count the visitors of each value who were not seen with it that day."""
-        for place, keys in sums.keys.items():
-            day, what = place[0], digest(place[1], place[2])
-            added = self._connection.executemany(ADD_SEEN, [(day, what, key) for key in keys]).rowcount
-            sums.daily[place]["visitors"] += added
+    def _of(self, query: str, day: int, keys: Sequence[int]) -> Sequence[Any]:
+        return self._connection.execute(query, {"day": day, "keys": json.dumps(keys)}).fetchall()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        try:
-            with telling(EngineDown):
-                with writing(self._connection):
-                    yield
-                require_file(self._path, self._inode, EngineDown)
-        except BaseException:
-            self._known.clear()  # what was to be added was not
-            raise
-
-
-def _pieces(visitors: Iterable[Visitor], size: int) -> Iterator[list[Visitor]]:
-    rest = iter(visitors)
-    while some := list(islice(rest, size)):
-        yield some
+        with telling(EngineDown):
+            with writing(self._connection):
+                yield
+            require_file(self._path, self._inode, EngineDown)
