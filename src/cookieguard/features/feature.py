@@ -7,8 +7,9 @@ default member does nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from cookieguard.config import Config
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
+    from cookieguard.rights.hooks import Exported
     from cookieguard.web.services import Services
 
 READ = ("GET", "HEAD")
@@ -39,6 +41,16 @@ class Page(NamedTuple):
     """Takes an exchange and the ASGI `receive`, and returns a response."""
 
 
+class PersonalData(Protocol):
+    """Reach what a feature keeps of customers. Each act may be repeated without harm; it raises what stores raise."""
+
+    def copy(self, number: str) -> Sequence[Exported]:
+        """Return a customer's data, as rows of their copy."""
+
+    def erase(self, number: str, now: datetime) -> None:
+        """Delete a customer's data."""
+
+
 class Feature:
     """Describe one capability. An instance has no state, and each member does nothing by default."""
 
@@ -53,6 +65,10 @@ class Feature:
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the hourly steps by name, also of a capability that is off, because its data remain."""
         return {}
+
+    def personal(self, place: Place) -> PersonalData | None:
+        """Return the data it keeps under customer numbers, also of a capability that is off."""
+        return None
 
     def checks(self, shop: Shop) -> Iterator[Finding]:
         """Yield what the doctor finds; creates no file."""

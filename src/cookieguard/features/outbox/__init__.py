@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page
+from cookieguard.features.feature import Feature, Page, PersonalData, Place
 
 if TYPE_CHECKING:
     from cookieguard.web.services import Services
@@ -21,3 +21,9 @@ class Outbox(Feature):
         from cookieguard.features.outbox.pages import pages_of
 
         return pages_of(parts)
+
+    def personal(self, place: Place) -> PersonalData:
+        """Return lists and waiting notices of customers."""
+        from cookieguard.features.outbox.personal import PersonalMail
+
+        return PersonalMail(place)

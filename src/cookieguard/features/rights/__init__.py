@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Page
+from cookieguard.features.feature import Feature, Page, PersonalData, Place
 
 if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
@@ -28,6 +28,12 @@ class Rights(Feature):
         from cookieguard.features.rights.pages import pages_of
 
         return pages_of(parts)
+
+    def personal(self, place: Place) -> PersonalData:
+        """Return the terms of one customer alone; a worker reads and deletes cart, orders and refusals by itself."""
+        from cookieguard.features.rights.personal import PersonalTerms
+
+        return PersonalTerms(place)
 
     def checks(self, shop: Shop) -> Iterator[Finding]:
         """Yield what the queue of requests is like."""

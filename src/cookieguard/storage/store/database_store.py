@@ -115,6 +115,10 @@ ERASE = """
     DELETE FROM cookieguard_kept
     WHERE shelf = :shelf AND key = :key AND version = coalesce(CAST(:after AS BIGINT), version)
 """
+KEYS = """
+    SELECT key FROM cookieguard_kept
+    WHERE shelf = :shelf AND substr(key, length(key) - length(:ending) + 1) = :ending ORDER BY key
+"""
 ERASE_OWNED = "DELETE FROM cookieguard_kept WHERE shelf = :shelf AND substr(value, 1, :length) = :mark"
 EVICT = (
     """DELETE FROM cookieguard_kept WHERE (shelf, key) IN (
@@ -213,6 +217,10 @@ class DatabaseStore:
     def erase(self, namespace: str, key: str, *, after: int | None = None) -> bool:
         """Delete a value."""
         return self.database.write(ERASE, shelf=namespace, key=key, after=after) > 0
+
+    def keys(self, namespace: str, ending: str) -> list[str]:
+        """Return the keys that end so."""
+        return [key for (key,) in self.database.rows(KEYS, shelf=namespace, ending=ending)]
 
     def erase_owned(self, namespace: str, owner: str) -> None:
         """Delete an owner's values; the journal holds nothing any more of what was deleted before, either."""

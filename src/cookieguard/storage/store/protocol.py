@@ -89,6 +89,9 @@ class Store(Protocol):
     def erase(self, namespace: str, key: str, *, after: int | None = None) -> bool:
         """Delete a value, with `after` that version only; return whether there was one to delete."""
 
+    def keys(self, namespace: str, ending: str) -> list[str]:
+        """Return the keys of a namespace that end so. Looks through all of it."""
+
     def erase_owned(self, namespace: str, owner: str) -> None:
         """Delete an owner's values of a namespace whose keys are random (see `mark_of`). Looks through all of it."""
 
