@@ -21,14 +21,14 @@ def examine_contracts(config: Config, *, today: date) -> Iterator[Finding]:
     for vendor in config.vendors:
         if vendor.is_lapsed(today):
             told = f"its contract ended on {vendor.contract_end}, so it is held for every visitor"
-            yield Finding(f"vendor {vendor.name}", told, RENEW)
+            yield Finding(f"vendor {vendor.name}", told, RENEW, day=vendor.contract_end or today)
         if vendor.country and vendor.country not in HOME and not vendor.transfer:
             told = f"its data go to {vendor.country}, and no legal basis for that transfer is given"
             advice = 'set transfer = "adequacy", "clauses", "rules", "consent" or "contract"'
             yield Finding(f"vendor {vendor.name}", told, advice=advice)
     for vendor in ending(config, today=today):
         told = f"its contract ends on {vendor.contract_end}; from the next day it is held for every visitor"
-        yield Finding(f"vendor {vendor.name}", told, advice=RENEW)
+        yield Finding(f"vendor {vendor.name}", told, advice=RENEW, day=vendor.contract_end or today)
 
 
 def ending(config: Config, *, today: date) -> list[Vendor]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
+from datetime import date
 from typing import NamedTuple
 
 from cookieguard.config import Config
@@ -25,18 +26,27 @@ ORIGINS = 'set origins = ["https://shop.example"] before the first choice: they 
 class Finding(NamedTuple):
     """Say what one check found; `mend` is what to do, empty where all is well.
 
-    `advice` is what to think of where it may be well as it is.
+    `advice` is what to do soon, or to think of where it may be well as it is.
     """
 
     check: str
     found: str
     mend: str = ""
     advice: str = ""
+    day: date = date.max
+    """The day by which it has to be done; the last one of all where there is none."""
+    role: str = ""
+    """The role of the staff who do it; empty for the person who runs the server."""
 
     @property
     def is_fine(self) -> bool:
         """Nothing need be done."""
         return not self.mend
+
+    @property
+    def is_due(self) -> bool:
+        """Somebody has to do something, now or soon."""
+        return bool(self.mend or self.advice)
 
 
 def examine_settings(config: Config, *, asks: bool) -> Iterator[Finding]:

@@ -73,3 +73,7 @@ class Feature:
     def checks(self, shop: Shop) -> Iterator[Finding]:
         """Yield what the doctor finds; creates no file."""
         return iter(())
+
+    def due(self, shop: Shop) -> Iterator[Finding]:
+        """Yield what people have to do, now or later, for doctor, letter and officer's page; creates no file."""
+        return iter(())

@@ -35,8 +35,8 @@ class Rights(Feature):
 
         return PersonalTerms(place)
 
-    def checks(self, shop: Shop) -> Iterator[Finding]:
-        """Yield what the queue of requests is like."""
-        from cookieguard.features.rights.checks import checks_of
+    def due(self, shop: Shop) -> Iterator[Finding]:
+        """Yield the open requests."""
+        from cookieguard.features.rights.due import due_of
 
-        return checks_of(shop)
+        return due_of(shop)
