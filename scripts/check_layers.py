@@ -114,6 +114,7 @@ TOP = frozenset(
         "features.pages",
         "features.replay",
         "features.retention",
+        "features.work",
         "engines.retention",
         "html.rewriter",
         "web.middleware",

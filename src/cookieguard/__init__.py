@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cookieguard.features.outbox.lists import open_lists as mail_lists
     from cookieguard.features.outbox.order_mail import open_order_mail as order_mail
     from cookieguard.features.records.values.decisions import Decision
-    from cookieguard.features.rights.worker import work_once
+    from cookieguard.features.work import work_once
     from cookieguard.identity import Cart, Session
     from cookieguard.web.middleware import CookieGuard
     from cookieguard.web.visitor import Visitor, visitor_of
@@ -63,7 +63,7 @@ _PLACES = {
     "Decision": "features.records.values.decisions",
     "mail_lists": "features.outbox.lists",
     "order_mail": "features.outbox.order_mail",
-    "work_once": "features.rights.worker",
+    "work_once": "features.work",
 }
 _NAMES_THERE = {"mail_lists": "open_lists", "order_mail": "open_order_mail"}
 

@@ -29,7 +29,7 @@ from cookieguard import Config, CookieGuard
 from cookieguard.config import RightsSettings
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.rights.requests import requests_opener
-from cookieguard.features.rights.worker import open_worker
+from cookieguard.features.work import open_worker
 from cookieguard.storage.state_directory import StateDirectory
 
 from .conftest import Visitors, answer

@@ -29,7 +29,7 @@ from browser.test_staff_pages import do, sign_in, tokens
 from browser.tiny import TinyShop, page
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings
-from cookieguard.features.rights.worker import open_worker
+from cookieguard.features.work import open_worker
 
 from .conftest import Visitors
 

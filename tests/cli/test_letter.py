@@ -34,7 +34,7 @@ def test_preview_shows_the_letter_and_sends_nothing(shop: Shop, relay: Relay) ->
 
     assert shown.stdout.startswith("Privacy of shop.example, ")
     assert "Old Ads: its contract ended on 2026-01-01" in shown.stdout
-    assert [one["title"] for one in parts if one["due"]] == ["Contracts with vendors"]
+    assert [one["title"] for one in parts if one["due"]] == ["What needs you"]
     assert not relay.accepted
 
 

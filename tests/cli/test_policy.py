@@ -96,7 +96,7 @@ def test_version_is_announced_sent_and_told(shop: Shop) -> None:
     first, second = status["versions"]
     assert (first["state"], second["state"]) == ("in force", "announced")
     assert (second["sent"], second["waiting"]) == (12, 0)
-    assert f"{shop.next} takes effect on {shop.next}, all notices are sent" in doctor.stdout
+    assert f"{shop.next} takes effect on {shop.next}; notices: 12 of 12 sent" in doctor.stdout
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness.policies import two_versions
 from harness.retention import retention_of
 from starlette.responses import HTMLResponse
 from stats.traffic import PLAIN
 
-from cookieguard import Config, CookieGuard
+from cookieguard import Config, CookieGuard, PolicyVersion, Vendor
 from cookieguard.features import FEATURES
 from cookieguard.features.checks import examine
 from cookieguard.features.feature import Place
+from cookieguard.features.letter import write_letter
+from cookieguard.features.records.store.open import open_log
+from cookieguard.features.records.values.records import Record
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch
+from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+ADS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), contract_end=date(2026, 1, 1))
 
 
 def test_pages_and_jobs_of_features_have_names_of_their_own(tmp_path: Path) -> None:
@@ -42,6 +49,33 @@ def test_doctor_leaves_an_empty_folder_empty(tmp_path: Path, monkeypatch: pytest
 
     assert {"state directory", "statistics", "consent log"} <= found
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_due_is_said_alike_by_doctor_and_letter_and_first_what_is_wrong(tmp_path: Path) -> None:
+    state = StateDirectory(tmp_path / "state")
+    ends = replace(ADS, name="Soon", hosts=("soon.example",), contract_end=date(2026, 12, 9))
+    config = Config(
+        state_dir=str(state.path),
+        vendors=(ends, ADS),
+        policy=PolicyVersion(folder=str(two_versions(tmp_path / "policy", announced="2026-11-28"))),
+    )
+    keyring = load_keyring(state, config.keys, environ={}, now=NOW)
+    log = open_log(config, state, keyring, environ={})
+    assert log is not None
+    with closing(log):
+        log.append(Record(kind="agreement", subject="shop", time=NOW, facts={})).result(timeout=10)
+    (state.path / "checkpoint-7").write_text("the log was longer once")
+
+    letter = write_letter(config, keyring, NOW)
+    found = {
+        f"{one.check.removeprefix('vendor ')}: {one.found}" for one in examine(config, environ={}, now=NOW)
+    }
+
+    part = letter.parts[0]
+    names = [line.partition(": ")[0] for line in part.lines]
+    assert names == ["Ads", "consent log's past", "unannounced policy", "Soon"]
+    assert letter.due == len(names)
+    assert all(any(line.startswith(one) for one in found) for line in part.lines)
 
 
 def test_jobs_create_nothing_before_they_are_done(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.features.rights.values.plan import steps_of
 from cookieguard.features.rights.values.requests import Request, State, Via, answer_told
 from cookieguard.features.rights.values.rules import Law, RequestKind
-from cookieguard.features.rights.worker import open_worker
+from cookieguard.features.work import open_worker
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.oversized import pack
 from cookieguard.rights.hooks import Exported, Retained

@@ -31,7 +31,7 @@ from cookieguard.features.records.values.records import customer
 from cookieguard.features.rights.own_terms import OWN_TERMS, OwnTerm
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.values.requests import State, answer_told
-from cookieguard.features.rights.worker import open_worker
+from cookieguard.features.work import open_worker
 from cookieguard.rights.hooks import Retained
 from cookieguard.storage.store.open import store_opener
 

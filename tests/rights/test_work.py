@@ -46,7 +46,7 @@ from cookieguard.features.rights.values.requests import (
     with_retained,
 )
 from cookieguard.features.rights.values.rules import Law, RequestKind
-from cookieguard.features.rights.worker import open_worker
+from cookieguard.features.work import open_worker
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.revocations import Revoked
 from cookieguard.keyring import new_key

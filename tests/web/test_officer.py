@@ -31,6 +31,7 @@ from cookieguard.storage.state_directory import StateDirectory
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ENDS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), contract_end=date(2026, 12, 1))
 BROWSER = ("accept", "text/html")
+HELD = "Undeclared hosts that were held"
 
 
 @pytest.fixture
@@ -104,13 +105,22 @@ def test_page_is_not_shown_where_the_journal_takes_nothing(desk: Desk) -> None:
     assert "Ads" not in answer.text
 
 
-def test_requests_stand_by_days_left_and_nobody_is_named(desk: Desk) -> None:
-    ask_to_erase(desk, {"a" * 16: 25, "b" * 16: 2})
+def test_each_request_stands_once_by_its_days_left_with_what_is_not_done_and_names_nobody(desk: Desk) -> None:
+    ask_to_erase(desk, {"a" * 16: 25, "b" * 16: 2, "c" * 16: 40}, steps=("cart",))
 
     text = page(desk, desk.add("officer")).text
+    letter = write_letter(desk.app.config, keyring(desk), NOW)
 
-    assert text.index("a" * 16) < text.index("b" * 16)
-    assert "days left" in text
+    parts = {one.title: [line for line in one.lines if line.startswith("requests: ")] for one in letter.parts}
+    late, soon = parts["What needs you"]
+    (in_time,) = parts["In time and in order"]
+    assert late.startswith(f"requests: {'c' * 16}: erase, open, ")
+    assert " days late, due on 2026-11-" in late
+    assert "not done: cart; answer it at /_cg/requests?id=" in late
+    assert late.endswith("cookieguard requests list (support)")
+    assert "6 days left, due on 2026-11-30 (gdpr)" in soon
+    assert in_time.startswith(f"requests: {'b' * 16}: erase, open, ")
+    assert text.index("c" * 16) < text.index("a" * 16) < text.index("b" * 16)
     for hidden in ("number-4711", "anna@", "alert(1)"):
         assert hidden not in text
 
@@ -145,7 +155,7 @@ def test_hosts_that_were_held_and_nobody_declared_are_told_with_the_lines_that_d
 
     letter = write_letter(config, Keyring.generate(NOW), NOW)
 
-    (part,) = [one for one in letter.parts if one.title == "Undeclared hosts"]
+    (part,) = [one for one in letter.parts if one.title == HELD]
     assert part.lines[0] == (
         "chat.example: held on 20 views in 7 days; "
         'if it is the shop\'s own host: first_party_hosts = ["chat.example"]; if it is a vendor:'
@@ -163,20 +173,11 @@ def test_loads_are_told_where_the_statistics_cannot_be_read(tmp_path: Path) -> N
 
     letter = write_letter(Config(state_dir=str(state.path), vendors=(ENDS,)), Keyring.generate(NOW), NOW)
 
-    (part,) = [one for one in letter.parts if one.title == "Undeclared hosts"]
-    assert part.is_due
-    assert part.lines[0].startswith("held hosts cannot be read (")
-    assert "Ads has loaded x.example (/)" in part.lines[1]
-
-
-def test_an_erasure_asked_for_today_is_open_and_not_one_that_did_not_finish(desk: Desk) -> None:
-    ask_to_erase(desk, {"a" * 16: 0, "b" * 16: 1}, steps=("cart",))
-
-    letter = write_letter(desk.app.config, keyring(desk), NOW)
-
-    parts = {one.title: one.lines for one in letter.parts}
-    assert len(parts["Open requests"]) == 2
-    assert [line[:16] for line in parts["Unfinished erasures"]] == ["b" * 16]
+    parts = {one.title: one for one in letter.parts}
+    assert parts[HELD].lines[0].startswith("cannot be read (")
+    assert any("Ads has loaded x.example (/)" in line for line in parts["What needs you"].lines)
+    assert any(line.startswith("statistics: ") for line in parts["What needs you"].lines)
+    assert 'hosts = ["x.example"]' in parts["What needs you"].lines
 
 
 def test_letter_of_a_shop_in_which_nothing_is_due_says_so(tmp_path: Path) -> None:
@@ -184,8 +185,9 @@ def test_letter_of_a_shop_in_which_nothing_is_due_says_so(tmp_path: Path) -> Non
     letter = write_letter(Config(state_dir=str(tmp_path / "state")), Keyring.generate(NOW), NOW)
 
     parts = {one.title: one for one in letter.parts}
-    assert parts["Open requests"].lines == ("nothing",)
-    assert parts["Undeclared hosts"].lines == ("nothing",)
+    assert parts["What needs you"].lines == ("nothing",)
+    assert parts[HELD].lines == ("nothing",)
+    assert letter.subject.endswith(": no things need you")
     assert len(letter.text) < 60  # one page
 
 
@@ -201,7 +203,7 @@ def test_a_version_that_waits_for_its_announcement_is_named(
 
     letter = write_letter(config, Keyring.generate(NOW), NOW)
 
-    (part,) = [one for one in letter.parts if one.title == "Notices of policy changes"]
+    (part,) = [one for one in letter.parts if one.title == "What needs you"]
     assert part.is_due == is_due
     (line,) = part.lines
     assert line.startswith("unannounced policy: 2026-12-15 ") if is_due else line == "nothing"
@@ -218,9 +220,9 @@ def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
 
     letter = write_letter(config, Keyring.generate(NOW), NOW)
 
-    told = {one.title: one.lines[0] for one in letter.parts if one.is_due}
-    assert told["Open requests"].startswith("cannot be read")
-    assert told["Notices of policy changes"].startswith("cannot be read")
+    (part,) = [one for one in letter.parts if one.is_due]
+    unread = [line.partition(":")[0] for line in part.lines if "SQLite" in line]
+    assert unread == ["people", "policy", "rights"]
 
 
 def test_who_was_signed_out_meanwhile_sees_nothing_and_is_in_no_journal_without_a_name(desk: Desk) -> None:

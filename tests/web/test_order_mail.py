@@ -18,12 +18,13 @@ from cookieguard import Config, CookieGuard, mail, order_mail
 from cookieguard.config import DataKind, MailSettings
 from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.errors import ConfigError
+from cookieguard.features.feature import Place
 from cookieguard.features.outbox.order_mail import ORDER_MAIL
+from cookieguard.features.records import Records
 from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.upkeep.pruning import prune_log
 from cookieguard.features.records.values.records import customer, read_document
-from cookieguard.features.rights.own_data import PersonalRecords
 from cookieguard.mail.headers import MailError
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
@@ -79,12 +80,11 @@ def test_what_was_sent_is_in_the_log_and_in_the_customers_copy_and_goes_with_the
         "data": "order-mail",
         "basis": "contract",
     }
-    files = StateDirectory(app.config.state_dir)
-    keyring = load_keyring(files, app.config.keys, environ={}, now=NOW)
-    with closing(PersonalRecords(app.config, keyring, files, environ={})) as personal:
-        assert [one["cg:order"] for one in personal.read(CUSTOMER)] == ["A-17"]
-        personal.erase(CUSTOMER, now=NOW)
-        assert personal.read(CUSTOMER) == []
+    personal = Records().personal(Place(app.config, tmp_path / "state", {}))
+    assert [one.values["cg:order"] for one in personal.copy(CUSTOMER)] == ["A-17"]
+    for _ in range(2):  # the second time does no harm
+        personal.erase(CUSTOMER, NOW)
+        assert personal.copy(CUSTOMER) == []
 
 
 def test_confirmation_is_no_consent_and_stands_among_what_is_kept_by_contract(app: CookieGuard) -> None:

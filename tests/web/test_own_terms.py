@@ -15,13 +15,15 @@ from web.test_requests_page import Queue
 
 from cookieguard import CookieGuard, Vendor, visitor_of
 from cookieguard.config import ConsentSettings
+from cookieguard.features.feature import Place
 from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import read_document
-from cookieguard.features.rights.own_data import end_stored, stored_of
+from cookieguard.features.rights import Rights
 from cookieguard.features.rights.own_terms import read_terms, write_terms
 from cookieguard.features.rights.values.requests import Act
 from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.rights.hooks import Exported
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import FOR_EVER
 
@@ -236,16 +238,14 @@ def test_terms_are_in_the_copy_of_their_data_go_with_the_person_and_are_there_af
     queue, _ = workers
     kept = term("vendor", "Maps")
     keep(queue.app, kept)
-    sync = queue.app._parts.store_sync
-    assert sync is not None
 
     anew = guard(shop, vendors=(ADS, MAPS), clock=lambda: NOW)
     assert anew._parts.own_terms
-    config = queue.app.config
-    copy = sync.ask(lambda store: stored_of(store, CUSTOMER, config)).result(60)
-    assert copy["own terms"] == [kept]
-    sync.ask(lambda store: end_stored(store, CUSTOMER, config)).result(60)
-    assert "own terms" not in sync.ask(lambda store: stored_of(store, CUSTOMER, config)).result(60)
+    personal = Rights().personal(Place(queue.app.config, queue.state, {}))
+    (row,) = personal.copy(CUSTOMER)
+    assert row == Exported(kind="cookieguard: own terms", values={"JSON": [kept]})
+    personal.erase(CUSTOMER, NOW)
+    assert personal.copy(CUSTOMER) == []
     wait_until(lambda: not queue.app._parts.own_terms, "the worker hears of it")
     wait_until(lambda: b"4711" not in (queue.state / "own-terms").read_bytes(), "the copy follows")
 

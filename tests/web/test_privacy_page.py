@@ -37,7 +37,7 @@ from cookieguard.features.rights.web import desk
 from cookieguard.features.rights.web.codes import LONG_DIGITS, TRIES, Codes
 from cookieguard.features.rights.web.desk import loop_here
 from cookieguard.features.rights.web.page import FIELD_TEXTS
-from cookieguard.features.rights.worker import open_worker
+from cookieguard.features.work import open_worker
 from cookieguard.keyring import Keyring
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.storage.state_directory import StateDirectory

@@ -103,7 +103,7 @@ def announce_version(
         added = asyncio.run(filled)
         run = outbox.count(run_of(found))
         keep_copy(shop.state, complete(store, found.name, run, now=shop.now, record=record))
-    told = f"announced {found.name}; notices: {added} new, {_summary(run)}; to send them, run: cookieguard policy send"
+    told = f"announced {found.name}; notices: {added} new, {run.summary}; to send them, run: cookieguard policy send"
     facts = {"done": "announced", "version": found.name, "added": added, **_counts(run)}
     show_answer(facts, told, as_json=as_json)
 
@@ -140,7 +140,7 @@ def send_notices(
         with _store(shop) as store, _record(shop, ring) as record:
             for name, run in counted.items():
                 keep_copy(shop.state, complete(store, name, run, now=shop.now, record=record))
-    lines = [f"{name}: {_summary(run)}" for name, run in counted.items()]
+    lines = [f"{name}: {run.summary}" for name, run in counted.items()]
     facts = {"runs": {name: _counts(run) for name, run in counted.items()}}
     show_answer(facts, *(lines or ["no announced version has notices to send"]), as_json=as_json)
     if not all(run.is_complete for run in counted.values()):
@@ -290,7 +290,7 @@ def _row(shop: Shop, version: Version, ledger: Ledger, run: Run | None) -> dict[
         "announced": str(version.announced),
         "effective": str(version.effective),
         "state": _state(shop.versions, version, ledger, shop.now),
-        "notices": _summary(run) if run is not None else "",
+        "notices": run.summary if run is not None else "",
         **({} if run is None else _counts(run)),
     }
 
@@ -319,9 +319,3 @@ def _counts(run: Run) -> dict[str, Any]:
         "uncertain": run.uncertain,
         "is_complete": run.is_complete,
     }
-
-
-def _summary(run: Run) -> str:
-    uncertain = f", {run.uncertain} sent twice because the first was not confirmed" if run.uncertain else ""
-    refused = f", {run.refused} permanently refused" if run.refused else ""
-    return f"{run.sent} of {run.total} sent{refused}{uncertain}"

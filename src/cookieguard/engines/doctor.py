@@ -16,6 +16,8 @@ from pathlib import Path
 
 from cookieguard import html
 from cookieguard.config import Config, load_catalogue
+from cookieguard.consent import Verdict, site_of
+from cookieguard.consent.declarations import advice_on
 from cookieguard.consent.vendors import Register
 from cookieguard.engines.doctor_keys import examine_day_keys, examine_keys
 from cookieguard.engines.doctor_settings import Finding, examine_contracts, examine_settings
@@ -77,7 +79,7 @@ def examine(
         {} if is_no_directory else {**_named(KEYS), **checks, **_named(FILES)}
     )  # each would say it once more
     every = {**_named((_state_directory,)), **inside, **_named(LAST)}
-    found = [finding for name, check in every.items() for finding in _findings_of(name, check, shop)]
+    found = [finding for name, check in every.items() for finding in findings_of(name, check, shop)]
     return [*examine_settings(config, asks=asks), *found]
 
 
@@ -85,7 +87,8 @@ def _named(checks: Sequence[Check]) -> dict[str, Check]:
     return {check.__name__.removeprefix("examine").strip("_").replace("_", " "): check for check in checks}
 
 
-def _findings_of(name: str, check: Check, shop: Shop) -> list[Finding]:
+def findings_of(name: str, check: Check, shop: Shop) -> list[Finding]:
+    """Return what a check finds; one that fails is a finding."""
     try:
         return list(check(shop))
     except NeverStarted:
@@ -94,6 +97,8 @@ def _findings_of(name: str, check: Check, shop: Shop) -> list[Finding]:
         return [Finding(name, str(error), "follow the message, then run doctor again")]
     except OSError as error:
         return [Finding(name, f"cannot be read ({error.strerror})", "run this as the shop's user")]
+    except Exception as error:  # noqa: BLE001 - a database's driver raises what it likes; the others are checked
+        return [Finding(name, f"cannot be read ({type(error).__name__})", "see the shop's log")]
 
 
 def _state_directory(shop: Shop) -> Iterator[Finding]:
@@ -191,8 +196,13 @@ def _declarations(shop: Shop) -> Iterator[Finding]:
     if not found:
         yield Finding("declarations", f"browsers reported no undeclared host in {LOADS_DAYS} days")
     for one in found[:MOST_BEYOND]:  # anybody can make a report up, so it is a warning
-        advice = f"declare {one.host}, or find out with cookieguard scan why it is loaded"
-        yield Finding("declarations", one.line, advice=advice)
+        verdict = Verdict(one.host, shop.config.undeclared)
+        site = site_of(shop.config.origins[0].partition("://")[2] if shop.config.origins else "")
+        advice, declared = advice_on(
+            verdict, site=site, path="", vendors=shop.config.vendors, elements=("script",)
+        )
+        why = f"find out with cookieguard scan why it is loaded; {advice}\n{declared}"
+        yield Finding("declarations", one.line, advice=why)
 
 
 def _contracts(shop: Shop) -> Iterator[Finding]:
@@ -207,6 +217,7 @@ def _scanner(_: Shop) -> Iterator[Finding]:
 KEYS: tuple[Check, ...] = (examine_keys, _store)
 FILES: tuple[Check, ...] = (_access_log, _own_hosts, examine_day_keys, _retention, _clock, _declarations)
 LAST: tuple[Check, ...] = (_disk, _contracts, _scanner)
+DUE = _named((examine_keys, _declarations, _contracts))  # what officer and owner read as well
 
 
 def _times(shop: Shop) -> Iterator[tuple[str, datetime]]:

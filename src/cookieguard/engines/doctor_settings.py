@@ -26,18 +26,27 @@ ORIGINS = 'set origins = ["https://shop.example"] before the first choice: they 
 class Finding(NamedTuple):
     """Say what one check found; `mend` is what to do, empty where all is well.
 
-    `advice` is what to think of where it may be well as it is.
+    `advice` is what to do soon, or to think of where it may be well as it is.
     """
 
     check: str
     found: str
     mend: str = ""
     advice: str = ""
+    day: date = date.max
+    """The day by which it has to be done; the last one of all where there is none."""
+    role: str = ""
+    """The role of the staff who do it; empty for the person who runs the server."""
 
     @property
     def is_fine(self) -> bool:
         """Nothing need be done."""
         return not self.mend
+
+    @property
+    def is_due(self) -> bool:
+        """Somebody has to do something, now or soon."""
+        return bool(self.mend or self.advice)
 
 
 def examine_settings(config: Config, *, asks: bool) -> Iterator[Finding]:
@@ -134,14 +143,14 @@ def examine_contracts(config: Config, *, today: date) -> Iterator[Finding]:
     for vendor in config.vendors:
         if vendor.is_lapsed(today):
             told = f"its contract ended on {vendor.contract_end}, so it is held for every visitor"
-            yield Finding(f"vendor {vendor.name}", told, RENEW)
+            yield Finding(f"vendor {vendor.name}", told, RENEW, day=vendor.contract_end or today)
         if vendor.country and vendor.country not in HOME and not vendor.transfer:
             told = f"its data go to {vendor.country}, and no legal basis for that transfer is given"
             advice = 'set transfer = "adequacy", "clauses", "rules", "consent" or "contract"'
             yield Finding(f"vendor {vendor.name}", told, advice=advice)
     for vendor in ending(config, today=today):
         told = f"its contract ends on {vendor.contract_end}; from the next day it is held for every visitor"
-        yield Finding(f"vendor {vendor.name}", told, advice=RENEW)
+        yield Finding(f"vendor {vendor.name}", told, advice=RENEW, day=vendor.contract_end or today)
 
 
 def ending(config: Config, *, today: date) -> list[Vendor]:

@@ -37,6 +37,8 @@ class Shop:
     config: Config
     environ: Mapping[str, str]
     now: datetime
+    given: Keyring | None = None
+    """The keyring, where a caller has read it."""
 
     @cached_property
     def state(self) -> Path:
@@ -46,6 +48,8 @@ class Shop:
     @cached_property
     def keyring(self) -> Keyring:
         """The keyring; raises ConfigError."""
+        if self.given is not None:
+            return self.given
         place = place_of(self.state, self.config.keys, environ=self.environ)
         if place.path is None:
             return Keyring.loads(self.environ[place.variable], setting=place.setting)

@@ -6,9 +6,10 @@ default member does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from cookieguard.config import Config
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
+    from cookieguard.rights.hooks import Exported
     from cookieguard.web.parts.guard import Guard
     from cookieguard.web.parts.part import Part
 
@@ -26,6 +28,16 @@ class Place(NamedTuple):
     config: Config
     state: Path
     environ: Mapping[str, str]
+
+
+class PersonalData(Protocol):
+    """Reach what a feature keeps of customers. Each act may be repeated without harm; it raises what stores raise."""
+
+    def copy(self, number: str) -> Sequence[Exported]:
+        """Return a customer's data, as rows of their copy."""
+
+    def erase(self, number: str, now: datetime) -> None:
+        """Delete a customer's data."""
 
 
 class Feature:
@@ -43,6 +55,14 @@ class Feature:
         """Return the hourly steps by name, also of a capability that is off, because its data remain."""
         return {}
 
+    def personal(self, place: Place) -> PersonalData | None:
+        """Return the data it keeps under customer numbers, also of a capability that is off."""
+        return None
+
     def checks(self, shop: Shop) -> Iterator[Finding]:
         """Yield what the doctor finds; creates no file."""
+        return iter(())
+
+    def due(self, shop: Shop) -> Iterator[Finding]:
+        """Yield what people have to do, now or later, for doctor, letter and officer's page; creates no file."""
         return iter(())

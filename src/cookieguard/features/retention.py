@@ -9,7 +9,7 @@ from functools import partial
 
 from cookieguard.engines.files.access_log import log_place, remove_old_logs
 from cookieguard.engines.files.undeclared_loads import drop_old_loads
-from cookieguard.engines.retention import RUN_EVERY, Retention, Step, Times
+from cookieguard.engines.retention import RECORD_FILE, RUN_EVERY, Retention, Step, Times
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import Place
 from cookieguard.features.vault.jobs import keys_of
@@ -22,10 +22,11 @@ DAY_KEY_USES = ("choices", "log", "log-pair", "visitor", "visitor-pair")
 
 
 def open_retention(place: Place, clock: Callable[[], datetime] | None = None) -> Retention | None:
-    """Return the job of a worker, None if nothing is kept. Raises ConfigError."""
+    """Return the job of a worker, None if nothing is kept, and nothing ever was. Raises ConfigError."""
     config = place.config
     keeping = (config.log, config.stats, config.vault, config.proof, config.csp)  # csp: what browsers report
-    if not (any(settings.enabled for settings in keeping) or config.policy.folder):
+    is_on = any(settings.enabled for settings in keeping) or config.policy.folder
+    if not (is_on or (place.state / RECORD_FILE).exists()):
         return None
     return Retention(StateDirectory(place.state), jobs_of(place), clock=clock)
 
@@ -37,14 +38,18 @@ def jobs_of(place: Place) -> dict[str, Step]:
 
 
 def jobs_of_owner(place: Place) -> dict[str, Step]:
-    """Return what the command does besides: keys that no worker can read, and the store while no worker runs."""
-    has_store = place.config.identity.enabled and place.config.store.enabled
-    store: dict[str, Step] = {"store": partial(_forget_in_store, place)} if has_store else {}
-    return {**store, **keys_of(place)}
+    """Return what the command does as well: keys that no worker can read, and the store while no worker runs."""
+    return {"store": partial(_forget_in_store, place), **keys_of(place)}
 
 
 def _jobs_of_core(place: Place) -> Mapping[str, Step]:
+    config = place.config
+    has_thread = (
+        config.identity.enabled and config.store.enabled
+    )  # the store's own, in a worker, forgets as well
+    store: dict[str, Step] = {} if has_thread else {"store": partial(_forget_in_store, place)}
     return {
+        **store,
         "access log": partial(_drop_logs, place),
         "day keys": partial(_forget_keys, place, _expire_days),
         "hour keys": partial(_forget_keys, place, _expire_hours),
@@ -83,7 +88,7 @@ def _expire_hours(runtime: StateDirectory, now: datetime) -> None:
 def _forget_in_store(place: Place, times: Times) -> int:
     config = place.config
     file = store_file(config.store, place.state, environ=place.environ)
-    if file is None or file.exists():
+    if config.store.enabled if file is None else file.exists():
         with closing(store_opener(config.store, place.state, environ=place.environ)()) as store:
             store.forget(round((times.believed - RUN_EVERY).timestamp() * 1000))
     return 0

@@ -30,6 +30,15 @@ class Run:
         return self.total - self.sent - self.refused
 
     @property
+    def summary(self) -> str:
+        """Return the counts in words."""
+        uncertain = (
+            f", {self.uncertain} sent twice because the first was not confirmed" if self.uncertain else ""
+        )
+        refused = f", {self.refused} permanently refused" if self.refused else ""
+        return f"{self.sent} of {self.total} sent{refused}{uncertain}"
+
+    @property
     def is_complete(self) -> bool:
         """Return whether everybody was told who can be."""
         return self.is_filled and self.waiting == 0 and self.refused <= -(-self.total // ONE_IN)

@@ -14,7 +14,7 @@ from cookieguard.cli.options import ConfigOption, JsonOption, shop_config, store
 from cookieguard.cli.output import show_answer, show_json, show_line
 from cookieguard.config import Config
 from cookieguard.features.rights.values.processing import facts_of, page_of
-from cookieguard.features.rights.worker import open_worker
+from cookieguard.features.work import open_worker
 
 
 def work(

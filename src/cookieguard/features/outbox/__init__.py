@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature
+from cookieguard.features.feature import Feature, PersonalData, Place
 
 if TYPE_CHECKING:
     from cookieguard.web.parts.guard import Guard
@@ -21,3 +21,9 @@ class Outbox(Feature):
         from cookieguard.features.outbox.part import serve
 
         return serve(guard)
+
+    def personal(self, place: Place) -> PersonalData:
+        """Return lists and waiting notices of customers."""
+        from cookieguard.features.outbox.personal import PersonalMail
+
+        return PersonalMail(place)

@@ -140,6 +140,13 @@ def reading(customer: str, list_: str) -> Callable[[Store], bool]:
     return read
 
 
+def names_of(store: Store, customer: str) -> list[str]:
+    """Return the lists that a customer decided on, also those that the configuration no longer names."""
+    ending = f":{customer}"
+    names = [key.removesuffix(ending) for key in store.keys(NAMESPACE, ending)]
+    return [name for name in names if ":" not in name]  # the customer may be called like the end of another
+
+
 def _decide(store: Store, wish: Wish, moment: int) -> bool:
     key, is_on = _key(wish.customer, wish.list), wish.act is not Act.STOP
     for _ in range(TRIES):

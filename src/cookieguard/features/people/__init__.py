@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from cookieguard.features.feature import Feature, Place
 
 if TYPE_CHECKING:
+    from cookieguard.engines.doctor_settings import Finding
+    from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
     from cookieguard.web.parts.guard import Guard
     from cookieguard.web.parts.part import Part
@@ -30,3 +32,9 @@ class People(Feature):
         from cookieguard.features.people.jobs import jobs_of
 
         return jobs_of(place)
+
+    def due(self, shop: Shop) -> Iterator[Finding]:
+        """Yield the customers who have not been told yet of a look at their data."""
+        from cookieguard.features.people.due import due_of
+
+        return due_of(shop)

@@ -33,8 +33,8 @@ class Policy(Feature):
 
         return jobs_of(place)
 
-    def checks(self, shop: Shop) -> Iterator[Finding]:
-        """Yield which version is in force, and whether notices are late."""
-        from cookieguard.features.policy.checks import checks_of
+    def due(self, shop: Shop) -> Iterator[Finding]:
+        """Yield which version is in force, and which has to be announced or lacks notices."""
+        from cookieguard.features.policy.due import due_of
 
-        return checks_of(shop)
+        return due_of(shop)

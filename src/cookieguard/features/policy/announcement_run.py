@@ -135,7 +135,12 @@ class Notices:
 
 def run_of(version: Version) -> str:
     """Name the run of a version."""
-    return f"policy-{version.name}"
+    return run_named(version.name)
+
+
+def run_named(name: str) -> str:
+    """Name the run of the version of this name."""
+    return f"policy-{name}"
 
 
 def require_origin(config: Config) -> str:

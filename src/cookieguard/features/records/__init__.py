@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature, Place
+from cookieguard.features.feature import Feature, PersonalData, Place
 
 if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
@@ -32,6 +32,12 @@ class Records(Feature):
         from cookieguard.features.records.jobs import jobs_of
 
         return jobs_of(place)
+
+    def personal(self, place: Place) -> PersonalData:
+        """Return the records about customers."""
+        from cookieguard.features.records.personal import PersonalRecords
+
+        return PersonalRecords(place)
 
     def checks(self, shop: Shop) -> Iterator[Finding]:
         """Yield what the log and the keys of its subjects are like."""

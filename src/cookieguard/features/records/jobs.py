@@ -12,7 +12,7 @@ from cookieguard.storage.state_directory import StateDirectory
 
 
 def jobs_of(place: Place) -> Mapping[str, Step]:
-    """Return the steps: choices that run out, time stamps, and records over their time."""
+    """Return the steps. Records go after their time even if the log was switched off; nothing is added to it then."""
     config, environ = place.config, place.environ
 
     def state() -> StateDirectory:
@@ -21,8 +21,11 @@ def jobs_of(place: Place) -> Mapping[str, Step]:
     def expire(times: Times) -> int:
         return record_expiries(config, state(), environ=environ, now=times.believed)
 
-    return {
+    added: dict[str, Step] = {
         "consents that ran out": expire,
         "time stamp": lambda times: stamp_log(config, state(), environ=environ, now=times.now),
+    }
+    return {
+        **(added if config.proof.enabled else {}),
         "consent log": lambda times: prune_log(config, state(), environ=environ, now=times.believed),
     }

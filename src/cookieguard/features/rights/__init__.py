@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from cookieguard.features.feature import Feature
+from cookieguard.features.feature import Feature, PersonalData, Place
 
 if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
@@ -30,8 +30,14 @@ class Rights(Feature):
 
         return serve(guard)
 
-    def checks(self, shop: Shop) -> Iterator[Finding]:
-        """Yield what the queue of requests is like."""
-        from cookieguard.features.rights.checks import checks_of
+    def personal(self, place: Place) -> PersonalData:
+        """Return the terms of one customer alone; a worker reads and deletes cart, orders and refusals by itself."""
+        from cookieguard.features.rights.personal import PersonalTerms
 
-        return checks_of(shop)
+        return PersonalTerms(place)
+
+    def due(self, shop: Shop) -> Iterator[Finding]:
+        """Yield the open requests."""
+        from cookieguard.features.rights.due import due_of
+
+        return due_of(shop)

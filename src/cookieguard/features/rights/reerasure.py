@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.errors import CookieGuardError
+from cookieguard.features.feature import PersonalData
 from cookieguard.features.rights.erased_customers import ErasedCustomers
 from cookieguard.features.rights.hook_calls import reason_of, retained_by
-from cookieguard.features.rights.own_data import LOG_KEPT, PersonalRecords, end_sessions
+from cookieguard.features.rights.own_data import LOG, LOG_KEPT, end_sessions, erase_stored
 from cookieguard.features.rights.requests import Requests
 from cookieguard.features.rights.values.answers import answer_of
 from cookieguard.features.rights.values.plan import Step
@@ -44,7 +44,7 @@ class Open(NamedTuple):
     config: Config
     requests: Requests
     store: Store
-    records: PersonalRecords
+    personal: Mapping[str, PersonalData]
     erased: ErasedCustomers
     hooks: Any
     ask: Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -103,13 +103,12 @@ async def _erase(at: Open, request: Request, now: datetime, *, steps: Sequence[s
     """Do these steps once more, and return what the shop keeps; a worker does those that were never done."""
     number, config = request.customer, at.config
     await at.ask(partial(end_sessions, at.store, number, config, now=now))
-    await at.ask(partial(at.records.end_stored, at.store, number))
-    has_shop = at.hooks is not None and Step.SHOP in steps
-    left = await retained_by(at.hooks.erase, number) if has_shop else []
     is_kept = any(one.name == LOG_KEPT for one in request.retained)
-    if config.proof.enabled and Step.LOG in steps and not is_kept:
-        await asyncio.to_thread(at.records.erase, number, now=now)
-    return left
+    has_log = not is_kept and (Step.LOG in steps or Step.LOG not in request.steps)
+    these = [data for name, data in at.personal.items() if name != LOG or has_log]
+    await at.ask(partial(erase_stored, at.store, these, number, now=now))
+    has_shop = at.hooks is not None and Step.SHOP in steps
+    return await retained_by(at.hooks.erase, number) if has_shop else []
 
 
 async def _erase_lost(at: Open, request: Request, now: datetime) -> Request:

@@ -19,6 +19,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from cookieguard.config import Config
+from cookieguard.features.feature import PersonalData, Place
+from cookieguard.features.records.store.open import open_log
+from cookieguard.features.records.writer import LogWriter
 from cookieguard.features.rights.copy import write_copy
 from cookieguard.features.rights.erased_customers import ErasedCustomers
 from cookieguard.features.rights.hook_calls import (
@@ -31,10 +34,12 @@ from cookieguard.features.rights.hook_calls import (
 )
 from cookieguard.features.rights.notifications import Letters, tell
 from cookieguard.features.rights.own_data import (
+    LOG,
     LOG_KEPT,
     LOG_REASON,
-    PersonalRecords,
     end_sessions,
+    erase_stored,
+    record_erasure,
     stored_of,
 )
 from cookieguard.features.rights.protocol import QueueDown
@@ -54,7 +59,6 @@ from cookieguard.features.rights.values.requests import (
     with_retained,
 )
 from cookieguard.features.rights.values.rules import RequestKind
-from cookieguard.rights.hooks import Exported
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
@@ -76,7 +80,8 @@ class Worker:
         config: Config,
         requests: Requests,
         store: Store,
-        records: PersonalRecords,
+        personal: Mapping[str, PersonalData],
+        log: LogWriter | None,
         letters: Letters,
         erased: ErasedCustomers,
         thread: ThreadPoolExecutor,
@@ -88,7 +93,8 @@ class Worker:
         self._config = config
         self._requests = requests
         self._store = store
-        self._records = records
+        self._personal = personal
+        self._log_writer = log
         self._letters = letters
         self._erased = erased
         self._hooks = hooks
@@ -131,7 +137,7 @@ class Worker:
 
     async def again(self) -> int:
         """Erase again who was erased lately: a backup may have brought them back. Return how many."""
-        opened = self._config, self._requests, self._store, self._records, self._erased, self._hooks
+        opened = self._config, self._requests, self._store, self._personal, self._erased, self._hooks
         return await erase_again(Open(*opened, ask=self._in_thread), now=self._clock())
 
     async def _end(self, request: Request, working: asyncio.Task[float | None], tries: int) -> None:
@@ -223,7 +229,9 @@ class Worker:
     async def _stored(self, request: Request) -> Request:
         await self._note_erased(request)
         await self._ask(lambda queue: queue.forget_copies(request.customer))
-        await self._in_thread(lambda: self._records.end_stored(self._store, request.customer))
+        names = [name for name in self._personal if name != LOG or Step.LOG not in request.steps]
+        these, number, now = [self._personal[name] for name in names], request.customer, self._clock()
+        await self._in_thread(lambda: erase_stored(self._store, these, number, now=now))
         return request
 
     async def _shop(self, request: Request) -> Request:
@@ -252,9 +260,9 @@ class Worker:
         now, days = self._clock(), self._config.rights.proof_days
         await self._note_erased(request)
         left = [(one.name, "" if one.until is None else one.until.isoformat()) for one in request.retained]
-        await asyncio.to_thread(lambda: self._records.tell(request, left, now=now))
+        await asyncio.to_thread(lambda: record_erasure(self._log_writer, request, left, now=now))
         if not days:
-            await asyncio.to_thread(lambda: self._records.erase(request.customer, now=now))
+            await asyncio.to_thread(self._personal[LOG].erase, request.customer, now)
             return request
         items = [(one.name, one.until, one.text) for one in request.retained if one.name != LOG_KEPT]
         items.append((LOG_KEPT, request.day(now) + timedelta(days=days), LOG_REASON))
@@ -263,13 +271,9 @@ class Worker:
     async def _collect(self, request: Request) -> Request:
         request = await self._with_contact(request)
         rows = await exported(self._hooks, request.customer)
-        ours = await self._in_thread(lambda: stored_of(self._store, request.customer, self._config))
-        rows += [
-            Exported(kind=f"cookieguard: {name}", values={"JSON": value}) for name, value in ours.items()
-        ]
-        if self._config.proof.enabled:
-            records = await asyncio.to_thread(lambda: self._records.read(request.customer))
-            rows += [Exported(kind="cookieguard: consent log", values=one) for one in records]
+        rows += await self._in_thread(lambda: stored_of(self._store, request.customer))
+        for name in sorted(self._personal, key=lambda name: name == LOG):  # the log is last in a copy
+            rows += await asyncio.to_thread(self._personal[name].copy, request.customer)
         content = await asyncio.to_thread(write_copy, request, rows, self._config, now=self._clock())
         await self._ask(lambda queue: queue.keep_file(request.id, content))
         return request
@@ -332,7 +336,7 @@ class Worker:
         now, number = self._clock(), request.customer
         stays = [one for one in request.retained if one.name == LOG_KEPT]
         if stays and self._until(request, stays[0].until) <= 0:
-            await asyncio.to_thread(lambda: self._records.erase(number, now=now))
+            await asyncio.to_thread(self._personal[LOG].erase, number, now)
             stays = []
         left = [] if self._hooks is None else await retained_by(self._hooks.erase, number)
         items = [*left, *((one.name, one.until, one.text) for one in stays)]
@@ -380,12 +384,16 @@ class Worker:
 async def open_worker(
     config: Config,
     *,
+    personal: Callable[[Place], Mapping[str, PersonalData]],
     hooks: Any = None,
     environ: Mapping[str, str] | None = None,
     clock: Callable[[], datetime] | None = None,
     lease_seconds: float = LEASE_SECONDS,
 ) -> AsyncIterator[Worker]:
-    """Open what work needs; `hooks` in place of those that are configured. Raises ConfigError, QueueDown, StoreDown."""
+    """Open what work needs; `hooks` in place of those that are configured. Raises ConfigError, QueueDown, StoreDown.
+
+    `personal` opens the personal data of all features, by name.
+    """
     found = os.environ if environ is None else environ
     if hooks is None:
         hooks = load_hooks(config.rights.hooks)
@@ -398,12 +406,13 @@ async def open_worker(
         closing(store_opener(config.store, state.path, environ=found)()) as store,
         ThreadPoolExecutor(1, thread_name_prefix="cookieguard-work") as thread,
     ):
-        records = PersonalRecords(config, keyring, state, environ=found)
+        log = open_log(config, state, keyring, environ=found)  # it opens nothing before the first record
         worker = Worker(
             config,
             requests,
             store,
-            records,
+            personal(Place(config, state.path, found)),
+            log,
             Letters(config, environ=found),
             ErasedCustomers(state, keyring, days=config.rights.backup_days),
             thread,
@@ -415,16 +424,8 @@ async def open_worker(
         try:
             yield worker
         finally:
-            await asyncio.to_thread(records.close)
-
-
-async def work_once(config: Config, *, hooks: Any = None) -> bool:
-    """Do what is due of one request, in whatever process this is called; False where nothing is due.
-
-    Raises ConfigError, and QueueDown or StoreDown where the store does not answer.
-    """
-    async with open_worker(config, hooks=hooks) as worker:
-        return await worker.work_once()
+            if log is not None:
+                await asyncio.to_thread(log.close)
 
 
 def _now() -> datetime:

@@ -38,3 +38,9 @@ class Vault(Feature):
         from cookieguard.features.vault.checks import checks_of
 
         return checks_of(shop)
+
+    def due(self, shop: Shop) -> Iterator[Finding]:
+        """Yield for how many days there are keys, and which keys are too old."""
+        from cookieguard.features.vault.checks import due_of
+
+        return due_of(shop)

@@ -14,18 +14,22 @@ KEYS_AHEAD = 2  # days of vault keys that should be left
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
-    """Yield how many sealed events there are, and for how many days keys are left."""
-    settings, today = shop.config.vault, shop.now.astimezone(UTC).date()
-    first = shop.first_day(settings.keep_days)
+    """Yield how many sealed events there are."""
     events = event_days(shop.state)
     told = f"{len(events)} days, the oldest is {events[0]}" if events else "none"
-    yield Finding("sealed events", told, RUN_JOB if events and events[0] < first else "")
+    is_over = bool(events) and events[0] < shop.first_day(shop.config.vault.keep_days)
+    yield Finding("sealed events", told, RUN_JOB if is_over else "")
+
+
+def due_of(shop: Shop) -> Iterator[Finding]:
+    """Yield for how many days keys are left, and which private keys are too old."""
+    settings, today = shop.config.vault, shop.now.astimezone(UTC).date()
     ahead = sum(day >= today for day in read_public_keys(shop.state))
     if settings.enabled and (settings.private_dir or ahead):
         few = "run: cookieguard vault init (daily, by cron)" if ahead < KEYS_AHEAD else ""
         yield Finding("vault keys ahead", f"for {ahead} days", few)
     if settings.private_dir:
-        yield _private_keys(Path(settings.private_dir), first)
+        yield _private_keys(Path(settings.private_dir), shop.first_day(settings.keep_days))
 
 
 def _private_keys(directory: Path, first: date) -> Finding:

@@ -182,6 +182,10 @@ ERASE = """
     DELETE FROM cookieguard_kept
     WHERE shelf = :shelf AND key = :key AND version = coalesce(CAST(:after AS BIGINT), version)
 """
+KEYS = """
+    SELECT key FROM cookieguard_kept
+    WHERE shelf = :shelf AND substr(key, length(key) - length(:ending) + 1) = :ending ORDER BY key
+"""
 ERASE_OWNED = "DELETE FROM cookieguard_kept WHERE shelf = :shelf AND substr(value, 1, :length) = :mark"
 EVICT = (
     """DELETE FROM cookieguard_kept WHERE (shelf, key) IN (
@@ -320,6 +324,10 @@ class Store:
     def erase(self, namespace: str, key: str, *, after: int | None = None) -> bool:
         """Delete a value, with `after` that version only; return whether there was one to delete."""
         return self.database.write(ERASE, shelf=namespace, key=key, after=after) > 0
+
+    def keys(self, namespace: str, ending: str) -> list[str]:
+        """Return the keys of a namespace that end so. Looks through all of it."""
+        return [key for (key,) in self.database.rows(KEYS, shelf=namespace, ending=ending)]
 
     def erase_owned(self, namespace: str, owner: str) -> None:
         """Delete an owner's values of a namespace whose keys are random (see `mark_of`). Looks through all of it."""

@@ -13,7 +13,14 @@ from cookieguard.config.store import require_store_url
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.anchors import LocalAnchor, Witness
 from cookieguard.features.records.erasure_journal import JOURNAL, apply_erasures
-from cookieguard.features.records.store.protocol import BothStores, LogDown, LogStore, Stores, SubjectStore
+from cookieguard.features.records.store.protocol import (
+    BothStores,
+    LogDown,
+    LogNotMade,
+    LogStore,
+    Stores,
+    SubjectStore,
+)
 from cookieguard.features.records.values.notes import NoteKey, Signer
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
@@ -79,14 +86,24 @@ def open_stores(place: Place, *, make: bool = True) -> Stores:
 
 
 @contextmanager
-def stores_if_made(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> Iterator[Stores | None]:
-    """Open the shop's log; None where it is switched off, or no worker made it yet. Raises LogDown."""
-    place = place_of(config, state_dir, environ=environ) if config.proof.enabled else None
-    if place is None or (place.log_file is not None and not place.log_file.exists()):
+def stores_if_made(
+    config: Config, state_dir: Path, *, environ: Mapping[str, str], make: bool = False
+) -> Iterator[Stores | None]:
+    """Open the shop's log, even if it was switched off; None if no worker made it yet. Raises LogDown.
+
+    `make` makes it, unless it is switched off.
+    """
+    place = place_of(config, state_dir, environ=environ)
+    file = place.log_file
+    makes = config.proof.enabled and (make or file is None)  # of a server, tables: none may be there yet
+    try:
+        if not makes and file is not None and not file.exists():
+            raise LogNotMade
+        opened = open_stores(place, make=makes)
+    except LogNotMade:
         yield None
         return
-    # Of a server, tables: none may be there yet
-    with closing(open_stores(place, make=place.log_file is None)) as stores:
+    with closing(opened) as stores:
         yield stores
 
 

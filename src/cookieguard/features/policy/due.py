@@ -1,4 +1,4 @@
-"""What `cookieguard doctor` says of the policy: whether it is what was announced, and what counts today."""
+"""The policy: whether it is what was announced, what counts today, which version waits for people."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from datetime import UTC, date
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
+from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
+from cookieguard.features.policy.announcement_run import run_of
 from cookieguard.features.policy.folder import read_versions
 from cookieguard.features.policy.ledger import read_ledger
-from cookieguard.features.policy.values.ledger import Ledger
+from cookieguard.features.policy.values.ledger import Announcement, Ledger
 from cookieguard.features.policy.values.versions import Version, altered, in_force, upcoming
+from cookieguard.mail.runs import Run
 from cookieguard.storage.store.open import store_opener
 
 BRING_BACK = "restore the text that was announced; a change needs a new version"
@@ -19,11 +22,11 @@ ANNOUNCE = "run: cookieguard policy announce {name} (or release it with a reason
 SEND = "run: cookieguard policy send, then look at: cookieguard policy status"
 
 
-def checks_of(shop: Shop) -> Iterator[Finding]:
+def due_of(shop: Shop) -> Iterator[Finding]:
     """Yield which version is in force, and whether notices are late; raises ConfigError, StoreDown and LedgerError."""
     policy, today = shop.config.policy, shop.now.astimezone(UTC).date()
     if policy.folder:
-        yield from examine_folder(shop)
+        yield from _folder(shop, today)
         return
     since = "from the start" if policy.effective is None else f"from {policy.effective}"
     if policy.effective is not None and policy.effective > today:
@@ -31,9 +34,8 @@ def checks_of(shop: Shop) -> Iterator[Finding]:
     yield Finding("policy", f"version {policy.version}, {since}")
 
 
-def examine_folder(shop: Shop) -> Iterator[Finding]:
-    """Yield the state of the folder of versions, as `checks_of` does; the weekly letter shows it too."""
-    versions, today = read_versions(shop.config), shop.now.astimezone(UTC).date()
+def _folder(shop: Shop, today: date) -> Iterator[Finding]:
+    versions = read_versions(shop.config)
     with closing(store_opener(shop.config.store, shop.state, environ=shop.environ)()) as store:
         ledger = read_ledger(store)
     changed = altered(versions, ledger)
@@ -45,9 +47,9 @@ def examine_folder(shop: Shop) -> Iterator[Finding]:
     if next_ is not None:
         entry = ledger[next_.name]
         is_late = next_.effective <= today and not entry.is_complete
-        told = "all notices are sent" if entry.is_complete else "not all notices are sent"
         mend, advice = (SEND, "") if is_late else ("", "" if entry.is_complete else SEND)
-        yield Finding("next policy", f"{next_.name} takes effect on {next_.effective}, {told}", mend, advice)
+        told = f"{next_.name} takes effect on {next_.effective}; notices: {_run(shop, next_, entry).summary}"
+        yield Finding("next policy", told, mend, advice, day=next_.effective)
     yield from _forgotten(versions, ledger, current, today)
 
 
@@ -61,4 +63,15 @@ def _forgotten(
             mend = ANNOUNCE.format(name=one.name)
             is_today = one.announced == today
             told = f"{one.name} {'is to be announced today' if is_today else f'was not announced on {one.announced}'}"
-            yield Finding("unannounced policy", told, "" if is_today else mend, mend if is_today else "")
+            mend, advice = ("", mend) if is_today else (mend, "")
+            yield Finding("unannounced policy", told, mend, advice, day=one.announced)
+
+
+def _run(shop: Shop, version: Version, entry: Announcement) -> Run:
+    """Return how far the notices of a version came: by the outbox, as long as it knows."""
+    place = shop.config.store, shop.state
+    file = outbox_file(*place, environ=shop.environ)
+    if entry.forgotten is not None or (file is not None and not file.exists()):
+        return entry.run
+    with closing(outbox_opener(*place, environ=shop.environ)()) as outbox:
+        return outbox.count(run_of(version))

@@ -1,0 +1,38 @@
+"""The records about a customer: read for their copy, and made unreadable by an erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from cookieguard.features.feature import Place
+from cookieguard.features.records.erasure_journal import erase_subject
+from cookieguard.features.records.log_reader import read_subject
+from cookieguard.features.records.store.open import place_of, stores_if_made
+from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.values.records import customer, read_document
+from cookieguard.rights.hooks import Exported
+
+
+class PersonalRecords:
+    """Reach a customer's records, also in a log that was switched off. Raises LogDown."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._journals = place_of(place.config, place.state, environ=place.environ).journals
+
+    def copy(self, number: str) -> Sequence[Exported]:
+        with self._stores() as stores:
+            found = [] if stores is None else read_subject(stores, customer(number))
+        documents = [read_document(one.record) for one in found if one.record]
+        return [Exported(kind="cookieguard: consent log", values=document) for document in documents]
+
+    def erase(self, number: str, now: datetime) -> None:
+        with self._stores() as stores:
+            if stores is not None:
+                erase_subject(stores, customer(number), journals=self._journals, now=now)
+
+    def _stores(self) -> AbstractContextManager[Stores | None]:
+        at = self._place
+        return stores_if_made(at.config, at.state, environ=at.environ, make=True)

@@ -1,0 +1,32 @@
+"""The terms of one customer alone, for their copy and their erasure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+
+from cookieguard.features.feature import Place
+from cookieguard.features.rights.own_terms import COPY, forget_own_terms, read_own_terms, write_terms
+from cookieguard.rights.hooks import Exported
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
+
+
+class PersonalTerms:
+    """Reach the terms of a customer. Raises StoreDown."""
+
+    def __init__(self, place: Place) -> None:
+        self._state = StateDirectory(place.state)
+        self._open = store_opener(place.config.store, place.state, environ=place.environ)
+
+    def copy(self, number: str) -> Sequence[Exported]:
+        with closing(self._open()) as store:
+            own = read_own_terms(store).get(number)
+        return [Exported(kind="cookieguard: own terms", values={"JSON": list(map(list, own))})] if own else []
+
+    def erase(self, number: str, now: datetime) -> None:
+        with closing(self._open()) as store:
+            left = forget_own_terms(store, number)
+        if self._state.read(COPY) is not None:
+            self._state.replace(COPY, write_terms(left))
