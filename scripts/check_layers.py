@@ -81,28 +81,11 @@ FOLDERS: dict[str, frozenset[str]] = {
     "web/http": frozenset(),
     "web/identity": frozenset({"http"}),
     "web/pages": frozenset({"banner", "cookies", "document", "http", "identity", "parts", "recording"}),
-    "web/parts": frozenset({"banner", "recording"}),
+    "web/parts": frozenset({"banner", "cookies", "http", "identity", "recording"}),
     "web/recording": frozenset({"document", "http", "identity"}),
 }
-# The modules below the features that name some of them: the one that builds the guard, and those that hand a choice,
-# a question or a response to a feature that takes part in every request.
-PORTS: dict[str, frozenset[str]] = {
-    "web.middleware": frozenset({"features"}),
-    "web.exchange": frozenset({"features.records.values.log"}),
-    "web.visitor": frozenset({"features.records.web.agreements"}),
-    "web.services": frozenset(
-        {
-            "features.outbox.lists",
-            "features.people.people",
-            "features.policy.live_policy",
-            "features.records.web.consent_log",
-            "features.rights.own_terms",
-            "features.rights.web.declaration",
-            "features.rights.web.desk",
-            "features.vault.risk_events",
-        }
-    ),
-}
+# The module below the features that makes their parts.
+PORTS: dict[str, frozenset[str]] = {"web.middleware": frozenset({"features"})}
 # What puts a room together: nothing in its folders may import it.
 TOP = frozenset(
     {

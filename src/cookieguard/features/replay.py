@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -9,15 +10,17 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.features.people.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
-from cookieguard.features.people.staff_sign_in import ask_to_sign_in
+from cookieguard.features.people.staff_guard import DOWN, StaffGuard
 from cookieguard.features.policy.values.markdown import render
+from cookieguard.features.policy.values.versions import Version
 from cookieguard.features.records.log_reader import read_record
 from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.consents import CONSENT
 from cookieguard.features.records.values.records import CUSTOMER, ID, read_document
 from cookieguard.features.records.values.sealing import SealBroken
+from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.features.records.web.visitors_copy import lines_of
+from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
@@ -52,31 +55,31 @@ class _Replay(NamedTuple):
         return subject.removeprefix(CUSTOMER) if subject.startswith(CUSTOMER) else ""
 
 
-def _refused(exchange: Exchange) -> Response:
-    return ask_to_sign_in(exchange, RECORD_PAGE)
-
-
-@needs_role("officer", refused=_refused)
-async def show_record(exchange: Exchange, _: Receive) -> Response:
+async def show_record(
+    exchange: Exchange,
+    _: Receive,
+    member: Member,
+    *,
+    staff: StaffGuard,
+    log: ConsentLog,
+    versions: Callable[[], Sequence[Version]],
+) -> Response:
     """Answer GET {prefix}record?id=ID; 503 where the look at it cannot be written into the access journal."""
-    member = await staff_of(exchange, "officer")
-    if member is None:  # signed out, or taken from the list, since the guard let them in
-        return _refused(exchange)
     record_id = _record_id(exchange)
-    replay = await _replay(exchange, record_id)
+    replay = await _replay(log, record_id)
     what = f"record {record_id}" if replay.document is not None else "records"
-    if not await note_look(exchange, member, what, customer=replay.customer):
+    if not await staff.note_look(exchange, member, what, customer=replay.customer):
         return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     values = {
         "shop": shop_name(exchange.parts.config.origins),
-        "pages": pages_of(exchange, member),
+        "pages": staff.pages(member),
         "here": RECORD_PAGE,
         "id": record_id,
         "message": replay.message,
         "record": replay.document,
         "lines": lines_of(replay.document) if replay.document is not None else (),
         **_shown(replay),
-        "policy": _policy(exchange, replay.notice),
+        "policy": _policy(exchange, replay.notice, versions()),
     }
     status = 503 if replay.message == NO_ANSWER else 404 if replay.message else 200
     return HTMLResponse(
@@ -89,11 +92,10 @@ def _record_id(exchange: Exchange) -> str:
     return asked if ID.fullmatch(asked) else asked[:80]
 
 
-async def _replay(exchange: Exchange, record_id: str) -> _Replay:
-    log = exchange.parts.proof
+async def _replay(log: ConsentLog, record_id: str) -> _Replay:
     if not record_id:
         return _Replay()
-    if log is None or not log.writer.exists or not ID.fullmatch(record_id):
+    if not log.writer.exists or not ID.fullmatch(record_id):
         return _Replay(UNKNOWN)
     found = await log.read(partial(_read, record_id=record_id))
     return _Replay(NO_ANSWER) if found is None else found
@@ -123,13 +125,10 @@ def _shown(replay: _Replay) -> dict[str, Any]:
     return {"markup": text if is_banner else "", "text": "" if is_banner else text, "is_same": is_same}
 
 
-def _policy(exchange: Exchange, notice: dict[str, str]) -> dict[str, Any]:
+def _policy(exchange: Exchange, notice: dict[str, str], versions: Sequence[Version]) -> dict[str, Any]:
     """Return the policy text of that version, in the language that was shown; without one only its name."""
     version, language = notice.get("dct:hasVersion", ""), notice.get("dct:language", "")
-    policy = exchange.parts.policy
-    found = (
-        next((one for one in policy.history[0] if one.name == version), None) if policy is not None else None
-    )
+    found = next((one for one in versions if one.name == version), None)
     if found is None:
         return {"version": version, "text": ""}
     lang, text = found.text(language, exchange.parts.config.consent.language)

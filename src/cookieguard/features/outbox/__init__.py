@@ -18,6 +18,6 @@ class Outbox(Feature):
 
     def serve(self, guard: Guard) -> Part | None:
         """Return the lists of marketing mail, and the pages behind its links."""
-        from cookieguard.features.outbox.part import serve
+        from cookieguard.features.outbox.part import OutboxPart
 
-        return serve(guard)
+        return OutboxPart(guard)

@@ -26,9 +26,9 @@ class Rights(Feature):
 
     def serve(self, guard: Guard) -> Part | None:
         """Return the desk, with the pages where customers ask and staff answer."""
-        from cookieguard.features.rights.part import serve
+        from cookieguard.features.rights.part import RightsPart
 
-        return serve(guard)
+        return RightsPart(guard)
 
     def checks(self, shop: Shop) -> Iterator[Finding]:
         """Yield what the queue of requests is like."""

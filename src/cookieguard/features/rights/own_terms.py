@@ -13,6 +13,7 @@ from cookieguard.consent.own_terms import OwnTerm, OwnTerms, read_terms, withhel
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import Store, StoreDown
 from cookieguard.storage.store.whole_values import WholeValue
+from cookieguard.web.parts.ports import CustomerTerms
 
 logger = logging.getLogger("cookieguard")
 
@@ -35,7 +36,7 @@ def forget_own_terms(store: Store, number: str) -> OwnTerms:
     return after
 
 
-class WatchedTerms:
+class WatchedTerms(CustomerTerms):
     """Follow the terms. Owned by the store's thread, which looks each second; requests read `terms`.
 
     While the store is down those that were read last count, after a restart too.
@@ -49,10 +50,6 @@ class WatchedTerms:
         if copy is not None:
             with suppress(ValueError):
                 self.terms = read_terms(copy)
-
-    def __bool__(self) -> bool:
-        """Return whether there are any."""
-        return bool(self.terms)
 
     def look(self, store: Store | None) -> None:
         """Look at the store; never raises. None while it is down."""

@@ -22,6 +22,7 @@ from cookieguard.storage.store.sync import StoreSync, open_store_sync
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.ports import Ports
 
 AnyPart = TypeVar("AnyPart", bound=Part)
 
@@ -45,10 +46,15 @@ class Guard:
     store: StoreSync | None
     keys_of: Callable[[str], DayKeys]
     """Returns the keys of the day for a use."""
+    ports: Ports = field(default_factory=Ports)
     parts: list[Part] = field(default_factory=list)
 
-    def part(self, kind: type[AnyPart]) -> AnyPart | None:
-        """Return the part of this type, None if its capability is off or comes later."""
+    def part(self, kind: type[AnyPart]) -> AnyPart:
+        """Return the part of this type, which every guard has."""
+        return next(part for part in self.parts if isinstance(part, kind))
+
+    def find(self, kind: type[AnyPart]) -> AnyPart | None:
+        """Return the part of this type, None if its capability is off."""
         return next((part for part in self.parts if isinstance(part, kind)), None)
 
 
