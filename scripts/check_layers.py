@@ -12,7 +12,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
 PARTS = frozenset({"html", "consent", "identity", "mail", "rights", "stats"})
-GROUND = frozenset({"compiled", "errors", "config", "keyring", "rate_limit", "security_events", "static"})
+GROUND = frozenset(
+    {"compiled", "current", "errors", "config", "keyring", "rate_limit", "security_events", "static"}
+)
 VALUES = "values"  # the folder of a feature that is as pure as a part
 RUNS = frozenset({"runtime"})  # for rooms with threads; the parts have none
 # Each room of the house and what it may import besides itself.
@@ -20,6 +22,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "security_events": frozenset(),
     "compiled": frozenset(),
+    "current": frozenset(),
     "config": frozenset({"errors"}),
     "keyring": frozenset({"errors", "config"}),
     "rate_limit": frozenset(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from cookieguard.current import Current
 from cookieguard.errors import CookieGuardError
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -26,12 +27,12 @@ class Links(Protocol):
         """Return whether this customer may be sent this list."""
 
 
-_current: list[Links] = []  # that of the shop in this process
+LINKS: Current[Links] = Current()
 
 
 def use(links: Links) -> None:
     """Have this process make its links like this; CookieGuard does it by itself."""
-    _current[:] = [links]
+    LINKS.use(links)
 
 
 def headers(customer: str, list_: str) -> dict[str, str]:
@@ -51,10 +52,11 @@ async def agreed(customer: str, list_: str) -> bool:
 
 
 def current() -> Links:
-    """Return what makes the links of this process; raises MailError where nothing does."""
-    if not _current:
+    """Return what makes the links here; raises MailError where nothing does."""
+    links = LINKS.get()
+    if links is None:
         raise MailError(
             "this process has no mailing lists; name them in mail.lists, and make a CookieGuard in this process or "
             "call cookieguard.mail.use(cookieguard.mail_lists(config))"
         )
-    return _current[0]
+    return links

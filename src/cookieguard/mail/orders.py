@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from cookieguard.current import Current
 from cookieguard.mail.headers import MailError
 
 MESSAGE_ID = "Message-ID"
@@ -20,12 +21,12 @@ class Orders(Protocol):
         """Write down that it was sent."""
 
 
-_current: list[Orders] = []  # that of the shop in this process
+ORDERS: Current[Orders] = Current()
 
 
 def use_orders(orders: Orders) -> None:
     """Have this process confirm orders like this; CookieGuard does it by itself."""
-    _current[:] = [orders]
+    ORDERS.use(orders)
 
 
 def order_headers() -> dict[str, str]:
@@ -42,9 +43,10 @@ async def order_sent(customer: str, order: str, headers: Mapping[str, str]) -> N
 
 
 def _orders() -> Orders:
-    if not _current:
+    orders = ORDERS.get()
+    if orders is None:
         raise MailError(
             "this process cannot confirm orders; set mail.orders, and make a CookieGuard in this process or call "
             "cookieguard.mail.use_orders(cookieguard.order_mail(config))"
         )
-    return _current[0]
+    return orders

@@ -73,5 +73,6 @@ def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts
         domains=shared_domains(config),
         follows=store is not None and config.consent.enabled and config.consent.follow_customer,
         fingerprint=fingerprint_of(config, renderer),
+        helpers=guard.helpers,
         declaration=CookieDeclaration(config, renderer, guard.findings.cookies_set),
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.loading.given import read_config
+from cookieguard.current import OF_REQUEST
 from cookieguard.errors import ConfigError
 from cookieguard.features.building import serve
 from cookieguard.features.records.hook import OnDecision
@@ -113,6 +114,7 @@ class CookieGuard:
             return
 
         self._begin()
+        OF_REQUEST.set(self._parts.helpers)
 
         async def send_after_flush(message: Any) -> None:
             if message["type"].startswith("lifespan.shutdown."):

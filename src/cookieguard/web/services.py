@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from cookieguard.config import Config
 from cookieguard.consent import Register, own_hosts
 from cookieguard.consent.strict_paths import StrictPaths
+from cookieguard.current import Helpers
 from cookieguard.identity import Identity
 from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks
@@ -74,6 +75,7 @@ class Services:
     domains: tuple[str, ...]  # what cookies of ours are shared with
     follows: bool  # whether a refusal travels with its customer
     fingerprint: str  # changes when the same consent would give other pages
+    helpers: Helpers
     declaration: CookieDeclaration
 
     def look(self, now: datetime) -> str:

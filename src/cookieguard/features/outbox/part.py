@@ -6,8 +6,8 @@ from cookieguard.features.outbox.lists import Act, MailLists
 from cookieguard.features.outbox.mail_page import MAIL_PAGE, MailPage
 from cookieguard.features.outbox.order_mail import OrderMail
 from cookieguard.features.records.part import RecordsPart
-from cookieguard.mail.headers import use as use_lists
-from cookieguard.mail.orders import use_orders
+from cookieguard.mail.headers import LINKS
+from cookieguard.mail.orders import ORDERS
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.page import READ_AND_POST, Page
 from cookieguard.web.parts.part import Part
@@ -19,9 +19,9 @@ class OutboxPart(Part):
     def __init__(self, guard: Guard) -> None:
         config, records = guard.config, guard.find(RecordsPart)
         if records is not None and config.mail.orders:
-            use_orders(OrderMail(config, records.log.writer, clock=guard.clock))
+            ORDERS.offer(guard.helpers, OrderMail(config, records.log.writer, clock=guard.clock))
         if guard.store is not None and config.mail.lists:
             lists = MailLists(config, guard.keyring, guard.store.ask, clock=guard.clock)
-            use_lists(lists)
+            LINKS.offer(guard.helpers, lists)
             answer = MailPage(lists).answer
             self.pages = [Page(f"{MAIL_PAGE}{act}", READ_AND_POST, answer) for act in Act]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cookieguard.access import use as use_access
+from cookieguard.access import ACCESS
 from cookieguard.features.people.access import Access
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.permission_page import PERMISSION_PAGE, PermissionPage
@@ -31,7 +31,7 @@ class PeoplePart(Part):
         acts = None if records is None else Acts(records.log.writer, clock=guard.clock)
         permissions = Permissions(guard.keyring, config.staff.scopes, ask)
         access = Access(permissions, acts, journal, clock=guard.clock)
-        use_access(access)
+        ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
         self.staff = StaffGuard(members, StaffSessions(config.staff, ask), journal, guard.parts)
         self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from cookieguard.config import Config
+from cookieguard.current import Helpers
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
@@ -47,6 +48,7 @@ class Guard:
     keys_of: Callable[[str], DayKeys]
     """Returns the keys of the day for a use."""
     ports: Ports = field(default_factory=Ports)
+    helpers: Helpers = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
 
     def part(self, kind: type[AnyPart]) -> AnyPart:
