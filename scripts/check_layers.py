@@ -12,7 +12,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "src" / "cookieguard"
 PARTS = frozenset({"html", "consent", "identity", "mail", "rights", "stats"})
-GROUND = frozenset({"compiled", "errors", "config", "keyring", "rate_limit", "security_events", "static"})
+GROUND = frozenset(
+    {"compiled", "current", "errors", "config", "keyring", "rate_limit", "security_events", "static"}
+)
 VALUES = "values"  # the folder of a feature that is as pure as a part
 RUNS = frozenset({"runtime"})  # for rooms with threads; the parts have none
 # Each room of the house and what it may import besides itself.
@@ -20,6 +22,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "security_events": frozenset(),
     "compiled": frozenset(),
+    "current": frozenset(),
     "config": frozenset({"errors"}),
     "keyring": frozenset({"errors", "config"}),
     "rate_limit": frozenset(),
@@ -80,28 +83,11 @@ FOLDERS: dict[str, frozenset[str]] = {
     "web/http": frozenset(),
     "web/identity": frozenset({"http"}),
     "web/pages": frozenset({"banner", "cookies", "document", "http", "identity", "parts", "recording"}),
-    "web/parts": frozenset({"banner", "recording"}),
+    "web/parts": frozenset({"banner", "cookies", "http", "identity", "recording"}),
     "web/recording": frozenset({"document", "http", "identity"}),
 }
-# The modules below the features that name some of them: the one that builds the guard, and those that hand a choice,
-# a question or a response to a feature that takes part in every request.
-PORTS: dict[str, frozenset[str]] = {
-    "web.middleware": frozenset({"features"}),
-    "web.exchange": frozenset({"features.records.values.log"}),
-    "web.visitor": frozenset({"features.records.web.agreements"}),
-    "web.services": frozenset(
-        {
-            "features.outbox.lists",
-            "features.people.people",
-            "features.policy.live_policy",
-            "features.records.web.consent_log",
-            "features.rights.own_terms",
-            "features.rights.web.declaration",
-            "features.rights.web.desk",
-            "features.vault.risk_events",
-        }
-    ),
-}
+# The module below the features that makes their parts.
+PORTS: dict[str, frozenset[str]] = {"web.middleware": frozenset({"features"})}
 # What puts a room together: nothing in its folders may import it.
 TOP = frozenset(
     {

@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from anyio import to_thread
 
+from cookieguard.current import Current
 from cookieguard.features.people.access import Access, AccessRefused, Grant
 
 __all__ = ["AccessRefused", "Grant", "needs", "open", "use"]
@@ -20,19 +21,20 @@ __all__ = ["AccessRefused", "Grant", "needs", "open", "use"]
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
 
-_current: list[Access] = []  # that of the shop in this process
+ACCESS: Current[Access] = Current()
 
 
 def use(access: Access) -> None:
     """Have this process open like this; CookieGuard does it by itself."""
-    _current[:] = [access]
+    ACCESS.use(access)
 
 
 async def open(customer: str, *, code: str, scope: str = "account", by: str) -> Grant:  # noqa: A001
     """Use a customer's code up and open what it is for, once; `by` names who looks. Raises AccessRefused."""
-    if not _current:
+    access = ACCESS.get()
+    if access is None:
         raise AccessRefused("this process has no CookieGuard; allowed: a process that makes one")
-    return await to_thread.run_sync(partial(_current[0].open, customer, code=code, scope=scope, by=by))
+    return await to_thread.run_sync(partial(access.open, customer, code=code, scope=scope, by=by))
 
 
 def needs(

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 from harness.asgi import ask, page
-from harness.parts import part_of
+from harness.parts import log_of, part_of
 from harness.servers import START_SECONDS, wait_until
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config.proof import ProofSettings
 from cookieguard.engines import retention
 from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.rights.part import RightsPart
 from cookieguard.features.vault.risk_events import RisksPart
 from cookieguard.runtime import worker
 from cookieguard.web import middleware
@@ -75,6 +76,8 @@ def hold_all(app: CookieGuard, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> N
     """Have each thread of a guard hang in what it does."""
     parts: Any = app._parts
     vault: Any = part_of(app, RisksPart)
+    log: Any = log_of(app)
+    desk: Any = part_of(app, RightsPart).desk
     monkeypatch.setattr(retention, "FIRST_LOOK", timedelta(0))
     job: Any = part_of(app, Core).retention
     job._steps = {"step": gate}
@@ -83,9 +86,9 @@ def hold_all(app: CookieGuard, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> N
     vault.put("abuse", "", address="203.0.113.7", customer=None, time=NOW)
     assert choose(app) == 303
     wait_until(lambda: "decisions" in gate.held, "the hook hangs")
-    parts.proof.writer._anchor._witness._hand_on = gate
-    parts.proof.writer._anchor._witness.give("a checkpoint")
-    for ask_one in (parts.proof._reader.ask, parts.desk.ask, parts.store_sync.ask, parts.proof.writer.ask):
+    log.writer._anchor._witness._hand_on = gate
+    log.writer._anchor._witness.give("a checkpoint")
+    for ask_one in (log._reader.ask, desk.ask, parts.store_sync.ask, log.writer.ask):
         ask_one(gate)
     wait_until(lambda: sorted(gate.held) == NAMES, "all hang", seconds=30)
 
@@ -122,7 +125,7 @@ def test_a_guard_whose_threads_hang_leaves_another_one_in_the_process_alone(
     monkeypatch.setattr(middleware, "CLOSE_SECONDS", START_SECONDS)
     sound.close()
     assert threading.active_count() < before
-    assert (parts.counting.pipeline.dropped, parts.proof.writer.waiting) == ({}, 0)
+    assert (parts.counting.pipeline.dropped, log_of(sound).writer.waiting) == ({}, 0)
     assert list((tmp_path / "sound" / "logs").glob("access-*.log"))
 
 
@@ -175,14 +178,14 @@ def test_a_worker_forked_from_a_guard_in_use_records_its_choices_and_so_does_its
     app._begin()
     assert choose(app) == 303
     wait_until(told.exists, "the hook is called")  # every thread has opened what it needs
-    assert parts.proof._reader.ask(lambda stores: stores.log.size()).result(START_SECONDS) >= 0
+    assert log_of(app)._reader.ask(lambda stores: stores.log.size()).result(START_SECONDS) >= 0
     child = os.fork()
     if child == 0:
         is_well = False
         try:
             app._begin()
-            is_well = choose(app) == 303 and parts.proof.writer.waiting == 0
-            parts.proof._reader.ask(lambda stores: stores.log.size()).result(START_SECONDS)
+            is_well = choose(app) == 303 and log_of(app).writer.waiting == 0
+            log_of(app)._reader.ask(lambda stores: stores.log.size()).result(START_SECONDS)
             parts.store_sync.ask(lambda _: None).result(START_SECONDS)
             app.close()
         finally:

@@ -16,6 +16,7 @@ from typing import Any
 from harness.asgi import Answer, App, ask, page
 from harness.locks import locked
 from harness.merkle import root_of
+from harness.parts import log_of
 from harness.servers import START_SECONDS
 
 from cookieguard import CookieGuard, visitor_of
@@ -189,7 +190,7 @@ def test_while_the_store_is_down_no_address_waits_with_a_choice(guard: Guard) ->
         ask(app, path="/_cg/consent", method="POST", headers=headers, body=b"choice=accept")
         gc.collect()
         known = [one for one in gc.get_objects() if isinstance(one, Client) and one.address == ADDRESS]
-        waiting = app._parts.proof.writer.waiting
+        waiting = log_of(app).writer.waiting
 
     assert (waiting, known) == (1, [])
     app.close()
@@ -205,7 +206,7 @@ def test_a_pending_receipt_is_recorded_by_a_worker_that_never_saw_the_choice(
     with store_down(first):
         cookie = choose(first, "accept").cookies()[COOKIE]
         first.close()
-    writer = first._parts.proof.writer  # type: ignore[union-attr]
+    writer = log_of(first).writer  # type: ignore[union-attr]
     writer._reset()  # the worker ended with what it knew
     second = guard(page(HTML))
     ends = time.monotonic() + START_SECONDS
@@ -232,7 +233,7 @@ def test_a_late_record_has_the_wording_though_its_worker_never_spoke_that_langua
         answer = ask(first, path="/_cg/consent", method="POST", headers=[FORM, OWN], body=body)
         first.close()
     cookie = answer.cookies()[COOKIE]
-    first._parts.proof.writer._reset()  # type: ignore[union-attr]  # the worker ended with what it knew
+    log_of(first).writer._reset()  # type: ignore[union-attr]  # the worker ended with what it knew
     second = guard(html)
     ends = time.monotonic() + START_SECONDS
     while COOKIE not in ask(second, headers=[("cookie", f"{COOKIE}={cookie}")]).cookies():

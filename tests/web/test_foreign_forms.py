@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 from harness.asgi import Answer, ask, form_of, hidden_fields, page
+from harness.parts import log_of
 from web.test_consent_log import recorded
 from web.test_requests_page import Queue
 
@@ -99,7 +100,7 @@ def test_a_form_without_the_value_shows_the_choice_again_and_changes_nothing(
     assert "out of date" in answer.text
     assert set(re.findall(r'value="(\w+)"[^>]* checked=""', answer.text)) == ticked
     assert 'name="next" value="/p"' in answer.text
-    assert not app._parts.proof.writer.exists  # nobody has written into the log
+    assert not log_of(app).writer.exists  # nobody has written into the log
 
 
 def test_the_page_that_asks_again_takes_the_choice(app: CookieGuard) -> None:
@@ -166,7 +167,7 @@ def test_a_form_agrees_to_no_wording_that_is_not_ours(app: CookieGuard, wording:
 
     assert post(app, "consent", {"choice": "accept", **fields}).status == 403
     assert post(app, "embed", {**EMBED, "act": "always", **fields}).status == 403
-    assert not app._parts.proof.writer.exists
+    assert not log_of(app).writer.exists
     assert post(app, "consent", {"choice": "reject", **fields}).status == 303
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness.asgi import ask, page
+from harness.parts import log_of
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.cli.app import run
@@ -45,7 +46,7 @@ def lines(
         assert ask(shop, path="/_cg/consent", method="POST", headers=HEADERS, body=body).status == 303
     for path in ("/yes", "/no"):
         ask(shop, path=path, method="POST")
-    log = shop._parts.proof
+    log = log_of(shop)
     assert log is not None
     other = Record(kind="disclosure", subject=customer("1"), time=NOW, facts={"to": "a court"})
     log.writer.append(other).result(30)

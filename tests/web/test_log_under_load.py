@@ -18,6 +18,7 @@ import pytest
 from harness.asgi import Answer, ask, drive, page, scope_of
 from harness.disks import filled, small_disk
 from harness.locks import locked
+from harness.parts import log_of
 from harness.servers import START_SECONDS, wait_until
 
 from cookieguard import CookieGuard, Vendor, visitor_of
@@ -52,13 +53,12 @@ def wait_for(promises: list[Acknowledgement]) -> None:
 def with_many_choices(app: CookieGuard, count: int) -> str:
     """Give a visitor so many refusals in the log before one choice; return the cookie."""
     chosen = choose(app, "save", purposes=("statistics",))
-    parts, promises = app._parts, []
-    assert parts.proof is not None
+    log, promises = log_of(app), []
     subject = browser_subject(app, chosen.cookies()[COOKIE])
     for number in range(count):
         time_of_it = NOW - timedelta(seconds=count - number)
         record = Record(kind="consent", topic="refusal", subject=subject, time=time_of_it, facts={})
-        promises.append(parts.proof.writer.append_later(record.id, lambda record=record: record))
+        promises.append(log.writer.append_later(record.id, lambda record=record: record))
         if len(promises) == 1000:
             wait_for(promises)
             promises.clear()
@@ -128,7 +128,6 @@ def test_an_agreement_is_found_among_any_number_of_other_records(guard: Guard) -
     expected = [("newsletter", False), ("terms", True)]
     assert found == expected  # of this very request, too
     with_more = browser_subject(app, cookie)
-    assert app._parts.proof is not None
     for topic in ("consent", "agreement"):
         promises = []
         for number in range(300):
@@ -139,7 +138,7 @@ def test_an_agreement_is_found_among_any_number_of_other_records(guard: Guard) -
                 time=NOW + timedelta(seconds=number),
                 facts={"cg:given": True, "cg:details": {}},
             )
-            promises.append(app._parts.proof.writer.append_later(record.id, lambda record=record: record))
+            promises.append(log_of(app).writer.append_later(record.id, lambda record=record: record))
         wait_for(promises)
 
     ask(app, path="/", headers=headers)
@@ -175,7 +174,7 @@ def decided(answer: Answer) -> tuple[str, bool]:
 
 def use_up(app: CookieGuard, *, choices: int = 0, now: datetime = NOW) -> None:
     """Spend what the address of the tests may add to the log today, but so many choices."""
-    log = app._parts.proof
+    log = log_of(app)
     assert log is not None
     log.look_ahead(now)  # as each worker does once a second
     spent, _ = spent_today(app.config.runtime_dir, Path(app.config.state_dir), now)
@@ -250,8 +249,7 @@ def test_an_address_is_counted_on_after_the_memory_of_its_count_was_emptied(guar
     """As logind does with the last session of the shop's user (RemoveIPC)."""
     app = guard(page(HTML))
     choose(app, "accept")
-    assert app._parts.proof is not None
-    shutil.rmtree(app._parts.proof._budget._path.parent)
+    shutil.rmtree(log_of(app)._budget._path.parent)
     use_up(app)
 
     assert decided(choose(app, "accept")) == ("refused", True)

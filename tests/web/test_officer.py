@@ -16,7 +16,6 @@ from web.test_staff_guard import Desk, no_app
 
 from cookieguard import Config, CookieGuard, PolicyVersion, Vendor
 from cookieguard.features.letter import write_letter
-from cookieguard.features.officer import show_officer
 from cookieguard.features.people.journal import read_journal
 from cookieguard.features.rights.requests import requests_opener
 from cookieguard.features.rights.values.requests import Request, Via
@@ -223,11 +222,3 @@ def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
     (part,) = [one for one in letter.parts if one.is_due]
     unread = [line.partition(":")[0] for line in part.lines if "SQLite" in line]
     assert unread == ["people", "policy", "rights"]
-
-
-def test_who_was_signed_out_meanwhile_sees_nothing_and_is_in_no_journal_without_a_name(desk: Desk) -> None:
-    past_the_door = show_officer.__wrapped__  # type: ignore[attr-defined]
-    desk.app._pages._pages["/_cg/officer"] = (("GET",), past_the_door)
-
-    assert page(desk).status == 403
-    assert [one for one in read_journal(desk.state) if one["event"] == "looked"] == []

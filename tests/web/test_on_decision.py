@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from harness.asgi import Answer, ask, page
+from harness.parts import log_of, part_of
 
 from cookieguard import Config, ConfigError, CookieGuard, Decision, visitor_of
 from cookieguard.config.proof import ProofSettings
 from cookieguard.features.records.erasure_journal import erase_subject
+from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import Record
 
@@ -142,7 +144,11 @@ def test_an_app_that_was_closed_and_goes_on_is_told_again_one_at_a_time(shop: Sh
 
 def test_a_request_and_its_record_begin_one_thread_together(shop: Shop) -> None:
     """Of two the end stopped the later one, and the other went on calling the hook."""
-    before, ready, hook = set(threading.enumerate()), threading.Barrier(8), shop(lambda _: None)._hook
+    before, ready, hook = (
+        set(threading.enumerate()),
+        threading.Barrier(8),
+        part_of(shop(lambda _: None), RecordsPart)._hook,
+    )
     assert hook is not None
 
     def begin() -> None:
@@ -169,7 +175,7 @@ def test_a_worker_that_ends_does_not_go_on_for_its_last_record(shop: Shop) -> No
     before = set(threading.enumerate())
     app = shop(lambda _: None)
     ask(app, path="/yes", method="POST")
-    writer, is_busy = app._parts.proof.writer, threading.Event()
+    writer, is_busy = log_of(app).writer, threading.Event()
     writer.ask(lambda _: (is_busy.set(), time.sleep(OUT_OF_TURN_SECONDS)))
     assert is_busy.wait(30)
     writer.append(Record(kind="agreement", subject="named:anna", time=NOW, facts={"cg:given": True}))

@@ -90,7 +90,7 @@ def keep(app: CookieGuard, *terms: list[str]) -> None:
     assert store.write("own-terms", "all", value, until=FOR_EVER, after=0)
     store.close()
     ask(app, path="/")  # the thread of the store begins with the first request
-    wait_until(lambda: bool(app._parts.own_terms), "the worker reads it")
+    wait_until(lambda: bool(app._parts.own_terms.terms), "the worker reads it")
 
 
 def term(what: str, name: str, *, note: str = "As you asked", until: str = "") -> list[str]:
@@ -240,13 +240,13 @@ def test_terms_are_in_the_copy_of_their_data_go_with_the_person_and_are_there_af
     keep(queue.app, kept)
 
     anew = guard(shop, vendors=(ADS, MAPS), clock=lambda: NOW)
-    assert anew._parts.own_terms
+    assert anew._parts.own_terms.terms
     personal = Rights().personal(Place(queue.app.config, queue.state, {}))
     (row,) = personal.copy(CUSTOMER)
     assert row == Exported(kind="cookieguard: own terms", values={"JSON": [kept]})
     personal.erase(CUSTOMER, NOW)
     assert personal.copy(CUSTOMER) == []
-    wait_until(lambda: not queue.app._parts.own_terms, "the worker hears of it")
+    wait_until(lambda: not queue.app._parts.own_terms.terms, "the worker hears of it")
     wait_until(lambda: b"4711" not in (queue.state / "own-terms").read_bytes(), "the copy follows")
 
 

@@ -13,11 +13,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from harness.asgi import Answer, ask
+from harness.parts import part_of
 from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
 
 from cookieguard import CookieGuard, PolicyVersion, Vendor
 from cookieguard.errors import ConfigError
 from cookieguard.features.policy.ledger import change_ledger
+from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
 from cookieguard.identity import TokenCodec, TokenKind
 from cookieguard.storage.store.sqlite import SqliteStore
@@ -266,7 +268,7 @@ def test_folder_that_breaks_while_the_shop_runs_changes_nothing_and_is_told(
     guard: Guard, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = guard(shop, policy=policy_of(folder))
-    watched = app._parts.policy
+    watched = part_of(app, PolicyPart).policy
     assert watched is not None
     ask(app)
     (folder / FIRST / "en.md").write_text("no front matter")
@@ -284,7 +286,7 @@ def test_folder_that_breaks_while_the_shop_runs_changes_nothing_and_is_told(
 def test_new_version_is_seen_without_a_restart(guard: Guard, folder: Path) -> None:
     clock = Clock(ANNOUNCED)
     app = guard(shop, policy=policy_of(folder), clock=clock)
-    watched = app._parts.policy
+    watched = part_of(app, PolicyPart).policy
     assert watched is not None
     put_version(folder, FIRST, OLD + "\nMend of a slip before anything was announced.\n")
 
@@ -375,7 +377,7 @@ def test_receipt_names_the_version_and_the_digest_of_its_text(guard: Guard, fold
     ((name, token),) = [one for one in visitor.cookies.items() if "consent" in one[0]]
     codec = TokenCodec(app._parts.keyring, kind=TokenKind.CONSENT, name=name, sealed=True)
     payload = codec.open(token, host="shop.example").payload
-    version = app._parts.policy.history.versions[0]  # type: ignore[union-attr]
+    version = part_of(app, PolicyPart).policy.history.versions[0]  # type: ignore[union-attr]
     assert (payload["p"], payload["h"]) == (FIRST, version.digest[:16])
     digest = hashlib.sha256((folder / FIRST / "en.md").read_bytes()).hexdigest()
     assert version.digest == hashlib.sha256(f"en {digest}\n".encode()).hexdigest()

@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 
 import pytest
 from harness.asgi import Answer, ask, drive, form_of, scope_of
+from harness.parts import part_of
 from harness.relays import Relay, new_relay
 from harness.servers import wait_until
 
@@ -30,6 +31,7 @@ from cookieguard.config import Controller, DataKind, MailSettings, RightsSetting
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.config.rights.settings import FIELDS
 from cookieguard.errors import ConfigError
+from cookieguard.features.rights.part import RightsPart
 from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.features.rights.values.answers import RightsTexts
 from cookieguard.features.rights.values.requests import Act, noted, step_done
@@ -506,7 +508,7 @@ def test_page_is_there_while_hooks_cannot_be_made_and_guests_may_ask_once_they_c
         assert "password" not in caplog.text
         monkeypatch.setattr(LateHooks, "is_down", False)
         monkeypatch.setattr("cookieguard.features.rights.web.desk.LOAD_AGAIN_SECONDS", 0.0)
-        app._parts.desk._load_at = 0.0  # type: ignore[union-attr]
+        part_of(app, RightsPart).desk._load_at = 0.0  # type: ignore[union-attr]
 
         assert 'value="code"' in ask(app, path=PAGE).text
 
@@ -641,7 +643,7 @@ def gated(
 
 
 def desk_of(app: CookieGuard) -> desk.Desk:
-    found = app._parts.desk
+    found = part_of(app, RightsPart).desk
     assert found is not None
     return found
 

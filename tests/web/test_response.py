@@ -701,7 +701,7 @@ def test_a_page_that_another_release_wrote_is_not_answered_by_304(
     shop = page(DOCUMENT, headers=[*HTML, ("etag", '"v1"')])
     today = ask(guard(shop)).get("etag")
     again = ask(guard(shop)).get("etag")
-    monkeypatch.setattr("cookieguard.web.opening._release", lambda: "99.0")
+    monkeypatch.setattr("cookieguard.web.parts.opening._release", lambda: "99.0")
 
     later = ask(guard(shop)).get("etag")
 

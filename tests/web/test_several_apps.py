@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from anyio import to_thread
 from harness.asgi import Answer, ask
 
-from cookieguard import Config, CookieGuard, Vendor, visitor_of
+from cookieguard import Config, CookieGuard, Vendor, access, mail, visitor_of
+from cookieguard.config import DataKind, MailSettings
+from cookieguard.config.people.staff import StaffSettings
+from cookieguard.features.records.log_reader import read_subject
+from cookieguard.features.records.store.open import open_stores, place_of
+from cookieguard.features.records.values.records import customer
+from cookieguard.mail.headers import MailError
 
 SHOP = "shop.example"
 
@@ -44,6 +55,22 @@ class Browser:
             guard, path="/_cg/consent", host=host, method="POST", headers=posted, body=b"next=/&choice=accept"
         )
         assert self._keep(answer).status == 303
+
+    def code(self, guard: CookieGuard, host: str) -> str:
+        """Ask for the code that opens this customer's orders, as logged in."""
+        posted = [
+            *self._cookies(),
+            ("sec-fetch-site", "same-origin"),
+            ("content-type", "application/x-www-form-urlencoded"),
+        ]
+        path = "/_cg/permission"
+        value = re.search(r'name="form" value="([^"]+)"', self.get(guard, path, host))
+        assert value is not None
+        body = urlencode({"scope": "orders", "form": value[1]}).encode()
+        answer = ask(guard, path=path, host=host, method="POST", headers=posted, body=body)
+        found = re.search(r'<strong dir="ltr">([0-9A-Z-]{9})</strong>', answer.text)
+        assert found is not None
+        return found[1]
 
     def _cookies(self) -> list[tuple[str, str]]:
         return [("cookie", "; ".join(f"{name}={value}" for name, value in self.jar.items() if value))]
@@ -123,3 +150,66 @@ def test_two_shops_that_share_their_customers_unawares_are_told_so(
     ]
     assert len(told) == warnings
     assert all("https://shop.de and https://shop.fr" in line for line in told)
+
+
+KIND = DataKind(id="order-mail", title="Order mail", purpose="To confirm orders", retention="10 years")
+
+
+async def back_office(scope: Any, _: Any, send: Any) -> None:
+    """Be a shop whose own code calls what takes no request."""
+    query, said = scope["query_string"].decode(), ""
+    if scope["path"] == "/login":
+        visitor_of(scope).login("17")
+    elif scope["path"] == "/stop":
+        said = mail.headers("17", query)["List-Unsubscribe"]
+    elif scope["path"] == "/confirm":
+        headers = await to_thread.run_sync(mail.order_headers)
+        await mail.order_sent("17", query, headers)
+        said = headers["Message-ID"]
+    elif scope["path"] == "/open":
+        said = (await access.open("17", code=query, scope="orders", by="Sam")).scope
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": said.encode()})
+
+
+def office(state: Path, host: str, list_: str) -> CookieGuard:
+    config = Config(
+        state_dir=str(state),
+        origins=(f"https://{host}",),
+        data=(KIND,),
+        mail=MailSettings(orders="order-mail", sender=f"Kiln <orders@{host}>", lists=(list_,)),
+        staff=StaffSettings(scopes=("orders",)),
+    )
+    return CookieGuard(back_office, config)
+
+
+def test_calls_without_a_request_use_the_guard_whose_request_they_are_made_in(tmp_path: Path) -> None:
+    one, other = office(tmp_path / "a", "shop.de", "news"), office(tmp_path / "b", "shop.fr", "offers")
+    orders: dict[str, list[str]] = {}
+
+    for guarded, host, list_ in ((one, "shop.de", "news"), (other, "shop.fr", "offers")):
+        browser = Browser()
+        browser.get(guarded, "/login", host)
+        assert f"https://{host}/" in ask(guarded, path="/stop", query=list_, host=host).text
+        assert ask(guarded, path="/confirm", query=host, host=host).text.endswith(f".order@{host}>")
+        code = browser.code(guarded, host)
+        assert ask(guarded, path="/open", query=code, host=host).text == "orders"
+    for guarded, folder in ((one, "a"), (other, "b")):
+        guarded.close()
+        with closing(open_stores(place_of(guarded.config, tmp_path / folder, environ={}))) as stores:
+            found = [json.loads(kept.record) for kept in read_subject(stores, customer("17")) if kept.record]
+        orders[folder] = [record["cg:order"] for record in found if "cg:order" in record]
+
+    assert orders == {"a": ["shop.de"], "b": ["shop.fr"]}
+
+
+def test_a_guard_without_lists_has_none_of_the_next_guards(tmp_path: Path) -> None:
+    plain = CookieGuard(back_office, Config(state_dir=str(tmp_path / "a")))
+    other = office(tmp_path / "b", "shop.fr", "offers")
+
+    with pytest.raises(MailError, match="has no mailing lists"):
+        ask(plain, path="/stop", query="offers")
+    assert "https://shop.fr/" in mail.headers("17", "offers")["List-Unsubscribe"]  # a job beside the requests
+
+    plain.close()
+    other.close()

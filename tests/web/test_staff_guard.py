@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
 from harness.asgi import Answer, ask
+from harness.parts import part_of
 from starlette.responses import PlainTextResponse, Response
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.config.store import StoreSettings
 from cookieguard.errors import ConfigError
-from cookieguard.features.people import staff_guard as door
 from cookieguard.features.people.journal import forget_entries, read_journal
+from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_list import STAFF_FILE, change_staff
 from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, staff_codec, write_token
 from cookieguard.identity.tokens import TokenCodec, TokenKind
@@ -41,7 +40,7 @@ class Desk:
         self.state = state
         self.codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
         for path, role in (("/_cg/test-stats", "analyst"), ("/_cg/test-vault", "owner")):
-            app._pages._pages[path] = (("GET",), door.needs_role(role)(secret_page))
+            app._pages._pages[path] = (("GET",), part_of(app, PeoplePart).staff.guarded(role, secret_page))
 
     def add(self, role: str, *, days: int = 90, name: str = "") -> str:
         """Add a member and return the token."""
@@ -54,7 +53,7 @@ class Desk:
             expires=NOW + timedelta(days=days),
         )
         change_staff(self.state, lambda before: before | {member.id: member})
-        self.app._parts.people.staff._staff._next_look = 0.0
+        part_of(self.app, PeoplePart).staff.members._staff._next_look = 0.0
         return write_token(self.codec, member)
 
     def sign_in(self, token: str) -> str:
@@ -76,7 +75,7 @@ class Desk:
         )
 
 
-async def secret_page(_: Exchange, __: Receive) -> Response:
+async def secret_page(_: Exchange, __: Receive, ___: Member) -> Response:
     return PlainTextResponse("figures")
 
 
@@ -101,7 +100,10 @@ def test_member_with_the_role_gets_the_page(desk: Desk) -> None:
 
 def test_roles_open_what_is_theirs(desk: Desk) -> None:
     for path, role in (("/_cg/test-support", "support"), ("/_cg/test-officer", "officer")):
-        desk.app._pages._pages[path] = (("GET",), door.needs_role(role)(secret_page))
+        desk.app._pages._pages[path] = (
+            ("GET",),
+            part_of(desk.app, PeoplePart).staff.guarded(role, secret_page),
+        )
     paths = ["/_cg/test-stats", "/_cg/test-support", "/_cg/test-officer", "/_cg/test-vault"]
     opened = {}
     for role in ("analyst", "support", "officer", "owner"):
@@ -156,7 +158,7 @@ def test_revoked_member_is_out_at_the_next_look(desk: Desk) -> None:
     assert desk.get("/_cg/test-stats", token).status == 200
 
     change_staff(desk.state, lambda _: {})
-    desk.app._parts.people.staff._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
 
     assert desk.get("/_cg/test-stats", token).status == 403
 
@@ -165,7 +167,7 @@ def test_revoked_member_is_out_at_the_next_look(desk: Desk) -> None:
 def test_unreadable_list_lets_nobody_in(desk: Desk, text: str, caplog: pytest.LogCaptureFixture) -> None:
     token = desk.add("owner")
     (desk.state / STAFF_FILE).write_text(text)
-    desk.app._parts.people.staff._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
 
     assert [desk.get("/_cg/test-stats", token).status for _ in range(2)] == [403, 403]
     assert caplog.text.count("no member of staff can sign in") == 1
@@ -214,7 +216,7 @@ def test_session_ends_when_idle_when_old_and_with_its_member(
     now = NOW
     assert desk.get("/_cg/test-stats", cookie=revoked).status == 200
     change_staff(desk.state, lambda _: {})
-    desk.app._parts.people.staff._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
     assert desk.get("/_cg/test-stats", cookie=revoked).status == 403
 
 
@@ -342,8 +344,6 @@ def test_list_survives_its_own_text(desk: Desk) -> None:
     assert loads_staff(dumps_staff({member.id: member}), "test") == {member.id: member}
 
 
-def test_unknown_role_is_a_mistake_of_ours() -> None:
+def test_unknown_role_is_a_mistake_of_ours(desk: Desk) -> None:
     with pytest.raises(ValueError, match="allowed: analyst, support, officer, owner"):
-        door.needs_role("admin")
-    with pytest.raises(ValueError, match="allowed: analyst, support, officer, owner"):
-        asyncio.run(door.staff_of(SimpleNamespace(), "admin"))  # type: ignore[arg-type]  # it is not looked at
+        part_of(desk.app, PeoplePart).staff.guarded("admin", secret_page)

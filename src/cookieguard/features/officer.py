@@ -6,8 +6,8 @@ from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.features.letter import write_letter
-from cookieguard.features.people.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
-from cookieguard.features.people.staff_sign_in import ask_to_sign_in
+from cookieguard.features.people.staff_guard import DOWN, StaffGuard
+from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
@@ -15,20 +15,12 @@ from cookieguard.web.pages.form import Receive
 OFFICER_PAGE = "officer"
 
 
-def _refused(exchange: Exchange) -> Response:
-    return ask_to_sign_in(exchange, OFFICER_PAGE)
-
-
-@needs_role("officer", refused=_refused)
-async def show_officer(exchange: Exchange, _: Receive) -> Response:
+async def show_officer(exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard) -> Response:
     """Answer GET {prefix}officer; 503 where the look at it cannot be written into the access journal."""
-    member = await staff_of(exchange, "officer")
-    if member is None:  # signed out, or taken from the list, since the guard let them in
-        return _refused(exchange)
     parts, now = exchange.parts, exchange.now
-    if not await note_look(exchange, member, "officer's page"):
+    if not await staff.note_look(exchange, member, "officer's page"):
         return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     letter = await to_thread.run_sync(write_letter, parts.config, parts.keyring, now)
-    pages = pages_of(exchange, member)
+    pages = staff.pages(member)
     values = {"shop": letter.shop, "letter": letter, "pages": pages, "here": OFFICER_PAGE}
     return HTMLResponse(staff_page("officer.html", base=exchange.own_base, values=values), 200, STAFF_HEADERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -10,18 +11,19 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import language_of
-from cookieguard.features.people.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
-from cookieguard.features.people.staff_sign_in import ask_to_sign_in
+from cookieguard.features.people.staff_guard import DOWN, StaffGuard
 from cookieguard.features.policy.values.front_matter import split_head
 from cookieguard.features.policy.values.markdown import render
-from cookieguard.features.policy.values.versions import read_lines
+from cookieguard.features.policy.values.versions import Version, read_lines
 from cookieguard.features.records.log_reader import read_record
 from cookieguard.features.records.store.protocol import LogStore, Stores
 from cookieguard.features.records.values.consents import CONSENT
 from cookieguard.features.records.values.records import CUSTOMER, ID, read_document
 from cookieguard.features.records.values.sealing import SealBroken
 from cookieguard.features.records.values.shown import POLICY_TEXTS, read_shown
+from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.features.records.web.visitors_copy import lines_of
+from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
@@ -58,31 +60,31 @@ class _Replay(NamedTuple):
         return subject.removeprefix(CUSTOMER) if subject.startswith(CUSTOMER) else ""
 
 
-def _refused(exchange: Exchange) -> Response:
-    return ask_to_sign_in(exchange, RECORD_PAGE)
-
-
-@needs_role("officer", refused=_refused)
-async def show_record(exchange: Exchange, _: Receive) -> Response:
+async def show_record(
+    exchange: Exchange,
+    _: Receive,
+    member: Member,
+    *,
+    staff: StaffGuard,
+    log: ConsentLog,
+    versions: Callable[[], Sequence[Version]],
+) -> Response:
     """Answer GET {prefix}record?id=ID; 503 where the look at it cannot be written into the access journal."""
-    member = await staff_of(exchange, "officer")
-    if member is None:  # signed out, or taken from the list, since the guard let them in
-        return _refused(exchange)
     record_id = _record_id(exchange)
-    replay = await _replay(exchange, record_id)
+    replay = await _replay(log, record_id, default=exchange.parts.config.consent.language)
     what = f"record {record_id}" if replay.document is not None else "records"
-    if not await note_look(exchange, member, what, customer=replay.customer):
+    if not await staff.note_look(exchange, member, what, customer=replay.customer):
         return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     values = {
         "shop": shop_name(exchange.parts.config.origins),
-        "pages": pages_of(exchange, member),
+        "pages": staff.pages(member),
         "here": RECORD_PAGE,
         "id": record_id,
         "message": replay.message,
         "record": replay.document,
         "lines": lines_of(replay.document) if replay.document is not None else (),
         **_shown(replay),
-        "policy": _policy(exchange, replay),
+        "policy": _policy(exchange, replay, versions()),
     }
     status = 503 if replay.message == NO_ANSWER else 404 if replay.message else 200
     return HTMLResponse(
@@ -95,13 +97,11 @@ def _record_id(exchange: Exchange) -> str:
     return asked if ID.fullmatch(asked) else asked[:80]
 
 
-async def _replay(exchange: Exchange, record_id: str) -> _Replay:
-    log = exchange.parts.proof
+async def _replay(log: ConsentLog, record_id: str, *, default: str) -> _Replay:
     if not record_id:
         return _Replay()
-    if log is None or not log.writer.exists or not ID.fullmatch(record_id):
+    if not log.writer.exists or not ID.fullmatch(record_id):
         return _Replay(UNKNOWN)
-    default = exchange.parts.config.consent.language
     found = await log.read(partial(_read, record_id=record_id, default=default))
     return _Replay(NO_ANSWER) if found is None else found
 
@@ -146,7 +146,7 @@ def _shown(replay: _Replay) -> dict[str, Any]:
     return {"markup": text if is_banner else "", "text": "" if is_banner else text, "is_same": is_same}
 
 
-def _policy(exchange: Exchange, replay: _Replay) -> dict[str, Any]:
+def _policy(exchange: Exchange, replay: _Replay, versions: Sequence[Version]) -> dict[str, Any]:
     """Return the policy text of that version, in the language that was shown; without one only its name.
 
     Records from before had no digest of it, so of theirs the folder has the text, and nothing proves it.
@@ -158,10 +158,7 @@ def _policy(exchange: Exchange, replay: _Replay) -> dict[str, Any]:
         is_same = sha256(source).hexdigest() == digest
         shown = _html(split_head(read_lines(source), version)[1]) if source and is_same else ""
         return {"version": version, "lang": lang, "digest": digest, "text": shown, "is_same": is_same}
-    policy = exchange.parts.policy
-    found = (
-        next((one for one in policy.history[0] if one.name == version), None) if policy is not None else None
-    )
+    found = next((one for one in versions if one.name == version), None)
     if found is None:
         return {"version": version, "text": ""}
     lang, text = found.text(language, exchange.parts.config.consent.language)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from cookieguard.current import Current
 from cookieguard.errors import CookieGuardError
 
 ONE_CLICK = "List-Unsubscribe=One-Click"
@@ -27,12 +28,12 @@ class Links(Protocol):
         """Return whether this customer may be sent this list."""
 
 
-_current: list[Links] = []  # that of the shop in this process
+LINKS: Current[Links] = Current()
 
 
 def use(links: Links) -> None:
     """Have this process make its links like this; CookieGuard does it by itself."""
-    _current[:] = [links]
+    LINKS.use(links)
 
 
 def headers(customer: str, list_: str) -> dict[str, str]:
@@ -52,13 +53,14 @@ async def agreed(customer: str, list_: str) -> bool:
 
 
 def current() -> Links:
-    """Return what makes the links of this process; raises MailError where nothing does."""
-    if not _current:
+    """Return what makes the links here; raises MailError where nothing does."""
+    links = LINKS.get()
+    if links is None:
         raise MailError(
             "this process has no mailing lists; name them in mail.lists, and make a CookieGuard in this process or "
             "call cookieguard.mail.use(cookieguard.mail_lists(config))"
         )
-    return _current[0]
+    return links
 
 
 MESSAGE_ID = "Message-ID"
@@ -74,12 +76,12 @@ class Orders(Protocol):
         """Write down that it was sent."""
 
 
-_confirming: list[Orders] = []  # that of the shop in this process
+ORDERS: Current[Orders] = Current()
 
 
 def use_orders(orders: Orders) -> None:
     """Have this process confirm orders like this; CookieGuard does it by itself."""
-    _confirming[:] = [orders]
+    ORDERS.use(orders)
 
 
 def order_headers() -> dict[str, str]:
@@ -96,9 +98,10 @@ async def order_sent(customer: str, order: str, headers: Mapping[str, str]) -> N
 
 
 def _orders() -> Orders:
-    if not _confirming:
+    orders = ORDERS.get()
+    if orders is None:
         raise MailError(
             "this process cannot confirm orders; set mail.orders, and make a CookieGuard in this process or call "
             "cookieguard.mail.use_orders(cookieguard.order_mail(config))"
         )
-    return _confirming[0]
+    return orders

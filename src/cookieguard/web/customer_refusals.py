@@ -144,7 +144,7 @@ async def follow(exchange: Exchange) -> None:
         purposes=exchange.parts.config.purpose_ids,
         policy=exchange.parts.config.policy,
         now=exchange.now,
-        terms=exchange.parts.terms(exchange.now),
+        terms=exchange.parts.policy.terms(exchange.now),
     )
     if receipt is not None:
         _apply(exchange, await record_choice(exchange, receipt))
@@ -181,7 +181,7 @@ def _apply(exchange: Exchange, receipt: Receipt) -> None:
         purposes=parts.register.ids,
         now=exchange.now,
         known=parts.config.purpose_ids,
-        matters=parts.matters,
+        matters=parts.policy.matters,
     )
     exchange.replace_consent(consent)
     exchange.followed = (consent_line(exchange, receipt), bool(taken))

@@ -13,7 +13,6 @@ from typing import Any
 from cookieguard.consent import Consent
 from cookieguard.consent.vendors import STRICT, is_once
 from cookieguard.errors import CookieGuardError
-from cookieguard.features.records.values.log import Acknowledgement
 from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.carts.stored_carts import StoreFirst
 from cookieguard.identity.cookies import CookieJar, parse_cookies
@@ -30,6 +29,7 @@ from cookieguard.web.http.etags import names_document
 from cookieguard.web.http.headers import COOKIE, MOST_HEADERS, by_name, listed
 from cookieguard.web.http.origin import local_path
 from cookieguard.web.identity.named_customers import customers_named
+from cookieguard.web.identity.store_wait import Written
 from cookieguard.web.identity.unkept_session import tell_of_lost
 from cookieguard.web.request import FORWARDED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
 from cookieguard.web.services import Services
@@ -93,7 +93,7 @@ class Exchange:
         self.bytes_sent = 0
         self.rewriter: Outcome | None = None  # of a document: what is known of it
         self.goals: tuple[str, ...] = ()  # that the app says were reached
-        self.promised: tuple[Acknowledgement, ...] = ()  # records that the response waits for
+        self.promised: tuple[Written, ...] = ()  # records that the response waits for
         self.rounds = 0  # how often the store was spoken with before the start
         self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
         self._has_written_cookies = False
@@ -179,7 +179,7 @@ class Exchange:
     def heed_own_terms(self) -> None:
         """Have what was agreed with this customer alone (nearly nowhere) count, beside what they agree to."""
         own, consent = self.parts.own_terms, self._decided
-        if own is None or not own.terms or consent is None or not self.is_own_host:
+        if not own.terms or consent is None or not self.is_own_host:
             return
         named = customers_named(self.parts.identity, self.present, self._session)
         if (narrowed := own.narrowed(consent, named, self.now)) is not consent:
@@ -397,8 +397,8 @@ class Exchange:
             return consents.undecided(gpc)
         host, report = self.request.origin.host, self.report_event
         consent = consents.decided(cookie, host=host, gpc=gpc, now=self.now, report=report)
-        receipt, log, now = consent.receipt, self.parts.proof, self.now
-        if receipt and log and log.is_recorded(receipt, host=host, address=self.full_address, now=now):
+        receipt, records, now = consent.receipt, self.parts.records, self.now
+        if receipt and records.is_recorded(receipt, host=host, address=self.full_address, now=now):
             consent, self.followed = consents.recorded(receipt, host=host, gpc=gpc, now=now)
         return consent
 

@@ -10,20 +10,21 @@ from typing import Any
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.loading.trial import read_config
+from cookieguard.current import OF_REQUEST
 from cookieguard.errors import ConfigError
-from cookieguard.features.building import build_services, serve
-from cookieguard.features.pages import pages_of
+from cookieguard.features.building import serve
 from cookieguard.features.records.hook import OnDecision
 from cookieguard.identity.carts.stored_carts import Rule, merge_carts
 from cookieguard.runtime.worker import CLOSE_SECONDS, seconds
+from cookieguard.web.building import build_services
 from cookieguard.web.double_wrap import TWICE, TWICE_ADVICE, conflict_inside, is_litestar, limiters_inside
 from cookieguard.web.file_watch import Looks
 from cookieguard.web.flow import ASGIApp, Clock, Flow
 from cookieguard.web.identity.customers import CustomerFrom
 from cookieguard.web.identity.shared_state import tell_of_shared_state
-from cookieguard.web.opening import refuse_dev
-from cookieguard.web.pages import Pages
+from cookieguard.web.pages.router import Pages
 from cookieguard.web.parts.guard import open_guard
+from cookieguard.web.parts.opening import refuse_dev
 from cookieguard.web.services import Services
 from cookieguard.web.visitor import SCOPE_KEY
 
@@ -63,10 +64,11 @@ class CookieGuard:
         serve(guard)
         self._served = guard.parts
         parts = build_services(guard, customer_from, merge_carts)
+        self._pages = Pages(parts, [page for part in self._served for page in part.pages])
         self._flow = Flow(
             parts,
             clock=self._clock,
-            pages=Pages(parts, pages_of(parts, self._served)),
+            pages=self._pages,
             looks=Looks(self._served, parts.keyring, parts.hour_keys),
             opens_session=is_litestar(app),
             on_first=self._look_inside,
@@ -111,6 +113,7 @@ class CookieGuard:
             return
 
         self._begin()
+        OF_REQUEST.set(self._parts.helpers)
 
         async def send_after_flush(message: Any) -> None:
             if message["type"].startswith("lifespan.shutdown."):

@@ -7,15 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from cookieguard.config import Config
-from cookieguard.consent import Matters, Register, Terms, own_hosts
+from cookieguard.consent import Register, own_hosts
 from cookieguard.consent.vendors import StrictPaths
-from cookieguard.features.outbox.lists import MailLists
-from cookieguard.features.people.people import People
-from cookieguard.features.policy.live_policy import LivePolicy
-from cookieguard.features.records.web.consent_log import ConsentLog
-from cookieguard.features.rights.own_terms import WatchedTerms
-from cookieguard.features.rights.web.declaration import CookieDeclaration
-from cookieguard.features.rights.web.desk import Desk
+from cookieguard.current import Helpers
 from cookieguard.identity import Identity
 from cookieguard.keyring import Keyring
 from cookieguard.stats.anonymize import Networks
@@ -29,30 +23,32 @@ from cookieguard.web.cookies.shop_cookies import ShopCookies
 from cookieguard.web.cookies.signed_cookies import SignedCookies
 from cookieguard.web.document.page_cache import Repeats
 from cookieguard.web.http.etags import Files
-from cookieguard.web.http.policy_texts import News
 from cookieguard.web.identity.customers import Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
-from cookieguard.web.parts.ports import Risks
+from cookieguard.web.pages.declaration import CookieDeclaration
+from cookieguard.web.parts.ports import Agreements, CustomerTerms, Policy, Records, Risks
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.pipeline import Recorder
 from cookieguard.web.undeclared_loads import UndeclaredLoads
 from cookieguard.web.walls import Walls
 
-TEXT_DIGEST = 16  # hex digits of a policy's text in a receipt
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Hold what all requests share. A part that is switched off is None."""
+    """Hold what all requests share. A part that is switched off is None or a null object."""
 
     config: Config
     register: Register
     walls: Walls
     judges_until: datetime  # then a contract with a vendor ends, and `renewed` is due
     renderer: Renderer
-    proof: ConsentLog | None
+    records: Records
+    agreements: Agreements
+    policy: Policy
+    own_terms: CustomerTerms  # what was agreed with one customer alone
+    risks: Risks
     identity: Identity | None
     store_sync: StoreSync | None  # who speaks with the store
     remembering: Remembering | None
@@ -63,8 +59,6 @@ class Services:
     signed_cookies: SignedCookies  # those of the shop that go out in tokens of ours
     customers: Customers  # who else knows the customer number
     hour_keys: HourKeys
-    people: People
-    risks: Risks
     recorder: Recorder | None
     counting: Counting | None
     findings: Findings
@@ -81,34 +75,12 @@ class Services:
     domains: tuple[str, ...]  # what cookies of ours are shared with
     follows: bool  # whether a refusal travels with its customer
     fingerprint: str  # changes when the same consent would give other pages
-    policy: LivePolicy | None
-    lists: MailLists | None  # of marketing mail
+    helpers: Helpers
     declaration: CookieDeclaration
-    desk: Desk | None  # of requests about personal data
-    own_terms: WatchedTerms | None  # what was agreed with one customer alone
-    matters: Matters | None  # None where the version of the policy alone decides who is asked again
-
-    def terms(self, now: datetime) -> Terms | None:
-        """Return what a choice is made under; None where the shop serves its own policy."""
-        if self.policy is None or self.matters is None:
-            return None
-        version = self.policy.in_force(now.date())
-        if version is None:
-            return Terms(f"before-{self.policy.history.versions[0].name}", "", self.matters)
-        return Terms(version.name, version.digest[:TEXT_DIGEST], self.matters)
-
-    def policy_version(self, now: datetime) -> str:
-        """Name the version of the policy in force."""
-        terms = self.terms(now)
-        return self.config.policy.version if terms is None else terms.version
-
-    def news(self, now: datetime) -> News | None:
-        """Return the version of the policy that pages announce; most of the time there is none."""
-        return None if self.policy is None else self.policy.upcoming(now.date())
 
     def look(self, now: datetime) -> str:
         """Name what pages depend on beside their visitor."""
-        news = self.news(now)
+        news = self.policy.upcoming(now.date())
         ours = f"{self.fingerprint} {now.toordinal()} {self.keyring.signing.id}"  # as the value of a form
         return ours if news is None else f"{ours} {news.name}"
 

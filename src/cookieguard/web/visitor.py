@@ -12,12 +12,13 @@ from markupsafe import Markup
 
 from cookieguard.consent.decision import Consent
 from cookieguard.errors import CookieGuardError
-from cookieguard.features.records.web.agreements import Agreement, Asked, FormAnswer, agree, agreements_of
 from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.remember_me import SecurityWarning
 from cookieguard.identity.session import Session
 from cookieguard.web.identity.orders import Orders
+from cookieguard.web.recording.agreement import Agreement
 from cookieguard.web.request import Request
+from cookieguard.web.services import Services
 
 SCOPE_KEY = "cookieguard.visitor"
 WSGI_SCOPE = "asgi.scope"  # where a2wsgi puts the scope into an environ
@@ -30,9 +31,11 @@ class HasScope(Protocol):
     def scope(self) -> Any: ...
 
 
-class Source(Asked, Protocol):
+class Source(Protocol):
     """Be where a Visitor takes its values from: the request's Exchange."""
 
+    @property
+    def parts(self) -> Services: ...
     @property
     def consent(self) -> Consent: ...
     @property
@@ -167,12 +170,12 @@ class Visitor:
         values. All but topic and time is sealed. The response waits until the record is on disk, 2 s at most. Raises
         ValueError for what cannot be written down, CookieGuardError with `proof.enabled = false`.
         """
-        said = FormAnswer(topic=topic, text=text, given=given, details=details or {}, language=language)
-        return agree(self._source, said, who=who)
+        form = {"topic": topic, "text": text, "given": given, "details": details or {}, "language": language}
+        return self._source.parts.agreements.agree(self._source, form, who=who)
 
     def agreements(self, who: str = "") -> Awaitable[tuple[Agreement, ...]]:
         """Return the newest agreement of each topic: `await visitor.agreements()`; empty where the log is down."""
-        return agreements_of(self._source, who)
+        return self._source.parts.agreements.newest(self._source, who)
 
     def throttle_key(self, purpose: str) -> str:
         """Return a key that counts attempts of one address for `purpose` without being the address.

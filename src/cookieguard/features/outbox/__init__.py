@@ -18,9 +18,9 @@ class Outbox(Feature):
 
     def serve(self, guard: Guard) -> Part | None:
         """Return the lists of marketing mail, and the pages behind its links."""
-        from cookieguard.features.outbox.part import serve
+        from cookieguard.features.outbox.part import OutboxPart
 
-        return serve(guard)
+        return OutboxPart(guard)
 
     def personal(self, place: Place) -> PersonalData:
         """Return lists and waiting notices of customers."""

@@ -23,39 +23,41 @@ MOST_FIELDS = 10
 DONE = {Act.STOP: "stopped", Act.CONFIRM: "confirmed", Act.BACK: "confirmed"}
 
 
-async def answer_mail(exchange: Exchange, receive: Receive) -> Response:
-    """Answer {prefix}mail/stop, /confirm and /back with t=<token>: GET shows the button, POST acts.
+class MailPage:
+    """Do what the links of the lists say."""
 
-    410 for a token that does not count, 503 while the store takes nothing.
-    """
-    lists = exchange.parts.lists
-    act = _act(exchange.path.rpartition("/")[2])
-    if lists is None or act is None:  # the router knows no such page then
-        return _page(exchange, 410, "over")
-    try:
-        token = _token(exchange.request.query) or await _posted(exchange, receive)
-    except BadRequestError as error:
-        return _page(exchange, error.status, "over")
-    wish = lists.wish(act, token)
-    if wish is None:
-        return _page(exchange, 410, "over")
-    if exchange.request.is_read:
-        button = f"{act}_button"
-        return _page(exchange, 200, "confirm" if act is Act.BACK else act, wish, button=button, token=token)
-    return await _obey(exchange, lists, wish)
+    def __init__(self, lists: MailLists) -> None:
+        self._lists = lists
 
+    async def answer(self, exchange: Exchange, receive: Receive) -> Response:
+        """Answer {prefix}mail/stop, /confirm and /back with t=<token>: GET shows the button, POST acts.
 
-async def _obey(exchange: Exchange, lists: MailLists, wish: Wish) -> Response:
-    is_done = await answer_of(lists.obey(wish))
-    if is_done is None:
-        exchange.parts.findings.count("a decision about marketing mail could not be written")
-        return _page(exchange, 503, "down", wish)
-    if not is_done:
-        return _page(exchange, 410, "over", wish)
-    if wish.act is not Act.STOP:
-        return _page(exchange, 200, DONE[wish.act], wish)
-    back = lists.token(Act.BACK, wish.customer, wish.list)
-    return _page(exchange, 200, DONE[wish.act], wish, button="back_button", action=Act.BACK, token=back)
+        410 for a token that does not count, 503 while the store takes nothing.
+        """
+        act = Act(exchange.path.rpartition("/")[2])
+        try:
+            token = _token(exchange.request.query) or await _posted(exchange, receive)
+        except BadRequestError as error:
+            return _page(exchange, error.status, "over")
+        wish = self._lists.wish(act, token)
+        if wish is None:
+            return _page(exchange, 410, "over")
+        if exchange.request.is_read:
+            shown = "confirm" if act is Act.BACK else act
+            return _page(exchange, 200, shown, wish, button=f"{act}_button", token=token)
+        return await self._obey(exchange, wish)
+
+    async def _obey(self, exchange: Exchange, wish: Wish) -> Response:
+        is_done = await answer_of(self._lists.obey(wish))
+        if is_done is None:
+            exchange.parts.findings.count("a decision about marketing mail could not be written")
+            return _page(exchange, 503, "down", wish)
+        if not is_done:
+            return _page(exchange, 410, "over", wish)
+        if wish.act is not Act.STOP:
+            return _page(exchange, 200, DONE[wish.act], wish)
+        back = self._lists.token(Act.BACK, wish.customer, wish.list)
+        return _page(exchange, 200, DONE[wish.act], wish, button="back_button", action=Act.BACK, token=back)
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> str:
@@ -69,10 +71,6 @@ async def _posted(exchange: Exchange, receive: Receive) -> str:
 
 def _token(query: str) -> str:
     return first_values(query, MOST_FIELDS).get("t", "")
-
-
-def _act(name: str) -> Act | None:
-    return Act(name) if name in list(Act) else None
 
 
 def _page(

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from cookieguard.features.outbox.lists import Act, MailLists
-from cookieguard.features.outbox.mail_page import MAIL_PAGE, answer_mail
+from cookieguard.features.outbox.mail_page import MAIL_PAGE, MailPage
 from cookieguard.features.outbox.order_mail import OrderMail
 from cookieguard.features.records.part import RecordsPart
-from cookieguard.mail.headers import use as use_lists
-from cookieguard.mail.headers import use_orders
+from cookieguard.mail.headers import LINKS, ORDERS
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.page import READ_AND_POST, Page
 from cookieguard.web.parts.part import Part
 
 
 class OutboxPart(Part):
-    """Serve the pages behind the links of marketing mail."""
+    """Serve the pages behind the links of marketing mail; confirmations of orders go into the log."""
 
-    pages = tuple(Page(f"{MAIL_PAGE}{act}", READ_AND_POST, answer_mail) for act in Act)
-
-    def __init__(self, lists: MailLists) -> None:
-        self.lists = lists
-
-
-def serve(guard: Guard) -> OutboxPart | None:
-    """Return the lists of marketing mail, None if the shop has none; confirmations of orders go into the log."""
-    config, records = guard.config, guard.part(RecordsPart)
-    if records is not None and config.mail.orders:
-        use_orders(OrderMail(config, records.log.writer, clock=guard.clock))
-    if guard.store is None or not config.mail.lists:
-        return None
-    lists = MailLists(config, guard.keyring, guard.store.ask, clock=guard.clock)
-    use_lists(lists)
-    return OutboxPart(lists)
+    def __init__(self, guard: Guard) -> None:
+        config, records = guard.config, guard.find(RecordsPart)
+        if records is not None and config.mail.orders:
+            ORDERS.offer(guard.helpers, OrderMail(config, records.log.writer, clock=guard.clock))
+        if guard.store is not None and config.mail.lists:
+            lists = MailLists(config, guard.keyring, guard.store.ask, clock=guard.clock)
+            LINKS.offer(guard.helpers, lists)
+            answer = MailPage(lists).answer
+            self.pages = [Page(f"{MAIL_PAGE}{act}", READ_AND_POST, answer) for act in Act]

@@ -23,9 +23,9 @@ class People(Feature):
 
     def serve(self, guard: Guard) -> Part | None:
         """Return the shop's people, their sign-in, and the page where a customer lets support in."""
-        from cookieguard.features.people.part import serve
+        from cookieguard.features.people.part import PeoplePart
 
-        return serve(guard)
+        return PeoplePart(guard)
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the forgetting of old journal entries."""

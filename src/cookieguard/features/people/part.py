@@ -1,55 +1,41 @@
-"""The shop's people, as the requests of a worker ask about them."""
+"""The shop's people in a worker: who may sign in, what they saw, and the codes that let them see it."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from cookieguard.access import use as use_access
+from cookieguard.access import ACCESS
 from cookieguard.features.people.access import Access, Permissions
 from cookieguard.features.people.journal import Journal
-from cookieguard.features.people.people import People
-from cookieguard.features.people.permission_page import PERMISSION_PAGE, answer_permission
+from cookieguard.features.people.permission_page import PERMISSION_PAGE, PermissionPage
 from cookieguard.features.people.sessions import StaffSessions, own_store
+from cookieguard.features.people.staff_guard import StaffGuard
 from cookieguard.features.people.staff_list import StaffAuthenticator, WatchedStaff
-from cookieguard.features.people.staff_sign_in import STAFF_PAGE, answer_staff
+from cookieguard.features.people.staff_sign_in import STAFF_PAGE, SignIn
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.identity.staff_token import staff_codec
-from cookieguard.rate_limit import RateLimit
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.page import READ_AND_POST, Page
 from cookieguard.web.parts.part import Part
 
-CODES_AN_HOUR = 20  # that a customer makes for support: a long call needs three
-SIGN_IN = Page(STAFF_PAGE, READ_AND_POST, answer_staff)
-PERMISSION = Page(PERMISSION_PAGE, READ_AND_POST, answer_permission)
-
 
 class PeoplePart(Part):
-    """Serve the sign-in, and the page where a customer lets support in."""
+    """Guard the pages of staff. Without the shop's store, their sessions have one of their own."""
 
-    def __init__(self, people: People, *, has_customers: bool) -> None:
-        self.people = people
-        self.pages = (SIGN_IN, PERMISSION) if has_customers else (SIGN_IN,)
+    def __init__(self, guard: Guard) -> None:
+        config, records = guard.config, guard.find(RecordsPart)
+        ask = own_store(guard.state.path, guard.clock) if guard.store is None else guard.store.ask
+        journal = Journal(guard.state, guard.keyring)
+        acts = None if records is None else Acts(records.log.writer, clock=guard.clock)
+        permissions = Permissions(guard.keyring, config.staff.scopes, ask)
+        access = Access(permissions, acts, journal, clock=guard.clock)
+        ACCESS.offer(guard.helpers, access)
+        members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
+        self.staff = StaffGuard(members, StaffSessions(config.staff, ask), journal, guard.parts)
+        self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]
+        if config.identity.enabled:
+            self.pages.append(Page(PERMISSION_PAGE, READ_AND_POST, PermissionPage(access).answer))
 
     def look(self, now: datetime) -> None:
-        self.people.staff.look_ahead()
-
-
-def serve(guard: Guard) -> PeoplePart:
-    """Open what is known of them; without the shop's store their sessions have one of their own."""
-    config, records = guard.config, guard.part(RecordsPart)
-    ask = own_store(guard.state.path, guard.clock) if guard.store is None else guard.store.ask
-    journal = Journal(guard.state, guard.keyring)
-    acts = None if records is None else Acts(records.log.writer, clock=guard.clock)
-    permissions = Permissions(guard.keyring, config.staff.scopes, ask)
-    access = Access(permissions, acts, journal, clock=guard.clock)
-    use_access(access)
-    people = People(
-        staff=StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path)),
-        sessions=StaffSessions(config.staff, ask),
-        journal=journal,
-        access=access,
-        code_turns=RateLimit(CODES_AN_HOUR, seconds=3600),
-    )
-    return PeoplePart(people, has_customers=config.identity.enabled)
+        self.staff.members.look_ahead()

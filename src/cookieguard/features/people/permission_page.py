@@ -8,7 +8,8 @@ from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import texts_of
-from cookieguard.features.people.access import AccessRefused
+from cookieguard.features.people.access import Access, AccessRefused
+from cookieguard.rate_limit import RateLimit
 from cookieguard.web.banner.form_value import FIELD, form_value, has_form_value
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
@@ -19,35 +20,45 @@ from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
 
 PERMISSION_PAGE = "permission"
+CODES_AN_HOUR = 20  # that a customer makes for support: a long call needs three
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store"}
 # The section of a sentence that is not among those of this page.
 SECTIONS = {"often": "rights", "down": "rights", "stale": "page"}
 NOT_OURS = "a code can only be requested from the page that offers it"
 
 
-async def answer_permission(exchange: Exchange, receive: Receive) -> Response:
-    """Answer {prefix}permission: GET with the form, POST with scope=<scope> by a code; 403 for who is not logged in."""
-    customer = await _customer(exchange)
-    if not customer:
-        return _page(exchange, 403, key="login")
-    if exchange.request.is_read:
-        return _page(exchange, 200, key="ask", customer=customer)
-    try:
-        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
-    except BadRequestError as error:
-        return refusal(error.status, f"{error}\n")
-    if not has_form_value(exchange, fields.get(FIELD, ""), PERMISSION_PAGE, *_session(exchange, customer)):
-        return _page(exchange, 403, key="stale", customer=customer)
-    scope = fields.get("scope", "")
-    if scope not in exchange.parts.config.staff.scopes:
-        return _page(exchange, 400, key="ask", customer=customer)
-    if not exchange.parts.people.code_turns.take(customer, exchange.now):
-        return _page(exchange, 429, key="often")
-    try:
-        code = await to_thread.run_sync(exchange.parts.people.access.make, customer, scope)
-    except AccessRefused:
-        return _page(exchange, 503, key="down")
-    return _page(exchange, 200, key="made", code=code, scope=scope, customer=customer)
+class PermissionPage:
+    """Make codes, of each customer so many an hour: every code is a record of the consent log."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._turns = RateLimit(CODES_AN_HOUR, seconds=3600)
+
+    async def answer(self, exchange: Exchange, receive: Receive) -> Response:
+        """Answer {prefix}permission: GET with the form, POST with scope=<scope> by a code; 403 without a login."""
+        customer = await _customer(exchange)
+        if not customer:
+            return _page(exchange, 403, key="login")
+        if exchange.request.is_read:
+            return _page(exchange, 200, key="ask", customer=customer)
+        try:
+            fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+        except BadRequestError as error:
+            return refusal(error.status, f"{error}\n")
+        if not has_form_value(
+            exchange, fields.get(FIELD, ""), PERMISSION_PAGE, *_session(exchange, customer)
+        ):
+            return _page(exchange, 403, key="stale", customer=customer)
+        scope = fields.get("scope", "")
+        if scope not in exchange.parts.config.staff.scopes:
+            return _page(exchange, 400, key="ask", customer=customer)
+        if not self._turns.take(customer, exchange.now):
+            return _page(exchange, 429, key="often")
+        try:
+            code = await to_thread.run_sync(self._access.make, customer, scope)
+        except AccessRefused:
+            return _page(exchange, 503, key="down")
+        return _page(exchange, 200, key="made", code=code, scope=scope, customer=customer)
 
 
 async def _customer(exchange: Exchange) -> str:

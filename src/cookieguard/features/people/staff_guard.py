@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from functools import partial, wraps
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 from anyio import to_thread
 from starlette.responses import PlainTextResponse, Response
 
+from cookieguard.features.people.journal import Journal
+from cookieguard.features.people.sessions import StaffSessions
+from cookieguard.features.people.staff_list import StaffAuthenticator
 from cookieguard.identity import cookie_name
 from cookieguard.identity.staff_token import ROLES, Member
 from cookieguard.web.banner.form_value import FIELD, form_value, has_form_value
@@ -17,7 +20,8 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.pages.form import Receive
-from cookieguard.web.parts.page import Answer
+from cookieguard.web.parts.page import Answer, Page
+from cookieguard.web.parts.part import Part
 from cookieguard.web.request import FORWARDED
 
 logger = logging.getLogger("cookieguard")
@@ -27,18 +31,12 @@ BEARER = b"bearer "
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
 REFUSED = "not allowed\n"
 DOWN = "the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
+AnswerToStaff = Callable[[Exchange, Receive, Member], Awaitable[Response]]
 REFUSED_HEADERS = {
     "cache-control": "no-store",
     "vary": "Cookie, Authorization",
     "x-content-type-options": "nosniff",
 }
-
-
-async def staff_of(exchange: Exchange, role: str = "") -> Member | None:
-    """Return the member who asks, if the role is enough (any member without one); None for everybody else."""
-    require_role(role)
-    member = await _member_of(exchange)
-    return member if member is not None and (not role or member.may(role)) else None
 
 
 def require_role(role: str) -> None:
@@ -47,19 +45,77 @@ def require_role(role: str) -> None:
         raise ValueError(f"role {role!r}; allowed: {', '.join(ROLES)}")
 
 
-async def _member_of(exchange: Exchange) -> Member | None:
-    staff, now = exchange.parts.people.staff, exchange.now
-    named = _named_by_proxy(exchange)
-    if named:
-        return staff.by_name(named, now)
-    authorization = exchange.headers.get(b"authorization", b"")
-    if authorization[: len(BEARER)].lower() == BEARER:
-        return staff.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now)
-    session = session_of(exchange)
-    if not session:
-        return staff.member(NO_TOKEN, now)
-    member_id = await answer_of(exchange.parts.people.sessions.member(session, now))
-    return staff.by_id(member_id, now) if member_id else None
+def refuse(_: Exchange) -> Response:
+    """Answer who may not see a page: without a word why."""
+    return PlainTextResponse(REFUSED, 403, REFUSED_HEADERS)
+
+
+class StaffGuard:
+    """Know which member asks, write their looks into the journal, and guard pages that need a role."""
+
+    def __init__(
+        self, members: StaffAuthenticator, sessions: StaffSessions, journal: Journal, parts: Sequence[Part]
+    ) -> None:
+        """`parts` are all parts of the guard, whose pages of staff link to each other."""
+        self.members = members
+        self.sessions = sessions
+        self.journal = journal
+        self._parts = parts
+
+    async def member(self, exchange: Exchange) -> Member | None:
+        """Return the member who asks, None for everybody else."""
+        members, now = self.members, exchange.now
+        named = _named_by_proxy(exchange)
+        if named:
+            return members.by_name(named, now)
+        authorization = exchange.headers.get(b"authorization", b"")
+        if authorization[: len(BEARER)].lower() == BEARER:
+            return members.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now)
+        session = session_of(exchange)
+        if not session:
+            return members.member(NO_TOKEN, now)
+        member_id = await answer_of(self.sessions.member(session, now))
+        return members.by_id(member_id, now) if member_id else None
+
+    async def note_look(self, exchange: Exchange, member: Member, what: str, *, customer: str = "") -> bool:
+        """Write a look into the access journal before it is one; False where the journal takes nothing."""
+        try:
+            await self.note(exchange, "looked", member, what=what, customer=customer)
+        except OSError as error:
+            logger.warning("%s: the access journal cannot be written (%s)", what, error.strerror)
+            return False
+        return True
+
+    async def note(self, exchange: Exchange, event: str, member: Member, **facts: str) -> None:
+        """Write what a member did into the access journal; raises OSError."""
+        write = partial(self.journal.write, exchange.now, event, who=member.name, role=member.role, **facts)
+        await to_thread.run_sync(write)
+
+    def pages(self, member: Member) -> dict[str, str]:
+        """Return the pages of staff that a member may see: the name below the prefix, and the title."""
+        pages = (page for part in self._parts for page in part.pages if page.title)
+        return {page.name: page.title for page in sorted(pages, key=_title) if member.may(page.role)}
+
+    def guarded(
+        self, role: str, answer: AnswerToStaff, *, refused: Callable[[Exchange], Response] = refuse
+    ) -> Answer:
+        """Return a page that answers members with this role, and everybody else by one and the same 403."""
+        require_role(role)
+
+        async def guarded(exchange: Exchange, receive: Receive) -> Response:
+            member = await self.member(exchange)
+            if member is None or not member.may(role):
+                return refused(exchange)
+            response = await answer(exchange, receive, member)
+            response.headers["cache-control"] = "private, no-store"
+            response.headers["vary"] = REFUSED_HEADERS["vary"]
+            return response
+
+        return guarded
+
+
+def _title(page: Page) -> str:
+    return page.title
 
 
 def session_of(exchange: Exchange) -> str:
@@ -95,58 +151,3 @@ def is_script(exchange: Exchange) -> bool:
     """Return whether a member came with a bearer token, a header that no form sends, and neither session nor proxy."""
     is_bearer = exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER
     return is_bearer and not (_named_by_proxy(exchange) or session_of(exchange))
-
-
-async def note_look(exchange: Exchange, member: Member, what: str, *, customer: str = "") -> bool:
-    """Write a look into the access journal before it is one; False where the journal takes nothing."""
-    write = partial(
-        exchange.parts.people.journal.write,
-        exchange.now,
-        "looked",
-        who=member.name,
-        role=member.role,
-        what=what,
-        customer=customer,
-    )
-    try:
-        await to_thread.run_sync(write)
-    except OSError as error:
-        logger.warning("%s: the access journal cannot be written (%s)", what, error.strerror)
-        return False
-    return True
-
-
-def pages_of(exchange: Exchange, member: Member) -> dict[str, str]:
-    """Return the staff's pages that a member may see: the name below the prefix, and the title."""
-    parts = exchange.parts
-    found = {
-        "officer": ("Privacy", "officer", True),
-        "record": ("Records", "officer", parts.proof is not None),
-        "requests": ("Requests", "support", parts.desk is not None),
-        "stats": ("Statistics", "analyst", parts.counting is not None),
-    }
-    return {name: title for name, (title, role, is_there) in found.items() if is_there and member.may(role)}
-
-
-def refuse(_: Exchange) -> Response:
-    """Answer who may not see a page: without a word why."""
-    return PlainTextResponse(REFUSED, 403, REFUSED_HEADERS)
-
-
-def needs_role(role: str, *, refused: Callable[[Exchange], Response] = refuse) -> Callable[[Answer], Answer]:
-    """Guard a page of ours: it answers members with this role, everybody else one and the same 403."""
-    require_role(role)
-
-    def guard(page: Answer) -> Answer:
-        @wraps(page)
-        async def guarded(exchange: Exchange, receive: Receive) -> Response:
-            if await staff_of(exchange, role) is None:
-                return refused(exchange)
-            response = await page(exchange, receive)
-            response.headers["cache-control"] = "private, no-store"
-            response.headers["vary"] = REFUSED_HEADERS["vary"]
-            return response
-
-        return guarded
-
-    return guard

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.features.people.staff_guard import (
     BEARER,
+    AnswerToStaff,
+    StaffGuard,
     has_staff_form,
-    pages_of,
     refuse,
     session_of,
     staff_form,
-    staff_of,
 )
 from cookieguard.identity import expire_cookie, set_cookie
 from cookieguard.identity.staff_token import Member
@@ -28,6 +30,7 @@ from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.parts.page import Page
 
 STAFF_PAGE = "staff"
 # Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
@@ -35,18 +38,78 @@ NEXT = re.compile(r"officer|(?:record|requests)(\?id=[\w-]{1,64})?|stats(\?[\x21
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
 REFUSED = "This token is not valid."
+NO_PAGES: Mapping[str, str] = MappingProxyType({})
 NOT_OURS = "a token can only be posted from the page that asks for it"
 
 
-async def answer_staff(exchange: Exchange, receive: Receive) -> Response:
-    """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=<token>, or leave=1.
+class SignIn:
+    """Begin and end the sessions of staff."""
 
-    303 with the cookie to the page that was wanted (`next`), else back here; 403 with the form again for a token that
-    does not count, and no reason.
-    """
-    if exchange.request.is_read:
-        return _page(exchange, 200, member=await staff_of(exchange))
-    return await _sign_in(exchange, receive)
+    def __init__(self, staff: StaffGuard) -> None:
+        self._staff = staff
+
+    async def answer(self, exchange: Exchange, receive: Receive) -> Response:
+        """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=<token>, or leave=1.
+
+        303 with the cookie to the page that was wanted (`next`), else back here; 403 with the form again for a token
+        that does not count, and no reason.
+        """
+        if exchange.request.is_read:
+            return await self._shown(exchange, 200)
+        try:
+            fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+        except BadRequestError as error:
+            return refusal(error.status, f"{error}\n")
+        if "leave" in fields:  # signing in needs no value: the token is a secret
+            if not has_staff_form(exchange, fields, STAFF_PAGE):
+                return await self._shown(exchange, 403, message=STALE)
+            return await self._sign_out(exchange)
+        return await self._sign_in(exchange, fields.get("token", "").strip(), fields.get("next", ""))
+
+    async def _shown(self, exchange: Exchange, status: int, *, message: str = "") -> Response:
+        member = await self._staff.member(exchange)
+        pages = {} if member is None else self._staff.pages(member)
+        return _page(exchange, status, message=message, member=member, pages=pages)
+
+    async def _sign_in(self, exchange: Exchange, token: str, wanted: str) -> Response:
+        wanted = wanted if NEXT.fullmatch(wanted) else ""
+        member = self._staff.members.member(token, exchange.now)
+        if member is None:
+            await to_thread.run_sync(self._staff.journal.refuse, exchange.now, "a token at the sign-in")
+            return _page(exchange, 403, message=REFUSED, wanted=wanted)
+        session = await self._begun(exchange, member)
+        if session is None:
+            return refusal(503, DOWN)
+        cookie = set_cookie(STAFF_COOKIE, session, dev=exchange.parts.config.dev)
+        return _back(exchange, cookie, to=wanted or STAFF_PAGE)
+
+    async def _begun(self, exchange: Exchange, member: Member) -> str | None:
+        """Return a new session, in the journal before it counts; None where either cannot be written."""
+        try:
+            await self._staff.note(exchange, "signed in", member)
+        except OSError:
+            return None
+        return await answer_of(self._staff.sessions.begin(member.id, exchange.now))
+
+    async def _sign_out(self, exchange: Exchange) -> Response:
+        """End the session for every copy of its cookie; where that cannot be written, say so and keep the cookie."""
+        session = session_of(exchange)
+        if session:
+            member = await self._staff.member(exchange)
+            if await answer_of(self._staff.sessions.end(session)) is None:
+                return refusal(503, DOWN)
+            if member is not None:
+                with suppress(OSError):  # out is out
+                    await self._staff.note(exchange, "signed out", member)
+        return _back(exchange, expire_cookie(STAFF_COOKIE, dev=exchange.parts.config.dev))
+
+
+def staff_only(
+    staff: StaffGuard, name: str, methods: tuple[str, ...], answer: AnswerToStaff, *, role: str, title: str
+) -> Page:
+    """Return a page for members with this role; anybody else gets what `ask_to_sign_in` answers."""
+    guarded = staff.guarded(role, answer, refused=partial(ask_to_sign_in, page=name))
+    return Page(name, methods, guarded, role, title)
 
 
 def ask_to_sign_in(exchange: Exchange, page: str) -> Response:
@@ -57,61 +120,6 @@ def ask_to_sign_in(exchange: Exchange, page: str) -> Response:
     query = exchange.request.query
     wanted = f"{page}?{query}" if query else page
     return _page(exchange, 403, wanted=wanted if NEXT.fullmatch(wanted) else page)
-
-
-async def _sign_in(exchange: Exchange, receive: Receive) -> Response:
-    try:
-        fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
-    except BadRequestError as error:
-        return refusal(error.status, f"{error}\n")
-    if "leave" in fields:  # signing in needs no value: the token is a secret
-        if not has_staff_form(exchange, fields, STAFF_PAGE):
-            return _page(exchange, 403, message=STALE, member=await staff_of(exchange))
-        return await _sign_out(exchange)
-    token, wanted = fields.get("token", "").strip(), fields.get("next", "")
-    wanted = wanted if NEXT.fullmatch(wanted) else ""
-    member = exchange.parts.people.staff.member(token, exchange.now)
-    if member is None:
-        await to_thread.run_sync(exchange.parts.people.journal.refuse, exchange.now, "a token at the sign-in")
-        return _page(exchange, 403, message=REFUSED, wanted=wanted)
-    session = await _begun(exchange, member)
-    if session is None:
-        return refusal(503, DOWN)
-    return _back(
-        exchange, set_cookie(STAFF_COOKIE, session, dev=exchange.parts.config.dev), to=wanted or STAFF_PAGE
-    )
-
-
-async def _begun(exchange: Exchange, member: Member) -> str | None:
-    """Return a new session, in the journal before it counts; None where either cannot be written."""
-    write = partial(
-        exchange.parts.people.journal.write, exchange.now, "signed in", who=member.name, role=member.role
-    )
-    try:
-        await to_thread.run_sync(write)
-    except OSError:
-        return None
-    return await answer_of(exchange.parts.people.sessions.begin(member.id, exchange.now))
-
-
-async def _sign_out(exchange: Exchange) -> Response:
-    """End the session for every copy of its cookie; where that cannot be written, say so and keep the cookie."""
-    session = session_of(exchange)
-    if session:
-        member = await staff_of(exchange)
-        if await answer_of(exchange.parts.people.sessions.end(session)) is None:
-            return refusal(503, DOWN)
-        if member is not None:
-            write = partial(
-                exchange.parts.people.journal.write,
-                exchange.now,
-                "signed out",
-                who=member.name,
-                role=member.role,
-            )
-            with suppress(OSError):  # out is out
-                await to_thread.run_sync(write)
-    return _back(exchange, expire_cookie(STAFF_COOKIE, dev=exchange.parts.config.dev))
 
 
 def _back(exchange: Exchange, cookie: bytes, *, to: str = STAFF_PAGE) -> Response:
@@ -126,7 +134,13 @@ def _back(exchange: Exchange, cookie: bytes, *, to: str = STAFF_PAGE) -> Respons
 
 
 def _page(
-    exchange: Exchange, status: int, *, message: str = "", wanted: str = "", member: Member | None = None
+    exchange: Exchange,
+    status: int,
+    *,
+    message: str = "",
+    wanted: str = "",
+    member: Member | None = None,
+    pages: Mapping[str, str] = NO_PAGES,
 ) -> Response:
     page = exchange.parts.renderer.page(
         "staff.html",
@@ -136,6 +150,6 @@ def _page(
         member=member,
         message=message,
         form=staff_form(exchange, STAFF_PAGE),
-        pages={} if member is None else pages_of(exchange, member),
+        pages=pages,
     )
     return HTMLResponse(page, status, HEADERS)

@@ -6,23 +6,27 @@ import logging
 import time
 from collections.abc import Mapping
 from contextlib import closing, suppress
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard.config import Config
+from cookieguard.consent import Matters, Terms
 from cookieguard.errors import ConfigError
 from cookieguard.features.policy.folder import Stamp, read_versions, stamp_of
 from cookieguard.features.policy.ledger import LedgerError, dumps_ledger, loads_ledger, read_ledger
 from cookieguard.features.policy.values.ledger import Ledger
+from cookieguard.features.policy.values.matters import matters_of
 from cookieguard.features.policy.values.versions import Version, in_force, require_unaltered, upcoming
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store, StoreDown
+from cookieguard.web.parts.ports import Policy
 
 logger = logging.getLogger("cookieguard")
 
 LOOK_SECONDS = 5.0
+TEXT_DIGEST = 16  # hex digits of a policy's text in a receipt
 COPY = "policy-ledger"  # in the state directory: what a worker knows that starts while the store is down
 
 
@@ -33,14 +37,17 @@ class PolicyHistory(NamedTuple):
     ledger: Ledger | None
 
 
-class LivePolicy:
+class LivePolicy(Policy):
     """Follow folder and ledger. Owned by the store's thread, which looks; requests read `history`.
 
     A folder that cannot be used while the shop runs changes nothing: the last good one counts, and the log says so.
     """
 
+    is_on = True
+
     def __init__(self, config: Config, state: StateDirectory, history: PolicyHistory) -> None:
         self._config = config
+        self.matters: Matters = matters_of(config)
         self._folder = Path(config.policy.folder).absolute()  # the process may change its directory later
         self._state = state
         self.history = history
@@ -50,6 +57,13 @@ class LivePolicy:
         self._looked = float("-inf")
         # Of which both were looked up
         self._day: tuple[PolicyHistory, date, Version | None, Version | None] | None = None
+
+    def terms(self, now: datetime) -> Terms:
+        """Return what a choice is made under."""
+        version = self.in_force(now.date())
+        if version is None:
+            return Terms(f"before-{self.history.versions[0].name}", "", self.matters)
+        return Terms(version.name, version.digest[:TEXT_DIGEST], self.matters)
 
     def in_force(self, today: date) -> Version | None:
         """Return the version that counts today."""

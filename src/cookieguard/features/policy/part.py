@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cookieguard.features.policy.live_policy import LivePolicy, open_policy
-from cookieguard.features.policy.policy_page import POLICY_PAGE, show_policy
+from cookieguard.features.policy.policy_page import POLICY_PAGE, PolicyPages
 from cookieguard.features.policy.values import markdown
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.web.parts.guard import Guard
@@ -14,10 +14,10 @@ from cookieguard.web.parts.part import Part
 class PolicyPart(Part):
     """Serve the versions, which come while the shop runs."""
 
-    pages = Page(POLICY_PAGE, READ, show_policy), Page(f"{POLICY_PAGE}/", READ, show_policy)
-
-    def __init__(self, policy: LivePolicy) -> None:
-        self.policy = policy
+    def __init__(self, guard: Guard, policy: LivePolicy) -> None:
+        self.policy = guard.ports.policy = policy
+        show = PolicyPages(policy).show
+        self.pages = Page(POLICY_PAGE, READ, show), Page(f"{POLICY_PAGE}/", READ, show)
 
 
 def serve(guard: Guard) -> PolicyPart | None:
@@ -31,4 +31,4 @@ def serve(guard: Guard) -> PolicyPart | None:
         records.log.policy_texts = policy.texts_of
     if guard.store is not None:
         guard.store.listen(policy.look)
-    return PolicyPart(policy)
+    return PolicyPart(guard, policy)

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from cookieguard.config.languages import language_of
+from cookieguard.features.policy.live_policy import LivePolicy
 from cookieguard.features.policy.values.difference import Change, differences
 from cookieguard.features.policy.values.ledger import Ledger
 from cookieguard.features.policy.values.markdown import render
@@ -33,6 +34,7 @@ class PolicyRequest(NamedTuple):
     """Hold what a page of the policy is made from: what anybody may read, and in whose words."""
 
     exchange: Exchange
+    first: Version
     versions: Sequence[Version]  # the newest first
     ledger: Ledger | None
     current: Version | None
@@ -66,53 +68,51 @@ class PolicyRequest(NamedTuple):
         return self.texts.line("waiting" if is_due else "ahead", **days)
 
 
-async def show_policy(exchange: Exchange, _: Receive) -> Response:
-    """Answer GET {prefix}policy and what is below it: /NAME, /NAME/changes, /NAME/en.md, /feed.xml; `?lang=` picks."""
-    asked = _read_request(exchange)
-    if asked is None:
-        return _missing()
-    rest = exchange.path.removeprefix(exchange.parts.config.prefix + POLICY_PAGE).strip("/")
-    if not rest:
-        return _version_page(asked, asked.current)
-    if rest == "feed.xml":
-        return _feed(asked)
-    name, _slash, page = rest.partition("/")
-    version = asked.by_name.get(name)
-    if version is None:
-        return _missing()
-    if page == "changes":
-        return _changes_page(asked, version)
-    if page.endswith(".md"):
-        return _source(version, page.removesuffix(".md"))
-    return _version_page(asked, version) if not page else _missing()
+class PolicyPages:
+    """Serve the versions."""
 
+    def __init__(self, policy: LivePolicy) -> None:
+        self._policy = policy
 
-def _read_request(exchange: Exchange) -> PolicyRequest | None:
-    policy = exchange.parts.policy
-    if policy is None:
-        return None
-    today = exchange.now.date()
-    lang = language_asked(exchange)
-    versions, ledger = policy.history
-    return PolicyRequest(
-        exchange,
-        public(versions, ledger, today),
-        ledger,
-        policy.in_force(today),
-        policy.upcoming(today),
-        lang,
-        tag_asked(exchange) or lang,
-        PolicyTexts.of(lang),
-    )
+    async def show(self, exchange: Exchange, _: Receive) -> Response:
+        """Answer GET {prefix}policy and below: /NAME, /NAME/changes, /NAME/en.md, /feed.xml; `?lang=` picks."""
+        asked = self._asked(exchange)
+        rest = exchange.path.removeprefix(exchange.parts.config.prefix + POLICY_PAGE).strip("/")
+        if not rest:
+            return _version_page(asked, asked.current)
+        if rest == "feed.xml":
+            return _feed(asked)
+        name, _slash, page = rest.partition("/")
+        version = asked.by_name.get(name)
+        if version is None:
+            return _missing()
+        if page == "changes":
+            return _changes_page(asked, version)
+        if page.endswith(".md"):
+            return _source(version, page.removesuffix(".md"))
+        return _version_page(asked, version) if not page else _missing()
+
+    def _asked(self, exchange: Exchange) -> PolicyRequest:
+        policy, today, lang = self._policy, exchange.now.date(), language_asked(exchange)
+        versions, ledger = policy.history
+        return PolicyRequest(
+            exchange,
+            versions[0],
+            public(versions, ledger, today),
+            ledger,
+            policy.in_force(today),
+            policy.upcoming(today),
+            lang,
+            tag_asked(exchange) or lang,
+            PolicyTexts.of(lang),
+        )
 
 
 def _version_page(asked: PolicyRequest, version: Version | None) -> Response:
     texts = asked.texts
     text_lang, text = asked.text(version) if version is not None else (texts.lang, None)
-    first = asked.exchange.parts.policy.history.versions[0] if asked.exchange.parts.policy else None
-    state = asked.state(version) if version is not None else ""
-    if version is None and first is not None:
-        state = texts.line("none", date=first.effective)
+    none = texts.line("none", date=asked.first.effective)
+    state = asked.state(version) if version is not None else none
     next_ = asked.ahead if asked.ahead is not version else None
     return _page(
         asked,

@@ -7,9 +7,11 @@ from datetime import datetime
 from cookieguard.features.records.choice_budget import USE, ChoiceBudget
 from cookieguard.features.records.hook import DecisionHook
 from cookieguard.features.records.store.open import open_log
+from cookieguard.features.records.web.agreements import AgreementLog
 from cookieguard.features.records.web.consent_log import ConsentLog, hook_of
-from cookieguard.features.records.web.published import KEYS_PAGE, LOG_FOLDER, show_keys, show_log
-from cookieguard.features.records.web.visitors_copy import COPY_FILE, send_copy, show_copy
+from cookieguard.features.records.web.published import KEYS_PAGE, LOG_FOLDER, Published
+from cookieguard.features.records.web.visitors_copy import COPY_FILE, VisitorsCopy
+from cookieguard.features.records.writer import LogWriter
 from cookieguard.storage.store.day_key_sharing import open_day_keys
 from cookieguard.web.pages.privacy_choices import COPY_PAGE
 from cookieguard.web.parts.guard import Guard
@@ -20,16 +22,19 @@ from cookieguard.web.parts.part import Part
 class RecordsPart(Part):
     """Own the log and the hook, which needs the log until it has ended."""
 
-    pages = (
-        Page(KEYS_PAGE, READ, show_keys),
-        Page(LOG_FOLDER, READ, show_log),
-        Page(COPY_PAGE, READ, show_copy),
-        Page(COPY_FILE, READ, send_copy),
-    )
-
-    def __init__(self, log: ConsentLog, hook: DecisionHook | None) -> None:
-        self.log = log
+    def __init__(self, guard: Guard, writer: LogWriter, hook: DecisionHook | None) -> None:
+        keys = open_day_keys(guard.runtime, USE, clock=guard.clock)
+        budget = ChoiceBudget(keys, guard.runtime or guard.state)
+        self.log = ConsentLog(writer, budget, guard.config, guard.renderer)
         self._hook = hook
+        guard.ports.records, guard.ports.agreements = self.log, AgreementLog(self.log)
+        published, copy = Published(self.log), VisitorsCopy(self.log)
+        self.pages = (
+            Page(KEYS_PAGE, READ, published.show_keys),
+            Page(LOG_FOLDER, READ, published.show_log),
+            Page(COPY_PAGE, READ, copy.show_copy),
+            Page(COPY_FILE, READ, copy.send_copy),
+        )
 
     def begin(self) -> None:
         self.log.writer.begin()
@@ -47,10 +52,6 @@ class RecordsPart(Part):
 
 def serve(guard: Guard) -> RecordsPart | None:
     """Open the log, None if it is switched off. Raises ConfigError."""
-    log, config = None, guard.config
-    writer = open_log(config, guard.state, guard.keyring, environ=guard.environ)
-    if writer is not None:
-        keys = open_day_keys(guard.runtime, USE, clock=guard.clock)
-        log = ConsentLog(writer, ChoiceBudget(keys, guard.runtime or guard.state), config, guard.renderer)
-    hook = hook_of(guard.on_decision, log)
-    return None if log is None else RecordsPart(log, hook)
+    writer = open_log(guard.config, guard.state, guard.keyring, environ=guard.environ)
+    hook = hook_of(guard.on_decision, writer)
+    return None if writer is None else RecordsPart(guard, writer, hook)

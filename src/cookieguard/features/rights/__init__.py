@@ -26,9 +26,9 @@ class Rights(Feature):
 
     def serve(self, guard: Guard) -> Part | None:
         """Return the desk, with the pages where customers ask and staff answer."""
-        from cookieguard.features.rights.part import serve
+        from cookieguard.features.rights.part import RightsPart
 
-        return serve(guard)
+        return RightsPart(guard)
 
     def personal(self, place: Place) -> PersonalData:
         """Return the terms of one customer alone; a worker reads and deletes cart, orders and refusals by itself."""

@@ -19,6 +19,7 @@ from cookieguard.consent.vendors import WITHOUT
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import Store, StoreDown
 from cookieguard.storage.store.values import WholeValue
+from cookieguard.web.parts.ports import CustomerTerms
 
 logger = logging.getLogger("cookieguard")
 
@@ -94,7 +95,7 @@ def forget_own_terms(store: Store, number: str) -> OwnTerms:
     return after
 
 
-class WatchedTerms:
+class WatchedTerms(CustomerTerms):
     """Follow the terms. Owned by the store's thread, which looks each second; requests read `terms`.
 
     While the store is down those that were read last count, after a restart too.
@@ -108,9 +109,6 @@ class WatchedTerms:
         if copy is not None:
             with suppress(ValueError):
                 self.terms = read_terms(copy)
-
-    def __bool__(self) -> bool:
-        return bool(self.terms)
 
     def look(self, store: Store | None) -> None:
         """Look at the store; never raises. None while it is down."""

@@ -2,41 +2,48 @@
 
 from __future__ import annotations
 
-from cookieguard.config import Config
+from collections.abc import Iterator
+from functools import partial
+
+from cookieguard.features.people.part import PeoplePart
+from cookieguard.features.people.staff_sign_in import staff_only
+from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.rights.own_terms import WatchedTerms
+from cookieguard.features.rights.values.by_staff import LOOK
 from cookieguard.features.rights.web.acts import answer_privacy
 from cookieguard.features.rights.web.cookies import COOKIES_PAGE, show_cookies
 from cookieguard.features.rights.web.desk import Desk
 from cookieguard.features.rights.web.page import PRIVACY_PAGE
 from cookieguard.features.rights.web.requests import REQUESTS_PAGE, answer_requests
+from cookieguard.features.rights.web.room import Room
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.page import READ, READ_AND_POST, Page
 from cookieguard.web.parts.part import Part
 
-OF_CUSTOMERS = Page(PRIVACY_PAGE, READ_AND_POST, answer_privacy), Page(COOKIES_PAGE, READ, show_cookies)
-OF_STAFF = (Page(REQUESTS_PAGE, READ_AND_POST, answer_requests),)
-
 
 class RightsPart(Part):
-    """Own the desk, which needs a store, and the terms that were agreed with one customer alone."""
+    """Own the desk, which needs a store, and the terms of single customers, which count while consent is asked for."""
 
-    def __init__(self, config: Config, desk: Desk | None, own_terms: WatchedTerms | None) -> None:
-        self.desk = desk
-        self.own_terms = own_terms
-        self.pages = (*OF_CUSTOMERS, *(OF_STAFF if desk is not None else ())) if config.rights.enabled else ()
+    def __init__(self, guard: Guard) -> None:
+        config, store, records = guard.config, guard.store, guard.find(RecordsPart)
+        self.desk = self.own_terms = None
+        if store is not None and config.consent.enabled:
+            self.own_terms = guard.ports.own_terms = WatchedTerms(guard.state)
+            store.listen(self.own_terms.look)
+        if store is not None and config.rights.enabled:
+            self.desk = Desk(config, guard.keyring, guard.state, environ=guard.environ)
+        room = Room(desk=self.desk, own_terms=self.own_terms, log=None if records is None else records.log)
+        self.pages = list(_pages(guard, room)) if config.rights.enabled else []
 
     def close(self, deadline: float) -> None:
         if self.desk is not None:
             self.desk.close(deadline)
 
 
-def serve(guard: Guard) -> RightsPart:
-    """Open the desk where customers can ask; own terms count while consent is asked for."""
-    config, store = guard.config, guard.store
-    desk = own_terms = None
-    if store is not None and config.consent.enabled:
-        own_terms = WatchedTerms(guard.state)
-        store.listen(own_terms.look)
-    if store is not None and config.rights.enabled:
-        desk = Desk(config, guard.keyring, guard.state, environ=guard.environ)
-    return RightsPart(config, desk, own_terms)
+def _pages(guard: Guard, room: Room) -> Iterator[Page]:
+    yield Page(PRIVACY_PAGE, READ_AND_POST, partial(answer_privacy, room=room))
+    yield Page(COOKIES_PAGE, READ, show_cookies)
+    if room.desk is not None:
+        staff = guard.part(PeoplePart).staff
+        answer = partial(answer_requests, staff=staff, room=room, desk=room.desk)
+        yield staff_only(staff, REQUESTS_PAGE, READ_AND_POST, answer, role=LOOK, title="Requests")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 
 from cookieguard.config import Config
 from cookieguard.engines.files.country import Countries
-from cookieguard.features.statistics.engines.open import open_reader, open_sink
+from cookieguard.features.statistics.engines.open import open_sink
 from cookieguard.features.statistics.engines.sink import Counted
 from cookieguard.stats.goals import Goals
 from cookieguard.stats.raw_hits import RawHit, Reader
@@ -62,7 +61,6 @@ def open_counting(
         prefix=config.prefix,
         country_header=settings.country_header.lower().encode(),
         country_of=Countries(Path(settings.mmdb)) if settings.mmdb else None,
-        open_figures=partial(open_reader, settings, state.path, environ=environ),
     )
 
 

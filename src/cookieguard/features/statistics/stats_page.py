@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from cookieguard.config import StatsSettings
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.errors import ConfigError, KeyringFixed
-from cookieguard.features.people.staff_guard import has_staff_form, needs_role, staff_form, staff_of
+from cookieguard.features.people.staff_guard import has_staff_form, refuse, staff_form
 from cookieguard.features.people.staff_sign_in import ask_to_sign_in
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, message_page, overview_page
@@ -37,6 +37,7 @@ from cookieguard.features.statistics.notes import (
     read_notes,
     with_note,
 )
+from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, shop_name
 from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.web.banner.form_value import STALE
@@ -56,20 +57,26 @@ Alarms = Callable[[], list[str]]
 OpenReader = Callable[[], HitReader]
 
 
-def _refused(exchange: Exchange) -> Response:
-    return ask_to_sign_in(exchange, STATS_PAGE)
+async def answer_stats(
+    exchange: Exchange, receive: Receive, member: Member, *, open_figures: OpenReader
+) -> Response:
+    """Answer {prefix}stats: GET with the dashboard, POST by adding or removing a note."""
+    if exchange.request.is_read:
+        return await _show(exchange, open_figures)
+    return await _change_notes(exchange, receive, member)
 
 
-@needs_role("analyst", refused=_refused)
-async def show_stats(exchange: Exchange, _: Receive) -> Response:
-    """Answer GET {prefix}stats: 400 with one line for what cannot be asked, 503 where figures cannot be read."""
-    base = exchange.own_base
-    counting, settings = exchange.parts.counting, exchange.parts.config.stats
-    if counting is None:  # the router knows no such page then
-        return HTMLResponse(message_page(DOWN, base=base), 503, STAFF_HEADERS)
+def refuse_stats(exchange: Exchange) -> Response:
+    """Answer who may not see figures: a browser that wants the page with the sign-in that leads there."""
+    return ask_to_sign_in(exchange, STATS_PAGE) if exchange.request.is_read else refuse(exchange)
+
+
+async def _show(exchange: Exchange, open_figures: OpenReader) -> Response:
+    """Answer with 400 and one line for what cannot be asked, and 503 where figures cannot be read."""
+    base, settings = exchange.own_base, exchange.parts.config.stats
     try:
         selection = read_selection(exchange.request.query)
-        ask = partial(_page, counting.open_figures, selection, exchange.now, settings, _state(exchange))
+        ask = partial(_page, open_figures, selection, exchange.now, settings, _state(exchange))
         shop, alarms = shop_name(exchange.parts.config.origins), _alarms(exchange)
         form = staff_form(exchange, STATS_PAGE)
         answer = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms, form=form))
@@ -150,17 +157,14 @@ def _state(exchange: Exchange) -> Path:
     return Path(exchange.parts.config.state_dir).absolute()
 
 
-@needs_role("analyst")
-async def change_stats_notes(exchange: Exchange, receive: Receive) -> Response:
-    """Answer POST {prefix}stats: a note is added or removed; 400 or 403 with one line for what cannot be done."""
+async def _change_notes(exchange: Exchange, receive: Receive, member: Member) -> Response:
+    """Add or remove a note; answer with 400 or 403 and one line for what cannot be done."""
     try:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         if not has_staff_form(exchange, fields, STATS_PAGE):
             return HTMLResponse(message_page(STALE, base=exchange.own_base), 403, STAFF_HEADERS)
         query = read_selection(fields.get("selection", "").removeprefix("?")).query()
-        member = await staff_of(exchange, "analyst")
-        change = _change(fields, member.name if member else "")
-        await to_thread.run_sync(change_notes, _state(exchange), change)
+        await to_thread.run_sync(change_notes, _state(exchange), _change(fields, member.name))
     except BadRequestError as error:
         return PlainTextResponse(f"{error}\n", error.status, PAGE_HEADERS)
     except (BadSelection, ConfigError, KeyringFixed) as error:
@@ -174,12 +178,6 @@ def _change(fields: Mapping[str, str], by: str) -> Callable[[Sequence[Note]], Se
         return lambda before: [one for one in before if one.id != gone]
     made = new_note(fields.get("day", ""), fields.get("text", ""), by)
     return lambda before: with_note(before, made)
-
-
-async def answer_stats(exchange: Exchange, receive: Receive) -> Response:
-    """Answer {prefix}stats."""
-    page = change_stats_notes if exchange.request.method == "POST" else show_stats
-    return await page(exchange, receive)
 
 
 def _down(exchange: Exchange, reason: str) -> Response:

@@ -25,7 +25,7 @@ class Vault(Feature):
         """Return the queue of risk events."""
         from cookieguard.features.vault.risk_events import RisksPart
 
-        return RisksPart(guard.state) if guard.config.vault.enabled else None
+        return RisksPart(guard) if guard.config.vault.enabled else None
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the forgetting of sealed events and of the keys that open them."""

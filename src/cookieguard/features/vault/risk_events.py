@@ -8,8 +8,9 @@ from datetime import datetime
 from cookieguard.features.vault.sealed_events import VaultWriter
 from cookieguard.stats.anonymize import UNKNOWN, Networks, client_address
 from cookieguard.stats.vault_records import LONGEST_DETAIL, Risk, require_event
-from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.ports import Risks
 from cookieguard.web.recording.pipeline import Pipeline
 
 QUEUE_EVENTS = 1000
@@ -17,11 +18,12 @@ LONGEST_ADDRESS = 45
 NOBODY = Networks(())
 
 
-class RisksPart(Part):
+class RisksPart(Part, Risks):
     """Take risk events. Owns the vault's queue and thread, which start with the first event."""
 
-    def __init__(self, state: StateDirectory) -> None:
-        self.writer = VaultWriter(state)
+    def __init__(self, guard: Guard) -> None:
+        guard.ports.risks = self
+        self.writer = VaultWriter(guard.state)
         self._pipeline = Pipeline(self.writer, form=self.writer.form, name="vault", limit=QUEUE_EVENTS)
 
     def put(self, event: str, detail: str, *, address: str, customer: str | None, time: datetime) -> None:

@@ -51,7 +51,7 @@ class Insertion:
             exchange.consent,
             base=_base(exchange, context),
             next_=exchange.request.return_path,
-            news=exchange.parts.news(exchange.now),
+            news=exchange.parts.policy.upcoming(exchange.now.date()),
             style=self._allowance(exchange, "style", context.policies),
             shadow=not self._is_xml and exchange.request.is_parsed_as_page,
             is_new=exchange.consent.is_new(exchange.now),
@@ -74,7 +74,10 @@ class Insertion:
             script = self._allowance(exchange, "script", context.policies)
             pieces = self._pieces(exchange, context, note, style, script)
             return filled(pieces, request.return_path, style.nonce, script.nonce, form=form_value(exchange))
-        accepted, news = exchange.headers.get(b"accept-language"), exchange.parts.news(exchange.now)
+        accepted, news = (
+            exchange.headers.get(b"accept-language"),
+            exchange.parts.policy.upcoming(exchange.now.date()),
+        )
         shadow = not self._is_xml and request.is_parsed_as_page
         key = (context.lang, context.has_base, accepted, note, None if news is None else news.name, shadow)
         banners = exchange.wall.banners
@@ -100,7 +103,7 @@ class Insertion:
         return exchange.parts.renderer.banner_pieces(
             lang,
             base=_base(exchange, context),
-            news=exchange.parts.news(exchange.now),
+            news=exchange.parts.policy.upcoming(exchange.now.date()),
             note=note,
             style=style,
             script=script,

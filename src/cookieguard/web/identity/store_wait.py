@@ -36,6 +36,15 @@ class Waitable(Protocol):
         ...
 
 
+class Written(Waitable, Protocol):
+    """Be what ends when a record is on disk, or with the error that says why it is not there yet."""
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the record is on disk."""
+        ...
+
+
 async def is_done(future: Waitable) -> bool:
     """Wait until a future ends, well or badly, but not longer than TIMEOUT.
 

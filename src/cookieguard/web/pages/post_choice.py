@@ -70,8 +70,8 @@ def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> R
         banner=parts.renderer.known_banner(banner.partition(".")[0]),
         gpc=exchange.consent.gpc,
         now=exchange.now,
-        terms=parts.terms(exchange.now),
-        subject="" if parts.proof is None else known or parts.proof.new_subject(),
+        terms=parts.policy.terms(exchange.now),
+        subject=parts.records.subject(known),
     )
 
 
@@ -89,7 +89,7 @@ def _brought(exchange: Exchange, granted: frozenset[str]) -> Consent:
     """Return what a choice brings about: less than it grants where own terms keep something from the customer."""
     own, identity = exchange.parts.own_terms, exchange.parts.identity
     consent = Consent(granted=granted)
-    if not own or identity is None:
+    if not own.terms or identity is None:
         return consent
     named = customers_named(identity, exchange.present, exchange.session)
     return own.narrowed(consent, named, exchange.now)

@@ -53,7 +53,7 @@ def _page(exchange: Exchange, lang: str, next_: str, *, ticked: frozenset[str] |
         base=exchange.own_base,
         next_=local_path(next_),
         note=None if exchange.request.is_secure_context else NOT_KEPT,
-        copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}" if exchange.parts.proof is not None else "",
+        copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}" if exchange.parts.records.is_on else "",
         value=form_value(exchange),
         ticked=ticked,
     )

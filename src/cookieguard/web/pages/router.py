@@ -40,7 +40,7 @@ class Pages:
         self._prefix = parts.config.prefix
         self._has_paths = parts.register.has_paths  # of vendors, on any host
         self._declared_own: dict[str, bool] = {}
-        found = {page.name: page[1:] for page in (*_pages_of(parts), *of_features)}
+        found = {page.name: (page.methods, page.answer) for page in (*_pages_of(parts), *of_features)}
         self._folders = {name: answer for name, answer in found.items() if name.endswith("/")}
         self._pages = {self._prefix + name: answer for name, answer in found.items()}
         if parts.config.consent.enabled and parts.config.consent.gpc:

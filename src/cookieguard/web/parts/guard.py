@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from cookieguard.config import Config
+from cookieguard.current import Helpers
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
@@ -22,6 +23,7 @@ from cookieguard.storage.store.sync import StoreSync, open_store_sync
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.ports import Ports
 
 AnyPart = TypeVar("AnyPart", bound=Part)
 
@@ -45,10 +47,16 @@ class Guard:
     store: StoreSync | None
     keys_of: Callable[[str], DayKeys]
     """Returns the keys of the day for a use."""
+    ports: Ports = field(default_factory=Ports)
+    helpers: Helpers = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
 
-    def part(self, kind: type[AnyPart]) -> AnyPart | None:
-        """Return the part of this type, None if its capability is off or comes later."""
+    def part(self, kind: type[AnyPart]) -> AnyPart:
+        """Return the part of this type, which every guard has."""
+        return next(part for part in self.parts if isinstance(part, kind))
+
+    def find(self, kind: type[AnyPart]) -> AnyPart | None:
+        """Return the part of this type, None if its capability is off."""
         return next((part for part in self.parts if isinstance(part, kind)), None)
 
 

@@ -15,8 +15,13 @@ Answer = Callable[[Exchange, Any], Awaitable[Response]]  # the second argument i
 
 
 class Page(NamedTuple):
-    """Describe a page: its name below the prefix, its methods, and what answers."""
+    """Describe a page: its name below the prefix, its methods, and what answers.
+
+    A page of staff has a role, and the title by which the other pages of staff link to it.
+    """
 
     name: str
     methods: tuple[str, ...]
     answer: Answer
+    role: str = ""
+    title: str = ""

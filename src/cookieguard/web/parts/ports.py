@@ -1,22 +1,102 @@
-"""What the core asks of capabilities; a null object answers where one is off."""
+"""What the core asks of capabilities. Each class here answers for one that is off; its part overrides that."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any
 
+from cookieguard.consent import Consent, Matters, Receipt, Terms
+from cookieguard.errors import CookieGuardError
 from cookieguard.stats.vault_records import require_event
+from cookieguard.web.http.policy_texts import News
+from cookieguard.web.identity.store_wait import Written
+from cookieguard.web.recording.agreement import Agreement
+from cookieguard.web.recording.choice import Choice
+from cookieguard.web.recording.counting import Counting
 
 
-class Risks(Protocol):
-    """Take risk events."""
+class Records:
+    """Know the records of choices. Without a consent log, cookies alone have them."""
+
+    is_on = False
+
+    @property
+    def is_down(self) -> bool:
+        """Whether the log's store did not answer the last time."""
+        return False
+
+    def subject(self, known: str) -> str:
+        """Return the name of a browser in the log: a new one for its first choice."""
+        return ""
+
+    def write(self, choice: Choice, *, address: str, now: datetime) -> tuple[Receipt, Written | None]:
+        """Write a choice down; None in place of its record while a limit is reached."""
+        return choice.receipt, None
+
+    def is_recorded(self, receipt: Receipt, *, host: str, address: str, now: datetime) -> bool:
+        """Return whether the log has by now what the receipt says is pending."""
+        return False
+
+
+class Agreements:
+    """Keep in the consent log what visitors agreed to on forms."""
+
+    def agree(self, asked: Any, form: Mapping[str, Any], *, who: str) -> Agreement:
+        """Write down what a form said. Raises ValueError, and CookieGuardError without a log."""
+        raise CookieGuardError("proof.enabled is false, so there is no log to write an agreement into")
+
+    async def newest(self, asked: Any, who: str) -> tuple[Agreement, ...]:
+        """Return the newest agreement of each topic; nothing where the log does not answer."""
+        return ()
+
+
+class Policy:
+    """Know the versions of a policy; none if the shop serves its policy itself."""
+
+    is_on = False
+    matters: Matters | None = None
+
+    def terms(self, now: datetime) -> Terms | None:
+        """Return what a choice is made under."""
+        return None
+
+    def in_force(self, today: date) -> News | None:
+        """Return the version that counts today."""
+        return None
+
+    def upcoming(self, today: date) -> News | None:
+        """Return the version that the shop's pages announce; most of the time there is none."""
+        return None
+
+
+class CustomerTerms:
+    """Know what an earlier version kept from one customer alone."""
+
+    terms: Mapping[str, Any] = MappingProxyType({})
+
+    def narrowed(self, consent: Consent, customers: Iterable[str], now: datetime) -> Consent:
+        """Return a consent without what is kept from these customers; itself where nothing is."""
+        return consent
+
+
+class Risks:
+    """Take risk events for the vault."""
 
     def put(self, event: str, detail: str, *, address: str, customer: str | None, time: datetime) -> None:
         """Queue an event, or drop it; raises ValueError for one of another name."""
-
-
-class NoRisks:
-    """Drop risk events: the vault is off."""
-
-    def put(self, event: str, detail: str, *, address: str, customer: str | None, time: datetime) -> None:
         require_event(event)
+
+
+@dataclass(slots=True, kw_only=True)
+class Ports:
+    """Hold what answers the core; a part puts itself in as it is made."""
+
+    records: Records = field(default_factory=Records)
+    agreements: Agreements = field(default_factory=Agreements)
+    policy: Policy = field(default_factory=Policy)
+    own_terms: CustomerTerms = field(default_factory=CustomerTerms)
+    risks: Risks = field(default_factory=Risks)
+    counting: Counting | None = None

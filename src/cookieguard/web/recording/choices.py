@@ -20,8 +20,8 @@ async def record_choice(exchange: Exchange, receipt: Receipt) -> Receipt:
     Where the log does not have it yet, or a limit is reached, what it takes away counts at once, and what it grants
     once it is recorded.
     """
-    log = exchange.parts.proof
-    if log is None:
+    records = exchange.parts.records
+    if not records.is_on:
         return receipt
     consent = exchange.consent
     choice = Choice(
@@ -32,8 +32,8 @@ async def record_choice(exchange: Exchange, receipt: Receipt) -> Receipt:
         host=exchange.request.origin.host,
         customer=await _customer(exchange),
     )
-    receipt, future = log.write(choice, address=exchange.full_address, now=exchange.now)
-    if future is not None and not log.writer.is_down and await is_done(future) and future.is_kept:
+    receipt, future = records.write(choice, address=exchange.full_address, now=exchange.now)
+    if future is not None and not records.is_down and await is_done(future) and future.is_kept:
         return receipt
     return replace(receipt, pending=True, meanwhile=receipt.granted & consent.granted)
 

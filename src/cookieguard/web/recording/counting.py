@@ -38,7 +38,6 @@ class Counting:
     prefix: str
     country_header: bytes
     country_of: Callable[[str], str] | None
-    open_figures: Callable[[], Any]  # the reader of hits; it waits: to be called in a thread
 
     @property
     def dropped(self) -> Mapping[str, int]:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any, Protocol
 
 from cookieguard.config.languages import language_of
 from cookieguard.consent import Consent
-from cookieguard.errors import CookieGuardError
 from cookieguard.features.records.log_reader import newest_rows, opened
 from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.canonical import canonical
 from cookieguard.features.records.values.consents import AGREEMENT, agreement_record
-from cookieguard.features.records.values.log import Acknowledgement, Text
+from cookieguard.features.records.values.log import Text
 from cookieguard.features.records.values.records import KIND, Record, browser, customer, new_id, read_document
 from cookieguard.features.records.values.shown import text_of
+from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.session import Session
-from cookieguard.web.identity.store_wait import is_done
+from cookieguard.web.identity.store_wait import Written, is_done
+from cookieguard.web.parts.ports import Agreements
+from cookieguard.web.recording.agreement import Agreement
 from cookieguard.web.request import Request
 from cookieguard.web.services import Services
 
@@ -28,23 +30,6 @@ LONGEST_TEXT = 100_000  # characters of what was shown beside a box
 MOST_DETAILS = 50_000  # bytes of JSON
 NAMED = "named:"
 TEXTS_KEPT = 32  # of 100 kB at most each
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agreement:
-    """Say that somebody agreed to something, or did not, and when; `id` is that of the record in the log."""
-
-    topic: str
-    given: bool
-    time: datetime
-    id: str
-    details: Mapping[str, Any] = field(default_factory=dict)
-    recorded: Acknowledgement | None = field(default=None, repr=False, compare=False)
-
-    @property
-    def is_recorded(self) -> bool:
-        """Whether the log has it on disk; what is made in this request has a second or two for that."""
-        return self.recorded is None or self.recorded.is_kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +52,7 @@ class FormAnswer:
 class Asked(Protocol):
     """Be the request that an agreement is made in: its Exchange."""
 
-    promised: tuple[Acknowledgement, ...]
+    promised: tuple[Written, ...]
     """Records that the response waits for."""
 
     @property
@@ -83,38 +68,57 @@ class Asked(Protocol):
     def peek_consent(self) -> Consent: ...
 
 
-def agree(asked: Asked, said: FormAnswer, *, who: str) -> Agreement:
-    """Write an agreement down; the response waits until it is on disk."""
-    log, now = asked.parts.proof, asked.now
-    if log is None:
-        raise CookieGuardError("proof.enabled is false, so there is no log to write an agreement into")
-    text = shown_text(said.text)
-    subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
-    subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
-    record_id, host = new_id(), asked.request.origin.host
-    language = said.language or _language(asked)
-    texts, notice = log.shown_with_form(text, language=language, policy=asked.parts.policy_version(now))
-    if said.details:
-        said = replace(said, details=copied(said.details))
+class AgreementLog(Agreements):
+    """Write agreements down, and read the newest."""
 
-    def draft() -> Record:
-        return agreement_record(
-            log.asker(host),
-            notice,
-            topic=said.topic,
-            given=said.given,
-            details=said.details,
-            method="form",
-            time=now,
-            subject=subject,
-            id=record_id,
+    def __init__(self, log: ConsentLog) -> None:
+        self._log = log
+
+    def agree(self, asked: Asked, form: Mapping[str, Any], *, who: str) -> Agreement:
+        """Write an agreement down; the response waits until it is on disk."""
+        said, log, now = FormAnswer(**form), self._log, asked.now
+        text = shown_text(said.text)
+        subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
+        subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
+        record_id, host = new_id(), asked.request.origin.host
+        language = said.language or _language(asked)
+        texts, notice = log.shown_with_form(text, language=language, policy=_policy_version(asked))
+        if said.details:
+            said = replace(said, details=copied(said.details))
+
+        def draft() -> Record:
+            return agreement_record(
+                log.asker(host),
+                notice,
+                topic=said.topic,
+                given=said.given,
+                details=said.details,
+                method="form",
+                time=now,
+                subject=subject,
+                id=record_id,
+            )
+
+        future = log.writer.append_later(record_id, draft, texts=texts)
+        asked.promised += (future,)
+        return Agreement(
+            topic=said.topic, given=said.given, time=now, id=record_id, details=said.details, recorded=future
         )
 
-    future = log.writer.append_later(record_id, draft, texts=texts)
-    asked.promised += (future,)
-    return Agreement(
-        topic=said.topic, given=said.given, time=now, id=record_id, details=said.details, recorded=future
-    )
+    async def newest(self, asked: Asked, who: str) -> tuple[Agreement, ...]:
+        """Return what somebody agreed to, nothing where the log does not answer."""
+        subject = subject_of(asked, who)
+        if not subject:
+            return ()
+        for promise in asked.promised:  # what this very request said is read as well
+            await is_done(promise)
+        return await self._log.read(partial(read_agreements, subject=subject)) or ()
+
+
+def _policy_version(asked: Asked) -> str:
+    """Name the version of the policy in force."""
+    terms = asked.parts.policy.terms(asked.now)
+    return asked.parts.config.policy.version if terms is None else terms.version
 
 
 def _language(asked: Asked) -> str:
@@ -151,16 +155,6 @@ def subject_of(asked: Asked, named: str) -> str:
         return NAMED + named
     receipt = asked.peek_consent().receipt
     return "" if receipt is None or not receipt.subject else browser(receipt.subject)
-
-
-async def agreements_of(asked: Asked, named: str) -> tuple[Agreement, ...]:
-    """Return what somebody agreed to, nothing where the log does not answer."""
-    log, subject = asked.parts.proof, subject_of(asked, named)
-    if log is None or not subject:
-        return ()
-    for promise in asked.promised:  # what this very request said is read as well
-        await is_done(promise)
-    return await log.read(partial(read_agreements, subject=subject)) or ()
 
 
 def read_agreements(stores: Stores, subject: str) -> tuple[Agreement, ...]:

@@ -36,6 +36,7 @@ from cookieguard.features.records.writer import LogWriter
 from cookieguard.rate_limit import RateLimit
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.parts.ports import Records
 from cookieguard.web.recording.choice import Choice
 
 Answer = TypeVar("Answer")
@@ -51,16 +52,12 @@ Noticed = tuple[tuple[Text, ...], Notice]
 """What was shown with a record: its texts, and what the record says of them."""
 
 
-class ConsentLog:
+class ConsentLog(Records):
     """Write choices down. Owns what is known of receipts that were pending."""
 
-    def __init__(
-        self,
-        writer: LogWriter,
-        budget: ChoiceBudget,
-        config: Config,
-        renderer: Renderer,
-    ) -> None:
+    is_on = True
+
+    def __init__(self, writer: LogWriter, budget: ChoiceBudget, config: Config, renderer: Renderer) -> None:
         self.writer = writer
         self.policy_texts: TextsOf = lambda _: {}  # the policy's part sets it
         self._budget = budget
@@ -94,9 +91,14 @@ class ConsentLog:
         self._reader.close(deadline)
         self._budget.close()
 
-    def new_subject(self) -> str:
-        """Return a name for a browser that makes its first choice."""
-        return new_id()
+    @property
+    def is_down(self) -> bool:
+        """Whether the log's store did not answer the last time."""
+        return self.writer.is_down
+
+    def subject(self, known: str) -> str:
+        """Return the name of a browser: a new one for its first choice."""
+        return known or new_id()
 
     def write(self, choice: Choice, *, address: str, now: datetime) -> tuple[Receipt, Acknowledgement | None]:
         """Write a choice down; return the receipt with its subject, and what ends when it is durable.
@@ -233,7 +235,7 @@ class ConsentLog:
         return consent_record(self.asker(host), said, time=receipt.decided, subject=subject, id=receipt.id)
 
 
-def hook_of(on_decision: OnDecision | None, log: ConsentLog | None) -> DecisionHook | None:
+def hook_of(on_decision: OnDecision | None, log: LogWriter | None) -> DecisionHook | None:
     """Return what calls the shop's hook; raises ConfigError where it never could be."""
     if on_decision is None:
         return None
@@ -245,4 +247,4 @@ def hook_of(on_decision: OnDecision | None, log: ConsentLog | None) -> DecisionH
             was="set although proof.enabled is false",
             allowed="proof.enabled = true, since the log calls the function",
         )
-    return DecisionHook(on_decision, log.writer)
+    return DecisionHook(on_decision, log)

@@ -11,6 +11,7 @@ from cookieguard.features.records.store.protocol import LogStore, Stores
 from cookieguard.features.records.values.merkle import HASH_BYTES
 from cookieguard.features.records.values.sealing import ENTRY_BYTES
 from cookieguard.features.records.values.tiles import WIDTH, TilePath, parse_path
+from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.web.exchange import Exchange
 
 LOG_FOLDER, KEYS_PAGE = "log/", "keys.json"
@@ -27,32 +28,35 @@ NOT_THERE = "the log has no such file\n"
 DOWN = "the log's store does not answer; try again\n"
 
 
-async def show_log(exchange: Exchange, _: object) -> Response:
-    """Answer GET {prefix}log/checkpoint and {prefix}log/tile/..., as c2sp.org/tlog-tiles lays them out."""
-    log = exchange.parts.proof
-    name = exchange.path.partition(f"{exchange.parts.config.prefix}{LOG_FOLDER}")[2]
-    tile = parse_path(name.removeprefix(TILES)) if name.startswith(TILES) else None
-    if log is None or not log.writer.exists or (tile is None and name != CHECKPOINT):
-        return PlainTextResponse(NOT_THERE, 404, NONE)
-    found = await log.read(partial(_read, tile=tile))
-    if found is None:
-        return PlainTextResponse(DOWN, 503, NONE)
-    if not found:
-        return PlainTextResponse(NOT_THERE, 404, NONE)
-    if tile is None:
-        return PlainTextResponse(found, headers=BRIEF)
-    return Response(found, headers=FOREVER, media_type="application/octet-stream")
+class Published:
+    """Serve the log to outsiders."""
 
+    def __init__(self, log: ConsentLog) -> None:
+        self._log = log
 
-async def show_keys(exchange: Exchange, _: object) -> Response:
-    """Answer GET {prefix}keys.json: the log's name, and every public key that ever signed it."""
-    log = exchange.parts.proof
-    if log is None or not log.writer.exists:
-        return PlainTextResponse(NOT_THERE, 404, NONE)
-    found = await log.read(_keys)
-    if found is None:
-        return PlainTextResponse(DOWN, 503, NONE)
-    return JSONResponse({"origin": found[0], "keys": found[1]}, headers=BRIEF)
+    async def show_log(self, exchange: Exchange, _: object) -> Response:
+        """Answer GET {prefix}log/checkpoint and {prefix}log/tile/..., as c2sp.org/tlog-tiles lays them out."""
+        name = exchange.path.partition(f"{exchange.parts.config.prefix}{LOG_FOLDER}")[2]
+        tile = parse_path(name.removeprefix(TILES)) if name.startswith(TILES) else None
+        if not self._log.writer.exists or (tile is None and name != CHECKPOINT):
+            return PlainTextResponse(NOT_THERE, 404, NONE)
+        found = await self._log.read(partial(_read, tile=tile))
+        if found is None:
+            return PlainTextResponse(DOWN, 503, NONE)
+        if not found:
+            return PlainTextResponse(NOT_THERE, 404, NONE)
+        if tile is None:
+            return PlainTextResponse(found, headers=BRIEF)
+        return Response(found, headers=FOREVER, media_type="application/octet-stream")
+
+    async def show_keys(self, _: Exchange, __: object) -> Response:
+        """Answer GET {prefix}keys.json: the log's name, and every public key that ever signed it."""
+        if not self._log.writer.exists:
+            return PlainTextResponse(NOT_THERE, 404, NONE)
+        found = await self._log.read(_keys)
+        if found is None:
+            return PlainTextResponse(DOWN, 503, NONE)
+        return JSONResponse({"origin": found[0], "keys": found[1]}, headers=BRIEF)
 
 
 def _keys(stores: Stores) -> tuple[str, list[str]]:

@@ -13,6 +13,7 @@ from cookieguard.consent import state_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.features.records.log_reader import make_receipt, read_record
 from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.web.banner.localized_texts import date_text
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
@@ -27,38 +28,42 @@ SOON = {**PAGE_HEADERS, "retry-after": "2"}
 AGAIN = {**PAGE_HEADERS, "refresh": "3"}
 
 
-async def show_copy(exchange: Exchange, _: object) -> Response:
-    """Answer GET {prefix}receipt with the copy of this browser's choice, as a page.
+class VisitorsCopy:
+    """Hand out the copy of a browser's own choice."""
 
-    404 without one, 410 once it was erased, 503 while the log does not answer; 202 too early, and the page reloads.
-    """
-    status, text = await _copy(exchange)
-    if status != 200:
-        return _page(exchange, status)
-    document = json.loads(text)
-    record = document["record"]
-    file = f"{exchange.own_base}{COPY_FILE}"
-    return _page(exchange, 200, file=file, record=record, lines=lines_of(record), proof=document["proof"])
+    def __init__(self, log: ConsentLog) -> None:
+        self._log = log
 
+    async def show_copy(self, exchange: Exchange, _: object) -> Response:
+        """Answer GET {prefix}receipt with the copy of this browser's choice, as a page.
 
-async def send_copy(exchange: Exchange, _: object) -> Response:
-    """Answer GET {prefix}receipt.json with the same as a file; 503 too early, since a download does not reload."""
-    status, text = await _copy(exchange)
-    if status in (202, 503):
-        return PlainTextResponse(NOT_YET, 503, SOON)
-    if status != 200:
-        return PlainTextResponse(NO_CHOICE if status == 404 else ERASED, status, PAGE_HEADERS)
-    name = f"consent-{json.loads(text)['record']['dct:created'][:10]}.json"
-    headers = PAGE_HEADERS | {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(text, headers=headers, media_type="application/json")
+        404 without one, 410 once it was erased, 503 while the log does not answer; 202 too early, and the page reloads.
+        """
+        status, text = await self._copy(exchange)
+        if status != 200:
+            return _page(exchange, status)
+        document = json.loads(text)
+        record = document["record"]
+        file = f"{exchange.own_base}{COPY_FILE}"
+        return _page(exchange, 200, file=file, record=record, lines=lines_of(record), proof=document["proof"])
 
+    async def send_copy(self, exchange: Exchange, _: object) -> Response:
+        """Answer GET {prefix}receipt.json with the same as a file; 503 too early, since a download does not reload."""
+        status, text = await self._copy(exchange)
+        if status in (202, 503):
+            return PlainTextResponse(NOT_YET, 503, SOON)
+        if status != 200:
+            return PlainTextResponse(NO_CHOICE if status == 404 else ERASED, status, PAGE_HEADERS)
+        name = f"consent-{json.loads(text)['record']['dct:created'][:10]}.json"
+        headers = PAGE_HEADERS | {"content-disposition": f'attachment; filename="{name}"'}
+        return Response(text, headers=headers, media_type="application/json")
 
-async def _copy(exchange: Exchange) -> tuple[int, bytes]:
-    """Return the status of an answer with the copy of the choice in force, and that copy."""
-    log, receipt = exchange.parts.proof, exchange.consent.receipt
-    if log is None or receipt is None:
-        return 404, b""
-    return await log.read(partial(_made, record_id=receipt.id)) or (503, b"")
+    async def _copy(self, exchange: Exchange) -> tuple[int, bytes]:
+        """Return the status of an answer with the copy of the choice in force, and that copy."""
+        receipt = exchange.consent.receipt
+        if receipt is None:
+            return 404, b""
+        return await self._log.read(partial(_made, record_id=receipt.id)) or (503, b"")
 
 
 def _made(stores: Stores, *, record_id: str) -> tuple[int, bytes]:

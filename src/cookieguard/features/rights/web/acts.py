@@ -43,6 +43,7 @@ from cookieguard.features.rights.web.page import (
     show,
     show_erasure,
 )
+from cookieguard.features.rights.web.room import Room
 from cookieguard.identity.revocations import ended_customer, ended_series, ended_session
 from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.mail.messages import AddressError, require_address
@@ -69,32 +70,32 @@ CODE_LENGTH = 20
 ERASE = "erase"  # what the page that asks again posts
 
 
-async def answer_privacy(exchange: Exchange, receive: Receive) -> Response:
+async def answer_privacy(exchange: Exchange, receive: Receive, *, room: Room) -> Response:
     """Answer {prefix}privacy: GET shows the page; POST with act=code|open|ask|erase|withdraw|copy|sessions|end."""
     if exchange.request.is_read:
-        return await _show_own(exchange)
+        return await _show_own(exchange, room)
     try:
         fields = dict(reversed(await own_pairs(exchange, receive, not_ours=NOT_OURS)))
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
-    desk, name = exchange.parts.desk, fields.get("act", "")
+    desk, name = room.desk, fields.get("act", "")
     act = ACTS.get(name)
     if desk is None or act is None:
         return refusal(400, f"act is {name[:40]!a}; allowed: {', '.join(ACTS)}\n")
-    posted, page = _PostedForm(exchange, desk, fields), ERASURE if name == ERASE else PRIVACY_PAGE
+    posted, page = _PostedForm(exchange, room, desk, fields), ERASURE if name == ERASE else PRIVACY_PAGE
     if not has_form_value(exchange, fields.get(FIELD, ""), page, *await session_of(exchange)):
         address = fields.get("address", "") if name == "open" else ""
         return await posted.page("", status=403, address=address, message=posted.stale)
     return await act(posted)
 
 
-async def _show_own(exchange: Exchange) -> Response:
+async def _show_own(exchange: Exchange, room: Room) -> Response:
     asker = await asker_of(exchange)
-    requests = await requests_of(exchange, asker.number)
-    response = await show(exchange, Shown(asker=asker, requests=requests))
+    requests = await requests_of(room, asker.number)
+    response = await show(exchange, Shown(asker=asker, requests=requests), room)
     answers = [one.id for one in requests if one.owes_answer]
-    if answers and exchange.parts.desk is not None and _is_seen(exchange):
-        await answer_of(exchange.parts.desk.ask(lambda queue: _tell(queue, exchange, answers)))
+    if answers and room.desk is not None and _is_seen(exchange):
+        await answer_of(room.desk.ask(lambda queue: _tell(queue, exchange, answers)))
     return response
 
 
@@ -113,8 +114,9 @@ def _tell(queue: Requests, exchange: Exchange, answers: list[str]) -> None:
 class _PostedForm:
     """Hold what one posted form needs."""
 
-    def __init__(self, exchange: Exchange, desk: Desk, fields: dict[str, str]) -> None:
+    def __init__(self, exchange: Exchange, room: Room, desk: Desk, fields: dict[str, str]) -> None:
         self.exchange = exchange
+        self.room = room
         self.desk = desk
         self.fields = fields
         self.ticket = fields.get("ticket", "")
@@ -157,7 +159,7 @@ class _PostedForm:
             address=address,
             ticket=self.ticket,
         )
-        return await show(self.exchange, shown)
+        return await show(self.exchange, shown, self.room)
 
 
 async def _send_code(at: _PostedForm) -> Response:
@@ -233,9 +235,7 @@ async def _record(at: _PostedForm, asker: Asker, kind: RequestKind) -> Response:
     if not at.may("request") or not at.desk.customers.take(asker.number, at.exchange.now):
         return await at.page("often", status=429, asker=asker)
     exchange, config = at.exchange, at.exchange.parts.config
-    version = (
-        exchange.parts.policy.in_force(exchange.now.date()) if exchange.parts.policy is not None else None
-    )
+    version = exchange.parts.policy.in_force(exchange.now.date())
     asking = NewRequest(
         kind=kind,
         via=Via.CODE if asker.proof else Via.LOGIN,
@@ -328,7 +328,7 @@ async def _end_one(at: _PostedForm) -> Response:
     if not await is_done(future) or future.exception() is not None:
         return await at.page("down", status=503, asker=asker)
     await answer_of(sync.ask(partial(end_login, customer=number, login=login)))
-    return await show(at.exchange, Shown(asker=asker))
+    return await show(at.exchange, Shown(asker=asker), at.room)
 
 
 async def _end_sessions(at: _PostedForm, number: str) -> bool:

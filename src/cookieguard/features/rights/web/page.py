@@ -18,10 +18,12 @@ from cookieguard.features.records.log_reader import newest_rows, opened
 from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.consents import CONSENT, counting_purposes
 from cookieguard.features.records.values.records import browser, customer, read_document
+from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.features.rights.own_terms import PURPOSE
 from cookieguard.features.rights.values.answers import RightsTexts, has_copy, retained_lines
 from cookieguard.features.rights.values.requests import Request, State
 from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.features.rights.web.room import Room
 from cookieguard.storage.store.logins import Login, logins_of
 from cookieguard.web.banner.form_value import ERASURE, form_value
 from cookieguard.web.banner.localized_texts import date_text, duration_text, shown_purposes
@@ -98,13 +100,13 @@ async def session_of(exchange: Exchange) -> tuple[str, ...]:
     return (number, exchange.session.binding.session_id or "") if number else ()
 
 
-async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
+async def show(exchange: Exchange, shown: Shown, room: Room) -> HTMLResponse:
     """Render the page."""
     parts, config = exchange.parts, exchange.parts.config
     lang = language_asked(exchange)
     texts = RightsTexts.of(lang)
-    desk, number = parts.desk, shown.asker.number
-    requests = await requests_of(exchange, number) if shown.requests is None else shown.requests
+    desk, number = room.desk, shown.asker.number
+    requests = await requests_of(room, number) if shown.requests is None else shown.requests
     page = parts.renderer.page(
         "privacy.html",
         lang,
@@ -117,12 +119,12 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
         shop_home=quote(exchange.request.root_path) + "/",
         state=exchange.consent.state.value,
         gpc=exchange.has_gpc,
-        history=await _history(exchange, number, lang),
-        copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}" if parts.proof is not None else "",
+        history=await _history(exchange, room.log, number, lang),
+        copy=f"{exchange.own_base}{COPY_PAGE}?lang={lang}" if room.log is not None else "",
         receipt=exchange.consent.receipt,
         choices=config.consent.enabled,
         logins=await logins_shown(exchange, shown.asker, texts),
-        own_terms=_own_terms(exchange, number, texts),
+        own_terms=_own_terms(exchange, room, number, texts),
         data=[_kind(one, lang, texts) for one in config.data],
         forms=[_form(one, exchange, texts) for one in config.forms],
         stored=parts.declaration.lines(lang),
@@ -139,9 +141,9 @@ async def show(exchange: Exchange, shown: Shown) -> HTMLResponse:
     return HTMLResponse(page, shown.status, PAGE_HEADERS)
 
 
-def _own_terms(exchange: Exchange, number: str, texts: RightsTexts) -> list[dict[str, str]]:
+def _own_terms(exchange: Exchange, room: Room, number: str, texts: RightsTexts) -> list[dict[str, str]]:
     """Return what a customer reads of what an earlier version kept from them alone."""
-    watched, today = exchange.parts.own_terms, exchange.now.astimezone(UTC).date()
+    watched, today = room.own_terms, exchange.now.astimezone(UTC).date()
     terms = watched.of(number) if watched is not None else ()
     titles = {one.id: one.title for one in shown_purposes(exchange.parts.config, texts.lang)}
     return [
@@ -202,9 +204,9 @@ async def logins_shown(exchange: Exchange, asker: Asker, texts: RightsTexts) -> 
     ]
 
 
-async def requests_of(exchange: Exchange, number: str) -> list[Request]:
+async def requests_of(room: Room, number: str) -> list[Request]:
     """Return the newest requests of a customer; none where the queue does not answer."""
-    desk = exchange.parts.desk
+    desk = room.desk
     if desk is None or not number:
         return []
     return (await answer_of(desk.ask(lambda queue: queue.of_customer(number))) or [])[-MOST_SHOWN:]
@@ -215,9 +217,11 @@ def kinds_of() -> list[tuple[str, str]]:
     return [(kind.value, kind.value.replace("-", "_")) for kind in RequestKind]
 
 
-async def _history(exchange: Exchange, number: str, lang: str) -> list[tuple[str, str]]:
+async def _history(
+    exchange: Exchange, log: ConsentLog | None, number: str, lang: str
+) -> list[tuple[str, str]]:
     """Return the newest choices: when, and what was agreed to."""
-    log, receipt = exchange.parts.proof, exchange.consent.receipt
+    receipt = exchange.consent.receipt
     subjects = [customer(number)] if number else []
     subjects += [browser(receipt.subject)] if receipt is not None and receipt.subject else []
     if log is None or not subjects:
@@ -306,10 +310,10 @@ def _login(exchange: Exchange) -> str:
 
 def _policy(exchange: Exchange, lang: str) -> dict[str, Any] | None:
     """Return the version of the policy in force, and the one that comes next."""
-    policy = exchange.parts.policy
-    if policy is None:
+    policy, today = exchange.parts.policy, exchange.now.date()
+    if not policy.is_on:
         return None
-    texts, today = PolicyTexts.of(lang), exchange.now.date()
+    texts = PolicyTexts.of(lang)
     version, ahead = policy.in_force(today), policy.upcoming(today)
     return {
         "in_force": None if version is None else texts.line("in_force", date=version.effective),

@@ -22,16 +22,12 @@ from cookieguard.config.rights.settings import zone_of
 from cookieguard.consent.decision import version_at
 from cookieguard.features.people.staff_guard import (
     DOWN,
+    StaffGuard,
     has_staff_form,
     is_script,
-    needs_role,
-    note_look,
-    pages_of,
     refuse,
     staff_form,
-    staff_of,
 )
-from cookieguard.features.people.staff_sign_in import ask_to_sign_in
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import customer as subject_of
@@ -44,7 +40,6 @@ from cookieguard.features.rights.values.by_staff import (
     DUTIES,
     ENTER,
     IN_DOUBT,
-    LOOK,
     OFFICER,
     WHO,
     Said,
@@ -60,6 +55,7 @@ from cookieguard.features.rights.values.requests import (
 )
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.features.rights.web.desk import Desk
+from cookieguard.features.rights.web.room import Room
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
 from cookieguard.storage.store.protocol import Store
@@ -100,6 +96,8 @@ class _Visit:
     """Hold what one answer needs."""
 
     exchange: Exchange
+    staff: StaffGuard
+    room: Room
     desk: Desk
     member: Member
 
@@ -129,17 +127,11 @@ class _Failed(Exception):
         super().__init__(message)
 
 
-def _refused(exchange: Exchange) -> Response:
-    return ask_to_sign_in(exchange, REQUESTS_PAGE)
-
-
-@needs_role(LOOK, refused=_refused)
-async def answer_requests(exchange: Exchange, receive: Receive) -> Response:
+async def answer_requests(
+    exchange: Exchange, receive: Receive, member: Member, *, staff: StaffGuard, room: Room, desk: Desk
+) -> Response:
     """Answer {prefix}requests: GET with the list, or one by ?id=; POST with act=<what is done>, 303 to what it made."""
-    member, desk = await staff_of(exchange, LOOK), exchange.parts.desk
-    if member is None or desk is None:  # signed out since the guard let them in
-        return _refused(exchange)
-    visit = _Visit(exchange, desk, member)
+    visit = _Visit(exchange, staff, room, desk, member)
     if exchange.request.is_read:
         id_ = first_values(exchange.request.query, MOST_FIELDS).get("id", "").strip()
         return await (_show_one(visit, id_, _Message()) if id_ else _show_list(visit, _Message()))
@@ -187,8 +179,8 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         return await _show_list(visit, error.said)
     if request is None:
         return await _show_list(visit, _Message(404, UNKNOWN))
-    whose, watched = request.customer or request.contact, visit.exchange.parts.own_terms
-    if not await note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose):
+    whose, watched = request.customer or request.contact, visit.room.own_terms
+    if not await visit.staff.note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose):
         return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     values = {
         "r": request,
@@ -211,7 +203,7 @@ def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Respons
     exchange = visit.exchange
     frame = {
         "shop": shop_name(exchange.parts.config.origins),
-        "pages": pages_of(exchange, visit.member),
+        "pages": visit.staff.pages(visit.member),
         "here": REQUESTS_PAGE,
         "today": exchange.now.astimezone(zone_of(exchange.parts.config.rights.time_zone)).date(),
         "message": said.message,
@@ -347,7 +339,7 @@ async def _refuse_for(visit: _Visit, fields: dict[str, str]) -> str:
 
 async def _end_terms(visit: _Visit, fields: dict[str, str]) -> str:
     """End what an earlier version kept from who asked alone: what they agreed to counts again."""
-    watched, request = visit.exchange.parts.own_terms, await _asked_by_customer(visit, fields)
+    watched, request = visit.room.own_terms, await _asked_by_customer(visit, fields)
     if watched is None or not watched.of(request.customer):
         raise _Failed(409, "Not done: nothing is kept from this customer alone.")
 
@@ -368,17 +360,17 @@ async def _asked_by_customer(visit: _Visit, fields: Mapping[str, str]) -> Reques
 
 async def _write_for(visit: _Visit, request: Request, text: str, write: Callable[[Store, str], None]) -> str:
     """Write something into the store for who asked; the log has it first, and the request gets a note."""
-    parts, number = visit.exchange.parts, request.customer
-    if parts.store_sync is None:
+    store, number, log = visit.exchange.parts.store_sync, request.customer, visit.room.log
+    if store is None:
         raise _Failed(503, NO_ANSWER)
-    if parts.proof is not None:
+    if log is not None:
         facts = {"said": text, "by": visit.member.name, "request": request.id}
-        append = partial(Acts(parts.proof.writer).append, "by-staff", facts, subject=subject_of(number))
+        append = partial(Acts(log.writer).append, "by-staff", facts, subject=subject_of(number))
         try:
             await to_thread.run_sync(append)
         except LogDown as error:
             raise _Failed(503, NO_ANSWER) from error
-    future = parts.store_sync.ask(lambda store: write(store, number))
+    future = store.ask(lambda store: write(store, number))
     if not await is_done(future) or future.exception() is not None:
         raise _Failed(503, NO_ANSWER)
     if request.may_change:

@@ -1,0 +1,33 @@
+"""Which guard answers a call that names none, such as `mail.headers`: that of the request, else that of the process."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+Helper = TypeVar("Helper")
+Helpers = dict[Any, Any]  # of a guard: what each Current answers in its requests
+
+OF_REQUEST: ContextVar[Helpers | None] = ContextVar("cookieguard", default=None)
+"""The helpers of the guard whose request, or lifespan, this is."""
+
+
+class Current(Generic[Helper]):
+    """Know what does one kind of work in this context."""
+
+    def __init__(self) -> None:
+        self._newest: Helper | None = None
+        self._used: Helper | None = None
+
+    def use(self, helper: Helper) -> None:
+        """Have this process use it, as the shop's own code says, but not in requests of a guard that has its own."""
+        self._newest = self._used = helper
+
+    def offer(self, helpers: Helpers, helper: Helper) -> None:
+        """Have a guard use it in its requests, and outside of requests the process until the next guard is made."""
+        self._newest = helpers[self] = helper
+
+    def get(self) -> Helper | None:
+        """Return what is used here."""
+        helpers = OF_REQUEST.get()
+        return self._newest if helpers is None else helpers.get(self, self._used)

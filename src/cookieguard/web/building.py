@@ -1,0 +1,78 @@
+"""Build what requests share, after all parts."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+from cookieguard.config.log import PREFIX_DAILY
+from cookieguard.consent import own_hosts
+from cookieguard.consent.vendors import StrictPaths
+from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
+from cookieguard.identity.carts.stored_carts import Rule
+from cookieguard.stats.anonymize import Networks, truncation
+from cookieguard.storage.state_directory import HourKeys
+from cookieguard.web.banner.load_once import Grants
+from cookieguard.web.contract_ends import judges_on
+from cookieguard.web.cookies.shared_domain import shared_domains
+from cookieguard.web.cookies.signed_cookies import SignedCookies
+from cookieguard.web.document.page_cache import Repeats
+from cookieguard.web.http.etags import Files
+from cookieguard.web.identity.customers import CustomerFrom, Customers
+from cookieguard.web.identity.remember_me import Remembering
+from cookieguard.web.pages.declaration import CookieDeclaration
+from cookieguard.web.parts.core import Core
+from cookieguard.web.parts.guard import Guard
+from cookieguard.web.parts.opening import authorities_of, fingerprint_of, open_consents, open_identity
+from cookieguard.web.proxied_trackers import ProxiedTrackers
+from cookieguard.web.services import Services
+from cookieguard.web.undeclared_loads import UndeclaredLoads
+
+
+def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts: Rule) -> Services:
+    """Build what requests share. Raises ConfigError."""
+    config, keyring, store, renderer = guard.config, guard.keyring, guard.store, guard.renderer
+    ports = guard.ports
+    identity = open_identity(config, keyring, store, merge_carts, guard.steps)
+    proxied = ProxiedTrackers(config.vendors)
+    today = guard.clock().astimezone(UTC).date()
+    judges = judges_on(config, own_hosts(config), guard.findings, proxied.note_url, today)
+    return Services(
+        config=config,
+        register=judges.register,
+        walls=judges.walls,
+        judges_until=judges.until,
+        renderer=renderer,
+        identity=identity,
+        store_sync=store,
+        remembering=Remembering(identity, store) if identity is not None and store is not None else None,
+        keyring=keyring,
+        consents=open_consents(config, keyring, judges.register, ports.policy.matters, guard.steps),
+        grants=Grants(keyring),
+        shop_cookies=judges.shop_cookies,
+        signed_cookies=SignedCookies(config, keyring, judges.shop_cookies.register, guard.steps),
+        customers=Customers.of(config, customer_from),
+        hour_keys=HourKeys(guard.runtime),
+        records=ports.records,
+        agreements=ports.agreements,
+        policy=ports.policy,
+        own_terms=ports.own_terms,
+        risks=ports.risks,
+        recorder=guard.part(Core).recorder,
+        counting=ports.counting,
+        findings=guard.findings,
+        proxied=proxied,
+        undeclared_loads=UndeclaredLoads(UndeclaredLoadsFile(guard.state), config.vendors),
+        repeats=Repeats(),
+        files=Files(),
+        strict=StrictPaths(config.strict_paths),
+        trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
+        truncate=truncation(*config.log.prefixes),
+        cuts_to_24=config.log.prefixes[0] == 24,
+        logs_in_cipher=config.log.addresses == PREFIX_DAILY,
+        authorities=authorities_of(config),
+        domains=shared_domains(config),
+        follows=store is not None and config.consent.enabled and config.consent.follow_customer,
+        fingerprint=fingerprint_of(config, renderer),
+        helpers=guard.helpers,
+        declaration=CookieDeclaration(config, renderer, guard.findings.cookies_set),
+    )
