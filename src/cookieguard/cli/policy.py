@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -42,14 +42,16 @@ from cookieguard.features.policy.announcement_run import (
     run_of,
 )
 from cookieguard.features.policy.announcing import announce, complete, find_version, release
-from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.folder import read_folder
+from cookieguard.features.policy.kept_texts import KeptTexts, read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import keep_copy
 from cookieguard.features.policy.record import NoRecord, Record
 from cookieguard.features.policy.values.difference import Way, differences
-from cookieguard.features.policy.values.ledger import Ledger
+from cookieguard.features.policy.values.ledger import Ledger, files_of
 from cookieguard.features.policy.values.versions import Version, altered, in_force, texts_to_compare, upcoming
 from cookieguard.features.records.acts import acts_of
+from cookieguard.features.records.values.log import LogDown
 from cookieguard.keyring import Keyring
 from cookieguard.mail.runs import Run
 from cookieguard.storage.state_directory import StateDirectory
@@ -74,6 +76,7 @@ class Shop:
     config: Config
     state: StateDirectory
     versions: tuple[Version, ...]
+    refused: tuple[str, ...]
     now: datetime
 
 
@@ -91,6 +94,7 @@ def announce_version(
     """
     shop = _shop(config)
     found = find_version(shop.versions, version)
+    _require_texts(shop)
     require_origin(shop.config)
     customers = load_customers(shop.config.mail.customers)
     ring = read_place(keyring_place(shop.config, keyring))
@@ -156,7 +160,7 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
         ledger = read_ledger(store)
         runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
         replies = {name: outbox.replies(f"policy-{name}") for name in runs}
-    changed = altered(shop.versions, ledger)
+    changed = [*shop.refused, *altered(shop.versions, files_of(ledger))]
     rows = [_row(shop, one, ledger, runs.get(one.name)) for one in shop.versions]
     if as_json:
         show_json(
@@ -227,6 +231,7 @@ def release_version(
     """Let a version take effect on its day even if not every customer was sent a notice."""
     shop = _shop(config)
     found = find_version(shop.versions, version)
+    _require_texts(shop)
     ring = read_place(keyring_place(shop.config, keyring))
     with _store(shop) as store, _record(shop, ring) as record:
         keep_copy(shop.state, release(store, found, reason, now=shop.now, record=record))
@@ -238,10 +243,18 @@ def _shop(path: Path | None) -> Shop:
     config = shop_config(path)
     if not config.policy.folder:
         raise ConfigError("policy.folder", was="empty", allowed="the folder of the policy's versions")
-    versions = read_versions(config)
-    return Shop(
-        config=config, state=StateDirectory(config.state_dir), versions=versions, now=datetime.now(UTC)
-    )
+    state = StateDirectory(config.state_dir)
+    kept = KeptTexts({}, {})
+    with suppress(LogDown):  # what needs the log writes into it, and says so
+        kept = read_kept(config, state.path, None, environ=os.environ)
+    versions, refused = read_folder(config, kept)
+    return Shop(config=config, state=state, versions=versions, refused=refused, now=datetime.now(UTC))
+
+
+def _require_texts(shop: Shop) -> None:
+    if shop.refused:
+        was = f"different: {shop.refused[0]} changed after its announcement"
+        raise ConfigError("policy.folder", was=was, allowed="the text that was announced")
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def build_services(
     store_sync = None
     if config.identity.enabled:
         store_sync = open_store_sync(config.store, state, environ=environ, clock=clock, steps=steps)
-    policy = open_policy(config, state, environ=environ)
+    policy = open_policy(config, state, environ=environ, clock=clock)
     if store_sync is not None and policy is not None:
         store_sync.besides.append(policy.look)
     own_terms = None
@@ -88,6 +88,8 @@ def build_services(
         config, state, runtime, keyring, renderer, policy_texts, environ=environ, clock=clock
     )
     writer = None if records is None else records.writer
+    if policy is not None:
+        policy.log = writer
     return Services(
         config=config,
         register=judges.register,

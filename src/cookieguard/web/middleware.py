@@ -152,6 +152,8 @@ class CookieGuard:
             self._parts.store_sync.begin()
         if self._parts.proof is not None:
             self._parts.proof.writer.begin()
+        if self._parts.policy is not None:
+            self._parts.policy.keep()
         if self._hook is not None:
             self._hook.begin()
         for told in limiters_inside():

@@ -10,7 +10,7 @@ from cookieguard.config.loading.checks import require_text
 from cookieguard.errors import AnnouncementRefused
 from cookieguard.features.policy.ledger import change_ledger, read_ledger
 from cookieguard.features.policy.record import Record
-from cookieguard.features.policy.values.ledger import Announcement, Ledger
+from cookieguard.features.policy.values.ledger import Announcement, Ledger, files_of
 from cookieguard.features.policy.values.versions import Version, require_unaltered
 from cookieguard.mail.runs import Run
 from cookieguard.storage.store.protocol import Store
@@ -37,7 +37,7 @@ def announce(
     """Note that a version is announced: from now on its files must stay as they are. May be done again."""
 
     def noted(before: Ledger) -> Ledger:
-        require_unaltered(versions, before)
+        require_unaltered(versions, files_of(before))
         if version.name in before:
             _require_run(version, before[version.name])
             return before

@@ -8,19 +8,20 @@ from datetime import UTC, date
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.folder import read_folder
+from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Ledger
-from cookieguard.features.policy.values.versions import Version, altered, in_force, upcoming
+from cookieguard.features.policy.values.versions import Version, in_force, upcoming
 from cookieguard.storage.store.open import store_opener
 
-BRING_BACK = "restore the text that was announced; a change needs a new version"
+BRING_BACK = "restore the text that was published; a change needs a new version"
 ANNOUNCE = "run: cookieguard policy announce {name} (or release it with a reason)"
 SEND = "run: cookieguard policy send, then look at: cookieguard policy status"
 
 
 def checks_of(shop: Shop) -> Iterator[Finding]:
-    """Yield which version is in force, and whether notices are late; raises ConfigError, StoreDown and LedgerError."""
+    """Yield which version is in force, and whether notices are late; raises CookieGuardError and StoreDown."""
     policy, today = shop.config.policy, shop.now.astimezone(UTC).date()
     if policy.folder:
         yield from examine_folder(shop)
@@ -33,12 +34,14 @@ def checks_of(shop: Shop) -> Iterator[Finding]:
 
 def examine_folder(shop: Shop) -> Iterator[Finding]:
     """Yield the state of the folder of versions, as `checks_of` does; the weekly letter shows it too."""
-    versions, today = read_versions(shop.config), shop.now.astimezone(UTC).date()
+    today = shop.now.astimezone(UTC).date()
     with closing(store_opener(shop.config.store, shop.state, environ=shop.environ)()) as store:
         ledger = read_ledger(store)
-    changed = altered(versions, ledger)
-    if changed:
-        yield Finding("policy texts", f"{', '.join(changed)} changed after the announcement", BRING_BACK)
+    kept = read_kept(shop.config, shop.state, ledger, environ=shop.environ)
+    versions, refused = read_folder(shop.config, kept)
+    if refused:
+        told = f"{', '.join(refused)} changed after publication; the shop serves the text in the consent log"
+        yield Finding("policy texts", told, BRING_BACK)
     current, next_ = in_force(versions, ledger, today), upcoming(versions, ledger, today)
     found = "no version is in force yet" if current is None else f"version {current.name} is in force"
     yield Finding("policy", f"{found}; {len(versions)} in the folder")
