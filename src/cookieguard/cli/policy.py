@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cookieguard.cli.approvals import one_member
 from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
@@ -228,14 +229,18 @@ def release_version(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a version take effect on its day even if not every customer was sent a notice."""
+    """Let a version take effect on its day even if not every customer was sent a notice.
+
+    It reads the token of an officer from standard input, and records that person with the reason.
+    """
     shop = _shop(config)
     found = find_version(shop.versions, version)
     _require_texts(shop)
     ring = read_place(keyring_place(shop.config, keyring))
+    member = one_member(ring, shop.state, "officer")
     with _store(shop) as store, _record(shop, ring) as record:
-        keep_copy(shop.state, release(store, found, reason, now=shop.now, record=record))
-    told = f"released {found.name}: it takes effect on {found.effective}, even if notices are missing"
+        keep_copy(shop.state, release(store, found, reason, by=member, now=shop.now, record=record))
+    told = f"released {found.name} by {member.name}: it takes effect on {found.effective}, even if notices are missing"
     show_answer({"done": "released", "version": found.name, "reason": reason}, told, as_json=as_json)
 
 
