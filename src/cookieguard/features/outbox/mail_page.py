@@ -9,17 +9,27 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import texts_of
 from cookieguard.features.outbox.lists import Act, MailLists, Wish
+from cookieguard.features.records.values.consents import mail_list_record
+from cookieguard.features.records.values.records import customer
+from cookieguard.features.records.values.shown import text_of
+from cookieguard.web.banner.localized_texts import fill
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.http.query import first_values
-from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.identity.store_wait import answer_of, is_done
 from cookieguard.web.pages.form import FORM_TYPE, BadRequestError, Receive, read_body
 
 MAIL_PAGE = "mail/"
 HEADERS = {**PAGE_HEADERS, "vary": "Accept-Language", "referrer-policy": "no-referrer"}
 MOST_FIELDS = 10
+# What the page says beside the button
+WORDS = {
+    Act.STOP: ("stop_text", "stop_button"),
+    Act.CONFIRM: ("confirm_text", "confirm_button"),
+    Act.BACK: ("stopped_text", "back_text", "back_button"),
+}
 DONE = {Act.STOP: "stopped", Act.CONFIRM: "confirmed", Act.BACK: "confirmed"}
 
 
@@ -32,8 +42,9 @@ async def answer_mail(exchange: Exchange, receive: Receive) -> Response:
     act = _act(exchange.path.rpartition("/")[2])
     if lists is None or act is None:  # the router knows no such page then
         return _page(exchange, 410, "over")
+    linked = _token(exchange.request.query)
     try:
-        token = _token(exchange.request.query) or await _posted(exchange, receive)
+        token = linked or await _posted(exchange, receive)
     except BadRequestError as error:
         return _page(exchange, error.status, "over")
     wish = lists.wish(act, token)
@@ -42,20 +53,56 @@ async def answer_mail(exchange: Exchange, receive: Receive) -> Response:
     if exchange.request.is_read:
         button = f"{act}_button"
         return _page(exchange, 200, "confirm" if act is Act.BACK else act, wish, button=button, token=token)
-    return await _obey(exchange, lists, wish)
+    return await _obey(exchange, lists, wish, is_one_click=bool(linked))
 
 
-async def _obey(exchange: Exchange, lists: MailLists, wish: Wish) -> Response:
-    is_done = await answer_of(lists.obey(wish))
-    if is_done is None:
+async def _obey(exchange: Exchange, lists: MailLists, wish: Wish, *, is_one_click: bool) -> Response:
+    """Do what a link says. What brings mail is recorded before it counts; a stop waits for nothing."""
+    standing, is_stop = await answer_of(lists.standing(wish)), wish.act is Act.STOP
+    changes, done = standing is not None and standing.counts and standing.changes, None
+    if standing is not None and (
+        is_stop or not changes or await _is_recorded(exchange, lists, wish, is_one_click)
+    ):
+        done = await answer_of(lists.obey(wish))
+    if done is None:
         exchange.parts.findings.count("a decision about marketing mail could not be written")
         return _page(exchange, 503, "down", wish)
-    if not is_done:
+    if not done:
         return _page(exchange, 410, "over", wish)
+    if changes and is_stop:
+        await _is_recorded(exchange, lists, wish, is_one_click)
     if wish.act is not Act.STOP:
         return _page(exchange, 200, DONE[wish.act], wish)
     back = lists.token(Act.BACK, wish.customer, wish.list)
     return _page(exchange, 200, DONE[wish.act], wish, button="back_button", action=Act.BACK, token=back)
+
+
+async def _is_recorded(exchange: Exchange, lists: MailLists, wish: Wish, is_one_click: bool) -> bool:  # noqa: FBT001
+    """Write a decision into the log; return whether it is on disk, or there is no log."""
+    log, lang, parts = exchange.parts.proof, language_asked(exchange), exchange.parts
+    if log is None:
+        return True
+    is_stop = wish.act is Act.STOP
+    if log.writer.is_down and not is_stop:
+        return False
+    said = "\n".join(fill(texts_of(lang)["mail"][one], "list", wish.list) for one in WORDS[wish.act])
+    text = None if is_one_click else text_of(said.encode())
+    texts, notice = log.shown_with_form(text, language=lang, policy=parts.policy_version(exchange.now))
+    record = mail_list_record(
+        log.asker(exchange.request.origin.host),
+        notice,
+        name=wish.list,
+        given=not is_stop,
+        method="one click" if is_one_click else "link in a mail",
+        time=exchange.now,
+        subject=customer(wish.customer),
+    )
+    future = log.writer.append_later(record.id, lambda: record, texts=texts)
+    if not log.writer.is_down and await is_done(future) and future.is_kept:
+        return True
+    if not is_stop:  # the record is written later, and then it must be true
+        future.add_done_callback(lambda ended: lists.obey(wish) if ended.is_kept else None)
+    return False
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> str:

@@ -168,16 +168,17 @@ class ConsentLog:
                 self._askers[named] = asker
         return asker
 
-    def shown_with_form(self, text: Text, *, language: str, policy: str) -> Noticed:
-        """Return what was shown with a form of the shop's: its text, and the version of the policy at that time."""
+    def shown_with_form(self, text: Text | None, *, language: str, policy: str) -> Noticed:
+        """Return what was shown with a form: its text, None where none was, and the policy's version at that time."""
         shown = shown_as(
             policy=policy,
             policy_texts=self._policy_texts(policy),
             language=language,
-            wordings={"form": text},
+            wordings={} if text is None else {"form": text},
             asked={},
         )
-        return shown.texts, Notice(digest=text[0], language=language, policy=policy, shown=shown.digest)
+        digest = "" if text is None else text[0]
+        return shown.texts, Notice(digest=digest, language=language, policy=policy, shown=shown.digest)
 
     def _shown_with(self, receipt: Receipt) -> Noticed:
         """Return what was shown with a choice, as texts and as it stands in the record."""
