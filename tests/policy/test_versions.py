@@ -9,7 +9,12 @@ import pytest
 from harness.policies import HEAD, NEW, OLD
 
 from cookieguard.errors import ConfigError
-from cookieguard.features.policy.values.ledger import Announcement, read_announcement, write_announcement
+from cookieguard.features.policy.values.ledger import (
+    Announcement,
+    files_of,
+    read_announcement,
+    write_announcement,
+)
 from cookieguard.features.policy.values.versions import (
     Version,
     altered,
@@ -112,7 +117,7 @@ def test_first_version_alone_may_take_effect_at_once() -> None:
 
 def test_file_that_changed_or_went_after_its_announcement_is_told_by_name() -> None:
     before = read(folders())
-    ledger = ledger_of(before[1])
+    ledger = files_of(ledger_of(before[1]))
     changed = read(folders() | {"2026-12-15": {"en.md": text("2026-12-01", "2026-12-15", NEW + "\nMore.\n")}})
     translated = read(
         folders()

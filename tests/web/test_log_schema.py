@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from harness.asgi import ask, page
 from harness.parts import log_of
+from harness.policies import FIRST, OLD, put_version
 
-from cookieguard import CookieGuard, visitor_of
+from cookieguard import CookieGuard, PolicyVersion, mail, visitor_of
 from cookieguard.cli.app import run
+from cookieguard.config import MailSettings
 from cookieguard.config.proof import ProofSettings
 from cookieguard.features.records.values.records import Record, customer
 
 from .conftest import NOW
+from .test_consent_log import recorded
 
 jsonschema = pytest.importorskip("jsonschema", reason="THE LOG'S SCHEMA IS NOT TESTED: no jsonschema")
 SCHEMA = json.loads(files("cookieguard.static").joinpath("consent-log.schema.json").read_text("utf-8"))
@@ -55,6 +60,27 @@ def lines(
     capsysbinary.readouterr()
     assert run(["log", "export"]) == 0
     return [json.loads(line) for line in capsysbinary.readouterr().out.splitlines()]
+
+
+def test_records_of_lists_and_of_texts_are_as_the_schema_says(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    folder = put_version(tmp_path / "policy", FIRST, OLD).parent.parent
+    settings = {"mail": MailSettings(lists=("news",)), "policy": PolicyVersion(folder=str(folder))}
+    shop = guard(page(b""), origins=("https://shop.example",), **settings)
+    link = urlsplit(mail.confirm_link("4711", "news"))
+    assert ask(shop, path=link.path, query=link.query, method="POST").status == 200
+    shop.close()
+
+    records = recorded(shop)
+
+    rest = {"number": 0, "milliseconds": 0, "entry": "", "salt": ""}
+    lines = [rest | {"kind": one["cg:kind"], "record": one} for one in records]
+    assert sorted(one["kind"] for one in lines) == ["mail-list", "policy"]
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    for line, name in itertools.product(lines, ("", "cg:list", "cg:policyTexts")):
+        record = {key: value for key, value in line["record"].items() if key != name}
+        assert validator.is_valid(line | {"record": record}) == (name not in line["record"])
 
 
 def test_every_line_of_an_export_is_as_the_schema_says(lines: list[dict[str, Any]]) -> None:

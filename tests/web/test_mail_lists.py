@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -13,11 +14,15 @@ from urllib.parse import urlsplit
 
 import pytest
 from harness.asgi import Answer, ask
+from harness.locks import locked
 
 from cookieguard import Config, CookieGuard, mail, mail_lists
 from cookieguard.config import MailSettings
 from cookieguard.config.languages import texts_of
 from cookieguard.errors import ConfigError
+from cookieguard.features.records.store.open import open_stores, place_of
+
+from .test_consent_log import recorded, status
 
 Guard = Callable[..., CookieGuard]
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -263,3 +268,65 @@ def test_link_leads_to_the_page_of_a_shop_that_lies_below_a_path(guard: Guard, r
 def test_root_path_that_is_none_is_refused(root_path: str) -> None:
     with pytest.raises(ConfigError, match=r"mail\.root_path"):
         MailSettings(root_path=root_path)
+
+
+def test_each_decision_is_a_record_with_wording_language_and_version(reader: Reader) -> None:
+    asked = reader.get(f"{mail.confirm_link(CUSTOMER, 'news')}&lang=de")
+    reader.press(asked)
+    reader.press(asked)  # changes nothing, so it is no record
+    for _ in range(2):
+        stopped = reader.post(reader.stop, b"List-Unsubscribe=One-Click")
+    reader.press(stopped)
+
+    records = recorded(reader.app)
+    assert [(one["cg:kind"], one["cg:list"], one["cg:given"]) for one in records] == [
+        ("mail-list", "news", True),
+        ("mail-list", "news", False),
+        ("mail-list", "news", True),
+    ]
+    assert {one["dpv:hasDataSubject"]["@id"] for one in records} == {f"customer:{CUSTOMER}"}
+    assert [status(one) for one in records] == [
+        "dpv:ConsentGiven",
+        "dpv:ConsentWithdrawn",
+        "dpv:ConsentGiven",
+    ]
+    notices = [one["dpv:hasNotice"] for one in records]
+    assert [one["dct:language"] for one in notices] == ["de", "en", "en"]
+    assert {one["dct:hasVersion"] for one in notices} == {reader.app.config.policy.version}
+    assert notices[1]["cg:sha256"] == ""  # the mail program asked nobody
+    config = reader.app.config
+    with closing(open_stores(place_of(config, Path(config.state_dir), environ={}))) as stores:
+        said = stores.log.text(notices[0]["cg:sha256"])
+        assert stores.log.text(notices[1]["cg:digest"])
+    assert said is not None
+    assert texts_of("de")["mail"]["confirm_button"] in said.decode()
+
+
+def test_while_the_log_is_down_a_list_can_be_stopped_but_not_confirmed(
+    reader: Reader, tmp_path: Path
+) -> None:
+    link = mail.confirm_link(CUSTOMER, "news")
+    reader.confirm("offers")
+    stop = mail.headers(CUSTOMER, "offers")["List-Unsubscribe"].strip("<>")
+
+    with locked(tmp_path / "state" / "log.db"):
+        answers = [reader.post(link).status, reader.post(stop).status]
+
+        assert answers == [503, 200]
+        assert not reader.agreed("news")
+        assert not reader.agreed("offers")
+    assert reader.post(link).status == 200
+    assert reader.agreed("news")
+    reader.app.close()
+    told = [(one["cg:list"], one["cg:given"]) for one in recorded(reader.app)]
+    assert ("offers", False) in told
+
+
+def test_link_that_does_not_count_any_more_leaves_no_record(reader: Reader) -> None:
+    link = mail.confirm_link(CUSTOMER, "news")
+    reader.confirm()
+    reader.clock.now += timedelta(seconds=1)
+    reader.post(reader.stop)
+
+    assert reader.post(link).status == 410
+    assert [one["cg:given"] for one in recorded(reader.app)] == [True, False]

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cookieguard.cli.approvals import one_member
 from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
@@ -41,14 +42,16 @@ from cookieguard.features.policy.announcement_run import (
     run_of,
 )
 from cookieguard.features.policy.announcing import announce, complete, find_version, release
-from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.folder import read_folder
+from cookieguard.features.policy.kept_texts import KeptTexts, read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import keep_copy
 from cookieguard.features.policy.record import NoRecord, Record
 from cookieguard.features.policy.values.difference import Way, differences
-from cookieguard.features.policy.values.ledger import Ledger
+from cookieguard.features.policy.values.ledger import Ledger, files_of
 from cookieguard.features.policy.values.versions import Version, altered, in_force, texts_to_compare, upcoming
 from cookieguard.features.records.acts import acts_of
+from cookieguard.features.records.values.log import LogDown
 from cookieguard.keyring import Keyring
 from cookieguard.mail.runs import Run
 from cookieguard.storage.state_directory import StateDirectory
@@ -73,6 +76,7 @@ class Shop:
     config: Config
     state: StateDirectory
     versions: tuple[Version, ...]
+    refused: tuple[str, ...]
     now: datetime
 
 
@@ -90,6 +94,7 @@ def announce_version(
     """
     shop = _shop(config)
     found = find_version(shop.versions, version)
+    _require_texts(shop)
     require_origin(shop.config)
     customers = load_customers(shop.config.mail.customers)
     ring = read_place(keyring_place(shop.config, keyring))
@@ -155,7 +160,7 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
         ledger = read_ledger(store)
         runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
         replies = {name: outbox.replies(f"policy-{name}") for name in runs}
-    changed = altered(shop.versions, ledger)
+    changed = [*shop.refused, *altered(shop.versions, files_of(ledger))]
     rows = [_row(shop, one, ledger, runs.get(one.name)) for one in shop.versions]
     if as_json:
         show_json(
@@ -220,13 +225,18 @@ def release_version(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a version take effect on its day even if not every customer was sent a notice."""
+    """Let a version take effect on its day even if not every customer was sent a notice.
+
+    It reads the token of an officer from standard input, and records that person with the reason.
+    """
     shop = _shop(config)
     found = find_version(shop.versions, version)
+    _require_texts(shop)
     ring = read_place(keyring_place(shop.config, keyring))
+    member = one_member(ring, shop.state, "officer")
     with _store(shop) as store, _record(shop, ring) as record:
-        keep_copy(shop.state, release(store, found, reason, now=shop.now, record=record))
-    told = f"released {found.name}: it takes effect on {found.effective}, even if notices are missing"
+        keep_copy(shop.state, release(store, found, reason, by=member, now=shop.now, record=record))
+    told = f"released {found.name} by {member.name}: it takes effect on {found.effective}, even if notices are missing"
     show_answer({"done": "released", "version": found.name, "reason": reason}, told, as_json=as_json)
 
 
@@ -234,10 +244,18 @@ def _shop(path: Path | None) -> Shop:
     config = shop_config(path)
     if not config.policy.folder:
         raise ConfigError("policy.folder", was="empty", allowed="the folder of the policy's versions")
-    versions = read_versions(config)
-    return Shop(
-        config=config, state=StateDirectory(config.state_dir), versions=versions, now=datetime.now(UTC)
-    )
+    state = StateDirectory(config.state_dir)
+    kept = KeptTexts({}, {})
+    with suppress(LogDown):  # what needs the log writes into it, and says so
+        kept = read_kept(config, state.path, None, environ=os.environ)
+    versions, refused = read_folder(config, kept)
+    return Shop(config=config, state=state, versions=versions, refused=refused, now=datetime.now(UTC))
+
+
+def _require_texts(shop: Shop) -> None:
+    if shop.refused:
+        was = f"different: {shop.refused[0]} changed after its announcement"
+        raise ConfigError("policy.folder", was=was, allowed="the text that was announced")
 
 
 @contextmanager

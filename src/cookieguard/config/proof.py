@@ -20,7 +20,7 @@ PLACE = re.compile(r"([A-Za-z]{2}(-[A-Za-z0-9]{1,3})?)?")
 AUTHORITY = re.compile(r"(https?://[!-~]{1,500})?")
 KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")  # as in features/records/values/records.py
 THREE_YEARS = 1096  # the limitation period of many a country; one of three years has a leap day
-KEPT_DAYS = {"consent": THREE_YEARS, "agreement": THREE_YEARS}  # of other kinds: for good
+KEPT_DAYS = dict.fromkeys(("consent", "agreement", "mail-list"), THREE_YEARS)  # of other kinds: for good
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class KeptKind:
     """Set how long records of one kind are kept after the consent or agreement in them has ended."""
 
     kind: str
-    """The kind of record: `consent`, `agreement`, or a kind that another part of the shop writes."""
+    """The kind of record: `consent`, `agreement`, `mail-list`, or a kind that another part of the shop writes."""
     days: int
     """Days after the consent or agreement ended; for other kinds, days after the record was written. 0: forever."""
 
@@ -67,7 +67,7 @@ class ProofSettings:
     jurisdiction: str = ""
     """The country or state whose law applies, such as `DE` or `US-CA`, as named in each record."""
     keep: tuple[KeptKind, ...] = ()
-    """How long each kind of record is kept. Default: `consent` and `agreement` 1096 days, other kinds forever."""
+    """How long each kind of record is kept. Default: `consent`, `agreement`, `mail-list` 1096 days, others forever."""
 
     def __post_init__(self) -> None:
         require_store_url("proof.url", self.url)

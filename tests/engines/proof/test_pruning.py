@@ -82,14 +82,16 @@ def test_a_consent_goes_three_years_after_it_ended_and_no_day_before(world: Worl
     assert (report.verdict, report.size, report.rows, report.pruned) == (Verdict.WHOLE, 3, 0, 3)
 
 
-def test_an_agreement_in_force_is_kept_as_long_as_it_is(world: World) -> None:
-    records = [
+@pytest.mark.parametrize("kind", ["agreement", "mail-list"])
+def test_an_agreement_in_force_is_kept_as_long_as_it_is(world: World, kind: str) -> None:
+    made = [
         agreement("in-force", given=True),
         agreement("refused", given=False),
         agreement("ended", given=True),
         agreement("ended", given=True, topic="terms", after=1),
         agreement("ended", given=False, after=30),
     ]
+    records = [replace(one, kind=kind) for one in made]
     world.write(*records)
 
     assert pruned(world, LATER + timedelta(days=29)) == 1
@@ -182,7 +184,7 @@ def test_other_kinds_are_kept_for_good_unless_the_shop_says_how_long(world: Worl
     settings = ProofSettings(keep=(KeptKind(kind="disclosure", days=10), KeptKind(kind="consent", days=0)))
 
     assert pruned(world, NOW + timedelta(days=36500)) == 0
-    assert settings.kept_days == {"agreement": 1096, "disclosure": 10}
+    assert settings.kept_days == {"agreement": 1096, "mail-list": 1096, "disclosure": 10}
     assert pruned(world, NOW + timedelta(days=11), settings.kept_days) == 1
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from cookieguard.config import Config
 from cookieguard.config.mail import STOP_LIFE
@@ -48,6 +48,13 @@ class Act(StrEnum):
 LIVES = {Act.STOP: STOP_LIFE, Act.CONFIRM: CONFIRM_LIFE, Act.BACK: BACK_LIFE}
 
 
+class Standing(NamedTuple):
+    """Say whether a wish counts, and whether it changes anything."""
+
+    counts: bool
+    changes: bool
+
+
 class Wish(NamedTuple):
     """Hold what a genuine link says."""
 
@@ -76,7 +83,7 @@ class MailLists:
         self,
         config: Config,
         keyring: Keyring,
-        ask: Callable[[Callable[[Store], bool]], Future[bool]],
+        ask: Callable[[Callable[[Store], Any]], Future[Any]],
         *,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
@@ -118,6 +125,10 @@ class MailLists:
         customer, list_ = str(opened.payload.get("c", "")), str(opened.payload.get("l", ""))
         return Wish(act, customer, list_, opened.issued_at) if list_ in self._lists else None
 
+    def standing(self, wish: Wish) -> Future[Standing]:
+        """Return whether a decision would count now, and change something."""
+        return self.ask(lambda store: _standing(store, wish)[0])
+
     def obey(self, wish: Wish) -> Future[bool]:
         """Write a decision; False where a later one stands against it."""
         moment = int(self._clock().timestamp() * 1000)
@@ -150,16 +161,25 @@ def names_of(store: Store, customer: str) -> list[str]:
 def _decide(store: Store, wish: Wish, moment: int) -> bool:
     key, is_on = _key(wish.customer, wish.list), wish.act is not Act.STOP
     for _ in range(TRIES):
-        found = store.read(NAMESPACE, key)
-        was_on, since = (False, 0) if found is None else _loads(found.value)
-        if is_on and not was_on and wish.at < since:
-            return False  # stopped after this link was made
-        if is_on and was_on:  # a stop is written each time: links made before the last one bring nothing back
+        standing, version = _standing(store, wish)
+        if not standing.counts:
+            return False
+        if (
+            is_on and not standing.changes
+        ):  # a stop is written each time: links made before it bring nothing back
             return True
         value = json.dumps({"on": is_on, "at": moment, "by": wish.act}).encode()
-        if store.write(NAMESPACE, key, value, until=FOR_EVER, after=0 if found is None else found.version):
+        if store.write(NAMESPACE, key, value, until=FOR_EVER, after=version):
             return True
     return False
+
+
+def _standing(store: Store, wish: Wish) -> tuple[Standing, int]:
+    """Return how a wish stands now, and the version of what is stored."""
+    found, is_on = store.read(NAMESPACE, _key(wish.customer, wish.list)), wish.act is not Act.STOP
+    was_on, since = (False, 0) if found is None else _loads(found.value)
+    is_over = is_on and not was_on and wish.at < since  # stopped after this link was made
+    return Standing(not is_over, was_on is not is_on), 0 if found is None else found.version
 
 
 def _loads(value: bytes) -> tuple[bool, int]:

@@ -9,25 +9,37 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import texts_of
 from cookieguard.features.outbox.lists import Act, MailLists, Wish
+from cookieguard.features.records.values.consents import mail_list_record
+from cookieguard.features.records.values.records import customer
+from cookieguard.features.records.values.shown import text_of
+from cookieguard.features.records.web.consent_log import ConsentLog
+from cookieguard.web.banner.localized_texts import fill
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.http.query import first_values
-from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.identity.store_wait import answer_of, is_done
 from cookieguard.web.pages.form import FORM_TYPE, BadRequestError, Receive, read_body
 
 MAIL_PAGE = "mail/"
 HEADERS = {**PAGE_HEADERS, "vary": "Accept-Language", "referrer-policy": "no-referrer"}
 MOST_FIELDS = 10
+# What the page says beside the button
+WORDS = {
+    Act.STOP: ("stop_text", "stop_button"),
+    Act.CONFIRM: ("confirm_text", "confirm_button"),
+    Act.BACK: ("stopped_text", "back_text", "back_button"),
+}
 DONE = {Act.STOP: "stopped", Act.CONFIRM: "confirmed", Act.BACK: "confirmed"}
 
 
 class MailPage:
     """Do what the links of the lists say."""
 
-    def __init__(self, lists: MailLists) -> None:
+    def __init__(self, lists: MailLists, log: ConsentLog | None) -> None:
         self._lists = lists
+        self._log = log
 
     async def answer(self, exchange: Exchange, receive: Receive) -> Response:
         """Answer {prefix}mail/stop, /confirm and /back with t=<token>: GET shows the button, POST acts.
@@ -35,8 +47,9 @@ class MailPage:
         410 for a token that does not count, 503 while the store takes nothing.
         """
         act = Act(exchange.path.rpartition("/")[2])
+        linked = _token(exchange.request.query)
         try:
-            token = _token(exchange.request.query) or await _posted(exchange, receive)
+            token = linked or await _posted(exchange, receive)
         except BadRequestError as error:
             return _page(exchange, error.status, "over")
         wish = self._lists.wish(act, token)
@@ -45,19 +58,56 @@ class MailPage:
         if exchange.request.is_read:
             shown = "confirm" if act is Act.BACK else act
             return _page(exchange, 200, shown, wish, button=f"{act}_button", token=token)
-        return await self._obey(exchange, wish)
+        return await self._obey(exchange, wish, is_one_click=bool(linked))
 
-    async def _obey(self, exchange: Exchange, wish: Wish) -> Response:
-        is_done = await answer_of(self._lists.obey(wish))
-        if is_done is None:
+    async def _obey(self, exchange: Exchange, wish: Wish, *, is_one_click: bool) -> Response:
+        """Do what a link says. What brings mail is recorded before it counts; a stop waits for nothing."""
+        lists, is_stop = self._lists, wish.act is Act.STOP
+        standing, done = await answer_of(lists.standing(wish)), None
+        changes = standing is not None and standing.counts and standing.changes
+        if standing is not None and (
+            is_stop or not changes or await self._is_recorded(exchange, wish, is_one_click=is_one_click)
+        ):
+            done = await answer_of(lists.obey(wish))
+        if done is None:
             exchange.parts.findings.count("a decision about marketing mail could not be written")
             return _page(exchange, 503, "down", wish)
-        if not is_done:
+        if not done:
             return _page(exchange, 410, "over", wish)
+        if changes and is_stop:
+            await self._is_recorded(exchange, wish, is_one_click=is_one_click)
         if wish.act is not Act.STOP:
             return _page(exchange, 200, DONE[wish.act], wish)
-        back = self._lists.token(Act.BACK, wish.customer, wish.list)
+        back = lists.token(Act.BACK, wish.customer, wish.list)
         return _page(exchange, 200, DONE[wish.act], wish, button="back_button", action=Act.BACK, token=back)
+
+    async def _is_recorded(self, exchange: Exchange, wish: Wish, *, is_one_click: bool) -> bool:
+        """Write a decision into the log; return whether it is on disk, or there is no log."""
+        log, lang, lists = self._log, language_asked(exchange), self._lists
+        if log is None:
+            return True
+        is_stop = wish.act is Act.STOP
+        if log.writer.is_down and not is_stop:
+            return False
+        said = "\n".join(fill(texts_of(lang)["mail"][one], "list", wish.list) for one in WORDS[wish.act])
+        text = None if is_one_click else text_of(said.encode())
+        terms = exchange.parts.policy.terms(exchange.now)
+        texts, notice = log.shown_with_form(text, language=lang, terms=terms)
+        record = mail_list_record(
+            log.asker(exchange.request.origin.host),
+            notice,
+            name=wish.list,
+            given=not is_stop,
+            method="one click" if is_one_click else "link in a mail",
+            time=exchange.now,
+            subject=customer(wish.customer),
+        )
+        future = log.writer.append_later(record.id, lambda: record, texts=texts)
+        if not log.writer.is_down and await is_done(future) and future.is_kept:
+            return True
+        if not is_stop:  # the record is written later, and then it must be true
+            future.add_done_callback(lambda ended: lists.obey(wish) if ended.is_kept else None)
+        return False
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> str:

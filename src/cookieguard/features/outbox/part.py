@@ -22,5 +22,5 @@ class OutboxPart(Part):
         if guard.store is not None and config.mail.lists:
             lists = MailLists(config, guard.keyring, guard.store.ask, clock=guard.clock)
             LINKS.offer(guard.helpers, lists)
-            answer = MailPage(lists).answer
+            answer = MailPage(lists, None if records is None else records.log).answer
             self.pages = [Page(f"{MAIL_PAGE}{act}", READ_AND_POST, answer) for act in Act]

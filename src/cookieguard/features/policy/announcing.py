@@ -10,8 +10,9 @@ from cookieguard.config.loading.checks import require_text
 from cookieguard.errors import AnnouncementRefused
 from cookieguard.features.policy.ledger import change_ledger, read_ledger
 from cookieguard.features.policy.record import Record
-from cookieguard.features.policy.values.ledger import Announcement, Ledger
+from cookieguard.features.policy.values.ledger import Announcement, Ledger, files_of
 from cookieguard.features.policy.values.versions import Version, require_unaltered
+from cookieguard.identity.staff_token import Member
 from cookieguard.mail.runs import Run
 from cookieguard.storage.store.protocol import Store
 
@@ -37,7 +38,7 @@ def announce(
     """Note that a version is announced: from now on its files must stay as they are. May be done again."""
 
     def noted(before: Ledger) -> Ledger:
-        require_unaltered(versions, before)
+        require_unaltered(versions, files_of(before))
         if version.name in before:
             _require_run(version, before[version.name])
             return before
@@ -65,16 +66,24 @@ def complete(store: Store, name: str, run: Run, *, now: datetime, record: Record
     return change_ledger(store, noted)
 
 
-def release(store: Store, version: Version, reason: str, *, now: datetime, record: Record) -> Ledger:
-    """Let a version take effect on its day without a complete run, for a reason that is kept."""
+def release(
+    store: Store, version: Version, reason: str, *, by: Member, now: datetime, record: Record
+) -> Ledger:
+    """Let a version take effect on its day without a complete run; person and reason are kept."""
     require_text("--reason", reason)
 
     def noted(before: Ledger) -> Ledger:
         entry = before.get(version.name) or Announcement(files=version.files, at=now)
         return {**before, version.name: replace(entry, reason=reason, released=now)}
 
-    fields = {"version": version.name, "text": version.digest, "reason": reason}
-    record.append("policy-released", fields, once=f"{version.name} {version.digest} {reason}")
+    fields = {
+        "version": version.name,
+        "text": version.digest,
+        "reason": reason,
+        "by": by.name,
+        "role": by.role,
+    }
+    record.append("policy-released", fields, once=f"{version.name} {version.digest} {reason} {by.name}")
     return change_ledger(store, noted)
 
 

@@ -10,20 +10,21 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
 from cookieguard.features.policy.announcement_run import run_of
-from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.folder import read_folder
+from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
-from cookieguard.features.policy.values.versions import Version, altered, in_force, upcoming
+from cookieguard.features.policy.values.versions import Version, in_force, upcoming
 from cookieguard.mail.runs import Run
 from cookieguard.storage.store.open import store_opener
 
-BRING_BACK = "restore the text that was announced; a change needs a new version"
+BRING_BACK = "restore the text that was published; a change needs a new version"
 ANNOUNCE = "run: cookieguard policy announce {name} (or release it with a reason)"
 SEND = "run: cookieguard policy send, then look at: cookieguard policy status"
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
-    """Yield which version is in force, and whether notices are late; raises ConfigError, StoreDown and LedgerError."""
+    """Yield which version is in force, and whether notices are late; raises CookieGuardError and StoreDown."""
     policy, today = shop.config.policy, shop.now.astimezone(UTC).date()
     if policy.folder:
         yield from _folder(shop, today)
@@ -35,12 +36,13 @@ def due_of(shop: Shop) -> Iterator[Finding]:
 
 
 def _folder(shop: Shop, today: date) -> Iterator[Finding]:
-    versions = read_versions(shop.config)
     with closing(store_opener(shop.config.store, shop.state, environ=shop.environ)()) as store:
         ledger = read_ledger(store)
-    changed = altered(versions, ledger)
-    if changed:
-        yield Finding("policy texts", f"{', '.join(changed)} changed after the announcement", BRING_BACK)
+    kept = read_kept(shop.config, shop.state, ledger, environ=shop.environ)
+    versions, refused = read_folder(shop.config, kept)
+    if refused:
+        told = f"{', '.join(refused)} changed after publication; the shop serves the text in the consent log"
+        yield Finding("policy texts", told, BRING_BACK)
     current, next_ = in_force(versions, ledger, today), upcoming(versions, ledger, today)
     found = "no version is in force yet" if current is None else f"version {current.name} is in force"
     yield Finding("policy", f"{found}; {len(versions)} in the folder")

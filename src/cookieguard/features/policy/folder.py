@@ -3,25 +3,53 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.config.languages import language_of
 from cookieguard.errors import ConfigError
-from cookieguard.features.policy.values.versions import LONGEST_TEXT, SETTING, Version, versions_of
+from cookieguard.features.policy.kept_texts import KeptTexts
+from cookieguard.features.policy.values.versions import (
+    LONGEST_TEXT,
+    SETTING,
+    Version,
+    require_unaltered,
+    versions_of,
+)
 
 MOST_FILES = 2_000  # 40 versions in 50 languages
 Stamp = tuple[tuple[str, int, int], ...]
 
 
+class PolicyFolder(NamedTuple):
+    """Hold the versions, and the files of them that are refused: the log's store has the texts that count."""
+
+    versions: tuple[Version, ...]
+    refused: tuple[str, ...]
+
+
 def read_versions(config: Config) -> tuple[Version, ...]:
-    """Read every version; raises ConfigError naming the file."""
-    return versions_of(
-        _folders(Path(config.policy.folder)),
+    """Read every version as it is in the folder; raises ConfigError naming the file."""
+    return read_folder(config, KeptTexts({}, {})).versions
+
+
+def read_folder(config: Config, kept: KeptTexts) -> PolicyFolder:
+    """Read every version, with kept texts in the place of files that were changed; raises ConfigError."""
+    folders, refused = _folders(Path(config.policy.folder)), []
+    for name, digests in kept.digests.items():
+        for language, digest in digests.items():
+            files, file = folders.setdefault(name, {}), f"{language}.md"
+            if digest in kept.files and files.get(file) != kept.files[digest]:
+                files[file] = kept.files[digest]
+                refused.append(f"{name}/{file}")
+    versions = versions_of(
+        {name: files for name, files in folders.items() if files},
         language=language_of(config.consent.language),
         notice_days=config.policy.notice_days,
     )
+    require_unaltered(versions, kept.digests)
+    return PolicyFolder(versions, tuple(refused))
 
 
 def stamp_of(folder: Path) -> Stamp:
@@ -33,7 +61,7 @@ def stamp_of(folder: Path) -> Stamp:
     return tuple(stamps)
 
 
-def _folders(folder: Path) -> Mapping[str, Mapping[str, bytes]]:
+def _folders(folder: Path) -> dict[str, dict[str, bytes]]:
     found: dict[str, dict[str, bytes]] = {}
     try:
         for path in _files(folder):

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.consent import Matters, Terms
 from cookieguard.errors import ConfigError
-from cookieguard.features.policy.folder import Stamp, read_versions, stamp_of
+from cookieguard.features.policy.folder import Stamp, read_folder, stamp_of
+from cookieguard.features.policy.kept_texts import KeptTexts, keep_texts, read_kept
 from cookieguard.features.policy.ledger import LedgerError, dumps_ledger, loads_ledger, read_ledger
-from cookieguard.features.policy.values.ledger import Ledger
+from cookieguard.features.policy.values.ledger import Ledger, files_of
 from cookieguard.features.policy.values.matters import matters_of
-from cookieguard.features.policy.values.versions import Version, in_force, require_unaltered, upcoming
+from cookieguard.features.policy.values.versions import Version, in_force, public, upcoming
+from cookieguard.features.records.values.log import LogDown
+from cookieguard.features.records.writer import LogWriter
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store, StoreDown
@@ -27,6 +30,10 @@ logger = logging.getLogger("cookieguard")
 
 LOOK_SECONDS = 5.0
 TEXT_DIGEST = 16  # hex digits of a policy's text in a receipt
+REFUSED = (
+    "policy: %s changed, but its version was published with another text. cookieguard refuses the new text and serves"
+    " the one that the consent log keeps. Restore the file; for another text, add a version and announce it"
+)
 COPY = "policy-ledger"  # in the state directory: what a worker knows that starts while the store is down
 
 
@@ -44,10 +51,24 @@ class LivePolicy(Policy):
     """
 
     is_on = True
+    log: LogWriter | None = None
+    """Where texts are kept from the day on which anybody may read them; None if no log keeps them."""
 
-    def __init__(self, config: Config, state: StateDirectory, history: PolicyHistory) -> None:
+    def __init__(
+        self,
+        config: Config,
+        state: StateDirectory,
+        history: PolicyHistory,
+        *,
+        environ: Mapping[str, str],
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self._config = config
         self.matters: Matters = matters_of(config)
+        self._environ = environ
+        self._clock = clock or (lambda: datetime.now(UTC))
+        self._kept: set[str] = set()  # digests of versions
+        self._refused: Sequence[str] = ()
         self._folder = Path(config.policy.folder).absolute()  # the process may change its directory later
         self._state = state
         self.history = history
@@ -76,7 +97,7 @@ class LivePolicy(Policy):
     def texts_of(self, name: str) -> dict[str, tuple[str, bytes]]:
         """Return the texts of a version by language, each with its digest; none of a version that is not there."""
         found = next((one for one in self.history.versions if one.name == name), None)
-        return {} if found is None else {one: (text.digest, text.source) for one, text in found.texts.items()}
+        return {} if found is None else found.sources
 
     def _on(self, today: date) -> tuple[PolicyHistory, date, Version | None, Version | None]:
         history, found = self.history, self._day
@@ -98,21 +119,43 @@ class LivePolicy(Policy):
                 ledger = read_ledger(store)
             self._follow(ledger)
             self.trouble = ""
-        except (ConfigError, OSError, StoreDown, LedgerError) as error:
+        except (ConfigError, OSError, StoreDown, LedgerError, LogDown) as error:
             self._keep(ledger, str(error))
 
     def _follow(self, ledger: Ledger | None) -> None:
         stamp = stamp_of(self._folder)
-        versions = self.history.versions
-        if stamp != self._stamp:
-            versions = read_versions(self._config)
-        if ledger is not None:
-            require_unaltered(versions, ledger)
-            if ledger != self.history.ledger:
-                keep_copy(self._state, ledger)
+        versions, is_new = self.history.versions, ledger != self.history.ledger
+        if stamp != self._stamp or is_new:
+            kept = read_kept(self._config, self._state.path, ledger, environ=self._environ)
+            versions, refused = read_folder(self._config, kept)
+            self._refuse(refused)
+        if ledger is not None and is_new:
+            keep_copy(self._state, ledger)
         self._stamp = stamp
         if (versions, ledger) != self.history:
             self.history = PolicyHistory(versions, ledger)
+        self.keep()
+
+    def keep(self) -> None:
+        """Have the log keep the texts that anybody may read, so that they stay as they are."""
+        versions, ledger = self.history
+        config, log = self._config, self.log
+        if log is None or ledger is None or config.dev:
+            return
+        if not (config.origins or config.proof.name or log.exists):  # its first record fixes the log's name
+            return
+        now = self._clock()
+        for version in public(versions, ledger, now.astimezone(UTC).date()):
+            if version.digest not in self._kept:
+                keep_texts(log, version, now)
+                self._kept.add(version.digest)
+
+    def _refuse(self, refused: Sequence[str]) -> None:
+        """Log each file once that was changed although it may not."""
+        for file in refused:
+            if file not in self._refused:
+                logger.error(REFUSED, f"{self._folder.name}/{file}")
+        self._refused = refused
 
     def _keep(self, ledger: Ledger | None, trouble: str) -> None:
         if ledger != self.history.ledger:
@@ -124,19 +167,32 @@ class LivePolicy(Policy):
             )
 
 
-def open_policy(config: Config, state: StateDirectory, *, environ: Mapping[str, str]) -> LivePolicy | None:
+def open_policy(
+    config: Config,
+    state: StateDirectory,
+    *,
+    environ: Mapping[str, str],
+    clock: Callable[[], datetime] | None = None,
+) -> LivePolicy | None:
     """Read folder and ledger at start; None without a folder. Raises ConfigError for what cannot be used."""
     if not config.policy.folder:
         return None
-    versions = read_versions(config)
     ledger = _first_ledger(config, state, environ)
     if ledger is None:
         logger.warning(
             "policy: the store does not answer, so announcements are unknown and the versions' dates alone decide"
         )
-    else:
-        require_unaltered(versions, ledger)
-    return LivePolicy(config, state, PolicyHistory(versions, ledger))
+    try:
+        kept = read_kept(config, state.path, ledger, environ=environ)
+    except LogDown as error:
+        kept = KeptTexts(files_of(ledger or {}), {})
+        logger.warning(
+            "policy: the consent log does not answer (%s); until it does, the folder counts", error
+        )
+    versions, refused = read_folder(config, kept)
+    policy = LivePolicy(config, state, PolicyHistory(versions, ledger), environ=environ, clock=clock)
+    policy._refuse(refused)
+    return policy
 
 
 def keep_copy(state: StateDirectory, ledger: Ledger) -> None:

@@ -19,16 +19,19 @@ class PolicyPart(Part):
         show = PolicyPages(policy).show
         self.pages = Page(POLICY_PAGE, READ, show), Page(f"{POLICY_PAGE}/", READ, show)
 
+    def begin(self) -> None:
+        self.policy.keep()
+
 
 def serve(guard: Guard) -> PolicyPart | None:
     """Read folder and ledger, None if the shop serves its policy itself. Raises ConfigError."""
-    policy = open_policy(guard.config, guard.state, environ=guard.environ)
+    policy = open_policy(guard.config, guard.state, environ=guard.environ, clock=guard.clock)
     if policy is None:
         return None
     markdown.prepare()
-    records = guard.part(RecordsPart)
+    records = guard.find(RecordsPart)
     if records is not None:
-        records.log.policy_texts = policy.texts_of
+        policy.log = records.log.writer
     if guard.store is not None:
         guard.store.listen(policy.look)
     return PolicyPart(guard, policy)

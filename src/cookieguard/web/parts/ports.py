@@ -67,6 +67,10 @@ class Policy:
         """Return the version that counts today."""
         return None
 
+    def texts_of(self, version: str) -> Mapping[str, tuple[str, bytes]]:
+        """Return the texts of a version by language, each with its digest."""
+        return {}
+
     def upcoming(self, today: date) -> News | None:
         """Return the version that the shop's pages announce; most of the time there is none."""
         return None
@@ -100,3 +104,7 @@ class Ports:
     own_terms: CustomerTerms = field(default_factory=CustomerTerms)
     risks: Risks = field(default_factory=Risks)
     counting: Counting | None = None
+
+    def policy_texts(self, version: str) -> Mapping[str, tuple[str, bytes]]:
+        """Return the texts of a version of the policy, whose part is made after that of the records."""
+        return self.policy.texts_of(version)

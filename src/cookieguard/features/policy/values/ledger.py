@@ -34,6 +34,11 @@ class Announcement:
 Ledger = Mapping[str, Announcement]  # by the version's name
 
 
+def files_of(ledger: Ledger) -> dict[str, Mapping[str, str]]:
+    """Return the digests of announced files, by version and language."""
+    return {name: entry.files for name, entry in ledger.items()}
+
+
 def write_announcement(entry: Announcement) -> bytes:
     """Write an announcement as JSON."""
     run = entry.run

@@ -57,6 +57,11 @@ class Version:
         """Return the digest of each file by language: what an announcement keeps."""
         return {language: text.digest for language, text in sorted(self.texts.items())}
 
+    @property
+    def sources(self) -> dict[str, tuple[str, bytes]]:
+        """Return digest and content of each file by language."""
+        return {language: (text.digest, text.source) for language, text in self.texts.items()}
+
     def text(self, language: str, default: str) -> tuple[str, Text]:
         """Return the text for a language tag, else that of the shop's language; with the language it is in."""
         for one in (language, language.partition("-")[0], default, language_of(default)):
@@ -137,23 +142,20 @@ def _is_announced(version: Version, ledger: Ledger | None, today: date) -> bool:
     return version.announced <= today if ledger is None else version.name in ledger
 
 
-def altered(versions: Sequence[Version], ledger: Ledger) -> list[str]:
-    """Return what was changed after its announcement: version and file, or the version where all of it is gone."""
-    by_name = {one.name: one for one in versions}
-    found = []
-    for name, entry in sorted(ledger.items()):
-        files = by_name[name].files if name in by_name else {}
-        found += [
-            f"{name}/{language}.md"
-            for language, digest in entry.files.items()
-            if files.get(language) != digest
-        ]
-    return found
+def altered(versions: Sequence[Version], kept: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Return the files that are not those of these digests, by version and language."""
+    by_name = {one.name: one.files for one in versions}
+    return [
+        f"{name}/{language}.md"
+        for name, files in sorted(kept.items())
+        for language, digest in files.items()
+        if by_name.get(name, {}).get(language) != digest
+    ]
 
 
-def require_unaltered(versions: Sequence[Version], ledger: Ledger) -> None:
-    """Raise ConfigError where an announced file is another one now, or is gone."""
-    found = altered(versions, ledger)
+def require_unaltered(versions: Sequence[Version], kept: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise ConfigError where a file that may not change is another one now, or is gone."""
+    found = altered(versions, kept)
     if found:
         was = f"different: {found[0]} changed after its announcement"
         allowed = "the text that was announced; to change it, add a new version and announce that"

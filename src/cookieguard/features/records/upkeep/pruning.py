@@ -16,7 +16,7 @@ from cookieguard.features.records.anchors import was_set_back
 from cookieguard.features.records.log_reader import opened
 from cookieguard.features.records.store.open import signer_of, stores_if_made
 from cookieguard.features.records.store.protocol import LogDown, LogStore, Old, Stores, Window
-from cookieguard.features.records.values.consents import AGREEMENT, CONSENT, EXPIRY, GRANTS
+from cookieguard.features.records.values.consents import AGREEMENT, CONSENT, EXPIRY, GRANTS, MAIL_LIST
 from cookieguard.features.records.values.notes import Checkpoint, Signer, read_checkpoint
 from cookieguard.features.records.values.pruning import MOST_AT_ONCE, write_pruned
 from cookieguard.features.records.values.records import read_document
@@ -29,6 +29,7 @@ LONGEST_LIFE = timedelta(days=400)  # of a cookie (RFC 6265bis), where it ends w
 SEALS_FOR = timedelta(hours=1)
 FIRST = b"", -1
 EARLIEST = time_of(0)
+NEVER_LOOKED = EARLIEST, 0
 LOOKED, SWEPT = "agreements looked at", "keys looked at"
 MOST_SWEPT = 5000  # keys of one run: some 50 ms
 
@@ -95,7 +96,10 @@ def _pages(
     stores: Stores, kept_days: Mapping[str, int], life: timedelta, now: datetime
 ) -> Iterator[tuple[list[int], list[bytes]]]:
     """Yield the numbers of rows that are not kept any longer, some at a time, and their subjects."""
-    looked = _looked(stores.log)
+    looked = {
+        AGREEMENT: _looked(stores.log),
+        MAIL_LIST: NEVER_LOOKED,
+    }  # few change lists, so all are opened each time
     for kind, days in kept_days.items():
         before = _limit(now, days)
         window = Window(kind, EARLIEST, before, before, same_topic=kind != CONSENT)
@@ -104,7 +108,7 @@ def _pages(
             if kind == CONSENT:
                 due = [one for one in rows if one.is_replaced or one.about < ran_out]
             else:
-                due = rows if kind != AGREEMENT else _ended(stores, rows, looked)
+                due = _ended(stores, rows, looked[kind]) if kind in looked else rows
             if due:
                 yield [one.number for one in due], sorted({one.subject for one in due})
 
@@ -119,7 +123,7 @@ def _looked(log: LogStore) -> tuple[bytes, int]:
     try:
         return bytes.fromhex(before), int(size)
     except ValueError:  # never looked
-        return EARLIEST, 0
+        return NEVER_LOOKED
 
 
 def pages_of(log: LogStore, window: Window) -> Iterator[list[Old]]:

@@ -14,7 +14,7 @@ from cookieguard.features.records.values.canonical import encoded
 from cookieguard.features.records.values.records import PROFILE, Record, document_of, to_text
 from cookieguard.features.records.values.shapes import Shape, filled, hole, quoted, shape_of
 
-CONSENT, AGREEMENT = "consent", "agreement"
+CONSENT, AGREEMENT, MAIL_LIST = "consent", "agreement", "mail-list"
 EXPIRY = "expiry"  # of all consents that ran out on one day
 COMBINATIONS_KEPT = 256  # of purposes granted and refused
 SHAPES_KEPT = 512  # of records alike, 1.4 KB each
@@ -197,6 +197,19 @@ def agreement_facts(
     status = "dpv:ConsentGiven" if given else "dpv:ConsentRefused"  # after one that was given: withdrawn
     facts = _common(asker, notice, method=method, status=status, time=time)
     return facts | {"cg:given": given, "cg:details": dict(details)}
+
+
+def mail_list_record(
+    asker: Asker, notice: Notice, *, name: str, given: bool, method: str, time: datetime, subject: str
+) -> Record:
+    """Write the record of somebody who confirmed a list of marketing mail, or stopped it."""
+    status = GIVEN if given else "dpv:ConsentWithdrawn"
+    facts = _common(asker, notice, method=method, status=status, time=time) | {
+        "cg:given": given,
+        "cg:list": name,
+    }
+    topic = name.replace("_", "-")  # which no topic has
+    return Record(kind=MAIL_LIST, topic=topic, subject=subject, time=time, facts=facts)
 
 
 def _common(asker: Asker, notice: Notice, *, method: str, status: str, time: datetime) -> dict[str, Any]:

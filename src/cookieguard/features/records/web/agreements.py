@@ -82,7 +82,7 @@ class AgreementLog(Agreements):
         subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
         record_id, host = new_id(), asked.request.origin.host
         language = said.language or _language(asked)
-        texts, notice = log.shown_with_form(text, language=language, policy=_policy_version(asked))
+        texts, notice = log.shown_with_form(text, language=language, terms=asked.parts.policy.terms(now))
         if said.details:
             said = replace(said, details=copied(said.details))
 
@@ -113,12 +113,6 @@ class AgreementLog(Agreements):
         for promise in asked.promised:  # what this very request said is read as well
             await is_done(promise)
         return await self._log.read(partial(read_agreements, subject=subject)) or ()
-
-
-def _policy_version(asked: Asked) -> str:
-    """Name the version of the policy in force."""
-    terms = asked.parts.policy.terms(asked.now)
-    return asked.parts.config.policy.version if terms is None else terms.version
 
 
 def _language(asked: Asked) -> str:

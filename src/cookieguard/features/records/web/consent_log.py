@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent import Consent, Receipt
+from cookieguard.consent import Consent, Receipt, Terms
 from cookieguard.consent.receipts import Source
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.choice_budget import CHOICE_BYTES, ChoiceBudget
@@ -57,9 +57,17 @@ class ConsentLog(Records):
 
     is_on = True
 
-    def __init__(self, writer: LogWriter, budget: ChoiceBudget, config: Config, renderer: Renderer) -> None:
+    def __init__(
+        self,
+        writer: LogWriter,
+        budget: ChoiceBudget,
+        config: Config,
+        renderer: Renderer,
+        *,
+        texts_of: TextsOf,
+    ) -> None:
         self.writer = writer
-        self.policy_texts: TextsOf = lambda _: {}  # the policy's part sets it
+        self._texts_of = texts_of
         self._budget = budget
         self._grants = RateLimit(GRANTS_A_MINUTE, seconds=60)
         self._refusals = RateLimit(REFUSALS_A_MINUTE, seconds=60)
@@ -169,16 +177,18 @@ class ConsentLog(Records):
                 self._askers[named] = asker
         return asker
 
-    def shown_with_form(self, text: Text, *, language: str, policy: str) -> Noticed:
-        """Return what was shown with a form of the shop's: its text, and the version of the policy at that time."""
+    def shown_with_form(self, text: Text | None, *, language: str, terms: Terms | None) -> Noticed:
+        """Return what was shown with a form: its text, None where none was, and the policy's version at that time."""
+        policy = self._config.policy.version if terms is None else terms.version
         shown = shown_as(
             policy=policy,
-            policy_texts=self.policy_texts(policy),
+            policy_texts=self._texts_of(policy),
             language=language,
-            wordings={"form": text},
+            wordings={} if text is None else {"form": text},
             asked={},
         )
-        return shown.texts, Notice(digest=text[0], language=language, policy=policy, shown=shown.digest)
+        digest = "" if text is None else text[0]
+        return shown.texts, Notice(digest=digest, language=language, policy=policy, shown=shown.digest)
 
     def _shown_with(self, receipt: Receipt) -> Noticed:
         """Return what was shown with a choice, as texts and as it stands in the record."""
@@ -192,7 +202,7 @@ class ConsentLog(Records):
         policy = receipt.policy_version
         shown = shown_as(
             policy=policy,
-            policy_texts=self.policy_texts(policy),
+            policy_texts=self._texts_of(policy),
             language=language,
             wordings=self._wordings(banner, language) if banner else {},
             asked=self._asked,

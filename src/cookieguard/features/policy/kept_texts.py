@@ -1,0 +1,64 @@
+"""The texts of versions that may not change any more, as the log's store keeps them.
+
+A record of the log, `policy:text`, names the texts of each version that anybody may read. The first record of a version
+and language counts, so an edited file cannot take its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from cookieguard.config import Config
+from cookieguard.features.policy.values.ledger import Ledger, files_of
+from cookieguard.features.policy.values.versions import Version
+from cookieguard.features.records.acts import named
+from cookieguard.features.records.log_reader import newest_rows, opened
+from cookieguard.features.records.store.log_store import EVERY
+from cookieguard.features.records.store.open import stores_if_made
+from cookieguard.features.records.store.protocol import LogDown
+from cookieguard.features.records.values.log import Log
+from cookieguard.features.records.values.records import SHOP, Record, read_document
+from cookieguard.features.records.values.sealing import SealBroken
+from cookieguard.features.records.values.shown import POLICY_TEXTS
+
+KIND, TOPIC = "policy", "text"
+
+
+class KeptTexts(NamedTuple):
+    """Hold the texts that may not change: digests by version and language, and the files that the log's store has."""
+
+    digests: Mapping[str, Mapping[str, str]]
+    files: Mapping[str, bytes]
+
+
+def read_kept(
+    config: Config, state_dir: Path, ledger: Ledger | None, *, environ: Mapping[str, str]
+) -> KeptTexts:
+    """Read which texts may not change; raises LogDown. The log counts before the ledger, which is not signed."""
+    digests = {name: dict(files) for name, files in files_of(ledger or {}).items()}
+    with stores_if_made(config, state_dir, environ=environ) as stores:
+        if stores is None:
+            return KeptTexts(digests, {})
+        try:
+            records = [opened(stores, row) for row in newest_rows(stores, SHOP, KIND, EVERY)]
+        except SealBroken as error:
+            raise LogDown(f"a record of the policy's texts does not open: {error}") from error
+        for document in (
+            read_document(one.record) for one in records if one.record
+        ):  # the first one comes last
+            digests.setdefault(document["cg:version"], {}).update(document[POLICY_TEXTS])
+        files = {one: stores.log.text(one) or b"" for texts in digests.values() for one in texts.values()}
+    return KeptTexts(digests, {one: file for one, file in files.items() if sha256(file).hexdigest() == one})
+
+
+def keep_texts(log: Log, version: Version, now: datetime) -> None:
+    """Have the log keep a version's texts, with a record that names them; the same record a second time is none."""
+    digests = version.files
+    facts = {"cg:version": version.name, "cg:effective": str(version.effective), POLICY_TEXTS: digests}
+    id_ = named(f"{KIND}:{TOPIC}", f"{version.name} {version.digest}")
+    record = Record(kind=KIND, topic=TOPIC, subject=SHOP, time=now, facts=facts, id=id_)
+    log.append(record, texts=tuple(version.sources.values()))
