@@ -20,6 +20,7 @@ from typing import Any
 
 CHUNK = 16 * 1024
 PAGE_BYTES = 48 * 1024 * 1024
+FILLING_BYTES = PAGE_BYTES // 8  # as many answers as are kept
 BOMB_BYTES = 200 * 1024 * 1024
 START = b'<!doctype html><html lang="en"><head><title>Shop</title></head><body class="home">'
 
@@ -38,10 +39,10 @@ def extra_bytes(job: str, body: str) -> int:
     return int(run.stdout)
 
 
-def _page() -> Iterator[bytes]:
+def _page(size: int) -> Iterator[bytes]:
     """Yield a long page like any other, with new addresses all the way."""
     yield START
-    for number in range(PAGE_BYTES // CHUNK):
+    for number in range(size // CHUNK):
         block = b"".join(
             b'<div class="item"><a href="/p/%d"><img src="//cdn.ads.example/%d.jpg" alt="x"></a>'
             b"<p>Some words about article %d, and more of them &amp; more.</p></div>\n"
@@ -59,7 +60,7 @@ def _repeated(piece: bytes, size: int, start: bytes = START) -> Iterator[bytes]:
 
 
 BODIES: dict[str, Callable[[int], Iterator[bytes]]] = {
-    "page": lambda size: _page(),
+    "page": _page,
     "words": lambda size: _repeated(b"word ", size),
     "tags": lambda size: _repeated(b'<img src="//ads.example/a">', size),
     "tag without end": lambda size: _repeated(b"a=b ", size, b"<!doctype html><div "),
@@ -76,16 +77,16 @@ def _rewriter(body: str, *, is_cold: bool = False) -> int:
     held = Ruling("marketing", None)
     rules = Rules(lambda url: None if url.host == "shop.example" else held, "https://shop.example/")
 
-    def rewrite() -> None:
+    def rewrite(size: int) -> None:
         rewriter = Rewriter(rules)
-        for chunk in BODIES[body](PAGE_BYTES):
+        for chunk in BODIES[body](size):
             rewriter.feed(chunk)
         rewriter.close()
 
     if not is_cold:
-        rewrite()
+        rewrite(FILLING_BYTES)
     before = _begin()
-    rewrite()
+    rewrite(PAGE_BYTES)
     return _status("VmHWM") - before
 
 
