@@ -226,8 +226,7 @@ class Walls:
                 rule,
                 url=f"{origin}/",
                 inline=_held_inline(register, granted),
-                # Where nothing is asked, nobody agreed to it.
-                holds_marked=not (is_open or {NECESSARY} < register.ids <= granted | {NECESSARY}),
+                holds_marked=not (is_open or register.has_all(granted)),
                 own_is_free=register.leaves_own(site),
                 is_foreign=lambda url: not verdict_of(url).is_first_party,
                 is_lifted=(lambda url: verdict_of(url).alone in granted) if is_once(granted) else nobody,
