@@ -317,3 +317,23 @@ def test_a_file_with_a_mark_of_windows_is_read(shop: Shop) -> None:
     (shop.directory / "main.py").write_text("\ufefffrom fastapi import FastAPI\r\nshop = FastAPI()\r\n")
 
     assert "shop = CookieGuard(shop" in shop.run("init").stdout
+
+
+def test_its_line_for_the_preset_of_a_shops_purposes_is_taken_by_each_command(shop: Shop) -> None:
+    shop.run("init")
+    path = shop.directory / "cookieguard.toml"
+    text = path.read_text().replace("# purpose_preset", "purpose_preset")
+    path.write_text(text.replace('    # "stripe",', '    "stripe", "intercom", "typeform",'))
+
+    config = load_config(path)
+    checked, doctor = shop.run("check"), shop.run("doctor")
+    path.write_text(text.replace('preset = "shop"', 'preset = "shopp"'))
+    refused = shop.run("check")
+
+    asked = ["necessary", "relations", "statistics", "surveys", "marketing"]
+    assert [one.id for one in config.asked] == asked
+    for done in (checked, doctor):
+        assert "purpose" not in done.stderr
+        assert "relations" not in done.stderr
+    assert refused.returncode != 0
+    assert "purpose_preset is 'shopp'; allowed: 'general', 'shop'" in refused.stderr + refused.stdout

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from cookieguard.cli.vendor_lookup import catalogue_look_up
 
 from cookieguard.config import Config, Vendor, config_from_mapping
 from cookieguard.errors import ConfigError
@@ -344,3 +345,18 @@ def test_who_is_declared_since_the_last_scan_is_no_news() -> None:
     )
 
     assert changes(before, now) == []
+
+
+def test_a_draft_sorts_the_catalogues_vendors_by_the_shops_preset() -> None:
+    config = Config(purpose_preset="shop")
+    scan, _ = scanned(contact("widget.intercom.io"), contact("embed.typeform.com"), config=config)
+
+    parties = parties_of(scan, Parties("https://shop.example/", config), catalogue_look_up("shop"))
+    text = added('purpose_preset = "shop"\n', draft(parties, config))
+
+    assert {one.name: one.purpose for one in parties} == {"Intercom": "relations", "Typeform": "surveys"}
+    assert "The catalogue lists Intercom under relations." in text
+    assert {one.name: one.purpose for one in vendors(text).values()} == {
+        "Intercom": "relations",
+        "Typeform": "surveys",
+    }

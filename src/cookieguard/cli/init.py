@@ -54,6 +54,9 @@ vendors = [
     # { name = "Example", purpose = "statistics", hosts = ["*.example.com"], cookies = ["_ex_*"] },  # not in it
 ]
 
+# The categories of a shop's policy: payment and shipping, advertising, surveys, analytics, customer relations and chat.
+# purpose_preset = "shop"
+
 # The shop's own hosts on other sites, such as a CDN under your own contract.
 # first_party_hosts = ["cdn.shop-assets.example"]
 

@@ -216,6 +216,10 @@ class Register:
         purposes = {rule.purpose for rule in self.rules} | {UNDECLARED_PURPOSE[self.undeclared]}
         return purposes <= granted | {NECESSARY, REPORTED} and not keeps_any(granted)
 
+    def has_all(self, granted: frozenset[str]) -> bool:
+        """Return whether a visitor agreed to all that is asked for; never where nothing is."""
+        return {NECESSARY} < self.ids <= granted | {NECESSARY}
+
     def leaves_own(self, shop: Site) -> bool:
         """Return whether nobody is declared by a path of the page's own host."""
         return not any(rule.path for rule in self._matching(normal_host(shop.host)))

@@ -226,7 +226,7 @@ class Walls:
                 rule,
                 url=f"{origin}/",
                 inline=_held_inline(register, granted),
-                holds_marked=_holds_marked(register, granted),
+                holds_marked=not (is_open or register.has_all(granted)),
                 own_is_free=register.leaves_own(site),
                 is_foreign=lambda url: not verdict_of(url).is_first_party,
                 is_lifted=(lambda url: verdict_of(url).alone in granted) if is_once(granted) else nobody,
@@ -268,12 +268,6 @@ def _plain_path(path: str) -> str:
 def _meta(policy: bytes) -> bytes:
     """Write a policy as markup; what is first in a head holds for all that follows."""
     return b'<meta http-equiv="Content-Security-Policy" content="%s">' % policy.replace(b"&", b"&amp;")
-
-
-def _holds_marked(register: Register, granted: frozenset[str]) -> bool:
-    """Return whether elements that the shop marked are held. A shop that asks nothing has no agreement to them."""
-    is_agreed = {NECESSARY} < register.ids <= granted | {NECESSARY}
-    return not (register.holds_nobody(granted) or is_agreed)
 
 
 def _held_inline(register: Register, granted: frozenset[str]) -> list[tuple[str, Held]]:
