@@ -10,31 +10,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from cookieguard.features.statistics.engines.figures_sql import WITHIN, queries
 from cookieguard.features.statistics.engines.protocol import Days, EngineDown, Filters
-from cookieguard.features.statistics.engines.reader import Figures, Queries
-from cookieguard.features.statistics.engines.shared_sql import COUNTED, OF_FEW, PEOPLE, VIEW, exits
+from cookieguard.features.statistics.engines.reader import Figures
+from cookieguard.features.statistics.engines.shared_sql import COUNTED, exits
 from cookieguard.features.statistics.engines.sqlite.crosstabs import CROSSED
 from cookieguard.features.statistics.engines.sqlite.exits import last_pages
-from cookieguard.stats.hits import COLUMNS, Dimension, Hit
+from cookieguard.features.statistics.engines.sqlite.schema import in_file
+from cookieguard.stats.hits import COLUMNS, Hit
 from cookieguard.storage.sqlite_file import telling
 
 BUSY_SECONDS = 1.0
 ROWS = 1000  # of single hits, read at a time
-SPAN = "SELECT min(hour) / 24, max(hour) / 24 FROM hourly"
-HOURS = "hourly WHERE hour BETWEEN :first * 24 AND :last * 24 + 23"
-DAYS_BETWEEN = "day BETWEEN :first AND :last"
-OF_HITS = "hit WHERE time >= :first * 86400 AND time < (:last + 1) * 86400"
-BREAKDOWN = f"""
-    SELECT value, sum(views) AS all_views, sum(visits), sum(visitors)
-    FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension GROUP BY value ORDER BY all_views DESC, value
-"""  # noqa: S608 - names of ours, here and below
-OF_A_CROWD = f"""
-    SELECT DISTINCT value FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension AND NOT {OF_FEW}
-"""  # noqa: S608
-OF_VALUE = f"""
-    SELECT day, views, visits, visitors FROM daily
-    WHERE {DAYS_BETWEEN} AND dimension = :dimension AND value = :value ORDER BY day
-"""  # noqa: S608
+OF_HITS = f"hit WHERE {WITHIN}"
 HITS = f"""
     SELECT {", ".join(COLUMNS)} FROM hit WHERE time >= :day * 86400 AND time < (:day + 1) * 86400 ORDER BY time, id
 """  # noqa: S608
@@ -63,71 +51,12 @@ DROP = "DROP TABLE temp.{table}"
 VERSION = "PRAGMA data_version"  # another one once somebody else has written
 
 
-def breakdowns(exit_pages: str) -> Callable[[Dimension], str]:
-    """Return what counts the values of a dimension; exit pages from the sums, of days whose keys are there as given."""
-    exit_pages = f"""
-        SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM (
-            SELECT value, views, visits, visitors FROM daily WHERE {DAYS_BETWEEN} AND dimension = :dimension
-            UNION ALL SELECT value, views, visits, visitors FROM ({exit_pages}) AS keyed
-        ) AS found GROUP BY value ORDER BY all_views DESC, value
-    """  # noqa: S608
-    return lambda by: exit_pages if by is Dimension.EXIT else BREAKDOWN
-
-
-def filtered_totals(seconds: int, where: str) -> str:
-    """Count Totals by hour or day."""
-    return f"""
-        SELECT time / {seconds} AS at, sum({VIEW}), sum({VIEW} AND entry), sum({VIEW} AND entry AND key = 0),
-            count(DISTINCT CASE WHEN {VIEW} AND key != 0 THEN key END), sum({PEOPLE} AND kind = 'error'),
-            sum(bot != ''), sum({VIEW} * bytes), sum({VIEW} * duration)
-        FROM {OF_HITS} {where} GROUP BY at ORDER BY at
-    """  # noqa: S608
-
-
-def filtered_breakdown(by: Dimension, where: str) -> str:
-    """Count the values of a dimension, visitors by day."""
-    column, counted = COUNTED[by]
-    return f"""
-        SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM (
-            SELECT {column} AS value, count(*) AS views, sum(entry) AS visits,
-                count(DISTINCT nullif(key, 0)) AS visitors
-            FROM {OF_HITS} AND {PEOPLE} AND {counted} {where} GROUP BY time / 86400, value
-        ) GROUP BY value ORDER BY all_views DESC, value
-    """  # noqa: S608
-
-
-QUERIES = Queries(
-    parameter=":{}".format,
-    span=SPAN,
-    by_hour=f"SELECT hour, views, visits, arrivals, 0, errors, bots, bytes, duration FROM {HOURS} ORDER BY hour",  # noqa: S608
-    by_day=f"""
-        SELECT hour / 24 AS at, sum(views), sum(visits), sum(arrivals),
-            coalesce((SELECT visitors FROM daily WHERE day = hour / 24 AND dimension = '' AND value = ''), 0),
-            sum(errors), sum(bots), sum(bytes), sum(duration)
-        FROM {HOURS} GROUP BY at ORDER BY at
-    """,  # noqa: S608
-    consent=f"SELECT day, policy, event, times FROM consent WHERE {DAYS_BETWEEN} ORDER BY day, policy, event",  # noqa: S608
-    held=f"""
-        SELECT host, page, vendor, purpose, sum(views) AS all_views, sum(elements)
-        FROM held WHERE {DAYS_BETWEEN} GROUP BY host, page, vendor, purpose
-        ORDER BY vendor != '', all_views DESC, host, page
-    """,  # noqa: S608
-    bots=f"""
-        SELECT kind, name, sum(hits) AS all_hits FROM bot WHERE {DAYS_BETWEEN}
-        GROUP BY kind, name ORDER BY all_hits DESC, kind, name
-    """,  # noqa: S608
-    lost=f"SELECT reason, sum(count) FROM lost WHERE {DAYS_BETWEEN} GROUP BY reason",  # noqa: S608
-    breakdown=breakdowns(exits(OF_HITS, "id")),
-    of_a_crowd=lambda _: OF_A_CROWD,
-    of_value=lambda _: OF_VALUE,
-    filtered_totals=filtered_totals,
-    filtered_breakdown=filtered_breakdown,
-)
+QUERIES = queries(in_file, OF_HITS, exits(OF_HITS, "id"))
 # What was counted of closed days: a file of an older release lacks some of it until somebody writes.
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 CROSSTABS = {"crosstab_day", "crosstab_keyed"}
 EXIT_DAYS = "exit_day"
-COUNTED_EXITS = breakdowns(last_pages(":first", ":last"))
+COUNTED_EXITS = queries(in_file, OF_HITS, last_pages(":first", ":last"))
 
 
 class SqliteSource:
@@ -139,7 +68,7 @@ class SqliteSource:
                 f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
             )
             self._connection.execute("PRAGMA temp_store = MEMORY")
-            self._connection.execute(SPAN)
+            self._connection.execute(QUERIES.span)
 
     def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
         with telling(EngineDown):
@@ -150,7 +79,7 @@ class SqliteSource:
         with telling(EngineDown):
             self._connection.commit()  # of the page before
             self._connection.execute("BEGIN")
-            self._connection.execute(SPAN)  # from here on
+            self._connection.execute(QUERIES.span)  # from here on
 
     def hits(self, day: int) -> Iterator[Hit]:
         with telling(EngineDown):
@@ -172,8 +101,8 @@ class SqliteFigures(Figures):
     def __init__(self, path: Path) -> None:
         source = SqliteSource(path)
         there = {name for (name,) in source.ask(TABLES, {})}
-        queries = replace(QUERIES, crossed=CROSSED) if there >= CROSSTABS else QUERIES
-        super().__init__(source, replace(queries, breakdown=COUNTED_EXITS) if EXIT_DAYS in there else queries)
+        asked = COUNTED_EXITS if EXIT_DAYS in there else QUERIES
+        super().__init__(source, replace(asked, crossed=CROSSED) if there >= CROSSTABS else asked)
         self._collected: dict[object, str] = {}
         self._version: Sequence[Any] = ()
 
