@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from hmac import compare_digest
 from typing import TypeVar
@@ -173,7 +173,7 @@ class LogWriter(Asked[Stores]):
     def _write(self, stores: Stores, items: list[Item]) -> None:
         written = [one for one in items if self._is_written(one)]
         named = [(one, handle_of(one.write().subject, self._handle_key)) for one in written]
-        texts = self._new_texts(written)
+        texts = [text for one in written for text in one.texts if text[0] not in self._texts]
         jobs = [one.write().id for one in written if one.write().kind in self._told]
         if stores.both is not None and not texts and not jobs:
             named = self._write_new(stores.both, named)
@@ -215,9 +215,6 @@ class LogWriter(Asked[Stores]):
             self._waiting.finish([item], error=error)
             return False
         return True
-
-    def _new_texts(self, items: Iterable[Item]) -> list[Text]:
-        return [text for one in items for text in one.texts if text[0] not in self._texts]
 
     def _number(self, stores: Stores, *, is_last: bool) -> None:
         now = time.monotonic()
