@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -86,7 +86,8 @@ def export(
         done = _export(shop, out, wanted, now)
     says = HELD_BY_HITS if what == HITS else RULE
     if as_json:
-        show_json({"done": "exported", "what": what, "holds": says, "directory": str(out), **_facts(done)})
+        facts = {"done": "exported", "what": what, "holds": says, "directory": str(out)}
+        show_json(facts | asdict(done))
         return
     _tell(done, says)
 
@@ -171,10 +172,6 @@ def _maker(
     rows: HitRows = reader
     first_hit = int(now.timestamp()) // SECONDS_OF_DAY - shop.stats.hit_days
     return lambda: hits_table(rows, day), NO_HITS if day < first_hit else ""
-
-
-def _facts(done: Done) -> dict[str, object]:
-    return {"written": done.written, "kept": done.kept, "left_out": done.left_out}
 
 
 def _tell(done: Done, says: str) -> None:

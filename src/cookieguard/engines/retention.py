@@ -178,7 +178,9 @@ class Retention:
                 if record is None:
                     return None
                 last = read_run(self._state.path)
-                is_due = last is None or not timedelta(0) <= now - last.at < _pause_after(last)
+                is_due = last is None or not timedelta(0) <= now - last.at < (
+                    LOOK_EVERY if last.failed else RUN_EVERY
+                )
                 run = do(self._steps if is_due else self._cap, now, last=last)
                 self._tell(run)
                 if is_due or run.cut > (last.cut if last else 0):
@@ -272,7 +274,3 @@ def read_run(state_dir: Path) -> Run | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def _pause_after(run: Run) -> timedelta:
-    return LOOK_EVERY if run.failed else RUN_EVERY

@@ -1,15 +1,20 @@
-"""Questions to one source, such as a database: one thread opens it, asks it and closes it."""
+"""Questions to one source, such as a database, that one thread opens, asks and closes.
+
+`Asked` is what such a part has in common; `Questions` is one that only answers.
+"""
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from cookieguard.runtime.worker import Worker, leave_to_parent, seconds
 
+logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
 
 
@@ -21,13 +26,75 @@ class Closable(Protocol):
 
 
 Source = TypeVar("Source", bound=Closable)
+Question = tuple[Callable[[Source], Any], Future[Any]]
 
 
-class Questions(Generic[Source]):
+class Asked(Generic[Source]):
+    """Own a source and the questions that wait for it: any thread asks, the part's worker answers."""
+
+    _worker: Worker
+    _source: Source | None = None
+    _waits: deque[Question[Source]]
+    is_down: bool
+    """The source did not answer the last time, so waiting for it is in vain."""
+    down: ClassVar[type[Exception]] = Exception
+    """What a source raises that does not answer; its text may be told to all."""
+    told_down: ClassVar[str] = ""
+    told_back: ClassVar[str] = ""
+
+    def ask(self, question: Callable[[Source], Answer]) -> Future[Answer]:
+        """Ask the source in its thread; the future ends with the answer, or with what asking raised."""
+        future: Future[Answer] = Future()
+        self._waits.append((question, future))
+        self._worker.ask()
+        return future
+
+    # From here on: for the thread.
+
+    def _taken(self) -> list[Question[Source]]:
+        """Take all questions but those called off, as asyncio does for a task that is over; from here on nobody can."""
+        taken = [self._waits.popleft() for _ in range(len(self._waits))]
+        return [one for one in taken if one[1].set_running_or_notify_cancel()]
+
+    def _answer(self, source: Source, question: Question[Source]) -> None:
+        asked, future = question
+        try:
+            future.set_result(asked(source))
+        except self.down:
+            raise
+        except Exception as error:  # noqa: BLE001 - the caller gets it; the thread goes on for the others
+            future.set_exception(error)
+
+    def _lose(self, error: Exception, questions: Iterable[Question[Source]]) -> Exception:
+        """Close the source after an error, log that once, and end the questions; return the error they end with."""
+        self._let_go()
+        reason = str(error) if isinstance(error, self.down) else type(error).__name__
+        if not self.is_down:
+            logger.error(self.told_down, reason)
+        self.is_down = True
+        for _, future in questions:
+            if not future.done():
+                future.set_exception(self.down(reason))
+        return self.down(reason)
+
+    def _note_answer(self) -> None:
+        if self.is_down:
+            logger.warning(self.told_back)
+        self.is_down = False
+
+    def _let_go(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
+
+    def _forget(self) -> None:
+        """Begin afresh: at first, and in a forked child, whose connections are its parent's."""
+        leave_to_parent(self._source)
+        self._source, self._waits, self.is_down = None, deque(), False
+
+
+class Questions(Asked[Source]):
     """Answer questions in a thread that starts with the first one. Owns the thread and what it opened."""
-
-    _source: Source | None
-    _asked: deque[tuple[Callable[[Source], Any], Future[Any]]]
 
     def __init__(
         self,
@@ -43,25 +110,14 @@ class Questions(Generic[Source]):
         self._broken_by = broken_by
         self._keep_seconds = keep_seconds
         self._worker = Worker(name, self._round, end=self._let_go, reset=self._reset, patience=patience)
-        self._source = None
         self._reset()
-
-    def ask(self, question: Callable[[Source], Answer]) -> Future[Answer]:
-        """Ask; the future ends with the answer, or with what opening or asking the source raised."""
-        future: Future[Answer] = Future()
-        self._asked.append((question, future))
-        self._worker.ask()
-        return future
 
     def close(self, deadline: float = math.inf) -> None:
         """Answer what was asked, and end the thread."""
         self._worker.close(deadline)
 
     def _round(self) -> None:
-        while self._asked:
-            question, future = self._asked.popleft()
-            if not future.set_running_or_notify_cancel():
-                continue
+        for question, future in self._taken():
             try:
                 answer = question(self._opened())
             except BaseException as error:  # noqa: BLE001 - the caller gets it; the thread goes on for the others
@@ -78,11 +134,6 @@ class Questions(Generic[Source]):
             self._until = seconds() + self._keep_seconds
         return self._source
 
-    def _let_go(self) -> None:
-        source, self._source = self._source, None
-        if source is not None:
-            source.close()
-
     def _reset(self) -> None:
-        leave_to_parent(self._source)
-        self._source, self._asked, self._until = None, deque(), 0.0
+        self._forget()
+        self._until = 0.0

@@ -166,7 +166,7 @@ class _PlainVisit(Visit):
         page = page_name(address)
         kind = answer.headers.get("content-type", "")
         self.trouble = what_came(answer.status_code, answer.reason_phrase, kind)
-        if not _is_page(answer) or self.parties.is_foreign(parse_url(str(answer.url))):
+        if "html" not in kind or self.parties.is_foreign(parse_url(str(answer.url))):
             return None
         if not self.looks and answer.status_code >= ERRORS:  # a scan of it would find a shop without any tag
             return None
@@ -200,13 +200,13 @@ class _PlainVisit(Visit):
     def _keep(self, answer: httpx.Response, page: str, state: str) -> None:
         # A page that leads to another, as to that of a language, may leave a cookie too
         for cookie in chain.from_iterable(one.cookies.jar for one in (*answer.history, answer)):
-            days = None if cookie.expires is None else _days_until(cookie.expires, self.started)
+            left = None if cookie.expires is None else cookie.expires - self.started.timestamp()
             self.kept.append(
                 StorageEntry(
                     name=cookie.name,
                     kind="cookie",
                     site=cookie.domain.lstrip("."),
-                    days=days,
+                    days=None if left is None else max(0, round(left / DAY)),
                     page=page,
                     state=state,
                 )
@@ -325,11 +325,3 @@ async def _text_of(client: httpx.AsyncClient, address: str) -> str:
         return ""
     kind = answer.headers.get("content-type", "")
     return body.decode("utf-8", "replace") if answer.status_code == OK and "html" not in kind else ""
-
-
-def _is_page(answer: httpx.Response) -> bool:
-    return "html" in answer.headers.get("content-type", "")
-
-
-def _days_until(expires: float, now: datetime) -> int:
-    return max(0, round((expires - now.timestamp()) / DAY))

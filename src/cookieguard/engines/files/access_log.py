@@ -52,7 +52,7 @@ class LogFile:
     @property
     def path(self) -> Path:
         """Where this process writes now."""
-        day = f"{self._today()}-" if self._daily else ""
+        day = f"{self._clock().astimezone(UTC).date()}-" if self._daily else ""
         return self._directory / f"access-{day}{os.getpid()}.log"
 
     def write(self, lines: Sequence[bytes]) -> int:
@@ -91,9 +91,6 @@ class LogFile:
     def _is_open(self, path: Path) -> bool:
         is_ours = self._descriptor >= 0 and self._pid == os.getpid() and self._open_path == path
         return is_ours and _is_at(self._descriptor, path)
-
-    def _today(self) -> date:
-        return self._clock().astimezone(UTC).date()
 
     def _append(self, batch: bytes) -> None:
         """Write a batch; a failure in the middle leaves no half line for the next one to grow onto."""

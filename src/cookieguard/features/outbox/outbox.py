@@ -171,7 +171,11 @@ class Outbox:
         for run, who in handing:
             of_runs[run].append(who)
         with self.database.transaction():
-            self.database.write_each(OUTCOME, [_values_of(outcome, lease) for outcome in outcomes])
+            rows = [
+                one._asdict() | {"state": int(one.state), "uncertain": int(one.is_uncertain), "lease": lease}
+                for one in outcomes
+            ]
+            self.database.write_each(OUTCOME, rows)
             return {
                 (run, who)
                 for each, these in of_runs.items()
@@ -212,15 +216,6 @@ class Outbox:
 
     def _filled(self, runs: Sequence[str]) -> list[str]:
         return [run for run in runs if self.database.value(IS_FILLED, run=run)]
-
-
-def _values_of(outcome: Outcome, lease: str) -> Mapping[str, object]:
-    return {
-        **outcome._asdict(),
-        "state": int(outcome.state),
-        "uncertain": int(outcome.is_uncertain),
-        "lease": lease,
-    }
 
 
 FILE_ENDING = "-outbox.db"

@@ -257,11 +257,12 @@ class _Steps:
 
     async def _write(self) -> None:
         await asyncio.sleep(0)  # what others note right now comes along
+        step = partial(self._outbox.step, lease=self._lease, seconds=self._seconds)
         while self._handing or self._outcomes:
             handing, self._handing = self._handing, {}
             outcomes, self._outcomes = self._outcomes, []
             try:
-                allowed = await self._do(partial(self._step, list(handing), [one for one, _ in outcomes]))
+                allowed = await self._do(partial(step, list(handing), [one for one, _ in outcomes]))
             except OutboxDown as error:
                 for future in (*handing.values(), *(future for _, future in outcomes)):
                     if not future.cancelled():
@@ -271,9 +272,6 @@ class _Steps:
             for future, answer in (*answers, *((future, True) for _, future in outcomes)):
                 if not future.cancelled():
                     future.set_result(answer)
-
-    def _step(self, handing: list[Place], outcomes: list[Outcome]) -> set[Place]:
-        return self._outbox.step(handing, outcomes, lease=self._lease, seconds=self._seconds)
 
     async def _do(self, question: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, question)

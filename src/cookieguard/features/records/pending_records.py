@@ -10,9 +10,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cookieguard.features.records.store.protocol import LogDown, Stores
 from cookieguard.features.records.values.log import Acknowledgement, LogFull, Text
 from cookieguard.features.records.values.records import Record, to_bytes
 from cookieguard.features.records.values.sealing import about_of, digest_of_id
@@ -111,22 +110,10 @@ class PendingRecords:
             one.end(error)
 
 
-def answer(stores: Stores, question: Callable[[Stores], Any], future: Future[Any]) -> None:
-    """Ask the stores; end the future with what they say. Raises LogDown."""
-    try:
-        answer = question(stores)
-    except LogDown:
-        raise
-    except Exception as error:  # noqa: BLE001 - whoever asked hears of it; the thread must go on for the others
-        end(future, error=error)
-    else:
-        end(future, answer)
-
-
-def end(future: Future[Any], answer: object = None, *, error: Exception | None = None) -> None:
+def end(future: Future[None], *, error: BaseException | None) -> None:
     """End a future, unless it ended before: who waits may have called it off at any time."""
     with suppress(InvalidStateError):
         if error is None:
-            future.set_result(answer)
+            future.set_result(None)
         else:
             future.set_exception(error)

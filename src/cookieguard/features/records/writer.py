@@ -10,15 +10,14 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from hmac import compare_digest
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.records.anchors import LocalAnchor
-from cookieguard.features.records.pending_records import Draft, Item, PendingRecords, answer, end, write
+from cookieguard.features.records.pending_records import Draft, Item, PendingRecords, end, write
 from cookieguard.features.records.store.protocol import (
     BothStores,
     LogDown,
@@ -34,7 +33,8 @@ from cookieguard.features.records.values.notes import Checkpoint, Signer, read_c
 from cookieguard.features.records.values.records import Record
 from cookieguard.features.records.values.sealing import SUBJECT_BYTES, Sealed, keyed, mac_of, seal
 from cookieguard.features.records.values.tiles import grow, tree_root
-from cookieguard.runtime.worker import NOW, Worker, leave_to_parent
+from cookieguard.runtime.questions import Asked
+from cookieguard.runtime.worker import NOW, Worker
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -48,18 +48,17 @@ KNOWN_KEPT = 10_000  # handles of subjects that have a key: 1 MB
 Named = tuple[Item, bytes]  # a record, and the handle of its subject
 
 
-class LogWriter:
+class LogWriter(Asked[Stores]):
     """Be a Log. Owns the thread, the stores and what waits for them; the thread starts with the first record."""
 
-    _stores: Stores | None
     _waiting: PendingRecords
-    _questions: deque[tuple[Callable[[Stores], Any], Future[Any]]]
     _sequence_at: float | None
     _look_at: float
-    is_down: bool
-    """Whether the store did not answer the last time."""
     broken: str
     """Why nothing is signed any more; empty while all is well."""
+    down = LogDown
+    told_down = "consent log: its database is down (%s); records and grants wait until it answers"
+    told_back = "consent log: its store answers again"
 
     def __init__(
         self,
@@ -77,7 +76,6 @@ class LogWriter:
         self._origin = origin
         self._told: frozenset[str] = frozenset()
         self._tell_news: Callable[[], None] = lambda: None
-        self._stores = None
         self._worker = Worker("proof", self._round, end=self._let_go, reset=self._reset)
         self._reset()
 
@@ -101,13 +99,6 @@ class LogWriter:
         self._worker.ask()
         return acknowledgement
 
-    def ask(self, question: Callable[[Stores], Answer]) -> Future[Answer]:
-        """Ask the stores in the thread, after all records appended so far."""
-        future: Future[Answer] = Future()
-        self._questions.append((question, future))
-        self._worker.ask()
-        return future
-
     def begin(self) -> None:
         """Start looking for what others left, if there is a log yet: the first record makes it."""
         self._worker.begin()
@@ -115,7 +106,7 @@ class LogWriter:
     @property
     def exists(self) -> bool:
         """Return whether there is a log yet."""
-        return self._stores is not None or self._is_made()
+        return self._source is not None or self._is_made()
 
     @property
     def waiting(self) -> int:
@@ -141,22 +132,20 @@ class LogWriter:
 
     def _round(self) -> float | None:
         """Write, number, answer; where the store does not, keep what waits."""
-        if not (self._waiting or self._questions or self.exists):
+        if not (self._waiting or self._waits or self.exists):
             return None
         items = self._waiting.take(AT_ONCE)
-        questions = (
-            [self._questions.popleft() for _ in range(len(self._questions))] if not self._waiting else []
-        )
+        questions = self._taken() if not self._waiting else []  # after all records appended so far
         try:
             stores = self._opened()
             if items:
                 self._write(stores, items)
-            for question, future in questions:
-                answer(stores, question, future)
+            for question in questions:
+                self._answer(stores, question)
             self._number(stores, is_last=self._worker.is_ending)
-            self._tell(is_down=False)
+            self._note_answer()
         except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
-            self._fail(error, items, questions)
+            self._waiting.put_back(items, self._lose(error, questions))
 
         return self._pause()
 
@@ -168,14 +157,9 @@ class LogWriter:
         due = self._sequence_at if self._sequence_at is not None else self._look_at
         return max(0.01, due - time.monotonic())
 
-    def _let_go(self) -> None:
-        stores, self._stores = self._stores, None
-        if stores is not None:
-            stores.close()
-
     def _opened(self) -> Stores:
-        if self._stores is None:
-            self._stores = stores = self.open_stores()
+        if self._source is None:
+            self._source = stores = self.open_stores()
             self._handle_key = stores.subjects.secret(HANDLE_SECRET)
             self._mac_key = stores.subjects.secret(MAC_SECRET)
             self._name = stores.log.fact("origin", self._origin) or self._origin
@@ -184,12 +168,12 @@ class LogWriter:
             self._size = stores.log.size()
             if self._anchor is not None:
                 self._anchor.check(stores.log)
-        return self._stores
+        return self._source
 
     def _write(self, stores: Stores, items: list[Item]) -> None:
         written = [one for one in items if self._is_written(one)]
         named = [(one, handle_of(one.write().subject, self._handle_key)) for one in written]
-        texts = self._new_texts(written)
+        texts = [text for one in written for text in one.texts if text[0] not in self._texts]
         jobs = [one.write().id for one in written if one.write().kind in self._told]
         if stores.both is not None and not texts and not jobs:
             named = self._write_new(stores.both, named)
@@ -231,9 +215,6 @@ class LogWriter:
             self._waiting.finish([item], error=error)
             return False
         return True
-
-    def _new_texts(self, items: Iterable[Item]) -> list[Text]:
-        return [text for one in items for text in one.texts if text[0] not in self._texts]
 
     def _number(self, stores: Stores, *, is_last: bool) -> None:
         now = time.monotonic()
@@ -283,43 +264,15 @@ class LogWriter:
             self._signs_as = key
         return signer
 
-    def _fail(
-        self,
-        error: Exception,
-        items: list[Item],
-        questions: list[tuple[Callable[[Stores], Any], Future[Any]]],
-    ) -> None:
-        self._let_go()
-        reason = str(error) if isinstance(error, LogDown) else type(error).__name__
-        self._tell(is_down=True, reason=reason)
-        self._waiting.put_back(items, LogDown(reason))
-        for _, future in questions:
-            end(future, error=LogDown(reason))
-
-    def _tell(self, *, is_down: bool, reason: str = "") -> None:
-        if is_down == self.is_down:
-            return
-        self.is_down = is_down
-        if is_down:
-            logger.error(
-                "consent log: its database is down (%s); records and grants wait until it answers", reason
-            )
-        else:
-            logger.warning("consent log: its store answers again")
-
     def _reset(self) -> None:
-        """Begin anew: at first, and in a forked child, whose connections are its parent's."""
-        leave_to_parent(self._stores)
-        self._stores = None
+        self._forget()
         self._waiting = PendingRecords()
-        self._questions = deque()
         self._texts: set[str] = set()
         self._known: set[bytes] = set()
         self._sequence_at = None
         self._look_at = time.monotonic()
         self._handle_key = self._mac_key = b""
         self._name, self._signs_as, self._size = self._origin, "", 0
-        self.is_down = False
         self.broken = ""
 
 

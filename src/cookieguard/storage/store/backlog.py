@@ -6,12 +6,10 @@ Bounded, and nothing of a revocation is lost by it: where too many wait, all tha
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from cookieguard.identity.revocations import Revocation, Revoked
 from cookieguard.storage.store.protocol import Store
@@ -25,13 +23,6 @@ TASK_BYTES = 500  # what a value takes beside itself
 
 Task = Callable[[Store], None]
 When = Callable[[], bool]
-Question = tuple[Callable[[Store], Any], Future[Any]]
-
-
-def taken(questions: deque[Question]) -> list[Question]:
-    """Take all questions but those called off, as asyncio does for a task that is over; from here on nobody can."""
-    asked = [questions.popleft() for _ in range(len(questions))]
-    return [one for one in asked if one[1].set_running_or_notify_cancel()]
 
 
 def at_once() -> bool:

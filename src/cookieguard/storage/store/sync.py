@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import logging
 import math
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from cookieguard.config.store import StoreSettings
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.revocations import Revocation, Revocations, clock_was_at, to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY_MILLISECONDS, from_milliseconds, to_milliseconds
-from cookieguard.runtime.worker import Worker, leave_to_parent, seconds
+from cookieguard.runtime.questions import Asked
+from cookieguard.runtime.worker import Worker, seconds
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.backlog import Backlog, Question, Task, When, at_once, taken
+from cookieguard.storage.store.backlog import Backlog, Task, When, at_once
 from cookieguard.storage.store.housekeeping import (
     TIDY_AT_ONCE,
     batches,
@@ -51,7 +51,7 @@ TIDY_AFTER = 5  # seconds after the start: it may be the store of an older relea
 PRUNE_SECONDS = 60  # going through all that is known takes a while
 
 
-class StoreSync:
+class StoreSync(Asked[Store]):
     """Own the thread, its connection and what it must write; `revocations` is what requests look into.
 
     The thread starts with the first question in each process, and ends with `close` or with this object.
@@ -59,8 +59,6 @@ class StoreSync:
 
     is_ready: bool
     """The store was asked once in this process, whatever came of it."""
-    _store: Store | None
-    _questions: deque[Question]
     backlog: Backlog
     """What waits for the store."""
     _tidied: float
@@ -70,7 +68,9 @@ class StoreSync:
     _back: float | None
     _last: Change
     _forgot: float
-    _is_down: bool
+    down = StoreDown
+    told_down = "store: down (%s); customers count as guests until it answers"
+    told_back = "store: it answers again"
 
     def __init__(
         self,
@@ -84,7 +84,6 @@ class StoreSync:
         self._steps = steps or Steps(to_milliseconds(self._clock()), seconds)
         self.revocations = Revocations(self._is_certain, steps=self._steps)
         self.listeners: list[Look] = []
-        self._store = None
         self._worker = Worker("store", self._round, end=self._let_go, reset=self._reset)
         self._reset()
 
@@ -118,18 +117,6 @@ class StoreSync:
         self.backlog.enqueue(key, task, size, when)
         return self.ask(lambda _: None)
 
-    @property
-    def is_down(self) -> bool:
-        """Return whether the store did not answer the last time: waiting for it is in vain."""
-        return self._is_down
-
-    def ask(self, question: Callable[[Store], Answer]) -> Future[Answer]:
-        """Ask the store in its thread, after all revocations recorded so far and with every change heard."""
-        future: Future[Answer] = Future()
-        self._questions.append((question, future))
-        self._worker.ask()
-        return future
-
     def close(self, deadline: float = math.inf) -> None:
         """Write what waits, if the store takes it, and end the thread."""
         if not self._worker.runs:
@@ -144,7 +131,7 @@ class StoreSync:
     def _round(self) -> float:
         """Listen, write, answer; where the store does not, be uncertain until it does."""
         started = seconds()
-        questions = taken(self._questions)
+        questions = self._taken()  # answered after all revocations recorded so far, with every change heard
         self._prune()
         try:
             store = self._opened()
@@ -152,33 +139,23 @@ class StoreSync:
             self._write(store)
             self._pay(store)
             self._hear(started)
-            self._tell(is_down=False)
-            for question, future in questions:
-                _answer(store, question, future)
+            self._note_answer()
+            for question in questions:
+                self._answer(store, question)
             self._tidy(store)
         except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
-            self._let_go()
             self._back = None
-            reason = str(error) if isinstance(error, StoreDown) else type(error).__name__
-            self._tell(is_down=True, reason=reason)
-            for _, future in questions:
-                if not future.done():
-                    future.set_exception(StoreDown(reason))
+            self._lose(error, questions)
         for listener in self.listeners:
-            listener(self._store)
+            listener(self._source)
         self.is_ready = True
         is_busy = self.backlog or self.backlog.covered or self._back is not None
         return RETRY_SECONDS if is_busy else POLL_EVERY.total_seconds()
 
-    def _let_go(self) -> None:
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()
-
     def _opened(self) -> Store:
-        if self._store is None:
-            self._store = self._open_store()
-        return self._store
+        if self._source is None:
+            self._source = self._open_store()
+        return self._source
 
     def _write(self, store: Store) -> None:
         revocations, is_all = self.backlog.take()
@@ -290,21 +267,9 @@ class StoreSync:
         heard = self._heard
         return heard is not None and seconds() - heard < HEARD_WITHIN.total_seconds()
 
-    def _tell(self, *, is_down: bool, reason: str = "") -> None:
-        if is_down == self._is_down:
-            return
-        self._is_down = is_down
-        if is_down:
-            logger.error("store: down (%s); customers count as guests until it answers", reason)
-        else:
-            logger.warning("store: it answers again")
-
     def _reset(self) -> None:
-        """Begin anew: at first, and in a forked child, whose connection is its parent's."""
-        leave_to_parent(self._store)
+        self._forget()
         self._lock = Lock()
-        self._store = None
-        self._questions = deque()
         self.backlog = Backlog(self._lock)
         self._pruned = seconds()
         self._tidied = seconds() - PRUNE_SECONDS + TIDY_AFTER
@@ -314,22 +279,12 @@ class StoreSync:
         self._back = None
         self.is_ready = False
         self._forgot = seconds()
-        self._is_down = False
 
 
 def _holds_mark(store: Store, change: Change) -> bool:
     """Return whether a store has the mark of a change: another copy of it has another one."""
     kept = store.read(CHANGE, str(change.number))
     return change.mark == (b"" if kept is None else kept.value)
-
-
-def _answer(store: Store, question: Callable[[Store], Any], future: Future[Any]) -> None:
-    try:
-        future.set_result(question(store))
-    except StoreDown:
-        raise
-    except Exception as error:  # noqa: BLE001 - whoever asked hears of it; the thread must go on for the others
-        future.set_exception(error)
 
 
 def open_store_sync(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -129,7 +129,9 @@ def open_log(
     file = place.log_file
     is_made = (lambda: True) if file is None else file.exists
     signer = partial(signer_of, keyring)
-    return LogWriter(_opener(place), signer, name_of(config), anchor=anchor, is_made=is_made)
+    return LogWriter(
+        making_once(partial(open_stores, place)), signer, name_of(config), anchor=anchor, is_made=is_made
+    )
 
 
 def name_of(config: Config) -> str:
@@ -153,11 +155,6 @@ def trusted_keys(keyring: Keyring, name: str) -> list[NoteKey]:
     seeds = [keyring.derive(key, SIGNING_USE) for key in map(keyring.get, keyring.ids) if key is not None]
     seeds += [pair.seed for pair in map(keyring.pair, keyring.ids) if pair is not None]
     return [Signer(name, seed).key for seed in seeds]
-
-
-def _opener(place: Place) -> Callable[[], Stores]:
-    """Return what opens the stores; a file that went away meanwhile is not made again."""
-    return making_once(partial(open_stores, place))
 
 
 def open_log_store(place: str, *, make: bool) -> LogStore:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cookieguard.errors import ConfigError
-from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.consents import Asker
 from cookieguard.features.records.values.imports import RowUnusable, Source, read_row
 from cookieguard.features.records.values.records import Record
@@ -113,11 +112,7 @@ def _list_in(found: dict[str, Any]) -> list[Any]:
     )
 
 
-def _integer(digits: str) -> int | str:
-    return int(digits) if len(digits) <= LONGEST_NUMBER else digits
-
-
-_DECODER = json.JSONDecoder(parse_int=_integer)
+_DECODER = json.JSONDecoder(parse_int=lambda digits: int(digits) if len(digits) <= LONGEST_NUMBER else digits)
 
 
 AT_ONCE = 1000  # records that wait for one answer: the writer keeps ten times as many
@@ -190,7 +185,9 @@ def import_rows(
 def _write(batch: list[Record], writer: LogWriter | None, done: Imported) -> None:
     """Write what the log does not have, and wait until it is on disk."""
     if writer is not None and batch:
-        known = writer.ask(lambda stores: _ids_in_log(stores, batch)).result(TIMEOUT)
+        known = writer.ask(
+            lambda stores: {one.id for one in batch if stores.log.row(digest_of_id(one.id)) is not None}
+        ).result(TIMEOUT)
         futures: dict[str, Future[None]] = {
             one.id: writer.append(one) for one in batch if one.id not in known
         }
@@ -201,7 +198,3 @@ def _write(batch: list[Record], writer: LogWriter | None, done: Imported) -> Non
     elif batch:
         done.written += len(batch)
     batch.clear()
-
-
-def _ids_in_log(stores: Stores, batch: list[Record]) -> set[str]:
-    return {one.id for one in batch if stores.log.row(digest_of_id(one.id)) is not None}
