@@ -177,6 +177,21 @@ def test_a_value_that_is_over_is_forgotten(engine: Engine) -> None:
     assert store.read("cart", "18") is not None
 
 
+def test_keys_are_found_by_their_ending_and_in_their_namespace_alone(engine: Engine) -> None:
+    store = engine.open()
+    for namespace, key in (
+        ("list", "news:17"),
+        ("list", "a:17"),
+        ("list", "7"),
+        ("list", "news:117"),
+        ("x", "a:17"),
+    ):
+        store.write(namespace, key, b"{}", until=9_000)
+
+    assert store.keys("list", ":17") == ["a:17", "news:17"]
+    assert store.keys("list", ":%7") == []
+
+
 def test_a_reader_misses_nothing_that_many_write_at_once(engine: Engine) -> None:
     reader, heard, number = engine.open(), set[str](), 0
     written = threading.Event()

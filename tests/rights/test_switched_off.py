@@ -29,6 +29,7 @@ from cookieguard.config import (
     IdentitySettings,
     LogSettings,
     MailSettings,
+    RightsSettings,
     StatsSettings,
 )
 from cookieguard.config.proof import ProofSettings
@@ -45,6 +46,7 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_log, open_stores, place_of
 from cookieguard.features.records.values.records import Record, customer
 from cookieguard.features.retention import open_retention
+from cookieguard.features.rights.values.requests import answer_told
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.features.vault.sealed_events import VaultWriter, event_days, make_keys
@@ -62,12 +64,13 @@ OFF: dict[str, Any] = {
     "proof": ProofSettings(enabled=False),
     "csp": CspSettings(enabled=False),
     "vault": VaultSettings(enabled=False),
+    "rights": RightsSettings(enabled=False),
 }
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    """Return a shop that used every feature, and then switched all of them off but the requests."""
+    """Return a shop that used every feature, and then switched all of them off; cron still runs `work`."""
     on = Config(
         state_dir=str(tmp_path / "state"),
         origins=("https://shop.example",),
@@ -222,6 +225,20 @@ def test_erasure_leaves_the_number_in_no_copy_of_own_terms_while_no_worker_follo
 
     copy = (shop.state.path / "own-terms").read_text()
     assert (ANNA in copy, OTHER in copy) == (False, True)
+
+
+def test_closed_requests_of_a_shop_without_their_page_still_go_after_their_years(shop: Shop) -> None:
+    shop.ask(RequestKind.EXPORT)
+    shop.work()
+    shop.change(lambda one: answer_told(one, now=NOW, by="mira"))
+    shop.now += timedelta(days=shop.config.rights.keep_days + 1)
+
+    for _ in range(2):  # the copy, then the request
+        shop.wake()
+        shop.work()
+
+    with closing(shop.queue()) as queue:
+        assert queue.find("r" * 22) is None
 
 
 def test_shop_that_never_had_a_log_or_an_outbox_gets_none_from_an_erasure(tmp_path: Path) -> None:

@@ -124,6 +124,18 @@ def test_each_request_stands_once_by_its_days_left_with_what_is_not_done_and_nam
         assert hidden not in text
 
 
+def test_of_many_late_requests_ten_are_named_and_the_others_counted_as_late_too(desk: Desk) -> None:
+    ask_to_erase(desk, {f"{at:016}": 60 - at for at in range(12)})
+
+    part = write_letter(desk.app.config, keyring(desk), NOW).parts[0]
+
+    lines = [line for line in part.lines if line.startswith("requests: ")]
+    assert [line[10:26] for line in lines[:10]] == [f"{at:016}" for at in range(10)]
+    assert lines[10:] == [
+        "requests: 2 more are open; see: cookieguard requests list; answer these as well (support)"
+    ]
+
+
 def test_hosts_and_errors_of_others_are_shown_as_text(desk: Desk) -> None:
     host = "x.example\u202e<img src=x>"
     line = {"day": "2026-11-23", "host": host, "by": "<b>Ads</b>\r\nBcc: all@x.example", "page": "/"}

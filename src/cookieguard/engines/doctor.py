@@ -49,6 +49,7 @@ LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of 
 MADE_WITHIN = timedelta(days=1)  # after its first start somebody has had a session
 BELIEVE = "set the clock (NTP); if it is right, run: cookieguard retention run --believe-clock"
 START = f"start the shop once, as its own user; under {PRODUCTION}=production run cookieguard keys add first"
+DAMAGED = "it may be damaged: restore it from a backup, or report this as a fault of cookieguard"
 LOADS_DAYS = 7  # back from today: what was declared since, or stopped, is no news
 MOST_BEYOND = 10
 # A request that was answered, in the combined form and in JSON.
@@ -98,7 +99,7 @@ def findings_of(name: str, check: Check, shop: Shop) -> list[Finding]:
     except OSError as error:
         return [Finding(name, f"cannot be read ({error.strerror})", "run this as the shop's user")]
     except Exception as error:  # noqa: BLE001 - a database's driver raises what it likes; the others are checked
-        return [Finding(name, f"cannot be read ({type(error).__name__})", "see the shop's log")]
+        return [Finding(name, f"cannot be read ({type(error).__name__})", DAMAGED)]
 
 
 def _state_directory(shop: Shop) -> Iterator[Finding]:

@@ -43,7 +43,8 @@ def due_of(shop: Shop) -> Iterator[Finding]:
     answer = f"answer it at {config.prefix}requests?id={{}}; all of them: {LIST}"
     yield from (_request(one, answer.format(one.id)) for one in pending[:MOST])
     if len(pending) > MOST:
-        yield Finding(CHECK, f"{len(pending) - MOST} more are open; see: {LIST}")
+        more = f"{len(pending) - MOST} more are open; see: {LIST}"
+        yield _request(pending[MOST], "answer these as well")._replace(found=more)
 
 
 def _request(one: Pending, answer: str) -> Finding:

@@ -7,7 +7,7 @@ from contextlib import closing
 from datetime import datetime
 
 from cookieguard.features.feature import Place
-from cookieguard.features.rights.own_terms import COPY, forget_own_terms, read_own_terms, write_terms
+from cookieguard.features.rights.own_terms import COPY, OWN_TERMS, forget_own_terms, read_own_terms
 from cookieguard.rights.hooks import Exported
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
@@ -29,4 +29,4 @@ class PersonalTerms:
         with closing(self._open()) as store:
             left = forget_own_terms(store, number)
         if self._state.read(COPY) is not None:
-            self._state.replace(COPY, write_terms(left))
+            self._state.replace(COPY, OWN_TERMS.dumps(left))

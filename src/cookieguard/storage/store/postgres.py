@@ -24,6 +24,11 @@ class PostgresStore(Store):
     def __init__(self, url: str, *, make: bool = True) -> None:
         self.database: PostgresDatabase = PostgresDatabase(url, TABLES, make=make)
 
+    def keys(self, namespace: str, ending: str) -> list[str]:
+        """Return the keys that end so, however many there are to look through."""
+        with self.database.patient(ERASE_MILLISECONDS):
+            return super().keys(namespace, ending)
+
     def erase_owned(self, namespace: str, owner: str) -> None:
         """Delete an owner's values, however many there are to look through."""
         with self.database.patient(ERASE_MILLISECONDS):
