@@ -98,7 +98,6 @@ TOP = frozenset(
         "features.checks",
         "features.letter",
         "features.officer",
-        "features.pages",
         "features.replay",
         "features.retention",
         "engines.retention",

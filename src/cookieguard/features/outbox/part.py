@@ -9,8 +9,7 @@ from cookieguard.features.records.part import RecordsPart
 from cookieguard.mail.headers import LINKS
 from cookieguard.mail.orders import ORDERS
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.page import READ_AND_POST, Page
-from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.part import READ_AND_POST, Page, Part
 
 
 class OutboxPart(Part):

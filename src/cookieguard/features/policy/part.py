@@ -6,8 +6,7 @@ from cookieguard.features.policy.live_policy import LivePolicy, open_policy
 from cookieguard.features.policy.policy_page import POLICY_PAGE, PolicyPages
 from cookieguard.features.policy.values import markdown
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.page import READ, Page
-from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.part import READ, Page, Part
 
 
 class PolicyPart(Part):
