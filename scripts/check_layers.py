@@ -97,7 +97,6 @@ TOP = frozenset(
         "features.checks",
         "features.letter",
         "features.officer",
-        "features.pages",
         "features.replay",
         "features.retention",
         "features.work",

@@ -42,7 +42,7 @@ from cookieguard.stats.vault_records import Risk
 from cookieguard.storage.day_keys import DayKeys
 from cookieguard.storage.runtime_directory import RuntimeDirectory, runtime_place
 from cookieguard.storage.state_directory import HourKeys, StateDirectory
-from cookieguard.web.parts.core import Core
+from cookieguard.web.parts.guard import Core
 
 NOW = datetime.fromtimestamp(MIDNIGHT, UTC) + timedelta(hours=23)
 KEY = 0x1122334455667788

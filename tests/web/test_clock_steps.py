@@ -20,7 +20,7 @@ from cookieguard import CookieGuard, visitor_of
 from cookieguard.config import StatsSettings
 from cookieguard.features.checks import examine
 from cookieguard.storage.runtime_directory import runtime_place
-from cookieguard.web.parts.core import Core
+from cookieguard.web.parts.guard import Core
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

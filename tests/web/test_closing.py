@@ -24,7 +24,7 @@ from cookieguard.features.rights.part import RightsPart
 from cookieguard.features.vault.risk_events import RisksPart
 from cookieguard.runtime import worker
 from cookieguard.web import middleware
-from cookieguard.web.parts.core import Core
+from cookieguard.web.parts.guard import Core
 
 from .conftest import NOW
 

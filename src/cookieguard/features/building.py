@@ -1,15 +1,27 @@
-"""Make the parts of all features, in the order in which they begin."""
+"""Make the parts of all features, and the pages that need several of them: officer's page and record."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+
+from starlette.responses import Response
 
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import Place
-from cookieguard.features.pages import OfficePart
+from cookieguard.features.officer import OFFICER_PAGE, show_officer
+from cookieguard.features.people.part import PeoplePart
+from cookieguard.features.people.staff_sign_in import staff_only
+from cookieguard.features.policy.part import PolicyPart
+from cookieguard.features.records.part import RecordsPart
+from cookieguard.features.replay import RECORD_PAGE, show_record
 from cookieguard.features.retention import open_retention
-from cookieguard.web.parts.core import Core
-from cookieguard.web.parts.guard import Guard
+from cookieguard.office.layout import stylesheet
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.router import file_response
+from cookieguard.web.parts.guard import Core, Guard
+from cookieguard.web.parts.part import READ, Page, Part
 
 
 def serve(guard: Guard) -> None:
@@ -21,3 +33,24 @@ def serve(guard: Guard) -> None:
         if part is not None:
             guard.parts.append(part)
     guard.parts.append(OfficePart(guard))
+
+
+class OfficePart(Part):
+    """Serve the pages that show several parts, and the style sheet of all pages of staff."""
+
+    def __init__(self, guard: Guard) -> None:
+        staff = guard.part(PeoplePart).staff
+        records, policy = guard.find(RecordsPart), guard.find(PolicyPart)
+        officer = partial(show_officer, staff=staff)
+        self.pages = [
+            staff_only(staff, OFFICER_PAGE, READ, officer, role="officer", title="Privacy"),
+            Page(stylesheet().name, READ, _show_style),
+        ]
+        if records is not None:
+            versions = (lambda: ()) if policy is None else (lambda: policy.policy.history.versions)
+            record = partial(show_record, staff=staff, log=records.log, versions=versions)
+            self.pages.append(staff_only(staff, RECORD_PAGE, READ, record, role="officer", title="Records"))
+
+
+async def _show_style(_: Exchange, __: Receive) -> Response:
+    return file_response(stylesheet())

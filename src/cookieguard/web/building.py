@@ -20,8 +20,7 @@ from cookieguard.web.http.etags import Files
 from cookieguard.web.identity.customers import CustomerFrom, Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.pages.declaration import CookieDeclaration
-from cookieguard.web.parts.core import Core
-from cookieguard.web.parts.guard import Guard
+from cookieguard.web.parts.guard import Core, Guard
 from cookieguard.web.parts.opening import authorities_of, fingerprint_of, open_consents, open_identity
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.services import Services

@@ -16,7 +16,7 @@ from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.remember_me import SecurityWarning
 from cookieguard.identity.session import Session
 from cookieguard.web.identity.orders import Orders
-from cookieguard.web.recording.agreement import Agreement
+from cookieguard.web.parts.ports import Agreement
 from cookieguard.web.request import Request
 from cookieguard.web.services import Services
 

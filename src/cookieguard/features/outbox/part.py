@@ -8,8 +8,7 @@ from cookieguard.features.outbox.order_mail import OrderMail
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.mail.headers import LINKS, ORDERS
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.page import READ_AND_POST, Page
-from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.part import READ_AND_POST, Page, Part
 
 
 class OutboxPart(Part):

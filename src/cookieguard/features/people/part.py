@@ -16,8 +16,7 @@ from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.identity.staff_token import staff_codec
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.page import READ_AND_POST, Page
-from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.part import READ_AND_POST, Page, Part
 
 
 class PeoplePart(Part):

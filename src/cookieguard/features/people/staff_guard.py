@@ -20,8 +20,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.pages.form import Receive
-from cookieguard.web.parts.page import Answer, Page
-from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.part import Answer, Page, Part
 from cookieguard.web.request import FORWARDED
 
 logger = logging.getLogger("cookieguard")

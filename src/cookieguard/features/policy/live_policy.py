@@ -80,18 +80,15 @@ class LivePolicy(Policy):
         self._day: tuple[PolicyHistory, date, Version | None, Version | None] | None = None
 
     def terms(self, now: datetime) -> Terms:
-        """Return what a choice is made under."""
         version = self.in_force(now.date())
         if version is None:
             return Terms(f"before-{self.history.versions[0].name}", "", self.matters)
         return Terms(version.name, version.digest[:TEXT_DIGEST], self.matters)
 
     def in_force(self, today: date) -> Version | None:
-        """Return the version that counts today."""
         return self._on(today)[2]
 
     def upcoming(self, today: date) -> Version | None:
-        """Return the version that the shop's pages announce."""
         return self._on(today)[3]
 
     def texts_of(self, name: str) -> dict[str, tuple[str, bytes]]:

@@ -7,8 +7,7 @@ from cookieguard.features.policy.policy_page import POLICY_PAGE, PolicyPages
 from cookieguard.features.policy.values import markdown
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.page import READ, Page
-from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.part import READ, Page, Part
 
 
 class PolicyPart(Part):

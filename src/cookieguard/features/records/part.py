@@ -15,8 +15,7 @@ from cookieguard.features.records.writer import LogWriter
 from cookieguard.storage.store.day_key_sharing import open_day_keys
 from cookieguard.web.pages.privacy_choices import COPY_PAGE
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.page import READ, Page
-from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.part import READ, Page, Part
 
 
 class RecordsPart(Part):

@@ -132,7 +132,6 @@ class WatchedTerms(CustomerTerms):
             self._state.replace(COPY, write_terms(terms))
 
     def narrowed(self, consent: Consent, customers: Iterable[str], now: datetime) -> Consent:
-        """Return a consent without what is kept from these customers; itself where nothing is."""
         for number in customers:
             purposes, vendors = withheld_from(self.of(number), now.astimezone(UTC).date())
             if vendors - consent.kept or purposes & consent.granted:

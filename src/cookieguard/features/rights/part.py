@@ -12,13 +12,11 @@ from cookieguard.features.rights.own_terms import WatchedTerms
 from cookieguard.features.rights.values.by_staff import LOOK
 from cookieguard.features.rights.web.acts import answer_privacy
 from cookieguard.features.rights.web.cookies import COOKIES_PAGE, show_cookies
-from cookieguard.features.rights.web.desk import Desk
+from cookieguard.features.rights.web.desk import Desk, Room
 from cookieguard.features.rights.web.page import PRIVACY_PAGE
 from cookieguard.features.rights.web.requests import REQUESTS_PAGE, answer_requests
-from cookieguard.features.rights.web.room import Room
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.page import READ, READ_AND_POST, Page
-from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.part import READ, READ_AND_POST, Page, Part
 
 
 class RightsPart(Part):

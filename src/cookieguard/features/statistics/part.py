@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
+from pathlib import Path
 
+from cookieguard.config import Config
+from cookieguard.engines.files.country import Countries
 from cookieguard.features.people.part import PeoplePart
-from cookieguard.features.statistics.counting import open_counting
-from cookieguard.features.statistics.engines.open import open_reader
+from cookieguard.features.statistics.engines.open import open_reader, open_sink
+from cookieguard.features.statistics.engines.sink import Counted
 from cookieguard.features.statistics.stats_page import STATS_PAGE, answer_stats, refuse_stats
+from cookieguard.stats.goals import Goals
+from cookieguard.stats.raw_hits import RawHit, Reader
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.page import READ_AND_POST, Page
-from cookieguard.web.parts.part import Part
+from cookieguard.web.parts.part import READ_AND_POST, Page, Part
 from cookieguard.web.recording.counting import Counting
+from cookieguard.web.recording.pipeline import Pipeline
+
+KEY_USE = "visitor"
+IDLE_EVERY = timedelta(minutes=10)
 
 
 class StatisticsPart(Part):
@@ -31,7 +40,40 @@ class StatisticsPart(Part):
 
 def serve(guard: Guard) -> StatisticsPart | None:
     """Open the engine, None if nothing is counted. Raises ConfigError."""
-    counting = open_counting(
-        guard.config, guard.state, guard.keys_of, environ=guard.environ, clock=guard.clock
+    return StatisticsPart(guard, _counting(guard)) if guard.config.stats.enabled else None
+
+
+def _counting(guard: Guard) -> Counting:
+    config, settings = guard.config, guard.config.stats
+    keys = guard.keys_of(KEY_USE)
+    sink = open_sink(settings, guard.state, environ=guard.environ, keys=keys, clock=guard.clock)
+    reader = Reader(
+        own_hosts=_own_hosts(config), names_routes=settings.pages == "route", search=settings.search
     )
-    return None if counting is None else StatisticsPart(guard, counting)
+
+    def form(raw_hit: RawHit) -> Counted:
+        hit = reader.read(raw_hit)
+        return hit, reader.before(raw_hit, hit)
+
+    return Counting(
+        pipeline=Pipeline(
+            sink, form=form, name="stats", idle=(IDLE_EVERY, sink.look_after), on_drop=sink.note_lost
+        ),
+        sink=sink,
+        keys=keys,
+        goals=Goals(raises=config.dev),
+        named_pages=frozenset(settings.named_pages),
+        keys_unasked=settings.before_consent == "hashed",
+        counts_unasked=settings.before_consent != "none",
+        policy=config.policy.version,
+        asks=config.consent.enabled and config.html.enabled,
+        prefix=config.prefix,
+        country_header=settings.country_header.lower().encode(),
+        country_of=Countries(Path(settings.mmdb)) if settings.mmdb else None,
+    )
+
+
+def _own_hosts(config: Config) -> frozenset[str]:
+    places = [origin.partition("://")[2] for origin in config.origins]
+    places += [host.partition("/")[0] for host in config.first_party_hosts]
+    return frozenset(place.partition(":")[0].removeprefix("www.") for place in places)

@@ -19,7 +19,7 @@ from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import answer_state, show_choices
-from cookieguard.web.parts.page import READ, READ_AND_POST, Answer, Page
+from cookieguard.web.parts.part import READ, READ_AND_POST, Answer, Page
 from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
 

@@ -1,4 +1,4 @@
-"""What a worker provides to its parts: settings, keys, directories, the store and the templates of pages."""
+"""What a worker provides to its parts, and the part that every worker has."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from cookieguard.config import Config
 from cookieguard.current import Helpers
+from cookieguard.engines.retention import Retention
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
@@ -24,6 +25,7 @@ from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.parts.part import Part
 from cookieguard.web.parts.ports import Ports
+from cookieguard.web.recording.access_log import open_access_log
 
 AnyPart = TypeVar("AnyPart", bound=Part)
 
@@ -90,3 +92,25 @@ def open_guard(
         store=store,
         keys_of=partial(open_day_keys, runtime, sharing=sharing, clock=clock),
     )
+
+
+class Core(Part):
+    """Own the access log's queue; begin and close the store's thread and that of the hourly job."""
+
+    def __init__(self, guard: Guard, retention: Retention | None) -> None:
+        self.recorder = open_access_log(guard.state, guard.keys_of, guard.config.log, guard.clock)
+        self._store = guard.store
+        self.retention = retention
+
+    def begin(self) -> None:
+        """Start the job, and the store's thread if a part listens to it: without one, the first question does."""
+        if self.retention is not None:
+            self.retention.begin()
+        if self._store is not None and self._store.listeners:
+            self._store.begin()
+
+    def close(self, deadline: float) -> None:
+        """Close the store last: its thread carries the day keys of log and statistics."""
+        for part in (self.recorder, self.retention, self._store):
+            if part is not None:
+                part.close(deadline)

@@ -1,11 +1,31 @@
-"""A part: what a capability runs in a worker."""
+"""A part is what a capability runs in a worker; its pages are below the prefix."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from cookieguard.web.parts.page import Page
+from starlette.responses import Response
+
+from cookieguard.web.exchange import Exchange
+
+READ = ("GET", "HEAD")
+READ_AND_POST = (*READ, "POST")
+Answer = Callable[[Exchange, Any], Awaitable[Response]]  # the second argument is the ASGI `receive`
+
+
+class Page(NamedTuple):
+    """Describe a page: its name below the prefix, its methods, and what answers.
+
+    A page of staff has a role, and the title by which the other pages of staff link to it.
+    """
+
+    name: str
+    methods: tuple[str, ...]
+    answer: Answer
+    role: str = ""
+    title: str = ""
 
 
 class Part:

@@ -13,9 +13,25 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.stats.vault_records import require_event
 from cookieguard.web.http.policy_texts import News
 from cookieguard.web.identity.store_wait import Written
-from cookieguard.web.recording.agreement import Agreement
 from cookieguard.web.recording.choice import Choice
 from cookieguard.web.recording.counting import Counting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """Say that somebody agreed to something, or did not, and when; `id` is that of the record in the log."""
+
+    topic: str
+    given: bool
+    time: datetime
+    id: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    recorded: Written | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the log has it on disk; what is made in this request has a second or two for that."""
+        return self.recorded is None or self.recorded.is_kept
 
 
 class Records:

@@ -21,8 +21,7 @@ from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.identity.cookies import CookieJar
 from cookieguard.identity.session import Session
 from cookieguard.web.identity.store_wait import Written, is_done
-from cookieguard.web.parts.ports import Agreements
-from cookieguard.web.recording.agreement import Agreement
+from cookieguard.web.parts.ports import Agreement, Agreements
 from cookieguard.web.request import Request
 from cookieguard.web.services import Services
 

@@ -101,11 +101,9 @@ class ConsentLog(Records):
 
     @property
     def is_down(self) -> bool:
-        """Whether the log's store did not answer the last time."""
         return self.writer.is_down
 
     def subject(self, known: str) -> str:
-        """Return the name of a browser: a new one for its first choice."""
         return known or new_id()
 
     def write(self, choice: Choice, *, address: str, now: datetime) -> tuple[Receipt, Acknowledgement | None]:
@@ -138,7 +136,6 @@ class ConsentLog(Records):
         return turns.take(receipt.subject, now) and self._budget.spend(address, self._bytes, now)
 
     def is_recorded(self, receipt: Receipt, *, host: str, address: str, now: datetime) -> bool:
-        """Return whether the log has by now what a cookie says it had not; where not, it is written again."""
         if not receipt.pending:
             return False
         future = self._pending.get(receipt.id)

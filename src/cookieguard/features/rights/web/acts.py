@@ -31,7 +31,7 @@ from cookieguard.features.rights.values.requests import (
 )
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.features.rights.web.codes import Codes
-from cookieguard.features.rights.web.desk import Desk, Letter, loop_here
+from cookieguard.features.rights.web.desk import Desk, Letter, Room, loop_here
 from cookieguard.features.rights.web.page import (
     PRIVACY_PAGE,
     Asker,
@@ -43,7 +43,6 @@ from cookieguard.features.rights.web.page import (
     show,
     show_erasure,
 )
-from cookieguard.features.rights.web.room import Room
 from cookieguard.identity.revocations import ended_customer, ended_series, ended_session
 from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.mail.messages import AddressError, require_address

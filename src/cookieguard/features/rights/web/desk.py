@@ -15,13 +15,16 @@ import time
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.features.outbox.relay import smtp_library
+from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.features.rights.hook_calls import load_hooks, number_of
 from cookieguard.features.rights.notifications import Letters
+from cookieguard.features.rights.own_terms import WatchedTerms
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.features.rights.sealing import SealBroken
@@ -182,3 +185,12 @@ def _report(future: Future[Any]) -> None:
     error = None if future.cancelled() else future.exception()
     if isinstance(error, BROKEN):
         logger.error("requests: %s", error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Hold the desk, the terms of single customers, and the consent log; None what this shop does not have."""
+
+    desk: Desk | None
+    own_terms: WatchedTerms | None
+    log: ConsentLog | None

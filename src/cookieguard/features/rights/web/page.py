@@ -23,7 +23,7 @@ from cookieguard.features.rights.own_terms import PURPOSE
 from cookieguard.features.rights.values.answers import RightsTexts, has_copy, retained_lines
 from cookieguard.features.rights.values.requests import Request, State
 from cookieguard.features.rights.values.rules import RequestKind
-from cookieguard.features.rights.web.room import Room
+from cookieguard.features.rights.web.desk import Room
 from cookieguard.storage.store.logins import Login, logins_of
 from cookieguard.web.banner.form_value import ERASURE, form_value
 from cookieguard.web.banner.localized_texts import date_text, duration_text, shown_purposes

@@ -54,8 +54,7 @@ from cookieguard.features.rights.values.requests import (
     noted,
 )
 from cookieguard.features.rights.values.rules import Law, RequestKind
-from cookieguard.features.rights.web.desk import Desk
-from cookieguard.features.rights.web.room import Room
+from cookieguard.features.rights.web.desk import Desk, Room
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
 from cookieguard.storage.store.protocol import Store
