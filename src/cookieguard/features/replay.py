@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -9,14 +11,11 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.config.languages import language_of
 from cookieguard.features.people.staff_guard import DOWN, needs_role, note_look, pages_of, staff_of
 from cookieguard.features.people.staff_sign_in import ask_to_sign_in
-from cookieguard.features.policy.values.front_matter import split_head
 from cookieguard.features.policy.values.markdown import render
-from cookieguard.features.policy.values.versions import read_lines
 from cookieguard.features.records.log_reader import read_record
-from cookieguard.features.records.store.protocol import LogStore, Stores
+from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.consents import CONSENT
 from cookieguard.features.records.values.records import CUSTOMER, ID, read_document
 from cookieguard.features.records.values.sealing import SealBroken
@@ -42,8 +41,8 @@ class _Replay(NamedTuple):
     message: str = ""
     document: dict[str, Any] | None = None
     text: bytes | None = None
-    policy: tuple[str, str, bytes] | None = None
-    """Language, digest and file of the policy's text that the record names; None if it names none."""
+    shown: Mapping[str, Any] = {}
+    """The document of what was shown, whose digest the record has; empty in earlier records."""
 
     @property
     def notice(self) -> dict[str, str]:
@@ -101,12 +100,11 @@ async def _replay(exchange: Exchange, record_id: str) -> _Replay:
         return _Replay()
     if log is None or not log.writer.exists or not ID.fullmatch(record_id):
         return _Replay(UNKNOWN)
-    default = exchange.parts.config.consent.language
-    found = await log.read(partial(_read, record_id=record_id, default=default))
+    found = await log.read(partial(_read, record_id=record_id))
     return _Replay(NO_ANSWER) if found is None else found
 
 
-def _read(stores: Stores, *, record_id: str, default: str) -> _Replay:
+def _read(stores: Stores, *, record_id: str) -> _Replay:
     try:
         found = read_record(stores, record_id)
     except SealBroken:
@@ -117,23 +115,8 @@ def _read(stores: Stores, *, record_id: str, default: str) -> _Replay:
         return _Replay(ERASED)
     document = read_document(found.record)
     notice = document.get("dpv:hasNotice", {})
-    digest = notice.get("cg:sha256", "")
-    text = stores.log.text(digest) if digest else None
-    return _Replay("", document, text, _policy_named(stores.log, notice, default))
-
-
-def _policy_named(log: LogStore, notice: dict[str, str], default: str) -> tuple[str, str, bytes] | None:
-    """Return the text of the policy that a record's digest covers, in the language that was shown."""
-    digest = notice.get("cg:digest", "")
-    if not digest:
-        return None
-    shown = read_shown(log.text(digest) or b"", digest)
-    texts = {} if shown is None else shown[POLICY_TEXTS]
-    language = notice["dct:language"]
-    wanted = (language, language.partition("-")[0], default, language_of(default), *texts)
-    lang = next((one for one in wanted if one in texts), "")
-    named = texts.get(lang, "")
-    return lang, named, log.text(named) or b"" if named else b""
+    text = stores.log.text(notice.get("cg:sha256", ""))
+    return _Replay("", document, text, read_shown(notice, stores.log.text))
 
 
 def _shown(replay: _Replay) -> dict[str, Any]:
@@ -147,25 +130,21 @@ def _shown(replay: _Replay) -> dict[str, Any]:
 
 
 def _policy(exchange: Exchange, replay: _Replay) -> dict[str, Any]:
-    """Return the policy text of that version, in the language that was shown; without one only its name.
-
-    Records from before had no digest of it, so of theirs the folder has the text, and nothing proves it.
-    """
+    """Return the policy text of that version, in the language that was shown; without one only its name."""
     notice = replay.notice
     version, language = notice.get("dct:hasVersion", ""), notice.get("dct:language", "")
-    if replay.policy is not None:
-        lang, digest, source = replay.policy
-        is_same = sha256(source).hexdigest() == digest
-        shown = _html(split_head(read_lines(source), version)[1]) if source and is_same else ""
-        return {"version": version, "lang": lang, "digest": digest, "text": shown, "is_same": is_same}
     policy = exchange.parts.policy
     found = (
         next((one for one in policy.history[0] if one.name == version), None) if policy is not None else None
     )
     if found is None:
         return {"version": version, "text": ""}
-    lang, text = found.text(language, exchange.parts.config.consent.language)
-    return {"version": version, "lang": lang, "digest": text.digest, "text": _html(text.markdown)}
+    named = replay.shown.get(POLICY_TEXTS, {})  # translations may have been added since
+    texts = {one: text for one, text in found.texts.items() if one in named} or found.texts
+    lang, text = replace(found, texts=texts).text(language, exchange.parts.config.consent.language)
+    is_named, is_same = "cg:digest" in notice, named.get(lang) == text.digest
+    shown = {"digest": text.digest, "text": _html(text.markdown), "is_named": is_named, "is_same": is_same}
+    return {"version": version, "lang": lang, **shown}
 
 
 def _html(markdown: str) -> Markup:

@@ -60,9 +60,8 @@ async def _obey(exchange: Exchange, lists: MailLists, wish: Wish, *, is_one_clic
     """Do what a link says. What brings mail is recorded before it counts; a stop waits for nothing."""
     standing, is_stop = await answer_of(lists.standing(wish)), wish.act is Act.STOP
     changes, done = standing is not None and standing.counts and standing.changes, None
-    if standing is not None and (
-        is_stop or not changes or await _is_recorded(exchange, lists, wish, is_one_click)
-    ):
+    waits = changes and not is_stop
+    if standing is not None and (not waits or await _is_recorded(exchange, lists, wish, is_one_click)):
         done = await answer_of(lists.obey(wish))
     if done is None:
         exchange.parts.findings.count("a decision about marketing mail could not be written")

@@ -92,7 +92,7 @@ def agree(asked: Asked, said: FormAnswer, *, who: str) -> Agreement:
     subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
     subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
     record_id, host = new_id(), asked.request.origin.host
-    language = said.language or _language(asked)
+    language = said.language or language_of(asked.parts.config.consent.language)
     texts, notice = log.shown_with_form(text, language=language, policy=asked.parts.policy_version(now))
     if said.details:
         said = replace(said, details=copied(said.details))
@@ -115,16 +115,6 @@ def agree(asked: Asked, said: FormAnswer, *, who: str) -> Agreement:
     return Agreement(
         topic=said.topic, given=said.given, time=now, id=record_id, details=said.details, recorded=future
     )
-
-
-def _language(asked: Asked) -> str:
-    """Return the language in which the shop spoke to this visitor: that of their banner, else the shop's."""
-    receipt = asked.peek_consent().receipt
-    parts = asked.parts
-    of_banner = (
-        "" if receipt is None else parts.renderer.language_of(parts.renderer.known_banner(receipt.banner))
-    )
-    return of_banner or language_of(parts.config.consent.language)
 
 
 @lru_cache(maxsize=TEXTS_KEPT)
