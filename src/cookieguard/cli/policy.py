@@ -76,7 +76,7 @@ class Shop:
     config: Config
     state: StateDirectory
     versions: tuple[Version, ...]
-    refused: tuple[str, ...]
+    refused: list[str]
     now: datetime
 
 
@@ -94,7 +94,6 @@ def announce_version(
     """
     shop = _shop(config)
     found = find_version(shop.versions, version)
-    _require_texts(shop)
     require_origin(shop.config)
     customers = load_customers(shop.config.mail.customers)
     ring = read_place(keyring_place(shop.config, keyring))
@@ -231,7 +230,6 @@ def release_version(
     """
     shop = _shop(config)
     found = find_version(shop.versions, version)
-    _require_texts(shop)
     ring = read_place(keyring_place(shop.config, keyring))
     member = one_member(ring, shop.state, "officer")
     with _store(shop) as store, _record(shop, ring) as record:
@@ -250,12 +248,6 @@ def _shop(path: Path | None) -> Shop:
         kept = read_kept(config, state.path, None, environ=os.environ)
     versions, refused = read_folder(config, kept)
     return Shop(config=config, state=state, versions=versions, refused=refused, now=datetime.now(UTC))
-
-
-def _require_texts(shop: Shop) -> None:
-    if shop.refused:
-        was = f"different: {shop.refused[0]} changed after its announcement"
-        raise ConfigError("policy.folder", was=was, allowed="the text that was announced")
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -10,13 +11,11 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.config.languages import language_of
 from cookieguard.features.people.staff_guard import DOWN, StaffGuard
-from cookieguard.features.policy.values.front_matter import split_head
 from cookieguard.features.policy.values.markdown import render
-from cookieguard.features.policy.values.versions import Version, read_lines
+from cookieguard.features.policy.values.versions import Version
 from cookieguard.features.records.log_reader import read_record
-from cookieguard.features.records.store.protocol import LogStore, Stores
+from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.consents import CONSENT
 from cookieguard.features.records.values.records import CUSTOMER, ID, read_document
 from cookieguard.features.records.values.sealing import SealBroken
@@ -44,8 +43,8 @@ class _Replay(NamedTuple):
     message: str = ""
     document: dict[str, Any] | None = None
     text: bytes | None = None
-    policy: tuple[str, str, bytes] | None = None
-    """Language, digest and file of the policy's text that the record names; None if it names none."""
+    shown: Mapping[str, Any] = {}
+    """The document of what was shown, whose digest the record has; empty in earlier records."""
 
     @property
     def notice(self) -> dict[str, str]:
@@ -71,7 +70,7 @@ async def show_record(
 ) -> Response:
     """Answer GET {prefix}record?id=ID; 503 where the look at it cannot be written into the access journal."""
     record_id = _record_id(exchange)
-    replay = await _replay(log, record_id, default=exchange.parts.config.consent.language)
+    replay = await _replay(log, record_id)
     what = f"record {record_id}" if replay.document is not None else "records"
     if not await staff.note_look(exchange, member, what, customer=replay.customer):
         return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
@@ -97,16 +96,16 @@ def _record_id(exchange: Exchange) -> str:
     return asked if ID.fullmatch(asked) else asked[:80]
 
 
-async def _replay(log: ConsentLog, record_id: str, *, default: str) -> _Replay:
+async def _replay(log: ConsentLog, record_id: str) -> _Replay:
     if not record_id:
         return _Replay()
     if not log.writer.exists or not ID.fullmatch(record_id):
         return _Replay(UNKNOWN)
-    found = await log.read(partial(_read, record_id=record_id, default=default))
+    found = await log.read(partial(_read, record_id=record_id))
     return _Replay(NO_ANSWER) if found is None else found
 
 
-def _read(stores: Stores, *, record_id: str, default: str) -> _Replay:
+def _read(stores: Stores, *, record_id: str) -> _Replay:
     try:
         found = read_record(stores, record_id)
     except SealBroken:
@@ -117,23 +116,8 @@ def _read(stores: Stores, *, record_id: str, default: str) -> _Replay:
         return _Replay(ERASED)
     document = read_document(found.record)
     notice = document.get("dpv:hasNotice", {})
-    digest = notice.get("cg:sha256", "")
-    text = stores.log.text(digest) if digest else None
-    return _Replay("", document, text, _policy_named(stores.log, notice, default))
-
-
-def _policy_named(log: LogStore, notice: dict[str, str], default: str) -> tuple[str, str, bytes] | None:
-    """Return the text of the policy that a record's digest covers, in the language that was shown."""
-    digest = notice.get("cg:digest", "")
-    if not digest:
-        return None
-    shown = read_shown(log.text(digest) or b"", digest)
-    texts = {} if shown is None else shown[POLICY_TEXTS]
-    language = notice["dct:language"]
-    wanted = (language, language.partition("-")[0], default, language_of(default), *texts)
-    lang = next((one for one in wanted if one in texts), "")
-    named = texts.get(lang, "")
-    return lang, named, log.text(named) or b"" if named else b""
+    text = stores.log.text(notice.get("cg:sha256", ""))
+    return _Replay("", document, text, read_shown(notice, stores.log.text))
 
 
 def _shown(replay: _Replay) -> dict[str, Any]:
@@ -147,22 +131,18 @@ def _shown(replay: _Replay) -> dict[str, Any]:
 
 
 def _policy(exchange: Exchange, replay: _Replay, versions: Sequence[Version]) -> dict[str, Any]:
-    """Return the policy text of that version, in the language that was shown; without one only its name.
-
-    Records from before had no digest of it, so of theirs the folder has the text, and nothing proves it.
-    """
+    """Return the policy text of that version, in the language that was shown; without one only its name."""
     notice = replay.notice
     version, language = notice.get("dct:hasVersion", ""), notice.get("dct:language", "")
-    if replay.policy is not None:
-        lang, digest, source = replay.policy
-        is_same = sha256(source).hexdigest() == digest
-        shown = _html(split_head(read_lines(source), version)[1]) if source and is_same else ""
-        return {"version": version, "lang": lang, "digest": digest, "text": shown, "is_same": is_same}
     found = next((one for one in versions if one.name == version), None)
     if found is None:
         return {"version": version, "text": ""}
-    lang, text = found.text(language, exchange.parts.config.consent.language)
-    return {"version": version, "lang": lang, "digest": text.digest, "text": _html(text.markdown)}
+    named = replay.shown.get(POLICY_TEXTS, {})  # translations may have been added since
+    texts = {one: text for one, text in found.texts.items() if one in named} or found.texts
+    lang, text = replace(found, texts=texts).text(language, exchange.parts.config.consent.language)
+    is_named, is_same = "cg:digest" in notice, named.get(lang) == text.digest
+    shown = {"digest": text.digest, "text": _html(text.markdown), "is_named": is_named, "is_same": is_same}
+    return {"version": version, "lang": lang, **shown}
 
 
 def _html(markdown: str) -> Markup:

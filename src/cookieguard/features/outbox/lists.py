@@ -166,7 +166,7 @@ def _decide(store: Store, wish: Wish, moment: int) -> bool:
             return False
         if (
             is_on and not standing.changes
-        ):  # a stop is written each time: links made before it bring nothing back
+        ):  # a stop is written each time: no link made before it brings mail back
             return True
         value = json.dumps({"on": is_on, "at": moment, "by": wish.act}).encode()
         if store.write(NAMESPACE, key, value, until=FOR_EVER, after=version):

@@ -65,8 +65,9 @@ class MailPage:
         lists, is_stop = self._lists, wish.act is Act.STOP
         standing, done = await answer_of(lists.standing(wish)), None
         changes = standing is not None and standing.counts and standing.changes
+        waits = changes and not is_stop
         if standing is not None and (
-            is_stop or not changes or await self._is_recorded(exchange, wish, is_one_click=is_one_click)
+            not waits or await self._is_recorded(exchange, wish, is_one_click=is_one_click)
         ):
             done = await answer_of(lists.obey(wish))
         if done is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.config.languages import language_of
@@ -22,21 +21,14 @@ MOST_FILES = 2_000  # 40 versions in 50 languages
 Stamp = tuple[tuple[str, int, int], ...]
 
 
-class PolicyFolder(NamedTuple):
-    """Hold the versions, and the files of them that are refused: the log's store has the texts that count."""
-
-    versions: tuple[Version, ...]
-    refused: tuple[str, ...]
-
-
 def read_versions(config: Config) -> tuple[Version, ...]:
     """Read every version as it is in the folder; raises ConfigError naming the file."""
-    return read_folder(config, KeptTexts({}, {})).versions
+    return read_folder(config, KeptTexts({}, {}))[0]
 
 
-def read_folder(config: Config, kept: KeptTexts) -> PolicyFolder:
-    """Read every version, with kept texts in the place of files that were changed; raises ConfigError."""
-    folders, refused = _folders(Path(config.policy.folder)), []
+def read_folder(config: Config, kept: KeptTexts) -> tuple[tuple[Version, ...], list[str]]:
+    """Read every version, with kept texts in the place of changed files; return these as well. Raises ConfigError."""
+    folders, refused = _folders(Path(config.policy.folder)), list[str]()
     for name, digests in kept.digests.items():
         for language, digest in digests.items():
             files, file = folders.setdefault(name, {}), f"{language}.md"
@@ -49,7 +41,7 @@ def read_folder(config: Config, kept: KeptTexts) -> PolicyFolder:
         notice_days=config.policy.notice_days,
     )
     require_unaltered(versions, kept.digests)
-    return PolicyFolder(versions, tuple(refused))
+    return versions, refused
 
 
 def stamp_of(folder: Path) -> Stamp:

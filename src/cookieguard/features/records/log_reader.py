@@ -87,10 +87,10 @@ def make_receipt(stores: Stores, record_id: str) -> bytes | None:
     note = stores.log.checkpoint(at_least=found.row.number + 1)
     if note is None:
         return None
-    digest = read_document(found.record).get("dpv:hasNotice", {}).get("cg:digest", "")
+    notice = read_document(found.record).get("dpv:hasNotice", {})
     return write_receipt(
         found.record,
-        shown=read_shown(stores.log.text(digest) or b"", digest) if digest else None,
+        shown=read_shown(notice, stores.log.text),
         salt=found.salt,
         entry=found.row.entry,
         index=found.row.number,

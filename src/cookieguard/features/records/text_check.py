@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import sha256
 from itertools import islice
-from typing import Any
 
 from cookieguard.features.records.store.protocol import LogStore, Stores
 from cookieguard.features.records.values.records import read_document
 from cookieguard.features.records.values.sealing import SealBroken, unseal
-from cookieguard.features.records.values.shown import digests_in, parts_of, read_shown
+from cookieguard.features.records.values.shown import digests_in
 from cookieguard.features.records.values.verification import Report, Verdict
 
 AT_ONCE = 500  # rows whose keys are read together
@@ -31,32 +30,16 @@ def verify_texts(stores: Stores, report: Report) -> None:
     with stores.log.snapshot():
         for digest in changed_texts(stores.log):
             report.add(Verdict.BROKEN, None, f"the stored text {digest} was changed")
-        kept = {digest for digest, _ in stores.log.texts()}
-        for digest, number in _named_texts(stores, report).items():
-            if digest not in kept:
-                what = f"row {number} names the text {digest}, which is missing in the store"
-                report.add(Verdict.BROKEN, number, what)
-
-
-def _named_texts(stores: Stores, report: Report) -> dict[str, int]:
-    """Return each text that a record names, itself or in what was shown, with the first row that does."""
-    named: dict[str, int] = {}
-    seen: set[bytes] = set()
-    for number, record in _opened(stores, report):
-        if seen.issuperset(DIGEST.findall(record)):  # as in nearly all
-            continue
-        document = read_document(record)
-        for digest in (*digests_in(document), *_shown_parts(stores.log, document)):
-            named.setdefault(digest, number)
-            seen.add(digest.encode())
-    return named
-
-
-def _shown_parts(log: LogStore, record: Mapping[str, Any]) -> Iterator[str]:
-    digest = record.get("dpv:hasNotice", {}).get("cg:digest", "")
-    shown = read_shown(log.text(digest) or b"", digest) if digest else None
-    if shown is not None:
-        yield from parts_of(shown)
+        known = {digest.encode() for digest, _ in stores.log.texts()}
+        checked: set[bytes] = set()
+        for number, record in _opened(stores, report):
+            if checked.issuperset(DIGEST.findall(record)):  # as in nearly all
+                continue
+            for digest in digests_in(read_document(record), stores.log.text):
+                if digest.encode() not in known | checked:
+                    what = f"row {number} names the text {digest}, which is missing in the store"
+                    report.add(Verdict.BROKEN, number, what)
+                checked.add(digest.encode())
 
 
 def _opened(stores: Stores, report: Report) -> Iterator[tuple[int, bytes]]:

@@ -162,11 +162,6 @@ def require_unaltered(versions: Sequence[Version], kept: Mapping[str, Mapping[st
         raise ConfigError(SETTING, was=was, allowed=allowed)
 
 
-def read_lines(content: bytes) -> str:
-    """Read a file's text; raises UnicodeDecodeError."""
-    return content.decode("utf-8-sig").replace("\r\n", "\n")
-
-
 def _version(name: str, files: Files, language: str) -> Version:
     where = f"{SETTING}: {name}"
     if not FOLDER.fullmatch(name):
@@ -214,7 +209,7 @@ def _text(content: bytes, where: str) -> tuple[Head, Text]:
     if len(content) > LONGEST_TEXT:
         raise ConfigError(where, was=f"{len(content)} bytes", allowed=f"at most {LONGEST_TEXT} bytes")
     try:
-        text = read_lines(content)
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ConfigError(where, was="not UTF-8", allowed="UTF-8") from error
     head, markdown = split_head(text, where)

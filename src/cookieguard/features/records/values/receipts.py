@@ -50,7 +50,7 @@ def write_receipt(
 ) -> bytes:
     """Write the copy of a record: JSON, with the proof as others' tools read it (c2sp.org/tlog-proof).
 
-    `shown` is the document of what was shown, whose digest the record has.
+    `shown` is the document of what was shown, whose digest the record has; empty where there is none.
     """
     lines = [PROOF, f"index {index}", *(_text(one) for one in proof)]
     document = {
@@ -60,7 +60,7 @@ def write_receipt(
         "stored": _text(entry[HASH_BYTES:]),
         "proof": "\n".join(lines) + "\n\n" + checkpoint,
         "keys": [str(key) for key in keys],
-        **({} if shown is None else {"shown": shown}),
+        **({"shown": shown} if shown else {}),
     }
     return json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
 

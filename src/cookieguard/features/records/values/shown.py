@@ -6,7 +6,7 @@ reader of the store can compute every digest again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ from cookieguard.features.records.values.log import Text
 from cookieguard.features.records.values.records import read_document
 
 WORDINGS, POLICY_TEXTS = "cg:wordings", "cg:policyTexts"
+Find = Callable[[str], bytes | None]
+"""Return a text by its digest, as the log's store does."""
 
 
 class Shown(NamedTuple):
@@ -53,19 +55,15 @@ def shown_as(
     return Shown(whole[0], (whole, *policy_texts.values(), *wordings.values()))
 
 
-def read_shown(content: bytes, digest: str) -> dict[str, Any] | None:
-    """Read a document of what was shown; None if it is not the one of this digest."""
-    return read_document(content) if sha256(content).hexdigest() == digest else None
+def read_shown(notice: Mapping[str, str], text: Find) -> dict[str, Any]:
+    """Return the document of what was shown by its digest in a notice; empty where the store has no such one."""
+    content = text(notice.get("cg:digest", "")) or b""
+    return read_document(content) if sha256(content).hexdigest() == notice.get("cg:digest") else {}
 
 
-def parts_of(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the digests of the texts that a document of what was shown names."""
-    yield from document[POLICY_TEXTS].values()
-    yield from document[WORDINGS].values()
-
-
-def digests_in(record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the digests that a record names: of a wording, of what was shown, of texts of the policy."""
+def digests_in(record: Mapping[str, Any], text: Find) -> Iterator[str]:
+    """Yield the digests of all texts that a record names, itself or in the document of what was shown."""
     notice = record.get("dpv:hasNotice", {})
     yield from filter(None, (notice.get("cg:sha256"), notice.get("cg:digest")))
-    yield from record.get(POLICY_TEXTS, {}).values()
+    for one in (record, read_shown(notice, text)):
+        yield from (*one.get(POLICY_TEXTS, {}).values(), *one.get(WORDINGS, {}).values())

@@ -80,7 +80,7 @@ class AgreementLog(Agreements):
         subject = subject_of(asked, who) or browser(new_id())  # of nobody known it is one of its own
         subject.encode()  # ValueError for half a surrogate pair, here where the shop hears of it
         record_id, host = new_id(), asked.request.origin.host
-        language = said.language or _language(asked)
+        language = said.language or language_of(asked.parts.config.consent.language)
         texts, notice = log.shown_with_form(text, language=language, terms=asked.parts.policy.terms(now))
         if said.details:
             said = replace(said, details=copied(said.details))
@@ -112,16 +112,6 @@ class AgreementLog(Agreements):
         for promise in asked.promised:  # what this very request said is read as well
             await is_done(promise)
         return await self._log.read(partial(read_agreements, subject=subject)) or ()
-
-
-def _language(asked: Asked) -> str:
-    """Return the language in which the shop spoke to this visitor: that of their banner, else the shop's."""
-    receipt = asked.peek_consent().receipt
-    parts = asked.parts
-    of_banner = (
-        "" if receipt is None else parts.renderer.language_of(parts.renderer.known_banner(receipt.banner))
-    )
-    return of_banner or language_of(parts.config.consent.language)
 
 
 @lru_cache(maxsize=TEXTS_KEPT)

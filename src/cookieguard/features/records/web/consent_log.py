@@ -6,7 +6,7 @@ Rule: this module knows no request; who asks hands in what the record says.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -177,15 +177,8 @@ class ConsentLog(Records):
     def shown_with_form(self, text: Text | None, *, language: str, terms: Terms | None) -> Noticed:
         """Return what was shown with a form: its text, None where none was, and the policy's version at that time."""
         policy = self._config.policy.version if terms is None else terms.version
-        shown = shown_as(
-            policy=policy,
-            policy_texts=self._texts_of(policy),
-            language=language,
-            wordings={} if text is None else {"form": text},
-            asked={},
-        )
-        digest = "" if text is None else text[0]
-        return shown.texts, Notice(digest=digest, language=language, policy=policy, shown=shown.digest)
+        wordings = {} if text is None else {"form": text}
+        return self._noticed(policy, language, wordings, {}, "" if text is None else text[0])
 
     def _shown_with(self, receipt: Receipt) -> Noticed:
         """Return what was shown with a choice, as texts and as it stands in the record."""
@@ -196,19 +189,24 @@ class ConsentLog(Records):
         # Another worker may have shown it, in a language that this one has not spoken yet; or a former release.
         banner = self._renderer.known_banner(receipt.banner)
         language = self._renderer.language_of(banner)
-        policy = receipt.policy_version
-        shown = shown_as(
-            policy=policy,
-            policy_texts=self._texts_of(policy),
-            language=language,
-            wordings=self._wordings(banner, language) if banner else {},
-            asked=self._asked,
-        )
+        wordings, policy = self._wordings(banner, language) if banner else {}, receipt.policy_version
         digest = text_of(self._renderer.wordings[banner])[0] if banner else ""
-        notice = Notice(digest=digest, language=language, policy=policy, shown=shown.digest)
+        noticed = self._noticed(policy, language, wordings, self._asked, digest)
         if banner == receipt.banner and len(self._shown) < PENDING_KEPT:
-            self._shown[banner, policy, receipt.text] = shown.texts, notice
-        return shown.texts, notice
+            self._shown[banner, policy, receipt.text] = noticed
+        return noticed
+
+    def _noticed(
+        self,
+        policy: str,
+        language: str,
+        wordings: Mapping[str, Text],
+        asked: Mapping[str, Sequence[str]],
+        digest: str,
+    ) -> Noticed:
+        texts = self._texts_of(policy)
+        shown = shown_as(policy=policy, policy_texts=texts, language=language, wordings=wordings, asked=asked)
+        return shown.texts, Notice(digest=digest, language=language, policy=policy, shown=shown.digest)
 
     def _wordings(self, banner: str, language: str) -> dict[str, Text]:
         """Return what a language shows: banner and form of the choices, and the placeholder if that was posted."""
