@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ PATH = "/en/cart"
 MOST_PAGES = 20  # each page has one cookie less at least
 # Pages after the answer's: each removes a kilobyte of cookies, and those above lie where few do.
 SOON = 2
+# Milliseconds after which the turn of removals comes round again for each number of cookies up to eight.
+ROUND = timedelta(milliseconds=1680)
 
 
 class Leaving:
@@ -97,6 +100,12 @@ def served(shop: Leaving, tmp_path: Path) -> Iterator[Server]:
     config = Config(state_dir=str(tmp_path / "state"), vendors=(VENDOR,), cookies=COOKIES)
     with serving(CookieGuard(shop, config), ssl_keyfile=key, ssl_certfile=chain) as server:
         yield server
+
+
+def at_the_round() -> datetime:
+    """Tell the time to the round: which cookie a page removes wherever it may lie is chosen by the millisecond."""
+    now = datetime.now(UTC)
+    return now - (now - datetime(1970, 1, 1, tzinfo=UTC)) % ROUND
 
 
 def certificate(tmp_path: Path) -> tuple[str, str]:
@@ -239,7 +248,7 @@ def test_over_plain_http_on_loopback_every_cookie_goes_too(
 ) -> None:
     shop = Leaving(tuple(line.replace("shop.test", "shop.localhost") for line in LEFT + SECURE))
     config = Config(state_dir=str(tmp_path / "state"), vendors=(VENDOR,), cookies=COOKIES)
-    with serving(CookieGuard(shop, config)) as server:
+    with serving(CookieGuard(shop, config, clock=at_the_round)) as server:
         context = visit()
         page = context.new_page()
         page.goto(server.at("www.shop.localhost") + PATH)

@@ -1,7 +1,8 @@
 """Each way of telling a third party, before and after consent; every 0 stands beside the same page unguarded.
 
-`make test` takes an eighth that `VECTOR_SEED` chooses, undecided and accepted, with script and without; `make test-all`
-the eighth of the day, agreed to in part too; `make test-abroad` every way in every state.
+`make test` takes an eighth that `VECTOR_SEED` chooses: undecided with script and without, accepted with script where it
+works with script. `make test-all` takes the eighth of the day, accepted without script and agreed to in part too;
+`make test-abroad` every way in every state.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from .vectors import domain_of, every
 from .visits import UNGUARDED
 
 # Who refused is held what who was not asked is, and partly: see tests/browser/test_before_and_after.py.
-QUICK_STATES = frozenset({"undecided", "all"})
+QUICK_STATES = frozenset({"undecided"})
+# A page that was agreed to is the same with script and without, its policy too.
+QUICK_ONCE = frozenset({"all"})
 STATES = {
     "test_nobody_hears_of_a_visitor_who_did_not_agree": ("undecided", "refused", "partly"),
     "test_after_accepting_each_host_hears_what_it_hears_unguarded": ("all",),
@@ -48,10 +51,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _cases(states: Iterable[str], *, has_slow: bool) -> Iterator[Any]:
     for state in states:
         for vector in every():
-            is_quick = vector.name in CHOSEN and state in QUICK_STATES
+            is_chosen = vector.name in CHOSEN
             for script in (True, False):
-                is_once = state == "partly" and vector.name in CHOSEN and is_first(vector, script=script)
-                is_viewed = is_quick or (has_slow and (is_once or IS_WHOLE))
+                is_once = is_chosen and is_first(vector, script=script)
+                is_quick = (is_chosen and state in QUICK_STATES) or (is_once and state in QUICK_ONCE)
+                is_daily = (is_chosen and state in QUICK_ONCE) or (is_once and state == "partly")
+                is_viewed = is_quick or (has_slow and (is_daily or IS_WHOLE))
                 if not (is_viewed and goes(vector, CHROMIUM, script=script)):
                     continue
                 marks = [] if is_quick else [pytest.mark.slow]
