@@ -72,9 +72,13 @@ class Shop:
     """Hold what all these commands look at."""
 
     config: Config
-    state: StateDirectory
     versions: tuple[Version, ...]
     now: datetime
+
+    @property
+    def state(self) -> StateDirectory:
+        """The state directory, made where there is none."""
+        return StateDirectory(self.config.state_dir)
 
 
 @policy.command("announce")
@@ -121,7 +125,7 @@ def send_notices(
     ring = read_place(keyring_place(shop.config, keyring))
     notices = Notices(shop.config, shop.versions, Recipients(ring), shop.now)
     relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
-    with store_answers(), _outbox(shop) as outbox:
+    with _outbox(shop) as outbox:
         with _store(shop) as store:
             ledger = read_ledger(store)
         open_ = [one for one in shop.versions if _is_open(ledger, one, outbox)]
@@ -239,9 +243,7 @@ def _shop(path: Path | None) -> Shop:
     if not config.policy.folder:
         raise ConfigError("policy.folder", was="empty", allowed="the folder of the policy's versions")
     versions = read_versions(config)
-    return Shop(
-        config=config, state=StateDirectory(config.state_dir), versions=versions, now=datetime.now(UTC)
-    )
+    return Shop(config=config, versions=versions, now=datetime.now(UTC))
 
 
 @contextmanager
@@ -251,8 +253,11 @@ def _store(shop: Shop) -> Iterator[Store]:
         yield store
 
 
-def _outbox(shop: Shop) -> closing[Outbox]:
-    return closing(outbox_opener(shop.config.store, shop.state.path, environ=os.environ)())
+@contextmanager
+def _outbox(shop: Shop) -> Iterator[Outbox]:
+    opened = outbox_opener(shop.config.store, shop.state.path, environ=os.environ)
+    with store_answers(), closing(opened()) as outbox:
+        yield outbox
 
 
 @contextmanager
