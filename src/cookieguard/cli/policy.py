@@ -74,10 +74,14 @@ class Shop:
     """Hold what all these commands look at."""
 
     config: Config
-    state: StateDirectory
     versions: tuple[Version, ...]
     refused: list[str]
     now: datetime
+
+    @property
+    def state(self) -> StateDirectory:
+        """The state directory, made where there is none."""
+        return StateDirectory(self.config.state_dir)
 
 
 @policy.command("announce")
@@ -124,7 +128,7 @@ def send_notices(
     ring = read_place(keyring_place(shop.config, keyring))
     notices = Notices(shop.config, shop.versions, Recipients(ring), shop.now)
     relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
-    with store_answers(), _outbox(shop) as outbox:
+    with _outbox(shop) as outbox:
         with _store(shop) as store:
             ledger = read_ledger(store)
         open_ = [one for one in shop.versions if _is_open(ledger, one, outbox)]
@@ -242,12 +246,11 @@ def _shop(path: Path | None) -> Shop:
     config = shop_config(path)
     if not config.policy.folder:
         raise ConfigError("policy.folder", was="empty", allowed="the folder of the policy's versions")
-    state = StateDirectory(config.state_dir)
     kept = KeptTexts({}, {})
     with suppress(LogDown):  # what needs the log writes into it, and says so
-        kept = read_kept(config, state.path, None, environ=os.environ)
+        kept = read_kept(config, Path(config.state_dir), None, environ=os.environ)
     versions, refused = read_folder(config, kept)
-    return Shop(config=config, state=state, versions=versions, refused=refused, now=datetime.now(UTC))
+    return Shop(config=config, versions=versions, refused=refused, now=datetime.now(UTC))
 
 
 @contextmanager
@@ -259,8 +262,11 @@ def _store(shop: Shop) -> Iterator[Store]:
         yield store
 
 
-def _outbox(shop: Shop) -> closing[Outbox]:
-    return closing(outbox_opener(shop.config.store, shop.state.path, environ=os.environ)())
+@contextmanager
+def _outbox(shop: Shop) -> Iterator[Outbox]:
+    opened = outbox_opener(shop.config.store, shop.state.path, environ=os.environ)
+    with store_answers(), closing(opened()) as outbox:
+        yield outbox
 
 
 @contextmanager

@@ -126,6 +126,8 @@ def hold(world: World, acknowledged: list[str]) -> None:
     stores = still(world.stores())
     missing = [one for one in acknowledged if stores.log.row(digest_of_id(one)) is None]
     assert missing == []
+    ids = [row.id for row in stores.log.rows()]
+    assert len(set(ids)) == len(ids)  # and none is there twice
     for one in acknowledged:
         text = make_receipt(stores, one)
         assert text is not None
@@ -161,6 +163,7 @@ def test_many_acknowledged_records_survive_workers_killed_at_random(world: World
         while workers.kills < KILLS:  # a fast disk has many before five of them died
             run_until(workers, len(workers.acknowledged) + 1, workers.kill_one, seconds=100)
         workers.end()
+        print(f"{len(workers.acknowledged)} records acknowledged, {workers.kills} workers killed")
         hold(world, workers.acknowledged)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -64,7 +65,7 @@ def add_member(
 @staff.command("list")
 def list_members(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the members who have a token: id, name, role and dates, but not the token."""
-    members = read_staff(StateDirectory(shop_config(config).state_dir).path).values()
+    members = read_staff(Path(shop_config(config).state_dir)).values()
     rows = [_facts(one) for one in members]
     heads = ("id", "name", "role", "made", "expires")
     show_rows({"staff": rows}, heads, [tuple(row.values()) for row in rows], as_json=as_json)
@@ -101,7 +102,7 @@ def show_journal(
 ) -> None:
     """Show sign-ins, refusals and views of personal data, oldest first."""
     shop = shop_config(config)
-    entries = list(read_journal(StateDirectory(shop.state_dir).path))
+    entries = list(read_journal(Path(shop.state_dir)))
     if customer:
         marks = marks_of(read_place(keyring_place(shop, keyring)), customer)
         entries = [one for one in entries if one.get("customer") in marks]
