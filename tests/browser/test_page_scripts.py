@@ -135,6 +135,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
                 Vendor(name=one, purpose=purposes[one != "google"], hosts=(f"{one}.localhost",))
                 for one in QUEUES
             ]
+            vendors.append(Vendor(name="Maps", purpose="preferences", hosts=("maps.localhost",)))
             settings = ConsentSettings(signals=SIGNALS)
             guarded = CookieGuard(shop, Config(state_dir=state, vendors=tuple(vendors), consent=settings))
             urls.append(stack.enter_context(serving(guarded)).at("shop.localhost"))

@@ -156,3 +156,12 @@ def test_nothing_to_agree_to_asks_nobody_and_lets_nothing_in(shop: Callable[...,
     assert "/_cg/choices" in answer.text
     assert (loads(answer), MARKED in answer.text) == (set(), False)
     assert boxes(visit(app, path="/_cg/choices")) == ["necessary"]
+
+
+def test_an_earlier_choice_is_shown_in_words_after_its_purpose_left(shop: Callable[..., CookieGuard]) -> None:
+    cookie = choose(shop(MAPS), "choice=save&purpose=preferences")
+
+    answer = visit(shop(ADS), cookie, "/_cg/privacy", ("accept-language", "de"))
+
+    history = answer.text.partition("<details><summary>")[2].partition("</details>")[0]
+    assert "Pr&#228;ferenzen" in history

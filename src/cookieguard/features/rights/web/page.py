@@ -227,7 +227,10 @@ async def _history(
     if log is None or not subjects:
         return []
     found = await log.read(partial(_choices, subjects=subjects))
-    titles = {one.id: one.title for one in shown_purposes(exchange.parts.config, lang)}
+    titles = {
+        id_: texts["title"] for id_, texts in texts_of(lang)["purposes"].items()
+    }  # those asked for earlier too
+    titles |= {one.id: one.title for one in shown_purposes(exchange.parts.config, lang)}
     comma, none = texts_of(lang)["meta"]["comma"], titles.get(NECESSARY, NECESSARY)
     return [
         (date_text(when, lang), comma.join(titles.get(one, one) for one in granted) or none)
