@@ -47,31 +47,97 @@ class BotKind(StrEnum):
     OTHER = "other"
 
 
+GOAL_FROM = " < "  # no goal's name has such a sign
+MISSING = (404, 410)  # statuses of a page that is not there
+SLOW_FROM = 1000  # milliseconds: so long people wait without losing the thread
+# Which hits of people count, as SQL; `entry` is decided by then.
+VIEWS, ENTRIES, GOALS = "kind = 'view'", "kind = 'view' AND entry = 1", "kind = 'goal' AND event != ''"
+# To everything, or to statistics. Hits of an earlier release have "partly" for both: those with a key agreed.
+HAS_AGREED = f"(consent IN ('all', '{PARTLY_COUNTED}') OR (consent = 'partly' AND key != 0))"
+
+
+class Counted(NamedTuple):
+    """Say what counts as a value of a dimension."""
+
+    column: str = ""  # of a hit, or SQL; empty for the column named as the dimension
+    which: str = VIEWS
+    has_visits: bool = True
+    """Whether visits begin with its values."""
+    is_of_visitor: bool = False
+    """Whether a visitor has one value all day, as with what the key is made of: then visitors need no look-up."""
+    is_dashboard_only: bool = False
+    """Whether it is in neither exports nor views, as a part of what is there, or what visitors write."""
+    is_typed: bool = False
+    """Whether visitors write it: of days whose single hits are gone, sums have only what five people wrote."""
+
+
+OF_VIEWS, OF_VISITOR = Counted(), Counted(is_of_visitor=True)
+
+
 class Dimension(StrEnum):
-    """Name what figures can be broken down by. Each is a column of the hit but `ENTRY` and `DASHBOARD_ONLY`."""
+    """Name what figures can be broken down by, and say what counts as a value."""
+
+    counted: Counted
 
     PAGE = "page"
-    ENTRY = "entry_page"  # the page of an entry
-    SOURCE = "source"  # of entries: utm_source, else the referrer's host, else (direct)
-    MEDIUM = "medium"
-    CAMPAIGN = "campaign"
-    COUNTRY = "country"
-    LANGUAGE = "language"
-    DEVICE = "device"
-    BROWSER = "browser"
-    OS = "os"
-    GOAL = "event"  # of goals
+    ENTRY = "entry_page", Counted("page", ENTRIES)
+    SOURCE = "source", Counted("", ENTRIES)  # utm_source, else the referrer's host, else (direct)
+    MEDIUM = "medium", Counted("", f"{ENTRIES} AND medium != ''")
+    CAMPAIGN = "campaign", Counted("", f"{ENTRIES} AND campaign != ''")
+    COUNTRY = "country", OF_VISITOR
+    LANGUAGE = "language", OF_VISITOR
+    DEVICE = "device", OF_VISITOR
+    BROWSER = "browser", OF_VISITOR
+    OS = "os", OF_VISITOR
+    GOAL = "event", Counted("", GOALS, has_visits=False)
     # Of views of who agreed: what a tool that waits for consent would count.
-    AGREED_PAGE = "agreed_page"
-    AGREED_CAMPAIGN = "agreed_campaign"
-    AGREED_COUNTRY = "agreed_country"
+    AGREED_PAGE = "agreed_page", Counted("page", f"{VIEWS} AND {HAS_AGREED}", is_dashboard_only=True)
+    AGREED_CAMPAIGN = (
+        "agreed_campaign",
+        Counted("campaign", f"{ENTRIES} AND {HAS_AGREED} AND campaign != ''", is_dashboard_only=True),
+    )
+    AGREED_COUNTRY = "agreed_country", Counted("country", f"{VIEWS} AND {HAS_AGREED}", is_dashboard_only=True)
     # Of goals: the name, and where the visitor's first view of that day came from.
-    GOAL_SOURCE = "goal_source"
-    GOAL_CAMPAIGN = "goal_campaign"
-    EXIT = "exit_page"  # the last page of a visit, of who agreed
-    NOT_FOUND = "not_found"  # the path of a page that is not there
-    SLOW = "slow_page"  # the page of a view that took `SLOW_FROM`
-    SEARCH = "search"  # what was searched for in the shop
+    GOAL_SOURCE = (
+        "goal_source",
+        Counted(f"(event || '{GOAL_FROM}' || source)", GOALS, has_visits=False, is_dashboard_only=True),
+    )
+    GOAL_CAMPAIGN = (
+        "goal_campaign",
+        Counted(
+            f"(event || '{GOAL_FROM}' || campaign)",
+            f"{GOALS} AND campaign != ''",
+            has_visits=False,
+            is_dashboard_only=True,
+        ),
+    )
+    # The last page of a visit, of who agreed; of the hits of `shared_sql.exits`.
+    EXIT = "exit_page", Counted("page", has_visits=False, is_dashboard_only=True)
+    NOT_FOUND = (
+        "not_found",
+        Counted(
+            "page",
+            f"kind = 'error' AND status IN {MISSING}",
+            has_visits=False,
+            is_dashboard_only=True,
+            is_typed=True,
+        ),
+    )
+    SLOW = (
+        "slow_page",
+        Counted("page", f"{VIEWS} AND duration >= {SLOW_FROM}", has_visits=False, is_dashboard_only=True),
+    )
+    SEARCH = (
+        "search",
+        Counted("", f"{VIEWS} AND search != ''", has_visits=False, is_dashboard_only=True, is_typed=True),
+    )
+
+    def __new__(cls, name: str, counted: Counted = OF_VIEWS) -> Dimension:
+        """Make a member."""
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.counted = counted._replace(column=counted.column or name)
+        return member
 
 
 # Parts of another dimension's values: shown only beside the whole, by `features/statistics/dashboard/consent_gap.py`.
@@ -80,16 +146,8 @@ AGREED: Mapping[Dimension, Dimension] = {
     Dimension.CAMPAIGN: Dimension.AGREED_CAMPAIGN,
     Dimension.COUNTRY: Dimension.AGREED_COUNTRY,
 }
-# Parts of a goal's: its name, `GOAL_FROM`, and one of these columns.
-GOAL_PARTS: Mapping[Dimension, str] = {Dimension.GOAL_SOURCE: "source", Dimension.GOAL_CAMPAIGN: "campaign"}
-GOAL_FROM = " < "  # no goal's name has such a sign
-# Texts that visitors write: of days whose single hits are gone, sums have only what five people wrote.
-TYPED = (Dimension.NOT_FOUND, Dimension.SEARCH)
-# Neither in exports nor in views: parts of what is there, and what visitors write.
-DASHBOARD_ONLY = frozenset({*AGREED.values(), *GOAL_PARTS, *TYPED, Dimension.EXIT, Dimension.SLOW})
-WHOLE = tuple(one for one in Dimension if one not in DASHBOARD_ONLY)
-MISSING = (404, 410)  # statuses of a page that is not there
-SLOW_FROM = 1000  # milliseconds: so long people wait without losing the thread
+DASHBOARD_ONLY = frozenset(by for by in Dimension if by.counted.is_dashboard_only)
+WHOLE = tuple(by for by in Dimension if by not in DASHBOARD_ONLY)
 
 
 class Hit(NamedTuple):

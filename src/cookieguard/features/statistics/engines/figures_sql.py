@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cookieguard.features.statistics.engines.reader import Queries
-from cookieguard.features.statistics.engines.shared_sql import COUNTED, OF_FEW, PEOPLE, VIEW
+from cookieguard.features.statistics.engines.shared_sql import OF_FEW, PEOPLE, VIEW
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 
 # ruff: noqa: S608 - names of ours
@@ -93,9 +93,8 @@ def _filtered_totals(hits: str, seconds: int, where: str) -> str:
 
 def _filtered_breakdown(hits: str, by: Dimension, where: str) -> str:
     """Count the values of a dimension, visitors by day."""
-    column, counted = COUNTED[by]
     return _breakdown(f"""
-        SELECT {column} /*postgres COLLATE "C"*/ AS value, count(*) AS views, sum(entry) AS visits,
+        SELECT {by.counted.column} /*postgres COLLATE "C"*/ AS value, count(*) AS views, sum(entry) AS visits,
             count(DISTINCT nullif(key, 0)) AS visitors
-        FROM {hits} AND {PEOPLE} AND {counted} {where} GROUP BY time / {SECONDS_OF_DAY}, 1
+        FROM {hits} AND {PEOPLE} AND {by.counted.which} {where} GROUP BY time / {SECONDS_OF_DAY}, 1
     """)

@@ -13,11 +13,11 @@ from urllib.parse import quote
 from cookieguard.features.statistics.engines.figures_sql import WITHIN, queries
 from cookieguard.features.statistics.engines.protocol import Days, EngineDown, Filters
 from cookieguard.features.statistics.engines.reader import Figures
-from cookieguard.features.statistics.engines.shared_sql import COUNTED, exits
+from cookieguard.features.statistics.engines.shared_sql import exits
 from cookieguard.features.statistics.engines.sqlite.crosstabs import CROSSED
 from cookieguard.features.statistics.engines.sqlite.exits import last_pages
 from cookieguard.features.statistics.engines.sqlite.schema import in_file
-from cookieguard.stats.hits import COLUMNS, Hit
+from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 from cookieguard.storage.sqlite_file import telling
 
 BUSY_SECONDS = 1.0
@@ -27,7 +27,7 @@ HITS = f"""
     SELECT {", ".join(COLUMNS)} FROM hit WHERE time >= :day * 86400 AND time < (:day + 1) * 86400 ORDER BY time, id
 """  # noqa: S608
 # Of single hits.
-_VALUES = dict.fromkeys(column for column, _ in COUNTED.values())
+_VALUES = dict.fromkeys(by.counted.column for by in Dimension)
 COLLECTED_COLUMNS = (
     "time",
     "kind",
