@@ -71,75 +71,72 @@ class Counted(NamedTuple):
     """Whether visitors write it: of days whose single hits are gone, sums have only what five people wrote."""
 
 
-OF_VIEWS, OF_VISITOR = Counted(), Counted(is_of_visitor=True)
-
-
 class Dimension(StrEnum):
-    """Name what figures can be broken down by, and say what counts as a value."""
-
-    counted: Counted
+    """Name what figures can be broken down by; `COUNTED` says what counts as a value."""
 
     PAGE = "page"
-    ENTRY = "entry_page", Counted("page", ENTRIES)
-    SOURCE = "source", Counted("", ENTRIES)  # utm_source, else the referrer's host, else (direct)
-    MEDIUM = "medium", Counted("", f"{ENTRIES} AND medium != ''")
-    CAMPAIGN = "campaign", Counted("", f"{ENTRIES} AND campaign != ''")
-    COUNTRY = "country", OF_VISITOR
-    LANGUAGE = "language", OF_VISITOR
-    DEVICE = "device", OF_VISITOR
-    BROWSER = "browser", OF_VISITOR
-    OS = "os", OF_VISITOR
-    GOAL = "event", Counted("", GOALS, has_visits=False)
+    ENTRY = "entry_page"  # the page of an entry
+    SOURCE = "source"  # of entries: utm_source, else the referrer's host, else (direct)
+    MEDIUM = "medium"
+    CAMPAIGN = "campaign"
+    COUNTRY = "country"
+    LANGUAGE = "language"
+    DEVICE = "device"
+    BROWSER = "browser"
+    OS = "os"
+    GOAL = "event"  # of goals
     # Of views of who agreed: what a tool that waits for consent would count.
-    AGREED_PAGE = "agreed_page", Counted("page", f"{VIEWS} AND {HAS_AGREED}", is_dashboard_only=True)
-    AGREED_CAMPAIGN = (
-        "agreed_campaign",
-        Counted("campaign", f"{ENTRIES} AND {HAS_AGREED} AND campaign != ''", is_dashboard_only=True),
-    )
-    AGREED_COUNTRY = "agreed_country", Counted("country", f"{VIEWS} AND {HAS_AGREED}", is_dashboard_only=True)
+    AGREED_PAGE = "agreed_page"
+    AGREED_CAMPAIGN = "agreed_campaign"
+    AGREED_COUNTRY = "agreed_country"
     # Of goals: the name, and where the visitor's first view of that day came from.
-    GOAL_SOURCE = (
-        "goal_source",
-        Counted(f"(event || '{GOAL_FROM}' || source)", GOALS, has_visits=False, is_dashboard_only=True),
-    )
-    GOAL_CAMPAIGN = (
-        "goal_campaign",
-        Counted(
-            f"(event || '{GOAL_FROM}' || campaign)",
-            f"{GOALS} AND campaign != ''",
-            has_visits=False,
-            is_dashboard_only=True,
-        ),
-    )
-    # The last page of a visit, of who agreed; of the hits of `shared_sql.exits`.
-    EXIT = "exit_page", Counted("page", has_visits=False, is_dashboard_only=True)
-    NOT_FOUND = (
-        "not_found",
-        Counted(
-            "page",
-            f"kind = 'error' AND status IN {MISSING}",
-            has_visits=False,
-            is_dashboard_only=True,
-            is_typed=True,
-        ),
-    )
-    SLOW = (
-        "slow_page",
-        Counted("page", f"{VIEWS} AND duration >= {SLOW_FROM}", has_visits=False, is_dashboard_only=True),
-    )
-    SEARCH = (
-        "search",
-        Counted("", f"{VIEWS} AND search != ''", has_visits=False, is_dashboard_only=True, is_typed=True),
-    )
+    GOAL_SOURCE = "goal_source"
+    GOAL_CAMPAIGN = "goal_campaign"
+    EXIT = "exit_page"  # the last page of a visit, of who agreed
+    NOT_FOUND = "not_found"  # the path of a page that is not there
+    SLOW = "slow_page"  # the page of a view that took `SLOW_FROM`
+    SEARCH = "search"  # what was searched for in the shop
 
-    def __new__(cls, name: str, counted: Counted = OF_VIEWS) -> Dimension:
-        """Make a member."""
-        member = str.__new__(cls, name)
-        member._value_ = name
-        member.counted = counted._replace(column=counted.column or name)
-        return member
+    @property
+    def counted(self) -> Counted:
+        """What counts as a value."""
+        found = COUNTED.get(self, Counted())
+        return found._replace(column=found.column or self.value)
 
 
+OF_VISITOR = Counted(is_of_visitor=True)
+GOAL, PART = Counted(which=GOALS, has_visits=False), Counted(is_dashboard_only=True)
+OF_SOME = Counted("page", has_visits=False, is_dashboard_only=True)
+# Of a dimension without a row, each view has a value: the column of that name.
+COUNTED: Mapping[Dimension, Counted] = {
+    Dimension.ENTRY: Counted("page", ENTRIES),
+    Dimension.SOURCE: Counted("", ENTRIES),
+    Dimension.MEDIUM: Counted("", f"{ENTRIES} AND medium != ''"),
+    Dimension.CAMPAIGN: Counted("", f"{ENTRIES} AND campaign != ''"),
+    Dimension.COUNTRY: OF_VISITOR,
+    Dimension.LANGUAGE: OF_VISITOR,
+    Dimension.DEVICE: OF_VISITOR,
+    Dimension.BROWSER: OF_VISITOR,
+    Dimension.OS: OF_VISITOR,
+    Dimension.GOAL: GOAL,
+    Dimension.AGREED_PAGE: PART._replace(column="page", which=f"{VIEWS} AND {HAS_AGREED}"),
+    Dimension.AGREED_CAMPAIGN: PART._replace(
+        column="campaign", which=f"{ENTRIES} AND {HAS_AGREED} AND campaign != ''"
+    ),
+    Dimension.AGREED_COUNTRY: PART._replace(column="country", which=f"{VIEWS} AND {HAS_AGREED}"),
+    Dimension.GOAL_SOURCE: GOAL._replace(
+        column=f"(event || '{GOAL_FROM}' || source)", is_dashboard_only=True
+    ),
+    Dimension.GOAL_CAMPAIGN: GOAL._replace(
+        column=f"(event || '{GOAL_FROM}' || campaign)",
+        which=f"{GOALS} AND campaign != ''",
+        is_dashboard_only=True,
+    ),
+    Dimension.EXIT: OF_SOME,  # of the hits of `shared_sql.exits`
+    Dimension.NOT_FOUND: OF_SOME._replace(which=f"kind = 'error' AND status IN {MISSING}", is_typed=True),
+    Dimension.SLOW: OF_SOME._replace(which=f"{VIEWS} AND duration >= {SLOW_FROM}"),
+    Dimension.SEARCH: OF_SOME._replace(column="", which=f"{VIEWS} AND search != ''", is_typed=True),
+}
 # Parts of another dimension's values: shown only beside the whole, by `features/statistics/dashboard/consent_gap.py`.
 AGREED: Mapping[Dimension, Dimension] = {
     Dimension.PAGE: Dimension.AGREED_PAGE,

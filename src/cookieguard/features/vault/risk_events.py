@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from cookieguard.features.vault.sealed_events import VaultWriter
+from cookieguard.features.vault.vault_records import EVENTS, LONGEST_DETAIL, Risk
 from cookieguard.stats.anonymize import UNKNOWN, Networks, client_address
-from cookieguard.stats.vault_records import EVENTS, LONGEST_DETAIL, Risk
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.web.recording.pipeline import Pipeline
 
