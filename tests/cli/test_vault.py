@@ -81,7 +81,7 @@ def owners(shop: VaultShop) -> Callable[[str], str]:
 
 def test_no_address_is_readable_without_the_private_key_and_each_is_with_it(shop: VaultShop) -> None:
     from cookieguard.features.vault.sealed_events import private_key, read_events
-    from cookieguard.stats.vault_records import open_box
+    from cookieguard.features.vault.vault_records import open_box
     from cookieguard.storage.state_directory import StateDirectory
 
     shop.ask("vault", "init", "--days", "2")

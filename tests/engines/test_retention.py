@@ -37,8 +37,8 @@ from cookieguard.features.statistics.engines.sqlite import writer as sqlite_hits
 from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.features.vault.sealed_events import VaultWriter, make_keys, read_public_keys
+from cookieguard.features.vault.vault_records import Risk
 from cookieguard.stats.hits import Batch, Dimension, Hit
-from cookieguard.stats.vault_records import Risk
 from cookieguard.storage.day_keys import DayKeys
 from cookieguard.storage.runtime_directory import RuntimeDirectory, runtime_place
 from cookieguard.storage.state_directory import HourKeys, StateDirectory

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
-from cookieguard.features.statistics.dashboard.overview import TABLES
+from cookieguard.features.statistics.dashboard.breakdowns import TABLES
 from cookieguard.features.statistics.dashboard.selection import FILTERS
 from cookieguard.features.statistics.engines.protocol import Crossing, Days, Totals
 from cookieguard.features.statistics.engines.sqlite import crosstabs as sqlite_crosstabs
@@ -109,7 +109,7 @@ def test_figures_are_what_a_plain_recount_gives(engine: SqliteHits, path: Path) 
 
 def test_everything_the_dashboard_shows_of_one_filter_is_counted() -> None:
     assert set(FILTERS.values()) == set(FILTERED)
-    assert {by for _, by, _ in TABLES} | {Dimension.GOAL} == set(BROKEN_DOWN)
+    assert {kind.by for kind in TABLES} | {Dimension.GOAL} == set(BROKEN_DOWN)
 
 
 def test_today_is_not_counted(engine: SqliteHits, path: Path) -> None:

@@ -16,7 +16,7 @@ from cookieguard.features.vault.sealed_events import (
     read_events,
     read_public_keys,
 )
-from cookieguard.stats.vault_records import Risk, open_box
+from cookieguard.features.vault.vault_records import Risk, open_box
 from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime.now(UTC)

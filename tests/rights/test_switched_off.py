@@ -50,8 +50,8 @@ from cookieguard.features.rights.values.requests import answer_told
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.features.vault.sealed_events import VaultWriter, event_days, make_keys
+from cookieguard.features.vault.vault_records import Risk
 from cookieguard.stats.hits import Batch
-from cookieguard.stats.vault_records import Risk
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store

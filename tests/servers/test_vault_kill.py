@@ -16,7 +16,7 @@ import pytest
 from harness.servers import spawned, wait_until
 
 from cookieguard.features.vault.sealed_events import make_keys, private_key, read_events
-from cookieguard.stats.vault_records import open_box
+from cookieguard.features.vault.vault_records import open_box
 from cookieguard.storage.state_directory import StateDirectory
 from servers.clients import ask
 from servers.shop import STATE

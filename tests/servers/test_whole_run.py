@@ -21,7 +21,7 @@ from harness.servers import LOOPBACK, START_SECONDS
 from vectors.world import inside, missing
 
 from cookieguard.features.vault.sealed_events import make_keys, private_key, read_events
-from cookieguard.stats.vault_records import open_box
+from cookieguard.features.vault.vault_records import open_box
 from cookieguard.storage.state_directory import StateDirectory
 from servers.crowd_abroad import LOOPBACK6, RAISING, Task
 from servers.shop import STATE

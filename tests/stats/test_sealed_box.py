@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cookieguard.features.vault.vault_records import Risk, open_box, seal
 from cookieguard.stats.sealed_box import new_key_pair
-from cookieguard.stats.vault_records import Risk, open_box, seal
 
 NOW = datetime(2026, 11, 24, 12, 30, tzinfo=UTC)
 RISK = Risk(event="login", id="ab" * 8, time=NOW, address="203.0.113.77", customer="10042", detail="5th try")

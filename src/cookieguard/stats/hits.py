@@ -47,8 +47,32 @@ class BotKind(StrEnum):
     OTHER = "other"
 
 
+GOAL_FROM = " < "  # no goal's name has such a sign
+MISSING = (404, 410)  # statuses of a page that is not there
+SLOW_FROM = 1000  # milliseconds: so long people wait without losing the thread
+# Which hits of people count, as SQL; `entry` is decided by then.
+VIEWS, ENTRIES, GOALS = "kind = 'view'", "kind = 'view' AND entry = 1", "kind = 'goal' AND event != ''"
+# To everything, or to statistics. Hits of an earlier release have "partly" for both: those with a key agreed.
+HAS_AGREED = f"(consent IN ('all', '{PARTLY_COUNTED}') OR (consent = 'partly' AND key != 0))"
+
+
+class Counted(NamedTuple):
+    """Say what counts as a value of a dimension."""
+
+    column: str = ""  # of a hit, or SQL; empty for the column named as the dimension
+    which: str = VIEWS
+    has_visits: bool = True
+    """Whether visits begin with its values."""
+    is_of_visitor: bool = False
+    """Whether a visitor has one value all day, as with what the key is made of: then visitors need no look-up."""
+    is_dashboard_only: bool = False
+    """Whether it is in neither exports nor views, as a part of what is there, or what visitors write."""
+    is_typed: bool = False
+    """Whether visitors write it: of days whose single hits are gone, sums have only what five people wrote."""
+
+
 class Dimension(StrEnum):
-    """Name what figures can be broken down by. Each is a column of the hit but `ENTRY` and `DASHBOARD_ONLY`."""
+    """Name what figures can be broken down by; `COUNTED` says what counts as a value."""
 
     PAGE = "page"
     ENTRY = "entry_page"  # the page of an entry
@@ -73,23 +97,54 @@ class Dimension(StrEnum):
     SLOW = "slow_page"  # the page of a view that took `SLOW_FROM`
     SEARCH = "search"  # what was searched for in the shop
 
+    @property
+    def counted(self) -> Counted:
+        """What counts as a value."""
+        found = COUNTED.get(self, Counted())
+        return found._replace(column=found.column or self.value)
 
+
+OF_VISITOR = Counted(is_of_visitor=True)
+GOAL, PART = Counted(which=GOALS, has_visits=False), Counted(is_dashboard_only=True)
+OF_SOME = Counted("page", has_visits=False, is_dashboard_only=True)
+# Of a dimension without a row, each view has a value: the column of that name.
+COUNTED: Mapping[Dimension, Counted] = {
+    Dimension.ENTRY: Counted("page", ENTRIES),
+    Dimension.SOURCE: Counted("", ENTRIES),
+    Dimension.MEDIUM: Counted("", f"{ENTRIES} AND medium != ''"),
+    Dimension.CAMPAIGN: Counted("", f"{ENTRIES} AND campaign != ''"),
+    Dimension.COUNTRY: OF_VISITOR,
+    Dimension.LANGUAGE: OF_VISITOR,
+    Dimension.DEVICE: OF_VISITOR,
+    Dimension.BROWSER: OF_VISITOR,
+    Dimension.OS: OF_VISITOR,
+    Dimension.GOAL: GOAL,
+    Dimension.AGREED_PAGE: PART._replace(column="page", which=f"{VIEWS} AND {HAS_AGREED}"),
+    Dimension.AGREED_CAMPAIGN: PART._replace(
+        column="campaign", which=f"{ENTRIES} AND {HAS_AGREED} AND campaign != ''"
+    ),
+    Dimension.AGREED_COUNTRY: PART._replace(column="country", which=f"{VIEWS} AND {HAS_AGREED}"),
+    Dimension.GOAL_SOURCE: GOAL._replace(
+        column=f"(event || '{GOAL_FROM}' || source)", is_dashboard_only=True
+    ),
+    Dimension.GOAL_CAMPAIGN: GOAL._replace(
+        column=f"(event || '{GOAL_FROM}' || campaign)",
+        which=f"{GOALS} AND campaign != ''",
+        is_dashboard_only=True,
+    ),
+    Dimension.EXIT: OF_SOME,  # of the hits of `shared_sql.exits`
+    Dimension.NOT_FOUND: OF_SOME._replace(which=f"kind = 'error' AND status IN {MISSING}", is_typed=True),
+    Dimension.SLOW: OF_SOME._replace(which=f"{VIEWS} AND duration >= {SLOW_FROM}"),
+    Dimension.SEARCH: OF_SOME._replace(column="", which=f"{VIEWS} AND search != ''", is_typed=True),
+}
 # Parts of another dimension's values: shown only beside the whole, by `features/statistics/dashboard/consent_gap.py`.
 AGREED: Mapping[Dimension, Dimension] = {
     Dimension.PAGE: Dimension.AGREED_PAGE,
     Dimension.CAMPAIGN: Dimension.AGREED_CAMPAIGN,
     Dimension.COUNTRY: Dimension.AGREED_COUNTRY,
 }
-# Parts of a goal's: its name, `GOAL_FROM`, and one of these columns.
-GOAL_PARTS: Mapping[Dimension, str] = {Dimension.GOAL_SOURCE: "source", Dimension.GOAL_CAMPAIGN: "campaign"}
-GOAL_FROM = " < "  # no goal's name has such a sign
-# Texts that visitors write: of days whose single hits are gone, sums have only what five people wrote.
-TYPED = (Dimension.NOT_FOUND, Dimension.SEARCH)
-# Neither in exports nor in views: parts of what is there, and what visitors write.
-DASHBOARD_ONLY = frozenset({*AGREED.values(), *GOAL_PARTS, *TYPED, Dimension.EXIT, Dimension.SLOW})
-WHOLE = tuple(one for one in Dimension if one not in DASHBOARD_ONLY)
-MISSING = (404, 410)  # statuses of a page that is not there
-SLOW_FROM = 1000  # milliseconds: so long people wait without losing the thread
+DASHBOARD_ONLY = frozenset(by for by in Dimension if by.counted.is_dashboard_only)
+WHOLE = tuple(by for by in Dimension if by not in DASHBOARD_ONLY)
 
 
 class Hit(NamedTuple):

@@ -11,34 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from cookieguard.stats.hits import NO_KEY, SECONDS_OF_DAY, Batch, Hit, HitKind
+from cookieguard.stats.hits import NO_KEY, Batch, Hit, HitKind
 
 VIEW, GOAL = HitKind.VIEW.value, HitKind.GOAL.value
 KIND, BOT, KEY = (Hit._fields.index(name) for name in ("kind", "bot", "key"))
 PAUSE = 30 * 60  # seconds without a view after which a visit is over, as elsewhere on the web
 
 
-# Plain tuples, since a batch has thousands: a NamedTuple takes half a microsecond to make.
-Visitor = tuple[int, int]
-"""One visitor of one UTC day: the day, and the key that day."""
-Views = Mapping[Visitor, Sequence[int]]
-"""The places, in a batch, of each visitor's views, in the order of time."""
 LastSeen = Callable[[int, Sequence[int]], Mapping[int, int]]
 """Returns when visitors of a day had their last view, by their keys that day."""
-
-
-def views_of(batch: Batch) -> Views:
-    """Return the views of each visitor who has a key."""
-    views = [
-        (hit.time, hit.key, place)
-        for place, hit in enumerate(batch.hits)
-        if hit[KEY] != NO_KEY and hit[KIND] == VIEW and not hit[BOT]
-    ]
-    views.sort()
-    found: dict[Visitor, list[int]] = {}
-    for time, key, place in views:
-        found.setdefault((time // SECONDS_OF_DAY, key), []).append(place)
-    return found
 
 
 def going_on(batch: Batch, last_seen: LastSeen) -> Mapping[int, Sequence[int]]:
@@ -83,31 +64,25 @@ def with_sources(batch: Batch, first_views: FirstViews) -> Batch:
     """Return a batch whose goals have the source of their visitor's first view that day; `first_views` has those
     that were written before.
     """
-    visitors = {
+    reached = {
         (hit.day, hit.key) for hit in batch.hits if hit[KIND] == GOAL and hit[KEY] != NO_KEY and not hit[BOT]
     }
-    if not visitors:
+    if not reached:
         return batch
-    views, known = views_of(batch), dict[Visitor, First]()
-    for day in {day for day, _ in visitors}:
-        found = first_views(day, [key for of, key in visitors if of == day])
-        known.update({(day, key): first for key, first in found.items()})
-    firsts = {
-        visitor: _earliest(batch.hits, views.get(visitor, ()), known.get(visitor)) for visitor in visitors
-    }
+    firsts: dict[tuple[int, int], First] = {}
+    for day in {day for day, _ in reached}:
+        found = first_views(day, [key for of, key in reached if of == day])
+        firsts.update({(day, key): first for key, first in found.items()})
+    for hit in batch.hits:
+        visitor = hit.day, hit.key
+        if visitor in reached and hit[KIND] == VIEW and not hit[BOT]:
+            known = firsts.get(visitor)
+            if known is None or hit.time < known.time:
+                firsts[visitor] = First(hit.time, hit.source, hit.medium, hit.campaign)
     return batch._replace(hits=[_with_source(hit, firsts) for hit in batch.hits])
 
 
-def _earliest(hits: Sequence[Hit], places: Sequence[int], before: First | None) -> First | None:
-    if not places:
-        return before
-    hit = hits[places[0]]
-    if before is not None and before.time <= hit.time:
-        return before
-    return First(hit.time, hit.source, hit.medium, hit.campaign)
-
-
-def _with_source(hit: Hit, firsts: Mapping[Visitor, First | None]) -> Hit:
+def _with_source(hit: Hit, firsts: Mapping[tuple[int, int], First]) -> Hit:
     first = firsts.get((hit.day, hit.key)) if hit[KIND] == GOAL else None
     if first is None or not first.source or first.time > hit.time:
         return hit

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from typing import Any
 
 import psycopg
@@ -53,6 +54,7 @@ TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtext(:name))"
 SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 
+@lru_cache(maxsize=512)
 def on_server(statement: str) -> str:
     """Return a statement in the words of PostgreSQL."""
     for ours, theirs in WORDS:

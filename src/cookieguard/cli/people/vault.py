@@ -28,8 +28,8 @@ from cookieguard.features.people.break_glass import REVEAL, BreakGlass, Ground, 
 from cookieguard.features.records.acts import acts_of
 from cookieguard.features.vault.reveal_log import append_entry, read_entries
 from cookieguard.features.vault.sealed_events import expire_keys, make_keys, private_key, read_events
+from cookieguard.features.vault.vault_records import open_box
 from cookieguard.keyring import Keyring, to_text
-from cookieguard.stats.vault_records import open_box
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_file, store_opener
 

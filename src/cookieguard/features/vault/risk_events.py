@@ -6,11 +6,11 @@ import secrets
 from datetime import datetime
 
 from cookieguard.features.vault.sealed_events import VaultWriter
+from cookieguard.features.vault.vault_records import LONGEST_DETAIL, Risk
 from cookieguard.stats.anonymize import UNKNOWN, Networks, client_address
-from cookieguard.stats.vault_records import LONGEST_DETAIL, Risk, require_event
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.part import Part
-from cookieguard.web.parts.ports import Risks
+from cookieguard.web.parts.ports import Risks, require_event
 from cookieguard.web.recording.pipeline import Pipeline
 
 QUEUE_EVENTS = 1000

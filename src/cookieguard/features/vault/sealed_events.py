@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.errors import ConfigError
+from cookieguard.features.vault.vault_records import Risk, seal
 from cookieguard.stats.sealed_box import KEY_BYTES, new_key_pair, public_half
-from cookieguard.stats.vault_records import Risk, seal
 from cookieguard.storage.keyring_file import locked, put_file
 from cookieguard.storage.state_directory import StateDirectory, sync_directory
 

@@ -10,7 +10,6 @@ from typing import Any
 
 from cookieguard.consent import Consent, Matters, Receipt, Terms
 from cookieguard.errors import CookieGuardError
-from cookieguard.stats.vault_records import require_event
 from cookieguard.web.http.policy_texts import News
 from cookieguard.web.identity.store_wait import Written
 from cookieguard.web.recording.choice import Choice
@@ -100,6 +99,15 @@ class CustomerTerms:
     def narrowed(self, consent: Consent, customers: Iterable[str], now: datetime) -> Consent:
         """Return a consent without what is kept from these customers; itself where nothing is."""
         return consent
+
+
+RISK_EVENTS = ("login", "checkout", "payment_failure", "abuse")
+
+
+def require_event(event: str) -> None:
+    """Require a risk event of this name; raises ValueError."""
+    if event not in RISK_EVENTS:
+        raise ValueError(f"risk event {event[:40]!r}; allowed: {', '.join(RISK_EVENTS)}")
 
 
 class Risks:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 
+from cookieguard.stats.hits import Dimension
+
 
 @dataclass(frozen=True, slots=True)
 class TableKind:
@@ -13,6 +15,7 @@ class TableKind:
     title: str
     head: str = "Views"  # of its main figure
     _: KW_ONLY
+    by: Dimension = Dimension.GOAL  # whose values its rows are
     note: str = ""
     is_always: bool = False  # on the page though nothing may be shown of it
     is_mailed: bool = False
@@ -21,37 +24,62 @@ class TableKind:
     is_whole: bool = False  # it is read as one: the mail has all of its rows
     rate: str = ""  # the head of its rates on the page; empty where it has none
     rate_of: str = ""  # what a rate is a part of
+    of_page: str = ""  # which figure of a page's row this is a part of
+
+    @property
+    def lead(self) -> int:
+        """Which count leads: views (0) or visits (1)."""
+        return int(self.head == "Visits")
 
 
-SOURCES = TableKind("Sources", "Visits", is_always=True, is_mailed=True)
-PAGES = TableKind("Pages", is_always=True, is_mailed=True)
-ENTRY_PAGES = TableKind("Entry pages", "Visits")
-EXIT_PAGES = TableKind(
-    "Exit pages",
-    "Exits",
-    rate="Of visitors",
-    rate_of="the page's visitors",
-    note="The last page of each visit, for visitors who agreed. An open visit counts at the page seen last.",
+PAGES = TableKind("Pages", by=Dimension.PAGE, is_always=True, is_mailed=True)
+# In this order on the page.
+TABLES: Sequence[TableKind] = (
+    TableKind("Sources", "Visits", by=Dimension.SOURCE, is_always=True, is_mailed=True),
+    PAGES,
+    TableKind("Entry pages", "Visits", by=Dimension.ENTRY),
+    TableKind("Countries", by=Dimension.COUNTRY, is_mailed=True, is_of_countries=True),
+    TableKind("Devices", by=Dimension.DEVICE),
+    TableKind("Browsers", by=Dimension.BROWSER),
+    TableKind("Campaigns", "Visits", by=Dimension.CAMPAIGN, is_mailed=True),
 )
-SLOW_PAGES = TableKind(
-    "Slow pages",
-    rate="Of views",
-    rate_of="the page's views",
-    note="Views that took a second or more until their last byte had left the server.",
+# Without a filter alone: under one no engine has counted them.
+OF_ALL: Sequence[TableKind] = (
+    TableKind(
+        "Media",
+        "Visits",
+        by=Dimension.MEDIUM,
+        note="utm_medium, such as email or cpc, where a link names it.",
+    ),
+    TableKind("Operating systems", by=Dimension.OS),
+    TableKind(
+        "Languages", by=Dimension.LANGUAGE, note="The first language each browser asks for, as an ISO code."
+    ),
 )
-MISSING_PAGES = TableKind("Pages not found", "Times", is_mailed=True)
-SEARCHES = TableKind("Searches", "Times", is_mailed=True)
-COUNTRIES = TableKind("Countries", is_mailed=True, is_of_countries=True)
-DEVICES = TableKind("Devices")
-BROWSERS = TableKind("Browsers")
-CAMPAIGNS = TableKind("Campaigns", "Visits", is_mailed=True)
-MEDIA = TableKind("Media", "Visits", note="utm_medium, such as email or cpc, where a link names it.")
-SYSTEMS = TableKind("Operating systems")
-LANGUAGES = TableKind("Languages", note="The first language each browser asks for, as an ISO code.")
-GOALS = TableKind("Goals", "Times", is_mailed=True, rate="Of all", rate_of="all visitors")
-GOAL_VALUES = TableKind("Goal values", "Times", is_mailed=True, is_long=True)
-GOALS_BY_SOURCE = TableKind("Goals by source", "Times", is_mailed=True, is_long=True)
-GOALS_BY_CAMPAIGN = TableKind("Goals by campaign", "Times", is_long=True)
+# Beside that of pages: where visits end, which pages are slow or not there, and what was searched for.
+BESIDE_PAGES: Sequence[TableKind] = (
+    TableKind(
+        "Exit pages",
+        "Exits",
+        by=Dimension.EXIT,
+        of_page="visitors",
+        rate="Of visitors",
+        rate_of="the page's visitors",
+        note="The last page of each visit, for visitors who agreed. An open visit counts at the page seen last.",
+    ),
+    TableKind("Searches", "Times", by=Dimension.SEARCH, is_mailed=True),
+    TableKind("Pages not found", "Times", by=Dimension.NOT_FOUND, is_mailed=True),
+    TableKind(
+        "Slow pages",
+        by=Dimension.SLOW,
+        of_page="main",
+        rate="Of views",
+        rate_of="the page's views",
+        note="Views that took a second or more until their last byte had left the server.",
+    ),
+)
+GOALS = TableKind("Goals", "Times", by=Dimension.GOAL, is_mailed=True, rate="Of all", rate_of="all visitors")
+GOAL_VALUES = TableKind("Goal values", "Times", by=Dimension.GOAL, is_mailed=True, is_long=True)
 VALUES_BY_SOURCE = TableKind(
     "Goal values by source",
     "About",
@@ -59,7 +87,17 @@ VALUES_BY_SOURCE = TableKind(
     is_long=True,
     note="How often goals were reached, multiplied by the average worth of the steps that are shown.",
 )
-VALUES_BY_CAMPAIGN = replace(VALUES_BY_SOURCE, title="Goal values by campaign")
+# From where, and what they were worth.
+PARTS_OF_GOALS: Sequence[tuple[TableKind, TableKind]] = (
+    (
+        TableKind("Goals by source", "Times", by=Dimension.GOAL_SOURCE, is_mailed=True, is_long=True),
+        VALUES_BY_SOURCE,
+    ),
+    (
+        TableKind("Goals by campaign", "Times", by=Dimension.GOAL_CAMPAIGN, is_long=True),
+        replace(VALUES_BY_SOURCE, title="Goal values by campaign"),
+    ),
+)
 FUNNEL = TableKind(
     "Funnel", "Times", is_mailed=True, is_whole=True, rate="Of the step before", rate_of="the step before"
 )

@@ -10,24 +10,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from cookieguard.features.statistics.dashboard.breakdowns import (
-    GOALS_BY_CAMPAIGN,
-    GOALS_BY_SOURCE,
-    VALUES_BY_CAMPAIGN,
-    VALUES_BY_SOURCE,
-    Row,
-    TableKind,
-)
+from cookieguard.features.statistics.dashboard.breakdowns import Row
 from cookieguard.features.statistics.engines.protocol import Days, HitReader
 from cookieguard.stats.goals import STEP_NAMES, VALUE_SIGN
 from cookieguard.stats.hits import GOAL_FROM, OTHER, Dimension
 from cookieguard.stats.k_anonymity import Cell, Shown, leaves_few, rounded, suppress
 
-# TableKind of goals, kind of what they were worth, from where.
-PARTS: Sequence[tuple[TableKind, TableKind, Dimension]] = (
-    (GOALS_BY_SOURCE, VALUES_BY_SOURCE, Dimension.GOAL_SOURCE),
-    (GOALS_BY_CAMPAIGN, VALUES_BY_CAMPAIGN, Dimension.GOAL_CAMPAIGN),
-)
 # A worth is made of steps: told where they are of so many times, and of so large a part of all. Of fewer it was two
 # thirds away in made-up shops.
 FEWEST, LEAST_PART = 50, 0.7

@@ -11,14 +11,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
-from cookieguard.features.statistics.dashboard import breakdowns as kinds
-from cookieguard.features.statistics.dashboard import page_tables
-from cookieguard.features.statistics.dashboard.breakdowns import Row, Table, TableKind
+from cookieguard.features.statistics.dashboard.breakdowns import (
+    BESIDE_PAGES,
+    GOAL_VALUES,
+    GOALS,
+    OF_ALL,
+    PAGES,
+    PARTS_OF_GOALS,
+    TABLES,
+    Row,
+    Table,
+    TableKind,
+)
 from cookieguard.features.statistics.dashboard.charts import Point
 from cookieguard.features.statistics.dashboard.disclosure import Breakdowns, Disclosure
 from cookieguard.features.statistics.dashboard.funnel import funnel
 from cookieguard.features.statistics.dashboard.goal_tables import (
-    PARTS,
     as_sentences,
     goals_and_steps,
     rate,
@@ -27,6 +35,7 @@ from cookieguard.features.statistics.dashboard.goal_tables import (
     worth_by_part,
 )
 from cookieguard.features.statistics.dashboard.memo_reader import AskedOnce
+from cookieguard.features.statistics.dashboard.page_tables import shown_beside, with_rates
 from cookieguard.features.statistics.dashboard.selection import (
     BESIDE,
     FILTERS,
@@ -83,24 +92,6 @@ class Overview:
     beside: str = BESIDE["before"]  # what it is compared with
     zone: str = "UTC"  # whose hours are named
     today: str = ""  # the UTC day
-
-
-# kind, dimension, which of (views, visits) leads
-TABLES: Sequence[tuple[TableKind, Dimension, int]] = (
-    (kinds.SOURCES, Dimension.SOURCE, 1),
-    (kinds.PAGES, Dimension.PAGE, 0),
-    (kinds.ENTRY_PAGES, Dimension.ENTRY, 1),
-    (kinds.COUNTRIES, Dimension.COUNTRY, 0),
-    (kinds.DEVICES, Dimension.DEVICE, 0),
-    (kinds.BROWSERS, Dimension.BROWSER, 0),
-    (kinds.CAMPAIGNS, Dimension.CAMPAIGN, 1),
-)
-# Without a filter alone: under one no engine has counted them.
-OF_ALL: Sequence[tuple[TableKind, Dimension, int]] = (
-    (kinds.MEDIA, Dimension.MEDIUM, 1),
-    (kinds.SYSTEMS, Dimension.OS, 0),
-    (kinds.LANGUAGES, Dimension.LANGUAGE, 0),
-)
 
 
 def read_overview(
@@ -197,54 +188,49 @@ class Tables:
         if len(where) == MOST_DIMENSIONS or (where and not self._disclosure.has_hits(self._range)):
             return ()
         found = [
-            self._table(self._shown(by), by, (kind, lead))
-            for kind, by, lead in (*TABLES, *(() if where else OF_ALL))
-            if by not in where and not (by is Dimension.PAGE and Dimension.SOURCE in where)
+            self._table(self._shown(kind.by), kind)
+            for kind in (*TABLES, *(() if where else OF_ALL))
+            if kind.by not in where and not (kind is PAGES and Dimension.SOURCE in where)
         ]
         tables = [*found, *([] if where else self._beside(found)), *self._goals(visitors)]
         return [table for table in tables if table.rows or table.other or table.kind.is_always]
 
     def _beside(self, found: Sequence[Table]) -> Sequence[Table]:
         """Return the tables beside that of pages, which single hits of a filter do not give."""
-        pages = next(table for table in found if table.kind is kinds.PAGES)
+        pages = next(table for table in found if table.kind is PAGES)
         tables = []
-        for one in page_tables.TABLES:
-            shown = page_tables.shown_beside(self._reader, self._days, one, self._shown(Dimension.PAGE))
-            table = self._table(shown, one.by, (one.kind, 0))
-            tables.append(page_tables.with_rates(table, one.of, pages))
+        for kind in BESIDE_PAGES:
+            shown = shown_beside(self._reader, self._days, kind, self._shown(Dimension.PAGE))
+            tables.append(with_rates(self._table(shown, kind), pages))
         return tables
 
     def _goals(self, visitors: str) -> Sequence[Table]:
         """Return how often goals were reached; of all people also from where, and what that was worth."""
-        by = Dimension.GOAL
-        goals, steps = goals_and_steps(self._shown(by))
-        reached = self._table(goals, by, (kinds.GOALS, 0))
+        goals, steps = goals_and_steps(self._shown(Dimension.GOAL))
+        reached = self._table(goals, GOALS)
         rows = [replace(row, rate=rate(row.visitors, visitors)) for row in reached.rows]
-        worth_of = replace(self._table(steps, by, (kinds.GOAL_VALUES, 0)), note=worth(steps))
+        worth_of = replace(self._table(steps, GOAL_VALUES), note=worth(steps))
         tables = [replace(reached, rows=rows), worth_of]
         if not self._selection.filters:
-            for kind, kind_of_worth, part in PARTS:
-                found = shown_by_part(self._reader, self._days, part, goals, steps)
-                tables.append(self._table(as_sentences(found.goals), by, (kind, 0)))
+            for kind, kind_of_worth in PARTS_OF_GOALS:
+                found = shown_by_part(self._reader, self._days, kind.by, goals, steps)
+                tables.append(self._table(as_sentences(found.goals), kind))
                 tables.append(Table(kind_of_worth, worth_by_part(found), note=kind_of_worth.note))
         return tables
 
     def _shown(self, by: Dimension) -> Shown:
         return self._disclosure.shown(self._days, by)
 
-    def _table(self, shown: Shown, by: Dimension, names: tuple[TableKind, int]) -> Table:
-        return _table(shown, by, self._selection, names, has_visitors=self._has_visitors)
+    def _table(self, shown: Shown, kind: TableKind) -> Table:
+        return _table(shown, kind, self._selection, has_visitors=self._has_visitors)
 
 
-def _table(
-    shown: Shown, by: Dimension, selection: Selection, names: tuple[TableKind, int], *, has_visitors: bool
-) -> Table:
-    kind, lead = names
+def _table(shown: Shown, kind: TableKind, selection: Selection, *, has_visitors: bool) -> Table:
     linked = FILTERS.values() if selection.range.last is None else ()
-    cells = sorted(shown.rows, key=lambda cell: (-cell.counts[lead], cell.value))
+    cells = sorted(shown.rows, key=lambda cell: (-cell.counts[kind.lead], cell.value))
     every = [*cells, *([shown.other] if shown.other else [])]
     visitors = column({cell.value: cell.counts[2] for cell in every})
-    leads = [rounded(cell.counts[lead]) for cell in every]
+    leads = [rounded(cell.counts[kind.lead]) for cell in every]
     largest = max([1, *leads[: len(cells)]])
     rows = [
         Row(
@@ -252,7 +238,7 @@ def _table(
             main,
             rounded(there) if has_visitors and there and cell is not shown.other else None,
             round(100 * main / largest) if cell is not shown.other else 0,
-            selection.filtered(by, cell.value).query() if by in linked else "",
+            selection.filtered(kind.by, cell.value).query() if kind.by in linked else "",
         )
         for cell, main, there in zip(every, leads, visitors, strict=True)
     ]

@@ -1,51 +1,25 @@
-"""Tables beside that of pages: where visits end, which pages are slow or not there, and what was searched for.
+"""What may be shown of the tables beside that of pages.
 
 Exits and slow views are parts of a page's, so each is shown only where it leaves nobody alone beside them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
-from cookieguard.features.statistics.dashboard.breakdowns import (
-    EXIT_PAGES,
-    MISSING_PAGES,
-    SEARCHES,
-    SLOW_PAGES,
-    Table,
-    TableKind,
-)
+from cookieguard.features.statistics.dashboard.breakdowns import Table, TableKind
 from cookieguard.features.statistics.engines.protocol import Days, HitReader
-from cookieguard.stats.hits import Dimension
 from cookieguard.stats.k_anonymity import Cell, Shown, leaves_few, suppress
 
 
-class Beside(NamedTuple):
-    """Name a table beside that of pages; `of` is what of a page its rates are a part of."""
-
-    kind: TableKind
-    by: Dimension
-    of: str = ""
-
-
-TABLES: Sequence[Beside] = (
-    Beside(EXIT_PAGES, Dimension.EXIT, "visitors"),
-    Beside(SEARCHES, Dimension.SEARCH),
-    Beside(MISSING_PAGES, Dimension.NOT_FOUND),
-    Beside(SLOW_PAGES, Dimension.SLOW, "main"),
-)
-
-
-def shown_beside(reader: HitReader, days: Days, beside: Beside, pages: Shown) -> Shown:
+def shown_beside(reader: HitReader, days: Days, beside: TableKind, pages: Shown) -> Shown:
     """Return what may be shown of a table, beside the pages that are."""
     cells = [one.cell(by_views=True) for one in reader.breakdown(days, beside.by)]
-    if not beside.of:  # what visitors write: one who writes his name on each of five days is no crowd
+    if not beside.of_page:  # what visitors write: one who writes his name on each of five days is no crowd
         named = reader.of_a_crowd(days, beside.by)
         return suppress(cells, tied={one.value for one in cells} - named)
-    wholes = {row.value: _compared(row, beside.of) for row in pages.rows}
-    parts = [_compared(cell, beside.of) for cell in cells]
+    wholes = {row.value: _compared(row, beside.of_page) for row in pages.rows}
+    parts = [_compared(cell, beside.of_page) for cell in cells]
     tied = {
         one.value
         for one in parts
@@ -60,8 +34,9 @@ def _compared(cell: Cell, of: str) -> Cell:
     return cell._replace(counts=(views if of == "main" else visitors, 0, visitors))
 
 
-def with_rates(table: Table, of: str, pages: Table) -> Table:
+def with_rates(table: Table, pages: Table) -> Table:
     """Return which part of each page's views or visitors these are, of figures that both tables show."""
+    of = table.kind.of_page
     if not of:
         return table
     wholes = {row.value: getattr(row, of) for row in pages.rows}

@@ -4,79 +4,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from cookieguard.features.statistics.engines.reader import Queries
-from cookieguard.features.statistics.engines.shared_sql import COUNTED, OF_FEW, PEOPLE, VIEW
+from cookieguard.features.statistics.engines.shared_sql import PEOPLE, VIEW
 from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
 
 # ruff: noqa: S608 - names of ours
 DAYS = "day BETWEEN :first AND :last"
 HOURS = "cookieguard_hourly WHERE hour BETWEEN :first * 24 AND :last * 24 + 23"
 WITHIN = "time >= CAST(:first AS INTEGER) * 86400 AND time < (CAST(:last AS INTEGER) + 1) * 86400"
-OF_DIMENSION = (
-    f"SELECT value, views, visits, visitors FROM cookieguard_daily WHERE {DAYS} AND dimension = :dimension"
-)
+OF_DIMENSION = f"""
+    SELECT day, value, views, visits, visitors FROM cookieguard_daily WHERE {DAYS} AND dimension = :dimension
+"""
 
 
-def queries(text: Callable[[str], str], hits: str, exits: str) -> Queries:
-    """Return what figures are asked for; `text` translates, `hits` are those of a range with entries decided, and
-    `exits` the last pages of visits whose keys are there.
+def queries(hits: str, exits: str) -> Queries:
+    """Return what figures are asked for; `hits` are those of a range with entries decided, and `exits` the last pages
+    of visits whose keys are there.
     """
-    by_value, of_exits = text(_breakdown(OF_DIMENSION)), text(_breakdown(_with_live(exits)))
+    live = f'SELECT day, value /*postgres COLLATE "C"*/, views, visits, visitors FROM ({exits}) AS live'
     return Queries(
         parameter=":{}".format,
-        span=text("SELECT min(hour) / 24, max(hour) / 24 FROM cookieguard_hourly"),
-        by_hour=text(
-            f"SELECT hour, views, visits, arrivals, 0, errors, bots, bytes, duration FROM {HOURS} ORDER BY hour"
-        ),
-        by_day=text(f"""
+        span="SELECT min(hour) / 24, max(hour) / 24 FROM cookieguard_hourly",
+        by_hour=f"""
+            SELECT hour, views, visits, arrivals, 0, errors, bots, bytes, duration FROM {HOURS} ORDER BY hour
+        """,
+        by_day=f"""
             SELECT at, {_sums("views", "visits", "arrivals")},
                 coalesce((SELECT visitors FROM cookieguard_daily WHERE day = at AND dimension = '' AND value = ''), 0),
                 {_sums("errors", "bots", "bytes", "duration")}
             FROM (SELECT hour / 24 AS at, * FROM {HOURS}) AS hours GROUP BY at ORDER BY at
-        """),
-        consent=text(f"""
+        """,
+        consent=f"""
             SELECT day, policy, event, times FROM cookieguard_consent WHERE {DAYS} ORDER BY day, policy, event
-        """),
-        held=text(f"""
+        """,
+        held=f"""
             SELECT host, page, vendor, purpose, {_sums("views")} AS all_views, {_sums("elements")}
             FROM cookieguard_held WHERE {DAYS} GROUP BY host, page, vendor, purpose
             ORDER BY vendor != '', all_views DESC, host, page
-        """),
-        bots=text(f"""
+        """,
+        bots=f"""
             SELECT kind, name, {_sums("hits")} AS all_hits FROM cookieguard_bot WHERE {DAYS}
             GROUP BY kind, name ORDER BY all_hits DESC, kind, name
-        """),
-        lost=text(f"SELECT reason, {_sums('count')} FROM cookieguard_lost WHERE {DAYS} GROUP BY reason"),
-        breakdown=lambda by: of_exits if by is Dimension.EXIT else by_value,
-        of_a_crowd=lambda _: text(f"SELECT DISTINCT value FROM ({OF_DIMENSION}) AS found WHERE NOT {OF_FEW}"),
-        of_value=lambda _: text(f"""
-            SELECT day, views, visits, visitors FROM cookieguard_daily
-            WHERE {DAYS} AND dimension = :dimension AND value = :value ORDER BY day
-        """),
-        filtered_totals=lambda seconds, where: text(_filtered_totals(hits, seconds, where)),
-        filtered_breakdown=lambda by, where: text(_filtered_breakdown(hits, by, where)),
+        """,
+        lost=f"SELECT reason, {_sums('count')} FROM cookieguard_lost WHERE {DAYS} GROUP BY reason",
+        values=lambda by: f"{OF_DIMENSION} UNION ALL {live}" if by is Dimension.EXIT else OF_DIMENSION,
+        filtered_totals=partial(_filtered_totals, hits),
+        filtered_values=partial(_filtered_values, hits),
     )
 
 
 def _sums(*counts: str) -> str:
     """Return sums as whole numbers; PostgreSQL's are decimal ones."""
     return ", ".join(f"CAST(coalesce(sum({count}), 0) AS INTEGER)" for count in counts)
-
-
-def _breakdown(rows: str) -> str:
-    """Sum up rows of values."""
-    return f"""
-        SELECT value, {_sums("views")} AS all_views, {_sums("visits", "visitors")} FROM ({rows}) AS found
-        GROUP BY value ORDER BY all_views DESC, value
-    """
-
-
-def _with_live(exits: str) -> str:
-    """Select exit pages: those in the sums, and those of visitors whose keys are there."""
-    live = f"""SELECT value /*postgres COLLATE "C"*/, views, visits, visitors FROM ({exits}) AS live"""
-    return f"{OF_DIMENSION} UNION ALL {live}"
 
 
 def _filtered_totals(hits: str, seconds: int, where: str) -> str:
@@ -91,11 +72,10 @@ def _filtered_totals(hits: str, seconds: int, where: str) -> str:
     """
 
 
-def _filtered_breakdown(hits: str, by: Dimension, where: str) -> str:
-    """Count the values of a dimension, visitors by day."""
-    column, counted = COUNTED[by]
-    return _breakdown(f"""
-        SELECT {column} /*postgres COLLATE "C"*/ AS value, count(*) AS views, sum(entry) AS visits,
-            count(DISTINCT nullif(key, 0)) AS visitors
-        FROM {hits} AND {PEOPLE} AND {counted} {where} GROUP BY time / {SECONDS_OF_DAY}, 1
-    """)
+def _filtered_values(hits: str, by: Dimension, where: str) -> str:
+    """Count the values of a dimension by day."""
+    return f"""
+        SELECT time / {SECONDS_OF_DAY} AS day, {by.counted.column} /*postgres COLLATE "C"*/ AS value,
+            count(*) AS views, sum(entry) AS visits, count(DISTINCT nullif(key, 0)) AS visitors
+        FROM {hits} AND {PEOPLE} AND {by.counted.which} {where} GROUP BY 1, 2
+    """

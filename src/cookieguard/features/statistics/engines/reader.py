@@ -1,6 +1,6 @@
 """What every engine of statistics answers, once its queries are written: which is asked for what, and how rows read.
 
-Rule: no SQL here; an engine brings its own as `Queries`, and a `Source` that runs them.
+Rule: no SQL here but what all engines read alike; an engine brings its own as `Queries`, and a `Source` that runs them.
 """
 
 from __future__ import annotations
@@ -20,10 +20,15 @@ from cookieguard.features.statistics.engines.protocol import (
     Totals,
     runs_of,
 )
-from cookieguard.features.statistics.engines.shared_sql import conditions
+from cookieguard.features.statistics.engines.shared_sql import OF_FEW, conditions
 from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension, Hit
 
 EVER = Days(-(2**31), 2**31)
+# Of rows of values.
+_SUMS = ", ".join(f"CAST(sum({count}) AS BIGINT) AS all_{count}" for count in ("views", "visits", "visitors"))
+BREAKDOWN = f"SELECT value, {_SUMS} FROM ({{}}) AS found GROUP BY value ORDER BY all_views DESC, value"  # noqa: S608 - names of ours
+BY_DAY_OF = f"SELECT day, {_SUMS} FROM ({{}}) AS found WHERE value = {{}} GROUP BY day ORDER BY day"  # noqa: S608
+OF_A_CROWD = f"SELECT DISTINCT value FROM ({{}}) AS found WHERE NOT {OF_FEW}"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +68,11 @@ class Queries:
     held: str
     bots: str
     lost: str
-    breakdown: Callable[[Dimension], str]
-    of_a_crowd: Callable[[Dimension], str]
-    of_value: Callable[[Dimension], str]
-    """By day: day, views, visits, visitors; with the parameters `dimension` and `value`."""
+    values: Callable[[Dimension], str]
+    """Rows of a dimension: day, value, views, visits, visitors; with the parameter `dimension`."""
     filtered_totals: Callable[[int, str], str]
     """By how many seconds, and with which conditions; of single hits, as below."""
-    filtered_breakdown: Callable[[Dimension, str], str]
+    filtered_values: Callable[[Dimension, str], str]
     crossed: Crossed | None = None
 
 
@@ -120,16 +123,17 @@ class Figures:
         return found
 
     def by_day_of(self, days: Days, by: Dimension, value: str) -> Sequence[Totals]:
-        rows = self._ask(self._queries.of_value(by), days, {"dimension": by.value, "value": value})
+        query = BY_DAY_OF.format(self._queries.values(by), self._queries.parameter("value"))
+        rows = self._ask(query, days, {"dimension": by.value, "value": value})
         return [Totals(day, views, visits, 0, visitors, 0, 0, 0, 0) for day, views, visits, visitors in rows]
 
     def of_a_crowd(self, days: Days, by: Dimension) -> frozenset[str]:
-        rows = self._ask(self._queries.of_a_crowd(by), days, {"dimension": by.value})
+        rows = self._ask(OF_A_CROWD.format(self._queries.values(by)), days, {"dimension": by.value})
         return frozenset(value for (value,) in rows)
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
         if not where:
-            rows = self._ask(self._queries.breakdown(by), days, {"dimension": by.value})
+            rows = self._ask(BREAKDOWN.format(self._queries.values(by)), days, {"dimension": by.value})
             return [Slice(*row) for row in rows]
         parts = (self._part(some, by, where, crossed) for some, crossed in self._runs(days, where, by))
         return _merged(row for rows in parts for row in rows)
@@ -159,7 +163,9 @@ class Figures:
     ) -> Sequence[tuple[str, int, int, int]]:
         if crossed is not None:
             return self._ask(crossed.breakdown, days, {**_named(where), "by_dimension": by.value})
-        return self._ask_hits(days, where, lambda one: self._queries.filtered_breakdown(by, one))
+        return self._ask_hits(
+            days, where, lambda one: BREAKDOWN.format(self._queries.filtered_values(by, one))
+        )
 
     def _ask_hits(self, days: Days, where: Filters, query: Callable[[str], str]) -> Sequence[Any]:
         """Ask single hits; the query is made of conditions."""

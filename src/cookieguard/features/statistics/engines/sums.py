@@ -10,15 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from cookieguard.features.statistics.engines.shared_sql import COUNTED, HOURLY_SUMS, PEOPLE, VIEW
+from cookieguard.features.statistics.engines.shared_sql import HOURLY_SUMS, PEOPLE, VIEW
 from cookieguard.stats.hits import NO_KEY, OTHER, SECONDS_OF_HOUR, Dimension
 from cookieguard.stats.rollups import (
     MAX_BOTS,
     MAX_HELD,
     MAX_VALUES,
-    OF_VISITORS,
     SAFE_VALUES,
-    WITHOUT_VISITS,
     held_hosts,
 )
 from cookieguard.stats.visits import PAUSE
@@ -26,7 +24,7 @@ from cookieguard.stats.visits import PAUSE
 # ruff: noqa: S608 - names of ours
 GOES_ON = 0  # what `seen` has of a visitor whose visit goes on from the day before
 OF_VISITOR = f"(key != {NO_KEY} AND {VIEW})"
-_VALUES = (column for column, _ in COUNTED.values() if column.isidentifier())
+_VALUES = (by.counted.column for by in Dimension if by.counted.column.isidentifier())
 TEXTS = tuple(dict.fromkeys(("kind", "bot", "consent", "policy", "event", "held", *_VALUES)))
 NUMBERS = ("time", "key", "status", "bytes", "duration", "gpc")
 TEXT = 'TEXT /*postgres COLLATE "C"*/'
@@ -186,16 +184,16 @@ SUMMED = tuple(by for by in Dimension if by is not Dimension.EXIT)
 def _of_values(what: Callable[[Dimension], str], dimensions: Sequence[Dimension], more: str = "") -> str:
     """Return a query for what each value of these dimensions has; `more` limits and groups the hits."""
     return " UNION ALL ".join(
-        f"SELECT day, '{by.value}' AS dimension, {column} AS value, {what(by)} FROM step"
-        f" WHERE {PEOPLE} AND {counted} {more.format(column)}"
-        for by, (column, counted) in ((by, COUNTED[by]) for by in dimensions)
+        f"SELECT day, '{by.value}' AS dimension, {by.counted.column} AS value, {what(by)} FROM step"
+        f" WHERE {PEOPLE} AND {by.counted.which} {more.format(by.counted.column)}"
+        for by in dimensions
     )
 
 
 def _sums_of(by: Dimension) -> str:
     """Count what a value adds. Visitors of what follows from their key are counted with their first view."""
-    visits = "0" if by in WITHOUT_VISITS else "sum(entry)"
-    visitors = "sum(begins)" if by in OF_VISITORS else "0"
+    visits = "sum(entry)" if by.counted.has_visits else "0"
+    visitors = "sum(begins)" if by.counted.is_of_visitor else "0"
     return f"count(*) AS views, {visits} AS visits, {visitors} AS visitors"
 
 
@@ -214,7 +212,7 @@ def _name_values() -> str:
     """
 
 
-_MET = tuple(by for by in SUMMED if by not in OF_VISITORS)
+_MET = tuple(by for by in SUMMED if not by.counted.is_of_visitor)
 MEET = f"""
     INSERT INTO step_met SELECT DISTINCT named.day, named.what, met.key
     FROM ({_of_values(lambda _: "key", _MET, f"AND key != {NO_KEY} GROUP BY day, {{}}, key")}) AS met

@@ -14,8 +14,7 @@ from cookieguard.features.statistics.engines.clickhouse.reader_sql import ALL_HI
 from cookieguard.features.statistics.engines.clickhouse.schema import MARK
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.engines.reader import Figures, Queries
-from cookieguard.features.statistics.engines.shared_sql import OF_FEW
-from cookieguard.stats.hits import COLUMNS, Dimension, Hit
+from cookieguard.stats.hits import COLUMNS, Hit
 
 READ_SECONDS = 10
 OF_CLOSED = f"FINAL WHERE {DAYS} AND closing IN {DONE}"
@@ -40,15 +39,6 @@ SPAN = f"SELECT minOrNull(day), maxOrNull(day) FROM {HOURS}"  # noqa: S608
 OF_DIMENSION = f"""
     SELECT day, value, views, visits, visitors FROM cookieguard_daily {OF_CLOSED} AND dimension = {{dimension:String}}
 """  # noqa: S608
-SLICES = """
-    SELECT value, sum(views) AS all_views, sum(visits), sum(visitors) FROM ({values})
-    GROUP BY value ORDER BY all_views DESC, value
-"""
-OF_A_CROWD = f"SELECT DISTINCT value FROM ({{values}}) WHERE NOT {OF_FEW}"  # noqa: S608
-OF_VALUE = """
-    SELECT day, sum(views), sum(visits), sum(visitors) FROM ({values}) WHERE value = {{value:String}}
-    GROUP BY day ORDER BY day
-"""
 CONSENT = f"""
     SELECT day, policy, event, sum(times) FROM (
         {queries.consent(OPEN)} UNION ALL SELECT day, policy, event, times FROM cookieguard_consent {OF_CLOSED}
@@ -69,30 +59,6 @@ LOST = f"SELECT reason, sum(count) FROM cookieguard_lost FINAL WHERE {DAYS} GROU
 HITS = f"SELECT {', '.join(COLUMNS)} FROM {ALL_HITS} ORDER BY time, batch, place"  # noqa: S608
 
 
-def breakdown(by: Dimension) -> str:
-    """Count the values of a dimension."""
-    return SLICES.format(values=_values(by))
-
-
-def of_a_crowd(by: Dimension) -> str:
-    """Ask for the values that five people had on one day."""
-    return OF_A_CROWD.format(values=_values(by))
-
-
-def of_value(by: Dimension) -> str:
-    """Count one value by day."""
-    return OF_VALUE.format(values=_values(by))
-
-
-def _values(by: Dimension) -> str:
-    return f"{queries.folded_values(OPEN, by)} UNION ALL {OF_DIMENSION}"
-
-
-def filtered_breakdown(by: Dimension, where: str) -> str:
-    """Count the values of a dimension among single hits."""
-    return SLICES.format(values=queries.values(ALL_HITS, by, where))
-
-
 def filtered_totals(seconds: int, where: str) -> str:
     """Count Totals by hour or day among single hits."""
     return f"{queries.totals(ALL_HITS, seconds, where)} ORDER BY at"
@@ -107,11 +73,9 @@ QUERIES = Queries(
     held=HELD,
     bots=BOTS,
     lost=LOST,
-    breakdown=breakdown,
-    of_a_crowd=of_a_crowd,
-    of_value=of_value,
+    values=lambda by: f"{queries.folded_values(OPEN, by)} UNION ALL {OF_DIMENSION}",
     filtered_totals=filtered_totals,
-    filtered_breakdown=filtered_breakdown,
+    filtered_values=lambda by, where: queries.values(ALL_HITS, by, where),
 )
 
 

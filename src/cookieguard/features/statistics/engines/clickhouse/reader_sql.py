@@ -5,9 +5,9 @@ Rule: names of tables, columns and conditions are ours; values are parameters.
 
 from __future__ import annotations
 
-from cookieguard.features.statistics.engines.shared_sql import COUNTED, PEOPLE, VIEW
+from cookieguard.features.statistics.engines.shared_sql import PEOPLE, VIEW
 from cookieguard.stats.hits import FLEETING, LASTING, OTHER, SECONDS_OF_HOUR, Dimension
-from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES, OF_SOME, OF_VISITORS
+from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES
 from cookieguard.stats.visits import PAUSE
 
 DONE = "(SELECT closing FROM cookieguard_done)"
@@ -69,8 +69,8 @@ def hours(hits: str) -> str:
 
 def values(hits: str, by: Dimension, where: str = "") -> str:
     """Count what a row of `daily` holds, without the dimension: every value."""
-    column, counted = COUNTED[by]
-    visitors = "sum(begins)" if by in OF_VISITORS and not where else "uniqExactIf(key, key != 0)"
+    column, counted = by.counted[:2]
+    visitors = "sum(begins)" if by.counted.is_of_visitor and not where else "uniqExactIf(key, key != 0)"
     return f"""
         SELECT day, toString({column}) AS value, count() AS views, {_visits(by)} AS visits,
             {visitors} AS visitors
@@ -80,21 +80,20 @@ def values(hits: str, by: Dimension, where: str = "") -> str:
 
 def folded_values(hits: str, by: Dimension) -> str:
     """Count the same with at most so many values a day, those with most views; the rest is "(other)"."""
-    column, counted = COUNTED[by]
+    column, counted = by.counted[:2]
     hits = exits(hits) if by is Dimension.EXIT else hits
     keep = _first_values(values(hits, by), "day, value", "views", MAX_VALUES)
     named = f"if((day, toString({column})) IN {keep}, toString({column}), '{OTHER}')"
-    is_constant = by in OF_VISITORS
     return f"""
         SELECT day, {named} AS value, count() AS views, {_visits(by)} AS visits,
-            {"sum(begins)" if is_constant else "uniqExactIf(key, key != 0)"} AS visitors
+            {"sum(begins)" if by.counted.is_of_visitor else "uniqExactIf(key, key != 0)"} AS visitors
         FROM {hits} WHERE {PEOPLE} AND {counted} GROUP BY day, value
     """  # noqa: S608
 
 
 def _visits(by: Dimension) -> str:
-    """Return what counts the visits that begin with a value; none does with what some hits alone are counted by."""
-    return "toUInt64(0)" if by in (*OF_SOME, Dimension.EXIT) else "countIf(kind = 'view' AND entry = 1)"
+    """Return what counts the visits that begin with a value."""
+    return "countIf(kind = 'view' AND entry = 1)" if by.counted.has_visits else "toUInt64(0)"
 
 
 def exits(hits: str) -> str:

@@ -13,9 +13,8 @@ import psycopg
 from psycopg import errors
 
 from cookieguard.features.statistics.engines.figures_sql import WITHIN, queries
-from cookieguard.features.statistics.engines.postgres.reader_sql import decided
 from cookieguard.features.statistics.engines.postgres.rollups import IS_ANY_NEW, sum_up
-from cookieguard.features.statistics.engines.postgres.schema import MARK
+from cookieguard.features.statistics.engines.postgres.schema import MARK, decided
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.engines.reader import Figures
 from cookieguard.features.statistics.engines.shared_sql import exits
@@ -35,7 +34,7 @@ STILL = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 OF_HITS = f"{decided(WITHIN)} AS hits"
 HITS = on_server(f"SELECT {', '.join(COLUMNS)} FROM {OF_HITS} ORDER BY time, batch, place")  # noqa: S608 - names of ours
 KEYED_EXITS = exits(f"cookieguard_hit WHERE {WITHIN}", "batch, ctid")
-QUERIES = queries(on_server, f"{OF_HITS} WHERE true", KEYED_EXITS)
+QUERIES = queries(f"{OF_HITS} WHERE true", KEYED_EXITS)
 
 
 class PostgresSource:
@@ -57,7 +56,7 @@ class PostgresSource:
         with telling(EngineDown):
             if not self._is_still:
                 self._sum_up()
-            return self._connection.execute(query.encode(), clean).fetchall()
+            return self._connection.execute(on_server(query).encode(), clean).fetchall()
 
     def hold_still(self) -> None:
         """Read in one transaction, once the sums are up to date."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from cookieguard.features.statistics.engines.postgres.reader_sql import decided
 from cookieguard.features.statistics.engines.shared_sql import exits
+from cookieguard.features.statistics.engines.sums import GOES_ON, OF_VISITOR
 from cookieguard.features.statistics.engines.suppressed_views import TABLES, Words, views
 from cookieguard.stats.hits import COLUMNS, FLEETING, OTHER, SECONDS_OF_DAY, TEXT_COLUMNS, Dimension, empty
+from cookieguard.stats.visits import PAUSE
 
 _SMALL = frozenset({"status", "entry", "gpc"})
 _TYPES = {
@@ -212,3 +213,24 @@ def _span(day: int) -> str:
 def _within(day: int) -> str:
     """Return a day's bounds as PostgreSQL checks them, so that attaching reads no row."""
     return f"time IS NOT NULL AND time >= {day * SECONDS_OF_DAY} AND time < {(day + 1) * SECONDS_OF_DAY}"
+
+
+def decided(where: str) -> str:
+    """Return whole days of hits, with `entry` decided over all of a visitor's views; without a key as it was then.
+
+    `where` picks the days.
+    """
+    names = ", ".join(f'"{name}"' for name in COLUMNS if name != "entry")
+    goes_on = f"""EXISTS (
+        SELECT FROM cookieguard_seen AS s WHERE s.day = time / 86400 AND s.what = {GOES_ON} AND s.key = views.key
+    )"""
+    return f"""(
+        SELECT {names}, entry, batch, ctid AS place FROM cookieguard_hit WHERE {where} AND NOT {OF_VISITOR}
+        UNION ALL SELECT {names}, CASE WHEN prior IS NULL THEN NOT {goes_on} ELSE time > prior + {PAUSE} END::int,
+            batch, place
+        FROM (
+            SELECT *, ctid AS place, lag(time) OVER (
+                PARTITION BY time / 86400, key ORDER BY time, batch, ctid
+            ) AS prior FROM cookieguard_hit WHERE {where} AND {OF_VISITOR}
+        ) AS views
+    )"""

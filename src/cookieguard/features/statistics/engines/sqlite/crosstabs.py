@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from cookieguard.features.statistics.engines.reader import Crossed
-from cookieguard.features.statistics.engines.shared_sql import COUNTED, PEOPLE, VIEW
+from cookieguard.features.statistics.engines.shared_sql import PEOPLE, VIEW
 from cookieguard.stats.hits import OTHER, Dimension
 from cookieguard.storage.sqlite_file import writing
 
@@ -44,8 +44,8 @@ STATE = f"""
 """  # noqa: S608 - names of ours, here and below
 # A day's values beyond the limit are folded, as in its other sums; nobody filters by the fold.
 _VALUES = ", ".join(
-    f"CASE WHEN {COUNTED[by][0]} IN (SELECT value FROM daily WHERE day = :day AND dimension = '{by.value}')"  # noqa: S608
-    f" THEN {COUNTED[by][0]} ELSE '{OTHER}' END AS {by.value}_value"
+    f"CASE WHEN {by.counted.column} IN (SELECT value FROM daily WHERE day = :day AND dimension = '{by.value}')"  # noqa: S608
+    f" THEN {by.counted.column} ELSE '{OTHER}' END AS {by.value}_value"
     for by in BROKEN_DOWN
 )
 COLLECT = f"""
@@ -136,6 +136,7 @@ CROSSED = Crossed(
 
 def count_closed_days(connection: sqlite3.Connection, before: int) -> int:
     """Count days before this one that are not counted yet, newest first, and return how many were."""
+    connection.execute("PRAGMA temp_store = MEMORY")
     days = [day for (day,) in connection.execute(CLOSED, (before,))]
     tried = counted = 0
     for day in days:
@@ -216,7 +217,7 @@ def _counting(where: Dimension, by: Dimension | None = None) -> str:
     part = f"'{by.value}', {by.value}_value" if by else "'', ''"
     return f"""
         INSERT INTO counted SELECT '{where.value}', {where.value}_value, {part}, {TOTALS}
-        FROM collected WHERE {_filter(where)} {f"AND (kind != 'view' OR ({COUNTED[by][1]}))" if by else ""}
+        FROM collected WHERE {_filter(where)} {f"AND (kind != 'view' OR ({by.counted.which}))" if by else ""}
         GROUP BY {where.value}_value {f", {by.value}_value" if by else ""}
     """  # noqa: S608
 
@@ -225,13 +226,13 @@ def _breaking_down(where: Dimension, by: Dimension) -> str:
     return f"""
         INSERT INTO counted SELECT '{where.value}', {where.value}_value, '{by.value}', {by.value}_value,
             count(*), sum(entry), 0, count(DISTINCT visitor), 0, 0, 0, 0
-        FROM collected WHERE {_filter(where)} AND {PEOPLE} AND {COUNTED[by][1]}
+        FROM collected WHERE {_filter(where)} AND {PEOPLE} AND {by.counted.which}
         GROUP BY {where.value}_value, {by.value}_value
     """  # noqa: S608
 
 
 def _filter(where: Dimension) -> str:
-    return f"{where.value}_value != '{OTHER}' AND (kind != 'view' OR ({COUNTED[where][1]}))"
+    return f"{where.value}_value != '{OTHER}' AND (kind != 'view' OR ({where.counted.which}))"
 
 
 def _state(connection: sqlite3.Connection, day: int) -> tuple[int, int | None, int]:

@@ -13,21 +13,22 @@ from urllib.parse import quote
 from cookieguard.features.statistics.engines.figures_sql import WITHIN, queries
 from cookieguard.features.statistics.engines.protocol import Days, EngineDown, Filters
 from cookieguard.features.statistics.engines.reader import Figures
-from cookieguard.features.statistics.engines.shared_sql import COUNTED, exits
+from cookieguard.features.statistics.engines.shared_sql import exits
 from cookieguard.features.statistics.engines.sqlite.crosstabs import CROSSED
 from cookieguard.features.statistics.engines.sqlite.exits import last_pages
 from cookieguard.features.statistics.engines.sqlite.schema import in_file
-from cookieguard.stats.hits import COLUMNS, Hit
+from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 from cookieguard.storage.sqlite_file import telling
 
 BUSY_SECONDS = 1.0
 ROWS = 1000  # of single hits, read at a time
+SPAN = "SELECT min(hour) FROM hourly"
 OF_HITS = f"hit WHERE {WITHIN}"
 HITS = f"""
     SELECT {", ".join(COLUMNS)} FROM hit WHERE time >= :day * 86400 AND time < (:day + 1) * 86400 ORDER BY time, id
 """  # noqa: S608
 # Of single hits.
-_VALUES = dict.fromkeys(column for column, _ in COUNTED.values())
+_VALUES = dict.fromkeys(by.counted.column for by in Dimension)
 COLLECTED_COLUMNS = (
     "time",
     "kind",
@@ -51,12 +52,12 @@ DROP = "DROP TABLE temp.{table}"
 VERSION = "PRAGMA data_version"  # another one once somebody else has written
 
 
-QUERIES = queries(in_file, OF_HITS, exits(OF_HITS, "id"))
+QUERIES = queries(OF_HITS, exits(OF_HITS, "id"))
 # What was counted of closed days: a file of an older release lacks some of it until somebody writes.
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 CROSSTABS = {"crosstab_day", "crosstab_keyed"}
 EXIT_DAYS = "exit_day"
-COUNTED_EXITS = queries(in_file, OF_HITS, last_pages(":first", ":last"))
+COUNTED_EXITS = queries(OF_HITS, last_pages(":first", ":last"))
 
 
 class SqliteSource:
@@ -68,18 +69,18 @@ class SqliteSource:
                 f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
             )
             self._connection.execute("PRAGMA temp_store = MEMORY")
-            self._connection.execute(QUERIES.span)
+            self._connection.execute(SPAN)
 
     def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
         with telling(EngineDown):
-            return self._connection.execute(query, named).fetchall()
+            return self._connection.execute(in_file(query), named).fetchall()
 
     def hold_still(self) -> None:
         """Read in one transaction. Not for long: the journal cannot be emptied meanwhile."""
         with telling(EngineDown):
             self._connection.commit()  # of the page before
             self._connection.execute("BEGIN")
-            self._connection.execute(QUERIES.span)  # from here on
+            self._connection.execute(SPAN)  # from here on
 
     def hits(self, day: int) -> Iterator[Hit]:
         with telling(EngineDown):

@@ -13,7 +13,6 @@ from typing import Any
 
 from cookieguard.stats.sealed_box import open_sealed, seal_box
 
-EVENTS = ("login", "checkout", "payment_failure", "abuse")
 LONGEST_DETAIL = 200
 PADDED_TO = 512  # bytes: the length of a box tells neither the family of an address nor a customer number
 USE = b"cookieguard vault 1"
@@ -34,12 +33,6 @@ class Risk:
     def day(self) -> date:
         """The UTC day whose key seals it."""
         return self.time.astimezone(UTC).date()
-
-
-def require_event(event: str) -> None:
-    """Require an event of this name; raises ValueError."""
-    if event not in EVENTS:
-        raise ValueError(f"risk event {event[:40]!r}; allowed: {', '.join(EVENTS)}")
 
 
 def seal(risk: Risk, public: bytes) -> bytes:
