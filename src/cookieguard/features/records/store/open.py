@@ -13,7 +13,7 @@ from cookieguard.config.store import require_store_url
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.anchors import LocalAnchor, Witness
 from cookieguard.features.records.erasure_journal import JOURNAL, apply_erasures
-from cookieguard.features.records.store.protocol import BothStores, LogDown, LogStore, Stores, SubjectStore
+from cookieguard.features.records.store.protocol import LogDown, LogStore, Stores, SubjectStore
 from cookieguard.features.records.values.notes import NoteKey, Signer
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
@@ -75,7 +75,7 @@ def open_stores(place: Place, *, make: bool = True) -> Stores:
     except BaseException:
         log.close()
         raise
-    return Stores(log, subjects, log if place.log == place.subjects and isinstance(log, BothStores) else None)
+    return Stores(log, subjects, log if place.log == place.subjects and is_server(place.log) else None)
 
 
 @contextmanager
