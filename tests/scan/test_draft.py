@@ -5,11 +5,12 @@ from __future__ import annotations
 import tomllib
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from cookieguard.cli.vendor_lookup import catalogue_look_up
 
-from cookieguard.config import Config, Vendor, config_from_mapping
+from cookieguard.config import Config, Entry, Vendor, config_from_mapping
 from cookieguard.errors import ConfigError
 from cookieguard.scan.draft import added, draft
 from cookieguard.scan.facts import changes, facts_of, report_page
@@ -25,10 +26,14 @@ from cookieguard.scan.observations import (
     VisitedPage,
 )
 from cookieguard.scan.plan import Parties
-from cookieguard.scan.third_parties import KnownVendor, Party, guessed, parties_of
+from cookieguard.scan.third_parties import Party, guessed, parties_of
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
 IDS = frozenset({"necessary", "preferences", "statistics", "marketing"})
+
+
+def entry(**values: Any) -> Entry:
+    return Entry(**{"id": "", "category": "", "owner": "", "country": "", **values})
 
 
 def contact(
@@ -268,7 +273,7 @@ def test_a_report_escapes_what_pages_name_and_asks_nobody() -> None:
 
 
 def test_the_catalogues_words_are_taken_where_it_knows_a_host() -> None:
-    known = KnownVendor(
+    known = entry(
         name="Pay", purpose="marketing", hosts=("*.pay.example",), necessary_when="customers pay with it"
     )
     scan, _ = scanned(contact("js.pay.example"))
@@ -280,7 +285,7 @@ def test_the_catalogues_words_are_taken_where_it_knows_a_host() -> None:
 
 
 def test_a_vendor_of_the_catalogue_is_drafted_by_its_name_and_more_hosts_are_added() -> None:
-    known = KnownVendor(id="hotjar", name="Hotjar", purpose="statistics", hosts=("*.hotjar.com",))
+    known = entry(id="hotjar", name="Hotjar", purpose="statistics", hosts=("*.hotjar.com",))
     look_up = lambda host, _: known if "hotjar" in host else None  # noqa: E731
 
     scan, _ = scanned(contact("static.hotjar.com"))
@@ -294,7 +299,7 @@ def test_a_vendor_of_the_catalogue_is_drafted_by_its_name_and_more_hosts_are_add
 
 
 def test_a_draft_says_whom_it_lets_in_unasked() -> None:
-    known = KnownVendor(
+    known = entry(
         id="jsdelivr",
         name="jsDelivr",
         purpose="necessary",
@@ -324,7 +329,7 @@ def test_a_shop_that_asks_for_less_is_scanned_and_its_draft_loads(ids: tuple[str
         "cookies": {"undeclared": "block"},
         "purposes": [{"id": one} for one in ids],
     }
-    known = KnownVendor(id="youtube", name="YouTube", purpose="preferences", hosts=("www.youtube.com",))
+    known = entry(id="youtube", name="YouTube", purpose="preferences", hosts=("www.youtube.com",))
     scan, _ = scanned(contact("x.example"), contact("www.youtube.com"))
     config = config_from_mapping(table)
     found = parties_of(

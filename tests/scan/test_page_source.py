@@ -208,16 +208,19 @@ def test_what_is_no_web_address_is_refused(typed: str) -> None:
 
 
 def test_a_draft_of_what_a_page_shows_lets_the_same_hosts_in() -> None:
+    from cookieguard.config.catalogue import StoredName
     from cookieguard.scan.draft import draft
     from cookieguard.scan.observations import Scan
-    from cookieguard.scan.third_parties import KnownVendor, parties_of
-    from tests.scan.test_draft import NOW
+    from cookieguard.scan.third_parties import parties_of
+    from tests.scan.test_draft import NOW, entry
 
     page = (
         '<script src=//analytics.x.example/a.js></script><iframe src="https://player.y.example/v"></iframe>'
     )
     scan = Scan(target="t", started=NOW, with_browser=False, contacts=tuple(read(page)))
-    known = KnownVendor(name="Y", purpose="marketing", hosts=("*.y.example",), cookies=("_y*",))
+    known = entry(
+        name="Y", purpose="marketing", hosts=("*.y.example",), cookies=(StoredName(name="_y*", use="ads"),)
+    )
     look_up = lambda host, _: known if host.endswith("y.example") else None  # noqa: E731
 
     import tomllib

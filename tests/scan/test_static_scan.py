@@ -232,9 +232,7 @@ def test_a_page_that_fails_later_is_told(
 def test_what_an_undecided_visitor_keeps_is_told_where_the_scan_stops_early(
     look: Callable[..., Scan], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "cookieguard.scan.browser.browser_scan._Visit._is_over", lambda _, done, __: done >= 1
-    )
+    monkeypatch.setattr("cookieguard.scan.browser.browser_scan._Visit.is_over", lambda _, done, __: done >= 1)
 
     found = look(scan_by_browser, Site(pages("vendor.example")), steps=(Step(open="/product/mug"),))
 

@@ -16,7 +16,6 @@ from cookieguard.config import load_catalogue
 from cookieguard.errors import ConfigError
 from cookieguard.scan.explain import explain as explain_address
 from cookieguard.scan.plan import start_address
-from cookieguard.scan.third_parties import catalogue_look_up
 
 ANY_SHOP = "https://shop.example"
 OWN_PATH = re.compile(r"/(?![/\\])")
@@ -43,7 +42,7 @@ def explain(
             urljoin(page, url) if OWN_PATH.match(url) else start_address(url.removeprefix("//")),
             shop=page,
             config=settings,
-            look_up=catalogue_look_up(settings.purpose_preset),
+            look_up=load_catalogue().in_preset(settings.purpose_preset),
             today=datetime.now(UTC).date(),
         )
     except ValueError as error:

@@ -16,7 +16,7 @@ import typer
 
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import show_json, show_line
-from cookieguard.config import Config
+from cookieguard.config import Config, load_catalogue
 from cookieguard.config.loading.checks import require_origin
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.errors import ConfigError, ScanFailed
@@ -38,7 +38,7 @@ from cookieguard.scan.plan import (
 )
 from cookieguard.scan.serving import loaded, served
 from cookieguard.scan.static_scan import scan_plainly
-from cookieguard.scan.third_parties import Party, catalogue_look_up, parties_of, still_held
+from cookieguard.scan.third_parties import Party, parties_of, still_held
 from cookieguard.web.middleware import CookieGuard
 
 WRONG = 1
@@ -220,7 +220,7 @@ def _start_page(target: str, page: str) -> str:
 
 def _result(seen: Scan, plan: Plan, before: dict[str, Any] | None, settings: str) -> Result:
     parties = parties_of(
-        seen, Parties(plan.start, plan.config), catalogue_look_up(plan.config.purpose_preset)
+        seen, Parties(plan.start, plan.config), load_catalogue().in_preset(plan.config.purpose_preset)
     )
     tables = draft(parties, plan.config)
     facts = facts_of(seen, parties, fitting(tables, settings))

@@ -10,8 +10,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache
 from importlib.resources import files
@@ -207,6 +207,15 @@ class Catalogue:
             return found[0][1]
         fits = [(len(start), entry) for start, entry in found if _is_under(path, start)]
         return max(fits, key=lambda one: one[0])[1] if fits else None
+
+    def in_preset(self, preset: str) -> Callable[[str, str], Entry | None]:
+        """Return `by_host` with the purposes of a preset."""
+
+        def by_host(host: str, path: str) -> Entry | None:
+            entry = self.by_host(host, path)
+            return None if entry is None else replace(entry, purpose=entry.purpose_in(preset))
+
+        return by_host
 
     def sharing(self, host: str) -> tuple[Entry, ...]:
         """Return everybody whose host this may be: one, or several by path."""

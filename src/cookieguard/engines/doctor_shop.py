@@ -23,7 +23,7 @@ AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
 SET_CLOCK = "set the clock (NTP), or wait until then"
 SHOWN = 3  # names of files in one line
 RUN_JOB = "run: cookieguard retention run (the shop's log says why the shop did not)"
-DAY_KEY = re.compile(r"\.?(?:choices|log|visitor)(?:-pair)?-day-([0-9]{8})(?:\..*)?")
+DAY_KEY = re.compile(r"\.?[a-z-]+-day-([0-9]{8})(?:\..*)?")  # of whichever use
 
 
 class NeverStarted(ConfigError):

@@ -58,8 +58,8 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
         lines.append(f"catalogue = {_text(known.id)}")  # which fills in what is not said here
         is_asked = known.purpose in {one.id for one in config.purposes}
         lines += [f"purpose = {_text(_widest(config))}"] * (not is_asked)
-        lines += [f"hosts = {_list(hosts)}"] * (len(hosts) > len(known.hosts))
-        lines += [f"cookies = {_list(cookies)}"] * (len(cookies) > len(known.cookies))
+        lines += [f"hosts = {_list(hosts)}"] * (len(hosts) > len(known.needed_hosts))
+        lines += [f"cookies = {_list(cookies)}"] * (len(cookies) > len(known.on_shop))
         return "\n".join(lines)
     lines += [
         f"name = {_text(_name(party, taken))}",
@@ -114,7 +114,7 @@ def _comments_of(party: Party) -> Iterator[str]:
 
 def _hosts(party: Party) -> list[str]:
     """Name its hosts: the catalogue's own and what lies beyond, many of one domain as that domain."""
-    known = list(party.known.hosts) if party.known is not None else []
+    known = list(party.known.needed_hosts) if party.known is not None else []
     rest = [one for one in party.undeclared if not any(_covers(pattern, one) for pattern in known)]
     by_domain: dict[str, list[str]] = {}
     for host in rest:
@@ -143,7 +143,7 @@ def _is_declared(pattern: str, config: Config) -> bool:
 
 def _cookies(party: Party) -> list[str]:
     """Name what it keeps: the catalogue's patterns, and what was seen beyond, the part that varies as `*`."""
-    known = list(party.known.cookies) if party.known is not None else []
+    known = list(party.known.on_shop) if party.known is not None else []
     for name in party.names:
         found = VARIES.search(name)
         pattern = f"{name[: found.start()]}*" if found and found.start() > 1 else name

@@ -116,12 +116,10 @@ def _changes(
         return (("to hold it as a vendor's:", lines),)
     own = ("if it is the shop's own:", first_party_line(verdict))
     if verdict.is_undeclared:
-        known = look_up(url.host, url.path)
-        vendors = config.vendors
-        entry = None if known is None else load_catalogue().entry(known.id)
+        entry, vendors = look_up(url.host, url.path), config.vendors
         declared = unknown(verdict.pattern, vendors) if entry is None else named(entry, vendors)
         told = (
-            "to declare it:" if known is None else f"it is {known.name}, for {known.purpose}; to declare it:"
+            "to declare it:" if entry is None else f"it is {entry.name}, for {entry.purpose}; to declare it:"
         )
         if _is_others(entry) and not look_alike(url.host, parties.site):
             return ((told, declared),)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from cookieguard.config.catalogue import load_catalogue
+from cookieguard.config.catalogue import Entry
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Site, look_alike, site_of
 from cookieguard.consent.decision import NOTHING_BEYOND
@@ -28,23 +28,11 @@ LETTERING = re.compile(r"\.(woff2?|ttf|otf)$|(^|[./_-])fonts?([./_-]|\d|$)")
 FILMS = re.compile(r"(^|[./_-])(videos?|maps?|player|embed)([./_-]|\d|$)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KnownVendor:
-    """Hold what the catalogue says of a vendor."""
-
-    id: str = ""
-    name: str
-    purpose: str
-    hosts: tuple[str, ...]
-    cookies: tuple[str, ...] = ()
-    privacy_url: str = ""
-    necessary_when: str = ""
+LookUp = Callable[[str, str], Entry | None]
+"""Return whose host this is, by the path too where several share it."""
 
 
-LookUp = Callable[[str, str], KnownVendor | None]
-
-
-def nobody_known(_: str, __: str) -> KnownVendor | None:
+def nobody_known(_: str, __: str) -> Entry | None:
     """Know no vendor."""
     return None
 
@@ -59,7 +47,7 @@ class Party:
     """Where the purpose is from: `declared`, `catalogue`, or what a guess is made by."""
     declared: str = ""
     """The vendor of the configuration that its hosts belong to; empty where nobody declares one of them."""
-    known: KnownVendor | None = None
+    known: Entry | None = None
     hosts: tuple[str, ...] = ()
     undeclared: tuple[str, ...] = ()
     """Those of its hosts that no vendor of the configuration covers."""
@@ -154,7 +142,7 @@ def _may_be_own(contacts: Sequence[Contact], kept: Sequence[StorageEntry], site:
 
 
 def _purpose(
-    declared: str, known: KnownVendor | None, contacts: list[Contact], parties: Parties
+    declared: str, known: Entry | None, contacts: list[Contact], parties: Parties
 ) -> tuple[str, str]:
     if declared:
         return parties.verdict(_url(contacts[0])).purpose, "declared"
@@ -218,24 +206,3 @@ def _url(contact: Contact) -> Url:
     scheme, _, rest = contact.url.partition("://")
     path = "/" + rest.partition("/")[2]
     return Url(scheme, contact.host, contact.port, path)
-
-
-def catalogue_look_up(preset: str) -> LookUp:
-    """Return the look-up, with purposes of a preset; by the path too, where several vendors share a host."""
-    catalogue = load_catalogue()
-
-    def look_up(host: str, path: str) -> KnownVendor | None:
-        entry = catalogue.by_host(host, path)
-        if entry is None:
-            return None
-        return KnownVendor(
-            id=entry.id,
-            name=entry.name,
-            purpose=entry.purpose_in(preset),
-            hosts=entry.needed_hosts,
-            cookies=entry.on_shop,
-            privacy_url=entry.privacy_url,
-            necessary_when=entry.necessary_when,
-        )
-
-    return look_up

@@ -19,7 +19,6 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.features.records.anchors import LocalAnchor
 from cookieguard.features.records.pending_records import Draft, Item, PendingRecords, end, write
 from cookieguard.features.records.store.protocol import (
-    BothStores,
     LogDown,
     LogStore,
     Stores,
@@ -187,7 +186,7 @@ class LogWriter(Asked[Stores]):
         if self._sequence_at is None:
             self._sequence_at = time.monotonic() + SEQUENCE_SECONDS
 
-    def _write_new(self, both: BothStores, named: list[Named]) -> list[Named]:
+    def _write_new(self, both: LogStore, named: list[Named]) -> list[Named]:
         """Write the records of subjects that nobody knows, as most are, with their keys; return the others."""
         keys = {handle: new_key() for _, handle in named if handle not in self._known}
         if not keys:

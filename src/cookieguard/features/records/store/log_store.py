@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from cookieguard.features.records.store.rows import Job, Old, Row, UnsequencedRecord, Window
-from cookieguard.features.records.store.subjects import DURABLE
+from cookieguard.features.records.store.subjects import DURABLE, SubjectKey
 from cookieguard.features.records.values.consents import Event
 from cookieguard.features.records.values.log import LogDown, Text
 from cookieguard.features.records.values.sealing import Sealed
@@ -160,6 +160,16 @@ class LogStore:
             shown = ({"digest": digest, "content": content} for digest, content in texts)
             self.database.write_each(INSERT_TEXT, shown)
             self.database.write_each(INSERT_JOB, ({"id": one} for one in jobs))
+
+    def insert_new(
+        self, subjects: Mapping[bytes, SubjectKey], rows: Sequence[tuple[Sealed, bytes]]
+    ) -> set[bytes]:
+        """Write keys of new subjects by their handles, and rows sealed with them, in one commit. Durable on return.
+
+        Return the subjects that were new. Of the others neither key nor row is written: they have a key already.
+        Only a server can have both.
+        """
+        raise NotImplementedError
 
     @contextmanager
     def lease(self) -> Iterator[bool]:

@@ -14,7 +14,6 @@ from cookieguard.errors import ConfigError
 from cookieguard.features.records.anchors import LocalAnchor, Witness
 from cookieguard.features.records.erasure_journal import JOURNAL, apply_erasures
 from cookieguard.features.records.store.protocol import (
-    BothStores,
     LogDown,
     LogNotMade,
     LogStore,
@@ -82,7 +81,7 @@ def open_stores(place: Place, *, make: bool = True) -> Stores:
     except BaseException:
         log.close()
         raise
-    return Stores(log, subjects, log if place.log == place.subjects and isinstance(log, BothStores) else None)
+    return Stores(log, subjects, log if place.log == place.subjects and is_server(place.log) else None)
 
 
 @contextmanager

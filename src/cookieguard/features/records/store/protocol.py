@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from cookieguard.features.records.store.log_store import LogStore
 from cookieguard.features.records.store.rows import Job, LogNotMade, Old, Row, UnsequencedRecord, Window
 from cookieguard.features.records.store.subjects import SubjectKey, SubjectStore, new_key
 from cookieguard.features.records.values.log import LogDown
-from cookieguard.features.records.values.sealing import Sealed
 
 __all__ = [
-    "BothStores",
     "Job",
     "LogDown",
     "LogNotMade",
@@ -29,28 +25,14 @@ __all__ = [
 ]
 
 
-@runtime_checkable
-class BothStores(Protocol):
-    """Be where rows and keys lie in one database."""
-
-    def insert_new(
-        self, subjects: Mapping[bytes, SubjectKey], rows: Sequence[tuple[Sealed, bytes]]
-    ) -> set[bytes]:
-        """Write keys of new subjects by their handles, and rows sealed with them, in one commit. Durable on return.
-
-        Return the subjects that were new. Of the others neither key nor row is written: they have a key already.
-        """
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Stores:
     """Hold both."""
 
     log: LogStore
     subjects: SubjectStore
-    both: BothStores | None = None
-    """None where the keys lie elsewhere."""
+    both: LogStore | None = None
+    """The log's store where the same server has the keys; it writes a new key with its row (`insert_new`)."""
 
     def close(self) -> None:
         self.log.close()

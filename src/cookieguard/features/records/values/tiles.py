@@ -6,7 +6,7 @@ A tile may hold more hashes than a tree of a certain size has: tiles only grow, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from cookieguard.features.records.values.merkle import HASH_BYTES, fold, node_hash
@@ -51,15 +51,6 @@ def parse_path(path: str) -> TilePath | None:
     tile = TilePath(None if level == ENTRIES else int(level), int(re.sub("[x/]", "", place)), width)
     is_written_so = width <= WIDTH and (partial is None or width < WIDTH) and path_of(tile) == path
     return tile if is_written_so else None
-
-
-def widths(size: int) -> Iterator[tuple[int, int, int]]:
-    """Yield the last tile of each level of a tree: level, index, how many hashes."""
-    level, count = 0, size
-    while count:
-        index, rest = divmod(count, WIDTH)
-        yield (level, index, rest) if rest else (level, index - 1, WIDTH)
-        level, count = level + 1, index
 
 
 def grow(read: ReadTile, size: int, leaves: Sequence[bytes]) -> dict[tuple[int, int], bytes]:
