@@ -77,7 +77,7 @@ def hold_all(app: CookieGuard, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> N
     parts: Any = app._parts
     vault: Any = part_of(app, RisksPart)
     log: Any = log_of(app)
-    desk: Any = part_of(app, RightsPart).desk
+    desk: Any = part_of(app, RightsPart).room.desk
     monkeypatch.setattr(retention, "FIRST_LOOK", timedelta(0))
     job: Any = part_of(app, Core).retention
     job._steps = {"step": gate}
