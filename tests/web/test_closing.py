@@ -21,7 +21,7 @@ from cookieguard.config.proof import ProofSettings
 from cookieguard.engines import retention
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.rights.part import RightsPart
-from cookieguard.features.vault.risk_events import RisksPart
+from cookieguard.features.vault.part import RisksPart
 from cookieguard.runtime import worker
 from cookieguard.web import middleware
 from cookieguard.web.parts.guard import Core

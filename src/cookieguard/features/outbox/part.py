@@ -72,6 +72,9 @@ class OutboxPart(Part):
         return _page(exchange, 200, DONE[wish.act], wish, button="back_button", action=Act.BACK, token=back)
 
 
+serve = OutboxPart
+
+
 async def _posted(exchange: Exchange, receive: Receive) -> str:
     """Return the token of a posted form; a one-click client has it in the address, and may post any body."""
     if exchange.request.is_read:

@@ -51,6 +51,9 @@ class RightsPart(Part):
             self.room.desk.close(deadline)
 
 
+serve = RightsPart
+
+
 def _pages(guard: Guard, room: Room) -> Iterator[Page]:
     yield Page(PRIVACY_PAGE, READ_AND_POST, partial(answer_privacy, room=room))
     yield Page(COOKIES_PAGE, READ, show_cookies)
