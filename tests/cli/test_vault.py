@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from cookieguard import Config, CookieGuard, visitor_of
-from cookieguard.features.vault.risk_events import RisksPart
+from cookieguard.features.vault.part import RisksPart
 
 CLIENTS = draw(200, seed=71)
 CONTROLS = draw(200, seed=72)

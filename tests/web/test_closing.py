@@ -21,7 +21,7 @@ from cookieguard.config.proof import ProofSettings
 from cookieguard.engines import retention
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.rights.part import RightsPart
-from cookieguard.features.vault.risk_events import RisksPart
+from cookieguard.features.vault.part import RisksPart
 from cookieguard.runtime import worker
 from cookieguard.web import middleware
 from cookieguard.web.parts.guard import Core
@@ -77,7 +77,7 @@ def hold_all(app: CookieGuard, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> N
     parts: Any = app._parts
     vault: Any = part_of(app, RisksPart)
     log: Any = log_of(app)
-    desk: Any = part_of(app, RightsPart).desk
+    desk: Any = part_of(app, RightsPart).room.desk
     monkeypatch.setattr(retention, "FIRST_LOOK", timedelta(0))
     job: Any = part_of(app, Core).retention
     job._steps = {"step": gate}

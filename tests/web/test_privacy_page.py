@@ -508,7 +508,7 @@ def test_page_is_there_while_hooks_cannot_be_made_and_guests_may_ask_once_they_c
         assert "password" not in caplog.text
         monkeypatch.setattr(LateHooks, "is_down", False)
         monkeypatch.setattr("cookieguard.features.rights.web.desk.LOAD_AGAIN_SECONDS", 0.0)
-        part_of(app, RightsPart).desk._load_at = 0.0  # type: ignore[union-attr]
+        part_of(app, RightsPart).room.desk._load_at = 0.0  # type: ignore[union-attr]
 
         assert 'value="code"' in ask(app, path=PAGE).text
 
@@ -643,7 +643,7 @@ def gated(
 
 
 def desk_of(app: CookieGuard) -> desk.Desk:
-    found = part_of(app, RightsPart).desk
+    found = part_of(app, RightsPart).room.desk
     assert found is not None
     return found
 

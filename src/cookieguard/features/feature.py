@@ -1,13 +1,14 @@
 """The interface of a capability: the part that a worker runs, and the jobs, checks and commands outside of it.
 
-Rule: a Feature only lists what its room has. It imports heavy modules inside the functions that need them, and a
-default member does nothing.
+Rule: a Feature only lists what its room has. It imports heavy modules inside the functions that need them, and each
+member but `serve` does nothing by default.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
@@ -41,15 +42,19 @@ class PersonalData(Protocol):
 
 
 class Feature:
-    """Describe one capability. An instance has no state, and each member does nothing by default."""
+    """Describe one capability. An instance has no state."""
 
     name: ClassVar[str]
     commands: ClassVar[Mapping[str, str]] = {}
     """Each command, and the module below `cli` that has a function or group of this name."""
 
     def serve(self, guard: Guard) -> Part | None:
-        """Return what a worker runs with this configuration, None for nothing; parts of earlier features are there."""
-        return None
+        """Return what a worker runs, as `part.py` of the room makes it; None if the feature is off.
+
+        The parts of earlier features are there.
+        """
+        part: Part | None = import_module(f"cookieguard.features.{self.name}.part").serve(guard)
+        return part
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the hourly steps by name, also of a capability that is off, because its data remain."""

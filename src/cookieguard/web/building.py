@@ -15,8 +15,6 @@ from cookieguard.web.banner.load_once import Grants
 from cookieguard.web.contract_ends import judges_on
 from cookieguard.web.cookies.shared_domain import shared_domains
 from cookieguard.web.cookies.signed_cookies import SignedCookies
-from cookieguard.web.document.page_cache import Repeats
-from cookieguard.web.http.etags import Files
 from cookieguard.web.identity.customers import CustomerFrom, Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.pages.declaration import CookieDeclaration
@@ -29,8 +27,7 @@ from cookieguard.web.undeclared_loads import UndeclaredLoads
 
 def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts: Rule) -> Services:
     """Build what requests share. Raises ConfigError."""
-    config, keyring, store, renderer = guard.config, guard.keyring, guard.store, guard.renderer
-    ports = guard.ports
+    config, keyring, store, ports = guard.config, guard.keyring, guard.store, guard.ports
     identity = open_identity(config, keyring, store, merge_carts, guard.steps)
     proxied = ProxiedTrackers(config.vendors)
     today = guard.clock().astimezone(UTC).date()
@@ -40,7 +37,7 @@ def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts
         register=judges.register,
         walls=judges.walls,
         judges_until=judges.until,
-        renderer=renderer,
+        renderer=guard.renderer,
         identity=identity,
         store_sync=store,
         remembering=Remembering(identity, store) if identity is not None and store is not None else None,
@@ -61,8 +58,6 @@ def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts
         findings=guard.findings,
         proxied=proxied,
         undeclared_loads=UndeclaredLoads(UndeclaredLoadsFile(guard.state), config.vendors),
-        repeats=Repeats(),
-        files=Files(),
         strict=StrictPaths(config.strict_paths),
         trusted=Networks(config.trusted_proxies) if config.trusted_proxies else None,
         truncate=truncation(*config.log.prefixes),
@@ -71,7 +66,7 @@ def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts
         authorities=authorities_of(config),
         domains=shared_domains(config),
         follows=store is not None and config.consent.enabled and config.consent.follow_customer,
-        fingerprint=fingerprint_of(config, renderer),
+        fingerprint=fingerprint_of(config, guard.renderer),
         helpers=guard.helpers,
-        declaration=CookieDeclaration(config, renderer, guard.findings.cookies_set),
+        declaration=CookieDeclaration(config, guard.renderer, guard.findings.cookies_set),
     )

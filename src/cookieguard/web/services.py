@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cookieguard.config import Config
@@ -64,8 +64,8 @@ class Services:
     findings: Findings
     proxied: ProxiedTrackers
     undeclared_loads: UndeclaredLoads  # what browsers report of who is allowed
-    repeats: Repeats  # pages that came again
-    files: Files  # what was shown and is no page
+    repeats: Repeats = field(default_factory=Repeats)  # pages that came again
+    files: Files = field(default_factory=Files)  # what was shown and is no page
     strict: StrictPaths
     trusted: Networks | None  # None where no proxy is
     truncate: Callable[[str], str]  # an address as deep as app and log may know it

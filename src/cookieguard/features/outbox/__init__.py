@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from cookieguard.features.feature import Feature, PersonalData, Place
-
-if TYPE_CHECKING:
-    from cookieguard.web.parts.guard import Guard
-    from cookieguard.web.parts.part import Part
 
 
 class Outbox(Feature):
     """Send each mail once."""
 
     name: ClassVar[str] = "outbox"
-
-    def serve(self, guard: Guard) -> Part | None:
-        """Return the lists of marketing mail, and the pages behind its links."""
-        from cookieguard.features.outbox.part import OutboxPart
-
-        return OutboxPart(guard)
 
     def personal(self, place: Place) -> PersonalData:
         """Return lists and waiting notices of customers."""

@@ -1,25 +1,163 @@
-"""The marketing lists of a worker, and its confirmations of orders."""
+"""Where links of marketing mail lead: a page with one button. Only a POST acts, with no login and no cookie.
+
+Mail gateways follow every link, so GET changes nothing. One-click clients (RFC 8058) post to the link itself.
+"""
 
 from __future__ import annotations
 
-from cookieguard.features.outbox.lists import Act, MailLists
-from cookieguard.features.outbox.mail_page import MAIL_PAGE, MailPage
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.config.languages import texts_of
+from cookieguard.features.outbox.lists import Act, MailLists, Wish
 from cookieguard.features.outbox.order_mail import OrderMail
 from cookieguard.features.records.part import RecordsPart
+from cookieguard.features.records.values.consents import mail_list_record
+from cookieguard.features.records.values.records import customer
+from cookieguard.features.records.values.shown import text_of
 from cookieguard.mail.headers import LINKS, ORDERS
+from cookieguard.web.banner.localized_texts import fill
+from cookieguard.web.banner.page_language import language_asked
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.headers import essence
+from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.http.query import first_values
+from cookieguard.web.identity.store_wait import answer_of, is_done
+from cookieguard.web.pages.form import FORM_TYPE, BadRequestError, Receive, read_body
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.part import READ_AND_POST, Page, Part
 
+MAIL_PAGE = "mail/"
+HEADERS = {**PAGE_HEADERS, "vary": "Accept-Language", "referrer-policy": "no-referrer"}
+MOST_FIELDS = 10
+# What the page says beside the button
+WORDS = {
+    Act.STOP: ("stop_text", "stop_button"),
+    Act.CONFIRM: ("confirm_text", "confirm_button"),
+    Act.BACK: ("stopped_text", "back_text", "back_button"),
+}
+DONE = {Act.STOP: "stopped", Act.CONFIRM: "confirmed", Act.BACK: "confirmed"}
+
 
 class OutboxPart(Part):
-    """Serve the pages behind the links of marketing mail; confirmations of orders go into the log."""
+    """Do what the links of the lists say; confirmations of orders go into the log."""
 
     def __init__(self, guard: Guard) -> None:
         config, records = guard.config, guard.find(RecordsPart)
+        self._log = None if records is None else records.log
         if records is not None and config.mail.orders:
             ORDERS.offer(guard.helpers, OrderMail(config, records.log.writer, clock=guard.clock))
         if guard.store is not None and config.mail.lists:
-            lists = MailLists(config, guard.keyring, guard.store.ask, clock=guard.clock)
-            LINKS.offer(guard.helpers, lists)
-            answer = MailPage(lists, None if records is None else records.log).answer
-            self.pages = [Page(f"{MAIL_PAGE}{act}", READ_AND_POST, answer) for act in Act]
+            self._lists = MailLists(config, guard.keyring, guard.store.ask, clock=guard.clock)
+            LINKS.offer(guard.helpers, self._lists)
+            self.pages = [Page(f"{MAIL_PAGE}{act}", READ_AND_POST, self.answer) for act in Act]
+
+    async def answer(self, exchange: Exchange, receive: Receive) -> Response:
+        """Answer {prefix}mail/stop, /confirm and /back with t=<token>: GET shows the button, POST acts.
+
+        410 for a token that does not count, 503 while the store takes nothing.
+        """
+        act = Act(exchange.path.rpartition("/")[2])
+        linked = _token(exchange.request.query)
+        try:
+            token = linked or await _posted(exchange, receive)
+        except BadRequestError as error:
+            return _page(exchange, error.status, "over")
+        wish = self._lists.wish(act, token)
+        if wish is None:
+            return _page(exchange, 410, "over")
+        if exchange.request.is_read:
+            shown = "confirm" if act is Act.BACK else act
+            return _page(exchange, 200, shown, wish, button=f"{act}_button", token=token)
+        return await self._obey(exchange, wish, is_one_click=bool(linked))
+
+    async def _obey(self, exchange: Exchange, wish: Wish, *, is_one_click: bool) -> Response:
+        """Do what a link says. What brings mail is recorded before it counts; a stop waits for nothing."""
+        lists, is_stop = self._lists, wish.act is Act.STOP
+        standing, done = await answer_of(lists.standing(wish)), None
+        changes = standing is not None and standing.counts and standing.changes
+        waits = changes and not is_stop
+        if standing is not None and (
+            not waits or await self._is_recorded(exchange, wish, is_one_click=is_one_click)
+        ):
+            done = await answer_of(lists.obey(wish))
+        if done is None:
+            exchange.parts.findings.count("a decision about marketing mail could not be written")
+            return _page(exchange, 503, "down", wish)
+        if not done:
+            return _page(exchange, 410, "over", wish)
+        if changes and is_stop:
+            await self._is_recorded(exchange, wish, is_one_click=is_one_click)
+        if wish.act is not Act.STOP:
+            return _page(exchange, 200, DONE[wish.act], wish)
+        back = lists.token(Act.BACK, wish.customer, wish.list)
+        return _page(exchange, 200, DONE[wish.act], wish, button="back_button", action=Act.BACK, token=back)
+
+    async def _is_recorded(self, exchange: Exchange, wish: Wish, *, is_one_click: bool) -> bool:
+        """Write a decision into the log; return whether it is on disk, or there is no log."""
+        log, lang, lists = self._log, language_asked(exchange), self._lists
+        if log is None:
+            return True
+        is_stop = wish.act is Act.STOP
+        if log.writer.is_down and not is_stop:
+            return False
+        said = "\n".join(fill(texts_of(lang)["mail"][one], "list", wish.list) for one in WORDS[wish.act])
+        text = None if is_one_click else text_of(said.encode())
+        terms = exchange.parts.policy.terms(exchange.now)
+        texts, notice = log.shown_with_form(text, language=lang, terms=terms)
+        record = mail_list_record(
+            log.asker(exchange.request.origin.host),
+            notice,
+            name=wish.list,
+            given=not is_stop,
+            method="one click" if is_one_click else "link in a mail",
+            time=exchange.now,
+            subject=customer(wish.customer),
+        )
+        future = log.writer.append_later(record.id, lambda: record, texts=texts)
+        if not log.writer.is_down and await is_done(future) and future.is_kept:
+            return True
+        if not is_stop:  # the record is written later, and then it must be true
+            future.add_done_callback(lambda ended: lists.obey(wish) if ended.is_kept else None)
+        return False
+
+
+serve = OutboxPart
+
+
+async def _posted(exchange: Exchange, receive: Receive) -> str:
+    """Return the token of a posted form; a one-click client has it in the address, and may post any body."""
+    if exchange.request.is_read:
+        return ""
+    body = await read_body(receive)
+    is_form = essence(exchange.request.headers.get(b"content-type", b"")) == FORM_TYPE
+    return _token(body.decode("latin-1")) if is_form else ""
+
+
+def _token(query: str) -> str:
+    return first_values(query, MOST_FIELDS).get("t", "")
+
+
+def _page(
+    exchange: Exchange,
+    status: int,
+    key: str,
+    wish: Wish | None = None,
+    *,
+    button: str = "",
+    action: str = "",
+    token: str = "",
+) -> Response:
+    lang = language_asked(exchange)
+    page = exchange.parts.renderer.page(
+        "mail.html",
+        lang,
+        base=exchange.own_base,
+        posted=not exchange.request.is_read,
+        m=texts_of(lang)["mail"],
+        key=str(key),
+        list=wish.list if wish is not None else "",
+        button=button,
+        action=action or (wish.act if wish is not None else ""),
+        token=token,
+    )
+    return HTMLResponse(page, status, HEADERS)

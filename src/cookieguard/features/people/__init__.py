@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
-    from cookieguard.web.parts.guard import Guard
-    from cookieguard.web.parts.part import Part
 
 
 class People(Feature):
@@ -20,12 +18,6 @@ class People(Feature):
 
     name: ClassVar[str] = "people"
     commands: ClassVar[Mapping[str, str]] = {"staff": "people.staff", "access": "people.access"}
-
-    def serve(self, guard: Guard) -> Part | None:
-        """Return the shop's people, their sign-in, and the page where a customer lets support in."""
-        from cookieguard.features.people.part import PeoplePart
-
-        return PeoplePart(guard)
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the forgetting of old journal entries."""

@@ -38,3 +38,6 @@ class PeoplePart(Part):
 
     def look(self, now: datetime) -> None:
         self.staff.members.look_ahead()
+
+
+serve = PeoplePart

@@ -20,7 +20,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.pages.form import Receive
-from cookieguard.web.parts.part import Answer, Page, Part
+from cookieguard.web.parts.part import Answer, Part
 from cookieguard.web.request import FORWARDED
 
 logger = logging.getLogger("cookieguard")
@@ -36,12 +36,6 @@ REFUSED_HEADERS = {
     "vary": "Cookie, Authorization",
     "x-content-type-options": "nosniff",
 }
-
-
-def require_role(role: str) -> None:
-    """Require a role there is; raises ValueError."""
-    if role and role not in ROLES:
-        raise ValueError(f"role {role!r}; allowed: {', '.join(ROLES)}")
 
 
 def refuse(_: Exchange) -> Response:
@@ -93,13 +87,18 @@ class StaffGuard:
     def pages(self, member: Member) -> dict[str, str]:
         """Return the pages of staff that a member may see: the name below the prefix, and the title."""
         pages = (page for part in self._parts for page in part.pages if page.title)
-        return {page.name: page.title for page in sorted(pages, key=_title) if member.may(page.role)}
+        return {
+            page.name: page.title
+            for page in sorted(pages, key=lambda one: one.title)
+            if member.may(page.role)
+        }
 
     def guarded(
         self, role: str, answer: AnswerToStaff, *, refused: Callable[[Exchange], Response] = refuse
     ) -> Answer:
         """Return a page that answers members with this role, and everybody else by one and the same 403."""
-        require_role(role)
+        if role not in ROLES:
+            raise ValueError(f"role {role!r}; allowed: {', '.join(ROLES)}")
 
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
             member = await self.member(exchange)
@@ -111,10 +110,6 @@ class StaffGuard:
             return response
 
         return guarded
-
-
-def _title(page: Page) -> str:
-    return page.title
 
 
 def session_of(exchange: Exchange) -> str:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
-    from cookieguard.web.parts.guard import Guard
-    from cookieguard.web.parts.part import Part
 
 
 class Policy(Feature):
@@ -20,12 +18,6 @@ class Policy(Feature):
 
     name: ClassVar[str] = "policy"
     commands: ClassVar[Mapping[str, str]] = {"policy": "policy"}
-
-    def serve(self, guard: Guard) -> Part | None:
-        """Return the policy, whose versions come while the shop runs."""
-        from cookieguard.features.policy.part import serve
-
-        return serve(guard)
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the forgetting of those who were sent a notice."""

@@ -1,25 +1,36 @@
-"""The policy of a worker, with its versions."""
+"""The policy at {prefix}policy: the version in force, every other one at its own address, what differs, and a feed."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from cookieguard.config.languages import language_of
 from cookieguard.features.policy.live_policy import LivePolicy, open_policy
-from cookieguard.features.policy.policy_page import POLICY_PAGE, PolicyPages
-from cookieguard.features.policy.values import markdown
+from cookieguard.features.policy.values.difference import Change, differences
+from cookieguard.features.policy.values.ledger import Ledger
+from cookieguard.features.policy.values.markdown import prepare, render
+from cookieguard.features.policy.values.versions import Text, Version, public, texts_to_compare
 from cookieguard.features.records.part import RecordsPart
+from cookieguard.web.banner.page_language import language_asked, tag_asked
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.http.policy_texts import PolicyTexts
+from cookieguard.web.pages.form import Receive
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.part import READ, Page, Part
 
-
-class PolicyPart(Part):
-    """Serve the versions, which come while the shop runs."""
-
-    def __init__(self, guard: Guard, policy: LivePolicy) -> None:
-        self.policy = guard.ports.policy = policy
-        show = PolicyPages(policy).show
-        self.pages = Page(POLICY_PAGE, READ, show), Page(f"{POLICY_PAGE}/", READ, show)
-
-    def begin(self) -> None:
-        self.policy.keep()
+POLICY_PAGE = "policy"
+PAGES_KEPT = 64  # rendered texts and differences: versions and languages that are asked for
+MISSING = "there is no such version of the policy\n"
+TEXT_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-cache"}
+FEED_HEADERS = {**TEXT_HEADERS, "vary": "Accept-Language"}
 
 
 def serve(guard: Guard) -> PolicyPart | None:
@@ -27,10 +38,209 @@ def serve(guard: Guard) -> PolicyPart | None:
     policy = open_policy(guard.config, guard.state, environ=guard.environ, clock=guard.clock)
     if policy is None:
         return None
-    markdown.prepare()
+    prepare()
     records = guard.find(RecordsPart)
     if records is not None:
         policy.log = records.log.writer
     if guard.store is not None:
         guard.store.listen(policy.look)
     return PolicyPart(guard, policy)
+
+
+class PolicyRequest(NamedTuple):
+    """Hold what a page of the policy is made from: what anybody may read, and in whose words."""
+
+    exchange: Exchange
+    first: Version
+    versions: Sequence[Version]  # the newest first
+    ledger: Ledger | None
+    current: Version | None
+    ahead: Version | None
+    lang: str
+    wanted: str
+    texts: PolicyTexts
+
+    @property
+    def by_name(self) -> dict[str, Version]:
+        """Return the versions by name."""
+        return {one.name: one for one in self.versions}
+
+    def before(self, version: Version) -> Version | None:
+        """Return the version before one."""
+        at = self.versions.index(version) + 1
+        return self.versions[at] if at < len(self.versions) else None
+
+    def text(self, version: Version) -> tuple[str, Text]:
+        """Return a version's text for this reader, with its language."""
+        return version.text(self.wanted, self.exchange.parts.config.consent.language)
+
+    def state(self, version: Version) -> str:
+        """Return whether a version counts, since when or from when on."""
+        days = {"date": version.effective, "announced": version.announced}
+        if version is self.current:
+            return self.texts.line("in_force", **days)
+        if self.current is not None and version.effective < self.current.effective:
+            return self.texts.line("past", **days)
+        is_due = version.effective <= self.exchange.now.date()
+        return self.texts.line("waiting" if is_due else "ahead", **days)
+
+
+class PolicyPart(Part):
+    """Serve the versions, which come while the shop runs."""
+
+    def __init__(self, guard: Guard, policy: LivePolicy) -> None:
+        self.policy = guard.ports.policy = policy
+        self.pages = Page(POLICY_PAGE, READ, self.show), Page(f"{POLICY_PAGE}/", READ, self.show)
+
+    def begin(self) -> None:
+        self.policy.keep()
+
+    async def show(self, exchange: Exchange, _: Receive) -> Response:
+        """Answer GET {prefix}policy and below: /NAME, /NAME/changes, /NAME/en.md, /feed.xml; `?lang=` picks."""
+        asked = self._asked(exchange)
+        rest = exchange.path.removeprefix(exchange.parts.config.prefix + POLICY_PAGE).strip("/")
+        if not rest:
+            return _version_page(asked, asked.current)
+        if rest == "feed.xml":
+            return _feed(asked)
+        name, _slash, page = rest.partition("/")
+        version = asked.by_name.get(name)
+        if version is None:
+            return _missing()
+        if page == "changes":
+            return _changes_page(asked, version)
+        if page.endswith(".md"):
+            return _source(version, page.removesuffix(".md"))
+        return _version_page(asked, version) if not page else _missing()
+
+    def _asked(self, exchange: Exchange) -> PolicyRequest:
+        policy, today, lang = self.policy, exchange.now.date(), language_asked(exchange)
+        versions, ledger = policy.history
+        return PolicyRequest(
+            exchange,
+            versions[0],
+            public(versions, ledger, today),
+            ledger,
+            policy.in_force(today),
+            policy.upcoming(today),
+            lang,
+            tag_asked(exchange) or lang,
+            PolicyTexts.of(lang),
+        )
+
+
+def _version_page(asked: PolicyRequest, version: Version | None) -> Response:
+    texts = asked.texts
+    text_lang, text = asked.text(version) if version is not None else (texts.lang, None)
+    none = texts.line("none", date=asked.first.effective)
+    state = asked.state(version) if version is not None else none
+    next_ = asked.ahead if asked.ahead is not version else None
+    return _page(
+        asked,
+        "policy.html",
+        version=version,
+        text=text,
+        text_lang=text_lang,
+        body=Markup(_rendered(text.markdown)) if text is not None else "",  # noqa: S704  # all in it is escaped
+        state=state,
+        next=next_,
+        next_line=texts.line("next", date=next_.effective) if next_ is not None else "",
+        versions=[_row(asked, one) for one in asked.versions],
+        languages=sorted(version.texts) if version is not None else [],
+    )
+
+
+def _changes_page(asked: PolicyRequest, version: Version) -> Response:
+    before = asked.before(version)
+    if before is None:  # the first changed nothing
+        return _missing()
+    default = language_of(asked.exchange.parts.config.consent.language)
+    text_lang, text = asked.text(version)
+    compared, old, new = texts_to_compare(before, version, asked.wanted, default)
+    heading = asked.texts.line("between", **{"from": before.effective, "to": version.effective})
+    return _page(
+        asked,
+        "policy_changes.html",
+        version=version,
+        text=text,
+        text_lang=text_lang,
+        heading=heading,
+        state=asked.state(version),
+        compared=compared,
+        changes=_differences(old.markdown, new.markdown),
+    )
+
+
+def _feed(asked: PolicyRequest) -> Response:
+    entries = [
+        {
+            **_row(asked, one),
+            "id": _urn(one.digest),
+            "title": asked.texts.line("in_force" if one is asked.current else "ahead", **_days(one))
+            if asked.current is None or one.effective >= asked.current.effective
+            else asked.texts.line("past", **_days(one)),
+            "updated": _announced(one, asked.ledger),
+            "summary": " ".join(asked.text(one)[1].summary),
+        }
+        for one in asked.versions
+    ]
+    name = asked.exchange.request.origin.host
+    page = asked.exchange.parts.renderer.page(
+        "policy_feed.xml",
+        asked.lang,
+        base=asked.exchange.own_base,
+        p=asked.texts.texts,
+        shop=name,
+        id=_urn(f"policy {name}"),
+        updated=max((str(one["updated"]) for one in entries), default="1970-01-01T00:00:00Z"),
+        entries=entries,
+    )
+    return Response(page, 200, FEED_HEADERS, media_type="application/atom+xml")
+
+
+def _source(version: Version, language: str) -> Response:
+    """Serve a file as it was announced, so that anybody can compute its digest."""
+    text = version.texts.get(language)
+    if text is None:
+        return _missing()
+    return Response(text.source, 200, TEXT_HEADERS, media_type="text/markdown; charset=utf-8")
+
+
+def _page(asked: PolicyRequest, template: str, **values: Any) -> Response:
+    page = asked.exchange.parts.renderer.page(
+        template, asked.lang, base=asked.exchange.own_base, p=asked.texts.texts, **values
+    )
+    return HTMLResponse(page, 200, PAGE_HEADERS)
+
+
+def _row(asked: PolicyRequest, version: Version) -> dict[str, Any]:
+    has_before = asked.before(version) is not None
+    return {"name": version.name, "shown": asked.texts.day(version.effective), "has_before": has_before}
+
+
+def _days(version: Version) -> dict[str, date]:
+    return {"date": version.effective, "announced": version.announced}
+
+
+def _announced(version: Version, ledger: Ledger | None) -> str:
+    entry = None if ledger is None else ledger.get(version.name)
+    moment = datetime.combine(version.announced, time(), UTC) if entry is None else entry.at
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _urn(name: str) -> str:
+    return uuid.uuid5(uuid.NAMESPACE_URL, name).urn
+
+
+def _missing() -> Response:
+    return PlainTextResponse(MISSING, 404, TEXT_HEADERS)
+
+
+@lru_cache(maxsize=PAGES_KEPT)
+def _rendered(markdown: str) -> str:
+    return render(markdown)
+
+
+@lru_cache(maxsize=PAGES_KEPT)
+def _differences(before: str, after: str) -> list[Change]:
+    return differences(before, after)

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
-    from cookieguard.web.parts.guard import Guard
-    from cookieguard.web.parts.part import Part
 
 
 class Records(Feature):
@@ -20,12 +18,6 @@ class Records(Feature):
 
     name: ClassVar[str] = "records"
     commands: ClassVar[Mapping[str, str]] = {"log": "proof.log", "receipt": "proof.receipt"}
-
-    def serve(self, guard: Guard) -> Part | None:
-        """Return the consent log, with its pages for outsiders and a visitor's copy."""
-        from cookieguard.features.records.part import serve
-
-        return serve(guard)
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return what ages in the log, and what has to be witnessed."""

@@ -10,8 +10,6 @@ from cookieguard.features.feature import Feature, PersonalData, Place
 if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
-    from cookieguard.web.parts.guard import Guard
-    from cookieguard.web.parts.part import Part
 
 
 class Rights(Feature):
@@ -23,12 +21,6 @@ class Rights(Feature):
         "processing": "rights.work",
         "requests": "rights.queue",
     }
-
-    def serve(self, guard: Guard) -> Part | None:
-        """Return the desk, with the pages where customers ask and staff answer."""
-        from cookieguard.features.rights.part import RightsPart
-
-        return RightsPart(guard)
 
     def personal(self, place: Place) -> PersonalData:
         """Return the terms of one customer alone; a worker reads and deletes cart, orders and refusals by itself."""

@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+from starlette.responses import HTMLResponse, Response
+
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.rights.own_terms import WatchedTerms
 from cookieguard.features.rights.values.by_staff import LOOK
 from cookieguard.features.rights.web.acts import answer_privacy
-from cookieguard.features.rights.web.cookies import COOKIES_PAGE, show_cookies
 from cookieguard.features.rights.web.desk import Desk, Room
 from cookieguard.features.rights.web.page import PRIVACY_PAGE
 from cookieguard.features.rights.web.requests import REQUESTS_PAGE, answer_requests
+from cookieguard.web.banner.page_language import language_asked
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.pages.form import Receive
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.part import READ, READ_AND_POST, Page, Part
+
+COOKIES_PAGE = "cookies"
+FRAGMENT_HEADERS = {
+    "cache-control": "no-cache",
+    "content-security-policy": "default-src 'none'",
+    "vary": "Accept-Language",
+    "x-content-type-options": "nosniff",
+}
 
 
 class RightsPart(Part):
@@ -24,18 +37,21 @@ class RightsPart(Part):
 
     def __init__(self, guard: Guard) -> None:
         config, store, records = guard.config, guard.store, guard.find(RecordsPart)
-        self.desk = self.own_terms = None
+        desk = own_terms = None
         if store is not None and config.consent.enabled:
-            self.own_terms = guard.ports.own_terms = WatchedTerms(guard.state)
-            store.listen(self.own_terms.look)
+            own_terms = guard.ports.own_terms = WatchedTerms(guard.state)
+            store.listen(own_terms.look)
         if store is not None and config.rights.enabled:
-            self.desk = Desk(config, guard.keyring, guard.state, environ=guard.environ)
-        room = Room(desk=self.desk, own_terms=self.own_terms, log=None if records is None else records.log)
-        self.pages = list(_pages(guard, room)) if config.rights.enabled else []
+            desk = Desk(config, guard.keyring, guard.state, environ=guard.environ)
+        self.room = Room(desk=desk, own_terms=own_terms, log=None if records is None else records.log)
+        self.pages = list(_pages(guard, self.room)) if config.rights.enabled else []
 
     def close(self, deadline: float) -> None:
-        if self.desk is not None:
-            self.desk.close(deadline)
+        if self.room.desk is not None:
+            self.room.desk.close(deadline)
+
+
+serve = RightsPart
 
 
 def _pages(guard: Guard, room: Room) -> Iterator[Page]:
@@ -45,3 +61,18 @@ def _pages(guard: Guard, room: Room) -> Iterator[Page]:
         staff = guard.part(PeoplePart).staff
         answer = partial(answer_requests, staff=staff, room=room, desk=room.desk)
         yield staff_only(staff, REQUESTS_PAGE, READ_AND_POST, answer, role=LOOK, title="Requests")
+
+
+async def show_cookies(exchange: Exchange, _: Receive) -> Response:
+    """Answer GET {prefix}cookies, in the language of `lang` or of the browser; the table alone with `fragment`."""
+    parts, lang = exchange.parts, language_asked(exchange)
+    if "fragment" in exchange.request.query.split("&"):
+        return HTMLResponse(parts.declaration.table(lang, base=exchange.own_base), headers=FRAGMENT_HEADERS)
+    page = parts.renderer.page(
+        "cookies.html",
+        lang,
+        base=exchange.own_base,
+        stored=parts.declaration.lines(lang),
+        controller=parts.config.controller,
+    )
+    return HTMLResponse(page, headers=PAGE_HEADERS)

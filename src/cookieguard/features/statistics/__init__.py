@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
-    from cookieguard.web.parts.guard import Guard
-    from cookieguard.web.parts.part import Part
 
 
 class Statistics(Feature):
@@ -20,12 +18,6 @@ class Statistics(Feature):
 
     name: ClassVar[str] = "statistics"
     commands: ClassVar[Mapping[str, str]] = {"report": "report", "note": "people.note", "export": "export"}
-
-    def serve(self, guard: Guard) -> Part | None:
-        """Return the queue of hits, and the dashboard."""
-        from cookieguard.features.statistics.part import serve
-
-        return serve(guard)
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the forgetting of keys, hits and sums."""

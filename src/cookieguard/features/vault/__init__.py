@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
-    from cookieguard.web.parts.guard import Guard
-    from cookieguard.web.parts.part import Part
 
 
 class Vault(Feature):
@@ -20,12 +18,6 @@ class Vault(Feature):
 
     name: ClassVar[str] = "vault"
     commands: ClassVar[Mapping[str, str]] = {"reveal": "people.vault", "vault": "people.vault"}
-
-    def serve(self, guard: Guard) -> Part | None:
-        """Return the queue of risk events."""
-        from cookieguard.features.vault.risk_events import RisksPart
-
-        return RisksPart(guard) if guard.config.vault.enabled else None
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the forgetting of sealed events and of the keys that open them."""

@@ -37,18 +37,15 @@ class Guard:
     config: Config
     environ: Mapping[str, str]
     clock: Callable[[], datetime]
-    on_decision: Any
-    """The shop's hook, None without one."""
+    on_decision: Any  # the shop's hook, None without one
     state: StateDirectory
-    runtime: StateDirectory | None
-    """In memory; None where this machine has no such directory."""
+    runtime: StateDirectory | None  # in memory; None where this machine has no such directory
     keyring: Keyring
     renderer: Renderer
     findings: Findings
     steps: Steps
     store: StoreSync | None
-    keys_of: Callable[[str], DayKeys]
-    """Returns the keys of the day for a use."""
+    keys_of: Callable[[str], DayKeys]  # of the day, for a use
     ports: Ports = field(default_factory=Ports)
     helpers: Helpers = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)

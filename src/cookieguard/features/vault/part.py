@@ -43,3 +43,8 @@ class RisksPart(Part, Risks):
     def close(self, deadline: float) -> None:
         """Seal and write what is queued, within 5 s."""
         self._pipeline.close(deadline)
+
+
+def serve(guard: Guard) -> RisksPart | None:
+    """Open the queue, None if the vault is off."""
+    return RisksPart(guard) if guard.config.vault.enabled else None
