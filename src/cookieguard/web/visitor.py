@@ -164,8 +164,9 @@ class Visitor:
 
         `text` is the wording beside the box, kept byte for byte; `given` whether it was ticked; once more with False it
         is withdrawn. `who` names the person where nobody is logged in, such as a mail address; `details` are JSON
-        values; `language` is that of the text, else `consent.language`. All but topic and time is sealed. The response waits until the record is on disk, 2 s at most. Raises
-        ValueError for what cannot be written down, CookieGuardError with `proof.enabled = false`.
+        values; `language` is that of `text`, by default `consent.language`. All but topic and time is sealed. The
+        response waits until the record is on disk, 2 s at most. Raises ValueError for what cannot be written down,
+        CookieGuardError with `proof.enabled = false`.
         """
         said = FormAnswer(topic=topic, text=text, given=given, details=details or {}, language=language)
         return agree(self._source, said, who=who)
