@@ -18,7 +18,7 @@ from cookieguard import Config, CookieGuard, PolicyVersion, mail_lists
 from cookieguard.config import MailSettings
 from cookieguard.features.policy.announcing import announce
 from cookieguard.features.policy.folder import read_versions
-from cookieguard.features.policy.record import NoRecord
+from cookieguard.features.records.acts import Acts
 from cookieguard.storage.store.sqlite import SqliteStore
 
 from .conftest import Visitors
@@ -62,7 +62,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Config
     store = SqliteStore(state / "store.db")
     versions = read_versions(config)
     announced = datetime(2026, 12, 1, 9, tzinfo=UTC)
-    announce(store, versions, versions[1], now=announced, notice_days=14, record=NoRecord())
+    announce(store, versions, versions[1], now=announced, notice_days=14, record=Acts(None))
     store.close()
     guard = CookieGuard(TinyShop({"/": page(body="<h1>Shop</h1>")}), config, clock=lambda: NOW)
     with serving(guard) as server:

@@ -21,7 +21,7 @@ import pytest
 from cookieguard.config import Config, load_config
 from cookieguard.features.policy.announcing import announce
 from cookieguard.features.policy.folder import read_versions
-from cookieguard.features.policy.record import NoRecord
+from cookieguard.features.records.acts import Acts
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 from demo_site.__main__ import commands_of
@@ -184,4 +184,4 @@ def announce_now(config: Config, name: str, now: datetime) -> None:
     version = next(one for one in versions if one.name == name)
     state = StateDirectory(config.state_dir)
     with closing(store_opener(config.store, state.path, environ={})()) as store:
-        announce(store, versions, version, now=now, notice_days=14, record=NoRecord())
+        announce(store, versions, version, now=now, notice_days=14, record=Acts(None))

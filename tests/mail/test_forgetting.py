@@ -21,7 +21,8 @@ from cookieguard.features.policy.announcing import announce, complete, release
 from cookieguard.features.policy.folder import read_versions
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.notice_retention import forget_recipients
-from cookieguard.features.policy.record import NoRecord
+from cookieguard.features.records.acts import Acts
+from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
 from cookieguard.mail.runs import Customer, Run
 from cookieguard.storage.store.open import store_opener
@@ -30,7 +31,7 @@ from cookieguard.storage.store.protocol import Store
 AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
 IN_FORCE = datetime(2026, 12, 15, 9, tzinfo=UTC)
 KEPT = timedelta(days=30)
-RECORD = NoRecord()
+RECORD = Acts(None)
 
 
 class Shop:
@@ -98,7 +99,8 @@ def test_nobody_is_forgotten_who_is_still_to_be_told(shop: Shop) -> None:
     assert (shop.forget(IN_FORCE + timedelta(days=300)), shop.left) == (0, 3)
 
     with closing(shop.store()) as store:
-        release(store, shop.versions[1], "told by letter", now=AT, record=RECORD)
+        officer = Member(id="1", name="Olga", role="officer", made=AT, expires=AT)
+        release(store, shop.versions[1], "told by letter", by=officer, now=AT, record=RECORD)
 
     assert (shop.forget(IN_FORCE + KEPT), shop.left) == (1, 0)
     assert (shop.known.total, shop.known.waiting) == (3, 3)

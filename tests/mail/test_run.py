@@ -26,8 +26,8 @@ from cookieguard.features.policy.announcement_run import fill_run, run_of
 from cookieguard.features.policy.announcing import announce, complete
 from cookieguard.features.policy.folder import read_versions
 from cookieguard.features.policy.ledger import read_ledger
-from cookieguard.features.policy.record import NoRecord
 from cookieguard.features.policy.values.versions import Version, in_force
+from cookieguard.features.records.acts import Acts
 from cookieguard.keyring import Keyring
 from cookieguard.mail.runs import Customer
 from cookieguard.storage.store.sqlite import SqliteStore
@@ -36,7 +36,7 @@ AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
 CUSTOMERS = int(os.environ.get("NOTICES", "2000"))
 KILLS = 5
 TIMEOUT = 3600
-NOBODY = NoRecord()
+NOBODY = Acts(None)
 
 
 @pytest.fixture(scope="module")

@@ -46,11 +46,10 @@ from cookieguard.features.policy.folder import read_folder
 from cookieguard.features.policy.kept_texts import KeptTexts, read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import keep_copy
-from cookieguard.features.policy.record import NoRecord, Record
 from cookieguard.features.policy.values.difference import Way, differences
 from cookieguard.features.policy.values.ledger import Ledger, files_of
 from cookieguard.features.policy.values.versions import Version, altered, in_force, texts_to_compare, upcoming
-from cookieguard.features.records.acts import acts_of
+from cookieguard.features.records.acts import Acts, acts_of
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.keyring import Keyring
 from cookieguard.mail.runs import Run
@@ -270,9 +269,9 @@ def _outbox(shop: Shop) -> Iterator[Outbox]:
 
 
 @contextmanager
-def _record(shop: Shop, keyring: Keyring) -> Iterator[Record]:
+def _record(shop: Shop, keyring: Keyring) -> Iterator[Acts]:
     with acts_of(shop.config, shop.state, keyring, environ=os.environ) as acts:
-        yield NoRecord() if acts is None else acts
+        yield acts or Acts(None)
 
 
 def _run(outbox: Outbox, version: Version, ledger: Ledger) -> Run:

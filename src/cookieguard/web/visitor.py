@@ -167,8 +167,9 @@ class Visitor:
 
         `text` is the wording beside the box, kept byte for byte; `given` whether it was ticked; once more with False it
         is withdrawn. `who` names the person where nobody is logged in, such as a mail address; `details` are JSON
-        values. All but topic and time is sealed. The response waits until the record is on disk, 2 s at most. Raises
-        ValueError for what cannot be written down, CookieGuardError with `proof.enabled = false`.
+        values; `language` is that of `text`, by default `consent.language`. All but topic and time is sealed. The
+        response waits until the record is on disk, 2 s at most. Raises ValueError for what cannot be written down,
+        CookieGuardError with `proof.enabled = false`.
         """
         form = {"topic": topic, "text": text, "given": given, "details": details or {}, "language": language}
         return self._source.parts.agreements.agree(self._source, form, who=who)

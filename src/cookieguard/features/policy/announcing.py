@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from cookieguard.config.loading.checks import require_text
 from cookieguard.errors import AnnouncementRefused
 from cookieguard.features.policy.ledger import change_ledger, read_ledger
-from cookieguard.features.policy.record import Record
 from cookieguard.features.policy.values.ledger import Announcement, Ledger, files_of
 from cookieguard.features.policy.values.versions import Version, require_unaltered
+from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.mail.runs import Run
 from cookieguard.storage.store.protocol import Store
@@ -33,7 +33,7 @@ def announce(
     *,
     now: datetime,
     notice_days: int,
-    record: Record,
+    record: Acts,
 ) -> Ledger:
     """Note that a version is announced: from now on its files must stay as they are. May be done again."""
 
@@ -52,7 +52,7 @@ def announce(
     return change_ledger(store, noted)
 
 
-def complete(store: Store, name: str, run: Run, *, now: datetime, record: Record) -> Ledger:
+def complete(store: Store, name: str, run: Run, *, now: datetime, record: Acts) -> Ledger:
     """Note how far the run of a version came; once it is complete, nothing but its day is in the way."""
 
     def noted(before: Ledger) -> Ledger:
@@ -67,7 +67,7 @@ def complete(store: Store, name: str, run: Run, *, now: datetime, record: Record
 
 
 def release(
-    store: Store, version: Version, reason: str, *, by: Member, now: datetime, record: Record
+    store: Store, version: Version, reason: str, *, by: Member, now: datetime, record: Acts
 ) -> Ledger:
     """Let a version take effect on its day without a complete run; person and reason are kept."""
     require_text("--reason", reason)

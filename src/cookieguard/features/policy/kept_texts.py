@@ -47,9 +47,8 @@ def read_kept(
             records = [opened(stores, row) for row in newest_rows(stores, SHOP, KIND, EVERY)]
         except SealBroken as error:
             raise LogDown(f"a record of the policy's texts does not open: {error}") from error
-        for document in (
-            read_document(one.record) for one in records if one.record
-        ):  # the first one comes last
+        ours = [one.record for one in records if one.kind == f"{KIND}:{TOPIC}" and one.record]
+        for document in map(read_document, ours):  # the first one comes last, and counts
             digests.setdefault(document["cg:version"], {}).update(document[POLICY_TEXTS])
         files = {one: stores.log.text(one) or b"" for texts in digests.values() for one in texts.values()}
     return KeptTexts(digests, {one: file for one, file in files.items() if sha256(file).hexdigest() == one})
