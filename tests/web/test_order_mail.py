@@ -81,7 +81,7 @@ def test_what_was_sent_is_in_the_log_and_in_the_customers_copy_and_goes_with_the
         "basis": "contract",
     }
     personal = Records().personal(Place(app.config, tmp_path / "state", {}))
-    assert [one.values["cg:order"] for one in personal.copy(CUSTOMER)] == ["A-17"]
+    assert [values["cg:order"] for _, values in personal.copy(CUSTOMER)] == ["A-17"]
     for _ in range(2):  # the second time does no harm
         personal.erase(CUSTOMER, NOW)
         assert personal.copy(CUSTOMER) == []

@@ -23,7 +23,6 @@ from cookieguard.features.rights import Rights
 from cookieguard.features.rights.own_terms import read_terms, write_terms
 from cookieguard.features.rights.values.requests import Act
 from cookieguard.features.rights.values.rules import RequestKind
-from cookieguard.rights.hooks import Exported
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import FOR_EVER
 
@@ -243,7 +242,7 @@ def test_terms_are_in_the_copy_of_their_data_go_with_the_person_and_are_there_af
     assert anew._parts.own_terms.terms
     personal = Rights().personal(Place(queue.app.config, queue.state, {}))
     (row,) = personal.copy(CUSTOMER)
-    assert row == Exported(kind="cookieguard: own terms", values={"JSON": [kept]})
+    assert row == ("own terms", {"JSON": [kept]})
     personal.erase(CUSTOMER, NOW)
     assert personal.copy(CUSTOMER) == []
     wait_until(lambda: not queue.app._parts.own_terms.terms, "the worker hears of it")

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cookieguard.engines.doctor_settings import Finding
     from cookieguard.engines.doctor_shop import Shop
     from cookieguard.engines.retention import Step
-    from cookieguard.rights.hooks import Exported
     from cookieguard.web.parts.guard import Guard
     from cookieguard.web.parts.part import Part
 
@@ -34,8 +33,8 @@ class Place(NamedTuple):
 class PersonalData(Protocol):
     """Reach what a feature keeps of customers. Each act may be repeated without harm; it raises what stores raise."""
 
-    def copy(self, number: str) -> Sequence[Exported]:
-        """Return a customer's data, as rows of their copy."""
+    def copy(self, number: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
+        """Return a customer's data as rows of their copy: what each is, and its values by their names."""
 
     def erase(self, number: str, now: datetime) -> None:
         """Delete a customer's data."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from typing import Any
 
 from cookieguard.features.feature import Place
 from cookieguard.features.outbox.lists import NAMESPACE, names_of
 from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
 from cookieguard.features.outbox.recipients import Recipients, forget_customer
-from cookieguard.rights.hooks import Exported
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
@@ -24,16 +24,14 @@ class PersonalMail:
         self._place = place
         self._at = place.config.store, place.state
 
-    def copy(self, number: str) -> Sequence[Exported]:
+    def copy(self, number: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         lists = self._place.config.mail.lists
         with closing(store_opener(*self._at, environ=self._place.environ)()) as store:
             names = names_of(store, number)
             names.sort(key=lambda name: lists.index(name) if name in lists else len(lists))
             found = [(name, store.read(NAMESPACE, f"{name}:{number}")) for name in names]
         return [
-            Exported(kind=f"cookieguard: list {name}", values={"JSON": json.loads(kept.value)})
-            for name, kept in found
-            if kept is not None
+            (f"list {name}", {"JSON": json.loads(kept.value)}) for name, kept in found if kept is not None
         ]
 
     def erase(self, number: str, now: datetime) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from typing import Any
 
 from cookieguard.features.feature import Place
 from cookieguard.features.records.erasure_journal import erase_subject
@@ -12,7 +13,6 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import place_of, stores_if_made
 from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.records import customer, read_document
-from cookieguard.rights.hooks import Exported
 
 
 class PersonalRecords:
@@ -22,11 +22,10 @@ class PersonalRecords:
         self._place = place
         self._journals = place_of(place.config, place.state, environ=place.environ).journals
 
-    def copy(self, number: str) -> Sequence[Exported]:
+    def copy(self, number: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         with self._stores() as stores:
             found = [] if stores is None else read_subject(stores, customer(number))
-        documents = [read_document(one.record) for one in found if one.record]
-        return [Exported(kind="cookieguard: consent log", values=document) for document in documents]
+        return [("consent log", read_document(one.record)) for one in found if one.record]
 
     def erase(self, number: str, now: datetime) -> None:
         with self._stores() as stores:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.features.feature import PersonalData
@@ -15,7 +16,6 @@ from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.lifetime import Life
 from cookieguard.identity.revocations import ended_customer
-from cookieguard.rights.hooks import Exported
 from cookieguard.storage.store.logins import LOGINS_NAMESPACE
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.remember_me import BROWSERS_NAMESPACE, SERIES_NAMESPACE, WARNING_NAMESPACE
@@ -52,7 +52,7 @@ def erase_stored(store: Store, personal: Iterable[PersonalData], number: str, *,
     store.erase_owned(StoreNamespace.OVERSIZED, owner)  # the last: it empties the journal as well
 
 
-def stored_of(store: Store, number: str) -> list[Exported]:
+def stored_of(store: Store, number: str) -> list[tuple[str, Mapping[str, Any]]]:
     """Return cart, orders, refusals and logins of a customer, for their copy."""
     places = [
         ("cart", StoreNamespace.CART, f"c:{number}"),
@@ -61,11 +61,7 @@ def stored_of(store: Store, number: str) -> list[Exported]:
         ("logins", LOGINS_NAMESPACE, number),
     ]
     read = {name: store.read(namespace, key) for name, namespace, key in places}
-    return [
-        Exported(kind=f"cookieguard: {name}", values={"JSON": json.loads(one.value)})
-        for name, one in read.items()
-        if one is not None
-    ]
+    return [(name, {"JSON": json.loads(one.value)}) for name, one in read.items() if one is not None]
 
 
 def record_erasure(

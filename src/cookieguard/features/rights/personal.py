@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from typing import Any
 
 from cookieguard.features.feature import Place
 from cookieguard.features.rights.own_terms import COPY, OWN_TERMS, forget_own_terms, read_own_terms
-from cookieguard.rights.hooks import Exported
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 
@@ -20,10 +20,10 @@ class PersonalTerms:
         self._state = StateDirectory(place.state)
         self._open = store_opener(place.config.store, place.state, environ=place.environ)
 
-    def copy(self, number: str) -> Sequence[Exported]:
+    def copy(self, number: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         with closing(self._open()) as store:
             own = read_own_terms(store).get(number)
-        return [Exported(kind="cookieguard: own terms", values={"JSON": list(map(list, own))})] if own else []
+        return [("own terms", {"JSON": list(map(list, own))})] if own else []
 
     def erase(self, number: str, now: datetime) -> None:
         with closing(self._open()) as store:

@@ -59,6 +59,7 @@ from cookieguard.features.rights.values.requests import (
     with_retained,
 )
 from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.rights.hooks import Exported
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
@@ -271,9 +272,10 @@ class Worker:
     async def _collect(self, request: Request) -> Request:
         request = await self._with_contact(request)
         rows = await exported(self._hooks, request.customer)
-        rows += await self._in_thread(lambda: stored_of(self._store, request.customer))
+        ours = await self._in_thread(lambda: stored_of(self._store, request.customer))
         for name in sorted(self._personal, key=lambda name: name == LOG):  # the log is last in a copy
-            rows += await asyncio.to_thread(self._personal[name].copy, request.customer)
+            ours += await asyncio.to_thread(self._personal[name].copy, request.customer)
+        rows += [Exported(kind=f"cookieguard: {kind}", values=values) for kind, values in ours]
         content = await asyncio.to_thread(write_copy, request, rows, self._config, now=self._clock())
         await self._ask(lambda queue: queue.keep_file(request.id, content))
         return request
