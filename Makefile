@@ -12,6 +12,8 @@ QUICK := $(PYTEST) -m 'not slow'
 # in processes that collect their own tests alone: 1,000 small ones take 12 s of CPU so, and 19 spread over three workers.
 WAITING := tests/browser tests/servers tests/vectors tests/scan
 APART := $(WAITING) tests/web tests/engines tests/html tests/identity
+# What starts commands and shops in processes of their own: two thirds of the CPU of what is left.
+COMMANDS := tests/cli tests/check tests/demo tests/frameworks tests/testing
 # What only a release waits for: shops and checkers of others from the package indexes, two builds, kills by the thousand.
 FOR_RELEASE := tests/frameworks/test_django_sites.py tests/packaging/test_release.py tests/test_types.py
 SURVIVAL := tests/engines/proof/test_crashes.py tests/mail/test_run.py tests/proof/test_verification.py \
@@ -23,10 +25,11 @@ ABROAD_AT_ONCE := "firefox: nice -n 5 $(PYTEST) tests/vectors/test_firefox.py" "
 # What runs with the compiled modules and without: in `make test` what names them, in `make test-all` more.
 BOTH := tests/html tests/identity tests/web/test_attacks.py tests/web/test_conformance.py tests/web/test_response.py
 MORE := tests/web/test_any_sequence.py tests/web/test_consent_cookie.py tests/web/test_interplay.py tests/web/test_memory.py
-# All tests, in parts that run at once: what drives browsers by the first command, all else by the second; further parts
-# have their place among them by their length.
+# All tests, in parts that run at once: what drives browsers by the first command, all others by the second; they have
+# their places by their length.
 PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
-	"all else: nice -n 5 $(2) $(APART:%=--ignore=%)" \
+	"commands: nice -n 5 $(2) $(COMMANDS)" \
+	"all else: nice -n 5 $(2) $(APART:%=--ignore=%) $(COMMANDS:%=--ignore=%)" \
 	"engines else: nice -n 5 $(2) tests/engines/proof tests/engines/test_[!s]*.py" \
 	"engines s: nice -n 5 $(2) tests/engines/test_s*.py" \
 	"web l-z: nice -n 5 $(2) tests/web/test_[!a-k]*.py" $(3) \
@@ -55,7 +58,7 @@ demo: $(VENV)/.demo ## a shop with two months of visitors, the ad network its ta
 test: $(VENV)/.compiled ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py $(ASKED)
-	$(BIN)/python scripts/at_once.py 5 $(call PARTS,$(QUICK),$(QUICK),"not compiled: nice -n 5 $(SOURCES) $(QUICK) $(BOTH)")
+	$(BIN)/python scripts/at_once.py 6 $(call PARTS,$(QUICK),$(QUICK),"not compiled: nice -n 5 $(SOURCES) $(QUICK) $(BOTH)")
 
 # Coverage is that of the Python sources by the tests of `make test` that need no browser: measured they take three times
 # as long. What they leave out runs with the compiled modules.

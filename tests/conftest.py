@@ -41,6 +41,7 @@ ROOM = 4 << 30  # a run of `make test` writes a twentieth of it
 MEMORY_OF_FILE = "SHOP_SHARED_MEMORY"
 NUMBERS = count()
 TESTS = Path(__file__).parent
+SERVERS = TESTS / "servers"
 # A file stays on one worker: those that take longest begin first, that none is alone at the end.
 FIRST = (
     "tests/vectors/test_firefox.py",
@@ -120,9 +121,14 @@ def shared_memory_of_file(
 
 
 @pytest.fixture(autouse=True)
-def shared_memory_of_test(shared_memory_of_file: Path | None) -> Iterator[None]:
-    """Give each test one too, in the directory of its file: the hundredth shop of a file looked through 99 others."""
-    if shared_memory_of_file is None:
+def shared_memory_of_test(
+    shared_memory_of_file: Path | None, request: pytest.FixtureRequest
+) -> Iterator[None]:
+    """Give each test one too, in the directory of its file: the hundredth shop of a file looked through 99 others.
+
+    In tests/servers one shop serves all tests of a file, which look for its keys.
+    """
+    if shared_memory_of_file is None or SERVERS in request.path.parents:
         yield
         return
     place = shared_memory_of_file / str(next(NUMBERS))
