@@ -16,10 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cookieguard.config.csp import CspSettings
-from cookieguard.config.vault import VaultSettings
-from cookieguard.features.outbox.open import outbox_opener
-from cookieguard.mail.customers import Customer
 from rights.test_work import ANNA, FAR, NOW, Shop
 from stats.traffic import PLAIN
 
@@ -33,10 +29,12 @@ from cookieguard.config import (
     StatsSettings,
 )
 from cookieguard.config.proof import ProofSettings
+from cookieguard.config.root import CspSettings, VaultSettings
 from cookieguard.engines.files.undeclared_loads import UndeclaredLoadsFile
 from cookieguard.features.feature import Place
 from cookieguard.features.outbox.lists import NAMESPACE as LISTS
 from cookieguard.features.outbox.lists import Act, MailLists
+from cookieguard.features.outbox.outbox import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.policy.announcement_run import fill_run
@@ -51,6 +49,7 @@ from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.features.vault.sealed_events import VaultWriter, event_days, make_keys
 from cookieguard.features.vault.vault_records import Risk
+from cookieguard.mail.runs import Customer
 from cookieguard.stats.hits import Batch
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from cookieguard.cli.vendor_lookup import catalogue_look_up
 
 from cookieguard.config import Config, Entry, Vendor, config_from_mapping
 from cookieguard.errors import ConfigError
@@ -356,7 +355,7 @@ def test_a_draft_sorts_the_catalogues_vendors_by_the_shops_preset() -> None:
     config = Config(purpose_preset="shop")
     scan, _ = scanned(contact("widget.intercom.io"), contact("embed.typeform.com"), config=config)
 
-    parties = parties_of(scan, Parties("https://shop.example/", config), catalogue_look_up("shop"))
+    parties = parties_of(scan, Parties("https://shop.example/", config), load_catalogue().in_preset("shop"))
     text = added('purpose_preset = "shop"\n', draft(parties, config))
 
     assert {one.name: one.purpose for one in parties} == {"Intercom": "relations", "Typeform": "surveys"}

@@ -12,12 +12,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from cookieguard.config.loading.given import read_config
 from harness.asgi import ask, page
 from harness.policies import FIRST, OLD, put_version
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.cli.app import run
+from cookieguard.config.loading.trial import read_config
 from cookieguard.features.checks import examine
 from cookieguard.features.records.values.notes import Signer, read_checkpoint
 from cookieguard.features.records.values.records import Record
