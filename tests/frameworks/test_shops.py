@@ -11,7 +11,7 @@ from frameworks.conftest import FRAMEWORKS, shop_of
 from frameworks.pages import PAGES, asks, check_guarded, check_own_page, check_unguarded, live_tags
 from frameworks.visiting import Shopper
 
-EVERY_PURPOSE = ["marketing", "necessary", "preferences", "statistics"]
+EVERY_PURPOSE = ["marketing", "necessary", "statistics"]
 # The framework's own session lives in a cookie of its own, beside ours; the other three use ours.
 OWN_SESSION_COOKIE = {"django": "sessionid", "quart": "session"}
 SESSION, CART, CONSENT = "__Host-cg_session", "__Host-cg_cart", "__Host-cg_consent"

@@ -23,7 +23,7 @@ from servers.clients import Reply, ask
 from servers.shop import CLOCK, PURPOSES, STATE
 
 WORKERS = 4
-ALL_PURPOSES = ["marketing", "necessary", "preferences", "statistics"]
+ALL_PURPOSES = ["marketing", "necessary", "statistics"]
 SECONDS = 120  # in which every worker must have answered
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
 LINE = re.compile(

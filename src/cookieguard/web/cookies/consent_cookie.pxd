@@ -8,6 +8,7 @@ cdef class Consents:
     cdef TokenCodec _codec
     cdef object _policy
     cdef object _purposes
+    cdef object _all
     cdef object _matters
     cdef dict _known
     cdef dict _undecided
