@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cookieguard.config import Config, Entry, Vendor, config_from_mapping
+from cookieguard.config import Config, Entry, Vendor, config_from_mapping, load_catalogue
 from cookieguard.errors import ConfigError
 from cookieguard.scan.draft import added, draft
 from cookieguard.scan.facts import changes, facts_of, report_page

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from harness.asgi import ask, page
+from harness.parts import log_of
 from harness.policies import FIRST, OLD, put_version
 
 from cookieguard import CookieGuard, visitor_of
@@ -206,8 +207,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 body = f"choice={choice}&banner={shown}".encode()
                 ask(guarded, path="/_cg/consent", method="POST", headers=[FORM, OWN], body=body)
             ask(guarded, path="/join", method="POST")
-            log = guarded._parts.proof
-            assert log is not None
+            log = log_of(guarded)
             for number in range(count):
                 log.writer.append(
                     Record(kind="note", subject=f"customer:{number}", time=datetime.now(UTC), facts={})
