@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import ItemsView
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from stats.traffic import DAY, MIDNIGHT, PLAIN
 from cookieguard.features.statistics.engines.protocol import Days, EngineDown
 from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
-from cookieguard.stats.hits import Batch
+from cookieguard.stats.hits import Batch, Dimension
 
 BOTH = Days(DAY, DAY + 1)
 
@@ -33,6 +34,29 @@ def test_the_keys_of_a_visit_across_midnight_are_not_linked(engine: SqliteHits, 
     assert [(one.visits, one.visitors) for one in figures.by_day(BOTH)] == [(1, 1), (1, 2)]
     rows = sqlite3.connect(path).execute("SELECT day, key FROM visit ORDER BY key").fetchall()
     assert rows == [(DAY, 11), (DAY + 1, 22), (DAY + 1, 33)]
+
+
+def test_visitors_whom_the_release_before_saw_that_day_count_once(engine: SqliteHits, path: Path) -> None:
+    """An update in the middle of a day: what was seen is named by digests, here as that release wrote them."""
+    engine.close()
+    with closing(sqlite3.connect(path)) as file, file:
+        of_page, of_entry, of_source = 7784067967631225486, -769397914894813351, 4404577456037928430
+        file.executemany(
+            "INSERT INTO seen VALUES (?, ?, 7)", [(DAY, what) for what in (of_page, of_entry, of_source)]
+        )
+        file.execute("INSERT INTO visit VALUES (?, 7, ?, ?)", (DAY, PLAIN.time, PLAIN.time))
+        sums = [
+            (DAY, by, value, 1, 1, 1) for by, value in (("page", "/"), ("entry_page", "/"), ("source", ""))
+        ]
+        file.executemany("INSERT INTO daily VALUES (?, ?, ?, ?, ?, ?)", sums)
+
+    later = SqliteHits(path)
+    later.write(Batch("a", [PLAIN._replace(key=key, time=PLAIN.time + 7200) for key in (7, 8)], {}, {}))
+    later.close()
+
+    figures = SqliteFigures(path)
+    for by in (Dimension.PAGE, Dimension.ENTRY, Dimension.SOURCE):
+        assert [(one.views, one.visits, one.visitors) for one in figures.breakdown(BOTH, by)] == [(3, 3, 2)]
 
 
 def test_forgotten_keys_and_hits_are_gone_from_the_file(engine: SqliteHits, path: Path) -> None:

@@ -597,12 +597,19 @@ FOLDER = """
 import sys
 from pathlib import Path
 sys.path[:0] = sys.argv[3:]
-from engines.test_stats_engines import PLAIN, batches, engine_at
+from engines.test_stats_engines import PLAIN, EngineDown, batches, engine_at
 mine = int(sys.argv[2])
 hits = [PLAIN._replace(page=f"/{mine}/{number}", key=number + 1) for number in range(400)]
-writer = engine_at(sys.argv[1], Path.cwd()).writer()
+def until_it_is_there(do):  # as the sink does: another process may have had a turn too many
+    for _ in range(20):
+        try:
+            return do()
+        except EngineDown as error:
+            last = error
+    raise last
+writer = until_it_is_there(engine_at(sys.argv[1], Path.cwd()).writer)
 for batch in batches(hits, 40, prefix=sys.argv[2] + "-"):
-    writer.write(batch)
+    until_it_is_there(lambda: writer.write(batch))
 """
 
 

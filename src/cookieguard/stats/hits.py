@@ -104,38 +104,38 @@ class Dimension(StrEnum):
         return found._replace(column=found.column or self.value)
 
 
-OF_VISITOR = Counted(is_of_visitor=True)
-GOAL, PART = Counted(which=GOALS, has_visits=False), Counted(is_dashboard_only=True)
-OF_SOME = Counted("page", has_visits=False, is_dashboard_only=True)
+_OF_VISITOR = Counted(is_of_visitor=True)
+_GOAL, _PART = Counted(which=GOALS, has_visits=False), Counted(is_dashboard_only=True)
+_OF_SOME = Counted("page", has_visits=False, is_dashboard_only=True)
 # Of a dimension without a row, each view has a value: the column of that name.
 COUNTED: Mapping[Dimension, Counted] = {
     Dimension.ENTRY: Counted("page", ENTRIES),
     Dimension.SOURCE: Counted("", ENTRIES),
     Dimension.MEDIUM: Counted("", f"{ENTRIES} AND medium != ''"),
     Dimension.CAMPAIGN: Counted("", f"{ENTRIES} AND campaign != ''"),
-    Dimension.COUNTRY: OF_VISITOR,
-    Dimension.LANGUAGE: OF_VISITOR,
-    Dimension.DEVICE: OF_VISITOR,
-    Dimension.BROWSER: OF_VISITOR,
-    Dimension.OS: OF_VISITOR,
-    Dimension.GOAL: GOAL,
-    Dimension.AGREED_PAGE: PART._replace(column="page", which=f"{VIEWS} AND {HAS_AGREED}"),
-    Dimension.AGREED_CAMPAIGN: PART._replace(
+    Dimension.COUNTRY: _OF_VISITOR,
+    Dimension.LANGUAGE: _OF_VISITOR,
+    Dimension.DEVICE: _OF_VISITOR,
+    Dimension.BROWSER: _OF_VISITOR,
+    Dimension.OS: _OF_VISITOR,
+    Dimension.GOAL: _GOAL,
+    Dimension.AGREED_PAGE: _PART._replace(column="page", which=f"{VIEWS} AND {HAS_AGREED}"),
+    Dimension.AGREED_CAMPAIGN: _PART._replace(
         column="campaign", which=f"{ENTRIES} AND {HAS_AGREED} AND campaign != ''"
     ),
-    Dimension.AGREED_COUNTRY: PART._replace(column="country", which=f"{VIEWS} AND {HAS_AGREED}"),
-    Dimension.GOAL_SOURCE: GOAL._replace(
+    Dimension.AGREED_COUNTRY: _PART._replace(column="country", which=f"{VIEWS} AND {HAS_AGREED}"),
+    Dimension.GOAL_SOURCE: _GOAL._replace(
         column=f"(event || '{GOAL_FROM}' || source)", is_dashboard_only=True
     ),
-    Dimension.GOAL_CAMPAIGN: GOAL._replace(
+    Dimension.GOAL_CAMPAIGN: _GOAL._replace(
         column=f"(event || '{GOAL_FROM}' || campaign)",
         which=f"{GOALS} AND campaign != ''",
         is_dashboard_only=True,
     ),
-    Dimension.EXIT: OF_SOME,  # of the hits of `shared_sql.exits`
-    Dimension.NOT_FOUND: OF_SOME._replace(which=f"kind = 'error' AND status IN {MISSING}", is_typed=True),
-    Dimension.SLOW: OF_SOME._replace(which=f"{VIEWS} AND duration >= {SLOW_FROM}"),
-    Dimension.SEARCH: OF_SOME._replace(column="", which=f"{VIEWS} AND search != ''", is_typed=True),
+    Dimension.EXIT: _OF_SOME,  # of the hits of `shared_sql.exits`
+    Dimension.NOT_FOUND: _OF_SOME._replace(which=f"kind = 'error' AND status IN {MISSING}", is_typed=True),
+    Dimension.SLOW: _OF_SOME._replace(which=f"{VIEWS} AND duration >= {SLOW_FROM}"),
+    Dimension.SEARCH: _OF_SOME._replace(column="", which=f"{VIEWS} AND search != ''", is_typed=True),
 }
 # Parts of another dimension's values: shown only beside the whole, by `features/statistics/dashboard/consent_gap.py`.
 AGREED: Mapping[Dimension, Dimension] = {

@@ -1,4 +1,4 @@
-"""What all engines of statistics ask alike, whatever their dialect: which hits a dimension counts, and names of sums.
+"""What all engines of statistics ask alike, whatever their dialect: conditions, exit pages, filters and names of sums.
 
 Rule: conditions here are read the same by every engine; what is not stands in the engine's own file.
 """

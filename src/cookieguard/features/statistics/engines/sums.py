@@ -12,13 +12,7 @@ from typing import Any
 
 from cookieguard.features.statistics.engines.shared_sql import HOURLY_SUMS, PEOPLE, VIEW
 from cookieguard.stats.hits import NO_KEY, OTHER, SECONDS_OF_HOUR, Dimension
-from cookieguard.stats.rollups import (
-    MAX_BOTS,
-    MAX_HELD,
-    MAX_VALUES,
-    SAFE_VALUES,
-    held_hosts,
-)
+from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES, SAFE_VALUES, held_hosts
 from cookieguard.stats.visits import PAUSE
 
 # ruff: noqa: S608 - names of ours
