@@ -71,7 +71,7 @@ class Placeholders:
     __slots__ = ("_exchange", "_frames", "_policies")
 
     def __init__(self, exchange: Exchange, *, policies: Sequence[bytes]) -> None:
-        self._exchange = ref(exchange)  # weak, as in banner.py
+        self._exchange = ref(exchange)  # weak, as in insertion.py
         self._policies = [policy.decode("latin-1") for policy in policies]
         self._frames = 0  # so far
 
