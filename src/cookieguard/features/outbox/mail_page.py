@@ -8,7 +8,7 @@ from __future__ import annotations
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import texts_of
-from cookieguard.features.outbox.lists import Act, MailLists, Wish
+from cookieguard.features.outbox.lists import Act, MailLists, Standing, Wish
 from cookieguard.features.records.values.consents import mail_list_record
 from cookieguard.features.records.values.log import Acknowledgement
 from cookieguard.features.records.values.records import customer
@@ -62,8 +62,12 @@ async def _obey(exchange: Exchange, lists: MailLists, wish: Wish, *, is_one_clic
     """Do what a link says, and record what changes. What brings mail waits for a log that is down; a stop does not."""
     log, is_stop = exchange.parts.proof, wish.act is Act.STOP
     is_down = log is not None and log.writer.is_down and not is_stop
-    standing = None if is_down else await answer_of(lists.standing(wish))
-    done = None if standing is None else await answer_of(lists.obey(wish))
+    standing: Standing | None = None
+    done: bool | None = None
+    if not is_down:
+        standing = await answer_of(lists.standing(wish))
+    if standing is not None:
+        done = await answer_of(lists.obey(wish))
     if standing is None or done is None:
         exchange.parts.findings.count("a decision about marketing mail could not be written")
         return _page(exchange, 503, "down", wish)
