@@ -179,7 +179,9 @@ def _standing(store: Store, wish: Wish) -> tuple[Standing, int]:
     found, is_on = store.read(NAMESPACE, _key(wish.customer, wish.list)), wish.act is not Act.STOP
     was_on, since = (False, 0) if found is None else _loads(found.value)
     is_over = is_on and not was_on and wish.at < since  # stopped after this link was made
-    return Standing(not is_over, was_on is not is_on), 0 if found is None else found.version
+    if found is None:  # a stop as well is a decision then, and the first one
+        return Standing(counts=True, changes=True), 0
+    return Standing(not is_over, was_on is not is_on), found.version
 
 
 def _loads(value: bytes) -> tuple[bool, int]:

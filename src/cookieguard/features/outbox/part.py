@@ -8,12 +8,14 @@ from __future__ import annotations
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import texts_of
-from cookieguard.features.outbox.lists import Act, MailLists, Wish
+from cookieguard.features.outbox.lists import Act, MailLists, Standing, Wish
 from cookieguard.features.outbox.order_mail import OrderMail
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.records.values.consents import mail_list_record
+from cookieguard.features.records.values.log import Acknowledgement
 from cookieguard.features.records.values.records import customer
 from cookieguard.features.records.values.shown import text_of
+from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.mail.headers import LINKS, ORDERS
 from cookieguard.web.banner.localized_texts import fill
 from cookieguard.web.banner.page_language import language_asked
@@ -71,57 +73,47 @@ class OutboxPart(Part):
         return await self._obey(exchange, wish, is_one_click=bool(linked))
 
     async def _obey(self, exchange: Exchange, wish: Wish, *, is_one_click: bool) -> Response:
-        """Do what a link says. What brings mail is recorded before it counts; a stop waits for nothing."""
-        lists, is_stop = self._lists, wish.act is Act.STOP
-        standing, done = await answer_of(lists.standing(wish)), None
-        changes = standing is not None and standing.counts and standing.changes
-        waits = changes and not is_stop
-        if standing is not None and (
-            not waits or await self._is_recorded(exchange, wish, is_one_click=is_one_click)
-        ):
+        """Do what a link says, and record what changes. Opting in waits for a log that is down; a stop does not."""
+        lists, log, is_stop = self._lists, self._log, wish.act is Act.STOP
+        is_down = log is not None and log.writer.is_down and not is_stop
+        standing: Standing | None = None
+        done: bool | None = None
+        if not is_down:
+            standing = await answer_of(lists.standing(wish))
+        if standing is not None:
             done = await answer_of(lists.obey(wish))
-        if done is None:
+        if standing is None or done is None:
             exchange.parts.findings.count("a decision about marketing mail could not be written")
             return _page(exchange, 503, "down", wish)
         if not done:
             return _page(exchange, 410, "over", wish)
-        if changes and is_stop:
-            await self._is_recorded(exchange, wish, is_one_click=is_one_click)
-        if wish.act is not Act.STOP:
+        if standing.changes and log is not None:
+            await is_done(_record(exchange, log, wish, is_one_click=is_one_click))
+        if not is_stop:
             return _page(exchange, 200, DONE[wish.act], wish)
         back = lists.token(Act.BACK, wish.customer, wish.list)
         return _page(exchange, 200, DONE[wish.act], wish, button="back_button", action=Act.BACK, token=back)
 
-    async def _is_recorded(self, exchange: Exchange, wish: Wish, *, is_one_click: bool) -> bool:
-        """Write a decision into the log; return whether it is on disk, or there is no log."""
-        log, lang, lists = self._log, language_asked(exchange), self._lists
-        if log is None:
-            return True
-        is_stop = wish.act is Act.STOP
-        if log.writer.is_down and not is_stop:
-            return False
-        said = "\n".join(fill(texts_of(lang)["mail"][one], "list", wish.list) for one in WORDS[wish.act])
-        text = None if is_one_click else text_of(said.encode())
-        terms = exchange.parts.policy.terms(exchange.now)
-        texts, notice = log.shown_with_form(text, language=lang, terms=terms)
-        record = mail_list_record(
-            log.asker(exchange.request.origin.host),
-            notice,
-            name=wish.list,
-            given=not is_stop,
-            method="one click" if is_one_click else "link in a mail",
-            time=exchange.now,
-            subject=customer(wish.customer),
-        )
-        future = log.writer.append_later(record.id, lambda: record, texts=texts)
-        if not log.writer.is_down and await is_done(future) and future.is_kept:
-            return True
-        if not is_stop:  # the record is written later, and then it must be true
-            future.add_done_callback(lambda ended: lists.obey(wish) if ended.is_kept else None)
-        return False
-
 
 serve = OutboxPart
+
+
+def _record(exchange: Exchange, log: ConsentLog, wish: Wish, *, is_one_click: bool) -> Acknowledgement:
+    """Write a decision into the log. A mail program that posts by itself showed its user no text."""
+    lang, now = language_asked(exchange), exchange.now
+    said = "\n".join(fill(texts_of(lang)["mail"][one], "list", wish.list) for one in WORDS[wish.act])
+    text = None if is_one_click else text_of(said.encode())
+    texts, notice = log.shown_with_form(text, language=lang, terms=exchange.parts.policy.terms(now))
+    record = mail_list_record(
+        log.asker(exchange.request.origin.host),
+        notice,
+        name=wish.list,
+        given=wish.act is not Act.STOP,
+        method="one click" if is_one_click else "link in a mail",
+        time=now,
+        subject=customer(wish.customer),
+    )
+    return log.writer.append_later(record.id, lambda: record, texts=texts)
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> str:
