@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from itertools import count
 from typing import Any, Generic, TypeVar
 
 Helper = TypeVar("Helper")
 Helpers = dict[Any, Any]  # of a guard: what each Current answers in its requests
 
 OF_REQUEST: ContextVar[Helpers | None] = ContextVar("cookieguard", default=None)
-"""The helpers of the guard whose request, or lifespan, this is."""
+"""The helpers of the guard whose request, or lifespan, this is; not set for one that is alone in its process."""
+
+MADE_LATER: list[int] = []  # the number of the newest guard of this process, unless that is the first
+_numbers = count()
+
+
+def count_guard() -> None:
+    """Note that one more guard was made: a guard alone in its process spares its requests the context variable."""
+    if (number := next(_numbers)) > 0:
+        MADE_LATER[:] = [number]
 
 
 class Current(Generic[Helper]):

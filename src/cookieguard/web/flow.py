@@ -8,7 +8,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from cookieguard.current import OF_REQUEST
+from cookieguard.current import MADE_LATER, OF_REQUEST
 from cookieguard.web.cookies.consent_filter import Gate
 from cookieguard.web.cookies.signing import SigningGate, signs
 from cookieguard.web.customer_refusals import bring_along, catch_up, may_be_behind
@@ -87,7 +87,8 @@ class Flow:
         if monotonic() >= self._looks.due:
             await self._looks.look(self._clock())
         exchange = self._exchange(scope)
-        OF_REQUEST.set(self.parts.helpers)
+        if MADE_LATER:
+            OF_REQUEST.set(self.parts.helpers)
         response = Response(exchange, send)
         value = None  # uvicorn reports an app that returns one
         try:
@@ -125,7 +126,8 @@ class Flow:
         if monotonic() >= self._looks.due:
             await self._looks.look(self._clock())
         exchange = self._exchange(scope)
-        OF_REQUEST.set(self.parts.helpers)
+        if MADE_LATER:
+            OF_REQUEST.set(self.parts.helpers)
         keep_out(exchange)
         gate, send = Gate(exchange), Handshake(exchange, send).send
         try:

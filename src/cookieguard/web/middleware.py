@@ -10,7 +10,7 @@ from typing import Any
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.loading.trial import read_config
-from cookieguard.current import OF_REQUEST
+from cookieguard.current import OF_REQUEST, count_guard
 from cookieguard.errors import ConfigError
 from cookieguard.features.building import serve
 from cookieguard.features.records.hook import OnDecision
@@ -73,6 +73,7 @@ class CookieGuard:
             opens_session=is_litestar(app),
             on_first=self._look_inside,
         )
+        count_guard()
         tell_of_shared_state(self)
 
     @property
