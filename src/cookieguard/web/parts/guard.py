@@ -30,7 +30,7 @@ from cookieguard.web.recording.access_log import open_access_log
 AnyPart = TypeVar("AnyPart", bound=Part)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Guard:
     """Hold what parts are made from, and those that were made."""
 

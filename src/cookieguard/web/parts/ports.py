@@ -118,16 +118,16 @@ class Risks:
         require_event(event)
 
 
-@dataclass(slots=True, kw_only=True)
 class Ports:
     """Hold what answers the core; a part puts itself in as it is made."""
 
-    records: Records = field(default_factory=Records)
-    agreements: Agreements = field(default_factory=Agreements)
-    policy: Policy = field(default_factory=Policy)
-    own_terms: CustomerTerms = field(default_factory=CustomerTerms)
-    risks: Risks = field(default_factory=Risks)
-    counting: Counting | None = None
+    def __init__(self) -> None:
+        self.records = Records()
+        self.agreements = Agreements()
+        self.policy = Policy()
+        self.own_terms = CustomerTerms()
+        self.risks = Risks()
+        self.counting: Counting | None = None
 
     def policy_texts(self, version: str) -> Mapping[str, tuple[str, bytes]]:
         """Return the texts of a version of the policy, whose part is made after that of the records."""
