@@ -13,9 +13,9 @@ from typing import NamedTuple
 from cookieguard.config import Config
 from cookieguard.engines.retention import do
 from cookieguard.features.feature import Place
-from cookieguard.features.statistics import Statistics
 from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.jobs import jobs_of
 from cookieguard.stats.goals import VALUE_SIGN, step_of
 from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, SECONDS_OF_DAY, Batch, Hit
 
@@ -121,7 +121,7 @@ def fill(state_dir: Path, *, days: int, now: datetime) -> int:
 
 def forget_old(config: Config, now: datetime) -> None:
     """Do the daily job on what was filled in: a fresh demo keeps nothing longer than it promises."""
-    jobs = Statistics().jobs(Place(config, Path(config.state_dir).absolute(), os.environ))
+    jobs = jobs_of(Place(config, Path(config.state_dir).absolute(), os.environ))
     do({"statistics": jobs["statistics"]}, now)
 
 

@@ -13,10 +13,10 @@ from harness.retention import retention_of
 from starlette.responses import HTMLResponse
 from stats.traffic import PLAIN
 
-from cookieguard import Config, CookieGuard, PolicyVersion, Vendor
+from cookieguard import Config, CookieGuard, PolicyVersion, Vendor, features
 from cookieguard.features import FEATURES
 from cookieguard.features.checks import examine
-from cookieguard.features.feature import Place
+from cookieguard.features.feature import Feature, Place
 from cookieguard.features.letter import write_letter
 from cookieguard.features.records.store.open import open_log
 from cookieguard.features.records.values.records import Record
@@ -40,6 +40,15 @@ def test_pages_and_jobs_of_features_have_names_of_their_own(tmp_path: Path) -> N
         assert len(names) > len(FEATURES) // 2
         assert len(names) == len(set(names))
     guard.close()
+
+
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda one: one.name)
+def test_table_of_features_lists_the_modules_of_their_rooms(feature: Feature, tmp_path: Path) -> None:
+    room = Path(features.__file__).parent / feature.name
+    asked = {"jobs", "personal", "checks", "due"}
+
+    assert set(feature.modules) == asked & {file.stem for file in room.glob("*.py")}
+    assert bool(feature.jobs(Place(Config(), tmp_path, {}))) == ("jobs" in feature.modules)
 
 
 def test_doctor_leaves_an_empty_folder_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

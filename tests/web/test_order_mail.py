@@ -20,8 +20,8 @@ from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.errors import ConfigError
 from cookieguard.features.feature import Place
 from cookieguard.features.outbox.order_mail import ORDER_MAIL
-from cookieguard.features.records import Records
 from cookieguard.features.records.log_reader import read_subject
+from cookieguard.features.records.personal import personal_of
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.upkeep.pruning import prune_log
 from cookieguard.features.records.values.records import customer, read_document
@@ -80,7 +80,7 @@ def test_what_was_sent_is_in_the_log_and_in_the_customers_copy_and_goes_with_the
         "data": "order-mail",
         "basis": "contract",
     }
-    personal = Records().personal(Place(app.config, tmp_path / "state", {}))
+    personal = personal_of(Place(app.config, tmp_path / "state", {}))
     assert [values["cg:order"] for _, values in personal.copy(CUSTOMER)] == ["A-17"]
     for _ in range(2):  # the second time does no harm
         personal.erase(CUSTOMER, NOW)

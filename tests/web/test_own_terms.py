@@ -19,8 +19,8 @@ from cookieguard.features.feature import Place
 from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import read_document
-from cookieguard.features.rights import Rights
 from cookieguard.features.rights.own_terms import read_terms, write_terms
+from cookieguard.features.rights.personal import personal_of
 from cookieguard.features.rights.values.requests import Act
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.storage.store.open import store_opener
@@ -240,7 +240,7 @@ def test_terms_are_in_the_copy_of_their_data_go_with_the_person_and_are_there_af
 
     anew = guard(shop, vendors=(ADS, MAPS), clock=lambda: NOW)
     assert anew._parts.own_terms.terms
-    personal = Rights().personal(Place(queue.app.config, queue.state, {}))
+    personal = personal_of(Place(queue.app.config, queue.state, {}))
     (row,) = personal.copy(CUSTOMER)
     assert row == ("own terms", {"JSON": [kept]})
     personal.erase(CUSTOMER, NOW)

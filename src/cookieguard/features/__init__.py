@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from cookieguard.features.feature import Feature
-from cookieguard.features.outbox import Outbox
-from cookieguard.features.people import People
-from cookieguard.features.policy import Policy
-from cookieguard.features.records import Records
-from cookieguard.features.rights import Rights
-from cookieguard.features.statistics import Statistics
-from cookieguard.features.vault import Vault
 
-FEATURES: tuple[Feature, ...] = (Records(), Outbox(), People(), Statistics(), Policy(), Rights(), Vault())
+FEATURES = (
+    Feature(
+        "records", ("jobs", "personal", "checks"), commands={"log": "proof.log", "receipt": "proof.receipt"}
+    ),
+    Feature("outbox", ("personal",)),
+    Feature("people", ("jobs", "due"), commands={"staff": "people.staff", "access": "people.access"}),
+    Feature(
+        "statistics",
+        ("jobs", "checks"),
+        commands={"report": "report", "note": "people.note", "export": "export"},
+    ),
+    Feature("policy", ("jobs", "due"), commands={"policy": "policy"}),
+    Feature(
+        "rights",
+        ("personal", "due"),
+        commands={"work": "rights.work", "processing": "rights.work", "requests": "rights.queue"},
+    ),
+    Feature("vault", ("jobs", "checks", "due"), commands={"reveal": "people.vault", "vault": "people.vault"}),
+)

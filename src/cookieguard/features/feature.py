@@ -1,16 +1,16 @@
 """The interface of a capability: the part that a worker runs, and the jobs, checks and commands outside of it.
 
-Rule: a Feature only lists what its room has. It imports heavy modules inside the functions that need them, and each
-member but `serve` does nothing by default.
+Rule: each module is imported when it is asked, as `jobs.py` of the room for `jobs`, whose function is `jobs_of`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from cookieguard.config import Config
 
@@ -40,15 +40,17 @@ class PersonalData(Protocol):
         """Delete a customer's data."""
 
 
+@dataclass(frozen=True, slots=True)
 class Feature:
-    """Describe one capability. An instance has no state."""
+    """Describe one capability: its folder, and which of the modules below that has."""
 
-    name: ClassVar[str]
-    commands: ClassVar[Mapping[str, str]] = {}
+    name: str
+    modules: tuple[str, ...]
+    commands: Mapping[str, str] = field(default_factory=dict)
     """Each command, and the module below `cli` that has a function or group of this name."""
 
     def serve(self, guard: Guard) -> Part | None:
-        """Return what a worker runs, as `part.py` of the room makes it; None if the feature is off.
+        """Return what a worker runs, as `part.py` makes it; None if the feature is off.
 
         The parts of earlier features are there.
         """
@@ -57,16 +59,25 @@ class Feature:
 
     def jobs(self, place: Place) -> Mapping[str, Step]:
         """Return the hourly steps by name, also of a capability that is off, because its data remain."""
-        return {}
+        steps: Mapping[str, Step] = self._ask("jobs", place, {})
+        return steps
 
     def personal(self, place: Place) -> PersonalData | None:
         """Return the data it keeps under customer numbers, also of a capability that is off."""
-        return None
+        data: PersonalData | None = self._ask("personal", place, None)
+        return data
 
     def checks(self, shop: Shop) -> Iterator[Finding]:
         """Yield what the doctor finds; creates no file."""
-        return iter(())
+        found: Iterator[Finding] = self._ask("checks", shop, iter(()))
+        return found
 
     def due(self, shop: Shop) -> Iterator[Finding]:
         """Yield what people have to do, now or later, for doctor, letter and officer's page; creates no file."""
-        return iter(())
+        found: Iterator[Finding] = self._ask("due", shop, iter(()))
+        return found
+
+    def _ask(self, module: str, about: Place | Shop, default: Any) -> Any:
+        if module not in self.modules:
+            return default
+        return getattr(import_module(f"cookieguard.features.{self.name}.{module}"), f"{module}_of")(about)

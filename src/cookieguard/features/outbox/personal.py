@@ -44,3 +44,6 @@ class PersonalMail:
             keyring = load_keyring(StateDirectory(place.state), place.config.keys, environ=place.environ)
             with closing(outbox_opener(*self._at, environ=place.environ)()) as outbox:
                 forget_customer(outbox, number, Recipients(keyring))
+
+
+personal_of = PersonalMail

@@ -35,3 +35,6 @@ class PersonalRecords:
     def _stores(self) -> AbstractContextManager[Stores | None]:
         at = self._place
         return stores_if_made(at.config, at.state, environ=at.environ, make=True)
+
+
+personal_of = PersonalRecords

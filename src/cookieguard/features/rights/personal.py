@@ -30,3 +30,6 @@ class PersonalTerms:
             left = forget_own_terms(store, number)
         if self._state.read(COPY) is not None:
             self._state.replace(COPY, OWN_TERMS.dumps(left))
+
+
+personal_of = PersonalTerms
