@@ -32,7 +32,7 @@ from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.errors import CookieGuardError, CookieTooLarge
 from cookieguard.identity.carts.stored_carts import StoreFirst
 from cookieguard.identity.revocations import refused_elsewhere
-from cookieguard.identity.tokens import from_milliseconds
+from cookieguard.identity.tokens import from_milliseconds, to_milliseconds
 from cookieguard.storage.store.protocol import Store
 from cookieguard.web.cookies.consent_cookie import LONGEST_CONSENT
 from cookieguard.web.cookies.own_cookies import consent_line, own_lines
@@ -46,8 +46,6 @@ from cookieguard.web.request import RESOURCE_DESTINATIONS
 Line = TypeVar("Line")
 
 NAMESPACE = "consent"
-# Of two who write at once one begins anew: as many devices of one customer answer at the same moment
-TRIES = 5
 # What restricts nothing any more is kept so long that nobody who read it before takes it for another one.
 EMPTIED = timedelta(hours=1)
 # As with a withdrawal made here: no page from before comes alive again, and what was reported ends.
@@ -225,20 +223,20 @@ class _Question:
     life: timedelta
 
     def __call__(self, store: Store) -> tuple[Restrictions, bool]:
-        for _ in range(TRIES):
-            found = store.read(NAMESPACE, self.customer)
-            before = Restrictions() if found is None else read_restrictions(found.value)
+        before = after = Restrictions()
+
+        def changed(value: bytes | None) -> tuple[bytes, int] | None:
+            nonlocal before, after
+            before = Restrictions() if value is None else read_restrictions(value)
             after = updated_restrictions(before, self.word, gpc=self.gpc, now=self.now, life=self.life)
-            if after == before or self._write(store, after, 0 if found is None else found.version):
-                return after, restricts_more(after, before)
+            return None if after == before else (write_restrictions(after), self._until(after))
+
+        if store.change(NAMESPACE, self.customer, changed):
+            return after, restricts_more(after, before)
         raise ContentionError("others changed this customer's restrictions at every try")
 
-    def _write(self, store: Store, kept: Restrictions, version: int) -> int:
+    def _until(self, kept: Restrictions) -> int:
         newest = kept.newest
-        last = (
-            self.now + EMPTIED
-            if newest is None
-            else datetime.fromtimestamp(newest, self.now.tzinfo) + self.life
-        )
-        until = int(last.timestamp() * 1000)
-        return store.write(NAMESPACE, self.customer, write_restrictions(kept), until=until, after=version)
+        if newest is None:
+            return to_milliseconds(self.now + EMPTIED)
+        return to_milliseconds(datetime.fromtimestamp(newest, self.now.tzinfo) + self.life)
