@@ -28,6 +28,12 @@ class Rights(Feature):
 
         return PersonalTerms(place)
 
+    def checks(self, shop: Shop) -> Iterator[Finding]:
+        """Yield whether the journal of erasures has a second place and was applied."""
+        from cookieguard.features.rights.checks import checks_of
+
+        return checks_of(shop)
+
     def due(self, shop: Shop) -> Iterator[Finding]:
         """Yield the open requests."""
         from cookieguard.features.rights.due import due_of
