@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from harness.asgi import ask
+from harness.postgres import postgres
 from harness.servers import wait_until
 
 from cookieguard import Config, CookieGuard, visitor_of
-from cookieguard.config import RightsSettings
+from cookieguard.config import RightsSettings, StoreSettings
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.checks import due_of, examine
@@ -26,6 +31,8 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_log, open_stores, place_of
 from cookieguard.features.records.values.records import Record, customer
 from cookieguard.features.rights.requests import requests_opener
+from cookieguard.features.rights.sealing import Seal
+from cookieguard.features.rights.values.as_json import dumps
 from cookieguard.features.rights.values.plan import steps_of
 from cookieguard.features.rights.values.requests import Request, Via
 from cookieguard.features.rights.values.rules import Law, RequestKind
@@ -72,10 +79,11 @@ class Hooks:
 class Drill:
     """Be a shop that was backed up yesterday and set back today."""
 
-    def __init__(self, folder: Path, *, journal: str) -> None:
+    def __init__(self, folder: Path, *, journal: str, url: str = "") -> None:
         self.backup = folder / "backup"
         rights = RightsSettings(journal=journal)
-        self.config = Config(state_dir=str(folder / "state"), rights=rights)
+        store = StoreSettings(url=url)
+        self.config = Config(state_dir=str(folder / "state"), rights=rights, store=store)
         self.state = StateDirectory(self.config.state_dir)
         self.keyring = load_keyring(self.state, self.config.keys, environ={}, now=datetime.now(UTC))
         self.cookies: dict[str, str] = {}
@@ -226,3 +234,133 @@ def test_whatever_is_restored_no_erased_person_comes_back_and_no_ended_session_o
         told = drill.doctor()
         assert all(one.is_fine for one in told), names
         assert not behind or any("applied on" in one.found for one in told), names
+
+
+def test_whole_directory_is_restored_and_the_second_place_knows_who_was_erased(drill: Drill) -> None:
+    drill.fill()
+    drill.back_up()
+    drill.today()
+    second = Path(drill.config.rights.journal).read_bytes()
+    assert not any(number.encode() in second for number in (ANNA, BEN, DORA))
+
+    drill.restore_directory()
+    assert [one.is_fine for one in drill.doctor()].count(False) == 1
+    drill.start()
+
+    assert drill.opens() == [CARA]
+    drill.work()
+    assert drill.found() == []
+    assert all(one.is_fine for one in drill.doctor())
+    local = (drill.state.path / "journal").read_bytes()
+    assert all(line.split()[-1] in local for line in second.splitlines())
+
+
+def test_without_a_second_place_doctor_says_so_before_the_whole_directory_is_restored(tmp_path: Path) -> None:
+    drill = Drill(tmp_path, journal="")
+    drill.fill()
+    drill.back_up()
+    (told,) = drill.doctor()
+    assert "would bring back erased people" in told.found
+    assert "rights.journal" in told.advice
+    drill.today()
+
+    drill.restore_directory()
+    drill.start()
+
+    # The control of all drills: these copies bring everything back.
+    assert drill.opens() == [ANNA, BEN, CARA, DORA]
+    assert drill.found() == ["cart", "records", "mail", "copy"]
+    drill.app.close()
+
+
+def test_workers_that_start_at_once_all_apply_the_journal_before_their_first_answer(drill: Drill) -> None:
+    drill.fill()
+    drill.back_up()
+    drill.today()
+    drill.restore(DATABASES)
+
+    def first_answers() -> list[str]:
+        app = CookieGuard(site, drill.config)
+        headers = [[("cookie", drill.cookies[number])] for number in (ANNA, BEN, CARA, DORA)]
+        found = [ask(app, headers=one).text for one in headers]
+        app.close()
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [one.result(60) for one in [pool.submit(first_answers) for _ in range(4)]]
+
+    assert answers == [["nobody", "nobody", CARA, "nobody"]] * 4
+
+
+def test_second_place_that_hangs_holds_up_erasures_alone(
+    drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cookieguard.storage.journal.SECOND_SECONDS", 0.3)
+    second = Path(drill.config.rights.journal)
+    drill.fill()
+    second.rename(second.with_name("kept"))
+    os.mkfifo(second)  # opening it waits for good, as a dead network file system does
+    drill.app.close()
+    drill.start()
+
+    assert drill.customer(BEN) == BEN
+    drill.customer(BEN, "/logout")
+    wait_until(lambda: drill.opens() == [ANNA, CARA, DORA], "the logout is obeyed")
+    drill.ask("e" * 22, ANNA, RequestKind.ERASE)
+    drill.work()
+    assert "cart" in drill.found()  # nothing is deleted that no second place knows of
+    assert any("does not answer" in one.found for one in drill.doctor() if not one.is_fine)
+
+    drill.app.close()
+    second.unlink()
+    second.with_name("kept").rename(second)
+    drill.start()
+    assert drill.opens() == [CARA, DORA]  # the erasure ended Anna's sessions at once
+    local = (drill.state.path / "journal").read_bytes()
+    assert second.read_bytes().count(b" ended ") == local.count(b" ended ") > 0
+
+
+def test_upgrade_takes_over_the_older_file_and_repeats_nothing(drill: Drill) -> None:
+    drill.fill()
+    drill.app.close()
+    request = Request(
+        id="o" * 22, kind=RequestKind.ERASE, law=Law.GDPR, received=datetime.now(UTC), via=Via.LOGIN,
+        customer=CARA, steps=(),
+    )  # fmt: skip
+    sealed = base64.b64encode(Seal(drill.keyring).close(dumps(request), about="erased customer"))
+    for path in (drill.state.path / "journal", Path(drill.config.rights.journal)):
+        path.unlink()
+    old = drill.state.path / "erased-customers"
+    old.write_bytes(f"{datetime.now(UTC).isoformat()[:19]}Z ".encode() + sealed + b"\n")
+
+    drill.start()
+
+    assert drill.opens() == [ANNA, BEN, CARA, DORA]  # Cara came back after that erasure
+    assert not old.exists()
+    assert b" erased " + sealed in Path(drill.config.rights.journal).read_bytes()
+    assert all(one.is_fine for one in drill.doctor())
+
+
+def test_database_of_a_server_is_set_back_and_nobody_comes_back(tmp_path: Path) -> None:
+    with postgres() as server, psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE shop")
+        url = server.url.removesuffix("postgres") + "shop"
+        drill = Drill(tmp_path, journal=str(tmp_path / "elsewhere"), url=url)
+        drill.fill()
+        drill.app.close()
+        connection.execute("CREATE DATABASE yesterday TEMPLATE shop")
+        drill.start()
+        drill.today()
+        assert drill.found() == []
+        drill.app.close()
+        connection.execute("DROP DATABASE shop")
+        connection.execute("CREATE DATABASE shop TEMPLATE yesterday")
+        assert any("not applied to store" in one.found for one in drill.doctor() if not one.is_fine)
+
+        drill.start()
+
+        assert drill.opens() == [CARA]
+        drill.work()
+        assert drill.found() == []
+        assert all(one.is_fine for one in drill.doctor())
+        drill.app.close()

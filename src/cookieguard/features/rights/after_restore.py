@@ -70,12 +70,13 @@ class AfterRestore:
         """Apply the journal to store and outbox, then have the store write endings into it. Raises StoreDown."""
         now = self._clock()
         try:
-            is_new = not self.journal.name and not self.journal.read(now)
+            entries = self.journal.merge(now)
+            has_mark = mark_of(store.database, self.journal.name) >= 0
+            is_new = not has_mark and not any(one.kind in (ERASED, ENDED) for one in entries)
             if is_new:  # a release before the journal erased these already
                 self.erased.import_old(now)
-            entries = self.journal.merge(now)
-            mark_of(store.database, self.journal.name)
-            if not is_new:
+                entries = self.journal.merge(now)
+            else:
                 self._apply(store, entries, now)
             if not self.erased.unreadable:  # else they are tried at each start, and doctor stays red
                 self.raise_marks(entries[-1].number, (STORE, OUTBOX, QUEUE) if is_new else (STORE, OUTBOX))
