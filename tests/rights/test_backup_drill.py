@@ -177,7 +177,7 @@ class Drill:
         self.start()
 
     def restore(self, names: Sequence[str]) -> None:
-        """Do steps 1 and 2 of docs/operations.md."""
+        """Stop the workers and put the copies in place: steps 1 and 2 of docs/operations.md, Restore."""
         self.app.close()
         for name in names:
             for path in self.state.path.glob(f"{name}.db*"):
@@ -223,15 +223,15 @@ def test_whatever_is_restored_no_erased_person_comes_back_and_no_ended_session_o
         behind = {"store": "store", "store-outbox": "outbox", "store-requests": "requests"}.keys() & set(
             names
         )
-        is_red = [one for one in drill.doctor() if not one.is_fine]
+        is_red = [one for one in drill.doctor() if not one.is_fine]  # step 3
         assert bool(is_red) == bool(behind), names
 
-        drill.start()
+        drill.start()  # step 4
         assert drill.opens() == [CARA], names  # the first requests of this worker
-        drill.work()
+        drill.work()  # step 5
 
         assert drill.found() == [], names
-        told = drill.doctor()
+        told = drill.doctor()  # step 7
         assert all(one.is_fine for one in told), names
         assert not behind or any("applied on" in one.found for one in told), names
 
