@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 from harness.servers import START_SECONDS, wait_until
 
+from cookieguard.features.records.erasure_journal import Erasures
 from cookieguard.features.records.store.open import Place, open_stores, signer_of
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
+from cookieguard.storage.journal import Journal
 from cookieguard.storage.store import sqlite
 from cookieguard.storage.store.sync import StoreSync
 
@@ -26,7 +28,11 @@ ENDS, EACH = 5, 20
 
 
 def log_writer(directory: Path) -> LogWriter:
-    place = Place(str(directory / "log.db"), str(directory / "subjects.db"), (directory / "erasures",))
+    place = Place(
+        str(directory / "log.db"),
+        str(directory / "subjects.db"),
+        Erasures(Journal(directory, "", days=30), ()),
+    )
     keyring = Keyring.generate(datetime.now(UTC))
     return LogWriter(partial(open_stores, place), partial(signer_of, keyring), "shop.example/_cg/log")
 

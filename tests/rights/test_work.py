@@ -52,6 +52,7 @@ from cookieguard.identity.revocations import Revoked
 from cookieguard.keyring import new_key
 from cookieguard.mail.runs import Customer
 from cookieguard.rights.hooks import Contact, Exported, Retained
+from cookieguard.storage.journal import Journal, journal_of
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
@@ -103,6 +104,9 @@ class Shop:
 
     def queue(self) -> Requests:
         return requests_opener(self.config, self.keyring, self.state, environ={})()
+
+    def journal(self) -> Journal:
+        return journal_of(self.config, self.state.path)
 
     def ask(
         self,
@@ -348,11 +352,11 @@ def test_erasure_that_the_queue_lost_with_its_backup_is_done_again_once(shop: Sh
     assert (request.state, request.is_open) == (State.DONE, False)
     assert [(one.name, one.until) for one in request.retained] == [("invoices", date(2036, 12, 31))]
     assert "backup" in request.events[-1].text
-    journal = (shop.state.path / "erased-customers").read_bytes()
+    journal = (shop.state.path / "journal").read_bytes()
     assert ANNA.encode() not in journal
-    shop.now += timedelta(days=31)
+    shop.now += timedelta(days=32)
     shop.work()
-    assert not (shop.state.path / "erased-customers").exists()
+    assert b" erased " not in (shop.state.path / "journal").read_bytes()
 
 
 def erased_by_staff_and_lost(shop: Shop) -> None:
@@ -380,13 +384,14 @@ def test_journal_of_who_was_erased_is_sealed_with_the_key_that_signs_now(shop: S
     before = shop.keyring.signing.id
     successor = new_key(NOW)
     newer = shop.keyring.with_key(successor).promoted(successor.id, now=NOW, force=True)
-    journal = ErasedCustomers(shop.state, newer, days=30)
+    journal = ErasedCustomers(shop.journal(), newer)
 
     journal.tidy(NOW)
 
-    assert [one.customer for one in journal.requests(NOW)] == [ANNA]
+    assert [one.customer for one in journal.requests(shop.journal().read(NOW))] == [ANNA]
     assert before != newer.signing.id
-    assert ErasedCustomers(shop.state, shop.keyring, days=30).requests(NOW) == []
+    old = ErasedCustomers(shop.journal(), shop.keyring)
+    assert old.requests(shop.journal().read(NOW)) == []
 
 
 def test_copy_is_json_and_a_page_whose_values_are_escaped(shop: Shop) -> None:

@@ -429,7 +429,7 @@ def test_copy_of_a_choice_whose_person_was_erased_is_gone_and_not_about_to_come(
     place = place_of(app._parts.config, Path(app._parts.config.state_dir), environ={})
     with closing(open_stores(place, make=False)) as stores:
         subject = record["dpv:hasDataSubject"]["@id"]
-        assert erase_subject(stores, subject, journals=place.journals, now=datetime.now(UTC)) == 1
+        assert erase_subject(stores, subject, erasures=place.erasures, now=datetime.now(UTC)) == 1
 
     file, shown = (ask(app, path=f"/_cg/{name}", headers=[cookie]) for name in ("receipt.json", "receipt"))
 

@@ -191,7 +191,7 @@ def test_of_an_erased_person_nothing_is_told(shop: Shop, tmp_path: Path) -> None
     first.close()
     place = place_of(first.config, tmp_path / "state", environ={})
     stores = open_stores(place)
-    assert erase_subject(stores, "named:anna", journals=place.journals, now=NOW) == 1
+    assert erase_subject(stores, "named:anna", erasures=place.erasures, now=NOW) == 1
     stores.close()
     second = shop(told.append)
     choose(second, "reject")

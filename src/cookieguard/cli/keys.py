@@ -42,6 +42,7 @@ from cookieguard.keyring import (
     retires_from,
     to_text,
 )
+from cookieguard.storage.journal import journal_of
 from cookieguard.storage.keyring_file import change_keyring
 from cookieguard.storage.keyring_source import KeyringPlace, longest_life
 from cookieguard.storage.state_directory import StateDirectory
@@ -194,13 +195,13 @@ def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *
         if kept is None or kept.exists():
             with closing(store_opener(shop.store, state.path, environ=os.environ)()) as store:
                 BreakGlass(store, Recipients(ring), None).seal_anew()
-        ErasedCustomers(state, ring, days=shop.rights.backup_days).tidy(datetime.now(UTC))
+        ErasedCustomers(journal_of(shop, state.path), ring).tidy(datetime.now(UTC))
         file = requests_file(shop, state, environ=os.environ)
         if file is not None and not file.exists():
             return
         with closing(requests_opener(shop, ring, state, environ=os.environ)()) as queue:
             queue.seal_anew()
-    except (ConfigError, QueueDown, SealBroken, StoreDown) as error:
+    except (ConfigError, OSError, QueueDown, SealBroken, StoreDown) as error:
         if not force:
             told = f"customer requests and the list of accesses cannot be sealed with the new key ({error})"
             raise KeyRefused(f"{told}; repair that, or lose them with --force") from error

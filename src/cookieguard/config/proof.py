@@ -53,7 +53,7 @@ class ProofSettings:
     subjects_environment: str = "COOKIEGUARD_SUBJECTS"
     """The environment variable that holds `subjects_url`. If it is set, `subjects_url` is not used."""
     erasures: str = ""
-    """A second file for the journal of erasures, on a different disk from the state directory. Empty: only one file."""
+    """The older name of `rights.journal`; if both are set, cookieguard only reads this file."""
     witness: str = ""
     """A directory that receives each checkpoint, or a command that reads it from standard input. Empty: neither."""
     timestamp: str = ""

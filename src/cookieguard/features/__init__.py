@@ -18,7 +18,7 @@ FEATURES = (
     Feature("policy", ("jobs", "due"), commands={"policy": "policy"}),
     Feature(
         "rights",
-        ("personal", "due"),
+        ("personal", "checks", "due"),
         commands={"work": "rights.work", "processing": "rights.work", "requests": "rights.queue"},
     ),
     Feature("vault", ("jobs", "checks", "due"), commands={"reveal": "people.vault", "vault": "people.vault"}),

@@ -16,6 +16,7 @@ from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.replay import RECORD_PAGE, show_record
 from cookieguard.features.retention import open_retention
+from cookieguard.features.work import after_restore
 from cookieguard.office.layout import stylesheet
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
@@ -27,6 +28,8 @@ from cookieguard.web.parts.part import READ, Page, Part
 def serve(guard: Guard) -> None:
     """Add the parts of all features that are on; they are closed in reverse. Raises ConfigError."""
     place = Place(guard.config, Path(guard.config.state_dir).absolute(), guard.environ)
+    if guard.store is not None:
+        guard.store.prepare = after_restore(place, guard.keyring, clock=guard.clock).attach
     guard.parts.append(Core(guard, open_retention(place, clock=guard.clock)))
     for feature in FEATURES:
         part = feature.serve(guard)

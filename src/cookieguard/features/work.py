@@ -10,6 +10,7 @@ from cookieguard.config import Config
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import PersonalData, Place
 from cookieguard.features.rights import worker
+from cookieguard.features.rights.after_restore import AfterRestore
 
 
 def personal_of(place: Place) -> Mapping[str, PersonalData]:
@@ -19,6 +20,7 @@ def personal_of(place: Place) -> Mapping[str, PersonalData]:
 
 
 open_worker = partial(worker.open_worker, personal=personal_of)
+after_restore = partial(AfterRestore, personal=personal_of)
 
 
 async def work_once(config: Config, *, hooks: Any = None) -> bool:

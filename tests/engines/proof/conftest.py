@@ -15,6 +15,7 @@ import pytest
 from harness.postgres import Postgres, postgres
 from harness.servers import START_SECONDS
 
+from cookieguard.features.records.erasure_journal import Erasures
 from cookieguard.features.records.log_reader import verify_log
 from cookieguard.features.records.store.open import Place, open_stores, signer_of, trusted_keys
 from cookieguard.features.records.store.protocol import Stores
@@ -22,6 +23,7 @@ from cookieguard.features.records.values.records import Record, customer
 from cookieguard.features.records.values.verification import Report
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
+from cookieguard.storage.journal import Journal
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 NAME = "shop.example/_cg/log"
@@ -88,22 +90,22 @@ def server() -> Iterator[Postgres]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Give a log in SQLite files, and one in PostgreSQL."""
-    journals = (tmp_path / "erasures",)
+    erasures = Erasures(Journal(tmp_path, "", days=30), ())
     if request.param == "sqlite":
-        place = Place(str(tmp_path / "log.db"), str(tmp_path / "subjects.db"), journals)
+        place = Place(str(tmp_path / "log.db"), str(tmp_path / "subjects.db"), erasures)
     else:
-        place = emptied(request.getfixturevalue("server"), journals)
+        place = emptied(request.getfixturevalue("server"), erasures)
     made = World(place)
     yield made
     for writer in made.made:
         writer.close()
 
 
-def emptied(server: Postgres, journals: tuple[Path, ...]) -> Place:
+def emptied(server: Postgres, erasures: Erasures) -> Place:
     """Return a place in a database that has nothing of ours."""
     with psycopg.connect(server.url, autocommit=True) as connection:
         for (name,) in connection.execute(
             "SELECT tablename FROM pg_tables WHERE tablename LIKE 'cg_%'"
         ).fetchall():
             connection.execute(f'DROP TABLE "{name}"')
-    return Place(server.url, server.url, journals)
+    return Place(server.url, server.url, erasures)

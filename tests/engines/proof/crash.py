@@ -11,10 +11,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from cookieguard.features.records.erasure_journal import Erasures
 from cookieguard.features.records.store.open import Place, open_stores, signer_of
 from cookieguard.features.records.values.records import Record, browser, customer, new_id
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
+from cookieguard.storage.journal import Journal
 
 NAME = "shop.example/_cg/log"
 AT_ONCE = 25
@@ -24,7 +26,7 @@ NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 def main() -> None:
     """Append until somebody kills this."""
     log, subjects, journal, keyring = sys.argv[1:5]
-    place = Place(log, subjects, (Path(journal),))
+    place = Place(log, subjects, Erasures(Journal(Path(journal), "", days=30), ()))
     keys = Keyring.loads(Path(keyring).read_text())
     writer = LogWriter(partial(open_stores, place), partial(signer_of, keys), NAME)
     number = 0

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from harness.disks import filled, small_disk
 
+from cookieguard.features.records.erasure_journal import Erasures
 from cookieguard.features.records.log_reader import make_receipt
 from cookieguard.features.records.store.open import Place
 from cookieguard.features.records.store.protocol import Stores
@@ -26,6 +27,7 @@ from cookieguard.features.records.values.receipts import verify_receipt
 from cookieguard.features.records.values.sealing import digest_of_id
 from cookieguard.features.records.values.verification import Verdict
 from cookieguard.features.records.writer import LogWriter
+from cookieguard.storage.journal import Journal
 
 from .conftest import World, postgres, record_of
 
@@ -48,7 +50,7 @@ class Workers:
             str(WORKER),
             place.log,
             place.subjects,
-            str(place.journals[0]),
+            str(place.erasures.journal.path.parent),
             str(keyring),
         ]
         self.acknowledged: list[str] = []
@@ -174,7 +176,9 @@ def test_what_was_acknowledged_survives_a_disk_that_is_full_time_and_again(
     world: World, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "disk", size="40m") as disk:
-        world.place = Place(str(disk / "log.db"), str(disk / "subjects.db"), (disk / "erasures",))
+        world.place = Place(
+            str(disk / "log.db"), str(disk / "subjects.db"), Erasures(Journal(disk, "", days=30), ())
+        )
 
         def fill() -> None:
             with filled(disk):

@@ -137,7 +137,7 @@ def test_agreements_in_force_are_opened_once_not_at_every_look(
     assert len(opened) == 3
     world.write(agreement("late", given=False, after=1))  # into the log after that look, of a time before it
     stores = world.stores()
-    erase_subject(stores, customer("erased"), journals=world.place.journals, now=at)
+    erase_subject(stores, customer("erased"), erasures=world.place.erasures, now=at)
     stores.close()
     assert pruned(world, at + timedelta(hours=1)) == 2  # the late one, and the one of nobody
     assert len(opened) == 4
@@ -285,12 +285,14 @@ KILLED = """
 import os, signal, sys
 from datetime import datetime, timedelta
 from pathlib import Path
+from cookieguard.features.records.erasure_journal import Erasures
 from cookieguard.features.records.store.open import Place, open_stores, signer_of
+from cookieguard.storage.journal import Journal
 from cookieguard.features.records.upkeep import pruning
 from cookieguard.keyring import Keyring
 
 log, subjects, journal, keyring, now, step, count = sys.argv[1:]
-stores = open_stores(Place(log, subjects, (Path(journal),)), make=False)
+stores = open_stores(Place(log, subjects, Erasures(Journal(Path(journal), "", days=30), ())), make=False)
 owner = stores.subjects if step in ("fade", "end_fading") else stores.log
 call, left = getattr(type(owner), step), int(count)
 def dying(*args, **options):
@@ -330,7 +332,7 @@ def kill_a_run(world: World, tmp_path: Path, step: str, count: int) -> None:
     arguments: Sequence[str] = (
         world.place.log,
         world.place.subjects,
-        str(world.place.journals[0]),
+        str(world.place.erasures.journal.path.parent),
         str(tmp_path / "keyring"),
         at.isoformat(),
         step,

@@ -12,18 +12,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from cookieguard.features.records.erasure_journal import (
-    due_erasures,
-    erase_subject,
-    read_erasures,
-    write_erasures,
-)
+from cookieguard.features.records.erasure_journal import Erasures, due_erasures, erase_subject
 from cookieguard.features.records.log_reader import read_record, read_subject
 from cookieguard.features.records.store.open import open_subject_store
 from cookieguard.features.records.store.protocol import LogDown
 from cookieguard.features.records.values.records import customer
 from cookieguard.features.records.values.verification import Verdict
 from cookieguard.features.records.writer import HANDLE_SECRET, handle_of
+from cookieguard.storage.journal import Journal
 
 from .conftest import NOW, World, record_of
 
@@ -63,7 +59,7 @@ def test_nothing_of_an_erased_person_is_in_any_file_nor_after_restoring_yesterda
     assert found_in(directory, plain) == 0  # sealed from the first moment
     assert read_subject(stores, erased[0])
     for subject in erased:
-        assert erase_subject(stores, subject, journals=world.place.journals, now=NOW) == 1
+        assert erase_subject(stores, subject, erasures=world.place.erasures, now=NOW) == 1
     assert found_in(directory, needles) == 0
     assert read_subject(stores, erased[0]) == []
     gone = read_record(stores, records[0].id)
@@ -80,7 +76,7 @@ def test_nothing_of_an_erased_person_is_in_any_file_nor_after_restoring_yesterda
             (directory / name).unlink(missing_ok=True)
     assert found_in(directory, needles) == PLANTED  # the control: the copy brought them back
     restored = open_subject_store(world.place.subjects, make=False)
-    assert len(due_erasures(restored, world.place.journals)) == PLANTED
+    assert len(due_erasures(restored, world.place.erasures)) == PLANTED
     restored.close()
     world.write(record_of())  # whatever opens the log first
     assert found_in(directory, needles) == 0
@@ -96,13 +92,13 @@ def test_a_long_journal_of_erasures_is_gone_through_with_few_questions(
     key = stores.subjects.find(handle_of(customer("1"), stores.subjects.secret(HANDLE_SECRET)))
     assert key is not None
     gone = [number.to_bytes(16, "big") for number in range(2500)]
-    write_erasures(world.place.journals, [*gone, key.subject], NOW)
+    world.place.erasures.write([*gone, key.subject], NOW)
     questions = []
     for name in ("with_keys", "key_for"):
         ask = getattr(stores.subjects, name)
         monkeypatch.setattr(stores.subjects, name, lambda some, ask=ask: questions.append(1) or ask(some))
 
-    assert due_erasures(stores.subjects, world.place.journals) == [key.subject]
+    assert due_erasures(stores.subjects, world.place.erasures) == [key.subject]
 
     assert len(questions) <= 3
     stores.close()
@@ -111,7 +107,7 @@ def test_a_long_journal_of_erasures_is_gone_through_with_few_questions(
 def test_an_erased_customer_who_returns_is_somebody_new(world: World) -> None:
     world.write(record_of(customer("1"), n=1))
     stores = world.stores()
-    erase_subject(stores, customer("1"), journals=world.place.journals, now=NOW)
+    erase_subject(stores, customer("1"), erasures=world.place.erasures, now=NOW)
     stores.close()
     world.write(record_of(customer("1"), n=2))
 
@@ -123,12 +119,13 @@ def test_an_erased_customer_who_returns_is_somebody_new(world: World) -> None:
 
 def test_half_a_line_in_the_journal_names_nobody_and_harms_no_other(world: World) -> None:
     world.write(record_of(customer("1")), record_of(customer("2")))
-    (journal,) = world.place.journals
-    journal.write_bytes(b"0011223344556677")
+    world.place.erasures.write([bytes(16)], NOW)
+    with world.place.erasures.journal.path.open("ab") as file:
+        file.write(b"2 2026-11-28T12:00:00Z subject 0011223344556677")
     stores = world.stores()
-    erase_subject(stores, customer("1"), journals=world.place.journals, now=NOW)
+    erase_subject(stores, customer("1"), erasures=world.place.erasures, now=NOW)
 
-    assert len(read_erasures(world.place.journals)) == 1
+    assert len(world.place.erasures.read()) == 2
     assert read_subject(stores, customer("2"))
     stores.close()
 
@@ -136,15 +133,16 @@ def test_half_a_line_in_the_journal_names_nobody_and_harms_no_other(world: World
 def test_erasure_that_the_disk_took_half_of_is_not_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    erasures = Erasures(Journal(tmp_path, "", days=30), ())
     write = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, text: write(descriptor, text[:30]))
 
     with pytest.raises(LogDown, match="No space left"):
-        write_erasures([tmp_path / "erasures"], [bytes(16)], NOW)
+        erasures.write([bytes(16)], NOW)
 
     monkeypatch.undo()
-    write_erasures([tmp_path / "erasures"], [bytes(range(16))], NOW)
-    assert read_erasures([tmp_path / "erasures"]) == {bytes(range(16))}
+    erasures.write([bytes(range(16))], NOW)
+    assert erasures.read() == {bytes(range(16))}
 
 
 def test_what_a_reader_kept_from_being_cleared_away_goes_with_the_next_try(world: World) -> None:
@@ -153,11 +151,11 @@ def test_what_a_reader_kept_from_being_cleared_away_goes_with_the_next_try(world
     key = stores.subjects.find(handle_of(customer("1"), stores.subjects.secret(HANDLE_SECRET)))
     assert key is not None
     with reading(world), pytest.raises(LogDown):  # a dump, say
-        erase_subject(stores, customer("1"), journals=world.place.journals, now=NOW)
+        erase_subject(stores, customer("1"), erasures=world.place.erasures, now=NOW)
     assert read_subject(stores, customer("1")) == []
     assert key.key in keys_on_disk(world)  # the control: this search finds what is there
 
-    assert erase_subject(stores, customer("1"), journals=world.place.journals, now=NOW) == 0
+    assert erase_subject(stores, customer("1"), erasures=world.place.erasures, now=NOW) == 0
 
     assert key.key not in keys_on_disk(world)
     assert read_subject(stores, customer("2"))

@@ -29,6 +29,7 @@ from cookieguard.config import Config
 from cookieguard.config.languages import texts_of
 from cookieguard.config.loading.checks import require_one_of, require_text
 from cookieguard.errors import ConfigError
+from cookieguard.features.feature import Place
 from cookieguard.features.outbox.outbox import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.outbox.sending import send_to
@@ -47,6 +48,7 @@ from cookieguard.features.policy.announcement_run import every_customer, load_cu
 from cookieguard.features.records.acts import acts_of
 from cookieguard.features.rights.own_data import end_sessions
 from cookieguard.features.rights.values.answers import PLAIN, RightsTexts
+from cookieguard.features.work import after_restore
 from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
 from cookieguard.mail.messages import AddressError, require_address
@@ -179,6 +181,8 @@ def end_sessions_of(
     with _desk(config, keyring) as desk:
         member = one_member(desk.keyring, desk.state, "support")
         desk.journal("ended sessions", member, "on every device", customer)
+        place = Place(desk.config, desk.state.path, os.environ)
+        after_restore(place, desk.keyring, clock=lambda: datetime.now(UTC)).attach(desk.store)
         end_sessions(desk.store, customer, desk.config, now=desk.now)
     show_line(f"customer {customer} is logged out on every device")
 

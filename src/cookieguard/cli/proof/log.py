@@ -202,7 +202,7 @@ def erase(
     place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
     with log_of(shop) as stores:  # opening them does what the journal says
         count = (
-            erase_subject(stores, subject, journals=place.journals, now=datetime.now(UTC)) if subject else 0
+            erase_subject(stores, subject, erasures=place.erasures, now=datetime.now(UTC)) if subject else 0
         )
     told = f"erased: {count} records, now unreadable" if subject else "done: all erasures of the journal"
     show_answer({"erased_records": count}, told, as_json=as_json)

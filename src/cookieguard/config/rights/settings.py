@@ -217,6 +217,8 @@ class RightsSettings:
     """How many days a closed request is kept, as proof that it was answered; after an erasure, without the person."""
     backup_days: int = 30
     """How many days an erasure can be repeated in case a backup is restored (`cookieguard work --again`)."""
+    journal: str = ""
+    """A second file for the journal of erasures and ended sessions, on another disk. Empty: `proof.erasures`."""
     proof_days: int = 0
     """How many days after an erasure the person's entries in the consent log stay readable, to defend a claim."""
 
@@ -238,4 +240,5 @@ class RightsSettings:
         require_between("rights.export_days", self.export_days, 1, 90, "days")
         require_between("rights.keep_days", self.keep_days, 30, 3650, "days")
         require_between("rights.backup_days", self.backup_days, 0, 366, "days")
+        require_text("rights.journal", self.journal, empty=True)
         require_between("rights.proof_days", self.proof_days, 0, 3650, "days")

@@ -102,7 +102,7 @@ def _growth(shop: Shop) -> Finding:
 
 def _erasures(place: Place) -> Finding:
     with closing(open_subject_store(place.subjects, make=False)) as subjects:
-        due = len(due_erasures(subjects, place.journals))
+        due = len(due_erasures(subjects, place.erasures))
     if due:
         told = f"{due} persons who were erased came back with a backup"
         return Finding("erasures", told, "restart the shop's workers, or run: cookieguard log erase --again")

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from cookieguard.features.feature import Place
-from cookieguard.features.records.erasure_journal import erase_subject
+from cookieguard.features.records.erasure_journal import Erasures, erase_subject
 from cookieguard.features.records.log_reader import read_subject
-from cookieguard.features.records.store.open import place_of, stores_if_made
+from cookieguard.features.records.store.open import stores_if_made
 from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.records import customer, read_document
 
@@ -20,7 +20,7 @@ class PersonalRecords:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._journals = place_of(place.config, place.state, environ=place.environ).journals
+        self._erasures = Erasures.of(place.config, place.state)
 
     def copy(self, number: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         with self._stores() as stores:
@@ -30,7 +30,7 @@ class PersonalRecords:
     def erase(self, number: str, now: datetime) -> None:
         with self._stores() as stores:
             if stores is not None:
-                erase_subject(stores, customer(number), journals=self._journals, now=now)
+                erase_subject(stores, customer(number), erasures=self._erasures, now=now)
 
     def _stores(self) -> AbstractContextManager[Stores | None]:
         at = self._place

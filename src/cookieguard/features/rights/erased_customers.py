@@ -1,89 +1,101 @@
-"""The journal of erased customers: what a backup of the store does not take back, so that `work --again` erases anew.
-
-It is a file of the state directory. A line is a time and the request as it was, sealed with the keyring; it goes once
-backups are older than `rights.backup_days`.
-"""
+"""Who was erased and which sessions ended, in the journal: each sealed with the keyring, kept `rights.backup_days`."""
 
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import re
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 from cookieguard.features.rights.sealing import Seal, SealBroken
 from cookieguard.features.rights.values.as_json import dumps, loads
 from cookieguard.features.rights.values.requests import Request
-from cookieguard.keyring import Keyring, to_text
-from cookieguard.storage.keyring_file import locked
-from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.identity.revocations import Revocation, Revoked
+from cookieguard.keyring import Keyring
+from cookieguard.storage.journal import ENDED, ERASED, Entry, Journal
 
 logger = logging.getLogger("cookieguard")
 
-JOURNAL = "erased-customers"
-ABOUT = "erased customer"
+BEFORE = "erased-customers"  # the file of older releases
 LINE = re.compile(rb"([0-9T:.-]{19,26}Z) ([A-Za-z0-9+/=]+)\n")
-
-
-class _Line(NamedTuple):
-    at: datetime
-    sealed: bytes
+ABOUT = "erased customer"
+# What a login makes; a guest's session and an old cart let nobody into an account.
+JOURNALED = frozenset({Revoked.CUSTOMER, Revoked.SESSION, Revoked.SERIES})
+AT_ONCE = 200  # endings of one line: about 30 KB
 
 
 class ErasedCustomers:
-    """Know who was erased lately. All processes of a machine share the file: each writes the whole of it in turn."""
+    """Write and read the journal's lines about customers."""
 
-    def __init__(self, state: StateDirectory, keyring: Keyring, *, days: int) -> None:
-        self._state = state
+    def __init__(self, journal: Journal, keyring: Keyring) -> None:
+        self.journal = journal
         self._seal = Seal(keyring)
-        self._keep = timedelta(days=days)
+        self.unreadable = 0
+        """How many erasures could not be opened: their key is not in the keyring."""
 
-    def write(self, request: Request, now: datetime) -> None:
-        """Write down that a customer is erased from now on, safe on the disk when it returns; raises OSError."""
-        if self._keep:
-            sealed = self._seal.close(dumps(request), about=ABOUT)
-            self._change(lambda lines: [*lines, _Line(now, sealed)], now)
+    def write(self, request: Request, now: datetime) -> int:
+        """Write that a customer is erased from now on, in both places; return the line's number. Raises OSError."""
+        return self.journal.write(ERASED, [self._sealed(dumps(request))], now, in_both=True)
 
-    def requests(self, now: datetime) -> list[Request]:
-        """Return the requests of who was erased lately, each once, as it was last."""
-        found = {}
-        for line in self._lines():
-            request = self._opened(line)
-            if request is not None and line.at >= now - self._keep:
-                found[request.id] = request
-        return list(found.values())
+    def write_ended(self, revocations: Iterable[Revocation], now: datetime) -> int:
+        """Write which logins ended; return the line's number, 0 for none. The second place may follow later."""
+        rows = [[one.what, one.key, one.at, one.until] for one in revocations if one.what in JOURNALED]
+        some = [json.dumps(rows[at : at + AT_ONCE]).encode() for at in range(0, len(rows), AT_ONCE)]
+        try:
+            return (
+                self.journal.write(ENDED, [self._sealed(one) for one in some], now, in_both=False)
+                if some
+                else 0
+            )
+        except OSError as error:  # the logout itself must not fail
+            logger.error("journal: %d endings cannot be written (%s)", len(rows), error.strerror)
+            return 0
+
+    def requests(self, entries: Iterable[Entry]) -> list[Request]:
+        """Return the requests in these lines, each once, as it was last."""
+        return list({one.id: one for one in self._opened(entries, ERASED, loads)}.values())
+
+    def ended(self, entries: Iterable[Entry]) -> list[Revocation]:
+        """Return the endings in these lines."""
+        lines = self._opened(entries, ENDED, json.loads)
+        return [Revocation(Revoked(what), *rest) for line in lines for what, *rest in line]
+
+    def import_old(self, now: datetime) -> None:
+        """Move the file of older releases into the journal; raises OSError."""
+        path = self.journal.path.with_name(BEFORE)
+        for at, sealed in LINE.findall(path.read_bytes()) if path.exists() else ():
+            moment = datetime.fromisoformat(at.decode()).astimezone(UTC)
+            self.journal.write(ERASED, [sealed.decode()], moment, in_both=True)
+        path.unlink(missing_ok=True)
 
     def tidy(self, now: datetime) -> None:
-        """Delete what is old enough, and seal the rest with the key that signs now; raises OSError."""
-        lines = self._lines()
-        if any(one.at < now - self._keep or not self._seal.is_current(one.sealed) for one in lines):
-            self._change(lambda before: [self._sealed_anew(one) for one in before], now)
+        """Delete old lines, and seal requests with the key that signs now; raises OSError."""
+        self.import_old(now)
+        sealed = [base64.b64decode(one.text) for one in self.journal.read(now) if one.kind == ERASED]
+        if self.journal.has_old(now) or not all(map(self._seal.is_current, sealed)):
+            self.journal.rewrite(self._sealed_again, now)
 
-    def _change(self, change: Callable[[list[_Line]], list[_Line]], now: datetime) -> None:
-        with locked(self._state.path):
-            lines = [one for one in change(self._lines()) if one.at >= now - self._keep]
-            text = b"".join(b"%s %s\n" % (to_text(at).encode(), base64.b64encode(it)) for at, it in lines)
-            if text:
-                self._state.replace(JOURNAL, text)
-            else:
-                self._state.remove(JOURNAL)
+    def _sealed(self, plain: bytes) -> str:
+        return base64.b64encode(self._seal.close(plain, about=ABOUT)).decode()
 
-    def _lines(self) -> list[_Line]:
-        found = LINE.findall(self._state.read(JOURNAL) or b"")
-        return [_Line(datetime.fromisoformat(at.decode()), base64.b64decode(it)) for at, it in found]
+    def _opened(self, entries: Iterable[Entry], kind: str, read: Callable[[bytes], object]) -> Iterator[Any]:
+        for entry in entries:
+            if entry.kind == kind:
+                try:
+                    yield read(self._seal.open(base64.b64decode(entry.text), about=ABOUT))
+                except (SealBroken, ValueError) as error:
+                    self.unreadable += kind == ERASED
+                    logger.error("journal: a line of %s cannot be read: %s", entry.at.date(), error)
 
-    def _opened(self, line: _Line) -> Request | None:
+    def _sealed_again(self, entry: Entry) -> Entry:
+        # Endings end with the key that sealed them: no cookie of theirs is valid without it.
+        if entry.kind != ERASED:
+            return entry
         try:
-            return loads(self._seal.open(line.sealed, about=ABOUT))
-        except (SealBroken, ValueError) as error:
-            logger.error("an erasure written on %s cannot be read: %s", line.at.date(), error)
-            return None
-
-    def _sealed_anew(self, line: _Line) -> _Line:
-        try:
-            plain = self._seal.open(line.sealed, about=ABOUT)
+            plain = self._seal.open(base64.b64decode(entry.text), about=ABOUT)
         except SealBroken:  # it stays as it is: a key that comes back opens it
-            return line
-        return _Line(line.at, self._seal.close(plain, about=ABOUT))
+            return entry
+        return entry._replace(text=self._sealed(plain))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,6 +12,7 @@ from typing import Any, NamedTuple
 from cookieguard.config import Config
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.feature import PersonalData
+from cookieguard.features.rights.after_restore import QUEUE, AfterRestore
 from cookieguard.features.rights.erased_customers import ErasedCustomers
 from cookieguard.features.rights.hook_calls import reason_of, retained_by
 from cookieguard.features.rights.own_data import LOG, LOG_KEPT, end_sessions, erase_stored
@@ -30,6 +33,7 @@ from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.rights.hooks import Retained
 from cookieguard.storage.store.protocol import Store
 
+logger = logging.getLogger("cookieguard")
 AGAIN = "erased again after a backup was brought back"
 ALL = tuple(Step)
 
@@ -54,7 +58,33 @@ class Open(NamedTuple):
 async def erase_again(at: Open, *, now: datetime) -> int:
     """Erase again, and return how many; one whom the queue lost with the backup has a request in it afterwards."""
     known = await at.ask(partial(_erased_requests, at, now))
-    lost = await at.ask(partial(_requests_without_row, at, now))
+    lost = await at.ask(partial(_without_row, at, at.erased.requests(at.erased.journal.read(now))))
+    await _erase_each(at, known, lost, now)
+    return len(known) + len(lost)
+
+
+async def catch_up(at: Open, restore: AfterRestore, *, now: datetime) -> None:
+    """Apply the journal to databases that were set back; what a restored queue lacks is done with the shop's hooks."""
+    await at.ask(partial(restore.attach, at.store))
+    try:
+        await asyncio.to_thread(at.erased.tidy, now)
+    except OSError as error:
+        logger.warning("journal: old lines stay until the next run (%s)", error.strerror)
+    entries = await asyncio.to_thread(restore.journal.read, now)
+    behind = await at.ask(lambda: list(restore.behind(entries)))
+    for one in (one for one in behind if one.name == QUEUE):
+        for request in one.requests:
+            await at.ask(partial(at.requests.forget_copies, request.customer))
+        try:
+            await _erase_each(at, [], await at.ask(partial(_without_row, at, one.requests)), now)
+        except NotErased as error:
+            logger.error("journal: %s", error)
+            return
+        await asyncio.to_thread(restore.note_applied, one)
+        await at.ask(partial(restore.raise_marks, max(one.number for one in entries), (QUEUE,)))
+
+
+async def _erase_each(at: Open, known: Sequence[Request], lost: Sequence[Request], now: datetime) -> None:
     failed = []
     for request in known:
         try:
@@ -72,7 +102,6 @@ async def erase_again(at: Open, *, now: datetime) -> int:
         raise NotErased(
             f"{len(failed)} of {count} customers were not erased again ({'; '.join(failed)}); run the command again"
         )
-    return len(known) + len(lost)
 
 
 def _erased_requests(at: Open, now: datetime) -> list[Request]:
@@ -95,14 +124,15 @@ def _is_begun(request: Request, now: datetime) -> bool:
     return is_free and bool(request.done_steps)
 
 
-def _requests_without_row(at: Open, now: datetime) -> list[Request]:
-    return [one for one in at.erased.requests(now) if at.requests.queue.read(one.id) is None]
+def _without_row(at: Open, erased: Sequence[Request]) -> list[Request]:
+    return [one for one in erased if at.requests.queue.read(one.id) is None]
 
 
 async def _erase(at: Open, request: Request, now: datetime, *, steps: Sequence[str]) -> list[Retained]:
     """Do these steps once more, and return what the shop keeps; a worker does those that were never done."""
     number, config = request.customer, at.config
     await at.ask(partial(end_sessions, at.store, number, config, now=now))
+    await at.ask(partial(at.requests.forget_copies, number))
     is_kept = any(one.name == LOG_KEPT for one in request.retained)
     has_log = not is_kept and (Step.LOG in steps or Step.LOG not in request.steps)
     these = [data for name, data in at.personal.items() if name != LOG or has_log]

@@ -22,8 +22,8 @@ from cookieguard.config import Config
 from cookieguard.features.feature import PersonalData, Place
 from cookieguard.features.records.store.open import open_log
 from cookieguard.features.records.writer import LogWriter
+from cookieguard.features.rights.after_restore import AfterRestore
 from cookieguard.features.rights.copy import write_copy
-from cookieguard.features.rights.erased_customers import ErasedCustomers
 from cookieguard.features.rights.hook_calls import (
     contact_of,
     exported,
@@ -43,7 +43,7 @@ from cookieguard.features.rights.own_data import (
     stored_of,
 )
 from cookieguard.features.rights.protocol import QueueDown
-from cookieguard.features.rights.reerasure import Open, erase_again
+from cookieguard.features.rights.reerasure import Open, catch_up, erase_again
 from cookieguard.features.rights.refusals_by_staff import opt_out
 from cookieguard.features.rights.requests import NOBODY, Requests, requests_opener
 from cookieguard.features.rights.values.answers import answer_of, needs_words
@@ -84,7 +84,7 @@ class Worker:
         personal: Mapping[str, PersonalData],
         log: LogWriter | None,
         letters: Letters,
-        erased: ErasedCustomers,
+        restore: AfterRestore,
         thread: ThreadPoolExecutor,
         *,
         hooks: Any,
@@ -97,7 +97,7 @@ class Worker:
         self._personal = personal
         self._log_writer = log
         self._letters = letters
-        self._erased = erased
+        self._restore = restore
         self._hooks = hooks
         self._clock = clock or _now
         self._lease_seconds = lease_seconds
@@ -108,7 +108,7 @@ class Worker:
         """Have all sealed by the key of today, and forget of whom no backup can know any more."""
         if not self._requests.is_sealed_anew:
             await self._ask(lambda queue: queue.seal_anew())
-        await asyncio.to_thread(self._erased.tidy, self._clock())
+        await catch_up(self._opened(), self._restore, now=self._clock())
 
     async def work_once(self) -> bool:
         """Do what is due of one request; False where nothing is. Raises QueueDown."""
@@ -138,8 +138,11 @@ class Worker:
 
     async def again(self) -> int:
         """Erase again who was erased lately: a backup may have brought them back. Return how many."""
-        opened = self._config, self._requests, self._store, self._personal, self._erased, self._hooks
-        return await erase_again(Open(*opened, ask=self._in_thread), now=self._clock())
+        return await erase_again(self._opened(), now=self._clock())
+
+    def _opened(self) -> Open:
+        opened = self._config, self._requests, self._store, self._personal, self._restore.erased, self._hooks
+        return Open(*opened, ask=self._in_thread)
 
     async def _end(self, request: Request, working: asyncio.Task[float | None], tries: int) -> None:
         error = working.exception()
@@ -245,7 +248,7 @@ class Worker:
     async def _note_erased(self, request: Request) -> None:
         """Write into the journal what no backup of the store takes back, before anything is gone."""
         if request.kind is RequestKind.ERASE:
-            await asyncio.to_thread(self._erased.write, request, self._clock())
+            await asyncio.to_thread(self._restore.write_erased, request)
 
     async def _recipients(self, request: Request) -> Request:
         known = {one.name for one in request.events if one.act is Act.NOTE and one.by == WORKER}
@@ -409,14 +412,15 @@ async def open_worker(
         ThreadPoolExecutor(1, thread_name_prefix="cookieguard-work") as thread,
     ):
         log = open_log(config, state, keyring, environ=found)  # it opens nothing before the first record
+        place = Place(config, state.path, found)
         worker = Worker(
             config,
             requests,
             store,
-            personal(Place(config, state.path, found)),
+            personal(place),
             log,
             Letters(config, environ=found),
-            ErasedCustomers(state, keyring, days=config.rights.backup_days),
+            AfterRestore(place, keyring, personal=personal, clock=clock or _now),
             thread,
             hooks=hooks,
             clock=clock,

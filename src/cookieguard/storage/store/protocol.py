@@ -6,16 +6,28 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from os import urandom
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.revocations import FEW, FORGOTTEN, LIMITS, Revocation, Revoked, above, cutoffs
 from cookieguard.storage.database import Step, Tables
+from cookieguard.storage.journal_marks import raise_mark
 from cookieguard.storage.open import open_database
 
 
 class StoreDown(Exception):
     """Say that the store could not be asked; the reason holds no URL and no value."""
+
+
+class Endings(Protocol):
+    """Keep endings where no backup of the store takes them back."""
+
+    @property
+    def name(self) -> str:
+        """Return the random name of the journal."""
+
+    def write(self, revocations: Sequence[Revocation]) -> int:
+        """Write endings; return the number of the last line, 0 if there is none."""
 
 
 class Change(NamedTuple):
@@ -213,12 +225,18 @@ class Store:
     while it was in use is not made again, unless `make` is true: with it went what had been ended.
     """
 
+    endings: Endings | None = None
+    """The journal of endings, where one is kept: what it has is ended again after a backup was restored."""
+
     def __init__(self, place: Path | str, *, make: bool = True) -> None:
         self.database = open_database(place, TABLES, make=make)
 
     def record(self, revocations: Sequence[Revocation]) -> None:
         """Keep revocations, safe from a crash when it returns; of two for the same the later counts."""
+        line = 0 if self.endings is None else self.endings.write(revocations)
         with self.database.transaction():
+            if self.endings is not None and line:
+                raise_mark(self.database, self.endings.name, line)
             number = self.database.value(NEXT_NUMBER)
             if number is None:
                 raise StoreDown("the table of changes is empty")

@@ -84,6 +84,8 @@ class StoreSync(Asked[Store]):
         self._steps = steps or Steps(to_milliseconds(self._clock()), seconds)
         self.revocations = Revocations(self._is_certain, steps=self._steps)
         self.listeners: list[Look] = []
+        self.prepare: Callable[[Store], None] = lambda _: None
+        """Do something with the store each time it was opened, before anything is asked of it."""
         self._worker = Worker("store", self._round, end=self._let_go, reset=self._reset)
         self._reset()
 
@@ -154,7 +156,13 @@ class StoreSync(Asked[Store]):
 
     def _opened(self) -> Store:
         if self._source is None:
-            self._source = self._open_store()
+            store = self._open_store()
+            try:
+                self.prepare(store)
+            except BaseException:
+                store.close()
+                raise
+            self._source = store
         return self._source
 
     def _write(self, store: Store) -> None:

@@ -12,7 +12,7 @@ from cookieguard.config import Config
 from cookieguard.config.store import require_store_url
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.anchors import LocalAnchor, Witness
-from cookieguard.features.records.erasure_journal import JOURNAL, apply_erasures
+from cookieguard.features.records.erasure_journal import Erasures, apply_erasures
 from cookieguard.features.records.store.protocol import (
     LogDown,
     LogNotMade,
@@ -33,15 +33,15 @@ ANYWHERE = "cookieguard.invalid"  # the host in the name of a log whose shop nam
 
 
 class Place(NamedTuple):
-    """Say where the log, the keys of its subjects, and the journals of erasures are."""
+    """Say where the log, the keys of its subjects, and the erasures are."""
 
     log: str
     """A URL of PostgreSQL, or the path of a file."""
     subjects: str
-    journals: tuple[Path, ...]
+    erasures: Erasures
 
     def __repr__(self) -> str:
-        return f"Place(journals={self.journals!r})"  # a URL may hold a password
+        return f"Place(journal={self.erasures.journal.path!r})"  # a URL may hold a password
 
     @property
     def log_file(self) -> Path | None:
@@ -64,8 +64,7 @@ def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> 
     subjects = _path_or_url(subjects_url or beside, state_dir / SUBJECTS_FILE)
     if is_server(log) or is_server(subjects):
         require_driver("proof.url")
-    second = (Path(settings.erasures).absolute(),) if settings.erasures else ()
-    return Place(log, subjects, (state_dir / JOURNAL, *second))
+    return Place(log, subjects, Erasures.of(config, state_dir))
 
 
 def open_stores(place: Place, *, make: bool = True) -> Stores:
@@ -74,7 +73,7 @@ def open_stores(place: Place, *, make: bool = True) -> Stores:
     try:
         subjects = open_subject_store(place.subjects, make=make)
         try:
-            apply_erasures(subjects, place.journals)
+            apply_erasures(subjects, place.erasures)
         except BaseException:
             subjects.close()
             raise

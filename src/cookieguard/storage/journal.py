@@ -1,0 +1,223 @@
+"""The journal of erasures and endings: a file that no backup of a database takes back, with a copy in a second place.
+
+A line is a number, a time, a kind and a text that names nobody: a random number, or what its writer sealed. Numbers
+count in the state directory alone, so a line that only the second place has gets a new one and is then applied.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from cookieguard.config import Config
+from cookieguard.errors import KeyringFixed
+from cookieguard.keyring import to_text
+from cookieguard.runtime.questions import Questions
+from cookieguard.storage.keyring_file import locked
+from cookieguard.storage.state_directory import append_lines, replace_private, sync_directory
+
+logger = logging.getLogger("cookieguard")
+Answer = TypeVar("Answer")
+
+JOURNAL = "journal"
+HEAD, SUBJECT, ERASED, ENDED, APPLIED = "journal", "subject", "erased", "ended", "applied"
+LINE = re.compile(
+    rb"^([0-9]{1,18}) ([0-9T:.-]{19,26}Z) (journal|subject|erased|ended|applied) ([A-Za-z0-9+/=]+)\n", re.M
+)
+TAIL_BYTES = (
+    65_536  # the last line is in it: a request has some KB, a batch of endings is cut to less than that
+)
+SECOND_SECONDS = 2.0  # a file system on a network may hang; the store's thread must answer within 4 s
+SLACK = timedelta(days=1)  # lines go a day late, so that the file is written anew once a day
+
+
+class Entry(NamedTuple):
+    """Hold one line."""
+
+    number: int
+    at: datetime
+    kind: str
+    text: str
+
+    @property
+    def fact(self) -> tuple[datetime, str, str]:
+        """Return what both places share of a line."""
+        return self.at, self.kind, self.text
+
+    @property
+    def line(self) -> bytes:
+        """Return the line."""
+        return f"{self.number} {to_text(self.at)} {self.kind} {self.text}\n".encode()
+
+
+class _Second:
+    """Be the second place as a source of questions."""
+
+    def close(self) -> None:
+        """Close nothing: each question opens the file."""
+
+
+class Journal:
+    """Write and read the journal. All processes of a machine share its file; writers take turns."""
+
+    def __init__(self, state: Path, second: str, *, days: int) -> None:
+        self._state = state
+        self.path = state / JOURNAL
+        self.second = Path(second).absolute() if second else None
+        self.keep = timedelta(days=days)
+        self.trouble = ""
+        """Why the second place could not be used the last time."""
+        self._questions = Questions("journal", _Second, patience=SECOND_SECONDS)
+        self._asked: Future[Any] | None = None
+
+    def write(self, kind: str, texts: Sequence[str], now: datetime, *, in_both: bool) -> int:
+        """Append lines, safe on the disk on return; return the last one's number.
+
+        Raises OSError if the state directory does not take them or, with `in_both`, the second place does not.
+        """
+        if kind != SUBJECT and not self.keep:
+            return 0
+        with self._locked():
+            before = self._last() or self._begun(now)
+            entries = [Entry(before.number + place, now, kind, text) for place, text in enumerate(texts, 1)]
+            append_lines(self.path, _text(entries))
+            self._ask_second(lambda path: self._copy(path, before, entries))
+        if self.trouble and in_both:
+            raise OSError(errno.EIO, self.trouble)
+        return entries[-1].number
+
+    def merge(self, now: datetime) -> list[Entry]:
+        """Bring both places to the same lines; return all of them. Raises OSError for the state directory."""
+        with self._locked():
+            if self._last() is None:
+                self._begun(now)
+            self._ask_second(self._merge)
+            return self._known(self.path, now)
+
+    def read(self, now: datetime) -> list[Entry]:
+        """Return all lines and change nothing; a line that is in the second place alone has the number 0."""
+        entries = self._known(self.path, now)
+        known = {one.fact for one in entries}
+        there = self._ask_second(lambda path: self._known(path, now)) or []
+        return [*(one._replace(number=0) for one in there if one.fact not in known), *entries]
+
+    def rewrite(self, change: Callable[[Entry], Entry], now: datetime) -> None:
+        """Put changed lines in the place of all, without old ones, in both places; raises OSError for either."""
+        with self._locked():
+            self._ask_second(self._merge)
+            if self.trouble:
+                raise OSError(errno.EIO, self.trouble)
+            text = _text(change(one) for one in self._known(self.path, now))
+            self._ask_second(lambda path: replace_private(path, text))
+            if self.trouble:
+                raise OSError(errno.EIO, self.trouble)
+            replace_private(self.path, text)
+
+    def has_old(self, now: datetime) -> bool:
+        """Return whether a line is a day older than it is kept."""
+        return any(self._is_over(one, now - SLACK) for one in _entries(self.path))
+
+    @property
+    def name(self) -> str:
+        """Return the random name of this file; empty if there is none yet."""
+        return next((one.text for one in _entries(self.path, limit=200) if one.kind == HEAD), "")
+
+    def _begun(self, now: datetime) -> Entry:
+        head = Entry(0, now, HEAD, secrets.token_hex(8))
+        append_lines(self.path, head.line)
+        sync_directory(self._state)
+        return head
+
+    def _last(self) -> Entry | None:
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            return next(reversed(_read(file.read())), None)
+        return None
+
+    def _known(self, path: Path, now: datetime) -> list[Entry]:
+        return [one for one in _entries(path) if not self._is_over(one, now)]
+
+    def _is_over(self, entry: Entry, now: datetime) -> bool:
+        return entry.kind in (ERASED, ENDED, APPLIED) and entry.at < now - self.keep
+
+    def _copy(self, path: Path, before: Entry, entries: Sequence[Entry]) -> None:
+        """Append new lines; more if the second place lacks those before."""
+        last = _entries(path)[-1:]
+        if last and last[0].fact == before.fact:
+            append_lines(path, _text(entries))
+        else:
+            self._merge(path)
+
+    def _merge(self, path: Path) -> None:
+        ours, theirs = _entries(self.path), _entries(path)
+        known = {one.fact for one in ours}
+        number = max((one.number for one in ours), default=0)
+        lost = [one for one in theirs if one.kind != HEAD and one.fact not in known]
+        if lost:
+            append_lines(self.path, _text(one._replace(number=number + n) for n, one in enumerate(lost, 1)))
+        there = {one.fact for one in theirs}
+        lacking = [one for one in ours if one.fact not in there]
+        is_new = not path.exists()
+        append_lines(path, _text(lacking))
+        if is_new:
+            sync_directory(path.parent)
+
+    def _ask_second(self, task: Callable[[Path], Answer]) -> Answer | None:
+        """Do something with the second place, within a time limit; a failure is noted and logged once."""
+        path = self.second
+        if path is None:
+            return None
+        before, self.trouble = self.trouble, ""
+        try:
+            if self._asked is not None and not self._asked.done():
+                raise TimeoutError
+            asked: Future[Answer] = self._questions.ask(lambda _: task(path))
+            self._asked = asked
+            return asked.result(timeout=SECOND_SECONDS)
+        except TimeoutError:
+            self.trouble = f"rights.journal {path} does not answer within {SECOND_SECONDS:.0f} s"
+        except OSError as error:
+            self.trouble = f"rights.journal {path} cannot be used: {error.strerror}"
+        if self.trouble != before:
+            logger.error("journal: %s; erasures wait until it is back", self.trouble)
+        return None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            with locked(self._state):
+                yield
+        except KeyringFixed as error:
+            raise OSError(errno.EAGAIN, str(error)) from error
+
+
+def journal_of(config: Config, state: Path) -> Journal:
+    """Return the journal of a shop; `proof.erasures` is the older name of its second place."""
+    rights = config.rights
+    return Journal(state, rights.journal or config.proof.erasures, days=rights.backup_days)
+
+
+def _entries(path: Path, *, limit: int = -1) -> list[Entry]:
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        return _read(file.read(limit))
+    return []
+
+
+def _read(text: bytes) -> list[Entry]:
+    return [
+        Entry(int(number), datetime.fromisoformat(at.decode()).astimezone(UTC), kind.decode(), rest.decode())
+        for number, at, kind, rest in LINE.findall(text)
+    ]
+
+
+def _text(entries: Iterable[Entry]) -> bytes:
+    return b"".join(one.line for one in entries)
