@@ -60,7 +60,7 @@ class Shop:
         with closing(self.store()) as store, closing(self.outbox()) as outbox:
             some = outbox.claim([self.run], 10, lease="one", seconds=60)
             outbox.step([], [Outcome(one.run, one.who, State.SENT) for one in some], lease="one", seconds=60)
-            complete(store, SECOND, outbox.count(self.run), now=AT, record=RECORD)
+            complete(store, self.versions[1], outbox.count(self.run), now=AT, notice_days=14, record=RECORD)
 
     def forget(self, now: datetime) -> int:
         return forget_recipients(self.config, self.state, environ={}, now=now)

@@ -82,7 +82,7 @@ class World:
 
     def complete(self) -> None:
         run = self.outbox.count(self.run)
-        complete(self.store, SECOND, run, now=datetime.now(UTC), record=NOBODY)
+        complete(self.store, self.versions[1], run, now=AT, notice_days=14, record=NOBODY)
 
     def until(self, is_so: Callable[[], bool]) -> None:
         end = time.monotonic() + TIMEOUT

@@ -48,7 +48,15 @@ from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import keep_copy
 from cookieguard.features.policy.values.difference import Way, differences
 from cookieguard.features.policy.values.ledger import Ledger, files_of
-from cookieguard.features.policy.values.versions import Version, altered, in_force, texts_to_compare, upcoming
+from cookieguard.features.policy.values.versions import (
+    Version,
+    altered,
+    dated,
+    first_day,
+    in_force,
+    texts_to_compare,
+    upcoming,
+)
 from cookieguard.features.records.acts import Acts, acts_of
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.keyring import Keyring
@@ -109,7 +117,7 @@ def announce_version(
         filled = fill_run(outbox, run_of(found), customers, recipients, now=shop.now, progress=progress)
         added = asyncio.run(filled)
         run = outbox.count(run_of(found))
-        keep_copy(shop.state, complete(store, found.name, run, now=shop.now, record=record))
+        keep_copy(shop.state, _note(shop, store, found, run, record))
     told = f"announced {found.name}; notices: {added} new, {run.summary}; to send them, run: cookieguard policy send"
     facts = {"done": "announced", "version": found.name, "added": added, **_counts(run)}
     show_answer(facts, told, as_json=as_json)
@@ -125,11 +133,12 @@ def send_notices(
     """
     shop = _shop(config)
     ring = read_place(keyring_place(shop.config, keyring))
-    notices = Notices(shop.config, shop.versions, Recipients(ring), shop.now)
     relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
     with _outbox(shop) as outbox:
         with _store(shop) as store:
             ledger = read_ledger(store)
+        days = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
+        notices = Notices(shop.config, days, Recipients(ring), shop.now)
         open_ = [one for one in shop.versions if _is_open(ledger, one, outbox)]
         runs = [run_of(one) for one in open_]
         count = 0
@@ -142,15 +151,15 @@ def send_notices(
         progress = _progress(lambda count: f"notices tried: {count}")
         work = Sender(outbox, relay, sender=sender, build=notices.build)
         asyncio.run(work.run(runs, connections=shop.config.mail.connections, progress=sent))
-        counted = {one.name: outbox.count(run_of(one)) for one in open_}
+        counted = [(one, outbox.count(run_of(one))) for one in open_]
         # Opened anew: a connection of some hours ago may have ended with its server.
         with _store(shop) as store, _record(shop, ring) as record:
-            for name, run in counted.items():
-                keep_copy(shop.state, complete(store, name, run, now=shop.now, record=record))
-    lines = [f"{name}: {run.summary}" for name, run in counted.items()]
-    facts = {"runs": {name: _counts(run) for name, run in counted.items()}}
+            for one, run in counted:
+                keep_copy(shop.state, _note(shop, store, one, run, record))
+    lines = [f"{one.name}: {run.summary}" for one, run in counted]
+    facts = {"runs": {one.name: _counts(run) for one, run in counted}}
     show_answer(facts, *(lines or ["no announced version has notices to send"]), as_json=as_json)
-    if not all(run.is_complete for run in counted.values()):
+    if not all(run.is_complete for _, run in counted):
         raise typer.Exit(WRONG)
 
 
@@ -163,7 +172,8 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
         runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
         replies = {name: outbox.replies(f"policy-{name}") for name in runs}
     changed = [*shop.refused, *altered(shop.versions, files_of(ledger))]
-    rows = [_row(shop, one, ledger, runs.get(one.name)) for one in shop.versions]
+    versions = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
+    rows = [_row(versions, one, ledger, runs.get(one.name), shop.now) for one in versions]
     if as_json:
         show_json(
             {
@@ -227,7 +237,7 @@ def release_version(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a version take effect on its day even if not every customer was sent a notice.
+    """Let a version take effect without the notices that are missing. Those that were sent keep their notice period.
 
     It reads the token of an officer from standard input, and records that person with the reason.
     """
@@ -235,9 +245,14 @@ def release_version(
     found = find_version(shop.versions, version)
     ring = read_place(keyring_place(shop.config, keyring))
     member = one_member(ring, shop.state, "officer")
-    with _store(shop) as store, _record(shop, ring) as record:
-        keep_copy(shop.state, release(store, found, reason, by=member, now=shop.now, record=record))
-    told = f"released {found.name} by {member.name}: it takes effect on {found.effective}, even if notices are missing"
+    with _outbox(shop) as outbox, _store(shop) as store, _record(shop, ring) as record:
+        entry = read_ledger(store).get(found.name)
+        if entry is not None and entry.forgotten is None:  # a sender that was killed noted nothing
+            _note(shop, store, found, outbox.count(run_of(found)), record)
+        ledger = release(store, found, reason, by=member, now=shop.now, record=record)
+        keep_copy(shop.state, ledger)
+    day = first_day(found, ledger[found.name])
+    told = f"released {found.name} by {member.name}: it takes effect on {day}, even if notices are missing"
     show_answer({"done": "released", "version": found.name, "reason": reason}, told, as_json=as_json)
 
 
@@ -274,6 +289,12 @@ def _record(shop: Shop, keyring: Keyring) -> Iterator[Acts]:
         yield acts or Acts(None)
 
 
+def _note(shop: Shop, store: Store, version: Version, run: Run, record: Acts) -> Ledger:
+    """Note how far a run came by now: the command may have sent for days."""
+    days = shop.config.policy.notice_days
+    return complete(store, version, run, now=datetime.now(UTC), notice_days=days, record=record)
+
+
 def _run(outbox: Outbox, version: Version, ledger: Ledger) -> Run:
     entry = ledger[version.name]
     return outbox.count(run_of(version)) if entry.forgotten is None else entry.run
@@ -299,12 +320,14 @@ def _progress(text: Callable[[int], str]) -> Callable[[int], None]:
     return show
 
 
-def _row(shop: Shop, version: Version, ledger: Ledger, run: Run | None) -> dict[str, Any]:
+def _row(
+    versions: Sequence[Version], version: Version, ledger: Ledger, run: Run | None, now: datetime
+) -> dict[str, Any]:
     return {
         "version": version.name,
         "announced": str(version.announced),
         "effective": str(version.effective),
-        "state": _state(shop.versions, version, ledger, shop.now),
+        "state": _state(versions, version, ledger, now),
         "notices": run.summary if run is not None else "",
         **({} if run is None else _counts(run)),
     }
@@ -322,7 +345,8 @@ def _state(versions: Sequence[Version], version: Version, ledger: Ledger, now: d
             else "announced, waiting for its notices"
         )
     current = in_force(versions, ledger, today)
-    return "past" if current is not None and version.effective < current.effective else f"draft{released}"
+    is_past = current is not None and versions.index(version) < versions.index(current)
+    return "past" if is_past else f"draft{released}"
 
 
 def _counts(run: Run) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Services:
         """Name what pages depend on beside their visitor."""
         news = self.policy.upcoming(now.date())
         ours = f"{self.fingerprint} {now.toordinal()} {self.keyring.signing.id}"  # as the value of a form
-        return ours if news is None else f"{ours} {news.name}"
+        return ours if news is None else f"{ours} {news.name} {news.effective}"
 
     def renewed(self, now: datetime) -> Services:
         """Return the same services with what judges on another day."""

@@ -10,7 +10,7 @@ from cookieguard.config.loading.checks import require_text
 from cookieguard.errors import AnnouncementRefused
 from cookieguard.features.policy.ledger import change_ledger, read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger, files_of
-from cookieguard.features.policy.values.versions import Version, require_unaltered
+from cookieguard.features.policy.values.versions import Version, first_day, require_unaltered
 from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.mail.runs import Run
@@ -43,7 +43,8 @@ def announce(
             _require_run(version, before[version.name])
             return before
         _require_notice(versions, version, now, notice_days)
-        return {**before, version.name: Announcement(files=version.files, at=now)}
+        earliest = now.date() + timedelta(days=notice_days)
+        return {**before, version.name: Announcement(files=version.files, at=now, earliest=earliest)}
 
     before = read_ledger(store)
     if noted(before) != before:  # the log has it first: nobody is shown what nobody can prove
@@ -52,13 +53,25 @@ def announce(
     return change_ledger(store, noted)
 
 
-def complete(store: Store, name: str, run: Run, *, now: datetime, record: Acts) -> Ledger:
-    """Note how far the run of a version came; once it is complete, nothing but its day is in the way."""
+def complete(
+    store: Store, version: Version, run: Run, *, now: datetime, notice_days: int, record: Acts
+) -> Ledger:
+    """Note how far the run of a version came; once it is complete, only its day and the notice period are left.
+
+    The period runs from when the last notice was noted as sent or refused. Customers who come later do not prolong it,
+    and a version in force stays in force.
+    """
+    name = version.name
 
     def noted(before: Ledger) -> Ledger:
         entry = before[name]
+        is_in_force = entry.released is not None and first_day(version, entry) <= now.date()
+        is_later = run.sent + run.refused > entry.run.sent + entry.run.refused
+        earliest = entry.earliest
+        if entry.completed is None and not is_in_force and (is_later or earliest is None):
+            earliest = now.date() + timedelta(days=notice_days)
         completed = now if run.is_complete and entry.completed is None else entry.completed
-        return {**before, name: replace(entry, run=run, completed=completed)}
+        return {**before, name: replace(entry, run=run, completed=completed, earliest=earliest)}
 
     if run.is_complete and read_ledger(store)[name].completed is None:
         fields = {"total": run.total, "sent": run.sent, "refused": run.refused, "uncertain": run.uncertain}
@@ -69,12 +82,19 @@ def complete(store: Store, name: str, run: Run, *, now: datetime, record: Acts) 
 def release(
     store: Store, version: Version, reason: str, *, by: Member, now: datetime, record: Acts
 ) -> Ledger:
-    """Let a version take effect on its day without a complete run; person and reason are kept."""
+    """Let a version take effect without a complete run, but not before the notice period; keep person and reason.
+
+    Raises AnnouncementRefused for a version that was not announced: its texts and its day would be new to everybody.
+    """
     require_text("--reason", reason)
+    if version.name not in read_ledger(store):
+        raise AnnouncementRefused(
+            f"{version.name} was not announced, and a release replaces missing notices, not the announcement; "
+            f"run: cookieguard policy announce {version.name}"
+        )
 
     def noted(before: Ledger) -> Ledger:
-        entry = before.get(version.name) or Announcement(files=version.files, at=now)
-        return {**before, version.name: replace(entry, reason=reason, released=now)}
+        return {**before, version.name: replace(before[version.name], reason=reason, released=now)}
 
     fields = {
         "version": version.name,
@@ -115,5 +135,5 @@ def _require_notice(versions: Sequence[Version], version: Version, now: datetime
     if version.effective - today < timedelta(days=days):
         raise AnnouncementRefused(
             f"{version.name} takes effect on {version.effective}, in {(version.effective - today).days} days; allowed: "
-            f"{days} days or more (policy.notice_days). Give it a later day, or release it with a reason"
+            f"{days} days or more (policy.notice_days). Give it a later day"
         )

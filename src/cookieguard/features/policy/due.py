@@ -14,13 +14,14 @@ from cookieguard.features.policy.folder import read_folder
 from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
-from cookieguard.features.policy.values.versions import Version, in_force, upcoming
+from cookieguard.features.policy.values.versions import Version, dated, in_force, upcoming
 from cookieguard.mail.runs import Run
 from cookieguard.storage.store.open import store_opener
 
 BRING_BACK = "restore the text that was published; a change needs a new version"
-ANNOUNCE = "run: cookieguard policy announce {name} (or release it with a reason)"
+ANNOUNCE = "run: cookieguard policy announce {name}"
 SEND = "run: cookieguard policy send, then look at: cookieguard policy status"
+RELEASE = "; inform customers whom mail cannot reach in another way, then run: cookieguard policy release {name}"
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
@@ -39,7 +40,8 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
     with closing(store_opener(shop.config.store, shop.state, environ=shop.environ)()) as store:
         ledger = read_ledger(store)
     kept = read_kept(shop.config, shop.state, ledger, environ=shop.environ)
-    versions, refused = read_folder(shop.config, kept)
+    texts, refused = read_folder(shop.config, kept)
+    versions = dated(texts, ledger, today, shop.config.policy.notice_days)
     if refused:
         told = f"{', '.join(refused)} changed after publication; the shop serves the text in the consent log"
         yield Finding("policy texts", told, BRING_BACK)
@@ -47,12 +49,25 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
     found = "no version is in force yet" if current is None else f"version {current.name} is in force"
     yield Finding("policy", f"{found}; {len(versions)} in the folder")
     if next_ is not None:
-        entry = ledger[next_.name]
-        is_late = next_.effective <= today and not entry.is_complete
-        mend, advice = (SEND, "") if is_late else ("", "" if entry.is_complete else SEND)
-        told = f"{next_.name} takes effect on {next_.effective}; notices: {_run(shop, next_, entry).summary}"
-        yield Finding("next policy", told, mend, advice, day=next_.effective)
+        yield _next(shop, next_, texts[versions.index(next_)].effective, ledger[next_.name], today)
     yield from _forgotten(versions, ledger, current, today)
+
+
+def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, today: date) -> Finding:
+    """Return how far the announced version is: its day, its notices, and what is to be done for them."""
+    run = _run(shop, version, entry)
+    is_late, is_stuck = version.effective > in_text, run.is_filled and not run.waiting
+    told = (
+        f"{version.name} takes effect on {version.effective}{'' if entry.is_complete else ' at the earliest'}"
+    )
+    if is_late:
+        told += f", not on {in_text} as its text says, since the notice period runs from the last notice"
+    told += f"; notices: {run.summary}"
+    if entry.is_complete:
+        return Finding("next policy", told, day=version.effective)
+    mend = SEND + (RELEASE.format(name=version.name) if is_late or is_stuck else "")
+    is_over = in_text <= today
+    return Finding("next policy", told, mend if is_over else "", "" if is_over else mend, day=in_text)
 
 
 def _forgotten(
@@ -60,7 +75,7 @@ def _forgotten(
 ) -> Iterator[Finding]:
     """Yield versions whose day of announcement is over, and that nobody announced."""
     for one in versions[1:]:
-        is_later = current is None or one.effective > current.effective
+        is_later = current is None or versions.index(one) > versions.index(current)
         if is_later and one.announced <= today and one.name not in ledger:
             mend = ANNOUNCE.format(name=one.name)
             is_today = one.announced == today

@@ -18,7 +18,7 @@ from cookieguard.features.policy.kept_texts import KeptTexts, keep_texts, read_k
 from cookieguard.features.policy.ledger import LedgerError, dumps_ledger, loads_ledger, read_ledger
 from cookieguard.features.policy.values.ledger import Ledger, files_of
 from cookieguard.features.policy.values.matters import matters_of
-from cookieguard.features.policy.values.versions import Version, in_force, public, upcoming
+from cookieguard.features.policy.values.versions import Version, dated, in_force, public, upcoming
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.storage.state_directory import StateDirectory
@@ -91,6 +91,10 @@ class LivePolicy(Policy):
     def upcoming(self, today: date) -> Version | None:
         return self._on(today)[3]
 
+    def dated(self, today: date) -> tuple[Version, ...]:
+        """Return the versions with the days on which they take effect."""
+        return dated(*self.history, today, self._config.policy.notice_days)
+
     def texts_of(self, name: str) -> dict[str, tuple[str, bytes]]:
         """Return the texts of a version by language, each with its digest; none of a version that is not there."""
         found = next((one for one in self.history.versions if one.name == name), None)
@@ -100,7 +104,7 @@ class LivePolicy(Policy):
         history, found = self.history, self._day
         # Each page asks: once a day is enough
         if found is None or found[0] is not history or found[1] != today:
-            versions, ledger = history
+            versions, ledger = self.dated(today), history.ledger
             found = history, today, in_force(versions, ledger, today), upcoming(versions, ledger, today)
             self._day = found
         return found

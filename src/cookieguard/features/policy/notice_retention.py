@@ -15,7 +15,7 @@ from cookieguard.features.policy.announcing import forget
 from cookieguard.features.policy.folder import read_versions
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
-from cookieguard.features.policy.values.versions import Version
+from cookieguard.features.policy.values.versions import Version, first_day
 from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
 
@@ -59,5 +59,5 @@ def _is_over(version: Version | None, entry: Announcement, now: datetime, keep: 
     """Return whether nobody is to be told any more: in force for long, or sealed to what opens nothing by now."""
     if entry.forgotten is not None:
         return True
-    is_in_force = version is not None and entry.is_complete and now.date() >= version.effective + keep
+    is_in_force = version is not None and entry.is_complete and now.date() >= first_day(version, entry) + keep
     return is_in_force or now >= entry.at + KEPT

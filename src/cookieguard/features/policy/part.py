@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,7 +16,14 @@ from cookieguard.features.policy.live_policy import LivePolicy, open_policy
 from cookieguard.features.policy.values.difference import Change, differences
 from cookieguard.features.policy.values.ledger import Ledger
 from cookieguard.features.policy.values.markdown import prepare, render
-from cookieguard.features.policy.values.versions import Text, Version, public, texts_to_compare
+from cookieguard.features.policy.values.versions import (
+    Text,
+    Version,
+    in_force,
+    public,
+    texts_to_compare,
+    upcoming,
+)
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.web.banner.page_language import language_asked, tag_asked
 from cookieguard.web.exchange import Exchange
@@ -79,10 +86,11 @@ class PolicyRequest(NamedTuple):
         days = {"date": version.effective, "announced": version.announced}
         if version is self.current:
             return self.texts.line("in_force", **days)
-        if self.current is not None and version.effective < self.current.effective:
-            return self.texts.line("past", **days)
-        is_due = version.effective <= self.exchange.now.date()
-        return self.texts.line("waiting" if is_due else "ahead", **days)
+        return self.texts.line("past" if self.is_past(version) else "ahead", **days)
+
+    def is_past(self, version: Version) -> bool:
+        """Return whether a version comes before the one in force."""
+        return self.current is not None and self.versions.index(version) > self.versions.index(self.current)
 
 
 class PolicyPart(Part):
@@ -115,14 +123,14 @@ class PolicyPart(Part):
 
     def _asked(self, exchange: Exchange) -> PolicyRequest:
         policy, today, lang = self.policy, exchange.now.date(), language_asked(exchange)
-        versions, ledger = policy.history
+        versions, ledger = policy.dated(today), policy.history.ledger
         return PolicyRequest(
             exchange,
             versions[0],
             public(versions, ledger, today),
             ledger,
-            policy.in_force(today),
-            policy.upcoming(today),
+            in_force(versions, ledger, today),
+            upcoming(versions, ledger, today),
             lang,
             tag_asked(exchange) or lang,
             PolicyTexts.of(lang),
@@ -176,9 +184,7 @@ def _feed(asked: PolicyRequest) -> Response:
         {
             **_row(asked, one),
             "id": _urn(one.digest),
-            "title": asked.texts.line("in_force" if one is asked.current else "ahead", **_days(one))
-            if asked.current is None or one.effective >= asked.current.effective
-            else asked.texts.line("past", **_days(one)),
+            "title": asked.state(one),
             "updated": _announced(one, asked.ledger),
             "summary": " ".join(asked.text(one)[1].summary),
         }
@@ -216,10 +222,6 @@ def _page(asked: PolicyRequest, template: str, **values: Any) -> Response:
 def _row(asked: PolicyRequest, version: Version) -> dict[str, Any]:
     has_before = asked.before(version) is not None
     return {"name": version.name, "shown": asked.texts.day(version.effective), "has_before": has_before}
-
-
-def _days(version: Version) -> dict[str, date]:
-    return {"date": version.effective, "announced": version.announced}
 
 
 def _announced(version: Version, ledger: Ledger | None) -> str:

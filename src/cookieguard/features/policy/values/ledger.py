@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from cookieguard.mail.runs import Run
 
@@ -24,6 +24,8 @@ class Announcement:
     released: datetime | None = None
     forgotten: datetime | None = None
     """When the outbox forgot who was sent the notice; from then on `run` alone is known."""
+    earliest: date | None = None
+    """The day on which the notice period ends, counted from the last notice; None if an older release wrote this."""
 
     @property
     def is_complete(self) -> bool:
@@ -51,6 +53,7 @@ def write_announcement(entry: Announcement) -> bytes:
         "reason": entry.reason,
         "released": _text(entry.released),
         "forgotten": _text(entry.forgotten),
+        "earliest": "" if entry.earliest is None else entry.earliest.isoformat(),
     }
     return json.dumps(kept, separators=(",", ":")).encode()
 
@@ -60,6 +63,7 @@ def read_announcement(value: bytes) -> Announcement:
     try:
         kept = json.loads(value)
         total, sent, refused, uncertain, is_filled = kept["run"]
+        earliest = kept.get("earliest", "")
         return Announcement(
             files={str(language): str(digest) for language, digest in kept["files"].items()},
             at=datetime.fromisoformat(kept["at"]),
@@ -74,6 +78,7 @@ def read_announcement(value: bytes) -> Announcement:
             reason=str(kept["reason"]),
             released=_moment(kept["released"]),
             forgotten=_moment(kept.get("forgotten", "")),
+            earliest=date.fromisoformat(earliest) if earliest else None,
         )
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError("not an announcement") from error

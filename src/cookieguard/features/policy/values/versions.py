@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cookieguard.config.languages import language_of
 from cookieguard.errors import ConfigError
 from cookieguard.features.policy.values.front_matter import Head, split_head
-from cookieguard.features.policy.values.ledger import Ledger
+from cookieguard.features.policy.values.ledger import Announcement, Ledger
 
 SETTING = "policy.folder"
 FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -106,16 +106,41 @@ def versions_of(folders: Mapping[str, Files], *, language: str, notice_days: int
 def in_force(versions: Sequence[Version], ledger: Ledger | None, today: date) -> Version | None:
     """Return the version that counts today; None before the first takes effect.
 
-    A version needs its day, and its announcement to be complete; only the first needs none. Where nobody knows what was
-    announced (`ledger` is None), the days alone decide.
+    A version needs its day, and a complete announcement whose notice period is over; only the first needs none. Where
+    nobody knows what was announced (`ledger` is None), the days alone decide.
     """
     found = None
     for at, one in enumerate(versions):
         entry = None if ledger is None else ledger.get(one.name)
         is_announced = at == 0 or ledger is None or (entry is not None and entry.is_complete)
-        if one.effective <= today and is_announced:
+        if first_day(one, entry) <= today and is_announced:
             found = one
     return found
+
+
+def first_day(version: Version, entry: Announcement | None) -> date:
+    """Return the first day on which its text and the notices sent so far let a version take effect."""
+    if entry is None or entry.earliest is None:
+        return version.effective
+    return max(version.effective, entry.earliest)
+
+
+def dated(
+    versions: Sequence[Version], ledger: Ledger | None, today: date, notice_days: int
+) -> tuple[Version, ...]:
+    """Return the versions with the days on which they take effect, which may be later than their texts say.
+
+    While notices are missing, the notice period has not begun: no day before its end after today is possible.
+    """
+    ahead = {one.name for one in _after(versions, in_force(versions, ledger, today))}
+
+    def day(version: Version) -> date:
+        entry = (ledger or {}).get(version.name)
+        first = first_day(version, entry)
+        is_waiting = entry is not None and not entry.is_complete and version.name in ahead
+        return max(first, today + timedelta(days=notice_days)) if is_waiting else first
+
+    return tuple(replace(one, effective=day(one)) for one in versions)
 
 
 def upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date) -> Version | None:
@@ -123,19 +148,21 @@ def upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date) ->
 
     Where nobody knows what was announced, the day of its announcement decides.
     """
-    current = in_force(versions, ledger, today)
-    for one in versions[1:]:
-        if (current is None or one.effective > current.effective) and _is_announced(one, ledger, today):
-            return one
-    return None
+    ahead = _after(versions, in_force(versions, ledger, today))
+    return next((one for one in ahead if _is_announced(one, ledger, today)), None)
 
 
 def public(versions: Sequence[Version], ledger: Ledger | None, today: date) -> list[Version]:
     """Return the versions that anybody may read, the newest first: announced ones, and those in force before them."""
     current = in_force(versions, ledger, today)
-    were = {one.name for one in versions if current is not None and one.effective <= current.effective}
+    were = set[str]() if current is None else {one.name for one in versions[: versions.index(current) + 1]}
     ahead = {one.name for one in versions[1:] if _is_announced(one, ledger, today)}
     return [one for one in reversed(versions) if one.name in were | ahead]
+
+
+def _after(versions: Sequence[Version], current: Version | None) -> Sequence[Version]:
+    """Return the versions after the one in force; the first is none of them."""
+    return versions[1 if current is None else versions.index(current) + 1 :]
 
 
 def _is_announced(version: Version, ledger: Ledger | None, today: date) -> bool:
