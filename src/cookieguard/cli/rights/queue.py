@@ -152,7 +152,7 @@ def add_request(
             law=law,
             received=moment,
         )
-        found, _ = ask(desk.queue, desk.shop, asking, now=now, environ=os.environ)
+        found, _ = ask(desk.queue, desk.shop, asking, now=now)
         desk.note_look(found)
     _show(found, as_json=as_json)
 

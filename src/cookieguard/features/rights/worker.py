@@ -47,6 +47,7 @@ from cookieguard.features.rights.reerasure import Open, erase_again
 from cookieguard.features.rights.refusals_by_staff import opt_out
 from cookieguard.features.rights.requests import NOBODY, Requests, requests_opener
 from cookieguard.features.rights.values.answers import answer_of, needs_words
+from cookieguard.features.rights.values.let_in import vendors_let_in
 from cookieguard.features.rights.values.plan import Step, by_hand
 from cookieguard.features.rights.values.requests import (
     WORKER,
@@ -57,6 +58,7 @@ from cookieguard.features.rights.values.requests import (
     step_done,
     try_failed,
     with_retained,
+    with_steps,
 )
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.rights.hooks import Exported
@@ -201,7 +203,7 @@ class Worker:
             if request.state is State.IDENTITY or self._until(request, request.held_until) > 0:
                 break
             try:
-                request = await self._steps[Step(name)](request)
+                request = await self._steps[Step(name)](await self._with_let_in(request))
             except Exception as error:
                 error.cookieguard_step = name  # type: ignore[attr-defined]  # where it is told
                 raise
@@ -247,11 +249,26 @@ class Worker:
         if request.kind is RequestKind.ERASE:
             await asyncio.to_thread(self._erased.write, request, self._clock())
 
+    async def _with_let_in(self, request: Request) -> Request:
+        """Keep the vendors to notify with the request, before a step ends the records that name them."""
+        if request.let_in is not None or Step.RECIPIENTS not in request.open_steps:
+            return request
+        copied = await asyncio.to_thread(self._personal[LOG].copy, request.customer)
+        found = vendors_let_in((record for _, record in copied), self._config.vendors, self._clock())
+        return await self._change(
+            request.id, lambda one: replace(one, let_in=found) if one.let_in is None else one
+        )
+
     async def _recipients(self, request: Request) -> Request:
+        let_in = request.let_in or ()
+        vendors = [one for one in self._config.vendors if one.name in let_in and one.privacy_contact]
+        if not self._letters.can_send:
+            by_hand = tuple(f"tell {vendor.name}" for vendor in vendors)
+            return await self._change(request.id, lambda one: with_steps(one, by_hand))
         known = {one.name for one in request.events if one.act is Act.NOTE and one.by == WORKER}
-        for vendor in self._config.vendors:
+        for vendor in vendors:
             name = f"told {vendor.name}"
-            if vendor.privacy_contact and name not in known:
+            if name not in known:
                 await self._letters.recipient(vendor, request, now=self._clock())
                 note = partial(noted, act=Act.NOTE, now=self._clock(), by=WORKER, name=name, text="one mail")
                 request = await self._change(request.id, note)

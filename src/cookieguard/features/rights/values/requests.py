@@ -111,6 +111,8 @@ class Request:
     """Whose calendar has the days of its clock: the time zone of where the shop is."""
     steps: tuple[str, ...] = ()
     """What must be done before it is: by a worker, or by hand."""
+    let_in: tuple[str, ...] | None = None
+    """The vendors to notify, by name; None before the first step, which may end the records that name them."""
     events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
@@ -249,6 +251,11 @@ def step_done(request: Request, name: str, *, now: datetime, by: str, text: str 
     if name not in request.steps:
         raise RequestRefused(f"step is {name!r}; allowed: {', '.join(request.open_steps) or 'none is left'}")
     return noted(request, Act.STEP, now=now, by=by, name=name, text=text)
+
+
+def with_steps(request: Request, names: Iterable[str]) -> Request:
+    """Return the request with more steps, each once."""
+    return replace(request, steps=tuple(dict.fromkeys((*request.steps, *names))))
 
 
 def try_failed(request: Request, *, now: datetime, name: str, text: str) -> Request:
