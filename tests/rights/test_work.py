@@ -1126,3 +1126,35 @@ def test_copy_that_staff_made_by_hand_is_answered_in_their_words_and_lies_on_no_
     told = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
     assert "It came by letter." in told
     assert "privacy?lang" not in told
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_hook_that_hangs_is_given_up_and_reported_and_the_others_are_served(
+    shop: Shop,
+    is_async: bool,
+) -> None:
+    released = threading.Event()
+
+    async def waits(customer: str) -> None:
+        if customer == ANNA:
+            await asyncio.sleep(10)
+
+    def blocks(customer: str) -> None:
+        if customer == ANNA:
+            released.wait()
+
+    shop.config = replace(shop.config, rights=RightsSettings(hook_seconds=1))
+    shop.hooks.erase = waits if is_async else blocks  # type: ignore[method-assign, assignment]
+    shop.ask()
+    shop.ask(number="K-2", id_="s" * 22)
+    threading.Timer(10, released.set).start()
+    began = time.monotonic()
+
+    shop.work()
+
+    assert time.monotonic() - began < 5
+    assert not released.is_set()
+    released.set()
+    name = "waits" if is_async else "blocks"
+    assert shop.found().trouble == f"shop: HookAnswer: {name} took longer than 1 s (rights.hook_seconds)"
+    assert shop.found("s" * 22).state is State.DONE

@@ -32,7 +32,7 @@ from cookieguard.features.rights.hook_calls import (
     require_hooks,
     retained_by,
 )
-from cookieguard.features.rights.notifications import Letters, tell
+from cookieguard.features.rights.notifications import Letters, notify_vendors, tell
 from cookieguard.features.rights.own_data import (
     LOG,
     LOG_KEPT,
@@ -58,7 +58,6 @@ from cookieguard.features.rights.values.requests import (
     step_done,
     try_failed,
     with_retained,
-    with_steps,
 )
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.rights.hooks import Exported
@@ -101,7 +100,8 @@ class Worker:
         self._letters = letters
         self._erased = erased
         self._hooks = hooks
-        self._clock = clock or _now
+        self._hook_seconds = config.rights.hook_seconds
+        self._clock = clock or (lambda: datetime.now(UTC))
         self._lease_seconds = lease_seconds
         self._thread = thread  # for queue and store alone: what is called off goes on in it until it ends
         self._lease = ""
@@ -241,7 +241,7 @@ class Worker:
         request = await self._with_contact(request)  # afterwards nobody knows it any more
         await self._note_erased(request)
         hook = self._hooks.erase if request.kind is RequestKind.ERASE else self._hooks.deactivate
-        left = await retained_by(hook, request.customer)
+        left = await retained_by(hook, request.customer, seconds=self._hook_seconds)
         return await self._change(request.id, lambda one: with_retained(one, left, now=self._clock()))
 
     async def _note_erased(self, request: Request) -> None:
@@ -260,19 +260,9 @@ class Worker:
         )
 
     async def _recipients(self, request: Request) -> Request:
-        let_in = request.let_in or ()
-        vendors = [one for one in self._config.vendors if one.name in let_in and one.privacy_contact]
-        if not self._letters.can_send:
-            by_hand = tuple(f"tell {vendor.name}" for vendor in vendors)
-            return await self._change(request.id, lambda one: with_steps(one, by_hand))
-        known = {one.name for one in request.events if one.act is Act.NOTE and one.by == WORKER}
-        for vendor in vendors:
-            name = f"told {vendor.name}"
-            if name not in known:
-                await self._letters.recipient(vendor, request, now=self._clock())
-                note = partial(noted, act=Act.NOTE, now=self._clock(), by=WORKER, name=name, text="one mail")
-                request = await self._change(request.id, note)
-        return request
+        return await notify_vendors(
+            self._letters, self._config.vendors, request, self._change, clock=self._clock
+        )
 
     async def _log(self, request: Request) -> Request:
         now, days = self._clock(), self._config.rights.proof_days
@@ -288,7 +278,7 @@ class Worker:
 
     async def _collect(self, request: Request) -> Request:
         request = await self._with_contact(request)
-        rows = await exported(self._hooks, request.customer)
+        rows = await exported(self._hooks, request.customer, seconds=self._hook_seconds)
         ours = await self._in_thread(lambda: stored_of(self._store, request.customer))
         for name in sorted(self._personal, key=lambda name: name == LOG):  # the log is last in a copy
             ours += await asyncio.to_thread(self._personal[name].copy, request.customer)
@@ -305,7 +295,7 @@ class Worker:
     async def _with_contact(self, request: Request) -> Request:
         if request.contact or self._hooks is None:
             return request
-        contact = await contact_of(self._hooks, request.customer)
+        contact = await contact_of(self._hooks, request.customer, seconds=self._hook_seconds)
         if contact is None:
             return request
 
@@ -357,7 +347,9 @@ class Worker:
         if stays and self._until(request, stays[0].until) <= 0:
             await asyncio.to_thread(self._personal[LOG].erase, number, now)
             stays = []
-        left = [] if self._hooks is None else await retained_by(self._hooks.erase, number)
+        left = []
+        if self._hooks is not None:
+            left = await retained_by(self._hooks.erase, number, seconds=self._hook_seconds)
         items = [*left, *((one.name, one.until, one.text) for one in stays)]
         return await self._change(request.id, lambda one: with_retained(one, items, now=now))
 
@@ -445,7 +437,3 @@ async def open_worker(
         finally:
             if log is not None:
                 await asyncio.to_thread(log.close)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -240,7 +240,8 @@ def noted(request: Request, act: Act, *, now: datetime, by: str, text: str = "",
     _require_open(request)
     if act in WORDS and not text.strip():
         raise RequestRefused(f"{act} has no text; allowed: {WORDS[act]}")
-    CHECKS.get(act, _allow)(request, now)
+    if check := CHECKS.get(act):
+        check(request, now)
     return _with(request, Event(at=now, act=act, by=clean(by, LONGEST_NAME), name=name, text=clean(text)))
 
 
@@ -251,11 +252,6 @@ def step_done(request: Request, name: str, *, now: datetime, by: str, text: str 
     if name not in request.steps:
         raise RequestRefused(f"step is {name!r}; allowed: {', '.join(request.open_steps) or 'none is left'}")
     return noted(request, Act.STEP, now=now, by=by, name=name, text=text)
-
-
-def with_steps(request: Request, names: Iterable[str]) -> Request:
-    """Return the request with more steps, each once."""
-    return replace(request, steps=tuple(dict.fromkeys((*request.steps, *names))))
 
 
 def try_failed(request: Request, *, now: datetime, name: str, text: str) -> Request:
@@ -363,10 +359,6 @@ def _require_unasked(request: Request, _: datetime) -> None:
 def _require_unbegun(request: Request, _: datetime) -> None:
     if request.done_steps:
         raise RequestRefused(f"request {request.id} is already being worked on; wait for the answer")
-
-
-def _allow(_: Request, __: datetime) -> None:
-    pass
 
 
 CHECKS: dict[Act, Callable[[Request, datetime], None]] = {
