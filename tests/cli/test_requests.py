@@ -205,6 +205,10 @@ def test_request_entered_twice_is_one(shell: Shell) -> None:
         shell.read("requests", "add", "export", "--who", "known", "--customer", "10001")["request"]
         == first["request"]
     )
+    letter = ("requests", "add", "export", "--who", "known", "--customer", "10001", "--law")
+    _, said = shell.act(*letter, "ccpa")
+    assert f"{first['request']} is already open under gdpr; --law ccpa was not applied" in said
+    assert "not applied" not in shell.act(*letter, "gdpr")[1]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def shop(tmp_path: Path) -> Shop:
 def asked(shop: Shop, via: Via, *, at: datetime = NOW, **values: object) -> Request:
     asking = NewRequest(kind=RequestKind.ERASE, via=via, **{"customer": ANNA, **values})  # type: ignore[arg-type]
     with closing(shop.queue()) as queue:
-        return ask(queue, shop.config, asking, now=at, environ={})[0]
+        return ask(queue, shop.config, asking, now=at)[0]
 
 
 def test_letter_in_doubt_is_not_worked_at_before_the_person_showed_who_they_are(shop: Shop) -> None:

@@ -105,7 +105,7 @@ class Place:
         log.close()
 
     def ask(self, number: str, id_: str) -> None:
-        steps = steps_of(RequestKind.ERASE, self.config, has_relay=False)
+        steps = steps_of(RequestKind.ERASE, self.config)
         request = Request(
             id=id_,
             kind=RequestKind.ERASE,

@@ -28,7 +28,9 @@ from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.policy.announcement_run import fill_run
 from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_log, open_stores, place_of
-from cookieguard.features.records.values.records import Record, customer
+from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.values.consents import Asker, Event, Indication, Notice, consent_record
+from cookieguard.features.records.values.records import Record, customer, new_id
 from cookieguard.features.rights.erased_customers import ErasedCustomers
 from cookieguard.features.rights.hook_calls import number_of
 from cookieguard.features.rights.reerasure import NotErased
@@ -115,7 +117,7 @@ class Shop:
         id_: str = "r" * 22,
         via: Via = Via.LOGIN,
     ) -> str:
-        steps = steps_of(kind, self.config, has_relay=False)
+        steps = steps_of(kind, self.config)
         request = Request(
             id=id_, kind=kind, law=Law.GDPR, received=self.now, via=via, customer=number, steps=steps
         )
@@ -462,27 +464,136 @@ def test_objection_waits_for_words_of_the_staff(shop: Shop) -> None:
     assert shop.found().answer == "We stop."
 
 
+def vendor_of(purpose: str, name: str, contract_end: date | None = None) -> Vendor:
+    hosts, contact = (f"{name.lower()}.example",), f"dpo@{name.lower()}.example"
+    return Vendor(name=name, purpose=purpose, hosts=hosts, privacy_contact=contact, contract_end=contract_end)
+
+
+def choose(shop: Shop, *granted: str, at: datetime = NOW, vendors: tuple[Vendor, ...] | None = None) -> None:
+    """Record a choice of Anna's among statistics and marketing, as a worker of the shop does."""
+    recipients: dict[str, tuple[str, ...]] = {}
+    for vendor in shop.config.vendors if vendors is None else vendors:
+        recipients[vendor.purpose] = (*recipients.get(vendor.purpose, ()), vendor.name)
+    life = timedelta(days=180)
+    asker = Asker(controller="shop", jurisdiction="", withdrawal="/", recipients=recipients, life=life)
+    said = Indication(
+        event=Event.PARTIAL if granted else Event.REFUSAL,
+        notice=Notice(digest="", language="en", policy="1"),
+        granted=frozenset({"necessary", *granted}),
+        refused=frozenset({"statistics", "marketing"}) - set(granted),
+        method="banner",
+    )
+    log = open_log(shop.config, shop.state, shop.keyring, environ={})
+    assert log is not None
+    log.append(consent_record(asker, said, time=at, subject=customer(ANNA), id=new_id())).result(10)
+    log.close()
+
+
+def mailed_at_erasure(shop: Shop) -> set[str]:
+    """Return which vendors a real relay got a mail for, once an erasure is done."""
+    relay = new_relay()
+    mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
+    shop.config = replace(shop.config, mail=mail)
+    shop.ask()
+    with relay.up():
+        shop.work()
+    assert not shop.found().is_open
+    return {one for one in relay.counts if one.startswith("dpo@")}
+
+
+ADS, SUMS, PARCELS = (
+    vendor_of("marketing", "Ads"),
+    vendor_of("statistics", "Sums"),
+    vendor_of("necessary", "Parcels"),
+)
+
+
+@pytest.mark.parametrize(
+    ("granted", "mailed"),
+    [
+        ((), set()),
+        (("marketing",), {"dpo@ads.example"}),
+        (("statistics", "marketing"), {"dpo@ads.example", "dpo@sums.example"}),
+    ],
+)
+def test_only_vendors_that_the_customer_s_grants_let_in_are_notified(
+    shop: Shop, granted: tuple[str, ...], mailed: set[str]
+) -> None:
+    shop.config = replace(shop.config, vendors=(ADS, SUMS, PARCELS))
+    choose(shop, *granted)
+
+    assert mailed_at_erasure(shop) == mailed
+
+
+def test_grant_that_was_withdrawn_since_is_notified_too(shop: Shop) -> None:
+    shop.config = replace(shop.config, vendors=(ADS, SUMS))
+    choose(shop, "marketing", at=NOW - timedelta(days=30))
+    choose(shop, at=NOW - timedelta(days=1))
+
+    assert mailed_at_erasure(shop) == {"dpo@ads.example"}
+
+
+def test_vendor_whose_contract_lapsed_is_notified_only_of_grants_before_that(shop: Shop) -> None:
+    lapsed = (
+        vendor_of("marketing", "Before", (NOW - timedelta(days=20)).date()),
+        vendor_of("marketing", "Since", (NOW - timedelta(days=5)).date()),
+    )
+    shop.config = replace(shop.config, vendors=lapsed)
+    choose(shop, "marketing", at=NOW - timedelta(days=10))
+
+    assert mailed_at_erasure(shop) == {"dpo@since.example"}
+
+
+@pytest.mark.parametrize(("age", "mailed"), [(1, {"dpo@ads.example"}), (200, set())])
+def test_vendor_declared_after_the_grant_is_notified_while_the_grant_counts(
+    shop: Shop, age: int, mailed: set[str]
+) -> None:
+    shop.config = replace(shop.config, vendors=(ADS,))
+    choose(shop, "marketing", at=NOW - timedelta(days=age), vendors=())
+
+    assert mailed_at_erasure(shop) == mailed
+
+
+def test_customer_without_a_record_is_named_to_no_vendor(shop: Shop) -> None:
+    shop.config = replace(
+        shop.config, vendors=(ADS, SUMS, PARCELS), proof=replace(shop.config.proof, enabled=False)
+    )
+
+    assert mailed_at_erasure(shop) == set()
+
+
+def test_vendors_to_notify_are_kept_before_the_log_is_erased(shop: Shop) -> None:
+    """The hook fails after `stored`; the log is switched off, so `stored` has taken the records."""
+    shop.config = replace(shop.config, vendors=(ADS, SUMS))
+    choose(shop, "marketing")
+    shop.config = replace(shop.config, proof=replace(shop.config.proof, enabled=False))
+    relay = new_relay()
+    mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
+    shop.config = replace(shop.config, mail=mail)
+    shop.hooks.fails = 1
+    shop.ask()
+    with relay.up():
+        shop.work()
+        with open_log_for_reading(shop) as stores:
+            assert read_subject(stores, customer(ANNA)) == []
+        assert relay.counts == {}
+        shop.wake()
+        shop.work()
+
+    assert {one for one in relay.counts if one.startswith("dpo@")} == {"dpo@ads.example"}
+
+
+def open_log_for_reading(shop: Shop) -> closing[Stores]:
+    return closing(open_stores(place_of(shop.config, shop.state.path, environ={})))
+
+
 def test_each_vendor_and_the_person_get_one_mail_also_where_the_relay_was_down(shop: Shop) -> None:
     relay = new_relay()
-    vendors = tuple(
-        Vendor(
-            name=name, purpose="necessary", hosts=(f"{name}.example",), privacy_contact=f"dpo@{name}.example"
-        )
-        for name in ("parcels", "letters")
-    )
+    vendors = tuple(vendor_of("marketing", name) for name in ("parcels", "letters"))
     mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
     shop.config = replace(shop.config, vendors=vendors, mail=mail)
-    request = Request(
-        id="r" * 22,
-        kind=RequestKind.ERASE,
-        law=Law.GDPR,
-        received=NOW,
-        via=Via.LOGIN,
-        customer=ANNA,
-        steps=steps_of(RequestKind.ERASE, shop.config, has_relay=True),
-    )
-    with closing(shop.queue()) as queue:
-        queue.add(request, has_work=True)
+    choose(shop, "marketing")
+    shop.ask()
     shop.work()
     assert shop.found().trouble.startswith("recipients: NotTold")
 
@@ -586,14 +697,17 @@ def test_person_is_told_why_it_takes_longer_while_the_step_fails_that_takes_it(s
     assert shop.found().trouble.startswith("shop: OSError")
 
 
-def test_vendors_with_a_contact_are_told_by_hand_where_there_is_no_relay(shop: Shop) -> None:
-    vendor = Vendor(
-        name="Parcels", purpose="necessary", hosts=("parcels.example",), privacy_contact="dpo@parcels.example"
-    )
-    config = replace(shop.config, vendors=(vendor,))
+def test_vendors_that_had_data_are_told_by_hand_where_there_is_no_relay(shop: Shop) -> None:
+    shop.config = replace(shop.config, vendors=(ADS, SUMS, PARCELS))
+    choose(shop, "marketing")
+    shop.ask()
 
-    assert "tell Parcels" in steps_of(RequestKind.ERASE, config, has_relay=False)
-    assert "recipients" in steps_of(RequestKind.ERASE, config, has_relay=True)
+    shop.work()
+
+    assert shop.found().open_steps == ("tell Ads",)
+    shop.change(lambda one: step_done(one, "tell Ads", now=NOW, by="mira"))
+    shop.work()
+    assert shop.found().state is State.DONE
 
 
 def test_error_of_a_hook_names_no_address_in_queue_and_log(
@@ -886,14 +1000,14 @@ def test_two_vendors_of_one_company_are_told_by_two_mails(shop: Shop) -> None:
     names = [f"Parcels of the Netherlands B.V. {one}" for one in ("letters", "crates")]
     vendors = tuple(
         Vendor(
-            name=one, purpose="necessary", hosts=(f"h{at}.example",), privacy_contact="dpo@parcels.example"
+            name=one, purpose="marketing", hosts=(f"h{at}.example",), privacy_contact="dpo@parcels.example"
         )
         for at, one in enumerate(names)
     )
     mail = MailSettings(url=relay.url, sender="Kiln <privacy@shop.example>")
     shop.config = replace(shop.config, vendors=vendors, mail=mail)
+    choose(shop, "marketing")
     shop.ask()
-    shop.change(lambda one: replace(one, steps=steps_of(RequestKind.ERASE, shop.config, has_relay=True)))
 
     with relay.up():
         shop.work()
@@ -1017,3 +1131,35 @@ def test_copy_that_staff_made_by_hand_is_answered_in_their_words_and_lies_on_no_
     told = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
     assert "It came by letter." in told
     assert "privacy?lang" not in told
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_hook_that_hangs_is_given_up_and_reported_and_the_others_are_served(
+    shop: Shop,
+    is_async: bool,
+) -> None:
+    released = threading.Event()
+
+    async def waits(customer: str) -> None:
+        if customer == ANNA:
+            await asyncio.sleep(10)
+
+    def blocks(customer: str) -> None:
+        if customer == ANNA:
+            released.wait()
+
+    shop.config = replace(shop.config, rights=RightsSettings(hook_seconds=1))
+    shop.hooks.erase = waits if is_async else blocks  # type: ignore[method-assign, assignment]
+    shop.ask()
+    shop.ask(number="K-2", id_="s" * 22)
+    threading.Timer(10, released.set).start()
+    began = time.monotonic()
+
+    shop.work()
+
+    assert time.monotonic() - began < 5
+    assert not released.is_set()
+    released.set()
+    name = "waits" if is_async else "blocks"
+    assert shop.found().trouble == f"shop: HookAnswer: {name} took longer than 1 s (rights.hook_seconds)"
+    assert shop.found("s" * 22).state is State.DONE

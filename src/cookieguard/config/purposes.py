@@ -142,7 +142,7 @@ class Vendor:
     contract_end: date | None = None
     """The last day of your contract with it. From the next day (UTC) on, it is blocked for all visitors."""
     privacy_contact: str = ""
-    """The mail address that is notified of erasures and restrictions (art. 19 GDPR), not of corrections."""
+    """The mail address that is notified if a customer who agreed to it is erased or restricted (art. 19 GDPR)."""
     has_catalogue_purpose: bool = field(init=False, default=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

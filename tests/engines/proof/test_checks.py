@@ -54,3 +54,21 @@ def test_records_that_are_numbered_while_the_doctor_looks_are_no_fault(
     (told,) = _log(world.place, tmp_path)
 
     assert told == Finding("consent log", "1 entries, 0 of them waiting for a number")
+
+
+def test_log_that_was_set_back_is_named_before_a_worker_writes(world: World, tmp_path: Path) -> None:
+    world.write(record_of())
+    store = open_log_store(world.place.log, make=False)
+    note = store.checkpoint()
+    store.close()
+    assert note is not None
+    (tmp_path / NEWEST).write_text(note)
+    (sound,) = _log(world.place, tmp_path)
+    lines = note.split("\n")
+    lines[1] = "7"
+    (tmp_path / NEWEST).write_text("\n".join(lines))
+
+    _, told = _log(world.place, tmp_path)
+
+    assert (sound.mend, told.name, told.mend) == ("", "consent log's past", "run: cookieguard log verify")
+    assert told.found == "the log was set back or replaced: 1 entries are not all that checkpoint names"

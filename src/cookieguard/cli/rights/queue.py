@@ -7,6 +7,7 @@ the queue asks for. Its member's name is what request and access journal say.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -152,8 +153,12 @@ def add_request(
             law=law,
             received=moment,
         )
-        found, _ = ask(desk.queue, desk.shop, asking, now=now, environ=os.environ)
+        found, is_new = ask(desk.queue, desk.shop, asking, now=now)
         desk.note_look(found)
+    if not is_new and law not in (None, found.law):
+        sys.stderr.write(
+            f"cookieguard: request {found.id} is already open under {found.law}; --law {law} was not applied\n"
+        )
     _show(found, as_json=as_json)
 
 

@@ -203,6 +203,8 @@ class RightsSettings:
     """The time zone in which these deadlines are counted: where the shop is, such as `Europe/Amsterdam`."""
     hooks: str = ""
     """The shop's class, `module:name`, with `export`, `erase` and `deactivate`. Empty: staff do these steps by hand."""
+    hook_seconds: int = 600
+    """How many seconds a call of a hook may take. Then `cookieguard work` reports it, and tries again later."""
     login_url: str = ""
     """The login page. A request starts with a fresh login; the parameter `next` is added to this address."""
     account_url: str = ""
@@ -237,6 +239,7 @@ class RightsSettings:
             if step in OURS:
                 allowed = f"any text but the names of built-in steps: {', '.join(OURS)}"
                 raise ConfigError("rights.by_hand", was=repr(step), allowed=allowed)
+        require_between("rights.hook_seconds", self.hook_seconds, 1, 86_400, "seconds")
         require_between("rights.export_days", self.export_days, 1, 90, "days")
         require_between("rights.keep_days", self.keep_days, 30, 3650, "days")
         require_between("rights.backup_days", self.backup_days, 0, 366, "days")

@@ -136,16 +136,13 @@ class LocalAnchor:
 
     def check(self, log: LogStore) -> None:
         """Put the file aside where the log is not what it was: set back to an older copy, or another one."""
-        note = self._read()
+        note, size = read_newest(self._path.parent), 0
         if note is None:
             return
-        try:
-            kept = read_checkpoint(note)
-            if kept.size <= log.size() and tree_root(log.tile, kept.size) == kept.root:
-                return
-        except (NoteError, ValueError):
-            kept = None
-        size = 0 if kept is None else kept.size
+        if continues(note, log):
+            return
+        with suppress(NoteError):
+            size = read_checkpoint(note).size
         with suppress(OSError):
             self._path.rename(self._path.with_name(f"{NEWEST}-{size}"))
         logger.error(
@@ -173,10 +170,20 @@ class LocalAnchor:
         if self._witness is not None:
             self._witness.close(deadline)
 
-    def _read(self) -> str | None:
-        with suppress(OSError, UnicodeDecodeError):
-            return self._path.read_text("utf-8")
-        return None
+
+def read_newest(directory: Path) -> str | None:
+    """Return the newest checkpoint that is kept in a state directory."""
+    with suppress(OSError, UnicodeDecodeError):
+        return (directory / NEWEST).read_text("utf-8")
+    return None
+
+
+def continues(note: str, log: LogStore) -> bool:
+    """Return whether a log has all that a checkpoint has."""
+    with suppress(NoteError, ValueError):
+        kept = read_checkpoint(note)
+        return kept.size <= log.size() and tree_root(log.tile, kept.size) == kept.root
+    return False
 
 
 def local_anchors(directory: Path) -> list[Path]:

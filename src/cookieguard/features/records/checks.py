@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.records.anchors import KEPT, NEWEST
+from cookieguard.features.records.anchors import KEPT, NEWEST, continues, read_newest
 from cookieguard.features.records.choice_budget import DAY_BYTES, spent_today
 from cookieguard.features.records.erasure_journal import due_erasures
 from cookieguard.features.records.store.open import (
@@ -59,12 +59,14 @@ def checks_of(shop: Shop) -> Iterator[Finding]:
 
 
 def _log(place: Place, state: Path) -> Iterator[Finding]:
+    kept_note = read_newest(state)  # before the log, which a worker may continue meanwhile
     log = open_log_store(place.log, make=False)
     try:
         with log.snapshot():  # a worker may number records meanwhile
             size, note, rows = log.size(), log.checkpoint(), log.unnumbered()
             name = log.fact("origin") or ""
             changed = changed_texts(log)
+            is_older = kept_note is not None and not continues(kept_note, log)
             is_sound = note is None or read_checkpoint(note).root == tree_root(log.tile, size)
         waiting = [row for row in rows if row.number is None]
         refused = [row for row in rows if row.number is not None]
@@ -82,6 +84,9 @@ def _log(place: Place, state: Path) -> Iterator[Finding]:
     if name.startswith(f"{ANYWHERE}/"):
         yield Finding("consent log's name", f"{name}: origins was empty at the first choice", "", BEGIN_ANEW)
     kept = sorted(path.name for path in state.iterdir() if KEPT.fullmatch(path.name) and path.name != NEWEST)
+    if is_older:
+        told = f"the log was set back or replaced: {size} entries are not all that {NEWEST} names"
+        yield Finding("consent log's past", told, VERIFY)
     if kept:
         mend = f"{VERIFY}; once you know why, move these files elsewhere"
         yield Finding("consent log's past", f"the log was set back or replaced: {', '.join(kept)}", mend)

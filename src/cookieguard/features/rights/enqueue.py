@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cookieguard.config import Config
 from cookieguard.features.records.values.records import new_id
-from cookieguard.features.rights.notifications import has_relay
 from cookieguard.features.rights.requests import Requests
 from cookieguard.features.rights.values.plan import BY_WORDS, steps_of
 from cookieguard.features.rights.values.requests import (
@@ -46,9 +44,7 @@ class NewRequest:
     """When it came in; None for now."""
 
 
-def ask(
-    queue: Requests, config: Config, asking: NewRequest, *, now: datetime, environ: Mapping[str, str]
-) -> tuple[Request, bool]:
+def ask(queue: Requests, config: Config, asking: NewRequest, *, now: datetime) -> tuple[Request, bool]:
     """Add a request, and return it; the second value says whether it is new. Raises RequestRefused, QueueDown."""
     # A login's number is taken as it is: one with spaces behind it, as databases pad them, is another one without.
     number = clean(asking.customer, LONGEST_NAME) if asking.via is Via.STAFF else asking.customer
@@ -83,7 +79,7 @@ def ask(
         policy=asking.policy,
         zone=config.rights.time_zone,
         # Who has no number is known to no hook and to no store of ours: staff answer.
-        steps=steps_of(asking.kind, config, has_relay=has_relay(config, environ)) if number else ("by hand",),
+        steps=steps_of(asking.kind, config) if number else ("by hand",),
     )
     if asking.in_doubt:
         request = noted(request, Act.IDENTITY_ASKED, now=now, by=asking.entered_by)

@@ -13,6 +13,7 @@ from cookieguard.engines.named_object import load_named
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.features.rights.values.requests import Request
 from cookieguard.rights.hooks import Contact, Exported, Retained
+from cookieguard.runtime.foreign_call import call_in_thread
 
 Value = TypeVar("Value")
 LONGEST_ERROR = 300
@@ -49,20 +50,24 @@ def require_hooks(hooks: Any, name: str) -> None:
         raise ConfigError("rights.hooks", was=f"{name} without {', '.join(missing)}", allowed=ALLOWED)
 
 
-async def exported(hooks: Any, customer: str) -> list[Exported]:
-    """Return the rows of a customer's copy."""
-    return [_require(one, Exported, "export") for one in await _call(hooks.export, customer) or ()]
+async def exported(hooks: Any, customer: str, *, seconds: float | None = None) -> list[Exported]:
+    """Return the rows of a customer's copy; raises HookAnswer if the hook takes longer than `seconds`."""
+    found = await _call(hooks.export, customer, seconds=seconds)
+    return [_require(one, Exported, "export") for one in found or ()]
 
 
-async def retained_by(hook: Callable[[str], Any], customer: str) -> list[Retained]:
+async def retained_by(
+    hook: Callable[[str], Any], customer: str, *, seconds: float | None = None
+) -> list[Retained]:
     """Return what an erasure or a restriction leaves."""
     name = getattr(hook, "__name__", "hook")
-    return [_dated(_require(one, Retained, name), name) for one in await _call(hook, customer) or ()]
+    found = await _call(hook, customer, seconds=seconds)
+    return [_dated(_require(one, Retained, name), name) for one in found or ()]
 
 
-async def contact_of(hooks: Any, customer: str) -> Contact | None:
+async def contact_of(hooks: Any, customer: str, *, seconds: float | None = None) -> Contact | None:
     """Return where a customer is written to; None where the hooks do not know."""
-    found = await _call(hooks.contact, customer) if hasattr(hooks, "contact") else None
+    found = await _call(hooks.contact, customer, seconds=seconds) if hasattr(hooks, "contact") else None
     if isinstance(found, str):
         raise HookAnswer("contact returned a str; allowed: a Contact, or None")
     # An address that a database has not is none of ours.
@@ -87,15 +92,20 @@ def reason_of(error: BaseException, request: Request) -> str:
     return MAIL_ADDRESS.sub("...", text)[:LONGEST_ERROR]
 
 
-async def _call(hook: Callable[[str], Any], argument: str) -> Any:
+async def _call(hook: Callable[[str], Any], argument: str, *, seconds: float | None = None) -> Any:
     """Call a hook; raises HookAnswer for what would end the work, or never be told, in place of its answer."""
+    name, limit = getattr(hook, "__name__", "hook"), asyncio.timeout(seconds)
     try:
-        return await _answer(hook, argument)
+        async with limit:
+            return await _answer(hook, argument)
+    except TimeoutError as error:
+        if not limit.expired():  # the hook's own
+            raise
+        raise HookAnswer(f"{name} took longer than {seconds} s (rights.hook_seconds)") from error
     except (asyncio.CancelledError, SystemExit) as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():  # this work was called off, not the hook's own
             raise
-        name = getattr(hook, "__name__", "hook")
         raise HookAnswer(f"{name} raised {type(error).__name__}; allowed: any Exception") from error
 
 
@@ -105,7 +115,7 @@ async def _answer(hook: Callable[[str], Any], argument: str) -> Any:
         return [one async for one in hook(argument)]
     if inspect.iscoroutinefunction(hook):
         return await _gathered(await hook(argument))
-    answer = await asyncio.to_thread(_in_thread, hook, argument)
+    answer = await call_in_thread(lambda: _in_thread(hook, argument))
     return await _gathered(await answer if inspect.isawaitable(answer) else answer)
 
 

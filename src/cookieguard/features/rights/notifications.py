@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -132,6 +133,31 @@ class Letters:
         controller = self._config.controller
         lines = [controller.name or self._config.proof.controller, *controller.address]
         return "\n".join(line for line in lines if line)
+
+
+async def notify_vendors(
+    letters: Letters,
+    vendors: Sequence[Vendor],
+    request: Request,
+    change: Change,
+    *,
+    clock: Callable[[], datetime],
+) -> Request:
+    """Mail each vendor that the customer let in, once; without a relay staff get a step for each. Raises NotTold."""
+    to_tell = [one for one in vendors if one.name in (request.let_in or ()) and one.privacy_contact]
+    if not letters.can_send:
+        by_hand = [f"tell {vendor.name}" for vendor in to_tell]
+        return await change(
+            request.id, lambda one: replace(one, steps=tuple(dict.fromkeys((*one.steps, *by_hand))))
+        )
+    known = {one.name for one in request.events if one.act is Act.NOTE and one.by == WORKER}
+    for vendor in to_tell:
+        name = f"told {vendor.name}"
+        if name not in known:
+            await letters.recipient(vendor, request, now=clock())
+            note = partial(noted, act=Act.NOTE, now=clock(), by=WORKER, name=name, text="one mail")
+            request = await change(request.id, note)
+    return request
 
 
 async def tell(letters: Letters, request: Request, change: Change, *, now: datetime) -> Request:

@@ -138,7 +138,9 @@ async def _erase(at: Open, request: Request, now: datetime, *, steps: Sequence[s
     these = [data for name, data in at.personal.items() if name != LOG or has_log]
     await at.ask(partial(erase_stored, at.store, these, number, now=now))
     has_shop = at.hooks is not None and Step.SHOP in steps
-    return await retained_by(at.hooks.erase, number) if has_shop else []
+    if not has_shop:
+        return []
+    return await retained_by(at.hooks.erase, number, seconds=config.rights.hook_seconds)
 
 
 async def _erase_lost(at: Open, request: Request, now: datetime) -> Request:

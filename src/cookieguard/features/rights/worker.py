@@ -32,7 +32,7 @@ from cookieguard.features.rights.hook_calls import (
     require_hooks,
     retained_by,
 )
-from cookieguard.features.rights.notifications import Letters, tell
+from cookieguard.features.rights.notifications import Letters, notify_vendors, tell
 from cookieguard.features.rights.own_data import (
     LOG,
     LOG_KEPT,
@@ -47,6 +47,7 @@ from cookieguard.features.rights.reerasure import Open, catch_up, erase_again
 from cookieguard.features.rights.refusals_by_staff import opt_out
 from cookieguard.features.rights.requests import NOBODY, Requests, requests_opener
 from cookieguard.features.rights.values.answers import answer_of, needs_words
+from cookieguard.features.rights.values.let_in import vendors_let_in
 from cookieguard.features.rights.values.plan import Step, by_hand
 from cookieguard.features.rights.values.requests import (
     WORKER,
@@ -99,7 +100,8 @@ class Worker:
         self._letters = letters
         self._restore = restore
         self._hooks = hooks
-        self._clock = clock or _now
+        self._hook_seconds = config.rights.hook_seconds
+        self._clock = clock or (lambda: datetime.now(UTC))
         self._lease_seconds = lease_seconds
         self._thread = thread  # for queue and store alone: what is called off goes on in it until it ends
         self._lease = ""
@@ -204,7 +206,7 @@ class Worker:
             if request.state is State.IDENTITY or self._until(request, request.held_until) > 0:
                 break
             try:
-                request = await self._steps[Step(name)](request)
+                request = await self._steps[Step(name)](await self._with_let_in(request))
             except Exception as error:
                 error.cookieguard_step = name  # type: ignore[attr-defined]  # where it is told
                 raise
@@ -242,7 +244,7 @@ class Worker:
         request = await self._with_contact(request)  # afterwards nobody knows it any more
         await self._note_erased(request)
         hook = self._hooks.erase if request.kind is RequestKind.ERASE else self._hooks.deactivate
-        left = await retained_by(hook, request.customer)
+        left = await retained_by(hook, request.customer, seconds=self._hook_seconds)
         return await self._change(request.id, lambda one: with_retained(one, left, now=self._clock()))
 
     async def _note_erased(self, request: Request) -> None:
@@ -250,15 +252,20 @@ class Worker:
         if request.kind is RequestKind.ERASE:
             await asyncio.to_thread(self._restore.write_erased, request)
 
+    async def _with_let_in(self, request: Request) -> Request:
+        """Keep the vendors to notify with the request, before a step ends the records that name them."""
+        if request.let_in is not None or Step.RECIPIENTS not in request.open_steps:
+            return request
+        copied = await asyncio.to_thread(self._personal[LOG].copy, request.customer)
+        found = vendors_let_in((record for _, record in copied), self._config.vendors, self._clock())
+        return await self._change(
+            request.id, lambda one: replace(one, let_in=found) if one.let_in is None else one
+        )
+
     async def _recipients(self, request: Request) -> Request:
-        known = {one.name for one in request.events if one.act is Act.NOTE and one.by == WORKER}
-        for vendor in self._config.vendors:
-            name = f"told {vendor.name}"
-            if vendor.privacy_contact and name not in known:
-                await self._letters.recipient(vendor, request, now=self._clock())
-                note = partial(noted, act=Act.NOTE, now=self._clock(), by=WORKER, name=name, text="one mail")
-                request = await self._change(request.id, note)
-        return request
+        return await notify_vendors(
+            self._letters, self._config.vendors, request, self._change, clock=self._clock
+        )
 
     async def _log(self, request: Request) -> Request:
         now, days = self._clock(), self._config.rights.proof_days
@@ -274,7 +281,7 @@ class Worker:
 
     async def _collect(self, request: Request) -> Request:
         request = await self._with_contact(request)
-        rows = await exported(self._hooks, request.customer)
+        rows = await exported(self._hooks, request.customer, seconds=self._hook_seconds)
         ours = await self._in_thread(lambda: stored_of(self._store, request.customer))
         for name in sorted(self._personal, key=lambda name: name == LOG):  # the log is last in a copy
             ours += await asyncio.to_thread(self._personal[name].copy, request.customer)
@@ -291,7 +298,7 @@ class Worker:
     async def _with_contact(self, request: Request) -> Request:
         if request.contact or self._hooks is None:
             return request
-        contact = await contact_of(self._hooks, request.customer)
+        contact = await contact_of(self._hooks, request.customer, seconds=self._hook_seconds)
         if contact is None:
             return request
 
@@ -343,7 +350,9 @@ class Worker:
         if stays and self._until(request, stays[0].until) <= 0:
             await asyncio.to_thread(self._personal[LOG].erase, number, now)
             stays = []
-        left = [] if self._hooks is None else await retained_by(self._hooks.erase, number)
+        left = []
+        if self._hooks is not None:
+            left = await retained_by(self._hooks.erase, number, seconds=self._hook_seconds)
         items = [*left, *((one.name, one.until, one.text) for one in stays)]
         return await self._change(request.id, lambda one: with_retained(one, items, now=now))
 
@@ -432,7 +441,3 @@ async def open_worker(
         finally:
             if log is not None:
                 await asyncio.to_thread(log.close)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

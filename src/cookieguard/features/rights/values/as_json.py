@@ -49,6 +49,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "kind": RequestKind,
     "law": Law,
     "via": Via,
+    "let_in": lambda value: None if value is None else tuple(value),
     "steps": tuple,
     # A hook's time: as above.
     "until": lambda value: None if value is None else date.fromisoformat(value[:10]),

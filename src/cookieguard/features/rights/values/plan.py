@@ -19,7 +19,7 @@ class Step(StrEnum):
     SHOP = "shop"
     """The shop's hook."""
     RECIPIENTS = "recipients"
-    """Each vendor with a contact gets one mail (art. 19 GDPR)."""
+    """Each vendor that the customer's grants let in gets one mail (art. 19 GDPR)."""
     LOG = "log"
     """The key of their records in the consent log is destroyed."""
     COLLECT = "collect"
@@ -32,7 +32,7 @@ MEANING: dict[str, str] = {
     Step.SESSIONS.value: "logs them out on every device",
     Step.STORED.value: "deletes cart, orders and refusals that cookieguard keeps",
     Step.SHOP.value: "deals with the shop's own data",
-    Step.RECIPIENTS.value: "notifies each vendor that has a privacy contact, with one mail",
+    Step.RECIPIENTS.value: "notifies each vendor that the customer agreed to, with one mail",
     Step.LOG.value: "destroys the key of their records in the consent log",
     Step.COLLECT.value: "collects the copy of their data",
     Step.SIGNAL.value: "applies the opt-out on every device",
@@ -51,12 +51,12 @@ NEEDS_HOOKS = (Step.SHOP, Step.COLLECT)
 BY_WORDS = tuple(kind for kind, steps in WORK.items() if not steps)  # a person of the staff finds the answer
 
 
-def steps_of(kind: RequestKind, config: Config, *, has_relay: bool) -> tuple[str, ...]:
+def steps_of(kind: RequestKind, config: Config) -> tuple[str, ...]:
     """Return the steps of a request. Where nobody can do one by itself, staff do it by hand, and it says so."""
     found: list[str] = []
     for step in WORK[kind]:
         if step is Step.RECIPIENTS:
-            found += _recipients(config, has_relay=has_relay)
+            found += [step.value] if any(vendor.privacy_contact for vendor in config.vendors) else []
         elif step is Step.SIGNAL and not follows(config):
             found.append(OPT_OUT_BY_HAND)
         elif step is Step.LOG and not config.proof.enabled:
@@ -77,10 +77,3 @@ def by_hand(steps: Sequence[str], *, has_hooks: bool) -> tuple[str, ...]:
 def follows(config: Config) -> bool:
     """Return whether what a customer refuses counts on every device."""
     return config.consent.enabled and config.consent.follow_customer and config.identity.enabled
-
-
-def _recipients(config: Config, *, has_relay: bool) -> list[str]:
-    contacts = [one for one in config.vendors if one.privacy_contact]
-    if not contacts:
-        return []
-    return [Step.RECIPIENTS.value] if has_relay else [f"tell {one.name}" for one in contacts]

@@ -111,6 +111,8 @@ class Request:
     """Whose calendar has the days of its clock: the time zone of where the shop is."""
     steps: tuple[str, ...] = ()
     """What must be done before it is: by a worker, or by hand."""
+    let_in: tuple[str, ...] | None = None
+    """The vendors to notify, by name; None before the first step, which may end the records that name them."""
     events: tuple[Event, ...] = ()
 
     def __post_init__(self) -> None:
@@ -238,7 +240,8 @@ def noted(request: Request, act: Act, *, now: datetime, by: str, text: str = "",
     _require_open(request)
     if act in WORDS and not text.strip():
         raise RequestRefused(f"{act} has no text; allowed: {WORDS[act]}")
-    CHECKS.get(act, _allow)(request, now)
+    if check := CHECKS.get(act):
+        check(request, now)
     return _with(request, Event(at=now, act=act, by=clean(by, LONGEST_NAME), name=name, text=clean(text)))
 
 
@@ -356,10 +359,6 @@ def _require_unasked(request: Request, _: datetime) -> None:
 def _require_unbegun(request: Request, _: datetime) -> None:
     if request.done_steps:
         raise RequestRefused(f"request {request.id} is already being worked on; wait for the answer")
-
-
-def _allow(_: Request, __: datetime) -> None:
-    pass
 
 
 CHECKS: dict[Act, Callable[[Request, datetime], None]] = {

@@ -243,7 +243,7 @@ async def _record(at: _PostedForm, asker: Asker, kind: RequestKind) -> Response:
         language=at.texts.lang,
         policy="" if version is None else version.name,
     )
-    future = at.desk.ask(lambda queue: ask(queue, config, asking, now=exchange.now, environ=at.desk.environ))
+    future = at.desk.ask(lambda queue: ask(queue, config, asking, now=exchange.now))
     if not await is_done(future):
         return await at.page("down", status=503, asker=asker)
     error = future.exception()

@@ -310,9 +310,7 @@ async def _add(visit: _Visit, fields: dict[str, str]) -> str:
         law=Law(law) if law else None,
         received=None if received == today else datetime.combine(received, time(), zone),
     )
-    request, _ = await visit.ask(
-        lambda queue: ask(queue, config, asking, now=now, environ=visit.desk.environ)
-    )
+    request, _ = await visit.ask(lambda queue: ask(queue, config, asking, now=now))
     return request.id
 
 

@@ -1,0 +1,29 @@
+"""A call of the shop's own code, which may hang, from the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from functools import partial
+from threading import Thread
+from typing import Any
+
+
+def call_in_thread(call: Callable[[], Any]) -> asyncio.Future[Any]:
+    """Return what a call in a thread of its own brings; one that hangs keeps no process from its end."""
+    future: Future[Any] = Future()
+    run = partial(copy_context().run, call)
+
+    def answer() -> None:
+        try:
+            found = run()
+        except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+            future.set_exception(error)
+        else:
+            future.set_result(found)
+
+    future.set_running_or_notify_cancel()  # a thread cannot be called off
+    Thread(target=answer, name="cookieguard-hook", daemon=True).start()
+    return asyncio.wrap_future(future)
