@@ -40,6 +40,8 @@ origins = ["https://shop.example"]
 trusted_proxies = ["10.0.0.0/8"]
 [policy]
 privacy_url = "/privacy"
+[rights]
+journal = "journal-elsewhere"
 """
 
 
@@ -318,8 +320,8 @@ def test_what_is_left_empty_is_warned_of_and_is_not_wrong(shop: Served) -> None:
 
     assert done.returncode == 0
     warned = [line.partition(":")[0] for line in done.stdout.splitlines() if line.startswith("warn ")]
-    assert warned == ["warn  origins", "warn  proxies", "warn  privacy policy"]
-    assert done.stdout.endswith("\n3 warnings, nothing wrong\n")
+    assert warned == ["warn  origins", "warn  proxies", "warn  privacy policy", "warn  journal of erasures"]
+    assert done.stdout.endswith("\n4 warnings, nothing wrong\n")
     assert 'set origins = ["https://shop.example"]' in done.stdout
 
 

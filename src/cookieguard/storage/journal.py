@@ -87,7 +87,7 @@ class Journal:
         if kind != SUBJECT and not self.keep:
             return 0
         with self._locked():
-            before = self._last() or self._begun(now)
+            before = _last(self.path) or self._begun(now)
             entries = [Entry(before.number + place, now, kind, text) for place, text in enumerate(texts, 1)]
             append_lines(self.path, _text(entries))
             self._ask_second(lambda path: self._copy(path, before, entries))
@@ -95,19 +95,18 @@ class Journal:
             raise OSError(errno.EIO, self.trouble)
         return entries[-1].number
 
-    def merge(self, now: datetime) -> list[Entry]:
-        """Bring both places to the same lines; return all of them. Raises OSError for the state directory."""
+    def merge(self, now: datetime) -> int:
+        """Bring both places to the same lines; return the last one's number. Raises OSError for the state directory."""
         with self._locked():
-            if self._last() is None:
-                self._begun(now)
+            begun = _last(self.path) or self._begun(now)
             self._ask_second(self._merge)
-            return self._known(self.path, now)
+            return (_last(self.path) or begun).number
 
     def read(self, now: datetime) -> list[Entry]:
         """Return all lines and change nothing; a line that is in the second place alone has the number 0."""
         entries = self._known(self.path, now)
         known = {one.fact for one in entries}
-        there = self._ask_second(lambda path: self._known(path, now)) or []
+        there = self._ask_second(lambda path: [] if self._is_same(path) else self._known(path, now)) or []
         return [*(one._replace(number=0) for one in there if one.fact not in known), *entries]
 
     def rewrite(self, change: Callable[[Entry], Entry], now: datetime) -> None:
@@ -131,17 +130,22 @@ class Journal:
         """Return the random name of this file; empty if there is none yet."""
         return next((one.text for one in _entries(self.path, limit=200) if one.kind == HEAD), "")
 
+    def is_followed(self, number: int) -> bool:
+        """Return whether no line follows this one, and the second place ends with the same line."""
+        last = _last(self.path)
+        is_last = last is None or last.number <= number
+        return is_last and (self.second is None or self._ask_second(self._is_same) is True)
+
+    def _is_same(self, path: Path) -> bool:
+        """Return whether both places end with the same line: then they have the same lines."""
+        ours, theirs = _last(self.path), _last(path)
+        return ours is not None and theirs is not None and ours.fact == theirs.fact
+
     def _begun(self, now: datetime) -> Entry:
         head = Entry(0, now, HEAD, secrets.token_hex(8))
         append_lines(self.path, head.line)
         sync_directory(self._state)
         return head
-
-    def _last(self) -> Entry | None:
-        with suppress(FileNotFoundError), self.path.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
-            return next(reversed(_read(file.read())), None)
-        return None
 
     def _known(self, path: Path, now: datetime) -> list[Entry]:
         return [one for one in _entries(path) if not self._is_over(one, now)]
@@ -151,13 +155,15 @@ class Journal:
 
     def _copy(self, path: Path, before: Entry, entries: Sequence[Entry]) -> None:
         """Append new lines; more if the second place lacks those before."""
-        last = _entries(path)[-1:]
-        if last and last[0].fact == before.fact:
+        last = _last(path)
+        if last and last.fact == before.fact:
             append_lines(path, _text(entries))
         else:
             self._merge(path)
 
     def _merge(self, path: Path) -> None:
+        if self._is_same(path):
+            return
         ours, theirs = _entries(self.path), _entries(path)
         known = {one.fact for one in ours}
         number = max((one.number for one in ours), default=0)
@@ -210,6 +216,16 @@ def _entries(path: Path, *, limit: int = -1) -> list[Entry]:
     with suppress(FileNotFoundError), path.open("rb") as file:
         return _read(file.read(limit))
     return []
+
+
+def _last(path: Path) -> Entry | None:
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+        tail = file.read()
+        for begin in (tail.rfind(b"\n", 0, -1) + 1, 0):  # all of it where a crash left half a line
+            if found := _read(tail[begin:]):
+                return found[-1]
+    return None
 
 
 def _read(text: bytes) -> list[Entry]:

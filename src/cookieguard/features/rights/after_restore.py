@@ -70,16 +70,16 @@ class AfterRestore:
         """Apply the journal to store and outbox, then have the store write endings into it. Raises StoreDown."""
         now = self._clock()
         try:
-            entries = self.journal.merge(now)
+            number = self.journal.merge(now)
             has_mark = mark_of(store.database, self.journal.name) >= 0
-            is_new = not has_mark and not any(one.kind in (ERASED, ENDED) for one in entries)
+            is_new = not has_mark and all(one.kind not in (ERASED, ENDED) for one in self.journal.read(now))
             if is_new:  # a release before the journal erased these already
                 self.erased.import_old(now)
-                entries = self.journal.merge(now)
+                number = self.journal.merge(now)
             else:
-                self._apply(store, entries, now)
+                self._apply(store, now)
             if not self.erased.unreadable:  # else they are tried at each start, and doctor stays red
-                self.raise_marks(entries[-1].number, (STORE, OUTBOX, QUEUE) if is_new else (STORE, OUTBOX))
+                self.raise_marks(number, (STORE, OUTBOX, QUEUE) if is_new else (STORE, OUTBOX))
         except (OSError, CookieGuardError) as error:
             raise StoreDown(f"the journal of erasures cannot be applied ({error})") from error
         store.endings = self
@@ -98,10 +98,11 @@ class AfterRestore:
         """Return the journal's name, under which marks are kept."""
         return self.journal.name
 
-    def behind(self, entries: Sequence[Entry]) -> Iterator[Behind]:
+    def behind(self, now: datetime) -> Iterator[Behind]:
         """Yield the databases that lack some of these lines; creates no file."""
         for name, database, kinds in self._databases():
             mark = mark_of(database, self.journal.name)
+            entries: Sequence[Entry] = [] if self.journal.is_followed(mark) else self.journal.read(now)
             lacks = [one for one in entries if one.kind in kinds and (one.number > mark or not one.number)]
             if lacks:
                 yield Behind(name, self.erased.requests(lacks), self.erased.ended(lacks))
@@ -113,8 +114,8 @@ class AfterRestore:
                 mark_of(database, self.journal.name)
                 raise_mark(database, self.journal.name, number)
 
-    def _apply(self, store: Store, entries: Sequence[Entry], now: datetime) -> None:
-        for behind in [one for one in self.behind(entries) if one.name != QUEUE]:
+    def _apply(self, store: Store, now: datetime) -> None:
+        for behind in [one for one in self.behind(now) if one.name != QUEUE]:
             config = self._place.config
             these = [data for name, data in self._personal(self._place).items() if name != LOG]
             for request in behind.requests:

@@ -39,7 +39,7 @@ def checks_of(shop: Shop) -> Iterator[Finding]:
 def _journal(restore: AfterRestore, now: datetime) -> Iterator[Finding]:
     journal = restore.journal
     entries = journal.read(now)
-    behind = list(restore.behind(entries))
+    behind = list(restore.behind(now))
     if journal.trouble:
         yield Finding(CHECK, f"{journal.trouble}; erasures wait", "make that file writable again")
     if behind:

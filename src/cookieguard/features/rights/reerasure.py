@@ -70,8 +70,8 @@ async def catch_up(at: Open, restore: AfterRestore, *, now: datetime) -> None:
         await asyncio.to_thread(at.erased.tidy, now)
     except OSError as error:
         logger.warning("journal: old lines stay until the next run (%s)", error.strerror)
-    entries = await asyncio.to_thread(restore.journal.read, now)
-    behind = await at.ask(lambda: list(restore.behind(entries)))
+    number = await asyncio.to_thread(restore.journal.merge, now)
+    behind = await at.ask(lambda: list(restore.behind(now)))
     for one in (one for one in behind if one.name == QUEUE):
         for request in one.requests:
             await at.ask(partial(at.requests.forget_copies, request.customer))
@@ -81,7 +81,8 @@ async def catch_up(at: Open, restore: AfterRestore, *, now: datetime) -> None:
             logger.error("journal: %s", error)
             return
         await asyncio.to_thread(restore.note_applied, one)
-        await at.ask(partial(restore.raise_marks, max(one.number for one in entries), (QUEUE,)))
+    if not at.erased.unreadable:
+        await at.ask(partial(restore.raise_marks, number, (QUEUE,)))
 
 
 async def _erase_each(at: Open, known: Sequence[Request], lost: Sequence[Request], now: datetime) -> None:
