@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,6 +30,8 @@ from cookieguard import Config, CookieGuard
 from cookieguard.config import RightsSettings
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.rights.requests import requests_opener
+from cookieguard.features.rights.values.by_staff import Said, acted
+from cookieguard.features.rights.values.requests import Act
 from cookieguard.features.work import open_worker
 from cookieguard.storage.state_directory import StateDirectory
 
@@ -92,6 +95,13 @@ class Shop:
         stores.close()
         cookies = sorted((one["name"], one["value"]) for one in context.cookies())
         return {"records": records, "pending": pending, "erased": list(self.hooks.called), "cookies": cookies}
+
+    def approve(self, id_: str) -> None:
+        """Approve an erasure as a second person."""
+        said = Said("Olga Officer", datetime.now(UTC))
+        with closing(requests_opener(self.config, self._keyring, self._state, environ={})()) as queue:
+            queue.change(id_, partial(acted, act=Act.APPROVED, said=said, has_hooks=True))
+            queue.queue.wake(id_)
 
     async def _work(self) -> None:
         async with open_worker(self.config, hooks=self.hooks, environ={}) as worker:
@@ -402,6 +412,10 @@ def test_an_erasure_that_support_enters_is_asked_about_once_more_and_does_act(
     assert is_back_beside_erase(shown)
     with shown.expect_navigation():
         shown.click("button[value=erase]")
+    before = shop.facts(context)
+    assert (before["erased"], before["pending"]) == ([], 1)
+    assert "second person" in shown.locator("main").inner_text()
+    shop.approve(shown.url.rpartition("id=")[2])
 
     assert shop.facts(context)["erased"] == ["10002"]
 

@@ -10,14 +10,17 @@ import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from harness.retention import retention_of
 
 from cookieguard.cli.app import run
+from cookieguard.cli.approvals import NO_STAFF
 from cookieguard.config import Config, load_config
 from cookieguard.config.proof import KeptKind, ProofSettings
+from cookieguard.features.people.journal import read_journal
 from cookieguard.features.records.store.open import open_log
 from cookieguard.features.records.upkeep.pruning import prune_log, record_expiries
 from cookieguard.features.records.values.records import Record, customer
@@ -158,7 +161,8 @@ def test_who_reads_the_output_may_leave(shop: Path, command: str) -> None:
     )
     os.close(writing)
 
-    assert (ended.returncode, ended.stderr) == (141, b"")
+    said = {"export": f"{NO_STAFF}\n", "verify": ""}[command]
+    assert (ended.returncode, ended.stderr.decode()) == (141, said)
 
 
 def test_a_receipt_verifies_without_shop_and_not_when_changed(
@@ -264,3 +268,60 @@ def test_a_checkpoint_that_a_retired_key_signed_still_counts(shop: Path, tmp_pat
 
     assert run(["log", "verify"]) == 0
     assert run(["log", "verify", "--against", "kept"]) == 0
+
+
+def person(name: str, role: str, capsys: pytest.CaptureFixture[str]) -> str:
+    assert run(["staff", "add", name, "--role", role, "--json"]) == 0
+    return str(json.loads(capsys.readouterr().out)["token"])
+
+
+READS = [["log", "show", IDS[3]], ["log", "export", "--subject", "customer:odd"], ["receipt", "show", IDS[5]]]
+
+
+@pytest.mark.parametrize("command", READS)
+def test_records_are_opened_for_an_officer_alone_and_the_journal_has_it(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    tokens = {role: person(f"{role} one", role, capsys) for role in ("support", "officer")}
+    for token in ("", tokens["support"]):
+        monkeypatch.setattr("sys.stdin", StringIO(token))
+        assert run(command) == 4
+        assert capsys.readouterr().out == ""
+    assert list(read_journal(shop)) == []
+
+    monkeypatch.setattr("sys.stdin", StringIO(tokens["officer"]))
+    assert run(command) == 0
+
+    assert capsys.readouterr().out
+    (entry,) = read_journal(shop)
+    assert (entry["event"], entry["who"], entry["what"].endswith(" by command")) == (
+        "looked",
+        "officer one",
+        True,
+    )
+    assert ("customer" in entry) == ("--subject" in command)
+
+
+def test_records_are_erased_by_two_persons(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    support, officer = person("Sam", "support", capsys), person("Olga", "officer", capsys)
+    for given in (officer, f"{officer}\n{officer}", f"{officer}\n{support}"):
+        monkeypatch.setattr("sys.stdin", StringIO(given))
+        assert run(["log", "erase", "customer:odd"]) == 4
+
+    monkeypatch.setattr("sys.stdin", StringIO(f"{support}\n{officer}"))
+    assert run(["log", "erase", "customer:odd"]) == 0
+
+    (entry,) = read_journal(shop)
+    assert (entry["who"], entry["what"]) == ("Sam", "erasure of records by command, approved by Olga")
+    assert run(["log", "erase", "--again"]) == 0
+
+
+def test_shop_without_staff_is_not_locked_out_and_the_journal_has_it(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["log", "show", IDS[3]]) == 0
+
+    assert "the shop has no staff yet" in capsys.readouterr().err
+    assert [(one["event"], "who" in one) for one in read_journal(shop)] == [("looked", False)]

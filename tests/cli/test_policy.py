@@ -71,8 +71,15 @@ class Shop:
             return self.run("policy", "release", self.next, "--reason", reason)
 
     def run_bytes(self, *arguments: str) -> bytes:
+        """Run a command as an officer, and return what it writes."""
+        made = self.run("staff", "add", "Exporter", "--role", "officer", "--json")
         out = TextIOWrapper(BytesIO())
-        with chdir(self.directory), redirect_stdout(out):
+        with (
+            chdir(self.directory),
+            redirect_stdout(out),
+            pytest.MonkeyPatch.context() as patch,
+        ):
+            patch.setattr(sys, "stdin", StringIO(json.loads(made.stdout)["token"]))
             assert int(run(arguments)) == 0
         return out.buffer.getvalue()  # type: ignore[attr-defined]
 

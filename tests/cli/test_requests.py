@@ -76,6 +76,12 @@ def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
     id_ = added["request"]
     assert added["days_left"] < 22
     assert shell.act("work")[1].startswith("1 request ")
+    assert "sessions" in shell.read("requests", "show", id_)["left"]
+    assert shell.read("requests", "list")["requests"][0]["left"].startswith("approval by a second person, ")
+    code, text = shell.act("requests", "approve", id_, who="Support Sam")
+    assert (code, "the role officer" in text) != (0, True)
+    shell.read("requests", "approve", id_)
+    assert shell.act("work")[1].startswith("1 request ")
     assert shell.read("requests", "show", id_)["left"] == ["shop", "deleted at the parcel service"]
 
     code, text = shell.act("requests", "finish", id_, "--text", "Gone.")
@@ -90,6 +96,7 @@ def test_letter_is_entered_worked_at_and_answered(shell: Shell) -> None:
     assert shell.read("requests", "list")["requests"] == []
     shown = shell.read("requests", "show", id_)
     assert [(one["act"], one["by"]) for one in shown["events"]] == [
+        ("approved", "Officer Olga"),
         *[("step", "cookieguard")] * 3,
         *[("step", "Support Sam")] * 2,
         ("done", "cookieguard"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,8 @@ from rights.test_work import ANNA, FAR, NOW, Shop
 
 from cookieguard import Config
 from cookieguard.features.rights.enqueue import NewRequest, ask
-from cookieguard.features.rights.values.requests import Act, Request, State, Via, noted
+from cookieguard.features.rights.values.by_staff import Said, acted
+from cookieguard.features.rights.values.requests import Act, Request, RequestRefused, State, Via, noted
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.storage.store.open import store_opener
@@ -24,7 +27,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def asked(shop: Shop, via: Via, *, at: datetime = NOW, **values: object) -> Request:
-    asking = NewRequest(kind=RequestKind.ERASE, via=via, **{"customer": ANNA, **values})  # type: ignore[arg-type]
+    asking = NewRequest(via=via, **{"kind": RequestKind.ERASE, "customer": ANNA, **values})  # type: ignore[arg-type]
     with closing(shop.queue()) as queue:
         return ask(queue, shop.config, asking, now=at)[0]
 
@@ -39,6 +42,7 @@ def test_letter_in_doubt_is_not_worked_at_before_the_person_showed_who_they_are(
     assert (found.state, found.events[0].by) == (State.IDENTITY, "mira")
     assert found.due(NOW + timedelta(days=9)) == found.due(NOW) + timedelta(days=9)
     shop.change(lambda one: noted(one, Act.IDENTITY_SHOWN, now=NOW, by="mira"), letter.id)
+    shop.change(approved_by("Olga Officer"), letter.id)
     shop.work()
     assert shop.hooks.called == [f"erase {ANNA}"]
 
@@ -103,3 +107,42 @@ def test_customer_whose_number_has_spaces_is_erased_and_no_other_one(shop: Shop,
     assert store.read(StoreNamespace.CART, f"c:{number}") is None
     assert store.read(StoreNamespace.CART, "c:a b") is not None
     store.close()
+
+
+def test_erasure_entered_by_staff_waits_for_a_second_person(shop: Shop) -> None:
+    letter = asked(shop, Via.STAFF, entered_by="Sam Support")
+    shop.work()
+    assert (shop.hooks.called, shop.found(letter.id).done_steps) == ([], ())
+
+    with pytest.raises(RequestRefused, match="a second person"):
+        shop.change(approved_by("sam support"), letter.id)
+    shop.change(approved_by("Olga Officer"), letter.id)
+    shop.work()
+
+    assert shop.hooks.called == [f"erase {ANNA}"]
+    with pytest.raises(RequestRefused, match=r"waits for no approval|only open"):
+        shop.change(approved_by("Owen Owner"), letter.id)
+
+
+def approved_by(name: str) -> Callable[[Request], Request]:
+    return partial(acted, act=Act.APPROVED, said=Said(name, NOW), has_hooks=True)
+
+
+@pytest.mark.parametrize("via", [Via.LOGIN, Via.CODE])
+def test_customer_s_own_request_confirms_an_erasure_entered_by_staff(shop: Shop, via: Via) -> None:
+    letter = asked(shop, Via.STAFF, entered_by="Sam Support")
+
+    own = asked(shop, via)
+    shop.work()
+
+    assert own.id != letter.id
+    assert [shop.found(one.id).may_change for one in (letter, own)] == [False, False]
+
+
+def test_only_erasures_wait_for_a_second_person(shop: Shop) -> None:
+    letter = asked(shop, Via.STAFF, entered_by="Sam Support", kind=RequestKind.DEACTIVATE)
+
+    shop.work()
+
+    assert shop.hooks.called == [f"deactivate {ANNA}"]
+    assert not shop.found(letter.id).may_change

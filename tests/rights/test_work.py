@@ -283,6 +283,7 @@ def test_hold_keeps_everything_until_its_day_is_over(shop: Shop) -> None:
 
 def test_nothing_is_done_while_the_person_has_not_shown_who_they_are(shop: Shop) -> None:
     shop.ask(via=Via.STAFF)
+    shop.change(lambda one: noted(one, Act.APPROVED, now=NOW, by="olga"))
     shop.change(lambda one: noted(one, Act.IDENTITY_ASKED, now=NOW, by="mira"))
 
     shop.work()
@@ -740,6 +741,7 @@ def test_hold_that_comes_while_a_step_is_done_stops_what_is_left(shop: Shop) -> 
 
 def test_doubt_that_comes_while_a_step_is_done_stops_what_is_left(shop: Shop) -> None:
     shop.ask(via=Via.STAFF)
+    shop.change(lambda one: noted(one, Act.APPROVED, now=NOW, by="olga"))
 
     def doubt_and_erase(customer: str) -> list[Retained]:
         shop.change(lambda one: noted(one, Act.IDENTITY_ASKED, now=NOW, by="mira"))

@@ -6,13 +6,19 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from getpass import getpass
+from pathlib import Path
 
-from cookieguard.errors import RevealRefused
+from cookieguard.cli.options import keyring_place, read_place
+from cookieguard.config import Config
+from cookieguard.errors import ConfigError, RevealRefused
+from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.staff_list import read_staff
+from cookieguard.features.records.values.records import CUSTOMER
 from cookieguard.identity.staff_token import Member, person_of, read_member, staff_codec
 from cookieguard.keyring import Keyring
 from cookieguard.storage.state_directory import StateDirectory
 
+OFFICER = "officer"
 IN_ARGUMENTS = "tokens are read from standard input, one a line: everybody on this machine can read arguments"
 MOST_READ = 10_000  # characters; a token has about 150
 
@@ -36,6 +42,36 @@ def one_member(keyring: Keyring, state: StateDirectory, role: str) -> Member:
     if len(found) != 1 or found[0] is None or not found[0].may(role):
         raise RevealRefused(f"this takes the token of a member with the role {role}, on standard input")
     return found[0]
+
+
+NO_STAFF = "cookieguard: the shop has no staff yet, so no person is asked for; see: cookieguard staff add"
+
+
+def note_access(
+    shop: Config, keyring: Path | None, what: str, *, subject: str = "", second: str = ""
+) -> None:
+    """Have an officer open records, and write that into the journal first; with `second`, another member approves.
+
+    A shop without any staff is not locked out: the journal has the access, without a person. Raises RevealRefused.
+    """
+    ring, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
+    by, approved = None, ""
+    if not read_staff(state.path):
+        sys.stderr.write(f"{NO_STAFF}\n")
+    elif second:
+        by, other = two_members(ring, state, first=second, second=OFFICER)
+        approved = f", approved by {other.name}"
+    else:
+        by = one_member(ring, state, OFFICER)
+    journal, number, now = Journal(state, ring), subject.removeprefix(CUSTOMER), datetime.now(UTC)
+    name, role = (by.name, by.role) if by else ("", "")
+    try:
+        journal.write(
+            now, "looked", who=name, role=role, what=f"{what} by command{approved}", customer=number
+        )
+    except OSError as error:
+        was = f"not writable ({error.strerror}), so nothing is opened"
+        raise ConfigError("the access journal", was=was, allowed="a state directory with room") from error
 
 
 def _members(keyring: Keyring, state: StateDirectory, tokens: Sequence[str]) -> list[Member | None]:

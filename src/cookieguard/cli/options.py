@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -96,3 +96,18 @@ def no_keyring(place: KeyringPlace) -> ConfigError:
     """Return the error that there is no keyring yet, with what makes one."""
     allowed = "a keyring, which `cookieguard keys add` or the shop's first start creates"
     return ConfigError(place.setting, was=f"{place.path} (no such file)", allowed=allowed)
+
+
+def read_pairs(
+    option: str, text: str, *, names: Collection[str] = (), values: Collection[str] = ()
+) -> dict[str, str]:
+    """Read NAME=VALUE,...; raises ConfigError for a name, or a value, that is none of those."""
+    found: dict[str, str] = {}
+    for one in filter(None, text.split(",")):
+        name, _, value = (part.strip() for part in one.partition("="))
+        if not (name and value) or (names and name not in names) or (values and value not in values):
+            form = "FIELD=COLUMN,... with a FIELD" if names else "THEIRS=PURPOSE,... with a PURPOSE"
+            allowed = f"{form} of {', '.join(names or values)}"
+            raise ConfigError(option, was=repr(one), allowed=allowed)
+        found[name] = value
+    return found

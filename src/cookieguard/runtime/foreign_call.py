@@ -6,23 +6,19 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import copy_context
-from functools import partial
 from threading import Thread
 from typing import Any
 
 
 def call_in_thread(call: Callable[[], Any]) -> asyncio.Future[Any]:
     """Return what a call in a thread of its own brings; one that hangs keeps no process from its end."""
-    future: Future[Any] = Future()
-    run = partial(copy_context().run, call)
+    future, context = Future[Any](), copy_context()
 
     def answer() -> None:
         try:
-            found = run()
+            future.set_result(context.run(call))
         except BaseException as error:  # noqa: BLE001 - whoever waits raises it
             future.set_exception(error)
-        else:
-            future.set_result(found)
 
     future.set_running_or_notify_cancel()  # a thread cannot be called off
     Thread(target=answer, name="cookieguard-hook", daemon=True).start()

@@ -70,5 +70,5 @@ def test_log_that_was_set_back_is_named_before_a_worker_writes(world: World, tmp
 
     _, told = _log(world.place, tmp_path)
 
-    assert (sound.mend, told.name, told.mend) == ("", "consent log's past", "run: cookieguard log verify")
+    assert (sound.mend, told.check, told.mend) == ("", "consent log's past", "run: cookieguard log verify")
     assert told.found == "the log was set back or replaced: 1 entries are not all that checkpoint names"

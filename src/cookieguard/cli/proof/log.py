@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,11 +13,13 @@ from typing import Annotated, Any
 
 import typer
 
+from cookieguard.cli.approvals import note_access
 from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
     keyring_place,
+    read_pairs,
     read_place,
     require_subject,
     shop_config,
@@ -116,10 +118,13 @@ def show(
     record: Annotated[str, typer.Argument(help="The record's id, as in a receipt.")],
     *,
     config: ConfigOption = None,
+    keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one record. Exit code 1 if it does not exist."""
-    with log_of(shop_config(config)) as stores:
+    """Show one record. Reads a token with the role officer. Exit code 1 if the record does not exist."""
+    shop = shop_config(config)
+    with log_of(shop) as stores:
+        note_access(shop, keyring, f"record {record}")
         found = read_record(stores, record)
     if found is None:
         raise ConfigError("id", was="not the id of a record in this log", allowed="the id in a receipt")
@@ -137,10 +142,17 @@ def export(
     ] = "",
     first: Annotated[int, typer.Option("--first", help="Start at this entry.")] = 0,
     config: ConfigOption = None,
+    keyring: KeyringOption = None,
 ) -> None:
-    """Write records to standard output, one canonical JSON document (RFC 8785) per line."""
+    """Write records to standard output, one canonical JSON document (RFC 8785) per line.
+
+    Reads a token with the role officer.
+    """
     require_subject("--subject", subject)
-    with log_of(shop_config(config)) as stores:
+    shop = shop_config(config)
+    with log_of(shop) as stores:
+        what = "records of one subject" if subject else f"all records from {first} on"
+        note_access(shop, keyring, what, subject=subject)
         found = read_subject(stores, subject) if subject else _every(stores, first)
         for one in found:
             sys.stdout.buffer.write(canonical(_facts(one)) + b"\n")
@@ -192,15 +204,21 @@ def erase(
         bool, typer.Option("--again", help="Only repeat the journal's erasures, after a restore.")
     ] = False,
     config: ConfigOption = None,
+    keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Destroy the key of a person's records. They can never be read again, and the log stays whole."""
+    """Destroy the key of a person's records. They can never be read again, and the log stays whole.
+
+    Reads two tokens: of a member with the role support, and of an officer who approves.
+    """
     shop = shop_config(config)
     if not (subject or again):
         raise ConfigError("subject", was="missing", allowed="'customer:NUMBER', 'browser:ID', or --again")
     require_subject("subject", subject)
     place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
     with log_of(shop) as stores:  # opening them does what the journal says
+        if subject:
+            note_access(shop, keyring, "erasure of records", subject=subject, second="support")
         count = (
             erase_subject(stores, subject, erasures=place.erasures, now=datetime.now(UTC)) if subject else 0
         )
@@ -235,8 +253,8 @@ def import_file(
         source,
         purposes=purposes,
         vendors={one.name: one.purpose for one in shop.vendors},
-        columns=_pairs("--columns", columns, names=[*FIELDS, *purposes]),
-        words=_pairs("--words", words, values=purposes),
+        columns=read_pairs("--columns", columns, names=[*FIELDS, *purposes]),
+        words=read_pairs("--words", words, values=purposes),
     )
     done = _import(shop, file, reading, now, writes=not dry_run, as_json=as_json)
     _show_imported(done, as_json=as_json)
@@ -300,21 +318,6 @@ def _show_imported(done: Imported, *, as_json: bool) -> None:
         f"{done.old} older than proof.keep, {done.all_bad} bad",
         as_json=as_json,
     )
-
-
-def _pairs(
-    option: str, text: str, *, names: Collection[str] = (), values: Collection[str] = ()
-) -> dict[str, str]:
-    """Read NAME=VALUE,...; raises ConfigError for a name, or a value, that is none of those."""
-    found: dict[str, str] = {}
-    for one in filter(None, text.split(",")):
-        name, _, value = (part.strip() for part in one.partition("="))
-        if not (name and value) or (names and name not in names) or (values and value not in values):
-            form = "FIELD=COLUMN,... with a FIELD" if names else "THEIRS=PURPOSE,... with a PURPOSE"
-            allowed = f"{form} of {', '.join(names or values)}"
-            raise ConfigError(option, was=repr(one), allowed=allowed)
-        found[name] = value
-    return found
 
 
 @contextmanager

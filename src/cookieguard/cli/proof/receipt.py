@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from cookieguard.cli.options import ConfigOption, JsonOption, shop_config
+from cookieguard.cli.approvals import note_access
+from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, shop_config
 from cookieguard.cli.output import printable, show_answer
 from cookieguard.cli.proof.log import key_of, log_of
 from cookieguard.errors import ConfigError
@@ -57,9 +58,13 @@ def show(
     record: Annotated[str, typer.Argument(help="The record's id.")],
     *,
     config: ConfigOption = None,
+    keyring: KeyringOption = None,
 ) -> None:
-    """Write the visitor's copy of a record to standard output."""
-    with log_of(shop_config(config)) as stores:
+    """Write the visitor's copy of a record to standard output. Reads a token with the role officer."""
+    shop = shop_config(config)
+    with log_of(shop) as stores:
+        what = f"copy of record {record}"
+        note_access(shop, keyring, what)
         text = make_receipt(stores, record)
     if text is None:
         raise ConfigError(

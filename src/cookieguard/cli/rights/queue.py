@@ -133,6 +133,8 @@ def add_request(
 ) -> None:
     """Enter a request made by letter or telephone. Work on it begins at once, unless the identity is in doubt.
 
+    An erasure waits until a second member approves it, or until the customer asks for it too.
+
     Reads a token with the role support.
     """
     require_one_of("--who", who, WHO)
@@ -189,6 +191,11 @@ ACTS: Mapping[str, tuple[Act, str, Sequence[Parameter]]] = {
     "identity-shown": (
         Act.IDENTITY_SHOWN,
         "Record that the person proved their identity. The deadline runs again, and work begins.",
+        [TEXT],
+    ),
+    "approve": (
+        Act.APPROVED,
+        "Approve an erasure that another member entered. Work begins.",
         [TEXT],
     ),
     "extend": (Act.EXTENDED, "Extend the deadline, with the reason that the person reads.", [TEXT]),

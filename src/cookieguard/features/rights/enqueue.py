@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from cookieguard.config import Config
 from cookieguard.features.records.values.records import new_id
 from cookieguard.features.rights.requests import Requests
+from cookieguard.features.rights.values.by_staff import needs_approval
 from cookieguard.features.rights.values.plan import BY_WORDS, steps_of
 from cookieguard.features.rights.values.requests import (
     LONGEST_NAME,
+    PERSON,
     Act,
     Request,
     RequestRefused,
@@ -84,4 +88,14 @@ def ask(queue: Requests, config: Config, asking: NewRequest, *, now: datetime) -
     if asking.in_doubt:
         request = noted(request, Act.IDENTITY_ASKED, now=now, by=asking.entered_by)
     queue.add(request, has_work=True)
+    if asking.via is not Via.STAFF and number:
+        _confirm(queue, alike, now)
     return request, True
+
+
+def _confirm(queue: Requests, entered: Sequence[Request], now: datetime) -> None:
+    """Have the customer's own request approve erasures that staff entered for them."""
+    for request in filter(needs_approval, entered):
+        text = "the customer asked for it themselves"
+        queue.change(request.id, partial(noted, act=Act.APPROVED, now=now, by=PERSON, text=text))
+        queue.queue.wake(request.id)

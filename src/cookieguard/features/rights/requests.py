@@ -21,6 +21,7 @@ from cookieguard.features.rights.protocol import QueueDown, Row
 from cookieguard.features.rights.queue import Queue
 from cookieguard.features.rights.sealing import Seal, SealBroken, who_of
 from cookieguard.features.rights.values.as_json import dumps, loads
+from cookieguard.features.rights.values.by_staff import needs_approval
 from cookieguard.features.rights.values.requests import Request, RequestRefused, by_days_left
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring
@@ -37,6 +38,8 @@ CONTACT = "contact:"
 ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 UNREADABLE = "cannot be read: its key is not in the keyring, or it was changed; its deadline still runs"
 UNREADABLE_SECONDS = 6 * 3600.0  # until a worker tries a row again that did not open: a key may come back
+
+APPROVAL = "approval by a second person"
 
 
 class Pending(NamedTuple):
@@ -233,7 +236,7 @@ def _pending(request: Request, now: datetime) -> Pending:
         received=request.day(request.received),
         due=request.due(now),
         days_left=request.days_left(now),
-        left=request.open_steps,
+        left=((APPROVAL,) if needs_approval(request) else ()) + request.open_steps,
         trouble=request.trouble,
     )
 

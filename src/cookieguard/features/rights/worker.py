@@ -47,6 +47,7 @@ from cookieguard.features.rights.reerasure import Open, catch_up, erase_again
 from cookieguard.features.rights.refusals_by_staff import opt_out
 from cookieguard.features.rights.requests import NOBODY, Requests, requests_opener
 from cookieguard.features.rights.values.answers import answer_of, needs_words
+from cookieguard.features.rights.values.by_staff import must_wait
 from cookieguard.features.rights.values.let_in import vendors_let_in
 from cookieguard.features.rights.values.plan import Step, by_hand
 from cookieguard.features.rights.values.requests import (
@@ -183,7 +184,7 @@ class Worker:
         """Do what can be done of a request; return in how many seconds there is more, None for when somebody acts."""
         if request.may_change:
             request = await self._do_steps(request)
-            if request.state is State.IDENTITY:
+            if must_wait(request):
                 return None
             if (on_hold := self._until(request, request.held_until)) > 0:
                 return on_hold
@@ -203,7 +204,7 @@ class Worker:
         for name in request.open_steps:
             if name in waits:
                 continue
-            if request.state is State.IDENTITY or self._until(request, request.held_until) > 0:
+            if must_wait(request) or self._until(request, request.held_until) > 0:
                 break
             try:
                 request = await self._steps[Step(name)](await self._with_let_in(request))

@@ -11,11 +11,15 @@ from cookieguard.features.rights.values.requests import (
     Act,
     Request,
     RequestRefused,
+    State,
+    Via,
     answer_told,
     noted,
     put_on_hold,
     step_done,
 )
+from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.identity.staff_token import person_of
 
 SUPPORT, OFFICER = "support", "officer"
 LOOK = SUPPORT  # to see whose request it is
@@ -26,6 +30,7 @@ WHO = (KNOWN, IN_DOUBT)
 DUTIES: Mapping[Act, str] = {
     Act.STEP: SUPPORT,
     Act.NOTE: SUPPORT,
+    Act.APPROVED: OFFICER,
     Act.IDENTITY_ASKED: SUPPORT,
     Act.IDENTITY_SHOWN: SUPPORT,
     Act.EXTENDED: OFFICER,
@@ -50,6 +55,7 @@ class Said(NamedTuple):
 def acted(request: Request, act: Act, said: Said, *, has_hooks: bool) -> Request:
     """Return the request with an act of the staff; raises RequestRefused."""
     by, now, text, step, until = said
+    _require_second(request, act, by)
     if act is Act.STEP:
         waits = by_hand(request.open_steps, has_hooks=has_hooks)
         if step not in waits and step not in request.done_steps:  # one that a worker does
@@ -70,3 +76,26 @@ def acted(request: Request, act: Act, said: Said, *, has_hooks: bool) -> Request
             raise RequestRefused("told without words; allowed: how they were told, such as by letter")
         return answer_told(request, now=now, by=by, text=text)
     return noted(request, act, now=now, by=by, text=text)
+
+
+def needs_approval(request: Request) -> bool:
+    """Return whether an erasure that staff entered waits for a second person, or for the customer's own request."""
+    is_entered = request.kind is RequestKind.ERASE and request.via is Via.STAFF and bool(request.customer)
+    is_begun = request.done_steps or any(event.act is Act.APPROVED for event in request.events)
+    return is_entered and request.may_change and not is_begun
+
+
+def must_wait(request: Request) -> bool:
+    """Return whether no step may be done yet: it is in doubt who asks, or one person alone wants an erasure."""
+    return request.state is State.IDENTITY or needs_approval(request)
+
+
+def _require_second(request: Request, act: Act, by: str) -> None:
+    if act is not Act.APPROVED:
+        return
+    if not needs_approval(request):
+        raise RequestRefused(f"request {request.id} waits for no approval")
+    if person_of(by) == person_of(request.entered_by):
+        raise RequestRefused(
+            f"{by} entered request {request.id}; allowed: a second person, or the customer's own request"
+        )

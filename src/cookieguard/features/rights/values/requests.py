@@ -54,6 +54,7 @@ class Act(StrEnum):
     GONE = "gone"
     """What stayed went."""
     NOTE = "note"
+    APPROVED = "approved"
     DONE = "done"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"

@@ -44,6 +44,7 @@ from cookieguard.features.rights.values.by_staff import (
     WHO,
     Said,
     acted,
+    needs_approval,
 )
 from cookieguard.features.rights.values.plan import MEANING, by_hand, follows
 from cookieguard.features.rights.values.requests import (
@@ -192,6 +193,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
         "may_doubt": _may(partial(noted, request, Act.IDENTITY_ASKED, now=now, by="")),
         "is_officer": visit.member.may(OFFICER),
+        "needs_approval": needs_approval(request),
         "refusable": _refusable(visit.exchange.parts.config) if request.customer else [],
         "own_terms": () if watched is None else watched.of(request.customer),
     }
