@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from cookieguard.config import Config
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import PersonalData, Place
-from cookieguard.features.rights import worker
+from cookieguard.features.records.store.open import open_log
 from cookieguard.features.rights.after_restore import AfterRestore
+from cookieguard.features.rights.hook_calls import (
+    load_hooks,
+    require_hooks,
+)
+from cookieguard.features.rights.notifications import Letters
+from cookieguard.features.rights.requests import requests_opener
+from cookieguard.features.rights.worker import LEASE_SECONDS, Worker
+from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
 
 
 def personal_of(place: Place) -> Mapping[str, PersonalData]:
@@ -19,8 +34,53 @@ def personal_of(place: Place) -> Mapping[str, PersonalData]:
     return {name: data for name, data in found.items() if data is not None}
 
 
-open_worker = partial(worker.open_worker, personal=personal_of)
 after_restore = partial(AfterRestore, personal=personal_of)
+
+
+@asynccontextmanager
+async def open_worker(
+    config: Config,
+    *,
+    hooks: Any = None,
+    environ: Mapping[str, str] | None = None,
+    clock: Callable[[], datetime] | None = None,
+    lease_seconds: float = LEASE_SECONDS,
+) -> AsyncIterator[Worker]:
+    """Open what work needs; `hooks` in place of those that are configured. Raises ConfigError, QueueDown, StoreDown."""
+    found = os.environ if environ is None else environ
+    clock = clock or partial(datetime.now, UTC)
+    if hooks is None:
+        hooks = load_hooks(config.rights.hooks)
+    else:
+        require_hooks(hooks, type(hooks).__name__)
+    state = StateDirectory(config.state_dir)
+    keyring = load_keyring(state, config.keys, environ=found)
+    with (
+        closing(requests_opener(config, keyring, state, environ=found)()) as requests,
+        closing(store_opener(config.store, state.path, environ=found)()) as store,
+        ThreadPoolExecutor(1, thread_name_prefix="cookieguard-work") as thread,
+    ):
+        log = open_log(config, state, keyring, environ=found)  # it opens nothing before the first record
+        place = Place(config, state.path, found)
+        worker = Worker(
+            config,
+            requests,
+            store,
+            personal_of(place),
+            log,
+            Letters(config, environ=found),
+            after_restore(place, keyring, clock=clock),
+            thread,
+            hooks=hooks,
+            clock=clock,
+            lease_seconds=lease_seconds,
+        )
+        await worker.begin()
+        try:
+            yield worker
+        finally:
+            if log is not None:
+                await asyncio.to_thread(log.close)
 
 
 async def work_once(config: Config, *, hooks: Any = None) -> bool:

@@ -8,28 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
 from cookieguard.config import Config
-from cookieguard.features.feature import PersonalData, Place
-from cookieguard.features.records.store.open import open_log
+from cookieguard.features.feature import PersonalData
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.features.rights.after_restore import AfterRestore
 from cookieguard.features.rights.copy import write_copy
 from cookieguard.features.rights.hook_calls import (
     contact_of,
     exported,
-    load_hooks,
     reason_of,
-    require_hooks,
     retained_by,
 )
 from cookieguard.features.rights.notifications import Letters, notify_vendors, tell
@@ -45,7 +41,7 @@ from cookieguard.features.rights.own_data import (
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.reerasure import Open, catch_up, erase_again
 from cookieguard.features.rights.refusals_by_staff import opt_out
-from cookieguard.features.rights.requests import NOBODY, Requests, requests_opener
+from cookieguard.features.rights.requests import NOBODY, Requests
 from cookieguard.features.rights.values.answers import answer_of, needs_words
 from cookieguard.features.rights.values.by_staff import must_wait
 from cookieguard.features.rights.values.let_in import vendors_let_in
@@ -62,9 +58,6 @@ from cookieguard.features.rights.values.requests import (
 )
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.rights.hooks import Exported
-from cookieguard.storage.keyring_source import load_keyring
-from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
 
 logger = logging.getLogger("cookieguard")
@@ -90,8 +83,8 @@ class Worker:
         thread: ThreadPoolExecutor,
         *,
         hooks: Any,
-        clock: Callable[[], datetime] | None = None,
-        lease_seconds: float = LEASE_SECONDS,
+        clock: Callable[[], datetime],
+        lease_seconds: float,
     ) -> None:
         self._config = config
         self._requests = requests
@@ -102,7 +95,7 @@ class Worker:
         self._restore = restore
         self._hooks = hooks
         self._hook_seconds = config.rights.hook_seconds
-        self._clock = clock or (lambda: datetime.now(UTC))
+        self._clock = clock
         self._lease_seconds = lease_seconds
         self._thread = thread  # for queue and store alone: what is called off goes on in it until it ends
         self._lease = ""
@@ -393,52 +386,3 @@ class Worker:
 
     async def _in_thread(self, task: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, task)
-
-
-@asynccontextmanager
-async def open_worker(
-    config: Config,
-    *,
-    personal: Callable[[Place], Mapping[str, PersonalData]],
-    hooks: Any = None,
-    environ: Mapping[str, str] | None = None,
-    clock: Callable[[], datetime] | None = None,
-    lease_seconds: float = LEASE_SECONDS,
-) -> AsyncIterator[Worker]:
-    """Open what work needs; `hooks` in place of those that are configured. Raises ConfigError, QueueDown, StoreDown.
-
-    `personal` opens the personal data of all features, by name.
-    """
-    found = os.environ if environ is None else environ
-    if hooks is None:
-        hooks = load_hooks(config.rights.hooks)
-    else:
-        require_hooks(hooks, type(hooks).__name__)
-    state = StateDirectory(config.state_dir)
-    keyring = load_keyring(state, config.keys, environ=found)
-    with (
-        closing(requests_opener(config, keyring, state, environ=found)()) as requests,
-        closing(store_opener(config.store, state.path, environ=found)()) as store,
-        ThreadPoolExecutor(1, thread_name_prefix="cookieguard-work") as thread,
-    ):
-        log = open_log(config, state, keyring, environ=found)  # it opens nothing before the first record
-        place = Place(config, state.path, found)
-        worker = Worker(
-            config,
-            requests,
-            store,
-            personal(place),
-            log,
-            Letters(config, environ=found),
-            AfterRestore(place, keyring, personal=personal, clock=clock or _now),
-            thread,
-            hooks=hooks,
-            clock=clock,
-            lease_seconds=lease_seconds,
-        )
-        await worker.begin()
-        try:
-            yield worker
-        finally:
-            if log is not None:
-                await asyncio.to_thread(log.close)
