@@ -21,7 +21,9 @@ from cookieguard.storage.store.open import store_opener
 BRING_BACK = "restore the text that was published; a change needs a new version"
 ANNOUNCE = "run: cookieguard policy announce {name}"
 SEND = "run: cookieguard policy send, then look at: cookieguard policy status"
-RELEASE = "; inform customers whom mail cannot reach in another way, then run: cookieguard policy release {name}"
+RELEASE = (
+    "; inform customers whom mail cannot reach in another way, then run: cookieguard policy release {name}"
+)
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
