@@ -21,7 +21,7 @@ from cookieguard.features.outbox.sending import Mail
 from cookieguard.features.policy.values.versions import Version
 from cookieguard.mail.messages import AddressError, build_message, require_address
 from cookieguard.mail.runs import Customer, Customers
-from cookieguard.web.http.policy_texts import PolicyTexts
+from cookieguard.web.http.policy_texts import PolicyTexts, objection_place
 
 AT_ONCE = 1_000  # rows in one transaction
 ISOLATES = dict.fromkeys(map(ord, "\u2066\u2068\u2069"))  # mail programs show them as boxes
@@ -125,12 +125,18 @@ class Notices:
                 texts.texts["mail_full"],
                 f"{address}?lang={language}",
                 "",
+                *self._objection(texts, language),
                 texts.texts["mail_why"],
             ]
             subject = texts.line("mail_subject", date=version.effective)
             plain = [line.translate(ISOLATES) for line in lines]
             self._lines[key] = language, subject.translate(ISOLATES), plain
         return self._lines[key]
+
+    def _objection(self, texts: PolicyTexts, language: str) -> Sequence[str]:
+        place = objection_place(self._config, self._config.mailed_base).removeprefix("mailto:")
+        address = f"{place}?lang={language}" if self._config.rights.enabled else place
+        return (texts.texts["mail_object"], address, "") if place else ()
 
 
 def run_of(version: Version) -> str:

@@ -28,7 +28,7 @@ from cookieguard.features.records.part import RecordsPart
 from cookieguard.web.banner.page_language import language_asked, tag_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
-from cookieguard.web.http.policy_texts import PolicyTexts
+from cookieguard.web.http.policy_texts import PolicyTexts, objection_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.part import READ, Page, Part
@@ -86,11 +86,11 @@ class PolicyRequest(NamedTuple):
         days = {"date": version.effective, "announced": version.announced}
         if version is self.current:
             return self.texts.line("in_force", **days)
-        return self.texts.line("past" if self.is_past(version) else "ahead", **days)
+        return self.texts.line("ahead" if self.is_ahead(version) else "past", **days)
 
-    def is_past(self, version: Version) -> bool:
-        """Return whether a version comes before the one in force."""
-        return self.current is not None and self.versions.index(version) > self.versions.index(self.current)
+    def is_ahead(self, version: Version) -> bool:
+        """Return whether a version comes after the one in force."""
+        return self.current is None or self.versions.index(version) < self.versions.index(self.current)
 
 
 class PolicyPart(Part):
@@ -176,6 +176,9 @@ def _changes_page(asked: PolicyRequest, version: Version) -> Response:
         state=asked.state(version),
         compared=compared,
         changes=_differences(old.markdown, new.markdown),
+        objection=objection_place(asked.exchange.parts.config, asked.exchange.own_base)
+        if asked.is_ahead(version)
+        else "",
     )
 
 
@@ -186,7 +189,7 @@ def _feed(asked: PolicyRequest) -> Response:
             "id": _urn(one.digest),
             "title": asked.state(one),
             "updated": _announced(one, asked.ledger),
-            "summary": " ".join(asked.text(one)[1].summary),
+            "summary": " ".join([*asked.text(one)[1].summary, *_how_to_object(asked, one)]),
         }
         for one in asked.versions
     ]
@@ -202,6 +205,15 @@ def _feed(asked: PolicyRequest) -> Response:
         entries=entries,
     )
     return Response(page, 200, FEED_HEADERS, media_type="application/atom+xml")
+
+
+def _how_to_object(asked: PolicyRequest, version: Version) -> Sequence[str]:
+    """Return the words of a feed's entry about a version ahead; feeds are read elsewhere, so addresses are whole."""
+    if not asked.is_ahead(version):
+        return ()
+    exchange = asked.exchange
+    place = objection_place(exchange.parts.config, f"{exchange.request.origin.text}{exchange.own_base}")
+    return (asked.texts.texts["mail_object"], place) if place else ()
 
 
 def _source(version: Version, language: str) -> Response:

@@ -33,7 +33,7 @@ from cookieguard.web.banner.slots import (
     to_ascii,
 )
 from cookieguard.web.banner.templates import template_environment
-from cookieguard.web.http.policy_texts import News, PolicyTexts, news_line
+from cookieguard.web.http.policy_texts import News, PolicyTexts, news_line, objection_place
 
 logger = logging.getLogger("cookieguard")
 
@@ -63,6 +63,7 @@ class Renderer:
         self._files = found
         self._rendered: dict[tuple[object, ...], list[bytes]] = {}
         default, spoken = config.consent.language, config.languages
+        self._objects = bool(objection_place(config, ""))
         self._pick = lru_cache(maxsize=LANGUAGES_KEPT)(
             lambda html_lang, accepted: pick_language(html_lang, accepted, default, spoken)
         )
@@ -147,7 +148,17 @@ class Renderer:
         `links_say`: links to our own pages name the language, since the browser alone would ask for another one.
         """
         also = f"lang={lang}" if links_say else ""
-        key = ("banner", lang, base, note, news and news.name, form_of(style), form_of(script), shadow, also)
+        key = (
+            "banner",
+            lang,
+            base,
+            note,
+            news and (news.name, news.effective),
+            form_of(style),
+            form_of(script),
+            shadow,
+            also,
+        )
         self._note(lang)
 
         def make() -> str:
@@ -158,7 +169,7 @@ class Renderer:
                 next=NEXT.decode(),
                 choices_url=choices_url(base, also),
                 note=texts_of(lang)["notes"][note] if note else "",
-                news=news_line(news, PolicyTexts.of(lang), base=base, query=also),
+                news=news_line(news, PolicyTexts.of(lang), base=base, query=also, objects=self._objects),
                 banner=f"{self.banner_hash(lang)}.{VALUE.decode()}",
                 shadow=shadow,
                 room=self._style("banner.css" if style.way is Way.FILE else "room.css", style, base),
@@ -194,7 +205,7 @@ class Renderer:
             "control",
             lang,
             base,
-            news and news.name,
+            news and (news.name, news.effective),
             consent.is_beyond_necessary,
             notice,
             form_of(style),
@@ -215,7 +226,7 @@ class Renderer:
                 withdraw=consent.is_beyond_necessary,
                 value=VALUE.decode(),
                 notice=notice,
-                news=news_line(news, PolicyTexts.of(lang), base=base, query=also),
+                news=news_line(news, PolicyTexts.of(lang), base=base, query=also, objects=self._objects),
                 shadow=shadow,
                 held=self._style("held.css", style, base) if holds else "",
                 saved=self._style("saved.css", style, base) if is_new else "",

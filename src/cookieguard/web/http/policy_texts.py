@@ -7,6 +7,7 @@ from typing import Protocol
 
 from markupsafe import Markup
 
+from cookieguard.config import Config
 from cookieguard.config.languages import SectionTexts, texts_of
 
 
@@ -28,10 +29,23 @@ class PolicyTexts(SectionTexts):
         return cls(lang, texts_of(lang)["policy"])
 
 
-def news_line(version: News | None, texts: PolicyTexts, *, base: str, query: str = "") -> Markup:
-    """Return the line that announces a version on the shop's pages, with the way to what changes."""
+def objection_place(config: Config, base: str) -> str:
+    """Return where customers object: the page for requests, else the shop's mail address, else nothing."""
+    if config.rights.enabled:
+        return f"{base}privacy"
+    return f"mailto:{config.controller.email}" if config.controller.email else ""
+
+
+def news_line(
+    version: News | None, texts: PolicyTexts, *, base: str, query: str = "", objects: bool = False
+) -> Markup:
+    """Return the line that announces a version on the shop's pages, with the way to what changes and to objections."""
     if version is None:
         return Markup()
     line = texts.line("news", date=version.effective)
     address = f"{base}policy/{version.name}/changes" + (f"?{query}" if query else "")
-    return Markup('<a href="{}" lang="{}">{}</a>').format(address, texts.lang, line)
+    link = Markup('<a href="{}" lang="{}">{}</a>')
+    news = link.format(address, texts.lang, line)
+    if not objects:
+        return news
+    return news + Markup(" ") + link.format(f"{address}#object", texts.lang, texts.texts["object"])
