@@ -20,6 +20,11 @@ class News(Protocol):
     def effective(self) -> date: ...
 
 
+def said_of(news: News | None) -> tuple[str, date] | None:
+    """Return all that a line of news depends on."""
+    return None if news is None else (news.name, news.effective)
+
+
 class PolicyTexts(SectionTexts):
     """Hold the texts about the policy."""
 
