@@ -29,6 +29,11 @@ class PolicyTexts(SectionTexts):
         return cls(lang, texts_of(lang)["policy"])
 
 
+def news_key(version: News | None) -> str:
+    """Name what the line about a version depends on: its day can move."""
+    return "" if version is None else f"{version.name} {version.effective}"
+
+
 def objection_place(config: Config, base: str) -> str:
     """Return where customers object: the page for requests, else the shop's mail address, else nothing."""
     if config.rights.enabled:
