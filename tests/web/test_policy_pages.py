@@ -189,7 +189,7 @@ def test_feed_lists_versions_and_parses(guard: Guard, folder: Path, announce: Ca
     assert answer.get("content-type") == "application/atom+xml"
     entries = feed.findall(f"{ATOM}entry")
     assert [one.find(f"{ATOM}summary").text for one in entries] == [  # type: ignore[union-attr]
-        "a <b> & ]]> \"'",
+        "a <b> & ]]> \"' You can object to this change here: https://shop.example/_cg/privacy",
         "We keep orders for ten years.",
     ]
     assert entries[0].find(f"{ATOM}updated").text == "2026-12-01T09:00:00Z"  # type: ignore[union-attr]

@@ -33,7 +33,7 @@ from cookieguard.web.banner.slots import (
     to_ascii,
 )
 from cookieguard.web.banner.templates import template_environment
-from cookieguard.web.http.policy_texts import News, PolicyTexts, news_line, objection_place, said_of
+from cookieguard.web.http.policy_texts import News, PolicyTexts, news_key, news_line, objection_place
 
 logger = logging.getLogger("cookieguard")
 
@@ -148,7 +148,7 @@ class Renderer:
         `links_say`: links to our own pages name the language, since the browser alone would ask for another one.
         """
         also = f"lang={lang}" if links_say else ""
-        key = ("banner", lang, base, note, said_of(news), form_of(style), form_of(script), shadow, also)
+        key = ("banner", lang, base, note, news_key(news), form_of(style), form_of(script), shadow, also)
         self._note(lang)
 
         def make() -> str:
@@ -195,7 +195,7 @@ class Renderer:
             "control",
             lang,
             base,
-            said_of(news),
+            news_key(news),
             consent.is_beyond_necessary,
             notice,
             form_of(style),

@@ -20,11 +20,6 @@ class News(Protocol):
     def effective(self) -> date: ...
 
 
-def said_of(news: News | None) -> tuple[str, date] | None:
-    """Return all that a line of news depends on."""
-    return None if news is None else (news.name, news.effective)
-
-
 class PolicyTexts(SectionTexts):
     """Hold the texts about the policy."""
 
@@ -32,6 +27,11 @@ class PolicyTexts(SectionTexts):
     def of(cls, lang: str) -> PolicyTexts:
         """Return the texts for readers of a language."""
         return cls(lang, texts_of(lang)["policy"])
+
+
+def news_key(version: News | None) -> str:
+    """Name what the line about a version depends on: its day can move."""
+    return "" if version is None else f"{version.name} {version.effective}"
 
 
 def objection_place(config: Config, base: str) -> str:
