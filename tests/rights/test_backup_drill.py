@@ -125,7 +125,7 @@ class Drill:
         self.work()
 
     def ask(self, id_: str, number: str, kind: RequestKind) -> None:
-        steps = steps_of(kind, self.config, has_relay=False)
+        steps = steps_of(kind, self.config)
         now = datetime.now(UTC)
         request = Request(
             id=id_, kind=kind, law=Law.GDPR, received=now, via=Via.LOGIN, customer=number, steps=steps
