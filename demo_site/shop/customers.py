@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from cookieguard.mail.runs import Customer
+from cookieguard.mail.customers import Customer
 
 DATABASE = "DEMO_DATABASE"  # the variable that names another file
 DEFAULT = Path(__file__).parents[1] / "var" / "shop.sqlite3"

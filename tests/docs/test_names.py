@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MODULE = re.compile(r"(?<![\w./'\"-])(?:[a-z_0-9]+/)*([a-z_0-9]+\.(?:pyx|pxd|py))\b")
 PACKAGE = ROOT / "src" / "cookieguard"
 PATH = re.compile(r"(?<=`)(?:[a-z_]+/)+[a-z_0-9-]+\.[a-z.]+(?=`)")
+IMPORT = re.compile(r"^ *from (cookieguard[\w.]*) import ([\w, ]+)$", re.MULTILINE)
 # Files of the reader's own, which no page of ours could have.
 NOT_OURS = {"app.py", "main.py", "settings.py", "asgi.py", "shop.py", "conftest.py", "manage.py"}
 
@@ -31,6 +33,16 @@ def test_every_module_that_the_sources_and_the_docs_name_is_there() -> None:
 
     assert len(sources) > 300
     assert named == []
+
+
+def test_every_import_in_the_docs_works() -> None:
+    texts = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
+    imports = {found for text in texts for found in IMPORT.findall(text.read_text("utf-8"))}
+
+    assert len(imports) > 10
+    for module, names in sorted(imports):
+        found = import_module(module)
+        assert [name for name in names.split(", ") if not hasattr(found, name)] == [], module
 
 
 def test_every_path_that_the_map_names_is_there() -> None:

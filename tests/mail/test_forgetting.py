@@ -24,7 +24,8 @@ from cookieguard.features.policy.notice_retention import forget_recipients
 from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
-from cookieguard.mail.runs import Customer, Run
+from cookieguard.mail.customers import Customer
+from cookieguard.mail.runs import Run
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
 

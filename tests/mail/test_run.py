@@ -29,7 +29,7 @@ from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.versions import Version, in_force
 from cookieguard.features.records.acts import Acts
 from cookieguard.keyring import Keyring
-from cookieguard.mail.runs import Customer
+from cookieguard.mail.customers import Customer
 from cookieguard.storage.store.sqlite import SqliteStore
 
 AT = datetime(2026, 12, 1, 9, tzinfo=UTC)

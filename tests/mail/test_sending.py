@@ -27,8 +27,9 @@ from cookieguard.features.outbox.sending import Pace, Sender
 from cookieguard.features.policy.announcement_run import Notices, fill_run, run_of
 from cookieguard.features.policy.folder import read_versions
 from cookieguard.keyring import Keyring
+from cookieguard.mail.customers import Customer
 from cookieguard.mail.messages import AddressError, build_message
-from cookieguard.mail.runs import Customer, Run
+from cookieguard.mail.runs import Run
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
 QUICK = Pace(timeout=5.0, first=0.01, longest=0.05, idle=0.05)

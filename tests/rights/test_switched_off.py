@@ -49,7 +49,7 @@ from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.features.vault.sealed_events import VaultWriter, event_days, make_keys
 from cookieguard.features.vault.vault_records import Risk
-from cookieguard.mail.runs import Customer
+from cookieguard.mail.customers import Customer
 from cookieguard.stats.hits import Batch
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener

@@ -52,7 +52,7 @@ from cookieguard.features.work import open_worker
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.identity.revocations import Revoked
 from cookieguard.keyring import new_key
-from cookieguard.mail.runs import Customer
+from cookieguard.mail.customers import Customer
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.storage.journal import Journal, journal_of
 from cookieguard.storage.keyring_source import load_keyring

@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from anyio import to_thread
 from harness.asgi import Answer, ask
+from httpx import ASGITransport, AsyncClient
 
 from cookieguard import Config, CookieGuard, Vendor, access, mail, visitor_of
 from cookieguard.config import DataKind, MailSettings
@@ -201,6 +202,25 @@ def test_calls_without_a_request_use_the_guard_whose_request_they_are_made_in(tm
         orders[folder] = [record["cg:order"] for record in found if "cg:order" in record]
 
     assert orders == {"a": ["shop.de"], "b": ["shop.fr"]}
+
+
+def test_an_app_that_asks_another_one_in_its_process_keeps_its_own_lists(tmp_path: Path) -> None:
+    asked = office(tmp_path / "b", "shop.fr", "offers")
+
+    async def asks(scope: Any, receive: Any, send: Any) -> None:
+        async with AsyncClient(transport=ASGITransport(asked), base_url="https://shop.fr") as client:
+            await client.get("/stop?offers")
+        await back_office(scope, receive, send)
+
+    config = Config(
+        state_dir=str(tmp_path / "a"), origins=("https://shop.de",), mail=MailSettings(lists=("news",))
+    )
+    asking = CookieGuard(asks, config)
+    try:
+        assert "https://shop.de/" in ask(asking, path="/stop", query="news", host="shop.de").text
+    finally:
+        asking.close()
+        asked.close()
 
 
 def test_a_guard_without_lists_has_none_of_the_next_guards(tmp_path: Path) -> None:

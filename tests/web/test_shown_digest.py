@@ -70,7 +70,7 @@ def test_digest_covers_policy_wordings_language_and_vendors(
     files = {one: texts[digest] for one, digest in shown["cg:policyTexts"].items()}
     assert files == {one: (folder / FIRST / f"{one}.md").read_bytes() for one in ("en", "de")}
     assert (shown["cg:policy"], shown["dct:language"]) == (notice["dct:hasVersion"], notice["dct:language"])
-    assert shown["cg:asked"] == {"preferences": [], "statistics": ["Count"], "marketing": ["Ads"]}
+    assert shown["cg:asked"] == {"statistics": ["Count"], "marketing": ["Ads"]}  # all that the banner shows
     assert shown["cg:wordings"]["banner"] == notice["cg:sha256"]
     assert b"Accept all" in texts[shown["cg:wordings"]["banner"]]
     assert b"Count" in texts[shown["cg:wordings"]["form"]]

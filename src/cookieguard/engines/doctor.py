@@ -76,9 +76,8 @@ def examine(
     """Return the findings of the core's checks and of these; one that fails is a finding. `asks` opens linked pages."""
     shop = Shop(config=config, environ=environ, now=now)
     is_no_directory = os.path.lexists(shop.state) and not shop.state.is_dir()
-    inside = (
-        {} if is_no_directory else {**_named(KEYS), **checks, **_named(FILES)}
-    )  # each would say it once more
+    # Without a directory each would say that once more
+    inside = {} if is_no_directory else {**_named(KEYS), **checks, **_named(FILES)}
     every = {**_named((_state_directory,)), **inside, **_named(LAST)}
     found = [finding for name, check in every.items() for finding in findings_of(name, check, shop)]
     return [*examine_settings(config, asks=asks), *found]

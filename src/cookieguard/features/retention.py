@@ -44,9 +44,8 @@ def jobs_of_owner(place: Place) -> dict[str, Step]:
 
 def _jobs_of_core(place: Place) -> Mapping[str, Step]:
     config = place.config
-    has_thread = (
-        config.identity.enabled and config.store.enabled
-    )  # the store's own, in a worker, forgets as well
+    # In a worker the thread of the store forgets as well
+    has_thread = config.identity.enabled and config.store.enabled
     store: dict[str, Step] = {} if has_thread else {"store": partial(_forget_in_store, place)}
     return {
         **store,

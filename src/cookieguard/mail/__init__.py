@@ -5,6 +5,7 @@ Rule: pure logic. Addresses, texts and `now` come in, messages and headers come 
 
 from __future__ import annotations
 
+from cookieguard.mail.customers import Customer, Customers
 from cookieguard.mail.headers import (
     Links,
     MailError,
@@ -17,7 +18,6 @@ from cookieguard.mail.headers import (
     use,
     use_orders,
 )
-from cookieguard.mail.runs import Customer, Customers
 
 __all__ = [
     "Customer",

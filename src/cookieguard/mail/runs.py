@@ -1,10 +1,8 @@
-"""The customers that an announcement is mailed to, as the shop yields them, and how far the mails of one run came."""
+"""How far the mails of one run came."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
 
 # One address in ten may be dead, rounded up: more looks like a relay that refuses everybody, and nobody was told.
 ONE_IN = 10
@@ -42,17 +40,3 @@ class Run:
     def is_complete(self) -> bool:
         """Return whether everybody was told who can be."""
         return self.is_filled and self.waiting == 0 and self.refused <= -(-self.total // ONE_IN)
-
-
-class Customer(NamedTuple):
-    """Name an active customer: the number, the mail address, and the language tag they read."""
-
-    number: str
-    address: str
-    language: str = ""
-
-
-class Customers(Protocol):
-    """Yield every active customer. Called once a run; a customer that comes twice gets one mail."""
-
-    def __call__(self) -> AsyncIterator[Customer]: ...

@@ -198,7 +198,7 @@ class HourKeys(SharedKeys):
                 path.unlink(missing_ok=True)
 
     def _shared(self, hour: int) -> bytes:
-        with suppress(OSError):  # told where the key is asked for
+        with suppress(OSError):  # `expire` tries again, and the log has its error
             self.destroy_old(datetime.fromtimestamp(hour * 3600, UTC))
         return self.shared(f"hour-{hour}", secrets.token_bytes(KEY_BYTES))
 

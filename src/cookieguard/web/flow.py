@@ -86,8 +86,9 @@ class Flow:
         """Take a request."""
         if monotonic() >= self._looks.due:
             await self._looks.look(self._clock())
-        exchange = self._exchange(scope)
+        exchange, caller = self._exchange(scope), None
         if MADE_LATER:
+            caller = OF_REQUEST.get()
             OF_REQUEST.set(self.parts.helpers)
         response = Response(exchange, send)
         value = None  # uvicorn reports an app that returns one
@@ -115,6 +116,8 @@ class Flow:
                 if response.waits:
                     await response.finish()
         finally:
+            if MADE_LATER:  # another guarded app may have asked this one within its own request
+                OF_REQUEST.set(caller)
             if self._has_store and exchange.has_open_session():
                 tell_store(exchange)
             self._record(exchange, response)

@@ -164,9 +164,8 @@ def _decide(store: Store, wish: Wish, moment: int) -> bool:
         standing, version = _standing(store, wish)
         if not standing.counts:
             return False
-        if (
-            is_on and not standing.changes
-        ):  # a stop is written each time: no link made before it brings mail back
+        # A stop is written each time: no link made before it brings mail back
+        if is_on and not standing.changes:
             return True
         value = json.dumps({"on": is_on, "at": moment, "by": wish.act}).encode()
         if store.write(NAMESPACE, key, value, until=FOR_EVER, after=version):

@@ -19,8 +19,8 @@ from cookieguard.features.outbox.outbox import Claimed, Outbox, Row, State
 from cookieguard.features.outbox.recipients import Recipients, key_of_run, who_of
 from cookieguard.features.outbox.sending import Mail
 from cookieguard.features.policy.values.versions import Version
+from cookieguard.mail.customers import Customer, Customers
 from cookieguard.mail.messages import AddressError, build_message, require_address
-from cookieguard.mail.runs import Customer, Customers
 from cookieguard.web.http.policy_texts import PolicyTexts, objection_place
 
 AT_ONCE = 1_000  # rows in one transaction

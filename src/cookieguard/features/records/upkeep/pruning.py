@@ -96,10 +96,8 @@ def _pages(
     stores: Stores, kept_days: Mapping[str, int], life: timedelta, now: datetime
 ) -> Iterator[tuple[list[int], list[bytes]]]:
     """Yield the numbers of rows that are not kept any longer, some at a time, and their subjects."""
-    looked = {
-        AGREEMENT: _looked(stores.log),
-        MAIL_LIST: NEVER_LOOKED,
-    }  # few change lists, so all are opened each time
+    # Few customers change a list, so all of those records are opened each time
+    looked = {AGREEMENT: _looked(stores.log), MAIL_LIST: NEVER_LOOKED}
     for kind, days in kept_days.items():
         before = _limit(now, days)
         window = Window(kind, EARLIEST, before, before, same_topic=kind != CONSENT)

@@ -79,7 +79,7 @@ class ConsentLog(Records):
         self._askers: dict[str, Asker] = {}
         self._asked = {
             one.id: [vendor.name for vendor in config.vendors if vendor.purpose == one.id]
-            for one in config.purposes
+            for one in config.asked
             if one.id not in BEYOND
         }
         self._shown: dict[tuple[str, str, str], Noticed] = {}

@@ -227,9 +227,8 @@ async def _history(
     if log is None or not subjects:
         return []
     found = await log.read(partial(_choices, subjects=subjects))
-    titles = {
-        id_: texts["title"] for id_, texts in texts_of(lang)["purposes"].items()
-    }  # those asked for earlier too
+    # Of purposes that are no longer asked for, too
+    titles = {id_: texts["title"] for id_, texts in texts_of(lang)["purposes"].items()}
     titles |= {one.id: one.title for one in shown_purposes(exchange.parts.config, lang)}
     comma, none = texts_of(lang)["meta"]["comma"], titles.get(NECESSARY, NECESSARY)
     return [

@@ -1,7 +1,7 @@
 """Which figures of an analyst's selection may be shown, beside those of larger ones: whoever sees both subtracts.
 
 What is a part of what: two filters of each one of them, one filter of no filter, a range of the next wider one. What
-three pages and more would give away rounding covers (`kanonymity.rounded`).
+three pages and more would give away rounding covers (`k_anonymity.rounded`).
 """
 
 from __future__ import annotations

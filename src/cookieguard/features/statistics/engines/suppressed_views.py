@@ -162,7 +162,7 @@ def _people(words: Words, people: str, visits: str) -> str:
 
 
 def _rounded(words: Words, count: str) -> str:
-    """Round as `kanonymity.rounded` does; what is NULL stays so."""
+    """Round as `k_anonymity.rounded` does; what is NULL stays so."""
     return f"{_whole(words, f'({count} + {STEP // 2})', STEP)} * {STEP}"
 
 
