@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,18 @@ def test_records_that_are_numbered_while_the_doctor_looks_are_no_fault(
     (told,) = _log(world.place, tmp_path)
 
     assert told == Finding("consent log", "1 entries, 0 of them waiting for a number")
+
+
+def test_log_shorter_than_the_checkpoint_beside_it_is_named_before_a_worker_looks(
+    world: World, tmp_path: Path
+) -> None:
+    world.write(record_of())
+    with closing(open_log_store(world.place.log, make=False)) as store:
+        note = store.checkpoint() or ""
+
+    found = {}
+    for name, kept in (("same", note), ("longer", note.replace("\n1\n", "\n2\n", 1)), ("damaged", "")):
+        (tmp_path / NEWEST).write_text(kept)
+        found[name] = [one.check for one in _log(world.place, tmp_path) if not one.is_fine]
+
+    assert found == {"same": [], "longer": ["consent log's past"], "damaged": ["consent log's past"]}

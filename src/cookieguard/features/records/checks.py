@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.records.anchors import KEPT, NEWEST
+from cookieguard.features.records.anchors import KEPT, NEWEST, was_set_back
 from cookieguard.features.records.choice_budget import DAY_BYTES, spent_today
 from cookieguard.features.records.erasure_journal import due_erasures
 from cookieguard.features.records.store.open import (
@@ -61,6 +61,9 @@ def checks_of(shop: Shop) -> Iterator[Finding]:
 def _log(place: Place, state: Path) -> Iterator[Finding]:
     log = open_log_store(place.log, make=False)
     try:
+        is_behind = was_set_back(
+            state, log
+        )  # before the snapshot: workers write the log first, then the checkpoint
         with log.snapshot():  # a worker may number records meanwhile
             size, note, rows = log.size(), log.checkpoint(), log.unnumbered()
             name = log.fact("origin") or ""
@@ -85,6 +88,9 @@ def _log(place: Place, state: Path) -> Iterator[Finding]:
     if kept:
         mend = f"{VERIFY}; once you know why, move these files elsewhere"
         yield Finding("consent log's past", f"the log was set back or replaced: {', '.join(kept)}", mend)
+    elif is_behind:
+        told = f"the log has {size} entries, fewer than the file {NEWEST} beside it says, or that file is damaged"
+        yield Finding("consent log's past", told, f"restore the log's newest backup, then {VERIFY}")
 
 
 def _growth(shop: Shop) -> Finding:
