@@ -420,6 +420,31 @@ def test_sums_that_cannot_be_added_are_told_and_added_later(
     assert [one.views for one in figures.by_day(BOTH)] == [2]
 
 
+def test_missing_privilege_for_temporary_tables_is_named_and_made_up_for(
+    server: Postgres, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    name, user = url.rpartition("/")[2], f"user_{url.rpartition('_')[2]}"
+    needed = "InsufficientPrivilege, its user needs CREATE on the schema and TEMPORARY on the database"
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {user} LOGIN")
+        owner.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+        owner.execute(f"GRANT CONNECT ON DATABASE {name} TO {user}")
+        owner.execute(f"GRANT CREATE ON SCHEMA public TO {user}")
+        with closing(PostgresHits(url.replace("//postgres@", f"//{user}@"))) as writer:
+            writer.write(Batch("a", [PLAIN._replace(key=KEY)], {}, {}))
+            writer.look_after()
+            with pytest.raises(EngineDown) as told:
+                writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+            owner.execute(f"GRANT TEMPORARY ON DATABASE {name} TO {user}")
+            writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+        keys = owner.execute("SELECT key FROM cookieguard_hit").fetchall()
+        views = owner.execute("SELECT views FROM cookieguard_hourly").fetchall()
+
+    assert f"sums are updated later (PostgreSQL: {needed})" in caplog.text
+    assert str(told.value) == f"PostgreSQL: {needed}"
+    assert (keys, views) == ([(0,)], [(1,)])
+
+
 def test_who_reads_does_not_wait_for_who_adds_to_the_sums(
     url: str, writer: PostgresHits, figures: HitReader
 ) -> None:

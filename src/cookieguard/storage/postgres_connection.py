@@ -31,6 +31,7 @@ REASONS = (
         "a pooler shares its connection with others: set pool_mode = session, or use the server's own address",
     ),
 )
+PRIVILEGES = ", its user needs CREATE on the schema and TEMPORARY on the database"
 BACKEND = "SELECT pg_backend_pid()"
 LOOKS = 10  # others may take a connection that was given back before we do
 
@@ -175,11 +176,13 @@ def telling(down: Callable[[str], Exception]) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise down(f"PostgreSQL: {type(error).__name__}{_reason(error)}") from error
+        raise down(f"PostgreSQL: {type(error).__name__}{reason_of(error)}") from error
 
 
-def _reason(error: psycopg.Error) -> str:
-    """Return why a connection failed, in words of ours; empty for what is none of these."""
+def reason_of(error: psycopg.Error) -> str:
+    """Return why a connection or a statement failed, in words of ours; empty for what is none of these."""
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return PRIVILEGES
     if type(error) is not psycopg.OperationalError:
         return ""
     said = str(error)

@@ -37,7 +37,7 @@ from cookieguard.features.statistics.engines.shared_sql import VIEW
 from cookieguard.features.statistics.engines.sums import GOES_ON
 from cookieguard.stats.hits import COLUMNS, NO_KEY, SECONDS_OF_DAY, Batch, Hit
 from cookieguard.stats.visits import First, going_on, with_sources
-from cookieguard.storage.postgres_connection import Connection, connect, telling
+from cookieguard.storage.postgres_connection import Connection, connect, reason_of, telling
 
 logger = logging.getLogger("cookieguard")
 
@@ -126,7 +126,8 @@ class PostgresHits:
         except psycopg.errors.LockNotAvailable:
             pass  # somebody else is at it
         except psycopg.Error as error:
-            logger.warning("statistics: sums are updated later (PostgreSQL: %s)", type(error).__name__)
+            told = f"{type(error).__name__}{reason_of(error)}"
+            logger.warning("statistics: sums are updated later (PostgreSQL: %s)", told)
         if is_all:
             self._not_summed, self._sum_up_at = 0, time.monotonic() + SUM_UP_SECONDS
 
