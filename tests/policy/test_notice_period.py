@@ -37,7 +37,7 @@ from cookieguard.features.policy.values.versions import dated
 from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
-from cookieguard.mail.runs import Customer
+from cookieguard.mail.customers import Customer
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
 

@@ -38,7 +38,7 @@ from cookieguard.features.rights.values.requests import Request, Via
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.features.work import open_worker
 from cookieguard.identity.carts.stored_carts import StoreNamespace
-from cookieguard.mail.runs import Customer
+from cookieguard.mail.customers import Customer
 from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
