@@ -93,6 +93,20 @@ def test_a_choice_from_before_counts_on_and_is_not_asked_again(
         assert (asks(answer), loads(answer)) == (False, {"ads.example"})
 
 
+def test_script_marked_for_everything_stays_held_from_whoever_refused_what_is_asked_no_more(
+    shop: Callable[..., CookieGuard],
+) -> None:
+    titles = tuple(Purpose(id=one, title=one) for one in ("preferences", "statistics", "marketing"))
+    some = choose(shop(purposes=titles, undeclared="block"), "choice=save&purpose=statistics")
+    everything = choose(shop(purposes=titles, undeclared="block"), "choice=accept")
+
+    now = shop(undeclared="block")
+
+    assert (asks(visit(now, some)), MARKED in visit(now, some).text) == (False, False)
+    assert MARKED in visit(now, everything).text
+    assert MARKED in visit(now, choose(now, "choice=accept")).text
+
+
 @pytest.mark.parametrize(
     "fields",
     ["choice=accept", "choice=save&purpose=preferences", "choice=save&purpose=statistics"],

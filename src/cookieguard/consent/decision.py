@@ -15,6 +15,7 @@ from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id
 from cookieguard.consent.terms import Matters, Terms, matter_of
+from cookieguard.consent.vendors import REFUSED
 from cookieguard.errors import CookieGuardError
 
 NOTHING_BEYOND = frozenset({NECESSARY})
@@ -60,7 +61,7 @@ class Consent:
     has_question: bool = True
     """Whether there is a purpose to agree to."""
     kept: frozenset[str] = frozenset()
-    """Vendors that the customer's own terms keep from them, as `Register.holds` hears of it."""
+    """What is kept from the visitor all the same, in the words of `Register`: vendors, or what asks for everything."""
     in_force: frozenset[str] = field(init=False, compare=False, repr=False)
     """What walls are built from: what is granted, and what is kept all the same."""
     asks: bool = field(init=False, compare=False, repr=False)
@@ -146,7 +147,8 @@ def decide(
     granted = receipt.in_force | NOTHING_BEYOND
     if gpc and not receipt.gpc and granted != NOTHING_BEYOND:
         return Consent(gpc=True, is_overruled=True)
-    return Consent(granted=granted, state=state_of(granted, purposes), gpc=gpc, receipt=receipt)
+    kept = frozenset() if receipt.refused <= purposes else frozenset({REFUSED})
+    return Consent(granted=granted, state=state_of(granted, purposes), gpc=gpc, receipt=receipt, kept=kept)
 
 
 def state_of(granted: frozenset[str], purposes: frozenset[str]) -> State:

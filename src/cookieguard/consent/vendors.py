@@ -30,6 +30,7 @@ ONE_VENDOR, ONE_HOST = "@vendor ", "@host "
 WITHOUT = "!without "
 # And what a page may say of itself: nobody is let in but who is necessary. As a vendor's name it would keep that one.
 STRICT = f"{WITHOUT}*"
+REFUSED = "!refused"  # a purpose that is asked for no more: the visitor did not agree to everything
 # 20,000 short keys are about 4 MB; a page names 42 third-party hosts at the median.
 VERDICTS_KEPT = 20_000
 LONGEST_NAME = 253  # of a host (RFC 1035)
@@ -218,7 +219,7 @@ class Register:
 
     def has_all(self, granted: frozenset[str]) -> bool:
         """Return whether a visitor agreed to all that is asked for; never where nothing is."""
-        return {NECESSARY} < self.ids <= granted | {NECESSARY}
+        return {NECESSARY} < self.ids <= granted | {NECESSARY} and REFUSED not in granted
 
     def leaves_own(self, shop: Site) -> bool:
         """Return whether nobody is declared by a path of the page's own host."""
