@@ -15,6 +15,7 @@ import pytest
 from harness.asgi import Answer, ask
 from harness.parts import part_of
 from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
+from harness.servers import wait_until
 
 from cookieguard import CookieGuard, PolicyVersion, Vendor
 from cookieguard.errors import ConfigError
@@ -276,6 +277,7 @@ def test_folder_that_breaks_while_the_shop_runs_changes_nothing_and_is_told(
     with caplog.at_level(logging.WARNING, logger="cookieguard"):
         watched._looked = float("-inf")
         watched.look(None)
+        wait_until(lambda: watched.trouble, "the folder was looked at, perhaps by the store's thread")
 
     assert "ten years" in ask(app, path="/_cg/policy").text
     assert ask(app, headers=DOCUMENT).status == 200
@@ -293,7 +295,7 @@ def test_new_version_is_seen_without_a_restart(guard: Guard, folder: Path) -> No
     watched._looked = float("-inf")
     watched.look(None)
 
-    assert "Mend of a slip" in ask(app, path="/_cg/policy").text
+    wait_until(lambda: "Mend of a slip" in ask(app, path="/_cg/policy").text, "the new text is served")
 
 
 class Browser:

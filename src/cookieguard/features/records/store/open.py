@@ -69,16 +69,18 @@ def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> 
 
 def open_stores(place: Place, *, make: bool = True) -> Stores:
     """Open both stores; what was erased and came back with an older copy goes before anything else is done."""
-    log = open_log_store(place.log, make=make)
+    subjects = open_subject_store(
+        place.subjects, make=make
+    )  # first: others take a log's file to have its keys
     try:
-        subjects = open_subject_store(place.subjects, make=make)
+        log = open_log_store(place.log, make=make)
         try:
             apply_erasures(subjects, place.erasures)
         except BaseException:
-            subjects.close()
+            log.close()
             raise
     except BaseException:
-        log.close()
+        subjects.close()
         raise
     return Stores(log, subjects, log if place.log == place.subjects and is_server(place.log) else None)
 
