@@ -21,7 +21,9 @@ __all__ = ["AccessRefused", "Grant", "needs", "open", "use"]
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
 
-ACCESS: Current[Access] = Current()
+ACCESS: Current[Access] = Current(
+    AccessRefused, "this process has no CookieGuard; allowed: a process that makes one"
+)
 
 
 def use(access: Access) -> None:
@@ -31,10 +33,7 @@ def use(access: Access) -> None:
 
 async def open(customer: str, *, code: str, scope: str = "account", by: str) -> Grant:  # noqa: A001
     """Use a customer's code up and open what it is for, once; `by` names who looks. Raises AccessRefused."""
-    access = ACCESS.get()
-    if access is None:
-        raise AccessRefused("this process has no CookieGuard; allowed: a process that makes one")
-    return await to_thread.run_sync(partial(access.open, customer, code=code, scope=scope, by=by))
+    return await to_thread.run_sync(partial(ACCESS.get().open, customer, code=code, scope=scope, by=by))
 
 
 def needs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from itertools import count
 from typing import Any, Generic, TypeVar
@@ -25,19 +26,24 @@ def count_guard() -> None:
 class Current(Generic[Helper]):
     """Know what does one kind of work in this context."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Callable[[str], Exception], without: str) -> None:
+        """`error` and its text `without` say that this context has none."""
+        self._error, self._without = error, without
         self._newest: Helper | None = None
         self._used: Helper | None = None
 
     def use(self, helper: Helper) -> None:
-        """Have this process use it, as the shop's own code says, but not in requests of a guard that has its own."""
+        """Have this process use it, as the shop's own code says; with several guards, only outside their requests."""
         self._newest = self._used = helper
 
     def offer(self, helpers: Helpers, helper: Helper) -> None:
         """Have a guard use it in its requests, and outside of requests the process until the next guard is made."""
         self._newest = helpers[self] = helper
 
-    def get(self) -> Helper | None:
-        """Return what is used here."""
+    def get(self) -> Helper:
+        """Return what is used here; raises the error if nothing is."""
         helpers = OF_REQUEST.get()
-        return self._newest if helpers is None else helpers.get(self, self._used)
+        found: Helper | None = self._newest if helpers is None else helpers.get(self, self._used)
+        if found is None:
+            raise self._error(self._without)
+        return found

@@ -28,7 +28,11 @@ class Links(Protocol):
         """Return whether this customer may be sent this list."""
 
 
-LINKS: Current[Links] = Current()
+LINKS: Current[Links] = Current(
+    MailError,
+    "this process has no mailing lists; name them in mail.lists, and make a CookieGuard in this process or call "
+    "cookieguard.mail.use(cookieguard.mail_lists(config))",
+)
 
 
 def use(links: Links) -> None:
@@ -54,13 +58,7 @@ async def agreed(customer: str, list_: str) -> bool:
 
 def current() -> Links:
     """Return what makes the links here; raises MailError where nothing does."""
-    links = LINKS.get()
-    if links is None:
-        raise MailError(
-            "this process has no mailing lists; name them in mail.lists, and make a CookieGuard in this process or "
-            "call cookieguard.mail.use(cookieguard.mail_lists(config))"
-        )
-    return links
+    return LINKS.get()
 
 
 MESSAGE_ID = "Message-ID"
@@ -76,7 +74,11 @@ class Orders(Protocol):
         """Write down that it was sent."""
 
 
-ORDERS: Current[Orders] = Current()
+ORDERS: Current[Orders] = Current(
+    MailError,
+    "this process cannot confirm orders; set mail.orders, and make a CookieGuard in this process or call "
+    "cookieguard.mail.use_orders(cookieguard.order_mail(config))",
+)
 
 
 def use_orders(orders: Orders) -> None:
@@ -89,19 +91,9 @@ def order_headers() -> dict[str, str]:
 
     `Auto-Submitted` (RFC 3834) keeps absence notices away; `Message-ID` names neither customer nor order.
     """
-    return _orders().headers()
+    return ORDERS.get().headers()
 
 
 async def order_sent(customer: str, order: str, headers: Mapping[str, str]) -> None:
     """Keep in the consent log that a customer was sent a confirmation; raises MailError where it takes no record."""
-    await _orders().sent(customer, order, headers[MESSAGE_ID])
-
-
-def _orders() -> Orders:
-    orders = ORDERS.get()
-    if orders is None:
-        raise MailError(
-            "this process cannot confirm orders; set mail.orders, and make a CookieGuard in this process or call "
-            "cookieguard.mail.use_orders(cookieguard.order_mail(config))"
-        )
-    return orders
+    await ORDERS.get().sent(customer, order, headers[MESSAGE_ID])
