@@ -141,7 +141,7 @@ def _access_log(shop: Shop) -> Iterator[Finding]:
 
 
 def _own_hosts(shop: Shop) -> Iterator[Finding]:
-    """Yield a finding for each tracker that the shop's own hosts answered for, and that nobody declared by its path.
+    """Yield a finding for each undeclared tracker that the shop's own hosts answered for.
 
     The access log has paths without their queries, so only paths that name a tracker's own file are reported.
     """

@@ -139,7 +139,7 @@ RENEW = "enter the new contract_end when the contract is renewed, or remove the 
 
 
 def examine_contracts(config: Config, *, today: date) -> Iterator[Finding]:
-    """Yield what is to be said of each vendor's contract; nothing of those whose end nobody wrote down."""
+    """Yield findings about contracts with vendors; a contract without an end has none."""
     for vendor in config.vendors:
         if vendor.is_lapsed(today):
             told = f"its contract ended on {vendor.contract_end}, so it is held for every visitor"

@@ -35,7 +35,7 @@ BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Hold what the clock said, and how long this machine had been up by then: that clock nobody sets."""
+    """Hold the clock's time and the machine's uptime at that moment, which no one can set."""
 
     now: datetime
     boot: str = ""  # empty: not known, so no two readings are of one boot
@@ -67,7 +67,7 @@ class Doubt(NamedTuple):
 
 
 def read_clock(now: datetime) -> Reading:
-    """Read the clock nobody sets beside the one that said `now`."""
+    """Read the uptime that belongs to `now`."""
     try:
         return Reading(now=now, boot=BOOT.read_text().strip(), uptime=time.clock_gettime(time.CLOCK_BOOTTIME))
     except (OSError, AttributeError):

@@ -112,7 +112,7 @@ def one_line(text: str) -> str:
 
 
 def _held(shop: Shop) -> Sequence[str]:
-    """Return the hosts that were held and that nobody declared since, with what would declare them."""
+    """Return the hosts that were held and are still undeclared, with the lines that would declare them."""
     details = _details(shop, "held")
     if details is None or details.range is None:
         return []

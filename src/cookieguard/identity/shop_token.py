@@ -158,7 +158,7 @@ def _digest(binding: Binding) -> str:
 
 BLANKS = b" \t"
 AGE = re.compile(rb"-?[0-9]+")
-AGE_DIGITS = 10  # 300 years: what is longer is cut by whoever uses it
+AGE_DIGITS = 10  # 300 years; callers cut longer ages
 ENDING = frozenset({b"max-age", b"expires"})
 
 

@@ -17,7 +17,7 @@ def call_in_thread(call: Callable[[], Any]) -> asyncio.Future[Any]:
     def answer() -> None:
         try:
             future.set_result(context.run(call))
-        except BaseException as error:  # noqa: BLE001 - whoever waits raises it
+        except BaseException as error:  # noqa: BLE001 - the waiting caller raises it
             future.set_exception(error)
 
     future.set_running_or_notify_cancel()  # a thread cannot be called off

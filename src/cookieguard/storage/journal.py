@@ -1,6 +1,6 @@
 """The journal of erasures and endings: a file that no backup of a database takes back, with a copy in a second place.
 
-A line is a number, a time, a kind and a text that names nobody: a random number, or what its writer sealed. Numbers
+A line is a number, a time, a kind and a text without names: a random number, or sealed bytes. Numbers
 count in the state directory alone, so a line that only the second place has gets a new one and is then applied.
 """
 
@@ -37,7 +37,7 @@ TAIL_BYTES = (
     65_536  # the last line is in it: a request has some KB, a batch of endings is cut to less than that
 )
 SECOND_SECONDS = 2.0  # a file system on a network may hang; the store's thread must answer within 4 s
-SLACK = timedelta(days=1)  # lines go a day late, so that the file is written anew once a day
+SLACK = timedelta(days=1)  # lines are removed up to a day late, so the file is rewritten once a day
 
 
 class Entry(NamedTuple):

@@ -36,7 +36,7 @@ class State(IntEnum):
 
 
 class Row(NamedTuple):
-    """Hold a message to be: whose (a name that tells nobody who it is), and the sealed recipient."""
+    """Hold a message to send: a pseudonym of its recipient, and the sealed address."""
 
     who: str
     recipient: str
@@ -55,7 +55,7 @@ class Claimed(NamedTuple):
 class Outcome(NamedTuple):
     """Say what became of a message: its state, the relay's reply, and for one that waits how many seconds.
 
-    `is_uncertain`: nobody knows whether the relay took it.
+    `is_uncertain`: the relay may have taken it.
     """
 
     run: str

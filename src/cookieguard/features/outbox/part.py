@@ -31,7 +31,7 @@ from cookieguard.web.parts.part import READ_AND_POST, Page, Part
 MAIL_PAGE = "mail/"
 HEADERS = {**PAGE_HEADERS, "vary": "Accept-Language", "referrer-policy": "no-referrer"}
 MOST_FIELDS = 10
-# What the page says beside the button
+# The text beside the button
 WORDS = {
     Act.STOP: ("stop_text", "stop_button"),
     Act.CONFIRM: ("confirm_text", "confirm_button"),

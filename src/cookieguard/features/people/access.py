@@ -31,7 +31,7 @@ TRIES = 5
 LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # none that is read as another one
 CODE_LETTERS, GROUP = 8, 4  # 40 bits
 LONGEST = 200
-ROUNDS = 10  # of two who write at once one begins anew
+ROUNDS = 10  # of two concurrent writers, one starts again
 
 
 class Permissions:

@@ -75,7 +75,7 @@ def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, toda
 def _forgotten(
     versions: tuple[Version, ...], ledger: Ledger, current: Version | None, today: date
 ) -> Iterator[Finding]:
-    """Yield versions whose day of announcement is over, and that nobody announced."""
+    """Yield versions that were not announced by their day of announcement."""
     for one in versions[1:]:
         is_later = current is None or versions.index(one) > versions.index(current)
         if is_later and one.announced <= today and one.name not in ledger:

@@ -67,7 +67,7 @@ def apply_erasures(store: SubjectStore, erasures: Erasures) -> int:
 
 
 def erase_subject(stores: Stores, subject: str, *, erasures: Erasures, now: datetime) -> int:
-    """Destroy the key of a subject; return how many records nobody can read any more.
+    """Destroy the key of a subject; return how many records became unreadable.
 
     The journal is written first: whatever happens then, and whichever copy is brought back, it is done to the end.
     Raises LogDown; doing it again does no harm, and what could not be cleared away the first time.

@@ -1,4 +1,4 @@
-"""What the store keeps of a customer for no other room, and the record of an erasure."""
+"""The customer's data in the store that belong to no other room, and the record of an erasure."""
 
 from __future__ import annotations
 

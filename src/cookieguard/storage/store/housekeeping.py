@@ -84,7 +84,7 @@ def examine_store(store: Store) -> Iterator[tuple[str, str, str]]:
     counts = store.counts()
     kinds = [what for what in Revoked if what not in (Revoked.CLOCK, Revoked.CUTOFF)]
     told = ", ".join(f"{counts.get(what, 0)} of {LIMITS[what]} {what}" for what in kinds)
-    # Guests' sessions and carts are forgotten beyond that: nobody is logged out, and nothing need be done.
+    # Guests' sessions and carts beyond that are forgotten, which logs out no customer.
     full = any(
         counts.get(what, 0) > NEARLY * LIMITS[what]
         for what in (Revoked.SESSION, Revoked.CUSTOMER, Revoked.SERIES)

@@ -316,7 +316,7 @@ class Store:
         """Keep a value, safe from a crash when it returns, and return its version: how often it was written.
 
         With `after` only over that version, 0 for a key that holds nothing; where another is there, nothing is
-        written and 0 returned. So of two that read the same one loses, and hears of it.
+        written and 0 returned. Of two callers that read the same version, the second gets 0.
         """
         statement = PUT if after is None else REPLACE if after else MAKE_VALUE
         version = self.database.value(

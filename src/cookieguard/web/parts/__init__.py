@@ -1,1 +1,1 @@
-"""What a worker is made of: parts with their pages, and the ports by which the core asks them."""
+"""The parts of a worker with their pages, and the ports by which the core asks them."""

@@ -1,4 +1,4 @@
-"""What a worker provides to its parts, and the part that every worker has."""
+"""The things that a worker gives to its parts, and the part that every worker has."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Records:
 
     @property
     def is_down(self) -> bool:
-        """Whether the log's store did not answer the last time."""
+        """Whether the last call to the log's store failed."""
         return False
 
     def subject(self, known: str) -> str:

@@ -166,7 +166,7 @@ class LogStore:
     ) -> set[bytes]:
         """Write keys of new subjects by their handles, and rows sealed with them, in one commit. Durable on return.
 
-        Return the subjects that were new. Of the others neither key nor row is written: they have a key already.
+        Return the subjects that were new. The others have a key already, so nothing is written for them.
         Only a server can have both.
         """
         raise NotImplementedError

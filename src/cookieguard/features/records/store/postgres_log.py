@@ -163,7 +163,7 @@ class PostgresSubjects(SubjectStore):
         }
         rows = self._database.rows(FIND_OR_MAKE, **values)
         if any(is_fading for *_, is_fading in rows):  # for an hour after records were pruned
-            self._database.write_in(STAY, wanted)  # waits for whoever removes them
+            self._database.write_in(STAY, wanted)  # waits for a concurrent removal
             rows = self._database.rows(FIND_OR_MAKE, **values)
         found = {handle: SubjectKey(id_, key) for handle, id_, key, _ in rows}
         missing = [handle for handle in wanted if handle not in found]

@@ -245,7 +245,7 @@ def _processes(asker: Asker, granted: frozenset[str], refused: frozenset[str]) -
     return [
         {
             "@type": "dpv:Process",
-            # Nobody is asked for what is necessary, so it has no status of consent
+            # Visitors are not asked for what is necessary, so it has no status of consent
             **(REQUIRED if purpose == NECESSARY else {"dpv:hasConsentStatus": status[purpose]}),
             "dpv:hasPurpose": purpose,
             "dpv:hasRecipient": list(asker.recipients.get(purpose, ())),

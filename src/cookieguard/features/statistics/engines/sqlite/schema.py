@@ -56,7 +56,7 @@ BOT = """CREATE TABLE IF NOT EXISTS bot (
 ) WITHOUT ROWID"""
 # Which keys of a day were seen with which value (`what`: eight bytes of its digest, or 0 if the visit goes on from the
 # day before), so that each counts once; and when they were seen first and last, so that a visit is one: deleted with
-# the day's key. What one visitor brings is next to each other: a commit writes half the pages.
+# the day's key. A visitor's rows are next to each other, so a commit writes half the pages.
 SEEN = """CREATE TABLE IF NOT EXISTS seen (
     day INTEGER NOT NULL, what INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (day, key, what)
 ) WITHOUT ROWID"""
