@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from anyio import to_thread
 from starlette.responses import PlainTextResponse, Response
@@ -38,7 +39,16 @@ REFUSED_HEADERS = {
 }
 
 
-def refuse(_: Exchange) -> Response:
+class Refused(NamedTuple):
+    """Say who may not see a page: the member, None for everybody else, and the pages that are open to them."""
+
+    member: Member | None
+    role: str
+    """The role that the page needs."""
+    pages: Mapping[str, str]
+
+
+def refuse(_: Exchange, __: Refused | None = None) -> Response:
     """Answer who may not see a page: without a word why."""
     return PlainTextResponse(REFUSED, 403, REFUSED_HEADERS)
 
@@ -94,7 +104,7 @@ class StaffGuard:
         }
 
     def guarded(
-        self, role: str, answer: AnswerToStaff, *, refused: Callable[[Exchange], Response] = refuse
+        self, role: str, answer: AnswerToStaff, *, refused: Callable[[Exchange, Refused], Response] = refuse
     ) -> Answer:
         """Return a page that answers members with this role, and everybody else by one and the same 403."""
         if role not in ROLES:
@@ -103,7 +113,8 @@ class StaffGuard:
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
             member = await self.member(exchange)
             if member is None or not member.may(role):
-                return refused(exchange)
+                pages = {} if member is None else self.pages(member)
+                return refused(exchange, Refused(member, role, pages))
             response = await answer(exchange, receive, member)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
