@@ -283,10 +283,14 @@ def test_records_are_opened_for_an_officer_alone_and_the_journal_has_it(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     tokens = {role: person(f"{role} one", role, capsys) for role in ("support", "officer")}
-    for token in ("", tokens["support"]):
+    wrong = "a token that is wrong, revoked or expired"
+    given = {"": "no token", tokens["support"]: "support one (support)", "2.a.b.c": wrong}
+    for token, told in given.items():
         monkeypatch.setattr("sys.stdin", StringIO(token))
         assert run(command) == 4
-        assert capsys.readouterr().out == ""
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.endswith(f"with the role officer, on standard input; given: {told}\n")
     assert list(read_journal(shop)) == []
 
     monkeypatch.setattr("sys.stdin", StringIO(tokens["officer"]))
@@ -316,6 +320,29 @@ def test_records_are_erased_by_two_persons(
     (entry,) = read_journal(shop)
     assert (entry["who"], entry["what"]) == ("Sam", "erasure of records by command, approved by Olga")
     assert run(["log", "erase", "--again"]) == 0
+
+
+def test_erasures_and_exports_by_command_have_a_daily_limit(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("cookieguard.toml").write_text("[staff]\ndaily_views = 2\ndaily_erasures = 1\n")
+    support, officer = person("Sam", "support", capsys), person("Olga", "officer", capsys)
+
+    def ended(*command: str, tokens: str = officer) -> int:
+        monkeypatch.setattr("sys.stdin", StringIO(tokens))
+        return run(["log", *command])
+
+    both = f"{support}\n{officer}"
+    erased = [ended("erase", f"customer:{one}", tokens=both) for one in ("odd", "even")]
+    shown = [ended("export", "--subject", f"customer:{one}") for one in ("odd", "even", "odd", "third")]
+    every = [ended("export") for _ in range(6)]
+
+    assert erased == [0, 4]
+    assert shown == [0, 0, 0, 4]
+    assert every == [0] * 5 + [4]
+    assert "Sam reached staff.daily_erasures (1)" in capsys.readouterr().err
+    run(["doctor"])
+    assert "Olga reached staff.daily_exports on" in capsys.readouterr().out
 
 
 def test_shop_without_staff_is_not_locked_out_and_the_journal_has_it(

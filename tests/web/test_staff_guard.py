@@ -153,6 +153,30 @@ def test_everybody_else_gets_one_and_the_same_403(desk: Desk) -> None:
     assert (answers[0].status, answers[0].text) == (403, "not allowed\n")
 
 
+@pytest.mark.parametrize(
+    ("page", "role", "member", "opened"),
+    [
+        ("requests", "support", "analyst", "stats"),
+        ("stats", "analyst", "support", "requests"),
+        ("officer", "officer", "support", "requests"),
+    ],
+)
+def test_browser_of_a_signed_in_member_learns_which_role_a_page_needs(
+    desk: Desk, page: str, role: str, member: str, opened: str
+) -> None:
+    session = desk.sign_in(desk.add(member, name="Sam"))
+    browser = [("accept", "text/html"), ("cookie", f"__Host-cg_staff={session}")]
+
+    answer = ask(desk.app, path=f"/_cg/{page}", headers=browser)
+
+    assert answer.status == 403
+    assert f"Signed in as Sam ({member})." in answer.text
+    assert f"This page needs the role {role}." in answer.text
+    assert f'href="/_cg/{opened}"' in answer.text
+    assert 'name="token"' not in answer.text
+    assert 'name="token"' in ask(desk.app, path=f"/_cg/{page}", headers=browser[:1]).text
+
+
 def test_revoked_member_is_out_at_the_next_look(desk: Desk) -> None:
     token = desk.add("analyst")
     assert desk.get("/_cg/test-stats", token).status == 200

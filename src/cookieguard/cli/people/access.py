@@ -43,6 +43,7 @@ from cookieguard.features.people.break_glass import (
     due_notices,
     state_of,
 )
+from cookieguard.features.people.daily_limits import Use, require_turn
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.policy.announcement_run import every_customer, load_customers, require_origin
 from cookieguard.features.records.acts import acts_of
@@ -254,6 +255,9 @@ def _approved(
         law=law,
         until=_day(until),
     )
+    if kind != "disclosure":
+        journal = Journal(desk.state, desk.keyring)
+        require_turn(desk.config, desk.keyring, journal, by, Use.VIEW, customer)
     desk.journal("looked without a code", by, f"{kind}: {scope}", customer)
     return desk.glass.add(look, customer)
 

@@ -28,6 +28,7 @@ from cookieguard.cli.output import printable, show_answer, show_json, show_line
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_match
 from cookieguard.errors import ConfigError
+from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.records.anchors import local_anchors, read_anchors
 from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.log_reader import (
@@ -152,7 +153,7 @@ def export(
     shop = shop_config(config)
     with log_of(shop) as stores:
         what = "records of one subject" if subject else f"all records from {first} on"
-        note_access(shop, keyring, what, subject=subject)
+        note_access(shop, keyring, what, subject=subject, use=Use.VIEW if subject else Use.EXPORT)
         found = read_subject(stores, subject) if subject else _every(stores, first)
         for one in found:
             sys.stdout.buffer.write(canonical(_facts(one)) + b"\n")
@@ -218,7 +219,8 @@ def erase(
     place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
     with log_of(shop) as stores:  # opening them does what the journal says
         if subject:
-            note_access(shop, keyring, "erasure of records", subject=subject, second="support")
+            what, use = "erasure of records", Use.ERASURE
+            note_access(shop, keyring, what, subject=subject, second="support", use=use)
         count = (
             erase_subject(stores, subject, erasures=place.erasures, now=datetime.now(UTC)) if subject else 0
         )

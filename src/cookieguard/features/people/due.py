@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.people.break_glass import LEDGER, due_notices, state_of
+from cookieguard.features.people.daily_limits import Use, counts_of_week
 from cookieguard.storage.store.open import store_file, store_opener
 
 NOTIFY = "run: cookieguard access notify"
+ASK_WHY = "ask why; this shows what was opened: cookieguard staff journal"
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
-    """Yield each look whose customer was not told yet, and names nobody; raises StoreDown."""
+    """Yield the limits that staff reached, and each look whose customer was not told yet; raises StoreDown."""
     settings, environ = shop.config.store, shop.environ
     file = store_file(settings, shop.state, environ=environ)
     if not settings.enabled or (file is not None and not file.exists()):
         return
     with closing(store_opener(settings, shop.state, environ=environ)()) as store:
+        counts = list(counts_of_week(store, shop.now.astimezone(UTC).date()))
         looks = {id_: look for id_, (look, _) in LEDGER.read(store).items()}
+    for day, use, name, reached, count in counts:
+        if reached or use == Use.EXPORT:
+            told = f"{name} {'reached' if reached else 'counts toward'} staff.{use} on {day}: {count}"
+            yield Finding("staff", told, advice=ASK_WHY if reached else "", day=day, role="officer")
     due = due_notices(looks, shop.now)
     for id_, look in looks.items():
         if look.told is None:

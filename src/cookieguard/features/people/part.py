@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from cookieguard.access import ACCESS
 from cookieguard.features.people.access import Access, Permissions
+from cookieguard.features.people.daily_limits import refusal
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.permission_page import PERMISSION_PAGE, PermissionPage
 from cookieguard.features.people.sessions import StaffSessions, own_store
@@ -31,7 +33,11 @@ class PeoplePart(Part):
         access = Access(permissions, acts, journal, clock=guard.clock)
         ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
-        self.staff = StaffGuard(members, StaffSessions(config.staff, ask), journal, guard.parts)
+        count = partial(refusal, config=config, keyring=guard.keyring, journal=journal)
+        sessions = StaffSessions(config.staff, ask)
+        self.staff = StaffGuard(
+            members, sessions, journal, guard.parts, lambda **by: ask(partial(count, **by))
+        )
         self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]
         if config.identity.enabled:
             self.pages.append(Page(PERMISSION_PAGE, READ_AND_POST, PermissionPage(access).answer))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
 from functools import partial
+from typing import NamedTuple
 
 from anyio import to_thread
 from starlette.responses import PlainTextResponse, Response
 
+from cookieguard.errors import RevealRefused
+from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.sessions import StaffSessions
 from cookieguard.features.people.staff_list import StaffAuthenticator
@@ -29,7 +33,7 @@ BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
 REFUSED = "not allowed\n"
-DOWN = "the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
+DOWN = "the store or the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
 AnswerToStaff = Callable[[Exchange, Receive, Member], Awaitable[Response]]
 REFUSED_HEADERS = {
     "cache-control": "no-store",
@@ -38,7 +42,16 @@ REFUSED_HEADERS = {
 }
 
 
-def refuse(_: Exchange) -> Response:
+class Refused(NamedTuple):
+    """Say who may not see a page: the member, None for everybody else, and the pages that are open to them."""
+
+    member: Member | None
+    role: str
+    """The role that the page needs."""
+    pages: Mapping[str, str]
+
+
+def refuse(_: Exchange, __: Refused | None = None) -> Response:
     """Answer who may not see a page: without a word why."""
     return PlainTextResponse(REFUSED, 403, REFUSED_HEADERS)
 
@@ -47,13 +60,19 @@ class StaffGuard:
     """Know which member asks, write their looks into the journal, and guard pages that need a role."""
 
     def __init__(
-        self, members: StaffAuthenticator, sessions: StaffSessions, journal: Journal, parts: Sequence[Part]
+        self,
+        members: StaffAuthenticator,
+        sessions: StaffSessions,
+        journal: Journal,
+        parts: Sequence[Part],
+        count: Callable[..., Future[str]],
     ) -> None:
-        """`parts` are all parts of the guard, whose pages of staff link to each other."""
+        """`parts` are all parts of the guard, whose pages of staff link to each other; `count` counts an opening."""
         self.members = members
         self.sessions = sessions
         self.journal = journal
         self._parts = parts
+        self._count = count
 
     async def member(self, exchange: Exchange) -> Member | None:
         """Return the member who asks, None for everybody else."""
@@ -70,10 +89,23 @@ class StaffGuard:
         member_id = await answer_of(self.sessions.member(session, now))
         return members.by_id(member_id, now) if member_id else None
 
-    async def note_look(self, exchange: Exchange, member: Member, what: str, *, customer: str = "") -> bool:
-        """Write a look into the access journal before it is one; False where the journal takes nothing."""
+    async def note_look(
+        self, exchange: Exchange, member: Member, what: str, *, customer: str = "", use: Use = Use.VIEW
+    ) -> bool:
+        """Count a look and write it into the journal before it is one; False where that cannot be written.
+
+        Raises RevealRefused for a member who reached the limit of the day.
+        """
+        if customer:
+            count = self._count(member=member, use=use, opened=customer, now=exchange.now)
+            refused = await answer_of(count)
+            if refused:
+                raise RevealRefused(refused)
+            if refused is None:
+                return False
         try:
-            await self.note(exchange, "looked", member, what=what, customer=customer)
+            event = "looked" if use is Use.VIEW else "erased"
+            await self.note(exchange, event, member, what=what, customer=customer)
         except OSError as error:
             logger.warning("%s: the access journal cannot be written (%s)", what, error.strerror)
             return False
@@ -94,7 +126,7 @@ class StaffGuard:
         }
 
     def guarded(
-        self, role: str, answer: AnswerToStaff, *, refused: Callable[[Exchange], Response] = refuse
+        self, role: str, answer: AnswerToStaff, *, refused: Callable[[Exchange, Refused], Response] = refuse
     ) -> Answer:
         """Return a page that answers members with this role, and everybody else by one and the same 403."""
         if role not in ROLES:
@@ -103,8 +135,12 @@ class StaffGuard:
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
             member = await self.member(exchange)
             if member is None or not member.may(role):
-                return refused(exchange)
-            response = await answer(exchange, receive, member)
+                pages = {} if member is None else self.pages(member)
+                return refused(exchange, Refused(member, role, pages))
+            try:
+                response = await answer(exchange, receive, member)
+            except RevealRefused as error:
+                response = PlainTextResponse(f"{error}\n", 429, REFUSED_HEADERS)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
             return response

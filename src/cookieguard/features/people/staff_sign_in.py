@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from cookieguard.features.people.staff_guard import (
     BEARER,
     AnswerToStaff,
+    Refused,
     StaffGuard,
     has_staff_form,
     refuse,
@@ -112,11 +113,17 @@ def staff_only(
     return Page(name, methods, guarded, role, title)
 
 
-def ask_to_sign_in(exchange: Exchange, page: str) -> Response:
-    """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`."""
+def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str) -> Response:
+    """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`.
+
+    A member who is signed in reads which role the page needs, and which pages are open to them.
+    """
     wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
     if not wants_page or exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER:
         return refuse(exchange)
+    if refused.member is not None:
+        message = f"This page needs the role {refused.role}."
+        return _page(exchange, 403, message=message, member=refused.member, pages=refused.pages)
     query = exchange.request.query
     wanted = f"{page}?{query}" if query else page
     return _page(exchange, 403, wanted=wanted if NEXT.fullmatch(wanted) else page)

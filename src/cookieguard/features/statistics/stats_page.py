@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from cookieguard.config import StatsSettings
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.errors import ConfigError, KeyringFixed
-from cookieguard.features.people.staff_guard import has_staff_form, refuse, staff_form
+from cookieguard.features.people.staff_guard import Refused, has_staff_form, refuse, staff_form
 from cookieguard.features.people.staff_sign_in import ask_to_sign_in
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, message_page, overview_page
@@ -66,9 +66,9 @@ async def answer_stats(
     return await _change_notes(exchange, receive, member)
 
 
-def refuse_stats(exchange: Exchange) -> Response:
+def refuse_stats(exchange: Exchange, refused: Refused) -> Response:
     """Answer who may not see figures: a browser that wants the page with the sign-in that leads there."""
-    return ask_to_sign_in(exchange, STATS_PAGE) if exchange.request.is_read else refuse(exchange)
+    return ask_to_sign_in(exchange, refused, STATS_PAGE) if exchange.request.is_read else refuse(exchange)
 
 
 async def _show(exchange: Exchange, open_figures: OpenReader) -> Response:

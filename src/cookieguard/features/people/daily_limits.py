@@ -1,0 +1,99 @@
+"""How much a member of the staff may open in a day, counted in the store for all workers and machines.
+
+A customer counts once a day. The store has customers under keyed digests, as the access journal does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from cookieguard.config import Config
+from cookieguard.errors import RevealRefused
+from cookieguard.features.people.journal import Journal, marks_of
+from cookieguard.features.people.sessions import own_store
+from cookieguard.identity.staff_token import Member, person_of
+from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.keyring import Keyring
+from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import Store, StoreDown
+
+NAMESPACE = "staff-day"
+REPORTED_DAYS = 7  # the letter is weekly
+REFUSED = "{} reached {}; it is free again on {} at 00:00 UTC, or if the person who runs the server raises that setting"
+
+
+class Use(StrEnum):
+    """Name what is counted, as the setting of its limit."""
+
+    VIEW = "daily_views"
+    ERASURE = "daily_erasures"
+    EXPORT = "daily_exports"
+
+
+def refusal(
+    store: Store,
+    config: Config,
+    keyring: Keyring,
+    journal: Journal,
+    *,
+    member: Member,
+    use: Use,
+    opened: str,
+    now: datetime,
+) -> str:
+    """Count an opening; return why it is refused, empty if it is allowed. Raises StoreDown and OSError."""
+    most, marks, day = getattr(config.staff, use), marks_of(keyring, opened), now.astimezone(UTC).date()
+    is_refused = is_first = False
+
+    def counted(value: bytes | None) -> tuple[bytes, int] | None:
+        nonlocal is_refused, is_first
+        name, reached, *known = [member.name, False] if value is None else json.loads(value)
+        is_known = not set(marks).isdisjoint(known)
+        is_refused = len(known) >= most and not is_known
+        is_first = is_refused and not reached
+        if is_known or (is_refused and reached):
+            return None
+        known += [] if is_refused else marks[:1]
+        until = to_milliseconds(now + timedelta(days=REPORTED_DAYS + 1))
+        return json.dumps([name, reached or is_refused, *known]).encode(), until
+
+    if not store.change(NAMESPACE, f"{use}:{person_of(member.name)}:{day}", counted):
+        raise StoreDown("others changed this member's count at every try")
+    limit = f"staff.{use} ({most})"
+    if is_first:
+        journal.write(now, "reached the limit", who=member.name, role=member.role, what=limit)
+    return REFUSED.format(member.name, limit, day + timedelta(days=1)) if is_refused else ""
+
+
+def require_turn(
+    config: Config, keyring: Keyring, journal: Journal, member: Member, use: Use, opened: str
+) -> None:
+    """Count what a command opens; raises RevealRefused, StoreDown and OSError."""
+    state, now = Path(config.state_dir).absolute(), datetime.now(UTC)
+
+    def count(store: Store) -> str:
+        return refusal(store, config, keyring, journal, member=member, use=use, opened=opened, now=now)
+
+    if config.store.enabled:
+        with closing(store_opener(config.store, state, environ=os.environ)()) as store:
+            refused = count(store)
+    else:
+        refused = own_store(state)(count).result()
+    if refused:
+        raise RevealRefused(refused)
+
+
+def counts_of_week(store: Store, today: date) -> Iterator[tuple[date, str, str, bool, int]]:
+    """Yield day, limit and member of each count, whether the limit was reached, and how much was opened."""
+    for day in (today - timedelta(days=ago) for ago in range(REPORTED_DAYS)):
+        for key in store.keys(NAMESPACE, f":{day}"):
+            found = store.read(NAMESPACE, key)
+            if found is not None:
+                name, reached, *opened = json.loads(found.value)
+                yield day, key.partition(":")[0], name, reached, len(opened)
