@@ -264,6 +264,12 @@ class Config:
         """Return where our own pages are for the reader of a mail; there must be an origin."""
         return f"{self.origins[0]}{self.mail.root_path}{self.prefix}"
 
+    @property
+    def staff_base(self) -> str:
+        """Return where the pages of staff are; empty where no setting says so."""
+        origin = self.origins[0] if self.origins else ""
+        return f"{origin}{self.mail.root_path}{self.prefix}" if origin else ""
+
     def _check_signals(self) -> None:
         ids = {purpose.id for purpose in self.purposes}
         for signal in self.consent.signals:

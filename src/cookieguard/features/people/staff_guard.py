@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -14,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from cookieguard.errors import RevealRefused
 from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.journal import Journal
-from cookieguard.features.people.sessions import StaffSessions
+from cookieguard.features.people.sessions import SIGNED_OUT, StaffSessions
 from cookieguard.features.people.staff_list import StaffAuthenticator
 from cookieguard.identity import cookie_name
 from cookieguard.identity.staff_token import ROLES, Member
@@ -23,7 +24,8 @@ from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.owner_notices import unbelieved
-from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.parts.part import Answer, Part
 from cookieguard.web.request import FORWARDED
 
@@ -32,6 +34,10 @@ logger = logging.getLogger("cookieguard")
 BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
+WANTED = re.compile(r"[\w/-]{1,200}(\?[\x21-\x7e]{0,2000})?", re.ASCII)
+LEFT = "left"  # in place of a session's id, in a browser that signed out: its other tabs say so
+# Why a session is over, beside what the store says.
+REMOVED, NO_STORE = "removed", "no store"
 REFUSED = "not allowed\n"
 DOWN = "the store or the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
 AnswerToStaff = Callable[[Exchange, Receive, Member], Awaitable[Response]]
@@ -42,6 +48,13 @@ REFUSED_HEADERS = {
 }
 
 
+class Visit(NamedTuple):
+    """Say which member asks, None for everybody else, and why a session that was brought is over."""
+
+    member: Member | None
+    over: str = ""
+
+
 class Refused(NamedTuple):
     """Say who may not see a page: the member, None for everybody else, and the pages that are open to them."""
 
@@ -49,6 +62,10 @@ class Refused(NamedTuple):
     role: str
     """The role that the page needs."""
     pages: Mapping[str, str]
+    over: str = ""
+    """Why the session that was brought is over, empty without one."""
+    posted: Sequence[tuple[str, str]] = ()
+    """What a page of ours posted, of which nothing was done."""
 
 
 def refuse(_: Exchange, __: Refused | None = None) -> Response:
@@ -76,18 +93,34 @@ class StaffGuard:
 
     async def member(self, exchange: Exchange) -> Member | None:
         """Return the member who asks, None for everybody else."""
+        return (await self.visit(exchange)).member
+
+    async def visit(self, exchange: Exchange) -> Visit:
+        """Return the member who asks, and why a session that was brought is over."""
         members, now = self.members, exchange.now
         named = _named_by_proxy(exchange)
         if named:
-            return members.by_name(named, now)
+            return Visit(members.by_name(named, now))
         authorization = exchange.headers.get(b"authorization", b"")
         if authorization[: len(BEARER)].lower() == BEARER:
-            return members.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now)
+            return Visit(members.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now))
         session = session_of(exchange)
         if not session:
-            return members.member(NO_TOKEN, now)
-        member_id = await answer_of(self.sessions.member(session, now))
-        return members.by_id(member_id, now) if member_id else None
+            return Visit(members.member(NO_TOKEN, now))
+        if session == LEFT:
+            return Visit(None, SIGNED_OUT)
+        found = await answer_of(self.sessions.find(session, now))
+        if found is None or found.over:
+            return Visit(None, NO_STORE if found is None else found.over)
+        member = members.by_id(found.member, now)
+        return Visit(member, "" if member is not None else REMOVED)
+
+    def is_page(self, wanted: str) -> bool:
+        """Return whether this is a page of staff, with its query: on no other site, and no page of the shop."""
+        name = wanted.partition("?")[0]
+        names = [page.name for part in self._parts for page in part.pages if page.role]
+        is_known = any(name == one or (one.endswith("/") and name.startswith(one)) for one in names)
+        return is_known and WANTED.fullmatch(wanted) is not None
 
     async def note_look(
         self, exchange: Exchange, member: Member, what: str, *, customer: str = "", use: Use = Use.VIEW
@@ -133,10 +166,11 @@ class StaffGuard:
             raise ValueError(f"role {role!r}; allowed: {', '.join(ROLES)}")
 
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
-            member = await self.member(exchange)
+            member, over = await self.visit(exchange)
             if member is None or not member.may(role):
                 pages = {} if member is None else self.pages(member)
-                return refused(exchange, Refused(member, role, pages))
+                posted = await _posted(exchange, receive) if member is None else ()
+                return refused(exchange, Refused(member, role, pages, over, posted))
             try:
                 response = await answer(exchange, receive, member)
             except RevealRefused as error:
@@ -153,6 +187,17 @@ def session_of(exchange: Exchange) -> str:
     if not exchange.is_own_host:
         return ""
     return exchange.jar.get(cookie_name(STAFF_COOKIE, dev=exchange.parts.config.dev)) or ""
+
+
+async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]:
+    """Return what a page of ours posted, nothing for a request that only reads."""
+    if exchange.request.is_read:
+        return []
+    try:
+        pairs = await own_pairs(exchange, receive, not_ours="")
+    except BadRequestError:
+        return []
+    return [(name, text) for name, text in pairs if text and name != FIELD]
 
 
 def _named_by_proxy(exchange: Exchange) -> str:

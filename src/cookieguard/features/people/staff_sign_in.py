@@ -1,18 +1,24 @@
-"""The page where staff sign in: a token pasted into a form begins a session; it works without JavaScript."""
+"""The page where staff sign in, by a link or a token; it works without JavaScript."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.config.people.staff import StaffSettings
+from cookieguard.features.people.sessions import IDLE, KEPT, OLD, SIGNED_OUT, UNKNOWN
 from cookieguard.features.people.staff_guard import (
     BEARER,
+    LEFT,
+    NO_STORE,
+    REMOVED,
+    WANTED,
     AnswerToStaff,
     Refused,
     StaffGuard,
@@ -21,12 +27,13 @@ from cookieguard.features.people.staff_guard import (
     session_of,
     staff_form,
 )
-from cookieguard.identity import expire_cookie, set_cookie
+from cookieguard.identity import set_cookie
 from cookieguard.identity.staff_token import Member
 from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
@@ -34,13 +41,29 @@ from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.parts.part import Page
 
 STAFF_PAGE = "staff"
-# Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
-NEXT = re.compile(r"officer|(?:record|requests)(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII)
+MOST_FIELDS = 5  # in the query of a link; mail programs add one or two
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
 REFUSED = "This token is not valid."
-NO_PAGES: Mapping[str, str] = MappingProxyType({})
+LINK_REFUSED = (
+    "This link is no longer valid: it works once, within ten minutes. For a new one, somebody with a shell on the "
+    "shop's server runs: cookieguard staff link. If you did not use this link yourself, report that to the owner."
+)
 NOT_OURS = "a token can only be posted from the page that asks for it"
+# Why a session is over, to its member.
+ENDED: Mapping[str, str] = {
+    IDLE: "You were signed out after {idle} without a click. Tick the box below to stay signed in longer.",
+    OLD: "You were signed out because a session lasts {longest}.",
+    SIGNED_OUT: "You signed out, here or in another window.",
+    REMOVED: "Your access has ended: you were taken off the list of staff, or your token has expired.",
+    NO_STORE: "The shop's store does not answer, so your session cannot be checked. Try again in a minute.",
+    UNKNOWN: "Your session is no longer known. It ended more than a day ago, or the shop's keys or its store changed.",
+}
+
+# What the template gets where there is nothing to show.
+NOTHING: Mapping[str, object] = MappingProxyType(
+    {"message": "", "wanted": "", "link": "", "member": None, "invited": None, "pages": {}, "undone": ()}
+)
 
 
 class SignIn:
@@ -50,47 +73,72 @@ class SignIn:
         self._staff = staff
 
     async def answer(self, exchange: Exchange, receive: Receive) -> Response:
-        """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=<token>, or leave=1.
+        """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=, link=, or leave=1.
 
         303 with the cookie to the page that was wanted (`next`), else back here; 403 with the form again for a token
-        that does not count, and no reason.
+        or link that does not count. A GET of a link shows its button and uses nothing up, so that programs which
+        preview links in messages do not.
         """
         if exchange.request.is_read:
-            return await self._shown(exchange, 200)
+            return await self._shown(
+                exchange, first_values(exchange.request.query, MOST_FIELDS).get("link", "")
+            )
         try:
             fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         except BadRequestError as error:
             return refusal(error.status, f"{error}\n")
-        if "leave" in fields:  # signing in needs no value: the token is a secret
-            if not has_staff_form(exchange, fields, STAFF_PAGE):
-                return await self._shown(exchange, 403, message=STALE)
-            return await self._sign_out(exchange)
-        return await self._sign_in(exchange, fields.get("token", "").strip(), fields.get("next", ""))
+        if "leave" not in fields:  # signing in needs no value: token and link are secrets
+            return await self._sign_in(exchange, fields)
+        if not has_staff_form(exchange, fields, STAFF_PAGE):
+            return await self._shown(exchange, status=403, message=STALE)
+        return await self._sign_out(exchange)
 
-    async def _shown(self, exchange: Exchange, status: int, *, message: str = "") -> Response:
-        member = await self._staff.member(exchange)
+    async def _shown(
+        self, exchange: Exchange, link: str = "", *, status: int = 200, message: str = ""
+    ) -> Response:
+        if link:
+            return await self._shown_link(exchange, link)
+        member, over = await self._staff.visit(exchange)
         pages = {} if member is None else self._staff.pages(member)
-        return _page(exchange, status, message=message, member=member, pages=pages)
+        return _page(exchange, status, message=message or _ended(exchange, over), member=member, pages=pages)
 
-    async def _sign_in(self, exchange: Exchange, token: str, wanted: str) -> Response:
-        wanted = wanted if NEXT.fullmatch(wanted) else ""
-        member = self._staff.members.member(token, exchange.now)
+    async def _shown_link(self, exchange: Exchange, link: str) -> Response:
+        member_id = await answer_of(self._staff.sessions.linked(link, exchange.now, use=False))
+        if member_id is None:
+            return refusal(503, DOWN)
+        invited = self._staff.members.by_id(member_id, exchange.now)
+        if invited is None:
+            return _page(exchange, 403, message=LINK_REFUSED)
+        return _page(exchange, 200, link=link, invited=invited)
+
+    async def _sign_in(self, exchange: Exchange, fields: Mapping[str, str]) -> Response:
+        staff, wanted, link = self._staff, fields.get("next", ""), fields.get("link", "")
+        wanted = wanted if staff.is_page(wanted) else ""
+        if link:
+            member_id = await answer_of(staff.sessions.linked(link, exchange.now, use=True))
+            if member_id is None:
+                return refusal(503, DOWN)
+            member, by, message = staff.members.by_id(member_id, exchange.now), "a link", LINK_REFUSED
+        else:
+            token = fields.get("token", "").strip()
+            member, by, message = staff.members.member(token, exchange.now), "a token", REFUSED
         if member is None:
-            await to_thread.run_sync(self._staff.journal.refuse, exchange.now, "a token at the sign-in")
-            return _page(exchange, 403, message=REFUSED, wanted=wanted)
-        session = await self._begun(exchange, member)
+            await to_thread.run_sync(staff.journal.refuse, exchange.now, f"{by} at the sign-in")
+            return _page(exchange, 403, message=message, wanted=wanted)
+        remembered = "remember" in fields
+        session = await self._begun(exchange, member, by, remembered=remembered)
         if session is None:
             return refusal(503, DOWN)
-        cookie = set_cookie(STAFF_COOKIE, session, dev=exchange.parts.config.dev)
-        return _back(exchange, cookie, to=wanted or STAFF_PAGE)
+        return _back(exchange, session, to=wanted or STAFF_PAGE, remembered=remembered)
 
-    async def _begun(self, exchange: Exchange, member: Member) -> str | None:
+    async def _begun(self, exchange: Exchange, member: Member, by: str, *, remembered: bool) -> str | None:
         """Return a new session, in the journal before it counts; None where either cannot be written."""
         try:
-            await self._staff.note(exchange, "signed in", member)
+            await self._staff.note(exchange, "signed in", member, what=f"with {by}")
         except OSError:
             return None
-        return await answer_of(self._staff.sessions.begin(member.id, exchange.now))
+        begin, before = self._staff.sessions.begin, session_of(exchange)
+        return await answer_of(begin(member.id, exchange.now, remembered=remembered, instead_of=before))
 
     async def _sign_out(self, exchange: Exchange) -> Response:
         """End the session for every copy of its cookie; where that cannot be written, say so and keep the cookie."""
@@ -102,7 +150,7 @@ class SignIn:
             if member is not None:
                 with suppress(OSError):  # out is out
                     await self._staff.note(exchange, "signed out", member)
-        return _back(exchange, expire_cookie(STAFF_COOKIE, dev=exchange.parts.config.dev))
+        return _back(exchange, LEFT)
 
 
 def staff_only(
@@ -116,7 +164,8 @@ def staff_only(
 def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str) -> Response:
     """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`.
 
-    A member who is signed in reads which role the page needs, and which pages are open to them.
+    A member who is signed in reads which role the page needs, and which pages are open to them. After a session that
+    is over the page says why, and what was posted and not done.
     """
     wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
     if not wants_page or exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER:
@@ -124,39 +173,54 @@ def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str) -> Response:
     if refused.member is not None:
         message = f"This page needs the role {refused.role}."
         return _page(exchange, 403, message=message, member=refused.member, pages=refused.pages)
-    query = exchange.request.query
-    wanted = f"{page}?{query}" if query else page
-    return _page(exchange, 403, wanted=wanted if NEXT.fullmatch(wanted) else page)
+    message = _ended(exchange, refused.over)
+    return _page(exchange, 403, message=message, wanted=_wanted(exchange, page), undone=refused.posted)
 
 
-def _back(exchange: Exchange, cookie: bytes, *, to: str = STAFF_PAGE) -> Response:
+def _wanted(exchange: Exchange, page: str) -> str:
+    """Return where a member is led after the sign-in: the page that was asked for, or the one that posted to it."""
+    request, base = exchange.request, exchange.own_base
+    path = exchange.path.removeprefix(exchange.parts.config.prefix)
+    asked = f"{path}?{request.query}" if request.query else path
+    shown = asked if request.is_read else request.own_referrer.removeprefix(base)
+    return shown if WANTED.fullmatch(shown) else page
+
+
+def _ended(exchange: Exchange, over: str) -> str:
+    settings = exchange.parts.config.staff
+    idle = _counted(settings.idle_minutes, "minute")
+    return ENDED.get(over, "").format(idle=idle, longest=_counted(settings.session_hours, "hour"))
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+def _back(exchange: Exchange, session: str, *, to: str = STAFF_PAGE, remembered: bool = False) -> Response:
     headers = {
         "location": f"{exchange.own_base}{to}",
         "cache-control": "private, no-store",
         "x-content-type-options": "nosniff",
     }
     response = Response(status_code=303, headers=headers)
-    response.raw_headers.append((b"set-cookie", cookie))
+    config = exchange.parts.config
+    spec = replace(STAFF_COOKIE, max_age=_cookie_seconds(config.staff) if remembered else 0)
+    response.raw_headers.append((b"set-cookie", set_cookie(spec, session, dev=config.dev)))
     return response
 
 
-def _page(
-    exchange: Exchange,
-    status: int,
-    *,
-    message: str = "",
-    wanted: str = "",
-    member: Member | None = None,
-    pages: Mapping[str, str] = NO_PAGES,
-) -> Response:
-    page = exchange.parts.renderer.page(
-        "staff.html",
-        "en",
-        base=exchange.own_base,
-        wanted=wanted,
-        member=member,
-        message=message,
-        form=staff_form(exchange, STAFF_PAGE),
-        pages=pages,
-    )
-    return HTMLResponse(page, status, HEADERS)
+def _cookie_seconds(settings: StaffSettings) -> int:
+    """Return how long a browser keeps a remembered session: a day longer than it lasts, to be told why it ended."""
+    return settings.session_hours * 3600 + int(KEPT.total_seconds())
+
+
+def _page(exchange: Exchange, status: int, **values: object) -> Response:
+    """Render the page; `values` are those of the template that differ from nothing."""
+    shown = {
+        **NOTHING,
+        "base": exchange.own_base,
+        "form": staff_form(exchange, STAFF_PAGE),
+        "hours": _counted(exchange.parts.config.staff.session_hours, "hour"),
+        **values,
+    }
+    return HTMLResponse(exchange.parts.renderer.page("staff.html", "en", **shown), status, HEADERS)
