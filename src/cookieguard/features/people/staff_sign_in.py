@@ -18,6 +18,7 @@ from cookieguard.features.people.staff_guard import (
     LEFT,
     NO_STORE,
     REMOVED,
+    STAFF_PAGE,
     WANTED,
     AnswerToStaff,
     Refused,
@@ -40,7 +41,6 @@ from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.parts.part import Page
 
-STAFF_PAGE = "staff"
 MOST_FIELDS = 5  # in the query of a link; mail programs add one or two
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
