@@ -92,14 +92,16 @@ class OutboxPart(Part):
         standing = await answer_of(lists.standing(wish))
         if standing is None or not standing.counts:
             return None if standing is None else False
-        if log is None or not standing.changes:
-            return await answer_of(lists.obey(wish))
-        done = await answer_of(lists.obey(wish)) if is_stop else None
-        if not done if is_stop else log.writer.is_down:
-            return done
-        record = _record(exchange, log, wish, id_, is_one_click=is_one_click)
-        is_kept = await is_done(record) and record.is_kept
-        return await answer_of(lists.obey(wish)) if is_kept and not is_stop else done
+        if log is not None and standing.changes and not is_stop:
+            if log.writer.is_down:
+                return None
+            record = _record(exchange, log, wish, id_, is_one_click=is_one_click)
+            if not (await is_done(record) and record.is_kept):
+                return None
+        done = await answer_of(lists.obey(wish))
+        if done and log is not None and standing.changes and is_stop:
+            await is_done(_record(exchange, log, wish, id_, is_one_click=is_one_click))
+        return done
 
 
 serve = OutboxPart
