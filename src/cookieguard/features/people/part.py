@@ -11,12 +11,12 @@ from cookieguard.features.people.permission_page import PERMISSION_PAGE, Permiss
 from cookieguard.features.people.sessions import StaffSessions, own_store
 from cookieguard.features.people.staff_guard import StaffGuard
 from cookieguard.features.people.staff_list import StaffAuthenticator, WatchedStaff
-from cookieguard.features.people.staff_sign_in import STAFF_PAGE, SignIn
+from cookieguard.features.people.staff_sign_in import SignIn
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.identity.staff_token import staff_codec
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.part import READ_AND_POST, Page, Part
+from cookieguard.web.parts.part import ON_CONSOLE, READ_AND_POST, STAFF_PAGE, Page, Part
 
 
 class PeoplePart(Part):
@@ -32,7 +32,7 @@ class PeoplePart(Part):
         ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
         self.staff = StaffGuard(members, StaffSessions(config.staff, ask), journal, guard.parts)
-        self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]
+        self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer, on=ON_CONSOLE)]
         if config.identity.enabled:
             self.pages.append(Page(PERMISSION_PAGE, READ_AND_POST, PermissionPage(access).answer))
 

@@ -39,9 +39,8 @@ from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
-from cookieguard.web.parts.part import Page
+from cookieguard.web.parts.part import STAFF_PAGE, Page
 
-STAFF_PAGE = "staff"
 MOST_FIELDS = 5  # in the query of a link; mail programs add one or two
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
