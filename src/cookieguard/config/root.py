@@ -185,9 +185,7 @@ class Config:
         if self.stats.country_header and not self.trusted_proxies:
             allowed = "only with trusted_proxies set, because otherwise any client could send that header"
             raise ConfigError("stats.country_header", was=repr(self.stats.country_header), allowed=allowed)
-        if self.staff.header and not self.trusted_proxies:
-            allowed = "only with trusted_proxies set, because otherwise any client could send that header"
-            raise ConfigError("staff.header", was=repr(self.staff.header), allowed=allowed)
+        self._check_staff()
         if self.policy.folder and not (self.store.enabled and self.identity.enabled):
             allowed = "only with store.enabled and identity.enabled true, because announcements are kept in the store"
             raise ConfigError("policy.folder", was=repr(self.policy.folder), allowed=allowed)
@@ -237,6 +235,15 @@ class Config:
             allowed = "only with csp.enabled true, because only the policy stops requests made by scripts"
             raise ConfigError("strict_paths", was=", ".join(self.strict_paths), allowed=allowed)
 
+    def _check_staff(self) -> None:
+        if self.staff.header and not self.trusted_proxies:
+            allowed = "only with trusted_proxies set, because otherwise any client could send that header"
+            raise ConfigError("staff.header", was=repr(self.staff.header), allowed=allowed)
+        hosts = [origin.partition("://")[2] for origin in self.origins]
+        if self.staff.origin and self.staff.origin.partition("://")[2] in hosts:
+            allowed = "a host that is not in `origins`, such as 'https://staff.shop.example'"
+            raise ConfigError("staff.origin", was=repr(self.staff.origin), allowed=allowed)
+
     def _check_lists(self) -> None:
         if self.mail.lists and not (self.origins and self.store.enabled and self.identity.enabled):
             allowed = "only with origins set, and with store.enabled and identity.enabled true"
@@ -267,7 +274,7 @@ class Config:
     @property
     def staff_base(self) -> str:
         """Return where the pages of staff are; empty where no setting says so."""
-        origin = self.origins[0] if self.origins else ""
+        origin = self.staff.origin or next(iter(self.origins), "")
         return f"{origin}{self.mail.root_path}{self.prefix}" if origin else ""
 
     def _check_signals(self) -> None:

@@ -129,6 +129,9 @@ class Flow:
         if monotonic() >= self._looks.due:
             await self._looks.look(self._clock())
         exchange = self._exchange(scope)
+        if exchange.parts.is_console(exchange.request.origin):
+            await send({"type": "websocket.close"})
+            return
         if MADE_LATER:
             OF_REQUEST.set(self.parts.helpers)
         keep_out(exchange)

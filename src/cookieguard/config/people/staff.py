@@ -10,10 +10,13 @@ from cookieguard.config.loading.checks import (
     require_between,
     require_distinct,
     require_match,
+    require_origin,
 )
 from cookieguard.config.loading.types import require_types
 from cookieguard.config.mail import ADDRESS
 
+# Elsewhere browsers keep no cookie that begins with `__Host-`.
+SECURE = re.compile(r"https://.+|http://([^/]+\.)?localhost(:\d+)?")
 HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,62})?")
 
 
@@ -23,8 +26,10 @@ class StaffSettings:
 
     header: str = ""
     """The header in which a proxy in `trusted_proxies` names the member it signed in; ignored from other clients."""
+    origin: str = ""
+    """A host of its own for the staff pages: they are served there and nowhere else. Empty: at the shop's address."""
     idle_minutes: int = 15
-    """A staff session ends after this many minutes without a request."""
+    """A staff session ends after this many minutes without a request, except on a device that is remembered."""
     session_hours: int = 8
     """A staff session ends after this many hours, however much it is used."""
     letter: tuple[str, ...] = ()
@@ -43,6 +48,9 @@ class StaffSettings:
     def __post_init__(self) -> None:
         require_types("staff", self)
         require_match("staff.header", self.header, HEADER, "a header's name like 'X-Forwarded-User'")
+        if self.origin:
+            require_origin("staff.origin", self.origin)
+            require_match("staff.origin", self.origin, SECURE, "an https origin, or http on localhost")
         require_between("staff.idle_minutes", self.idle_minutes, 1, 720, "minutes")
         require_between("staff.session_hours", self.session_hours, 1, 24, "hours")
         require_distinct("staff.letter", self.letter)

@@ -18,7 +18,7 @@ from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.identity.staff_token import staff_codec
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.part import READ_AND_POST, Page, Part
+from cookieguard.web.parts.part import ON_CONSOLE, READ_AND_POST, STAFF_PAGE, Page, Part
 
 
 class PeoplePart(Part):
@@ -38,7 +38,7 @@ class PeoplePart(Part):
         self.staff = StaffGuard(
             members, sessions, journal, guard.parts, lambda **by: ask(partial(count, **by))
         )
-        self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]
+        self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer, on=ON_CONSOLE)]
         if config.identity.enabled:
             self.pages.append(Page(PERMISSION_PAGE, READ_AND_POST, PermissionPage(access).answer))
 

@@ -162,6 +162,7 @@ def digest_of(secret: str) -> str:
 def _row_of(value: bytes) -> Row | None:
     try:
         row = Row(*json.loads(value))
-        return row if datetime.fromtimestamp(min(row.began, row.seen), UTC) else None
+        datetime.fromtimestamp(min(row.began, row.seen), UTC)  # raises for what is no time
+        return row
     except (ValueError, TypeError, OverflowError, OSError):
         return None

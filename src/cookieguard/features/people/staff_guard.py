@@ -196,6 +196,9 @@ class StaffGuard:
                 response = PlainTextResponse(f"{error}\n", 429, REFUSED_HEADERS)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
+            response.headers["cross-origin-opener-policy"] = (
+                "same-origin"  # a page that opens it keeps no hold of it
+            )
             return response
 
         return guarded
@@ -203,9 +206,15 @@ class StaffGuard:
 
 def session_of(exchange: Exchange) -> str:
     """Return the id of the staff session that a browser of the shop's own host brings; empty without one."""
-    if not exchange.is_own_host:
+    if not exchange.is_own_host or _is_fetched_elsewhere(exchange):
         return ""
     return exchange.jar.get(cookie_name(STAFF_COOKIE, dev=exchange.parts.config.dev)) or ""
+
+
+def _is_fetched_elsewhere(exchange: Exchange) -> bool:
+    """Return whether a page of another host asks, opening no window: a sibling's request brings the cookie."""
+    site = exchange.headers.get(b"sec-fetch-site")
+    return site in (b"same-site", b"cross-site") and exchange.destination != b"document"
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
@@ -39,7 +40,7 @@ from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
-from cookieguard.web.parts.part import Page
+from cookieguard.web.parts.part import STAFF_PAGE, Page
 
 MOST_FIELDS = 5  # in the query of a link; mail programs add one or two
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
@@ -61,7 +62,7 @@ ENDED: Mapping[str, str] = {
 }
 
 # What the template gets where there is nothing to show.
-NOTHING: Mapping[str, object] = MappingProxyType(
+NOTHING: Mapping[str, Any] = MappingProxyType(
     {"message": "", "wanted": "", "link": "", "member": None, "invited": None, "pages": {}, "undone": ()}
 )
 
@@ -214,7 +215,7 @@ def _cookie_seconds(settings: StaffSettings) -> int:
     return settings.session_hours * 3600 + int(KEPT.total_seconds())
 
 
-def _page(exchange: Exchange, status: int, **values: object) -> Response:
+def _page(exchange: Exchange, status: int, **values: Any) -> Response:
     """Render the page; `values` are those of the template that differ from nothing."""
     shown = {
         **NOTHING,

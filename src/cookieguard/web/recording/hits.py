@@ -216,7 +216,7 @@ def _is_since_choice(exchange: Exchange, consent: Consent, limit: timedelta) -> 
 def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> HitKind | None:
     """Return what a request counts as; None for what is no page to its visitor."""
     request, status = exchange.request, exchange.status or SERVER_ERROR
-    if exchange.path.startswith(counting.prefix):
+    if exchange.path.startswith(counting.prefix) or exchange.parts.is_console(exchange.request.origin):
         return None
     if status >= 400:
         is_met = (is_document or request.is_navigation) and not _is_ahead(exchange)
