@@ -73,14 +73,16 @@ def load_keyring(
 
 def longest_life(config: Config) -> timedelta:
     """Return how long anything that a key of ours signed counts at most."""
-    unbound = [LONGEST_UNBOUND for one in config.cookies.sign if not one.is_bound]
+    cookies = config.cookies
+    bound = (cookies.session, cookies.cart)
+    unbound = [LONGEST_UNBOUND for one in cookies.sign if not one.is_bound]
+    unbound += [timedelta(seconds=spec.max_age) for spec in cookies.specs if spec not in bound]
     stops = [STOP_LIFE] if config.mail.lists else []
     return max(
         *unbound,
         *stops,
         timedelta(days=config.identity.absolute_days),  # sessions, and carts with them
-        timedelta(seconds=config.cookies.consent.max_age) or UNTOLD_LIFE,
-        timedelta(seconds=config.cookies.remember.max_age),
+        timedelta(seconds=cookies.consent.max_age) or UNTOLD_LIFE,
     )
 
 
