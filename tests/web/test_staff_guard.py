@@ -345,5 +345,5 @@ def test_list_survives_its_own_text(desk: Desk) -> None:
 
 
 def test_unknown_role_is_a_mistake_of_ours(desk: Desk) -> None:
-    with pytest.raises(ValueError, match="allowed: analyst, support, officer, owner"):
+    with pytest.raises(ValueError, match="allowed: analyst, support, officer, owner, member"):
         part_of(desk.app, PeoplePart).staff.guarded("admin", secret_page)

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.features.people.staff_guard import (
     BEARER,
+    STAFF_PAGE,
     AnswerToStaff,
     StaffGuard,
     has_staff_form,
@@ -32,7 +33,6 @@ from cookieguard.web.pages.post_choice import refusal
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.parts.part import Page
 
-STAFF_PAGE = "staff"
 # Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
 NEXT = re.compile(r"officer|(?:record|requests)(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII)
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
