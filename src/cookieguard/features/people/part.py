@@ -11,7 +11,7 @@ from cookieguard.features.people.daily_limits import refusal
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.permission_page import PERMISSION_PAGE, PermissionPage
 from cookieguard.features.people.sessions import StaffSessions, own_store
-from cookieguard.features.people.staff_guard import STAFF_PAGE, StaffGuard
+from cookieguard.features.people.staff_guard import StaffGuard
 from cookieguard.features.people.staff_list import StaffAuthenticator, WatchedStaff
 from cookieguard.features.people.staff_sign_in import SignIn
 from cookieguard.features.records.acts import Acts

@@ -28,12 +28,11 @@ from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.same_origin import own_pairs
-from cookieguard.web.parts.part import Answer, Part
+from cookieguard.web.parts.part import STAFF_PAGE, Answer, Part
 from cookieguard.web.request import FORWARDED
 
 logger = logging.getLogger("cookieguard")
 
-STAFF_PAGE = "staff"
 BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id

@@ -19,7 +19,6 @@ from cookieguard.features.people.staff_guard import (
     LEFT,
     NO_STORE,
     REMOVED,
-    STAFF_PAGE,
     WANTED,
     AnswerToStaff,
     Refused,

@@ -68,10 +68,10 @@ BESIDE_PAGES: Sequence[TableKind] = (
         note="The last page of each visit, for visitors who agreed. An open visit counts at the page seen last.",
     ),
     TableKind("Searches", "Times", by=Dimension.SEARCH, is_mailed=True),
-    TableKind("Pages not found", "Times", by=Dimension.NOT_FOUND, is_mailed=True),
+    TableKind("Pages not found", "Times", by=Dimension.ERROR, is_mailed=True),
     TableKind(
         "Slow pages",
-        by=Dimension.SLOW,
+        by=Dimension.SPEED,
         of_page="main",
         rate="Of views",
         rate_of="the page's views",

@@ -179,7 +179,7 @@ def _of_values(what: Callable[[Dimension], str], dimensions: Sequence[Dimension]
     """Return a query for what each value of these dimensions has; `more` limits and groups the hits."""
     return " UNION ALL ".join(
         f"SELECT day, '{by.value}' AS dimension, {by.counted.column} AS value, {what(by)} FROM step"
-        f" WHERE {PEOPLE} AND {by.counted.which} {more.format(by.counted.column)}"
+        f" WHERE {by.counted.whose} AND {by.counted.which} {more.format(by.counted.column)}"
         for by in dimensions
     )
 
