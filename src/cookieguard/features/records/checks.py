@@ -32,6 +32,7 @@ LEAST_DAYS = 14  # to find room in, before the disk is full
 MB = 1_000_000
 FLOOD = "find the flood in the access log, and block it in front of the shop; if it is your proxy, set trusted_proxies"
 NO_ROOM = f"free some space: at this rate the disk is full in less than {LEAST_DAYS} days"
+LOST_KEYS = "unless everybody was erased, restore subjects.db from a backup; without it no record can be read"
 VERIFY = "run: cookieguard log verify"
 BEGIN_ANEW = "set origins; if no visitor has chosen yet, begin a new log (docs/proof.md, The log's name)"
 
@@ -75,6 +76,10 @@ def _log(place: Place, state: Path) -> Iterator[Finding]:
         return
     finally:
         log.close()
+    with closing(open_subject_store(place.subjects, make=False)) as subjects:
+        if size and not subjects.after(b"", 1):
+            told = f"there are none, but the log has {size} entries"
+            yield Finding("subjects' keys", told, advice=LOST_KEYS)
     if changed:
         told = f"{len(changed)} texts that were shown were changed in its store, such as {changed[0]}"
         yield Finding("consent log's texts", told, VERIFY)
