@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,7 +47,7 @@ from cookieguard.features.policy.kept_texts import KeptTexts, read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import keep_copy
 from cookieguard.features.policy.values.difference import Way, differences
-from cookieguard.features.policy.values.ledger import Ledger, files_of
+from cookieguard.features.policy.values.ledger import Announcement, Ledger, files_of
 from cookieguard.features.policy.values.versions import (
     Version,
     altered,
@@ -62,7 +62,7 @@ from cookieguard.features.records.values.log import LogDown
 from cookieguard.keyring import Keyring
 from cookieguard.mail.runs import Run
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
 
 WRONG = 1
@@ -167,10 +167,13 @@ def send_notices(
 def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show each version, its dates and the state of its notices. Exit code 1 if an announced file has changed."""
     shop = _shop(config)
-    with _store(shop) as store, _outbox(shop) as outbox:
-        ledger = read_ledger(store)
-        runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
-        replies = {name: outbox.replies(f"policy-{name}") for name in runs}
+    ledger, runs, replies = dict[str, Announcement](), dict[str, Run](), dict[str, Mapping[str, int]]()
+    database = store_file(shop.config.store, Path(shop.config.state_dir).absolute(), environ=os.environ)
+    if database is None or database.exists():  # else nothing was announced, and this makes no state directory
+        with _store(shop) as store, _outbox(shop) as outbox:
+            ledger = dict(read_ledger(store))
+            runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
+            replies = {name: outbox.replies(f"policy-{name}") for name in runs}
     changed = [*shop.refused, *altered(shop.versions, files_of(ledger))]
     versions = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
     rows = [_row(versions, one, ledger, runs.get(one.name), shop.now) for one in versions]
