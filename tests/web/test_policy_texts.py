@@ -111,6 +111,45 @@ def test_restart_serves_the_text_of_the_log(
     assert "policy texts" not in doctor(app)
 
 
+def test_shop_starts_with_the_texts_in_the_log_if_the_folder_is_gone(
+    open_shop: Callable[..., CookieGuard], folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = open_shop()
+    follow(app)
+    app.close()
+    shutil.move(folder, folder.with_name("away"))
+
+    with caplog.at_level(logging.ERROR, logger="cookieguard"):
+        app = open_shop()
+
+    assert "ten years" in served(app)
+    assert "policy/* (the folder is missing) changed, but its version was published" in caplog.text
+    found, mend = doctor(app)["policy texts"]
+    assert "the folder is missing" in found
+    assert "restore" in mend
+    shutil.move(folder.with_name("away"), folder)
+    follow(app)
+    assert "policy texts" not in doctor(app)
+
+
+def test_worker_that_ends_keeps_no_text_in_a_closed_log(
+    open_shop: Callable[..., CookieGuard], folder: Path
+) -> None:
+    app = open_shop()
+    follow(app)
+    policy = app._parts.policy
+    assert policy is not None
+    log = policy.log
+    assert log is not None
+    app.close()
+    policy._kept.clear()  # as if a version had become public now
+
+    policy._looked = float("-inf")
+    policy.look(None)
+
+    assert log.waiting == 0
+
+
 def test_texts_that_nobody_may_read_yet_can_be_changed_and_a_translation_can_be_added(
     open_shop: Callable[..., CookieGuard], folder: Path
 ) -> None:
