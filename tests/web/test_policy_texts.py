@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
 from cookieguard import CookieGuard
 from cookieguard.config.proof import ProofSettings
 from cookieguard.features.checks import examine
+from cookieguard.features.letter import write_letter
 
 from .test_consent_log import recorded
 from .test_policy_pages import Clock, policy_of, shop
@@ -188,3 +191,25 @@ def test_log_says_no_more_on_a_second_start(open_shop: Callable[..., CookieGuard
         app.close()
 
     assert [one["cg:kind"] for one in recorded(app)] == ["policy"]
+
+
+def test_letter_names_an_edited_file_at_once_and_a_changed_store_after_an_hour(
+    open_shop: Callable[..., CookieGuard], folder: Path, tmp_path: Path
+) -> None:
+    app = open_shop()
+    follow(app)
+    app.close()
+
+    def due(now: datetime = NOW) -> str:
+        return "\n".join(write_letter(app.config, app._parts.keyring, now).text)
+
+    assert "changed" not in due()
+    edit(folder)
+    assert f"{FIRST}/en.md changed after publication" in due()
+    with closing(sqlite3.connect(tmp_path / "state" / "log.db")) as log, log:
+        log.execute("UPDATE shown SET content = x'00'")
+    assert "texts that were shown were changed" not in due()
+    assert "texts that were shown were changed" in due(NOW + timedelta(hours=1))
+    assert (
+        "texts that were shown were changed" in doctor(app)["consent log's texts"][0]
+    )  # a command reads at once

@@ -26,7 +26,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_answer, show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_line, show_rows
 from cookieguard.config import Config
 from cookieguard.config.languages import language_of
 from cookieguard.errors import ConfigError
@@ -67,6 +67,7 @@ from cookieguard.storage.store.protocol import Store
 
 WRONG = 1
 PROGRESS_SECONDS = 1.0
+COUNTS = ("total", "sent", "waiting", "refused", "uncertain", "is_complete")
 MARKS = {Way.SAME: ("", ""), Way.ADDED: ("{+", "+}"), Way.REMOVED: ("[-", "-]"), Way.CHANGED: ("", "")}
 
 policy = typer.Typer(help="Announce versions of the policy and send their notices.")
@@ -176,25 +177,16 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
             replies = {name: outbox.replies(f"policy-{name}") for name in runs}
     changed = [*shop.refused, *altered(shop.versions, files_of(ledger))]
     versions = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
-    rows = [_row(versions, one, ledger, runs.get(one.name), shop.now) for one in versions]
-    if as_json:
-        show_json(
-            {
-                "versions": [row | {"replies": replies.get(row["version"], {})} for row in rows],
-                "changed": changed,
-            }
-        )
-    else:
-        heads = ("version", "announced", "effective", "state", "notices", "replies")
-        told = {
-            name: ", ".join(f"{reply}: {count}" for reply, count in found.items())
-            for name, found in replies.items()
-        }
-        show_table(
-            heads, [(*(str(row[head]) for head in heads[:5]), told.get(row["version"], "")) for row in rows]
-        )
-        for file in changed:
-            show_line(f"WRONG {file} changed after its announcement: restore the text that was announced")
+    rows = [
+        _row(versions, one, ledger, runs.get(one.name), shop.now) | {"replies": replies.get(one.name, {})}
+        for one in versions
+    ]
+    heads = ("version", "announced", "effective", "state", "notices", "replies")
+    told = [", ".join(f"{reply}: {count}" for reply, count in row["replies"].items()) for row in rows]
+    cells = [(*(str(row[head]) for head in heads[:5]), one) for row, one in zip(rows, told, strict=True)]
+    show_rows({"versions": rows, "changed": changed}, heads, cells, as_json=as_json)
+    for file in () if as_json else changed:
+        show_line(f"WRONG {file} changed after its announcement: restore the text that was announced")
     if changed:
         raise typer.Exit(WRONG)
 
@@ -353,11 +345,4 @@ def _state(versions: Sequence[Version], version: Version, ledger: Ledger, now: d
 
 
 def _counts(run: Run) -> dict[str, Any]:
-    return {
-        "total": run.total,
-        "sent": run.sent,
-        "waiting": run.waiting,
-        "refused": run.refused,
-        "uncertain": run.uncertain,
-        "is_complete": run.is_complete,
-    }
+    return {name: getattr(run, name) for name in COUNTS}

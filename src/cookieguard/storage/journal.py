@@ -33,9 +33,7 @@ HEAD, SUBJECT, ERASED, ENDED, APPLIED = "journal", "subject", "erased", "ended",
 LINE = re.compile(
     rb"^([0-9]{1,18}) ([0-9T:.-]{19,26}Z) (journal|subject|erased|ended|applied) ([A-Za-z0-9+/=]+)\n", re.M
 )
-TAIL_BYTES = (
-    65_536  # the last line is in it: a request has some KB, a batch of endings is cut to less than that
-)
+TAIL_BYTES = 65_536  # the last line is in it: a request has some KB, a batch of endings is cut to less
 SECOND_SECONDS = 2.0  # a file system on a network may hang; the store's thread must answer within 4 s
 
 

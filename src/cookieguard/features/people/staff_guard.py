@@ -43,11 +43,10 @@ REFUSED_HEADERS = {
 
 
 class Refused(NamedTuple):
-    """Say who may not see a page: the member, None for everybody else, and the pages that are open to them."""
+    """Say who may not see a page, None if no member; which role it needs; and which pages are open to the member."""
 
     member: Member | None
     role: str
-    """The role that the page needs."""
     pages: Mapping[str, str]
 
 
@@ -92,13 +91,9 @@ class StaffGuard:
     async def note_look(
         self, exchange: Exchange, member: Member, what: str, *, customer: str = "", use: Use = Use.VIEW
     ) -> bool:
-        """Count a look and write it into the journal before it is one; False where that cannot be written.
-
-        Raises RevealRefused for a member who reached the limit of the day.
-        """
+        """Count a look and write it down before it is one; False if that fails. Raises RevealRefused at a limit."""
         if customer:
-            count = self._count(member=member, use=use, opened=customer, now=exchange.now)
-            refused = await answer_of(count)
+            refused = await answer_of(self._count(member=member, use=use, opened=customer, now=exchange.now))
             if refused:
                 raise RevealRefused(refused)
             if refused is None:

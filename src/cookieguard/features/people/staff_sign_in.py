@@ -114,10 +114,7 @@ def staff_only(
 
 
 def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str) -> Response:
-    """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`.
-
-    A member who is signed in reads which role the page needs, and which pages are open to them.
-    """
+    """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`."""
     wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
     if not wants_page or exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER:
         return refuse(exchange)
