@@ -39,23 +39,24 @@ def refusal(
 ) -> str:
     """Count an opening; return why it is refused, empty if it is allowed. Raises StoreDown and OSError."""
     most, day = getattr(config.staff, use), now.astimezone(UTC).date()
-    marks = marks_of(journal.keyring, opened)
+    row, marks = f"{use}:{person_of(member.name)}", marks_of(journal.keyring, opened)
     is_refused = is_first = False
 
     def counted(value: bytes | None) -> tuple[bytes, int] | None:
         nonlocal is_refused, is_first
-        name, reached, *known = [member.name, False] if value is None else json.loads(value)
+        rows = {} if value is None else json.loads(value)
+        name, reached, *known = rows.get(row, [member.name, False])
         is_known = not set(marks).isdisjoint(known)
         is_refused = len(known) >= most and not is_known
         is_first = is_refused and not reached
         if is_known or (is_refused and reached):
             return None
-        known += [] if is_refused else marks[:1]
+        rows[row] = [name, reached or is_refused, *known, *([] if is_refused else marks[:1])]
         until = to_milliseconds(now + timedelta(days=REPORTED_DAYS + 1))
-        return json.dumps([name, reached or is_refused, *known]).encode(), until
+        return json.dumps(rows).encode(), until
 
-    if not store.change(NAMESPACE, f"{use}:{person_of(member.name)}:{day}", counted):
-        raise StoreDown("others changed this member's count at every try")
+    if not store.change(NAMESPACE, str(day), counted):
+        raise StoreDown("others changed the counts of this day at every try")
     limit = f"staff.{use} ({most})"
     if is_first:
         journal.write(now, "reached the limit", who=member.name, role=member.role, what=limit)

@@ -38,10 +38,10 @@ def due_of(shop: Shop) -> Iterator[Finding]:
 def _limits(store: Store, today: date) -> Iterator[Finding]:
     """Yield which members reached a limit in the last week, and who exported all records."""
     for day in (today - timedelta(days=ago) for ago in range(REPORTED_DAYS)):
-        for key in store.keys(NAMESPACE, f":{day}"):
-            use, found = key.partition(":")[0], store.read(NAMESPACE, key)
-            name, reached, *opened = json.loads(found.value) if found else ("", False)
-            if reached or (use == Use.EXPORT and opened):
+        found = store.read(NAMESPACE, str(day))
+        for row, (name, reached, *opened) in json.loads(found.value).items() if found else ():
+            use = row.partition(":")[0]
+            if reached or use == Use.EXPORT:
                 told = (
                     f"{name} {'reached' if reached else 'counts toward'} staff.{use} on {day}: {len(opened)}"
                 )

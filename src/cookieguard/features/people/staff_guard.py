@@ -99,7 +99,7 @@ class StaffGuard:
             if refused is None:
                 return False
         try:
-            event = "looked" if use is Use.VIEW else "erased"
+            event = "looked" if use is Use.VIEW else "erasure"
             await self.note(exchange, event, member, what=what, customer=customer)
         except OSError as error:
             logger.warning("%s: the access journal cannot be written (%s)", what, error.strerror)
