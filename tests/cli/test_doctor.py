@@ -35,6 +35,7 @@ from cookieguard.storage.state_directory import StateDirectory
 NOW = datetime.now(UTC)
 LONG_AGO = NOW.replace(microsecond=0) - timedelta(days=400)
 CLIENT = "203.0.113.77"
+FORM = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
 SETTINGS = """
 origins = ["https://shop.example"]
 trusted_proxies = ["10.0.0.0/8"]
@@ -183,6 +184,16 @@ BROKEN: dict[str, tuple[Callable[[Served], object], str, str]] = {
         "store",
         "follow the message",
     ),
+    "emptied store": (
+        lambda shop: (shop.state / "store.db").write_bytes(b""),
+        "databases",
+        "store.db is empty",
+    ),
+    "emptied keys": (
+        lambda shop: (shop.state / "subjects.db").write_bytes(b""),
+        "databases",
+        "subjects.db is empty",
+    ),
     "queue of requests": (lost_queue, "requests", "move "),
     "request": (lost_request, "requests", "restore the keyring"),
     "late request": (late_request, "requests", "cookieguard requests list"),
@@ -254,6 +265,20 @@ def test_broken_thing_is_named_with_what_mends_it(shop: Served, broken: str) -> 
     assert code == 1
     assert check in wrong, wrong
     assert mend in wrong[check]["mend"] + wrong[check]["found"]
+
+
+def test_doctor_warns_of_a_log_whose_keys_were_replaced(shop: Served) -> None:
+    guard = CookieGuard(welcome, Config(state_dir=str(shop.state)))
+    ask(guard, path="/_cg/consent", method="POST", headers=FORM, body=b"choice=reject")
+    guard.close()
+    assert "subjects' keys" not in told(shop)
+    (shop.state / "subjects.db").write_bytes(b"")
+    shop.run("doctor")  # makes its tables again
+
+    _, found, advice = told(shop)["subjects' keys"]
+
+    assert found.startswith("there are none, but the log has ")
+    assert "restore subjects.db" in advice
 
 
 def test_what_the_doctor_finds_old_the_retention_command_mends(shop: Served) -> None:

@@ -33,6 +33,7 @@ LOOKS = (
     "log verify",
     "note",
     "policy diff 2026-01-01",
+    "policy status",
     "processing",
     f"receipt show {ID}",
     "report --out out",

@@ -397,6 +397,23 @@ def test_journal_of_who_was_erased_is_sealed_with_the_key_that_signs_now(shop: S
     assert old.requests(shop.journal().read(NOW)) == []
 
 
+def test_work_reads_the_whole_journal_once_a_day_and_removes_old_lines_then(shop: Shop) -> None:
+    shop.ask()
+    shop.work()
+    journal = shop.journal()
+    old = NOW - journal.keep - timedelta(days=1)
+    lines = [one for one in journal.read(NOW) if one.kind == "erased"]
+    with journal.path.open("ab") as file:
+        file.write(lines[0]._replace(at=old).line)
+
+    erased, left = ErasedCustomers(journal, shop.keyring), []
+    for now in (NOW, NOW, NOW + timedelta(days=1)):
+        erased.tidy_daily(now)
+        left.append(journal.path.read_bytes().count(b" erased ") - len(lines))
+
+    assert left == [1, 1, 0]  # the work above tidied today
+
+
 def test_copy_is_json_and_a_page_whose_values_are_escaped(shop: Shop) -> None:
     shop.ask(RequestKind.EXPORT)
 

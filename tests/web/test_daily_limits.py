@@ -80,7 +80,7 @@ def test_one_token_enters_and_approves_no_more_erasures_in_a_day_than_the_limit(
     assert entered == [303] * 4 + [429] * 2
     assert [one.status for one in approved] == [303] * 4 + [429] * 2
     assert "staff.daily_erasures (4)" in approved[-1].text
-    assert len(events(workers[0], "erased")) == 8
+    assert len(events(workers[0], "erasure")) == 8
     assert len(events(workers[0], "reached the limit")) == 2
     assert workers[0].found("r5").events == ()
 

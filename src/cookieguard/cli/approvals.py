@@ -32,8 +32,7 @@ def two_members(keyring: Keyring, state: StateDirectory, *, first: str, second: 
         one for one, role in zip(found, (first, second), strict=False) if one is not None and one.may(role)
     ]
     if len(tokens) != 2 or len(both) != 2 or person_of(both[0].name) == person_of(both[1].name):
-        wanted = f"{_who_approves(first, second)}, one a line on standard input"
-        raise RevealRefused(f"this takes {wanted}; {_given(found)}")
+        raise _refused(f"{_who_approves(first, second)}, one a line on standard input", found)
     return both[0], both[1]
 
 
@@ -42,18 +41,16 @@ def one_member(keyring: Keyring, state: StateDirectory, role: str) -> Member:
     tokens = _tokens({"member": role})
     found = _members(keyring, state, tokens)
     if len(found) != 1 or found[0] is None or not found[0].may(role):
-        wanted = f"the token of a member with the role {role}, on standard input"
-        raise RevealRefused(f"this takes {wanted}; {_given(found)}")
+        raise _refused(f"the token of a member with the role {role}, on standard input", found)
     return found[0]
 
 
-def _given(found: Sequence[Member | None]) -> str:
-    """Say whose tokens came, so that a wrong role is told from a token that counts no more."""
-    told = (
-        "a token that is wrong, revoked or expired" if one is None else f"{one.name} ({one.role})"
-        for one in found
-    )
-    return f"given: {', '.join(told) or 'no token'}"
+def _refused(wanted: str, found: Sequence[Member | None]) -> RevealRefused:
+    """Say what is wanted and whose tokens came, so that a wrong role is told from a token that counts no more."""
+    told = [
+        f"{one.name} ({one.role})" if one else "a token that is wrong, revoked or expired" for one in found
+    ]
+    return RevealRefused(f"this takes {wanted}; given: {', '.join(told) or 'no token'}")
 
 
 NO_STAFF = "cookieguard: the shop has no staff yet, so no person is asked for; see: cookieguard staff add"
@@ -81,7 +78,7 @@ def note_access(
         if by:
             opened = f"{what} at {now}" if use is Use.EXPORT else number or what
             with store_answers():
-                require_turn(shop, ring, journal, by, use, opened)
+                require_turn(shop, journal, by, use, opened)
         journal.write(
             now, "looked", who=name, role=role, what=f"{what} by command{approved}", customer=number
         )

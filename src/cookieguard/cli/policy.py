@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_answer, show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_line, show_rows
 from cookieguard.config import Config
 from cookieguard.config.languages import language_of
 from cookieguard.errors import ConfigError
@@ -47,7 +47,7 @@ from cookieguard.features.policy.kept_texts import KeptTexts, read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import keep_copy
 from cookieguard.features.policy.values.difference import Way, differences
-from cookieguard.features.policy.values.ledger import Ledger, files_of
+from cookieguard.features.policy.values.ledger import Announcement, Ledger, files_of
 from cookieguard.features.policy.values.versions import (
     Version,
     altered,
@@ -62,11 +62,12 @@ from cookieguard.features.records.values.log import LogDown
 from cookieguard.keyring import Keyring
 from cookieguard.mail.runs import Run
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
 
 WRONG = 1
 PROGRESS_SECONDS = 1.0
+COUNTS = ("total", "sent", "waiting", "refused", "uncertain", "is_complete")
 MARKS = {Way.SAME: ("", ""), Way.ADDED: ("{+", "+}"), Way.REMOVED: ("[-", "-]"), Way.CHANGED: ("", "")}
 
 policy = typer.Typer(help="Announce versions of the policy and send their notices.")
@@ -167,31 +168,25 @@ def send_notices(
 def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show each version, its dates and the state of its notices. Exit code 1 if an announced file has changed."""
     shop = _shop(config)
-    with _store(shop) as store, _outbox(shop) as outbox:
-        ledger = read_ledger(store)
-        runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
-        replies = {name: outbox.replies(f"policy-{name}") for name in runs}
+    ledger, runs, replies = dict[str, Announcement](), dict[str, Run](), dict[str, Mapping[str, int]]()
+    database = store_file(shop.config.store, Path(shop.config.state_dir).absolute(), environ=os.environ)
+    if database is None or database.exists():  # else nothing was announced, and this makes no state directory
+        with _store(shop) as store, _outbox(shop) as outbox:
+            ledger = dict(read_ledger(store))
+            runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
+            replies = {name: outbox.replies(f"policy-{name}") for name in runs}
     changed = [*shop.refused, *altered(shop.versions, files_of(ledger))]
     versions = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
-    rows = [_row(versions, one, ledger, runs.get(one.name), shop.now) for one in versions]
-    if as_json:
-        show_json(
-            {
-                "versions": [row | {"replies": replies.get(row["version"], {})} for row in rows],
-                "changed": changed,
-            }
-        )
-    else:
-        heads = ("version", "announced", "effective", "state", "notices", "replies")
-        told = {
-            name: ", ".join(f"{reply}: {count}" for reply, count in found.items())
-            for name, found in replies.items()
-        }
-        show_table(
-            heads, [(*(str(row[head]) for head in heads[:5]), told.get(row["version"], "")) for row in rows]
-        )
-        for file in changed:
-            show_line(f"WRONG {file} changed after its announcement: restore the text that was announced")
+    rows = [
+        _row(versions, one, ledger, runs.get(one.name), shop.now) | {"replies": replies.get(one.name, {})}
+        for one in versions
+    ]
+    heads = ("version", "announced", "effective", "state", "notices", "replies")
+    told = [", ".join(f"{reply}: {count}" for reply, count in row["replies"].items()) for row in rows]
+    cells = [(*(str(row[head]) for head in heads[:5]), one) for row, one in zip(rows, told, strict=True)]
+    show_rows({"versions": rows, "changed": changed}, heads, cells, as_json=as_json)
+    for file in () if as_json else changed:
+        show_line(f"WRONG {file} changed after its announcement: restore the text that was announced")
     if changed:
         raise typer.Exit(WRONG)
 
@@ -350,11 +345,4 @@ def _state(versions: Sequence[Version], version: Version, ledger: Ledger, now: d
 
 
 def _counts(run: Run) -> dict[str, Any]:
-    return {
-        "total": run.total,
-        "sent": run.sent,
-        "waiting": run.waiting,
-        "refused": run.refused,
-        "uncertain": run.uncertain,
-        "is_complete": run.is_complete,
-    }
+    return {name: getattr(run, name) for name in COUNTS}

@@ -49,6 +49,7 @@ LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of 
 MADE_WITHIN = timedelta(days=1)  # after its first start somebody has had a session
 BELIEVE = "set the clock (NTP); if it is right, run: cookieguard retention run --believe-clock"
 START = f"start the shop once, as its own user; under {PRODUCTION}=production run cookieguard keys add first"
+RESTORE = "stop the shop, and restore it from a backup (docs/operations.md)"
 DAMAGED = "it may be damaged: restore it from a backup, or report this as a fault of cookieguard"
 LOADS_DAYS = 7  # back from today: what was declared since, or stopped, is no news
 MOST_BEYOND = 10
@@ -78,7 +79,7 @@ def examine(
     is_no_directory = os.path.lexists(shop.state) and not shop.state.is_dir()
     # Without a directory each would say that once more
     inside = {} if is_no_directory else {**_named(KEYS), **checks, **_named(FILES)}
-    every = {**_named((_state_directory,)), **inside, **_named(LAST)}
+    every = {**_named((_state_directory, _databases)), **inside, **_named(LAST)}
     found = [finding for name, check in every.items() for finding in findings_of(name, check, shop)]
     return [*examine_settings(config, asks=asks), *found]
 
@@ -112,6 +113,13 @@ def _state_directory(shop: Shop) -> Iterator[Finding]:
         yield Finding("state directory", f"other users have access to {some_of(wide)}", mend)
         return
     yield Finding("state directory", f"only its user has access to {shop.state} and all files in it")
+
+
+def _databases(shop: Shop) -> Iterator[Finding]:
+    """Yield databases that are empty files; comes before the checks that open them, which makes their tables again."""
+    empty = [path.name for path in sorted(shop.state.glob("*.db")) if not path.stat().st_size]
+    if empty:
+        yield Finding("databases", f"{some_of(empty)} is empty: its content was cut off or replaced", RESTORE)
 
 
 def _store(shop: Shop) -> Iterator[Finding]:

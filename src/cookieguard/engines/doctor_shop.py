@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
@@ -16,6 +17,8 @@ from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_file import read_keyring
 from cookieguard.storage.keyring_source import place_of
+
+Answer = TypeVar("Answer")
 
 SLACK = timedelta(hours=2)  # the job is done once an hour
 KEYS_GO = timedelta(hours=48)
@@ -68,6 +71,19 @@ class Shop:
     def first_day(self, days: int) -> date:
         """Return the first UTC day of which something that is kept so many days may still be there."""
         return (self.now - SLACK).astimezone(UTC).date() - timedelta(days=days)
+
+
+_READ: dict[str, tuple[object, Any]] = {}
+
+
+def remembered(shop: Shop, name: str, stamp: object, read: Callable[[], Answer]) -> Answer:
+    """Return what a page of this process read within the hour, unless its stamp changed; a command always reads."""
+    if shop.given is None:
+        return read()
+    known, stamp = _READ.get(name), (stamp, f"{shop.now:%Y-%m-%d %H}")
+    if known is None or known[0] != stamp:
+        known = _READ[name] = stamp, read()
+    return cast("Answer", known[1])
 
 
 def age_of(check: str, what: str, oldest: int | None, shop: Shop, days: int, *, today: int = 0) -> Finding:

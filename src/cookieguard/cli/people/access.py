@@ -256,8 +256,7 @@ def _approved(
         until=_day(until),
     )
     if kind != "disclosure":
-        journal = Journal(desk.state, desk.keyring)
-        require_turn(desk.config, desk.keyring, journal, by, Use.VIEW, customer)
+        require_turn(desk.config, Journal(desk.state, desk.keyring), by, Use.VIEW, customer)
     desk.journal("looked without a code", by, f"{kind}: {scope}", customer)
     return desk.glass.add(look, customer)
 

@@ -41,7 +41,6 @@ from cookieguard.features.rights.values.by_staff import DUTIES, ENTER, IN_DOUBT,
 from cookieguard.features.rights.values.requests import Act, Event, Request, Via
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.identity.staff_token import Member
-from cookieguard.keyring import Keyring
 from cookieguard.storage.state_directory import StateDirectory
 
 requests = typer.Typer(help="Show and answer requests about personal data, with their legal deadlines.")
@@ -259,13 +258,12 @@ for _name, (_act, _says, _given) in ACTS.items():
 
 class _OpenQueue(NamedTuple):
     shop: Config
-    keyring: Keyring
     queue: Requests
     journal: Journal
     member: Member
 
     def take_turn(self, use: Use, whose: str) -> None:
-        require_turn(self.shop, self.keyring, self.journal, self.member, use, whose)
+        require_turn(self.shop, self.journal, self.member, use, whose)
 
     def note_look(self, request: Request) -> None:
         self.take_turn(Use.VIEW, request.customer or request.contact)
@@ -286,7 +284,7 @@ def _desk(config: Path | None, keyring: Path | None, role: str) -> Iterator[_Ope
     keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
     member = one_member(keys, state, role)
     with store_answers(), closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue:
-        yield _OpenQueue(shop, keys, queue, Journal(state, keys), member)
+        yield _OpenQueue(shop, queue, Journal(state, keys), member)
 
 
 def _show(request: Request, *, as_json: bool) -> None:

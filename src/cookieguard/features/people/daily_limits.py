@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from cookieguard.features.people.journal import Journal, marks_of
 from cookieguard.features.people.sessions import own_store
 from cookieguard.identity.staff_token import Member, person_of
 from cookieguard.identity.tokens import to_milliseconds
-from cookieguard.keyring import Keyring
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store, StoreDown
 
@@ -37,48 +35,40 @@ class Use(StrEnum):
 
 
 def refusal(
-    store: Store,
-    config: Config,
-    keyring: Keyring,
-    journal: Journal,
-    *,
-    member: Member,
-    use: Use,
-    opened: str,
-    now: datetime,
+    store: Store, config: Config, journal: Journal, *, member: Member, use: Use, opened: str, now: datetime
 ) -> str:
     """Count an opening; return why it is refused, empty if it is allowed. Raises StoreDown and OSError."""
-    most, marks, day = getattr(config.staff, use), marks_of(keyring, opened), now.astimezone(UTC).date()
+    most, day = getattr(config.staff, use), now.astimezone(UTC).date()
+    row, marks = f"{use}:{person_of(member.name)}", marks_of(journal.keyring, opened)
     is_refused = is_first = False
 
     def counted(value: bytes | None) -> tuple[bytes, int] | None:
         nonlocal is_refused, is_first
-        name, reached, *known = [member.name, False] if value is None else json.loads(value)
+        rows = {} if value is None else json.loads(value)
+        name, reached, *known = rows.get(row, [member.name, False])
         is_known = not set(marks).isdisjoint(known)
         is_refused = len(known) >= most and not is_known
         is_first = is_refused and not reached
         if is_known or (is_refused and reached):
             return None
-        known += [] if is_refused else marks[:1]
+        rows[row] = [name, reached or is_refused, *known, *([] if is_refused else marks[:1])]
         until = to_milliseconds(now + timedelta(days=REPORTED_DAYS + 1))
-        return json.dumps([name, reached or is_refused, *known]).encode(), until
+        return json.dumps(rows).encode(), until
 
-    if not store.change(NAMESPACE, f"{use}:{person_of(member.name)}:{day}", counted):
-        raise StoreDown("others changed this member's count at every try")
+    if not store.change(NAMESPACE, str(day), counted):
+        raise StoreDown("others changed the counts of this day at every try")
     limit = f"staff.{use} ({most})"
     if is_first:
         journal.write(now, "reached the limit", who=member.name, role=member.role, what=limit)
     return REFUSED.format(member.name, limit, day + timedelta(days=1)) if is_refused else ""
 
 
-def require_turn(
-    config: Config, keyring: Keyring, journal: Journal, member: Member, use: Use, opened: str
-) -> None:
+def require_turn(config: Config, journal: Journal, member: Member, use: Use, opened: str) -> None:
     """Count what a command opens; raises RevealRefused, StoreDown and OSError."""
     state, now = Path(config.state_dir).absolute(), datetime.now(UTC)
 
     def count(store: Store) -> str:
-        return refusal(store, config, keyring, journal, member=member, use=use, opened=opened, now=now)
+        return refusal(store, config, journal, member=member, use=use, opened=opened, now=now)
 
     if config.store.enabled:
         with closing(store_opener(config.store, state, environ=os.environ)()) as store:
@@ -87,13 +77,3 @@ def require_turn(
         refused = own_store(state)(count).result()
     if refused:
         raise RevealRefused(refused)
-
-
-def counts_of_week(store: Store, today: date) -> Iterator[tuple[date, str, str, bool, int]]:
-    """Yield day, limit and member of each count, whether the limit was reached, and how much was opened."""
-    for day in (today - timedelta(days=ago) for ago in range(REPORTED_DAYS)):
-        for key in store.keys(NAMESPACE, f":{day}"):
-            found = store.read(NAMESPACE, key)
-            if found is not None:
-                name, reached, *opened = json.loads(found.value)
-                yield day, key.partition(":")[0], name, reached, len(opened)

@@ -33,7 +33,7 @@ class PeoplePart(Part):
         access = Access(permissions, acts, journal, clock=guard.clock)
         ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
-        count = partial(refusal, config=config, keyring=guard.keyring, journal=journal)
+        count = partial(refusal, config=config, journal=journal)
         sessions = StaffSessions(config.staff, ask)
         self.staff = StaffGuard(
             members, sessions, journal, guard.parts, lambda **by: ask(partial(count, **by))

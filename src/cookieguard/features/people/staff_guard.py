@@ -58,11 +58,10 @@ class Visit(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Say who may not see a page: the member, None for everybody else, and the pages that are open to them."""
+    """Say who may not see a page, None if no member; which role it needs; and which pages are open to the member."""
 
     member: Member | None
     role: str
-    """The role that the page needs."""
     pages: Mapping[str, str]
     over: str = ""
     """Why the session that was brought is over, empty without one."""
@@ -127,19 +126,15 @@ class StaffGuard:
     async def note_look(
         self, exchange: Exchange, member: Member, what: str, *, customer: str = "", use: Use = Use.VIEW
     ) -> bool:
-        """Count a look and write it into the journal before it is one; False where that cannot be written.
-
-        Raises RevealRefused for a member who reached the limit of the day.
-        """
+        """Count a look and write it down before it is one; False if that fails. Raises RevealRefused at a limit."""
         if customer:
-            count = self._count(member=member, use=use, opened=customer, now=exchange.now)
-            refused = await answer_of(count)
+            refused = await answer_of(self._count(member=member, use=use, opened=customer, now=exchange.now))
             if refused:
                 raise RevealRefused(refused)
             if refused is None:
                 return False
         try:
-            event = "looked" if use is Use.VIEW else "erased"
+            event = "looked" if use is Use.VIEW else "erasure"
             await self.note(exchange, event, member, what=what, customer=customer)
         except OSError as error:
             logger.warning("%s: the access journal cannot be written (%s)", what, error.strerror)
