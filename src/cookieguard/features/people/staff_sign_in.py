@@ -23,6 +23,7 @@ from cookieguard.features.people.staff_guard import (
 )
 from cookieguard.identity import expire_cookie, set_cookie
 from cookieguard.identity.staff_token import Member
+from cookieguard.office.shell import OVERVIEW_PAGE
 from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
@@ -34,7 +35,9 @@ from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.parts.part import Page
 
 # Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
-NEXT = re.compile(r"officer|(?:record|requests)(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII)
+NEXT = re.compile(
+    r"overview|officer|(?:record|requests)(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII
+)
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
 REFUSED = "This token is not valid."
@@ -81,7 +84,7 @@ class SignIn:
         if session is None:
             return refusal(503, DOWN)
         cookie = set_cookie(STAFF_COOKIE, session, dev=exchange.parts.config.dev)
-        return _back(exchange, cookie, to=wanted or STAFF_PAGE)
+        return _back(exchange, cookie, to=wanted or OVERVIEW_PAGE)
 
     async def _begun(self, exchange: Exchange, member: Member) -> str | None:
         """Return a new session, in the journal before it counts; None where either cannot be written."""
