@@ -205,7 +205,7 @@ def test_form_signs_in_and_out_without_javascript(desk: Desk) -> None:
 
     signed = desk.post({"token": f" {token} "})
 
-    assert (signed.status, signed.get("location")) == (303, "/_cg/staff")
+    assert (signed.status, signed.get("location")) == (303, "/_cg/overview")
     (line,) = signed.all("set-cookie")
     session = signed.cookies()["__Host-cg_staff"]
     assert token not in line

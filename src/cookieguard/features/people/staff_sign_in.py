@@ -30,6 +30,7 @@ from cookieguard.features.people.staff_guard import (
 )
 from cookieguard.identity import set_cookie
 from cookieguard.identity.staff_token import Member
+from cookieguard.office.shell import OVERVIEW_PAGE
 from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
@@ -129,7 +130,7 @@ class SignIn:
         session = await self._begun(exchange, member, by, remembered=remembered)
         if session is None:
             return refusal(503, DOWN)
-        return _back(exchange, session, to=wanted or STAFF_PAGE, remembered=remembered)
+        return _back(exchange, session, to=wanted or OVERVIEW_PAGE, remembered=remembered)
 
     async def _begun(self, exchange: Exchange, member: Member, by: str, *, remembered: bool) -> str | None:
         """Return a new session, in the journal before it counts; None where either cannot be written."""
