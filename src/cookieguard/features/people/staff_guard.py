@@ -12,6 +12,7 @@ from anyio import to_thread
 from starlette.responses import PlainTextResponse, Response
 
 from cookieguard.features.people.journal import Journal
+from cookieguard.features.people.passkeys import Asked, Passkeys
 from cookieguard.features.people.sessions import SIGNED_OUT, StaffSessions
 from cookieguard.features.people.staff_list import StaffAuthenticator
 from cookieguard.identity import cookie_name
@@ -32,7 +33,9 @@ BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
 WANTED = re.compile(r"[\w/-]{1,200}(\?[\x21-\x7e]{0,2000})?", re.ASCII)
-LEFT = "left"  # in place of a session's id, in a browser that signed out: its other tabs say so
+# What a browser has in place of a session's id, before a random text: a challenge is bound to it.
+LEFT = "left."  # it signed out, and its other tabs say so
+TRIES = "try."  # it was offered a passkey
 # Why a session is over, beside what the store says.
 REMOVED, NO_STORE = "removed", "no store"
 REFUSED = "not allowed\n"
@@ -63,6 +66,7 @@ class Refused(NamedTuple):
     """Why the session that was brought is over, empty without one."""
     posted: Sequence[tuple[str, str]] = ()
     """What a page of ours posted, of which nothing was done."""
+    passkeys: Passkeys | None = None
 
 
 def refuse(_: Exchange, __: Refused | None = None) -> Response:
@@ -74,11 +78,17 @@ class StaffGuard:
     """Know which member asks, write their looks into the journal, and guard pages that need a role."""
 
     def __init__(
-        self, members: StaffAuthenticator, sessions: StaffSessions, journal: Journal, parts: Sequence[Part]
+        self,
+        members: StaffAuthenticator,
+        sessions: StaffSessions,
+        journal: Journal,
+        parts: Sequence[Part],
+        passkeys: Passkeys | None,
     ) -> None:
         """`parts` are all parts of the guard, whose pages of staff link to each other."""
         self.members = members
         self.sessions = sessions
+        self.passkeys = passkeys
         self.journal = journal
         self._parts = parts
 
@@ -96,9 +106,9 @@ class StaffGuard:
         if authorization[: len(BEARER)].lower() == BEARER:
             return Visit(members.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now))
         session = session_of(exchange)
-        if not session:
+        if not session or session.startswith(TRIES):
             return Visit(members.member(NO_TOKEN, now))
-        if session == LEFT:
+        if session.startswith(LEFT):
             return Visit(None, SIGNED_OUT)
         found = await answer_of(self.sessions.find(session, now))
         if found is None or found.over:
@@ -148,7 +158,7 @@ class StaffGuard:
             if member is None or not member.may(role):
                 pages = {} if member is None else self.pages(member)
                 posted = await _posted(exchange, receive) if member is None else ()
-                return refused(exchange, Refused(member, role, pages, over, posted))
+                return refused(exchange, Refused(member, role, pages, over, posted, self.passkeys))
             response = await answer(exchange, receive, member)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
@@ -193,6 +203,17 @@ def _named_by_proxy(exchange: Exchange) -> str:
     if found and not via.is_trusted and exchange.marks & FORWARDED:
         exchange.parts.findings.count(unbelieved("staff.header"))
     return found.decode("utf-8", "replace").strip() if via.is_trusted else ""
+
+
+def asked_of(exchange: Exchange, browser: str = "") -> Asked:
+    """Return who asks for a passkey's signature; `browser` is what the answer gives the browser for a session's id."""
+    config, origin = exchange.parts.config, exchange.request.origin
+    listed = [
+        one for one in (config.staff.origin, *config.origins) if one.partition("://")[2] == origin.authority
+    ]
+    origins = listed or [f"{scheme}://{origin.authority}" for scheme in ("https", "http")]
+    who = f"{_named_by_proxy(exchange)}\0{browser or session_of(exchange)}"
+    return Asked(who, origin.host, origins, exchange.now)
 
 
 def staff_form(exchange: Exchange, purpose: str) -> str:
