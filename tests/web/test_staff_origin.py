@@ -134,6 +134,7 @@ def test_request_of_a_sibling_host_opens_no_session(
     assert answer.status == status
     looks = [one for one in read_journal(desk.state) if one["event"] == "looked"]
     assert len(looks) == (status == 200)
+    assert not answer.all("set-cookie")
 
 
 def test_session_of_the_host_of_staff_is_one_of_its_own(desk: Desk) -> None:

@@ -23,7 +23,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.router import file_response
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.part import ON_CONSOLE, READ, READ_AND_POST, STAFF_PAGE, Page, Part
+from cookieguard.web.parts.part import READ, READ_AND_POST, STAFF_PAGE, Page, Part
 
 
 class PeoplePart(Part):
@@ -40,8 +40,8 @@ class PeoplePart(Part):
         members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
         passkeys = Passkeys(guard.keyring, ask) if can_verify() else None
         self.staff = StaffGuard(members, StaffSessions(config.staff, ask), journal, guard.parts, passkeys)
-        self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer, on=ON_CONSOLE)]
-        self.pages.append(Page(load_asset(SCRIPT).name, READ, _show_script, on=ON_CONSOLE))
+        self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]
+        self.pages.append(Page(load_asset(SCRIPT).name, READ, _show_script))
         if config.identity.enabled:
             self.pages.append(Page(PERMISSION_PAGE, READ_AND_POST, PermissionPage(access).answer))
 

@@ -31,7 +31,6 @@ LIFE = timedelta(minutes=10)
 MOST = 10  # of one member
 LONGEST_NAME = 40
 TIMEOUT = 5.0  # seconds for the store
-ALGORITHMS = (-7, -8, -257)  # ES256, Ed25519, RS256: what authenticators have, and webauthn verifies
 SIGN_IN, REGISTER = "sign in", "register"
 
 
@@ -67,26 +66,16 @@ class Passkeys:
         self._ask = ask
 
     def asking(self, asked: Asked, about: str) -> dict[str, Any]:
-        """Return the options of `navigator.credentials.get`, for a signature about this."""
+        """Return what static/src/passkeys.js needs for a signature about this."""
         begun = f"{to_milliseconds(asked.now)}.{secrets.token_urlsafe(16)}"
         challenge = to_base64url(f"{begun}.{self._marks(begun, asked, about)[0]}".encode())
-        return {
-            "challenge": challenge,
-            "rpId": asked.host,
-            "userVerification": "required",
-            "allowCredentials": [],
-        }
+        return {"challenge": challenge, "rpId": asked.host}
 
     def registering(self, asked: Asked, member: Member) -> dict[str, Any]:
-        """Return the options of `navigator.credentials.create`, for a passkey of this member."""
-        return {
-            "challenge": self.asking(asked, f"{REGISTER} {member.id}")["challenge"],
-            "rp": {"id": asked.host, "name": asked.host},
-            "user": {"id": to_base64url(member.id.encode()), "name": member.name, "displayName": member.name},
-            "pubKeyCredParams": [{"type": "public-key", "alg": one} for one in ALGORITHMS],
-            "authenticatorSelection": {"residentKey": "required", "userVerification": "required"},
-            "excludeCredentials": [{"type": "public-key", "id": one.id} for one in self.of(member.id)],
-        }
+        """Return what it needs for a passkey of this member, with those that are known."""
+        user = {"id": to_base64url(member.id.encode()), "name": member.name, "displayName": member.name}
+        known = [one._asdict() for one in self.of(member.id)]
+        return {**self.asking(asked, f"{REGISTER} {member.id}"), "user": user, "known": known}
 
     def of(self, member: str) -> list[Passkey]:
         """Return the passkeys of a member."""

@@ -172,15 +172,19 @@ class StaffGuard:
 
 def session_of(exchange: Exchange) -> str:
     """Return the id of the staff session that a browser of the shop's own host brings; empty without one."""
-    if not exchange.is_own_host or _is_fetched_elsewhere(exchange):
+    if not has_sessions(exchange):
         return ""
     return exchange.jar.get(cookie_name(STAFF_COOKIE, dev=exchange.parts.config.dev)) or ""
 
 
-def _is_fetched_elsewhere(exchange: Exchange) -> bool:
-    """Return whether a page of another host asks, opening no window: a sibling's request brings the cookie."""
+def has_sessions(exchange: Exchange) -> bool:
+    """Return whether a browser's session counts: not on a host that is not ours, nor for a page of another host.
+
+    A sibling host's request brings the cookie too, and the answer could replace it. A window that it opens is ours.
+    """
     site = exchange.headers.get(b"sec-fetch-site")
-    return site in (b"same-site", b"cross-site") and exchange.destination != b"document"
+    is_fetched = site in (b"same-site", b"cross-site") and exchange.destination != b"document"
+    return exchange.is_own_host and not is_fetched
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]:
