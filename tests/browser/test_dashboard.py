@@ -104,7 +104,7 @@ def test_axe_finds_nothing_on_the_dashboard(
     assert violations(shown, axe)  # the control
 
 
-@pytest.mark.parametrize(("width", "media"), [(820, "screen"), (780, "print")])
+@pytest.mark.parametrize(("width", "media"), [(820, "screen"), (1150, "screen"), (780, "print")])
 def test_what_a_row_is_of_can_be_read_beside_three_figures_on_a_tablet_and_on_paper(
     visit: Visitors, shop: tuple[str, str], width: int, media: str
 ) -> None:

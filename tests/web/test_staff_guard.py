@@ -217,7 +217,7 @@ def test_form_signs_in_and_out_without_javascript(desk: Desk) -> None:
 
     signed = desk.post({"token": f" {token} "})
 
-    assert (signed.status, signed.get("location")) == (303, "/_cg/staff")
+    assert (signed.status, signed.get("location")) == (303, "/_cg/overview")
     (line,) = signed.all("set-cookie")
     session = signed.cookies()["__Host-cg_staff"]
     assert token not in line
@@ -380,5 +380,5 @@ def test_list_survives_its_own_text(desk: Desk) -> None:
 
 
 def test_unknown_role_is_a_mistake_of_ours(desk: Desk) -> None:
-    with pytest.raises(ValueError, match="allowed: analyst, support, officer, owner"):
+    with pytest.raises(ValueError, match="allowed: analyst, support, officer, owner, member"):
         part_of(desk.app, PeoplePart).staff.guarded("admin", secret_page)

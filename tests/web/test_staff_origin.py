@@ -67,7 +67,7 @@ def test_nothing_of_the_shop_is_on_the_host_of_staff(desk: Desk, path: str) -> N
 def test_host_of_staff_leads_to_the_sign_in(desk: Desk) -> None:
     answer = get(desk, "/", STAFF)
 
-    assert (answer.status, answer.get("location")) == (303, "/_cg/staff")
+    assert (answer.status, answer.get("location")) == (303, "/_cg/overview")
     assert get(desk, "/", SHOP).status == 200
 
 

@@ -72,7 +72,7 @@ def test_link_signs_in_once_and_a_preview_uses_nothing_up(desk: Desk) -> None:
     signed = desk.post({"link": link})
     again = desk.post({"link": link})
 
-    assert (signed.status, signed.get("location")) == (303, "/_cg/staff")
+    assert (signed.status, signed.get("location")) == (303, "/_cg/overview")
     assert desk.get("/_cg/test-vault", cookie=signed.cookies()[COOKIE]).text == "figures"
     assert (again.status, session_in(again)) == (403, "")
     assert "it works once, within ten minutes" in again.text
@@ -251,7 +251,7 @@ def test_sign_in_leads_back_to_the_page_with_its_query(
 def test_sign_in_leads_to_no_other_place(desk: Desk, wanted: str) -> None:
     signed = desk.post({"token": desk.add("owner"), "next": wanted})
 
-    assert signed.get("location") == "/_cg/staff"
+    assert signed.get("location") == "/_cg/overview"
 
 
 def test_post_after_the_end_of_a_session_shows_what_was_not_done(desk: Desk, clock: Clock) -> None:

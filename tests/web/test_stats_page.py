@@ -582,7 +582,7 @@ def test_a_page_says_whose_figures_it_shows(guard: Callable[..., CookieGuard], t
     office.write(people(9))
 
     for query in ("tab=overview", "tab=held"):
-        assert "<h1>Statistics of <bdi>shop.example</bdi></h1>" in office.get(query).text
+        assert "<bdi>shop.example</bdi></a></p>" in office.get(query).text
 
 
 def test_held_hosts_and_bots_have_bars_of_what_is_shown(office: Office) -> None:

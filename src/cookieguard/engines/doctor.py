@@ -217,6 +217,7 @@ def _scanner(_: Shop) -> Iterator[Finding]:
 KEYS: tuple[Check, ...] = (examine_keys, _store)
 FILES: tuple[Check, ...] = (_access_log, _own_hosts, examine_day_keys, _retention, _clock, _declarations)
 LAST: tuple[Check, ...] = (_disk, _contracts, _scanner)
+QUICK = _named((_retention, _disk))  # what is looked at whenever somebody asks
 DUE = _named((examine_keys, _declarations, _contracts))  # what officer and owner read as well
 
 

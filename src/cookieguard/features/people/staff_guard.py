@@ -16,7 +16,9 @@ from cookieguard.features.people.passkeys import Asked, Passkeys
 from cookieguard.features.people.sessions import SIGNED_OUT, StaffSessions
 from cookieguard.features.people.staff_list import StaffAuthenticator
 from cookieguard.identity import cookie_name
-from cookieguard.identity.staff_token import ROLES, Member
+from cookieguard.identity.staff_token import ANYONE, ROLES, Member
+from cookieguard.office.layout import shop_name
+from cookieguard.office.shell import PLACES, Shell
 from cookieguard.web.banner.form_value import FIELD, form_value, has_form_value
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
@@ -24,7 +26,7 @@ from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.same_origin import own_pairs
-from cookieguard.web.parts.part import Answer, Part
+from cookieguard.web.parts.part import STAFF_PAGE, Answer, Part
 from cookieguard.web.request import FORWARDED
 
 logger = logging.getLogger("cookieguard")
@@ -146,12 +148,28 @@ class StaffGuard:
             if member.may(page.role)
         }
 
+    def shell(self, exchange: Exchange, member: Member | None, here: str = "") -> Shell:
+        """Return what a staff page shows around its content; `here` is the title of its place in the navigation."""
+        if member is None:
+            return Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins))
+        pages = (page for part in self._parts for page in part.pages if page.role)
+        allowed = {page.name for page in pages if member.may(page.role)}
+        return Shell(
+            base=exchange.own_base,
+            shop=shop_name(exchange.parts.config.origins),
+            here=here,
+            places=[place for place in PLACES if place.page in allowed],
+            name=member.name,
+            role=member.role,
+            leave=staff_form(exchange, STAFF_PAGE) if session_of(exchange) else "",
+        )
+
     def guarded(
         self, role: str, answer: AnswerToStaff, *, refused: Callable[[Exchange, Refused], Response] = refuse
     ) -> Answer:
         """Return a page that answers members with this role, and everybody else by one and the same 403."""
-        if role not in ROLES:
-            raise ValueError(f"role {role!r}; allowed: {', '.join(ROLES)}")
+        if role not in (ANYONE, *ROLES):
+            raise ValueError(f"role {role!r}; allowed: {', '.join((*ROLES, ANYONE))}")
 
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
             member, over = await self.visit(exchange)

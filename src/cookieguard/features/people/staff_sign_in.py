@@ -31,6 +31,7 @@ from cookieguard.features.people.staff_guard import (
 )
 from cookieguard.identity import set_cookie
 from cookieguard.identity.staff_token import Member
+from cookieguard.office.shell import OVERVIEW_PAGE
 from cookieguard.storage.store.protocol import StoreDown
 from cookieguard.web.assets import load_asset
 from cookieguard.web.banner.form_value import STALE
@@ -120,7 +121,7 @@ class SignIn:
         session = await answer_of(begin(member.id, exchange.now, remembered=remembered, instead_of=before))
         if session is None:
             return refusal(503, DOWN)
-        return _back(exchange, session, to=wanted or STAFF_PAGE, remembered=remembered)
+        return _back(exchange, session, to=wanted or OVERVIEW_PAGE, remembered=remembered)
 
     async def _identified(self, exchange: Exchange, by: str, given: str) -> Member | None:
         """Return the member whom a link, a passkey's answer or a token names; raises StoreDown."""

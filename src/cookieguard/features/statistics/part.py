@@ -30,7 +30,7 @@ class StatisticsPart(Part):
         self.counting = guard.ports.counting = counting
         staff, settings, state = guard.part(PeoplePart).staff, guard.config.stats, guard.state.path
         figures = partial(open_reader, settings, state, environ=guard.environ)
-        answer = partial(answer_stats, open_figures=figures)
+        answer = partial(answer_stats, staff=staff, open_figures=figures)
         guarded = staff.guarded("analyst", answer, refused=refuse_stats)
         self.pages = (Page(STATS_PAGE, READ_AND_POST, guarded, "analyst", "Statistics"),)
 

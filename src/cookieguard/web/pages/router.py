@@ -19,7 +19,7 @@ from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import answer_state, show_choices
-from cookieguard.web.parts.part import READ, READ_AND_POST, STAFF_PAGE, Answer, Page
+from cookieguard.web.parts.part import OVERVIEW_PAGE, READ, READ_AND_POST, STAFF_PAGE, Answer, Page
 from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
 
@@ -141,7 +141,7 @@ def _refuse(methods: tuple[str, ...]) -> Answer:
 
 
 async def _lead_to_staff(exchange: Exchange, _: Receive) -> Response:
-    return Response(status_code=303, headers={"location": f"{exchange.own_base}{STAFF_PAGE}", **NO_STORE})
+    return Response(status_code=303, headers={"location": f"{exchange.own_base}{OVERVIEW_PAGE}", **NO_STORE})
 
 
 async def _missing(_: Exchange, __: Receive) -> Response:

@@ -57,7 +57,7 @@ from cookieguard.features.rights.values.requests import (
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.features.rights.web.desk import Desk, Room
 from cookieguard.identity.staff_token import Member
-from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
+from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.storage.store.protocol import Store
 from cookieguard.web.banner.form_value import ERASURE, STALE
 from cookieguard.web.exchange import Exchange
@@ -203,14 +203,12 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
 def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Response:
     exchange = visit.exchange
     frame = {
-        "shop": shop_name(exchange.parts.config.origins),
-        "pages": visit.staff.pages(visit.member),
-        "here": REQUESTS_PAGE,
         "today": exchange.now.astimezone(zone_of(exchange.parts.config.rights.time_zone)).date(),
         "message": said.message,
         "form": staff_form(exchange, REQUESTS_PAGE),
     }
-    page = staff_page(name, base=exchange.own_base, values={**frame, **values})
+    shell = visit.staff.shell(exchange, visit.member, "Requests")
+    page = staff_page(name, shell, **{**frame, **values})
     return HTMLResponse(page, said.status, STAFF_HEADERS)
 
 
