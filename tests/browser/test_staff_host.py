@@ -138,6 +138,7 @@ def test_staff_page_is_not_found_at_the_address_of_the_shop(
         shown = visit().new_page()
 
         assert shown.goto(f"{shop}/_cg/{name}").status == 404  # type: ignore[union-attr]
-        assert shown.goto(f"{base}/").status == 200  # type: ignore[union-attr]
-        assert shown.url == f"{base}/_cg/staff"
+        assert shown.goto(f"{base}/").status == 403  # type: ignore[union-attr]
+        assert (shown.url, shown.locator("#token").count()) == (f"{base}/_cg/overview", 1)
         assert shown.goto(f"{base}/cart").status == 404  # type: ignore[union-attr]
+        assert shown.locator("h1").count() == 1

@@ -25,7 +25,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.router import file_response
 from cookieguard.web.parts.guard import Core, Guard
-from cookieguard.web.parts.part import ON_BOTH, READ, Page, Part
+from cookieguard.web.parts.part import READ, Page, Part
 
 
 def serve(guard: Guard) -> None:
@@ -52,7 +52,7 @@ class OfficePart(Part):
         self.pages = [
             staff_only(staff, OVERVIEW_PAGE, READ, overview, role=ANYONE, title="Overview"),
             staff_only(staff, OFFICER_PAGE, READ, officer, role="officer", title="Privacy"),
-            Page(stylesheet().name, READ, _show_style, on=ON_BOTH),
+            Page(stylesheet().name, READ, _show_style),
         ]
         if records is not None:
             versions = (lambda: ()) if policy is None else (lambda: policy.policy.history.versions)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cookieguard.web.parts.part import OVERVIEW_PAGE as OVERVIEW_PAGE
+
 
 class Place(NamedTuple):
     """Describe a link of the navigation: its title, the page below the prefix, and the query."""
@@ -15,7 +17,6 @@ class Place(NamedTuple):
     query: str = ""
 
 
-OVERVIEW_PAGE = "overview"
 # In the order of the navigation; a place is shown to members who may open its page.
 PLACES = (
     Place("Overview", OVERVIEW_PAGE),

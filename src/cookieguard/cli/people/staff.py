@@ -94,24 +94,23 @@ def link_member(
     found = [one for one in read_staff(path).values() if who in (one.id, one.name) and now < one.expires]
     if len(found) != 1:
         raise StaffRefused(f"{len(found)} members are called {who[:60]!r}; see: cookieguard staff list")
-    member, state = found[0], StateDirectory(shop.state_dir)
-    with store_answers(), closing(staff_store(shop, path)) as store:
-        Journal(state, read_place(keyring_place(shop, keyring))).write(
-            now, "link made", who=member.name, role=member.role
-        )
+    member, journal = found[0], Journal(StateDirectory(path), read_place(keyring_place(shop, keyring)))
+    with store_answers(), closing(_store_of(shop, path)) as store:
+        journal.write(now, "link made", who=member.name, role=member.role)
         url = f"{base}staff?link={make_link(store, member.id, now)}"
     told = f"this link signs {member.name} ({member.role}) in, once, until {to_text(now + LINK_LIFE)}:"
     show_answer({"done": "linked", "member": _facts(member), "url": url}, told, url, as_json=as_json)
 
 
-def staff_store(shop: Config, state: Path) -> Store:
-    """Open the store that workers keep staff sessions in; raises ConfigError where no worker has made it."""
-    settings, has_store = shop.store, shop.store.enabled and shop.identity.enabled
-    file = store_file(settings, state, environ=os.environ) if has_store else None
+def _store_of(shop: Config, state: Path) -> Store:
+    """Open the store in which workers keep staff sessions; raises ConfigError if no worker has made it."""
+    if not (shop.store.enabled and shop.identity.enabled):
+        return SqliteStore(state / FILE)
+    file = store_file(shop.store, state, environ=os.environ)
     if file is not None and not file.exists():
         allowed = "the store of a shop that has started once; run this on the shop's server, in its folder"
         raise ConfigError("store", was=f"{file} (no such file)", allowed=allowed)
-    return store_opener(settings, state, environ=os.environ)() if has_store else SqliteStore(state / FILE)
+    return store_opener(shop.store, state, environ=os.environ)()
 
 
 @staff.command("list")

@@ -5,20 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
+from starlette.responses import Response
+
 from cookieguard.access import ACCESS
 from cookieguard.features.people.access import Access, Permissions
 from cookieguard.features.people.daily_limits import refusal
 from cookieguard.features.people.journal import Journal
+from cookieguard.features.people.passkeys import Passkeys, can_verify
 from cookieguard.features.people.permission_page import PERMISSION_PAGE, PermissionPage
 from cookieguard.features.people.sessions import StaffSessions, own_store
 from cookieguard.features.people.staff_guard import StaffGuard
 from cookieguard.features.people.staff_list import StaffAuthenticator, WatchedStaff
-from cookieguard.features.people.staff_sign_in import SignIn
+from cookieguard.features.people.staff_sign_in import SCRIPT, SignIn
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.identity.staff_token import staff_codec
+from cookieguard.web.assets import load_asset
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.router import file_response
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.part import ON_CONSOLE, READ_AND_POST, STAFF_PAGE, Page, Part
+from cookieguard.web.parts.part import READ, READ_AND_POST, STAFF_PAGE, Page, Part
 
 
 class PeoplePart(Part):
@@ -34,16 +41,25 @@ class PeoplePart(Part):
         ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
         count = partial(refusal, config=config, journal=journal)
-        sessions = StaffSessions(config.staff, ask)
         self.staff = StaffGuard(
-            members, sessions, journal, guard.parts, lambda **by: ask(partial(count, **by))
+            members,
+            StaffSessions(config.staff, ask),
+            journal,
+            guard.parts,
+            lambda **by: ask(partial(count, **by)),
+            Passkeys(guard.keyring, ask) if can_verify() else None,
         )
-        self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer, on=ON_CONSOLE)]
+        self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]
+        self.pages.append(Page(load_asset(SCRIPT).name, READ, _show_script))
         if config.identity.enabled:
             self.pages.append(Page(PERMISSION_PAGE, READ_AND_POST, PermissionPage(access).answer))
 
     def look(self, now: datetime) -> None:
         self.staff.members.look_ahead()
+
+
+async def _show_script(_: Exchange, __: Receive) -> Response:
+    return file_response(load_asset(SCRIPT))
 
 
 serve = PeoplePart

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from cookieguard.errors import RevealRefused
 from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.journal import Journal
+from cookieguard.features.people.passkeys import Asked, Passkeys
 from cookieguard.features.people.sessions import SIGNED_OUT, StaffSessions
 from cookieguard.features.people.staff_list import StaffAuthenticator
 from cookieguard.identity import cookie_name
@@ -37,7 +38,9 @@ BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
 WANTED = re.compile(r"[\w/-]{1,200}(\?[\x21-\x7e]{0,2000})?", re.ASCII)
-LEFT = "left"  # in place of a session's id, in a browser that signed out: its other tabs say so
+# What a browser has in place of a session's id, before a random text: a challenge is bound to it.
+LEFT = "left."  # it signed out, and its other tabs say so
+TRIES = "try."  # it was offered a passkey
 # Why a session is over, beside what the store says.
 REMOVED, NO_STORE = "removed", "no store"
 REFUSED = "not allowed\n"
@@ -67,6 +70,7 @@ class Refused(NamedTuple):
     """Why the session that was brought is over, empty without one."""
     posted: Sequence[tuple[str, str]] = ()
     """What a page of ours posted, of which nothing was done."""
+    passkeys: Passkeys | None = None
 
 
 def refuse(_: Exchange, __: Refused | None = None) -> Response:
@@ -84,10 +88,12 @@ class StaffGuard:
         journal: Journal,
         parts: Sequence[Part],
         count: Callable[..., Future[str]],
+        passkeys: Passkeys | None,
     ) -> None:
         """`parts` are all parts of the guard, whose pages of staff link to each other; `count` counts an opening."""
         self.members = members
         self.sessions = sessions
+        self.passkeys = passkeys
         self.journal = journal
         self._parts = parts
         self._count = count
@@ -106,9 +112,9 @@ class StaffGuard:
         if authorization[: len(BEARER)].lower() == BEARER:
             return Visit(members.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now))
         session = session_of(exchange)
-        if not session:
+        if not session or session.startswith(TRIES):
             return Visit(members.member(NO_TOKEN, now))
-        if session == LEFT:
+        if session.startswith(LEFT):
             return Visit(None, SIGNED_OUT)
         found = await answer_of(self.sessions.find(session, now))
         if found is None or found.over:
@@ -183,7 +189,7 @@ class StaffGuard:
             if member is None or not member.may(role):
                 pages = {} if member is None else self.pages(member)
                 posted = await _posted(exchange, receive) if member is None else ()
-                return refused(exchange, Refused(member, role, pages, over, posted))
+                return refused(exchange, Refused(member, role, pages, over, posted, self.passkeys))
             try:
                 response = await answer(exchange, receive, member)
             except RevealRefused as error:
@@ -200,15 +206,19 @@ class StaffGuard:
 
 def session_of(exchange: Exchange) -> str:
     """Return the id of the staff session that a browser of the shop's own host brings; empty without one."""
-    if not exchange.is_own_host or _is_fetched_elsewhere(exchange):
+    if not has_sessions(exchange):
         return ""
     return exchange.jar.get(cookie_name(STAFF_COOKIE, dev=exchange.parts.config.dev)) or ""
 
 
-def _is_fetched_elsewhere(exchange: Exchange) -> bool:
-    """Return whether a page of another host asks, opening no window: a sibling's request brings the cookie."""
+def has_sessions(exchange: Exchange) -> bool:
+    """Return whether a browser's session counts: not on a host that is not ours, nor for a page of another host.
+
+    A sibling host's request brings the cookie too, and the answer could replace it. A window that it opens is ours.
+    """
     site = exchange.headers.get(b"sec-fetch-site")
-    return site in (b"same-site", b"cross-site") and exchange.destination != b"document"
+    is_fetched = site in (b"same-site", b"cross-site") and exchange.destination != b"document"
+    return exchange.is_own_host and not is_fetched
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]:
@@ -231,6 +241,17 @@ def _named_by_proxy(exchange: Exchange) -> str:
     if found and not via.is_trusted and exchange.marks & FORWARDED:
         exchange.parts.findings.count(unbelieved("staff.header"))
     return found.decode("utf-8", "replace").strip() if via.is_trusted else ""
+
+
+def asked_of(exchange: Exchange, browser: str = "") -> Asked:
+    """Return who asks for a passkey's signature; `browser` is what the answer gives the browser for a session's id."""
+    config, origin = exchange.parts.config, exchange.request.origin
+    listed = [
+        one for one in (config.staff.origin, *config.origins) if one.partition("://")[2] == origin.authority
+    ]
+    origins = listed or [f"{scheme}://{origin.authority}" for scheme in ("https", "http")]
+    who = f"{_named_by_proxy(exchange)}\0{browser or session_of(exchange)}"
+    return Asked(who, origin.host, origins, exchange.now)
 
 
 def staff_form(exchange: Exchange, purpose: str) -> str:

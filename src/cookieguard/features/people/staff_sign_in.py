@@ -1,28 +1,29 @@
-"""The page where staff sign in, by a link or a token; it works without JavaScript."""
+"""The page where staff sign in, by a link or a token without JavaScript, or by a passkey."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.config.people.staff import StaffSettings
-from cookieguard.features.people.sessions import IDLE, KEPT, OLD, SIGNED_OUT, UNKNOWN
+from cookieguard.features.people.passkeys import SIGN_IN, PasskeyRefused, Passkeys
+from cookieguard.features.people.sessions import KEPT
 from cookieguard.features.people.staff_guard import (
     BEARER,
     LEFT,
-    NO_STORE,
-    REMOVED,
+    TRIES,
     WANTED,
     AnswerToStaff,
     Refused,
     StaffGuard,
+    asked_of,
+    has_sessions,
     has_staff_form,
     refuse,
     session_of,
@@ -31,6 +32,8 @@ from cookieguard.features.people.staff_guard import (
 from cookieguard.identity import set_cookie
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.shell import OVERVIEW_PAGE
+from cookieguard.storage.store.protocol import StoreDown
+from cookieguard.web.assets import load_asset
 from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
@@ -39,32 +42,19 @@ from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.router import NO_STORE
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.parts.part import STAFF_PAGE, Page
 
+SCRIPT = "passkeys.js"
 MOST_FIELDS = 5  # in the query of a link; mail programs add one or two
 HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
 DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
-REFUSED = "This token is not valid."
-LINK_REFUSED = (
-    "This link is no longer valid: it works once, within ten minutes. For a new one, somebody with a shell on the "
-    "shop's server runs: cookieguard staff link. If you did not use this link yourself, report that to the owner."
-)
+NOT_CHANGED = "The passkeys were not changed."
 NOT_OURS = "a token can only be posted from the page that asks for it"
-# Why a session is over, to its member.
-ENDED: Mapping[str, str] = {
-    IDLE: "You were signed out after {idle} without a click. Tick the box below to stay signed in longer.",
-    OLD: "You were signed out because a session lasts {longest}.",
-    SIGNED_OUT: "You signed out, here or in another window.",
-    REMOVED: "Your access has ended: you were taken off the list of staff, or your token has expired.",
-    NO_STORE: "The shop's store does not answer, so your session cannot be checked. Try again in a minute.",
-    UNKNOWN: "Your session is no longer known. It ended more than a day ago, or the shop's keys or its store changed.",
-}
-
-# What the template gets where there is nothing to show.
-NOTHING: Mapping[str, Any] = MappingProxyType(
-    {"message": "", "wanted": "", "link": "", "member": None, "invited": None, "pages": {}, "undone": ()}
-)
+BY = {"link": "link", "answer": "passkey", "token": "token"}  # what is posted, and what it is of
+# What the template shows if it is given; it has the words for why a session is `over`, or what was `refused`.
+SHOWN = dict.fromkeys("message over refused wanted link member invited pages undone options".split())
 
 
 class SignIn:
@@ -72,36 +62,39 @@ class SignIn:
 
     def __init__(self, staff: StaffGuard) -> None:
         self._staff = staff
+        self._acts = {"leave": self._sign_out, "device": self._change_passkey, "remove": self._change_passkey}
 
     async def answer(self, exchange: Exchange, receive: Receive) -> Response:
-        """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=, link=, or leave=1.
+        """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=, link=, answer= or leave=1.
 
-        303 with the cookie to the page that was wanted (`next`), else back here; 403 with the form again for a token
-        or link that does not count. A GET of a link shows its button and uses nothing up, so that programs which
-        preview links in messages do not.
+        303 with the cookie to the page that was wanted (`next`), else back here; 403 with the form again for what does
+        not sign in. A GET of a link shows its button and uses nothing up, since programs preview links in messages.
+        A member also posts device=, with a new passkey's answer=, or remove=.
         """
         if exchange.request.is_read:
-            return await self._shown(
-                exchange, first_values(exchange.request.query, MOST_FIELDS).get("link", "")
-            )
+            link = first_values(exchange.request.query, MOST_FIELDS).get("link", "")
+            return await (self._shown_link(exchange, link) if link else self._shown(exchange))
         try:
             fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         except BadRequestError as error:
             return refusal(error.status, f"{error}\n")
-        if "leave" not in fields:  # signing in needs no value: token and link are secrets
+        act = next((act for name, act in self._acts.items() if name in fields), None)
+        if act is None:  # it needs no value: token and link are secrets, and a challenge is of one browser
             return await self._sign_in(exchange, fields)
         if not has_staff_form(exchange, fields, STAFF_PAGE):
-            return await self._shown(exchange, status=403, message=STALE)
-        return await self._sign_out(exchange)
+            return await self._shown(exchange, 403, message=STALE)
+        return await act(exchange, fields)
 
-    async def _shown(
-        self, exchange: Exchange, link: str = "", *, status: int = 200, message: str = ""
-    ) -> Response:
-        if link:
-            return await self._shown_link(exchange, link)
-        member, over = await self._staff.visit(exchange)
-        pages = {} if member is None else self._staff.pages(member)
-        return _page(exchange, status, message=message or _ended(exchange, over), member=member, pages=pages)
+    async def _shown(self, exchange: Exchange, status: int = 200, *, message: str = "") -> Response:
+        (member, over), passkeys = await self._staff.visit(exchange), self._staff.passkeys
+        if member is None:
+            return _page(exchange, status, passkeys, message=message, over=over)
+        options = None
+        if passkeys is not None:
+            with suppress(PasskeyRefused):  # the store is down
+                options = await to_thread.run_sync(passkeys.registering, asked_of(exchange), member)
+        pages = self._staff.pages(member)
+        return _page(exchange, status, message=message, member=member, pages=pages, options=options)
 
     async def _shown_link(self, exchange: Exchange, link: str) -> Response:
         member_id = await answer_of(self._staff.sessions.linked(link, exchange.now, use=False))
@@ -109,39 +102,61 @@ class SignIn:
             return refusal(503, DOWN)
         invited = self._staff.members.by_id(member_id, exchange.now)
         if invited is None:
-            return _page(exchange, 403, message=LINK_REFUSED)
+            return _page(exchange, 403, self._staff.passkeys, refused="link")
         return _page(exchange, 200, link=link, invited=invited)
 
     async def _sign_in(self, exchange: Exchange, fields: Mapping[str, str]) -> Response:
-        staff, wanted, link = self._staff, fields.get("next", ""), fields.get("link", "")
+        staff, wanted = self._staff, fields.get("next", "")
         wanted = wanted if staff.is_page(wanted) else ""
-        if link:
-            member_id = await answer_of(staff.sessions.linked(link, exchange.now, use=True))
-            if member_id is None:
-                return refusal(503, DOWN)
-            member, by, message = staff.members.by_id(member_id, exchange.now), "a link", LINK_REFUSED
-        else:
-            token = fields.get("token", "").strip()
-            member, by, message = staff.members.member(token, exchange.now), "a token", REFUSED
-        if member is None:
-            await to_thread.run_sync(staff.journal.refuse, exchange.now, f"{by} at the sign-in")
-            return _page(exchange, 403, message=message, wanted=wanted)
-        remembered = "remember" in fields
-        session = await self._begun(exchange, member, by, remembered=remembered)
+        by = next((one for one in ("link", "answer") if fields.get(one)), "token")
+        try:
+            member = await self._identified(exchange, by, fields.get(by, ""))
+            if member is None:
+                await to_thread.run_sync(staff.journal.refuse, exchange.now, f"a {BY[by]} at the sign-in")
+                return _page(exchange, 403, staff.passkeys, refused=by, wanted=wanted)
+            await staff.note(exchange, "signed in", member, what=f"with a {BY[by]}")  # before it counts
+        except (StoreDown, OSError):
+            return refusal(503, DOWN)
+        begin, before, remembered = staff.sessions.begin, session_of(exchange), "remember" in fields
+        session = await answer_of(begin(member.id, exchange.now, remembered=remembered, instead_of=before))
         if session is None:
             return refusal(503, DOWN)
         return _back(exchange, session, to=wanted or OVERVIEW_PAGE, remembered=remembered)
 
-    async def _begun(self, exchange: Exchange, member: Member, by: str, *, remembered: bool) -> str | None:
-        """Return a new session, in the journal before it counts; None where either cannot be written."""
-        try:
-            await self._staff.note(exchange, "signed in", member, what=f"with {by}")
-        except OSError:
-            return None
-        begin, before = self._staff.sessions.begin, session_of(exchange)
-        return await answer_of(begin(member.id, exchange.now, remembered=remembered, instead_of=before))
+    async def _identified(self, exchange: Exchange, by: str, given: str) -> Member | None:
+        """Return the member whom a link, a passkey's answer or a token names; raises StoreDown."""
+        staff, now = self._staff, exchange.now
+        if by == "token":
+            return staff.members.member(given.strip(), now)
+        if by == "link":
+            found = await answer_of(staff.sessions.linked(given, now, use=True))
+            if found is None:
+                raise StoreDown("links")
+            return staff.members.by_id(found, now)
+        with suppress(PasskeyRefused):
+            if staff.passkeys is not None:
+                verify = partial(staff.passkeys.verify, given, asked_of(exchange), SIGN_IN)
+                return staff.members.by_id(await to_thread.run_sync(verify), now)
+        return None
 
-    async def _sign_out(self, exchange: Exchange) -> Response:
+    async def _change_passkey(self, exchange: Exchange, fields: Mapping[str, str]) -> Response:
+        """Add or remove a passkey of the member who asks, in the journal before."""
+        member, passkeys = await self._staff.member(exchange), self._staff.passkeys
+        if member is None or passkeys is None:
+            return await self._shown(exchange, 403)
+        asked, name, id_ = asked_of(exchange), fields.get("device", ""), fields.get("remove", "")
+        change = partial(passkeys.register, fields.get("answer", ""), asked, member, name)
+        if id_:
+            change = partial(passkeys.remove, member.id, id_)
+        try:
+            event = "passkey removed" if id_ else "passkey added"
+            await self._staff.note(exchange, event, member, what=id_ or name)
+            await to_thread.run_sync(change)
+        except (PasskeyRefused, OSError) as error:
+            return await self._shown(exchange, 403, message=f"{NOT_CHANGED} ({error})")
+        return _back(exchange)
+
+    async def _sign_out(self, exchange: Exchange, _: Mapping[str, str]) -> Response:
         """End the session for every copy of its cookie; where that cannot be written, say so and keep the cookie."""
         session = session_of(exchange)
         if session:
@@ -151,7 +166,7 @@ class SignIn:
             if member is not None:
                 with suppress(OSError):  # out is out
                     await self._staff.note(exchange, "signed out", member)
-        return _back(exchange, LEFT)
+        return _back(exchange, LEFT + secrets.token_urlsafe(16))
 
 
 def staff_only(
@@ -174,8 +189,8 @@ def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str) -> Response:
     if refused.member is not None:
         message = f"This page needs the role {refused.role}."
         return _page(exchange, 403, message=message, member=refused.member, pages=refused.pages)
-    message = _ended(exchange, refused.over)
-    return _page(exchange, 403, message=message, wanted=_wanted(exchange, page), undone=refused.posted)
+    wanted, over, undone = _wanted(exchange, page), refused.over, refused.posted
+    return _page(exchange, 403, refused.passkeys, over=over, wanted=wanted, undone=undone)
 
 
 def _wanted(exchange: Exchange, page: str) -> str:
@@ -187,41 +202,40 @@ def _wanted(exchange: Exchange, page: str) -> str:
     return shown if WANTED.fullmatch(shown) else page
 
 
-def _ended(exchange: Exchange, over: str) -> str:
-    settings = exchange.parts.config.staff
-    idle = _counted(settings.idle_minutes, "minute")
-    return ENDED.get(over, "").format(idle=idle, longest=_counted(settings.session_hours, "hour"))
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def _back(exchange: Exchange, session: str, *, to: str = STAFF_PAGE, remembered: bool = False) -> Response:
-    headers = {
-        "location": f"{exchange.own_base}{to}",
-        "cache-control": "private, no-store",
-        "x-content-type-options": "nosniff",
-    }
-    response = Response(status_code=303, headers=headers)
-    config = exchange.parts.config
-    spec = replace(STAFF_COOKIE, max_age=_cookie_seconds(config.staff) if remembered else 0)
-    response.raw_headers.append((b"set-cookie", set_cookie(spec, session, dev=config.dev)))
+def _back(
+    exchange: Exchange, session: str = "", *, to: str = STAFF_PAGE, remembered: bool = False
+) -> Response:
+    """Lead to a page of staff, with a session for the browser if there is a new one."""
+    response = Response(status_code=303, headers={"location": f"{exchange.own_base}{to}", **NO_STORE})
+    if session:
+        _keep(response, exchange, session, remembered=remembered)
     return response
 
 
-def _cookie_seconds(settings: StaffSettings) -> int:
-    """Return how long a browser keeps a remembered session: a day longer than it lasts, to be told why it ended."""
-    return settings.session_hours * 3600 + int(KEPT.total_seconds())
+def _keep(response: Response, exchange: Exchange, session: str, *, remembered: bool = False) -> None:
+    config = exchange.parts.config
+    # A day longer than a remembered session lasts: then the next visit is told why it ended.
+    age = config.staff.session_hours * 3600 + int(KEPT.total_seconds()) if remembered else 0
+    line = set_cookie(replace(STAFF_COOKIE, max_age=age), session, dev=config.dev)
+    response.raw_headers.append((b"set-cookie", line))
 
 
-def _page(exchange: Exchange, status: int, **values: Any) -> Response:
-    """Render the page; `values` are those of the template that differ from nothing."""
-    shown = {
-        **NOTHING,
-        "base": exchange.own_base,
-        "form": staff_form(exchange, STAFF_PAGE),
-        "hours": _counted(exchange.parts.config.staff.session_hours, "hour"),
+def _page(exchange: Exchange, status: int, offered: Passkeys | None = None, **values: Any) -> Response:
+    """Render the page with what is not nothing of SHOWN; a passkey of those `offered` signs in there."""
+    tries = ""
+    if offered is not None and has_sessions(exchange):
+        tries = "" if session_of(exchange) else TRIES + secrets.token_urlsafe(16)
+        values["options"] = offered.asking(asked_of(exchange, tries), SIGN_IN)
+    base, form, settings = exchange.own_base, staff_form(exchange, STAFF_PAGE), exchange.parts.config.staff
+    values = {
+        **SHOWN,
+        "base": base,
+        "form": form,
+        "settings": settings,
+        "code": load_asset(SCRIPT).name,
         **values,
     }
-    return HTMLResponse(exchange.parts.renderer.page("staff.html", "en", **shown), status, HEADERS)
+    page = HTMLResponse(exchange.parts.renderer.page("staff.html", "en", **values), status, HEADERS)
+    if tries:
+        _keep(page, exchange, tries)
+    return page

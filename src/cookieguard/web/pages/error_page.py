@@ -47,6 +47,7 @@ def as_page(exchange: Exchange, refusal: Response) -> Response:
 def _shows_pages(exchange: Exchange) -> bool:
     """Return whether a page of its own is asked for below our prefix: no script, no picture and no frame."""
     headers = exchange.headers
-    is_ours = exchange.path.startswith(exchange.parts.config.prefix)
+    parts, origin = exchange.parts, exchange.request.origin
+    is_ours = exchange.path.startswith(parts.config.prefix) or parts.is_console(origin)
     wants_page = b"text/html" in headers.get(b"accept", b"")
     return is_ours and wants_page and headers.get(b"sec-fetch-dest", b"document") == b"document"

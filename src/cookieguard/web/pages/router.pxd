@@ -5,9 +5,9 @@ cdef class Pages:
     cdef readonly dict _pages
     cdef dict _declared_own
     cdef dict _folders
+    cdef set _of_staff
     cdef str _console
     cdef bint _has_paths
-    cdef dict _hosts
     cdef str _prefix
 
     cpdef find(self, Exchange exchange)

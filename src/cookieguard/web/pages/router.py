@@ -19,16 +19,7 @@ from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import answer_state, show_choices
-from cookieguard.web.parts.part import (
-    ON_BOTH,
-    ON_CONSOLE,
-    ON_SHOP,
-    READ,
-    READ_AND_POST,
-    STAFF_PAGE,
-    Answer,
-    Page,
-)
+from cookieguard.web.parts.part import OVERVIEW_PAGE, READ, READ_AND_POST, STAFF_PAGE, Answer, Page
 from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
 
@@ -37,13 +28,14 @@ GPC_PATH = "/.well-known/gpc.json"
 GPC_SUPPORT = {"gpc": True, "lastUpdate": "2026-11-24"}
 DAY_LONG = {"cache-control": "public, max-age=86400", "x-content-type-options": "nosniff"}
 FOREVER = "public, max-age=31536000, immutable"  # the name carries the hash of the content
+FILES = (".css", ".js")
 MOST_HOSTS = 100  # that a shop is asked by: a client may name any
 
 
 class Pages:
     """Know our own pages: path below the prefix -> (methods, page). Built once."""
 
-    __slots__ = ("_console", "_declared_own", "_folders", "_has_paths", "_hosts", "_pages", "_prefix")
+    __slots__ = ("_console", "_declared_own", "_folders", "_has_paths", "_of_staff", "_pages", "_prefix")
 
     def __init__(self, parts: Services, of_features: Iterable[Page] = ()) -> None:
         self._prefix = parts.config.prefix
@@ -52,7 +44,7 @@ class Pages:
         pages = (*_pages_of(parts), *of_features)
         found = {page.name: (page.methods, page.answer) for page in pages}
         self._console = parts.console
-        self._hosts = {page.name: page.host for page in pages}
+        self._of_staff = {STAFF_PAGE, *(page.name for page in pages if page.role)}
         self._folders = {name: answer for name, answer in found.items() if name.endswith("/")}
         self._pages = {self._prefix + name: answer for name, answer in found.items()}
         if parts.config.consent.enabled and parts.config.consent.gpc:
@@ -62,10 +54,9 @@ class Pages:
         """Return the page that answers, None where the path is the app's."""
         path = exchange.path
         is_ours = path.startswith(self._prefix)
-        if self._console:
-            stray = self._stray(exchange)
-            if stray is not None:
-                return stray
+        stray = self._stray(exchange) if self._console else None
+        if stray is not None:
+            return stray
         found = self._pages.get(path) or (self._folder(path) if is_ours else None)
         if found is None:
             if exchange.grant and _has_idle_grant(exchange):
@@ -81,10 +72,10 @@ class Pages:
         path, is_console = exchange.path, exchange.parts.is_console(exchange.request.origin)
         if is_console and path == "/" and exchange.request.is_read:
             return _lead_to_staff
-        name, slash, _rest = path[len(self._prefix) :].partition("/")
-        host = self._hosts.get(name + slash, ON_SHOP) if path.startswith(self._prefix) else ON_SHOP
-        is_here = host == ON_BOTH or is_console == (host == ON_CONSOLE)
-        return None if is_here else _missing
+        is_ours = path.startswith(self._prefix)
+        name, slash, _rest = path[len(self._prefix) if is_ours else len(path) :].partition("/")
+        is_file = not slash and name.endswith(FILES)  # the same on each host
+        return None if is_file or (name + slash in self._of_staff) == is_console else _missing
 
     def _folder(self, path: str) -> tuple[tuple[str, ...], Answer] | None:
         """Return the page that answers all paths below it: versions of the policy, tiles of the log."""
@@ -112,10 +103,7 @@ def _pages_of(parts: Services) -> list[Page]:
         (asks, Page("state", READ, answer_state)),
         (asks, Page(EMBED_PAGE, ("POST",), answer_embed)),
         (asks, Page(PLACE_PAGE, READ, show_place)),
-        *(
-            (asks or config.html.guard, Page(name, READ, _asset, on=ON_BOTH))
-            for name in parts.renderer.assets
-        ),
+        *((asks or config.html.guard, Page(name, READ, _asset)) for name in parts.renderer.assets),
         (config.csp.enabled, Page(REPORT_PAGE, ("POST",), take_report)),
         (config.dev, Page(DEV_PAGE, READ_AND_POST, answer_dev)),
         (config.dev, Page(DEV_SCRIPT, READ, show_dev_script)),
@@ -153,7 +141,7 @@ def _refuse(methods: tuple[str, ...]) -> Answer:
 
 
 async def _lead_to_staff(exchange: Exchange, _: Receive) -> Response:
-    return Response(status_code=303, headers={"location": f"{exchange.own_base}{STAFF_PAGE}", **NO_STORE})
+    return Response(status_code=303, headers={"location": f"{exchange.own_base}{OVERVIEW_PAGE}", **NO_STORE})
 
 
 async def _missing(_: Exchange, __: Receive) -> Response:

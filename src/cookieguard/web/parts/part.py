@@ -12,9 +12,7 @@ from cookieguard.web.exchange import Exchange
 
 READ = ("GET", "HEAD")
 READ_AND_POST = (*READ, "POST")
-STAFF_PAGE = "staff"  # where staff sign in
-# On which hosts a page is served, where staff have one of their own.
-ON_SHOP, ON_CONSOLE, ON_BOTH = range(3)
+STAFF_PAGE, OVERVIEW_PAGE = "staff", "overview"  # where staff sign in, and what they see first
 Answer = Callable[[Exchange, Any], Awaitable[Response]]  # the second argument is the ASGI `receive`
 
 
@@ -29,12 +27,6 @@ class Page(NamedTuple):
     answer: Answer
     role: str = ""
     title: str = ""
-    on: int = ON_SHOP
-
-    @property
-    def host(self) -> int:
-        """Where it is served: a page with a role on the host of staff."""
-        return ON_CONSOLE if self.role else self.on
 
 
 class Part:
