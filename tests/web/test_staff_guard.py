@@ -258,7 +258,7 @@ def test_shop_without_a_store_keeps_no_session_of_its_staff_that_is_over(
     token = desk.add("analyst")
     for _ in range(3):
         desk.sign_in(token)
-    hours[0] += timedelta(hours=9)
+    hours[0] += timedelta(days=2)  # they go with the day in which they are over
     desk.sign_in(token)
 
     with closing(sqlite3.connect(tmp_path / "state" / "staff.db")) as store:

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.keyring import Keyring
 from cookieguard.runtime.questions import Questions
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.sqlite import SqliteStore
@@ -78,7 +79,7 @@ class StaffSessions:
 
 
 def own_store(
-    directory: Path, clock: Callable[[], datetime] | None = None
+    directory: Path, keyring: Keyring, clock: Callable[[], datetime] | None = None
 ) -> Callable[[Callable[[Store], str]], Future[str]]:
     """Return what asks a store of the staff alone, for a shop that has switched its own off.
 
@@ -86,7 +87,7 @@ def own_store(
     """
 
     def opened() -> SqliteStore:
-        store = SqliteStore(directory / FILE)
+        store = SqliteStore(directory / FILE, keyring)
         store.forget(to_milliseconds(datetime.now(UTC) if clock is None else clock()))
         return store
 
