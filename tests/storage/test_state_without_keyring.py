@@ -15,13 +15,14 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.asgi import ask
+from harness.servers import wait_until
 from harness.stores import SqliteStore, values
 
 from cookieguard import Config, CookieGuard, PolicyVersion, Vendor, visitor_of
@@ -41,7 +42,7 @@ from cookieguard.identity.revocations import Revocation, ended_customer
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
 from cookieguard.storage.journal import journal_of
-from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.state_directory import StateDirectory, write_private
 from cookieguard.storage.store.protocol import FOR_EVER
 from cookieguard.storage.store.schema import MAKE_CLEAR
 
@@ -79,7 +80,7 @@ async def site(scope: Any, _: Any, send: Any) -> None:
         visitor.risk("login", f"customer {number}")
     if path == "/logout":
         visitor.logout()
-    headers = [(b"content-type", b"text/html")]
+    headers = [(b"content-type", b"text/html"), (b"x-customer", (visitor.customer or "nobody").encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"<!doctype html><html><body><p>Hello"})
 
@@ -92,6 +93,10 @@ class World:
     keyring: Keyring
     pages: dict[str, str]
     """The page that each customer looked at right after logging in."""
+    cookies: dict[str, str]
+    """A copy of each customer's cookies, taken before some of them left."""
+    config: Config
+    end: datetime
 
 
 @pytest.fixture(scope="module")
@@ -110,19 +115,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     app = CookieGuard(site, config, clock=lambda: now[0])
     state, keyring = StateDirectory(config.state_dir), app._parts.keyring
     make_keys(state, StateDirectory(folder / "vault"), today=START.date(), days=2)
-    pages = {}
+    pages, cookies = {}, {}
     for place, number in enumerate(NUMBERS):
         now[0] = START + place * STEP
         pages[number] = f"/product/p{place}"
-        visit(app, number, place, pages[number])
+        cookies[number] = visit(app, number, place, pages[number])
     app.close()
     fill_rooms(config, state, keyring, now[0])
     (state.path / "keyring").rename(folder / "keyring")
-    return World(state.path, keyring, pages)
+    return World(state.path, keyring, pages, cookies, config, now[0])
 
 
-def visit(app: CookieGuard, number: str, place: int, page: str) -> None:
-    """Log in, look at a page, choose; every fifth customer leaves."""
+def visit(app: CookieGuard, number: str, place: int, page: str) -> str:
+    """Log in, look at a page, choose; every fifth customer leaves. Return the cookies of before."""
     client, cookies = (f"198.51.{place // 250}.{place % 250 + 1}", 4711), dict[str, str]()
     browsing = [("accept", "text/html"), ("sec-fetch-dest", "document"), ("user-agent", FIREFOX)]
 
@@ -135,8 +140,10 @@ def visit(app: CookieGuard, number: str, place: int, page: str) -> None:
     get(page)
     choice = (b"choice=refuse", b"choice=accept")[place % 2]
     get("/_cg/consent", method="POST", headers=[*FORM, ("user-agent", FIREFOX)], body=choice)
+    before = "; ".join(f"{name}={value}" for name, value in cookies.items())
     if place % 5 == 0:
         get("/logout")
+    return before
 
 
 def fill_rooms(config: Config, state: StateDirectory, keyring: Keyring, now: datetime) -> None:
@@ -315,21 +322,20 @@ def test_no_row_of_the_store_has_a_time_that_is_finer_than_an_hour(world: World,
     assert not re.search(rb"T\d\d:\d\d:\d\d\.\d+Z ended", (world.state / "journal").read_bytes())
 
 
-@pytest.mark.parametrize("planted", [PREFIX, MAIL])
 def test_no_customer_number_and_no_address_is_in_any_file_without_the_keyring(
-    world: World, clear: Path, planted: str
+    world: World, clear: Path
 ) -> None:
     content = content_of(world.state)
     assert len(content) > 1_000_000
 
-    assert forms_found(content, planted) == set()
+    assert {form for planted in (PREFIX, MAIL) for form in forms_found(content, planted)} == set()
     assert digests_found(content, NUMBERS) == 0
 
-    for form in forms_of(planted):  # the controls
-        assert forms_found(content + form, planted)
-    assert digests_found(content + hashlib.sha256(NUMBERS[0].encode()).digest(), NUMBERS) == 1
-    if planted == PREFIX:
-        assert PREFIX.encode() in content_of(clear)
+    for planted in (PREFIX, MAIL):  # the controls
+        assert all(forms_found(b"x" + form, planted) for form in forms_of(planted))
+    assert digests_found(hashlib.sha256(NUMBERS[0].encode()).digest(), NUMBERS) == 1
+    before = content_of(clear)
+    assert sum(number.encode() in before for number in NUMBERS) == CUSTOMERS
 
 
 def test_with_the_keyring_the_same_numbers_are_read(world: World, tmp_path: Path) -> None:
@@ -343,3 +349,27 @@ def test_with_the_keyring_the_same_numbers_are_read(world: World, tmp_path: Path
 
     assert {number for number in NUMBERS if number.encode() in said} == set(NUMBERS)
     assert {one.owner or one.key for one in ended} >= {NUMBERS[0], NUMBERS[1]}
+
+
+def test_shop_serves_while_an_older_store_is_sealed_and_keeps_sessions_and_endings(
+    world: World, clear: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    shutil.copytree(clear, state)
+    write_private(state / "keyring", world.keyring.dumps().encode())
+    app = CookieGuard(site, replace(world.config, state_dir=str(state)), clock=lambda: world.end)
+
+    def customer(number: str) -> str:
+        answer = ask(app, path="/", headers=[("cookie", world.cookies[number])])
+        assert answer.status == 200
+        return answer.get("x-customer")
+
+    customer(NUMBERS[3])  # the first request, while the rows are sealed
+    wait_until(lambda: customer(NUMBERS[3]) == NUMBERS[3], "the store is sealed")
+    assert [customer(one) for one in (NUMBERS[0], NUMBERS[1])] == [
+        "nobody",
+        "nobody",
+    ]  # one left, one was ended
+    assert customer(NUMBERS[2]) == NUMBERS[2]
+    app.close()
+    assert not forms_found(b"".join(one.read_bytes() for one in state.glob("store.db*")), PREFIX)

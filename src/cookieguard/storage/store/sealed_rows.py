@@ -80,9 +80,8 @@ class SealedRows:
 
     @property
     def lost(self) -> int:
-        """Return how many secrets no key of the keyring opens."""
-        rows = self._database.rows(READ)
-        return sum(self._opened(sealed) is None for _, sealed in rows)
+        """Return how many times a store began anew before this one, since no key of the keyring opened it."""
+        return sum(number < self._number for number, _ in self._database.rows(READ))
 
     def name(self, shelf: str, key: str) -> bytes:
         """Return what a key of a shelf is called."""
