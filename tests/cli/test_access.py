@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from cli.test_staff import Shop
 from harness.relays import Relay, new_relay
+from harness.stores import SqliteStore
 
 from cookieguard.config import load_config
 from cookieguard.features.people.journal import marks_of, read_journal
 from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import customer, read_document
-from cookieguard.keyring import Keyring
+from cookieguard.keyring import Keyring, new_key
 from cookieguard.storage.keyring_source import KEYRING_FILE
 from demo_site.shop.database import SCHEMA
 
@@ -214,11 +215,10 @@ def test_support_ends_a_customer_s_sessions_and_nobody_without_a_role_does(shop:
 
     assert shop.run(*end).returncode == 4
     assert shop.run(*end, stdin=shop.tokens_of("Analyst Ann")).returncode == 4
-    with closing(sqlite3.connect(shop.state / "store.db")) as store:
-        rows = "SELECT count(*) FROM ending WHERE key = ?"
-        assert store.execute(rows, (CUSTOMER,)).fetchone() == (0,)
+    with closing(SqliteStore(shop.state / "store.db")) as store:
+        assert list(store.changes(0)) == []
         assert shop.run(*end, stdin=shop.tokens_of("Support Sam")).returncode == 0
-        assert store.execute(rows, (CUSTOMER,)).fetchone() == (1,)
+        assert [(one.what, one.key) for one in store.changes(0)] == [("customer", CUSTOMER)]
     (entry,) = [one for one in read_journal(shop.state) if one["event"] == "ended sessions"]
     assert entry["who"] == "Support Sam"
 
@@ -242,12 +242,16 @@ def test_notice_that_cannot_be_mailed_says_why_and_holds_up_no_other(shop: Acces
 
 def test_look_that_a_lost_key_sealed_holds_up_no_other_notice(shop: AccessShop) -> None:
     look = shop.ask(*OPEN)["look"]
-    (shop.state / KEYRING_FILE).rename(shop.state / "lost")
-    assert shop.run("keys", "add").returncode == 0
+    keyring = shop.state / KEYRING_FILE
+    before = Keyring.loads(keyring.read_text())
+    after = before.with_key(new_key(datetime.now(UTC)))
+    after = after.promoted(after.ids[-1], now=datetime.now(UTC), force=True)
+    keyring.write_text(after.dumps())
+    shop.ask(*[one if one != CUSTOMER else "00004" for one in OPEN])
+    keyring.write_text(Keyring([key for key in after.every if key.id not in before.ids]).dumps())
     for name in list(shop.tokens):
         del shop.tokens[name]
         assert shop.run("staff", "revoke", name).returncode == 0
-    shop.ask(*[one if one != CUSTOMER else "00004" for one in OPEN])
 
     with shop.relay.up():
         sent = shop.run(*NOTIFY, stdin=shop.tokens_of(*SAM))

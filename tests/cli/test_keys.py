@@ -265,7 +265,7 @@ def test_customer_whom_nobody_told_of_a_look_is_known_once_the_key_is_retired(sh
 
     @contextmanager
     def glass() -> Iterator[BreakGlass]:
-        with closing(store_opener(config.store, state.path, environ={})()) as store:
+        with closing(store_opener(config, state.path, environ={})()) as store:
             yield BreakGlass(store, Recipients(Keyring.loads(shop.file.read_text())), None)
 
     shop.keep(line("k1", "signing", LONG_AGO))

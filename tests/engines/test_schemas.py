@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from harness.postgres import Postgres, postgres
+from harness.stores import KEYRING
 
 from cookieguard.features.outbox import outbox
 from cookieguard.features.outbox.outbox import Outbox
@@ -24,7 +25,7 @@ from cookieguard.storage.store import protocol as store
 PARTS: dict[str, tuple[Tables, Callable[[Any], Any]]] = {
     "outbox": (outbox.TABLES, Outbox),
     "queue": (queue.TABLES, Queue),
-    "store": (store.TABLES, store.Store),
+    "store": (store.TABLES, lambda place: store.Store(place, KEYRING)),
     "log": (log_store.TABLES, lambda place: open_log_store(str(place), make=True)),
     "subjects": (subjects.TABLES, lambda place: open_subject_store(str(place), make=True)),
 }

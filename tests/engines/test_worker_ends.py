@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import stores as sqlite
 from harness.servers import START_SECONDS, wait_until
 
 from cookieguard.features.records.erasure_journal import Erasures
@@ -19,7 +20,6 @@ from cookieguard.features.records.store.open import Place, open_stores, signer_o
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.storage.journal import Journal
-from cookieguard.storage.store import sqlite
 from cookieguard.storage.store.sync import StoreSync
 
 Worker = LogWriter | StoreSync

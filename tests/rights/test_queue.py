@@ -13,10 +13,10 @@ from harness.postgres import Postgres, postgres
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.queue import Queue
 from cookieguard.features.rights.requests import Requests
-from cookieguard.features.rights.sealing import Seal, SealBroken
 from cookieguard.features.rights.values.requests import Act, Request, Via, answer_told, noted, step_done
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring, new_key
+from cookieguard.storage.sealing import Seal, SealBroken
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 Open = Callable[[], Requests]

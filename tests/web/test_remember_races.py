@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 from harness.asgi import Answer, drive
+from harness.stores import SqliteStore
 
 from cookieguard.identity.remember_me import COPY_USED, Series, use
 from cookieguard.identity.revocations import Revoked, ended_series
 from cookieguard.keyring import new_key
 from cookieguard.storage.keyring_file import HASTE, LOOK_EVERY, change_keyring
 from cookieguard.storage.store.remember_me import WARNING_NAMESPACE, turn
-from cookieguard.storage.store.sqlite import SqliteStore
 
 from .test_remember_me import REMEMBER, Client, Shop, store_of, until
 

@@ -293,7 +293,7 @@ def test_shop_without_a_store_keeps_no_session_of_its_staff_that_is_over(
     token = desk.add("analyst")
     for _ in range(3):
         desk.sign_in(token)
-    hours[0] += timedelta(hours=33)  # for a day a row says why its session ended
+    hours[0] += timedelta(days=3)  # for a day a row says why its session ended; it goes with the day
     desk.sign_in(token)
 
     with closing(sqlite3.connect(tmp_path / "state" / "staff.db")) as store:

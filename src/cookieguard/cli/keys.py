@@ -29,7 +29,6 @@ from cookieguard.features.people.break_glass import BreakGlass
 from cookieguard.features.rights.erased_customers import ErasedCustomers
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.requests import requests_file, requests_opener
-from cookieguard.features.rights.sealing import SealBroken
 from cookieguard.keyring import (
     VERIFY_FIRST,
     AnyKey,
@@ -45,6 +44,7 @@ from cookieguard.keyring import (
 from cookieguard.storage.journal import journal_of
 from cookieguard.storage.keyring_file import change_keyring
 from cookieguard.storage.keyring_source import KeyringPlace, longest_life
+from cookieguard.storage.sealing import SealBroken
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import StoreDown
@@ -193,7 +193,7 @@ def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *
         ring = ring or read_place(place)
         kept = store_file(shop.store, state.path, environ=os.environ)
         if kept is None or kept.exists():
-            with closing(store_opener(shop.store, state.path, environ=os.environ)()) as store:
+            with closing(store_opener(shop, state.path, environ=os.environ, keyring=ring)()) as store:
                 BreakGlass(store, Recipients(ring), None).seal_anew()
         ErasedCustomers(journal_of(shop, state.path), ring).tidy(datetime.now(UTC))
         file = requests_file(shop, state, environ=os.environ)

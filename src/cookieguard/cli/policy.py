@@ -266,7 +266,7 @@ def _shop(path: Path | None) -> Shop:
 def _store(shop: Shop) -> Iterator[Store]:
     with (
         store_answers(),
-        closing(store_opener(shop.config.store, shop.state.path, environ=os.environ)()) as store,
+        closing(store_opener(shop.config, shop.state.path, environ=os.environ)()) as store,
     ):
         yield store
 

@@ -85,7 +85,8 @@ class Journal:
             return 0
         with self._locked():
             before = _last(self.path) or self._begun(now)
-            entries = [Entry(before.number + place, now, kind, text) for place, text in enumerate(texts, 1)]
+            at = _tomorrow(now) if kind == ENDED else now  # not when somebody left: hits have the second
+            entries = [Entry(before.number + place, at, kind, text) for place, text in enumerate(texts, 1)]
             append_lines(self.path, _text(entries))
             self._ask_second(lambda path: self._copy(path, before, entries))
         if self.trouble and in_both:
@@ -229,6 +230,10 @@ def _read(text: bytes) -> list[Entry]:
         Entry(int(number), datetime.fromisoformat(at.decode()).astimezone(UTC), kind.decode(), rest.decode())
         for number, at, kind, rest in LINE.findall(text)
     ]
+
+
+def _tomorrow(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def _text(entries: Iterable[Entry]) -> bytes:

@@ -319,7 +319,7 @@ def _desk(config: Path | None, keyring: Path | None) -> Iterator[AccessCommand]:
     ring, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
     with (
         store_answers(),
-        closing(store_opener(shop.store, state.path, environ=os.environ)()) as store,
+        closing(store_opener(shop, state.path, environ=os.environ, keyring=ring)()) as store,
         acts_of(shop, state, ring, environ=os.environ) as acts,
     ):
         yield AccessCommand(shop, ring, BreakGlass(store, Recipients(ring), acts), store)

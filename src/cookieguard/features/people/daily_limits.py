@@ -71,9 +71,9 @@ def require_turn(config: Config, journal: Journal, member: Member, use: Use, ope
         return refusal(store, config, journal, member=member, use=use, opened=opened, now=now)
 
     if config.store.enabled:
-        with closing(store_opener(config.store, state, environ=os.environ)()) as store:
+        with closing(store_opener(config, state, environ=os.environ, keyring=journal.keyring)()) as store:
             refused = count(store)
     else:
-        refused = own_store(state)(count).result()
+        refused = own_store(state, journal.keyring)(count).result()
     if refused:
         raise RevealRefused(refused)

@@ -33,7 +33,11 @@ class PeoplePart(Part):
 
     def __init__(self, guard: Guard) -> None:
         config, records = guard.config, guard.find(RecordsPart)
-        ask = own_store(guard.state.path, guard.clock) if guard.store is None else guard.store.ask
+        ask = (
+            own_store(guard.state.path, guard.keyring, guard.clock)
+            if guard.store is None
+            else guard.store.ask
+        )
         journal = Journal(guard.state, guard.keyring)
         acts = None if records is None else Acts(records.log.writer, clock=guard.clock)
         permissions = Permissions(guard.keyring, config.staff.scopes, ask)

@@ -1,4 +1,4 @@
-"""Seal what the queue holds with the keyring: no file has a customer number or a customer's words unencrypted.
+"""Seal with the keyring what files hold, so that none has a customer number or a customer's words unencrypted.
 
 A sealed text is the key's id, a dot, a nonce and the AES-256-GCM; it opens for the place it was made for only.
 """
@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import Keyring
 
-USE = b"requests about personal data"
+REQUESTS = b"requests about personal data"
 NONCE_BYTES, WHO_BYTES = 12, 16
 
 
@@ -24,15 +24,16 @@ class SealBroken(CookieGuardError):
 
 
 class Seal:
-    """Seal and open with one keyring."""
+    """Seal and open with one keyring, for one use."""
 
-    def __init__(self, keyring: Keyring) -> None:
+    def __init__(self, keyring: Keyring, use: bytes = REQUESTS) -> None:
         self._keyring = keyring
+        self._use = use
 
     def close(self, plain: bytes, *, about: str) -> bytes:
         """Seal what belongs to one place."""
         key, nonce = self._keyring.signing, urandom(NONCE_BYTES)
-        sealed = AESGCM(self._keyring.derive(key, USE)).encrypt(nonce, plain, about.encode())
+        sealed = AESGCM(self._keyring.derive(key, self._use)).encrypt(nonce, plain, about.encode())
         return key.id.encode() + b"." + nonce + sealed
 
     def is_current(self, sealed: bytes) -> bool:
@@ -48,7 +49,7 @@ class Seal:
                 "its key is no longer in the keyring; bring that key back until the request is closed"
             )
         try:
-            return AESGCM(self._keyring.derive(key, USE)).decrypt(
+            return AESGCM(self._keyring.derive(key, self._use)).decrypt(
                 rest[:NONCE_BYTES], rest[NONCE_BYTES:], about.encode()
             )
         except InvalidTag as error:
