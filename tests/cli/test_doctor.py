@@ -23,13 +23,13 @@ from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.features.rights.protocol import Row
 from cookieguard.features.rights.requests import Requests, requests_opener
-from cookieguard.features.rights.sealing import Seal
 from cookieguard.features.rights.values import requests as rights
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring, KeyState, new_key
 from cookieguard.stats.hits import Batch
 from cookieguard.storage.runtime_directory import runtime_place
+from cookieguard.storage.sealing import Seal
 from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime.now(UTC)

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -131,6 +132,27 @@ def test_anybody_verifies_with_the_public_key_alone(shop: Path, capsys: pytest.C
     (shop / "keyring").unlink()
 
     assert run(["log", "verify", "--key", key]) == 0
+    assert "records are NOT opened" in capsys.readouterr().out
+
+
+def test_copy_of_the_log_alone_is_verified_with_the_public_key(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["log", "checkpoint", "--json"]) == 0
+    (key,) = json.loads(capsys.readouterr().out)["keys"]
+    auditor = StateDirectory(tmp_path / "auditor").path / ".cookieguard"
+    StateDirectory(auditor)
+    shutil.copy(shop / "log.db", auditor)
+    monkeypatch.chdir(auditor.parent)
+
+    assert run(["log", "verify", "--key", key, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], told["rows"]) == ("whole", len(IDS))
+    assert "records are NOT opened" in told["records_not_opened"]
+    assert os.listdir(auditor) == ["log.db"]
+
+    edit(auditor, "UPDATE record SET sealed = x'00' WHERE number = 7")
+    assert run(["log", "verify", "--key", key]) == 1
 
 
 def test_a_record_is_shown_and_exported(shop: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -268,6 +290,38 @@ def test_a_checkpoint_that_a_retired_key_signed_still_counts(shop: Path, tmp_pat
 
     assert run(["log", "verify"]) == 0
     assert run(["log", "verify", "--against", "kept"]) == 0
+
+
+def test_records_open_after_the_key_that_wrapped_theirs_is_gone(
+    shop: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    for command in ([], ["--instead"]):
+        before = Keyring.loads((shop / "keyring").read_text()).signing.id
+        assert run(["keys", "add"]) == 0
+        (new,) = set(Keyring.loads((shop / "keyring").read_text()).ids) - {before}
+        assert run(["keys", "promote", new, "--force", *command]) == 0
+        if not command:
+            assert run(["keys", "retire", before, "--force"]) == 0
+    capsysbinary.readouterr()
+
+    assert run(["log", "export"]) == 0
+    lines = capsysbinary.readouterr().out.splitlines()
+    assert [json.loads(line)["record"]["n"] for line in lines] == [*range(12)]
+
+
+def test_key_stays_while_the_key_of_records_cannot_be_wrapped_with_another(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Keyring.loads((shop / "keyring").read_text()).signing.id
+    assert run(["keys", "add"]) == 0
+    (new,) = set(Keyring.loads((shop / "keyring").read_text()).ids) - {before}
+    with closing(sqlite3.connect(shop / "subjects.db")) as file, file:
+        file.execute("UPDATE secret SET value = zeroblob(70) WHERE name = 'master'")
+
+    assert run(["keys", "promote", new, "--instead"]) == 4
+
+    assert "records, customer requests and the list of accesses cannot be sealed" in capsys.readouterr().err
+    assert Keyring.loads((shop / "keyring").read_text()).signing.id == before
 
 
 def person(name: str, role: str, capsys: pytest.CaptureFixture[str]) -> str:

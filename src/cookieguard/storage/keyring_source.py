@@ -14,7 +14,7 @@ from cookieguard.config.mail import STOP_LIFE
 from cookieguard.config.shop_cookies import LONGEST_UNBOUND
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_file import WatchedKeyring
+from cookieguard.storage.keyring_file import WatchedKeyring, read_keyring
 from cookieguard.storage.state_directory import StateDirectory
 
 KEYRING_FILE = "keyring"
@@ -69,6 +69,17 @@ def load_keyring(
             )
         _make(state, now)
     return WatchedKeyring(place.path, place.setting)
+
+
+def find_keyring(state_dir: Path, settings: KeySettings, *, environ: Mapping[str, str]) -> Keyring:
+    """Return a shop's keyring as it is now; raises ConfigError."""
+    return read_place(place_of(state_dir, settings, environ=environ), environ=environ)
+
+
+def read_place(place: KeyringPlace, *, environ: Mapping[str, str]) -> Keyring:
+    """Return the keyring of a place as it is now; raises ConfigError."""
+    text = environ[place.variable] if place.path is None else read_keyring(place.path, place.setting)[0]
+    return Keyring.loads(text, setting=place.setting)
 
 
 def longest_life(config: Config) -> timedelta:

@@ -6,7 +6,6 @@ import base64
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,13 +17,12 @@ from cookieguard.cli.options import (
     ConfigOption,
     JsonOption,
     KeyringOption,
-    keyring_place,
     read_pairs,
-    read_place,
     require_subject,
     shop_config,
 )
 from cookieguard.cli.output import printable, show_answer, show_json, show_line
+from cookieguard.cli.proof.opening import log_alone, log_of, log_place, verify_records
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_match
 from cookieguard.errors import ConfigError
@@ -37,9 +35,13 @@ from cookieguard.features.records.log_reader import (
     read_subject,
     verify_log,
 )
-from cookieguard.features.records.store.open import has_log, open_log, open_stores, place_of, trusted_keys
+from cookieguard.features.records.store.open import (
+    has_log,
+    open_log,
+    trusted_keys,
+)
 from cookieguard.features.records.store.protocol import LogDown, Stores
-from cookieguard.features.records.text_check import verify_texts
+from cookieguard.features.records.text_check import verify_stored_texts
 from cookieguard.features.records.upkeep.importing import Imported, import_rows, rows_of_file
 from cookieguard.features.records.upkeep.pruning import life_of, prune_log
 from cookieguard.features.records.upkeep.timestamps import (
@@ -88,15 +90,15 @@ def verify(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify every entry. Exit codes: 0 whole; 1 broken (it says where); 2 cut or rolled back; 3 key missing."""
+    """Verify every entry. Exit codes: 0 whole; 1 broken (it says where); 2 cut or rolled back; 3 key missing.
+
+    With --key it also verifies a copy of the log alone, whose records it cannot open.
+    """
     shop = shop_config(config)
-    with log_of(shop) as stores:
-        name = stores.log.fact("origin") or ""
-        keys = (
-            [key_of(one) for one in key]
-            if key
-            else trusted_keys(read_place(keyring_place(shop, keyring)), name)
-        )
+    place = log_place(shop, keyring)
+    with log_alone(place) as store:
+        name = store.fact("origin") or ""
+        keys = [key_of(one) for one in key] if key else trusted_keys(place.keyring(), name)
         kept = local_anchors(Path(shop.state_dir).absolute())
         try:
             stamps = list(stamped(Path(shop.state_dir).absolute()))
@@ -105,10 +107,15 @@ def verify(
         except OSError as error:
             was = f"{error.filename} ({error.strerror})"
             raise ConfigError("--against", was=was, allowed="a file with a checkpoint") from error
-        report = verify_log(stores.log, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
-        verify_texts(stores, report)
+        report = verify_log(store, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
+        verify_stored_texts(store, report)
         told = _stamp(shop, stamps, report)
-    _show_report(report, name, anchors=len(anchors), told=told, as_json=as_json)
+    unopened = verify_records(place, report)
+    if unopened and not key:
+        raise ConfigError(
+            "proof.subjects_url", was=f"not usable: {unopened}", allowed="keys that open, or --key"
+        )
+    _show_report(report, name, anchors=len(anchors), told=told, unopened=unopened, as_json=as_json)
     if report.verdict:
         raise typer.Exit(int(report.verdict))
 
@@ -123,7 +130,7 @@ def show(
 ) -> None:
     """Show one record. Reads a token with the role officer. Exit code 1 if the record does not exist."""
     shop = shop_config(config)
-    with log_of(shop) as stores:
+    with log_of(shop, keyring) as stores:
         note_access(shop, keyring, f"record {record}")
         found = read_record(stores, record)
     if found is None:
@@ -150,7 +157,7 @@ def export(
     """
     require_subject("--subject", subject)
     shop = shop_config(config)
-    with log_of(shop) as stores:
+    with log_of(shop, keyring) as stores:
         what = "records of one subject" if subject else f"all records from {first} on"
         note_access(shop, keyring, what, subject=subject)
         found = read_subject(stores, subject) if subject else _every(stores, first)
@@ -215,13 +222,11 @@ def erase(
     if not (subject or again):
         raise ConfigError("subject", was="missing", allowed="'customer:NUMBER', 'browser:ID', or --again")
     require_subject("subject", subject)
-    place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
-    with log_of(shop) as stores:  # opening them does what the journal says
+    erasures = log_place(shop, keyring).erasures
+    with log_of(shop, keyring) as stores:  # opening them does what the journal says
         if subject:
             note_access(shop, keyring, "erasure of records", subject=subject, second="support")
-        count = (
-            erase_subject(stores, subject, erasures=place.erasures, now=datetime.now(UTC)) if subject else 0
-        )
+        count = erase_subject(stores, subject, erasures=erasures, now=datetime.now(UTC)) if subject else 0
     told = f"erased: {count} records, now unreadable" if subject else "done: all erasures of the journal"
     show_answer({"erased_records": count}, told, as_json=as_json)
 
@@ -320,25 +325,6 @@ def _show_imported(done: Imported, *, as_json: bool) -> None:
     )
 
 
-@contextmanager
-def log_of(shop: Config) -> Iterator[Stores]:
-    """Open the shop's log, which must be there; raises ConfigError."""
-    place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
-    try:
-        stores = open_stores(place, make=False)
-    except LogDown as error:
-        was = f"not usable: the log cannot be opened ({error})"
-        raise ConfigError("proof.url", was=was, allowed="a log to which the shop has written") from error
-    try:
-        yield stores
-    except LogDown as error:
-        raise ConfigError(
-            "proof.url", was=f"not usable: the log cannot be read ({error})", allowed="another try"
-        ) from error
-    finally:
-        stores.close()
-
-
 def key_of(text: str) -> NoteKey:
     """Read a log's public key from the command line; raises ConfigError."""
     try:
@@ -397,7 +383,7 @@ def _stamp(shop: Config, stamps: Sequence[tuple[str, bytes, bytes]], report: Rep
     return f"{newest[0]} entries existed at {newest[1]}, by {len(stamps)} time stamps" if newest[0] else ""
 
 
-def _show_report(report: Report, name: str, *, anchors: int, told: str, as_json: bool) -> None:
+def _show_report(report: Report, name: str, *, anchors: int, told: str, unopened: str, as_json: bool) -> None:
     if as_json:
         show_json(
             {
@@ -409,13 +395,14 @@ def _show_report(report: Report, name: str, *, anchors: int, told: str, as_json:
                 "pruned": report.pruned,
                 "anchors": anchors,
                 "time_stamps": told,
+                "records_not_opened": unopened,
                 "faults": [{"number": one.number, "what": one.what} for one in report.faults],
                 "more_faults": report.more_faults,
             }
         )
         return
-    if told:
-        show_line(told)
+    for line in filter(None, (told, unopened)):
+        show_line(line)
     if not report.faults:
         gone = f", {report.pruned} of them removed" if report.pruned else ""
         show_line(

@@ -11,7 +11,8 @@ import typer
 from cookieguard.cli.approvals import note_access
 from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, shop_config
 from cookieguard.cli.output import printable, show_answer
-from cookieguard.cli.proof.log import key_of, log_of
+from cookieguard.cli.proof.log import key_of
+from cookieguard.cli.proof.opening import log_of
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.log_reader import make_receipt
 from cookieguard.features.records.values.receipts import MOST_BYTES, ReceiptBroken, verify_receipt
@@ -62,7 +63,7 @@ def show(
 ) -> None:
     """Write the visitor's copy of a record to standard output. Reads a token with the role officer."""
     shop = shop_config(config)
-    with log_of(shop) as stores:
+    with log_of(shop, keyring) as stores:
         what = f"copy of record {record}"
         note_access(shop, keyring, what)
         text = make_receipt(stores, record)

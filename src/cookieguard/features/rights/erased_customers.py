@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from cookieguard.features.rights.sealing import Seal, SealBroken
 from cookieguard.features.rights.values.as_json import dumps, loads
 from cookieguard.features.rights.values.requests import Request
 from cookieguard.identity.revocations import Revocation, Revoked
 from cookieguard.keyring import Keyring
 from cookieguard.storage.journal import ENDED, ERASED, Entry, Journal
+from cookieguard.storage.sealing import Seal, SealBroken
 
 logger = logging.getLogger("cookieguard")
 

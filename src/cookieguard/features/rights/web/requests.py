@@ -35,7 +35,6 @@ from cookieguard.features.rights.enqueue import NewRequest, ask
 from cookieguard.features.rights.own_terms import forget_own_terms
 from cookieguard.features.rights.refusals_by_staff import refuse_for
 from cookieguard.features.rights.requests import ID, Pending, Requests
-from cookieguard.features.rights.sealing import SealBroken
 from cookieguard.features.rights.values.by_staff import (
     DUTIES,
     ENTER,
@@ -58,6 +57,7 @@ from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.features.rights.web.desk import Desk, Room
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
+from cookieguard.storage.sealing import SealBroken
 from cookieguard.storage.store.protocol import Store
 from cookieguard.web.banner.form_value import ERASURE, STALE
 from cookieguard.web.exchange import Exchange
