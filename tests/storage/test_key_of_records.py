@@ -79,7 +79,7 @@ def test_secret_outlives_every_key_of_the_keyring(opened: Opener) -> None:
     for _ in range(3):
         before = ring.signing.id
         _, ring = rotated(ring)
-        opened(ring).wrap_again(ring)
+        opened(ring).seal_anew(ring)
         ring = without(ring, before)
 
         assert opened(ring).secret("handles") == secret
@@ -93,7 +93,7 @@ def test_another_keyring_opens_nothing_and_changes_nothing(opened: Opener) -> No
     with pytest.raises(LogDown, match="bring the keyring back"):
         opened(stranger).secret("handles")
     with pytest.raises(LogDown, match="bring the keyring back"):
-        opened(stranger).wrap_again(stranger)
+        opened(stranger).seal_anew(stranger)
 
     assert stored(store) == before
 
@@ -103,7 +103,7 @@ def test_secret_does_not_pass_for_another(opened: Opener) -> None:
     store.secret("handles")
     store._database.write("UPDATE cg_subject_secret SET name = 'marks' WHERE name = 'handles'")
 
-    with pytest.raises(LogDown, match="was changed"):
+    with pytest.raises(LogDown, match="bring the keyring back"):
         store.secret("marks")
 
 
@@ -113,9 +113,9 @@ def test_worker_that_has_not_read_the_promoted_keyring_does_not_bring_the_old_ke
     before = Keyring.generate(NOW)
     secret = opened(before).secret("handles")
     stale, promoted = rotated(before)
-    opened(promoted).wrap_again(promoted)
+    opened(promoted).seal_anew(promoted)
 
-    opened(stale).wrap_again(stale)
+    opened(stale).seal_anew(stale)
 
     assert opened(without(promoted, before.signing.id)).secret("handles") == secret
 
@@ -124,9 +124,9 @@ def test_key_that_signs_again_wraps_again(opened: Opener) -> None:
     first = Keyring.generate(NOW)
     secret = opened(first).secret("handles")
     _, second = rotated(first)
-    opened(second).wrap_again(second)
+    opened(second).seal_anew(second)
 
     back = second.promoted(first.signing.id, now=LATER)
-    opened(back).wrap_again(back)
+    opened(back).seal_anew(back)
 
     assert opened(without(back, second.signing.id)).secret("handles") == secret

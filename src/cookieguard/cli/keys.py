@@ -26,7 +26,7 @@ from cookieguard.config import Config
 from cookieguard.errors import ConfigError, KeyRefused, KeyringFixed
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.break_glass import BreakGlass
-from cookieguard.features.records.store.open import wrap_again
+from cookieguard.features.records.store.open import seal_keys_anew
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.rights.erased_customers import ErasedCustomers
 from cookieguard.features.rights.protocol import QueueDown
@@ -102,9 +102,9 @@ def add_key(
 
     shop = shop_config(config)
     place = keyring_place(shop, keyring)
-    if place.setting == "state_dir":
+    if place.setting == "state_dir" and place.path is not None:
         # Made where it is missing, refused where it is not ours alone.
-        StateDirectory(shop.state_dir).keep_out_of_repositories()
+        StateDirectory(place.path.parent).keep_out_of_repositories()
     _change(place, add)
     told = f"added {made.id} to {name_of(place)}: "
     if made.state is KeyState.SIGNING:
@@ -193,7 +193,7 @@ def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *
     state = StateDirectory(shop.state_dir)
     try:
         ring = ring or read_place(place)
-        wrap_again(shop, state.path, ring, environ=os.environ)
+        seal_keys_anew(shop, state.path, ring, environ=os.environ)
         if not shop.store.enabled:
             return
         kept = store_file(shop.store, state.path, environ=os.environ)

@@ -51,7 +51,7 @@ class Shop:
             return self.given
         place = place_of(self.state, self.config.keys, environ=self.environ)
         if place.path is not None and not os.path.lexists(place.path):
-            is_new = place.path.is_relative_to(self.state) and not os.path.lexists(self.state)
+            is_new = place.setting == "state_dir" and not os.path.lexists(self.state)
             raise (NeverStarted if is_new else ConfigError)(
                 place.setting, was=f"{place.path} (no such file)", allowed="a keyring"
             )

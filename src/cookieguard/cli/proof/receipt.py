@@ -11,8 +11,7 @@ import typer
 from cookieguard.cli.approvals import note_access
 from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, shop_config
 from cookieguard.cli.output import printable, show_answer
-from cookieguard.cli.proof.log import key_of
-from cookieguard.cli.proof.opening import log_of
+from cookieguard.cli.proof.log import key_of, log_of
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.log_reader import make_receipt
 from cookieguard.features.records.values.receipts import MOST_BYTES, ReceiptBroken, verify_receipt

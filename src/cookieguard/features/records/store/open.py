@@ -67,8 +67,8 @@ def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> 
     subjects = _path_or_url(subjects_url or beside, state_dir / SUBJECTS_FILE)
     if is_server(log) or is_server(subjects):
         require_driver("proof.url")
-    keyring = partial(find_keyring, state_dir, config.keys, environ=environ)
-    return Place(log, subjects, Erasures.of(config, state_dir), keyring)
+    erasures = Erasures.of(config, state_dir)
+    return Place(log, subjects, erasures, partial(find_keyring, state_dir, config.keys, environ=environ))
 
 
 def open_stores(place: Place, *, make: bool = True) -> Stores:
@@ -109,12 +109,12 @@ def stores_if_made(
         yield stores
 
 
-def wrap_again(config: Config, state_dir: Path, keyring: Keyring, *, environ: Mapping[str, str]) -> None:
-    """Wrap the key of all subjects' keys with the one that signs now, if there is a log; raises LogDown."""
+def seal_keys_anew(config: Config, state_dir: Path, keyring: Keyring, *, environ: Mapping[str, str]) -> None:
+    """Seal the secrets of the keys of records with the key that signs now; raises LogDown."""
     place = place_of(config, state_dir, environ=environ)
     if is_server(place.subjects) or Path(place.subjects).exists():
         with closing(open_subject_store(place, make=is_server(place.subjects))) as subjects:
-            subjects.wrap_again(keyring)
+            subjects.seal_anew(keyring)
 
 
 def has_log(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> bool:

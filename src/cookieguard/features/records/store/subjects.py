@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from os import urandom
 from pathlib import Path
 from typing import NamedTuple
@@ -57,18 +58,16 @@ FADE = """
     ON CONFLICT (id) DO UPDATE SET since = excluded.since
 """
 FADED = "SELECT id FROM cg_subject_fading WHERE since < :before"
-MASTER = "master"  # the secret that wraps all keys; the keyring seals it
+MASTER = "master"  # the secret that wraps the key of each subject
 USE = b"keys of the log's subjects"
-PUT_MASTER = "UPDATE cg_subject_secret SET value = :value WHERE name = :name AND value = :before"
 LOST = "no key of the keyring opens the keys of records: bring the keyring back from its backup"
-CHANGED = "a secret in the store of the subjects' keys was changed"
+SECRETS = "SELECT name, value FROM cg_subject_secret WHERE length(value) > 0"
+SEAL_AGAIN = "UPDATE cg_subject_secret SET value = :value WHERE name = :name AND value = :before"
 # Of releases before, which stored keys as they are.
 CLEAR = """
     SELECT id, key FROM cg_subject WHERE id > :after AND length(key) = :length ORDER BY id LIMIT :count
 """
 WRAP = "UPDATE cg_subject SET key = :key WHERE id = :subject AND key = :before"
-CLEAR_SECRETS = "SELECT name, value FROM cg_subject_secret WHERE length(value) = :length"
-WRAP_SECRET = "UPDATE cg_subject_secret SET value = :value WHERE name = :name"  # noqa: S105 - SQL
 WRAPPED_AT_ONCE = 5000  # keys of one transaction: some 100 ms, in which records wait
 END_FADING = "DELETE FROM cg_subject_fading WHERE id IN (:these) AND since < :before RETURNING id"
 
@@ -95,40 +94,39 @@ class SubjectStore:
     def __init__(self, place: Path | str, keyring: Callable[[], Keyring], *, make: bool = True) -> None:
         self._database = open_database(place, TABLES, make=make)
         self._keyring = keyring
-        self._cipher: AESGCM | None = None
 
     def secret(self, name: str) -> bytes:
-        """Return 32 random bytes that are made once."""
-        about = name.encode()
-        value = self._stored(name, lambda: self._wrapped(urandom(KEY_BYTES), about))
-        try:
-            return self._opened(value, about)
-        except (InvalidTag, ValueError) as error:
-            raise LogDown(CHANGED) from error
+        """Return 32 random bytes that are made once, and that the keyring seals."""
+        seal, value = Seal(self._keyring(), USE), self._database.value(SECRET, name=name)
+        if value is None:
+            sealed = seal.close(urandom(KEY_BYTES), about=name)
+            self._database.write(PUT_SECRET, name=name, value=sealed)
+            value = self._database.value(SECRET, name=name)
+        return _unsealed(seal, name, value)
 
     def wrapped(self, key: SubjectKey) -> SubjectKey:
         """Return a key as its row holds it."""
-        return SubjectKey(key.subject, self._wrapped(key.key, key.subject))
+        nonce = urandom(NONCE_BYTES)
+        return SubjectKey(key.subject, nonce + self._cipher.encrypt(nonce, key.key, key.subject))
 
-    def wrap_again(self, keyring: Keyring) -> None:
-        """Wrap the key of all keys with the one that signs now, so that the keyring can retire the one before."""
-        seal, before = Seal(keyring, USE), self._database.value(SECRET, name=MASTER)
-        if before is None or seal.is_current(before):
-            return
-        again = seal.close(_unsealed(seal, before), about=MASTER)
-        self._database.write(PUT_MASTER, name=MASTER, value=again, before=before)
+    def seal_anew(self, keyring: Keyring) -> None:
+        """Seal the secrets with the key that signs now, so that the keyring can retire the one before."""
+        seal = Seal(keyring, USE)
+        for name, before in self._database.rows(SECRETS):
+            if not seal.is_current(before):
+                value = seal.close(_unsealed(seal, name, before), about=name)
+                self._overwrite(SEAL_AGAIN, [{"name": name, "value": value, "before": before}])
 
     def wrap_clear_keys(self) -> None:
         """Wrap what a release before stored unwrapped, some at a time. Whatever was cut short, the next call does.
 
         In a file, no byte of those keys is left, unless a reader held the journal: then the next `forget` empties it.
         """
-        for name, value in self._database.rows(CLEAR_SECRETS, length=KEY_BYTES):
-            self._overwrite(WRAP_SECRET, [{"name": name, "value": self._wrapped(value, name.encode())}])
+        self.seal_anew(self._keyring())
         after = b""
         while rows := self._database.rows(CLEAR, after=after, length=KEY_BYTES, count=WRAPPED_AT_ONCE):
             after = rows[-1][0]
-            keys = [{"subject": id_, "before": key, "key": self._wrapped(key, id_)} for id_, key in rows]
+            keys = [{**self.wrapped(SubjectKey(*row))._asdict(), "before": row[1]} for row in rows]
             self._overwrite(WRAP, keys)
         if after:
             with suppress(LogDown):
@@ -202,42 +200,27 @@ class SubjectStore:
         rows = self._database.rows_in(FIND, handles)
         return {handle: SubjectKey(id_, self._key(key, id_)) for handle, id_, key in rows}
 
-    def _stored(self, name: str, make: Callable[[], bytes]) -> bytes:
-        value = self._database.value(SECRET, name=name)
-        if value is None:
-            self._database.write(PUT_SECRET, name=name, value=make())
-            value = self._database.value(SECRET, name=name)
-        return bytes(value)
-
-    def _wrapped(self, key: bytes, about: bytes) -> bytes:
-        nonce = urandom(NONCE_BYTES)
-        return nonce + self._master().encrypt(nonce, key, about)
-
     def _key(self, value: bytes, subject: bytes) -> bytes:
         """Return a subject's key; one that was changed in the store opens nothing, and `log verify` names its rows."""
+        if len(value) == KEY_BYTES:  # of a release before; a worker's start and the hourly job wrap it
+            return bytes(value)
         try:
-            return self._opened(value, subject)
+            return self._cipher.decrypt(value[:NONCE_BYTES], value[NONCE_BYTES:], subject)
         except (InvalidTag, ValueError):
             return urandom(KEY_BYTES)
 
-    def _opened(self, value: bytes, about: bytes) -> bytes:
-        if len(value) == KEY_BYTES:  # of a release before; a worker's start and the hourly job wrap it
-            return bytes(value)
-        return self._master().decrypt(value[:NONCE_BYTES], value[NONCE_BYTES:], about)
-
-    def _master(self) -> AESGCM:
-        if self._cipher is None:
-            seal = Seal(self._keyring(), USE)
-            sealed = self._stored(MASTER, lambda: seal.close(urandom(KEY_BYTES), about=MASTER))
-            self._cipher = AESGCM(_unsealed(seal, sealed))
-        return self._cipher
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        return AESGCM(self.secret(MASTER))
 
     def _overwrite(self, statement: str, rows: Sequence[Mapping[str, object]]) -> None:
         self._database.write_each(statement, rows)
 
 
-def _unsealed(seal: Seal, sealed: bytes) -> bytes:
+def _unsealed(seal: Seal, name: str, sealed: bytes) -> bytes:
+    if len(sealed) == KEY_BYTES:  # of a release before
+        return bytes(sealed)
     try:
-        return seal.open(sealed, about=MASTER)
+        return seal.open(sealed, about=name)
     except SealBroken as error:
         raise LogDown(LOST) from error
