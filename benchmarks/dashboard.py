@@ -33,7 +33,7 @@ from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import SECONDS_OF_DAY, Batch
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 
 DAYS = 30
 NOW = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
@@ -115,7 +115,7 @@ def asked(folder: Path, rounds: int) -> Iterator[Figure]:
 
 
 def _token(folder: Path) -> str:
-    codec = staff_codec(Keyring.loads((folder / KEYRING_FILE).read_text(), setting="benchmark"))
+    codec = staff_codec(Keyring.loads(beside(folder).read_text(), setting="benchmark"))
     until = NOW + timedelta(days=9)
     member = Member(id="a" * 12, name="Anna", role="analyst", made=NOW, expires=until)
     change_staff(folder, lambda before: before | {member.id: member})

@@ -21,7 +21,7 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import customer, read_document
 from cookieguard.keyring import Keyring, new_key
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 from demo_site.shop.database import SCHEMA
 
 CUSTOMER = "00003"
@@ -97,7 +97,7 @@ def test_look_without_a_code_takes_two_persons_and_opens_a_notice(shop: AccessSh
     assert shop.states() == ["customer not told for 0 days"]
     assert len(opened["code"]) == 9
     (look,) = [one for one in read_journal(shop.state) if one["event"] == "looked without a code"]
-    keyring = Keyring.loads((shop.state / KEYRING_FILE).read_text(), setting="test")
+    keyring = Keyring.loads(beside(shop.state).read_text(), setting="test")
     assert look["customer"] in marks_of(keyring, CUSTOMER)
     letter = shop.run("letter", "--preview").stdout
     assert f"{opened['look']}: break-glass by Support Sam: customer not told" in letter
@@ -242,7 +242,7 @@ def test_notice_that_cannot_be_mailed_says_why_and_holds_up_no_other(shop: Acces
 
 def test_look_that_a_lost_key_sealed_holds_up_no_other_notice(shop: AccessShop) -> None:
     look = shop.ask(*OPEN)["look"]
-    keyring = shop.state / KEYRING_FILE
+    keyring = beside(shop.state)
     before = Keyring.loads(keyring.read_text())
     after = before.with_key(new_key(datetime.now(UTC)))
     after = after.promoted(after.ids[-1], now=datetime.now(UTC), force=True)

@@ -25,16 +25,13 @@ from cookieguard.storage.store.sync import StoreSync
 Worker = LogWriter | StoreSync
 OUT_OF_TURN_SECONDS = 0.3  # two threads at once: the second one answers in a few milliseconds
 ENDS, EACH = 5, 20
+KEYRING = Keyring.generate(datetime.now(UTC))
 
 
 def log_writer(directory: Path) -> LogWriter:
-    place = Place(
-        str(directory / "log.db"),
-        str(directory / "subjects.db"),
-        Erasures(Journal(directory, "", days=30), ()),
-    )
-    keyring = Keyring.generate(datetime.now(UTC))
-    return LogWriter(partial(open_stores, place), partial(signer_of, keyring), "shop.example/_cg/log")
+    erasures = Erasures(Journal(directory, "", days=30), ())
+    place = Place(str(directory / "log.db"), str(directory / "subjects.db"), erasures, lambda: KEYRING)
+    return LogWriter(partial(open_stores, place), partial(signer_of, KEYRING), "shop.example/_cg/log")
 
 
 def store_sync(directory: Path) -> StoreSync:

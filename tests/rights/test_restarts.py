@@ -34,6 +34,7 @@ from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.values.requests import State, answer_told
 from cookieguard.features.work import open_worker
 from cookieguard.rights.hooks import Retained
+from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.store.open import store_opener
 
 SEED = 23
@@ -76,7 +77,7 @@ class Machines:
         (folder / "b").mkdir()
         state = folder / "b" / "state"
         state.mkdir(mode=0o700)
-        shutil.copy2(folder / "state" / "keyring", state / "keyring")
+        shutil.copy2(beside(folder / "state"), state / "keyring")
         second = Place(folder / "b", url, backup_days=30)
         second.folder = folder  # the hooks of both speak to one shop
         return second

@@ -24,7 +24,7 @@ from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import Batch
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -44,7 +44,7 @@ def page(desk: Desk, token: str = "", *, is_browser: bool = False) -> Answer:
 
 
 def keyring(desk: Desk) -> Keyring:
-    return Keyring.loads((desk.state / KEYRING_FILE).read_text(), setting="test")
+    return Keyring.loads(beside(desk.state).read_text(), setting="test")
 
 
 def ask_to_erase(desk: Desk, days: dict[str, int], steps: tuple[str, ...] = ()) -> None:

@@ -24,6 +24,7 @@ from cookieguard.identity.remember_me import COPY_USED, Series, use
 from cookieguard.identity.revocations import Revoked, ended_series
 from cookieguard.keyring import new_key
 from cookieguard.storage.keyring_file import HASTE, LOOK_EVERY, change_keyring
+from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.store.remember_me import WARNING_NAMESPACE, turn
 
 from .test_remember_me import REMEMBER, Client, Shop, store_of, until
@@ -206,7 +207,7 @@ def test_a_rotation_beside_another_key_costs_nobody_the_cookie(seed: int, shop: 
     chance = random.Random(seed)
     ada = Client(shop)
     ada.customer("/remember/17")
-    file = shop.directory / "keyring"
+    file = beside(shop.directory)
     signed = set()
 
     for number in range(6):

@@ -23,7 +23,7 @@ from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import Batch, Hit
 from cookieguard.stats.k_anonymity import rounded
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND = int(NOW.timestamp())
@@ -36,7 +36,7 @@ class Office:
 
     def __init__(self, app: CookieGuard, state: Path) -> None:
         self.app, self.state = app, state
-        codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+        codec = staff_codec(Keyring.loads(beside(state).read_text(), setting="test"))
         until = NOW + timedelta(days=9)
         member = Member(id="a" * 12, name="Anna", role="analyst", made=NOW, expires=until)
         change_staff(state, lambda before: before | {member.id: member})

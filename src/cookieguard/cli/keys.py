@@ -26,6 +26,8 @@ from cookieguard.config import Config
 from cookieguard.errors import ConfigError, KeyRefused, KeyringFixed
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.break_glass import BreakGlass
+from cookieguard.features.records.store.open import seal_keys_anew
+from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.rights.erased_customers import ErasedCustomers
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.requests import requests_file, requests_opener
@@ -100,9 +102,9 @@ def add_key(
 
     shop = shop_config(config)
     place = keyring_place(shop, keyring)
-    if place.setting == "state_dir":
+    if place.setting == "state_dir" and place.path is not None:
         # Made where it is missing, refused where it is not ours alone.
-        StateDirectory(shop.state_dir).keep_out_of_repositories()
+        StateDirectory(place.path.parent).keep_out_of_repositories()
     _change(place, add)
     told = f"added {made.id} to {name_of(place)}: "
     if made.state is KeyState.SIGNING:
@@ -185,12 +187,15 @@ def retire_key(
 
 
 def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *, force: bool) -> None:
-    """Seal requests about personal data, and whose data somebody looked at, anew: with this key they would be lost."""
-    if place.path is None or not place.path.exists() or not shop.store.enabled:
+    """Seal requests, the list of accesses and the key of records anew: with this key they would be lost."""
+    if place.path is None or not place.path.exists():
         return
     state = StateDirectory(shop.state_dir)
     try:
         ring = ring or read_place(place)
+        seal_keys_anew(shop, state.path, ring, environ=os.environ)
+        if not shop.store.enabled:
+            return
         kept = store_file(shop.store, state.path, environ=os.environ)
         if kept is None or kept.exists():
             with closing(store_opener(shop, state.path, environ=os.environ, keyring=ring)()) as store:
@@ -201,9 +206,9 @@ def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *
             return
         with closing(requests_opener(shop, ring, state, environ=os.environ)()) as queue:
             queue.seal_anew()
-    except (ConfigError, OSError, QueueDown, SealBroken, StoreDown) as error:
+    except (ConfigError, LogDown, OSError, QueueDown, SealBroken, StoreDown) as error:
         if not force:
-            told = f"customer requests and the list of accesses cannot be sealed with the new key ({error})"
+            told = f"records, customer requests and the list of accesses cannot be sealed with the new key ({error})"
             raise KeyRefused(f"{told}; repair that, or lose them with --force") from error
 
 

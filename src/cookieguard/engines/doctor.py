@@ -19,7 +19,7 @@ from cookieguard.config import Config, load_catalogue
 from cookieguard.consent import Verdict, site_of
 from cookieguard.consent.declarations import advice_on
 from cookieguard.consent.vendors import Register
-from cookieguard.engines.doctor_keys import examine_day_keys, examine_keys
+from cookieguard.engines.doctor_keys import examine_day_keys, examine_keyring_place, examine_keys
 from cookieguard.engines.doctor_settings import Finding, examine_contracts, examine_settings
 from cookieguard.engines.doctor_shop import (
     AHEAD,
@@ -222,7 +222,7 @@ def _scanner(_: Shop) -> Iterator[Finding]:
     yield Finding("scanner", "compiled" if html.scanner() == "compiled" else pure)
 
 
-KEYS: tuple[Check, ...] = (examine_keys, _store)
+KEYS: tuple[Check, ...] = (examine_keyring_place, examine_keys, _store)
 FILES: tuple[Check, ...] = (_access_log, _own_hosts, examine_day_keys, _retention, _clock, _declarations)
 LAST: tuple[Check, ...] = (_disk, _contracts, _scanner)
 QUICK = _named((_retention, _disk))  # what is looked at whenever somebody asks

@@ -15,8 +15,7 @@ from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_file import read_keyring
-from cookieguard.storage.keyring_source import place_of
+from cookieguard.storage.keyring_source import place_of, read_place
 
 Answer = TypeVar("Answer")
 
@@ -54,14 +53,12 @@ class Shop:
         if self.given is not None:
             return self.given
         place = place_of(self.state, self.config.keys, environ=self.environ)
-        if place.path is None:
-            return Keyring.loads(self.environ[place.variable], setting=place.setting)
-        if not os.path.lexists(place.path):
-            is_new = place.path.is_relative_to(self.state) and not os.path.lexists(self.state)
+        if place.path is not None and not os.path.lexists(place.path):
+            is_new = place.setting == "state_dir" and not os.path.lexists(self.state)
             raise (NeverStarted if is_new else ConfigError)(
                 place.setting, was=f"{place.path} (no such file)", allowed="a keyring"
             )
-        return Keyring.loads(read_keyring(place.path, place.setting)[0], setting=place.setting)
+        return read_place(place, environ=self.environ)
 
     @property
     def names(self) -> list[str]:

@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cookieguard.errors import CookieGuardError
-from cookieguard.keyring import Keyring
+from cookieguard.keyring import Keyring, KeyState
 
 REQUESTS = b"requests about personal data"
 NONCE_BYTES, WHO_BYTES = 12, 16
@@ -37,8 +37,13 @@ class Seal:
         return key.id.encode() + b"." + nonce + sealed
 
     def is_current(self, sealed: bytes) -> bool:
-        """Return whether the key that signs now sealed it."""
-        return sealed.partition(b".")[0] == self._keyring.signing.id.encode()
+        """Return whether a key sealed it that signs now, or has not signed yet.
+
+        Such a key was promoted in a newer keyring than this worker has read. To seal with this worker's key again
+        would bring back a key that may be about to leave the keyring.
+        """
+        key = self._keyring.get(sealed.partition(b".")[0].decode("ascii", "replace"))
+        return key is not None and (key.state is KeyState.SIGNING or key.since == key.created)
 
     def open(self, sealed: bytes, *, about: str) -> bytes:
         """Open what was sealed for a place; raises SealBroken."""

@@ -76,7 +76,7 @@ def _log(place: Place, shop: Shop) -> Iterator[Finding]:
         return
     finally:
         log.close()
-    with closing(open_subject_store(place.subjects, make=False)) as subjects:
+    with closing(open_subject_store(place, make=False)) as subjects:
         if size and not subjects.after(b"", 1):
             told = f"there are none, but the log has {size} entries"
             yield Finding("subjects' keys", told, advice=LOST_KEYS)
@@ -111,7 +111,7 @@ def _growth(shop: Shop) -> Finding:
 
 
 def _erasures(place: Place) -> Finding:
-    with closing(open_subject_store(place.subjects, make=False)) as subjects:
+    with closing(open_subject_store(place, make=False)) as subjects:
         due = len(due_erasures(subjects, place.erasures))
     if due:
         told = f"{due} persons who were erased came back with a backup"
@@ -124,7 +124,7 @@ def _check_overdue(shop: Shop, place: Place) -> Finding:
     config = shop.config
     if not config.proof.kept_days:
         return Finding("records kept", "all, for good")
-    stores = Stores(open_log_store(place.log, make=False), open_subject_store(place.subjects, make=False))
+    stores = Stores(open_log_store(place.log, make=False), open_subject_store(place, make=False))
     with closing(stores):
         is_late = has_overdue(stores, config.proof.kept_days, life_of(config), now=shop.now - OVERDUE)
     if is_late:
