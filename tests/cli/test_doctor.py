@@ -269,6 +269,19 @@ def test_broken_thing_is_named_with_what_mends_it(shop: Served, broken: str) -> 
     assert mend in wrong[check]["mend"] + wrong[check]["found"]
 
 
+def test_doctor_names_a_store_that_was_replaced_until_the_workers_go_on_with_it(shop: Served) -> None:
+    (shop.state / "store.db").write_bytes(b"")
+    shop.doctor()  # makes its tables again
+
+    code, wrong = shop.doctor()
+
+    assert (code, wrong["store"]["found"]) == (1, "it is a new one, although the shop has kept another")
+    guard = CookieGuard(welcome, Config(state_dir=str(shop.state)))
+    ask(guard)
+    guard.close()
+    assert "store" not in shop.doctor()[1]
+
+
 def test_doctor_warns_of_a_log_whose_keys_were_replaced(shop: Served) -> None:
     guard = CookieGuard(welcome, Config(state_dir=str(shop.state)))
     ask(guard, path="/_cg/consent", method="POST", headers=FORM, body=b"choice=reject")

@@ -38,6 +38,8 @@ from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.retention import doubt_text, read_run
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
+from cookieguard.storage.journal import journal_of
+from cookieguard.storage.journal_marks import mark_of
 from cookieguard.storage.keyring_source import PRODUCTION
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.housekeeping import examine_store
@@ -139,6 +141,10 @@ def _store(shop: Shop) -> Iterator[Finding]:
     with closing(store_opener(config, shop.state, environ=shop.environ)()) as store:
         yield Finding("store", f"answers; its last change is number {store.last_change().number}")
         yield from (Finding(*one) for one in examine_store(store))
+        journal = journal_of(config, shop.state).name
+        if journal and mark_of(store.database, journal) < 0:
+            mend = "restore it from a backup, or start the shop's workers, which go on with the new one"
+            yield Finding("store", "it is a new one, although the shop has kept another", mend)
 
 
 def _access_log(shop: Shop) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
 SET_CLOCK = "set the clock (NTP), or wait until then"
 SHOWN = 3  # names of files in one line
 RUN_JOB = "run: cookieguard retention run (the shop's log says why the shop did not)"
+_READ: dict[str, tuple[object, Any]] = {}  # of this process, see `remembered`
 DAY_KEY = re.compile(r"\.?[a-z-]+-day-([0-9]{8})(?:\..*)?")  # of whichever use
 
 
@@ -68,9 +69,6 @@ class Shop:
     def first_day(self, days: int) -> date:
         """Return the first UTC day of which something that is kept so many days may still be there."""
         return (self.now - SLACK).astimezone(UTC).date() - timedelta(days=days)
-
-
-_READ: dict[str, tuple[object, Any]] = {}
 
 
 def remembered(shop: Shop, name: str, stamp: object, read: Callable[[], Answer]) -> Answer:

@@ -78,8 +78,7 @@ def _log(place: Place, shop: Shop) -> Iterator[Finding]:
         log.close()
     with closing(open_subject_store(place, make=False)) as subjects:
         if size and not subjects.after(b"", 1):
-            told = f"there are none, but the log has {size} entries"
-            yield Finding("subjects' keys", told, advice=LOST_KEYS)
+            yield Finding("subjects' keys", f"there are none, but the log has {size} entries", "", LOST_KEYS)
     if changed:
         told = f"{len(changed)} texts that were shown were changed in its store, such as {changed[0]}"
         yield Finding("consent log's texts", told, VERIFY)
