@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from anyio import to_thread
@@ -98,14 +99,13 @@ class StaffGuard:
 
     def shell(self, exchange: Exchange, member: Member | None, here: str = "") -> Shell:
         """Return what a staff page shows around its content; `here` is the title of its place in the navigation."""
+        outside = Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins), here=here)
         if member is None:
-            return Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins))
+            return outside
         pages = (page for part in self._parts for page in part.pages if page.role)
         allowed = {page.name for page in pages if member.may(page.role)}
-        return Shell(
-            base=exchange.own_base,
-            shop=shop_name(exchange.parts.config.origins),
-            here=here,
+        return replace(
+            outside,
             places=[place for place in PLACES if place.page in allowed],
             name=member.name,
             role=member.role,
