@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -163,14 +164,13 @@ class StaffGuard:
 
     def shell(self, exchange: Exchange, member: Member | None, here: str = "") -> Shell:
         """Return what a staff page shows around its content; `here` is the title of its place in the navigation."""
+        outside = Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins), here=here)
         if member is None:
-            return Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins))
+            return outside
         pages = (page for part in self._parts for page in part.pages if page.role)
         allowed = {page.name for page in pages if member.may(page.role)}
-        return Shell(
-            base=exchange.own_base,
-            shop=shop_name(exchange.parts.config.origins),
-            here=here,
+        return replace(
+            outside,
             places=[place for place in PLACES if place.page in allowed],
             name=member.name,
             role=member.role,
