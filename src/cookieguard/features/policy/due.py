@@ -39,7 +39,9 @@ def due_of(shop: Shop) -> Iterator[Finding]:
 
 
 def _folder(shop: Shop, today: date) -> Iterator[Finding]:
-    with closing(store_opener(shop.config, shop.state, environ=shop.environ)()) as store:
+    with closing(
+        store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)()
+    ) as store:
         ledger = read_ledger(store)
     kept = read_kept(shop.config, shop.state, ledger, environ=shop.environ)
     texts, refused = read_folder(shop.config, kept)
