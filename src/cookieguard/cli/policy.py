@@ -110,7 +110,7 @@ def announce_version(
     customers = load_customers(shop.config.mail.customers)
     ring = read_place(keyring_place(shop.config, keyring))
     recipients = Recipients(ring)
-    with _outbox(shop) as outbox, _store(shop) as store, _record(shop, ring) as record:
+    with _outbox(shop) as outbox, _store(shop, ring) as store, _record(shop, ring) as record:
         days = shop.config.policy.notice_days
         ledger = announce(store, shop.versions, found, now=shop.now, notice_days=days, record=record)
         keep_copy(shop.state, ledger)
@@ -136,7 +136,7 @@ def send_notices(
     ring = read_place(keyring_place(shop.config, keyring))
     relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
     with _outbox(shop) as outbox:
-        with _store(shop) as store:
+        with _store(shop, ring) as store:
             ledger = read_ledger(store)
         days = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
         notices = Notices(shop.config, days, Recipients(ring), shop.now)
@@ -154,7 +154,7 @@ def send_notices(
         asyncio.run(work.run(runs, connections=shop.config.mail.connections, progress=sent))
         counted = [(one, outbox.count(run_of(one))) for one in open_]
         # Opened anew: a connection of some hours ago may have ended with its server.
-        with _store(shop) as store, _record(shop, ring) as record:
+        with _store(shop, ring) as store, _record(shop, ring) as record:
             for one, run in counted:
                 keep_copy(shop.state, _note(shop, store, one, run, record))
     lines = [f"{one.name}: {run.summary}" for one, run in counted]
@@ -240,7 +240,7 @@ def release_version(
     found = find_version(shop.versions, version)
     ring = read_place(keyring_place(shop.config, keyring))
     member = one_member(ring, shop.state, "officer")
-    with _outbox(shop) as outbox, _store(shop) as store, _record(shop, ring) as record:
+    with _outbox(shop) as outbox, _store(shop, ring) as store, _record(shop, ring) as record:
         entry = read_ledger(store).get(found.name)
         if entry is not None and entry.forgotten is None:  # a sender that was killed noted nothing
             _note(shop, store, found, outbox.count(run_of(found)), record)
@@ -263,11 +263,9 @@ def _shop(path: Path | None) -> Shop:
 
 
 @contextmanager
-def _store(shop: Shop) -> Iterator[Store]:
-    with (
-        store_answers(),
-        closing(store_opener(shop.config, shop.state.path, environ=os.environ)()) as store,
-    ):
+def _store(shop: Shop, keyring: Keyring | None = None) -> Iterator[Store]:
+    opened = store_opener(shop.config, shop.state.path, environ=os.environ, keyring=keyring)
+    with store_answers(), closing(opened()) as store:
         yield store
 
 

@@ -138,7 +138,7 @@ def _store(shop: Shop) -> Iterator[Finding]:
         mend = f"restore it, or restart the shop's workers, which create a new one{others}"
         yield Finding("store", f"{file} is missing: sessions that were ended are valid again", mend)
         return
-    with closing(store_opener(config, shop.state, environ=shop.environ)()) as store:
+    with closing(store_opener(config, shop.state, environ=shop.environ, keyring=shop.keyring)()) as store:
         yield Finding("store", f"answers; its last change is number {store.last_change().number}")
         yield from (Finding(*one) for one in examine_store(store))
         journal = journal_of(config, shop.state).name

@@ -24,7 +24,7 @@ def due_of(shop: Shop) -> Iterator[Finding]:
     file = store_file(settings, shop.state, environ=environ)
     if not settings.enabled or (file is not None and not file.exists()):
         return
-    with closing(store_opener(shop.config, shop.state, environ=environ)()) as store:
+    with closing(store_opener(shop.config, shop.state, environ=environ, keyring=shop.keyring)()) as store:
         yield from _limits(store, shop.now.astimezone(UTC).date())
         looks = {id_: look for id_, (look, _) in LEDGER.read(store).items()}
     due = due_notices(looks, shop.now)

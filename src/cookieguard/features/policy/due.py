@@ -41,7 +41,9 @@ def due_of(shop: Shop) -> Iterator[Finding]:
 
 
 def _folder(shop: Shop, today: date) -> Iterator[Finding]:
-    with closing(store_opener(shop.config, shop.state, environ=shop.environ)()) as store:
+    with closing(
+        store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)()
+    ) as store:
         ledger = read_ledger(store)
     config, folder = shop.config, Path(shop.config.policy.folder)
     kept = partial(read_kept, config, shop.state, ledger, environ=shop.environ)
