@@ -62,11 +62,13 @@ class Visit(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Say who may not see a page, None if no member; which role it needs; and which pages are open to the member."""
+    """Say who may not see a page: the member, None for everybody else."""
 
     member: Member | None
     role: str
-    pages: Mapping[str, str]
+    """The role that the page needs."""
+    shell: Shell
+    """What the answer shows around its content, with the pages that are open to the member."""
     over: str = ""
     """Why the session that was brought is over, empty without one."""
     posted: Sequence[tuple[str, str]] = ()
@@ -153,15 +155,6 @@ class StaffGuard:
         write = partial(self.journal.write, exchange.now, event, who=member.name, role=member.role, **facts)
         await to_thread.run_sync(write)
 
-    def pages(self, member: Member) -> dict[str, str]:
-        """Return the pages of staff that a member may see: the name below the prefix, and the title."""
-        pages = (page for part in self._parts for page in part.pages if page.title)
-        return {
-            page.name: page.title
-            for page in sorted(pages, key=lambda one: one.title)
-            if member.may(page.role)
-        }
-
     def shell(self, exchange: Exchange, member: Member | None, here: str = "") -> Shell:
         """Return what a staff page shows around its content; `here` is the title of its place in the navigation."""
         outside = Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins), here=here)
@@ -187,9 +180,9 @@ class StaffGuard:
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
             member, over = await self.visit(exchange)
             if member is None or not member.may(role):
-                pages = {} if member is None else self.pages(member)
                 posted = await _posted(exchange, receive) if member is None else ()
-                return refused(exchange, Refused(member, role, pages, over, posted, self.passkeys))
+                shell = self.shell(exchange, member)
+                return refused(exchange, Refused(member, role, shell, over, posted, self.passkeys))
             try:
                 response = await answer(exchange, receive, member)
             except RevealRefused as error:
@@ -197,7 +190,7 @@ class StaffGuard:
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
             response.headers["cross-origin-opener-policy"] = (
-                "same-origin"  # a page that opens it keeps no hold of it
+                "same-origin"  # whoever opens it has no hold of it
             )
             return response
 

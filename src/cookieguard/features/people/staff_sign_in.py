@@ -31,13 +31,13 @@ from cookieguard.features.people.staff_guard import (
 )
 from cookieguard.identity import set_cookie
 from cookieguard.identity.staff_token import Member
-from cookieguard.office.shell import OVERVIEW_PAGE
+from cookieguard.office.layout import POLICY, STAFF_HEADERS, staff_page
+from cookieguard.office.shell import OVERVIEW_PAGE, Shell
 from cookieguard.storage.store.protocol import StoreDown
 from cookieguard.web.assets import load_asset
 from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import BadRequestError, Receive
@@ -48,13 +48,14 @@ from cookieguard.web.parts.part import STAFF_PAGE, Page
 
 SCRIPT = "passkeys.js"
 MOST_FIELDS = 5  # in the query of a link; mail programs add one or two
-HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
+HEADERS = {**STAFF_HEADERS, "vary": "Cookie, Authorization"}
+HEADERS_WITH_SCRIPT = {**HEADERS, "content-security-policy": f"{POLICY}; script-src 'self'"}
 DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
 NOT_CHANGED = "The passkeys were not changed."
 NOT_OURS = "a token can only be posted from the page that asks for it"
 BY = {"link": "link", "answer": "passkey", "token": "token"}  # what is posted, and what it is of
 # What the template shows if it is given; it has the words for why a session is `over`, or what was `refused`.
-SHOWN = dict.fromkeys("message over refused wanted link member invited pages undone options".split())
+SHOWN = dict.fromkeys("message over refused wanted link member invited undone options".split())
 
 
 class SignIn:
@@ -87,23 +88,24 @@ class SignIn:
 
     async def _shown(self, exchange: Exchange, status: int = 200, *, message: str = "") -> Response:
         (member, over), passkeys = await self._staff.visit(exchange), self._staff.passkeys
+        shell = self._staff.shell(exchange, member)
         if member is None:
-            return _page(exchange, status, passkeys, message=message, over=over)
+            return _page(exchange, shell, status, passkeys, message=message, over=over)
         options = None
         if passkeys is not None:
             with suppress(PasskeyRefused):  # the store is down
                 options = await to_thread.run_sync(passkeys.registering, asked_of(exchange), member)
-        pages = self._staff.pages(member)
-        return _page(exchange, status, message=message, member=member, pages=pages, options=options)
+        return _page(exchange, shell, status, message=message, member=member, options=options)
 
     async def _shown_link(self, exchange: Exchange, link: str) -> Response:
         member_id = await answer_of(self._staff.sessions.linked(link, exchange.now, use=False))
         if member_id is None:
             return refusal(503, DOWN)
         invited = self._staff.members.by_id(member_id, exchange.now)
+        shell = self._staff.shell(exchange, None)
         if invited is None:
-            return _page(exchange, 403, self._staff.passkeys, refused="link")
-        return _page(exchange, 200, link=link, invited=invited)
+            return _page(exchange, shell, 403, self._staff.passkeys, refused="link")
+        return _page(exchange, shell, 200, link=link, invited=invited)
 
     async def _sign_in(self, exchange: Exchange, fields: Mapping[str, str]) -> Response:
         staff, wanted = self._staff, fields.get("next", "")
@@ -113,7 +115,8 @@ class SignIn:
             member = await self._identified(exchange, by, fields.get(by, ""))
             if member is None:
                 await to_thread.run_sync(staff.journal.refuse, exchange.now, f"a {BY[by]} at the sign-in")
-                return _page(exchange, 403, staff.passkeys, refused=by, wanted=wanted)
+                shell = staff.shell(exchange, None)
+                return _page(exchange, shell, 403, staff.passkeys, refused=by, wanted=wanted)
             await staff.note(exchange, "signed in", member, what=f"with a {BY[by]}")  # before it counts
         except (StoreDown, OSError):
             return refusal(503, DOWN)
@@ -188,9 +191,9 @@ def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str) -> Response:
         return refuse(exchange)
     if refused.member is not None:
         message = f"This page needs the role {refused.role}."
-        return _page(exchange, 403, message=message, member=refused.member, pages=refused.pages)
+        return _page(exchange, refused.shell, 403, message=message, member=refused.member)
     wanted, over, undone = _wanted(exchange, page), refused.over, refused.posted
-    return _page(exchange, 403, refused.passkeys, over=over, wanted=wanted, undone=undone)
+    return _page(exchange, refused.shell, 403, refused.passkeys, over=over, wanted=wanted, undone=undone)
 
 
 def _wanted(exchange: Exchange, page: str) -> str:
@@ -220,22 +223,22 @@ def _keep(response: Response, exchange: Exchange, session: str, *, remembered: b
     response.raw_headers.append((b"set-cookie", line))
 
 
-def _page(exchange: Exchange, status: int, offered: Passkeys | None = None, **values: Any) -> Response:
+def _page(
+    exchange: Exchange, shell: Shell, status: int, offered: Passkeys | None = None, **values: Any
+) -> Response:
     """Render the page with what is not nothing of SHOWN; a passkey of those `offered` signs in there."""
     tries = ""
     if offered is not None and has_sessions(exchange):
         tries = "" if session_of(exchange) else TRIES + secrets.token_urlsafe(16)
         values["options"] = offered.asking(asked_of(exchange, tries), SIGN_IN)
-    base, form, settings = exchange.own_base, staff_form(exchange, STAFF_PAGE), exchange.parts.config.staff
-    values = {
-        **SHOWN,
-        "base": base,
-        "form": form,
-        "settings": settings,
-        "code": load_asset(SCRIPT).name,
-        **values,
-    }
-    page = HTMLResponse(exchange.parts.renderer.page("staff.html", "en", **values), status, HEADERS)
+    shown = SHOWN | values
+    form, settings, code = (
+        staff_form(exchange, STAFF_PAGE),
+        exchange.parts.config.staff,
+        load_asset(SCRIPT).name,
+    )
+    text = staff_page("staff.html", shell, form=form, settings=settings, code=code, **shown)
+    page = HTMLResponse(text, status, HEADERS_WITH_SCRIPT if shown["options"] else HEADERS)
     if tries:
         _keep(page, exchange, tries)
     return page
