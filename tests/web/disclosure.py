@@ -146,27 +146,31 @@ def of_free_range(found: Overview, where: Where, range_: Range, values: Values) 
     What is not shown tells nothing: it may be too few in each week and day of the range.
     """
     days = range_.days(TODAY)
-    is_since_first = days.first == TODAY - 23
-
-    def of_figure(metric: str, more: Where, count: int) -> Told:
+    for metric, more, count in shown_of(found):
         groups = tuple(Group(metric, where | more, day) for day in range(days.first, days.last + 1))
-        if is_since_first:
-            return of_count(groups, count)
-        return Told(groups, max(0, count - STEP + 1), count + STEP - 1)
-
-    for name, metric in {"Visitor-days": VISITORS, "Visits": VISITS, "Views": VIEWS}.items():
-        text = next(figure.value for figure in found.figures if figure.name == name)
-        if text[0].isdigit():
-            yield of_figure(metric, frozenset(), int(text.replace(",", "")))
-    rows = [(table, row) for table in found.tables if table.title in TABLES for row in table.rows]
-    for (table, row), metric in product(rows, (VIEWS, VISITORS)):
-        count = row.main if metric == VIEWS else row.visitors
-        if count is not None:
-            yield of_figure(metric, frozenset({(TABLES[table.title], row.value)}), count)
+        if days.first == TODAY - 23:
+            yield of_count(groups, count)
+        else:
+            yield Told(groups, max(0, count - STEP + 1), count + STEP - 1)
     for at, point in enumerate(found.points if range_.step == 1 else ()):
         if point.views is not None:
             known = Group(VIEWS, where, days.first + at)
             yield Told((known,), max(0, point.views - STEP + 1), point.views + STEP - 1)
+
+
+def shown_of(found: Overview) -> Iterator[tuple[str, Where, int]]:
+    """Give the figures of a page, each with its metric and what its row is of."""
+    names = {"Visitor-days": VISITORS, "Visits": VISITS, "Views": VIEWS}
+    for figure in found.figures:
+        if figure.name in names and figure.value[0].isdigit():
+            yield names[figure.name], frozenset(), int(figure.value.replace(",", ""))
+    rows = [
+        (TABLES[table.title], row) for table in found.tables if table.title in TABLES for row in table.rows
+    ]
+    for (by, row), metric in product(rows, (VIEWS, VISITORS)):
+        count = row.main if metric == VIEWS else row.visitors
+        if count is not None:
+            yield metric, frozenset({(by, row.value)}), count
 
 
 def of_gap(found: Sequence[Gap], where: Where, span: Span) -> Iterator[Told]:

@@ -77,10 +77,11 @@ def _time(found: Mapping[int, Slice], part: float) -> str:
     joined: list[tuple[int, float, int]] = []  # from, until, views
     for low, high in zip(BUCKETS, (*BUCKETS[1:], float("inf")), strict=True):
         counts = found[low][1:] if low in found else (0, 0, 0)
+        begun = begun if any(sums) else low
         sums = [one + other for one, other in zip(sums, counts, strict=True)]
         if people_of(views=sums[0], visits=sums[1], visitors=sums[2]) >= K:
             joined.append((begun, high, sums[0]))
-            begun, sums = int(high) if high != float("inf") else 0, [0, 0, 0]
+            sums = [0, 0, 0]
     if total < LEAST_TIMED or not joined:
         return "-"
     (first, high, views), left = joined[-1], sum(sums[:1])
