@@ -147,9 +147,10 @@ COUNTED: Mapping[Dimension, Counted] = {
         column="campaign", which=f"{ENTRIES} AND {HAS_AGREED} AND campaign != ''"
     ),
     Dimension.AGREED_COUNTRY: _PART._replace(column="country", which=f"{VIEWS} AND {HAS_AGREED}"),
+    # Of banners and answers, sources named by utm_source: of others a choice does not know.
     Dimension.GOAL_SOURCE: _GOAL._replace(
         column=_joined("happened", "source"),
-        which=f"(({GOALS}) OR ({ASKED} AND source != ''))",
+        which=f"(({GOALS}) OR ({ASKED} AND source NOT IN ('', '{DIRECT}', referrer)))",
         is_dashboard_only=True,
     ),
     Dimension.GOAL_CAMPAIGN: _GOAL._replace(

@@ -39,6 +39,7 @@ COLLECTED_COLUMNS = (
     "status",
     "bytes",
     "duration",
+    "referrer",
     *_VALUES,
 )
 # Those of a filter are put aside in memory where no more have its values: 40 MB at most. More would be a range of which
