@@ -3,8 +3,9 @@
     python benchmarks/dashboard.py [--hits N] [--rounds N] [--folder DIR]
 
 Fills a file with N hits (3 million) over 30 days as `benchmarks/hits.py` draws them, through the engine that a shop
-writes with, and copies their sums to the eleven months before; DIR keeps it for another time. What looks after it each hour is done before `/_cg/stats` is asked for
-through the whole middleware: the keys of days that are over are gone, as in a shop at that hour.
+writes with, and copies their sums to the eleven months before; DIR keeps it for another time. What looks after it each
+hour is done before `/_cg/stats` is asked for through the whole middleware: the keys of days that are over are gone, as
+in a shop at that hour.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A store in a file, opened with the keyring beside it, or with one of the tests' own if there is none."""
+"""A store in a file, opened with its shop's keyring, or with one of the tests' own if there is none."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import KEYRING_FILE, beside
 from cookieguard.storage.store import sqlite
 from cookieguard.storage.store.protocol import Store, making_once
 
@@ -16,16 +16,16 @@ KEYRING = Keyring.generate(datetime(2026, 11, 24, tzinfo=UTC))
 
 
 def keyring_beside(path: Path) -> Keyring:
-    """Return the keyring in the directory of a file, and the tests' own if there is none."""
-    beside = path.parent / KEYRING_FILE
-    return Keyring.loads(beside.read_text()) if beside.exists() else KEYRING
+    """Return the keyring of a file's state directory, and the tests' own if there is none."""
+    places = (beside(path.parent), path.parent / KEYRING_FILE)
+    return next((Keyring.loads(one.read_text()) for one in places if one.exists()), KEYRING)
 
 
 def give_keyring(state: Path) -> None:
     """Put the tests' own keyring into a state directory that no worker has opened yet."""
-    beside = state / KEYRING_FILE
-    beside.touch(mode=0o600)
-    beside.write_text(KEYRING.dumps())
+    inside = state / KEYRING_FILE
+    inside.touch(mode=0o600)
+    inside.write_text(KEYRING.dumps())
 
 
 class SqliteStore(sqlite.SqliteStore):
