@@ -46,7 +46,7 @@ def one_member(keyring: Keyring, state: StateDirectory, role: str) -> Member:
 
 
 def _refused(wanted: str, found: Sequence[Member | None]) -> RevealRefused:
-    """Say what is wanted and whose tokens came, so that a wrong role is told from a token that counts no more."""
+    """Say what is wanted and whose tokens came: a member with another role, or a token that is no longer valid."""
     told = [
         f"{one.name} ({one.role})" if one else "a token that is wrong, revoked or expired" for one in found
     ]
