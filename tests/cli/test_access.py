@@ -199,10 +199,11 @@ def test_store_holds_no_number_in_the_clear(shop: AccessShop) -> None:
 
 
 def test_nothing_is_opened_that_the_log_does_not_take(shop: AccessShop) -> None:
+    tokens = shop.tokens_of("Support Sam", "Officer Olga")
     log = shop.state / "log.db"
     log.mkdir(parents=True)
 
-    refused = shop.run(*OPEN, stdin=shop.tokens_of("Support Sam", "Officer Olga"))
+    refused = shop.run(*OPEN, stdin=tokens)
 
     assert (refused.returncode, refused.stdout) == (3, "")
     assert "nothing was done" in refused.stderr
