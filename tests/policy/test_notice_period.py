@@ -17,7 +17,6 @@ from harness.parts import part_of
 from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
 from harness.relays import new_relay
 from harness.senders import PACE, SENDER
-from harness.stores import give_keyring
 
 from cookieguard import Config, CookieGuard, PolicyVersion
 from cookieguard.config import MailSettings
@@ -39,6 +38,7 @@ from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
+from cookieguard.storage.keyring_source import beside, make_keyring
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
 
@@ -66,7 +66,7 @@ class Shop:
             mail=MailSettings(url=self.relay.url, sender=f"Shop <{SENDER}>"),
         )
         self.state.mkdir(mode=0o700)
-        give_keyring(self.state)
+        make_keyring(beside(self.state), DAY_1)  # the workers' own, before there is a store
         self.recipients = Recipients(Keyring.generate(DAY_1))
         self.texts = read_versions(self.config)
         self.next = self.texts[1]

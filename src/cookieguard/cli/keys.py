@@ -104,7 +104,8 @@ def add_key(
     place = keyring_place(shop, keyring)
     if place.setting == "state_dir" and place.path is not None:
         # Made where it is missing, refused where it is not ours alone.
-        StateDirectory(place.path.parent).keep_out_of_repositories()
+        for directory in (shop.state_dir, place.path.parent):
+            StateDirectory(directory).keep_out_of_repositories()
     _change(place, add)
     told = f"added {made.id} to {name_of(place)}: "
     if made.state is KeyState.SIGNING:
