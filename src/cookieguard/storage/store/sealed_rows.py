@@ -65,18 +65,17 @@ class SealedRows:
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._seal = Seal(keyring, USE)
-        found = self._found() or self._made()
-        self._number, self._sealed, self._secret = found
+        self._number, self._secret = self._found() or self._made()
         self._names = blake2b(b"names", key=self._secret).digest()
         self._cipher = AESGCM(blake2b(b"values", key=self._secret, digest_size=SECRET_BYTES).digest())
         self.seal_anew()
 
     def seal_anew(self) -> None:
         """Seal the secret with the key that signs now, so that the keys before it can be retired."""
-        if not self._seal.is_current(self._sealed):
-            sealed = self._seal.close(self._secret, about=ABOUT)
-            self._database.write(PUT, number=self._number, sealed=sealed, before=self._sealed)
-            self._sealed = sealed
+        sealed = dict(self._database.rows(READ)).get(self._number)
+        if sealed is not None and not self._seal.is_current(sealed):
+            after = self._seal.close(self._secret, about=ABOUT)
+            self._database.write(PUT, number=self._number, sealed=after, before=sealed)
 
     @property
     def lost(self) -> int:
@@ -136,15 +135,15 @@ class SealedRows:
             logger.error("store: a row was changed outside of cookieguard and does not count")
             return None
 
-    def _found(self) -> tuple[int, bytes, bytes] | None:
+    def _found(self) -> tuple[int, bytes] | None:
         """Return the oldest secret that a key of ours opens, so that a process with a wrong keyring moves no other."""
         for number, sealed in self._database.rows(READ):
             secret = self._opened(sealed)
             if secret is not None:
-                return number, sealed, secret
+                return number, secret
         return None
 
-    def _made(self) -> tuple[int, bytes, bytes]:
+    def _made(self) -> tuple[int, bytes]:
         """Make a secret, also if no key of ours opens those that are there: their rows stay, and are never found."""
         with self._database.transaction():
             self._database.take_turns(TURN)
@@ -156,7 +155,7 @@ class SealedRows:
                 logger.error(LOST)
             sealed = self._seal.close(secret, about=ABOUT)
             self._database.write(ADD, number=number, sealed=sealed)
-            return number, sealed, secret
+            return number, secret
 
     def _opened(self, sealed: bytes) -> bytes | None:
         try:
