@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from harness.asgi import ask
 from harness.stores import give_keyring
 
+from cookieguard import Config, CookieGuard, visitor_of
+from cookieguard.config import LogSettings
+from cookieguard.errors import ConfigError
 from cookieguard.identity.revocations import Revocation, Revoked
-from cookieguard.keyring import Keyring, new_key
+from cookieguard.keyring import Keyring, KeyState, new_key
 from cookieguard.storage.keyring_file import WatchedKeyring, change_keyring
 from cookieguard.storage.store.housekeeping import examine_store
+from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import StoredValue
 from cookieguard.storage.store.sealed_rows import DAY, HOUR, end_of_day
 from cookieguard.storage.store.sqlite import SqliteStore
@@ -76,6 +84,10 @@ def test_worker_that_keeps_its_connection_follows_the_keyring(path: Path) -> Non
         change_keyring(file, "keys.file", lambda _: rotated(FIRST))
         store.seal_anew()
         assert keyring.signing.id not in FIRST.ids
+        SqliteStore(
+            path, FIRST.with_key(replace(keyring.signing, state=KeyState.VERIFY))
+        ).close()  # of another machine
+        store.seal_anew()  # an hour later
 
     require_both(path, without(keyring, FIRST))
 
@@ -138,3 +150,30 @@ def test_the_same_key_has_another_name_on_another_shelf_and_in_another_store(tmp
 
     assert len({one("cart", "17"), one("orders", "17"), one("cart", "171"), other("cart", "17")}) == 4
     assert one("cart", "17") == one("cart", "17")
+
+
+def test_keys_in_the_environment_seal_the_store_without_a_keyring_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COOKIEGUARD_KEYS", FIRST.dumps())
+    config = Config(state_dir=str(tmp_path / "state"), log=LogSettings(enabled=False))
+
+    async def site(scope: Any, _: Any, send: Any) -> None:
+        visitor_of(scope).login("4711")
+        visitor_of(scope).cart["tea"] = 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    app = CookieGuard(site, config, clock=lambda: NOW)
+    assert ask(app).status == 200
+    app.close()
+
+    state = tmp_path / "state"
+    assert not (state / "keyring").exists()
+    with closing(store_opener(config, state, environ=os.environ)()) as store:
+        cart = store.read("cart", "c:4711")
+    assert cart is not None
+    assert b"tea" in cart.value
+    assert b"tea" not in (state / "store.db").read_bytes()
+    with pytest.raises(ConfigError, match="no keyring is in it"):
+        store_opener(config, state, environ={})

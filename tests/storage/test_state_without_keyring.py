@@ -23,10 +23,10 @@ from typing import Any
 import pytest
 from harness.asgi import ask
 from harness.servers import wait_until
-from harness.stores import SqliteStore, values
+from harness.stores import SqliteStore, give_keyring, values
 
 from cookieguard import Config, CookieGuard, PolicyVersion, Vendor, visitor_of
-from cookieguard.config import MailSettings, StatsSettings
+from cookieguard.config import KeySettings, MailSettings, StatsSettings
 from cookieguard.features.outbox.lists import Act, MailLists
 from cookieguard.features.outbox.outbox import outbox_opener
 from cookieguard.features.outbox.recipients import Recipients
@@ -42,7 +42,7 @@ from cookieguard.identity.revocations import Revocation, ended_customer
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
 from cookieguard.storage.journal import journal_of
-from cookieguard.storage.state_directory import StateDirectory, write_private
+from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import FOR_EVER
 from cookieguard.storage.store.schema import MAKE_CLEAR
 
@@ -90,7 +90,6 @@ class World:
     """Be the state directory of a shop that has ended, with what only its owner has."""
 
     state: Path
-    keyring: Keyring
     pages: dict[str, str]
     """The page that each customer looked at right after logging in."""
     cookies: dict[str, str]
@@ -101,9 +100,11 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """Fill a state directory, and take the keyring out of it."""
+    """Fill a state directory. The keyring is beside it, not in it."""
     folder = tmp_path_factory.mktemp("shop")
+    give_keyring(folder)
     config = Config(
+        keys=KeySettings(file=str(folder / "keyring")),
         state_dir=str(folder / "state"),
         origins=("https://shop.example",),
         vendors=(Vendor(name="Ads", purpose="marketing", hosts=("ads.example",)),),
@@ -122,8 +123,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         cookies[number] = visit(app, number, place, pages[number])
     app.close()
     fill_rooms(config, state, keyring, now[0])
-    (state.path / "keyring").rename(folder / "keyring")
-    return World(state.path, keyring, pages, cookies, config, now[0])
+    assert not (state.path / "keyring").exists()
+    return World(state.path, pages, cookies, config, now[0])
 
 
 def visit(app: CookieGuard, number: str, place: int, page: str) -> str:
@@ -197,12 +198,10 @@ def clear(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the state directory whose store is as an older release kept it."""
     state = tmp_path_factory.mktemp("clear") / "state"
     shutil.copytree(world.state, state)
-    (state / "keyring").write_text(world.keyring.dumps())
     with closing(SqliteStore(state / "store.db")) as store:
         kept, ended = list(values(store)), list(store.changes(0))
     for path in state.glob("store.db*"):
         path.unlink()
-    (state / "keyring").unlink()
     with closing(sqlite3.connect(state / "store.db")) as file:
         for statement in MAKE_CLEAR:
             file.execute(statement.replace("cookieguard_", ""))
@@ -341,7 +340,6 @@ def test_no_customer_number_and_no_address_is_in_any_file_without_the_keyring(
 def test_with_the_keyring_the_same_numbers_are_read(world: World, tmp_path: Path) -> None:
     state = tmp_path / "state"
     shutil.copytree(world.state, state)
-    (state / "keyring").write_text(world.keyring.dumps())
 
     with closing(SqliteStore(state / "store.db")) as store:
         said = b" ".join(key.encode() + b" " + value for _, key, value, _ in values(store))
@@ -356,7 +354,6 @@ def test_shop_serves_while_an_older_store_is_sealed_and_keeps_sessions_and_endin
 ) -> None:
     state = tmp_path / "state"
     shutil.copytree(clear, state)
-    write_private(state / "keyring", world.keyring.dumps().encode())
     app = CookieGuard(site, replace(world.config, state_dir=str(state)), clock=lambda: world.end)
 
     def customer(number: str) -> str:

@@ -98,7 +98,7 @@ def examine_store(store: Store) -> Iterator[tuple[str, str, str]]:
     mend = "find in the log why the store was down so long" if lost else ""
     yield "store queue", f"overflowed {queue} times in 30 days, {lost} values found no room", mend
     if lost := store.lost:
-        yield "store seal", f"{lost} times no key of the keyring opened the store, and it began empty", LOST
+        yield "store seal", f"no key of the keyring opened the store {lost} times, so it started empty", LOST
     size = store.size()
     room = f"{size // 10**6} of {MAX_BYTES // 10**6} MB for carts and sessions"
     yield "store size", room, "the oldest data of guests is deleted" if size > NEARLY * MAX_BYTES else ""

@@ -260,7 +260,7 @@ class Store:
                     yield one
                 elif one is not None:
                     left.append(one)
-        # The sync cuts down to the present what ends all until the end of time.
+        # A cut-off until the end of time: the sync cuts it down to the present.
         yield from Revocations(lambda: True).stand_ins(what, left, END_OF_TIME)
 
     def _revocation(self, row: Row) -> Revocation | None:
@@ -355,7 +355,7 @@ class Store:
 
     @property
     def lost(self) -> int:
-        """Return how many times this store began anew, since no key of the keyring opened what it held."""
+        """Return how many times this store started empty because no key of the keyring opened it."""
         return self._rows.lost
 
     def seal_anew(self) -> None:

@@ -65,26 +65,26 @@ class SealedRows:
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._seal = Seal(keyring, USE)
-        found = self._found() or self._made()
-        self._number, self._sealed, self._secret = found
+        self._is_told = False
+        self._number, self._secret = self._found() or self._made()
         self._names = blake2b(b"names", key=self._secret).digest()
         self._cipher = AESGCM(blake2b(b"values", key=self._secret, digest_size=SECRET_BYTES).digest())
         self.seal_anew()
 
     def seal_anew(self) -> None:
         """Seal the secret with the key that signs now, so that the keys before it can be retired."""
-        if not self._seal.is_current(self._sealed):
-            sealed = self._seal.close(self._secret, about=ABOUT)
-            self._database.write(PUT, number=self._number, sealed=sealed, before=self._sealed)
-            self._sealed = sealed
+        sealed = dict(self._database.rows(READ)).get(self._number)
+        if sealed is not None and not self._seal.is_current(sealed):
+            after = self._seal.close(self._secret, about=ABOUT)
+            self._database.write(PUT, number=self._number, sealed=after, before=sealed)
 
     @property
     def lost(self) -> int:
-        """Return how many times a store began anew before this one, since no key of the keyring opened it."""
+        """Return how many older secrets no key of the keyring opens; each time the store started empty."""
         return sum(number < self._number for number, _ in self._database.rows(READ))
 
     def name(self, shelf: str, key: str) -> bytes:
-        """Return what a key of a shelf is called."""
+        """Return the name of a key on a shelf: a hash that needs the store's secret."""
         text = length_prefixed(shelf.encode(), key.encode("utf-8", "surrogatepass"))
         return blake2b(text, key=self._names, digest_size=NAME_BYTES).digest()
 
@@ -94,7 +94,7 @@ class SealedRows:
         return Place(shelf, self.name(shelf, key))
 
     def owner(self, owner: str) -> bytes:
-        """Return what the rows of an owner are marked with; nothing for nobody's."""
+        """Return the mark of an owner's rows; empty bytes if there is no owner."""
         return self.name("owner", owner) if owner else b""
 
     def close_value(self, key: str, value: bytes, until: int, *, name: bytes) -> bytes:
@@ -120,10 +120,8 @@ class SealedRows:
         plain = self._open(sealed, name)
         if plain is None:
             return None
-        key, at, until, owner, since = json.loads(plain)
-        return Revocation(
-            Revoked(what), key, at, until, intern(owner), since
-        )  # one account may have very many
+        key, at, until, owner, since = json.loads(plain)  # one account may have very many
+        return Revocation(Revoked(what), key, at, until, intern(owner), since)
 
     def _close(self, plain: bytes, name: bytes) -> bytes:
         nonce = urandom(NONCE_BYTES)
@@ -132,19 +130,23 @@ class SealedRows:
     def _open(self, sealed: bytes, name: bytes) -> bytes | None:
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], name)
-        except (InvalidTag, ValueError):  # whoever changes a row could have deleted it
-            logger.error("store: a row was changed outside of cookieguard and does not count")
+        except (InvalidTag, ValueError):  # a writer who can change a row could also delete it
+            if not self._is_told:
+                self._is_told = True
+                logger.warning(
+                    "store: some rows do not count: they were changed, or another keyring sealed them"
+                )
             return None
 
-    def _found(self) -> tuple[int, bytes, bytes] | None:
+    def _found(self) -> tuple[int, bytes] | None:
         """Return the oldest secret that a key of ours opens, so that a process with a wrong keyring moves no other."""
         for number, sealed in self._database.rows(READ):
             secret = self._opened(sealed)
             if secret is not None:
-                return number, sealed, secret
+                return number, secret
         return None
 
-    def _made(self) -> tuple[int, bytes, bytes]:
+    def _made(self) -> tuple[int, bytes]:
         """Make a secret, also if no key of ours opens those that are there: their rows stay, and are never found."""
         with self._database.transaction():
             self._database.take_turns(TURN)
@@ -156,7 +158,7 @@ class SealedRows:
                 logger.error(LOST)
             sealed = self._seal.close(secret, about=ABOUT)
             self._database.write(ADD, number=number, sealed=sealed)
-            return number, sealed, secret
+            return number, secret
 
     def _opened(self, sealed: bytes) -> bytes | None:
         try:

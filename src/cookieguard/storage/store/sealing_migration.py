@@ -27,14 +27,29 @@ Values = dict[str, Any]
 
 
 class Table(NamedTuple):
-    """Say how the rows of a table are read in the order of their keys, sealed, and deleted."""
+    """Say which rows of a table are read in the order of their keys, sealed, and deleted."""
 
     name: str
-    read: str
+    key: str
+    columns: str
     put: str
-    delete: str
     seal: Callable[[SealedRows, Row], Values | None]
-    key: str = "key"
+    sorted_by: str = "key"
+    only: str = ""
+
+    @property
+    def read(self) -> str:
+        """Return the statement that reads some rows after a key."""
+        where = f"({self.key}) > (:first, :second) {self.only}"
+        return f"SELECT {self.key}, {self.columns} FROM {self.name} WHERE {where} ORDER BY {self.key} LIMIT :count"  # noqa: S608 - names of ours
+
+    @property
+    def delete(self) -> str:
+        """Return the statement that deletes what was read."""
+        where = (
+            f"({self.key}) > (:first, :second) AND ({self.key}) <= (:last_first, :last_second) {self.only}"
+        )
+        return f"DELETE FROM {self.name} WHERE {where}"  # noqa: S608 - names of ours
 
 
 def move_clear_rows(database: Database, rows: SealedRows) -> None:
@@ -52,23 +67,23 @@ def move_clear_rows(database: Database, rows: SealedRows) -> None:
 
 
 def _move(database: Database, rows: SealedRows, table: Table) -> int:
-    moved, last = 0, ("", "")
+    moved, first, second = 0, "", ""
     while True:
         with database.transaction():
             database.take_turns(TURN)
             if not database.has(table.name, "key"):  # another worker was faster
                 return moved
-            found = database.rows(table.read, first=last[0], second=last[1], count=AT_ONCE)
+            found = database.rows(table.read, first=first, second=second, count=AT_ONCE)
+            if not found:
+                return moved
             sealed = [one for row in found if (one := table.seal(rows, row)) is not None]
-            sealed.sort(
-                key=itemgetter(table.key)
-            )  # random names in the order of the table touch each page once
-            database.write_each(table.put, sealed)
-            database.write_each(table.delete, [{"first": row[0], "second": row[1]} for row in found])
+            # Names are random: in the order of their table, each of its pages is written once.
+            database.write_each(table.put, sorted(sealed, key=itemgetter(table.sorted_by)))
+            to = found[-1]
+            last = {"last_first": to[0], "last_second": to[1]}
+            database.write(table.delete, first=first, second=second, **last)
         moved += len(found)
-        if len(found) < AT_ONCE:
-            return moved
-        last = found[-1][:2]
+        first, second = to[:2]
 
 
 def _sealed_ending(rows: SealedRows, row: Row) -> Values | None:
@@ -106,32 +121,29 @@ def _owner_of(shelf: str, key: str, value: bytes) -> str:
 
 
 ENDING = Table(
-    "cookieguard_clear_ending",
-    """SELECT what, key, at, until, owner, since, number FROM cookieguard_clear_ending
-    WHERE (what, key) > (:first, :second) ORDER BY what, key LIMIT :count""",
-    """INSERT INTO cookieguard_ending (what, key, number, until, sealed)
+    name="cookieguard_clear_ending",
+    key="what, key",
+    columns="at, until, owner, since, number",
+    put="""INSERT INTO cookieguard_ending (what, key, number, until, sealed)
     VALUES (:what, :key, :number, :until, :sealed) ON CONFLICT DO NOTHING""",
-    "DELETE FROM cookieguard_clear_ending WHERE what = :first AND key = :second",
-    _sealed_ending,
+    seal=_sealed_ending,
 )
-DELETE_KEPT = "DELETE FROM cookieguard_clear_kept WHERE shelf = :first AND key = :second"
 # Random, and no row of a customer's
 MARKS = Table(
-    "cookieguard_clear_kept",
-    """SELECT shelf, key, value FROM cookieguard_clear_kept
-    WHERE shelf = 'change' AND (shelf, key) > (:first, :second) ORDER BY shelf, key LIMIT :count""",
-    "INSERT INTO cookieguard_change_mark (number, mark) VALUES (:number, :mark) ON CONFLICT DO NOTHING",
-    DELETE_KEPT,
-    _mark,
-    key="number",
+    name="cookieguard_clear_kept",
+    key="shelf, key",
+    columns="value",
+    put="INSERT INTO cookieguard_change_mark (number, mark) VALUES (:number, :mark) ON CONFLICT DO NOTHING",
+    seal=_mark,
+    sorted_by="number",
+    only="AND shelf = 'change'",
 )
 KEPT = Table(
-    "cookieguard_clear_kept",
-    """SELECT shelf, key, value, version, until FROM cookieguard_clear_kept
-    WHERE (shelf, key) > (:first, :second) ORDER BY shelf, key LIMIT :count""",
-    """INSERT INTO cookieguard_kept (shelf, key, owner, sealed, version, until)
+    name="cookieguard_clear_kept",
+    key="shelf, key",
+    columns="value, version, until",
+    put="""INSERT INTO cookieguard_kept (shelf, key, owner, sealed, version, until)
     VALUES (:shelf, :key, :owner, :sealed, :version, :until) ON CONFLICT DO NOTHING""",
-    DELETE_KEPT,
-    _sealed_value,
+    seal=_sealed_value,
 )
 TABLES: Sequence[Table] = (ENDING, MARKS, KEPT)
