@@ -277,3 +277,17 @@ def test_what_another_site_posts_is_not_shown(desk: Desk) -> None:
 
     assert page.status == 403
     assert "planted" not in page.text
+
+
+@pytest.mark.parametrize(("role", "is_told"), [("owner", True), ("analyst", False)])
+def test_owner_reads_which_extra_passkeys_need(desk: Desk, role: str, is_told: bool) -> None:
+    part_of(desk.app, PeoplePart).staff.passkeys = None  # as where it is not installed
+    session = desk.sign_in(desk.add(role))
+
+    page = shown(desk, "/_cg/staff", session)
+
+    assert (
+        "pip install &#39;.[passkeys]&#39;" in page.text or "pip install '.[passkeys]'" in page.text
+    ) == is_told
+    assert "script-src" not in page.get("content-security-policy")
+    assert "passkey" not in shown(desk, "/_cg/staff").text
