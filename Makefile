@@ -83,7 +83,7 @@ test-abroad: $(VENV)/.compiled ## before a release: all vectors in every state a
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/python scripts/at_once.py 3 $(ABROAD_AT_ONCE) "release: $(PYTEST) $(FOR_RELEASE)" \
 		"survival: $(LONG) $(PYTEST) -m slow $(SURVIVAL)" \
-		"chromium: CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) $(PYTEST) tests/browser tests/scan tests/vectors/test_vectors.py"
+		"chromium: CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) $(PYTEST) tests/browser tests/scan tests/vectors/test_vectors.py tests/web/test_renderer.py"
 
 check: $(VENV)/.test ## format, lint, types, layers, generated files
 	$(BIN)/ruff format --check . || { echo "run: $(BIN)/ruff format ."; exit 1; }

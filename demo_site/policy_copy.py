@@ -53,5 +53,5 @@ def keep_policy(config: Config, *, today: date) -> Draft:
 
 def _is_announced(config: Config, version: str) -> bool:
     state = StateDirectory(config.state_dir)
-    with closing(store_opener(config.store, state.path, environ=os.environ)()) as store:
+    with closing(store_opener(config, state.path, environ=os.environ)()) as store:
         return version in read_ledger(store)

@@ -22,7 +22,7 @@ from cookieguard.features.statistics.notes import change_notes, new_note, with_n
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import Batch, Hit
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 
 from .conftest import Visitors
 from .test_axe import BROKEN, LOOKS, axe, violations
@@ -77,7 +77,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
     member = Member(id="a" * 12, name="Anna", role="analyst", made=until - timedelta(days=1), expires=until)
     change_staff(state, lambda before: before | {member.id: member})
-    codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+    codec = staff_codec(Keyring.loads(beside(state).read_text(), setting="test"))
     with serving(guarded) as server:
         yield server.at("shop.localhost"), write_token(codec, member)
 

@@ -11,10 +11,10 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from harness.stores import SqliteStore
 
 from cookieguard.cli.app import run
 from cookieguard.features.people.journal import read_journal
-from cookieguard.storage.store.sqlite import SqliteStore
 
 
 class Shop:

@@ -183,5 +183,5 @@ def announce_now(config: Config, name: str, now: datetime) -> None:
     versions = read_versions(config)
     version = next(one for one in versions if one.name == name)
     state = StateDirectory(config.state_dir)
-    with closing(store_opener(config.store, state.path, environ={})()) as store:
+    with closing(store_opener(config, state.path, environ={})()) as store:
         announce(store, versions, version, now=now, notice_days=14, record=Acts(None))

@@ -17,6 +17,7 @@ from harness.parts import part_of
 from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
 from harness.relays import new_relay
 from harness.senders import PACE, SENDER
+from harness.stores import give_keyring
 
 from cookieguard import Config, CookieGuard, PolicyVersion
 from cookieguard.config import MailSettings
@@ -65,6 +66,7 @@ class Shop:
             mail=MailSettings(url=self.relay.url, sender=f"Shop <{SENDER}>"),
         )
         self.state.mkdir(mode=0o700)
+        give_keyring(self.state)
         self.recipients = Recipients(Keyring.generate(DAY_1))
         self.texts = read_versions(self.config)
         self.next = self.texts[1]
@@ -87,7 +89,7 @@ class Shop:
         return Path(self.config.state_dir)
 
     def store(self) -> Store:
-        return store_opener(self.config.store, self.state, environ={})()
+        return store_opener(self.config, self.state, environ={})()
 
     def outbox(self) -> Outbox:
         return outbox_opener(self.config.store, self.state, environ={})()

@@ -111,6 +111,17 @@ def with_exits(hits: Iterable[Hit]) -> list[Hit]:
     return found
 
 
+def with_bounces(hits: Iterable[Hit]) -> list[Hit]:
+    """Return the same, its `entry` saying whether the visitor had made no view for half an hour before either."""
+    keyed, found = [hit for hit in people(hits) if hit.key], []
+    for hit in with_exits(hits):
+        earlier = [
+            one.time for one in keyed if (one.day, one.key) == (hit.day, hit.key) and one.time < hit.time
+        ]
+        found.append(hit._replace(entry=int(hit.time - max(earlier, default=0) > 1800)))
+    return found
+
+
 def people(hits: Iterable[Hit], kind: str = "view") -> list[Hit]:
     """Return the hits of one kind that are no bot's."""
     return [hit for hit in hits if not hit.bot and hit.kind == kind]

@@ -7,6 +7,7 @@ all values there are, and how figures are rounded.
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -108,16 +109,16 @@ def span_of(range_: Range) -> Span:
 def told(state: Path, values: Values, periods: Sequence[Range] = SOME_PERIODS) -> Iterator[Told]:
     """Ask for everything there is, and give what comes back."""
     with closing(SqliteStats("", state).reader()) as reader:
-        for range_, filters in product(RANGES.values(), values.selections(2)):
+        asked = [
+            *product(RANGES.values(), values.selections(2), [of_page]),
+            *product(periods, values.selections(1), [of_page]),
+            *product(free_ranges(), values.selections(1), [of_free_range]),
+        ]
+        for range_, filters, read in asked:
             with suppress(BadSelection):
                 found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
                 if found.range is range_:
-                    yield from of_page(found, frozenset(filters.items()), range_, values)
-        for range_, filters in product(periods, values.selections(1)):
-            with suppress(BadSelection):
-                found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
-                if found.range is range_:
-                    yield from of_page(found, frozenset(filters.items()), range_, values)
+                    yield from read(found, frozenset(filters.items()), range_, values)
         for range_, filters in product(RANGES.values(), values.selections(1)):
             with suppress(BadSelection):
                 gaps = Gaps(reader, Selection("consent", range_, filters), TODAY, 30)
@@ -126,6 +127,50 @@ def told(state: Path, values: Values, periods: Sequence[Range] = SOME_PERIODS) -
         for day in range(TODAY - WITH_DAYS + 1, TODAY):
             yield from of_export(reader, day, values)
     yield from of_views(state, values)
+
+
+def free_ranges() -> Iterator[Range]:
+    """Give days between two: all from the first of this month, of which others are differences, and some others."""
+    first, chance = TODAY - 23, random.Random(1)
+    pairs = [(first, day) for day in range(first + 1, TODAY)]
+    pairs += [tuple(sorted(chance.sample(range(first, TODAY), 2))) for _ in range(12)]
+    for begin, end in pairs:
+        found = period(f"{EPOCH + timedelta(days=begin)}..{EPOCH + timedelta(days=end)}")
+        if found is not None and found.is_free:
+            yield found
+
+
+def of_free_range(found: Overview, where: Where, range_: Range, values: Values) -> Iterator[Told]:
+    """Read the difference of two figures since the first of the month, each rounded; the first may be of no day.
+
+    What is not shown tells nothing: it may be too few in each week and day of the range.
+    """
+    days = range_.days(TODAY)
+    for metric, more, count in shown_of(found):
+        groups = tuple(Group(metric, where | more, day) for day in range(days.first, days.last + 1))
+        if days.first == TODAY - 23:
+            yield of_count(groups, count)
+        else:
+            yield Told(groups, max(0, count - STEP + 1), count + STEP - 1)
+    for at, point in enumerate(found.points if range_.step == 1 else ()):
+        if point.views is not None:
+            known = Group(VIEWS, where, days.first + at)
+            yield Told((known,), max(0, point.views - STEP + 1), point.views + STEP - 1)
+
+
+def shown_of(found: Overview) -> Iterator[tuple[str, Where, int]]:
+    """Give the figures of a page, each with its metric and what its row is of."""
+    names = {"Visitor-days": VISITORS, "Visits": VISITS, "Views": VIEWS}
+    for figure in found.figures:
+        if figure.name in names and figure.value[0].isdigit():
+            yield names[figure.name], frozenset(), int(figure.value.replace(",", ""))
+    rows = [
+        (TABLES[table.title], row) for table in found.tables if table.title in TABLES for row in table.rows
+    ]
+    for (by, row), metric in product(rows, (VIEWS, VISITORS)):
+        count = row.main if metric == VIEWS else row.visitors
+        if count is not None:
+            yield metric, frozenset({(by, row.value)}), count
 
 
 def of_gap(found: Sequence[Gap], where: Where, span: Span) -> Iterator[Told]:

@@ -25,7 +25,7 @@ from cookieguard.features.people.staff_list import STAFF_FILE, change_staff
 from cookieguard.identity.staff_token import Member, dumps_staff, loads_staff, staff_codec, write_token
 from cookieguard.identity.tokens import TokenCodec, TokenKind
 from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 
@@ -39,7 +39,7 @@ class Desk:
     def __init__(self, app: CookieGuard, state: Path) -> None:
         self.app = app
         self.state = state
-        self.codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+        self.codec = staff_codec(Keyring.loads(beside(state).read_text(), setting="test"))
         for path, role in (("/_cg/test-stats", "analyst"), ("/_cg/test-vault", "owner")):
             app._pages._pages[path] = (("GET",), part_of(app, PeoplePart).staff.guarded(role, secret_page))
 
@@ -138,7 +138,7 @@ def test_member_of_an_older_list_without_a_role_is_an_analyst() -> None:
 
 def test_everybody_else_gets_one_and_the_same_403(desk: Desk) -> None:
     analyst, late = desk.add("analyst"), desk.add("analyst", days=0, name="late")
-    keyring = Keyring.loads((desk.state / KEYRING_FILE).read_text(), setting="test")
+    keyring = Keyring.loads(beside(desk.state).read_text(), setting="test")
     ghost = Member(id="0" * 12, name="ghost", role="owner", made=NOW, expires=NOW + timedelta(days=9))
     cart = TokenCodec(keyring, kind=TokenKind.CART, name="staff", sealed=False)
     tokens = [
@@ -293,7 +293,7 @@ def test_shop_without_a_store_keeps_no_session_of_its_staff_that_is_over(
     token = desk.add("analyst")
     for _ in range(3):
         desk.sign_in(token)
-    hours[0] += timedelta(hours=33)  # for a day a row says why its session ended
+    hours[0] += timedelta(days=3)  # for a day a row says why its session ended; it goes with the day
     desk.sign_in(token)
 
     with closing(sqlite3.connect(tmp_path / "state" / "staff.db")) as store:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from harness.asgi import Answer, ask
 from harness.parts import part_of
+from harness.stores import SqliteStore
 
 from cookieguard import CookieGuard
 from cookieguard.config.store import StoreSettings
@@ -18,7 +19,6 @@ from cookieguard.features.people.journal import read_journal
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.sessions import make_link
 from cookieguard.features.people.staff_list import change_staff
-from cookieguard.storage.store.sqlite import SqliteStore
 
 from .test_staff_guard import NOW, OWN, Desk, no_app, session_in
 

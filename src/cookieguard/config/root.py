@@ -50,12 +50,12 @@ from cookieguard.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySettings:
-    """Set where the signing keys come from: a file, the environment, or a keyring made in the state directory."""
+    """Set where the signing keys come from: a file, the environment, or a keyring beside the state directory."""
 
     generate: bool = True
     """Make a key on first start. If false, or with COOKIEGUARD_ENV=production, the shop does not start without one."""
     file: str = ""
-    """The path of the keyring file; empty means `keyring` in the state directory."""
+    """The path of the keyring file. Empty: `keyring` in `.cookieguard-keys`, beside the state directory."""
     environment: str = "COOKIEGUARD_KEYS"
     """The environment variable that holds a keyring. If it is set, the file is not used."""
 

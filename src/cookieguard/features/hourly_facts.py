@@ -43,11 +43,10 @@ class Amount(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Hold what the job found. A figure of too few people is left out, and so is one of nothing."""
+    """Hold what the job found, without figures of too few people; `trouble` is why there are none at all."""
 
     at: datetime
     span: str = ""
-    """The days of the figures."""
     figures: Mapping[str, Amount] = field(default_factory=dict)
     """Visits, orders and revenue."""
     answers: Mapping[str, int] = field(default_factory=dict)
@@ -59,7 +58,6 @@ class Facts:
     broken: Sequence[Sequence[str]] = ()
     """The failed checks: each with what it found and what to do."""
     trouble: str = ""
-    """Why there are no figures."""
 
 
 def write_facts(place: Place, times: Times) -> int:
@@ -95,18 +93,17 @@ def _figures(shop: Shop) -> dict[str, Any]:
     if not stats.enabled or read_retained(stats, shop.state, environ=shop.environ) is None:
         return {}
     with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
-        overview = read_overview(reader, Selection(range=RANGE), now=shop.now, hit_days=stats.hit_days)
-        consent, held = (
-            read_details(reader, Selection(tab=tab, range=RANGE), now=shop.now, hit_days=stats.hit_days)
-            for tab in ("consent", "held")
-        )
+        now, days = shop.now, stats.hit_days
+        overview = read_overview(reader, Selection(range=RANGE), now=now, hit_days=days)
+        tabs = (Selection(tab=tab, range=RANGE) for tab in ("consent", "held"))
+        consent, held = (read_details(reader, tab, now=now, hit_days=days) for tab in tabs)
         found: dict[str, Any] = {
             "answers": dict(consent.shares) if consent.range == RANGE else {},
             "held": len(held.hosts) if held.range == RANGE else 0,
         }
         if overview.range == RANGE:
             visits = {one.name: Amount(one.value, one.change) for one in overview.figures}["Visits"]
-            orders = _orders(reader, int(shop.now.timestamp()) // SECONDS_OF_DAY)
+            orders = _orders(reader, int(now.timestamp()) // SECONDS_OF_DAY)
             found |= {"span": overview.span, "figures": {"Visits": visits, **orders}}
     return found
 
@@ -124,11 +121,11 @@ def _orders(reader: HitReader, today: int) -> Mapping[str, Amount]:
         return {}
     both = Cell("", 0, tuple(map(sum, zip(last.sum.counts, before.sum.counts, strict=True))))
     is_fit = min(last.orders, before.orders) >= LEAST and not leaves_few(both, around.sum, by_views=True)
+    pairs = ((last.orders, before.orders), (last.worth, before.worth))
+    changes = [round(100 * (new / old - 1)) if is_fit and old else None for new, old in pairs]
     two_digits = round(now.worth, 2 - len(str(int(now.worth))))  # more would claim to know better
-    return {
-        "Orders": Amount(f"{now.orders:,}", _change(last.orders, before.orders) if is_fit else None),
-        "Revenue": Amount(f"about {two_digits:,.0f}", _change(last.worth, before.worth) if is_fit else None),
-    }
+    texts = f"{now.orders:,}", f"about {two_digits:,.0f}"
+    return dict(zip(("Orders", "Revenue"), map(Amount, texts, changes), strict=True))
 
 
 class _Goals:
@@ -148,17 +145,11 @@ class _Goals:
     @property
     def worth(self) -> float:
         """What they were worth, by the middle of each range of values."""
-        return sum(
-            rounded(row.counts[0]) * STEP_NAMES[row.value.rpartition(VALUE_SIGN)[2]]
-            for row in self._steps.rows
-        )
+        steps = {row.value.rpartition(VALUE_SIGN): row.counts[0] for row in self._steps.rows}
+        return sum(rounded(count) * STEP_NAMES[step] for (_, _, step), count in steps.items())
 
     @property
     def sum(self) -> Cell:
         """The exact counts, which are not shown."""
         counts = zip((0, 0, 0), *(row.counts for row in self._orders), strict=True)
         return Cell("", 0, tuple(map(sum, counts)))
-
-
-def _change(now: float, before: float) -> int:
-    return round(100 * (now - before) / before)

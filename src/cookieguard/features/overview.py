@@ -37,12 +37,10 @@ FEW = {
     "Orders": 'To count orders, call visitor.goal("order placed", value=89.90) where one is placed.',
     "Revenue": "It is the sum of what your goals were worth, by ranges of values.",
 }
-KNOWN = "Nothing that cookieguard knows of"
 COVERS = (
     "This covers what pages, styles and scripts of the shop request. On its own hosts, cookieguard notices only"
     " trackers of its catalogue. To look from outside, run: cookieguard scan."
 )
-REPORTED = 'undeclared is "report", so hosts that nobody declared load for everybody'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +93,7 @@ def _left(config: Config, facts: Facts | None) -> Line:
     return Line(
         title="Left the shop before consent",
         page=VENDORS,
-        text=_count(found) if found else KNOWN,
+        text=_count(found) if found else "Nothing that cookieguard knows of",
         note=" ".join([*notes, COVERS]),
         details=found,
         state=BAD if found else GOOD,
@@ -111,7 +109,7 @@ def _openings(config: Config) -> Iterator[str]:
     }
     yield from (f"{name} is false, so a wall is missing" for name, is_on in walls.items() if not is_on)
     if config.undeclared == "report":
-        yield REPORTED
+        yield 'undeclared is "report", so hosts that nobody declared load for everybody'
 
 
 def _figures(config: Config, facts: Facts | None) -> Iterator[Line]:

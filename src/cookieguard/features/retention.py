@@ -90,6 +90,6 @@ def _forget_in_store(place: Place, times: Times) -> int:
     config = place.config
     file = store_file(config.store, place.state, environ=place.environ)
     if config.store.enabled if file is None else file.exists():
-        with closing(store_opener(config.store, place.state, environ=place.environ)()) as store:
+        with closing(store_opener(config, place.state, environ=place.environ)()) as store:
             store.forget(round((times.believed - RUN_EVERY).timestamp() * 1000))
     return 0

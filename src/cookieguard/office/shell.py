@@ -34,9 +34,7 @@ class Shell:
     """Hold what a staff page shows around its content. Without a member it has no navigation."""
 
     base: str = ""
-    """Our prefix as links need it."""
     shop: str = ""
-    """The shop's host; empty if no origin is set."""
     here: str = ""
     """The title of the current place."""
     places: Sequence[Place] = ()

@@ -48,10 +48,28 @@ class BotKind(StrEnum):
 
 
 GOAL_FROM = " < "  # no goal's name has such a sign
+ANSWER = "?"  # before an Event in a dimension of goals; no goal's name has it
 MISSING = (404, 410)  # statuses of a page that is not there
-SLOW_FROM = 1000  # milliseconds: so long people wait without losing the thread
+# Milliseconds at which a bucket of durations begins; people wait a second without losing the thread.
+BUCKETS = (0, 50, 100, 200, 500, 1000, 2000, 5000)
+SLOW_FROM = 1000
 # Which hits of people count, as SQL; `entry` is decided by then.
 VIEWS, ENTRIES, GOALS = "kind = 'view'", "kind = 'view' AND entry = 1", "kind = 'goal' AND event != ''"
+# Views that carried a banner, and answers to it.
+ASKED = f"(kind = 'choice' OR (kind = 'view' AND event = '{Event.SHOWN}'))"
+_BUCKETS = " ".join(f"WHEN duration >= {one} THEN '{one}'" for one in reversed(BUCKETS))
+# What follows from a hit's columns, as SQL; `Hit` has a property of each name.
+DERIVED: Mapping[str, str] = {
+    "happened": f"CASE WHEN kind = 'goal' THEN event ELSE '{ANSWER}' || event END",
+    "failed": f"CASE WHEN status IN {MISSING} THEN page ELSE CAST(status AS TEXT) || ' ' || page END",
+    "bucket": f"CASE {_BUCKETS} ELSE '0' END",
+}
+
+
+def _joined(*columns: str) -> str:
+    return "(" + f" || '{GOAL_FROM}' || ".join(DERIVED.get(one, one) for one in columns) + ")"
+
+
 # To everything, or to statistics. Hits of an earlier release have "partly" for both: those with a key agreed.
 HAS_AGREED = f"(consent IN ('all', '{PARTLY_COUNTED}') OR (consent = 'partly' AND key != 0))"
 
@@ -69,6 +87,8 @@ class Counted(NamedTuple):
     """Whether it is in neither exports nor views, as a part of what is there, or what visitors write."""
     is_typed: bool = False
     """Whether visitors write it: of days whose single hits are gone, sums have only what five people wrote."""
+    whose: str = "(bot = '')"
+    """Whose hits count, as SQL: people's, or bots'."""
 
 
 class Dimension(StrEnum):
@@ -93,9 +113,12 @@ class Dimension(StrEnum):
     GOAL_SOURCE = "goal_source"
     GOAL_CAMPAIGN = "goal_campaign"
     EXIT = "exit_page"  # the last page of a visit, of who agreed
-    NOT_FOUND = "not_found"  # the path of a page that is not there
-    SLOW = "slow_page"  # the page of a view that took `SLOW_FROM`
+    ERROR = "not_found"  # the path of a page that is not there; of another error its status, then the page
+    SPEED = "slow_page"  # of views: the least milliseconds of their bucket, then the page
     SEARCH = "search"  # what was searched for in the shop
+    PLACE = "event_place"  # of goals, answers and banners: what happened, the country and the device
+    GOAL_PAGE = "goal_page"  # of goals: the name, and the page that led there
+    BOT_PAGE = "bot_page"  # of bots: the name, and what they asked for
 
     @property
     def counted(self) -> Counted:
@@ -124,18 +147,29 @@ COUNTED: Mapping[Dimension, Counted] = {
         column="campaign", which=f"{ENTRIES} AND {HAS_AGREED} AND campaign != ''"
     ),
     Dimension.AGREED_COUNTRY: _PART._replace(column="country", which=f"{VIEWS} AND {HAS_AGREED}"),
+    # Of banners and answers, sources named by utm_source: of others a choice does not know.
     Dimension.GOAL_SOURCE: _GOAL._replace(
-        column=f"(event || '{GOAL_FROM}' || source)", is_dashboard_only=True
+        column=_joined("happened", "source"),
+        which=f"(({GOALS}) OR ({ASKED} AND source NOT IN ('', '{DIRECT}', referrer)))",
+        is_dashboard_only=True,
     ),
     Dimension.GOAL_CAMPAIGN: _GOAL._replace(
         column=f"(event || '{GOAL_FROM}' || campaign)",
         which=f"{GOALS} AND campaign != ''",
         is_dashboard_only=True,
     ),
-    Dimension.EXIT: _OF_SOME,  # of the hits of `shared_sql.exits`
-    Dimension.NOT_FOUND: _OF_SOME._replace(which=f"kind = 'error' AND status IN {MISSING}", is_typed=True),
-    Dimension.SLOW: _OF_SOME._replace(which=f"{VIEWS} AND duration >= {SLOW_FROM}"),
+    # Of the hits of `shared_sql.exits`; a visit that begins with them, too, is a bounce.
+    Dimension.EXIT: _OF_SOME._replace(has_visits=True),
+    Dimension.ERROR: _OF_SOME._replace(column=_joined("failed"), which="kind = 'error'", is_typed=True),
+    Dimension.SPEED: _OF_SOME._replace(column=_joined("bucket", "page")),
     Dimension.SEARCH: _OF_SOME._replace(column="", which=f"{VIEWS} AND search != ''", is_typed=True),
+    Dimension.PLACE: _OF_SOME._replace(
+        column=_joined("happened", "country", "device"), which=f"(({GOALS}) OR {ASKED})"
+    ),
+    Dimension.GOAL_PAGE: _OF_SOME._replace(column=_joined("event", "page"), which=GOALS),
+    Dimension.BOT_PAGE: _OF_SOME._replace(
+        column=_joined("browser", "page"), which="kind != 'choice'", whose="(bot != '')"
+    ),
 }
 # Parts of another dimension's values: shown only beside the whole, by `features/statistics/dashboard/consent_gap.py`.
 AGREED: Mapping[Dimension, Dimension] = {
@@ -192,6 +226,21 @@ class Hit(NamedTuple):
     def hour(self) -> int:
         """The UTC hour, in hours since 1970."""
         return self.time // SECONDS_OF_HOUR
+
+    @property
+    def happened(self) -> str:
+        """The name of a goal, or a sign and the Event."""
+        return self.event if self.kind == HitKind.GOAL else ANSWER + self.event
+
+    @property
+    def failed(self) -> str:
+        """The path of a page that is not there; of another error its status, then the page."""
+        return self.page if self.status in MISSING else f"{self.status} {self.page}"
+
+    @property
+    def bucket(self) -> str:
+        """The least duration of its bucket."""
+        return str(max(one for one in BUCKETS if one <= max(0, self.duration)))
 
 
 COLUMNS = Hit._fields

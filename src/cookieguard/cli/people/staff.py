@@ -29,7 +29,7 @@ from cookieguard.features.people.journal import Journal, marks_of, read_journal
 from cookieguard.features.people.sessions import FILE, LINK_LIFE, make_link
 from cookieguard.features.people.staff_list import Members, change_staff, read_staff
 from cookieguard.identity.staff_token import NAME, ROLES, Member, person_of, staff_codec, write_token
-from cookieguard.keyring import to_text
+from cookieguard.keyring import Keyring, to_text
 from cookieguard.storage.keyring_source import longest_life
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_file, store_opener
@@ -94,23 +94,24 @@ def link_member(
     found = [one for one in read_staff(path).values() if who in (one.id, one.name) and now < one.expires]
     if len(found) != 1:
         raise StaffRefused(f"{len(found)} members are called {who[:60]!r}; see: cookieguard staff list")
-    member, journal = found[0], Journal(StateDirectory(path), read_place(keyring_place(shop, keyring)))
-    with store_answers(), closing(_store_of(shop, path)) as store:
+    ring = read_place(keyring_place(shop, keyring))
+    member, journal = found[0], Journal(StateDirectory(path), ring)
+    with store_answers(), closing(_store_of(shop, path, ring)) as store:
         journal.write(now, "link made", who=member.name, role=member.role)
         url = f"{base}staff?link={make_link(store, member.id, now)}"
     told = f"this link signs {member.name} ({member.role}) in, once, until {to_text(now + LINK_LIFE)}:"
     show_answer({"done": "linked", "member": _facts(member), "url": url}, told, url, as_json=as_json)
 
 
-def _store_of(shop: Config, state: Path) -> Store:
+def _store_of(shop: Config, state: Path, keyring: Keyring) -> Store:
     """Open the store in which workers keep staff sessions; raises ConfigError if no worker has made it."""
     if not (shop.store.enabled and shop.identity.enabled):
-        return SqliteStore(state / FILE)
+        return SqliteStore(state / FILE, keyring)
     file = store_file(shop.store, state, environ=os.environ)
     if file is not None and not file.exists():
         allowed = "the store of a shop that has started once; run this on the shop's server, in its folder"
         raise ConfigError("store", was=f"{file} (no such file)", allowed=allowed)
-    return store_opener(shop.store, state, environ=os.environ)()
+    return store_opener(shop, state, environ=os.environ, keyring=keyring)()
 
 
 @staff.command("list")

@@ -38,6 +38,12 @@ class StaffSettings:
     """What customers can let support see, with a one-time code for each: `account`, `orders`."""
     journal_days: int = 180
     """How many days the journal of sign-ins, refusals and views of personal data is kept."""
+    daily_views: int = 50
+    """How many customers' data a member can open in a day, by page and command. A day begins at 00:00 UTC."""
+    daily_erasures: int = 10
+    """How many customers' erasures a member can enter or approve in a day, by page and command."""
+    daily_exports: int = 5
+    """How often a member can export the records of all persons in a day."""
 
     def __post_init__(self) -> None:
         require_types("staff", self)
@@ -54,3 +60,5 @@ class StaffSettings:
         for scope in self.scopes:
             require_match("staff.scopes", scope, IDENTIFIER, "a letter a-z, then up to 39 of a-z 0-9 _ -")
         require_between("staff.journal_days", self.journal_days, 7, 1100, "days")
+        for name in ("daily_views", "daily_erasures", "daily_exports"):
+            require_between(f"staff.{name}", getattr(self, name), 1, 10_000, "a day")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from starlette.responses import Response
 
 from cookieguard.access import ACCESS
 from cookieguard.features.people.access import Access, Permissions
+from cookieguard.features.people.daily_limits import refusal
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.passkeys import Passkeys, can_verify
 from cookieguard.features.people.permission_page import PERMISSION_PAGE, PermissionPage
@@ -31,15 +33,26 @@ class PeoplePart(Part):
 
     def __init__(self, guard: Guard) -> None:
         config, records = guard.config, guard.find(RecordsPart)
-        ask = own_store(guard.state.path, guard.clock) if guard.store is None else guard.store.ask
+        ask = (
+            own_store(guard.state.path, guard.keyring, guard.clock)
+            if guard.store is None
+            else guard.store.ask
+        )
         journal = Journal(guard.state, guard.keyring)
         acts = None if records is None else Acts(records.log.writer, clock=guard.clock)
         permissions = Permissions(guard.keyring, config.staff.scopes, ask)
         access = Access(permissions, acts, journal, clock=guard.clock)
         ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
-        passkeys = Passkeys(guard.keyring, ask) if can_verify() else None
-        self.staff = StaffGuard(members, StaffSessions(config.staff, ask), journal, guard.parts, passkeys)
+        count = partial(refusal, config=config, journal=journal)
+        self.staff = StaffGuard(
+            members,
+            StaffSessions(config.staff, ask),
+            journal,
+            guard.parts,
+            lambda **by: ask(partial(count, **by)),
+            Passkeys(guard.keyring, ask) if can_verify() else None,
+        )
         self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]
         self.pages.append(Page(load_asset(SCRIPT).name, READ, _show_script))
         if config.identity.enabled:

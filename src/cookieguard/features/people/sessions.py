@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.keyring import Keyring
 from cookieguard.runtime.questions import Questions
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.sqlite import SqliteStore
@@ -139,14 +140,14 @@ def make_link(store: Store, member: str, now: datetime) -> str:
     return secret
 
 
-def own_store(directory: Path, clock: Callable[[], datetime] | None = None) -> Ask:
+def own_store(directory: Path, keyring: Keyring, clock: Callable[[], datetime] | None = None) -> Ask:
     """Return what asks a store of the staff alone, for a shop that has switched its own off.
 
     Each question takes out what is over: no sync of the shop's does it here.
     """
 
     def opened() -> SqliteStore:
-        store = SqliteStore(directory / FILE)
+        store = SqliteStore(directory / FILE, keyring)
         store.forget(to_milliseconds(datetime.now(UTC) if clock is None else clock()))
         return store
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
 from anyio import to_thread
 from starlette.responses import PlainTextResponse, Response
 
+from cookieguard.errors import RevealRefused
+from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.passkeys import Asked, Passkeys
 from cookieguard.features.people.sessions import SIGNED_OUT, StaffSessions
@@ -41,7 +45,7 @@ TRIES = "try."  # it was offered a passkey
 # Why a session is over, beside what the store says.
 REMOVED, NO_STORE = "removed", "no store"
 REFUSED = "not allowed\n"
-DOWN = "the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
+DOWN = "the store or the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
 AnswerToStaff = Callable[[Exchange, Receive, Member], Awaitable[Response]]
 REFUSED_HEADERS = {
     "cache-control": "no-store",
@@ -86,14 +90,16 @@ class StaffGuard:
         sessions: StaffSessions,
         journal: Journal,
         parts: Sequence[Part],
+        count: Callable[..., Future[str]],
         passkeys: Passkeys | None,
     ) -> None:
-        """`parts` are all parts of the guard, whose pages of staff link to each other."""
+        """`parts` are all parts of the guard, whose pages of staff link to each other; `count` counts an opening."""
         self.members = members
         self.sessions = sessions
         self.passkeys = passkeys
         self.journal = journal
         self._parts = parts
+        self._count = count
 
     async def member(self, exchange: Exchange) -> Member | None:
         """Return the member who asks, None for everybody else."""
@@ -126,10 +132,19 @@ class StaffGuard:
         is_known = any(name == one or (one.endswith("/") and name.startswith(one)) for one in names)
         return is_known and WANTED.fullmatch(wanted) is not None
 
-    async def note_look(self, exchange: Exchange, member: Member, what: str, *, customer: str = "") -> bool:
-        """Write a look into the access journal before it is one; False where the journal takes nothing."""
+    async def note_look(
+        self, exchange: Exchange, member: Member, what: str, *, customer: str = "", use: Use = Use.VIEW
+    ) -> bool:
+        """Count a look and write it down before it is one; False if that fails. Raises RevealRefused at a limit."""
+        if customer:
+            refused = await answer_of(self._count(member=member, use=use, opened=customer, now=exchange.now))
+            if refused:
+                raise RevealRefused(refused)
+            if refused is None:
+                return False
         try:
-            await self.note(exchange, "looked", member, what=what, customer=customer)
+            event = "looked" if use is Use.VIEW else "erasure"
+            await self.note(exchange, event, member, what=what, customer=customer)
         except OSError as error:
             logger.warning("%s: the access journal cannot be written (%s)", what, error.strerror)
             return False
@@ -142,14 +157,13 @@ class StaffGuard:
 
     def shell(self, exchange: Exchange, member: Member | None, here: str = "") -> Shell:
         """Return what a staff page shows around its content; `here` is the title of its place in the navigation."""
+        outside = Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins), here=here)
         if member is None:
-            return Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins))
+            return outside
         pages = (page for part in self._parts for page in part.pages if page.role)
         allowed = {page.name for page in pages if member.may(page.role)}
-        return Shell(
-            base=exchange.own_base,
-            shop=shop_name(exchange.parts.config.origins),
-            here=here,
+        return replace(
+            outside,
             places=[place for place in PLACES if place.page in allowed],
             name=member.name,
             role=member.role,
@@ -167,10 +181,12 @@ class StaffGuard:
             member, over = await self.visit(exchange)
             if member is None or not member.may(role):
                 posted = await _posted(exchange, receive) if member is None else ()
-                return refused(
-                    exchange, Refused(member, role, self.shell(exchange, member), over, posted, self.passkeys)
-                )
-            response = await answer(exchange, receive, member)
+                shell = self.shell(exchange, member)
+                return refused(exchange, Refused(member, role, shell, over, posted, self.passkeys))
+            try:
+                response = await answer(exchange, receive, member)
+            except RevealRefused as error:
+                response = PlainTextResponse(f"{error}\n", 429, REFUSED_HEADERS)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
             response.headers["cross-origin-opener-policy"] = (

@@ -27,12 +27,13 @@ from cookieguard.features.people.staff_sign_in import ask_to_sign_in
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, message_page, overview_page
 from cookieguard.features.statistics.dashboard.selection import (
+    COMPARED,
     BadSelection,
     Selection,
     TooManyFilters,
     read_selection,
 )
-from cookieguard.features.statistics.dashboard.sheets import csv_file
+from cookieguard.features.statistics.dashboard.sheets import table_file
 from cookieguard.features.statistics.dashboard.tabs import Details, read_details
 from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader
 from cookieguard.features.statistics.notes import (
@@ -114,9 +115,9 @@ def _page(
     form: str,
 ) -> Response:
     with closing(open_figures()) as reader:
-        if selection.tab != "overview":
+        if selection.tab not in COMPARED:
             details = read_details(reader, selection, now=now, hit_days=settings.hit_days)
-            return _csv(details, now) if selection.table else _html(details_page(details, shell=shell))
+            return _file(details, now) if selection.table else _html(details_page(details, shell=shell))
         marks, trouble = _notes(state)
         overview = read_overview(
             reader,
@@ -126,9 +127,10 @@ def _page(
             steps=settings.funnel,
             zone=settings.zone,
             marks=marks,
+            before_consent=settings.before_consent,
         )
         if selection.table:
-            return _csv(overview, now)
+            return _file(overview, now)
         overview = replace(overview, notes=(*alarms(), *trouble, *overview.notes))
         return _html(overview_page(overview, shell=shell, form=form))
 
@@ -145,11 +147,11 @@ def _html(page: bytes) -> Response:
     return HTMLResponse(page, 200, STAFF_HEADERS)
 
 
-def _csv(figures: Overview | Details, now: datetime) -> Response:
+def _file(figures: Overview | Details, now: datetime) -> Response:
     """Send one table of the page as a file."""
-    name, content = csv_file(figures, int(now.timestamp()) // SECONDS_OF_DAY)
+    name, media_type, content = table_file(figures, int(now.timestamp()) // SECONDS_OF_DAY)
     headers = {**STAFF_HEADERS, "content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, 200, headers, media_type="text/csv; charset=utf-8")
+    return Response(content, 200, headers, media_type=media_type)
 
 
 def _alarms(exchange: Exchange) -> Alarms:

@@ -57,7 +57,7 @@ class Gaps:
     def __init__(self, reader: HitReader, selection: Selection, today: int, hit_days: int) -> None:
         self._reader, self._selection, self._today = reader, selection, today
         self._where = selection.filters
-        self._breakdowns = Breakdowns(reader)
+        self._breakdowns = Breakdowns(reader, today)
         self._disclosure = Disclosure(reader, self._breakdowns, today, self._where, hit_days)
 
     def range(self) -> Range | None:

@@ -10,7 +10,8 @@ from cookieguard.features.statistics.dashboard.countries import country_name
 from cookieguard.features.statistics.dashboard.overview import Overview
 from cookieguard.features.statistics.dashboard.selection import (
     BESIDE,
-    FILTERS,
+    COMPARED,
+    FILES,
     FILTERS_OF,
     RANGES,
     TABS,
@@ -75,11 +76,10 @@ def _overview(overview: Overview) -> Mapping[str, Any]:
         "span": overview.span,
         **_chart(points, "views", overview.second),
         "has_before": any(point.before is not None for point in points),
-        "rows_at_once": ROWS_AT_ONCE,
-        "most_rows": MOST_ROWS,
         "most_options": MOST_OPTIONS,
         "max_text": MAX_TEXT,
         "today": overview.today,
+        "periods": overview.periods,
     }
 
 
@@ -106,7 +106,7 @@ def _labels(points: Sequence[Point]) -> Sequence[str]:
 
 
 def _render(name: str, *, selection: Selection, shell: Shell, **values: object) -> bytes:
-    filters = FILTERS_OF.get(selection.tab, FILTERS)
+    filters = FILTERS_OF.get(selection.tab, {})
     frame = {
         "k": K,
         "country_name": country_name,
@@ -114,13 +114,18 @@ def _render(name: str, *, selection: Selection, shell: Shell, **values: object) 
         "selection": selection,
         "ranges": RANGES.values(),
         "tabs": TABS,
+        "compared": COMPARED,
+        "files": FILES,
         "besides": BESIDE,
         "filters": filters,
         "set": {name: selection.filters.get(dimension) for name, dimension in filters.items()},
         "is_full": len(selection.filters) >= MOST_DIMENSIONS,
         "step": STEP,
+        "rows_at_once": ROWS_AT_ONCE,
+        "most_rows": MOST_ROWS,
         "shown_range": None,
         "span": "",
         "zone": "UTC",
+        "periods": (),
     }
     return staff_page(name, shell, **{**frame, **values})

@@ -11,13 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from cookieguard.features.statistics.dashboard.answers import ANSWERS, answers
+from cookieguard.features.statistics.dashboard.breakdowns import Row, Table, TableKind
 from cookieguard.features.statistics.dashboard.charts import Point
 from cookieguard.features.statistics.dashboard.consent_gap import Gap, Gaps
 from cookieguard.features.statistics.dashboard.memo_reader import AskedOnce
 from cookieguard.features.statistics.dashboard.selection import Range, Selection, widened
 from cookieguard.features.statistics.dashboard.time_series import day_of, span_of
 from cookieguard.features.statistics.engines.protocol import ConsentCount, Days, HeldCount, HitReader
-from cookieguard.stats.hits import OTHER, SECONDS_OF_DAY, Event
+from cookieguard.stats.hits import GOAL_FROM, OTHER, SECONDS_OF_DAY, Dimension, Event
 from cookieguard.stats.k_anonymity import FEW, Cell, K, Shown, at_least, rounded, suppress
 
 EVENTS: Mapping[Event, str] = {
@@ -28,7 +30,6 @@ EVENTS: Mapping[Event, str] = {
     Event.WITHDRAWN: "Withdrawn",
     Event.GPC: "GPC",
 }
-ANSWERS = (Event.ACCEPTED, Event.PARTLY, Event.REFUSED)
 IGNORED, SIGNALLED = "Banners without an answer", "Views with GPC"
 RATE = "Rate"
 # Days of one bar of the course, where single days must be hidden: of a week, a month, a quarter and 52 weeks.
@@ -94,6 +95,7 @@ class Details:
     policies: Sequence[Policy] = ()
     hosts: Sequence[HeldHost] = ()
     bots: Sequence[Bots] = ()
+    tables: Sequence[Table] = ()
 
 
 def read_details(reader: HitReader, selection: Selection, *, now: datetime, hit_days: int) -> Details:
@@ -146,6 +148,7 @@ def _consent(reader: HitReader, gaps: Gaps, selection: Selection, today: int) ->
             sum(one.views for one in reader.by_day(found.days(today))) if found else 0,
         ),
         gaps=gaps.read(found) if found else (),
+        tables=answers(reader, found.days(today)) if found else (),
         points=points,
         step=step,
         policies=policies,
@@ -302,6 +305,8 @@ def _bots(reader: HitReader, selection: Selection, today: int) -> Details:
         range=found,
         span=span_of(found.days(today)) if found else "",
         notes=_notes(selection, found),
+        totals=_bots_of_all(reader, found.days(today)) if found else (),
+        tables=[_asked_by_bots(reader, found.days(today))] if found else (),
         bots=[
             Bots(
                 kind,
@@ -313,6 +318,36 @@ def _bots(reader: HitReader, selection: Selection, today: int) -> Details:
     )
 
 
+def _bots_of_all(reader: HitReader, days: Days) -> Sequence[tuple[str, str]]:
+    """Return how many hits were of bots, and which part of all that is."""
+    totals = reader.by_day(days)
+    bots, others = (sum(one.bots for one in totals), sum(one.views + one.errors for one in totals))
+    if at_least(bots) is None or at_least(others) is None:
+        return ()
+    share = round(100 * rounded(bots) / max(1, rounded(bots) + rounded(others)))
+    return (("Hits of bots", f"{rounded(bots):,}"), ("Of all hits", f"{share} %"))
+
+
+def _asked_by_bots(reader: HitReader, days: Days) -> Table:
+    """Return what bots asked for, and which did so most."""
+    pages: dict[str, int] = defaultdict(int)
+    most: dict[str, tuple[int, str]] = {}
+    for one in reader.breakdown(days, Dimension.BOT_PAGE):
+        name, _, page = one.value.partition(GOAL_FROM)
+        pages[page or name] += one.views
+        if one.views >= K:
+            most[page] = max(most.get(page, (0, "")), (one.views, name))
+    rows = _pairs(_suppressed(pages))
+    largest = max([1, *(hits for page, hits in rows if page != OTHER)])
+    lines = [
+        Row(page, hits, None, round(100 * hits / largest), more=(most.get(page, (0, "-"))[1],))
+        for page, hits in rows
+        if page != OTHER
+    ]
+    return Table(ASKED_BY_BOTS, lines)
+
+
+ASKED_BY_BOTS = TableKind("What bots ask for", "Hits", more=("Most by",), is_of_hits=True, is_always=True)
 NOTHING = {
     "consent": f"Nothing to show yet: fewer than {K} banners and choices. They are counted from the first page on.",
     "held": "Nothing has been held yet: no page that was counted would have contacted a third party.",

@@ -19,7 +19,7 @@ from cookieguard.stats.visits import PAUSE
 GOES_ON = 0  # what `seen` has of a visitor whose visit goes on from the day before
 OF_VISITOR = f"(key != {NO_KEY} AND {VIEW})"
 _VALUES = (by.counted.column for by in Dimension if by.counted.column.isidentifier())
-TEXTS = tuple(dict.fromkeys(("kind", "bot", "consent", "policy", "event", "held", *_VALUES)))
+TEXTS = tuple(dict.fromkeys(("kind", "bot", "consent", "policy", "event", "held", "referrer", *_VALUES)))
 NUMBERS = ("time", "key", "status", "bytes", "duration", "gpc")
 TEXT = 'TEXT /*postgres COLLATE "C"*/'
 _ROW = "day INTEGER, dimension TEXT, {}, views INTEGER, visits INTEGER, visitors INTEGER"
@@ -179,7 +179,7 @@ def _of_values(what: Callable[[Dimension], str], dimensions: Sequence[Dimension]
     """Return a query for what each value of these dimensions has; `more` limits and groups the hits."""
     return " UNION ALL ".join(
         f"SELECT day, '{by.value}' AS dimension, {by.counted.column} AS value, {what(by)} FROM step"
-        f" WHERE {PEOPLE} AND {by.counted.which} {more.format(by.counted.column)}"
+        f" WHERE {by.counted.whose} AND {by.counted.which} {more.format(by.counted.column)}"
         for by in dimensions
     )
 

@@ -39,6 +39,7 @@ COLLECTED_COLUMNS = (
     "status",
     "bytes",
     "duration",
+    "referrer",
     *_VALUES,
 )
 # Those of a filter are put aside in memory where no more have its values: 40 MB at most. More would be a range of which
@@ -56,7 +57,7 @@ QUERIES = queries(OF_HITS, exits(OF_HITS, "id"))
 # What was counted of closed days: a file of an older release lacks some of it until somebody writes.
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 CROSSTABS = {"crosstab_day", "crosstab_keyed"}
-EXIT_DAYS = "exit_day"
+EXIT_COUNTS = "exit_count"
 COUNTED_EXITS = queries(OF_HITS, last_pages(":first", ":last"))
 
 
@@ -102,7 +103,7 @@ class SqliteFigures(Figures):
     def __init__(self, path: Path) -> None:
         source = SqliteSource(path)
         there = {name for (name,) in source.ask(TABLES, {})}
-        asked = COUNTED_EXITS if EXIT_DAYS in there else QUERIES
+        asked = COUNTED_EXITS if EXIT_COUNTS in there else QUERIES
         super().__init__(source, replace(asked, crossed=CROSSED) if there >= CROSSTABS else asked)
         self._collected: dict[object, str] = {}
         self._version: Sequence[Any] = ()
