@@ -183,7 +183,14 @@ def test_each_role_walks_its_navigation_without_a_script(
         assert led.value.url == shown.url
         assert shown.locator("nav[aria-label=Console] [aria-current=page]").inner_text() == title
         assert shown.locator("h1").count() == 1
-        assert shown.locator(".member").inner_text().split() == [role, "person", role, "Sign", "out"]
+        assert shown.locator(".member").inner_text().split() == [
+            role,
+            "person",
+            role,
+            "Account",
+            "Sign",
+            "out",
+        ]
     with shown.expect_navigation():
         shown.click("text=Sign out")
     assert shown.locator("#token").count() == 1

@@ -87,7 +87,7 @@ def test_passkey_is_registered_and_signs_in_to_the_page_that_was_wanted(
     visit: Visitors, tmp_path: Path, staff: str
 ) -> None:
     with seated(visit, tmp_path, staff) as desk:
-        assert "Olga's <b>laptop</b>, added" in desk.shown.inner_text("main")
+        assert "Olga's <b>laptop</b> added" in desk.shown.inner_text("main")
 
         desk.leave(then="requests?state=open")
         before = desk.cookie()

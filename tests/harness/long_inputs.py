@@ -179,6 +179,7 @@ QUERIES = {
     "cookies": ("lang", "fragment"),
     "mail/stop": ("t", "t=2.key.", "lang"),
     "permission": ("lang",),
+    "staff": ("link",),
     "place": (
         "party",
         "party=@host ",

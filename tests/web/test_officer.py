@@ -93,7 +93,7 @@ def test_support_and_strangers_get_the_same_403_without_a_hint(desk: Desk) -> No
     )
     assert (signed_in.status, stranger.status) == (403, 403)
     assert "This page needs the role officer." in signed_in.text
-    assert "role" not in stranger.text
+    assert "needs the role" not in stranger.text
 
 
 def test_page_is_not_shown_where_the_journal_takes_nothing(desk: Desk) -> None:

@@ -24,7 +24,7 @@ KEYRING = Keyring.generate(NOW)
 
 @pytest.fixture
 def passkeys(tmp_path: Path) -> Iterator[Passkeys]:
-    with closing(SqliteStore(tmp_path / "store.db")) as store:
+    with closing(SqliteStore(tmp_path / "store.db", KEYRING)) as store:
 
         def ask(question: Callable[[Any], Any]) -> Future[Any]:
             future: Future[Any] = Future()

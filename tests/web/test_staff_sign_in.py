@@ -270,6 +270,18 @@ def test_post_after_the_end_of_a_session_shows_what_was_not_done(desk: Desk, clo
     assert 'name="next" value="requests?id=abc-1"' in page.text
 
 
+def test_note_after_the_end_of_a_session_is_shown_and_not_added(desk: Desk, clock: Clock) -> None:
+    session = desk.sign_in(desk.add("analyst"))
+    headers = [*OWN, BROWSER, ("cookie", f"{COOKIE}={session}")]
+
+    clock.wait(minutes=20)
+    page = ask(
+        desk.app, path="/_cg/stats", method="POST", headers=headers, body=b"form=x&day=2026-11-24&text=Sale"
+    )
+
+    assert (page.status, "Nothing was changed" in page.text, "Sale" in page.text) == (403, True, True)
+
+
 def test_what_another_site_posts_is_not_shown(desk: Desk) -> None:
     headers = [("sec-fetch-site", "cross-site"), OWN[1], BROWSER]
 
@@ -277,3 +289,17 @@ def test_what_another_site_posts_is_not_shown(desk: Desk) -> None:
 
     assert page.status == 403
     assert "planted" not in page.text
+
+
+@pytest.mark.parametrize(("role", "is_told"), [("owner", True), ("analyst", False)])
+def test_owner_reads_which_extra_passkeys_need(desk: Desk, role: str, is_told: bool) -> None:
+    part_of(desk.app, PeoplePart).staff.passkeys = None  # as where it is not installed
+    session = desk.sign_in(desk.add(role))
+
+    page = shown(desk, "/_cg/staff", session)
+
+    assert (
+        "pip install &#39;.[passkeys]&#39;" in page.text or "pip install '.[passkeys]'" in page.text
+    ) == is_told
+    assert "script-src" not in page.get("content-security-policy")
+    assert "passkey" not in shown(desk, "/_cg/staff").text

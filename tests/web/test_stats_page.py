@@ -123,7 +123,7 @@ def test_browser_without_the_role_is_asked_to_sign_in_and_lands_where_it_wanted_
     "path", ["//evil.example", "https://evil.example/", "stats\r\nx: y", "../cart", "stats/../x"]
 )
 def test_signing_in_leads_to_no_other_place(office: Office, path: str) -> None:
-    assert sign_in(office, office.token, path).get("location") == "/_cg/staff"
+    assert sign_in(office, office.token, path).get("location") == "/_cg/overview"
     assert "evil" not in sign_in(office, "wrong", path).text
 
 

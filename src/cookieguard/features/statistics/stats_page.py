@@ -17,13 +17,10 @@ from cookieguard.config import StatsSettings
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.features.people.staff_guard import (
-    Refused,
     StaffGuard,
     has_staff_form,
-    refuse,
     staff_form,
 )
-from cookieguard.features.people.staff_sign_in import ask_to_sign_in
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, message_page, overview_page
 from cookieguard.features.statistics.dashboard.selection import (
@@ -75,11 +72,6 @@ async def answer_stats(
     if exchange.request.is_read:
         return await _show(exchange, shell, open_figures)
     return await _change_notes(exchange, receive, member, shell)
-
-
-def refuse_stats(exchange: Exchange, refused: Refused) -> Response:
-    """Answer who may not see figures: a browser that wants the page with the sign-in that leads there."""
-    return ask_to_sign_in(exchange, refused, STATS_PAGE) if exchange.request.is_read else refuse(exchange)
 
 
 async def _show(exchange: Exchange, shell: Shell, open_figures: OpenReader) -> Response:
