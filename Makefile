@@ -32,8 +32,8 @@ PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
 	"all else: nice -n 5 $(2) $(APART:%=--ignore=%) $(COMMANDS:%=--ignore=%)" \
 	"engines else: nice -n 5 $(2) tests/engines/proof tests/engines/test_[!s]*.py" \
 	"engines s: nice -n 5 $(2) tests/engines/test_s*.py" \
-	"web l-z: nice -n 5 $(2) tests/web/test_[!a-k]*.py" $(3) \
-	"web a-k: nice -n 5 $(2) tests/web/test_[a-k]*.py" \
+	"web m-z: nice -n 5 $(2) tests/web/test_[!a-l]*.py" $(3) \
+	"web a-l: nice -n 5 $(2) tests/web/test_[a-l]*.py" \
 	"html: nice -n 5 $(2) tests/html tests/identity"
 SOURCES := env COOKIEGUARD_PURE=1
 MEASURED := $(SOURCES) HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest -m 'not slow'
