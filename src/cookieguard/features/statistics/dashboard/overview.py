@@ -122,7 +122,16 @@ def read_overview(
     _require_shown(selection, options)
     disclosure = Disclosure(reader, breakdowns, today, where, hit_days)
     found = widened(narrowed(selection.range, disclosure.reaches), disclosure.is_fit)
-    page = Overview(selection=selection, range=found, options=options, periods=last_periods(today))
+    asked_days = selection.range.days(today) if found is None else found.days(today)
+    page = Overview(
+        selection=selection,
+        range=found,
+        options=options,
+        periods=last_periods(today),
+        today=f"{day_of(today):%Y-%m-%d}",
+        first=f"{day_of(asked_days.first):%Y-%m-%d}",
+        last=f"{day_of(asked_days.last):%Y-%m-%d}",
+    )
     if found is None:
         why = f"{selection.range.label}: {_why(disclosure, selection.range)}."
         return replace(page, notes=(NONE_LEFT if selection.range.last is None else why,))
@@ -142,13 +151,11 @@ def read_overview(
     if selection.beside == "year" and not course.has_before:
         notes = [*notes, NO_YEAR]
     tables = Tables(reader, breakdowns, disclosure, selection, found, today, steps)
-    return _with_figures(
-        replace(page, notes=notes, zone=str(zone)), course, tables, found.days(today), today, marks
-    )
+    return _with_figures(replace(page, notes=notes, zone=str(zone)), course, tables, asked_days, marks)
 
 
 def _with_figures(
-    page: Overview, course: Course, tables: Tables, days: Days, today: int, marks: Sequence[Note]
+    page: Overview, course: Course, tables: Tables, days: Days, marks: Sequence[Note]
 ) -> Overview:
     range_ = page.range or page.selection.range
     marks = within(marks, day_of(days.first).date(), day_of(days.last).date())
@@ -163,9 +170,6 @@ def _with_figures(
         tables=tables.all(figures[0].value),
         totals=tables.errors() if page.selection.tab == "speed" else (),
         beside=BESIDE[page.selection.beside],
-        today=f"{day_of(today):%Y-%m-%d}",
-        first=f"{day_of(days.first):%Y-%m-%d}",
-        last=f"{day_of(days.last):%Y-%m-%d}",
     )
 
 
