@@ -150,7 +150,9 @@ def read_overview(
         notes = [CUT.format(asked.label), *notes]
     if selection.beside == "year" and not course.has_before:
         notes = [*notes, NO_YEAR]
-    tables = Tables(reader, breakdowns, disclosure, selection, found, today, steps)
+    # Of exits and bounces, visitors count who have a key: as "hashed" also those who have not agreed.
+    has_rates = before_consent != "hashed"
+    tables = Tables(reader, breakdowns, disclosure, selection, found, today, steps, has_rates=has_rates)
     return _with_figures(replace(page, notes=notes, zone=str(zone)), course, tables, asked_days, marks)
 
 

@@ -65,10 +65,12 @@ class Tables:
         range_: Range,
         today: int,
         steps: Sequence[str] = (),
+        *,
+        has_rates: bool = True,
     ) -> None:
         self._reader, self._breakdowns, self._disclosure = reader, breakdowns, disclosure
         self._selection, self._range, self._today = selection, range_, today
-        self._days, self._steps = range_.days(today), steps
+        self._days, self._steps, self._has_rates = range_.days(today), steps, has_rates
         self._has_visitors = disclosure.has_visitors(range_)
 
     def all(self, visitors: str) -> Sequence[Table]:
@@ -100,14 +102,13 @@ class Tables:
 
     def _pages(self, _: str) -> Sequence[Table]:
         pages, entries = (self._shown(by) for by in (Dimension.PAGE, Dimension.ENTRY))
-        agreed = self._parts(Dimension.AGREED_PAGE, pages, "views")
-        exits = {row.value: row for row in self._parts(Dimension.EXIT, agreed, "views").rows}
-        wholes = {row.value: row for row in agreed.rows}
+        agreed = self._parts(Dimension.AGREED_PAGE, pages)
+        exits = {row.value or UNKNOWN: row for row in self._parts(Dimension.EXIT, agreed).rows}
+        wholes = {row.value or UNKNOWN: row for row in agreed.rows if self._has_rates}
 
         def rates(table: Table, place: int) -> Table:
             def of(row: Row) -> Sequence[str]:
-                value = "" if row.value == UNKNOWN else row.value
-                part, whole = exits.get(value), wholes.get(value)
+                part, whole = exits.get(row.value), wholes.get(row.value)
                 return (percent(part and part.counts[place], whole and whole.counts[place]),)
 
             return replace(table, rows=[replace(row, more=of(row)) for row in table.rows])
@@ -120,7 +121,7 @@ class Tables:
 
     def _speed(self, _: str) -> Sequence[Table]:
         pages = self._shown(Dimension.PAGE)
-        slow = self._parts(Dimension.SPEED, pages, "views", page_if_slow)
+        slow = self._parts(Dimension.SPEED, pages, page_if_slow)
         found = speeds(self._breakdowns.slices(self._days, Dimension.SPEED))
         parts = {row.value: row.counts[0] for row in slow.rows}
         table = self._table(pages, kinds.SPEED)
@@ -244,16 +245,14 @@ class Tables:
         )
         return replace(table, kind=kind, rows=[replace(row, more=more(row)) for row in table.rows])
 
-    def _parts(
-        self, by: Dimension, wholes: Shown, of: str, part: Callable[[str], str | None] | None = None
-    ) -> Shown:
+    def _parts(self, by: Dimension, wholes: Shown, part: Callable[[str], str | None] | None = None) -> Shown:
         """Return what may be shown of parts of pages, beside the pages that are shown."""
         reader = Regrouped(self._reader, part) if part else self._reader
         names = {row.value for row in wholes.rows}
 
         def rule(days: Days) -> Shown:
             whole = wholes if days == self._days else self._breakdowns.shown(days, Dimension.PAGE)
-            return parts_of(reader, days, by, whole, of)
+            return parts_of(reader, days, by, whole)
 
         shown = self._breakdowns.of_rule(self._days, by, rule, reader)
         return Shown(tuple(row for row in shown.rows if row.value in names))
