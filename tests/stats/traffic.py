@@ -113,12 +113,13 @@ def with_exits(hits: Iterable[Hit]) -> list[Hit]:
 
 def with_bounces(hits: Iterable[Hit]) -> list[Hit]:
     """Return the same, its `entry` saying whether the visitor had made no view for half an hour before either."""
-    keyed, found = [hit for hit in people(hits) if hit.key], []
+    times = defaultdict(list)
+    for hit in people(hits):
+        times[hit.day, hit.key].append(hit.time)
+    found = []
     for hit in with_exits(hits):
-        earlier = [
-            one.time for one in keyed if (one.day, one.key) == (hit.day, hit.key) and one.time < hit.time
-        ]
-        found.append(hit._replace(entry=int(hit.time - max(earlier, default=0) > 1800)))
+        before = max((time for time in times[hit.day, hit.key] if time < hit.time), default=0)
+        found.append(hit._replace(entry=int(hit.time - before > 1800)))
     return found
 
 

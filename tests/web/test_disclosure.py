@@ -21,7 +21,6 @@ from web.disclosure import (
     SOME_PERIODS,
     TODAY,
     VIEWS,
-    YES,
     Bounds,
     Group,
     Told,
@@ -129,17 +128,6 @@ def three_countries() -> list[Hit]:
     return hits
 
 
-def mixed() -> list[Hit]:
-    """Return a shop of which one visitor in three agrees, one page almost nobody's who did."""
-    hits = shop(8, 40, (0, 1, 2, 5, 20))
-    return [
-        hit._replace(consent="all")
-        if hit.key % 3 == 0 and (hit.page != "/hats" or hit.key % 21 == 0)
-        else hit._replace(consent="refused", key=0, entry=hit.time // 60 % 2)
-        for hit in hits
-    ]
-
-
 SHOPS: Sequence[Callable[[], list[Hit]]] = (
     small,
     large,
@@ -182,23 +170,6 @@ def test_hardly_any_group_of_one_to_four_is_certain(
     assert len(found) > 500
     assert len(derived(Bounds(values, found), true)) <= 1
     assert len(derived(Bounds(values, exact), true)) > 20  # the control: unrounded
-
-
-def test_the_consent_gap_is_certain_of_nobody(tmp_path: Path) -> None:
-    hits = mixed()
-    values = Values.of(hits)
-    true = truth(hits, values)
-    written(tmp_path, hits, has_keys=True)
-
-    found = list(told(tmp_path, values))
-
-    agreed = {group: count for group, count in true.items() if group.where & YES and group.span in RANGES}
-    exact = [Told((group,), count, count) for group, count in agreed.items() if group.metric == VIEWS]
-    assert any(group.where & YES for one in found for group in one.groups)
-    # Whoever did not agree has no key, so views tell of no visitor here.
-    views = {group: count for group, count in true.items() if group.metric == VIEWS}
-    assert derived(Bounds(values, found), views) == []
-    assert len(derived(Bounds(values, [*found, *exact]), views)) > 5  # the control: all of it, unrounded
 
 
 def buying(seed: int) -> list[Hit]:
@@ -326,11 +297,11 @@ def test_the_tables_beside_that_of_pages_are_certain_of_nobody(seed: int, tmp_pa
 def beside_pages(figures: HitReader, days: Days) -> Mapping[str, Shown]:
     """Return what shares and tables beside that of pages are made of, as if it stood there."""
     pages = Breakdowns(figures, TODAY).shown(days, Dimension.PAGE)
-    agreed = parts_of(figures, days, Dimension.AGREED_PAGE, pages, "views")
+    agreed = parts_of(figures, days, Dimension.AGREED_PAGE, pages)
     slow = Regrouped(figures, page_if_slow)
     return {
-        "Exit pages": parts_of(figures, days, Dimension.EXIT, agreed, "views"),
-        "Slow pages": parts_of(slow, days, Dimension.SPEED, pages, "views"),
+        "Exit pages": parts_of(figures, days, Dimension.EXIT, agreed),
+        "Slow pages": parts_of(slow, days, Dimension.SPEED, pages),
         **{
             title: of_crowds(figures, figures.of_a_crowd(days, by), days, by)
             for title, by in (("Searches", Dimension.SEARCH), ("Errors", Dimension.ERROR))

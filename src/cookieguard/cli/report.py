@@ -131,7 +131,7 @@ def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Detai
     try:
         with closing(open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)) as reader:
             if selection.tab != "overview":
-                return read_details(reader, selection, now=now, hit_days=shop.stats.hit_days)
+                return read_details(reader, selection, now=now)
             return read_overview(
                 reader,
                 selection,

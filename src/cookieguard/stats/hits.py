@@ -171,12 +171,6 @@ COUNTED: Mapping[Dimension, Counted] = {
         column=_joined("browser", "page"), which="kind != 'choice'", whose="(bot != '')"
     ),
 }
-# Parts of another dimension's values: shown only beside the whole, by `features/statistics/dashboard/consent_gap.py`.
-AGREED: Mapping[Dimension, Dimension] = {
-    Dimension.PAGE: Dimension.AGREED_PAGE,
-    Dimension.CAMPAIGN: Dimension.AGREED_CAMPAIGN,
-    Dimension.COUNTRY: Dimension.AGREED_COUNTRY,
-}
 DASHBOARD_ONLY = frozenset(by for by in Dimension if by.counted.is_dashboard_only)
 WHOLE = tuple(by for by in Dimension if by not in DASHBOARD_ONLY)
 

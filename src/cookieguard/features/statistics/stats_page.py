@@ -108,7 +108,7 @@ def _page(
 ) -> Response:
     with closing(open_figures()) as reader:
         if selection.tab not in COMPARED:
-            details = read_details(reader, selection, now=now, hit_days=settings.hit_days)
+            details = read_details(reader, selection, now=now)
             return _file(details, now) if selection.table else _html(details_page(details, shell=shell))
         marks, trouble = _notes(state)
         overview = read_overview(

@@ -22,6 +22,8 @@ class TableKind:
     is_long: bool = False  # its names are sentences, which need the whole width
     is_of_countries: bool = False  # its values are codes of countries
     is_of_hits: bool = False  # nothing is known of the people behind it
+    is_compared: bool = False  # each row with the days before
+    is_in_views: bool = False  # a database's views have its figures
     is_whole: bool = False  # it is read as one: the mail has all of its rows
     rate: str = ""  # the head of its rates on the page; empty where it has none
     rate_of: str = ""  # what a rate is a part of
@@ -34,12 +36,31 @@ class TableKind:
 
 
 NAMED_ERRORS = "An address is named if five people met the error there on one day."
-SOURCES = TableKind("Sources", "Visits", by=Dimension.SOURCE, is_always=True, is_mailed=True)
-PAGES = TableKind("Pages", by=Dimension.PAGE, is_always=True, is_mailed=True)
-ENTRIES = TableKind("Entry pages", "Visits", by=Dimension.ENTRY)
-COUNTRIES = TableKind("Countries", by=Dimension.COUNTRY, is_mailed=True, is_of_countries=True)
-DEVICES = TableKind("Devices", by=Dimension.DEVICE)
-CAMPAIGNS = TableKind("Campaigns", "Visits", by=Dimension.CAMPAIGN, is_mailed=True)
+SOURCES = TableKind(
+    "Sources",
+    "Visits",
+    by=Dimension.SOURCE,
+    is_always=True,
+    is_mailed=True,
+    is_compared=True,
+    is_in_views=True,
+)
+PAGES = TableKind(
+    "Pages",
+    by=Dimension.PAGE,
+    is_always=True,
+    is_mailed=True,
+    is_compared=True,
+    is_in_views=True,
+)
+ENTRIES = TableKind("Entry pages", "Visits", by=Dimension.ENTRY, is_in_views=True)
+COUNTRIES = TableKind(
+    "Countries", by=Dimension.COUNTRY, is_mailed=True, is_of_countries=True, is_in_views=True
+)
+DEVICES = TableKind("Devices", by=Dimension.DEVICE, is_in_views=True)
+CAMPAIGNS = TableKind(
+    "Campaigns", "Visits", by=Dimension.CAMPAIGN, is_mailed=True, is_compared=True, is_in_views=True
+)
 # In this order on the overview.
 TABLES: Sequence[TableKind] = (PAGES, SOURCES, ENTRIES, CAMPAIGNS, COUNTRIES, DEVICES)
 PAGES_AND_EXITS = replace(

@@ -8,17 +8,16 @@ thread.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
 from cookieguard.features.statistics.dashboard.breakdowns import Table
 from cookieguard.features.statistics.dashboard.charts import Point
 from cookieguard.features.statistics.dashboard.disclosure import Breakdowns, Disclosure
-from cookieguard.features.statistics.dashboard.funnel import funnel
 from cookieguard.features.statistics.dashboard.memo_reader import AskedOnce
 from cookieguard.features.statistics.dashboard.selection import (
     BESIDE,
-    FILTERS,
+    FILTERS_OF,
     LONE,
     NAMES,
     OF_FIRST_VIEWS,
@@ -35,7 +34,7 @@ from cookieguard.features.statistics.dashboard.selection import (
 )
 from cookieguard.features.statistics.dashboard.tables import Tables
 from cookieguard.features.statistics.dashboard.time_series import Course, Figure, day_of, span_of, with_marks
-from cookieguard.features.statistics.engines.protocol import HitReader
+from cookieguard.features.statistics.engines.protocol import Days, HitReader
 from cookieguard.features.statistics.notes import Note, within
 from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K
@@ -119,19 +118,23 @@ def read_overview(
     asked = selection.range
     selection = selection.with_range(settled(asked, today))
     wide = _where_values_are_shown(selection.range).days(today)
-    options = {name: breakdowns.values(wide, dimension) for name, dimension in FILTERS.items()}
+    options = {name: breakdowns.values(wide, by) for name, by in FILTERS_OF.get(selection.tab, {}).items()}
     _require_shown(selection, options)
     disclosure = Disclosure(reader, breakdowns, today, where, hit_days)
     found = widened(narrowed(selection.range, disclosure.reaches), disclosure.is_fit)
+    asked_days = selection.range.days(today) if found is None else found.days(today)
+    page = Overview(
+        selection=selection,
+        range=found,
+        options=options,
+        periods=last_periods(today),
+        today=f"{day_of(today):%Y-%m-%d}",
+        first=f"{day_of(asked_days.first):%Y-%m-%d}",
+        last=f"{day_of(asked_days.last):%Y-%m-%d}",
+    )
     if found is None:
-        note = (
-            NONE_LEFT
-            if selection.range.last is None
-            else f"{selection.range.label}: {_why(disclosure, selection.range)}."
-        )
-        return Overview(
-            selection=selection, range=None, notes=(note,), options=options, periods=last_periods(today)
-        )
+        why = f"{selection.range.label}: {_why(disclosure, selection.range)}."
+        return replace(page, notes=(NONE_LEFT if selection.range.last is None else why,))
     course = Course(
         reader,
         disclosure,
@@ -142,39 +145,34 @@ def read_overview(
         zone=zone,
         before_consent=before_consent,
     )
-    figures = course.figures()
-    days = found.days(today)
+    notes = _notes(reader, disclosure, selection, found, today=today, hit_days=hit_days)
+    if asked.is_free and selection.range != asked:
+        notes = [CUT.format(asked.label), *notes]
+    if selection.beside == "year" and not course.has_before:
+        notes = [*notes, NO_YEAR]
+    # Of exits and bounces, visitors count who have a key: as "hashed" also those who have not agreed.
+    has_rates = before_consent != "hashed"
+    tables = Tables(reader, breakdowns, disclosure, selection, found, today, steps, has_rates=has_rates)
+    return _with_figures(replace(page, notes=notes, zone=str(zone)), course, tables, asked_days, marks)
+
+
+def _with_figures(
+    page: Overview, course: Course, tables: Tables, days: Days, marks: Sequence[Note]
+) -> Overview:
+    range_ = page.range or page.selection.range
     marks = within(marks, day_of(days.first).date(), day_of(days.last).date())
-    tables = Tables(reader, breakdowns, disclosure, selection, found, today, steps)
-    return Overview(
-        selection=selection,
-        range=found,
-        span=span_of(found.days(today)),
-        notes=[
-            *([CUT.format(asked.label)] if asked.is_free and selection.range != asked else []),
-            *_notes(reader, disclosure, selection, found, today=today, hit_days=hit_days),
-            *([NO_YEAR] if selection.beside == "year" and not course.has_before else []),
-        ],
+    figures = course.figures()
+    return replace(
+        page,
+        span=span_of(days),
         figures=figures,
-        points=with_marks(course.points(), found, days, marks),
+        points=with_marks(course.points(), range_, days, marks),
         marks=marks,
-        second="visitors" if found.step else "visits",
-        tables=_with_funnel(tables.all(figures[0].value), steps if selection.tab == "overview" else ()),
-        totals=tables.errors() if selection.tab == "speed" else (),
-        options=options,
-        periods=last_periods(today),
-        beside=BESIDE[selection.beside],
-        zone=str(zone),
-        today=f"{day_of(today):%Y-%m-%d}",
-        first=f"{day_of(days.first):%Y-%m-%d}",
-        last=f"{day_of(days.last):%Y-%m-%d}",
+        second="visitors" if range_.step else "visits",
+        tables=tables.all(figures[0].value),
+        totals=tables.errors() if page.selection.tab == "speed" else (),
+        beside=BESIDE[page.selection.beside],
     )
-
-
-def _with_funnel(tables: Sequence[Table], steps: Sequence[str]) -> Sequence[Table]:
-    """Put the funnel in front: where people drop out is what a shop asks first."""
-    found = funnel(steps, tables)
-    return tables if found is None else [found, *tables]
 
 
 def _where_values_are_shown(asked: Range) -> Range:

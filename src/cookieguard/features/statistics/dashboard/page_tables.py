@@ -31,14 +31,14 @@ class Regrouped:
         return [Slice(value, *counts) for value, counts in sums.items()]
 
 
-def parts_of(reader: HitReader | Regrouped, days: Days, by: Dimension, wholes: Shown, of: str) -> Shown:
-    """Return what may be shown of parts of what is shown; `of` says which of their counts can be compared."""
+def parts_of(reader: HitReader | Regrouped, days: Days, by: Dimension, wholes: Shown) -> Shown:
+    """Return what may be shown of parts of what is shown."""
     cells = [one.cell(by_views=True) for one in reader.breakdown(days, by)]
-    known = {row.value: _compared(row, of) for row in wholes.rows}
+    known = {row.value: _compared(row) for row in wholes.rows}
     tied = {
         one.value
         for one in cells
-        if one.value not in known or leaves_few(_compared(one, of), known[one.value], by_views=True)
+        if one.value not in known or leaves_few(_compared(one), known[one.value], by_views=True)
     }
     return suppress(cells, tied=tied)
 
@@ -49,10 +49,10 @@ def of_crowds(reader: HitReader | Regrouped, named: Collection[str], days: Days,
     return suppress(cells, tied={one.value for one in cells} - {*named})
 
 
-def _compared(cell: Cell, of: str) -> Cell:
+def _compared(cell: Cell) -> Cell:
     """Return a cell with what can be compared alone: no visit begins with an exit, or with being slow."""
     views, _, visitors = cell.counts
-    return cell._replace(counts=(views if of == "views" else visitors, 0, visitors))
+    return cell._replace(counts=(views, 0, visitors))
 
 
 def percent(part: int | None, whole: int | None) -> str:

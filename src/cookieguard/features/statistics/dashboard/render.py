@@ -25,7 +25,6 @@ from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
 
 ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
 MOST_ROWS = 200  # an attacker may name 1,000 a day
-DAYS_AT_ONCE = 31
 MOST_OPTIONS = 100  # of a filter: who wants another page finds it in the breakdown
 MOST_LABELS = 7  # under a chart
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -55,10 +54,8 @@ def details_page(details: Details, *, shell: Shell, made: str = "") -> bytes:
         shell=shell,
         report=made,
         d=details,
-        **_chart(details.points, "answers", "accepted"),
         shown_range=details.range,
         span=details.span,
-        days_at_once=DAYS_AT_ONCE,
     )
 
 
@@ -74,22 +71,15 @@ def _overview(overview: Overview) -> Mapping[str, Any]:
         "zone": overview.zone,
         "shown_range": overview.range,
         "span": overview.span,
-        **_chart(points, "views", overview.second),
+        "top": top_of(points),
+        "chart": bars(points, second=overview.second, what=f"Views and {overview.second}, {overview.span}"),
+        "labels": _labels(points),
+        "has_hidden": any(point.is_hidden for point in points),
         "has_before": any(point.before is not None for point in points),
         "most_options": MOST_OPTIONS,
         "max_text": MAX_TEXT,
         "today": overview.today,
         "periods": overview.periods,
-    }
-
-
-def _chart(points: Sequence[Point], first: str, second: str) -> Mapping[str, Any]:
-    span = f"{points[0].label} to {points[-1].label}" if points else ""
-    return {
-        "top": top_of(points),
-        "chart": bars(points, first=first, second=second, what=f"{first.capitalize()} and {second}, {span}"),
-        "labels": _labels(points),
-        "has_hidden": any(point.is_hidden for point in points),
     }
 
 

@@ -202,21 +202,14 @@ FILTERS: Mapping[str, Dimension] = {
 }
 OF_FIRST_VIEWS = (Dimension.SOURCE, Dimension.CAMPAIGN)
 LONE = frozenset({Dimension.CAMPAIGN})  # no engine has counted anything else of them
-# Of the consent gap, one at a time: with who agreed that is two already.
-GAP_FILTERS: Mapping[str, Dimension] = {
-    "page": Dimension.PAGE,
-    "campaign": Dimension.CAMPAIGN,
-    "country": Dimension.COUNTRY,
-}
 FILTERS_OF: Mapping[str, Mapping[str, Dimension]] = {
     "overview": FILTERS,
     "goals": {name: by for name, by in FILTERS.items() if by not in LONE},
-    "consent": GAP_FILTERS,
 }
 ONE_OF_PAST = (
     "Of days that are over, one filter at a time: days by two values have groups of one or two people."
 )
-NAMES: Mapping[Dimension, str] = {dimension: name for name, dimension in {**FILTERS, **GAP_FILTERS}.items()}
+NAMES: Mapping[Dimension, str] = {dimension: name for name, dimension in FILTERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,16 +284,14 @@ def read_selection(query: str) -> Selection:
         dimension = known[_one_of(f"the name of a filter of {TABS[tab]}", name, known)]
         if value:
             filters[dimension] = "" if value == UNKNOWN else value
-    if len(filters) > MOST_DIMENSIONS and tab != "consent":
+    if len(filters) > MOST_DIMENSIONS:
         raise TooManyFilters(Selection(tab, range_, filters, beside))
-    if len(filters) > 1 and LONE & filters.keys() and tab != "consent":
+    if len(filters) > 1 and LONE & filters.keys():
         raise BadSelection("A campaign is a filter by itself: nothing else is counted by campaign.")
     if range_.last is not None and len(filters) > 1:
         raise BadSelection(ONE_OF_PAST)
     if (range_.last is not None or beside != "before") and tab not in COMPARED:
         raise BadSelection(f"{TABS[tab]}: only ranges that end today, without a comparison.")
-    if tab == "consent" and len(filters) > 1:
-        raise BadSelection("The consent gap takes one filter at a time, since consent is the second.")
     return Selection(tab, range_, filters, beside, table, form, goal)
 
 

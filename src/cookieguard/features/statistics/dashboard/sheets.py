@@ -115,19 +115,6 @@ def _of_details(d: Details) -> Iterator[tuple[str, Sheet]]:
         yield table.title, _breakdown(table, "", "")
     yield "Totals", Sheet(("Figure", "Times"), d.totals)
     yield "Shares", Sheet(("Part", "Percent"), [*d.shares, *d.parts])
-    for gap in d.gaps:
-        heads = (gap.title, "Views", "By visitors who agreed", "Percent")
-        named = [
-            (country_name(row.value) if gap.title == "Countries" else row.value or UNKNOWN, row)
-            for row in gap.rows
-        ]
-        yield (
-            f"Gap: {gap.title}",
-            Sheet(heads, [(name, row.happened, row.counted, row.part) for name, row in named]),
-        )
-    for one in d.policies:
-        lines = [("All days", *one.totals), *((_date(day.day), *day.texts) for day in one.days)]
-        yield f"Choices under {one.version}", Sheet(("Day", *d.heads), lines)
     hosts = [(one.host, one.vendor, one.purpose, one.views, one.elements) for one in d.hosts]
     yield "Hosts", Sheet(("Host", "Vendor", "Purpose", "Views", "Elements"), hosts, names=3)
     pages = [(one.host, *pair) for one in d.hosts for pair in one.pages]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from cookieguard.features.statistics.dashboard import breakdowns as kinds
 from cookieguard.features.statistics.dashboard.breakdowns import GoalPart, Row, Table, TableKind
 from cookieguard.features.statistics.dashboard.disclosure import Breakdowns, Disclosure
+from cookieguard.features.statistics.dashboard.funnel import funnel
 from cookieguard.features.statistics.dashboard.goal_tables import (
     ByPart,
     goals_and_steps,
@@ -27,11 +29,25 @@ from cookieguard.features.statistics.dashboard.page_tables import (
     percent,
     speeds,
 )
-from cookieguard.features.statistics.dashboard.selection import FILTERS, LONE, UNKNOWN, Range, Selection
+from cookieguard.features.statistics.dashboard.selection import (
+    EPOCH,
+    FILTERS,
+    LONE,
+    UNKNOWN,
+    Range,
+    Selection,
+)
 from cookieguard.features.statistics.engines.protocol import Days, HitReader
 from cookieguard.stats.hits import GOAL_FROM, SLOW_FROM, Dimension
 from cookieguard.stats.k_anonymity import FEW, MOST_DIMENSIONS, Cell, Shown, at_least, column, rounded
 
+SQL = """SELECT value, sum(views) AS views, sum(visits) AS visits, sum(visitors) AS visitors
+FROM cookieguard_by_value WHERE dimension = '{}' AND day BETWEEN '{}' AND '{}'
+GROUP BY value ORDER BY {} DESC;"""
+SAME = "These figures, from the views in your database."
+OF_DAYS = (
+    "The views have single days, each rounded: a sum of {} days may be up to 5 a day away from this table."
+)
 LEAST_CHANGED = 30  # of less, a rounded figure changes by a third with one person
 LEAST_RATED = 100  # visitors: of fewer, rounding moves a rate by more than it says
 LINKS = {**{by: by for by in FILTERS.values()}, Dimension.ENTRY: Dimension.PAGE}  # which filter a row sets
@@ -49,10 +65,12 @@ class Tables:
         range_: Range,
         today: int,
         steps: Sequence[str] = (),
+        *,
+        has_rates: bool = True,
     ) -> None:
         self._reader, self._breakdowns, self._disclosure = reader, breakdowns, disclosure
         self._selection, self._range, self._today = selection, range_, today
-        self._days, self._steps = range_.days(today), steps
+        self._days, self._steps, self._has_rates = range_.days(today), steps, has_rates
         self._has_visitors = disclosure.has_visitors(range_)
 
     def all(self, visitors: str) -> Sequence[Table]:
@@ -65,7 +83,7 @@ class Tables:
             "goals": self._goals_tab,
             "speed": self._speed,
         }
-        tables = made[self._selection.tab](visitors)
+        tables = [self._with_sql(table) for table in made[self._selection.tab](visitors)]
         return [table for table in tables if table.rows or table.other or table.kind.is_always]
 
     def _overview(self, visitors: str) -> Sequence[Table]:
@@ -78,18 +96,19 @@ class Tables:
         tables = [self._with_change(self._table(self._shown(kind.by), kind)) for kind in shown]
         if not where:
             tables = [self._with_orders(one) if one.kind is kinds.CAMPAIGNS else one for one in tables]
-        return [*tables, *self._goals(visitors)]
+        tables = [*tables, *self._goals(visitors)]
+        steps = funnel(self._steps, tables)
+        return tables if steps is None else [steps, *tables]
 
     def _pages(self, _: str) -> Sequence[Table]:
         pages, entries = (self._shown(by) for by in (Dimension.PAGE, Dimension.ENTRY))
-        agreed = self._parts(Dimension.AGREED_PAGE, pages, "views")
-        exits = {row.value: row for row in self._parts(Dimension.EXIT, agreed, "views").rows}
-        wholes = {row.value: row for row in agreed.rows}
+        agreed = self._parts(Dimension.AGREED_PAGE, pages)
+        exits = {row.value or UNKNOWN: row for row in self._parts(Dimension.EXIT, agreed).rows}
+        wholes = {row.value or UNKNOWN: row for row in agreed.rows if self._has_rates}
 
         def rates(table: Table, place: int) -> Table:
             def of(row: Row) -> Sequence[str]:
-                value = "" if row.value == UNKNOWN else row.value
-                part, whole = exits.get(value), wholes.get(value)
+                part, whole = exits.get(row.value), wholes.get(row.value)
                 return (percent(part and part.counts[place], whole and whole.counts[place]),)
 
             return replace(table, rows=[replace(row, more=of(row)) for row in table.rows])
@@ -102,7 +121,7 @@ class Tables:
 
     def _speed(self, _: str) -> Sequence[Table]:
         pages = self._shown(Dimension.PAGE)
-        slow = self._parts(Dimension.SPEED, pages, "views", page_if_slow)
+        slow = self._parts(Dimension.SPEED, pages, page_if_slow)
         found = speeds(self._breakdowns.slices(self._days, Dimension.SPEED))
         parts = {row.value: row.counts[0] for row in slow.rows}
         table = self._table(pages, kinds.SPEED)
@@ -226,16 +245,14 @@ class Tables:
         )
         return replace(table, kind=kind, rows=[replace(row, more=more(row)) for row in table.rows])
 
-    def _parts(
-        self, by: Dimension, wholes: Shown, of: str, part: Callable[[str], str | None] | None = None
-    ) -> Shown:
+    def _parts(self, by: Dimension, wholes: Shown, part: Callable[[str], str | None] | None = None) -> Shown:
         """Return what may be shown of parts of pages, beside the pages that are shown."""
         reader = Regrouped(self._reader, part) if part else self._reader
         names = {row.value for row in wholes.rows}
 
         def rule(days: Days) -> Shown:
             whole = wholes if days == self._days else self._breakdowns.shown(days, Dimension.PAGE)
-            return parts_of(reader, days, by, whole, of)
+            return parts_of(reader, days, by, whole)
 
         shown = self._breakdowns.of_rule(self._days, by, rule, reader)
         return Shown(tuple(row for row in shown.rows if row.value in names))
@@ -259,7 +276,8 @@ class Tables:
             self._range.whole_days_beside(self._today, self._selection.beside),
         )
         span = self._reader.span()
-        if self._selection.filters or not self._range.step or span is None or before.first < span.first:
+        is_compared = table.kind.is_compared and self._range.step and not self._selection.filters
+        if not is_compared or span is None or before.first < span.first:
             return table
         now, then = (
             {
@@ -272,6 +290,16 @@ class Tables:
             replace(row, change=_change(now.get(row.value, 0), then.get(row.value, 0))) for row in table.rows
         ]
         return replace(table, rows=rows, has_change=True)
+
+    def _with_sql(self, table: Table) -> Table:
+        """Return a table with the statement that asks a database's views for it, where they have it."""
+        days, lead = self._range.whole_days(self._today), ("views", "visits")[table.kind.lead]
+        count = days.last - days.first + 1
+        if not table.kind.is_in_views or self._selection.filters or count < 1:
+            return table
+        first, last = (EPOCH + timedelta(days=day) for day in days)
+        note = SAME if count == 1 and self._range.last is not None else OF_DAYS.format(count)
+        return replace(table, sql=SQL.format(table.kind.by, first, last, lead), sql_note=note)
 
     def _table(self, shown: Shown, kind: TableKind) -> Table:
         return _table(shown, kind, self._selection, has_visitors=self._has_visitors)

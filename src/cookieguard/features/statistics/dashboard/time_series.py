@@ -89,7 +89,7 @@ class Course:
         self._before = self._ask(before, where) if is_whole else []
         self._larger_before = [self._ask(before, one) for one in larger_ones(where)] if is_whole else []
         self._compared, self._whole = self._before, self._daily
-        if range_.last is None and range_.step:  # whole days with whole days
+        if range_.is_open:  # whole days with whole days
             self._compared = [one for one in self._before if one.at < before.last]
             self._whole = [one for one in self._daily if one.at < today]
         elif not range_.step:  # the day before until this hour
