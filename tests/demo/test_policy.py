@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from harness.stores import give_keyring
 
 from cookieguard.config import Config, load_config
 from cookieguard.features.policy.announcing import announce
@@ -183,5 +184,6 @@ def announce_now(config: Config, name: str, now: datetime) -> None:
     versions = read_versions(config)
     version = next(one for one in versions if one.name == name)
     state = StateDirectory(config.state_dir)
+    give_keyring(state.path)
     with closing(store_opener(config, state.path, environ={})()) as store:
         announce(store, versions, version, now=now, notice_days=14, record=Acts(None))
