@@ -194,7 +194,8 @@ def test_what_was_acknowledged_survives_a_disk_that_is_full_time_and_again(
 @pytest.mark.timeout(3000)
 def test_what_was_acknowledged_survives_a_server_that_is_killed_and_stopped(tmp_path: Path) -> None:
     with postgres() as server:
-        world = World(Place(server.url, server.url, (tmp_path / "erasures",)))
+        erasures = Erasures(Journal(tmp_path / "erasures", "", days=30), ())
+        world = World(Place(server.url, server.url, erasures))
 
         def kill() -> None:
             server.kill()
