@@ -138,15 +138,13 @@ class Tables:
 
     def errors(self) -> Sequence[tuple[str, str]]:
         """Return how many requests failed, by whose fault; each counts as one."""
-        sums = dict.fromkeys(("/", "4", "5"), 0)
-        for one in self._breakdowns.slices(self._days, Dimension.ERROR):
-            if one.value[0] in sums:
-                sums[one.value[0]] += one.views
+        kinds_of = Regrouped(self._reader, lambda value: value[0])
+        found = {
+            one.value: one.views for one in self._breakdowns.slices(self._days, Dimension.ERROR, kinds_of)
+        }
         names = {"/": "Pages not found (404, 410)", "4": "Other 4xx", "5": "5xx"}
-        return [
-            (names[kind], FEW if at_least(sums[kind]) is None else f"{rounded(sums[kind]):,}")
-            for kind in names
-        ]
+        counts = [(name, found.get(kind, 0)) for kind, name in names.items()]
+        return [(name, FEW if at_least(count) is None else f"{rounded(count):,}") for name, count in counts]
 
     def _goals(self, visitors: str) -> Sequence[Table]:
         """Return how often goals were reached, and what that was worth."""
