@@ -26,7 +26,7 @@ from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import Batch
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.state_directory import StateDirectory
 
 from .conftest import Visitors
@@ -97,7 +97,7 @@ def guarded_in(state: Path) -> CookieGuard:
 
 
 def console_of(guarded: CookieGuard, url: str, state: Path) -> Console:
-    codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+    codec = staff_codec(Keyring.loads(beside(state).read_text(), setting="test"))
     now = datetime.now(UTC).replace(microsecond=0)
     members = [
         Member(id=f"{at}" * 12, name=f"{role} person", role=role, made=now, expires=now + timedelta(days=1))
@@ -108,7 +108,7 @@ def console_of(guarded: CookieGuard, url: str, state: Path) -> Console:
 
 
 def ask_for_a_copy(guarded: CookieGuard, state: Path) -> None:
-    keyring = Keyring.loads((state / KEYRING_FILE).read_text(), setting="test")
+    keyring = Keyring.loads(beside(state).read_text(), setting="test")
     asked = Request(
         id=ID,
         kind=RequestKind.EXPORT,

@@ -195,9 +195,8 @@ def test_keyring_is_made_in_a_volume_unless_there_is_a_place_beside_it(tmp_path:
         assert os.listdir(volume) == []
 
 
-@pytest.mark.parametrize("database", ["store.db", "subjects.db"])
-def test_no_keyring_is_made_for_databases_whose_own_is_missing(state: StateDirectory, database: str) -> None:
-    (state.path / database).touch()
+def test_no_keyring_is_made_for_a_consent_log_whose_own_is_missing(state: StateDirectory) -> None:
+    (state.path / "subjects.db").touch()
 
     error = refusal(state, KeySettings(), {})
 
@@ -211,7 +210,7 @@ def test_workers_that_start_together_with_a_new_store_get_one_keyring(tmp_path: 
     def start(number: int) -> str:
         state = StateDirectory(tmp_path / "state")
         keyring = load_keyring(state, KeySettings(), environ={}, now=NOW)
-        (state.path / "store.db").touch()
+        (state.path / "subjects.db").touch()
         return keyring.signing.id
 
     for _ in range(20):

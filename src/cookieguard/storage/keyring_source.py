@@ -21,7 +21,7 @@ from cookieguard.storage.state_directory import StateDirectory
 KEYRING_FILE = "keyring"
 # The first line of a keyring that was made here. The owner who takes it over on purpose removes the line.
 GENERATED = b"# made by cookieguard at its first start\n"
-SEALED = ("store.db", "subjects.db")
+SEALED = "subjects.db"  # only a worker with a keyring makes it
 PRODUCTION = "COOKIEGUARD_ENV"
 WITH_KEYRING = "one with its keyring, from a backup; if that is lost: a new one, by `cookieguard keys add`"
 # A consent cookie that ends with the browser (`max_age` 0) still counts this long in one left open.
@@ -63,12 +63,10 @@ def load_keyring(
     """Load the keyring from its place; one in a file follows the file while the shop runs.
 
     Only in its default place is one made, once for all workers, at the shop's start: not without `now`, where
-    `keys.generate` is false or COOKIEGUARD_ENV is `production`, nor where databases need one that is missing. Raises a
-    ConfigError naming the setting, never showing a key.
+    `keys.generate` is false or COOKIEGUARD_ENV is `production`, nor where the consent log needs one that is missing.
+    Raises a ConfigError naming the setting, never showing a key.
     """
-    is_used = any(
-        (state.path / name).exists() for name in SEALED
-    )  # first: another worker may make all meanwhile
+    is_used = (state.path / SEALED).exists()  # first: another worker may make both meanwhile
     place = place_of(state.path, settings, environ=environ)
     if place.path is None:
         return Keyring.loads(environ[place.variable], setting=place.setting)
