@@ -35,7 +35,6 @@ QUERIES = (
     "?range=7&beside=year",
     "?country=DE",
     "?tab=consent",
-    "?tab=consent&country=DE",
     "?tab=held",
     "?tab=bots",
     "?range=7&tab=pages",

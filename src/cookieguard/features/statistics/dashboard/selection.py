@@ -184,7 +184,7 @@ def last_periods(today: int) -> Sequence[Range]:
 
 
 TABS: Mapping[str, str] = {
-    "overview": "Overview",
+    "overview": "Summary",
     "pages": "Pages",
     "goals": "Goals",
     "consent": "Consent",
