@@ -35,6 +35,7 @@ QUERIES = (
     "?range=7&beside=year",
     "?country=DE",
     "?tab=consent",
+    "?range=30&campaign=winter",
     "?tab=held",
     "?tab=bots",
     "?range=7&tab=pages",
