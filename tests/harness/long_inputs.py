@@ -199,7 +199,7 @@ QUERIES = {
     "receipt": ("lang",),
     "record": ("id",),
     "requests": ("id",),
-    "stats": ("tab", "range", "beside", "table", "page", "source"),
+    "stats": ("tab", "range", "from", "to", "beside", "table", "goal", "page", "source"),
 }
 PATHS = ("/{}", "/_cg/{}", "/_cg/policy/{}", "/_cg/log/{}", "/_cg/mail/{}", "/{}/cart")
 # Forms: the page, what else its form says, and the fields that are filled one after the other.

@@ -22,6 +22,10 @@ from cookieguard.storage.journal import Journal
 from .conftest import NOW, World, emptied, record_of
 
 
+def shop_in(state: Path) -> Shop:
+    return Shop(config=Config(state_dir=str(state)), environ={}, now=NOW)
+
+
 def test_tables_that_no_worker_made_yet_are_no_fault(server: Postgres, tmp_path: Path) -> None:
     place = emptied(server, Erasures(Journal(tmp_path, "", days=30), ()), Keyring.generate(NOW))
     config = Config(state_dir=str(tmp_path), store=StoreSettings(url=server.url))
@@ -54,7 +58,7 @@ def test_records_that_are_numbered_while_the_doctor_looks_are_no_fault(
         return found
 
     monkeypatch.setattr(kind, "size", size_and_more)
-    (told,) = _log(world.place, tmp_path)
+    (told,) = _log(world.place, shop_in(tmp_path))
 
     assert told == Finding("consent log", "1 entries, 0 of them waiting for a number")
 
@@ -66,12 +70,12 @@ def test_log_that_was_set_back_is_named_before_a_worker_writes(world: World, tmp
     store.close()
     assert note is not None
     (tmp_path / NEWEST).write_text(note)
-    (sound,) = _log(world.place, tmp_path)
+    (sound,) = _log(world.place, shop_in(tmp_path))
     lines = note.split("\n")
     lines[1] = "7"
     (tmp_path / NEWEST).write_text("\n".join(lines))
 
-    _, told = _log(world.place, tmp_path)
+    _, told = _log(world.place, shop_in(tmp_path))
 
     assert (sound.mend, told.check, told.mend) == ("", "consent log's past", "run: cookieguard log verify")
     assert told.found == "the log was set back or replaced: 1 entries are not all that checkpoint names"
