@@ -5,7 +5,7 @@ Rule: text and whole numbers only, never None, so that a row is the same in ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, get_type_hints
 
@@ -50,17 +50,54 @@ class BotKind(StrEnum):
 GOAL_FROM = " < "  # no goal's name has such a sign
 MISSING = (404, 410)  # statuses of a page that is not there
 SLOW_FROM = 1000  # milliseconds: so long people wait without losing the thread
-# Which hits of people count, as SQL; `entry` is decided by then.
-VIEWS, ENTRIES, GOALS = "kind = 'view'", "kind = 'view' AND entry = 1", "kind = 'goal' AND event != ''"
+
+
+class Group(NamedTuple):
+    """Name some hits of people, for SQL and for hits in memory; `entry` is decided by then."""
+
+    sql: str
+    pick: Callable[[Sequence[Hit]], Sequence[Hit]]
+    """Returns those of a list. By whole lists: a call for each hit takes three times as long."""
+    within: Group | None = None
+    """The group that `pick` picks from, None if it picks from all hits of people."""
+
+
 # To everything, or to statistics. Hits of an earlier release have "partly" for both: those with a key agreed.
-HAS_AGREED = f"(consent IN ('all', '{PARTLY_COUNTED}') OR (consent = 'partly' AND key != 0))"
+WHOLLY, PARTLY = ("all", PARTLY_COUNTED), "partly"
+_HAS_AGREED = f"(consent IN {WHOLLY} OR (consent = '{PARTLY}' AND key != 0))"
+
+
+def _agreed(hits: Sequence[Hit]) -> Sequence[Hit]:
+    return [hit for hit in hits if hit.consent in WHOLLY or (hit.consent == PARTLY and hit.key)]
+
+
+VIEWS = Group("kind = 'view'", lambda hits: [hit for hit in hits if hit.kind == "view"])
+ENTRIES = Group(f"{VIEWS.sql} AND entry = 1", lambda hits: [hit for hit in hits if hit.entry], VIEWS)
+GOALS = Group(
+    "kind = 'goal' AND event != ''", lambda hits: [hit for hit in hits if hit.kind == "goal" and hit.event]
+)
+MISSED = Group(
+    f"kind = 'error' AND status IN {MISSING}",
+    lambda hits: [hit for hit in hits if hit.kind == "error" and hit.status in MISSING],
+)
+SLOW_VIEWS = Group(
+    f"{VIEWS.sql} AND duration >= {SLOW_FROM}",
+    lambda hits: [hit for hit in hits if hit.duration >= SLOW_FROM],
+    VIEWS,
+)
+AGREED_VIEWS = Group(f"{VIEWS.sql} AND {_HAS_AGREED}", _agreed, VIEWS)
+AGREED_ENTRIES = Group(f"{ENTRIES.sql} AND {_HAS_AGREED}", _agreed, ENTRIES)
 
 
 class Counted(NamedTuple):
     """Say what counts as a value of a dimension."""
 
-    column: str = ""  # of a hit, or SQL; empty for the column named as the dimension
-    which: str = VIEWS
+    columns: tuple[
+        str, ...
+    ] = ()  # of a hit, one behind the other; empty for the column named as the dimension
+    of: Group = VIEWS
+    is_named: bool = False
+    """Whether a hit whose last column is empty counts for no value."""
     has_visits: bool = True
     """Whether visits begin with its values."""
     is_of_visitor: bool = False
@@ -69,6 +106,17 @@ class Counted(NamedTuple):
     """Whether it is in neither exports nor views, as a part of what is there, or what visitors write."""
     is_typed: bool = False
     """Whether visitors write it: of days whose single hits are gone, sums have only what five people wrote."""
+
+    @property
+    def column(self) -> str:
+        """The value, as SQL."""
+        value = f" || '{GOAL_FROM}' || ".join(self.columns)
+        return value if len(self.columns) == 1 else f"({value})"
+
+    @property
+    def which(self) -> str:
+        """Which hits of people count, as SQL."""
+        return f"{self.of.sql} AND {self.columns[-1]} != ''" if self.is_named else self.of.sql
 
 
 class Dimension(StrEnum):
@@ -101,41 +149,35 @@ class Dimension(StrEnum):
     def counted(self) -> Counted:
         """What counts as a value."""
         found = COUNTED.get(self, Counted())
-        return found._replace(column=found.column or self.value)
+        return found._replace(columns=found.columns or (self.value,))
 
 
 _OF_VISITOR = Counted(is_of_visitor=True)
-_GOAL, _PART = Counted(which=GOALS, has_visits=False), Counted(is_dashboard_only=True)
-_OF_SOME = Counted("page", has_visits=False, is_dashboard_only=True)
+_GOAL, _PART = Counted(of=GOALS, has_visits=False), Counted(is_dashboard_only=True)
+_OF_SOME = Counted(("page",), has_visits=False, is_dashboard_only=True)
 # Of a dimension without a row, each view has a value: the column of that name.
 COUNTED: Mapping[Dimension, Counted] = {
-    Dimension.ENTRY: Counted("page", ENTRIES),
-    Dimension.SOURCE: Counted("", ENTRIES),
-    Dimension.MEDIUM: Counted("", f"{ENTRIES} AND medium != ''"),
-    Dimension.CAMPAIGN: Counted("", f"{ENTRIES} AND campaign != ''"),
+    Dimension.ENTRY: Counted(("page",), ENTRIES),
+    Dimension.SOURCE: Counted(of=ENTRIES),
+    Dimension.MEDIUM: Counted(of=ENTRIES, is_named=True),
+    Dimension.CAMPAIGN: Counted(of=ENTRIES, is_named=True),
     Dimension.COUNTRY: _OF_VISITOR,
     Dimension.LANGUAGE: _OF_VISITOR,
     Dimension.DEVICE: _OF_VISITOR,
     Dimension.BROWSER: _OF_VISITOR,
     Dimension.OS: _OF_VISITOR,
     Dimension.GOAL: _GOAL,
-    Dimension.AGREED_PAGE: _PART._replace(column="page", which=f"{VIEWS} AND {HAS_AGREED}"),
-    Dimension.AGREED_CAMPAIGN: _PART._replace(
-        column="campaign", which=f"{ENTRIES} AND {HAS_AGREED} AND campaign != ''"
-    ),
-    Dimension.AGREED_COUNTRY: _PART._replace(column="country", which=f"{VIEWS} AND {HAS_AGREED}"),
-    Dimension.GOAL_SOURCE: _GOAL._replace(
-        column=f"(event || '{GOAL_FROM}' || source)", is_dashboard_only=True
-    ),
+    Dimension.AGREED_PAGE: _PART._replace(columns=("page",), of=AGREED_VIEWS),
+    Dimension.AGREED_CAMPAIGN: _PART._replace(columns=("campaign",), of=AGREED_ENTRIES, is_named=True),
+    Dimension.AGREED_COUNTRY: _PART._replace(columns=("country",), of=AGREED_VIEWS),
+    Dimension.GOAL_SOURCE: _GOAL._replace(columns=("event", "source"), is_dashboard_only=True),
     Dimension.GOAL_CAMPAIGN: _GOAL._replace(
-        column=f"(event || '{GOAL_FROM}' || campaign)",
-        which=f"{GOALS} AND campaign != ''",
-        is_dashboard_only=True,
+        columns=("event", "campaign"), is_named=True, is_dashboard_only=True
     ),
     Dimension.EXIT: _OF_SOME,  # of the hits of `shared_sql.exits`
-    Dimension.NOT_FOUND: _OF_SOME._replace(which=f"kind = 'error' AND status IN {MISSING}", is_typed=True),
-    Dimension.SLOW: _OF_SOME._replace(which=f"{VIEWS} AND duration >= {SLOW_FROM}"),
-    Dimension.SEARCH: _OF_SOME._replace(column="", which=f"{VIEWS} AND search != ''", is_typed=True),
+    Dimension.NOT_FOUND: _OF_SOME._replace(of=MISSED, is_typed=True),
+    Dimension.SLOW: _OF_SOME._replace(of=SLOW_VIEWS),
+    Dimension.SEARCH: _OF_SOME._replace(columns=(), is_named=True, is_typed=True),
 }
 # Parts of another dimension's values: shown only beside the whole, by `features/statistics/dashboard/consent_gap.py`.
 AGREED: Mapping[Dimension, Dimension] = {

@@ -53,7 +53,7 @@ def conditions(where: Filters, marks: Iterator[str]) -> tuple[str, list[str]]:
 
 
 @lru_cache(maxsize=4096)  # what batch after batch has, of some days
-def digest(text: str, _: int) -> int:
+def digest(text: str) -> int:
     """Name a value in eight bytes: what was seen of a visitor has a row for each value."""
     encoded = text.encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(encoded, digest_size=8).digest(), "big", signed=True)

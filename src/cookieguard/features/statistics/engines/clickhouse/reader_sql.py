@@ -69,7 +69,7 @@ def hours(hits: str) -> str:
 
 def values(hits: str, by: Dimension, where: str = "") -> str:
     """Count what a row of `daily` holds, without the dimension: every value."""
-    column, counted = by.counted[:2]
+    column, counted = by.counted.column, by.counted.which
     visitors = "sum(begins)" if by.counted.is_of_visitor and not where else "uniqExactIf(key, key != 0)"
     return f"""
         SELECT day, toString({column}) AS value, count() AS views, {_visits(by)} AS visits,
@@ -80,7 +80,7 @@ def values(hits: str, by: Dimension, where: str = "") -> str:
 
 def folded_values(hits: str, by: Dimension) -> str:
     """Count the same with at most so many values a day, those with most views; the rest is "(other)"."""
-    column, counted = by.counted[:2]
+    column, counted = by.counted.column, by.counted.which
     hits = exits(hits) if by is Dimension.EXIT else hits
     keep = _first_values(values(hits, by), "day, value", "views", MAX_VALUES)
     named = f"if((day, toString({column})) IN {keep}, toString({column}), '{OTHER}')"
