@@ -30,7 +30,7 @@ class Seen(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """Hold hits whose entries are decided, the places of visitors' views that begin a visit, and what was seen."""
+    """Hold hits with their entries decided, the places of keyed views that begin a visit, and who was seen."""
 
     hits: Sequence[Hit]
     begun: Sequence[int]
@@ -71,11 +71,9 @@ def decide(
                 is_entry = not before[0] - PAUSE <= time <= before[1] + PAUSE
             if is_entry:
                 begun.append(place)
-            if hits[place].entry != is_entry:
-                hit = hits[place]
-                decided[place] = Hit._make(
-                    (*hit[:ENTRY], int(is_entry), *hit[ENTRY + 1 :])
-                )  # by a name: thrice as long
+            hit = hits[place]
+            if hit.entry != is_entry:  # not by its name, which takes three times as long
+                decided[place] = Hit._make((*hit[:ENTRY], int(is_entry), *hit[ENTRY + 1 :]))
             prior = time
         seen[visitor] = Seen(hits[places[0]].time, hits[places[-1]].time, decided[places[0]])
     return Decided(decided, begun, seen)
