@@ -32,8 +32,8 @@ PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
 	"all else: nice -n 5 $(2) $(APART:%=--ignore=%) $(COMMANDS:%=--ignore=%)" \
 	"engines else: nice -n 5 $(2) tests/engines/proof tests/engines/test_[!s]*.py" \
 	"engines s: nice -n 5 $(2) tests/engines/test_s*.py" \
-	"web l-z: nice -n 5 $(2) tests/web/test_[!a-k]*.py" $(3) \
-	"web a-k: nice -n 5 $(2) tests/web/test_[a-k]*.py" \
+	"web m-z: nice -n 5 $(2) tests/web/test_[!a-l]*.py" $(3) \
+	"web a-l: nice -n 5 $(2) tests/web/test_[a-l]*.py" \
 	"html: nice -n 5 $(2) tests/html tests/identity"
 SOURCES := env COOKIEGUARD_PURE=1
 MEASURED := $(SOURCES) HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest -m 'not slow'
@@ -83,7 +83,7 @@ test-abroad: $(VENV)/.compiled ## before a release: all vectors in every state a
 	$(BIN)/python scripts/find_programs.py --slow $(ASKED)
 	$(BIN)/python scripts/at_once.py 3 $(ABROAD_AT_ONCE) "release: $(PYTEST) $(FOR_RELEASE)" \
 		"survival: $(LONG) $(PYTEST) -m slow $(SURVIVAL)" \
-		"chromium: CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) $(PYTEST) tests/browser tests/scan tests/vectors/test_vectors.py"
+		"chromium: CHROMIUM=\$$($(BIN)/python scripts/find_chromium.py) $(PYTEST) tests/browser tests/scan tests/vectors/test_vectors.py tests/web/test_renderer.py"
 
 check: $(VENV)/.test ## format, lint, types, layers, generated files
 	$(BIN)/ruff format --check . || { echo "run: $(BIN)/ruff format ."; exit 1; }

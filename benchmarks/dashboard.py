@@ -1,10 +1,11 @@
-"""Measure the dashboard over a month of real hits in SQLite, asked as an analyst's browser asks.
+"""Measure the dashboard over a month of real hits in SQLite and a year of their sums, as an analyst's browser asks.
 
     python benchmarks/dashboard.py [--hits N] [--rounds N] [--folder DIR]
 
 Fills a file with N hits (3 million) over 30 days as `benchmarks/hits.py` draws them, through the engine that a shop
-writes with; DIR keeps it for another time. What looks after it each hour is done before `/_cg/stats` is asked for
-through the whole middleware: the keys of days that are over are gone, as in a shop at that hour.
+writes with, and copies their sums to the eleven months before; DIR keeps it for another time. What looks after it each
+hour is done before `/_cg/stats` is asked for through the whole middleware: the keys of days that are over are gone, as
+in a shop at that hour.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import argparse
 import asyncio
 import logging
 import random
+import sqlite3
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,7 +36,7 @@ from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import SECONDS_OF_DAY, Batch
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 
 DAYS = 30
 NOW = datetime(2026, 11, 24, 23, 59, tzinfo=UTC)
@@ -41,6 +44,14 @@ QUERIES = {
     "30 days": ("range=30", 300),
     "7 days": ("range=7", 300),
     "12 months": ("range=12m", 300),
+    "days of one's choice": ("from=2026-09-09&to=2026-11-17", 300),
+    "a year of one's choice": ("from=2025-12-09&to=2026-11-17", 300),
+    "12 months, pages": ("range=12m&tab=pages", 300),
+    "12 months, goals": ("range=12m&tab=goals", 300),
+    "12 months, speed and errors": ("range=12m&tab=speed", 300),
+    "12 months, consent": ("range=12m&tab=consent", 300),
+    "12 months, bots": ("range=12m&tab=bots", 300),
+    "12 months, of one page": ("range=12m&page=/product/1", 300),
     "30 days, bots": ("range=30&tab=bots", None),
     "30 days, held": ("range=30&tab=held", None),
     "30 days, of one country": ("range=30&country=DE", 1000),
@@ -73,6 +84,20 @@ def fill(path: Path, count: int) -> Figure:
     return Figure(
         name=f"{count:,} hits written", value=count / cpu, unit="hits per CPU second", bar=75_000, note=note
     )
+
+
+def extend(path: Path) -> None:
+    """Copy the sums of the month to the eleven months before it."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for month in range(1, 12):
+            days = month * DAYS
+            for table, unit in (("hourly", 24), ("daily", 1), ("consent", 1), ("held", 1), ("bot", 1)):
+                key, *others = (row[1] for row in connection.execute(f"PRAGMA table_info({table})"))
+                names = ", ".join(others)
+                since = int(NOW.timestamp()) // SECONDS_OF_DAY - DAYS
+                connection.execute(
+                    f"INSERT INTO {table} SELECT {key} - {days * unit}, {names} FROM {table} WHERE {key} >= {(since + 1) * unit}"  # noqa: E501
+                )
 
 
 def closed(path: Path) -> Figure:
@@ -117,7 +142,7 @@ def asked(folder: Path, rounds: int) -> Iterator[Figure]:
 
 
 def _token(folder: Path) -> str:
-    codec = staff_codec(Keyring.loads((folder / KEYRING_FILE).read_text(), setting="benchmark"))
+    codec = staff_codec(Keyring.loads(beside(folder).read_text(), setting="benchmark"))
     until = NOW + timedelta(days=9)
     member = Member(id="a" * 12, name="Anna", role="analyst", made=NOW, expires=until)
     change_staff(folder, lambda before: before | {member.id: member})
@@ -159,7 +184,10 @@ def measure(folder: Path, hits: int, rounds: int) -> list[Figure]:
     """Fill the folder where that was not done, and ask."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / STATS_FILE
-    found = [] if path.exists() else [fill(path, hits), closed(path)]
+    found = []
+    if not path.exists():
+        found = [fill(path, hits), closed(path)]
+        extend(path)
     tend(folder)
     return [*found, *asked(folder, rounds)]
 

@@ -35,6 +35,7 @@ from harness.postgres import Postgres, postgres
 
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config.proof import ProofSettings
+from cookieguard.features.records.erasure_journal import Erasures
 from cookieguard.features.records.log_reader import verify_log
 from cookieguard.features.records.pending_records import write
 from cookieguard.features.records.store.open import Place, open_stores, signer_of, trusted_keys
@@ -45,6 +46,7 @@ from cookieguard.features.records.values.tiles import WIDTH, inclusion_proof, tr
 from cookieguard.features.records.writer import NUMBERED_AT_ONCE as SEQUENCED
 from cookieguard.features.records.writer import LogWriter, sequence
 from cookieguard.keyring import Keyring
+from cookieguard.storage.journal import Journal
 from cookieguard.web.identity.store_wait import is_done
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
@@ -103,6 +105,12 @@ def single_commits(path: Path, seconds: float) -> float:
     rate = count / (time.perf_counter() - started)
     connection.close()
     return rate
+
+
+def place_in(folder: Path, keyring: Keyring) -> Place:
+    """Return the place of a log in a folder."""
+    erasures = Erasures(Journal(folder, "", days=30), ())
+    return Place(str(folder / "log.db"), str(folder / "subjects.db"), erasures, lambda: keyring)
 
 
 def grouped(place: Place, keyring: Keyring, seconds: float) -> tuple[float, float]:
@@ -268,7 +276,7 @@ def request_cost(base: Path, keyring: Keyring) -> None:
         at = base / f"agrees-{agrees}"
         for one in ("log", "writer", "bare"):
             (at / one).mkdir(mode=0o700, parents=True)
-        place = Place(str(at / "log.db"), str(at / "subjects.db"), (at / "erasures",))
+        place = place_in(at, keyring)
         commits = {
             "log": None,
             "writer": LogsCommits(place, keyring, is_known=agrees),
@@ -398,7 +406,7 @@ def workers_in_postgres(place: Place, keyring: Keyring, each: int) -> tuple[floa
 def in_postgres(base: Path, keyring: Keyring, each: int) -> None:
     """Print the better of three rounds of each, which take turns; what CPU costs, the machine decides less of."""
     with postgres(fsync=True) as server:
-        place = Place(server.url, server.url, (base / "erasures-p",))
+        place = place_in(base, keyring)._replace(log=server.url, subjects=server.url)
         contestants: dict[str, Callable[[int], tuple[float, float]]] = {
             f"bare, {WRITERS} processes": partial(bare_postgres, server.url),
             f"the log, {WORKERS} workers": partial(workers_in_postgres, place, keyring),
@@ -438,7 +446,7 @@ def main() -> None:
     keyring = Keyring.generate(NOW)
     with tempfile.TemporaryDirectory(dir=".") as directory:
         base = Path(directory)
-        place = Place(str(base / "log.db"), str(base / "subjects.db"), (base / "erasures",))
+        place = place_in(base, keyring)
         bare = single_commits(base / "bare.db", seconds)
         rate, cpu = grouped(place, keyring, seconds)
         print(f"SQLite FULL, single commits: {bare:,.0f} rows/s")
@@ -447,7 +455,7 @@ def main() -> None:
         if len(sys.argv) > 2:
             in_postgres(base, keyring, int(sys.argv[2]))
         request_cost(base, keyring)
-        big = Place(str(base / "big.db"), place.subjects, place.journals)
+        big = place._replace(log=str(base / "big.db"))
         filled(big, keyring)
         print(f"verify: {verifying(big, keyring):,.0f} records/s of CPU, of {VERIFIED:,}")
     proof, root = proving()

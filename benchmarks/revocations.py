@@ -20,8 +20,9 @@ from secrets import token_hex
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from harness.postgres import postgres
+from harness.stores import KEYRING
 
-from cookieguard.config import StoreSettings
+from cookieguard.config import Config, StoreSettings
 from cookieguard.identity.revocations import Revocation, Revoked
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
@@ -60,7 +61,7 @@ def move(directory: Path, one: str, other: str) -> None:
 
 def open_store(url: str) -> Callable[[], Store]:
     """Return what opens a store by its URL."""
-    return store_opener(StoreSettings(url=url), Path(), environ={})
+    return store_opener(Config(store=StoreSettings(url=url)), Path(), environ={}, keyring=KEYRING)
 
 
 def flood(url: str, take_away: Callable[[], object], bring_back: Callable[[], object]) -> None:

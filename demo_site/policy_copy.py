@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cookieguard.config import Config
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.open import store_file, store_opener
 
 POLICY = sorted((Path(__file__).parent / "policy").iterdir())
 # From the start of the demo until its draft takes effect: twice the notice, so it may wait a while.
@@ -53,5 +53,8 @@ def keep_policy(config: Config, *, today: date) -> Draft:
 
 def _is_announced(config: Config, version: str) -> bool:
     state = StateDirectory(config.state_dir)
-    with closing(store_opener(config.store, state.path, environ=os.environ)()) as store:
+    file = store_file(config.store, state.path, environ=os.environ)
+    if file is not None and not file.exists():  # the shop makes its keyring first
+        return False
+    with closing(store_opener(config, state.path, environ=os.environ)()) as store:
         return version in read_ledger(store)

@@ -96,7 +96,10 @@ def guard_config(
             account_url="/account",
             by_hand=("deleted at the parcel service",),
         ),
-        stats=StatsSettings(funnel=("/product/{slug}", "/cart", "/checkout", "order placed")),
+        stats=StatsSettings(
+            named_pages=("/product/{slug}",),
+            funnel=("/catalogue", "/cart", "/checkout", "order placed"),
+        ),
         vendors=(
             Vendor(
                 name="Glimmer Ads",

@@ -6,18 +6,17 @@ import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from cookieguard.config import KeySettings
 from cookieguard.features.people.staff_list import change_staff
 from cookieguard.identity.staff_token import ROLES, Member, staff_codec, write_token
-from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_file import read_keyring
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import find_keyring
 
 NAME = "Demo "
 
 
 def demo_tokens(state_dir: Path, *, now: datetime) -> dict[str, str]:
     """Put a member of each role on the list, in place of those before, and return the tokens by role."""
-    text, _ = read_keyring(state_dir / KEYRING_FILE, "the demo's keyring")
+    keyring = find_keyring(state_dir.absolute(), KeySettings(), environ={})
     made = now.replace(microsecond=0)
     members = [
         Member(
@@ -33,5 +32,5 @@ def demo_tokens(state_dir: Path, *, now: datetime) -> dict[str, str]:
             | {one.id: one for one in members}
         ),
     )
-    codec = staff_codec(Keyring.loads(text, setting="the demo's keyring"))
+    codec = staff_codec(keyring)
     return {one.role: write_token(codec, one) for one in members}

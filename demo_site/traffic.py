@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from cookieguard.config import Config
 from cookieguard.engines.retention import do
@@ -19,11 +19,12 @@ from cookieguard.features.statistics.jobs import jobs_of
 from cookieguard.stats.goals import VALUE_SIGN, step_of
 from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, SECONDS_OF_DAY, Batch, Hit
 
+Name = TypeVar("Name")
 SEED = 20
-VISITORS_A_DAY = 130
+VISITORS_A_DAY = 320
 POLICIES = ("2026-06", "2026-11")
 # value -> weight, as a shop for ceramics may have them
-SOURCES = {"(direct)": 30, "search.example": 42, "blog.example": 8, "social.example": 12, "newsletter": 8}
+SOURCES = {"(direct)": 28, "search.example": 36, "blog.example": 7, "social.example": 15, "newsletter": 14}
 COUNTRIES = {"DE": 46, "AT": 14, "CH": 11, "FR": 9, "NL": 6, "GB": 5, "EG": 4, "US": 3, "LI": 0.2, "": 2}
 BROWSERS = {"Chrome": 40, "Mobile Safari": 24, "Firefox": 14, "Edge": 9, "Safari": 9, "Samsung Internet": 4}
 DEVICES = {"mobile": 56, "desktop": 39, "tablet": 5}
@@ -31,15 +32,31 @@ DEVICES = {"mobile": 56, "desktop": 39, "tablet": 5}
 SYSTEMS = {"Mobile Safari": "iOS", "Samsung Internet": "Android", "Safari": "Mac OS X"}
 SYSTEM_OF_DEVICE = {"mobile": "Android", "desktop": "Windows", "tablet": "Android"}
 LANGUAGES = {"DE": "de", "AT": "de", "CH": "de", "LI": "de", "FR": "fr", "NL": "nl", "EG": "ar"}
-PRODUCTS = ("moon-plate", "heron-teapot", "morning-mug", "bud-vase", "tide-bowl", "pour-over")
+PRODUCTS = {
+    "moon-plate": 26,
+    "heron-teapot": 22,
+    "morning-mug": 19,
+    "bud-vase": 12,
+    "tide-bowl": 9,
+    "pour-over": 6,
+    "evening-lantern": 4,
+    "cork-jar": 2,
+}
+# source -> medium and campaign of its links, and how often they have one
+CAMPAIGNS = {
+    "newsletter": ({("email", "winter"): 6, ("email", "gifts"): 3}, 1.0),
+    "social.example": ({("paid", "winter"): 5, ("paid", "gifts"): 4}, 0.9),
+    "search.example": ({("cpc", "gifts"): 5, ("cpc", "teapots"): 4}, 0.4),
+}
+PRODUCT = "/product/"
 PAGES = {
     "/": 26,
     "/catalogue": 24,
-    "/product/{slug}": 34,
+    PRODUCT: 34,
     "/journal": 6,
-    "/cart": 7,
+    "/cart": 9,
     "/privacy": 1,
-    "/checkout": 4,
+    "/checkout": 7,
 }
 HOURS = (1, 1, 0.4, 0.3, 0.3, 0.5, 1, 2, 4, 5, 6, 6, 7, 6, 5, 5, 6, 7, 9, 11, 12, 10, 6, 3)
 WEEK = (1.0, 0.95, 0.9, 0.95, 0.85, 1.15, 1.3)  # from Monday
@@ -61,7 +78,7 @@ HELD = {
         ("video.localhost", 2, "Reel Video and Maps", "preferences"),
         ("widget.localhost", 1, "", "marketing"),
     ),
-    "/product/{slug}": (
+    PRODUCT: (
         ("ads.localhost", 2, "Glimmer Ads", "marketing"),
         ("widget.localhost", 1, "", "marketing"),
     ),
@@ -71,15 +88,27 @@ PLAIN = Hit(
 )._replace(time=0, kind="view", status=200, bytes=9000, duration=12, entry=0, gpc=0, key=NO_KEY, os="Other")
 
 
+# Milliseconds that half of the views of a page take at most.
+TIMES = {
+    "/": 60,
+    "/catalogue": 180,
+    PRODUCT: 85,
+    "/journal": 120,
+    "/cart": 70,
+    "/privacy": 30,
+    "/checkout": 240,
+}
 SEARCHES = {"mug": 30, "teapot": 22, "blue bowl": 9, "vase": 7, "gift card": 6, "plate 26 cm": 4}
 # What old links lead to, and how many of a hundred visitors follow one.
 MISSING = {"/product/spring-mug": 14, "/sale": 9, "/journal/glazing": 2, "/shop/teapots.html": 1}
-MISSED, SEARCHED, SLOW = 10, 30, 4  # of a hundred
+# What goes wrong otherwise, and how many of a hundred visitors meet it.
+FAULTS = {("/checkout", 500): 6, ("/search", 503): 3, ("/account", 403): 5, ("/cart/add", 400): 2}
+MISSED, FAILED, SEARCHED = 10, 8, 30  # of a hundred
 # page -> goal, and how many of a hundred views lead to it
 GOALS = {
-    "/product/{slug}": ("put into the cart", "/cart/add", 14),
-    "/checkout": ("order placed", "/checkout", 38),
-    "/journal": ("newsletter", "/newsletter", 9),
+    PRODUCT: ("put into the cart", 14),
+    "/checkout": ("order placed", 38),
+    "/journal": ("newsletter", 9),
 }
 
 
@@ -133,7 +162,7 @@ def draw_day(source: random.Random, day: int, today: int) -> Iterator[Hit]:
         yield from _visit(source, _person(source, day, policy))
     for kind, name, often in BOTS:
         for _ in range(round(often * source.uniform(0.5, 1.5))):
-            page = _one(source, PAGES)
+            page = _named(source, _one(source, PAGES))
             yield PLAIN._replace(time=_time(source, day), page=page, browser=name, bot=kind, device="other")
 
 
@@ -168,35 +197,53 @@ def _visit(source: random.Random, person: Person) -> Iterator[Hit]:
         )
         hit = person.hit._replace(time=time, page=page, held=held, bytes=source.randrange(4000, 20_000))
         if not step:
-            hit = hit._replace(source=origin, entry=int(not person.agrees), event="" if hit.gpc else "shown")
-            if origin == "newsletter":
-                hit = hit._replace(medium="email", campaign="winter" if time % 3 else "glaze-week")
-        yield _at_leisure(hit)
+            hit = _led_by(source, hit, origin)._replace(entry=int(not person.agrees))
+        hit = _at_leisure(hit)._replace(page=_named(source, page))
+        yield hit
         if not step and time % 100 < MISSED:
             page = _one(random.Random(time), MISSING)
             yield hit._replace(kind="error", status=404, page=page, source="", held="", event="", entry=0)
+        if not step and time % 1000 < FAILED * 10:
+            where, status = _one(random.Random(time), FAULTS)
+            yield hit._replace(kind="error", status=status, page=where, source="", held="", event="", entry=0)
         if not step and person.answer:
-            yield hit._replace(kind="choice", event=person.answer, key=NO_KEY, source="", held="", entry=0)
-        yield from _goals(source, hit)
+            of_link = origin if hit.campaign else ""  # a link's utm_source is in the address of its page
+            yield hit._replace(
+                kind="choice", event=person.answer, key=NO_KEY, source=of_link, held="", entry=0
+            )
+        yield from _goals(source, hit, page)
         time += int(source.expovariate(1 / 45)) + 3
         if time // SECONDS_OF_DAY > hit.day:  # the next day's key would be another
             return
+
+
+def _led_by(source: random.Random, view: Hit, origin: str) -> Hit:
+    """Return the first view of a visit: led by a link of a campaign, by another page, or by neither."""
+    first = view._replace(source=origin, event="" if view.gpc else "shown")
+    links, often = CAMPAIGNS.get(origin, ({}, 0.0))
+    if source.random() < often:
+        medium, campaign = _one(source, links)
+        return first._replace(medium=medium, campaign=campaign)
+    return first if origin == "(direct)" else first._replace(referrer=origin)
 
 
 def _at_leisure(view: Hit) -> Hit:
     """Let some views of the catalogue be searches, which take their time; decided by the second they come in."""
     chance = random.Random(view.time)
     is_search = view.page == "/catalogue" and chance.random() * 100 < SEARCHED
-    is_slow = chance.random() * 100 < SLOW * (6 if is_search else 1)
-    return view._replace(
-        search=_one(chance, SEARCHES) if is_search else "", duration=1400 if is_slow else view.duration
-    )
+    time = chance.lognormvariate(0, 0.8) * TIMES[view.page] * (4 if is_search else 1)
+    return view._replace(search=_one(chance, SEARCHES) if is_search else "", duration=int(time))
 
 
-def _goals(source: random.Random, view: Hit) -> Iterator[Hit]:
-    name, page, of_a_hundred = GOALS.get(view.page, ("", "", 0))
+def _named(source: random.Random, page: str) -> str:
+    """Return a page under its name: of products each has its own."""
+    return page + _one(source, PRODUCTS) if page == PRODUCT else page
+
+
+def _goals(source: random.Random, view: Hit, page: str) -> Iterator[Hit]:
+    name, of_a_hundred = GOALS.get(page, ("", 0))
     if source.random() * 100 < of_a_hundred:
-        goal = view._replace(kind="goal", event=name, page=page, status=303, source="", held="", entry=0)
+        goal = view._replace(kind="goal", event=name, status=303, source="", held="", entry=0)
         goal = goal._replace(medium="", campaign="")
         yield goal
         if name == "order placed":
@@ -208,5 +255,5 @@ def _time(source: random.Random, day: int) -> int:
     return day * SECONDS_OF_DAY + hour * 3600 + source.randrange(3600)
 
 
-def _one(source: random.Random, weighted: dict[str, float] | dict[str, int]) -> str:
+def _one(source: random.Random, weighted: Mapping[Name, float]) -> Name:
     return source.choices(list(weighted), list(weighted.values()))[0]

@@ -33,10 +33,10 @@ SHARP = 1.5  # pixels of a picture for one of the page
 DAYS = 60
 COLOURS = 256  # a palette takes half of the bytes
 MOST_BYTES = 150_000  # of a picture; the README shows three
-# Staff pages are headed by the demo's address, whose port is another one each time.
-NAME_THE_SHOP = """document.querySelectorAll("h1").forEach(title => {
-    if (title.textContent.includes(" of shop.local")) title.textContent = title.textContent.split(" of ")[0];
-})"""
+# Staff pages name the demo by its address, whose port is another one each time.
+NAME_THE_SHOP = (
+    """document.querySelectorAll(".shop bdi").forEach(name => { name.textContent = "shop.example" })"""
+)
 CUSTOMER = {"number": "10042", "password": "blue-glaze"}  # as the demo's own login page says
 ADDRESS = re.compile(r"The shop, guarded +(\S+)")
 TOKEN = re.compile(r"as owner +with +(\S+)")

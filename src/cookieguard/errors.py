@@ -58,7 +58,7 @@ class StaffRefused(CookieGuardError):
 
 
 class RevealRefused(CookieGuardError):
-    """Say why an event of the vault is not opened."""
+    """Say why personal data are not opened, and who may open them or when."""
 
 
 class OtherSession(CookieGuardError, AttributeError):

@@ -22,7 +22,7 @@ from cookieguard.features.statistics.notes import change_notes, new_note, with_n
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import Batch, Hit
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 
 from .conftest import Visitors
 from .test_axe import BROKEN, LOOKS, axe, violations
@@ -38,6 +38,10 @@ QUERIES = (
     "?tab=consent&country=DE",
     "?tab=held",
     "?tab=bots",
+    "?range=7&tab=pages",
+    "?tab=goals",
+    "?tab=speed",
+    "?tab=pages&from=2026-01-02&to=2026-01-03",
 )
 NOW = int(time.time())
 DAY = 86_400
@@ -77,7 +81,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     until = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
     member = Member(id="a" * 12, name="Anna", role="analyst", made=until - timedelta(days=1), expires=until)
     change_staff(state, lambda before: before | {member.id: member})
-    codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+    codec = staff_codec(Keyring.loads(beside(state).read_text(), setting="test"))
     with serving(guarded) as server:
         yield server.at("shop.localhost"), write_token(codec, member)
 
@@ -104,7 +108,7 @@ def test_axe_finds_nothing_on_the_dashboard(
     assert violations(shown, axe)  # the control
 
 
-@pytest.mark.parametrize(("width", "media"), [(820, "screen"), (780, "print")])
+@pytest.mark.parametrize(("width", "media"), [(820, "screen"), (1150, "screen"), (780, "print")])
 def test_what_a_row_is_of_can_be_read_beside_three_figures_on_a_tablet_and_on_paper(
     visit: Visitors, shop: tuple[str, str], width: int, media: str
 ) -> None:
@@ -116,7 +120,7 @@ def test_what_a_row_is_of_can_be_read_beside_three_figures_on_a_tablet_and_on_pa
     shown.goto(f"{address}/_cg/stats?range=7")
     shown.emulate_media(media=media)
 
-    rows = shown.locator(".rows.three")
+    rows = shown.locator(".rows.n3")
     assert rows.count() > 1
     widths = rows.evaluate_all("all => all.map(one => one.rows[1].cells[0].clientWidth)")
     assert min(widths) > 90, widths
@@ -140,6 +144,27 @@ def test_an_analyst_takes_a_table_along_without_a_script(
     lines = (tmp_path / "funnel.csv").read_text("utf-8-sig").splitlines()
     assert waiting.value.suggested_filename.startswith("funnel-20")
     assert [line.split(",")[0] for line in lines] == ['"Funnel"', '"/"', '"/cart"', '"order placed"']
+
+
+def test_an_analyst_asks_for_any_days_and_filters_by_a_row_without_a_script(
+    visit: Visitors, shop: tuple[str, str]
+) -> None:
+    address, token = shop
+    context = visit(javascript=False)
+    context.set_extra_http_headers({"authorization": f"Bearer {token}"})
+    shown = context.new_page()
+    first, last = (f"{datetime.now(UTC) - timedelta(days=ago):%Y-%m-%d}" for ago in (5, 1))
+
+    shown.goto(f"{address}/_cg/stats")
+    shown.get_by_label("From").fill(first)
+    shown.get_by_label("To", exact=True).fill(last)
+    shown.get_by_role("button", name="Show").click()
+    shown.get_by_role("region", name="Pages", exact=True).get_by_role("link", name="/cart").click()
+
+    assert f"range={first}..{last}&page=%2Fcart" in shown.url
+    assert "days that are over, by two values" in shown.locator(".note").first.inner_text()
+    shown.get_by_role("list", name="Filters").get_by_role("link").click()
+    assert shown.url.endswith(f"range={first}..{last}")
 
 
 def test_an_analyst_marks_a_day_without_a_script(visit: Visitors, shop: tuple[str, str]) -> None:

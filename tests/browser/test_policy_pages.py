@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from harness.servers import serving
+from harness.stores import SqliteStore, give_keyring
 from playwright.sync_api import Page
 
 from cookieguard import Config, CookieGuard, PolicyVersion, mail_lists
@@ -19,7 +20,6 @@ from cookieguard.config import MailSettings
 from cookieguard.features.policy.announcing import announce
 from cookieguard.features.policy.folder import read_versions
 from cookieguard.features.records.acts import Acts
-from cookieguard.storage.store.sqlite import SqliteStore
 
 from .conftest import Visitors
 from .tiny import TinyShop, page
@@ -59,6 +59,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Config
         mail=MailSettings(lists=("news",)),
         dev=False,
     )
+    give_keyring(state)
     store = SqliteStore(state / "store.db")
     versions = read_versions(config)
     announced = datetime(2026, 12, 1, 9, tzinfo=UTC)

@@ -15,7 +15,7 @@ from cookieguard.config import Controller, DataKind, PolicyVersion, RightsSettin
 from cookieguard.features.people.staff_list import change_staff
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 
 from .conftest import Visitors, answer
 from .test_policy_pages import LOOKS, require_readable
@@ -50,7 +50,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[s
 
 def tokens(state: Path) -> dict[str, str]:
     now = datetime.now(UTC).replace(microsecond=0)
-    codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+    codec = staff_codec(Keyring.loads(beside(state).read_text(), setting="test"))
     members = [
         Member(id=at * 12, name=f"{role} person", role=role, made=now, expires=now + timedelta(days=1))
         for at, role in (("a", "support"), ("b", "officer"))

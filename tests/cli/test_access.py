@@ -13,14 +13,15 @@ from typing import Any
 import pytest
 from cli.test_staff import Shop
 from harness.relays import Relay, new_relay
+from harness.stores import SqliteStore
 
 from cookieguard.config import load_config
 from cookieguard.features.people.journal import marks_of, read_journal
 from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import customer, read_document
-from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.keyring import Keyring, new_key
+from cookieguard.storage.keyring_source import beside
 from demo_site.shop.database import SCHEMA
 
 CUSTOMER = "00003"
@@ -96,7 +97,7 @@ def test_look_without_a_code_takes_two_persons_and_opens_a_notice(shop: AccessSh
     assert shop.states() == ["customer not told for 0 days"]
     assert len(opened["code"]) == 9
     (look,) = [one for one in read_journal(shop.state) if one["event"] == "looked without a code"]
-    keyring = Keyring.loads((shop.state / KEYRING_FILE).read_text(), setting="test")
+    keyring = Keyring.loads(beside(shop.state).read_text(), setting="test")
     assert look["customer"] in marks_of(keyring, CUSTOMER)
     letter = shop.run("letter", "--preview").stdout
     assert f"{opened['look']}: break-glass by Support Sam: customer not told" in letter
@@ -198,10 +199,11 @@ def test_store_holds_no_number_in_the_clear(shop: AccessShop) -> None:
 
 
 def test_nothing_is_opened_that_the_log_does_not_take(shop: AccessShop) -> None:
+    tokens = shop.tokens_of("Support Sam", "Officer Olga")
     log = shop.state / "log.db"
     log.mkdir(parents=True)
 
-    refused = shop.run(*OPEN, stdin=shop.tokens_of("Support Sam", "Officer Olga"))
+    refused = shop.run(*OPEN, stdin=tokens)
 
     assert (refused.returncode, refused.stdout) == (3, "")
     assert "nothing was done" in refused.stderr
@@ -214,11 +216,10 @@ def test_support_ends_a_customer_s_sessions_and_nobody_without_a_role_does(shop:
 
     assert shop.run(*end).returncode == 4
     assert shop.run(*end, stdin=shop.tokens_of("Analyst Ann")).returncode == 4
-    with closing(sqlite3.connect(shop.state / "store.db")) as store:
-        rows = "SELECT count(*) FROM ending WHERE key = ?"
-        assert store.execute(rows, (CUSTOMER,)).fetchone() == (0,)
+    with closing(SqliteStore(shop.state / "store.db")) as store:
+        assert list(store.changes(0)) == []
         assert shop.run(*end, stdin=shop.tokens_of("Support Sam")).returncode == 0
-        assert store.execute(rows, (CUSTOMER,)).fetchone() == (1,)
+        assert [(one.what, one.key) for one in store.changes(0)] == [("customer", CUSTOMER)]
     (entry,) = [one for one in read_journal(shop.state) if one["event"] == "ended sessions"]
     assert entry["who"] == "Support Sam"
 
@@ -242,12 +243,16 @@ def test_notice_that_cannot_be_mailed_says_why_and_holds_up_no_other(shop: Acces
 
 def test_look_that_a_lost_key_sealed_holds_up_no_other_notice(shop: AccessShop) -> None:
     look = shop.ask(*OPEN)["look"]
-    (shop.state / KEYRING_FILE).rename(shop.state / "lost")
-    assert shop.run("keys", "add").returncode == 0
+    keyring = beside(shop.state)
+    before = Keyring.loads(keyring.read_text())
+    after = before.with_key(new_key(datetime.now(UTC)))
+    after = after.promoted(after.ids[-1], now=datetime.now(UTC), force=True)
+    keyring.write_text(after.dumps())
+    shop.ask(*[one if one != CUSTOMER else "00004" for one in OPEN])
+    keyring.write_text(Keyring([key for key in after.every if key.id not in before.ids]).dumps())
     for name in list(shop.tokens):
         del shop.tokens[name]
         assert shop.run("staff", "revoke", name).returncode == 0
-    shop.ask(*[one if one != CUSTOMER else "00004" for one in OPEN])
 
     with shop.relay.up():
         sent = shop.run(*NOTIFY, stdin=shop.tokens_of(*SAM))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -23,18 +24,20 @@ from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config.languages import LANGUAGES
 from cookieguard.features.rights.protocol import Row
 from cookieguard.features.rights.requests import Requests, requests_opener
-from cookieguard.features.rights.sealing import Seal
 from cookieguard.features.rights.values import requests as rights
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring, KeyState, new_key
 from cookieguard.stats.hits import Batch
+from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.runtime_directory import runtime_place
+from cookieguard.storage.sealing import Seal
 from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime.now(UTC)
 LONG_AGO = NOW.replace(microsecond=0) - timedelta(days=400)
 CLIENT = "203.0.113.77"
+FORM = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
 SETTINGS = """
 origins = ["https://shop.example"]
 trusted_proxies = ["10.0.0.0/8"]
@@ -69,7 +72,7 @@ class Served(Shop):
         return runtime_place("", self.state)
 
     def change_keys(self, change: Callable[[Keyring], list[Any]]) -> None:
-        path = self.state / "keyring"
+        path = beside(self.state)
         path.write_text(Keyring(change(Keyring.loads(path.read_text()))).dumps())
 
     def count(self, at: datetime, *, key: int = 0, lost: int = 0) -> None:
@@ -124,9 +127,9 @@ def test_healthy_shop_is_fine_and_nothing_private_is_shown(shop: Served) -> None
         "MB free",
     ):
         assert told in done.stdout
-    secret = Keyring.loads((shop.state / "keyring").read_text()).signing.secret
+    secret = Keyring.loads(beside(shop.state).read_text()).signing.secret
     assert secret.hex() not in done.stdout
-    assert (shop.state / "keyring").read_text().split()[-2] not in done.stdout
+    assert beside(shop.state).read_text().split()[-2] not in done.stdout
     assert "203.0.113" not in done.stdout
     assert "10042" not in done.stdout
 
@@ -157,7 +160,7 @@ def lost_queue(shop: Served) -> None:
 
 def lost_request(shop: Served) -> None:
     sealed = Seal(Keyring.generate(NOW)).close(b"{}", about="a")
-    with closing(queue_of(shop, Keyring.loads((shop.state / "keyring").read_text()))) as queue:
+    with closing(queue_of(shop, Keyring.loads(beside(shop.state).read_text()))) as queue:
         queue.queue.add(Row("a", "", True, sealed), work_in=None)
 
 
@@ -170,23 +173,33 @@ def late_request(shop: Served) -> None:
         received=NOW - timedelta(days=89),
         via=rights.Via.LOGIN,
     )
-    with closing(queue_of(shop, Keyring.loads((shop.state / "keyring").read_text()))) as queue:
+    with closing(queue_of(shop, Keyring.loads(beside(shop.state).read_text()))) as queue:
         queue.add(made, has_work=True)
 
 
 BROKEN: dict[str, tuple[Callable[[Served], object], str, str]] = {
     "state directory": (lambda shop: shop.state.chmod(0o755), "state directory", "chmod 700"),
-    "file": (lambda shop: (shop.state / "keyring").chmod(0o640), "state directory", "chmod -R go-rwx"),
+    "file": (lambda shop: (shop.state / "store.db").chmod(0o640), "state directory", "chmod -R go-rwx"),
     "no store": (missing_store, "store", "restart the shop's workers"),
     "store": (
         lambda shop: (shop.state / "store.db").write_bytes(b"rubbish" * 999),
         "store",
         "follow the message",
     ),
+    "emptied store": (
+        lambda shop: (shop.state / "store.db").write_bytes(b""),
+        "databases",
+        "store.db is empty",
+    ),
+    "emptied keys": (
+        lambda shop: (shop.state / "subjects.db").write_bytes(b""),
+        "databases",
+        "subjects.db is empty",
+    ),
     "queue of requests": (lost_queue, "requests", "move "),
     "request": (lost_request, "requests", "restore the keyring"),
     "late request": (late_request, "requests", "cookieguard requests list"),
-    "no keyring": (lambda shop: (shop.state / "keyring").unlink(), "keys", "follow the message"),
+    "no keyring": (lambda shop: beside(shop.state).unlink(), "keys", "follow the message"),
     "old key": (
         lambda shop: shop.change_keys(lambda r: [replace(r.signing, created=LONG_AGO, since=LONG_AGO)]),
         "signing key",
@@ -254,6 +267,33 @@ def test_broken_thing_is_named_with_what_mends_it(shop: Served, broken: str) -> 
     assert code == 1
     assert check in wrong, wrong
     assert mend in wrong[check]["mend"] + wrong[check]["found"]
+
+
+def test_doctor_names_a_store_that_was_replaced_until_the_workers_go_on_with_it(shop: Served) -> None:
+    (shop.state / "store.db").write_bytes(b"")
+    shop.doctor()  # makes its tables again
+
+    code, wrong = shop.doctor()
+
+    assert (code, wrong["store"]["found"]) == (1, "it is a new one, although the shop has kept another")
+    guard = CookieGuard(welcome, Config(state_dir=str(shop.state)))
+    ask(guard)
+    guard.close()
+    assert "store" not in shop.doctor()[1]
+
+
+def test_doctor_warns_of_a_log_whose_keys_were_replaced(shop: Served) -> None:
+    guard = CookieGuard(welcome, Config(state_dir=str(shop.state)))
+    ask(guard, path="/_cg/consent", method="POST", headers=FORM, body=b"choice=reject")
+    guard.close()
+    assert "subjects' keys" not in told(shop)
+    (shop.state / "subjects.db").write_bytes(b"")
+    shop.run("doctor")  # makes its tables again
+
+    _, found, advice = told(shop)["subjects' keys"]
+
+    assert found.startswith("there are none, but the log has ")
+    assert "restore subjects.db" in advice
 
 
 def test_what_the_doctor_finds_old_the_retention_command_mends(shop: Served) -> None:
@@ -384,6 +424,43 @@ def test_the_policy_is_opened_when_that_is_asked_for(
 
     assert (after[0], after[1]) == (is_fine, f"{server.url}{url} {found}")
     assert told(shop, "--urls")["privacy policy"][1] == f"{server.url}{url} cannot be opened (ConnectError)"
+
+
+def keyring_line(shop: Served) -> str:
+    lines = shop.run("doctor").stdout.splitlines()
+    return next(line for line in lines if line.split()[1] == "keyring:")
+
+
+def test_keyring_in_the_state_directory_is_warned_of_with_the_command_that_moves_it(shop: Served) -> None:
+    inside, outside = shop.state / "keyring", beside(shop.state)
+    before = keyring_line(shop)
+    outside.rename(inside)  # as earlier releases made it
+    shutil.rmtree(outside.parent)
+
+    warned = keyring_line(shop)
+    assert warned.startswith(f"warn  keyring: {inside} is in the state directory")
+    command = warned.partition("run: ")[2].partition("; then restart")[0]
+    subprocess.run(command, shell=True, check=True)
+
+    assert keyring_line(shop) == before
+    assert (
+        before == f"ok    keyring: {outside}; it needs a backup of its own: nothing else opens what is sealed"
+    )
+    assert (outside.parent / ".gitignore").exists()
+    assert outside.parent.stat().st_mode & 0o777 == 0o700
+    shutil.copy(outside, inside)
+    assert f"{inside} is not used: remove it" in keyring_line(shop)
+
+
+def test_keyring_in_the_environment_is_named_by_its_variable(
+    shop: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = beside(shop.state).read_text()
+    shutil.rmtree(beside(shop.state).parent)
+
+    monkeypatch.setenv("COOKIEGUARD_KEYS", keyring)
+
+    assert keyring_line(shop).startswith("ok    keyring: COOKIEGUARD_KEYS; it needs a backup")
 
 
 def test_a_tag_manager_on_the_shops_own_host_is_warned_of(shop: Served) -> None:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cli.test_staff import Shop
+from starlette.applications import Starlette
 
+from cookieguard import CookieGuard
 from cookieguard.config import Config, load_config
+from cookieguard.keyring import Keyring
+from cookieguard.storage.state_directory import StateDirectory, write_private
 
 SHOP = """\
 from fastapi import FastAPI
@@ -280,6 +285,46 @@ def test_a_flask_app_is_guarded_under_its_name_so_that_its_old_command_serves_no
     ]  # finds its app as `flask run` does
     old = subprocess.run(command, cwd=shop.directory, capture_output=True, text=True, check=False)
     assert "Failed to find Flask application" in old.stderr
+
+
+def test_it_makes_the_keyring_outside_of_the_state_directory_and_says_so(shop: Shop) -> None:
+    done = shop.run("init")
+
+    keyring = shop.directory / ".cookieguard-keys" / "keyring"
+    assert f"made the keyring {keyring}: keep a backup of it" in done.stdout
+    assert keyring.stat().st_mode & 0o777 == 0o600
+    assert (keyring.parent / ".gitignore").read_text() == "*\n"
+    assert not (shop.directory / ".cookieguard").exists()
+
+
+def test_its_keyring_is_the_owners_own_also_in_production(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run("init")
+    made = (shop.directory / ".cookieguard-keys" / "keyring").read_text()
+    monkeypatch.setenv("COOKIEGUARD_ENV", "production")
+    monkeypatch.chdir(shop.directory)
+
+    guard = CookieGuard(Starlette(), "cookieguard.toml")
+    guard.close()
+
+    assert (shop.directory / ".cookieguard-keys" / "keyring").read_text() == made
+    assert not (shop.directory / ".cookieguard" / "keyring").exists()
+
+
+def test_it_makes_no_second_keyring(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = StateDirectory(shop.directory / ".cookieguard").path / "keyring"
+    write_private(old, Keyring.generate(datetime.now(UTC)).dumps().encode())
+
+    done = shop.run("init")
+
+    assert f"the keyring is there already: {old}" in done.stdout
+    assert not (shop.directory / ".cookieguard-keys").exists()
+    (shop.directory / "other").mkdir()
+    monkeypatch.setenv("COOKIEGUARD_KEYS", old.read_text())
+    other = shop.run("init", "other")
+    assert "the keyring is there already: environment variable COOKIEGUARD_KEYS" in other.stdout
+    assert [path.name for path in (shop.directory / "other").iterdir()] == ["cookieguard.toml"]
 
 
 def test_nothing_is_overwritten(shop: Shop) -> None:

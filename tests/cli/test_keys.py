@@ -41,7 +41,7 @@ class Shop:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.file = directory / ".cookieguard" / "keyring"
+        self.file = directory / ".cookieguard-keys" / "keyring"
 
     def run(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run the command in this process: the start of another one takes most of its time."""
@@ -230,7 +230,7 @@ def test_key_is_retired_once_nothing_it_signed_counts(shop: Shop) -> None:
 
 @pytest.mark.parametrize("is_stolen", [False, True])
 def test_requests_about_personal_data_open_once_their_key_is_retired(shop: Shop, is_stolen: bool) -> None:
-    config, state = Config(), StateDirectory(shop.file.parent)
+    config, state = Config(), StateDirectory(shop.directory / ".cookieguard")
     asked = Request(
         id="r",
         kind=RequestKind.ERASE,
@@ -259,13 +259,13 @@ def test_requests_about_personal_data_open_once_their_key_is_retired(shop: Shop,
 
 
 def test_customer_whom_nobody_told_of_a_look_is_known_once_the_key_is_retired(shop: Shop) -> None:
-    config, state = Config(), StateDirectory(shop.file.parent)
+    config, state = Config(), StateDirectory(shop.directory / ".cookieguard")
     look = Look(kind="break-glass", ground="legal", event="e", reason="r", scope="account", by="a", approved="b",
                 at=OLD)  # fmt: skip
 
     @contextmanager
     def glass() -> Iterator[BreakGlass]:
-        with closing(store_opener(config.store, state.path, environ={})()) as store:
+        with closing(store_opener(config, state.path, environ={})()) as store:
             yield BreakGlass(store, Recipients(Keyring.loads(shop.file.read_text())), None)
 
     shop.keep(line("k1", "signing", LONG_AGO))
@@ -349,7 +349,7 @@ def test_configuration_says_where_the_keyring_is(shop: Shop) -> None:
         for more in ([], ["--config", "other.toml"], ["--keyring", "k"])
     ]
 
-    assert places == [str(shop.directory / name) for name in ("mine", "state/keyring", "k")]
+    assert places == [str(shop.directory / name) for name in ("mine", "state-keys/keyring", "k")]
     assert all(Path(place).exists() for place in places)
 
 

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -25,7 +26,7 @@ from cookieguard.features.records.store.open import open_log
 from cookieguard.features.records.upkeep.pruning import prune_log, record_expiries
 from cookieguard.features.records.values.records import Record, customer
 from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.keyring_source import beside, load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 
 ROOT = Path(__file__).parents[2]
@@ -128,9 +129,29 @@ def test_without_the_key_it_is_code_3(shop: Path, tmp_path: Path) -> None:
 def test_anybody_verifies_with_the_public_key_alone(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["log", "checkpoint", "--json"]) == 0
     (key,) = json.loads(capsys.readouterr().out)["keys"]
-    (shop / "keyring").unlink()
+    beside(shop).unlink()
 
     assert run(["log", "verify", "--key", key]) == 0
+    assert "records are not opened" in capsys.readouterr().out
+
+
+def test_copy_of_the_log_alone_is_verified_with_the_public_key(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(["log", "checkpoint", "--json"]) == 0
+    (key,) = json.loads(capsys.readouterr().out)["keys"]
+    auditor = StateDirectory(tmp_path / "auditor").path / ".cookieguard"
+    StateDirectory(auditor)
+    shutil.copy(shop / "log.db", auditor)
+    monkeypatch.chdir(auditor.parent)
+
+    assert run(["log", "verify", "--key", key, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["verdict"], told["rows"]) == ("whole", len(IDS))
+    assert os.listdir(auditor) == ["log.db"]
+
+    edit(auditor, "UPDATE record SET sealed = x'00' WHERE number = 7")
+    assert run(["log", "verify", "--key", key]) == 1
 
 
 def test_a_record_is_shown_and_exported(shop: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -259,15 +280,47 @@ def test_a_checkpoint_that_cannot_be_written_gets_one_line(
 
 def test_a_checkpoint_that_a_retired_key_signed_still_counts(shop: Path, tmp_path: Path) -> None:
     assert run(["log", "checkpoint", "--out", "kept"]) == 0
-    before = Keyring.loads((shop / "keyring").read_text()).signing.id
+    before = Keyring.loads(beside(shop).read_text()).signing.id
     assert run(["keys", "add"]) == 0
-    (new,) = set(Keyring.loads((shop / "keyring").read_text()).ids) - {before}
+    (new,) = set(Keyring.loads(beside(shop).read_text()).ids) - {before}
     assert run(["keys", "promote", new, "--force"]) == 0
     assert run(["keys", "retire", before, "--force"]) == 0
     write(["a-record-that-the-new-key-signs"])
 
     assert run(["log", "verify"]) == 0
     assert run(["log", "verify", "--against", "kept"]) == 0
+
+
+def test_records_open_after_the_key_that_wrapped_theirs_is_gone(
+    shop: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    for command in ([], ["--instead"]):
+        before = Keyring.loads(beside(shop).read_text()).signing.id
+        assert run(["keys", "add"]) == 0
+        (new,) = set(Keyring.loads(beside(shop).read_text()).ids) - {before}
+        assert run(["keys", "promote", new, "--force", *command]) == 0
+        if not command:
+            assert run(["keys", "retire", before, "--force"]) == 0
+    capsysbinary.readouterr()
+
+    assert run(["log", "export"]) == 0
+    lines = capsysbinary.readouterr().out.splitlines()
+    assert [json.loads(line)["record"]["n"] for line in lines] == [*range(12)]
+
+
+def test_key_stays_while_the_key_of_records_cannot_be_wrapped_with_another(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Keyring.loads(beside(shop).read_text()).signing.id
+    assert run(["keys", "add"]) == 0
+    (new,) = set(Keyring.loads(beside(shop).read_text()).ids) - {before}
+    with closing(sqlite3.connect(shop / "subjects.db")) as file, file:
+        file.execute("UPDATE secret SET value = zeroblob(70) WHERE name = 'master'")
+
+    assert run(["keys", "promote", new, "--instead"]) == 4
+
+    assert "records, customer requests and the list of accesses cannot be sealed" in capsys.readouterr().err
+    assert Keyring.loads(beside(shop).read_text()).signing.id == before
 
 
 def person(name: str, role: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -283,10 +336,14 @@ def test_records_are_opened_for_an_officer_alone_and_the_journal_has_it(
     shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
     tokens = {role: person(f"{role} one", role, capsys) for role in ("support", "officer")}
-    for token in ("", tokens["support"]):
+    wrong = "a token that is wrong, revoked or expired"
+    given = {"": "no token", tokens["support"]: "support one (support)", "2.a.b.c": wrong}
+    for token, told in given.items():
         monkeypatch.setattr("sys.stdin", StringIO(token))
         assert run(command) == 4
-        assert capsys.readouterr().out == ""
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.endswith(f"with the role officer, on standard input; given: {told}\n")
     assert list(read_journal(shop)) == []
 
     monkeypatch.setattr("sys.stdin", StringIO(tokens["officer"]))
@@ -316,6 +373,29 @@ def test_records_are_erased_by_two_persons(
     (entry,) = read_journal(shop)
     assert (entry["who"], entry["what"]) == ("Sam", "erasure of records by command, approved by Olga")
     assert run(["log", "erase", "--again"]) == 0
+
+
+def test_erasures_and_exports_by_command_have_a_daily_limit(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("cookieguard.toml").write_text("[staff]\ndaily_views = 2\ndaily_erasures = 1\n")
+    support, officer = person("Sam", "support", capsys), person("Olga", "officer", capsys)
+
+    def ended(*command: str, tokens: str = officer) -> int:
+        monkeypatch.setattr("sys.stdin", StringIO(tokens))
+        return run(["log", *command])
+
+    both = f"{support}\n{officer}"
+    erased = [ended("erase", f"customer:{one}", tokens=both) for one in ("odd", "even")]
+    shown = [ended("export", "--subject", f"customer:{one}") for one in ("odd", "even", "odd", "third")]
+    every = [ended("export") for _ in range(6)]
+
+    assert erased == [0, 4]
+    assert shown == [0, 0, 0, 4]
+    assert every == [0] * 5 + [4]
+    assert "Sam reached staff.daily_erasures (1)" in capsys.readouterr().err
+    run(["doctor"])
+    assert "Olga reached staff.daily_exports on" in capsys.readouterr().out
 
 
 def test_shop_without_staff_is_not_locked_out_and_the_journal_has_it(

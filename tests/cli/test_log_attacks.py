@@ -32,7 +32,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     other = tmp_path / "other"
     other.mkdir()
     (other / ".cookieguard").mkdir(mode=0o700)
-    shutil.copy(STATE / "keyring", other / ".cookieguard")
+    shutil.copytree(".cookieguard-keys", other / ".cookieguard-keys")
     monkeypatch.chdir(other)
     write([one.replace("record", "others") for one in IDS])
     monkeypatch.chdir(tmp_path)

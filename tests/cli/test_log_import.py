@@ -18,6 +18,7 @@ from harness.postgres import postgres
 
 from cookieguard.cli.app import run
 from cookieguard.features.records.upkeep import importing
+from cookieguard.storage.keyring_source import beside
 
 COOKIEBOT = """\
 Key,Date,URL,Necessary,Preferences,Statistics,Marketing
@@ -142,7 +143,7 @@ def test_what_other_tools_export_becomes_records_marked_imported(
 
 def test_a_keyring_that_was_lost_is_not_made_anew(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("log.csv").write_text(COOKIEBOT)
-    keyring = shop / ".cookieguard" / "keyring"
+    keyring = beside(shop / ".cookieguard")
     assert imported("log.csv", "cookiebot") == 0
     keyring.rename(shop / "lost")
 
@@ -158,7 +159,8 @@ def test_a_log_in_a_server_outlives_the_state_directory_and_gets_no_second_keyri
     with postgres() as server:
         monkeypatch.setenv("COOKIEGUARD_PROOF", server.url)
         assert imported("log.csv", "cookiebot") == 0
-        (shop / ".cookieguard").rename(shop / "lost")
+        for lost in (".cookieguard", ".cookieguard-keys"):
+            (shop / lost).rename(shop / f"lost{lost}")
         refused = imported("log.csv", "cookiebot")
         server.stop()
         away = imported("log.csv", "cookiebot")
@@ -167,7 +169,7 @@ def test_a_log_in_a_server_outlives_the_state_directory_and_gets_no_second_keyri
     assert (refused, away) == (3, 3)
     assert "no keyring is in it" in said
     assert "of a log that cannot be opened" in said
-    assert not (shop / ".cookieguard" / "keyring").exists()
+    assert not beside(shop / ".cookieguard").exists()
 
 
 def test_a_dry_run_leaves_no_file(shop: Path) -> None:

@@ -33,6 +33,7 @@ LOOKS = (
     "log verify",
     "note",
     "policy diff 2026-01-01",
+    "policy status",
     "processing",
     f"receipt show {ID}",
     "report --out out",
@@ -48,7 +49,7 @@ REFUSED = {
     "store.db": IN_STORE,
     "log.db": (*IN_LOG, "log erase customer:1", "log prune", "retention run", "policy announce NEXT"),
     "subjects.db": (*IN_LOG, "log erase customer:1", "log prune", "retention run"),
-    "store-outbox.db": ("policy status", "policy send", "policy announce NEXT"),
+    "store-outbox.db": ("doctor", "policy status", "policy send", "policy announce NEXT", "work"),
     "store-requests.db": ("doctor", "requests list", "requests list --all", "work", "work --again"),
 }
 

@@ -183,6 +183,32 @@ def test_look_by_command_is_in_the_access_journal(shell: Shell) -> None:
     assert all(one["customer"] and "10001" not in str(one) for one in looks)
 
 
+def test_commands_count_toward_the_daily_limits_and_doctor_reports_them(shell: Shell) -> None:
+    limits = "[staff]\ndaily_views = 3\ndaily_erasures = 2\n"
+    (shell.directory / "cookieguard.toml").write_text(limits + CONFIG)
+
+    add = ("requests", "add", "erase", "--who", "known", "--customer")
+    added = [shell.act(*add, f"1000{number}", who="Support Sam") for number in range(3)]
+    ids = [one["request"] for one in shell.read("requests", "list")["requests"]]
+    copy = ("requests", "add", "export", "--who", "known", "--customer")
+    added += [shell.act(*copy, f"1000{number}") for number in range(2, 5)]
+    shown = [shell.act("requests", "show", one, who="Support Sam")[0] for one in ids]
+    approved = [shell.act("requests", "approve", one) for one in ids]
+
+    assert [code for code, _ in added] == [0, 0, 4, 0, 0, 0]
+    assert added[2][1].startswith("cookieguard: Support Sam reached staff.daily_erasures (2); it is free")
+    assert len(ids) == 2
+    assert shown == [0, 0]  # customers whose requests this member entered today
+    assert [code for code, _ in approved] == [4, 4]  # the officer has viewed three other customers
+    assert "Officer Olga reached staff.daily_views (3)" in approved[0][1]
+    doctor = shell.run("doctor")[1]
+    for line in (
+        "warn  staff: Support Sam reached staff.daily_erasures on",
+        "warn  staff: Officer Olga reached staff.daily_views on",
+    ):
+        assert line in doctor
+
+
 def test_list_names_nobody_and_ends_with_1_where_a_request_is_late(shell: Shell) -> None:
     day = datetime.now(UTC).date() - timedelta(days=40)
     shell.act(

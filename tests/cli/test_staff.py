@@ -6,13 +6,15 @@ import json
 import stat
 import subprocess
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from harness.stores import SqliteStore
 
 from cookieguard.cli.app import run
+from cookieguard.features.people.journal import read_journal
 
 
 class Shop:
@@ -106,3 +108,44 @@ def test_mistake_is_one_line_and_an_exit_code(
     (line,) = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (code, "")
     assert line.startswith(f"cookieguard: {message}")
+
+
+def test_link_is_printed_for_a_member_and_kept_nowhere(shop: Shop) -> None:
+    (shop.directory / "cookieguard.toml").write_text('origins = ["https://shop.example"]\n')
+    added = json.loads(shop.run("staff", "add", "Anna", "--role", "analyst", "--json").stdout)
+    with closing(SqliteStore(shop.state / "store.db")):  # as the shop's first start makes it
+        pass
+
+    made = json.loads(shop.run("staff", "link", "Anna", "--json").stdout)
+
+    base, _, secret = made["url"].partition("?link=")
+    assert base == "https://shop.example/_cg/staff"
+    assert len(secret) == 43
+    assert made["member"] == added["member"]
+    assert secret.encode() not in b"".join(path.read_bytes() for path in shop.state.glob("*.db*"))
+    assert [one["event"] for one in read_journal(shop.state)] == ["link made"]
+    at = shop.run("staff", "link", "Anna", "--at", "http://localhost:8000").stdout.splitlines()[-1]
+    assert at.startswith("http://localhost:8000/_cg/staff?link=")
+    assert not at.endswith(secret)
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "error"),
+    [
+        ('origins = ["https://shop.example"]', ("Bert",), "0 members are called 'Bert'"),
+        ('origins = ["https://shop.example"]', ("Anna",), "store.db (no such file)"),
+        ("", ("Anna",), "origins"),
+        ("", ("Anna", "--at", "shop.example"), "--at"),
+        ('state_dir = "elsewhere"', ("Anna", "--at", "https://shop.example"), "no such directory"),
+    ],
+)
+def test_link_that_cannot_work_is_an_error(
+    shop: Shop, settings: str, arguments: tuple[str, ...], error: str
+) -> None:
+    assert shop.run("staff", "add", "Anna", "--role", "analyst").returncode == 0
+    (shop.directory / "cookieguard.toml").write_text(settings)
+
+    answer = shop.run("staff", "link", *arguments)
+
+    assert answer.returncode != 0
+    assert error in answer.stdout + answer.stderr

@@ -22,6 +22,7 @@ from cookieguard.config import Config, load_config
 from cookieguard.features.policy.announcing import announce
 from cookieguard.features.policy.folder import read_versions
 from cookieguard.features.records.acts import Acts
+from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 from demo_site.__main__ import commands_of
@@ -183,5 +184,6 @@ def announce_now(config: Config, name: str, now: datetime) -> None:
     versions = read_versions(config)
     version = next(one for one in versions if one.name == name)
     state = StateDirectory(config.state_dir)
-    with closing(store_opener(config.store, state.path, environ={})()) as store:
+    keyring = load_keyring(state, config.keys, environ={}, now=now)  # as the shop makes it, before its store
+    with closing(store_opener(config, state.path, environ={}, keyring=keyring)()) as store:
         announce(store, versions, version, now=now, notice_days=14, record=Acts(None))

@@ -61,7 +61,7 @@ class Machine:
         from cookieguard.storage.store.postgres import opener
 
         self.now = NOON
-        self._opener, self._gate, self._keyring = opener(url), gate, keyring
+        self._opener, self._gate, self._keyring = opener(url, keyring), gate, keyring
         self._state = StateDirectory(folder)
         self.start()
 
@@ -122,17 +122,14 @@ def until_settled(*machines: Machine) -> set[bytes]:
 
 
 def row(url: str, write: dict[str, list[str]] | None = None) -> dict[str, list[str]]:
-    import psycopg
+    from cookieguard.storage.store.postgres import PostgresStore
 
-    with psycopg.connect(url, autocommit=True) as connection:
+    key, until = f"visitor-{DAY}", 2**60
+    with closing(PostgresStore(url, KEYRING)) as store:
         if write is not None:
-            connection.execute(
-                "UPDATE cookieguard_kept SET value = %s, version = version + 1 WHERE shelf = %s",
-                (json.dumps(write).encode(), NAMESPACE),
-            )
-        query = "SELECT value FROM cookieguard_kept WHERE shelf = %s"
-        found = connection.execute(query, (NAMESPACE,)).fetchone()
-    return {} if found is None else json.loads(found[0])
+            store.write(NAMESPACE, key, json.dumps(write).encode(), until=until)
+        found = store.read(NAMESPACE, key)
+    return {} if found is None else json.loads(found.value)
 
 
 def test_machines_that_start_at_once_have_one_key_and_every_worker_of_theirs_has_it(
@@ -282,7 +279,7 @@ def test_what_lay_in_store_and_memory_is_gone_within_48_hours(
     one.now = NOON - timedelta(hours=12) + timedelta(hours=26)
     one.keys.expire(one.now)
     DayKeys(one.runtime, "visitor-pair").expire(one.now)
-    with closing(PostgresStore(url)) as store:
+    with closing(PostgresStore(url, KEYRING)) as store:
         store.forget(round(one.now.timestamp() * 1000) - 1)
         assert row(url)
         store.forget(round(one.now.timestamp() * 1000))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from harness.disks import small_disk
 
 from cookieguard.config import KeySettings
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_file import MAX_KEYRING_BYTES
-from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.keyring_source import beside, load_keyring, place_of
 from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -37,14 +40,15 @@ def test_keyring_is_made_once_for_all_workers(state: StateDirectory) -> None:
     other = load_keyring(StateDirectory(state.path), KeySettings(), environ={}, now=NOW)
 
     assert one.signing == other.signing
-    assert stat.S_IMODE((state.path / "keyring").stat().st_mode) == 0o600
+    assert stat.S_IMODE(beside(state.path).stat().st_mode) == 0o600
+    assert os.listdir(state.path) == []
 
 
 def test_a_job_beside_the_shop_makes_no_keyring_where_one_was_lost(state: StateDirectory) -> None:
     with pytest.raises(ConfigError, match=r"state_dir is .*no keyring"):
         load_keyring(state, KeySettings(), environ={})
 
-    assert not (state.path / "keyring").exists()  # workers would follow it: every session ended
+    assert not beside(state.path).exists()  # workers would follow it: every session ended
 
 
 def test_environment_wins_over_the_file_and_the_file_over_the_directory(
@@ -157,3 +161,60 @@ def test_no_error_shows_a_key(state: StateDirectory, tmp_path: Path) -> None:
 
     assert secret not in str(error)
     assert error.__cause__ is None
+
+
+def place(state: StateDirectory) -> Path | None:
+    return place_of(state.path, KeySettings(), environ={}).path
+
+
+def test_keyring_of_an_earlier_release_stays_in_the_state_directory(state: StateDirectory) -> None:
+    keyring = keyring_file(state.path / "keyring")
+
+    assert load_keyring(state, KeySettings(), environ={}, now=NOW).ids == keyring.ids
+    assert not beside(state.path).parent.exists()
+
+
+def test_keyring_that_was_moved_counts_and_not_an_older_copy_that_came_back(state: StateDirectory) -> None:
+    moved = load_keyring(state, KeySettings(), environ={}, now=NOW)
+    keyring_file(state.path / "keyring")  # a restored backup of the state directory
+
+    assert load_keyring(state, KeySettings(), environ={}, now=NOW).ids == moved.ids
+    assert place(state) == beside(state.path)
+
+
+def test_keyring_is_made_in_a_volume_unless_there_is_a_place_beside_it(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "state") as volume:
+        state = StateDirectory(volume)
+        assert place(state) == volume / "keyring"  # beside it, a container would lose it
+
+        beside(volume).parent.mkdir(mode=0o700)
+        assert place(state) == beside(volume)
+
+        load_keyring(state, KeySettings(), environ={}, now=NOW)
+        assert sorted(os.listdir(beside(volume).parent)) == [".gitignore", "keyring"]
+        assert os.listdir(volume) == []
+
+
+def test_no_keyring_is_made_for_a_consent_log_whose_own_is_missing(state: StateDirectory) -> None:
+    (state.path / "subjects.db").touch()
+
+    error = refusal(state, KeySettings(), {})
+
+    assert error.setting == "state_dir"
+    assert str(beside(state.path).parent) in str(error)
+    assert "from a backup" in str(error)
+    assert not beside(state.path).parent.exists()
+
+
+def test_workers_that_start_together_with_a_new_store_get_one_keyring(tmp_path: Path) -> None:
+    def start(number: int) -> str:
+        state = StateDirectory(tmp_path / "state")
+        keyring = load_keyring(state, KeySettings(), environ={}, now=NOW)
+        (state.path / "subjects.db").touch()
+        return keyring.signing.id
+
+    for _ in range(20):
+        with ThreadPoolExecutor(4) as threads:
+            assert len(set(threads.map(start, range(4)))) == 1
+        shutil.rmtree(tmp_path / "state")
+        shutil.rmtree(tmp_path / "state-keys")

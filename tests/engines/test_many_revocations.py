@@ -12,18 +12,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from harness import stores as sqlite
 from harness.postgres import postgres
 from harness.servers import wait_until
 from harness.stats_engines import new_database
+from harness.stores import SqliteStore
 
 from cookieguard.identity.revocations import Revocation, Revocations, Revoked
 from cookieguard.identity.tokens import Token
 from cookieguard.storage.store import protocol as ports
-from cookieguard.storage.store import sqlite
 from cookieguard.storage.store.backlog import MAX_WAITING, Backlog
 from cookieguard.storage.store.housekeeping import examine_store, note_overflows, tidied
 from cookieguard.storage.store.protocol import Store
-from cookieguard.storage.store.sqlite import SqliteStore
+from cookieguard.storage.store.sealed_rows import DAY
 from cookieguard.storage.store.sync import StoreSync
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -150,7 +151,7 @@ def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[
     with postgres() as server:
         from cookieguard.storage.store.postgres import opener
 
-        yield opener(new_database(server))
+        yield opener(new_database(server), sqlite.KEYRING)
 
 
 def test_a_start_reads_no_more_than_a_worker_holds_and_the_store_gets_smaller(
@@ -214,7 +215,7 @@ def test_guests_carts_that_fill_the_store_go_the_oldest_first_and_customers_stay
     with closing(opener()) as store:
         store.write("cart", "c:17", b"{}", until=FAR)
         for number in range(60):
-            store.write("cart", f"s:{number}", os.urandom(60_000), until=FAR + number)
+            store.write("cart", f"s:{number}", os.urandom(60_000), until=FAR + number * DAY)
         known = Revocations(lambda: True)
         rounds = 0
         while tidied(store, known, NOW):

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from harness import stores as sqlite
 from harness.postgres import postgres
 
 from cookieguard.identity.carts.stored_carts import (
@@ -22,7 +23,6 @@ from cookieguard.identity.carts.stored_carts import (
 )
 from cookieguard.identity.oversized import pack
 from cookieguard.identity.revocations import Revocation, Revoked
-from cookieguard.storage.store import sqlite
 from cookieguard.storage.store.protocol import Store, StoreDown
 from cookieguard.storage.store.sync import StoreSync
 from cookieguard.storage.store.values import doing, key_of, reading
@@ -43,7 +43,7 @@ def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     with postgres() as server:
         from cookieguard.storage.store.postgres import PostgresStore
 
-        yield lambda: PostgresStore(server.url)
+        yield lambda: PostgresStore(server.url, sqlite.KEYRING)
 
 
 @pytest.fixture
@@ -59,12 +59,9 @@ def cart(order: int) -> Write:
 
 
 def test_owner_s_values_go_from_a_shelf_of_random_keys_and_nobody_else_s(store: Store) -> None:
-    contents = {
-        owner: pack(b"", {"o": "c:17", "x": owner}, None, now=NOON, owner=owner)
-        for owner in ("c:17", "c:171")
-    }
-    for one in contents.values():
-        store.write(StoreNamespace.OVERSIZED, one.place.key, one.value, until=FAR)
+    contents = {owner: pack(b"", {"o": "c:17", "x": owner}, None, now=NOON) for owner in ("c:17", "c:171")}
+    for owner, one in contents.items():
+        doing(Write(StoreNamespace.OVERSIZED, one.place.key, one.value, until=FAR, owner=owner))(store)
 
     store.erase_owned(StoreNamespace.OVERSIZED, "c:17")
 

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from harness.postgres import IDENTITY, Postgres, postgres
 from harness.servers import LOOPBACK, START_SECONDS, free_port
+from harness.stores import KEYRING
 
 from cookieguard.storage import postgres_connection
 from cookieguard.storage.store.postgres import PostgresStore
@@ -111,11 +112,11 @@ def test_pooler_is_refused_unless_it_leaves_a_connection_its_place(
 ) -> None:
     with pooler(server, tmp_path, mode) as url:
         if mode == "session":
-            store = PostgresStore(url)
+            store = PostgresStore(url, KEYRING)
             assert store.write("cart", "c:1", b"{}", until=2**60) == 1
             store.close()
         else:
             with pytest.raises(StoreDown, match="pool_mode = session"):
-                PostgresStore(url)
+                PostgresStore(url, KEYRING)
         with psycopg.connect(url, autocommit=True) as app:
             assert app.execute("SHOW statement_timeout").fetchone() == ("0",)

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from harness.stores import SqliteStore
 
 from cookieguard.identity.remember_me import Outcome, Series, use
 from cookieguard.identity.revocations import ended_series
@@ -21,7 +22,6 @@ from cookieguard.storage.store.remember_me import (
     run,
     turn,
 )
-from cookieguard.storage.store.sqlite import SqliteStore
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MOMENT = round(NOW.timestamp() * 1000)

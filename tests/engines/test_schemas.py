@@ -11,29 +11,39 @@ from typing import Any
 import psycopg
 import pytest
 from harness.postgres import Postgres, postgres
+from harness.stores import KEYRING
 
 from cookieguard.features.outbox import outbox
 from cookieguard.features.outbox.outbox import Outbox
+from cookieguard.features.records.erasure_journal import Erasures
 from cookieguard.features.records.store import log_store, subjects
-from cookieguard.features.records.store.open import open_log_store, open_subject_store
+from cookieguard.features.records.store.open import Place, open_log_store, open_subject_store
 from cookieguard.features.rights import queue
 from cookieguard.features.rights.queue import Queue
+from cookieguard.keyring import Keyring
 from cookieguard.storage.database import Tables
+from cookieguard.storage.journal import Journal
 from cookieguard.storage.store import protocol as store
+
+
+def place_at(place: str) -> Place:
+    """Return the place of a log; a key that was stored unwrapped needs no keyring."""
+    return Place(place, place, Erasures(Journal(Path(), "", days=30), ()), lambda: Keyring([]))
+
 
 PARTS: dict[str, tuple[Tables, Callable[[Any], Any]]] = {
     "outbox": (outbox.TABLES, Outbox),
     "queue": (queue.TABLES, Queue),
-    "store": (store.TABLES, store.Store),
+    "store": (store.TABLES, lambda place: store.Store(place, KEYRING)),
     "log": (log_store.TABLES, lambda place: open_log_store(str(place), make=True)),
-    "subjects": (subjects.TABLES, lambda place: open_subject_store(str(place), make=True)),
+    "subjects": (subjects.TABLES, lambda place: open_subject_store(place_at(str(place)), make=True)),
 }
 
 # What a row of each part says.
 READ: dict[str, Callable[[Any], object]] = {
     "outbox": lambda store: [one.who for one in store.claim(["r"], 9, lease="l", seconds=0)] == ["a"],
     "queue": lambda store: store.claim("l", 0).row == ("q", "w", True, b"\x01", 1),
-    "subjects": lambda store: store.find(b"\x01") == (b"\x02", b"\x03"),
+    "subjects": lambda store: store.find(b"\x01") == (b"\x02", b"\x03" * 32),
     "store": lambda store: (
         [one.key for one in store.changes(0)] == ["s"]
         and store.read("cart", "c:17") == (b"{}", 3, 9_000_000_000_000)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, recount, with_exits
+from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, recount, with_bounces
 
 from cookieguard.features.statistics.engines.protocol import Days
 from cookieguard.features.statistics.engines.sqlite import exits as sqlite_exits
@@ -29,7 +29,7 @@ def exit_pages(path: Path, days: Days = FOUR) -> Rows:
 
 
 def recounted(hits: list[Hit]) -> Rows:
-    return recount([hit._replace(entry=0) for hit in with_exits(hits)], "page")
+    return recount(with_bounces(hits), "page")
 
 
 def marked(path: Path) -> list[int]:
@@ -72,11 +72,11 @@ def test_exit_pages_are_those_of_the_single_hits(
 def test_the_first_day_with_keys_is_in_no_other_days_figures(engine: SqliteHits, path: Path) -> None:
     engine.write(Batch("a", [PLAIN._replace(key=1)], {}, {}))
 
-    assert exit_pages(path, Days(DAY, DAY)) == [("/", 1, 0, 1)]
+    assert exit_pages(path, Days(DAY, DAY)) == [("/", 1, 1, 1)]
     assert exit_pages(path, Days(DAY - 5, DAY - 1)) == exit_pages(path, Days(DAY + 1, DAY + 5)) == []
     for _ in range(3):  # each hour of a shop's first day
         forget_keys(engine, DAY)
-        assert exit_pages(path) == [("/", 1, 0, 1)]
+        assert exit_pages(path) == [("/", 1, 1, 1)]
 
 
 def test_of_days_that_were_counted_no_single_hit_is_read(
@@ -126,7 +126,7 @@ def test_exit_pages_stay_when_the_keys_go(
         assert exit_pages(path) == before
         engine.count_closed_days(DAY + 4)
         assert exit_pages(path) == before
-    tables = ("exit_page", "exit_day")
+    tables = ("exit_count", "exit_day")
     left = [sqlite3.connect(path).execute(f"SELECT count(*) FROM {one}").fetchone() for one in tables]
     assert left == [(0,), (0,)]
 
@@ -139,11 +139,11 @@ def test_a_late_hit_after_the_keys_went_adds_to_what_is_in_the_sums(engine: Sqli
 
     engine.write(Batch("b", [late], {}, {}))
 
-    assert exit_pages(path) == [("/", 4, 0, 4)]
+    assert exit_pages(path) == [("/", 4, 4, 4)]
     engine.count_closed_days(DAY + 1)
-    assert exit_pages(path) == [("/", 4, 0, 4)]
+    assert exit_pages(path) == [("/", 4, 4, 4)]
     forget_keys(engine)
-    assert exit_pages(path) == [("/", 4, 0, 4)]
+    assert exit_pages(path) == [("/", 4, 4, 4)]
 
 
 def test_a_hit_that_comes_while_its_day_is_counted_has_it_counted_later(
@@ -173,7 +173,7 @@ def test_pages_beyond_the_limit_of_a_day_are_folded_as_in_its_other_sums(
     engine.count_closed_days(DAY + 1)
 
     found = exit_pages(path)
-    assert found[0] == (OTHER, 500, 0, 500)
+    assert found[0] == (OTHER, 500, 500, 500)
     assert len(found) == MAX_VALUES + 1
     forget_keys(engine)
     assert exit_pages(path) == found
@@ -188,7 +188,7 @@ def test_a_day_of_too_many_hits_is_read_hit_by_hit(
     engine.count_closed_days(DAY + 1)
 
     assert marked(path) == []
-    assert exit_pages(path) == [("/", 3, 0, 3)]
+    assert exit_pages(path) == [("/", 3, 3, 3)]
 
 
 def test_what_was_counted_goes_with_the_sums(engine: SqliteHits, path: Path) -> None:
@@ -205,10 +205,10 @@ def test_a_file_of_an_older_release_is_read_hit_by_hit(engine: SqliteHits, path:
     engine.write(Batch("a", [PLAIN._replace(key=1)], {}, {}))
     engine.count_closed_days(DAY + 1)
     with sqlite3.connect(path) as connection:
-        connection.execute("DROP TABLE exit_page")
+        connection.execute("DROP TABLE exit_count")
         connection.execute("DROP TABLE exit_day")
 
-    assert exit_pages(path) == [("/", 1, 0, 1)]
+    assert exit_pages(path) == [("/", 1, 1, 1)]
     reader = SqliteFigures(path)
     assert reader.keyed_days(FOUR) == [DAY]  # what it did count stays
     reader.close()

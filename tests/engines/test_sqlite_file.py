@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from harness.stores import SqliteStore
 
 from cookieguard.features.outbox.outbox import Outbox
 from cookieguard.features.records.store.log_store import LogStore
 from cookieguard.features.records.store.subjects import SubjectStore
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
-from cookieguard.storage.store.sqlite import SqliteStore
 
 OPENERS: tuple[Callable[[Path], object], ...] = (
     SqliteStore,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from harness.quick import some_of
 from harness.stats_engines import MAKERS
-from stats.traffic import DAY, HELD, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries, with_exits
+from stats.traffic import DAY, HELD, MIDNIGHT, PLAIN, draw_hits, people, recount, with_bounces, with_entries
 
 from cookieguard.config import StatsSettings
 from cookieguard.features.statistics.engines.open import open_engine
@@ -133,20 +133,35 @@ def test_what_some_hits_are_counted_by_is_what_a_plain_recount_gives(
     writer: HitWriter, figures: HitReader
 ) -> None:
     hits = at_times_of_their_own(draw_hits(2000, seed=4))
+    hits = [
+        hit._replace(status=(404, 410, 403, 500)[hit.time % 4]) if hit.kind == "error" else hit
+        for hit in hits
+    ]
 
     write_all(writer, hits)
 
     views = people(hits)
+    happened = [
+        hit
+        for hit in hits
+        if not hit.bot and (hit.kind in ("goal", "choice") or (hit.kind == "view" and hit.event == "shown"))
+    ]
     found = {
-        Dimension.SLOW: ("page", [hit for hit in views if hit.duration >= 1000]),
-        Dimension.SEARCH: ("search", [hit for hit in views if hit.search]),
-        Dimension.NOT_FOUND: ("page", [hit for hit in people(hits, "error") if hit.status == 404]),
-        Dimension.EXIT: ("page", with_exits(hits)),
+        Dimension.SPEED: with_names(views, "bucket", "page"),
+        Dimension.SEARCH: with_names([hit for hit in views if hit.search], "search"),
+        Dimension.ERROR: with_names(people(hits, "error"), "failed"),
+        Dimension.PLACE: with_names(happened, "happened", "country", "device"),
+        Dimension.GOAL_PAGE: with_names(people(hits, "goal"), "event", "page"),
+        Dimension.BOT_PAGE: with_names(
+            [hit for hit in hits if hit.bot and hit.kind != "choice"], "browser", "page"
+        ),
     }
-    for by, (column, some) in found.items():
-        counted = [hit._replace(entry=0) for hit in some]
-        assert slices(figures, by) == recount(counted, column), by
-        assert 20 < len(some) < len(hits) / 2
+    for by, some in found.items():
+        assert slices(figures, by) == recount([hit._replace(entry=0) for hit in some], "page"), by
+        assert len(some) > 20
+    assert (
+        len({hit.page.split()[0] for hit in found[Dimension.ERROR]}) > 3
+    )  # missing pages, and statuses of others
     before = {by: slices(figures, by) for by in found}
     writer.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
     assert {by: slices(figures, by) for by in found} == before
@@ -154,6 +169,23 @@ def test_what_some_hits_are_counted_by_is_what_a_plain_recount_gives(
     writer.forget(keys_before=DAY + 2, hits_before=0, rollups_before=0)
     assert {by: slices(figures, by) for by in found} == before
     assert not {hit.search for day in BOTH for hit in figures.hits(day)} - {""}  # type: ignore[attr-defined]
+
+
+def test_a_visit_that_ends_where_it_began_is_a_bounce(writer: HitWriter, figures: HitReader) -> None:
+    hits = at_times_of_their_own(draw_hits(2000, seed=6))
+
+    write_all(writer, hits)
+
+    of_visits = with_bounces(hits)
+    assert 0 < sum(hit.entry for hit in of_visits) < len(of_visits)
+    for ends in range(DAY, DAY + 3):  # before and after the keys go
+        assert slices(figures, Dimension.EXIT) == recount(of_visits, "page")
+        writer.forget(keys_before=ends, hits_before=0, rollups_before=0)
+
+
+def with_names(hits: Sequence[Hit], *columns: str) -> list[Hit]:
+    """Return hits whose page is what these columns and properties say."""
+    return [hit._replace(page=" < ".join(getattr(hit, one) for one in columns)) for hit in hits]
 
 
 def at_times_of_their_own(hits: Sequence[Hit]) -> list[Hit]:
@@ -196,7 +228,7 @@ def test_what_five_people_wrote_on_no_day_is_not_of_a_crowd(writer: HitWriter, f
 
     write_all(writer, [*hits, *missing])
 
-    for by, name in ((Dimension.SEARCH, "mug"), (Dimension.NOT_FOUND, "/mug")):
+    for by, name in ((Dimension.SEARCH, "mug"), (Dimension.ERROR, "/mug")):
         assert len(slices(figures, by)) == 3
         assert figures.of_a_crowd(BOTH, by) == {name}
         writer.forget(keys_before=DAY + 2, hits_before=0, rollups_before=0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import stores as sqlite
 from harness.servers import START_SECONDS, wait_until
 
 from cookieguard.features.records.erasure_journal import Erasures
@@ -19,22 +20,18 @@ from cookieguard.features.records.store.open import Place, open_stores, signer_o
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
 from cookieguard.storage.journal import Journal
-from cookieguard.storage.store import sqlite
 from cookieguard.storage.store.sync import StoreSync
 
 Worker = LogWriter | StoreSync
 OUT_OF_TURN_SECONDS = 0.3  # two threads at once: the second one answers in a few milliseconds
 ENDS, EACH = 5, 20
+KEYRING = Keyring.generate(datetime.now(UTC))
 
 
 def log_writer(directory: Path) -> LogWriter:
-    place = Place(
-        str(directory / "log.db"),
-        str(directory / "subjects.db"),
-        Erasures(Journal(directory, "", days=30), ()),
-    )
-    keyring = Keyring.generate(datetime.now(UTC))
-    return LogWriter(partial(open_stores, place), partial(signer_of, keyring), "shop.example/_cg/log")
+    erasures = Erasures(Journal(directory, "", days=30), ())
+    place = Place(str(directory / "log.db"), str(directory / "subjects.db"), erasures, lambda: KEYRING)
+    return LogWriter(partial(open_stores, place), partial(signer_of, KEYRING), "shop.example/_cg/log")
 
 
 def store_sync(directory: Path) -> StoreSync:

@@ -179,6 +179,7 @@ QUERIES = {
     "cookies": ("lang", "fragment"),
     "mail/stop": ("t", "t=2.key.", "lang"),
     "permission": ("lang",),
+    "staff": ("link",),
     "place": (
         "party",
         "party=@host ",
@@ -232,7 +233,22 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("requests", {"act": "note", "id": "one"}, ("text",)),
     ("requests", {"act": "refuse-for", "id": "one", "what": "marketing"}, ("what",)),
     ("requests", {"act": "end-terms", "id": "one"}, ("id",)),
-    ("staff", {}, ("token", "token=2.key.", "next", "next=stats?", "leave")),
+    (
+        "staff",
+        {},
+        (
+            "token",
+            "token=2.key.",
+            "next",
+            "next=stats?",
+            "leave",
+            "link",
+            "remember",
+            "answer",
+            "device",
+            "remove",
+        ),
+    ),
     ("stats", {"day": "2026-11-24", "text": "sale"}, ("selection", "day", "text", "remove")),
 )
 # Members of a violation report, as browsers post it.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from harness.policies import SECOND, two_versions
 from harness.retention import retention_of
+from harness.stores import give_keyring
 
 from cookieguard import Config, PolicyVersion
 from cookieguard.errors import AnnouncementRefused
@@ -41,6 +42,7 @@ class Shop:
     def __init__(self, directory: Path) -> None:
         self.state = directory / "state"
         self.state.mkdir(mode=0o700)
+        give_keyring(self.state)
         self.config = Config(
             state_dir=str(self.state), policy=PolicyVersion(folder=str(two_versions(directory / "policy")))
         )
@@ -52,7 +54,7 @@ class Shop:
             asyncio.run(fill_run(outbox, self.run, three, recipients, now=AT, progress=lambda _: None))
 
     def store(self) -> Store:
-        return store_opener(self.config.store, self.state, environ={})()
+        return store_opener(self.config, self.state, environ={})()
 
     def outbox(self) -> Outbox:
         return outbox_opener(self.config.store, self.state, environ={})()

@@ -19,6 +19,7 @@ from harness import senders
 from harness.policies import FIRST, SECOND, two_versions
 from harness.postgres import Postgres, postgres
 from harness.relays import Relay, new_relay
+from harness.stores import SqliteStore
 
 from cookieguard.features.outbox.outbox import Outbox
 from cookieguard.features.outbox.recipients import Recipients
@@ -30,7 +31,6 @@ from cookieguard.features.policy.values.versions import Version, in_force
 from cookieguard.features.records.acts import Acts
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
-from cookieguard.storage.store.sqlite import SqliteStore
 
 AT = datetime(2026, 12, 1, 9, tzinfo=UTC)
 CUSTOMERS = int(os.environ.get("NOTICES", "2000"))

@@ -38,6 +38,7 @@ from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
+from cookieguard.storage.keyring_source import beside, make_keyring
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
 
@@ -65,6 +66,7 @@ class Shop:
             mail=MailSettings(url=self.relay.url, sender=f"Shop <{SENDER}>"),
         )
         self.state.mkdir(mode=0o700)
+        make_keyring(beside(self.state), DAY_1)  # the workers' own, before there is a store
         self.recipients = Recipients(Keyring.generate(DAY_1))
         self.texts = read_versions(self.config)
         self.next = self.texts[1]
@@ -87,7 +89,7 @@ class Shop:
         return Path(self.config.state_dir)
 
     def store(self) -> Store:
-        return store_opener(self.config.store, self.state, environ={})()
+        return store_opener(self.config, self.state, environ={})()
 
     def outbox(self) -> Outbox:
         return outbox_opener(self.config.store, self.state, environ={})()

@@ -31,7 +31,6 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_log, open_stores, place_of
 from cookieguard.features.records.values.records import Record, customer
 from cookieguard.features.rights.requests import requests_opener
-from cookieguard.features.rights.sealing import Seal
 from cookieguard.features.rights.values.as_json import dumps
 from cookieguard.features.rights.values.plan import steps_of
 from cookieguard.features.rights.values.requests import Request, Via
@@ -40,6 +39,7 @@ from cookieguard.features.work import open_worker
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.mail.customers import Customer
 from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.sealing import Seal
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 
@@ -166,7 +166,7 @@ class Drill:
         return [name for name, found in places.items() if found]
 
     def store(self) -> Any:
-        return store_opener(self.config.store, self.state.path, environ={})()
+        return store_opener(self.config, self.state.path, environ={})()
 
     def outbox(self) -> Any:
         return outbox_opener(self.config.store, self.state.path, environ={})()

@@ -94,7 +94,7 @@ def test_two_letters_in_doubt_are_one_and_neither_skips_the_other_s_question(sho
 
 @pytest.mark.parametrize("number", ["K-4711  ", " 4711", "a\u2029b"])
 def test_customer_whose_number_has_spaces_is_erased_and_no_other_one(shop: Shop, number: str) -> None:
-    store = store_opener(shop.config.store, shop.state.path, environ={})()
+    store = store_opener(shop.config, shop.state.path, environ={})()
     for one in (number, number.strip(), "a b"):
         store.write(StoreNamespace.CART, f"c:{one}", b"{}", until=FAR)
 

@@ -13,10 +13,10 @@ from harness.postgres import Postgres, postgres
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.queue import Queue
 from cookieguard.features.rights.requests import Requests
-from cookieguard.features.rights.sealing import Seal, SealBroken
 from cookieguard.features.rights.values.requests import Act, Request, Via, answer_told, noted, step_done
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring, new_key
+from cookieguard.storage.sealing import Seal, SealBroken
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 Open = Callable[[], Requests]
@@ -222,7 +222,7 @@ def test_everything_opens_once_the_key_it_was_sealed_with_is_retired(opened: Ope
     assert after.file("copy") == b"orders"
     assert after.is_sealed_anew
     # Back, for the tests that share the database
-    Requests(queue.queue, KEYRING.with_key(successor)).seal_anew()
+    Requests(queue.queue, both.promoted(KEYRING.signing.id, now=NOW, force=True)).seal_anew()
 
 
 def test_a_row_that_does_not_open_stops_no_list_and_no_worker_and_is_named(opened: Open) -> None:

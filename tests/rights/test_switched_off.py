@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.stores import values
 from rights.test_work import ANNA, FAR, NOW, Shop
 from stats.traffic import PLAIN
 
@@ -44,6 +45,7 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_log, open_stores, place_of
 from cookieguard.features.records.values.records import Record, customer
 from cookieguard.features.retention import open_retention
+from cookieguard.features.rights.own_terms import TermsCopy
 from cookieguard.features.rights.values.requests import answer_told
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
@@ -136,7 +138,7 @@ def join(shop: Shop, store: Store, name: str, number: str) -> None:
 
 
 def store_of(shop: Shop) -> Store:
-    return store_opener(shop.config.store, shop.state.path, environ={})()
+    return store_opener(shop.config, shop.state.path, environ={})()
 
 
 def outbox_of(shop: Shop) -> Any:
@@ -144,8 +146,8 @@ def outbox_of(shop: Shop) -> Any:
 
 
 def lists_of(shop: Shop) -> set[str]:
-    with sqlite3.connect(shop.state.path / "store.db") as file:
-        return {key for (key,) in file.execute("SELECT key FROM kept WHERE shelf = 'mail-list'")}
+    with closing(store_of(shop)) as store:
+        return {key for _, key, *_ in values(store, "mail-list")}
 
 
 def records_of(shop: Shop, number: str) -> int:
@@ -222,8 +224,9 @@ def test_erasure_leaves_the_number_in_no_copy_of_own_terms_while_no_worker_follo
 
     shop.work()
 
-    copy = (shop.state.path / "own-terms").read_text()
+    copy = TermsCopy(shop.state, shop.keyring).read()
     assert (ANNA in copy, OTHER in copy) == (False, True)
+    assert OTHER.encode() not in (shop.state.path / "own-terms").read_bytes()
 
 
 def test_closed_requests_of_a_shop_without_their_page_still_go_after_their_years(shop: Shop) -> None:

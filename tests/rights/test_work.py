@@ -178,7 +178,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 def test_erasure_takes_every_step_and_waits_only_for_the_person_to_be_told(shop: Shop) -> None:
-    store = store_opener(shop.config.store, shop.state.path, environ={})()
+    store = store_opener(shop.config, shop.state.path, environ={})()
     store.write(StoreNamespace.CART, f"c:{ANNA}", b"{}", until=FAR)
     store.write(StoreNamespace.CART, "c:other", b"{}", until=FAR)
     shop.ask()
@@ -331,7 +331,7 @@ def test_nobody_is_erased_again_who_was_never_erased(shop: Shop, act: Act) -> No
     shop.ask()
     shop.change(lambda one: noted(one, act, now=NOW, by="mira", text="not yours to ask"))
     shop.change(lambda one: answer_told(one, now=NOW, by="mira", text="letter"))
-    store = store_opener(shop.config.store, shop.state.path, environ={})()
+    store = store_opener(shop.config, shop.state.path, environ={})()
     store.write(StoreNamespace.CART, f"c:{ANNA}", b"{}", until=FAR)
 
     assert shop.again() == 0
@@ -397,6 +397,23 @@ def test_journal_of_who_was_erased_is_sealed_with_the_key_that_signs_now(shop: S
     assert old.requests(shop.journal().read(NOW)) == []
 
 
+def test_work_reads_the_whole_journal_once_a_day_and_removes_old_lines_then(shop: Shop) -> None:
+    shop.ask()
+    shop.work()
+    journal = shop.journal()
+    old = NOW - journal.keep - timedelta(days=1)
+    lines = [one for one in journal.read(NOW) if one.kind == "erased"]
+    with journal.path.open("ab") as file:
+        file.write(lines[0]._replace(at=old).line)
+
+    erased, left = ErasedCustomers(journal, shop.keyring), []
+    for now in (NOW, NOW, NOW + timedelta(days=1)):
+        erased.tidy_daily(now)
+        left.append(journal.path.read_bytes().count(b" erased ") - len(lines))
+
+    assert left == [1, 1, 0]  # the work above tidied today
+
+
 def test_copy_is_json_and_a_page_whose_values_are_escaped(shop: Shop) -> None:
     shop.ask(RequestKind.EXPORT)
 
@@ -429,7 +446,7 @@ def test_copy_waits_for_its_days_and_is_deleted_then(shop: Shop) -> None:
 
 
 def test_deactivation_ends_sessions_and_keeps_the_data(shop: Shop) -> None:
-    store = store_opener(shop.config.store, shop.state.path, environ={})()
+    store = store_opener(shop.config, shop.state.path, environ={})()
     store.write(StoreNamespace.ORDERS, f"c:{ANNA}", b"{}", until=FAR)
     shop.ask(RequestKind.DEACTIVATE)
 
@@ -448,7 +465,7 @@ def test_opt_out_of_sale_counts_for_the_customer_on_every_device(shop: Shop) -> 
 
     shop.work()
 
-    store = store_opener(shop.config.store, shop.state.path, environ={})()
+    store = store_opener(shop.config, shop.state.path, environ={})()
     kept, told = store.read("consent", ANNA), list(store.changes(0))
     store.close()
     assert kept is not None

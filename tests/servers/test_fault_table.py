@@ -20,6 +20,7 @@ from harness.postgres import postgres
 from harness.quick import FOR_RELEASE
 from harness.servers import spawned, wait_until
 
+from cookieguard.storage.keyring_source import beside
 from servers.shop import CLOCK, STATE
 from servers.test_postgres_faults import (
     LEFT,
@@ -62,7 +63,7 @@ def worker_killed(world: World, _: Path) -> Iterator[None]:
 @contextmanager
 def garbage(_: World, folder: Path) -> Iterator[None]:
     """Overwrite the keyring, and bring it back."""
-    keyring = folder / STATE / "keyring"
+    keyring = beside(folder / STATE)
     good = keyring.read_bytes()
     keyring.write_bytes(b"\xff garbage" * 99)
     yield

@@ -42,7 +42,7 @@ BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
 }
 # Where the machine is so busy that this takes over 30 s, the hourly job has run too and noted when.
-STATE_FILES = (".gitignore", "keyring", "logs", "store.db", "stats.db", "spool", "retention", "journal")
+STATE_FILES = (".gitignore", "logs", "store.db", "stats.db", "spool", "retention", "journal")
 
 Visit = Callable[[int, Address], None]
 
@@ -207,7 +207,7 @@ def check_everything_was_written(directory: Path, clients: list[Address]) -> Non
     assert shop.count("self = <cookieguard.web.middleware.CookieGuard") >= raised
     assert len((directory / THROTTLED).read_text().split()) == len(clients)
     state = {path.name.partition("-")[0] for path in (directory / STATE).iterdir()}
-    assert {"keyring", "logs", "store.db", "stats.db"} <= state <= {*STATE_FILES}
+    assert {"logs", "store.db", "stats.db"} <= state <= {*STATE_FILES}
     assert counted(directory) == {"view": len(clients), "error": len(clients) + raised, "keyed": len(clients)}
 
 

@@ -27,6 +27,7 @@ from harness.postgres import Postgres, postgres
 from harness.quick import some_of
 from harness.servers import Process, spawned, wait_until
 from harness.stats_engines import new_database
+from harness.stores import KEYRING
 
 from cookieguard.storage.store.postgres import PostgresStore
 from servers.clients import ask
@@ -283,7 +284,7 @@ def dropped(world: World) -> Iterator[None]:
     """Drop all tables, as somebody who is in the wrong database."""
     sql(world.url, "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
     yield
-    PostgresStore(world.url).close()  # a worker that starts makes the tables again
+    PostgresStore(world.url, KEYRING).close()  # a worker that starts makes the tables again
 
 
 @contextmanager

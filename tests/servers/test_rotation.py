@@ -14,6 +14,7 @@ import pytest
 from harness.servers import ROOT, Process, spawned
 
 from cookieguard.keyring import Keyring, to_text
+from cookieguard.storage.keyring_source import beside
 from servers.clients import Reply, ask
 from servers.shop import STATE
 
@@ -72,7 +73,7 @@ def run(directory: Path, *arguments: str, fails: bool = False) -> dict[str, obje
         *arguments,
         "--json",
         "--keyring",
-        f"{STATE}/keyring",
+        f"{STATE}-keys/keyring",
     ]
     environ = os.environ | {"PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
@@ -85,7 +86,7 @@ def run(directory: Path, *arguments: str, fails: bool = False) -> dict[str, obje
 
 def make_older(directory: Path, key_id: str, *, minutes: int) -> None:
     """Let time pass for one key: put the last of its times back."""
-    file = directory / STATE / "keyring"
+    file = beside(directory / STATE)
     moment = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=minutes)
     lines = []
     for line in file.read_text().splitlines():

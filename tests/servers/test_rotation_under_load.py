@@ -22,6 +22,7 @@ from harness.servers import Process, spawned
 
 from cookieguard.cli.app import run as command
 from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_source import beside
 from servers.clients import Reply, ask
 from servers.shop import STATE
 from servers.test_rotation import key_of, make_older, run
@@ -119,14 +120,14 @@ def run_here(directory: Path, *arguments: str) -> dict[str, Any]:
     """Run `cookieguard keys ...` in this process: the start of another one takes most of its time."""
     written = StringIO()
     with redirect_stdout(written):
-        code = command(("keys", *arguments, "--json", "--keyring", str(directory / STATE / "keyring")))
+        code = command(("keys", *arguments, "--json", "--keyring", str(beside(directory / STATE))))
     assert code == 0, written.getvalue()
     found: dict[str, Any] = json.loads(written.getvalue())
     return found
 
 
 def signing(directory: Path) -> str:
-    return Keyring.loads((directory / STATE / "keyring").read_text()).signing.id
+    return Keyring.loads(beside(directory / STATE).read_text()).signing.id
 
 
 def accepted(customers: Customers, key: str) -> list[object]:
@@ -182,7 +183,7 @@ SPOILERS: dict[str, Callable[[Path, str], object]] = {
 
 @pytest.mark.slow
 def test_a_spoiled_keyring_logs_nobody_out_and_costs_no_500(tmp_path: Path) -> None:
-    file = tmp_path / STATE / "keyring"
+    file = beside(tmp_path / STATE)
     with shop(tmp_path) as customers, customers.coming():
         time.sleep(2)
         run(tmp_path, "add")
@@ -258,7 +259,7 @@ def test_two_operators_at_once_leave_a_keyring_that_holds_what_both_did(tmp_path
             added.append(new)
             if chance.random() < 0.6:
                 command = [sys.executable, "-m", "cookieguard.cli", "keys", "promote", new, "--force"]
-                command += ["--keyring", f"{STATE}/keyring"]
+                command += ["--keyring", f"{STATE}-keys/keyring"]
                 done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
                 failed.extend([done.stderr] if done.returncode else [])
 
@@ -270,7 +271,7 @@ def test_two_operators_at_once_leave_a_keyring_that_holds_what_both_did(tmp_path
         time.sleep(3)
         print(dict(customers.statuses), dict(customers.keys))
 
-    keyring = Keyring.loads((tmp_path / STATE / "keyring").read_text())
+    keyring = Keyring.loads(beside(tmp_path / STATE).read_text())
     assert failed == []
     assert set(keyring.ids) == {first, *added}
     assert len(added) == 8

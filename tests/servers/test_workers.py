@@ -129,7 +129,7 @@ def test_what_one_worker_set_is_read_by_every_other(disclosure: Disclosure) -> N
     disclosure.until(lambda: len(pairs) == len(consent_pairs) == WORKERS**2, read)
 
     assert disclosure.has_all_workers()
-    assert len(list((disclosure.directory / STATE).glob("*keyring*"))) == 1
+    assert len(list((disclosure.directory / f"{STATE}-keys").glob("*keyring*"))) == 1
     assert "forged" not in disclosure.server.log
     assert "unknown key" not in disclosure.server.log
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pytest
 from stats.traffic import draw_hits
 
-from cookieguard.stats.hits import COLUMNS, OTHER, PARTLY_COUNTED, Dimension, Hit
+from cookieguard.stats.hits import (
+    BUCKETS,
+    COLUMNS,
+    DERIVED,
+    DIRECT,
+    GROUPS,
+    OTHER,
+    PARTLY_COUNTED,
+    Dimension,
+    Group,
+    Hit,
+)
 from cookieguard.stats.rollups import COLUMNS as COUNTED
-from cookieguard.stats.rollups import MAX_VALUES, SAFE_VALUES, VALUES, Column, Rows, Sums, fold
+from cookieguard.stats.rollups import MAX_VALUES, OF_VALUES, SAFE_VALUES, Column, Rows, Sums, fold
 
 CONSENTS = ("all", "partly", PARTLY_COUNTED, "refused", "undecided")
 
@@ -25,7 +37,9 @@ def traffic(seed: int) -> list[Hit]:
             entry=int(hit.kind == "view" and rnd.random() < 0.4),
             consent=rnd.choice(CONSENTS),
             status=rnd.choice((200, 404, 410, 500)),
-            duration=rnd.randrange(2000),
+            duration=rnd.choice((0, *(one + by for one in BUCKETS for by in (-1, 0, 1)))),
+            source=rnd.choice(("", DIRECT, "search.example", "news")),
+            referrer=rnd.choice(("", "search.example")),
             campaign=rnd.choice(("", "spring", "sale")),
             search=rnd.choice(("", "shoes", "hats")),
         )
@@ -33,25 +47,68 @@ def traffic(seed: int) -> list[Hit]:
     ]
 
 
+@pytest.fixture(scope="module")
+def hits() -> list[Hit]:
+    return traffic(3)
+
+
+@pytest.fixture(scope="module")
+def database(hits: list[Hit]) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as opened:
+        opened.execute(f"CREATE TABLE hit ({', '.join(COLUMNS)})")
+        opened.executemany(f"INSERT INTO hit VALUES ({', '.join('?' * len(COLUMNS))})", map(tuple, hits))
+        yield opened
+
+
 @pytest.mark.parametrize("by", COUNTED, ids=lambda by: by.name)
-def test_a_dimension_counts_in_memory_what_it_counts_in_sql(by: Column) -> None:
-    hits, counted = traffic(3), Dimension(by.name).counted
-    with closing(sqlite3.connect(":memory:")) as database:
-        database.execute(f"CREATE TABLE hit ({', '.join(COLUMNS)})")
-        database.executemany(f"INSERT INTO hit VALUES ({', '.join('?' * len(COLUMNS))})", map(tuple, hits))
-        in_sql = database.execute(f"""
-            SELECT time / 86400, {counted.column}, count(*), sum(entry) FROM hit
-            WHERE bot = '' AND {counted.which} GROUP BY 1, 2 ORDER BY 1, 2
-        """).fetchall()
+def test_a_dimension_counts_in_memory_what_it_counts_in_sql(
+    hits: list[Hit], database: sqlite3.Connection, by: Column
+) -> None:
+    counted = Dimension(by.name).counted
+    in_sql = database.execute(f"""
+        SELECT time / 86400, {counted.column}, count(*), sum(entry), count(DISTINCT nullif(key, 0)) FROM hit
+        WHERE {counted.of.whose} AND {counted.which} GROUP BY 1, 2 ORDER BY 1, 2
+    """).fetchall()
 
     sums = Sums()
     for start in range(0, len(hits), 100):
         sums.add(hits[start : start + 100])
     rows = sorted((day, value, *row) for (day, name, value), row in sums.daily().items() if name == by.name)
-    in_memory = [(day, value, views, visits) for day, value, views, visits, _ in rows]
+    met = {
+        (day, value): len({key for one, key in pairs if one == value})
+        for day, value, *_ in rows
+        for pairs in [sums.met[day, by.name]]
+    }
 
-    assert len(in_memory) > 1
-    assert in_memory == [(*one[:3], one[3] if counted.has_visits else 0) for one in in_sql]
+    assert len(rows) > 1
+    assert [row[:3] for row in rows] == [row[:3] for row in in_sql]
+    assert [row[3] for row in rows] == [row[3] if counted.has_visits else 0 for row in in_sql]
+    if not counted.is_of_visitor:  # whose visitors are counted by their first views
+        assert list(met.values()) == [row[4] for row in in_sql]
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.sql)
+def test_a_group_picks_from_hits_in_memory_what_it_picks_in_sql(
+    hits: list[Hit], database: sqlite3.Connection, group: Group
+) -> None:
+    in_sql = database.execute(f"SELECT * FROM hit WHERE {group.whose} AND {group.sql}").fetchall()
+
+    assert 0 < len(in_sql) < len(hits)
+    assert list(map(tuple, picked(hits, group))) == in_sql
+
+
+def picked(hits: Sequence[Hit], group: Group | None) -> Sequence[Hit]:
+    return group.pick(picked(hits, group.within)) if group else hits
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_a_derived_value_is_the_same_in_memory_and_in_sql(
+    hits: list[Hit], database: sqlite3.Connection, name: str
+) -> None:
+    in_sql = [value for (value,) in database.execute(f"SELECT {DERIVED[name]} FROM hit")]
+
+    assert len(set(in_sql)) > 3
+    assert [getattr(hit, name) for hit in hits] == in_sql
 
 
 def test_new_values_that_come_most_often_get_the_room_there_is() -> None:
@@ -59,7 +116,7 @@ def test_new_values_that_come_most_often_get_the_room_there_is() -> None:
     rows |= {(1, "page", f"/{number:04}"): [number, 1, 0] for number in range(MAX_VALUES)}
     known = {(1, "page"): {(f"/known/{number}",) for number in range(MAX_VALUES)}}
 
-    folded = fold(rows, VALUES, known)
+    folded = fold(rows, OF_VALUES, known)
 
     lost = MAX_VALUES - SAFE_VALUES
     assert len(folded) == lost

@@ -111,6 +111,18 @@ def with_exits(hits: Iterable[Hit]) -> list[Hit]:
     return found
 
 
+def with_bounces(hits: Iterable[Hit]) -> list[Hit]:
+    """Return the same, its `entry` saying whether the visitor had made no view for half an hour before either."""
+    times = defaultdict(list)
+    for hit in people(hits):
+        times[hit.day, hit.key].append(hit.time)
+    found = []
+    for hit in with_exits(hits):
+        before = max((time for time in times[hit.day, hit.key] if time < hit.time), default=0)
+        found.append(hit._replace(entry=int(hit.time - before > 1800)))
+    return found
+
+
 def people(hits: Iterable[Hit], kind: str = "view") -> list[Hit]:
     """Return the hits of one kind that are no bot's."""
     return [hit for hit in hits if not hit.bot and hit.kind == kind]

@@ -13,6 +13,7 @@ from cookieguard.keyring import Keyring, length_prefixed
 from cookieguard.stats.full_address import visitor_key
 from cookieguard.stats.sealed_box import KEY_BYTES, open_sealed, public_half
 from cookieguard.storage.store.day_key_sharing import BOX_USE, MAC_SALT, NAMESPACE, Table, _read
+from cookieguard.storage.store.sealed_rows import SealedRows
 
 Tables = dict[str, list[tuple[Any, ...]]]
 TOKEN = re.compile(rb"[A-Za-z0-9+/_=-]{32,}")
@@ -55,11 +56,11 @@ def derived(keyring: Keyring) -> set[bytes]:
     return {secret.secret[:KEY_BYTES], keyring.derive(secret, MAC_SALT), keyring.derive(secret, BOX_USE)}
 
 
-def opened(tables: Tables, tried: Iterable[bytes]) -> set[bytes]:
+def opened(tables: Tables, tried: Iterable[bytes], keyring: Keyring) -> set[bytes]:
     """Return what is in the boxes of the store that any of these opens."""
     keys = set()
     halves = {public_half(one): one for one in tried}
-    for name, table in shared(tables).items():
+    for name, table in shared(tables, keyring).items():
         use, _, day = name.partition("-")
         for public, entry in table.items():
             if public in halves and entry.box:
@@ -68,9 +69,22 @@ def opened(tables: Tables, tried: Iterable[bytes]) -> set[bytes]:
     return keys
 
 
-def shared(tables: Tables) -> dict[str, Table]:
-    """Return the tables of machines that lie in the store, by use and day."""
-    return {row[1]: _read(row[2]) for row in tables["cookieguard_kept"] if row[0] == NAMESPACE}
+def shared(tables: Tables, keyring: Keyring) -> dict[str, Table]:
+    """Return the tables of machines that are in the store, by use and day, as a thief of the keyring opens them."""
+    rows = SealedRows(Copied(tables["cookieguard_secret"]), keyring)  # type: ignore[arg-type]
+    kept = [row for row in tables["cookieguard_kept"] if row[0] == NAMESPACE]
+    values = [value for _, name, _, sealed, *_ in kept if (value := rows.open_value(sealed, name=name))]
+    return {one.key: _read(one.value) for one in values}
+
+
+class Copied:
+    """Answer what the store's secrets are."""
+
+    def __init__(self, secrets: list[tuple[Any, ...]]) -> None:
+        self._secrets = secrets
+
+    def rows(self, _: str) -> list[tuple[Any, ...]]:
+        return self._secrets
 
 
 def rebuilt(wanted: set[int], agent: bytes, keys: Iterable[bytes], site: str) -> set[str]:

@@ -7,6 +7,7 @@ all values there are, and how figures are rounded.
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,6 @@ from typing import NamedTuple
 
 from cookieguard.features.statistics.dashboard.breakdowns import Row, Table
 from cookieguard.features.statistics.dashboard.charts import Point
-from cookieguard.features.statistics.dashboard.consent_gap import Gap, GapRow, Gaps
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.selection import (
     EPOCH,
@@ -31,7 +31,7 @@ from cookieguard.features.statistics.dashboard.selection import (
 from cookieguard.features.statistics.engines.protocol import HitReader
 from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE, SqliteStats
 from cookieguard.features.statistics.export.tables import sums_table
-from cookieguard.stats.hits import AGREED, OTHER, PARTLY_COUNTED, Dimension, Hit
+from cookieguard.stats.hits import OTHER, Dimension, Hit
 from cookieguard.stats.k_anonymity import STEP, K, rounded
 
 NOW = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
@@ -39,16 +39,12 @@ SECOND, DAY = int(NOW.timestamp()), 86_400
 TODAY = SECOND // DAY
 ASKED = (Dimension.PAGE, Dimension.COUNTRY, Dimension.DEVICE)
 TABLES = {"Pages": Dimension.PAGE, "Countries": Dimension.COUNTRY, "Devices": Dimension.DEVICE}
-# To everything, or to statistics. Hits of an earlier release have "partly" for both: those with a key agreed.
-WHOLLY = ("all", PARTLY_COUNTED)
 VIEWS, VISITS, VISITORS = METRICS = ("views", "visits", "visitors")
 WITH_DAYS = 30  # of longer ranges what is older is one piece
 MOST = 10**9
 STEPS = 400_000  # of narrowing: ten times what it takes
 
-Where = frozenset[tuple[Dimension | str, str]]
-# Who agreed, and who did not: parts of all.
-YES, NO = (frozenset({("agreed", answer)}) for answer in ("yes", "no"))
+Where = frozenset[tuple[Dimension, str]]
 Span = int | str  # a day, or the name of a range or of what it has beyond the one before it
 
 
@@ -108,40 +104,63 @@ def span_of(range_: Range) -> Span:
 def told(state: Path, values: Values, periods: Sequence[Range] = SOME_PERIODS) -> Iterator[Told]:
     """Ask for everything there is, and give what comes back."""
     with closing(SqliteStats("", state).reader()) as reader:
-        for range_, filters in product(RANGES.values(), values.selections(2)):
+        asked = [
+            *product(RANGES.values(), values.selections(2), [of_page]),
+            *product(periods, values.selections(1), [of_page]),
+            *product(free_ranges(), values.selections(1), [of_free_range]),
+        ]
+        for range_, filters, read in asked:
             with suppress(BadSelection):
                 found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
                 if found.range is range_:
-                    yield from of_page(found, frozenset(filters.items()), range_, values)
-        for range_, filters in product(periods, values.selections(1)):
-            with suppress(BadSelection):
-                found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
-                if found.range is range_:
-                    yield from of_page(found, frozenset(filters.items()), range_, values)
-        for range_, filters in product(RANGES.values(), values.selections(1)):
-            with suppress(BadSelection):
-                gaps = Gaps(reader, Selection("consent", range_, filters), TODAY, 30)
-                if filters.keys() <= AGREED.keys() and (not filters or gaps.range() is range_):
-                    yield from of_gap(gaps.read(range_), frozenset(filters.items()), range_.id)
+                    yield from read(found, frozenset(filters.items()), range_, values)
         for day in range(TODAY - WITH_DAYS + 1, TODAY):
             yield from of_export(reader, day, values)
     yield from of_views(state, values)
 
 
-def of_gap(found: Sequence[Gap], where: Where, span: Span) -> Iterator[Told]:
-    """Read how many views were of who agreed: of the shop, by page and country, and by both."""
-    for gap in found:
-        for row in gap.rows:
-            if gap.title in TABLES:
-                yield from of_gap_row(row, where | {(TABLES[gap.title], row.value)}, span)
-            else:
-                yield from of_gap_row(row, where, span)
+def free_ranges() -> Iterator[Range]:
+    """Give days between two: all from the first of this month, of which others are differences, and some others."""
+    first, chance = TODAY - 23, random.Random(1)
+    pairs = [(first, day) for day in range(first + 1, TODAY)]
+    pairs += [tuple(sorted(chance.sample(range(first, TODAY), 2))) for _ in range(12)]
+    for begin, end in pairs:
+        found = period(f"{EPOCH + timedelta(days=begin)}..{EPOCH + timedelta(days=end)}")
+        if found is not None and found.is_free:
+            yield found
 
 
-def of_gap_row(row: GapRow, where: Where, span: Span) -> Iterator[Told]:
-    yield of_count((Group(VIEWS, where, span),), row.happened)
-    if row.counted < row.happened:  # else it may have been cut to what happened
-        yield of_count((Group(VIEWS, where | YES, span),), row.counted)
+def of_free_range(found: Overview, where: Where, range_: Range, values: Values) -> Iterator[Told]:
+    """Read the difference of two figures since the first of the month, each rounded; the first may be of no day.
+
+    What is not shown tells nothing: it may be too few in each week and day of the range.
+    """
+    days = range_.days(TODAY)
+    for metric, more, count in shown_of(found):
+        groups = tuple(Group(metric, where | more, day) for day in range(days.first, days.last + 1))
+        if days.first == TODAY - 23:
+            yield of_count(groups, count)
+        else:
+            yield Told(groups, max(0, count - STEP + 1), count + STEP - 1)
+    for at, point in enumerate(found.points if range_.step == 1 else ()):
+        if point.views is not None:
+            known = Group(VIEWS, where, days.first + at)
+            yield Told((known,), max(0, point.views - STEP + 1), point.views + STEP - 1)
+
+
+def shown_of(found: Overview) -> Iterator[tuple[str, Where, int]]:
+    """Give the figures of a page, each with its metric and what its row is of."""
+    names = {"Visitor-days": VISITORS, "Visits": VISITS, "Views": VIEWS}
+    for figure in found.figures:
+        if figure.name in names and figure.value[0].isdigit():
+            yield names[figure.name], frozenset(), int(figure.value.replace(",", ""))
+    rows = [
+        (TABLES[table.title], row) for table in found.tables if table.title in TABLES for row in table.rows
+    ]
+    for (by, row), metric in product(rows, (VIEWS, VISITORS)):
+        count = row.main if metric == VIEWS else row.visitors
+        if count is not None:
+            yield metric, frozenset({(by, row.value)}), count
 
 
 def of_page(found: Overview, where: Where, range_: Range, values: Values) -> Iterator[Told]:
@@ -251,10 +270,6 @@ def of_counts(wheres: Sequence[Where], day: int, counts: Sequence[object], *, is
 # What is true.
 
 
-def has_agreed(hit: Hit) -> bool:
-    return hit.consent in WHOLLY or (hit.consent == "partly" and hit.key != 0)
-
-
 def truth(hits: Sequence[Hit], values: Values) -> Mapping[Group, int]:
     """Count every group."""
     found: dict[Group, int] = defaultdict(int)
@@ -266,10 +281,9 @@ def truth(hits: Sequence[Hit], values: Values) -> Mapping[Group, int]:
             where = frozenset(filters.items())
             is_new = bool(hit.key) and (where, hit.day, hit.key) not in seen
             seen.add((where, hit.day, hit.key))
-            wheres = [where, where | (YES if has_agreed(hit) else NO)] if len(filters) < 3 else [where]
-            for each, span in product(wheres, spans_of(hit.day)):
-                found[Group(VIEWS, each, span)] += 1
-                found[Group(VISITORS, each, span)] += is_new
+            for span in spans_of(hit.day):
+                found[Group(VIEWS, where, span)] += 1
+                found[Group(VISITORS, where, span)] += is_new
         assert at < MOST
     return found
 
@@ -316,23 +330,7 @@ class Bounds:
             self._add_spans(where)
             for span in (*range(TODAY - WITH_DAYS + 1, TODAY + 1), *SPANS):
                 self._add_parts(where, span, values)
-        for where in [frozenset(one.items()) for one in values.selections(2)]:
-            self._add_answers(where, values)
         self._narrow()
-
-    def _add_answers(self, where: Where, values: Values) -> None:
-        """Who agreed and who did not are all there are, and each has pages and countries."""
-        for answer in (YES, NO):
-            self._add_spans(where | answer)
-        for span in (*range(TODAY - WITH_DAYS + 1, TODAY + 1), *SPANS):
-            self._sums.append(
-                (Group(VIEWS, where, span), tuple(Group(VIEWS, where | one, span) for one in (YES, NO)))
-            )
-            taken = {by for by, _ in where}
-            for by, answer in product([one for one in ASKED if one not in taken], (YES, NO)):
-                parts = tuple(Group(VIEWS, where | answer | {(by, value)}, span) for value in values[by])
-                if len(where) < 2:
-                    self._sums.append((Group(VIEWS, where | answer, span), parts))
 
     def _add_spans(self, where: Where) -> None:
         for metric in METRICS:

@@ -36,6 +36,7 @@ from cookieguard.config import LogSettings
 from cookieguard.identity.carts.stored_carts import CARTS_KEPT
 from cookieguard.keyring import VERIFY_FIRST, new_key
 from cookieguard.storage.keyring_file import WatchedKeyring, change_keyring
+from cookieguard.storage.keyring_source import beside
 
 START = datetime(2026, 11, 24, 12, tzinfo=UTC)
 STEPS = int(os.environ.get("COOKIEGUARD_STEPS", "2000"))
@@ -119,7 +120,7 @@ class World(RuleBasedStateMachine):
         self.skews = [timedelta(0), timedelta(seconds=skew)]
         clocks = [lambda one=one: self.now + one for one in self.skews]
         self.workers = [CookieGuard(shop, config, clock=clock) for clock in clocks]
-        self.keyring = Path(state) / "keyring"
+        self.keyring = beside(Path(state))
         self.runner = asyncio.Runner()
         self.jar: dict[str, tuple[str, datetime]] = {}
         self.eras: list[Era] = []

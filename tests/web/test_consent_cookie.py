@@ -18,6 +18,7 @@ from harness.asgi import Answer, ask
 from cookieguard import Config, CookieGuard, PolicyVersion, visitor_of
 from cookieguard.keyring import Keyring, new_key
 from cookieguard.storage.keyring_file import LOOK_EVERY, change_keyring
+from cookieguard.storage.keyring_source import beside
 from cookieguard.web.cookies import consent_cookie as consents
 from cookieguard.web.exchange import Exchange
 
@@ -71,7 +72,7 @@ def test_a_consent_read_before_is_refused_once_its_key_is_retired(tmp_path: Path
     app = CookieGuard(telling, Config(state_dir=str(tmp_path / "state")))
     cookie = accepted(app)
     assert ask(app, headers=[cookie]).text == "all"
-    file = tmp_path / "state" / "keyring"
+    file = beside(tmp_path / "state")
     old = Keyring.loads(file.read_text()).signing.id
     now = datetime.now(UTC)
 

@@ -127,6 +127,32 @@ def test_a_choice_on_the_page_of_choices_counts_its_page_once(shop: Shop) -> Non
     assert shop.totals() == (3, 1, 1)
 
 
+def test_an_answer_knows_its_source_from_the_link_to_its_page_alone(shop: Shop) -> None:
+    """Of who came from a search engine, and of who answers later, nothing says where they came from."""
+    person = Person(shop, "203.0.113.5")
+    person.opens("/mugs?utm_source=letter&utm_campaign=winter", site="cross-site")
+    person.chooses("reject", "/mugs?utm_source=letter&utm_campaign=winter")
+    person = Person(shop, "203.0.113.6")
+    person.opens("/", referrer=SEARCH, site="cross-site")
+    person.chooses("reject", "/")
+    person = Person(shop, "203.0.113.7")
+    person.opens("/?utm_source=letter", site="cross-site")
+    person.clicks("/mugs", "/?utm_source=letter")
+    person.chooses("accept", "/mugs")
+
+    shop.app.close()
+    with closing(SqliteFigures(shop.file)) as figures:
+        found = {one.value: one.views for one in figures.breakdown(DAY, Dimension.GOAL_SOURCE)}
+        hits = [hit for hit in figures.hits(TODAY) if hit.kind == "choice"]
+
+    assert found == {"?refused < letter": 1}
+    assert [(hit.page, hit.source, hit.campaign, hit.key) for hit in hits] == [
+        ("/mugs", "letter", "winter", 0),
+        ("/", "", "", 0),
+        ("/mugs", "", "", 0),
+    ]
+
+
 def test_who_agreed_and_comes_again_after_a_pause_is_a_second_visit(shop: Shop) -> None:
     person = Person(shop, "203.0.113.5")
     person.opens("/", referrer=SEARCH, site="cross-site")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import product
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from harness.quick import FOR_RELEASE
 from stats.traffic import PLAIN, with_exits
 from web.disclosure import (
+    ASKED,
     DAY,
     EVERY_PERIOD,
     NOW,
@@ -20,7 +21,6 @@ from web.disclosure import (
     SOME_PERIODS,
     TODAY,
     VIEWS,
-    YES,
     Bounds,
     Group,
     Told,
@@ -33,18 +33,23 @@ from web.disclosure import (
     truth,
 )
 
+from cookieguard.features.statistics.dashboard import answers
 from cookieguard.features.statistics.dashboard.disclosure import Breakdowns
 from cookieguard.features.statistics.dashboard.goal_tables import (
     goals_and_steps,
     shown_by_part,
     worth_by_part,
 )
+from cookieguard.features.statistics.dashboard.month_to_date import breakdown
 from cookieguard.features.statistics.dashboard.overview import read_overview
+from cookieguard.features.statistics.dashboard.page_tables import Regrouped, of_crowds, parts_of
 from cookieguard.features.statistics.dashboard.selection import RANGES, BadSelection, Selection
+from cookieguard.features.statistics.dashboard.tables import page_if_slow
+from cookieguard.features.statistics.engines.protocol import Days, HitReader
 from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE, SqliteStats
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import Batch, Dimension, Hit
-from cookieguard.stats.k_anonymity import rounded
+from cookieguard.stats.k_anonymity import K, Shown, rounded
 
 PAGES = (("/", 9), ("/shoes", 5), ("/hats", 2))
 COUNTRIES = (("DE", 12), ("FR", 5), ("LI", 1))
@@ -123,17 +128,6 @@ def three_countries() -> list[Hit]:
     return hits
 
 
-def mixed() -> list[Hit]:
-    """Return a shop of which one visitor in three agrees, one page almost nobody's who did."""
-    hits = shop(8, 40, (0, 1, 2, 5, 20))
-    return [
-        hit._replace(consent="all")
-        if hit.key % 3 == 0 and (hit.page != "/hats" or hit.key % 21 == 0)
-        else hit._replace(consent="refused", key=0, entry=hit.time // 60 % 2)
-        for hit in hits
-    ]
-
-
 SHOPS: Sequence[Callable[[], list[Hit]]] = (
     small,
     large,
@@ -178,23 +172,6 @@ def test_hardly_any_group_of_one_to_four_is_certain(
     assert len(derived(Bounds(values, exact), true)) > 20  # the control: unrounded
 
 
-def test_the_consent_gap_is_certain_of_nobody(tmp_path: Path) -> None:
-    hits = mixed()
-    values = Values.of(hits)
-    true = truth(hits, values)
-    written(tmp_path, hits, has_keys=True)
-
-    found = list(told(tmp_path, values))
-
-    agreed = {group: count for group, count in true.items() if group.where & YES and group.span in RANGES}
-    exact = [Told((group,), count, count) for group, count in agreed.items() if group.metric == VIEWS]
-    assert any(group.where & YES for one in found for group in one.groups)
-    # Whoever did not agree has no key, so views tell of no visitor here.
-    views = {group: count for group, count in true.items() if group.metric == VIEWS}
-    assert derived(Bounds(values, found), views) == []
-    assert len(derived(Bounds(values, [*found, *exact]), views)) > 5  # the control: all of it, unrounded
-
-
 def buying(seed: int) -> list[Hit]:
     """Return a shop whose visitors come from three sources, a few of them to order something."""
     chance = random.Random(seed)
@@ -209,29 +186,42 @@ def buying(seed: int) -> list[Hit]:
     return hits
 
 
-def asked_for_goals(state: Path, values: Values) -> Iterator[Told]:
-    """Ask for goals, and for goals by source: of all, and under each source. A goal is read as a page here."""
-    sources = [one for one in values[Dimension.COUNTRY] if one]
+GOALS = ("order", "basket", "letter read")
+
+
+def asked_for_goals(state: Path, values: Values, part: str) -> Iterator[Told]:
+    """Ask for goals by source or country: of all, and under each source. A goal is read as a page here."""
+    filters = [
+        {},
+        *({Dimension.SOURCE: one} for one in values[Dimension.COUNTRY] if one and part == "source"),
+    ]
     with closing(SqliteStats("", state).reader()) as figures:
-        for range_, filters in product(RANGES.values(), [{}, *({Dimension.SOURCE: one} for one in sources)]):
+        for range_, where, goal in product(RANGES.values(), filters, GOALS):
             with suppress(BadSelection):
-                found = read_overview(figures, Selection("overview", range_, filters), now=NOW, hit_days=30)
+                asked = Selection("goals", range_, where, goal=goal)
+                found = read_overview(figures, asked, now=NOW, hit_days=30)
                 tables = {table.title: table for table in found.tables if found.range is range_}
-                base = frozenset({(Dimension.COUNTRY, one) for one in filters.values()})
+                base = frozenset({(Dimension.COUNTRY, one) for one in where.values()})
                 if "Goals" in tables:
                     yield from of_table(tables["Goals"], base, range_.id, Dimension.PAGE, values)
-                for row in tables["Goals by source"].rows if "Goals by source" in tables else ():
-                    goal, _, source = row.value.replace("(unknown)", "").partition(", from ")
-                    where = frozenset({(Dimension.PAGE, goal), (Dimension.COUNTRY, source)})
-                    yield from of_row(row, [Group(VIEWS, where, range_.id)])
+                by_part = tables.get(f"{goal} by {part}")
+                for row in by_part.rows if by_part else ():
+                    named = row.value.replace("(unknown)", "")
+                    where_ = frozenset({(Dimension.PAGE, goal), (Dimension.COUNTRY, named)})
+                    yield from of_row(row, [Group(VIEWS, where_, range_.id)])
 
 
+@pytest.mark.parametrize("part", ["source", "country"])
 @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_the_sources_of_goals_are_certain_of_nobody(seed: int, tmp_path: Path) -> None:
+def test_goals_by_source_and_country_are_certain_of_nobody(seed: int, part: str, tmp_path: Path) -> None:
     hits = buying(seed)
     firsts = {hit.key: hit.source for hit in hits if hit.source}
     reached = [
-        hit._replace(page=hit.event, country=firsts.get(hit.key, ""), device="any")
+        hit._replace(
+            page=hit.event,
+            country=firsts.get(hit.key, "") if part == "source" else hit.country,
+            device="any",
+        )
         for hit in hits
         if hit.kind == "goal"
     ]
@@ -239,7 +229,7 @@ def test_the_sources_of_goals_are_certain_of_nobody(seed: int, tmp_path: Path) -
     true = truth(reached, values)
     written(tmp_path, hits, has_keys=True)
 
-    found = list(asked_for_goals(tmp_path, values))
+    found = list(asked_for_goals(tmp_path, values, part))
 
     exact = [Told(one.groups, *[sum(true.get(group, 0) for group in one.groups)] * 2) for one in found]
     assert len(found) > 40
@@ -252,25 +242,28 @@ BESIDE: Mapping[str, Callable[[list[Hit]], list[Hit]]] = {
     "Exit pages": with_exits,
     "Slow pages": lambda hits: [hit for hit in hits if hit.duration >= 1000],
     "Searches": lambda hits: [hit._replace(page=hit.search) for hit in hits if hit.search],
-    "Pages not found": lambda hits: [hit for hit in hits if hit.status == 404],
+    "Errors": lambda hits: [hit._replace(page=hit.failed) for hit in hits],
 }
 
 
 def wandering(seed: int) -> list[Hit]:
     """Return a shop in which a few leave early, wait, search for rare things or ask for what is not there."""
-    chance = random.Random(seed)
-    hits = []
+    chance, times, hits = random.Random(seed), dict[int, int](), list[Hit]()
     for hit in shop(seed, 60, (0, 1, 2, 5, 20)):
+        times[hit.key] = times.get(hit.key, hit.time - 60) + 60  # one visit each
         terms, weights = ("", "cup", "mug", "ada", "lamp", "hat"), (90, 5, 3, 0.3, 0.3, 0.3)
         hits.append(
             hit._replace(
+                time=times[hit.key],
                 duration=chance.choice((10, 10, 10, 1000)) if hit.page != "/hats" else 10,
                 search=chance.choices(terms, weights)[0],
+                consent="all",
             )
         )
         if chance.random() < 0.1:
             page = chance.choices(("/old", "/older", "/ada", "/lamp", "/hat"), (9, 6, 0.5, 0.5, 0.5))[0]
-            hits.append(hit._replace(kind="error", status=404, page=page, time=hit.time + 1))
+            status = chance.choices((404, 403, 500), (6, 2, 2))[0]
+            hits.append(hit._replace(kind="error", status=status, page=page, time=hit.time + 1))
     return hits
 
 
@@ -284,29 +277,117 @@ def test_the_tables_beside_that_of_pages_are_certain_of_nobody(seed: int, tmp_pa
 
     with closing(SqliteStats("", tmp_path).reader()) as figures:
         for range_ in RANGES.values():
-            found = read_overview(figures, Selection("overview", range_, {}), now=NOW, hit_days=30)
-            for table in found.tables:
-                if table.title in BESIDE and found.range is range_:
-                    values = Values.of(beside(hits, table.title))
-                    told_ = of_table(table, frozenset(), range_.id, Dimension.PAGE, values)
-                    seen.setdefault(table.title, []).extend(told_)
+            for title, shown in beside_pages(figures, range_.days(TODAY)).items():
+                for row in shown.rows:
+                    group = Group(VIEWS, frozenset({(Dimension.PAGE, row.value)}), range_.id)
+                    seen.setdefault(title, []).append(of_count((group,), rounded(row.counts[0])))
 
     assert seen.keys() == BESIDE.keys()
-    certain, controls = 0, 0
+    certain, controls = [], 0
     for title, rows in seen.items():
         some = beside(hits, title)
         values, true = Values.of(some), truth(some, Values.of(some))
         exact = [Told((group,), count, count) for group, count in true.items() if group.span in RANGES]
-        certain += len(derived(Bounds(values, rows), true))
+        certain += [(title, *one) for one in derived(Bounds(values, rows), true)]
         controls += len(derived(Bounds(values, [*rows, *exact]), true))
-    assert certain == 0
+    assert certain == []
     assert controls > 3  # all of it, unrounded
+
+
+def beside_pages(figures: HitReader, days: Days) -> Mapping[str, Shown]:
+    """Return what shares and tables beside that of pages are made of, as if it stood there."""
+    pages = Breakdowns(figures, TODAY).shown(days, Dimension.PAGE)
+    agreed = parts_of(figures, days, Dimension.AGREED_PAGE, pages)
+    slow = Regrouped(figures, page_if_slow)
+    return {
+        "Exit pages": parts_of(figures, days, Dimension.EXIT, agreed),
+        "Slow pages": parts_of(slow, days, Dimension.SPEED, pages),
+        **{
+            title: of_crowds(figures, figures.of_a_crowd(days, by), days, by)
+            for title, by in (("Searches", Dimension.SEARCH), ("Errors", Dimension.ERROR))
+        },
+    }
 
 
 def beside(hits: list[Hit], title: str) -> list[Hit]:
     """Return what a table counts, of one country and device: nothing is told by those."""
-    some = [hit for hit in hits if (hit.kind == "error") == (title == "Pages not found")]
+    some = [hit for hit in hits if (hit.kind == "error") == (title == "Errors")]
     return [hit._replace(country="any", device="any") for hit in BESIDE[title](some)]
+
+
+def answering(seed: int) -> list[Hit]:
+    """Return a shop that asks everybody, in three countries of which one is small, and what was answered."""
+    chance, hits = random.Random(seed), []
+    for first, *_ in (sorted(person(chance, day)) for day in (0, 1, 2, 5, 20) for _ in range(60)):
+        asked = first._replace(key=0, entry=1, source="letter", event="shown")
+        answer = chance.choices(("accepted", "refused", "partly", ""), (5, 3, 0.5, 2))[0]
+        hits += [asked, *([asked._replace(kind="choice", event=answer, entry=0)] if answer else [])]
+    return hits
+
+
+def test_answers_by_country_and_device_are_certain_of_nobody(tmp_path: Path) -> None:
+    """Asked as if the counts that shares are made of stood there, beside the exact totals of each answer."""
+    hits = answering(1)
+    written(tmp_path, hits, has_keys=True)
+    reached = [hit._replace(page=hit.event) for hit in hits]
+    values, found = Values.of(reached), []
+    true = {group: count for group, count in truth(reached, values).items() if group.metric == VIEWS}
+
+    with closing(SqliteStats("", tmp_path).reader()) as figures:
+        for range_, (place, by) in product(
+            RANGES.values(), enumerate((Dimension.COUNTRY, Dimension.DEVICE), 1)
+        ):
+            for event, counts in answers.counts_of(
+                figures, range_.days(TODAY), Dimension.PLACE, place
+            ).items():
+                base = frozenset({(Dimension.PAGE, event)})
+                total = sum(counts.values())  # exact, but of fewer than five
+                bounds = (total, total) if total >= K else (1, K - 1)
+                found.append(Told((Group(VIEWS, base, range_.id),), *bounds))
+                for value, count in answers.shown_of(counts).items():
+                    if count is not None:
+                        found.append(of_count((Group(VIEWS, base | {(by, value)}, range_.id),), count))
+
+    everything = [Told((group,), count, count) for group, count in true.items() if group.span in RANGES]
+    assert len(found) > 40
+    told_of_few = {group for one in found for group in one.groups if (one.low, one.high) == (1, K - 1)}
+    # That a total is of few is told; what it is made of is not.
+    assert [one for one in derived(Bounds(values, found), true) if not is_of_few(one[0], told_of_few)] == []
+    assert len(derived(Bounds(values, everything), true)) > 3  # the control: all of it
+
+
+def is_of_few(group: Group, told_of_few: Collection[Group]) -> bool:
+    """Return whether a group is a total that is told to be of few, or that total on the only day there can be."""
+    return any(group.where == one.where and group.span in (one.span, TODAY) for one in told_of_few)
+
+
+@pytest.mark.parametrize("draw", QUICK)
+def test_figures_of_any_days_add_up_to_no_day(draw: Callable[[], list[Hit]], tmp_path: Path) -> None:
+    """All ranges there are, as if each value were named in each: what they are made of is one rounded number a day."""
+    hits = draw()
+    values = Values.of(hits)
+    true = truth(hits, values)
+    written(tmp_path, hits, has_keys=True)
+    first, found, alone = TODAY - 23, [], []
+
+    with closing(SqliteStats("", tmp_path).reader()) as figures:
+        for begin, end, by in product(range(first, TODAY), range(first, TODAY), ASKED):
+            if begin == first <= end:
+                for one in breakdown(figures, Days(begin, end), by):
+                    groups = [
+                        Group(VIEWS, frozenset({(by, one.value)}), day) for day in range(begin, end + 1)
+                    ]
+                    found.append(of_count(tuple(groups), one.views))
+            if begin <= end:
+                for one in figures.breakdown(Days(begin, end), by):
+                    groups = [
+                        Group(VIEWS, frozenset({(by, one.value)}), day) for day in range(begin, end + 1)
+                    ]
+                    alone.append(of_count(tuple(groups), rounded(one.views)))
+
+    views = {group: count for group, count in true.items() if group.metric == VIEWS}
+    assert derived(Bounds(values, found), views) == []
+    assert len(derived(Bounds(values, alone), views)) > 0  # the control: each range rounded by itself
 
 
 def test_what_goals_were_worth_by_campaign_is_certain_of_nobody(tmp_path: Path) -> None:
@@ -324,7 +405,7 @@ def test_what_goals_were_worth_by_campaign_is_certain_of_nobody(tmp_path: Path) 
     with closing(SqliteStats("", tmp_path).reader()) as figures:
         for range_ in RANGES.values():
             days = range_.days(TODAY)
-            goals, shown_steps = goals_and_steps(Breakdowns(figures).shown(days, Dimension.GOAL))
+            goals, shown_steps = goals_and_steps(Breakdowns(figures, TODAY).shown(days, Dimension.GOAL))
             parts = shown_by_part(figures, days, Dimension.GOAL_CAMPAIGN, goals, shown_steps)
             assert worth_by_part(parts) or range_.id == "today"
             for cell in parts.steps.rows:

@@ -18,6 +18,7 @@ from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.keyring import new_key
 from cookieguard.storage import keyring_file
 from cookieguard.storage.keyring_file import HASTE, change_keyring
+from cookieguard.storage.keyring_source import beside
 from cookieguard.web.file_watch import PAUSE
 
 
@@ -51,9 +52,9 @@ def test_requests_beside_a_slow_look_at_the_keyring_wait_for_it(
         for app in (one, other):
             await ask(app, "/")
         with monkeypatch.context() as change:
-            change_keyring(tmp_path / "state" / "keyring", "keys", lambda before: before.with_key(new))  # type: ignore[union-attr]
+            change_keyring(beside(tmp_path / "state"), "keys", lambda before: before.with_key(new))  # type: ignore[union-attr]
             change_keyring(
-                tmp_path / "state" / "keyring",
+                beside(tmp_path / "state"),
                 "keys",
                 lambda before: before.promoted(new.id, now=now, force=True),  # type: ignore[union-attr]
             )

@@ -20,7 +20,7 @@ from cookieguard import CookieGuard, visitor_of
 from cookieguard.config import MailSettings, RightsSettings
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.keyring import Keyring, KeyState, new_key
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 from cookieguard.web.walls import REPORT_PAGE
 
 Guard = Callable[..., CookieGuard]
@@ -133,7 +133,7 @@ def test_a_value_counts_after_a_rotation_of_keys_and_not_once_its_key_is_gone(
     guard: Guard, clock: Clock, tmp_path: Path
 ) -> None:
     fields = {"choice": "accept", "banner": banner_of(guard(shop, clock=clock))}
-    file = tmp_path / "state" / KEYRING_FILE
+    file = beside(tmp_path / "state")
     before = Keyring.loads(file.read_text())
     new = new_key(NOW - DAY)
     rotated = before.with_key(new).promoted(new.id, now=NOW)

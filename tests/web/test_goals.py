@@ -15,7 +15,7 @@ import pytest
 from harness.asgi import App, ask, page, scope_of
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from cookieguard import CookieGuard, visitor_of
@@ -41,7 +41,14 @@ def reaching(*names: Any) -> App:
         visitor_of(request).goal("order placed")
         raise RuntimeError
 
-    routes = [Route("/order/{number:int}", place, methods=["POST"]), Route("/crash", fail, methods=["POST"])]
+    async def show(request: Request) -> Response:
+        return HTMLResponse("<!doctype html><form method=post action=/order/7>")
+
+    routes = [
+        Route("/order/{number:int}", place, methods=["POST"]),
+        Route("/crash", fail, methods=["POST"]),
+        Route("/mugs/{name}", show),
+    ]
     return Starlette(routes=routes)
 
 
@@ -82,6 +89,20 @@ def test_a_goal_is_a_row_with_the_apps_route_and_no_page_of_its_own(
     columns = ("event", "page", "status", "source", "entry", "browser", "key", "consent")
     expected = ("/order/{number}", 303, "", 0, "Firefox", 0, "undecided")
     assert goals(guarded, *columns) == [("order placed", *expected), ("first order", *expected)]
+
+
+def test_a_goal_of_a_form_belongs_to_the_page_that_has_it(guard: Guard, goals: Callable[..., Rows]) -> None:
+    """By its route, once this worker has served that page; a page elsewhere is none of the shop's."""
+    guarded = guard(reaching("put into the cart"))
+    mug = ("referer", "https://shop.example/mugs/blue?from=letter")
+
+    post(guarded, mug)
+    ask(guarded, scope_of("/mugs/blue", headers=[BROWSER, ("accept", "text/html")]))
+    post(guarded, mug)
+    post(guarded, ("referer", "https://elsewhere.example/mugs/blue"))
+
+    pages = [page for (page,) in goals(guarded, "page")]
+    assert pages == ["/mugs/blue", "/mugs/{name}", "/order/{number}"]
 
 
 def test_a_goal_obeys_consent_as_views_do(guard: Guard, goals: Callable[..., Rows]) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import itertools
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.asgi import Answer, ask, drive, scope_of
+from harness.stores import SqliteStore, values
 from harness.two_workers import SESSION, Browser, Shop
 
 from cookieguard import visitor_of
@@ -243,17 +245,19 @@ def test_a_session_that_never_rests_costs_its_cookies_and_no_page(shop: Shop, pa
     assert browser.cookies == {}
 
 
-@pytest.mark.parametrize("junk", [b"junk", b"[1]", b"{}", b'{"t":[],"d":1,"o":[[1]]}', b"\xff\x00"])
+@pytest.mark.parametrize(
+    "junk", [b"unsealed", b"junk", b"[1]", b"{}", b'{"t":[],"d":1,"o":[[1]]}', b"\xff\x00"]
+)
 def test_a_row_that_nobody_can_read_counts_as_missing(shop: Shop, tmp_path: Path, junk: bytes) -> None:
     browser, other = Browser(shop), Browser(shop)
     browser.do(lambda visitor: (put(lamp=1)(visitor), visitor.orders.add("o1"), log_in(visitor)))
     other.do(grow)
-    execute(
-        tmp_path,
-        "INSERT INTO kept (shelf, key, version, value, until)"
-        " SELECT 'warning', '17', 1, value, until FROM kept LIMIT 1",
-    )
-    execute(tmp_path, "UPDATE kept SET value = ?", junk)
+    with closing(SqliteStore(tmp_path / "state" / "store.db")) as store:
+        store.write("warning", "17", junk, until=2**60)
+        for shelf, key, _, until in list(values(store)):
+            store.write(shelf.removeprefix("guest-"), key, junk, until=until)
+    if junk == b"unsealed":
+        execute(tmp_path, "UPDATE kept SET sealed = ?", junk)
     shop.wait(hours=2)
 
     assert other.do(seen) == [None, {}, [], 0]

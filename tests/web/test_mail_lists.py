@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -206,6 +207,13 @@ def test_links_end(reader: Reader) -> None:
     assert reader.post(stop).status == 410
 
 
+def test_lists_that_the_log_writes_alike_are_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"mail\.lists is other, news_a, news-a; allowed: names that differ in"
+    ):
+        MailSettings(lists=("other", "news_a", "news-a"))
+
+
 def test_body_that_is_too_long_is_refused(reader: Reader) -> None:
     assert reader.post("/_cg/mail/stop", b"t=" + b"x" * 25_000).status == 413
 
@@ -326,6 +334,23 @@ def test_while_the_log_is_down_a_list_can_be_stopped_but_not_confirmed(
         ("offers", True),
         ("offers", False),
     ]
+
+
+def test_opt_in_counts_only_once_its_record_is_on_disk(reader: Reader, tmp_path: Path) -> None:
+    reader.confirm("offers")
+    link = mail.confirm_link(CUSTOMER, "news")
+
+    with locked(tmp_path / "state" / "log.db"):  # since a moment ago, so no worker has noticed
+        refused = [reader.post(link).status for _ in range(2)]
+        assert not reader.agreed("news")
+
+    assert refused == [503, 503]
+    until = time.monotonic() + 5
+    while (status := reader.post(link).status) == 503 and time.monotonic() < until:
+        time.sleep(0.1)
+    assert status == 200
+    assert reader.agreed("news")
+    assert [one["cg:list"] for one in recorded(reader.app)] == ["offers", "news"]
 
 
 def test_link_that_does_not_count_any_more_leaves_no_record(reader: Reader) -> None:

@@ -26,7 +26,7 @@ from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.upkeep.pruning import prune_log
 from cookieguard.features.records.values.records import customer, read_document
 from cookieguard.mail.headers import MailError
-from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.keyring_source import beside, load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -154,7 +154,7 @@ def test_job_of_its_own_makes_no_keyring_where_one_was_lost(tmp_path: Path) -> N
     with pytest.raises(ConfigError, match=r"state_dir is .*no keyring"):
         order_mail(config)
 
-    assert not (tmp_path / "state" / "keyring").exists()  # workers would follow it: every session ended
+    assert not beside(tmp_path / "state").exists()  # workers would follow it: every session ended
 
 
 def test_records_of_confirmations_go_as_proof_keep_says_and_not_before(tmp_path: Path) -> None:

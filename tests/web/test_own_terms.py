@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.asgi import Answer, ask
 from harness.servers import wait_until
+from harness.stores import keyring_beside
 from web.test_requests_page import Queue
 
 from cookieguard import CookieGuard, Vendor, visitor_of
@@ -19,10 +21,11 @@ from cookieguard.features.feature import Place
 from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import read_document
-from cookieguard.features.rights.own_terms import read_terms, write_terms
+from cookieguard.features.rights.own_terms import TermsCopy, read_terms, write_terms
 from cookieguard.features.rights.personal import personal_of
 from cookieguard.features.rights.values.requests import Act
 from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import FOR_EVER
 
@@ -84,7 +87,7 @@ class Browser:
 
 def keep(app: CookieGuard, *terms: list[str]) -> None:
     """Store terms of the customer alone, byte for byte as the version wrote them that had a form for it."""
-    store = store_opener(app.config.store, Path(app.config.state_dir).absolute(), environ={})()
+    store = store_opener(app.config, Path(app.config.state_dir).absolute(), environ={})()
     value = json.dumps({CUSTOMER: terms}, separators=(",", ":")).encode()
     assert store.write("own-terms", "all", value, until=FOR_EVER, after=0)
     store.close()
@@ -240,13 +243,15 @@ def test_terms_are_in_the_copy_of_their_data_go_with_the_person_and_are_there_af
 
     anew = guard(shop, vendors=(ADS, MAPS), clock=lambda: NOW)
     assert anew._parts.own_terms.terms
+    assert CUSTOMER.encode() not in (queue.state / "own-terms").read_bytes()
     personal = personal_of(Place(queue.app.config, queue.state, {}))
     (row,) = personal.copy(CUSTOMER)
     assert row == ("own terms", {"JSON": [kept]})
     personal.erase(CUSTOMER, NOW)
     assert personal.copy(CUSTOMER) == []
     wait_until(lambda: not queue.app._parts.own_terms.terms, "the worker hears of it")
-    wait_until(lambda: b"4711" not in (queue.state / "own-terms").read_bytes(), "the copy follows")
+    copy = partial(TermsCopy, StateDirectory(queue.state), keyring_beside(queue.state / "own-terms"))
+    wait_until(lambda: not copy().read(), "the copy follows")
 
 
 def test_what_is_written_is_read_back() -> None:

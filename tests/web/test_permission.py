@@ -26,7 +26,7 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.records import customer, read_document
 from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWN = [("sec-fetch-site", "same-origin"), ("content-type", "application/x-www-form-urlencoded")]
@@ -96,7 +96,7 @@ def test_code_opens_what_it_is_for_once_and_all_of_it_is_written_down(world: Wor
     assert [one["cg:kind"] for one in (made, used)] == ["permission-made", "permission-used"]
     assert (used["cg:scope"], used["cg:by"]) == ("orders", "Sam Support")
     (look,) = [one for one in read_journal(world.state) if one["event"] == "looked"]
-    keyring = Keyring.loads((world.state / KEYRING_FILE).read_text(), setting="test")
+    keyring = Keyring.loads(beside(world.state).read_text(), setting="test")
     assert look["customer"] in marks_of(keyring, CUSTOMER)
     assert CUSTOMER not in str(look)
 

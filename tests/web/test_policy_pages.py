@@ -16,6 +16,7 @@ from harness.asgi import Answer, ask
 from harness.parts import part_of
 from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
 from harness.servers import wait_until
+from harness.stores import SqliteStore, give_keyring
 
 from cookieguard import CookieGuard, PolicyVersion, Vendor
 from cookieguard.errors import ConfigError
@@ -23,7 +24,6 @@ from cookieguard.features.policy.ledger import change_ledger
 from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
 from cookieguard.identity import TokenCodec, TokenKind
-from cookieguard.storage.store.sqlite import SqliteStore
 
 Guard = Callable[..., CookieGuard]
 ANNOUNCED = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -62,6 +62,7 @@ def announce(tmp_path: Path, folder: Path) -> Callable[..., None]:
         digest = hashlib.sha256((folder / SECOND / "en.md").read_bytes()).hexdigest()
         entry = Announcement(files={"en": digest}, at=ANNOUNCED, completed=ANNOUNCED if is_complete else None)
         (tmp_path / "state").mkdir(mode=0o700, exist_ok=True)
+        give_keyring(tmp_path / "state")
         store = SqliteStore(tmp_path / "state" / "store.db")
 
         def with_it(before: Ledger) -> Ledger:

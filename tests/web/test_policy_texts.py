@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
 from cookieguard import CookieGuard
 from cookieguard.config.proof import ProofSettings
 from cookieguard.features.checks import examine
+from cookieguard.features.letter import write_letter
 
 from .test_consent_log import recorded
 from .test_policy_pages import Clock, policy_of, shop
@@ -111,6 +114,45 @@ def test_restart_serves_the_text_of_the_log(
     assert "policy texts" not in doctor(app)
 
 
+def test_shop_starts_with_the_texts_in_the_log_if_the_folder_is_gone(
+    open_shop: Callable[..., CookieGuard], folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = open_shop()
+    follow(app)
+    app.close()
+    shutil.move(folder, folder.with_name("away"))
+
+    with caplog.at_level(logging.ERROR, logger="cookieguard"):
+        app = open_shop()
+
+    assert "ten years" in served(app)
+    assert "policy/* (the folder is missing) changed, but its version was published" in caplog.text
+    found, mend = doctor(app)["policy texts"]
+    assert "the folder is missing" in found
+    assert "restore" in mend
+    shutil.move(folder.with_name("away"), folder)
+    follow(app)
+    assert "policy texts" not in doctor(app)
+
+
+def test_worker_that_ends_keeps_no_text_in_a_closed_log(
+    open_shop: Callable[..., CookieGuard], folder: Path
+) -> None:
+    app = open_shop()
+    follow(app)
+    policy = app._parts.policy
+    assert policy is not None
+    log = policy.log
+    assert log is not None
+    app.close()
+    policy._kept.clear()  # as if a version had become public now
+
+    policy._looked = float("-inf")
+    policy.look(None)
+
+    assert log.waiting == 0
+
+
 def test_texts_that_nobody_may_read_yet_can_be_changed_and_a_translation_can_be_added(
     open_shop: Callable[..., CookieGuard], folder: Path
 ) -> None:
@@ -149,3 +191,25 @@ def test_log_says_no_more_on_a_second_start(open_shop: Callable[..., CookieGuard
         app.close()
 
     assert [one["cg:kind"] for one in recorded(app)] == ["policy"]
+
+
+def test_letter_names_an_edited_file_at_once_and_a_changed_store_after_an_hour(
+    open_shop: Callable[..., CookieGuard], folder: Path, tmp_path: Path
+) -> None:
+    app = open_shop()
+    follow(app)
+    app.close()
+
+    def due(now: datetime = NOW) -> str:
+        return "\n".join(write_letter(app.config, app._parts.keyring, now).text)
+
+    assert "changed" not in due()
+    edit(folder)
+    assert f"{FIRST}/en.md changed after publication" in due()
+    with closing(sqlite3.connect(tmp_path / "state" / "log.db")) as log, log:
+        log.execute("UPDATE shown SET content = x'00'")
+    assert "texts that were shown were changed" not in due()
+    assert "texts that were shown were changed" in due(NOW + timedelta(hours=1))
+    assert (
+        "texts that were shown were changed" in doctor(app)["consent log's texts"][0]
+    )  # a command reads at once

@@ -25,6 +25,7 @@ from harness.asgi import Answer, ask, drive, form_of, scope_of
 from harness.parts import part_of
 from harness.relays import Relay, new_relay
 from harness.servers import wait_until
+from harness.stores import SqliteStore
 
 from cookieguard import Config, CookieGuard, Vendor, visitor_of
 from cookieguard.config import Controller, DataKind, MailSettings, RightsSettings, ShopForm
@@ -43,7 +44,6 @@ from cookieguard.features.work import open_worker
 from cookieguard.keyring import Keyring
 from cookieguard.rights.hooks import Contact, Exported, Retained
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.sqlite import SqliteStore
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
 HERE = ("sec-fetch-site", "same-origin")

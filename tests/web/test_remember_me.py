@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -320,13 +321,13 @@ def test_tabs_that_open_together_on_two_workers_rotate_once_and_raise_no_alarm(a
 
 def store_of(client: Client) -> Any:
     """Return the only series in the store."""
-    from cookieguard.identity.remember_me import series_of
-    from cookieguard.storage.store.sqlite import SqliteStore
+    from harness.stores import SqliteStore, values
 
-    store = SqliteStore(client.shop.directory / "store.db")
-    (row,) = store.database.rows("SELECT value FROM kept WHERE shelf = 'remember'")
-    store.close()
-    return series_of(row[0])
+    from cookieguard.identity.remember_me import series_of
+
+    with closing(SqliteStore(client.shop.directory / "store.db")) as store:
+        ((_, _, value, _),) = values(store, "remember")
+    return series_of(value)
 
 
 def test_a_lost_answer_costs_nothing_however_late_the_browser_comes_back(ada: Client) -> None:
@@ -504,11 +505,11 @@ def test_an_older_copy_of_the_store_raises_no_alarm(ada: Client) -> None:
     ada.lose_session()
     older = store_of(ada)
     ada.get()
-    from cookieguard.storage.store.sqlite import SqliteStore
+    from harness.stores import SqliteStore, values
 
-    opened = SqliteStore(store)
-    opened.database.write("UPDATE kept SET value = :value WHERE shelf = 'remember'", value=older.encode())
-    opened.close()
+    with closing(SqliteStore(store)) as opened:
+        ((shelf, key, _, until),) = values(opened, "remember")
+        opened.write(shelf, key, older.encode(), until=until)
     ada.lose_session()
 
     assert ada.customer() is None

@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 from harness.asgi import Answer, drive
+from harness.stores import SqliteStore
 
 from cookieguard.identity.remember_me import COPY_USED, Series, use
 from cookieguard.identity.revocations import Revoked, ended_series
 from cookieguard.keyring import new_key
 from cookieguard.storage.keyring_file import HASTE, LOOK_EVERY, change_keyring
+from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.store.remember_me import WARNING_NAMESPACE, turn
-from cookieguard.storage.store.sqlite import SqliteStore
 
 from .test_remember_me import REMEMBER, Client, Shop, store_of, until
 
@@ -206,7 +207,7 @@ def test_a_rotation_beside_another_key_costs_nobody_the_cookie(seed: int, shop: 
     chance = random.Random(seed)
     ada = Client(shop)
     ada.customer("/remember/17")
-    file = shop.directory / "keyring"
+    file = beside(shop.directory)
     signed = set()
 
     for number in range(6):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -13,11 +11,11 @@ from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
 import pytest
-from harness.browser import TIMEOUT_MS
+from harness.browser import TIMEOUT_MS, chromium, playwright_started
 from harness.quick import some_of
 from hypothesis import given
 from hypothesis import strategies as st
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from cookieguard.config import DEFAULT_PURPOSES, Config, ConsentSettings, PolicyVersion, Purpose, Vendor
 from cookieguard.config.languages import LANGUAGES
@@ -425,12 +423,18 @@ SHOP = """<!doctype html><html lang="{lang}"><head><meta name="viewport" content
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+def launched() -> Iterator[Browser]:
+    """Launch the Chromium that all tests of this file share."""
+    with playwright_started() as started, chromium(*started) as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(launched: Browser) -> Iterator[Browser]:
+    """Give the browser, and close the pages that a test opened: each costs CPU for as long as it is open."""
+    yield launched
+    for context in launched.contexts:
+        context.close()
 
 
 class Shop:

@@ -19,7 +19,7 @@ from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.features.rights.values.requests import Act, Request, State, Via, noted
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ class Queue(Desk):
 
     def __init__(self, app: CookieGuard, state: Path) -> None:
         super().__init__(app, state)
-        keyring = Keyring.loads((state / KEYRING_FILE).read_text(), setting="test")
+        keyring = Keyring.loads(beside(state).read_text(), setting="test")
         self.marks = lambda number: marks_of(keyring, number)
         self.requests: Requests = requests_opener(app.config, keyring, StateDirectory(state), environ={})()
 

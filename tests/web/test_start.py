@@ -17,6 +17,7 @@ from starlette.middleware.sessions import SessionMiddleware
 from cookieguard import Config, ConfigError, CookieGuard, Vendor
 from cookieguard.cli.app import run
 from cookieguard.config import KeySettings
+from cookieguard.storage.keyring_source import beside
 
 
 def test_no_configuration_at_all_is_safe_and_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,7 +26,7 @@ def test_no_configuration_at_all_is_safe_and_works(tmp_path: Path, monkeypatch: 
     app = CookieGuard(page(b"<!doctype html><body><img src=//ads.example/p>"))
 
     assert (tmp_path / ".cookieguard").stat().st_mode & 0o777 == 0o700
-    assert (tmp_path / ".cookieguard" / "keyring").stat().st_mode & 0o777 == 0o600
+    assert beside(tmp_path / ".cookieguard").stat().st_mode & 0o777 == 0o600
     answer = ask(app)
     assert b" src=//ads.example" not in answer.body
     assert "default-src" in answer.get("content-security-policy")
@@ -109,7 +110,7 @@ def test_a_generated_key_is_refused_where_none_may_be_made(
 def test_a_generated_keyring_that_its_owner_took_over_is_accepted(tmp_path: Path) -> None:
     state = tmp_path / "state"
     CookieGuard(page(), Config(state_dir=str(state)))
-    keyring = state / "keyring"
+    keyring = beside(state)
     keyring.write_text("".join(keyring.read_text().splitlines(keepends=True)[1:]))
 
     CookieGuard(page(), Config(state_dir=str(state), keys=KeySettings(generate=False)))
@@ -264,5 +265,5 @@ def test_git_never_sees_the_state_directory(
     else:
         assert run(["keys", "add"]) == 0
 
-    assert (tmp_path / ".cookieguard" / "keyring").exists()
+    assert beside(tmp_path / ".cookieguard").exists()
     assert untracked() == "?? shop.py\n"

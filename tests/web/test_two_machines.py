@@ -154,12 +154,12 @@ def test_no_key_and_no_address_follows_from_all_files_and_tables_and_the_keyring
     agent = FIREFOX.encode()
 
     def everyone(tried: set[bytes]) -> set[str]:
-        return rebuilt(wanted, agent, tried | opened(tables, tried), SITE)
+        return rebuilt(wanted, agent, tried | opened(tables, tried, KEYRING), SITE)
 
-    assert len(shared(tables)["visitor-2026-11-24"]) == 2
+    assert len(shared(tables, KEYRING)["visitor-2026-11-24"]) == 2
     assert len(tried) > 1000
     assert key not in tried
-    assert opened(tables, tried) == set()
+    assert opened(tables, tried, KEYRING) == set()
     assert len(everyone(tried)) == 0
     on_disk = b"".join(path.read_bytes() for path in (server.directory / "data").rglob("*") if path.is_file())
     assert machines.stats.rpartition("/")[2].encode() in on_disk
@@ -168,5 +168,5 @@ def test_no_key_and_no_address_follows_from_all_files_and_tables_and_the_keyring
     # The control: with a private half of either machine among the copies the key is there, and everybody is found.
     for runtime in machines.runtimes:
         half = (runtime / "visitor-pair-day-20261124").read_bytes()
-        assert opened(tables, candidates([*found, half])) == {key}
+        assert opened(tables, candidates([*found, half]), KEYRING) == {key}
         assert len(everyone(candidates([*found, half]))) == VISITORS

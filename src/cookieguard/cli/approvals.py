@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from getpass import getpass
 from pathlib import Path
 
-from cookieguard.cli.options import keyring_place, read_place
+from cookieguard.cli.options import keyring_place, read_place, store_answers
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError, RevealRefused
+from cookieguard.features.people.daily_limits import Use, require_turn
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.staff_list import read_staff
 from cookieguard.features.records.values.records import CUSTOMER
@@ -24,14 +25,14 @@ MOST_READ = 10_000  # characters; a token has about 150
 
 
 def two_members(keyring: Keyring, state: StateDirectory, *, first: str, second: str) -> tuple[Member, Member]:
-    """Return two different persons with these roles, in this order; raises RevealRefused without saying which."""
+    """Return two different persons with these roles, in this order; raises RevealRefused."""
     tokens = _tokens({"first": first, "second": second})
     found = _members(keyring, state, tokens)
     both = [
         one for one, role in zip(found, (first, second), strict=False) if one is not None and one.may(role)
     ]
     if len(tokens) != 2 or len(both) != 2 or person_of(both[0].name) == person_of(both[1].name):
-        raise RevealRefused(f"this takes {_who_approves(first, second)}, one a line on standard input")
+        raise _refused(f"{_who_approves(first, second)}, one a line on standard input", found)
     return both[0], both[1]
 
 
@@ -40,15 +41,23 @@ def one_member(keyring: Keyring, state: StateDirectory, role: str) -> Member:
     tokens = _tokens({"member": role})
     found = _members(keyring, state, tokens)
     if len(found) != 1 or found[0] is None or not found[0].may(role):
-        raise RevealRefused(f"this takes the token of a member with the role {role}, on standard input")
+        raise _refused(f"the token of a member with the role {role}, on standard input", found)
     return found[0]
+
+
+def _refused(wanted: str, found: Sequence[Member | None]) -> RevealRefused:
+    """Say what is wanted and whose tokens came: a member with another role, or a token that is no longer valid."""
+    told = [
+        f"{one.name} ({one.role})" if one else "a token that is wrong, revoked or expired" for one in found
+    ]
+    return RevealRefused(f"this takes {wanted}; given: {', '.join(told) or 'no token'}")
 
 
 NO_STAFF = "cookieguard: the shop has no staff yet, so no person is asked for; see: cookieguard staff add"
 
 
 def note_access(
-    shop: Config, keyring: Path | None, what: str, *, subject: str = "", second: str = ""
+    shop: Config, keyring: Path | None, what: str, *, subject: str = "", second: str = "", use: Use = Use.VIEW
 ) -> None:
     """Have an officer open records, and write that into the journal first; with `second`, another member approves.
 
@@ -66,6 +75,10 @@ def note_access(
     journal, number, now = Journal(state, ring), subject.removeprefix(CUSTOMER), datetime.now(UTC)
     name, role = (by.name, by.role) if by else ("", "")
     try:
+        if by:
+            opened = f"{what} at {now}" if use is Use.EXPORT else number or what
+            with store_answers():
+                require_turn(shop, journal, by, use, opened)
         journal.write(
             now, "looked", who=name, role=role, what=f"{what} by command{approved}", customer=number
         )

@@ -1,4 +1,4 @@
-"""`cookieguard init`: a first configuration, the line that guards the app, and the command to run next."""
+"""`cookieguard init`: a first configuration, the keyring, the line that guards the app, and the command to run next."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import re
 import shlex
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
-from cookieguard.cli.options import CONFIG_FILE
+from cookieguard.cli.options import CONFIG_FILE, name_of
 from cookieguard.cli.output import show_line
+from cookieguard.config import Config
 from cookieguard.errors import ConfigError, FileKept
 from cookieguard.features.records.store.open import ANYWHERE
+from cookieguard.storage.keyring_source import make_keyring, place_of
 
 # What makes an app, by the frameworks we are tested with.
 FRAMEWORKS = frozenset(
@@ -90,6 +93,9 @@ ORIGINS = (
     f"origins is empty in {CONFIG_FILE}: until you set it, every Host header counts as the shop. Set it before you "
     f"click on the banner: with the first click the consent log gets its name, and would keep {ANYWHERE} for ever."
 )
+KEYRING = (
+    "made the keyring {path}: keep a backup of it, apart from the databases. Without it, they cannot be read."
+)
 LINE = 'from cookieguard import CookieGuard; {name} = CookieGuard({name}, "{file}")'
 # Flask speaks WSGI. The guarded app takes the name, so that `flask run` and `gunicorn shop:app` fail: they would
 # serve the bare app.
@@ -146,7 +152,10 @@ FolderArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The shop'
 
 
 def init(folder: FolderArgument = Path()) -> None:
-    """Write a commented cookieguard.toml, and show the line that guards the app. Nothing is overwritten."""
+    """Write a commented cookieguard.toml, make the keyring, and show the line that guards the app.
+
+    Nothing is overwritten.
+    """
     if not folder.is_dir():
         raise ConfigError("DIR", was=f"{folder} (not a folder)", allowed="the shop's folder")
     path = folder / CONFIG_FILE
@@ -160,8 +169,19 @@ def init(folder: FolderArgument = Path()) -> None:
             "DIR", was=f"{path} ({error.strerror})", allowed="a folder that can be written to"
         ) from error
     show_line(f"wrote {path}")
+    show_line(_keyring(folder))
     for line in _what_to_add(folder):
         show_line(line)
+
+
+def _keyring(folder: Path) -> str:
+    """Make the keyring, if the shop has none yet, and say where it is."""
+    default = Config()
+    place = place_of((folder / default.state_dir).absolute(), default.keys, environ=os.environ)
+    if place.path is None or os.path.lexists(place.path):
+        return f"the keyring is there already: {name_of(place)}"
+    make_keyring(place.path, datetime.now(UTC))
+    return KEYRING.format(path=place.path)
 
 
 def _what_to_add(folder: Path) -> Iterator[str]:

@@ -26,10 +26,11 @@ from cookieguard.config import Config
 from cookieguard.errors import ConfigError, KeyRefused, KeyringFixed
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.break_glass import BreakGlass
+from cookieguard.features.records.store.open import seal_keys_anew
+from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.rights.erased_customers import ErasedCustomers
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.requests import requests_file, requests_opener
-from cookieguard.features.rights.sealing import SealBroken
 from cookieguard.keyring import (
     VERIFY_FIRST,
     AnyKey,
@@ -45,6 +46,7 @@ from cookieguard.keyring import (
 from cookieguard.storage.journal import journal_of
 from cookieguard.storage.keyring_file import change_keyring
 from cookieguard.storage.keyring_source import KeyringPlace, longest_life
+from cookieguard.storage.sealing import SealBroken
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import StoreDown
@@ -100,9 +102,10 @@ def add_key(
 
     shop = shop_config(config)
     place = keyring_place(shop, keyring)
-    if place.setting == "state_dir":
+    if place.setting == "state_dir" and place.path is not None:
         # Made where it is missing, refused where it is not ours alone.
-        StateDirectory(shop.state_dir).keep_out_of_repositories()
+        for directory in (shop.state_dir, place.path.parent):
+            StateDirectory(directory).keep_out_of_repositories()
     _change(place, add)
     told = f"added {made.id} to {name_of(place)}: "
     if made.state is KeyState.SIGNING:
@@ -185,15 +188,18 @@ def retire_key(
 
 
 def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *, force: bool) -> None:
-    """Seal requests about personal data, and whose data somebody looked at, anew: with this key they would be lost."""
-    if place.path is None or not place.path.exists() or not shop.store.enabled:
+    """Seal requests, the list of accesses and the key of records anew: with this key they would be lost."""
+    if place.path is None or not place.path.exists():
         return
     state = StateDirectory(shop.state_dir)
     try:
         ring = ring or read_place(place)
+        seal_keys_anew(shop, state.path, ring, environ=os.environ)
+        if not shop.store.enabled:
+            return
         kept = store_file(shop.store, state.path, environ=os.environ)
         if kept is None or kept.exists():
-            with closing(store_opener(shop.store, state.path, environ=os.environ)()) as store:
+            with closing(store_opener(shop, state.path, environ=os.environ, keyring=ring)()) as store:
                 BreakGlass(store, Recipients(ring), None).seal_anew()
         ErasedCustomers(journal_of(shop, state.path), ring).tidy(datetime.now(UTC))
         file = requests_file(shop, state, environ=os.environ)
@@ -201,9 +207,9 @@ def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *
             return
         with closing(requests_opener(shop, ring, state, environ=os.environ)()) as queue:
             queue.seal_anew()
-    except (ConfigError, OSError, QueueDown, SealBroken, StoreDown) as error:
+    except (ConfigError, LogDown, OSError, QueueDown, SealBroken, StoreDown) as error:
         if not force:
-            told = f"customer requests and the list of accesses cannot be sealed with the new key ({error})"
+            told = f"records, customer requests and the list of accesses cannot be sealed with the new key ({error})"
             raise KeyRefused(f"{told}; repair that, or lose them with --force") from error
 
 

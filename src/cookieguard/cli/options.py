@@ -15,7 +15,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.features.outbox.outbox import OutboxDown
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_file import read_keyring
+from cookieguard.storage import keyring_source
 from cookieguard.storage.keyring_source import KeyringPlace, place_of
 from cookieguard.storage.store.protocol import StoreDown
 
@@ -67,12 +67,9 @@ def name_of(place: KeyringPlace) -> str:
 
 def read_place(place: KeyringPlace) -> Keyring:
     """Read the keyring; raises ConfigError."""
-    if place.path is None:
-        return Keyring.loads(os.environ[place.variable], setting=place.setting)
-    if not os.path.lexists(place.path):
+    if place.path is not None and not os.path.lexists(place.path):
         raise no_keyring(place)
-    text, _ = read_keyring(place.path, place.setting)
-    return Keyring.loads(text, setting=place.setting)
+    return keyring_source.read_place(place, environ=os.environ)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_answer, show_json, show_line, show_table
+from cookieguard.cli.output import show_answer, show_line, show_rows
 from cookieguard.config import Config
 from cookieguard.config.languages import language_of
 from cookieguard.errors import ConfigError
@@ -47,7 +47,7 @@ from cookieguard.features.policy.kept_texts import KeptTexts, read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import keep_copy
 from cookieguard.features.policy.values.difference import Way, differences
-from cookieguard.features.policy.values.ledger import Ledger, files_of
+from cookieguard.features.policy.values.ledger import Announcement, Ledger, files_of
 from cookieguard.features.policy.values.versions import (
     Version,
     altered,
@@ -62,11 +62,12 @@ from cookieguard.features.records.values.log import LogDown
 from cookieguard.keyring import Keyring
 from cookieguard.mail.runs import Run
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
 
 WRONG = 1
 PROGRESS_SECONDS = 1.0
+COUNTS = ("total", "sent", "waiting", "refused", "uncertain", "is_complete")
 MARKS = {Way.SAME: ("", ""), Way.ADDED: ("{+", "+}"), Way.REMOVED: ("[-", "-]"), Way.CHANGED: ("", "")}
 
 policy = typer.Typer(help="Announce versions of the policy and send their notices.")
@@ -109,7 +110,7 @@ def announce_version(
     customers = load_customers(shop.config.mail.customers)
     ring = read_place(keyring_place(shop.config, keyring))
     recipients = Recipients(ring)
-    with _outbox(shop) as outbox, _store(shop) as store, _record(shop, ring) as record:
+    with _outbox(shop) as outbox, _store(shop, ring) as store, _record(shop, ring) as record:
         days = shop.config.policy.notice_days
         ledger = announce(store, shop.versions, found, now=shop.now, notice_days=days, record=record)
         keep_copy(shop.state, ledger)
@@ -135,7 +136,7 @@ def send_notices(
     ring = read_place(keyring_place(shop.config, keyring))
     relay, sender = relay_of(shop.config.mail, environ=os.environ), parseaddr(shop.config.mail.sender)[1]
     with _outbox(shop) as outbox:
-        with _store(shop) as store:
+        with _store(shop, ring) as store:
             ledger = read_ledger(store)
         days = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
         notices = Notices(shop.config, days, Recipients(ring), shop.now)
@@ -153,7 +154,7 @@ def send_notices(
         asyncio.run(work.run(runs, connections=shop.config.mail.connections, progress=sent))
         counted = [(one, outbox.count(run_of(one))) for one in open_]
         # Opened anew: a connection of some hours ago may have ended with its server.
-        with _store(shop) as store, _record(shop, ring) as record:
+        with _store(shop, ring) as store, _record(shop, ring) as record:
             for one, run in counted:
                 keep_copy(shop.state, _note(shop, store, one, run, record))
     lines = [f"{one.name}: {run.summary}" for one, run in counted]
@@ -167,31 +168,25 @@ def send_notices(
 def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show each version, its dates and the state of its notices. Exit code 1 if an announced file has changed."""
     shop = _shop(config)
-    with _store(shop) as store, _outbox(shop) as outbox:
-        ledger = read_ledger(store)
-        runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
-        replies = {name: outbox.replies(f"policy-{name}") for name in runs}
+    ledger, runs, replies = dict[str, Announcement](), dict[str, Run](), dict[str, Mapping[str, int]]()
+    database = store_file(shop.config.store, Path(shop.config.state_dir).absolute(), environ=os.environ)
+    if database is None or database.exists():  # else nothing was announced, and this makes no state directory
+        with _store(shop) as store, _outbox(shop) as outbox:
+            ledger = dict(read_ledger(store))
+            runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
+            replies = {name: outbox.replies(f"policy-{name}") for name in runs}
     changed = [*shop.refused, *altered(shop.versions, files_of(ledger))]
     versions = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
-    rows = [_row(versions, one, ledger, runs.get(one.name), shop.now) for one in versions]
-    if as_json:
-        show_json(
-            {
-                "versions": [row | {"replies": replies.get(row["version"], {})} for row in rows],
-                "changed": changed,
-            }
-        )
-    else:
-        heads = ("version", "announced", "effective", "state", "notices", "replies")
-        told = {
-            name: ", ".join(f"{reply}: {count}" for reply, count in found.items())
-            for name, found in replies.items()
-        }
-        show_table(
-            heads, [(*(str(row[head]) for head in heads[:5]), told.get(row["version"], "")) for row in rows]
-        )
-        for file in changed:
-            show_line(f"WRONG {file} changed after its announcement: restore the text that was announced")
+    rows = [
+        _row(versions, one, ledger, runs.get(one.name), shop.now) | {"replies": replies.get(one.name, {})}
+        for one in versions
+    ]
+    heads = ("version", "announced", "effective", "state", "notices", "replies")
+    told = [", ".join(f"{reply}: {count}" for reply, count in row["replies"].items()) for row in rows]
+    cells = [(*(str(row[head]) for head in heads[:5]), one) for row, one in zip(rows, told, strict=True)]
+    show_rows({"versions": rows, "changed": changed}, heads, cells, as_json=as_json)
+    for file in () if as_json else changed:
+        show_line(f"WRONG {file} changed after its announcement: restore the text that was announced")
     if changed:
         raise typer.Exit(WRONG)
 
@@ -245,7 +240,7 @@ def release_version(
     found = find_version(shop.versions, version)
     ring = read_place(keyring_place(shop.config, keyring))
     member = one_member(ring, shop.state, "officer")
-    with _outbox(shop) as outbox, _store(shop) as store, _record(shop, ring) as record:
+    with _outbox(shop) as outbox, _store(shop, ring) as store, _record(shop, ring) as record:
         entry = read_ledger(store).get(found.name)
         if entry is not None and entry.forgotten is None:  # a sender that was killed noted nothing
             _note(shop, store, found, outbox.count(run_of(found)), record)
@@ -268,11 +263,9 @@ def _shop(path: Path | None) -> Shop:
 
 
 @contextmanager
-def _store(shop: Shop) -> Iterator[Store]:
-    with (
-        store_answers(),
-        closing(store_opener(shop.config.store, shop.state.path, environ=os.environ)()) as store,
-    ):
+def _store(shop: Shop, keyring: Keyring | None = None) -> Iterator[Store]:
+    opened = store_opener(shop.config, shop.state.path, environ=os.environ, keyring=keyring)
+    with store_answers(), closing(opened()) as store:
         yield store
 
 
@@ -350,11 +343,4 @@ def _state(versions: Sequence[Version], version: Version, ledger: Ledger, now: d
 
 
 def _counts(run: Run) -> dict[str, Any]:
-    return {
-        "total": run.total,
-        "sent": run.sent,
-        "waiting": run.waiting,
-        "refused": run.refused,
-        "uncertain": run.uncertain,
-        "is_complete": run.is_complete,
-    }
+    return {name: getattr(run, name) for name in COUNTS}

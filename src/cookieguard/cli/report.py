@@ -35,6 +35,7 @@ from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.notes import read_notes
 from cookieguard.keyring import Keyring, to_text
 from cookieguard.office.layout import shop_name
+from cookieguard.office.shell import Shell
 
 
 def report(
@@ -95,7 +96,7 @@ def _tell(out: Path, found: Overview | Details, *, now: datetime, as_json: bool)
 def _file(found: Overview | Details, *, made: str, shop: str) -> bytes:
     if isinstance(found, Overview):
         return report_page(found, made=made, shop=shop)
-    return details_page(found, made=made, shop=shop)
+    return details_page(found, shell=Shell(shop=shop), made=made)
 
 
 def _mail(
@@ -130,7 +131,7 @@ def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Detai
     try:
         with closing(open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)) as reader:
             if selection.tab != "overview":
-                return read_details(reader, selection, now=now, hit_days=shop.stats.hit_days)
+                return read_details(reader, selection, now=now)
             return read_overview(
                 reader,
                 selection,

@@ -155,7 +155,7 @@ class CookieSettings:
     @property
     def specs(self) -> tuple[CookieSpec, ...]:
         """Return the four, in the order of KINDS."""
-        return (self.session, self.cart, self.consent, self.remember)
+        return tuple(getattr(self, kind) for kind in KINDS)
 
     def _share(self) -> None:
         """Give every cookie without a domain of its own the one of all."""

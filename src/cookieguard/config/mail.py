@@ -65,6 +65,9 @@ class MailSettings:
         require_distinct("mail.lists", self.lists)
         for one in self.lists:
             require_match("mail.lists", one, IDENTIFIER, "a letter a-z, then up to 39 of a-z 0-9 _ -")
+        if len({one.replace("_", "-") for one in self.lists}) < len(self.lists):
+            allowed = "names that differ in more than - and _, which the consent log writes alike"
+            raise ConfigError("mail.lists", was=", ".join(self.lists), allowed=allowed)
         require_match("mail.orders", self.orders, KIND, "empty, or the id of a [[data]] entry")
         if self.orders and not self.sender:
             raise ConfigError(

@@ -50,12 +50,12 @@ from cookieguard.errors import ConfigError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySettings:
-    """Set where the signing keys come from: a file, the environment, or a keyring made in the state directory."""
+    """Set where the signing keys come from: a file, the environment, or a keyring beside the state directory."""
 
     generate: bool = True
     """Make a key on first start. If false, or with COOKIEGUARD_ENV=production, the shop does not start without one."""
     file: str = ""
-    """The path of the keyring file; empty means `keyring` in the state directory."""
+    """The path of the keyring file. Empty: `keyring` in `.cookieguard-keys`, beside the state directory."""
     environment: str = "COOKIEGUARD_KEYS"
     """The environment variable that holds a keyring. If it is set, the file is not used."""
 
@@ -185,9 +185,7 @@ class Config:
         if self.stats.country_header and not self.trusted_proxies:
             allowed = "only with trusted_proxies set, because otherwise any client could send that header"
             raise ConfigError("stats.country_header", was=repr(self.stats.country_header), allowed=allowed)
-        if self.staff.header and not self.trusted_proxies:
-            allowed = "only with trusted_proxies set, because otherwise any client could send that header"
-            raise ConfigError("staff.header", was=repr(self.staff.header), allowed=allowed)
+        self._check_staff()
         if self.policy.folder and not (self.store.enabled and self.identity.enabled):
             allowed = "only with store.enabled and identity.enabled true, because announcements are kept in the store"
             raise ConfigError("policy.folder", was=repr(self.policy.folder), allowed=allowed)
@@ -237,6 +235,15 @@ class Config:
             allowed = "only with csp.enabled true, because only the policy stops requests made by scripts"
             raise ConfigError("strict_paths", was=", ".join(self.strict_paths), allowed=allowed)
 
+    def _check_staff(self) -> None:
+        if self.staff.header and not self.trusted_proxies:
+            allowed = "only with trusted_proxies set, because otherwise any client could send that header"
+            raise ConfigError("staff.header", was=repr(self.staff.header), allowed=allowed)
+        hosts = [origin.partition("://")[2] for origin in self.origins]
+        if self.staff.origin and self.staff.origin.partition("://")[2] in hosts:
+            allowed = "a host that is not in `origins`, such as 'https://staff.shop.example'"
+            raise ConfigError("staff.origin", was=repr(self.staff.origin), allowed=allowed)
+
     def _check_lists(self) -> None:
         if self.mail.lists and not (self.origins and self.store.enabled and self.identity.enabled):
             allowed = "only with origins set, and with store.enabled and identity.enabled true"
@@ -263,6 +270,12 @@ class Config:
     def mailed_base(self) -> str:
         """Return where our own pages are for the reader of a mail; there must be an origin."""
         return f"{self.origins[0]}{self.mail.root_path}{self.prefix}"
+
+    @property
+    def staff_base(self) -> str:
+        """Return where the pages of staff are; empty where no setting says so."""
+        origin = self.staff.origin or next(iter(self.origins), "")
+        return f"{origin}{self.mail.root_path}{self.prefix}" if origin else ""
 
     def _check_signals(self) -> None:
         ids = {purpose.id for purpose in self.purposes}

@@ -19,7 +19,7 @@ from cookieguard.config import Config, load_catalogue
 from cookieguard.consent import Verdict, site_of
 from cookieguard.consent.declarations import advice_on
 from cookieguard.consent.vendors import Register
-from cookieguard.engines.doctor_keys import examine_day_keys, examine_keys
+from cookieguard.engines.doctor_keys import examine_day_keys, examine_keyring_place, examine_keys
 from cookieguard.engines.doctor_settings import Finding, examine_contracts, examine_settings
 from cookieguard.engines.doctor_shop import (
     AHEAD,
@@ -38,6 +38,8 @@ from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.engines.retention import doubt_text, read_run
 from cookieguard.errors import CookieGuardError
 from cookieguard.keyring import to_text
+from cookieguard.storage.journal import journal_of
+from cookieguard.storage.journal_marks import mark_of
 from cookieguard.storage.keyring_source import PRODUCTION
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.housekeeping import examine_store
@@ -49,6 +51,7 @@ LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of 
 MADE_WITHIN = timedelta(days=1)  # after its first start somebody has had a session
 BELIEVE = "set the clock (NTP); if it is right, run: cookieguard retention run --believe-clock"
 START = f"start the shop once, as its own user; under {PRODUCTION}=production run cookieguard keys add first"
+RESTORE = "stop the shop, and restore it from a backup (docs/operations.md)"
 DAMAGED = "it may be damaged: restore it from a backup, or report this as a fault of cookieguard"
 LOADS_DAYS = 7  # back from today: what was declared since, or stopped, is no news
 MOST_BEYOND = 10
@@ -78,7 +81,7 @@ def examine(
     is_no_directory = os.path.lexists(shop.state) and not shop.state.is_dir()
     # Without a directory each would say that once more
     inside = {} if is_no_directory else {**_named(KEYS), **checks, **_named(FILES)}
-    every = {**_named((_state_directory,)), **inside, **_named(LAST)}
+    every = {**_named((_state_directory, _databases)), **inside, **_named(LAST)}
     found = [finding for name, check in every.items() for finding in findings_of(name, check, shop)]
     return [*examine_settings(config, asks=asks), *found]
 
@@ -114,6 +117,13 @@ def _state_directory(shop: Shop) -> Iterator[Finding]:
     yield Finding("state directory", f"only its user has access to {shop.state} and all files in it")
 
 
+def _databases(shop: Shop) -> Iterator[Finding]:
+    """Yield databases that are empty files; comes before the checks that open them, which makes their tables again."""
+    empty = [path.name for path in sorted(shop.state.glob("*.db")) if not path.stat().st_size]
+    if empty:
+        yield Finding("databases", f"{some_of(empty)} is empty: its content was cut off or replaced", RESTORE)
+
+
 def _store(shop: Shop) -> Iterator[Finding]:
     config = shop.config
     if not (config.identity.enabled and config.store.enabled):
@@ -128,9 +138,13 @@ def _store(shop: Shop) -> Iterator[Finding]:
         mend = f"restore it, or restart the shop's workers, which create a new one{others}"
         yield Finding("store", f"{file} is missing: sessions that were ended are valid again", mend)
         return
-    with closing(store_opener(config.store, shop.state, environ=shop.environ)()) as store:
+    with closing(store_opener(config, shop.state, environ=shop.environ, keyring=shop.keyring)()) as store:
         yield Finding("store", f"answers; its last change is number {store.last_change().number}")
         yield from (Finding(*one) for one in examine_store(store))
+        journal = journal_of(config, shop.state).name
+        if journal and mark_of(store.database, journal) < 0:
+            mend = "restore it from a backup, or start the shop's workers, which go on with the new one"
+            yield Finding("store", "it is a new one, although the shop has kept another", mend)
 
 
 def _access_log(shop: Shop) -> Iterator[Finding]:
@@ -214,9 +228,10 @@ def _scanner(_: Shop) -> Iterator[Finding]:
     yield Finding("scanner", "compiled" if html.scanner() == "compiled" else pure)
 
 
-KEYS: tuple[Check, ...] = (examine_keys, _store)
+KEYS: tuple[Check, ...] = (examine_keyring_place, examine_keys, _store)
 FILES: tuple[Check, ...] = (_access_log, _own_hosts, examine_day_keys, _retention, _clock, _declarations)
 LAST: tuple[Check, ...] = (_disk, _contracts, _scanner)
+QUICK = _named((_retention, _disk))  # what is looked at whenever somebody asks
 DUE = _named((examine_keys, _declarations, _contracts))  # what officer and owner read as well
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,7 +10,7 @@ from datetime import timedelta
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import DAY_KEY, KEYS_GO, RUN_JOB, Shop, day_of, some_of
 from cookieguard.keyring import KeyState, retires_from, to_text
-from cookieguard.storage.keyring_source import longest_life
+from cookieguard.storage.keyring_source import KEYRING_FILE, beside, longest_life, place_of
 from cookieguard.storage.runtime_directory import (
     ALLOWED,
     ON_DISK,
@@ -22,6 +23,11 @@ from cookieguard.storage.state_directory import StateDirectory
 HOUR_KEYS_GO = 3  # hours
 OLD_KEY = timedelta(days=365)
 UNUSED_KEY = timedelta(days=30)  # added, and never promoted
+# A container that is made again has only what is in its volumes
+MOVE = (
+    "run: mkdir -m 700 {directory} && cp {ignored} {directory} && mv {path} {directory}/keyring; then restart the shop "
+    "(in a container, mount a volume of its own there first)"
+)
 HOUR_KEY = re.compile(r"\.?hour-([0-9]{1,9})(?:\..*)?")
 
 
@@ -38,6 +44,19 @@ def examine_keys(shop: Shop) -> Iterator[Finding]:
         if key.state is KeyState.VERIFY and ends is not None and ends <= now and not is_unused:
             told = f"key {key.id} has not been needed since {to_text(ends)}"
             yield Finding("retired keys", told, f"run: cookieguard keys retire {key.id}")
+
+
+def examine_keyring_place(shop: Shop) -> Iterator[Finding]:
+    place = place_of(shop.state, shop.config.keys, environ=shop.environ)
+    if place.path is not None and not os.path.lexists(place.path):
+        return  # the check of its keys says so
+    inside, directory = shop.state / KEYRING_FILE, beside(shop.state).parent
+    told = f"{place.path or place.variable}; it needs a backup of its own: nothing else opens what is sealed"
+    advice = f"{inside} is not used: remove it" if os.path.lexists(inside) else ""
+    if place.path is not None and place.path.absolute().is_relative_to(shop.state):
+        told = f"{place.path} is in the state directory, so a copy of that directory opens all that is sealed in it"
+        advice = MOVE.format(path=place.path, ignored=shop.state / ".gitignore", directory=directory)
+    yield Finding("keyring", told, advice=advice)
 
 
 def examine_day_keys(shop: Shop) -> Iterator[Finding]:

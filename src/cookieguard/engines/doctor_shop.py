@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.errors import ConfigError
 from cookieguard.keyring import Keyring
-from cookieguard.storage.keyring_file import read_keyring
-from cookieguard.storage.keyring_source import place_of
+from cookieguard.storage.keyring_source import place_of, read_place
+
+Answer = TypeVar("Answer")
 
 SLACK = timedelta(hours=2)  # the job is done once an hour
 KEYS_GO = timedelta(hours=48)
@@ -23,6 +25,7 @@ AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
 SET_CLOCK = "set the clock (NTP), or wait until then"
 SHOWN = 3  # names of files in one line
 RUN_JOB = "run: cookieguard retention run (the shop's log says why the shop did not)"
+_READ: dict[str, tuple[object, Any]] = {}  # of this process, see `remembered`
 DAY_KEY = re.compile(r"\.?[a-z-]+-day-([0-9]{8})(?:\..*)?")  # of whichever use
 
 
@@ -51,14 +54,12 @@ class Shop:
         if self.given is not None:
             return self.given
         place = place_of(self.state, self.config.keys, environ=self.environ)
-        if place.path is None:
-            return Keyring.loads(self.environ[place.variable], setting=place.setting)
-        if not os.path.lexists(place.path):
-            is_new = place.path.is_relative_to(self.state) and not os.path.lexists(self.state)
+        if place.path is not None and not os.path.lexists(place.path):
+            is_new = place.setting == "state_dir" and not os.path.lexists(self.state)
             raise (NeverStarted if is_new else ConfigError)(
                 place.setting, was=f"{place.path} (no such file)", allowed="a keyring"
             )
-        return Keyring.loads(read_keyring(place.path, place.setting)[0], setting=place.setting)
+        return read_place(place, environ=self.environ)
 
     @property
     def names(self) -> list[str]:
@@ -68,6 +69,16 @@ class Shop:
     def first_day(self, days: int) -> date:
         """Return the first UTC day of which something that is kept so many days may still be there."""
         return (self.now - SLACK).astimezone(UTC).date() - timedelta(days=days)
+
+
+def remembered(shop: Shop, name: str, stamp: object, read: Callable[[], Answer]) -> Answer:
+    """Return what a page of this process read within the hour, unless its stamp changed; a command always reads."""
+    if shop.given is None:
+        return read()
+    known, stamp = _READ.get(name), (stamp, f"{shop.now:%Y-%m-%d %H}")
+    if known is None or known[0] != stamp:
+        known = _READ[name] = stamp, read()
+    return cast("Answer", known[1])
 
 
 def age_of(check: str, what: str, oldest: int | None, shop: Shop, days: int, *, today: int = 0) -> Finding:

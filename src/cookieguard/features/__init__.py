@@ -9,7 +9,9 @@ FEATURES = (
         "records", ("jobs", "personal", "checks"), commands={"log": "proof.log", "receipt": "proof.receipt"}
     ),
     Feature("outbox", ("personal",)),
-    Feature("people", ("jobs", "due"), commands={"staff": "people.staff", "access": "people.access"}),
+    Feature(
+        "people", ("jobs", "checks", "due"), commands={"staff": "people.staff", "access": "people.access"}
+    ),
     Feature(
         "statistics",
         ("jobs", "checks"),

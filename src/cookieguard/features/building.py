@@ -10,6 +10,7 @@ from starlette.responses import Response
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import Place
 from cookieguard.features.officer import OFFICER_PAGE, show_officer
+from cookieguard.features.overview import show_overview
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
 from cookieguard.features.policy.part import PolicyPart
@@ -17,7 +18,9 @@ from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.replay import RECORD_PAGE, show_record
 from cookieguard.features.retention import open_retention
 from cookieguard.features.work import after_restore
+from cookieguard.identity.staff_token import ANYONE
 from cookieguard.office.layout import stylesheet
+from cookieguard.office.shell import OVERVIEW_PAGE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.router import file_response
@@ -35,17 +38,19 @@ def serve(guard: Guard) -> None:
         part = feature.serve(guard)
         if part is not None:
             guard.parts.append(part)
-    guard.parts.append(OfficePart(guard))
+    guard.parts.append(OfficePart(guard, place))
 
 
 class OfficePart(Part):
     """Serve the pages that show several parts, and the style sheet of all pages of staff."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, place: Place) -> None:
         staff = guard.part(PeoplePart).staff
         records, policy = guard.find(RecordsPart), guard.find(PolicyPart)
         officer = partial(show_officer, staff=staff)
+        overview = partial(show_overview, staff=staff, place=place)
         self.pages = [
+            staff_only(staff, OVERVIEW_PAGE, READ, overview, role=ANYONE, title="Overview"),
             staff_only(staff, OFFICER_PAGE, READ, officer, role="officer", title="Privacy"),
             Page(stylesheet().name, READ, _show_style),
         ]

@@ -23,9 +23,20 @@ def examine(
     return doctor.examine(config, checks, environ=environ, now=now, asks=asks)
 
 
-def due_of(shop: Shop) -> list[Finding]:
-    """Return what is due in the core and in all features, and what is wrong there: first the wrong, by their days."""
-    of_features: dict[str, doctor.Check] = {feature.name: partial(_due_of, feature) for feature in FEATURES}
+def checks_of(shop: Shop) -> list[Finding]:
+    """Return the findings of the core and of all features, without what is due for people."""
+    checks: dict[str, doctor.Check] = {feature.name: feature.checks for feature in FEATURES}
+    return doctor.examine(shop.config, checks, environ=shop.environ, now=shop.now)
+
+
+def due_of(shop: Shop, *, is_quick: bool = False) -> list[Finding]:
+    """Return what is due in the core and in all features, and what is wrong there: first the wrong, by their days.
+
+    `is_quick` leaves out the checks of features, which may take seconds.
+    """
+    of_features: dict[str, doctor.Check] = {
+        feature.name: feature.due if is_quick else partial(_due_of, feature) for feature in FEATURES
+    }
     checks = {**doctor.DUE, **of_features}
     found = chain.from_iterable(doctor.findings_of(name, check, shop) for name, check in checks.items())
     return sorted(found, key=lambda one: (one.is_fine, not one.is_due, one.day))

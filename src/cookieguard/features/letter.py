@@ -147,7 +147,7 @@ def _details(shop: Shop, tab: str) -> Details | None:
         return None
     with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
         asked = Selection(tab=tab, range=RANGES["7"])
-        return read_details(reader, asked, now=shop.now, hit_days=stats.hit_days)
+        return read_details(reader, asked, now=shop.now)
 
 
 def _checkpoint(shop: Shop) -> Sequence[str]:

@@ -21,6 +21,5 @@ async def show_officer(exchange: Exchange, _: Receive, member: Member, *, staff:
     if not await staff.note_look(exchange, member, "officer's page"):
         return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     letter = await to_thread.run_sync(write_letter, parts.config, parts.keyring, now)
-    pages = staff.pages(member)
-    values = {"shop": letter.shop, "letter": letter, "pages": pages, "here": OFFICER_PAGE}
-    return HTMLResponse(staff_page("officer.html", base=exchange.own_base, values=values), 200, STAFF_HEADERS)
+    page = staff_page("officer.html", staff.shell(exchange, member, "Health"), letter=letter)
+    return HTMLResponse(page, 200, STAFF_HEADERS)

@@ -23,7 +23,7 @@ from cookieguard.features.records.values.shown import POLICY_TEXTS, read_shown
 from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.features.records.web.visitors_copy import lines_of
 from cookieguard.identity.staff_token import Member
-from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
+from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
@@ -75,9 +75,6 @@ async def show_record(
     if not await staff.note_look(exchange, member, what, customer=replay.customer):
         return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     values = {
-        "shop": shop_name(exchange.parts.config.origins),
-        "pages": staff.pages(member),
-        "here": RECORD_PAGE,
         "id": record_id,
         "message": replay.message,
         "record": replay.document,
@@ -86,9 +83,8 @@ async def show_record(
         "policy": _policy(exchange, replay, versions()),
     }
     status = 503 if replay.message == NO_ANSWER else 404 if replay.message else 200
-    return HTMLResponse(
-        staff_page("replay.html", base=exchange.own_base, values=values), status, STAFF_HEADERS
-    )
+    page = staff_page("replay.html", staff.shell(exchange, member, "Records"), **values)
+    return HTMLResponse(page, status, STAFF_HEADERS)
 
 
 def _record_id(exchange: Exchange) -> str:

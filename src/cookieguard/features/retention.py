@@ -12,6 +12,7 @@ from cookieguard.engines.files.undeclared_loads import drop_old_loads
 from cookieguard.engines.retention import RECORD_FILE, RUN_EVERY, Retention, Step, Times
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import Place
+from cookieguard.features.hourly_facts import write_facts
 from cookieguard.features.vault.jobs import keys_of
 from cookieguard.storage.day_keys import DayKeys
 from cookieguard.storage.runtime_directory import existing_runtime, remove_keys_on_disk
@@ -54,6 +55,7 @@ def _jobs_of_core(place: Place) -> Mapping[str, Step]:
         "hour keys": partial(_forget_keys, place, _expire_hours),
         "keys on the disk": lambda _: remove_keys_on_disk(StateDirectory(place.state)),
         "undeclared loads": partial(_drop_loads, place),
+        "overview": partial(write_facts, place),
     }
 
 
@@ -88,6 +90,6 @@ def _forget_in_store(place: Place, times: Times) -> int:
     config = place.config
     file = store_file(config.store, place.state, environ=place.environ)
     if config.store.enabled if file is None else file.exists():
-        with closing(store_opener(config.store, place.state, environ=place.environ)()) as store:
+        with closing(store_opener(config, place.state, environ=place.environ)()) as store:
             store.forget(round((times.believed - RUN_EVERY).timestamp() * 1000))
     return 0

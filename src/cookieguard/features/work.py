@@ -57,7 +57,7 @@ async def open_worker(
     keyring = load_keyring(state, config.keys, environ=found)
     with (
         closing(requests_opener(config, keyring, state, environ=found)()) as requests,
-        closing(store_opener(config.store, state.path, environ=found)()) as store,
+        closing(store_opener(config, state.path, environ=found, keyring=keyring)()) as store,
         ThreadPoolExecutor(1, thread_name_prefix="cookieguard-work") as thread,
     ):
         log = open_log(config, state, keyring, environ=found)  # it opens nothing before the first record

@@ -79,16 +79,11 @@ def resolve(
     return oversized
 
 
-def pack(
-    text: bytes, entries: dict[str, Any], last: Place | None, *, now: datetime, owner: str = ""
-) -> OversizedContent:
-    """Wrap entries up for where they were, once more, or for a new place.
-
-    `owner` stands first: what a customer asked to be erased is found by it.
-    """
+def pack(text: bytes, entries: dict[str, Any], last: Place | None, *, now: datetime) -> OversizedContent:
+    """Wrap entries up for where they were, once more, or for a new place."""
     key, number = last or (secrets.token_urlsafe(KEY_BYTES), 0)
     place = Place(key, max(number + 1, to_milliseconds(now)))
-    return OversizedContent(text, place, jsontext.encode({"o": owner, "t": place.number, "d": entries}))
+    return OversizedContent(text, place, jsontext.encode({"t": place.number, "d": entries}))
 
 
 def check_oversized(cookie: str, text: bytes) -> None:

@@ -76,10 +76,11 @@ class OversizedStorage:
         writes = [] if is_same else self.release()
         if self.takes(text, fits, is_same=is_same) and len(text) <= MAX_OVERSIZED:
             last = self._content.place if self._content is not None else self.place if is_same else None
-            self._content = pack(text, entries, last, now=now, owner=owner)
+            self._content = pack(text, entries, last, now=now)
             place, value = self._content.place, self._content.value
             kept_until = to_milliseconds(until + UNHEARD)
-            writes.append(Write(StoreNamespace.OVERSIZED, place.key, value, place.number, kept_until))
+            write = Write(StoreNamespace.OVERSIZED, place.key, value, place.number, kept_until, owner=owner)
+            writes.append(write)
         return writes
 
 

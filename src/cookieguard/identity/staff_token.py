@@ -15,12 +15,13 @@ from cookieguard.errors import ConfigError
 from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring
 
+ANYONE = "member"  # what each role may; it is the role of no member
 # Each role and the roles it may stand in for, itself included.
 ROLES: dict[str, frozenset[str]] = {
-    "analyst": frozenset({"analyst"}),
-    "support": frozenset({"support"}),
-    "officer": frozenset({"officer", "support", "analyst"}),
-    "owner": frozenset({"owner", "officer", "support", "analyst"}),
+    "analyst": frozenset({ANYONE, "analyst"}),
+    "support": frozenset({ANYONE, "support"}),
+    "officer": frozenset({ANYONE, "officer", "support", "analyst"}),
+    "owner": frozenset({ANYONE, "owner", "officer", "support", "analyst"}),
 }
 OLDEST_ROLE = "analyst"  # of a member whose row names none
 STAFF_HOST = "staff"  # a token counts on every host of the shop

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from cookieguard.config import CookieSettings, IdentitySettings
@@ -61,13 +62,10 @@ class Identity:
         self.revocations = revocations
         self.keeping = keeping
         self.life = Life.of(settings, remembered=timedelta(seconds=cookies.remember.max_age))
-        self.session_channel = Channel(
-            keyring, kind=TokenKind.SESSION, spec=cookies.session, dev=dev, steps=steps
-        )
-        self.cart_channel = Channel(keyring, kind=TokenKind.CART, spec=cookies.cart, dev=dev, steps=steps)
-        self.remember_channel = Channel(
-            keyring, kind=TokenKind.REMEMBER, spec=cookies.remember, dev=dev, steps=steps
-        )
+        channel = partial(Channel, keyring, dev=dev, steps=steps)
+        self.session_channel = channel(kind=TokenKind.SESSION, spec=cookies.session)
+        self.cart_channel = channel(kind=TokenKind.CART, spec=cookies.cart)
+        self.remember_channel = channel(kind=TokenKind.REMEMBER, spec=cookies.remember)
 
     def is_presented(self, jar: CookieJar) -> bool:
         """Return whether a request brought what must be held against the store."""

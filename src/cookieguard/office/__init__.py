@@ -1,1 +1,1 @@
-"""The shell of staff pages: their layout, style sheet and headers."""
+"""The shell of staff pages: their navigation, layout, style sheet and headers."""

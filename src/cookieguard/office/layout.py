@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from jinja2 import Environment, StrictUndefined
 
+from cookieguard.office.shell import Shell
 from cookieguard.web.assets import Asset, load_asset, template_sources
 from cookieguard.web.http.page_headers import PAGE_HEADERS
 
@@ -34,9 +35,10 @@ def environment() -> Environment:
     )
 
 
-def staff_page(name: str, *, base: str, values: Mapping[str, object]) -> bytes:
-    """Render a template of a staff page: `pages` are those that the member may open, `here` is the current one."""
-    text = environment().get_template(name).render(base=base, style=stylesheet(), **values)
+def staff_page(name: str, shell: Shell, **values: object) -> bytes:
+    """Render a template that extends `staff_page.html`. With `report`, the page is a file that links to nothing."""
+    frame = {"shell": shell, "base": shell.base, "shop": shell.shop, "style": stylesheet(), "report": ""}
+    text = environment().get_template(name).render(frame | values)
     return text.encode("ascii", "xmlcharrefreplace")
 
 

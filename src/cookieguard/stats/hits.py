@@ -5,6 +5,7 @@ Rule: text and whole numbers only, never None, so that a row is the same in ever
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, get_type_hints
@@ -48,18 +49,33 @@ class BotKind(StrEnum):
 
 
 GOAL_FROM = " < "  # no goal's name has such a sign
+ANSWER = "?"  # before an Event in a dimension of goals; no goal's name has it
 MISSING = (404, 410)  # statuses of a page that is not there
-SLOW_FROM = 1000  # milliseconds: so long people wait without losing the thread
+# Milliseconds at which a bucket of durations begins; people wait a second without losing the thread.
+BUCKETS = (0, 50, 100, 200, 500, 1000, 2000, 5000)
+SLOW_FROM = 1000
+_BUCKETS = " ".join(f"WHEN duration >= {one} THEN '{one}'" for one in reversed(BUCKETS))
+# What follows from a hit's columns, as SQL; `Hit` has a property of each name.
+DERIVED: Mapping[str, str] = {
+    "happened": f"CASE WHEN kind = 'goal' THEN event ELSE '{ANSWER}' || event END",
+    "failed": f"CASE WHEN status IN {MISSING} THEN page ELSE CAST(status AS TEXT) || ' ' || page END",
+    "bucket": f"CASE {_BUCKETS} ELSE '0' END",
+}
 
 
 class Group(NamedTuple):
-    """Name some hits of people, for SQL and for hits in memory; `entry` is decided by then."""
+    """Name some hits, for SQL and for hits in memory; `entry` is decided by then."""
 
     sql: str
     pick: Callable[[Sequence[Hit]], Sequence[Hit]]
     """Returns those of a list. By whole lists: a call for each hit takes three times as long."""
-    within: Group | None = None
-    """The group that `pick` picks from, None if it picks from all hits of people."""
+    within: Group | None
+    """The group that `pick` picks from, None if it picks from all hits."""
+
+    @property
+    def whose(self) -> str:
+        """Whether its hits are people's or bots', as SQL, which `sql` leaves out."""
+        return self.within.whose if self.within else self.sql
 
 
 # To everything, or to statistics. Hits of an earlier release have "partly" for both: those with a key agreed.
@@ -71,30 +87,54 @@ def _agreed(hits: Sequence[Hit]) -> Sequence[Hit]:
     return [hit for hit in hits if hit.consent in WHOLLY or (hit.consent == PARTLY and hit.key)]
 
 
-VIEWS = Group("kind = 'view'", lambda hits: [hit for hit in hits if hit.kind == "view"])
+PEOPLE = Group("(bot = '')", lambda hits: [hit for hit in hits if not hit.bot], None)
+BOTS = Group("(bot != '')", lambda hits: [hit for hit in hits if hit.bot], None)
+REQUESTS_OF_BOTS = Group("kind != 'choice'", lambda hits: [hit for hit in hits if hit.kind != "choice"], BOTS)
+VIEWS = Group("kind = 'view'", lambda hits: [hit for hit in hits if hit.kind == "view"], PEOPLE)
 ENTRIES = Group(f"{VIEWS.sql} AND entry = 1", lambda hits: [hit for hit in hits if hit.entry], VIEWS)
+ERRORS = Group("kind = 'error'", lambda hits: [hit for hit in hits if hit.kind == "error"], PEOPLE)
+# Goals, answers, and views that carried a banner.
+HAPPENED = Group(
+    f"event != '' AND kind != 'error' AND (kind != 'view' OR event = '{Event.SHOWN}')",
+    lambda hits: [
+        hit
+        for hit in hits
+        if hit.event and hit.kind != "error" and (hit.kind != "view" or hit.event == "shown")
+    ],
+    PEOPLE,
+)
 GOALS = Group(
-    "kind = 'goal' AND event != ''", lambda hits: [hit for hit in hits if hit.kind == "goal" and hit.event]
+    "kind = 'goal' AND event != ''", lambda hits: [hit for hit in hits if hit.kind == "goal"], HAPPENED
 )
-MISSED = Group(
-    f"kind = 'error' AND status IN {MISSING}",
-    lambda hits: [hit for hit in hits if hit.kind == "error" and hit.status in MISSING],
-)
-SLOW_VIEWS = Group(
-    f"{VIEWS.sql} AND duration >= {SLOW_FROM}",
-    lambda hits: [hit for hit in hits if hit.duration >= SLOW_FROM],
-    VIEWS,
+# Of banners and answers, those whose source utm_source names: of others a choice does not know.
+SOURCED = Group(
+    f"{HAPPENED.sql} AND (kind = 'goal' OR source NOT IN ('', '{DIRECT}', referrer))",
+    lambda hits: [hit for hit in hits if hit.kind == "goal" or hit.source not in ("", DIRECT, hit.referrer)],
+    HAPPENED,
 )
 AGREED_VIEWS = Group(f"{VIEWS.sql} AND {_HAS_AGREED}", _agreed, VIEWS)
 AGREED_ENTRIES = Group(f"{ENTRIES.sql} AND {_HAS_AGREED}", _agreed, ENTRIES)
+# All, each after the one that it picks from.
+GROUPS = (
+    PEOPLE,
+    BOTS,
+    REQUESTS_OF_BOTS,
+    VIEWS,
+    ENTRIES,
+    ERRORS,
+    HAPPENED,
+    GOALS,
+    SOURCED,
+    AGREED_VIEWS,
+    AGREED_ENTRIES,
+)
 
 
 class Counted(NamedTuple):
     """Say what counts as a value of a dimension."""
 
-    columns: tuple[
-        str, ...
-    ] = ()  # of a hit, one behind the other; empty for the column named as the dimension
+    columns: tuple[str, ...] = ()
+    """Of a hit, or `DERIVED`, one behind the other; empty for the column named as the dimension."""
     of: Group = VIEWS
     is_named: bool = False
     """Whether a hit whose last column is empty counts for no value."""
@@ -110,12 +150,12 @@ class Counted(NamedTuple):
     @property
     def column(self) -> str:
         """The value, as SQL."""
-        value = f" || '{GOAL_FROM}' || ".join(self.columns)
-        return value if len(self.columns) == 1 else f"({value})"
+        value = f" || '{GOAL_FROM}' || ".join(DERIVED.get(one, one) for one in self.columns)
+        return value if value.isidentifier() else f"({value})"
 
     @property
     def which(self) -> str:
-        """Which hits of people count, as SQL."""
+        """Which hits count, as SQL, of those that `of.whose` names."""
         return f"{self.of.sql} AND {self.columns[-1]} != ''" if self.is_named else self.of.sql
 
 
@@ -141,9 +181,12 @@ class Dimension(StrEnum):
     GOAL_SOURCE = "goal_source"
     GOAL_CAMPAIGN = "goal_campaign"
     EXIT = "exit_page"  # the last page of a visit, of who agreed
-    NOT_FOUND = "not_found"  # the path of a page that is not there
-    SLOW = "slow_page"  # the page of a view that took `SLOW_FROM`
+    ERROR = "not_found"  # the path of a page that is not there; of another error its status, then the page
+    SPEED = "slow_page"  # of views: the least milliseconds of their bucket, then the page
     SEARCH = "search"  # what was searched for in the shop
+    PLACE = "event_place"  # of goals, answers and banners: what happened, the country and the device
+    GOAL_PAGE = "goal_page"  # of goals: the name, and the page that led there
+    BOT_PAGE = "bot_page"  # of bots: the name, and what they asked for
 
     @property
     def counted(self) -> Counted:
@@ -170,20 +213,18 @@ COUNTED: Mapping[Dimension, Counted] = {
     Dimension.AGREED_PAGE: _PART._replace(columns=("page",), of=AGREED_VIEWS),
     Dimension.AGREED_CAMPAIGN: _PART._replace(columns=("campaign",), of=AGREED_ENTRIES, is_named=True),
     Dimension.AGREED_COUNTRY: _PART._replace(columns=("country",), of=AGREED_VIEWS),
-    Dimension.GOAL_SOURCE: _GOAL._replace(columns=("event", "source"), is_dashboard_only=True),
+    Dimension.GOAL_SOURCE: _GOAL._replace(columns=("happened", "source"), of=SOURCED, is_dashboard_only=True),
     Dimension.GOAL_CAMPAIGN: _GOAL._replace(
         columns=("event", "campaign"), is_named=True, is_dashboard_only=True
     ),
-    Dimension.EXIT: _OF_SOME,  # of the hits of `shared_sql.exits`
-    Dimension.NOT_FOUND: _OF_SOME._replace(of=MISSED, is_typed=True),
-    Dimension.SLOW: _OF_SOME._replace(of=SLOW_VIEWS),
+    # Of the hits of `shared_sql.exits`; a visit that begins with them, too, is a bounce.
+    Dimension.EXIT: _OF_SOME._replace(has_visits=True),
+    Dimension.ERROR: _OF_SOME._replace(columns=("failed",), of=ERRORS, is_typed=True),
+    Dimension.SPEED: _OF_SOME._replace(columns=("bucket", "page")),
     Dimension.SEARCH: _OF_SOME._replace(columns=(), is_named=True, is_typed=True),
-}
-# Parts of another dimension's values: shown only beside the whole, by `features/statistics/dashboard/consent_gap.py`.
-AGREED: Mapping[Dimension, Dimension] = {
-    Dimension.PAGE: Dimension.AGREED_PAGE,
-    Dimension.CAMPAIGN: Dimension.AGREED_CAMPAIGN,
-    Dimension.COUNTRY: Dimension.AGREED_COUNTRY,
+    Dimension.PLACE: _OF_SOME._replace(columns=("happened", "country", "device"), of=HAPPENED),
+    Dimension.GOAL_PAGE: _OF_SOME._replace(columns=("event", "page"), of=GOALS),
+    Dimension.BOT_PAGE: _OF_SOME._replace(columns=("browser", "page"), of=REQUESTS_OF_BOTS),
 }
 DASHBOARD_ONLY = frozenset(by for by in Dimension if by.counted.is_dashboard_only)
 WHOLE = tuple(by for by in Dimension if by not in DASHBOARD_ONLY)
@@ -234,6 +275,21 @@ class Hit(NamedTuple):
     def hour(self) -> int:
         """The UTC hour, in hours since 1970."""
         return self.time // SECONDS_OF_HOUR
+
+    @property
+    def happened(self) -> str:
+        """The name of a goal, or a sign and the Event."""
+        return self.event if self.kind == "goal" else ANSWER + self.event
+
+    @property
+    def failed(self) -> str:
+        """The path of a page that is not there; of another error its status, then the page."""
+        return self.page if self.status in MISSING else f"{self.status} {self.page}"
+
+    @property
+    def bucket(self) -> str:
+        """The least duration of its bucket."""
+        return str(BUCKETS[bisect(BUCKETS, self.duration, 1) - 1])
 
 
 COLUMNS = Hit._fields

@@ -35,6 +35,7 @@ NO_COUNTRY = frozenset({"XX"})  # what proxies write where they do not know
 # A member of an enumeration takes ten times as long as a name of the module, its `value` too.
 VIEW = HitKind.VIEW
 VIEW_NAME = VIEW.value
+CHOICE = HitKind.CHOICE
 USUAL = frozenset({"", *(event.value for event in Event)})  # events that are no free text
 
 
@@ -118,6 +119,8 @@ class Reader:
         led_by = self._referrer(referrer, host) if referrer and not is_inside else ""
         is_view = kind is VIEW
         source = _source(referrer, utm, led_by) if is_view and not is_inside else ""
+        if kind is CHOICE:  # of the link that led to the page it was made on
+            source = utm.get("source", "")
         return tuple.__new__(
             Hit,
             (

@@ -10,9 +10,13 @@ from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from cookieguard.stats.hits import (
+    BOTS,
+    ERRORS,
     GOAL_FROM,
+    GROUPS,
     NO_KEY,
     OTHER,
+    PEOPLE,
     SECONDS_OF_DAY,
     SECONDS_OF_HOUR,
     VIEWS,
@@ -30,11 +34,7 @@ SAFE_VALUES = MAX_VALUES // 2
 MAX_HELD = 5000  # pairs of host and page kept of one day
 MAX_BOTS = 500
 SUMMED = tuple(by for by in Dimension if by is not Dimension.EXIT)
-ERROR, GOAL, GPC = (
-    HitKind.ERROR.value,
-    HitKind.GOAL.value,
-    Event.GPC.value,
-)  # a member takes ten times as long
+GOAL, GPC = HitKind.GOAL.value, Event.GPC.value  # a member takes ten times as long
 
 Place = tuple[Any, ...]  # what names a row of the sums, the day or hour first
 Rows = dict[Place, list[int]]
@@ -56,9 +56,9 @@ class Limit(NamedTuple):
     """How many new names are let in though there is no room: others make it."""
 
 
-VALUES = Limit(MAX_VALUES, 2, 2, 3, MAX_VALUES - SAFE_VALUES)
-HELD = Limit(MAX_HELD, 1, 1, 3)
-BOTS = Limit(MAX_BOTS, 1, 2, 3)
+OF_VALUES = Limit(MAX_VALUES, 2, 2, 3, MAX_VALUES - SAFE_VALUES)
+OF_HELD = Limit(MAX_HELD, 1, 1, 3)
+OF_BOTS = Limit(MAX_BOTS, 1, 2, 3)
 
 
 class Picked(NamedTuple):
@@ -87,10 +87,17 @@ class Column(NamedTuple):
 
 def _column(by: Dimension) -> Column:
     counted = by.counted
-    last = itemgetter(Hit._fields.index(counted.columns[-1]))  # by its name it takes twice as long
-    value = last if len(counted.columns) == 1 else _joined(attrgetter(*counted.columns))
-    is_there = last if counted.is_named else None
+    value = _reading(*counted.columns)
+    if len(counted.columns) > 1:
+        value = _joined(value)
+    is_there = _reading(counted.columns[-1]) if counted.is_named else None
     return Column(by.value, counted.of, value, is_there, counted.has_visits, counted.is_of_visitor)
+
+
+def _reading(*names: str) -> Callable[[Hit], Any]:
+    if set(names) <= set(Hit._fields):  # by their names it takes twice as long
+        return itemgetter(*map(Hit._fields.index, names))
+    return attrgetter(*names)
 
 
 def _joined(values: Callable[[Hit], tuple[str, ...]]) -> Callable[[Hit], str]:
@@ -100,7 +107,6 @@ def _joined(values: Callable[[Hit], tuple[str, ...]]) -> Callable[[Hit], str]:
 COLUMNS = tuple(_column(by) for by in SUMMED)
 OF_VISITOR = tuple(column for column in COLUMNS if column.is_of_visitor)
 KEY, BYTES, DURATION = (Hit._fields.index(name) for name in ("key", "bytes", "duration"))
-GROUPS = tuple(dict.fromkeys(column.of for column in COLUMNS))
 
 
 class Sums:
@@ -122,20 +128,20 @@ class Sums:
         for hit in hits:
             hours[hit[0] // SECONDS_OF_HOUR].append(hit)
         for hour, some in hours.items():
-            day, people = hour * SECONDS_OF_HOUR // SECONDS_OF_DAY, [hit for hit in some if not hit.bot]
-            picked: dict[Group | None, Picked] = {None: Picked.of(people)}
+            day = hour * SECONDS_OF_HOUR // SECONDS_OF_DAY
+            picked: dict[Group | None, Picked] = {None: Picked(some, (), ())}
             for group in GROUPS:
                 picked[group] = Picked.of(group.pick(picked[group.within].hits))
             for column in COLUMNS:
                 self._add_values((day, column.name), column, picked[column.of])
-            views = picked[VIEWS].hits
-            self._add_hour(hour, some, people, picked[VIEWS])
+            self._add_hour(hour, picked)
+            people, views = picked[PEOPLE].hits, picked[VIEWS].hits
             self._said.update(
                 [(day, hit.policy, hit.event) for hit in people if hit.event and hit.kind != GOAL]
             )
             self._said.update([(day, hit.policy, GPC) for hit in views if hit.gpc])
             self._held.update([(day, hit.page, hit.held) for hit in views if hit.held])
-            self._bots.update([(day, hit.bot, hit.browser) for hit in some if hit.bot])
+            self._bots.update([(day, hit.bot, hit.browser) for hit in picked[BOTS].hits])
 
     def add_visitors(self, firsts: Iterable[Hit]) -> None:
         """Count visitors by the first views of their day."""
@@ -174,13 +180,13 @@ class Sums:
         rows.update({place: [hits] for place, hits in self._bots.items()})
         return rows
 
-    def _add_hour(self, hour: int, hits: Sequence[Hit], people: Sequence[Hit], views: Picked) -> None:
-        errors, bots = sum([hit.kind == ERROR for hit in people]), len(hits) - len(people)
-        if views.hits or errors or bots:
-            arrivals = sum([hit.key == NO_KEY for hit in views.entries])
-            bytes_, duration = (sum(map(itemgetter(at), views.hits)) for at in (BYTES, DURATION))
-            counts = (len(views.hits), len(views.entries), arrivals, errors, bots, bytes_, duration)
-            _add(self.hourly[hour,], counts)
+    def _add_hour(self, hour: int, picked: Mapping[Group | None, Picked]) -> None:
+        views, entries, _ = picked[VIEWS]
+        errors, bots = len(picked[ERRORS].hits), len(picked[BOTS].hits)
+        if views or errors or bots:
+            arrivals = sum([hit.key == NO_KEY for hit in entries])
+            bytes_, duration = (sum(map(itemgetter(at), views)) for at in (BYTES, DURATION))
+            _add(self.hourly[hour,], (len(views), len(entries), arrivals, errors, bots, bytes_, duration))
 
     def _add_values(self, place: Place, column: Column, picked: Picked) -> None:
         if not picked.hits:

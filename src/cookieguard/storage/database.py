@@ -142,6 +142,11 @@ class Database(ABC):
             text = self._texts[statement] = Text(self._translated(statement), is_read)
         return text
 
+    def has(self, table: str, column: str) -> bool:
+        """Return whether a table has a column."""
+        with self._asking():
+            return self._has(table, column)
+
     @abstractmethod
     def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
         """Yield rows as of one moment, without holding all of them in memory."""

@@ -33,11 +33,8 @@ HEAD, SUBJECT, ERASED, ENDED, APPLIED = "journal", "subject", "erased", "ended",
 LINE = re.compile(
     rb"^([0-9]{1,18}) ([0-9T:.-]{19,26}Z) (journal|subject|erased|ended|applied) ([A-Za-z0-9+/=]+)\n", re.M
 )
-TAIL_BYTES = (
-    65_536  # the last line is in it: a request has some KB, a batch of endings is cut to less than that
-)
+TAIL_BYTES = 65_536  # the last line is in it: a request has some KB, a batch of endings is cut to less
 SECOND_SECONDS = 2.0  # a file system on a network may hang; the store's thread must answer within 4 s
-SLACK = timedelta(days=1)  # lines are removed up to a day late, so the file is rewritten once a day
 
 
 class Entry(NamedTuple):
@@ -88,7 +85,8 @@ class Journal:
             return 0
         with self._locked():
             before = _last(self.path) or self._begun(now)
-            entries = [Entry(before.number + place, now, kind, text) for place, text in enumerate(texts, 1)]
+            at = _tomorrow(now) if kind == ENDED else now  # not when somebody left: hits have the second
+            entries = [Entry(before.number + place, at, kind, text) for place, text in enumerate(texts, 1)]
             append_lines(self.path, _text(entries))
             self._ask_second(lambda path: self._copy(path, before, entries))
         if self.trouble and in_both:
@@ -111,6 +109,9 @@ class Journal:
 
     def rewrite(self, change: Callable[[Entry], Entry], now: datetime) -> None:
         """Put changed lines in the place of all, without old ones, in both places; raises OSError for either."""
+        before = _entries(self.path)
+        if [change(one) for one in before if not self._is_over(one, now)] == before:
+            return
         with self._locked():
             self._ask_second(self._merge)
             if self.trouble:
@@ -120,10 +121,6 @@ class Journal:
             if self.trouble:
                 raise OSError(errno.EIO, self.trouble)
             replace_private(self.path, text)
-
-    def has_old(self, now: datetime) -> bool:
-        """Return whether a line is a day older than it is kept."""
-        return any(self._is_over(one, now - SLACK) for one in _entries(self.path))
 
     @property
     def name(self) -> str:
@@ -233,6 +230,10 @@ def _read(text: bytes) -> list[Entry]:
         Entry(int(number), datetime.fromisoformat(at.decode()).astimezone(UTC), kind.decode(), rest.decode())
         for number, at, kind, rest in LINE.findall(text)
     ]
+
+
+def _tomorrow(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
 def _text(entries: Iterable[Entry]) -> bytes:

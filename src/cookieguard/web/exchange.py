@@ -305,10 +305,11 @@ class Exchange:
 
     @property
     def is_own_host(self) -> bool:
-        """Return whether the request came for one of the configured origins (any, with none configured)."""
+        """Return whether the request came for one of the configured origins (any, with none configured) or staff's."""
         if self._is_own is None:
             parts = self.parts
-            self._is_own = is_ours(self.request.origin, parts.config.dev, parts.domains, parts.authorities)
+            is_shop = is_ours(self.request.origin, parts.config.dev, parts.domains, parts.authorities)
+            self._is_own = is_shop or parts.is_console(self.request.origin)
         return self._is_own
 
     def is_untouched(self) -> bool:

@@ -19,6 +19,7 @@ from cookieguard.web.file_watch import Looks
 from cookieguard.web.http.headers import COOKIE
 from cookieguard.web.identity.django_channels import CHANNELS, call_beside_channels
 from cookieguard.web.identity.store_gate import hear_first, must_recall, must_wait, recall, tell_store
+from cookieguard.web.pages.error_page import as_page
 from cookieguard.web.pages.router import Pages
 from cookieguard.web.recording.hits import note, note_goals
 from cookieguard.web.recording.log_entry import line_of
@@ -99,6 +100,8 @@ class Flow:
             page = self._pages.find(exchange)
             if page is not None:
                 answer = await page(exchange, receive)
+                if answer.status_code >= ERRORS:
+                    answer = as_page(exchange, answer)
                 await bring_along(exchange, answer)
                 await answer(scope, receive, response.send_own)
             else:
@@ -129,6 +132,9 @@ class Flow:
         if monotonic() >= self._looks.due:
             await self._looks.look(self._clock())
         exchange = self._exchange(scope)
+        if exchange.parts.is_console(exchange.request.origin):
+            await send({"type": "websocket.close"})
+            return
         if MADE_LATER:
             OF_REQUEST.set(self.parts.helpers)
         keep_out(exchange)

@@ -23,6 +23,7 @@ from cookieguard.web.cookies.shop_cookies import ShopCookies
 from cookieguard.web.cookies.signed_cookies import SignedCookies
 from cookieguard.web.document.page_cache import Repeats
 from cookieguard.web.http.etags import Files
+from cookieguard.web.http.origin import Origin
 from cookieguard.web.identity.customers import Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
@@ -72,11 +73,16 @@ class Services:
     cuts_to_24: bool  # of IPv4 so many bits are left, as nearly everywhere
     logs_in_cipher: bool  # the log's thread gets full addresses, and enciphers them
     authorities: frozenset[str]  # host or host:port of each configured origin
+    console: str  # host or host:port of `staff.origin`, empty without one
     domains: tuple[str, ...]  # what cookies of ours are shared with
     follows: bool  # whether a refusal travels with its customer
     fingerprint: str  # changes when the same consent would give other pages
     helpers: Helpers
     declaration: CookieDeclaration
+
+    def is_console(self, origin: Origin) -> bool:
+        """Return whether a request came for `staff.origin`, where nothing of the shop is served."""
+        return origin.authority == self.console
 
     def look(self, now: datetime) -> str:
         """Name what pages depend on beside their visitor."""

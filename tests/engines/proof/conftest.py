@@ -38,7 +38,7 @@ class World:
     """Hold one log; `writer()` gives another worker of it."""
 
     place: Place
-    keyring: Keyring = field(default_factory=lambda: Keyring.generate(NOW))
+    keyring: Keyring
     made: list[LogWriter] = field(default_factory=list)
 
     def writer(self) -> LogWriter:
@@ -91,21 +91,22 @@ def server() -> Iterator[Postgres]:
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """Give a log in SQLite files, and one in PostgreSQL."""
     erasures = Erasures(Journal(tmp_path, "", days=30), ())
+    keyring = Keyring.generate(NOW)
     if request.param == "sqlite":
-        place = Place(str(tmp_path / "log.db"), str(tmp_path / "subjects.db"), erasures)
+        place = Place(str(tmp_path / "log.db"), str(tmp_path / "subjects.db"), erasures, lambda: keyring)
     else:
-        place = emptied(request.getfixturevalue("server"), erasures)
-    made = World(place)
+        place = emptied(request.getfixturevalue("server"), erasures, keyring)
+    made = World(place, keyring)
     yield made
     for writer in made.made:
         writer.close()
 
 
-def emptied(server: Postgres, erasures: Erasures) -> Place:
+def emptied(server: Postgres, erasures: Erasures, keyring: Keyring) -> Place:
     """Return a place in a database that has nothing of ours."""
     with psycopg.connect(server.url, autocommit=True) as connection:
         for (name,) in connection.execute(
             "SELECT tablename FROM pg_tables WHERE tablename LIKE 'cg_%'"
         ).fetchall():
             connection.execute(f'DROP TABLE "{name}"')
-    return Place(server.url, server.url, erasures)
+    return Place(server.url, server.url, erasures, lambda: keyring)

@@ -26,8 +26,8 @@ NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
 def main() -> None:
     """Append until somebody kills this."""
     log, subjects, journal, keyring = sys.argv[1:5]
-    place = Place(log, subjects, Erasures(Journal(Path(journal), "", days=30), ()))
     keys = Keyring.loads(Path(keyring).read_text())
+    place = Place(log, subjects, Erasures(Journal(Path(journal), "", days=30), ()), lambda: keys)
     writer = LogWriter(partial(open_stores, place), partial(signer_of, keys), NAME)
     number = 0
     while True:

@@ -13,14 +13,17 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.records.anchors import NEWEST
 from cookieguard.features.records.checks import _log, checks_of
+from cookieguard.features.records.erasure_journal import Erasures
 from cookieguard.features.records.store.open import open_log_store, open_stores
 from cookieguard.features.records.store.protocol import LogNotMade
+from cookieguard.keyring import Keyring
+from cookieguard.storage.journal import Journal
 
 from .conftest import NOW, World, emptied, record_of
 
 
 def test_tables_that_no_worker_made_yet_are_no_fault(server: Postgres, tmp_path: Path) -> None:
-    place = emptied(server, (tmp_path / "erasures",))
+    place = emptied(server, Erasures(Journal(tmp_path, "", days=30), ()), Keyring.generate(NOW))
     config = Config(state_dir=str(tmp_path), store=StoreSettings(url=server.url))
 
     shop = Shop(config=config, environ={}, now=NOW)

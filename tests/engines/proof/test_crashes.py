@@ -27,9 +27,10 @@ from cookieguard.features.records.values.receipts import verify_receipt
 from cookieguard.features.records.values.sealing import digest_of_id
 from cookieguard.features.records.values.verification import Verdict
 from cookieguard.features.records.writer import LogWriter
+from cookieguard.keyring import Keyring
 from cookieguard.storage.journal import Journal
 
-from .conftest import World, postgres, record_of
+from .conftest import NOW, World, postgres, record_of
 
 WORKER = Path(__file__).with_name("crash.py")
 WORKERS = 4
@@ -177,7 +178,10 @@ def test_what_was_acknowledged_survives_a_disk_that_is_full_time_and_again(
 ) -> None:
     with small_disk(tmp_path / "disk", size="40m") as disk:
         world.place = Place(
-            str(disk / "log.db"), str(disk / "subjects.db"), Erasures(Journal(disk, "", days=30), ())
+            str(disk / "log.db"),
+            str(disk / "subjects.db"),
+            Erasures(Journal(disk, "", days=30), ()),
+            world.place.keyring,
         )
 
         def fill() -> None:
@@ -194,7 +198,9 @@ def test_what_was_acknowledged_survives_a_disk_that_is_full_time_and_again(
 @pytest.mark.timeout(3000)
 def test_what_was_acknowledged_survives_a_server_that_is_killed_and_stopped(tmp_path: Path) -> None:
     with postgres() as server:
-        world = World(Place(server.url, server.url, (tmp_path / "erasures",)))
+        keyring = Keyring.generate(NOW)
+        erasures = Erasures(Journal(tmp_path, "", days=30), ())
+        world = World(Place(server.url, server.url, erasures, lambda: keyring), keyring)
 
         def kill() -> None:
             server.kill()

@@ -292,7 +292,9 @@ from cookieguard.features.records.upkeep import pruning
 from cookieguard.keyring import Keyring
 
 log, subjects, journal, keyring, now, step, count = sys.argv[1:]
-stores = open_stores(Place(log, subjects, Erasures(Journal(Path(journal), "", days=30), ())), make=False)
+keys = Keyring.loads(Path(keyring).read_text())
+erasures = Erasures(Journal(Path(journal), "", days=30), ())
+stores = open_stores(Place(log, subjects, erasures, lambda: keys), make=False)
 owner = stores.subjects if step in ("fade", "end_fading") else stores.log
 call, left = getattr(type(owner), step), int(count)
 def dying(*args, **options):
@@ -303,7 +305,7 @@ def dying(*args, **options):
     return call(*args, **options)
 setattr(type(owner), step, dying)
 pruning.MOST_AT_ONCE = 20
-signer = signer_of(Keyring.loads(Path(keyring).read_text()), "shop.example/_cg/log")
+signer = signer_of(keys, "shop.example/_cg/log")
 at = datetime.fromisoformat(now)
 pruning.prune(stores, {"consent": 1096}, timedelta(days=180), signer, now=at)
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cookieguard.features.records.text_check import AT_ONCE, verify_texts
+from cookieguard.features.records.text_check import AT_ONCE, verify_named_texts, verify_stored_texts
 from cookieguard.features.records.values.consents import Asker, Notice, mail_list_record
 from cookieguard.features.records.values.shown import shown_as, text_of
 from cookieguard.features.records.values.verification import Report
@@ -29,7 +29,8 @@ def write(world: World) -> None:
 
 def faults(world: World) -> list[str]:
     report, stores = Report(), world.stores()
-    verify_texts(stores, report)
+    verify_stored_texts(stores.log, report)
+    verify_named_texts(stores, report)
     stores.close()
     return [one.what for one in report.faults]
 

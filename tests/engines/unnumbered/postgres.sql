@@ -26,7 +26,7 @@ INSERT INTO cookieguard_rights (id, who, is_open, sealed, version, work_at) VALU
 CREATE TABLE cg_subject_secret (name text PRIMARY KEY, value bytea NOT NULL);
 CREATE TABLE cg_subject (handle bytea PRIMARY KEY, id bytea NOT NULL UNIQUE, key bytea NOT NULL);
 CREATE TABLE cg_subject_fading (id bytea PRIMARY KEY, since bigint NOT NULL);
-INSERT INTO cg_subject VALUES ('\x01', '\x02', '\x03');
+INSERT INTO cg_subject VALUES ('\x01', '\x02', '\x0303030303030303030303030303030303030303030303030303030303030303');
 
 -- part: store
 CREATE TABLE cookieguard_change (one INTEGER PRIMARY KEY CHECK (one = 1), number BIGINT NOT NULL);

@@ -43,6 +43,7 @@ from cookieguard.features.people.break_glass import (
     due_notices,
     state_of,
 )
+from cookieguard.features.people.daily_limits import Use, require_turn
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.policy.announcement_run import every_customer, load_customers, require_origin
 from cookieguard.features.records.acts import acts_of
@@ -254,6 +255,8 @@ def _approved(
         law=law,
         until=_day(until),
     )
+    if kind != "disclosure":
+        require_turn(desk.config, Journal(desk.state, desk.keyring), by, Use.VIEW, customer)
     desk.journal("looked without a code", by, f"{kind}: {scope}", customer)
     return desk.glass.add(look, customer)
 
@@ -316,7 +319,7 @@ def _desk(config: Path | None, keyring: Path | None) -> Iterator[AccessCommand]:
     ring, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
     with (
         store_answers(),
-        closing(store_opener(shop.store, state.path, environ=os.environ)()) as store,
+        closing(store_opener(shop, state.path, environ=os.environ, keyring=ring)()) as store,
         acts_of(shop, state, ring, environ=os.environ) as acts,
     ):
         yield AccessCommand(shop, ring, BreakGlass(store, Recipients(ring), acts), store)

@@ -1,8 +1,10 @@
-"""`cookieguard staff`: add, list and revoke the shop's people, and show what they looked at. A token is shown once."""
+"""`cookieguard staff`: add, list and revoke the shop's people, sign them in, and show what they looked at."""
 
 from __future__ import annotations
 
+import os
 import secrets
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,17 +17,24 @@ from cookieguard.cli.options import (
     KeyringOption,
     keyring_place,
     read_place,
+    require_state,
     shop_config,
+    store_answers,
 )
 from cookieguard.cli.output import show_answer, show_rows
-from cookieguard.config.loading.checks import require_between, require_match, require_one_of
-from cookieguard.errors import StaffRefused
-from cookieguard.features.people.journal import marks_of, read_journal
+from cookieguard.config import Config
+from cookieguard.config.loading.checks import require_between, require_match, require_one_of, require_origin
+from cookieguard.errors import ConfigError, StaffRefused
+from cookieguard.features.people.journal import Journal, marks_of, read_journal
+from cookieguard.features.people.sessions import FILE, LINK_LIFE, make_link
 from cookieguard.features.people.staff_list import Members, change_staff, read_staff
 from cookieguard.identity.staff_token import NAME, ROLES, Member, person_of, staff_codec, write_token
-from cookieguard.keyring import to_text
+from cookieguard.keyring import Keyring, to_text
 from cookieguard.storage.keyring_source import longest_life
 from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_file, store_opener
+from cookieguard.storage.store.protocol import Store
+from cookieguard.storage.store.sqlite import SqliteStore
 
 staff = typer.Typer(help="Add, list and revoke staff tokens.")
 
@@ -60,6 +69,49 @@ def add_member(
     token = write_token(codec, made)
     told = f"added {name} ({role}) until {to_text(made.expires)}; the token is shown only once:"
     show_answer({"done": "added", "member": _facts(made), "token": token}, told, token, as_json=as_json)
+
+
+@staff.command("link")
+def link_member(
+    who: Annotated[str, typer.Argument(metavar="NAME|ID", help="The name or id that `staff list` shows.")],
+    *,
+    at: Annotated[str, typer.Option("--at", help="The shop's address, if no setting has it.")] = "",
+    config: ConfigOption = None,
+    keyring: KeyringOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a link that signs a member in. It works once, within ten minutes, in any browser."""
+    shop, now = shop_config(config), datetime.now(UTC)
+    if at:
+        require_origin("--at", at)
+    base = f"{at}{shop.mail.root_path}{shop.prefix}" if at else shop.staff_base
+    if not base:
+        raise ConfigError(
+            "origins", was="empty", allowed="the shop's address, here or as --at https://shop.example"
+        )
+    path = Path(shop.state_dir).absolute()
+    require_state(path)
+    found = [one for one in read_staff(path).values() if who in (one.id, one.name) and now < one.expires]
+    if len(found) != 1:
+        raise StaffRefused(f"{len(found)} members are called {who[:60]!r}; see: cookieguard staff list")
+    ring = read_place(keyring_place(shop, keyring))
+    member, journal = found[0], Journal(StateDirectory(path), ring)
+    with store_answers(), closing(_store_of(shop, path, ring)) as store:
+        journal.write(now, "link made", who=member.name, role=member.role)
+        url = f"{base}staff?link={make_link(store, member.id, now)}"
+    told = f"this link signs {member.name} ({member.role}) in, once, until {to_text(now + LINK_LIFE)}:"
+    show_answer({"done": "linked", "member": _facts(member), "url": url}, told, url, as_json=as_json)
+
+
+def _store_of(shop: Config, state: Path, keyring: Keyring) -> Store:
+    """Open the store in which workers keep staff sessions; raises ConfigError if no worker has made it."""
+    if not (shop.store.enabled and shop.identity.enabled):
+        return SqliteStore(state / FILE, keyring)
+    file = store_file(shop.store, state, environ=os.environ)
+    if file is not None and not file.exists():
+        allowed = "the store of a shop that has started once; run this on the shop's server, in its folder"
+        raise ConfigError("store", was=f"{file} (no such file)", allowed=allowed)
+    return store_opener(shop, state, environ=os.environ, keyring=keyring)()
 
 
 @staff.command("list")

@@ -122,7 +122,7 @@ def _open_notice(
         at=datetime.now(UTC),
     )
     with (
-        closing(store_opener(shop.store, state.path, environ=os.environ)()) as store,
+        closing(store_opener(shop, state.path, environ=os.environ, keyring=keyring)()) as store,
         acts_of(shop, state, keyring, environ=os.environ) as acts,
     ):
         BreakGlass(store, Recipients(keyring), acts).add(look, customer)

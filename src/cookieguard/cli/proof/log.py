@@ -6,7 +6,7 @@ import base64
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +28,7 @@ from cookieguard.cli.output import printable, show_answer, show_json, show_line
 from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_match
 from cookieguard.errors import ConfigError
+from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.records.anchors import local_anchors, read_anchors
 from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.log_reader import (
@@ -37,9 +38,17 @@ from cookieguard.features.records.log_reader import (
     read_subject,
     verify_log,
 )
-from cookieguard.features.records.store.open import has_log, open_log, open_stores, place_of, trusted_keys
+from cookieguard.features.records.store.open import (
+    Place,
+    has_log,
+    open_log,
+    open_log_store,
+    open_stores,
+    place_of,
+    trusted_keys,
+)
 from cookieguard.features.records.store.protocol import LogDown, Stores
-from cookieguard.features.records.text_check import verify_texts
+from cookieguard.features.records.text_check import verify_named_texts, verify_stored_texts
 from cookieguard.features.records.upkeep.importing import Imported, import_rows, rows_of_file
 from cookieguard.features.records.upkeep.pruning import life_of, prune_log
 from cookieguard.features.records.upkeep.timestamps import (
@@ -88,15 +97,15 @@ def verify(
     keyring: KeyringOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify every entry. Exit codes: 0 whole; 1 broken (it says where); 2 cut or rolled back; 3 key missing."""
+    """Verify every entry. Exit codes: 0 whole; 1 broken (it says where); 2 cut or rolled back; 3 key missing.
+
+    With --key it opens no record, so a copy of the log's database is enough.
+    """
     shop = shop_config(config)
-    with log_of(shop) as stores:
-        name = stores.log.fact("origin") or ""
-        keys = (
-            [key_of(one) for one in key]
-            if key
-            else trusted_keys(read_place(keyring_place(shop, keyring)), name)
-        )
+    place = _place(shop, keyring)
+    with _readable(), closing(open_log_store(place.log, make=False)) as store:
+        name = store.fact("origin") or ""
+        keys = [key_of(one) for one in key] if key else trusted_keys(place.keyring(), name)
         kept = local_anchors(Path(shop.state_dir).absolute())
         try:
             stamps = list(stamped(Path(shop.state_dir).absolute()))
@@ -105,9 +114,14 @@ def verify(
         except OSError as error:
             was = f"{error.filename} ({error.strerror})"
             raise ConfigError("--against", was=was, allowed="a file with a checkpoint") from error
-        report = verify_log(stores.log, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
-        verify_texts(stores, report)
+        report = verify_log(store, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
+        verify_stored_texts(store, report)
         told = _stamp(shop, stamps, report)
+    if not key:
+        with log_of(shop, keyring) as stores:
+            verify_named_texts(stores, report)
+    elif not as_json:
+        show_line("records are not opened, so the texts that they name are not looked for")
     _show_report(report, name, anchors=len(anchors), told=told, as_json=as_json)
     if report.verdict:
         raise typer.Exit(int(report.verdict))
@@ -123,7 +137,7 @@ def show(
 ) -> None:
     """Show one record. Reads a token with the role officer. Exit code 1 if the record does not exist."""
     shop = shop_config(config)
-    with log_of(shop) as stores:
+    with log_of(shop, keyring) as stores:
         note_access(shop, keyring, f"record {record}")
         found = read_record(stores, record)
     if found is None:
@@ -150,9 +164,9 @@ def export(
     """
     require_subject("--subject", subject)
     shop = shop_config(config)
-    with log_of(shop) as stores:
+    with log_of(shop, keyring) as stores:
         what = "records of one subject" if subject else f"all records from {first} on"
-        note_access(shop, keyring, what, subject=subject)
+        note_access(shop, keyring, what, subject=subject, use=Use.VIEW if subject else Use.EXPORT)
         found = read_subject(stores, subject) if subject else _every(stores, first)
         for one in found:
             sys.stdout.buffer.write(canonical(_facts(one)) + b"\n")
@@ -215,13 +229,12 @@ def erase(
     if not (subject or again):
         raise ConfigError("subject", was="missing", allowed="'customer:NUMBER', 'browser:ID', or --again")
     require_subject("subject", subject)
-    place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
-    with log_of(shop) as stores:  # opening them does what the journal says
+    erasures = _place(shop, keyring).erasures
+    with log_of(shop, keyring) as stores:  # opening them does what the journal says
         if subject:
-            note_access(shop, keyring, "erasure of records", subject=subject, second="support")
-        count = (
-            erase_subject(stores, subject, erasures=place.erasures, now=datetime.now(UTC)) if subject else 0
-        )
+            what, use = "erasure of records", Use.ERASURE
+            note_access(shop, keyring, what, subject=subject, second="support", use=use)
+        count = erase_subject(stores, subject, erasures=erasures, now=datetime.now(UTC)) if subject else 0
     told = f"erased: {count} records, now unreadable" if subject else "done: all erasures of the journal"
     show_answer({"erased_records": count}, told, as_json=as_json)
 
@@ -321,22 +334,24 @@ def _show_imported(done: Imported, *, as_json: bool) -> None:
 
 
 @contextmanager
-def log_of(shop: Config) -> Iterator[Stores]:
+def log_of(shop: Config, keyring: Path | None = None) -> Iterator[Stores]:
     """Open the shop's log, which must be there; raises ConfigError."""
-    place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
-    try:
-        stores = open_stores(place, make=False)
-    except LogDown as error:
-        was = f"not usable: the log cannot be opened ({error})"
-        raise ConfigError("proof.url", was=was, allowed="a log to which the shop has written") from error
-    try:
+    with _readable(), closing(open_stores(_place(shop, keyring), make=False)) as stores:
         yield stores
+
+
+def _place(shop: Config, keyring: Path | None) -> Place:
+    place = place_of(shop, Path(shop.state_dir).absolute(), environ=os.environ)
+    return place._replace(keyring=lambda: read_place(keyring_place(shop, keyring)))
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
     except LogDown as error:
-        raise ConfigError(
-            "proof.url", was=f"not usable: the log cannot be read ({error})", allowed="another try"
-        ) from error
-    finally:
-        stores.close()
+        was = f"not usable: the log cannot be read ({error})"
+        raise ConfigError("proof.url", was=was, allowed="a log to which the shop has written") from error
 
 
 def key_of(text: str) -> NoteKey:

@@ -62,7 +62,7 @@ def show(
 ) -> None:
     """Write the visitor's copy of a record to standard output. Reads a token with the role officer."""
     shop = shop_config(config)
-    with log_of(shop) as stores:
+    with log_of(shop, keyring) as stores:
         what = f"copy of record {record}"
         note_access(shop, keyring, what)
         text = make_receipt(stores, record)

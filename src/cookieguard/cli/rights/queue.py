@@ -33,6 +33,7 @@ from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.config.rights.settings import zone_of
 from cookieguard.errors import ConfigError
+from cookieguard.features.people.daily_limits import Use, require_turn
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.rights.enqueue import NewRequest, ask
 from cookieguard.features.rights.requests import UNREADABLE, Requests, requests_opener
@@ -155,6 +156,7 @@ def add_request(
             law=law,
             received=moment,
         )
+        desk.take_turn(Use.ERASURE if kind is RequestKind.ERASE else Use.VIEW, customer or contact)
         found, is_new = ask(desk.queue, desk.shop, asking, now=now)
         desk.note_look(found)
     if not is_new and law not in (None, found.law):
@@ -234,12 +236,14 @@ def _command_of(act: Act, takes: Sequence[Parameter]) -> Callable[..., None]:
             last = None if until is None else until.date()
             said = Said(desk.member.name, datetime.now(UTC), text, step, last)
             has_hooks = bool(desk.shop.rights.hooks)
-            try:
-                found = desk.queue.change(request, partial(acted, act=act, said=said, has_hooks=has_hooks))
-            except KeyError as error:
-                raise _unknown(request) from error
+            before = desk.queue.find(request)
+            if before is None:
+                raise _unknown(request)
+            desk.note_look(before)
+            if act is Act.APPROVED:
+                desk.take_turn(Use.ERASURE, before.customer)
+            found = desk.queue.change(request, partial(acted, act=act, said=said, has_hooks=has_hooks))
             desk.queue.queue.wake(request)
-            desk.note_look(found)
         _show(found, as_json=as_json)
 
     command.__signature__ = Signature([_takes("request", IdArgument), *takes, *SHARED])  # type: ignore[attr-defined]
@@ -258,7 +262,11 @@ class _OpenQueue(NamedTuple):
     journal: Journal
     member: Member
 
+    def take_turn(self, use: Use, whose: str) -> None:
+        require_turn(self.shop, self.journal, self.member, use, whose)
+
     def note_look(self, request: Request) -> None:
+        self.take_turn(Use.VIEW, request.customer or request.contact)
         self.journal.write(
             datetime.now(UTC),
             "looked",

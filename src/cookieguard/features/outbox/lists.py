@@ -70,7 +70,7 @@ def open_lists(config: Config) -> MailLists:
         raise ConfigError("mail.lists", was="empty", allowed="the names of the shop's marketing lists")
     state = StateDirectory(config.state_dir)
     keyring = load_keyring(state, config.keys, environ=os.environ)
-    store_sync = open_store_sync(config.store, state, environ=os.environ)
+    store_sync = open_store_sync(config, state, keyring, environ=os.environ)
     if store_sync is None:
         raise ConfigError("store.enabled", was="false", allowed="true when mail.lists is set")
     return MailLists(config, keyring, store_sync.ask)
@@ -153,9 +153,7 @@ def reading(customer: str, list_: str) -> Callable[[Store], bool]:
 
 def names_of(store: Store, customer: str) -> list[str]:
     """Return the lists that a customer decided on, also those that the configuration no longer names."""
-    ending = f":{customer}"
-    names = [key.removesuffix(ending) for key in store.keys(NAMESPACE, ending)]
-    return [name for name in names if ":" not in name]  # the customer may be called like the end of another
+    return [key.partition(":")[0] for key in store.keys(NAMESPACE, customer)]
 
 
 def _decide(store: Store, wish: Wish, moment: int) -> bool:
@@ -168,7 +166,7 @@ def _decide(store: Store, wish: Wish, moment: int) -> bool:
         if is_on and not standing.changes:
             return True
         value = json.dumps({"on": is_on, "at": moment, "by": wish.act}).encode()
-        if store.write(NAMESPACE, key, value, until=FOR_EVER, after=version):
+        if store.write(NAMESPACE, key, value, until=FOR_EVER, after=version, owner=wish.customer):
             return True
     return False
 

@@ -5,15 +5,18 @@ Mail gateways follow every link, so GET changes nothing. One-click clients (RFC 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import texts_of
-from cookieguard.features.outbox.lists import Act, MailLists, Standing, Wish
+from cookieguard.features.outbox.lists import Act, MailLists, Wish
 from cookieguard.features.outbox.order_mail import OrderMail
+from cookieguard.features.records.acts import named
 from cookieguard.features.records.part import RecordsPart
-from cookieguard.features.records.values.consents import mail_list_record
+from cookieguard.features.records.values.consents import MAIL_LIST, mail_list_record
 from cookieguard.features.records.values.log import Acknowledgement
-from cookieguard.features.records.values.records import customer
+from cookieguard.features.records.values.records import customer, new_id
 from cookieguard.features.records.values.shown import text_of
 from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.mail.headers import LINKS, ORDERS
@@ -70,35 +73,43 @@ class OutboxPart(Part):
         if exchange.request.is_read:
             shown = "confirm" if act is Act.BACK else act
             return _page(exchange, 200, shown, wish, button=f"{act}_button", token=token)
-        return await self._obey(exchange, wish, is_one_click=bool(linked))
-
-    async def _obey(self, exchange: Exchange, wish: Wish, *, is_one_click: bool) -> Response:
-        """Do what a link says, and record what changes. Opting in waits for a log that is down; a stop does not."""
-        lists, log, is_stop = self._lists, self._log, wish.act is Act.STOP
-        is_down = log is not None and log.writer.is_down and not is_stop
-        standing: Standing | None = None
-        done: bool | None = None
-        if not is_down:
-            standing = await answer_of(lists.standing(wish))
-        if standing is not None:
-            done = await answer_of(lists.obey(wish))
-        if standing is None or done is None:
+        # A link that opts in does so once, so a second try makes no second record
+        id_ = new_id() if act is Act.STOP else named(MAIL_LIST, token)
+        done = await self._obey(exchange, wish, id_, is_one_click=bool(linked))
+        if done is None:
             exchange.parts.findings.count("a decision about marketing mail could not be written")
             return _page(exchange, 503, "down", wish)
         if not done:
             return _page(exchange, 410, "over", wish)
-        if standing.changes and log is not None:
-            await is_done(_record(exchange, log, wish, is_one_click=is_one_click))
-        if not is_stop:
-            return _page(exchange, 200, DONE[wish.act], wish)
-        back = lists.token(Act.BACK, wish.customer, wish.list)
-        return _page(exchange, 200, DONE[wish.act], wish, button="back_button", action=Act.BACK, token=back)
+        if act is not Act.STOP:
+            return _page(exchange, 200, DONE[act], wish)
+        back = self._lists.token(Act.BACK, wish.customer, wish.list)
+        return _page(exchange, 200, DONE[act], wish, button="back_button", action=Act.BACK, token=back)
+
+    async def _obey(self, exchange: Exchange, wish: Wish, id_: str, *, is_one_click: bool) -> bool | None:
+        """Do what a link says; None if it cannot be written now. An opt-in counts only once the log has its record."""
+        lists, log, is_stop = self._lists, self._log, wish.act is Act.STOP
+        standing = await answer_of(lists.standing(wish))
+        if standing is None or not standing.counts:
+            return None if standing is None else False
+        if log is not None and standing.changes and not is_stop:
+            if log.writer.is_down:
+                return None
+            record = _record(exchange, log, wish, id_, is_one_click=is_one_click)
+            if not (await is_done(record) and record.is_kept):
+                return None
+        done = await answer_of(lists.obey(wish))
+        if done and log is not None and standing.changes and is_stop:
+            await is_done(_record(exchange, log, wish, id_, is_one_click=is_one_click))
+        return done
 
 
 serve = OutboxPart
 
 
-def _record(exchange: Exchange, log: ConsentLog, wish: Wish, *, is_one_click: bool) -> Acknowledgement:
+def _record(
+    exchange: Exchange, log: ConsentLog, wish: Wish, id_: str, *, is_one_click: bool
+) -> Acknowledgement:
     """Write a decision into the log. A mail program that posts by itself showed its user no text."""
     lang, now = language_asked(exchange), exchange.now
     said = "\n".join(fill(texts_of(lang)["mail"][one], "list", wish.list) for one in WORDS[wish.act])
@@ -113,7 +124,7 @@ def _record(exchange: Exchange, log: ConsentLog, wish: Wish, *, is_one_click: bo
         time=now,
         subject=customer(wish.customer),
     )
-    return log.writer.append_later(record.id, lambda: record, texts=texts)
+    return log.writer.append_later(id_, lambda: replace(record, id=id_), texts=texts)
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> str:

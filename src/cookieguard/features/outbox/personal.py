@@ -25,8 +25,9 @@ class PersonalMail:
         self._at = place.config.store, place.state
 
     def copy(self, number: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
-        lists = self._place.config.mail.lists
-        with closing(store_opener(*self._at, environ=self._place.environ)()) as store:
+        place = self._place
+        lists = place.config.mail.lists
+        with closing(store_opener(place.config, place.state, environ=place.environ)()) as store:
             names = names_of(store, number)
             names.sort(key=lambda name: lists.index(name) if name in lists else len(lists))
             found = [(name, store.read(NAMESPACE, f"{name}:{number}")) for name in names]
@@ -36,7 +37,7 @@ class PersonalMail:
 
     def erase(self, number: str, now: datetime) -> None:
         place = self._place
-        with closing(store_opener(*self._at, environ=place.environ)()) as store:
+        with closing(store_opener(place.config, place.state, environ=place.environ)()) as store:
             for name in names_of(store, number):
                 store.erase(NAMESPACE, f"{name}:{number}")
         file = outbox_file(*self._at, environ=place.environ)

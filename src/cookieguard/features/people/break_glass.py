@@ -148,11 +148,7 @@ def state_of(look: Look, now: datetime) -> str:
 
 
 def _still_kept(before: Ledger, now: datetime) -> Ledger:
-    return {
-        id_: (look, sealed)
-        for id_, (look, sealed) in before.items()
-        if look.told is None or now - look.told < KEPT
-    }
+    return {id_: kept for id_, kept in before.items() if kept[0].told is None or now - kept[0].told < KEPT}
 
 
 def _facts(look: Look) -> dict[str, str]:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, date, timedelta
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.people.break_glass import LEDGER, due_notices, state_of
+from cookieguard.features.people.daily_limits import NAMESPACE, REPORTED_DAYS, Use
 from cookieguard.storage.store.open import store_file, store_opener
+from cookieguard.storage.store.protocol import Store
 
 NOTIFY = "run: cookieguard access notify"
+ASK_WHY = "ask why; this shows what was opened: cookieguard staff journal"
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
-    """Yield each look whose customer was not told yet, and names nobody; raises StoreDown."""
+    """Yield the limits that staff reached, and each look whose customer was not told yet; raises StoreDown."""
     settings, environ = shop.config.store, shop.environ
     file = store_file(settings, shop.state, environ=environ)
     if not settings.enabled or (file is not None and not file.exists()):
         return
-    with closing(store_opener(settings, shop.state, environ=environ)()) as store:
+    with closing(store_opener(shop.config, shop.state, environ=environ, keyring=shop.keyring)()) as store:
+        yield from _limits(store, shop.now.astimezone(UTC).date())
         looks = {id_: look for id_, (look, _) in LEDGER.read(store).items()}
     due = due_notices(looks, shop.now)
     for id_, look in looks.items():
@@ -27,3 +33,16 @@ def due_of(shop: Shop) -> Iterator[Finding]:
             told = f"{id_}: {look.kind} by {look.by}: {state_of(look, shop.now)}"
             day = look.until or look.at.date()
             yield Finding("access", told, advice=NOTIFY if id_ in due else "", day=day, role="support")
+
+
+def _limits(store: Store, today: date) -> Iterator[Finding]:
+    """Yield which members reached a limit in the last week, and who exported all records."""
+    for day in (today - timedelta(days=ago) for ago in range(REPORTED_DAYS)):
+        found = store.read(NAMESPACE, str(day))
+        for row, (name, reached, *opened) in json.loads(found.value).items() if found else ():
+            use = row.partition(":")[0]
+            if reached or use == Use.EXPORT:
+                told = (
+                    f"{name} {'reached' if reached else 'counts toward'} staff.{use} on {day}: {len(opened)}"
+                )
+                yield Finding("staff", told, advice=ASK_WHY if reached else "", day=day, role="officer")

@@ -31,7 +31,7 @@ class Journal:
 
     def __init__(self, state: StateDirectory, keyring: Keyring) -> None:
         self._state = state
-        self._keyring = keyring
+        self.keyring = keyring
         self._minute: tuple[int, int] = (0, 0)
 
     def write(
@@ -53,7 +53,7 @@ class Journal:
             **{name: text[:LONGEST] for name, text in named.items() if text},
         }
         if customer:
-            entry["customer"] = marks_of(self._keyring, customer)[0]
+            entry["customer"] = marks_of(self.keyring, customer)[0]
         path = self._state.subdirectory(FOLDER) / f"{now.astimezone(UTC):%Y-%m-%d}.jsonl"
         append_lines(path, json.dumps(entry).encode() + b"\n", os.O_NOFOLLOW)
 

@@ -1,4 +1,7 @@
-"""Staff sessions: kept in the store under a digest of their id, over when idle or old, ended by signing out."""
+"""Staff sessions, and the links that begin one: kept in the store under a digest of their secret.
+
+A session ends when it is idle or old, and when its member signs out. Its row then says why, for a day.
+"""
 
 from __future__ import annotations
 
@@ -9,84 +12,142 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple
 
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.identity.tokens import to_milliseconds
+from cookieguard.keyring import Keyring
 from cookieguard.runtime.questions import Questions
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.sqlite import SqliteStore
 
-Answer = TypeVar("Answer")
-Ask = Callable[[Callable[[Store], Answer]], "Future[Answer]"]
+Ask = Callable[[Callable[[Store], Any]], "Future[Any]"]
 
 NAMESPACE = "staff-session"
+LINKS = "staff-link"
 FILE = "staff.db"
 TOUCH = timedelta(seconds=30)  # a page of many pictures writes once
+LINK_LIFE = timedelta(minutes=10)
+KEPT = timedelta(days=1)  # how long a session's row outlives it, so that the next visit can say why it ended
 LONGEST_ID = 100
 CLOSE_SECONDS = 5.0
+# Why a session is over.
+IDLE, OLD, SIGNED_OUT, UNKNOWN = "idle", "old", "signed out", "unknown"
+
+
+class Found(NamedTuple):
+    """Say whose session it is, or why it is none."""
+
+    member: str = ""
+    over: str = ""
+
+
+class Row(NamedTuple):
+    """Hold what the store keeps of a session."""
+
+    member: str
+    began: float
+    seen: float
+    remembered: bool = False
+    over: str = ""
 
 
 class StaffSessions:
-    """Begin, find and end sessions. `ask` speaks with the store, in its thread."""
+    """Begin, find and end sessions, and use links up. `ask` speaks with the store, in its thread."""
 
-    def __init__(self, settings: StaffSettings, ask: Callable[[Callable[[Store], str]], Future[str]]) -> None:
+    def __init__(self, settings: StaffSettings, ask: Ask) -> None:
         self._idle = timedelta(minutes=settings.idle_minutes)
         self._longest = timedelta(hours=settings.session_hours)
         self._ask = ask
 
-    def begin(self, member: str, now: datetime) -> Future[str]:
-        """Make a session of a member, and return its id."""
+    def begin(
+        self, member: str, now: datetime, *, remembered: bool = False, instead_of: str = ""
+    ) -> Future[str]:
+        """Make a session of a member and return its id, which no browser chose; end the session `instead_of`.
+
+        A remembered session has no idle time.
+        """
         id_ = secrets.token_urlsafe(32)
 
         def write(store: Store) -> str:
-            until = to_milliseconds(now + self._longest)
-            store.write(NAMESPACE, _key(id_), _dumps(member, now, now), until=until)
+            if instead_of:
+                self._end(store, instead_of)
+            self._write(store, id_, Row(member, now.timestamp(), now.timestamp(), remembered))
             return id_
 
         return self._ask(write)
 
-    def member(self, id_: str, now: datetime) -> Future[str]:
-        """Return the id of the member whose session this is; empty where it is none, or over."""
+    def find(self, id_: str, now: datetime) -> Future[Found]:
+        """Return the id of the member whose session this is, or why there is none."""
 
-        def read(store: Store) -> str:
-            found = store.read(NAMESPACE, _key(id_))
-            if found is None or not found.value:
-                return ""
-            member, began, seen = _loads(found.value)
-            if not member or now - seen > self._idle or now - began > self._longest:
-                store.erase(NAMESPACE, _key(id_))
-                return ""
-            if now - seen > TOUCH:
-                until = to_milliseconds(began + self._longest)
+        def read(store: Store) -> Found:
+            found = store.read(NAMESPACE, digest_of(id_))
+            row = None if found is None else _row_of(found.value)
+            if found is None or row is None:
+                return Found(over=UNKNOWN)
+            over = row.over or self._over(row, now)
+            idle = now.timestamp() - row.seen
+            if over != row.over or (not over and idle > TOUCH.total_seconds()):
                 # Over the version that was read: a session that ends meanwhile does not come back.
-                store.write(
-                    NAMESPACE, _key(id_), _dumps(member, began, now), until=until, after=found.version
-                )
-            return member
+                touched = row._replace(over=over) if over else row._replace(seen=now.timestamp())
+                self._write(store, id_, touched, after=found.version)
+            return Found(over=over) if over else Found(row.member)
 
         return self._ask(read)
 
     def end(self, id_: str) -> Future[str]:
         """End a session: no copy of its cookie counts any more."""
+        return self._ask(lambda store: self._end(store, id_))
 
-        def erase(store: Store) -> str:
-            store.erase(NAMESPACE, _key(id_))
-            return ""
+    def linked(self, secret: str, now: datetime, *, use: bool) -> Future[str]:
+        """Return the id of the member whom a link signs in, empty if it was used or is late; `use` uses it up.
 
-        return self._ask(erase)
+        Of several who use it at once, one gets the member.
+        """
+
+        def read(store: Store) -> str:
+            found = store.read(LINKS, digest_of(secret))
+            if found is None or to_milliseconds(now) >= found.until:
+                return ""
+            is_first = not use or store.erase(LINKS, digest_of(secret), after=found.version)
+            return found.value.decode() if is_first else ""
+
+        return self._ask(read)
+
+    def _over(self, row: Row, now: datetime) -> str:
+        if now.timestamp() - row.began > self._longest.total_seconds():
+            return OLD
+        is_idle = now.timestamp() - row.seen > self._idle.total_seconds()
+        return IDLE if is_idle and not row.remembered else ""
+
+    def _end(self, store: Store, id_: str) -> str:
+        found = store.read(NAMESPACE, digest_of(id_))
+        row = None if found is None else _row_of(found.value)
+        if row is not None:
+            self._write(store, id_, row._replace(over=row.over or SIGNED_OUT))
+        return ""
+
+    def _write(self, store: Store, id_: str, row: Row, *, after: int | None = None) -> None:
+        until = datetime.fromtimestamp(row.began, UTC) + self._longest + KEPT
+        value = json.dumps(row).encode()
+        store.write(NAMESPACE, digest_of(id_), value, until=to_milliseconds(until), after=after)
 
 
-def own_store(
-    directory: Path, clock: Callable[[], datetime] | None = None
-) -> Callable[[Callable[[Store], str]], Future[str]]:
+def make_link(store: Store, member: str, now: datetime) -> str:
+    """Keep a new link of a member for ten minutes, and return its secret."""
+    secret = secrets.token_urlsafe(32)
+    store.write(LINKS, digest_of(secret), member.encode(), until=to_milliseconds(now + LINK_LIFE))
+    return secret
+
+
+def own_store(directory: Path, keyring: Keyring, clock: Callable[[], datetime] | None = None) -> Ask:
     """Return what asks a store of the staff alone, for a shop that has switched its own off.
 
     Each question takes out what is over: no sync of the shop's does it here.
     """
 
     def opened() -> SqliteStore:
-        store = SqliteStore(directory / FILE)
+        store = SqliteStore(directory / FILE, keyring)
         store.forget(to_milliseconds(datetime.now(UTC) if clock is None else clock()))
         return store
 
@@ -94,18 +155,15 @@ def own_store(
     return Questions("staff", opened, patience=CLOSE_SECONDS, keep_seconds=0).ask
 
 
-def _key(id_: str) -> str:
-    return hashlib.sha256(id_[:LONGEST_ID].encode(errors="surrogatepass")).hexdigest()
+def digest_of(secret: str) -> str:
+    """Return what a secret is kept under."""
+    return hashlib.sha256(secret[:LONGEST_ID].encode(errors="surrogatepass")).hexdigest()
 
 
-def _dumps(member: str, began: datetime, seen: datetime) -> bytes:
-    return json.dumps([member, began.timestamp(), seen.timestamp()]).encode()
-
-
-def _loads(value: bytes) -> tuple[str, datetime, datetime]:
+def _row_of(value: bytes) -> Row | None:
     try:
-        member, began, seen = json.loads(value)
-        return str(member), datetime.fromtimestamp(began, UTC), datetime.fromtimestamp(seen, UTC)
-    except (ValueError, TypeError):
-        past = datetime.fromtimestamp(0, UTC)
-        return "", past, past
+        row = Row(*json.loads(value))
+        datetime.fromtimestamp(min(row.began, row.seen), UTC)  # raises for what is no time
+        return row
+    except (ValueError, TypeError, OverflowError, OSError):
+        return None

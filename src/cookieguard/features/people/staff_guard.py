@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 from anyio import to_thread
 from starlette.responses import PlainTextResponse, Response
 
+from cookieguard.errors import RevealRefused
+from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.journal import Journal
-from cookieguard.features.people.sessions import StaffSessions
+from cookieguard.features.people.passkeys import Asked, Passkeys
+from cookieguard.features.people.sessions import SIGNED_OUT, StaffSessions
 from cookieguard.features.people.staff_list import StaffAuthenticator
 from cookieguard.identity import cookie_name
-from cookieguard.identity.staff_token import ROLES, Member
+from cookieguard.identity.staff_token import ANYONE, ROLES, Member
+from cookieguard.office.layout import shop_name
+from cookieguard.office.shell import PLACES, Shell
 from cookieguard.web.banner.form_value import FIELD, form_value, has_form_value
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.owner_notices import unbelieved
-from cookieguard.web.pages.form import Receive
-from cookieguard.web.parts.part import Answer, Part
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.parts.part import STAFF_PAGE, Answer, Part
 from cookieguard.web.request import FORWARDED
 
 logger = logging.getLogger("cookieguard")
@@ -28,8 +38,14 @@ logger = logging.getLogger("cookieguard")
 BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
+WANTED = re.compile(r"[\w/-]{1,200}(\?[\x21-\x7e]{0,2000})?", re.ASCII)
+# What a browser has in place of a session's id, before a random text: a challenge is bound to it.
+LEFT = "left."  # it signed out, and its other tabs say so
+TRIES = "try."  # it was offered a passkey
+# Why a session is over, beside what the store says.
+REMOVED, NO_STORE = "removed", "no store"
 REFUSED = "not allowed\n"
-DOWN = "the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
+DOWN = "the store or the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
 AnswerToStaff = Callable[[Exchange, Receive, Member], Awaitable[Response]]
 REFUSED_HEADERS = {
     "cache-control": "no-store",
@@ -38,7 +54,29 @@ REFUSED_HEADERS = {
 }
 
 
-def refuse(_: Exchange) -> Response:
+class Visit(NamedTuple):
+    """Say which member asks, None for everybody else, and why a session that was brought is over."""
+
+    member: Member | None
+    over: str = ""
+
+
+class Refused(NamedTuple):
+    """Say who may not see a page: the member, None for everybody else."""
+
+    member: Member | None
+    role: str
+    """The role that the page needs."""
+    shell: Shell
+    """What the answer shows around its content, with the pages that are open to the member."""
+    over: str = ""
+    """Why the session that was brought is over, empty without one."""
+    posted: Sequence[tuple[str, str]] = ()
+    """What a page of ours posted, of which nothing was done."""
+    passkeys: Passkeys | None = None
+
+
+def refuse(_: Exchange, __: Refused | None = None) -> Response:
     """Answer who may not see a page: without a word why."""
     return PlainTextResponse(REFUSED, 403, REFUSED_HEADERS)
 
@@ -47,33 +85,66 @@ class StaffGuard:
     """Know which member asks, write their looks into the journal, and guard pages that need a role."""
 
     def __init__(
-        self, members: StaffAuthenticator, sessions: StaffSessions, journal: Journal, parts: Sequence[Part]
+        self,
+        members: StaffAuthenticator,
+        sessions: StaffSessions,
+        journal: Journal,
+        parts: Sequence[Part],
+        count: Callable[..., Future[str]],
+        passkeys: Passkeys | None,
     ) -> None:
-        """`parts` are all parts of the guard, whose pages of staff link to each other."""
+        """`parts` are all parts of the guard, whose pages of staff link to each other; `count` counts an opening."""
         self.members = members
         self.sessions = sessions
+        self.passkeys = passkeys
         self.journal = journal
         self._parts = parts
+        self._count = count
 
     async def member(self, exchange: Exchange) -> Member | None:
         """Return the member who asks, None for everybody else."""
+        return (await self.visit(exchange)).member
+
+    async def visit(self, exchange: Exchange) -> Visit:
+        """Return the member who asks, and why a session that was brought is over."""
         members, now = self.members, exchange.now
         named = _named_by_proxy(exchange)
         if named:
-            return members.by_name(named, now)
+            return Visit(members.by_name(named, now))
         authorization = exchange.headers.get(b"authorization", b"")
         if authorization[: len(BEARER)].lower() == BEARER:
-            return members.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now)
+            return Visit(members.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now))
         session = session_of(exchange)
-        if not session:
-            return members.member(NO_TOKEN, now)
-        member_id = await answer_of(self.sessions.member(session, now))
-        return members.by_id(member_id, now) if member_id else None
+        if not session or session.startswith(TRIES):
+            return Visit(members.member(NO_TOKEN, now))
+        if session.startswith(LEFT):
+            return Visit(None, SIGNED_OUT)
+        found = await answer_of(self.sessions.find(session, now))
+        if found is None or found.over:
+            return Visit(None, NO_STORE if found is None else found.over)
+        member = members.by_id(found.member, now)
+        return Visit(member, "" if member is not None else REMOVED)
 
-    async def note_look(self, exchange: Exchange, member: Member, what: str, *, customer: str = "") -> bool:
-        """Write a look into the access journal before it is one; False where the journal takes nothing."""
+    def is_page(self, wanted: str) -> bool:
+        """Return whether this is a page of staff, with its query: on no other site, and no page of the shop."""
+        name = wanted.partition("?")[0]
+        names = [page.name for part in self._parts for page in part.pages if page.role]
+        is_known = any(name == one or (one.endswith("/") and name.startswith(one)) for one in names)
+        return is_known and WANTED.fullmatch(wanted) is not None
+
+    async def note_look(
+        self, exchange: Exchange, member: Member, what: str, *, customer: str = "", use: Use = Use.VIEW
+    ) -> bool:
+        """Count a look and write it down before it is one; False if that fails. Raises RevealRefused at a limit."""
+        if customer:
+            refused = await answer_of(self._count(member=member, use=use, opened=customer, now=exchange.now))
+            if refused:
+                raise RevealRefused(refused)
+            if refused is None:
+                return False
         try:
-            await self.note(exchange, "looked", member, what=what, customer=customer)
+            event = "looked" if use is Use.VIEW else "erasure"
+            await self.note(exchange, event, member, what=what, customer=customer)
         except OSError as error:
             logger.warning("%s: the access journal cannot be written (%s)", what, error.strerror)
             return False
@@ -84,29 +155,43 @@ class StaffGuard:
         write = partial(self.journal.write, exchange.now, event, who=member.name, role=member.role, **facts)
         await to_thread.run_sync(write)
 
-    def pages(self, member: Member) -> dict[str, str]:
-        """Return the pages of staff that a member may see: the name below the prefix, and the title."""
-        pages = (page for part in self._parts for page in part.pages if page.title)
-        return {
-            page.name: page.title
-            for page in sorted(pages, key=lambda one: one.title)
-            if member.may(page.role)
-        }
+    def shell(self, exchange: Exchange, member: Member | None, here: str = "") -> Shell:
+        """Return what a staff page shows around its content; `here` is the title of its place in the navigation."""
+        outside = Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins), here=here)
+        if member is None:
+            return outside
+        pages = (page for part in self._parts for page in part.pages if page.role)
+        allowed = {page.name for page in pages if member.may(page.role)}
+        return replace(
+            outside,
+            places=[place for place in PLACES if place.page in allowed],
+            name=member.name,
+            role=member.role,
+            leave=staff_form(exchange, STAFF_PAGE) if session_of(exchange) else "",
+        )
 
     def guarded(
-        self, role: str, answer: AnswerToStaff, *, refused: Callable[[Exchange], Response] = refuse
+        self, role: str, answer: AnswerToStaff, *, refused: Callable[[Exchange, Refused], Response] = refuse
     ) -> Answer:
         """Return a page that answers members with this role, and everybody else by one and the same 403."""
-        if role not in ROLES:
-            raise ValueError(f"role {role!r}; allowed: {', '.join(ROLES)}")
+        if role not in (ANYONE, *ROLES):
+            raise ValueError(f"role {role!r}; allowed: {', '.join((*ROLES, ANYONE))}")
 
         async def guarded(exchange: Exchange, receive: Receive) -> Response:
-            member = await self.member(exchange)
+            member, over = await self.visit(exchange)
             if member is None or not member.may(role):
-                return refused(exchange)
-            response = await answer(exchange, receive, member)
+                posted = await _posted(exchange, receive) if member is None else ()
+                shell = self.shell(exchange, member)
+                return refused(exchange, Refused(member, role, shell, over, posted, self.passkeys))
+            try:
+                response = await answer(exchange, receive, member)
+            except RevealRefused as error:
+                response = PlainTextResponse(f"{error}\n", 429, REFUSED_HEADERS)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
+            response.headers["cross-origin-opener-policy"] = (
+                "same-origin"  # whoever opens it has no hold of it
+            )
             return response
 
         return guarded
@@ -114,9 +199,30 @@ class StaffGuard:
 
 def session_of(exchange: Exchange) -> str:
     """Return the id of the staff session that a browser of the shop's own host brings; empty without one."""
-    if not exchange.is_own_host:
+    if not has_sessions(exchange):
         return ""
     return exchange.jar.get(cookie_name(STAFF_COOKIE, dev=exchange.parts.config.dev)) or ""
+
+
+def has_sessions(exchange: Exchange) -> bool:
+    """Return whether a browser's session counts: not on a host that is not ours, nor for a page of another host.
+
+    A sibling host's request brings the cookie too, and the answer could replace it. A window that it opens is ours.
+    """
+    site = exchange.headers.get(b"sec-fetch-site")
+    is_fetched = site in (b"same-site", b"cross-site") and exchange.destination != b"document"
+    return exchange.is_own_host and not is_fetched
+
+
+async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]:
+    """Return what a page of ours posted, nothing for a request that only reads."""
+    if exchange.request.is_read:
+        return []
+    try:
+        pairs = await own_pairs(exchange, receive, not_ours="")
+    except BadRequestError:
+        return []
+    return [(name, text) for name, text in pairs if text and name != FIELD]
 
 
 def _named_by_proxy(exchange: Exchange) -> str:
@@ -128,6 +234,17 @@ def _named_by_proxy(exchange: Exchange) -> str:
     if found and not via.is_trusted and exchange.marks & FORWARDED:
         exchange.parts.findings.count(unbelieved("staff.header"))
     return found.decode("utf-8", "replace").strip() if via.is_trusted else ""
+
+
+def asked_of(exchange: Exchange, browser: str = "") -> Asked:
+    """Return who asks for a passkey's signature; `browser` is what the answer gives the browser for a session's id."""
+    config, origin = exchange.parts.config, exchange.request.origin
+    listed = [
+        one for one in (config.staff.origin, *config.origins) if one.partition("://")[2] == origin.authority
+    ]
+    origins = listed or [f"{scheme}://{origin.authority}" for scheme in ("https", "http")]
+    who = f"{_named_by_proxy(exchange)}\0{browser or session_of(exchange)}"
+    return Asked(who, origin.host, origins, exchange.now)
 
 
 def staff_form(exchange: Exchange, purpose: str) -> str:

@@ -1,45 +1,61 @@
-"""The page where staff sign in: a token pasted into a form begins a session; it works without JavaScript."""
+"""The page where staff sign in, by a link or a token without JavaScript, or by a passkey."""
 
 from __future__ import annotations
 
-import re
+import secrets
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
+from typing import Any
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.features.people.passkeys import SIGN_IN, PasskeyRefused, Passkeys
+from cookieguard.features.people.sessions import KEPT
 from cookieguard.features.people.staff_guard import (
     BEARER,
+    LEFT,
+    TRIES,
+    WANTED,
     AnswerToStaff,
+    Refused,
     StaffGuard,
+    asked_of,
+    has_sessions,
     has_staff_form,
     refuse,
     session_of,
     staff_form,
 )
-from cookieguard.identity import expire_cookie, set_cookie
+from cookieguard.identity import set_cookie
 from cookieguard.identity.staff_token import Member
+from cookieguard.office.layout import POLICY, STAFF_HEADERS, staff_page
+from cookieguard.office.shell import OVERVIEW_PAGE, Shell
+from cookieguard.storage.store.protocol import StoreDown
+from cookieguard.web.assets import load_asset
 from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
-from cookieguard.web.http.page_headers import PAGE_HEADERS
+from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.router import NO_STORE
 from cookieguard.web.pages.same_origin import own_pairs
-from cookieguard.web.parts.part import Page
+from cookieguard.web.parts.part import STAFF_PAGE, Page
 
-STAFF_PAGE = "staff"
-# Where the form may lead, below our prefix: a name of ours with a query, so no other site and no page of the shop.
-NEXT = re.compile(r"officer|(?:record|requests)(\?id=[\w-]{1,64})?|stats(\?[\x21-\x7e]{0,2000})?", re.ASCII)
-HEADERS = {**PAGE_HEADERS, "cache-control": "private, no-store", "vary": "Cookie, Authorization"}
+SCRIPT = "passkeys.js"
+MOST_FIELDS = 5  # in the query of a link; mail programs add one or two
+HEADERS = {**STAFF_HEADERS, "vary": "Cookie, Authorization"}
+HEADERS_WITH_SCRIPT = {**HEADERS, "content-security-policy": f"{POLICY}; script-src 'self'"}
 DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
-REFUSED = "This token is not valid."
-NO_PAGES: Mapping[str, str] = MappingProxyType({})
+NOT_CHANGED = "The passkeys were not changed."
 NOT_OURS = "a token can only be posted from the page that asks for it"
+BY = {"link": "link", "answer": "passkey", "token": "token"}  # what is posted, and what it is of
+# What the template shows if it is given; it has the words for why a session is `over`, or what was `refused`.
+SHOWN = dict.fromkeys("message over refused wanted link member invited undone options".split())
 
 
 class SignIn:
@@ -47,51 +63,103 @@ class SignIn:
 
     def __init__(self, staff: StaffGuard) -> None:
         self._staff = staff
+        self._acts = {"leave": self._sign_out, "device": self._change_passkey, "remove": self._change_passkey}
 
     async def answer(self, exchange: Exchange, receive: Receive) -> Response:
-        """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=<token>, or leave=1.
+        """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=, link=, answer= or leave=1.
 
-        303 with the cookie to the page that was wanted (`next`), else back here; 403 with the form again for a token
-        that does not count, and no reason.
+        303 with the cookie to the page that was wanted (`next`), else back here; 403 with the form again for what does
+        not sign in. A GET of a link shows its button and uses nothing up, since programs preview links in messages.
+        A member also posts device=, with a new passkey's answer=, or remove=.
         """
         if exchange.request.is_read:
-            return await self._shown(exchange, 200)
+            link = first_values(exchange.request.query, MOST_FIELDS).get("link", "")
+            return await (self._shown_link(exchange, link) if link else self._shown(exchange))
         try:
             fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         except BadRequestError as error:
             return refusal(error.status, f"{error}\n")
-        if "leave" in fields:  # signing in needs no value: the token is a secret
-            if not has_staff_form(exchange, fields, STAFF_PAGE):
-                return await self._shown(exchange, 403, message=STALE)
-            return await self._sign_out(exchange)
-        return await self._sign_in(exchange, fields.get("token", "").strip(), fields.get("next", ""))
+        act = next((act for name, act in self._acts.items() if name in fields), None)
+        if act is None:  # it needs no value: token and link are secrets, and a challenge is of one browser
+            return await self._sign_in(exchange, fields)
+        if not has_staff_form(exchange, fields, STAFF_PAGE):
+            return await self._shown(exchange, 403, message=STALE)
+        return await act(exchange, fields)
 
-    async def _shown(self, exchange: Exchange, status: int, *, message: str = "") -> Response:
-        member = await self._staff.member(exchange)
-        pages = {} if member is None else self._staff.pages(member)
-        return _page(exchange, status, message=message, member=member, pages=pages)
-
-    async def _sign_in(self, exchange: Exchange, token: str, wanted: str) -> Response:
-        wanted = wanted if NEXT.fullmatch(wanted) else ""
-        member = self._staff.members.member(token, exchange.now)
+    async def _shown(self, exchange: Exchange, status: int = 200, *, message: str = "") -> Response:
+        (member, over), passkeys = await self._staff.visit(exchange), self._staff.passkeys
+        shell = self._staff.shell(exchange, member)
         if member is None:
-            await to_thread.run_sync(self._staff.journal.refuse, exchange.now, "a token at the sign-in")
-            return _page(exchange, 403, message=REFUSED, wanted=wanted)
-        session = await self._begun(exchange, member)
+            return _page(exchange, shell, status, passkeys, message=message, over=over)
+        options = None
+        if passkeys is not None:
+            with suppress(PasskeyRefused):  # the store is down
+                options = await to_thread.run_sync(passkeys.registering, asked_of(exchange), member)
+        return _page(exchange, shell, status, message=message, member=member, options=options)
+
+    async def _shown_link(self, exchange: Exchange, link: str) -> Response:
+        member_id = await answer_of(self._staff.sessions.linked(link, exchange.now, use=False))
+        if member_id is None:
+            return refusal(503, DOWN)
+        invited = self._staff.members.by_id(member_id, exchange.now)
+        shell = self._staff.shell(exchange, None)
+        if invited is None:
+            return _page(exchange, shell, 403, self._staff.passkeys, refused="link")
+        return _page(exchange, shell, 200, link=link, invited=invited)
+
+    async def _sign_in(self, exchange: Exchange, fields: Mapping[str, str]) -> Response:
+        staff, wanted = self._staff, fields.get("next", "")
+        wanted = wanted if staff.is_page(wanted) else ""
+        by = next((one for one in ("link", "answer") if fields.get(one)), "token")
+        try:
+            member = await self._identified(exchange, by, fields.get(by, ""))
+            if member is None:
+                await to_thread.run_sync(staff.journal.refuse, exchange.now, f"a {BY[by]} at the sign-in")
+                shell = staff.shell(exchange, None)
+                return _page(exchange, shell, 403, staff.passkeys, refused=by, wanted=wanted)
+            await staff.note(exchange, "signed in", member, what=f"with a {BY[by]}")  # before it counts
+        except (StoreDown, OSError):
+            return refusal(503, DOWN)
+        begin, before, remembered = staff.sessions.begin, session_of(exchange), "remember" in fields
+        session = await answer_of(begin(member.id, exchange.now, remembered=remembered, instead_of=before))
         if session is None:
             return refusal(503, DOWN)
-        cookie = set_cookie(STAFF_COOKIE, session, dev=exchange.parts.config.dev)
-        return _back(exchange, cookie, to=wanted or STAFF_PAGE)
+        return _back(exchange, session, to=wanted or OVERVIEW_PAGE, remembered=remembered)
 
-    async def _begun(self, exchange: Exchange, member: Member) -> str | None:
-        """Return a new session, in the journal before it counts; None where either cannot be written."""
+    async def _identified(self, exchange: Exchange, by: str, given: str) -> Member | None:
+        """Return the member whom a link, a passkey's answer or a token names; raises StoreDown."""
+        staff, now = self._staff, exchange.now
+        if by == "token":
+            return staff.members.member(given.strip(), now)
+        if by == "link":
+            found = await answer_of(staff.sessions.linked(given, now, use=True))
+            if found is None:
+                raise StoreDown("links")
+            return staff.members.by_id(found, now)
+        with suppress(PasskeyRefused):
+            if staff.passkeys is not None:
+                verify = partial(staff.passkeys.verify, given, asked_of(exchange), SIGN_IN)
+                return staff.members.by_id(await to_thread.run_sync(verify), now)
+        return None
+
+    async def _change_passkey(self, exchange: Exchange, fields: Mapping[str, str]) -> Response:
+        """Add or remove a passkey of the member who asks, in the journal before."""
+        member, passkeys = await self._staff.member(exchange), self._staff.passkeys
+        if member is None or passkeys is None:
+            return await self._shown(exchange, 403)
+        asked, name, id_ = asked_of(exchange), fields.get("device", ""), fields.get("remove", "")
+        change = partial(passkeys.register, fields.get("answer", ""), asked, member, name)
+        if id_:
+            change = partial(passkeys.remove, member.id, id_)
         try:
-            await self._staff.note(exchange, "signed in", member)
-        except OSError:
-            return None
-        return await answer_of(self._staff.sessions.begin(member.id, exchange.now))
+            event = "passkey removed" if id_ else "passkey added"
+            await self._staff.note(exchange, event, member, what=id_ or name)
+            await to_thread.run_sync(change)
+        except (PasskeyRefused, OSError) as error:
+            return await self._shown(exchange, 403, message=f"{NOT_CHANGED} ({error})")
+        return _back(exchange)
 
-    async def _sign_out(self, exchange: Exchange) -> Response:
+    async def _sign_out(self, exchange: Exchange, _: Mapping[str, str]) -> Response:
         """End the session for every copy of its cookie; where that cannot be written, say so and keep the cookie."""
         session = session_of(exchange)
         if session:
@@ -101,7 +169,7 @@ class SignIn:
             if member is not None:
                 with suppress(OSError):  # out is out
                     await self._staff.note(exchange, "signed out", member)
-        return _back(exchange, expire_cookie(STAFF_COOKIE, dev=exchange.parts.config.dev))
+        return _back(exchange, LEFT + secrets.token_urlsafe(16))
 
 
 def staff_only(
@@ -112,44 +180,65 @@ def staff_only(
     return Page(name, methods, guarded, role, title)
 
 
-def ask_to_sign_in(exchange: Exchange, page: str) -> Response:
-    """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`."""
+def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str) -> Response:
+    """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`.
+
+    A member who is signed in reads which role the page needs, and which pages are open to them. After a session that
+    is over the page says why, and what was posted and not done.
+    """
     wants_page = b"text/html" in exchange.headers.get(b"accept", b"")
     if not wants_page or exchange.headers.get(b"authorization", b"")[: len(BEARER)].lower() == BEARER:
         return refuse(exchange)
-    query = exchange.request.query
-    wanted = f"{page}?{query}" if query else page
-    return _page(exchange, 403, wanted=wanted if NEXT.fullmatch(wanted) else page)
+    if refused.member is not None:
+        message = f"This page needs the role {refused.role}."
+        return _page(exchange, refused.shell, 403, message=message, member=refused.member)
+    wanted, over, undone = _wanted(exchange, page), refused.over, refused.posted
+    return _page(exchange, refused.shell, 403, refused.passkeys, over=over, wanted=wanted, undone=undone)
 
 
-def _back(exchange: Exchange, cookie: bytes, *, to: str = STAFF_PAGE) -> Response:
-    headers = {
-        "location": f"{exchange.own_base}{to}",
-        "cache-control": "private, no-store",
-        "x-content-type-options": "nosniff",
-    }
-    response = Response(status_code=303, headers=headers)
-    response.raw_headers.append((b"set-cookie", cookie))
+def _wanted(exchange: Exchange, page: str) -> str:
+    """Return where a member is led after the sign-in: the page that was asked for, or the one that posted to it."""
+    request, base = exchange.request, exchange.own_base
+    path = exchange.path.removeprefix(exchange.parts.config.prefix)
+    asked = f"{path}?{request.query}" if request.query else path
+    shown = asked if request.is_read else request.own_referrer.removeprefix(base)
+    return shown if WANTED.fullmatch(shown) else page
+
+
+def _back(
+    exchange: Exchange, session: str = "", *, to: str = STAFF_PAGE, remembered: bool = False
+) -> Response:
+    """Lead to a page of staff, with a session for the browser if there is a new one."""
+    response = Response(status_code=303, headers={"location": f"{exchange.own_base}{to}", **NO_STORE})
+    if session:
+        _keep(response, exchange, session, remembered=remembered)
     return response
 
 
+def _keep(response: Response, exchange: Exchange, session: str, *, remembered: bool = False) -> None:
+    config = exchange.parts.config
+    # A day longer than a remembered session lasts: then the next visit is told why it ended.
+    age = config.staff.session_hours * 3600 + int(KEPT.total_seconds()) if remembered else 0
+    line = set_cookie(replace(STAFF_COOKIE, max_age=age), session, dev=config.dev)
+    response.raw_headers.append((b"set-cookie", line))
+
+
 def _page(
-    exchange: Exchange,
-    status: int,
-    *,
-    message: str = "",
-    wanted: str = "",
-    member: Member | None = None,
-    pages: Mapping[str, str] = NO_PAGES,
+    exchange: Exchange, shell: Shell, status: int, offered: Passkeys | None = None, **values: Any
 ) -> Response:
-    page = exchange.parts.renderer.page(
-        "staff.html",
-        "en",
-        base=exchange.own_base,
-        wanted=wanted,
-        member=member,
-        message=message,
-        form=staff_form(exchange, STAFF_PAGE),
-        pages=pages,
+    """Render the page with what is not nothing of SHOWN; a passkey of those `offered` signs in there."""
+    tries = ""
+    if offered is not None and has_sessions(exchange):
+        tries = "" if session_of(exchange) else TRIES + secrets.token_urlsafe(16)
+        values["options"] = offered.asking(asked_of(exchange, tries), SIGN_IN)
+    shown = SHOWN | values
+    form, settings, code = (
+        staff_form(exchange, STAFF_PAGE),
+        exchange.parts.config.staff,
+        load_asset(SCRIPT).name,
     )
-    return HTMLResponse(page, status, HEADERS)
+    text = staff_page("staff.html", shell, form=form, settings=settings, code=code, **shown)
+    page = HTMLResponse(text, status, HEADERS_WITH_SCRIPT if shown["options"] else HEADERS)
+    if tries:
+        _keep(page, exchange, tries)
+    return page

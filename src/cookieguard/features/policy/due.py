@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date
+from functools import partial
+from pathlib import Path
 
 from cookieguard.engines.doctor_settings import Finding
-from cookieguard.engines.doctor_shop import Shop
+from cookieguard.engines.doctor_shop import Shop, remembered
 from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
 from cookieguard.features.policy.announcement_run import run_of
-from cookieguard.features.policy.folder import read_folder
+from cookieguard.features.policy.folder import read_folder, stamp_of
 from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
@@ -39,10 +41,14 @@ def due_of(shop: Shop) -> Iterator[Finding]:
 
 
 def _folder(shop: Shop, today: date) -> Iterator[Finding]:
-    with closing(store_opener(shop.config.store, shop.state, environ=shop.environ)()) as store:
+    with closing(
+        store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)()
+    ) as store:
         ledger = read_ledger(store)
-    kept = read_kept(shop.config, shop.state, ledger, environ=shop.environ)
-    texts, refused = read_folder(shop.config, kept)
+    config, folder = shop.config, Path(shop.config.policy.folder)
+    kept = partial(read_kept, config, shop.state, ledger, environ=shop.environ)
+    stamp = ledger, stamp_of(folder) if folder.exists() else ()
+    texts, refused = remembered(shop, f"policy {shop.state}", stamp, lambda: read_folder(config, kept()))
     versions = dated(texts, ledger, today, shop.config.policy.notice_days)
     if refused:
         told = f"{', '.join(refused)} changed after publication; the shop serves the text in the consent log"

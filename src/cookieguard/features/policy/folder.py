@@ -28,7 +28,9 @@ def read_versions(config: Config) -> tuple[Version, ...]:
 
 def read_folder(config: Config, kept: KeptTexts) -> tuple[tuple[Version, ...], list[str]]:
     """Read every version, with kept texts in the place of changed files; return these as well. Raises ConfigError."""
-    folders, refused = _folders(Path(config.policy.folder)), list[str]()
+    folder = Path(config.policy.folder)
+    is_gone = bool(kept.files) and not folder.exists()
+    folders, refused = {} if is_gone else _folders(folder), list[str]()
     for name, digests in kept.digests.items():
         for language, digest in digests.items():
             files, file = folders.setdefault(name, {}), f"{language}.md"
@@ -41,7 +43,7 @@ def read_folder(config: Config, kept: KeptTexts) -> tuple[tuple[Version, ...], l
         notice_days=config.policy.notice_days,
     )
     require_unaltered(versions, kept.digests)
-    return versions, refused
+    return versions, ["* (the folder is missing)"] if is_gone else refused
 
 
 def stamp_of(folder: Path) -> Stamp:

@@ -204,7 +204,7 @@ def keep_copy(state: StateDirectory, ledger: Ledger) -> None:
 
 def _first_ledger(config: Config, state: StateDirectory, environ: Mapping[str, str]) -> Ledger | None:
     try:
-        with closing(store_opener(config.store, state.path, environ=environ)()) as store:
+        with closing(store_opener(config, state.path, environ=environ)()) as store:
             return read_ledger(store)
     except (StoreDown, LedgerError):
         copy = state.read(COPY)

@@ -28,7 +28,7 @@ def forget_recipients(config: Config, state: Path, *, environ: Mapping[str, str]
     file = store_file(config.store, state, environ=environ)
     if not config.store.enabled if file is None else not file.exists():
         return 0
-    with closing(store_opener(config.store, state, environ=environ)()) as store:
+    with closing(store_opener(config, state, environ=environ)()) as store:
         ledger = read_ledger(store)
         keep = timedelta(days=config.mail.keep_days)
         versions = {

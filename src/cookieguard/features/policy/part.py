@@ -98,10 +98,15 @@ class PolicyPart(Part):
 
     def __init__(self, guard: Guard, policy: LivePolicy) -> None:
         self.policy = guard.ports.policy = policy
+        self._log = policy.log
         self.pages = Page(POLICY_PAGE, READ, self.show), Page(f"{POLICY_PAGE}/", READ, self.show)
 
     def begin(self) -> None:
+        self.policy.log = self._log
         self.policy.keep()
+
+    def close(self, deadline: float) -> None:
+        self.policy.log = None  # the store's thread looks until it ends, which is after the log is closed
 
     async def show(self, exchange: Exchange, _: Receive) -> Response:
         """Answer GET {prefix}policy and below: /NAME, /NAME/changes, /NAME/en.md, /feed.xml; `?lang=` picks."""

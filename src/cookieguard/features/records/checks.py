@@ -6,10 +6,9 @@ import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 
 from cookieguard.engines.doctor_settings import Finding
-from cookieguard.engines.doctor_shop import Shop
+from cookieguard.engines.doctor_shop import Shop, remembered
 from cookieguard.features.records.anchors import KEPT, NEWEST, continues, read_newest
 from cookieguard.features.records.choice_budget import DAY_BYTES, spent_today
 from cookieguard.features.records.erasure_journal import due_erasures
@@ -32,6 +31,7 @@ LEAST_DAYS = 14  # to find room in, before the disk is full
 MB = 1_000_000
 FLOOD = "find the flood in the access log, and block it in front of the shop; if it is your proxy, set trusted_proxies"
 NO_ROOM = f"free some space: at this rate the disk is full in less than {LEAST_DAYS} days"
+LOST_KEYS = "unless everybody was erased, restore subjects.db from a backup; without it no record can be read"
 VERIFY = "run: cookieguard log verify"
 BEGIN_ANEW = "set origins; if no visitor has chosen yet, begin a new log (docs/proof.md, The log's name)"
 
@@ -45,7 +45,7 @@ def checks_of(shop: Shop) -> Iterator[Finding]:
     try:
         if place.log_file is not None and not place.log_file.exists():
             raise LogNotMade
-        yield from _log(place, shop.state)
+        yield from _log(place, shop)
     except LogNotMade:
         lost = (shop.state / NEWEST).exists()
         mend = "restore it from a backup; the checkpoint beside it says how long it was" if lost else ""
@@ -58,14 +58,15 @@ def checks_of(shop: Shop) -> Iterator[Finding]:
     yield _check_overdue(shop, place)
 
 
-def _log(place: Place, state: Path) -> Iterator[Finding]:
+def _log(place: Place, shop: Shop) -> Iterator[Finding]:
+    state = shop.state
     kept_note = read_newest(state)  # before the log, which a worker may continue meanwhile
     log = open_log_store(place.log, make=False)
     try:
         with log.snapshot():  # a worker may number records meanwhile
             size, note, rows = log.size(), log.checkpoint(), log.unnumbered()
             name = log.fact("origin") or ""
-            changed = changed_texts(log)
+            changed = remembered(shop, f"texts {place.log}", None, lambda: changed_texts(log))
             is_older = kept_note is not None and not continues(kept_note, log)
             is_sound = note is None or read_checkpoint(note).root == tree_root(log.tile, size)
         waiting = [row for row in rows if row.number is None]
@@ -75,6 +76,9 @@ def _log(place: Place, state: Path) -> Iterator[Finding]:
         return
     finally:
         log.close()
+    with closing(open_subject_store(place, make=False)) as subjects:
+        if size and not subjects.after(b"", 1):
+            yield Finding("subjects' keys", f"there are none, but the log has {size} entries", "", LOST_KEYS)
     if changed:
         told = f"{len(changed)} texts that were shown were changed in its store, such as {changed[0]}"
         yield Finding("consent log's texts", told, VERIFY)
@@ -106,7 +110,7 @@ def _growth(shop: Shop) -> Finding:
 
 
 def _erasures(place: Place) -> Finding:
-    with closing(open_subject_store(place.subjects, make=False)) as subjects:
+    with closing(open_subject_store(place, make=False)) as subjects:
         due = len(due_erasures(subjects, place.erasures))
     if due:
         told = f"{due} persons who were erased came back with a backup"
@@ -119,7 +123,7 @@ def _check_overdue(shop: Shop, place: Place) -> Finding:
     config = shop.config
     if not config.proof.kept_days:
         return Finding("records kept", "all, for good")
-    stores = Stores(open_log_store(place.log, make=False), open_subject_store(place.subjects, make=False))
+    stores = Stores(open_log_store(place.log, make=False), open_subject_store(place, make=False))
     with closing(stores):
         is_late = has_overdue(stores, config.proof.kept_days, life_of(config), now=shop.now - OVERDUE)
     if is_late:

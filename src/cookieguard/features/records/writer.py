@@ -23,6 +23,7 @@ from cookieguard.features.records.store.protocol import (
     LogStore,
     Stores,
     SubjectKey,
+    SubjectStore,
     UnsequencedRecord,
     new_key,
 )
@@ -159,6 +160,7 @@ class LogWriter(Asked[Stores]):
     def _opened(self) -> Stores:
         if self._source is None:
             self._source = stores = self.open_stores()
+            stores.subjects.wrap_clear_keys()
             self._handle_key = stores.subjects.secret(HANDLE_SECRET)
             self._mac_key = stores.subjects.secret(MAC_SECRET)
             self._name = stores.log.fact("origin", self._origin) or self._origin
@@ -175,7 +177,7 @@ class LogWriter(Asked[Stores]):
         texts = [text for one in written for text in one.texts if text[0] not in self._texts]
         jobs = [one.write().id for one in written if one.write().kind in self._told]
         if stores.both is not None and not texts and not jobs:
-            named = self._write_new(stores.both, named)
+            named = self._write_new(stores.both, stores.subjects, named)
         if named or texts:
             keys = stores.subjects.keys_of(dict.fromkeys(handle for _, handle in named))
             stores.log.insert(self._sealed(named, keys), texts, jobs)
@@ -186,12 +188,13 @@ class LogWriter(Asked[Stores]):
         if self._sequence_at is None:
             self._sequence_at = time.monotonic() + SEQUENCE_SECONDS
 
-    def _write_new(self, both: LogStore, named: list[Named]) -> list[Named]:
+    def _write_new(self, both: LogStore, subjects: SubjectStore, named: list[Named]) -> list[Named]:
         """Write the records of subjects that nobody knows, as most are, with their keys; return the others."""
         keys = {handle: new_key() for _, handle in named if handle not in self._known}
         if not keys:
             return named
-        made = both.insert_new(keys, self._sealed([one for one in named if one[1] in keys], keys))
+        rows = self._sealed([one for one in named if one[1] in keys], keys)
+        made = both.insert_new({handle: subjects.wrapped(key) for handle, key in keys.items()}, rows)
         if len(self._known) > KNOWN_KEPT:
             self._known.clear()
         self._known.update(keys)

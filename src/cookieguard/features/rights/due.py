@@ -9,7 +9,7 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop, some_of
 from cookieguard.errors import ConfigError
 from cookieguard.features.rights.requests import Pending, requests_file, requests_opener
-from cookieguard.features.rights.sealing import SealBroken
+from cookieguard.storage.sealing import SealBroken
 from cookieguard.storage.state_directory import StateDirectory
 
 CHECK = "requests"

@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from cookieguard.features.rights.sealing import Seal, SealBroken
 from cookieguard.features.rights.values.as_json import dumps, loads
 from cookieguard.features.rights.values.requests import Request
 from cookieguard.identity.revocations import Revocation, Revoked
 from cookieguard.keyring import Keyring
 from cookieguard.storage.journal import ENDED, ERASED, Entry, Journal
+from cookieguard.storage.sealing import Seal, SealBroken
+from cookieguard.storage.state_directory import replace_private
 
 logger = logging.getLogger("cookieguard")
 
 BEFORE = "erased-customers"  # the file of older releases
+TIDIED = (
+    "journal-tidied"  # a file with the last day on which the journal was tidied, and the key that signed then
+)
 LINE = re.compile(rb"([0-9T:.-]{19,26}Z) ([A-Za-z0-9+/=]+)\n")
 ABOUT = "erased customer"
 # What a login makes; a guest's session and an old cart let nobody into an account.
@@ -33,6 +37,7 @@ class ErasedCustomers:
     def __init__(self, journal: Journal, keyring: Keyring) -> None:
         self.journal = journal
         self._seal = Seal(keyring)
+        self._key_id = keyring.signing.id
         self.unreadable = 0
         """How many erasures could not be opened: their key is not in the keyring."""
 
@@ -44,12 +49,9 @@ class ErasedCustomers:
         """Write which logins ended; return the line's number, 0 for none. The second place may follow later."""
         rows = [[one.what, one.key, one.at, one.until] for one in revocations if one.what in JOURNALED]
         some = [json.dumps(rows[at : at + AT_ONCE]).encode() for at in range(0, len(rows), AT_ONCE)]
+        sealed = [self._sealed(one) for one in some]
         try:
-            return (
-                self.journal.write(ENDED, [self._sealed(one) for one in some], now, in_both=False)
-                if some
-                else 0
-            )
+            return self.journal.write(ENDED, sealed, now, in_both=False) if sealed else 0
         except OSError as error:  # the logout itself must not fail
             logger.error("journal: %d endings cannot be written (%s)", len(rows), error.strerror)
             return 0
@@ -74,9 +76,14 @@ class ErasedCustomers:
     def tidy(self, now: datetime) -> None:
         """Delete old lines, and seal requests with the key that signs now; raises OSError."""
         self.import_old(now)
-        sealed = [base64.b64decode(one.text) for one in self.journal.read(now) if one.kind == ERASED]
-        if self.journal.has_old(now) or not all(map(self._seal.is_current, sealed)):
-            self.journal.rewrite(self._sealed_again, now)
+        self.journal.rewrite(self._sealed_again, now)
+
+    def tidy_daily(self, now: datetime) -> None:
+        """Tidy once a day and for each new key, because all of the journal is read for it; raises OSError."""
+        path, told = self.journal.path.with_name(TIDIED), f"{now:%Y-%m-%d} {self._key_id}"
+        if not path.exists() or path.read_text() != told:
+            self.tidy(now)
+            replace_private(path, told.encode())
 
     def _sealed(self, plain: bytes) -> str:
         return base64.b64encode(self._seal.close(plain, about=ABOUT)).decode()
@@ -92,10 +99,11 @@ class ErasedCustomers:
 
     def _sealed_again(self, entry: Entry) -> Entry:
         # Endings end with the key that sealed them: no cookie of theirs is valid without it.
-        if entry.kind != ERASED:
+        sealed = base64.b64decode(entry.text) if entry.kind == ERASED else b""
+        if not sealed or self._seal.is_current(sealed):
             return entry
         try:
-            plain = self._seal.open(base64.b64decode(entry.text), about=ABOUT)
+            plain = self._seal.open(sealed, about=ABOUT)
         except SealBroken:  # it stays as it is: a key that comes back opens it
             return entry
         return entry._replace(text=self._sealed(plain))

@@ -16,6 +16,8 @@ from typing import NamedTuple
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Consent
 from cookieguard.consent.vendors import WITHOUT
+from cookieguard.keyring import Keyring
+from cookieguard.storage.sealing import Seal, SealBroken
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import Store, StoreDown
 from cookieguard.storage.store.values import WholeValue
@@ -95,20 +97,43 @@ def forget_own_terms(store: Store, number: str) -> OwnTerms:
     return after
 
 
+class TermsCopy:
+    """Keep a sealed copy of the terms in the state directory."""
+
+    def __init__(self, state: StateDirectory, keyring: Keyring) -> None:
+        self._state, self._seal = state, Seal(keyring)
+        self._sealed = state.read(COPY)
+
+    def read(self) -> OwnTerms:
+        """Return what the copy has; nothing if it cannot be read, and what an older release left unsealed."""
+        sealed = self._sealed
+        with suppress(ValueError, SealBroken):
+            if sealed is not None:
+                is_clear = sealed.startswith(b"{")
+                return read_terms(sealed if is_clear else self._seal.open(sealed, about=COPY))
+        return {}
+
+    @property
+    def is_old(self) -> bool:
+        """Return whether there is a copy that the key that signs now did not seal."""
+        return self._sealed is not None and not self._seal.is_current(self._sealed)
+
+    def write(self, terms: OwnTerms) -> None:
+        """Put other terms in their place; raises OSError."""
+        self._sealed = self._seal.close(write_terms(terms), about=COPY)
+        self._state.replace(COPY, self._sealed)
+
+
 class WatchedTerms(CustomerTerms):
     """Follow the terms. Owned by the store's thread, which looks each second; requests read `terms`.
 
     While the store is down those that were read last count, after a restart too.
     """
 
-    def __init__(self, state: StateDirectory) -> None:
-        self._state = state
-        copy = state.read(COPY)
-        self.terms: OwnTerms = {}
+    def __init__(self, state: StateDirectory, keyring: Keyring) -> None:
+        self._copy = TermsCopy(state, keyring)
+        self.terms: OwnTerms = self._copy.read()
         self._is_troubled = False
-        if copy is not None:
-            with suppress(ValueError):
-                self.terms = read_terms(copy)
 
     def look(self, store: Store | None) -> None:
         """Look at the store; never raises. None while it is down."""
@@ -122,14 +147,14 @@ class WatchedTerms(CustomerTerms):
             self._is_troubled = True
             return
         self._is_troubled = False
-        if terms != self.terms:
+        if terms != self.terms or self._copy.is_old:
             self.follow(terms)
 
     def follow(self, terms: OwnTerms) -> None:
         """Have these count from now on."""
-        self.terms = terms
         with suppress(OSError):  # a full disk: the store has them
-            self._state.replace(COPY, write_terms(terms))
+            self._copy.write(terms)
+        self.terms = terms
 
     def narrowed(self, consent: Consent, customers: Iterable[str], now: datetime) -> Consent:
         for number in customers:

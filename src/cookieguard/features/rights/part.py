@@ -39,7 +39,7 @@ class RightsPart(Part):
         config, store, records = guard.config, guard.store, guard.find(RecordsPart)
         desk = own_terms = None
         if store is not None and config.consent.enabled:
-            own_terms = guard.ports.own_terms = WatchedTerms(guard.state)
+            own_terms = guard.ports.own_terms = WatchedTerms(guard.state, guard.keyring)
             store.listen(own_terms.look)
         if store is not None and config.rights.enabled:
             desk = Desk(config, guard.keyring, guard.state, environ=guard.environ)

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from cookieguard.features.feature import Place
-from cookieguard.features.rights.own_terms import COPY, OWN_TERMS, forget_own_terms, read_own_terms
+from cookieguard.features.rights.own_terms import COPY, TermsCopy, forget_own_terms, read_own_terms
+from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 
@@ -18,7 +19,8 @@ class PersonalTerms:
 
     def __init__(self, place: Place) -> None:
         self._state = StateDirectory(place.state)
-        self._open = store_opener(place.config.store, place.state, environ=place.environ)
+        self._keyring = load_keyring(self._state, place.config.keys, environ=place.environ)
+        self._open = store_opener(place.config, place.state, environ=place.environ, keyring=self._keyring)
 
     def copy(self, number: str) -> Sequence[tuple[str, Mapping[str, Any]]]:
         with closing(self._open()) as store:
@@ -29,7 +31,7 @@ class PersonalTerms:
         with closing(self._open()) as store:
             left = forget_own_terms(store, number)
         if self._state.read(COPY) is not None:
-            self._state.replace(COPY, OWN_TERMS.dumps(left))
+            TermsCopy(self._state, self._keyring).write(left)
 
 
 personal_of = PersonalTerms

@@ -67,7 +67,7 @@ async def catch_up(at: Open, restore: AfterRestore, *, now: datetime) -> None:
     """Apply the journal to databases that were set back; what a restored queue lacks is done with the shop's hooks."""
     await at.ask(partial(restore.attach, at.store))
     try:
-        await asyncio.to_thread(at.erased.tidy, now)
+        await asyncio.to_thread(at.erased.tidy_daily, now)
     except OSError as error:
         logger.warning("journal: old lines stay until the next run (%s)", error.strerror)
     number = await asyncio.to_thread(restore.journal.merge, now)

@@ -19,12 +19,12 @@ from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.features.rights.protocol import QueueDown, Row
 from cookieguard.features.rights.queue import Queue
-from cookieguard.features.rights.sealing import Seal, SealBroken, who_of
 from cookieguard.features.rights.values.as_json import dumps, loads
 from cookieguard.features.rights.values.by_staff import needs_approval
 from cookieguard.features.rights.values.requests import Request, RequestRefused, by_days_left
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring
+from cookieguard.storage.sealing import Seal, SealBroken, who_of
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_file, store_url
 

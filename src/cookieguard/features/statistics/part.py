@@ -9,13 +9,14 @@ from pathlib import Path
 from cookieguard.config import Config
 from cookieguard.engines.files.country import Countries
 from cookieguard.features.people.part import PeoplePart
+from cookieguard.features.people.staff_sign_in import staff_only
 from cookieguard.features.statistics.engines.open import open_reader, open_sink
 from cookieguard.features.statistics.engines.sink import Counted
-from cookieguard.features.statistics.stats_page import STATS_PAGE, answer_stats, refuse_stats
+from cookieguard.features.statistics.stats_page import STATS_PAGE, answer_stats
 from cookieguard.stats.goals import Goals
 from cookieguard.stats.raw_hits import RawHit, Reader
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.part import READ_AND_POST, Page, Part
+from cookieguard.web.parts.part import READ_AND_POST, Part
 from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.pipeline import Pipeline
 
@@ -30,9 +31,9 @@ class StatisticsPart(Part):
         self.counting = guard.ports.counting = counting
         staff, settings, state = guard.part(PeoplePart).staff, guard.config.stats, guard.state.path
         figures = partial(open_reader, settings, state, environ=guard.environ)
-        answer = partial(answer_stats, open_figures=figures)
-        guarded = staff.guarded("analyst", answer, refused=refuse_stats)
-        self.pages = (Page(STATS_PAGE, READ_AND_POST, guarded, "analyst", "Statistics"),)
+        answer = partial(answer_stats, staff=staff, open_figures=figures)
+        page = staff_only(staff, STATS_PAGE, READ_AND_POST, answer, role="analyst", title="Statistics")
+        self.pages = (page,)
 
     def close(self, deadline: float) -> None:
         self.counting.pipeline.close(deadline)

@@ -16,17 +16,21 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from cookieguard.config import StatsSettings
 from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.errors import ConfigError, KeyringFixed
-from cookieguard.features.people.staff_guard import has_staff_form, refuse, staff_form
-from cookieguard.features.people.staff_sign_in import ask_to_sign_in
+from cookieguard.features.people.staff_guard import (
+    StaffGuard,
+    has_staff_form,
+    staff_form,
+)
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, message_page, overview_page
 from cookieguard.features.statistics.dashboard.selection import (
+    COMPARED,
     BadSelection,
     Selection,
     TooManyFilters,
     read_selection,
 )
-from cookieguard.features.statistics.dashboard.sheets import csv_file
+from cookieguard.features.statistics.dashboard.sheets import table_file
 from cookieguard.features.statistics.dashboard.tabs import Details, read_details
 from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader
 from cookieguard.features.statistics.notes import (
@@ -38,7 +42,8 @@ from cookieguard.features.statistics.notes import (
     with_note,
 )
 from cookieguard.identity.staff_token import Member
-from cookieguard.office.layout import STAFF_HEADERS, shop_name
+from cookieguard.office.layout import STAFF_HEADERS
+from cookieguard.office.shell import Shell
 from cookieguard.stats.hits import SECONDS_OF_DAY
 from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.exchange import Exchange
@@ -49,6 +54,8 @@ from cookieguard.web.pages.same_origin import own_pairs
 logger = logging.getLogger("cookieguard")
 
 STATS_PAGE = "stats"
+STATISTICS = "Statistics"
+PLACES_OF_TABS = {"consent": "Consent", "held": "Vendors"}
 DOWN = "The figures cannot be read at the moment, or nothing has been counted yet. Visits are still counted."
 NOT_OURS = "this note was not sent from a page of this shop"
 ALARM_DAYS = timedelta(days=7)
@@ -58,37 +65,33 @@ OpenReader = Callable[[], HitReader]
 
 
 async def answer_stats(
-    exchange: Exchange, receive: Receive, member: Member, *, open_figures: OpenReader
+    exchange: Exchange, receive: Receive, member: Member, *, staff: StaffGuard, open_figures: OpenReader
 ) -> Response:
     """Answer {prefix}stats: GET with the dashboard, POST by adding or removing a note."""
+    shell = staff.shell(exchange, member, STATISTICS)
     if exchange.request.is_read:
-        return await _show(exchange, open_figures)
-    return await _change_notes(exchange, receive, member)
+        return await _show(exchange, shell, open_figures)
+    return await _change_notes(exchange, receive, member, shell)
 
 
-def refuse_stats(exchange: Exchange) -> Response:
-    """Answer who may not see figures: a browser that wants the page with the sign-in that leads there."""
-    return ask_to_sign_in(exchange, STATS_PAGE) if exchange.request.is_read else refuse(exchange)
-
-
-async def _show(exchange: Exchange, open_figures: OpenReader) -> Response:
+async def _show(exchange: Exchange, shell: Shell, open_figures: OpenReader) -> Response:
     """Answer with 400 and one line for what cannot be asked, and 503 where figures cannot be read."""
-    base, settings = exchange.own_base, exchange.parts.config.stats
+    settings = exchange.parts.config.stats
     try:
         selection = read_selection(exchange.request.query)
         ask = partial(_page, open_figures, selection, exchange.now, settings, _state(exchange))
-        shop, alarms = shop_name(exchange.parts.config.origins), _alarms(exchange)
-        form = staff_form(exchange, STATS_PAGE)
-        answer = await to_thread.run_sync(partial(ask, base=base, shop=shop, alarms=alarms, form=form))
+        shell = replace(shell, here=PLACES_OF_TABS.get(selection.tab, STATISTICS))
+        form, alarms = staff_form(exchange, STATS_PAGE), _alarms(exchange)
+        answer = await to_thread.run_sync(partial(ask, shell=shell, alarms=alarms, form=form))
     except TooManyFilters as error:
-        page = message_page(str(error), base=base, selection=error.selection)
+        page = message_page(str(error), shell=shell, selection=error.selection)
         return HTMLResponse(page, 400, STAFF_HEADERS)
     except BadSelection as error:
-        return HTMLResponse(message_page(str(error), base=base), 400, STAFF_HEADERS)
+        return HTMLResponse(message_page(str(error), shell=shell), 400, STAFF_HEADERS)
     except EngineDown as error:
-        return _down(exchange, str(error))
+        return _down(exchange, shell, str(error))
     except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; told, never a 500
-        return _down(exchange, type(error).__name__)
+        return _down(exchange, shell, type(error).__name__)
     return answer
 
 
@@ -99,17 +102,14 @@ def _page(
     settings: StatsSettings,
     state: Path,
     *,
-    base: str,
-    shop: str,
+    shell: Shell,
     alarms: Alarms,
     form: str,
 ) -> Response:
     with closing(open_figures()) as reader:
-        if selection.tab != "overview":
-            details = read_details(reader, selection, now=now, hit_days=settings.hit_days)
-            return (
-                _csv(details, now) if selection.table else _html(details_page(details, base=base, shop=shop))
-            )
+        if selection.tab not in COMPARED:
+            details = read_details(reader, selection, now=now)
+            return _file(details, now) if selection.table else _html(details_page(details, shell=shell))
         marks, trouble = _notes(state)
         overview = read_overview(
             reader,
@@ -119,11 +119,12 @@ def _page(
             steps=settings.funnel,
             zone=settings.zone,
             marks=marks,
+            before_consent=settings.before_consent,
         )
         if selection.table:
-            return _csv(overview, now)
+            return _file(overview, now)
         overview = replace(overview, notes=(*alarms(), *trouble, *overview.notes))
-        return _html(overview_page(overview, base=base, shop=shop, form=form))
+        return _html(overview_page(overview, shell=shell, form=form))
 
 
 def _notes(state: Path) -> tuple[Sequence[Note], Sequence[str]]:
@@ -138,11 +139,11 @@ def _html(page: bytes) -> Response:
     return HTMLResponse(page, 200, STAFF_HEADERS)
 
 
-def _csv(figures: Overview | Details, now: datetime) -> Response:
+def _file(figures: Overview | Details, now: datetime) -> Response:
     """Send one table of the page as a file."""
-    name, content = csv_file(figures, int(now.timestamp()) // SECONDS_OF_DAY)
+    name, media_type, content = table_file(figures, int(now.timestamp()) // SECONDS_OF_DAY)
     headers = {**STAFF_HEADERS, "content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, 200, headers, media_type="text/csv; charset=utf-8")
+    return Response(content, 200, headers, media_type=media_type)
 
 
 def _alarms(exchange: Exchange) -> Alarms:
@@ -157,18 +158,18 @@ def _state(exchange: Exchange) -> Path:
     return Path(exchange.parts.config.state_dir).absolute()
 
 
-async def _change_notes(exchange: Exchange, receive: Receive, member: Member) -> Response:
+async def _change_notes(exchange: Exchange, receive: Receive, member: Member, shell: Shell) -> Response:
     """Add or remove a note; answer with 400 or 403 and one line for what cannot be done."""
     try:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         if not has_staff_form(exchange, fields, STATS_PAGE):
-            return HTMLResponse(message_page(STALE, base=exchange.own_base), 403, STAFF_HEADERS)
+            return HTMLResponse(message_page(STALE, shell=shell), 403, STAFF_HEADERS)
         query = read_selection(fields.get("selection", "").removeprefix("?")).query()
         await to_thread.run_sync(change_notes, _state(exchange), _change(fields, member.name))
     except BadRequestError as error:
         return PlainTextResponse(f"{error}\n", error.status, PAGE_HEADERS)
     except (BadSelection, ConfigError, KeyringFixed) as error:
-        return HTMLResponse(message_page(str(error), base=exchange.own_base), 400, STAFF_HEADERS)
+        return HTMLResponse(message_page(str(error), shell=shell), 400, STAFF_HEADERS)
     return RedirectResponse(f"{exchange.own_base}{STATS_PAGE}{query}", 303, PAGE_HEADERS)
 
 
@@ -180,7 +181,7 @@ def _change(fields: Mapping[str, str], by: str) -> Callable[[Sequence[Note]], Se
     return lambda before: with_note(before, made)
 
 
-def _down(exchange: Exchange, reason: str) -> Response:
+def _down(exchange: Exchange, shell: Shell, reason: str) -> Response:
     exchange.parts.findings.count("statistics could not be read")
     logger.warning("statistics cannot be shown (%s)", reason)
-    return HTMLResponse(message_page(DOWN, base=exchange.own_base), 503, STAFF_HEADERS)
+    return HTMLResponse(message_page(DOWN, shell=shell), 503, STAFF_HEADERS)

@@ -103,6 +103,8 @@ class Write(NamedTuple):
     writer: str = ""
     """Whose versions `version` counts: between two of one writer it tells which is newer, and no clock does."""
     version: int = 0
+    owner: str = ""
+    """Whose a value with a random key is, so that it is found when they are erased."""
 
 
 class Add(NamedTuple):

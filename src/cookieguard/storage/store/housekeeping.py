@@ -76,6 +76,7 @@ OVERFLOW = "overflow"  # the namespace of what overflowed in the workers, by wha
 QUEUE, VALUES = "queue", "values"
 KEPT_MILLISECONDS = 30 * 86_400_000
 NEARLY = 0.8  # of a limit
+LOST = "bring back the keyring of before and restart; if it is lost, see docs/operations.md, Rotate the keys"
 MANY_REVOCATIONS = "find in the log who logs in and out so often, and limit that"
 
 
@@ -96,6 +97,8 @@ def examine_store(store: Store) -> Iterator[tuple[str, str, str]]:
     queue, lost = overflows(store, QUEUE), overflows(store, VALUES)
     mend = "find in the log why the store was down so long" if lost else ""
     yield "store queue", f"overflowed {queue} times in 30 days, {lost} values found no room", mend
+    if lost := store.lost:
+        yield "store seal", f"no key of the keyring opened the store {lost} times, so it started empty", LOST
     size = store.size()
     room = f"{size // 10**6} of {MAX_BYTES // 10**6} MB for carts and sessions"
     yield "store size", room, "the oldest data of guests is deleted" if size > NEARLY * MAX_BYTES else ""

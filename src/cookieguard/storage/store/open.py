@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from cookieguard.config import Config
 from cookieguard.config.store import StoreSettings, require_store_url
+from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_source import load_keyring
 from cookieguard.storage.open import is_server, require_driver
+from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import Store
 
 STORE_FILE = "store.db"
 
 
 def store_opener(
-    settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]
+    config: Config, state_dir: Path, *, environ: Mapping[str, str], keyring: Keyring | None = None
 ) -> Callable[[], Store]:
-    """Return what opens the store. Raises ConfigError, never showing the URL."""
-    file = store_file(settings, state_dir, environ=environ)
+    """Return what opens the store with the shop's keyring. Raises ConfigError, never showing the URL."""
+    if keyring is None:
+        keyring = load_keyring(StateDirectory(state_dir), config.keys, environ=environ)
+    file = store_file(config.store, state_dir, environ=environ)
     if file is not None:
         from cookieguard.storage.store import sqlite
 
-        return sqlite.opener(file)
-    url = store_url(settings, environ=environ)
+        return sqlite.opener(file, keyring)
+    url = store_url(config.store, environ=environ)
     from cookieguard.storage.store import postgres
 
-    return postgres.opener(url)
+    return postgres.opener(url, keyring)
 
 
 def store_url(settings: StoreSettings, *, environ: Mapping[str, str]) -> str:

@@ -13,10 +13,11 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import TypeVar
 
-from cookieguard.config.store import StoreSettings
+from cookieguard.config import Config
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.revocations import Revocation, Revocations, clock_was_at, to_milliseconds_of
 from cookieguard.identity.tokens import LEEWAY_MILLISECONDS, from_milliseconds, to_milliseconds
+from cookieguard.keyring import Keyring
 from cookieguard.runtime.questions import Asked
 from cookieguard.runtime.worker import Worker, seconds
 from cookieguard.storage.state_directory import StateDirectory
@@ -30,7 +31,7 @@ from cookieguard.storage.store.housekeeping import (
     tidied,
 )
 from cookieguard.storage.store.open import store_opener
-from cookieguard.storage.store.protocol import CHANGE, NO_CHANGE, Change, Store, StoreDown
+from cookieguard.storage.store.protocol import NO_CHANGE, Change, Store, StoreDown
 
 logger = logging.getLogger("cookieguard")
 Answer = TypeVar("Answer")
@@ -194,7 +195,7 @@ class StoreSync(Asked[Store]):
         last = store.last_change()
         if last == self._last:
             return
-        if last.number < self._last.number or not _holds_mark(store, self._last):  # another copy
+        if last.number < self._last.number or not store.has_mark(self._last):  # another copy
             self._restore(store)
             before, last = last, store.last_change()  # what was written is there, or this is done once more
         else:
@@ -257,6 +258,7 @@ class StoreSync(Asked[Store]):
             self._tidied = seconds()
         note_overflows(store, self.backlog, now=to_milliseconds(self._clock()))
         if seconds() - self._forgot > FORGET_EVERY.total_seconds():
+            store.seal_anew()
             moment = self._steps.oldest(to_milliseconds(self._clock()))
             if not store.forget(moment - to_milliseconds_of(FORGET_EVERY)):
                 self._forgot = seconds()
@@ -289,21 +291,17 @@ class StoreSync(Asked[Store]):
         self._forgot = seconds()
 
 
-def _holds_mark(store: Store, change: Change) -> bool:
-    """Return whether a store has the mark of a change: another copy of it has another one."""
-    kept = store.read(CHANGE, str(change.number))
-    return change.mark == (b"" if kept is None else kept.value)
-
-
 def open_store_sync(
-    settings: StoreSettings,
+    config: Config,
     state: StateDirectory,
+    keyring: Keyring,
     *,
     environ: Mapping[str, str],
     clock: Callable[[], datetime] | None = None,
     steps: Steps | None = None,
 ) -> StoreSync | None:
     """Choose the store by its URL; None where it is switched off. Raises ConfigError, never showing the URL."""
-    if not settings.enabled:
+    if not config.store.enabled:
         return None
-    return StoreSync(store_opener(settings, state.path, environ=environ), clock=clock, steps=steps)
+    open_store = store_opener(config, state.path, environ=environ, keyring=keyring)
+    return StoreSync(open_store, clock=clock, steps=steps)

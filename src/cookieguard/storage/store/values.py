@@ -63,7 +63,10 @@ def _write(store: Store, work: Write) -> None:
         store.erase(work.namespace, work.key)
         return
     store.change(
-        work.namespace, work.key, lambda kept: None if kept and _is_newer(kept, work) else (value, work.until)
+        work.namespace,
+        work.key,
+        lambda kept: None if kept and _is_newer(kept, work) else (value, work.until),
+        owner=work.owner,
     )
 
 

@@ -34,7 +34,7 @@ class ShopCookies:
         """What our cookies are called under the other setting of `cookies.domain`; ours as well, and over."""
         self.shadowable = frozenset(
             cookie_name(spec, dev=config.dev)
-            for spec in (cookies.session, cookies.cart, cookies.remember)
+            for spec in cookies.specs
             if spec.domain or spec.partitioned or not spec.name.startswith(HOST_PREFIX)
         )
         """Of those a browser may hold one elsewhere than where they are set now, from before a change."""

@@ -94,7 +94,7 @@ def seconds_text(seconds: int, lang: str) -> str:
 def _declared(config: Config) -> Iterator[Stored]:
     """Yield what is configured: ours, the shop's own, each vendor's."""
     cookies = config.cookies
-    ours = [cookies.session, cookies.cart, cookies.remember] if config.identity.enabled else []
+    ours = [spec for spec in cookies.specs if config.identity.enabled and spec is not cookies.consent]
     for spec in [*ours, *([cookies.consent] if config.consent.enabled else [])]:
         life = "session" if not spec.max_age else f"{spec.max_age} seconds"
         yield Stored(cookie_name(spec, dev=config.dev), "", NECESSARY, life)

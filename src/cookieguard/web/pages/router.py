@@ -19,7 +19,7 @@ from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import answer_state, show_choices
-from cookieguard.web.parts.part import READ, READ_AND_POST, Answer, Page
+from cookieguard.web.parts.part import OVERVIEW_PAGE, READ, READ_AND_POST, STAFF_PAGE, Answer, Page
 from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
 
@@ -28,19 +28,23 @@ GPC_PATH = "/.well-known/gpc.json"
 GPC_SUPPORT = {"gpc": True, "lastUpdate": "2026-11-24"}
 DAY_LONG = {"cache-control": "public, max-age=86400", "x-content-type-options": "nosniff"}
 FOREVER = "public, max-age=31536000, immutable"  # the name carries the hash of the content
+FILES = (".css", ".js")
 MOST_HOSTS = 100  # that a shop is asked by: a client may name any
 
 
 class Pages:
     """Know our own pages: path below the prefix -> (methods, page). Built once."""
 
-    __slots__ = ("_declared_own", "_folders", "_has_paths", "_pages", "_prefix")
+    __slots__ = ("_console", "_declared_own", "_folders", "_has_paths", "_of_staff", "_pages", "_prefix")
 
     def __init__(self, parts: Services, of_features: Iterable[Page] = ()) -> None:
         self._prefix = parts.config.prefix
         self._has_paths = parts.register.has_paths  # of vendors, on any host
         self._declared_own: dict[str, bool] = {}
-        found = {page.name: (page.methods, page.answer) for page in (*_pages_of(parts), *of_features)}
+        pages = (*_pages_of(parts), *of_features)
+        found = {page.name: (page.methods, page.answer) for page in pages}
+        self._console = parts.console
+        self._of_staff = {STAFF_PAGE, *(page.name for page in pages if page.role)}
         self._folders = {name: answer for name, answer in found.items() if name.endswith("/")}
         self._pages = {self._prefix + name: answer for name, answer in found.items()}
         if parts.config.consent.enabled and parts.config.consent.gpc:
@@ -50,6 +54,9 @@ class Pages:
         """Return the page that answers, None where the path is the app's."""
         path = exchange.path
         is_ours = path.startswith(self._prefix)
+        stray = self._stray(exchange) if self._console else None
+        if stray is not None:
+            return stray
         found = self._pages.get(path) or (self._folder(path) if is_ours else None)
         if found is None:
             if exchange.grant and _has_idle_grant(exchange):
@@ -59,6 +66,16 @@ class Pages:
             return _missing if is_ours else None
         methods, answer = found
         return answer if exchange.request.method in methods else _refuse(methods)
+
+    def _stray(self, exchange: Exchange) -> Answer | None:
+        """Return the answer to what this host does not serve: the shop's pages on that of staff, or these elsewhere."""
+        path, is_console = exchange.path, exchange.parts.is_console(exchange.request.origin)
+        if is_console and path == "/" and exchange.request.is_read:
+            return _lead_to_staff
+        is_ours = path.startswith(self._prefix)
+        name, slash, _rest = path[len(self._prefix) if is_ours else len(path) :].partition("/")
+        is_file = not slash and name.endswith(FILES)  # the same on each host
+        return None if is_file or (name + slash in self._of_staff) == is_console else _missing
 
     def _folder(self, path: str) -> tuple[tuple[str, ...], Answer] | None:
         """Return the page that answers all paths below it: versions of the policy, tiles of the log."""
@@ -121,6 +138,10 @@ def _refuse(methods: tuple[str, ...]) -> Answer:
         return PlainTextResponse(f"allowed here: {allowed}\n", 405, {"allow": allowed, **NO_STORE})
 
     return refuse
+
+
+async def _lead_to_staff(exchange: Exchange, _: Receive) -> Response:
+    return Response(status_code=303, headers={"location": f"{exchange.own_base}{OVERVIEW_PAGE}", **NO_STORE})
 
 
 async def _missing(_: Exchange, __: Receive) -> Response:

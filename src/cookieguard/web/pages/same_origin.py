@@ -38,7 +38,8 @@ def why_refused(exchange: Exchange) -> str:
     """Return why a post does not come from a page of the shop; empty if it does."""
     if not exchange.is_own_host:
         return OTHER_HOST
-    request, origins = exchange.request, exchange.parts.config.origins
+    request, config = exchange.request, exchange.parts.config
+    origins = (config.staff.origin,) if exchange.parts.is_console(request.origin) else config.origins
     return why_foreign(request.headers, host=request.origin.authority, origins=origins)
 
 

@@ -72,7 +72,7 @@ def open_guard(
     steps = Steps(to_milliseconds(now), time.monotonic)
     store = None
     if config.identity.enabled:
-        store = open_store_sync(config.store, state, environ=environ, clock=clock, steps=steps)
+        store = open_store_sync(config, state, keyring, environ=environ, clock=clock, steps=steps)
     has_others = store is not None and has_machines(config.store, state, environ=environ)
     sharing = (store, keyring) if store is not None and has_others else None
     return Guard(

@@ -84,7 +84,7 @@ def open_consents(
     return Consents(codec, config, register, matters)
 
 
-def authorities_of(config: Config) -> frozenset[str]:
-    """Return host or host:port of each configured origin."""
-    parts = (origin.partition("://") for origin in config.origins)
-    return frozenset(origin_of(scheme, host.encode()).authority for scheme, _, host in parts)
+def authorities_of(*origins: str) -> frozenset[str]:
+    """Return host or host:port of each origin."""
+    parts = (origin.partition("://") for origin in origins)
+    return frozenset(origin_of(scheme, host.encode()).authority for scheme, _, host in parts if host)

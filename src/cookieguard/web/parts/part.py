@@ -12,6 +12,7 @@ from cookieguard.web.exchange import Exchange
 
 READ = ("GET", "HEAD")
 READ_AND_POST = (*READ, "POST")
+STAFF_PAGE, OVERVIEW_PAGE = "staff", "overview"  # where staff sign in, and what they see first
 Answer = Callable[[Exchange, Any], Awaitable[Response]]  # the second argument is the ASGI `receive`
 
 

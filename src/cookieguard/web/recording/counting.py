@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from cookieguard.stats.goals import MOST_A_REQUEST, Goals
@@ -38,6 +38,9 @@ class Counting:
     prefix: str
     country_header: bytes
     country_of: Callable[[str], str] | None
+    routes: dict[str, str] = field(
+        default_factory=dict
+    )  # of the paths of pages that this worker served lately
 
     @property
     def dropped(self) -> Mapping[str, int]:

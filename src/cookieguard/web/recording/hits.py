@@ -41,6 +41,8 @@ RELOADED_WITHIN = timedelta(seconds=10)
 CLOCKS_DIFFER = timedelta(seconds=5)
 NOT_BUILT = "not built"
 WITHOUT_KEY = NO_KEY, NO_KEY
+READS = ("GET", "HEAD")
+MOST_ROUTES = 1000  # of pages seen lately; goals of others are named by their paths
 TAKEN = 303  # how a choice is answered, which is counted before
 NO_PAGES = FRAME_DESTINATIONS | RESOURCE_DESTINATIONS
 AN_ADDRESS = b"http://0.0.0.0/"  # which is kept of no referrer
@@ -64,9 +66,7 @@ def note_goals(counting: Counting, exchange: Exchange, *, ended: datetime) -> No
         consent = exchange.peek_consent()
         if not _counts(counting, consent):
             return
-        hit = _raw_hit(counting, exchange, consent, GOAL)._replace(
-            ended=ended, route=_route_of(counting, exchange)
-        )
+        hit = _of_page(counting, exchange, _raw_hit(counting, exchange, consent, GOAL, ended=ended))
         for name in exchange.goals:
             counting.pipeline.put(hit._replace(event=name))
     except Exception:  # noqa: BLE001 - as above
@@ -82,6 +82,8 @@ def _note(counting: Counting, exchange: Exchange, *, is_document: bool, ended: d
         return
     is_asked = kind is VIEW and counting.asks and consent.asks and exchange.request.may_ask
     rewriter, route = exchange.rewriter, _route_of(counting, exchange)
+    if kind is VIEW:
+        _remember(counting, exchange.path[:MAX_HEADER], route)
     held = () if rewriter is None else tuple(rewriter.held[:MAX_HELD])
     counting.pipeline.put(
         _raw_hit(
@@ -106,14 +108,34 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
     state = state_of(granted, exchange.parts.register.ids)
     # Whose choice it is counts for nothing: a key would tie the answer to the views before it.
     hit = _raw_hit(counting, exchange, replace(before, granted=frozenset(), gpc=True), HitKind.CHOICE)
-    path = exchange.request.referring_path.partition("?")[0][:MAX_HEADER]
-    path = _without_own(path, b"", b"", b"", spellings_of(exchange.full_address))[0]
+    path, _, query = exchange.request.referring_path[:MAX_HEADER].partition("?")
+    path, asked, *_ = _without_own(
+        path, query.encode("latin-1", "ignore"), b"", b"", spellings_of(exchange.full_address)
+    )
     event = Event.WITHDRAWN if before.granted - granted else EVENTS[state]
     counting.pipeline.put(
         hit._replace(
-            path=path, query=b"", status=TAKEN, consent=state.value, gpc=before.gpc, event=event.value
+            path=path, query=asked, status=TAKEN, consent=state.value, gpc=before.gpc, event=event.value
         )
     )
+
+
+def _of_page(counting: Counting, exchange: Exchange, goal: RawHit) -> RawHit:
+    """Return a goal with the page that it was reached from: of a form the page that has it."""
+    request = exchange.request
+    page = "" if request.method in READS else request.own_referrer
+    if not page:
+        return goal._replace(route=_route_of(counting, exchange))
+    path = request.path_in_app(page)[:MAX_HEADER]
+    named = _without_own(path, b"", b"", b"", spellings_of(exchange.full_address))[0]
+    return goal._replace(path=named, route=counting.routes.get(path, ""))
+
+
+def _remember(counting: Counting, path: str, route: str) -> None:
+    """Remember the route of a page, for goals that are reached from it."""
+    if len(counting.routes) >= MOST_ROUTES:
+        counting.routes.clear()
+    counting.routes[path] = route
 
 
 def _counts(counting: Counting, consent: Consent) -> bool:
@@ -216,7 +238,7 @@ def _is_since_choice(exchange: Exchange, consent: Consent, limit: timedelta) -> 
 def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> HitKind | None:
     """Return what a request counts as; None for what is no page to its visitor."""
     request, status = exchange.request, exchange.status or SERVER_ERROR
-    if exchange.path.startswith(counting.prefix):
+    if exchange.path.startswith(counting.prefix) or exchange.parts.is_console(exchange.request.origin):
         return None
     if status >= 400:
         is_met = (is_document or request.is_navigation) and not _is_ahead(exchange)

@@ -164,10 +164,10 @@ class LogStore:
     def insert_new(
         self, subjects: Mapping[bytes, SubjectKey], rows: Sequence[tuple[Sealed, bytes]]
     ) -> set[bytes]:
-        """Write keys of new subjects by their handles, and rows sealed with them, in one commit. Durable on return.
+        """Write keys of new subjects, wrapped, by their handles, and rows sealed with them, in one commit.
 
-        Return the subjects that were new. The others have a key already, so nothing is written for them.
-        Only a server can have both.
+        Durable on return. Return the subjects that were new. The others have a key already, so nothing is written for
+        them. Only a server can have both.
         """
         raise NotImplementedError
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from cookieguard.features.records.store.protocol import (
 from cookieguard.features.records.values.notes import NoteKey, Signer
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_source import find_keyring
 from cookieguard.storage.open import is_server, require_driver
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.protocol import making_once
@@ -39,6 +40,8 @@ class Place(NamedTuple):
     """A URL of PostgreSQL, or the path of a file."""
     subjects: str
     erasures: Erasures
+    keyring: Callable[[], Keyring]
+    """Read with the first key of a subject that is needed."""
 
     def __repr__(self) -> str:
         return f"Place(journal={self.erasures.journal.path!r})"  # a URL may hold a password
@@ -64,14 +67,13 @@ def place_of(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> 
     subjects = _path_or_url(subjects_url or beside, state_dir / SUBJECTS_FILE)
     if is_server(log) or is_server(subjects):
         require_driver("proof.url")
-    return Place(log, subjects, Erasures.of(config, state_dir))
+    erasures = Erasures.of(config, state_dir)
+    return Place(log, subjects, erasures, partial(find_keyring, state_dir, config.keys, environ=environ))
 
 
 def open_stores(place: Place, *, make: bool = True) -> Stores:
     """Open both stores; what was erased and came back with an older copy goes before anything else is done."""
-    subjects = open_subject_store(
-        place.subjects, make=make
-    )  # first: others take a log's file to have its keys
+    subjects = open_subject_store(place, make=make)  # first: others take a log's file to have its keys
     try:
         log = open_log_store(place.log, make=make)
         try:
@@ -107,6 +109,14 @@ def stores_if_made(
         yield stores
 
 
+def seal_keys_anew(config: Config, state_dir: Path, keyring: Keyring, *, environ: Mapping[str, str]) -> None:
+    """Seal the secrets of the keys of records with the key that signs now; raises LogDown."""
+    place = place_of(config, state_dir, environ=environ)
+    if is_server(place.subjects) or Path(place.subjects).exists():
+        with closing(open_subject_store(place, make=is_server(place.subjects))) as subjects:
+            subjects.seal_anew(keyring)
+
+
 def has_log(config: Config, state_dir: Path, *, environ: Mapping[str, str]) -> bool:
     """Return whether a worker opened the log before: in a server it outlives the state directory with its keyring."""
     try:
@@ -123,7 +133,7 @@ def open_log(
     """Return a worker's log; None where it is switched off. Raises ConfigError."""
     if not config.proof.enabled:
         return None
-    place = place_of(config, state.path, environ=environ)
+    place = place_of(config, state.path, environ=environ)._replace(keyring=lambda: keyring)
     witness = Witness(config.proof.witness) if config.proof.witness else None
     anchor = LocalAnchor(state.path, witness)
     file = place.log_file
@@ -166,13 +176,13 @@ def open_log_store(place: str, *, make: bool) -> LogStore:
     return PostgresLog(place, make=make)
 
 
-def open_subject_store(place: str, *, make: bool) -> SubjectStore:
+def open_subject_store(place: Place, *, make: bool) -> SubjectStore:
     """Open the store of keys as it is, erasures not applied; raises LogDown."""
-    if not is_server(place):
-        return SubjectStore(place, make=make)
+    if not is_server(place.subjects):
+        return SubjectStore(place.subjects, place.keyring, make=make)
     from cookieguard.features.records.store.postgres_log import PostgresSubjects
 
-    return PostgresSubjects(place, make=make)
+    return PostgresSubjects(place.subjects, place.keyring, make=make)
 
 
 def _url(setting: str, variable: str, url: str, environ: Mapping[str, str]) -> str:

@@ -7,16 +7,14 @@ statement of its own: a third of the work of arrays for the server.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from cookieguard.features.records.store.log_store import INSERT, TABLES, LogStore, cells_of
 from cookieguard.features.records.store.protocol import LogNotMade
-from cookieguard.features.records.store.subjects import FORGET, STAY, SubjectKey, SubjectStore
-from cookieguard.features.records.store.subjects import TABLES as KEY_TABLES
+from cookieguard.features.records.store.subjects import FORGET, STAY, SubjectKey, SubjectStore, new_key
 from cookieguard.features.records.values.log import Text
-from cookieguard.features.records.values.sealing import KEY_BYTES, SUBJECT_BYTES, Sealed
+from cookieguard.features.records.values.sealing import Sealed
 from cookieguard.storage.postgres_connection import ByteaArray
 from cookieguard.storage.postgres_database import PostgresDatabase
 
@@ -139,8 +137,8 @@ FIND_OR_MAKE = """
 """
 # Overwritten first: a deleted row's bytes are in the table until it is vacuumed.
 OVERWRITE = "UPDATE cg_subject SET key = ''::bytea WHERE id IN (:these)"
-VACUUM = "VACUUM (FULL) cg_subject"
-# From the commit that deletes on: a dump that reads the table delays for minutes that it is rewritten.
+VACUUM = "VACUUM (FULL) cg_subject, cg_subject_secret"
+# From the commit on that overwrites or deletes: a dump that reads the table delays for minutes that it is rewritten.
 NOTE_UNSWEPT = "INSERT INTO cg_subject_secret (name, value) VALUES ('unswept', '') ON CONFLICT DO NOTHING"
 IS_UNSWEPT = "SELECT EXISTS (SELECT 1 FROM cg_subject_secret WHERE name = 'unswept')"
 NOTE_SWEPT = "DELETE FROM cg_subject_secret WHERE name = 'unswept'"
@@ -150,22 +148,22 @@ SWEEP_MILLISECONDS = 600_000  # a million persons take some seconds, in which re
 class PostgresSubjects(SubjectStore):
     """Be a SubjectStore in a database."""
 
-    def __init__(self, url: str, *, make: bool = True) -> None:
-        self._database: PostgresDatabase = PostgresDatabase(url, KEY_TABLES, make=make)
+    _database: PostgresDatabase
 
     def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
         """Return keys, the missing ones made in the same statement."""
         wanted = ByteaArray(handles)
+        made = [self.wrapped(new_key()) for _ in wanted]
         values = {
             "handles": wanted,
-            "ids": ByteaArray(os.urandom(SUBJECT_BYTES) for _ in wanted),
-            "keys": ByteaArray(os.urandom(KEY_BYTES) for _ in wanted),
+            "ids": ByteaArray(one.subject for one in made),
+            "keys": ByteaArray(one.key for one in made),
         }
         rows = self._database.rows(FIND_OR_MAKE, **values)
         if any(is_fading for *_, is_fading in rows):  # for an hour after records were pruned
             self._database.write_in(STAY, wanted)  # waits for a concurrent removal
             rows = self._database.rows(FIND_OR_MAKE, **values)
-        found = {handle: SubjectKey(id_, key) for handle, id_, key, _ in rows}
+        found = {handle: SubjectKey(id_, self._key(key, id_)) for handle, id_, key, _ in rows}
         missing = [handle for handle in wanted if handle not in found]
         return found | self._found(missing) if missing else found  # another worker was first
 
@@ -179,6 +177,11 @@ class PostgresSubjects(SubjectStore):
         if self._database.value(IS_UNSWEPT):
             self._sweep()
         return gone
+
+    def _overwrite(self, statement: str, rows: Sequence[Mapping[str, object]]) -> None:
+        with self._database.transaction():
+            super()._overwrite(statement, rows)
+            self._database.write(NOTE_UNSWEPT)
 
     def _sweep(self) -> None:
         """Have the table rewritten; it takes the longer the more persons there are."""

@@ -1,17 +1,27 @@
-"""The keys of subjects, apart from what they open: a key that was destroyed is gone from the file and its journal."""
+"""The keys of subjects, apart from what they open: a key that was destroyed is gone from the file and its journal.
+
+Each key is stored wrapped with one key that never rotates, which the keyring wraps. Without the keyring, the store of
+keys opens no record.
+"""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import cached_property
 from os import urandom
 from pathlib import Path
 from typing import NamedTuple
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 from cookieguard.features.records.values.log import LogDown
-from cookieguard.features.records.values.sealing import KEY_BYTES, SUBJECT_BYTES
+from cookieguard.features.records.values.sealing import KEY_BYTES, NONCE_BYTES, SUBJECT_BYTES
+from cookieguard.keyring import Keyring
 from cookieguard.storage.database import Step, Tables
 from cookieguard.storage.open import open_database
+from cookieguard.storage.sealing import Seal, SealBroken
 
 # Whatever the server's own default is: what was acknowledged is on its disk
 DURABLE = "SET synchronous_commit = on"
@@ -24,7 +34,7 @@ MAKE = (
 )
 TABLES = Tables(
     main="cg_subject",
-    steps=(Step(MAKE),),
+    steps=(Step(MAKE), Step(())),  # the second: keys are wrapped, which releases before cannot read
     down=LogDown,
     short=(("cg_subject_secret", "secret"), ("cg_subject_fading", "fading"), ("cg_subject", "subject")),
     busy_seconds=2.0,  # each writer holds the lock for one small transaction
@@ -48,6 +58,17 @@ FADE = """
     ON CONFLICT (id) DO UPDATE SET since = excluded.since
 """
 FADED = "SELECT id FROM cg_subject_fading WHERE since < :before"
+MASTER = "master"  # the secret that wraps the key of each subject
+USE = b"keys of the log's subjects"
+LOST = "no key of the keyring opens the keys of records: bring the keyring back from its backup"
+SECRETS = "SELECT name, value FROM cg_subject_secret WHERE length(value) > 0"
+SEAL_AGAIN = "UPDATE cg_subject_secret SET value = :value WHERE name = :name AND value = :before"
+# Of releases before, which stored keys as they are.
+CLEAR = """
+    SELECT id, key FROM cg_subject WHERE id > :after AND length(key) = :length ORDER BY id LIMIT :count
+"""
+WRAP = "UPDATE cg_subject SET key = :key WHERE id = :subject AND key = :before"
+WRAPPED_AT_ONCE = 5000  # keys of one transaction: some 100 ms, in which records wait
 END_FADING = "DELETE FROM cg_subject_fading WHERE id IN (:these) AND since < :before RETURNING id"
 
 
@@ -65,18 +86,51 @@ def new_key() -> SubjectKey:
 
 
 class SubjectStore:
-    """Keep the keys of subjects in a file, or with `PostgresSubjects` in a server's database. Raises LogDown."""
+    """Keep the keys of subjects in a file, or with `PostgresSubjects` in a server's database. Raises LogDown.
 
-    def __init__(self, place: Path | str, *, make: bool = True) -> None:
+    `keyring` is asked for with the first key that is read or made; whatever needs no key works without it.
+    """
+
+    def __init__(self, place: Path | str, keyring: Callable[[], Keyring], *, make: bool = True) -> None:
         self._database = open_database(place, TABLES, make=make)
+        self._keyring = keyring
 
     def secret(self, name: str) -> bytes:
-        """Return 32 random bytes that are made once."""
-        value = self._database.value(SECRET, name=name)
+        """Return 32 random bytes that are made once, and that the keyring seals."""
+        seal, value = Seal(self._keyring(), USE), self._database.value(SECRET, name=name)
         if value is None:
-            self._database.write(PUT_SECRET, name=name, value=os.urandom(KEY_BYTES))
+            sealed = seal.close(urandom(KEY_BYTES), about=name)
+            self._database.write(PUT_SECRET, name=name, value=sealed)
             value = self._database.value(SECRET, name=name)
-        return bytes(value)
+        return _unsealed(seal, name, value)
+
+    def wrapped(self, key: SubjectKey) -> SubjectKey:
+        """Return a key as its row holds it."""
+        nonce = urandom(NONCE_BYTES)
+        return SubjectKey(key.subject, nonce + self._cipher.encrypt(nonce, key.key, key.subject))
+
+    def seal_anew(self, keyring: Keyring) -> None:
+        """Seal the secrets with the key that signs now, so that the keyring can retire the one before."""
+        seal = Seal(keyring, USE)
+        for name, before in self._database.rows(SECRETS):
+            if not seal.is_current(before):
+                value = seal.close(_unsealed(seal, name, before), about=name)
+                self._overwrite(SEAL_AGAIN, [{"name": name, "value": value, "before": before}])
+
+    def wrap_clear_keys(self) -> None:
+        """Wrap what a release before stored unwrapped, some at a time. Whatever was cut short, the next call does.
+
+        In a file, no byte of those keys is left, unless a reader held the journal: then the next `forget` empties it.
+        """
+        self.seal_anew(self._keyring())
+        after = b""
+        while rows := self._database.rows(CLEAR, after=after, length=KEY_BYTES, count=WRAPPED_AT_ONCE):
+            after = rows[-1][0]
+            keys = [{**self.wrapped(SubjectKey(*row))._asdict(), "before": row[1]} for row in rows]
+            self._overwrite(WRAP, keys)
+        if after:
+            with suppress(LogDown):
+                self._database.empty_journal()
 
     def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
         """Return the key of each handle, made where there is none. Durable on return."""
@@ -86,7 +140,7 @@ class SubjectStore:
         found = self._found(handles)
         new = {handle: new_key() for handle in handles if handle not in found}
         if new:
-            rows = ({"handle": handle, **key._asdict()} for handle, key in new.items())
+            rows = ({"handle": handle, **self.wrapped(key)._asdict()} for handle, key in new.items())
             if self._database.write_each(MAKE_KEY, rows) == len(new):
                 return found | new
             found |= self._found(list(new))  # another worker was first
@@ -99,11 +153,12 @@ class SubjectStore:
     def key_for(self, subject: bytes) -> bytes | None:
         """Return the key of a subject by the number its rows have."""
         key = self._database.value(KEY_FOR, subject=subject)
-        return None if key is None else bytes(key)
+        return None if key is None else self._key(key, subject)
 
     def keys_for(self, subjects: Iterable[bytes]) -> dict[bytes, bytes]:
         """Return the keys of those of the subjects that have one, by the numbers their rows have."""
-        return {id_: bytes(key) for id_, key in self._database.rows_in(KEYS_FOR, list(subjects))}
+        rows = self._database.rows_in(KEYS_FOR, list(subjects))
+        return {id_: self._key(key, id_) for id_, key in rows}
 
     def with_keys(self, subjects: Sequence[bytes]) -> set[bytes]:
         """Return those of the subjects that have a key."""
@@ -143,4 +198,29 @@ class SubjectStore:
 
     def _found(self, handles: Sequence[bytes]) -> dict[bytes, SubjectKey]:
         rows = self._database.rows_in(FIND, handles)
-        return {handle: SubjectKey(id_, key) for handle, id_, key in rows}
+        return {handle: SubjectKey(id_, self._key(key, id_)) for handle, id_, key in rows}
+
+    def _key(self, value: bytes, subject: bytes) -> bytes:
+        """Return a subject's key; one that was changed in the store opens nothing, and `log verify` names its rows."""
+        if len(value) == KEY_BYTES:  # of a release before; a worker's start and the hourly job wrap it
+            return bytes(value)
+        try:
+            return self._cipher.decrypt(value[:NONCE_BYTES], value[NONCE_BYTES:], subject)
+        except (InvalidTag, ValueError):
+            return urandom(KEY_BYTES)
+
+    @cached_property
+    def _cipher(self) -> AESGCM:
+        return AESGCM(self.secret(MASTER))
+
+    def _overwrite(self, statement: str, rows: Sequence[Mapping[str, object]]) -> None:
+        self._database.write_each(statement, rows)
+
+
+def _unsealed(seal: Seal, name: str, sealed: bytes) -> bytes:
+    if len(sealed) == KEY_BYTES:  # of a release before
+        return bytes(sealed)
+    try:
+        return seal.open(sealed, about=name)
+    except SealBroken as error:
+        raise LogDown(LOST) from error

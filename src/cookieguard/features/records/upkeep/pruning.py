@@ -75,6 +75,7 @@ def prune_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
         stores.log.add_key(str(signer.key))
         life, is_whole = life_of(config), not was_set_back(state.path, stores.log)
         count = prune(stores, config.proof.kept_days, life, signer, now=now, is_whole=is_whole)
+        stores.subjects.wrap_clear_keys()  # of a worker that has run since before the upgrade
         stores.subjects.forget(())  # what an erasure could not clear away while somebody read
         return count
 

@@ -27,10 +27,10 @@ from cookieguard.features.rights.notifications import Letters
 from cookieguard.features.rights.own_terms import WatchedTerms
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.requests import Requests, requests_opener
-from cookieguard.features.rights.sealing import SealBroken
 from cookieguard.keyring import Keyring
 from cookieguard.rate_limit import RateLimit
 from cookieguard.runtime.questions import Questions
+from cookieguard.storage.sealing import SealBroken
 from cookieguard.storage.state_directory import StateDirectory
 
 logger = logging.getLogger("cookieguard")

@@ -20,6 +20,7 @@ from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.config.rights.settings import zone_of
 from cookieguard.consent.decision import version_at
+from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.staff_guard import (
     DOWN,
     StaffGuard,
@@ -35,7 +36,6 @@ from cookieguard.features.rights.enqueue import NewRequest, ask
 from cookieguard.features.rights.own_terms import forget_own_terms
 from cookieguard.features.rights.refusals_by_staff import refuse_for
 from cookieguard.features.rights.requests import ID, Pending, Requests
-from cookieguard.features.rights.sealing import SealBroken
 from cookieguard.features.rights.values.by_staff import (
     DUTIES,
     ENTER,
@@ -57,7 +57,8 @@ from cookieguard.features.rights.values.requests import (
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.features.rights.web.desk import Desk, Room
 from cookieguard.identity.staff_token import Member
-from cookieguard.office.layout import STAFF_HEADERS, shop_name, staff_page
+from cookieguard.office.layout import STAFF_HEADERS, staff_page
+from cookieguard.storage.sealing import SealBroken
 from cookieguard.storage.store.protocol import Store
 from cookieguard.web.banner.form_value import ERASURE, STALE
 from cookieguard.web.exchange import Exchange
@@ -203,14 +204,12 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
 def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Response:
     exchange = visit.exchange
     frame = {
-        "shop": shop_name(exchange.parts.config.origins),
-        "pages": visit.staff.pages(visit.member),
-        "here": REQUESTS_PAGE,
         "today": exchange.now.astimezone(zone_of(exchange.parts.config.rights.time_zone)).date(),
         "message": said.message,
         "form": staff_form(exchange, REQUESTS_PAGE),
     }
-    page = staff_page(name, base=exchange.own_base, values={**frame, **values})
+    shell = visit.staff.shell(exchange, visit.member, "Requests")
+    page = staff_page(name, shell, **{**frame, **values})
     return HTMLResponse(page, said.status, STAFF_HEADERS)
 
 
@@ -279,6 +278,9 @@ async def _change(visit: _Visit, fields: dict[str, str], act: Act) -> str:
         until=_day(until) if until and act is Act.HELD else None,
     )
     has_hooks = bool(visit.exchange.parts.config.rights.hooks)
+    if act is Act.APPROVED:
+        request = await _asked_by_customer(visit, fields)
+        await _count(visit, Use.ERASURE, request.customer, f"request {id_}: {act}")
 
     def write(queue: Requests) -> str:
         queue.change(id_, partial(acted, act=act, said=said, has_hooks=has_hooks))
@@ -312,8 +314,16 @@ async def _add(visit: _Visit, fields: dict[str, str]) -> str:
         law=Law(law) if law else None,
         received=None if received == today else datetime.combine(received, time(), zone),
     )
+    use = Use.ERASURE if kind == RequestKind.ERASE else Use.VIEW
+    await _count(visit, use, asking.customer or asking.contact, f"a request to {kind}: entered")
     request, _ = await visit.ask(lambda queue: ask(queue, config, asking, now=now))
     return request.id
+
+
+async def _count(visit: _Visit, use: Use, whose: str, what: str) -> None:
+    """Count an act toward the member's limit of the day, and write it into the journal first."""
+    if not await visit.staff.note_look(visit.exchange, visit.member, what, customer=whose, use=use):
+        raise _Failed(503, NO_ANSWER)
 
 
 def _day(text: str) -> date:

@@ -21,10 +21,13 @@ class TableKind:
     is_mailed: bool = False
     is_long: bool = False  # its names are sentences, which need the whole width
     is_of_countries: bool = False  # its values are codes of countries
+    is_of_hits: bool = False  # nothing is known of the people behind it
+    is_compared: bool = False  # each row with the days before
+    is_in_views: bool = False  # a database's views have its figures
     is_whole: bool = False  # it is read as one: the mail has all of its rows
     rate: str = ""  # the head of its rates on the page; empty where it has none
     rate_of: str = ""  # what a rate is a part of
-    of_page: str = ""  # which figure of a page's row this is a part of
+    more: Sequence[str] = ()  # the heads of further figures
 
     @property
     def lead(self) -> int:
@@ -32,71 +35,86 @@ class TableKind:
         return int(self.head == "Visits")
 
 
-PAGES = TableKind("Pages", by=Dimension.PAGE, is_always=True, is_mailed=True)
-# In this order on the page.
-TABLES: Sequence[TableKind] = (
-    TableKind("Sources", "Visits", by=Dimension.SOURCE, is_always=True, is_mailed=True),
+NAMED_ERRORS = "An address is named if five people met the error there on one day."
+SOURCES = TableKind(
+    "Sources",
+    "Visits",
+    by=Dimension.SOURCE,
+    is_always=True,
+    is_mailed=True,
+    is_compared=True,
+    is_in_views=True,
+)
+PAGES = TableKind(
+    "Pages",
+    by=Dimension.PAGE,
+    is_always=True,
+    is_mailed=True,
+    is_compared=True,
+    is_in_views=True,
+)
+ENTRIES = TableKind("Entry pages", "Visits", by=Dimension.ENTRY, is_in_views=True)
+COUNTRIES = TableKind(
+    "Countries", by=Dimension.COUNTRY, is_mailed=True, is_of_countries=True, is_in_views=True
+)
+DEVICES = TableKind("Devices", by=Dimension.DEVICE, is_in_views=True)
+CAMPAIGNS = TableKind(
+    "Campaigns", "Visits", by=Dimension.CAMPAIGN, is_mailed=True, is_compared=True, is_in_views=True
+)
+# In this order on the overview.
+TABLES: Sequence[TableKind] = (PAGES, SOURCES, ENTRIES, CAMPAIGNS, COUNTRIES, DEVICES)
+PAGES_AND_EXITS = replace(
     PAGES,
-    TableKind("Entry pages", "Visits", by=Dimension.ENTRY),
-    TableKind("Countries", by=Dimension.COUNTRY, is_mailed=True, is_of_countries=True),
-    TableKind("Devices", by=Dimension.DEVICE),
-    TableKind("Browsers", by=Dimension.BROWSER),
-    TableKind("Campaigns", "Visits", by=Dimension.CAMPAIGN, is_mailed=True),
+    more=("Exit rate",),
+    note="Exit rate: of the views by visitors who agreed, the share that ended a visit.",
 )
-# Without a filter alone: under one no engine has counted them.
-OF_ALL: Sequence[TableKind] = (
-    TableKind(
-        "Media",
-        "Visits",
-        by=Dimension.MEDIUM,
-        note="utm_medium, such as email or cpc, where a link names it.",
-    ),
-    TableKind("Operating systems", by=Dimension.OS),
-    TableKind(
-        "Languages", by=Dimension.LANGUAGE, note="The first language each browser asks for, as an ISO code."
-    ),
+ENTRIES_AND_BOUNCES = replace(
+    ENTRIES,
+    is_always=True,
+    more=("Bounce rate",),
+    note="Bounce rate: of the visits that began here, by visitors who agreed, the share that had no second view.",
 )
-# Beside that of pages: where visits end, which pages are slow or not there, and what was searched for.
-BESIDE_PAGES: Sequence[TableKind] = (
-    TableKind(
-        "Exit pages",
-        "Exits",
-        by=Dimension.EXIT,
-        of_page="visitors",
-        rate="Of visitors",
-        rate_of="the page's visitors",
-        note="The last page of each visit, for visitors who agreed. An open visit counts at the page seen last.",
-    ),
-    TableKind("Searches", "Times", by=Dimension.SEARCH, is_mailed=True),
-    TableKind("Pages not found", "Times", by=Dimension.NOT_FOUND, is_mailed=True),
-    TableKind(
-        "Slow pages",
-        by=Dimension.SLOW,
-        of_page="main",
-        rate="Of views",
-        rate_of="the page's views",
-        note="Views that took a second or more until their last byte had left the server.",
-    ),
+SEARCHES = TableKind("Searches", "Times", by=Dimension.SEARCH, is_mailed=True)
+MISSING = TableKind(
+    "Pages not found",
+    "Times",
+    by=Dimension.ERROR,
+    is_mailed=True,
+    is_always=True,
+    note="Answered with 404 or 410.",
+)
+REFUSED = TableKind(
+    "Other errors of the request (4xx)", "Times", is_always=True, by=Dimension.ERROR, note=NAMED_ERRORS
+)
+BROKEN = TableKind("Errors of the shop (5xx)", "Times", is_always=True, by=Dimension.ERROR, note=NAMED_ERRORS)
+SPEED = TableKind(
+    "Slow pages",
+    by=Dimension.PAGE,
+    is_of_hits=True,
+    more=("Median", "95 % within", "1 s or more"),
+    note="How long a page took until its last byte had left the server. Times are bounds of buckets; a bucket of fewer"
+    " than five people is joined with the next.",
 )
 GOALS = TableKind("Goals", "Times", by=Dimension.GOAL, is_mailed=True, rate="Of all", rate_of="all visitors")
 GOAL_VALUES = TableKind("Goal values", "Times", by=Dimension.GOAL, is_mailed=True, is_long=True)
-VALUES_BY_SOURCE = TableKind(
-    "Goal values by source",
-    "About",
-    is_mailed=True,
-    is_long=True,
-    note="How often goals were reached, multiplied by the average worth of the steps that are shown.",
-)
-# From where, and what they were worth.
-PARTS_OF_GOALS: Sequence[tuple[TableKind, TableKind]] = (
-    (
-        TableKind("Goals by source", "Times", by=Dimension.GOAL_SOURCE, is_mailed=True, is_long=True),
-        VALUES_BY_SOURCE,
-    ),
-    (
-        TableKind("Goals by campaign", "Times", by=Dimension.GOAL_CAMPAIGN, is_long=True),
-        replace(VALUES_BY_SOURCE, title="Goal values by campaign"),
-    ),
+
+
+@dataclass(frozen=True, slots=True)
+class GoalPart:
+    """Say of what a goal is a part: its dimension, and that of the visitors it is compared with."""
+
+    title: str
+    by: Dimension
+    of: Dimension
+    place: int = 1  # of the value behind the goal's name
+
+
+# Where visitors of a goal are, in this order on the page.
+GOAL_PARTS: Sequence[GoalPart] = (
+    GoalPart("source", Dimension.GOAL_SOURCE, Dimension.SOURCE),
+    GoalPart("page", Dimension.GOAL_PAGE, Dimension.PAGE),
+    GoalPart("country", Dimension.PLACE, Dimension.COUNTRY),
+    GoalPart("device", Dimension.PLACE, Dimension.DEVICE, 2),
 )
 FUNNEL = TableKind(
     "Funnel", "Times", is_mailed=True, is_whole=True, rate="Of the step before", rate_of="the step before"
@@ -113,6 +131,8 @@ class Row:
     share: int
     query: str = ""
     rate: str = ""  # which part it is of its kind's `rate_of`
+    more: Sequence[str] = ()  # figures under its kind's further heads
+    change: int | None = None  # in percent since the days it is compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +143,9 @@ class Table:
     rows: Sequence[Row]
     other: Row | None = None
     note: str = ""
+    has_change: bool = False
+    sql: str = ""  # asks for the same in a database, where analysts may
+    sql_note: str = ""
 
     @property
     def title(self) -> str:

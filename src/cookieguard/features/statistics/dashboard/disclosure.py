@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from cookieguard.features.statistics.dashboard.selection import UNKNOWN, Range, wider_by_one
+from cookieguard.features.statistics.dashboard.month_to_date import (
+    BreakdownReader,
+    Rule,
+    breakdown,
+    shown_between,
+)
+from cookieguard.features.statistics.dashboard.selection import UNKNOWN, Range, period_of, wider_by_one
 from cookieguard.features.statistics.engines.protocol import (
     ALL,
     BY_VIEWS,
     Days,
     Filters,
     HitReader,
+    Slice,
     Totals,
     runs_of,
 )
@@ -70,18 +77,32 @@ class DistinctVisitorDays:
 class Breakdowns:
     """Give what may be shown of breakdowns; asks for each once."""
 
-    def __init__(self, reader: HitReader) -> None:
-        self._reader = reader
+    def __init__(self, reader: HitReader, today: int) -> None:
+        self._reader, self._today = reader, today
         self._known: dict[tuple[Days, Dimension], Shown] = {}
 
     def shown(self, days: Days, by: Dimension) -> Shown:
         """Return one breakdown of all people."""
         if (days, by) not in self._known:
-            by_views = by in BY_VIEWS
-            self._known[days, by] = suppress(
-                [one.cell(by_views=by_views) for one in self._reader.breakdown(days, by)]
-            )
+            self._known[days, by] = self.of_rule(days, by, lambda some: self._shown(some, by))
         return self._known[days, by]
+
+    def of_rule(self, days: Days, by: Dimension, rule: Rule, reader: BreakdownReader | None = None) -> Shown:
+        """Return what a rule lets be shown of a breakdown: of days that end today or are of the calendar, or of any."""
+        if self._is_free(days):
+            return shown_between(reader or self._reader, days, by, rule)
+        return rule(days)
+
+    def slices(self, days: Days, by: Dimension) -> Sequence[Slice]:
+        """Return the sums of every value, as a rule may use them that shows none of them."""
+        return breakdown(self._reader, days, by) if self._is_free(days) else self._reader.breakdown(days, by)
+
+    def _is_free(self, days: Days) -> bool:
+        return days.last < self._today and period_of(days) is None
+
+    def _shown(self, days: Days, by: Dimension) -> Shown:
+        by_views = by in BY_VIEWS
+        return suppress([one.cell(by_views=by_views) for one in self._reader.breakdown(days, by)])
 
     def values(self, days: Days, by: Dimension) -> Sequence[str]:
         """Return the values that are shown by name."""

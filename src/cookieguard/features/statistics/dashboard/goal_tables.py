@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from cookieguard.features.statistics.dashboard.breakdowns import Row
-from cookieguard.features.statistics.engines.protocol import Days, HitReader
+from cookieguard.features.statistics.dashboard.month_to_date import BreakdownReader
+from cookieguard.features.statistics.engines.protocol import Days
 from cookieguard.stats.goals import STEP_NAMES, VALUE_SIGN
-from cookieguard.stats.hits import GOAL_FROM, OTHER, Dimension
+from cookieguard.stats.hits import ANSWER, GOAL_FROM, Dimension
 from cookieguard.stats.k_anonymity import Cell, Shown, leaves_few, rounded, suppress
 
 # A worth is made of steps: told where they are of so many times, and of so large a part of all. Of fewer it was two
@@ -41,9 +41,10 @@ class ByPart(NamedTuple):
     valued: Mapping[str, int]  # how often each of `goals` was reached with a value
 
 
-def shown_by_part(reader: HitReader, days: Days, by: Dimension, goals: Shown, steps: Shown) -> ByPart:
+def shown_by_part(reader: BreakdownReader, days: Days, by: Dimension, goals: Shown, steps: Shown) -> ByPart:
     """Return which goals were reached from where, and of which worth, as far as it may be shown."""
-    found = [one.cell(by_views=True) for one in reader.breakdown(days, by)]
+    slices = [one for one in reader.breakdown(days, by) if not one.value.startswith(ANSWER)]
+    found = [one.cell(by_views=True) for one in slices]
     wholes = {row.value: row for row in (*goals.rows, *steps.rows)}
     named = [(cell, [wholes.get(cell.value.partition(GOAL_FROM)[0])]) for cell in found]
     shown = _shown_within([(cell, of_cell) for cell, of_cell in named if not _step_of(cell)])
@@ -54,12 +55,16 @@ def shown_by_part(reader: HitReader, days: Days, by: Dimension, goals: Shown, st
     return ByPart(shown, _shown_within(of_steps), _valued([cell for cell, _ in of_steps], parts))
 
 
-def as_sentences(shown: Shown) -> Shown:
-    """Return goals by source or campaign as they are read."""
-    return shown._replace(rows=tuple(row._replace(value=_sentence(row.value)) for row in shown.rows))
+def parted(shown: Shown) -> ByPart:
+    """Return goals by source or campaign, and the steps of what they were worth, of which alone a value is known."""
+    steps = tuple(row for row in shown.rows if _step_of(row))
+    valued: dict[str, int] = defaultdict(int)
+    for row in steps:
+        valued[_part_of(row.value)] += row.counts[0]
+    return ByPart(Shown(tuple(row for row in shown.rows if not _step_of(row))), Shown(steps), valued)
 
 
-def worth_by_part(found: ByPart) -> Sequence[Row]:
+def worth_by_part(found: ByPart) -> Mapping[str, int]:
     """Return what goals were worth about from each source, by the steps and counts that may be shown, rounded."""
     counts: dict[str, int] = defaultdict(int)
     sums: dict[str, float] = defaultdict(float)
@@ -68,14 +73,11 @@ def worth_by_part(found: ByPart) -> Sequence[Row]:
         if name in found.valued:
             counts[name] += rounded(row.counts[0])
             sums[name] += rounded(row.counts[0]) * STEP_NAMES[step]
-    worths = {
+    return {
         name: _round(sums[name] / count * rounded(found.valued[name]))
         for name, count in counts.items()
         if count >= FEWEST and count >= found.valued[name] * LEAST_PART
     }
-    most = max([1, *worths.values()])
-    rows = sorted(worths.items(), key=lambda item: (-item[1], item[0]))
-    return [Row(_sentence(name), total, None, round(100 * total / most)) for name, total in rows if total]
 
 
 def _shown_within(cells: Sequence[tuple[Cell, Sequence[Cell | None]]]) -> Shown:
@@ -119,11 +121,6 @@ def worth(steps: Shown) -> str:
 
 def _is_fit(part: Cell, whole: Cell | None) -> bool:
     return whole is not None and not leaves_few(part, whole, by_views=True)
-
-
-def _sentence(value: str) -> str:
-    goal, _, source = value.partition(GOAL_FROM)
-    return OTHER if value == OTHER else f"{goal}, from {source or '(unknown)'}"
 
 
 def _round(total: float) -> int:

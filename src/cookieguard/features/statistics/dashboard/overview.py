@@ -11,35 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
-from cookieguard.features.statistics.dashboard.breakdowns import (
-    BESIDE_PAGES,
-    GOAL_VALUES,
-    GOALS,
-    OF_ALL,
-    PAGES,
-    PARTS_OF_GOALS,
-    TABLES,
-    Row,
-    Table,
-    TableKind,
-)
+from cookieguard.features.statistics.dashboard.breakdowns import Table
 from cookieguard.features.statistics.dashboard.charts import Point
 from cookieguard.features.statistics.dashboard.disclosure import Breakdowns, Disclosure
-from cookieguard.features.statistics.dashboard.funnel import funnel
-from cookieguard.features.statistics.dashboard.goal_tables import (
-    as_sentences,
-    goals_and_steps,
-    rate,
-    shown_by_part,
-    worth,
-    worth_by_part,
-)
 from cookieguard.features.statistics.dashboard.memo_reader import AskedOnce
-from cookieguard.features.statistics.dashboard.page_tables import shown_beside, with_rates
 from cookieguard.features.statistics.dashboard.selection import (
     BESIDE,
-    FILTERS,
+    FILTERS_OF,
+    LONE,
     NAMES,
+    OF_FIRST_VIEWS,
     RANGES,
     UNKNOWN,
     WHY_TWO,
@@ -48,24 +29,34 @@ from cookieguard.features.statistics.dashboard.selection import (
     Selection,
     last_periods,
     narrowed,
-    require_period,
+    settled,
     widened,
 )
+from cookieguard.features.statistics.dashboard.tables import Tables
 from cookieguard.features.statistics.dashboard.time_series import Course, Figure, day_of, span_of, with_marks
-from cookieguard.features.statistics.engines.protocol import HitReader
+from cookieguard.features.statistics.engines.protocol import Days, HitReader
 from cookieguard.features.statistics.notes import Note, within
-from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
-from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K, Shown, column, rounded
+from cookieguard.stats.hits import SECONDS_OF_DAY
+from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, K
 
 NARROWEST = RANGES["30"]  # in which a filter's value must be shown: it stays when the range is changed
 NONE_LEFT = (
     f"Fewer than {K} people came in every range, so nothing is shown that could reveal one of them. Figures appear with"
     " more visits. Bots, and requests of staff and monitors without a browser, do not count as people."
 )
+CUT = "{}: today is not over, so the days up to yesterday are shown."
+OF_PAST = (
+    "No breakdowns under a filter: days that are over, by two values, have groups of one or two people. Ranges that end"
+    " today have them, as far back as single hits are kept."
+)
+OF_CAMPAIGN = (
+    "No breakdowns of a campaign: its visitors are counted by nothing else. The goals' tab has its goals."
+)
+OF_OLD = "No breakdowns: under a filter they go back only {} days, as far as single hits are kept."
 NO_THIRD = f"No breakdowns with two filters. {WHY_TWO}"
 NO_YEAR = "The year before cannot be shown: statistics do not go back that far, or too few people came then."
 BY_SOURCE = (
-    "Filtered by source, each visit counts with its first view only, since later views come from the shop itself; so"
+    "Filtered by {}, each visit counts with its first view only, since later views come from the shop itself; so"
     " there are no views per visit. Goals are those of visitors who agreed, under their first source of that day."
 )
 KEYS_GONE = (
@@ -87,11 +78,20 @@ class Overview:
     marks: Sequence[Note] = ()  # the staff's notes of these days
     second: str = "visitors"
     tables: Sequence[Table] = ()
+    totals: Sequence[tuple[str, str]] = ()  # of the tab of errors
     options: Mapping[str, Sequence[str]]
     periods: Sequence[Range] = ()  # of the calendar, to be offered
     beside: str = BESIDE["before"]  # what it is compared with
     zone: str = "UTC"  # whose hours are named
-    today: str = ""  # the UTC day
+    today: str = ""  # the UTC day, as the first and the last of the range
+    first: str = ""
+    last: str = ""
+
+    @property
+    def visitors(self) -> str:
+        """What the figure of visitors is called: of several days they cannot be compared."""
+        is_of_days = self.range is not None and self.range.step and self.range.length > 1
+        return "Visitor-days" if is_of_days else "Visitors"
 
 
 def read_overview(
@@ -103,6 +103,7 @@ def read_overview(
     steps: Sequence[str] = (),
     zone: tzinfo = UTC,
     marks: Sequence[Note] = (),
+    before_consent: str = "aggregate",
 ) -> Overview:
     """Ask for everything, `steps` being those of the funnel, hours named as in `zone`, `marks` the staff's notes.
 
@@ -113,52 +114,65 @@ def read_overview(
     where = selection.filters
     reader.hold_still()
     reader = AskedOnce(reader)
-    breakdowns = Breakdowns(reader)
-    require_period(selection, today)
+    breakdowns = Breakdowns(reader, today)
+    asked = selection.range
+    selection = selection.with_range(settled(asked, today))
     wide = _where_values_are_shown(selection.range).days(today)
-    options = {name: breakdowns.values(wide, dimension) for name, dimension in FILTERS.items()}
+    options = {name: breakdowns.values(wide, by) for name, by in FILTERS_OF.get(selection.tab, {}).items()}
     _require_shown(selection, options)
     disclosure = Disclosure(reader, breakdowns, today, where, hit_days)
     found = widened(narrowed(selection.range, disclosure.reaches), disclosure.is_fit)
-    if found is None:
-        note = (
-            NONE_LEFT
-            if selection.range.last is None
-            else f"{selection.range.label}: {_why(disclosure, selection.range)}."
-        )
-        return Overview(
-            selection=selection, range=None, notes=(note,), options=options, periods=last_periods(today)
-        )
-    course = Course(reader, disclosure, found, second=second, where=where, beside=selection.beside, zone=zone)
-    figures = course.figures()
-    days = found.days(today)
-    marks = within(marks, day_of(days.first).date(), day_of(days.last).date())
-    tables = Tables(reader, disclosure, selection, found, today)
-    return Overview(
+    asked_days = selection.range.days(today) if found is None else found.days(today)
+    page = Overview(
         selection=selection,
         range=found,
-        span=span_of(found.days(today)),
-        notes=[
-            *_notes(reader, disclosure, selection, found, today=today, hit_days=hit_days),
-            *([NO_YEAR] if selection.beside == "year" and not course.has_before else []),
-        ],
-        figures=figures,
-        points=with_marks(course.points(), found, days, marks),
-        marks=marks,
-        second="visitors" if found.step else "visits",
-        tables=_with_funnel(tables.all(figures[0].value), steps),
         options=options,
         periods=last_periods(today),
-        beside=BESIDE[selection.beside],
-        zone=str(zone),
         today=f"{day_of(today):%Y-%m-%d}",
+        first=f"{day_of(asked_days.first):%Y-%m-%d}",
+        last=f"{day_of(asked_days.last):%Y-%m-%d}",
     )
+    if found is None:
+        why = f"{selection.range.label}: {_why(disclosure, selection.range)}."
+        return replace(page, notes=(NONE_LEFT if selection.range.last is None else why,))
+    course = Course(
+        reader,
+        disclosure,
+        found,
+        second=second,
+        where=where,
+        beside=selection.beside,
+        zone=zone,
+        before_consent=before_consent,
+    )
+    notes = _notes(reader, disclosure, selection, found, today=today, hit_days=hit_days)
+    if asked.is_free and selection.range != asked:
+        notes = [CUT.format(asked.label), *notes]
+    if selection.beside == "year" and not course.has_before:
+        notes = [*notes, NO_YEAR]
+    # Of exits and bounces, visitors count who have a key: as "hashed" also those who have not agreed.
+    has_rates = before_consent != "hashed"
+    tables = Tables(reader, breakdowns, disclosure, selection, found, today, steps, has_rates=has_rates)
+    return _with_figures(replace(page, notes=notes, zone=str(zone)), course, tables, asked_days, marks)
 
 
-def _with_funnel(tables: Sequence[Table], steps: Sequence[str]) -> Sequence[Table]:
-    """Put the funnel in front: where people drop out is what a shop asks first."""
-    found = funnel(steps, tables)
-    return tables if found is None else [found, *tables]
+def _with_figures(
+    page: Overview, course: Course, tables: Tables, days: Days, marks: Sequence[Note]
+) -> Overview:
+    range_ = page.range or page.selection.range
+    marks = within(marks, day_of(days.first).date(), day_of(days.last).date())
+    figures = course.figures()
+    return replace(
+        page,
+        span=span_of(days),
+        figures=figures,
+        points=with_marks(course.points(), range_, days, marks),
+        marks=marks,
+        second="visitors" if range_.step else "visits",
+        tables=tables.all(figures[0].value),
+        totals=tables.errors() if page.selection.tab == "speed" else (),
+        beside=BESIDE[page.selection.beside],
+    )
 
 
 def _where_values_are_shown(asked: Range) -> Range:
@@ -170,80 +184,6 @@ def _require_shown(selection: Selection, options: Mapping[str, Sequence[str]]) -
     for dimension, value in selection.filters.items():
         if (value or UNKNOWN) not in options[NAMES[dimension]]:
             raise BadSelection(f"{NAMES[dimension]}: there is no such value with {K} people or more.")
-
-
-class Tables:
-    """Make the breakdowns of a selection, as far as they may be shown."""
-
-    def __init__(
-        self, reader: HitReader, disclosure: Disclosure, selection: Selection, range_: Range, today: int
-    ) -> None:
-        self._reader, self._disclosure, self._selection = reader, disclosure, selection
-        self._range, self._days = range_, range_.days(today)
-        self._has_visitors = disclosure.has_visitors(range_)
-
-    def all(self, visitors: str) -> Sequence[Table]:
-        """Return those that have something to show; `visitors` is the total beside them."""
-        where = self._selection.filters
-        if len(where) == MOST_DIMENSIONS or (where and not self._disclosure.has_hits(self._range)):
-            return ()
-        found = [
-            self._table(self._shown(kind.by), kind)
-            for kind in (*TABLES, *(() if where else OF_ALL))
-            if kind.by not in where and not (kind is PAGES and Dimension.SOURCE in where)
-        ]
-        tables = [*found, *([] if where else self._beside(found)), *self._goals(visitors)]
-        return [table for table in tables if table.rows or table.other or table.kind.is_always]
-
-    def _beside(self, found: Sequence[Table]) -> Sequence[Table]:
-        """Return the tables beside that of pages, which single hits of a filter do not give."""
-        pages = next(table for table in found if table.kind is PAGES)
-        tables = []
-        for kind in BESIDE_PAGES:
-            shown = shown_beside(self._reader, self._days, kind, self._shown(Dimension.PAGE))
-            tables.append(with_rates(self._table(shown, kind), pages))
-        return tables
-
-    def _goals(self, visitors: str) -> Sequence[Table]:
-        """Return how often goals were reached; of all people also from where, and what that was worth."""
-        goals, steps = goals_and_steps(self._shown(Dimension.GOAL))
-        reached = self._table(goals, GOALS)
-        rows = [replace(row, rate=rate(row.visitors, visitors)) for row in reached.rows]
-        worth_of = replace(self._table(steps, GOAL_VALUES), note=worth(steps))
-        tables = [replace(reached, rows=rows), worth_of]
-        if not self._selection.filters:
-            for kind, kind_of_worth in PARTS_OF_GOALS:
-                found = shown_by_part(self._reader, self._days, kind.by, goals, steps)
-                tables.append(self._table(as_sentences(found.goals), kind))
-                tables.append(Table(kind_of_worth, worth_by_part(found), note=kind_of_worth.note))
-        return tables
-
-    def _shown(self, by: Dimension) -> Shown:
-        return self._disclosure.shown(self._days, by)
-
-    def _table(self, shown: Shown, kind: TableKind) -> Table:
-        return _table(shown, kind, self._selection, has_visitors=self._has_visitors)
-
-
-def _table(shown: Shown, kind: TableKind, selection: Selection, *, has_visitors: bool) -> Table:
-    linked = FILTERS.values() if selection.range.last is None else ()
-    cells = sorted(shown.rows, key=lambda cell: (-cell.counts[kind.lead], cell.value))
-    every = [*cells, *([shown.other] if shown.other else [])]
-    visitors = column({cell.value: cell.counts[2] for cell in every})
-    leads = [rounded(cell.counts[kind.lead]) for cell in every]
-    largest = max([1, *leads[: len(cells)]])
-    rows = [
-        Row(
-            cell.value or UNKNOWN,
-            main,
-            rounded(there) if has_visitors and there and cell is not shown.other else None,
-            round(100 * main / largest) if cell is not shown.other else 0,
-            selection.filtered(kind.by, cell.value).query() if kind.by in linked else "",
-        )
-        for cell, main, there in zip(every, leads, visitors, strict=True)
-    ]
-    other = rows.pop() if shown.other else None
-    return Table(kind, rows, other, kind.note)
 
 
 def _notes(
@@ -260,20 +200,20 @@ def _notes(
         notes.append(
             f"{selection.range.label}: {_why(disclosure, selection.range)}. Shown instead: {found.label}."
         )
-    if len(selection.filters) == MOST_DIMENSIONS:
-        notes.append(NO_THIRD)
-    elif selection.filters and not disclosure.has_hits(found):
-        notes.append(
-            f"No breakdowns: under a filter they go back only {hit_days} days, as far as single hits are kept."
-        )
-    elif not disclosure.has_visitors(found):
-        notes.append(KEYS_GONE)
-    if Dimension.SOURCE in selection.filters:
-        notes.append(BY_SOURCE)
+    where = selection.filters
+    reasons = {
+        NO_THIRD: len(where) == MOST_DIMENSIONS,
+        OF_CAMPAIGN: bool(LONE & where.keys()),
+        OF_PAST: bool(where) and found.last is not None,
+        OF_OLD.format(hit_days): bool(where) and not disclosure.has_hits(found),
+        KEYS_GONE: not disclosure.has_visitors(found),
+    }
+    notes += [reason for reason, is_so in reasons.items() if is_so][:1]
+    notes += [BY_SOURCE.format(NAMES[by]) for by in OF_FIRST_VIEWS if by in where]
     lost = reader.lost(found.days(today))
     if lost:
-        reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(lost.items()))
-        notes.append(f"Hits that could not be kept: {reasons}.")
+        told = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(lost.items()))
+        notes.append(f"Hits that could not be kept: {told}.")
     return notes
 
 

@@ -1,49 +1,100 @@
-"""What may be shown of the tables beside that of pages.
+"""What may be shown of parts of pages: exits, views of visitors who agreed, slow views and errors.
 
-Exits and slow views are parts of a page's, so each is shown only where it leaves nobody alone beside them.
+A part is shown only where it leaves nobody alone beside its page.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 
-from cookieguard.features.statistics.dashboard.breakdowns import Table, TableKind
-from cookieguard.features.statistics.engines.protocol import Days, HitReader
-from cookieguard.stats.k_anonymity import Cell, Shown, leaves_few, suppress
+from cookieguard.features.statistics.engines.protocol import ALL, Days, Filters, HitReader, Slice
+from cookieguard.stats.hits import BUCKETS, GOAL_FROM, Dimension
+from cookieguard.stats.k_anonymity import Cell, K, Shown, leaves_few, people_of, rounded, suppress
+
+LEAST_TIMED = 50  # views, of which a median says something
 
 
-def shown_beside(reader: HitReader, days: Days, beside: TableKind, pages: Shown) -> Shown:
-    """Return what may be shown of a table, beside the pages that are."""
-    cells = [one.cell(by_views=True) for one in reader.breakdown(days, beside.by)]
-    if not beside.of_page:  # what visitors write: one who writes his name on each of five days is no crowd
-        named = reader.of_a_crowd(days, beside.by)
-        return suppress(cells, tied={one.value for one in cells} - named)
-    wholes = {row.value: _compared(row, beside.of_page) for row in pages.rows}
-    parts = [_compared(cell, beside.of_page) for cell in cells]
+class Regrouped:
+    """Read breakdowns by a part of their values; `part` returns None for values that are left out."""
+
+    def __init__(self, reader: HitReader, part: Callable[[str], str | None]) -> None:
+        self._reader, self._part = reader, part
+
+    def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
+        """Return the sums of every part."""
+        sums: dict[str, tuple[int, ...]] = defaultdict(lambda: (0, 0, 0))
+        for value, *counts in self._reader.breakdown(days, by, where):
+            part = self._part(value)
+            if part is not None:
+                sums[part] = tuple(map(sum, zip(sums[part], counts, strict=True)))
+        return [Slice(value, *counts) for value, counts in sums.items()]
+
+
+def parts_of(reader: HitReader | Regrouped, days: Days, by: Dimension, wholes: Shown) -> Shown:
+    """Return what may be shown of parts of what is shown."""
+    cells = [one.cell(by_views=True) for one in reader.breakdown(days, by)]
+    known = {row.value: _compared(row) for row in wholes.rows}
     tied = {
         one.value
-        for one in parts
-        if one.value not in wholes or leaves_few(one, wholes[one.value], by_views=True)
+        for one in cells
+        if one.value not in known or leaves_few(_compared(one), known[one.value], by_views=True)
     }
     return suppress(cells, tied=tied)
 
 
-def _compared(cell: Cell, of: str) -> Cell:
+def of_crowds(reader: HitReader | Regrouped, named: Collection[str], days: Days, by: Dimension) -> Shown:
+    """Return what may be shown of what visitors write: one who writes his name on each of five days is no crowd."""
+    cells = [one.cell(by_views=True) for one in reader.breakdown(days, by)]
+    return suppress(cells, tied={one.value for one in cells} - {*named})
+
+
+def _compared(cell: Cell) -> Cell:
     """Return a cell with what can be compared alone: no visit begins with an exit, or with being slow."""
     views, _, visitors = cell.counts
-    return cell._replace(counts=(views if of == "main" else visitors, 0, visitors))
+    return cell._replace(counts=(views, 0, visitors))
 
 
-def with_rates(table: Table, pages: Table) -> Table:
-    """Return which part of each page's views or visitors these are, of figures that both tables show."""
-    of = table.kind.of_page
-    if not of:
-        return table
-    wholes = {row.value: getattr(row, of) for row in pages.rows}
-    return replace(
-        table, rows=[replace(row, rate=_rate(getattr(row, of), wholes.get(row.value))) for row in table.rows]
-    )
+def percent(part: int | None, whole: int | None) -> str:
+    """Return which part of a figure another is, of what is shown of both."""
+    part, whole = rounded(part or 0), rounded(whole or 0)
+    return f"{min(100, round(100 * part / whole))} %" if part and whole else "-"
 
 
-def _rate(part: int | None, whole: int | None) -> str:
-    return f"{min(100, round(100 * part / whole))} %" if part and whole else ""
+def speeds(slices: Sequence[Slice]) -> Mapping[str, tuple[str, str]]:
+    """Return by page within which time half of the views were answered, and 95 of a hundred."""
+    pages: dict[str, dict[int, Slice]] = defaultdict(dict)
+    for one in slices:
+        bucket, sign, page = one.value.partition(GOAL_FROM)
+        if sign:
+            pages[page][int(bucket)] = one
+    return {page: (_time(found, 0.5), _time(found, 0.95)) for page, found in pages.items()}
+
+
+def _time(found: Mapping[int, Slice], part: float) -> str:
+    """Name the bucket that a part of the views ends in, joined with others until five people are in it."""
+    total, begun, sums = sum(one.views for one in found.values()), 0, [0, 0, 0]
+    joined: list[tuple[int, float, int]] = []  # from, until, views
+    for low, high in zip(BUCKETS, (*BUCKETS[1:], float("inf")), strict=True):
+        counts = found[low][1:] if low in found else (0, 0, 0)
+        begun = begun if any(sums) else low
+        sums = [one + other for one, other in zip(sums, counts, strict=True)]
+        if people_of(views=sums[0], visits=sums[1], visitors=sums[2]) >= K:
+            joined.append((begun, high, sums[0]))
+            sums = [0, 0, 0]
+    if total < LEAST_TIMED or not joined:
+        return "-"
+    (first, high, views), left = joined[-1], sum(sums[:1])
+    joined[-1] = first, float("inf") if left else high, views + left
+    passed = 0
+    for low, high, views in joined:
+        passed += views
+        if passed >= part * total:
+            return _within(low, high)
+    return _within(*joined[-1][:2])
+
+
+def _within(low: int, high: float) -> str:
+    if high == float("inf"):
+        return f"over {low:,} ms" if low else "-"
+    return f"{int(high):,} ms"

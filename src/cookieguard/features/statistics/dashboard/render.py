@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
-
-from jinja2 import Environment
 
 from cookieguard.features.statistics.dashboard.charts import Point, bars, top_of
 from cookieguard.features.statistics.dashboard.countries import country_name
 from cookieguard.features.statistics.dashboard.overview import Overview
 from cookieguard.features.statistics.dashboard.selection import (
     BESIDE,
-    FILTERS,
+    COMPARED,
+    FILES,
     FILTERS_OF,
     RANGES,
     TABS,
@@ -21,50 +19,49 @@ from cookieguard.features.statistics.dashboard.selection import (
 )
 from cookieguard.features.statistics.dashboard.tabs import Details
 from cookieguard.features.statistics.notes import MAX_TEXT
-from cookieguard.office.layout import environment, stylesheet
+from cookieguard.office.layout import staff_page
+from cookieguard.office.shell import Shell
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS, STEP, K
 
 ROWS_AT_ONCE = 8  # of a breakdown; the rest unfolds
 MOST_ROWS = 200  # an attacker may name 1,000 a day
-DAYS_AT_ONCE = 31
 MOST_OPTIONS = 100  # of a filter: who wants another page finds it in the breakdown
 MOST_LABELS = 7  # under a chart
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def overview_page(overview: Overview, *, base: str, shop: str = "", form: str = "") -> bytes:
-    """Render the overview with its tabs and filters; `shop` is what it is of, `form` the value of the notes' forms."""
-    values = {**_overview(overview), "form": form}
-    return _render("stats_overview.html", selection=overview.selection, base=base, shop=shop, **values)
+def overview_page(overview: Overview, *, shell: Shell, form: str = "") -> bytes:
+    """Render the overview with its tabs and filters; `form` is the value of the notes' forms."""
+    return _render(
+        "stats_overview.html", selection=overview.selection, shell=shell, form=form, **_overview(overview)
+    )
 
 
 def report_page(overview: Overview, *, made: str, shop: str = "") -> bytes:
     """Render the overview as a file of its own that links to nothing."""
+    shell, selection = Shell(shop=shop), overview.selection
     return _render(
-        "stats_overview.html", selection=overview.selection, report=made, shop=shop, **_overview(overview)
+        "stats_overview.html", selection=selection, report=made, shell=shell, **_overview(overview)
     )
 
 
-def details_page(details: Details, *, base: str = "", shop: str = "", made: str = "") -> bytes:
+def details_page(details: Details, *, shell: Shell, made: str = "") -> bytes:
     """Render one of the tabs beside the overview; with `made`, as a file of its own that links to nothing."""
     name = f"stats_{details.selection.tab}.html"
     return _render(
         name,
         selection=details.selection,
-        base=base,
-        shop=shop,
+        shell=shell,
         report=made,
         d=details,
-        **_chart(details.points, "answers", "accepted"),
         shown_range=details.range,
         span=details.span,
-        days_at_once=DAYS_AT_ONCE,
     )
 
 
-def message_page(message: str, *, base: str, selection: Selection | None = None) -> bytes:
+def message_page(message: str, *, shell: Shell, selection: Selection | None = None) -> bytes:
     """Render one line in place of figures; `selection` has the filters of which some must go."""
-    return _render("stats_message.html", selection=selection or Selection(), base=base, message=message)
+    return _render("stats_message.html", selection=selection or Selection(), shell=shell, message=message)
 
 
 def _overview(overview: Overview) -> Mapping[str, Any]:
@@ -74,23 +71,15 @@ def _overview(overview: Overview) -> Mapping[str, Any]:
         "zone": overview.zone,
         "shown_range": overview.range,
         "span": overview.span,
-        **_chart(points, "views", overview.second),
+        "top": top_of(points),
+        "chart": bars(points, second=overview.second, what=f"Views and {overview.second}, {overview.span}"),
+        "labels": _labels(points),
+        "has_hidden": any(point.is_hidden for point in points),
         "has_before": any(point.before is not None for point in points),
-        "rows_at_once": ROWS_AT_ONCE,
-        "most_rows": MOST_ROWS,
         "most_options": MOST_OPTIONS,
         "max_text": MAX_TEXT,
         "today": overview.today,
-    }
-
-
-def _chart(points: Sequence[Point], first: str, second: str) -> Mapping[str, Any]:
-    span = f"{points[0].label} to {points[-1].label}" if points else ""
-    return {
-        "top": top_of(points),
-        "chart": bars(points, first=first, second=second, what=f"{first.capitalize()} and {second}, {span}"),
-        "labels": _labels(points),
-        "has_hidden": any(point.is_hidden for point in points),
+        "periods": overview.periods,
     }
 
 
@@ -106,34 +95,27 @@ def _labels(points: Sequence[Point]) -> Sequence[str]:
     return ["" if at % step or at > count - step else point.label for at, point in enumerate(points)]
 
 
-def _render(name: str, *, selection: Selection, base: str = "", report: str = "", **values: object) -> bytes:
-    style = stylesheet()
-    filters = FILTERS_OF.get(selection.tab, FILTERS)
-    text = (
-        _environment()
-        .get_template(name)
-        .render(
-            k=K,
-            base=base,
-            report=report,
-            policy=REPORT_POLICY,
-            style=style,
-            selection=selection,
-            ranges=RANGES.values(),
-            tabs=TABS,
-            besides=BESIDE,
-            filters=filters,
-            set={name: selection.filters.get(dimension) for name, dimension in filters.items()},
-            is_full=len(selection.filters) >= MOST_DIMENSIONS,
-            step=STEP,
-            **{"shown_range": None, "span": "", "shop": "", "zone": "UTC", **values},
-        )
-    )
-    return text.encode("ascii", "xmlcharrefreplace")
-
-
-@cache
-def _environment() -> Environment:
-    made = environment()
-    made.globals["country_name"] = country_name
-    return made
+def _render(name: str, *, selection: Selection, shell: Shell, **values: object) -> bytes:
+    filters = FILTERS_OF.get(selection.tab, {})
+    frame = {
+        "k": K,
+        "country_name": country_name,
+        "policy": REPORT_POLICY,
+        "selection": selection,
+        "ranges": RANGES.values(),
+        "tabs": TABS,
+        "compared": COMPARED,
+        "files": FILES,
+        "besides": BESIDE,
+        "filters": filters,
+        "set": {name: selection.filters.get(dimension) for name, dimension in filters.items()},
+        "is_full": len(selection.filters) >= MOST_DIMENSIONS,
+        "step": STEP,
+        "rows_at_once": ROWS_AT_ONCE,
+        "most_rows": MOST_ROWS,
+        "shown_range": None,
+        "span": "",
+        "zone": "UTC",
+        "periods": (),
+    }
+    return staff_page(name, shell, **{**frame, **values})

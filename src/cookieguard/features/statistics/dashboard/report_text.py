@@ -30,8 +30,7 @@ def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
         yield f"{overview.range.label}: {overview.span} (UTC)"
     yield from overview.notes
     yield ""
-    is_open = overview.range is not None and overview.range.is_open
-    against = f"against {overview.beside}{'; today is not over' if is_open else ''}"
+    against = f"against {overview.beside}"
     for figure in overview.figures:
         change = "" if figure.change is None else f" ({figure.change:+d}% {against})"
         yield f"{figure.name}: {figure.value}{change}"

@@ -14,7 +14,7 @@ from cookieguard.features.statistics.engines.protocol import Days
 from cookieguard.stats.hits import Dimension
 from cookieguard.stats.k_anonymity import MOST_DIMENSIONS
 
-MOST_FIELDS = 10
+MOST_FIELDS = 12
 LONGEST_VALUE = 400
 UNKNOWN = "(unknown)"  # how the empty value is called
 WHY_TWO = f"At most {MOST_DIMENSIONS} filters at once: one more could narrow figures down to single people."
@@ -44,13 +44,28 @@ class Range:
 
     @property
     def is_open(self) -> bool:
-        """Whether today, which is not over, stands in it beside a whole day of the time it is compared with."""
+        """Whether today, which is not over, is one of its days: such a range is compared by the others."""
         return self.last is None and self.step > 0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it is between any two days, neither a day, week or month nor one that ends today."""
+        return BETWEEN in self.id
 
     def days(self, today: int) -> Days:
         """Return its days."""
         last = today if self.last is None else self.last
         return Days(last - self.length + 1, last)
+
+    def whole_days_beside(self, today: int, which: str) -> Days:
+        """Return the days that those are compared with."""
+        first, last = self.beside(today, which)
+        return Days(first, last if self.last is not None else last - 1)
+
+    def whole_days(self, today: int) -> Days:
+        """Return its days that are over."""
+        first, last = self.days(today)
+        return Days(first, min(last, today - 1))
 
     def beside(self, today: int, which: str) -> Days:
         """Return the days it is compared with, by a name of `BESIDE`: of a month the same month a year before.
@@ -79,18 +94,27 @@ RANGES: Mapping[str, Range] = {
 }
 YEAR = 52 * 7  # days
 BESIDE: Mapping[str, str] = {"before": "the period before", "year": "a year before"}
-FORMS = "a day such as 2026-11-23, a week such as 2026-W48, a month such as 2026-11"
+BETWEEN = ".."
+FILES: Mapping[str, str] = {"csv": "CSV", "json": "JSON"}
+FORMS = (
+    "a day such as 2026-11-23, a week such as 2026-W48, a month such as 2026-11,"
+    " days such as 2026-11-03..2026-11-19"
+)
+DAYS_AS_BARS = 92  # of a longer range a bar is a week
 EPOCH = date(1970, 1, 1)
 
 
 def period(text: str) -> Range | None:
-    """Return a day, week or month of the calendar; None for what is none.
+    """Return a day, week or month of the calendar, or the days between two; None for what is none.
 
-    Two of them lie beside each other or one lies in the other, but for a week of two months. Ranges from any day to any
-    other would be so many that whoever asks for all of them knows single days to one or two people, however each is
-    rounded.
+    Two of the calendar lie beside each other or one lies in the other, but for a week of two months. Ranges from any
+    day to any other are so many that whoever asked for all of them, each rounded, would know single days to one or two
+    people: `month_to_date.py` rounds them together.
     """
     try:
+        first_text, between, last_text = text.partition(BETWEEN)
+        if between:
+            return _between(*((date.fromisoformat(one) - EPOCH).days for one in (first_text, last_text)))
         if week := _WEEK.fullmatch(text):
             first = date.fromisocalendar(int(week[1]), int(week[2]), 1)
             return _calendar(text, f"Week {int(week[2])}", first, 7)
@@ -105,6 +129,41 @@ def period(text: str) -> Range | None:
 _DAY, _WEEK, _MONTH = (
     re.compile(pattern) for pattern in (r"20\d\d-\d\d-\d\d", r"(20\d\d)-W(\d\d)", r"20\d\d-\d\d")
 )
+
+
+def _between(first: int, last: int) -> Range:
+    """Return the days between two, whichever comes first."""
+    days = Days(min(first, last), max(first, last))
+    start, end = (EPOCH + timedelta(days=day) for day in days)
+    length = days.last - days.first + 1
+    free = Range(
+        f"{start}{BETWEEN}{end}", f"{length} days", length, 1 if length <= DAYS_AS_BARS else 7, days.last
+    )
+    return period_of(days) or free
+
+
+def period_of(days: Days) -> Range | None:
+    """Return the day, week or month of the calendar that these days are; None where they are none."""
+    first, length = EPOCH + timedelta(days=days.first), days.last - days.first + 1
+    if length == 1:
+        return period(f"{first}")
+    if length == 7 and first.isoweekday() == 1:
+        year, week, _ = first.isocalendar()
+        return period(f"{year}-W{week:02}")
+    if first.day == 1 and length == monthrange(first.year, first.month)[1]:
+        return period(f"{first:%Y-%m}")
+    return None
+
+
+def settled(asked: Range, today: int) -> Range:
+    """Return a range as far as its days are over, or the one that ends today; raises BadSelection for days to come."""
+    if asked.last is None or asked.last < today:
+        return asked
+    first = asked.last - asked.length + 1
+    lasts = [one for one in RANGES.values() if one.length == today - first + 1 and asked.is_free]
+    if lasts or (asked.is_free and first < today):
+        return lasts[0] if lasts else _between(first, today - 1)
+    raise BadSelection(f"{asked.label}: it is not over yet.")
 
 
 def _calendar(text: str, label: str, first: date, length: int) -> Range:
@@ -124,21 +183,33 @@ def last_periods(today: int) -> Sequence[Range]:
     return [replace(found, label=label) for label, text in named.items() if (found := period(text))]
 
 
-TABS: Mapping[str, str] = {"overview": "Overview", "consent": "Consent", "held": "Held", "bots": "Bots"}
+TABS: Mapping[str, str] = {
+    "overview": "Overview",
+    "pages": "Pages",
+    "goals": "Goals",
+    "consent": "Consent",
+    "speed": "Speed and errors",
+    "bots": "Bots",
+    "held": "Held",
+}
+COMPARED = ("overview", "pages", "goals", "speed")  # tabs of any days, beside others
 FILTERS: Mapping[str, Dimension] = {
     "page": Dimension.PAGE,
     "source": Dimension.SOURCE,
     "country": Dimension.COUNTRY,
     "device": Dimension.DEVICE,
-}
-# Of the consent gap, one at a time: with who agreed that is two already.
-GAP_FILTERS: Mapping[str, Dimension] = {
-    "page": Dimension.PAGE,
     "campaign": Dimension.CAMPAIGN,
-    "country": Dimension.COUNTRY,
 }
-FILTERS_OF: Mapping[str, Mapping[str, Dimension]] = {"overview": FILTERS, "consent": GAP_FILTERS}
-NAMES: Mapping[Dimension, str] = {dimension: name for name, dimension in {**FILTERS, **GAP_FILTERS}.items()}
+OF_FIRST_VIEWS = (Dimension.SOURCE, Dimension.CAMPAIGN)
+LONE = frozenset({Dimension.CAMPAIGN})  # no engine has counted anything else of them
+FILTERS_OF: Mapping[str, Mapping[str, Dimension]] = {
+    "overview": FILTERS,
+    "goals": {name: by for name, by in FILTERS.items() if by not in LONE},
+}
+ONE_OF_PAST = (
+    "Of days that are over, one filter at a time: days by two values have groups of one or two people."
+)
+NAMES: Mapping[Dimension, str] = {dimension: name for name, dimension in FILTERS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,27 +224,33 @@ class Selection:
     filters: Mapping[Dimension, str] = field(default_factory=dict)
     beside: str = "before"
     table: str = ""
+    form: str = "csv"
+    goal: str = ""  # whose parts the goals' tab shows
 
     def query(self) -> str:
         """Return it as a query."""
         pairs = {"tab": self.tab, "range": self.range.id}
         pairs |= {NAMES[dimension]: value or UNKNOWN for dimension, value in self.filters.items()}
         pairs |= {"beside": self.beside} if self.beside != "before" else {}
+        pairs |= {"goal": self.goal} if self.goal else {}
         pairs |= {"table": self.table} if self.table else {}
+        pairs |= {"form": self.form} if self.table and self.form != "csv" else {}
         return f"?{urlencode(pairs)}"
 
     def with_tab(self, tab: str) -> Selection:
-        """Ask for another tab, where neither filters nor periods of the calendar apply."""
-        range_ = self.range if self.range.last is None or tab == self.tab else RANGES["30"]
-        return replace(self, tab=tab, range=range_, filters={}, beside="before")
+        """Ask for another tab, where filters do not apply, and past days only where it has any."""
+        if tab in COMPARED:
+            return replace(self, tab=tab, filters={}, table="")
+        range_ = self.range if self.range.last is None else RANGES["30"]
+        return replace(self, tab=tab, range=range_, filters={}, beside="before", table="", goal="")
 
     def with_beside(self, which: str) -> Selection:
         """Ask for a comparison with something else."""
         return replace(self, beside=which)
 
-    def as_csv(self, table: str) -> Selection:
-        """Ask for one table of the page as CSV."""
-        return replace(self, table=table)
+    def as_file(self, table: str, form: str) -> Selection:
+        """Ask for one table of the page as CSV or JSON."""
+        return replace(self, table=table, form=form)
 
     def plain(self) -> Selection:
         """Ask for the same without filters."""
@@ -192,40 +269,30 @@ class Selection:
         return replace(self, filters={key: one for key, one in self.filters.items() if key != dimension})
 
 
-def require_period(asked: Selection, today: int) -> None:
-    """Require a period of the calendar to be over, and no filter beside it.
-
-    Asked every day, one that grows tells of each day. Days and weeks by two values have cells of one or two people: an
-    attacker who asked them too was certain of three such cells in one shop (tests/web/test_disclosure.py).
-    """
-    if asked.range.last is None:
-        return
-    if asked.range.last >= today:
-        raise BadSelection(f"{asked.range.label}: it is not over yet.")
-    if asked.filters:
-        raise BadSelection(f"{asked.range.label}: filters apply only to ranges that end today.")
-
-
 def read_selection(query: str) -> Selection:
     """Read the query of the page; raises BadSelection. Whether a filter's value exists is for the figures to say."""
     fields = _fields(query)
     tab = _one_of("tab", fields.pop("tab", "overview"), TABS)
-    range_ = _range(fields.pop("range", "") or "30")
+    first, last, named = (fields.pop(name, "") for name in ("from", "to", "range"))
+    range_ = _range(f"{first or last}{BETWEEN}{last or first}" if first or last else named or "30")
     beside = _one_of("beside", fields.pop("beside", "") or "before", BESIDE)
-    table = fields.pop("table", "")
+    table, goal = fields.pop("table", ""), fields.pop("goal", "")
+    form = _one_of("form", fields.pop("form", "") or "csv", FILES)
     filters: dict[Dimension, str] = {}
     for name, value in fields.items():
         known = FILTERS_OF.get(tab, {})
         dimension = known[_one_of(f"the name of a filter of {TABS[tab]}", name, known)]
         if value:
             filters[dimension] = "" if value == UNKNOWN else value
-    if len(filters) > MOST_DIMENSIONS and tab == "overview":
+    if len(filters) > MOST_DIMENSIONS:
         raise TooManyFilters(Selection(tab, range_, filters, beside))
-    if (range_.last is not None or beside != "before") and tab != "overview":
-        raise BadSelection("Comparisons, and single days, weeks and months, apply only to the overview.")
-    if tab == "consent" and len(filters) > 1:
-        raise BadSelection("The consent gap takes one filter at a time, since consent is the second.")
-    return Selection(tab, range_, filters, beside, table)
+    if len(filters) > 1 and LONE & filters.keys():
+        raise BadSelection("A campaign is a filter by itself: nothing else is counted by campaign.")
+    if range_.last is not None and len(filters) > 1:
+        raise BadSelection(ONE_OF_PAST)
+    if (range_.last is not None or beside != "before") and tab not in COMPARED:
+        raise BadSelection(f"{TABS[tab]}: only ranges that end today, without a comparison.")
+    return Selection(tab, range_, filters, beside, table, form, goal)
 
 
 def widened(asked: Range, is_enough: Callable[[Range], bool]) -> Range | None:

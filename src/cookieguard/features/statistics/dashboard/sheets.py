@@ -6,6 +6,7 @@ hidden is empty.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from cookieguard.features.statistics.export.formats import csv_of
 
 MARK = b"\xef\xbb\xbf"  # spreadsheets read UTF-8 by it
 _FIGURE = re.compile(r"[\d,]+(\.\d+)?( %)?")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 class Sheet(NamedTuple):
@@ -30,8 +32,8 @@ class Sheet(NamedTuple):
     names: int = 1
 
 
-def csv_file(figures: Overview | Details, today: int) -> tuple[str, bytes]:
-    """Return the name and the bytes of the table that was asked for; raises BadSelection where it is not shown."""
+def table_file(figures: Overview | Details, today: int) -> tuple[str, str, bytes]:
+    """Return name, media type and bytes of the table that was asked for; raises BadSelection where it is not shown."""
     selection, range_ = figures.selection, figures.range
     sheets = dict(_named(figures, today))
     if range_ is None or selection.table not in sheets:
@@ -40,7 +42,12 @@ def csv_file(figures: Overview | Details, today: int) -> tuple[str, bytes]:
     asked = {"First day": _date(days.first), "Last day": _date(days.last), **_filters(selection)}
     name = re.sub(r"[^a-z0-9]+", "-", f"{selection.table} {_date(days.first)} {_date(days.last)}".lower())
     lines = [[*row[: sheet.names], *map(_plain, row[sheet.names :]), *asked.values()] for row in sheet.rows]
-    return f"{name}.csv", MARK + csv_of([*sheet.heads, *asked], lines)
+    heads = [*sheet.heads, *asked]
+    if selection.form == "json":
+        lines = [[*line[: sheet.names], *map(_number, line[sheet.names :])] for line in lines]
+        rows = [dict(zip(heads, line, strict=True)) for line in lines]
+        return f"{name}.json", "application/json", json.dumps(rows, ensure_ascii=False, indent=1).encode()
+    return f"{name}.csv", "text/csv; charset=utf-8", MARK + csv_of(heads, lines)
 
 
 def _filters(selection: Selection) -> Mapping[str, str]:
@@ -59,9 +66,9 @@ def _of_overview(o: Overview, today: int) -> Iterator[tuple[str, Sheet]]:
         Sheet(("Figure", "Value", change), [(one.name, one.value, one.change) for one in o.figures]),
     )
     yield "Course", _course(o, today)
-    visitors = "Visitor-days" if o.range is not None and o.range.step else "Visitors"
+    yield "Errors", Sheet(("Errors", "Times"), o.totals)
     for table in o.tables:
-        yield table.title, _breakdown(table, visitors)
+        yield table.title, _breakdown(table, o.visitors, o.beside)
 
 
 def _course(o: Overview, today: int) -> Sheet:
@@ -78,34 +85,36 @@ def _course(o: Overview, today: int) -> Sheet:
     return Sheet(heads, rows)
 
 
-def _breakdown(table: Table, visitors: str) -> Sheet:
+def _breakdown(table: Table, visitors: str, beside: str) -> Sheet:
     rows = [*table.rows, *([table.other] if table.other else [])]
     has_rate = any(row.rate for row in rows)
-    heads = (table.title, table.head, visitors, *([f"Percent of {table.kind.rate_of}"] if has_rate else []))
+    rate = [f"Percent of {table.kind.rate_of}"] if has_rate else []
+    change = [f"Change in percent from {beside}"] if table.has_change else []
 
     def cells(row: Row) -> Sequence[object]:
         name = country_name(row.value) if table.kind.is_of_countries else row.value
-        return (name, row.main, row.visitors, *([row.rate] if has_rate else []))
+        more = row.more or ["-"] * len(table.kind.more)
+        people = [] if table.kind.is_of_hits else [row.visitors]
+        return (
+            name,
+            row.main,
+            *people,
+            *more,
+            *([row.rate] if rate else []),
+            *([row.change] if change else []),
+        )
 
-    return Sheet(heads, [cells(row) for row in rows])
+    people = [] if table.kind.is_of_hits else [visitors]
+    return Sheet(
+        (table.title, table.head, *people, *table.kind.more, *rate, *change), [cells(row) for row in rows]
+    )
 
 
 def _of_details(d: Details) -> Iterator[tuple[str, Sheet]]:
+    for table in d.tables:
+        yield table.title, _breakdown(table, "", "")
     yield "Totals", Sheet(("Figure", "Times"), d.totals)
     yield "Shares", Sheet(("Part", "Percent"), [*d.shares, *d.parts])
-    for gap in d.gaps:
-        heads = (gap.title, "Views", "By visitors who agreed", "Percent")
-        named = [
-            (country_name(row.value) if gap.title == "Countries" else row.value or UNKNOWN, row)
-            for row in gap.rows
-        ]
-        yield (
-            f"Gap: {gap.title}",
-            Sheet(heads, [(name, row.happened, row.counted, row.part) for name, row in named]),
-        )
-    for one in d.policies:
-        lines = [("All days", *one.totals), *((_date(day.day), *day.texts) for day in one.days)]
-        yield f"Choices under {one.version}", Sheet(("Day", *d.heads), lines)
     hosts = [(one.host, one.vendor, one.purpose, one.views, one.elements) for one in d.hosts]
     yield "Hosts", Sheet(("Host", "Vendor", "Purpose", "Views", "Elements"), hosts, names=3)
     pages = [(one.host, *pair) for one in d.hosts for pair in one.pages]
@@ -121,6 +130,13 @@ def _plain(value: object) -> object:
     if isinstance(value, str) and _FIGURE.fullmatch(value):
         return value.replace(",", "").removesuffix(" %")
     return value
+
+
+def _number(value: object) -> object:
+    """Return a figure as JSON has it: a number, or nothing where it is hidden."""
+    if value == "" or not _NUMBER.fullmatch(text := str(value)):
+        return None if value == "" else value
+    return float(text) if "." in text else int(text)
 
 
 def _date(day: int) -> str:

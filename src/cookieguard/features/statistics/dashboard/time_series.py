@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 
 from cookieguard.features.statistics.dashboard.charts import Point
 from cookieguard.features.statistics.dashboard.disclosure import Disclosure, larger_ones, totals_of
-from cookieguard.features.statistics.dashboard.selection import EPOCH, Range, wider_by_one
+from cookieguard.features.statistics.dashboard.month_to_date import by_day
+from cookieguard.features.statistics.dashboard.selection import EPOCH, OF_FIRST_VIEWS, Range, wider_by_one
 from cookieguard.features.statistics.engines.protocol import Days, Filters, HitReader, Totals
 from cookieguard.features.statistics.notes import Note
-from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
+from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR
 from cookieguard.stats.k_anonymity import (
     FEW,
     Cell,
@@ -26,6 +28,20 @@ from cookieguard.stats.k_anonymity import (
 
 HOURS = 24
 BLOCKS = (1, 2, 3, 4, 6, 12)  # hours of one bar: so many that none must be hidden
+# Of visitors, visits and views, by `stats.before_consent`.
+COVERS: Mapping[str, Sequence[str]] = {
+    "aggregate": (
+        "Visitors who agreed to statistics",
+        "All visitors; without consent, each arrival from elsewhere is a visit",
+        "All visitors, whatever they chose",
+    ),
+    "hashed": (
+        "Visitors who agreed to statistics, or have not chosen yet",
+        "All visitors; of those who refused, each arrival from elsewhere is a visit",
+        "All visitors, whatever they chose",
+    ),
+    "none": ("Visitors who agreed to statistics",) * 3,
+}
 NOT_KNOWN = "not known"
 HIDDEN = "-"
 
@@ -37,6 +53,7 @@ class Figure:
     name: str
     value: str
     change: int | None = None
+    covers: str = ""  # which people it is of
 
 
 class Course:
@@ -56,13 +73,10 @@ class Course:
         where: Filters,
         beside: str = "before",
         zone: tzinfo = UTC,
+        before_consent: str = "aggregate",
     ) -> None:
-        self._reader, self._range, self._visitor_days, self._where = (
-            reader,
-            range_,
-            disclosure.visitor_days,
-            where,
-        )
+        self._reader, self._range, self._where = reader, range_, where
+        self._visitor_days, self._covers = disclosure.visitor_days, COVERS[before_consent]
         self._has_visitors = len(where) < 2 or disclosure.has_visitors(range_)
         self._hour = second // SECONDS_OF_HOUR
         self._today = today = second // SECONDS_OF_DAY
@@ -74,11 +88,15 @@ class Course:
         is_whole = self._is_counted(before) and disclosure.reaches_back(before, by_hours=not range_.step)
         self._before = self._ask(before, where) if is_whole else []
         self._larger_before = [self._ask(before, one) for one in larger_ones(where)] if is_whole else []
-        self._compared = self._before
-        if not range_.step:  # the day before until this hour
+        self._compared, self._whole = self._before, self._daily
+        if range_.is_open:  # whole days with whole days
+            self._compared = [one for one in self._before if one.at < before.last]
+            self._whole = [one for one in self._daily if one.at < today]
+        elif not range_.step:  # the day before until this hour
             now = self._hour - HOURS * (days.first - before.first)
             self._compared = [one for one in self._before if one.at <= now]
-        if _people(self._compared) < K or self._gives_away(before):
+        is_told = bool(where) and leaves_few(_sum_of(self._whole), _sum_of(self._daily))
+        if _people(self._compared) < K or is_told or self._gives_away(before):
             self._compared = []
             self._before = [] if range_.step else self._before
 
@@ -95,15 +113,18 @@ class Course:
         )
         each = f"{views / visits:.1f}" if min(views, visits) >= K else "-"
         is_compared = bool(self._range.step) and self._has_visitors
-        per_visit = () if Dimension.SOURCE in self._where else (Figure("Views per visit", each),)
+        per_visit = () if self._where.keys() & {*OF_FIRST_VIEWS} else (Figure("Views per visit", each),)
+        days = self._range.days(self._today)
+        name = "Daily visitors" if not self._range.step else "Visitor-days"
         return (
             Figure(
-                "Visitor-days" if self._range.step else "Daily visitors",
+                "Visitors" if days.first == days.last and self._range.step else name,
                 self._text(visitors) if self._has_visitors else NOT_KNOWN,
-                self._change("visitors", visitors) if is_compared else None,
+                self._change("visitors") if is_compared else None,
+                self._covers[0] + ("" if days.first == days.last else ", once for each day"),
             ),
-            Figure("Visits", self._text(visits), self._change("visits", visits)),
-            Figure("Views", self._text(views), self._change("views", views)),
+            Figure("Visits", self._text(visits), self._change("visits"), self._covers[1]),
+            Figure("Views", self._text(views), self._change("views"), self._covers[2]),
             *per_visit,
         )
 
@@ -150,7 +171,7 @@ class Course:
 
         A month of the year before may be a day shorter or longer: the line ends with the shorter one.
         """
-        nothing: Sequence[int | None] = [None] * (length // step)
+        nothing: Sequence[int | None] = [None] * -(-length // step)
         if not self._before:
             return nothing
         each = 1 if self._range.step else HOURS
@@ -165,7 +186,10 @@ class Course:
         return list(map(self._visitor_days.judged, selections)) if self._range.step else selections
 
     def _ask(self, days: Days, where: Filters) -> Sequence[Totals]:
-        return totals_of(self._reader, days, where) if self._range.step else self._reader.by_hour(days, where)
+        if not self._range.step:
+            return self._reader.by_hour(days, where)
+        ask = partial(totals_of, self._reader, where=where)
+        return by_day(ask, days) if self._range.is_free else ask(days)
 
     def _is_counted(self, days: Days) -> bool:
         span = self._reader.span()
@@ -192,8 +216,9 @@ class Course:
         pairs += [(self._compared, one) for one in self._larger_before if self._is_year]
         return any(leaves_few(_sum_of(part), _sum_of(whole)) for part, whole in pairs)
 
-    def _change(self, what: str, now: int) -> int | None:
-        before, now = rounded(sum(getattr(one, what) for one in self._compared)), rounded(now)
+    def _change(self, what: str) -> int | None:
+        whole = self._whole if self._range.step else self._now
+        before, now = (rounded(sum(getattr(one, what) for one in some)) for some in (self._compared, whole))
         return round(100 * (now - before) / before) if min(before, now) >= K else None
 
     def _text(self, count: int) -> str:
@@ -248,7 +273,7 @@ def _people(totals: Sequence[Totals]) -> int:
 
 def _cells(totals: Sequence[Totals], first: int, length: int, step: int) -> list[Cell]:
     """Sum up every `step` days or hours from the first on, those without a hit too."""
-    sums = [[0, 0, 0] for _ in range(length // step)]
+    sums = [[0, 0, 0] for _ in range(-(-length // step))]
     for one in totals:
         place = (one.at - first) // step
         if 0 <= place < len(sums):

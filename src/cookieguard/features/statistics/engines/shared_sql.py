@@ -10,13 +10,13 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from cookieguard.features.statistics.engines.protocol import Filters
-from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
+from cookieguard.stats.hits import SECONDS_OF_DAY, VIEWS, Dimension
 from cookieguard.stats.k_anonymity import VIEWS_EACH, K
 from cookieguard.stats.visits import PAUSE
 
 HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")
-PEOPLE = "(bot = '')"
-VIEW = "(bot = '' AND kind = 'view')"
+PEOPLE = VIEWS.whose
+VIEW = f"({PEOPLE} AND {VIEWS.sql})"
 
 # Sums of one day of fewer than five people.
 OF_FEW = f"(visitors < {K} AND (visitors > 0 OR views < {K * VIEWS_EACH}))"
@@ -29,16 +29,19 @@ RARE_DAYS = 60
 
 
 def exits(hits: str, place: str) -> str:
-    """Return a query for the last views of visits, by day: views, and visitors, of each page; of who has a key.
+    """Return a query for the last views of visits, by day: views, bounces and visitors of each page; of who has a key.
 
     `hits` is a table and what picks its rows, `place` what tells hits of one second apart. A visit that goes on, over
     midnight too, ends for now where it was seen last.
     """
     return f"""
-        SELECT day, page AS value, count(*) AS views, 0 AS visits, count(DISTINCT key) AS visitors FROM (
-            SELECT time / {SECONDS_OF_DAY} AS day, page, key, time,
-                lead(time) OVER (PARTITION BY time / {SECONDS_OF_DAY}, key ORDER BY time, {place}) AS next
+        SELECT day, page AS value, count(*) AS views,
+            count(*) FILTER (WHERE prior IS NULL OR time > prior + {PAUSE}) AS visits, count(DISTINCT key) AS visitors
+        FROM (
+            SELECT time / {SECONDS_OF_DAY} AS day, page, key, time, lead(time) OVER visitor AS next,
+                lag(time) OVER visitor AS prior
             FROM {hits} AND key != 0 AND {VIEW}
+            WINDOW visitor AS (PARTITION BY time / {SECONDS_OF_DAY}, key ORDER BY time, {place})
         ) AS views WHERE next IS NULL OR next > time + {PAUSE} GROUP BY day, page
     """  # noqa: S608 - names of ours
 

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 from cookieguard.features.statistics.engines.shared_sql import HOURLY_SUMS, VIEW
 from cookieguard.stats.hits import NO_KEY, OTHER, Hit
 from cookieguard.stats.rollups import (
-    BOTS,
-    HELD,
     MAX_VALUES,
+    OF_BOTS,
+    OF_HELD,
+    OF_VALUES,
     SAFE_VALUES,
-    VALUES,
     Known,
     Limit,
     Met,
@@ -74,15 +74,15 @@ MEET = Insert("cookieguard_seen", ("day", "key", "what"), "ON CONFLICT DO NOTHIN
 
 # What asks how many rows groups of a day have, and for their names.
 NAMES: Mapping[Limit, tuple[str, str]] = {
-    VALUES: (
+    OF_VALUES: (
         "SELECT dimension, count(*) FROM cookieguard_daily WHERE day = :day GROUP BY dimension",
         "SELECT dimension, value FROM cookieguard_daily WHERE day = :day",
     ),
-    HELD: (
+    OF_HELD: (
         "SELECT count(*) FROM cookieguard_held WHERE day = :day",
         "SELECT DISTINCT host, page FROM cookieguard_held WHERE day = :day",
     ),
-    BOTS: (
+    OF_BOTS: (
         "SELECT count(*) FROM cookieguard_bot WHERE day = :day",
         "SELECT DISTINCT name FROM cookieguard_bot WHERE day = :day",
     ),
@@ -135,8 +135,8 @@ def add(tables: Tables, hits: Sequence[Hit]) -> Decided:
     _keep_visitors(tables, decided.seen)
     _add_values(tables, sums)
     held, bots = sums.held(), sums.bots()
-    fold(held, HELD, _known(tables, HELD, held))
-    fold(bots, BOTS, _known(tables, BOTS, bots))
+    fold(held, OF_HELD, _known(tables, OF_HELD, held))
+    fold(bots, OF_BOTS, _known(tables, OF_BOTS, bots))
     counted = ((ADD_HOURS, sums.hourly), (ADD_CONSENT, sums.consent()), (ADD_HELD, held), (ADD_BOTS, bots))
     for insert, rows in counted:
         _put(tables, insert, rows)
@@ -176,8 +176,8 @@ def _keep_visitors(tables: Tables, seen: Mapping[Visitor, Seen]) -> None:
 
 def _add_values(tables: Tables, sums: Sums) -> None:
     daily = sums.daily()
-    known = _known(tables, VALUES, daily)
-    folded = fold(daily, VALUES, known)
+    known = _known(tables, OF_VALUES, daily)
+    folded = fold(daily, OF_VALUES, known)
     _count_met(tables, daily, sums.met, folded)
     _put(tables, ADD_VALUES, daily)
     for (day, dimension), names in known.items():

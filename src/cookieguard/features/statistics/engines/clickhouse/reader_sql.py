@@ -74,7 +74,7 @@ def values(hits: str, by: Dimension, where: str = "") -> str:
     return f"""
         SELECT day, toString({column}) AS value, count() AS views, {_visits(by)} AS visits,
             {visitors} AS visitors
-        FROM {hits} WHERE {PEOPLE} AND {counted} {where} GROUP BY day, value
+        FROM {hits} WHERE {by.counted.of.whose} AND {counted} {where} GROUP BY day, value
     """  # noqa: S608
 
 
@@ -87,7 +87,7 @@ def folded_values(hits: str, by: Dimension) -> str:
     return f"""
         SELECT day, {named} AS value, count() AS views, {_visits(by)} AS visits,
             {"sum(begins)" if by.counted.is_of_visitor else "uniqExactIf(key, key != 0)"} AS visitors
-        FROM {hits} WHERE {PEOPLE} AND {counted} GROUP BY day, value
+        FROM {hits} WHERE {by.counted.of.whose} AND {counted} GROUP BY day, value
     """  # noqa: S608
 
 

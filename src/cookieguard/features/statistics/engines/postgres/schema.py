@@ -184,10 +184,11 @@ def keep_exits(day: int) -> str:
     return f"""
         INSERT INTO cookieguard_daily AS kept
         SELECT {day}, '{Dimension.EXIT}', CASE WHEN value IN ({pages}) THEN value ELSE '{OTHER}' END AS name,
-            sum(views), 0, sum(visitors)
+            sum(views), sum(visits), sum(visitors)
         FROM ({exits(f"cookieguard_hit_{day} WHERE true", "batch, ctid")}) AS found GROUP BY name
         ON CONFLICT (day, dimension, value) DO UPDATE
-        SET views = kept.views + excluded.views, visitors = kept.visitors + excluded.visitors
+        SET views = kept.views + excluded.views, visits = kept.visits + excluded.visits,
+            visitors = kept.visitors + excluded.visitors
     """
 
 

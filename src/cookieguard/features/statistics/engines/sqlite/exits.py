@@ -16,18 +16,20 @@ from cookieguard.storage.sqlite_file import writing
 # Sorted in memory: 100 bytes each. Of days of more the single hits are read, as of today.
 MOST_HITS = 1_000_000
 
-EXIT_PAGE = """CREATE TABLE IF NOT EXISTS exit_page (
-    day INTEGER NOT NULL, value TEXT NOT NULL, views INTEGER NOT NULL, visitors INTEGER NOT NULL,
-    PRIMARY KEY (day, value)
+EXIT_PAGE = """CREATE TABLE IF NOT EXISTS exit_count (
+    day INTEGER NOT NULL, value TEXT NOT NULL, views INTEGER NOT NULL, visits INTEGER NOT NULL,
+    visitors INTEGER NOT NULL, PRIMARY KEY (day, value)
 ) WITHOUT ROWID"""
 # Days that were counted; rows of others are of a count before a late hit.
 EXIT_DAY = "CREATE TABLE IF NOT EXISTS exit_day (day INTEGER PRIMARY KEY)"
-SCHEMA = (EXIT_PAGE, EXIT_DAY)
+# An earlier release's table, without bounces: days that it counted are counted again.
+UNCOUNT = """DELETE FROM exit_day WHERE EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'exit_page')"""
+SCHEMA = (EXIT_PAGE, EXIT_DAY, UNCOUNT, "DROP TABLE IF EXISTS exit_page")
 REOPEN = "DELETE FROM exit_day WHERE day = ?"
-FORGET = tuple(f"DELETE FROM {table} WHERE day < ?" for table in ("exit_page", "exit_day"))  # noqa: S608 - names of ours, here and below
+FORGET = tuple(f"DELETE FROM {table} WHERE day < ?" for table in ("exit_count", "exit_day"))  # noqa: S608 - names of ours, here and below
 MARK = "INSERT OR IGNORE INTO exit_day VALUES (?)"
-CLEAR = "DELETE FROM exit_page WHERE day = ?"
-ADD = "INSERT INTO exit_page VALUES (?, ?, ?, ?)"
+CLEAR = "DELETE FROM exit_count WHERE day = ?"
+ADD = "INSERT INTO exit_count VALUES (?, ?, ?, ?, ?)"
 
 _OLDEST, _NEWEST = (f"(SELECT {which}(time) / 86400 FROM hit WHERE key != 0)" for which in ("min", "max"))  # noqa: S608
 CLOSED = f"""
@@ -40,7 +42,7 @@ STATE = f"SELECT count(*), max(id) FROM {OF_DAY} AND key != 0"  # noqa: S608
 # A day's values beyond the limit are folded, as in its other sums.
 COUNT = f"""
     SELECT CASE WHEN value IN (SELECT value FROM daily WHERE day = :day AND dimension = 'page') THEN value
-        ELSE '{OTHER}' END AS page, sum(views), sum(visitors)
+        ELSE '{OTHER}' END AS page, sum(views), sum(visits), sum(visitors)
     FROM ({exits(OF_DAY, "id")}) AS found GROUP BY page
 """  # noqa: S608
 
@@ -57,7 +59,7 @@ def last_pages(first: str, last: str) -> str:
     ) AS open CROSS JOIN hit INDEXED BY hit_key ON time >= number * 86400 AND time < (number + 1) * 86400
     WHERE true"""  # noqa: S608 - without the index named, SQLite makes one of all hits each time
     return f"""
-        SELECT day, value, views, 0 AS visits, visitors FROM exit_page JOIN exit_day USING (day)
+        SELECT day, value, views, visits, visitors FROM exit_count JOIN exit_day USING (day)
         WHERE day BETWEEN {first} AND {last}
         UNION ALL SELECT * FROM ({exits(open_hits, "id")}) AS open
     """  # noqa: S608

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from cookieguard.features.statistics.engines.figures_sql import WITHIN, queries
+from cookieguard.features.statistics.engines.figures_sql import OF_DIMENSION, WITHIN, queries
 from cookieguard.features.statistics.engines.protocol import Days, EngineDown, Filters
 from cookieguard.features.statistics.engines.reader import Figures
 from cookieguard.features.statistics.engines.shared_sql import exits
@@ -44,6 +44,7 @@ COLLECTED_COLUMNS = (
     "status",
     "bytes",
     "duration",
+    "referrer",
     *_VALUES,
 )
 # Those of a filter are put aside in memory where no more have its values: 40 MB at most. More would be a range of which
@@ -58,10 +59,17 @@ VERSION = "PRAGMA data_version"  # another one once somebody else has written
 
 
 QUERIES = queries(OF_HITS, exits(OF_HITS, "id"))
+# Day by day, by the primary key: a range of days would go through the values of all dimensions.
+BY_KEY = """
+    SELECT day, value, views, visits, visitors FROM (
+        WITH RECURSIVE days (day) AS (VALUES (:first) UNION ALL SELECT day + 1 FROM days WHERE day < :last)
+        SELECT day FROM days
+    ) AS days CROSS JOIN daily USING (day) WHERE dimension = :dimension
+"""
 # What was counted of closed days: a file of an older release lacks some of it until somebody writes.
 TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 CROSSTABS = {"crosstab_day", "crosstab_keyed"}
-EXIT_DAYS = "exit_day"
+EXIT_COUNTS = "exit_count"
 COUNTED_EXITS = queries(OF_HITS, last_pages(":first", ":last"))
 
 
@@ -124,7 +132,9 @@ class SqliteFigures(Figures):
     def __init__(self, path: Path) -> None:
         source = SqliteSource(path)
         there = {name for (name,) in source.ask(TABLES, {})}
-        asked = COUNTED_EXITS if EXIT_DAYS in there else QUERIES
+        asked = COUNTED_EXITS if EXIT_COUNTS in there else QUERIES
+        values = asked.values
+        asked = replace(asked, values=lambda by: values(by).replace(OF_DIMENSION, BY_KEY))
         super().__init__(source, replace(asked, crossed=CROSSED) if there >= CROSSTABS else asked)
         self._collected: dict[object, str] = {}
         self._version: Sequence[Any] = ()

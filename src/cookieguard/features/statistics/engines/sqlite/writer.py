@@ -72,10 +72,10 @@ ADD_LOST = "INSERT INTO lost VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = 
 KEEP_EXITS = f"""
     INSERT INTO daily SELECT day, '{Dimension.EXIT}', CASE
             WHEN value IN (SELECT d.value FROM daily AS d WHERE d.day = found.day AND d.dimension = 'page') THEN value
-            ELSE '{OTHER}' END AS page, sum(views), 0, sum(visitors)
+            ELSE '{OTHER}' END AS page, sum(views), sum(visits), sum(visitors)
     FROM ({sqlite_exits.last_pages("0", "?1 - 1")}) AS found WHERE true GROUP BY day, page
     ON CONFLICT (day, dimension, value) DO UPDATE
-    SET views = views + excluded.views, visitors = visitors + excluded.visitors
+    SET views = views + excluded.views, visits = visits + excluded.visits, visitors = visitors + excluded.visitors
 """  # noqa: S608 - names of ours
 FORGET_KEYS = (
     KEEP_EXITS,

@@ -1,4 +1,4 @@
-"""Seal what the queue holds with the keyring: no file has a customer number or a customer's words unencrypted.
+"""Seal with the keyring what files hold, so that none has a customer number or a customer's words unencrypted.
 
 A sealed text is the key's id, a dot, a nonce and the AES-256-GCM; it opens for the place it was made for only.
 """
@@ -13,9 +13,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cookieguard.errors import CookieGuardError
-from cookieguard.keyring import Keyring
+from cookieguard.keyring import Keyring, KeyState
 
-USE = b"requests about personal data"
+REQUESTS = b"requests about personal data"
 NONCE_BYTES, WHO_BYTES = 12, 16
 
 
@@ -24,20 +24,26 @@ class SealBroken(CookieGuardError):
 
 
 class Seal:
-    """Seal and open with one keyring."""
+    """Seal and open with one keyring, for one use."""
 
-    def __init__(self, keyring: Keyring) -> None:
+    def __init__(self, keyring: Keyring, use: bytes = REQUESTS) -> None:
         self._keyring = keyring
+        self._use = use
 
     def close(self, plain: bytes, *, about: str) -> bytes:
         """Seal what belongs to one place."""
         key, nonce = self._keyring.signing, urandom(NONCE_BYTES)
-        sealed = AESGCM(self._keyring.derive(key, USE)).encrypt(nonce, plain, about.encode())
+        sealed = AESGCM(self._keyring.derive(key, self._use)).encrypt(nonce, plain, about.encode())
         return key.id.encode() + b"." + nonce + sealed
 
     def is_current(self, sealed: bytes) -> bool:
-        """Return whether the key that signs now sealed it."""
-        return sealed.partition(b".")[0] == self._keyring.signing.id.encode()
+        """Return whether a key sealed it that signs now, or has not signed yet.
+
+        Such a key was promoted in a newer keyring than this worker has read. To seal with this worker's key again
+        would bring back a key that may be about to leave the keyring.
+        """
+        key = self._keyring.get(sealed.partition(b".")[0].decode("ascii", "replace"))
+        return key is not None and (key.state is KeyState.SIGNING or key.since == key.created)
 
     def open(self, sealed: bytes, *, about: str) -> bytes:
         """Open what was sealed for a place; raises SealBroken."""
@@ -48,7 +54,7 @@ class Seal:
                 "its key is no longer in the keyring; bring that key back until the request is closed"
             )
         try:
-            return AESGCM(self._keyring.derive(key, USE)).decrypt(
+            return AESGCM(self._keyring.derive(key, self._use)).decrypt(
                 rest[:NONCE_BYTES], rest[NONCE_BYTES:], about.encode()
             )
         except InvalidTag as error:

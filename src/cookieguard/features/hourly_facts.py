@@ -1,0 +1,155 @@
+"""The facts of the Overview that take time: figures of 30 days, and what the doctor finds wrong.
+
+The hourly job writes them into a file of the state directory, so no request waits for them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cookieguard.engines.doctor import TRACKER_ADVICE
+from cookieguard.engines.doctor_shop import Shop
+from cookieguard.engines.retention import Times
+from cookieguard.features.checks import checks_of
+from cookieguard.features.feature import Place
+from cookieguard.features.statistics.dashboard.goal_tables import goals_and_steps
+from cookieguard.features.statistics.dashboard.overview import read_overview
+from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
+from cookieguard.features.statistics.dashboard.tabs import read_details
+from cookieguard.features.statistics.engines.open import open_reader, read_retained
+from cookieguard.features.statistics.engines.protocol import Days, HitReader
+from cookieguard.stats.goals import STEP_NAMES, VALUE_SIGN
+from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
+from cookieguard.stats.k_anonymity import Cell, leaves_few, rounded, suppress
+from cookieguard.storage.state_directory import StateDirectory
+
+FACTS_FILE = "overview"
+RANGE = RANGES["30"]
+LEAST = 50  # orders in each of two periods: of fewer, counts rounded to ten say nothing about a change
+
+
+class Amount(NamedTuple):
+    """Hold a figure as text, and its change in percent; None where there is nothing to compare with."""
+
+    text: str
+    change: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Hold what the job found, without figures of too few people; `trouble` is why there are none at all."""
+
+    at: datetime
+    span: str = ""
+    figures: Mapping[str, Amount] = field(default_factory=dict)
+    """Visits, orders and revenue."""
+    answers: Mapping[str, int] = field(default_factory=dict)
+    """The share of each answer to the banner in all answers, in percent."""
+    held: int = 0
+    """How many third parties were held."""
+    trackers: Sequence[str] = ()
+    """Trackers that the shop's own hosts serve to everybody."""
+    broken: Sequence[Sequence[str]] = ()
+    """The failed checks: each with what it found and what to do."""
+    trouble: str = ""
+
+
+def write_facts(place: Place, times: Times) -> int:
+    """Write the facts of this hour, as a step of the hourly job; removes nothing."""
+    shop = Shop(config=place.config, environ=place.environ, now=times.now)
+    findings = checks_of(shop)
+    facts: dict[str, Any] = {
+        "at": times.now.isoformat(),
+        "broken": [(one.check, f"{one.found}; {one.mend}") for one in findings if not one.is_fine],
+        "trackers": [one.found for one in findings if one.advice == TRACKER_ADVICE],
+    }
+    try:
+        facts |= _figures(shop)
+    except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; told on the page
+        facts["trouble"] = type(error).__name__
+    StateDirectory(place.state).replace(FACTS_FILE, json.dumps(facts).encode())
+    return 0
+
+
+def read_facts(state: Path) -> Facts | None:
+    """Return the newest facts, None before the first run of the job."""
+    try:
+        found = json.loads((state / FACTS_FILE).read_bytes())
+        figures = {name: Amount(*amount) for name, amount in found.pop("figures", {}).items()}
+        return Facts(**{**found, "at": datetime.fromisoformat(found["at"]), "figures": figures})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _figures(shop: Shop) -> dict[str, Any]:
+    """Read the same figures as the statistics show for these days; empty where nothing was counted yet."""
+    stats = shop.config.stats
+    if not stats.enabled or read_retained(stats, shop.state, environ=shop.environ) is None:
+        return {}
+    with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
+        now, days = shop.now, stats.hit_days
+        overview = read_overview(reader, Selection(range=RANGE), now=now, hit_days=days)
+        tabs = (Selection(tab=tab, range=RANGE) for tab in ("consent", "held"))
+        consent, held = (read_details(reader, tab, now=now, hit_days=days) for tab in tabs)
+        found: dict[str, Any] = {
+            "answers": dict(consent.shares) if consent.range == RANGE else {},
+            "held": len(held.hosts) if held.range == RANGE else 0,
+        }
+        if overview.range == RANGE:
+            visits = {one.name: Amount(one.value, one.change) for one in overview.figures}["Visits"]
+            orders = _orders(reader, int(now.timestamp()) // SECONDS_OF_DAY)
+            found |= {"span": overview.span, "figures": {"Visits": visits, **orders}}
+    return found
+
+
+def _orders(reader: HitReader, today: int) -> Mapping[str, Amount]:
+    """Return how often goals with a value were reached, and about what they were worth; nothing without such goals.
+
+    Only whole days are compared. No change is shown if it would leave few people beside a longer range.
+    """
+    now, last, before, around = (
+        _Goals(reader, Days(today - first, today - end))
+        for first, end in ((29, 0), (30, 1), (60, 31), (90, 1))
+    )
+    if not now.orders:
+        return {}
+    both = Cell("", 0, tuple(map(sum, zip(last.sum.counts, before.sum.counts, strict=True))))
+    is_fit = min(last.orders, before.orders) >= LEAST and not leaves_few(both, around.sum, by_views=True)
+    pairs = ((last.orders, before.orders), (last.worth, before.worth))
+    changes = [round(100 * (new / old - 1)) if is_fit and old else None for new, old in pairs]
+    two_digits = round(now.worth, 2 - len(str(int(now.worth))))  # more would claim to know better
+    texts = f"{now.orders:,}", f"about {two_digits:,.0f}"
+    return dict(zip(("Orders", "Revenue"), map(Amount, texts, changes), strict=True))
+
+
+class _Goals:
+    """Sum up the goals with a value in a range, from figures that may be shown."""
+
+    def __init__(self, reader: HitReader, days: Days) -> None:
+        cells = [one.cell(by_views=True) for one in reader.breakdown(days, Dimension.GOAL)]
+        goals, self._steps = goals_and_steps(suppress(cells))
+        names = {row.value.rpartition(VALUE_SIGN)[0] for row in self._steps.rows}
+        self._orders = [row for row in goals.rows if row.value in names]
+
+    @property
+    def orders(self) -> int:
+        """How often they were reached, each rounded."""
+        return sum(rounded(row.counts[0]) for row in self._orders)
+
+    @property
+    def worth(self) -> float:
+        """What they were worth, by the middle of each range of values."""
+        steps = {row.value.rpartition(VALUE_SIGN): row.counts[0] for row in self._steps.rows}
+        return sum(rounded(count) * STEP_NAMES[step] for (_, _, step), count in steps.items())
+
+    @property
+    def sum(self) -> Cell:
+        """The exact counts, which are not shown."""
+        counts = zip((0, 0, 0), *(row.counts for row in self._orders), strict=True)
+        return Cell("", 0, tuple(map(sum, counts)))

@@ -1,0 +1,170 @@
+"""The Overview at {prefix}overview, an owner's first screen: a line each for what left, is counted, due or broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from anyio import to_thread
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.config import Config
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.engines import doctor
+from cookieguard.engines.doctor_settings import Finding
+from cookieguard.engines.doctor_shop import Shop
+from cookieguard.features.checks import due_of
+from cookieguard.features.feature import Place
+from cookieguard.features.hourly_facts import Amount, Facts, read_facts
+from cookieguard.features.letter import plain
+from cookieguard.features.people.staff_guard import StaffGuard
+from cookieguard.identity.staff_token import Member
+from cookieguard.office.layout import STAFF_HEADERS, staff_page
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.pages.form import Receive
+
+ANALYST, SUPPORT, OFFICER = "analyst", "support", "officer"
+MOST_DETAILS = 5  # of a line: the page behind it has all
+GOOD, BAD = "good", "bad"
+HEALTH, REQUESTS, CONSENT, VENDORS = "officer", "requests", "stats?tab=consent", "stats?tab=held"
+NOT_YET = "It appears within a minute after the shop starts, and is renewed every hour."
+NOT_COUNTED = "stats.enabled is false, so nothing is counted."
+NOT_READ = "The statistics could not be read ({}); see Health."
+FEW = {
+    "agreed": "Too few answers to be shown. It appears with more visitors.",
+    "Visits": "Too few people to be shown. It appears with more visitors.",
+    "Orders": 'To count orders, call visitor.goal("order placed", value=89.90) where one is placed.',
+    "Revenue": "It is the sum of what your goals were worth, by ranges of values.",
+}
+COVERS = (
+    "This covers what pages, styles and scripts of the shop request. On its own hosts, cookieguard notices only"
+    " trackers of its catalogue. To look from outside, run: cookieguard scan."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Hold one line: its title, the page that says more, and what it says; empty if that is not known."""
+
+    title: str
+    page: str
+    text: str = ""
+    change: int | None = None
+    note: str = ""
+    details: Sequence[str] = ()
+    state: str = ""
+    """GOOD or BAD; empty for a figure, which is neither."""
+
+
+async def show_overview(
+    exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard, place: Place
+) -> Response:
+    """Answer GET {prefix}overview with the lines that the member may see."""
+    keyring, now = exchange.parts.keyring, exchange.now
+    shop = Shop(config=place.config, environ=place.environ, now=now, given=keyring)
+    facts, lines = await to_thread.run_sync(partial(_read, shop, member))
+    shell = staff.shell(exchange, member, "Overview")
+    page = staff_page("overview.html", shell, facts=facts, lines=lines)
+    return HTMLResponse(page, 200, STAFF_HEADERS)
+
+
+def _read(shop: Shop, member: Member) -> tuple[Facts | None, Sequence[Line]]:
+    facts, lines = read_facts(shop.state), list[Line]()
+    if member.may(ANALYST):
+        lines += [_left(shop.config, facts), *_figures(shop.config, facts)]
+    if member.may(SUPPORT):
+        due = due_of(shop, is_quick=True)
+        lines.append(_due(due, member))
+        if member.may(OFFICER):
+            lines.append(_broken(shop, facts, due))
+    return facts, lines
+
+
+def _left(config: Config, facts: Facts | None) -> Line:
+    """Return what left the shop before consent: what settings let out, and the trackers on its own hosts."""
+    found = [*_openings(config), *([] if facts is None else facts.trackers)]
+    notes = []
+    if facts is not None and facts.held:
+        notes.append(f"Third parties that were held until consent: {facts.held}.")
+    names = [vendor.name for vendor in config.vendors if vendor.purpose == NECESSARY]
+    if names:
+        notes.append(f"Loaded for everybody, because you declared them as necessary: {', '.join(names)}.")
+    return Line(
+        title="Left the shop before consent",
+        page=VENDORS,
+        text=_count(found) if found else "Nothing that cookieguard knows of",
+        note=" ".join([*notes, COVERS]),
+        details=found,
+        state=BAD if found else GOOD,
+    )
+
+
+def _openings(config: Config) -> Iterator[str]:
+    walls = {
+        "consent.enabled": config.consent.enabled,
+        "html.enabled": config.html.enabled,
+        "html.guard": config.html.guard,
+        "csp.enabled": config.csp.enabled,
+    }
+    yield from (f"{name} is false, so a wall is missing" for name, is_on in walls.items() if not is_on)
+    if config.undeclared == "report":
+        yield 'undeclared is "report", so hosts that nobody declared load for everybody'
+
+
+def _figures(config: Config, facts: Facts | None) -> Iterator[Line]:
+    why = "" if facts is None or not facts.trouble else NOT_READ.format(facts.trouble)
+    why = why or (NOT_YET if facts is None else "" if config.stats.enabled else NOT_COUNTED)
+    answers = {} if facts is None else facts.answers
+    parts = ", ".join(f"{name.lower()} {share} %" for name, share in answers.items())
+    yield Line(
+        title="Visitors who agreed",
+        page=CONSENT,
+        text=f"{answers.get('Accepted', 0) + answers.get('Partly', 0)} %" if answers else "",
+        note=why or (f"Of all answers: {parts}." if answers else FEW["agreed"]),
+    )
+    for name in ("Visits", "Orders", "Revenue"):
+        amount = Amount("") if facts is None else facts.figures.get(name, Amount(""))
+        note = why or ("" if amount.text else FEW[name])
+        yield Line(title=name, page="stats", text=amount.text, change=amount.change, note=note)
+
+
+def _due(due: Sequence[Finding], member: Member) -> Line:
+    found = [one for one in due if one.is_due and member.may(one.role or OFFICER)]
+    return Line(
+        title="Due",
+        page=HEALTH if member.may(OFFICER) else REQUESTS,
+        text=_count(found) if found else "Nothing",
+        details=_shown([_text(one) for one in found]),
+        state=BAD if found else GOOD,
+    )
+
+
+def _broken(shop: Shop, facts: Facts | None, due: Sequence[Finding]) -> Line:
+    """Return the failed checks: those of the last hour, and those that take no time as they are now."""
+    now = [one for name, check in doctor.QUICK.items() for one in doctor.findings_of(name, check, shop)]
+    known = {one.check for one in (*now, *due)}  # what is due has a line of its own
+    hourly = [] if facts is None else [f"{name}: {said}" for name, said in facts.broken if name not in known]
+    found = [*(_text(one) for one in now if not one.is_fine), *hourly]
+    is_checked = facts is not None
+    return Line(
+        title="Broken",
+        page=HEALTH,
+        text=_count(found) if found else "Nothing" if is_checked else "",
+        note=f"Checked at {facts.at:%H:%M} UTC, and every hour." if facts else NOT_YET,
+        details=_shown(found),
+        state=BAD if found else GOOD if is_checked else "",
+    )
+
+
+def _text(one: Finding) -> str:
+    return f"{one.check.removeprefix('vendor ')}: {one.found}; {one.mend or one.advice}"
+
+
+def _shown(lines: Sequence[str]) -> Sequence[str]:
+    more = len(lines) - MOST_DETAILS
+    return [*map(plain, lines[:MOST_DETAILS]), *([f"and {more} more"] if more > 0 else [])]
+
+
+def _count(found: Sequence[object]) -> str:
+    return "1 thing" if len(found) == 1 else f"{len(found)} things"

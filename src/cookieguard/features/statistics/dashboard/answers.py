@@ -1,0 +1,77 @@
+"""What visitors answered to the banner, by country, device and source; each banner and each answer counts as one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from cookieguard.features.statistics.dashboard.breakdowns import Row, Table, TableKind
+from cookieguard.features.statistics.dashboard.selection import UNKNOWN
+from cookieguard.features.statistics.engines.protocol import Days, HitReader
+from cookieguard.stats.hits import ANSWER, GOAL_FROM, OTHER, Dimension, Event
+from cookieguard.stats.k_anonymity import Cell, rounded, suppress
+
+ANSWERS = (Event.ACCEPTED, Event.PARTLY, Event.REFUSED)
+HEADS = ("Accepted", "Partly", "Refused", "Ignored")
+BY_SOURCE = (
+    "Only sources named by utm_source, and answers on the page that the link led to: nothing else ties an answer"
+    " to a source."
+)
+# Each with the dimension, and the place of its values behind the event's name.
+PARTS: Sequence[tuple[TableKind, Dimension, int]] = (
+    (
+        TableKind("Answers by country", "Banners", more=HEADS, is_of_countries=True, is_of_hits=True),
+        Dimension.PLACE,
+        1,
+    ),
+    (TableKind("Answers by device", "Banners", more=HEADS, is_of_hits=True), Dimension.PLACE, 2),
+    (
+        TableKind("Answers by source", "Banners", more=HEADS, is_of_hits=True, note=BY_SOURCE),
+        Dimension.GOAL_SOURCE,
+        1,
+    ),
+)
+
+
+def answers(reader: HitReader, days: Days) -> Sequence[Table]:
+    """Return what part of the banners was answered how; a banner without an answer was ignored."""
+    tables = [_table(kind, counts_of(reader, days, by, place)) for kind, by, place in PARTS]
+    return [table for table in tables if table.rows]
+
+
+def counts_of(reader: HitReader, days: Days, by: Dimension, place: int) -> Mapping[str, Mapping[str, int]]:
+    """Return by event how often it happened with each value."""
+    sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for one in reader.breakdown(days, by):
+        event, *parts = one.value.split(GOAL_FROM)
+        if event.startswith(ANSWER):
+            sums[event.removeprefix(ANSWER)][parts[place - 1]] += one.views
+    return sums
+
+
+def _table(kind: TableKind, counts: Mapping[str, Mapping[str, int]]) -> Table:
+    shown = {event: shown_of(counts.get(event, {})) for event in (Event.SHOWN, *ANSWERS)}
+    banners = shown[Event.SHOWN]
+    most = max([1, *(count or 0 for count in banners.values())])
+    rows = []
+    for value, count in sorted(banners.items(), key=lambda item: (-(item[1] or 0), item[0])):
+        answered = [shown[event].get(value, 0) for event in ANSWERS]
+        if count and value != OTHER and (any(answered) or kind.note != BY_SOURCE):
+            rows.append(
+                Row(value or UNKNOWN, count, None, round(100 * count / most), more=_shares(count, answered))
+            )
+    return Table(kind, rows, note=kind.note)
+
+
+def shown_of(counts: Mapping[str, int]) -> Mapping[str, int | None]:
+    """Return counts rounded; None for those of too few, and for one that would give them away."""
+    shown = suppress([Cell(value, count, (count,)) for value, count in counts.items()]).values
+    return {value: rounded(count) if value in shown else None for value, count in counts.items()}
+
+
+def _shares(banners: int, answered: Sequence[int | None]) -> Sequence[str]:
+    known = [one for one in answered if one is not None]
+    ignored = None if len(known) < len(answered) else max(0, banners - sum(known))
+    return [
+        "-" if one is None else f"{min(100, round(100 * one / banners))} %" for one in (*answered, ignored)
+    ]

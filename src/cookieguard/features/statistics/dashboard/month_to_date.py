@@ -1,0 +1,99 @@
+"""Figures of any days that are over, which tell no more than the figures since the first day of each month do.
+
+A day's figure is by how much the figure since the first day of its month, rounded, grows on it. So all ranges together
+show one rounded number for each day, wherever they begin and end; each rounded by itself, they would give single days
+back. Names are those that a month, week or day of the calendar within the range shows.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from cookieguard.features.statistics.dashboard.selection import EPOCH, period_of
+from cookieguard.features.statistics.engines.protocol import (
+    Days,
+    Slice,
+    Totals,
+)
+from cookieguard.stats.hits import Dimension
+from cookieguard.stats.k_anonymity import Cell, Shown, rounded
+
+SUMMED = Totals._fields[1:]
+
+
+class BreakdownReader(Protocol):
+    """Be what reads breakdowns of all people."""
+
+    def breakdown(self, days: Days, by: Dimension) -> Sequence[Slice]:
+        """Return every value's sums."""
+
+
+Rule = Callable[[Days], Shown]
+"""Returns what may be shown of a breakdown of a month, week or day."""
+
+
+def shown_between(reader: BreakdownReader, days: Days, by: Dimension, rule: Rule) -> Shown:
+    """Return what may be shown of a breakdown of any days that are over."""
+    names = frozenset().union(*(rule(block).values for block in blocks(days)))
+    counts = breakdown(reader, days, by)
+    rows = [Cell(one.value, 0, tuple(one[1:])) for one in counts if one.value in names and one.views]
+    return Shown(tuple(rows))
+
+
+def breakdown(reader: BreakdownReader, days: Days, by: Dimension) -> Sequence[Slice]:
+    """Return the sums of every value, each a difference of sums since the first day of a month."""
+    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for since, until in _months(days):
+        for sign, end in ((1, until), (-1, since.last)):
+            for one in reader.breakdown(Days(since.first, end), by) if end >= since.first else ():
+                sums[one.value] = [
+                    total + sign * rounded(count)
+                    for total, count in zip(sums[one.value], one[1:], strict=True)
+                ]
+    return [
+        Slice(value, *counts)
+        for value, counts in sorted(sums.items(), key=lambda item: (-item[1][0], item[0]))
+    ]
+
+
+def by_day(totals: Callable[[Days], Sequence[Totals]], days: Days) -> Sequence[Totals]:
+    """Return totals by day, each the difference of sums since the first day of its month."""
+    found: list[Totals] = []
+    for since, until in _months(days):
+        sums, before = dict.fromkeys(SUMMED, 0), dict.fromkeys(SUMMED, 0)
+        for one in totals(Days(since.first, until)):
+            sums = {name: sums[name] + getattr(one, name) for name in SUMMED}
+            now = {name: rounded(count) for name, count in sums.items()}
+            if one.at > since.last:
+                found.append(one._replace(**{name: now[name] - before[name] for name in SUMMED}))
+            before = now
+    return found
+
+
+def blocks(days: Days) -> Iterator[Days]:
+    """Part days into months, weeks and days of the calendar, the longest that fit."""
+    first = days.first
+    while first <= days.last:
+        ends = (last for last in (_last_of_month(first), first + 6, first) if last <= days.last)
+        last = next(last for last in ends if period_of(Days(first, last)))
+        yield Days(first, last)
+        first = last + 1
+
+
+def _months(days: Days) -> Iterator[tuple[Days, int]]:
+    """Give of each month the days before the range, and the last day within it."""
+    first = days.first
+    while first <= days.last:
+        last = min(_last_of_month(first), days.last)
+        begin = first - (EPOCH + timedelta(days=first)).day + 1
+        yield Days(begin, first - 1), last
+        first = last + 1
+
+
+def _last_of_month(day: int) -> int:
+    at = EPOCH + timedelta(days=day)
+    return day - at.day + monthrange(at.year, at.month)[1]

@@ -1,0 +1,45 @@
+"""The shell around the content of every staff page: the navigation, the place of the page, and who is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cookieguard.web.parts.part import OVERVIEW_PAGE as OVERVIEW_PAGE
+
+
+class Place(NamedTuple):
+    """Describe a link of the navigation: its title, the page below the prefix, and the query."""
+
+    title: str
+    page: str
+    query: str = ""
+
+
+# In the order of the navigation; a place is shown to members who may open its page.
+PLACES = (
+    Place("Overview", OVERVIEW_PAGE),
+    Place("Statistics", "stats"),
+    Place("Consent", "stats", "?tab=consent"),
+    Place("Vendors", "stats", "?tab=held"),
+    Place("Requests", "requests"),
+    Place("Records", "record"),
+    Place("Health", "officer"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shell:
+    """Hold what a staff page shows around its content. Without a member it has no navigation."""
+
+    base: str = ""
+    shop: str = ""
+    here: str = ""
+    """The title of the current place."""
+    places: Sequence[Place] = ()
+    """The places that the member may open."""
+    name: str = ""
+    role: str = ""
+    leave: str = ""
+    """The value of the form that ends the session; empty where there is no session to end."""

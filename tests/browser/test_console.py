@@ -1,0 +1,263 @@
+"""The console as its people have it: by keyboard alone, in light and dark, on a phone, on paper, and empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness.quick import some_of
+from harness.retention import retention_of
+from harness.servers import serving
+from playwright.sync_api import Page
+
+from cookieguard import Config, CookieGuard
+from cookieguard.config import DataKind, PolicyVersion
+from cookieguard.features.hourly_facts import FACTS_FILE
+from cookieguard.features.people.staff_list import change_staff
+from cookieguard.features.rights.requests import requests_opener
+from cookieguard.features.rights.values.requests import Request, Via
+from cookieguard.features.rights.values.rules import Law, RequestKind
+from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
+from cookieguard.identity.staff_token import Member, staff_codec, write_token
+from cookieguard.keyring import Keyring
+from cookieguard.stats.hits import Batch
+from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.state_directory import StateDirectory
+
+from .conftest import Visitors
+from .test_axe import BROKEN, axe, violations
+from .test_dashboard import of_day
+from .tiny import TinyShop, page
+
+__all__ = ["axe"]
+
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+LOOKS: dict[str, dict[str, Any]] = {
+    "desk": {"viewport": DESK},
+    "desk-dark": {"viewport": DESK, "color_scheme": "dark"},
+    "phone": {"viewport": PHONE},
+    "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
+}
+ID = "a" * 16
+PAGES = (
+    "overview",
+    "stats",
+    "stats?tab=consent",
+    "stats?tab=held",
+    "requests",
+    f"requests?id={ID}",
+    "record",
+)
+PAGES += ("record?id=none", "officer", "staff")
+ROLES = {
+    "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
+    "support": ["Overview", "Requests"],
+    "owner": ["Overview", "Statistics", "Consent", "Vendors", "Requests", "Records", "Health"],
+}
+IS_WIDE = "document.documentElement.scrollWidth > innerWidth"
+# What has the focus: its name, whether an outline shows it, and whether it is in view.
+FOCUSED = """() => {
+    const one = document.activeElement, box = one.getBoundingClientRect(), style = getComputedStyle(one)
+    return [one.innerText || one.name || one.id, style.outlineStyle != 'none' && parseFloat(style.outlineWidth) >= 2,
+        box.bottom > 0 && box.top < innerHeight && box.width > 0] }"""
+STOPS = """[...document.querySelectorAll(
+    'a[href],button:enabled,input:not([type=hidden]):enabled,select:enabled,textarea,summary,[tabindex="0"]')]
+    .filter(one => one.checkVisibility({contentVisibilityAuto: true})).length"""
+MOTION = """[...document.querySelectorAll('*')].filter(one => { const style = getComputedStyle(one)
+    return parseFloat(style.transitionDuration) || style.animationName != 'none' }).length"""
+
+
+class Console:
+    """Be a served shop with its people's tokens by role."""
+
+    def __init__(self, url: str, state: Path, tokens: dict[str, str]) -> None:
+        self.url, self.state, self.tokens = url, state, tokens
+
+    def sign_in(self, shown: Page, role: str, page: str = "overview") -> None:
+        shown.goto(f"{self.url}/_cg/{page}")
+        shown.fill("#token", self.tokens[role])
+        with shown.expect_navigation():
+            shown.keyboard.press("Enter")
+        assert shown.url == f"{self.url}/_cg/{page}"
+
+
+def guarded_in(state: Path) -> CookieGuard:
+    config = Config(
+        state_dir=str(state),
+        dev=True,
+        data=(DataKind(id="orders", title="Orders and bills", purpose="To deliver"),),
+        policy=PolicyVersion(version="2026-01-15", folder="demo_site/policy"),
+    )
+    return CookieGuard(TinyShop({"/": page(body="<h1>Shop</h1>"), "/broken": BROKEN}), config)
+
+
+def console_of(guarded: CookieGuard, url: str, state: Path) -> Console:
+    codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+    now = datetime.now(UTC).replace(microsecond=0)
+    members = [
+        Member(id=f"{at}" * 12, name=f"{role} person", role=role, made=now, expires=now + timedelta(days=1))
+        for at, role in enumerate(ROLES)
+    ]
+    change_staff(state, lambda before: before | {one.id: one for one in members})
+    return Console(url, state, {one.role: write_token(codec, one) for one in members})
+
+
+def ask_for_a_copy(guarded: CookieGuard, state: Path) -> None:
+    keyring = Keyring.loads((state / KEYRING_FILE).read_text(), setting="test")
+    asked = Request(
+        id=ID,
+        kind=RequestKind.EXPORT,
+        law=Law.GDPR,
+        customer="10042",
+        received=datetime.now(UTC) - timedelta(days=40),
+        via=Via.LOGIN,
+    )
+    with closing(requests_opener(guarded.config, keyring, StateDirectory(state), environ={})()) as requests:
+        requests.add(asked, has_work=False)
+
+
+@pytest.fixture(scope="module")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """Serve a shop with statistics, a late request and the facts of this hour."""
+    state = tmp_path_factory.mktemp("console") / "state"
+    guarded = guarded_in(state)
+    with closing(SqliteHits(state / STATS_FILE)) as engine:
+        for ago in (0, 1, 2, 5, 40):
+            engine.write(Batch(f"b{ago}", sorted(of_day(ago, 1000 * ago + 1)), {}, {}))
+    ask_for_a_copy(guarded, state)
+    retention_of(guarded.config, lambda: datetime.now(UTC)).look()
+    with serving(guarded) as server:
+        yield console_of(guarded, server.at("shop.localhost"), state)
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
+    """Serve a shop in which nothing has happened yet."""
+    state = tmp_path_factory.mktemp("empty") / "state"
+    guarded = guarded_in(state)
+    with serving(guarded) as server:
+        yield console_of(guarded, server.at("shop.localhost"), state)
+
+
+@pytest.mark.parametrize("look", some_of(LOOKS, "desk-dark", "phone"))
+def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
+    visit: Visitors, console: Console, empty: Console, axe: str, look: str
+) -> None:
+    found: dict[str, list[tuple[str, str]]] = {}
+    wide, moving = [], []
+
+    for shop, name in ((console, "full"), (empty, "empty")):
+        shown = visit(**LOOKS[look], locale="en", bypass_csp=True).new_page()
+        shown.goto(f"{shop.url}/_cg/staff")
+        found[f"{name} sign-in"] = violations(shown, axe)
+        shop.sign_in(shown, "owner")
+        for path in PAGES:
+            shown.goto(f"{shop.url}/_cg/{path}")
+            found[f"{name} {path}"] = violations(shown, axe)
+            wide += [f"{name} {path}"] if shown.evaluate(IS_WIDE) else []
+            moving += [f"{name} {path}"] if shown.evaluate(MOTION) else []
+    shown.goto(f"{console.url}/broken")
+
+    assert {name: broken for name, broken in found.items() if broken} == {}
+    assert (wide, moving) == ([], [])
+    assert violations(shown, axe)  # the control
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_each_role_walks_its_navigation_without_a_script(
+    visit: Visitors, console: Console, role: str
+) -> None:
+    shown = visit(javascript=False, locale="en", viewport=DESK).new_page()
+    console.sign_in(shown, role)
+    places = shown.locator("nav[aria-label=Console] a")
+
+    assert places.all_inner_texts() == ROLES[role]
+    for at, title in enumerate(ROLES[role]):
+        with shown.expect_navigation() as led:
+            places.nth(at).click()
+        assert led.value.url == shown.url
+        assert shown.locator("nav[aria-label=Console] [aria-current=page]").inner_text() == title
+        assert shown.locator("h1").count() == 1
+        assert shown.locator(".member").inner_text().split() == [
+            role,
+            "person",
+            role,
+            "Account",
+            "Sign",
+            "out",
+        ]
+    with shown.expect_navigation():
+        shown.click("text=Sign out")
+    assert shown.locator("#token").count() == 1
+    answered = shown.goto(f"{console.url}/_cg/overview")
+    assert answered is not None
+    assert answered.status == 403
+
+
+@pytest.mark.parametrize("path", ["overview", "stats", "requests", f"requests?id={ID}"])
+def test_keyboard_reaches_everything_and_shows_where_it_is(
+    visit: Visitors, console: Console, path: str
+) -> None:
+    shown = visit(javascript=False, locale="en", viewport=DESK).new_page()
+    console.sign_in(shown, "owner")
+    shown.goto(f"{console.url}/_cg/{path}")
+    shown.keyboard.press("Tab")
+    first = shown.evaluate(FOCUSED)
+    count, reached = shown.evaluate(STOPS), [first]
+    while len(reached) < count:
+        shown.keyboard.press("Tab")
+        reached.append(shown.evaluate(FOCUSED))
+
+    assert first[0] == "Skip to content"
+    assert [one for one in reached if not (one[1] and one[2])] == []
+    shown.reload()
+    for key in ("Tab", "Enter", "Tab"):
+        shown.keyboard.press(key)
+    assert shown.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+def test_breadcrumbs_lead_back_and_paper_has_no_navigation(visit: Visitors, console: Console) -> None:
+    shown = visit(javascript=False, locale="en", viewport=DESK).new_page()
+    console.sign_in(shown, "owner")
+    shown.goto(f"{console.url}/_cg/requests?id={ID}")
+
+    trail = shown.locator("nav[aria-label=Breadcrumb]")
+    assert trail.inner_text().split() == ["Requests", ID]
+    shown.emulate_media(media="print")
+    assert [shown.locator(one).is_visible() for one in (".shell", ".skip", ".trail", "h1")] == [
+        *[False] * 3,
+        True,
+    ]
+    shown.emulate_media(media="screen")
+    with shown.expect_navigation():
+        trail.locator("a").first.click()
+    assert shown.url == f"{console.url}/_cg/requests"
+
+
+def test_empty_console_says_what_appears_and_how(visit: Visitors, empty: Console) -> None:
+    shown = visit(javascript=False, locale="en", viewport=PHONE).new_page()
+    (empty.state / FACTS_FILE).unlink(missing_ok=True)  # the hourly job may have run meanwhile
+    empty.sign_in(shown, "owner")
+
+    assert shown.inner_text("main").count("It appears within a minute after the shop starts") == 5
+    shown.goto(f"{empty.url}/_cg/requests")
+    assert "What customers ask for at /_cg/privacy appears here" in shown.inner_text("main")
+    shown.goto(f"{empty.url}/_cg/record")
+    assert "Visitors find the id on their receipt at /_cg/receipt" in shown.inner_text("main")
+
+
+def test_lines_of_the_overview_lead_to_the_figures_they_show(visit: Visitors, console: Console) -> None:
+    shown = visit(javascript=False, locale="en", viewport=DESK).new_page()
+    console.sign_in(shown, "owner")
+    visits = shown.locator("section:has(a:text-is('Visits')) .value").inner_text().split()[0]
+
+    with shown.expect_navigation():
+        shown.click("main a:text-is('Visits')")
+    assert shown.locator("div:has(> dt:text-is('Visits')) dd").inner_text().split()[0] == visits
+    shown.go_back()
+    assert f"{ID}: export, open, 9 days late" in shown.inner_text("main")
