@@ -39,10 +39,10 @@ def test_a_shop_that_starts_brings_nothing_that_only_commands_or_pages_of_our_ow
 import sys
 from cookieguard import CookieGuard
 from cookieguard.web.banner.templates import template_environment
-from cookieguard.features.statistics.dashboard.render import _environment
+from cookieguard.office.layout import environment
 CookieGuard(None).close()
 print(*sorted({needed_later} & set(sys.modules)))
-print(*sorted(name for _, name in [*template_environment().cache, *_environment().cache]))
+print(*sorted(name for _, name in [*template_environment().cache, *environment().cache]))
 """
 
     done = subprocess.run(

@@ -99,6 +99,21 @@ def test_passkey_is_registered_and_signs_in_to_the_page_that_was_wanted(
         assert "Signed in as officer person" in desk.shown.inner_text("main")
 
 
+def test_passkey_signs_in_a_browser_that_has_no_cookie_before_the_click(
+    visit: Visitors, tmp_path: Path
+) -> None:
+    with seated(visit, tmp_path) as desk:
+        desk.shown.context.clear_cookies()
+        desk.shown.goto(f"{desk.base}/_cg/officer")
+        assert desk.shown.context.cookies() == []
+
+        desk.click("Sign in with a passkey")
+
+        assert desk.shown.url == f"{desk.base}/_cg/officer"
+        (cookie,) = desk.shown.context.cookies()
+        assert (cookie["name"], cookie["httpOnly"], cookie["value"][:4] == "try.") == (COOKIE, True, False)
+
+
 def test_answer_of_a_passkey_counts_once_and_in_the_browser_that_asked(
     visit: Visitors, tmp_path: Path
 ) -> None:

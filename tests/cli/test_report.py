@@ -43,7 +43,11 @@ def test_report_is_one_file_that_asks_nobody(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tab", "told"), [("consent", "Accepted"), ("held", "ads.localhost"), ("bots", "Googlebot")]
+    ("tab", "told"),
+    [
+        *(("consent", "Accepted"), ("held", "ads.localhost"), ("bots", "Googlebot")),
+        *(("pages", "Bounce rate"), ("goals", "order placed by country"), ("speed", "95 % within")),
+    ],
 )
 def test_a_tab_is_one_file_that_asks_nobody(tmp_path: Path, tab: str, told: str) -> None:
     fill(tmp_path / ".cookieguard", days=8, now=datetime.now(UTC))

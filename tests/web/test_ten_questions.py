@@ -289,6 +289,27 @@ def test_7_slow_pages_have_percentiles_and_errors_are_apart(shop: Office) -> Non
     }
 
 
+def test_goals_and_errors_are_known_of_any_days(shop: Office) -> None:
+    """By the same rule as pages: what a month, week or day within the range names, from month-to-date figures."""
+    first, last = number("2026-10-26"), number("2026-11-17")
+    orders = [hit for hit in HITS if hit.kind == "goal" and hit.event == "order"]
+    came = of([hit for hit in views_of(HITS) if hit.entry], "source")
+
+    goals = shop.get("tab=goals&goal=order&from=2026-10-26&to=2026-11-17").text
+    errors = figures(shop.get("tab=speed&from=2026-10-26&to=2026-11-17").text)
+
+    found = cells(goals, "order by source")
+    assert found.keys() - {"(unknown)"} == SOURCES.keys()
+    for source in SOURCES:
+        reached = [hit for hit in orders if hit.source == source]
+        times, people = shown(reached, first, last), shown(reached, first, last, visitors)
+        everybody = shown(came[source], first, last, visitors)
+        assert found[source] == [f"{times:,}", f"{people:,}", f"{100 * people / everybody:.1f} %"]
+    for name, status in (("Pages not found (404, 410)", 404), ("Other 4xx", 403), ("5xx", 500)):
+        failed = [hit for hit in HITS if hit.kind == "error" and hit.status == status]
+        assert errors[name] == f"{shown(failed, first, last)}"
+
+
 def test_8_bots_have_a_share_names_and_what_they_ask_for(shop: Office) -> None:
     month = between(HITS, TODAY - 29, TODAY)
     bots = [hit for hit in month if hit.bot]

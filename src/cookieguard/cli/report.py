@@ -28,7 +28,7 @@ from cookieguard.features.letter import one_line
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, report_page
 from cookieguard.features.statistics.dashboard.report_text import report_lines, report_subject
-from cookieguard.features.statistics.dashboard.selection import BESIDE, RANGES, TABS, Selection
+from cookieguard.features.statistics.dashboard.selection import BESIDE, COMPARED, RANGES, TABS, Selection
 from cookieguard.features.statistics.dashboard.tabs import Details, read_details
 from cookieguard.features.statistics.engines.open import open_reader
 from cookieguard.features.statistics.engines.protocol import EngineDown
@@ -130,7 +130,7 @@ def _mail(
 def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Details:
     try:
         with closing(open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)) as reader:
-            if selection.tab != "overview":
+            if selection.tab not in COMPARED:
                 return read_details(reader, selection, now=now)
             return read_overview(
                 reader,
@@ -140,6 +140,7 @@ def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Detai
                 steps=shop.stats.funnel,
                 zone=shop.stats.zone,
                 marks=read_notes(Path(shop.state_dir).absolute()),
+                before_consent=shop.stats.before_consent,
             )
     except EngineDown as error:
         allowed = "statistics that can be read: the shop's first visit creates them"

@@ -93,10 +93,10 @@ def _figures(shop: Shop) -> dict[str, Any]:
     if not stats.enabled or read_retained(stats, shop.state, environ=shop.environ) is None:
         return {}
     with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
-        now, days = shop.now, stats.hit_days
-        overview = read_overview(reader, Selection(range=RANGE), now=now, hit_days=days)
+        now = shop.now
+        overview = read_overview(reader, Selection(range=RANGE), now=now, hit_days=stats.hit_days)
         tabs = (Selection(tab=tab, range=RANGE) for tab in ("consent", "held"))
-        consent, held = (read_details(reader, tab, now=now, hit_days=days) for tab in tabs)
+        consent, held = (read_details(reader, tab, now=now) for tab in tabs)
         found: dict[str, Any] = {
             "answers": dict(consent.shares) if consent.range == RANGE else {},
             "held": len(held.hosts) if held.range == RANGE else 0,

@@ -211,34 +211,31 @@ def _back(
     """Lead to a page of staff, with a session for the browser if there is a new one."""
     response = Response(status_code=303, headers={"location": f"{exchange.own_base}{to}", **NO_STORE})
     if session:
-        _keep(response, exchange, session, remembered=remembered)
+        config = exchange.parts.config
+        # A day longer than a remembered session lasts: then the next visit is told why it ended.
+        age = config.staff.session_hours * 3600 + int(KEPT.total_seconds()) if remembered else 0
+        line = set_cookie(replace(STAFF_COOKIE, max_age=age), session, dev=config.dev)
+        response.raw_headers.append((b"set-cookie", line))
     return response
-
-
-def _keep(response: Response, exchange: Exchange, session: str, *, remembered: bool = False) -> None:
-    config = exchange.parts.config
-    # A day longer than a remembered session lasts: then the next visit is told why it ended.
-    age = config.staff.session_hours * 3600 + int(KEPT.total_seconds()) if remembered else 0
-    line = set_cookie(replace(STAFF_COOKIE, max_age=age), session, dev=config.dev)
-    response.raw_headers.append((b"set-cookie", line))
 
 
 def _page(
     exchange: Exchange, shell: Shell, status: int, offered: Passkeys | None = None, **values: Any
 ) -> Response:
-    """Render the page with what is not nothing of SHOWN; a passkey of those `offered` signs in there."""
-    tries = ""
+    """Render the page with what is not nothing of SHOWN; a passkey of those `offered` signs in there.
+
+    A challenge is bound to the browser's cookie. If there is none, the script sets one at the click: no page sets a
+    cookie before somebody asks for something.
+    """
+    config = exchange.parts.config
     if offered is not None and has_sessions(exchange):
         tries = "" if session_of(exchange) else TRIES + secrets.token_urlsafe(16)
-        values["options"] = offered.asking(asked_of(exchange, tries), SIGN_IN)
-    shown = SHOWN | values
-    form, settings, code = (
-        staff_form(exchange, STAFF_PAGE),
-        exchange.parts.config.staff,
-        load_asset(SCRIPT).name,
-    )
-    text = staff_page("staff.html", shell, form=form, settings=settings, code=code, **shown)
-    page = HTMLResponse(text, status, HEADERS_WITH_SCRIPT if shown["options"] else HEADERS)
-    if tries:
-        _keep(page, exchange, tries)
-    return page
+        line = (
+            set_cookie(STAFF_COOKIE, tries, dev=config.dev).decode().replace("; HttpOnly", "")
+            if tries
+            else ""
+        )
+        values["options"] = {**offered.asking(asked_of(exchange, tries), SIGN_IN), "cookie": line}
+    shown, form, code = SHOWN | values, staff_form(exchange, STAFF_PAGE), load_asset(SCRIPT).name
+    text = staff_page("staff.html", shell, form=form, settings=config.staff, code=code, **shown)
+    return HTMLResponse(text, status, HEADERS_WITH_SCRIPT if shown["options"] else HEADERS)

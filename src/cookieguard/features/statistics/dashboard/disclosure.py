@@ -93,9 +93,10 @@ class Breakdowns:
             return shown_between(reader or self._reader, days, by, rule)
         return rule(days)
 
-    def slices(self, days: Days, by: Dimension) -> Sequence[Slice]:
+    def slices(self, days: Days, by: Dimension, reader: BreakdownReader | None = None) -> Sequence[Slice]:
         """Return the sums of every value, as a rule may use them that shows none of them."""
-        return breakdown(self._reader, days, by) if self._is_free(days) else self._reader.breakdown(days, by)
+        source = reader or self._reader
+        return breakdown(source, days, by) if self._is_free(days) else source.breakdown(days, by)
 
     def _is_free(self, days: Days) -> bool:
         return days.last < self._today and period_of(days) is None

@@ -133,7 +133,7 @@ def read_overview(
         last=f"{day_of(asked_days.last):%Y-%m-%d}",
     )
     if found is None:
-        why = f"{selection.range.label}: {_why(disclosure, selection.range)}."
+        why = f"{selection.range.label}: {_why(disclosure, selection.range)}, so nothing is shown. Choose more days."
         return replace(page, notes=(NONE_LEFT if selection.range.last is None else why,))
     course = Course(
         reader,

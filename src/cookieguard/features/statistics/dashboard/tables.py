@@ -138,15 +138,13 @@ class Tables:
 
     def errors(self) -> Sequence[tuple[str, str]]:
         """Return how many requests failed, by whose fault; each counts as one."""
-        sums = dict.fromkeys(("/", "4", "5"), 0)
-        for one in self._breakdowns.slices(self._days, Dimension.ERROR):
-            if one.value[0] in sums:
-                sums[one.value[0]] += one.views
+        kinds_of = Regrouped(self._reader, lambda value: value[0])
+        found = {
+            one.value: one.views for one in self._breakdowns.slices(self._days, Dimension.ERROR, kinds_of)
+        }
         names = {"/": "Pages not found (404, 410)", "4": "Other 4xx", "5": "5xx"}
-        return [
-            (names[kind], FEW if at_least(sums[kind]) is None else f"{rounded(sums[kind]):,}")
-            for kind in names
-        ]
+        counts = [(name, found.get(kind, 0)) for kind, name in names.items()]
+        return [(name, FEW if at_least(count) is None else f"{rounded(count):,}") for name, count in counts]
 
     def _goals(self, visitors: str) -> Sequence[Table]:
         """Return how often goals were reached, and what that was worth."""
@@ -243,7 +241,9 @@ class Tables:
             more=(goal.capitalize(), "Worth about", "Rate"),
             note="Goals and rates are those of visitors who agreed. Worth needs 50 goals with a value.",
         )
-        return replace(table, kind=kind, rows=[replace(row, more=more(row)) for row in table.rows])
+        return replace(
+            table, kind=kind, note=kind.note, rows=[replace(row, more=more(row)) for row in table.rows]
+        )
 
     def _parts(self, by: Dimension, wholes: Shown, part: Callable[[str], str | None] | None = None) -> Shown:
         """Return what may be shown of parts of pages, beside the pages that are shown."""
@@ -319,21 +319,18 @@ def _table(shown: Shown, kind: TableKind, selection: Selection, *, has_visitors:
     visitors = column({cell.value: cell.counts[2] for cell in every})
     leads = [rounded(cell.counts[kind.lead]) for cell in every]
     largest = max([1, *leads[: len(cells)]])
+    asked = replace(selection.with_tab("overview"), filters=selection.filters)
     rows = [
         Row(
             cell.value or UNKNOWN,
             main,
-            rounded(there) if has_visitors and there and cell is not shown.other else None,
-            round(100 * main / largest) if cell is not shown.other else 0,
-            replace(selection.with_tab("overview"), filters=selection.filters)
-            .filtered(link, cell.value)
-            .query()
-            if link
-            else "",
+            rounded(there) if has_visitors and there else None,
+            round(100 * main / largest),
+            asked.filtered(link, cell.value).query() if link else "",
         )
         for cell, main, there in zip(every, leads, visitors, strict=True)
     ]
-    other = rows.pop() if shown.other else None
+    other = replace(rows.pop(), visitors=None, share=0, query="") if shown.other else None
     return Table(kind, rows, other, kind.note)
 
 

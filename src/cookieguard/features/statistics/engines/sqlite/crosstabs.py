@@ -19,7 +19,7 @@ from cookieguard.storage.sqlite_file import writing
 
 # What can be filtered by, and what is broken down with a filter set: what the dashboard has.
 FILTERED = (Dimension.PAGE, Dimension.SOURCE, Dimension.COUNTRY, Dimension.DEVICE)
-BROKEN_DOWN = (*FILTERED, Dimension.ENTRY, Dimension.BROWSER, Dimension.CAMPAIGN, Dimension.GOAL)
+BROKEN_DOWN = (*FILTERED, Dimension.ENTRY, Dimension.CAMPAIGN, Dimension.GOAL)
 # Counted in memory, where keys leave no trace: 130 bytes a hit. Larger days are read hit by hit.
 MOST_HITS = 1_000_000
 # Kept of a day, 40 to 100 bytes each: no day's sums grow beyond 10 MB, less than the single hits they stand for. Days
