@@ -16,7 +16,6 @@ from cookieguard.stats.hits import (
     COLUMNS,
     DERIVED,
     DIRECT,
-    GROUPS,
     OTHER,
     PARTLY_COUNTED,
     Dimension,
@@ -26,6 +25,7 @@ from cookieguard.stats.hits import (
 from cookieguard.stats.rollups import COLUMNS as COUNTED
 from cookieguard.stats.rollups import MAX_VALUES, OF_VALUES, SAFE_VALUES, Column, Rows, Sums, fold
 
+GROUPS = dict.fromkeys(one for by in COUNTED for one in (by.counted.of.within, by.counted.of) if one)
 CONSENTS = ("all", "partly", PARTLY_COUNTED, "refused", "undecided")
 
 

@@ -114,20 +114,6 @@ SOURCED = Group(
 )
 AGREED_VIEWS = Group(f"{VIEWS.sql} AND {_HAS_AGREED}", _agreed, VIEWS)
 AGREED_ENTRIES = Group(f"{ENTRIES.sql} AND {_HAS_AGREED}", _agreed, ENTRIES)
-# All, each after the one that it picks from.
-GROUPS = (
-    PEOPLE,
-    BOTS,
-    REQUESTS_OF_BOTS,
-    VIEWS,
-    ENTRIES,
-    ERRORS,
-    HAPPENED,
-    GOALS,
-    SOURCED,
-    AGREED_VIEWS,
-    AGREED_ENTRIES,
-)
 
 
 class Counted(NamedTuple):

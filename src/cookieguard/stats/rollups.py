@@ -13,13 +13,13 @@ from cookieguard.stats.hits import (
     BOTS,
     ERRORS,
     GOAL_FROM,
-    GROUPS,
     NO_KEY,
     OTHER,
     PEOPLE,
     SECONDS_OF_DAY,
     SECONDS_OF_HOUR,
     VIEWS,
+    Counted,
     Dimension,
     Event,
     Group,
@@ -74,15 +74,21 @@ class Picked(NamedTuple):
         return cls(hits, [hit for hit in hits if hit.entry], [hit for hit in hits if hit.key])
 
 
+class Picks(dict[Group | None, Picked]):
+    """Own hits, under None, and pick those of a group when they are first asked for."""
+
+    def __missing__(self, group: Group) -> Picked:
+        picked = self[group] = Picked.of(group.pick(self[group.within].hits))
+        return picked
+
+
 class Column(NamedTuple):
     """Say how the values of a dimension are counted."""
 
     name: str
-    of: Group
+    counted: Counted
     value: Callable[[Hit], str]
     is_there: Callable[[Hit], str] | None  # None where hits without a value count too
-    has_visits: bool
-    is_of_visitor: bool
 
 
 def _column(by: Dimension) -> Column:
@@ -91,7 +97,7 @@ def _column(by: Dimension) -> Column:
     if len(counted.columns) > 1:
         value = _joined(value)
     is_there = _reading(counted.columns[-1]) if counted.is_named else None
-    return Column(by.value, counted.of, value, is_there, counted.has_visits, counted.is_of_visitor)
+    return Column(by.value, counted, value, is_there)
 
 
 def _reading(*names: str) -> Callable[[Hit], Any]:
@@ -105,7 +111,7 @@ def _joined(values: Callable[[Hit], tuple[str, ...]]) -> Callable[[Hit], str]:
 
 
 COLUMNS = tuple(_column(by) for by in SUMMED)
-OF_VISITOR = tuple(column for column in COLUMNS if column.is_of_visitor)
+OF_VISITOR = tuple(column for column in COLUMNS if column.counted.is_of_visitor)
 KEY, BYTES, DURATION = (Hit._fields.index(name) for name in ("key", "bytes", "duration"))
 
 
@@ -129,11 +135,9 @@ class Sums:
             hours[hit[0] // SECONDS_OF_HOUR].append(hit)
         for hour, some in hours.items():
             day = hour * SECONDS_OF_HOUR // SECONDS_OF_DAY
-            picked: dict[Group | None, Picked] = {None: Picked(some, (), ())}
-            for group in GROUPS:
-                picked[group] = Picked.of(group.pick(picked[group.within].hits))
+            picked = Picks({None: Picked(some, (), ())})
             for column in COLUMNS:
-                self._add_values((day, column.name), column, picked[column.of])
+                self._add_values((day, column.name), column, picked[column.counted.of])
             self._add_hour(hour, picked)
             people, views = picked[PEOPLE].hits, picked[VIEWS].hits
             self._said.update(
@@ -180,7 +184,7 @@ class Sums:
         rows.update({place: [hits] for place, hits in self._bots.items()})
         return rows
 
-    def _add_hour(self, hour: int, picked: Mapping[Group | None, Picked]) -> None:
+    def _add_hour(self, hour: int, picked: Picks) -> None:
         views, entries, _ = picked[VIEWS]
         errors, bots = len(picked[ERRORS].hits), len(picked[BOTS].hits)
         if views or errors or bots:
@@ -195,9 +199,9 @@ class Sums:
         if column.is_there:
             hits, entries, keyed = (list(filter(column.is_there, some)) for some in picked)
         self._views[place].update(map(column.value, hits))
-        if column.has_visits:
+        if column.counted.has_visits:
             self._visits[place].update(map(column.value, entries))
-        if not column.is_of_visitor and keyed:
+        if not column.counted.is_of_visitor and keyed:
             self.met[place].update(zip(map(column.value, keyed), map(itemgetter(KEY), keyed), strict=True))
 
 

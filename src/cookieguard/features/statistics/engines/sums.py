@@ -240,9 +240,9 @@ class Waiting:
         """Return the hits of a batch, None if another worker wrote it."""
         return self._hits.get(name)
 
-    def is_due(self, most: int, more: int = 0) -> bool:
-        """Return whether there are as many together with `more`, or it is time."""
-        return self._count + more >= most or (self._count > 0 and time.monotonic() >= self._due_at)
+    def is_due(self, most: int) -> bool:
+        """Return whether there are as many, or it is time."""
+        return self._count >= most or (self._count > 0 and time.monotonic() >= self._due_at)
 
     def clear(self) -> None:
         """Begin again: all are in the sums."""

@@ -68,15 +68,6 @@ def _text(insert: Insert) -> str:
 
 def add_some(connection: sqlite3.Connection, waiting: Waiting) -> bool:
     """Add hits that wait in the transaction that goes on; return whether there were any."""
-    return _add(connection, waiting, ())[0]
-
-
-def add_with(connection: sqlite3.Connection, waiting: Waiting, hits: Sequence[Hit]) -> Sequence[Hit]:
-    """Add hits that wait, and some that are not in the file yet; return those with entries decided."""
-    return _add(connection, waiting, hits)[1]
-
-
-def _add(connection: sqlite3.Connection, waiting: Waiting, new: Sequence[Hit]) -> tuple[bool, Sequence[Hit]]:
     batches: list[int] = []
     places: list[int] = []
     hits: list[Hit] = []
@@ -92,14 +83,13 @@ def _add(connection: sqlite3.Connection, waiting: Waiting, new: Sequence[Hit]) -
         batches.append(first)
         if len(hits) >= STEP_HITS:
             break
-    if not batches and not new:
-        return False, ()
-    decided = add(FileTables(connection), [*hits, *new])
-    begun = [(places[at],) for at in decided.begun if at < len(places)]
-    connection.executemany(KEEP_ENTRY, begun)
+    if not batches:
+        return False
+    decided = add(FileTables(connection), hits)
+    connection.executemany(KEEP_ENTRY, [(places[at],) for at in decided.begun])
     reopen(connection, decided.hits)
     connection.executemany(DONE, [(first,) for first in batches])
-    return bool(batches), decided.hits[len(places) :]
+    return True
 
 
 def reopen(connection: sqlite3.Connection, hits: Sequence[Hit]) -> None:

@@ -22,7 +22,6 @@ from cookieguard.features.statistics.engines.sqlite.rollups import (
     NOTE_WAITING,
     STEP_HITS,
     add_some,
-    add_with,
     reopen,
 )
 from cookieguard.features.statistics.engines.sqlite.schema import (
@@ -144,19 +143,13 @@ class SqliteHits:
             for of, keys in going_on(batch, self._last_seen).items():
                 self._connection.execute(NOTE_GOING_ON, {"day": of, "keys": json.dumps(keys)})
             hits = with_sources(batch, self._firsts).hits
-            is_summed = self._waiting.is_due(STEP_HITS, len(hits))
-            if is_summed:
-                hits = add_with(self._connection, self._waiting, hits)
-            elif hits:
+            if hits:
                 first = 1 + (self._number(LAST_HIT) or 0)
                 self._connection.execute(NOTE_WAITING, (first, first + len(hits) - 1, batch.id))
                 reopen(self._connection, hits)
             self._connection.executemany(INSERT_HIT, map(tuple, hits))  # plain ones bind faster
             self._connection.executemany(ADD_LOST, [(day, *item) for item in batch.lost.items()])
-        if is_summed:
-            self._waiting.clear()
-        else:
-            self._waiting.note(batch.id, hits)
+        self._waiting.note(batch.id, hits)
 
     def look_after(self, *, at_once: bool = False) -> None:
         if self._waiting.is_due(1 if at_once else STEP_HITS):
