@@ -54,6 +54,7 @@ MISSING = (404, 410)  # statuses of a page that is not there
 # Milliseconds at which a bucket of durations begins; people wait a second without losing the thread.
 BUCKETS = (0, 50, 100, 200, 500, 1000, 2000, 5000)
 SLOW_FROM = 1000
+_BUCKET_NAMES = tuple(map(str, BUCKETS))
 _BUCKETS = " ".join(f"WHEN duration >= {one} THEN '{one}'" for one in reversed(BUCKETS))
 # What follows from a hit's columns, as SQL; `Hit` has a property of each name.
 DERIVED: Mapping[str, str] = {
@@ -275,7 +276,7 @@ class Hit(NamedTuple):
     @property
     def bucket(self) -> str:
         """The least duration of its bucket."""
-        return str(BUCKETS[bisect(BUCKETS, self.duration, 1) - 1])
+        return _BUCKET_NAMES[bisect(BUCKETS, self.duration, 1) - 1]
 
 
 COLUMNS = Hit._fields

@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import compress
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
@@ -13,7 +14,6 @@ from cookieguard.stats.hits import (
     BOTS,
     ERRORS,
     GOAL_FROM,
-    NO_KEY,
     OTHER,
     PEOPLE,
     SECONDS_OF_DAY,
@@ -62,16 +62,16 @@ OF_BOTS = Limit(MAX_BOTS, 1, 2, 3)
 
 
 class Picked(NamedTuple):
-    """Hold the hits of a group, those of them that begin a visit, and those with a key."""
+    """Hold the hits of a group, and of each whether it begins a visit, and its key."""
 
     hits: Sequence[Hit]
-    entries: Sequence[Hit]
-    keyed: Sequence[Hit]
+    entries: Sequence[int]
+    keys: Sequence[int]
 
     @classmethod
     def of(cls, hits: Sequence[Hit]) -> Picked:
-        """Pick both from the hits of a group."""
-        return cls(hits, [hit for hit in hits if hit.entry], [hit for hit in hits if hit.key])
+        """Look up both for the hits of a group."""
+        return cls(hits, [hit.entry for hit in hits], [hit.key for hit in hits])
 
 
 class Picks(dict[Group | None, Picked]):
@@ -112,7 +112,7 @@ def _joined(values: Callable[[Hit], tuple[str, ...]]) -> Callable[[Hit], str]:
 
 COLUMNS = tuple(_column(by) for by in SUMMED)
 OF_VISITOR = tuple(column for column in COLUMNS if column.counted.is_of_visitor)
-KEY, BYTES, DURATION = (Hit._fields.index(name) for name in ("key", "bytes", "duration"))
+BYTES, DURATION = (Hit._fields.index(name) for name in ("bytes", "duration"))
 
 
 class Sums:
@@ -185,24 +185,24 @@ class Sums:
         return rows
 
     def _add_hour(self, hour: int, picked: Picks) -> None:
-        views, entries, _ = picked[VIEWS]
+        views, entries, keys = picked[VIEWS]
         errors, bots = len(picked[ERRORS].hits), len(picked[BOTS].hits)
         if views or errors or bots:
-            arrivals = sum([hit.key == NO_KEY for hit in entries])
+            arrivals = sum([not key for key in compress(keys, entries)])
             bytes_, duration = (sum(map(itemgetter(at), views)) for at in (BYTES, DURATION))
-            _add(self.hourly[hour,], (len(views), len(entries), arrivals, errors, bots, bytes_, duration))
+            _add(self.hourly[hour,], (len(views), sum(entries), arrivals, errors, bots, bytes_, duration))
 
     def _add_values(self, place: Place, column: Column, picked: Picked) -> None:
+        if column.is_there:
+            picked = Picked.of(list(filter(column.is_there, picked.hits)))
         if not picked.hits:
             return
-        hits, entries, keyed = picked
-        if column.is_there:
-            hits, entries, keyed = (list(filter(column.is_there, some)) for some in picked)
-        self._views[place].update(map(column.value, hits))
+        values = list(map(column.value, picked.hits))
+        self._views[place].update(values)
         if column.counted.has_visits:
-            self._visits[place].update(map(column.value, entries))
-        if not column.counted.is_of_visitor and keyed:
-            self.met[place].update(zip(map(column.value, keyed), map(itemgetter(KEY), keyed), strict=True))
+            self._visits[place].update(compress(values, picked.entries))
+        if not column.counted.is_of_visitor:
+            self.met[place].update(compress(zip(values, picked.keys, strict=True), picked.keys))
 
 
 def fold(rows: Rows, limit: Limit, known: Known) -> Mapping[Place, Place]:
