@@ -26,8 +26,8 @@ OUT = ROOT / "docs" / "_static" / "pictures"
 SCHEMES = ("light", "dark")
 SHAPES = {  # the two pages of the staff are shown small, so they are taken narrow
     "banner": {"width": 1100, "height": 600},
-    "dashboard": {"width": 800, "height": 640},
-    "officer": {"width": 800, "height": 640},
+    "dashboard": {"width": 820, "height": 860},
+    "officer": {"width": 820, "height": 860},
 }
 SHARP = 1.5  # pixels of a picture for one of the page
 DAYS = 60

@@ -26,7 +26,7 @@ from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import Batch
-from cookieguard.storage.keyring_source import KEYRING_FILE
+from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.state_directory import StateDirectory
 
 from .conftest import Visitors
@@ -97,7 +97,7 @@ def guarded_in(state: Path) -> CookieGuard:
 
 
 def console_of(guarded: CookieGuard, url: str, state: Path) -> Console:
-    codec = staff_codec(Keyring.loads((state / KEYRING_FILE).read_text(), setting="test"))
+    codec = staff_codec(Keyring.loads(beside(state).read_text(), setting="test"))
     now = datetime.now(UTC).replace(microsecond=0)
     members = [
         Member(id=f"{at}" * 12, name=f"{role} person", role=role, made=now, expires=now + timedelta(days=1))
@@ -108,7 +108,7 @@ def console_of(guarded: CookieGuard, url: str, state: Path) -> Console:
 
 
 def ask_for_a_copy(guarded: CookieGuard, state: Path) -> None:
-    keyring = Keyring.loads((state / KEYRING_FILE).read_text(), setting="test")
+    keyring = Keyring.loads(beside(state).read_text(), setting="test")
     asked = Request(
         id=ID,
         kind=RequestKind.EXPORT,
@@ -258,6 +258,6 @@ def test_lines_of_the_overview_lead_to_the_figures_they_show(visit: Visitors, co
 
     with shown.expect_navigation():
         shown.click("main a:text-is('Visits')")
-    assert shown.locator("div:has(> dt:text-is('Visits')) dd").inner_text().split()[0] == visits
+    assert shown.locator("div:has(> dt:text-is('Visits')) dd").first.inner_text().split()[0] == visits
     shown.go_back()
     assert f"{ID}: export, open, 9 days late" in shown.inner_text("main")

@@ -35,7 +35,7 @@ QUERIES = (
     "?range=7&beside=year",
     "?country=DE",
     "?tab=consent",
-    "?tab=consent&country=DE",
+    "?range=30&campaign=winter",
     "?tab=held",
     "?tab=bots",
     "?range=7&tab=pages",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 from cli.test_staff import Shop
+from harness.servers import wait_until
 
 from .conftest import Visitors
 from .test_staff_host import SHOP, STAFF, served
@@ -17,10 +18,9 @@ def test_link_signs_in_the_first_browser_that_uses_it(visit: Visitors, tmp_path:
         settings = f'state_dir = "state"\norigins = ["{shop}"]\n[staff]\norigin = "{base}"\n'
         (tmp_path / "cookieguard.toml").write_text(settings)
         desk = Shop(tmp_path)
-        httpx.get(
-            shop.replace(SHOP, "127.0.0.1"), headers={"host": shop.partition("://")[2]}
-        )  # opens the store
         assert desk.run("staff", "add", "Olga", "--role", "officer").returncode == 0
+        httpx.get(shop.replace(SHOP, "127.0.0.1"), headers={"host": shop.partition("://")[2]})
+        wait_until((tmp_path / "state" / "store.db").exists, "the shop has its store")
         link = json.loads(desk.run("staff", "link", "Olga", "--json").stdout)["url"]
         assert link.startswith(f"{base}/_cg/staff?link=")
 

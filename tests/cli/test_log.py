@@ -99,6 +99,22 @@ def test_a_changed_entry_is_code_1_and_named(shop: Path, capsys: pytest.CaptureF
     assert "row 7 was changed" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("statement", "fault"),
+    [
+        ("INSERT INTO shown (digest, content) VALUES ('feed', 'edited')", "the stored text feed was changed"),
+        ("UPDATE tile SET hashes = 'edited' WHERE level = 0 AND n = 0", "tile 0/0 was changed"),
+    ],
+)
+def test_text_that_an_editor_put_in_place_of_bytes_is_named(
+    shop: Path, capsys: pytest.CaptureFixture[str], statement: str, fault: str
+) -> None:
+    edit(shop, statement)
+
+    assert run(["log", "verify"]) == 1
+    assert fault in capsys.readouterr().out
+
+
 def test_a_store_of_yesterday_is_code_2(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.copy(shop / "log.db", shop / "yesterday")
     write(["another-record-of-today"])

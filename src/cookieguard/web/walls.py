@@ -262,7 +262,8 @@ class Walls:
 
 def _plain_path(path: str) -> str:
     """Return a path as servers and proxies may read it: decoded, without dots and empty segments, with a last slash."""
-    return f"{normpath(unquote(path))}/"
+    is_plain = "%" not in path and "/." not in path and "//" not in path
+    return f"{path.removesuffix('/') if is_plain else normpath(unquote(path))}/"
 
 
 def _meta(policy: bytes) -> bytes:

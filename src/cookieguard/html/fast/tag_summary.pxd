@@ -24,6 +24,7 @@ cdef class Summary:
     cdef object _ask
     cdef object _glance
     cdef object _page
+    cdef object _acts
     cdef str _scheme
     cdef Value _values[MOST_ATTRIBUTES]
     cdef int _count

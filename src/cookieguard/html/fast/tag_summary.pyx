@@ -49,15 +49,16 @@ cdef enum:
     EMBEDS_SOMETHING = 16
     NEEDS_ATTENTION = 32
     IS_SCRIPT = 64
+    IS_BASE = 128
 
 cdef int NOTHING = 0, URL = Load.URL.value, URLS = Load.URLS.value, SRCSET = Load.SRCSET.value, CSS = Load.CSS.value
-cdef int LINK = Load.LINK.value, REFRESH = Load.REFRESH.value, DOCUMENT = Load.DOCUMENT.value
+cdef int LINK = Load.LINK.value, REFRESH = Load.REFRESH.value, BASE = Load.BASE.value, DOCUMENT = Load.DOCUMENT.value
 cdef int SRCDOC = Load.SRCDOC.value, CHARSET = Load.CHARSET.value, REFERRER = Load.REFERRER.value, LATER = Load.LATER.value
 cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # numbers, by the name in lower case
 cdef unsigned char KINDS[MOST_NAMES]
 cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # of which element which attribute; 0: of any other element
 cdef unsigned char KIND[256]
-cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG, ONERROR
+cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF, ONERROR
 cdef list KEYS = sorted(NAMES)  # the attributes by their number
 cdef list WHOLE = [b"", *sorted(SPECIAL_NAMES | LINKS)]  # the elements by theirs; 0: any other
 cdef list DULL = [[dull_tag(name, False), dull_tag(name, True)] for name in WHOLE]
@@ -73,11 +74,11 @@ cdef object RAW = Text.RAW, DATA = Text.DATA
 
 cdef unsigned char _kind_of(bytes name):
     cdef unsigned char kind = 0
-    if name == b"base" or (name in CONTEXT_NAMES and name != b"meta"):
+    if name in CONTEXT_NAMES and name != b"meta":
         kind |= IS_UNSURE
     for names, meaning in (
         (TEXT_NAMES, HAS_TEXT), (LINKS, IS_LINK), ((b"meta",), IS_META), (EMBEDS, EMBEDS_SOMETHING),
-        (ATTENTION, NEEDS_ATTENTION), ((b"script",), IS_SCRIPT),
+        (ATTENTION, NEEDS_ATTENTION), ((b"script",), IS_SCRIPT), ((b"base",), IS_BASE),
     ):
         if name in names:
             kind |= meaning
@@ -102,8 +103,8 @@ cdef void _prepare():
 
 
 _prepare()
-SRC, TYPE, LANGUAGE, REL, DATA_CG, ONERROR = map(
-    KEYS.index, (b"src", b"type", b"language", b"rel", b"data-cg", b"onerror")
+SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF, ONERROR = map(
+    KEYS.index, (b"src", b"type", b"language", b"rel", b"data-cg", b"href", b"onerror")
 )
 
 
@@ -242,7 +243,7 @@ cdef class Summary:
         self._applies = context.own_is_free and not context.xml
         self._marks_links, self._lifts = context.marks_links, context.is_lifted is not nobody
         self._reads_scripts = context.reads_scripts
-        self._ask, self._page = context.judge, context.base
+        self._ask, self._page, self._acts = context.judge, context.base, context.acts
         self._scheme, self._glance = context.base.scheme, context.glance
 
     cpdef Tag judge(self, bytes raw):
@@ -283,6 +284,10 @@ cdef class Summary:
                     return None
                 one.is_held = decision == IS_HELD and not one.is_anew
                 is_held = is_held or decision == IS_HELD
+        if kind & IS_BASE:
+            one = self._first(HREF)
+            base = None if one == NULL else piece(raw, one.value, one.end).decode("utf-8", "surrogateescape")
+            return None if is_held else untracked(Tag(element, False, self._is_empty, near=True, base=base, plain=False))
         if is_held or kind & HAS_TEXT:
             if is_held and self._first(ONERROR) != NULL and self._first(SRC) != NULL:
                 return None  # it has a way on without what is held (FAILS in tags.py)
@@ -415,6 +420,12 @@ cdef class Summary:
             if self._lifts or (one.end - one.value > 4 and not memcmp(s + one.value, b"data:", 5)):
                 return UNSURE
             return self._reference(s, one.value, one.end, SAID[one.name], element)
+        if one.load == BASE:
+            if s[one.end - 1] <= 32 or _path_end(s, one.value, one.end) != one.end or _may_leave(s, one.value, one.end):
+                return UNSURE
+            path = PyUnicode_DecodeUTF8(<char*>s + one.value, one.end - one.value, "surrogateescape")
+            ways = path, path[: path.rfind("/") + 1] + "-"  # as _base in attributes.py asks
+            return UNSURE if any([self._acts(record(Url, (*self._page[:3], way))) for way in ways]) else STAYS
         if one.load == SRCDOC:
             return self._document(s, one)
         if one.load == REFERRER:

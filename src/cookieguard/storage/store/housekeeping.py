@@ -76,7 +76,7 @@ OVERFLOW = "overflow"  # the namespace of what overflowed in the workers, by wha
 QUEUE, VALUES = "queue", "values"
 KEPT_MILLISECONDS = 30 * 86_400_000
 NEARLY = 0.8  # of a limit
-LOST = "bring back the keyring of before and restart; if it is lost, see docs/operations.md, Rotate the keys"
+LOST = "bring back the keyring of before and restart; if it is lost, see docs/operations.md, What the keyring seals"
 MANY_REVOCATIONS = "find in the log who logs in and out so often, and limit that"
 
 

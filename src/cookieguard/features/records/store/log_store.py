@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from cookieguard.features.records.store.rows import Job, Old, Row, UnsequencedRecord, Window
 from cookieguard.features.records.store.subjects import DURABLE, SubjectKey
@@ -215,7 +216,7 @@ class LogStore:
 
     def tile(self, level: int, index: int) -> bytes:
         """Return a tile as long as it is; empty where there is none."""
-        return bytes(self.database.value(TILE, level=level, index=index) or b"")
+        return _bytes_of(self.database.value(TILE, level=level, index=index))
 
     def put_tiles(self, tiles: Mapping[tuple[int, int], bytes]) -> None:
         """Write tiles."""
@@ -286,12 +287,12 @@ class LogStore:
 
     def text(self, digest: str) -> bytes | None:
         """Return a text that was shown."""
-        content: bytes | None = self.database.value(TEXT, digest=digest)
-        return content
+        content = self.database.value(TEXT, digest=digest)
+        return None if content is None else _bytes_of(content)
 
     def texts(self) -> Iterator[Text]:
         """Yield every text that was shown, under its digest."""
-        return ((digest, bytes(content or b"")) for digest, content in self.database.stream(TEXTS))
+        return ((digest, _bytes_of(content)) for digest, content in self.database.stream(TEXTS))
 
     def old(self, window: Window, after: tuple[bytes, int], count: int) -> list[Old]:
         """Return so many rows of a window, in the order of `about` and number, after a place in it."""
@@ -331,6 +332,11 @@ class LogStore:
 
     def close(self) -> None:
         self.database.close()
+
+
+def _bytes_of(content: Any) -> bytes:
+    """Return what a column of bytes holds: in SQLite, somebody who edits it may have put text there."""
+    return content.encode() if isinstance(content, str) else bytes(content or b"")
 
 
 def cells_of(one: Sealed, mac: bytes) -> dict[str, bytes]:

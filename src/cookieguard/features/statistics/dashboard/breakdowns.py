@@ -93,7 +93,7 @@ SPEED = TableKind(
     is_of_hits=True,
     more=("Median", "95 % within", "1 s or more"),
     note="How long a page took until its last byte had left the server. Times are bounds of buckets; a bucket of fewer"
-    " than five people is joined with the next.",
+    " than five people is joined with the next, and pages of fewer than 50 views have none.",
 )
 GOALS = TableKind("Goals", "Times", by=Dimension.GOAL, is_mailed=True, rate="Of all", rate_of="all visitors")
 GOAL_VALUES = TableKind("Goal values", "Times", by=Dimension.GOAL, is_mailed=True, is_long=True)

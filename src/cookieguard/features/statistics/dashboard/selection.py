@@ -184,7 +184,7 @@ def last_periods(today: int) -> Sequence[Range]:
 
 
 TABS: Mapping[str, str] = {
-    "overview": "Overview",
+    "overview": "Summary",
     "pages": "Pages",
     "goals": "Goals",
     "consent": "Consent",
@@ -344,5 +344,5 @@ def _fields(query: str) -> dict[str, str]:
 
 def _one_of(what: str, value: str, allowed: Mapping[str, object]) -> str:
     if value not in allowed:
-        raise BadSelection(f"{what}: allowed are {', '.join(allowed)}.")
+        raise BadSelection(f"{what}: allowed are {', '.join(allowed) or 'none'}.")
     return value

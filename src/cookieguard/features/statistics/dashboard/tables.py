@@ -187,6 +187,7 @@ class Tables:
             is_of_countries=part.of is Dimension.COUNTRY,
             rate="Rate",
             rate_of=f"the {part.title}'s visitors",
+            note="Rates compare visitors who agreed, and need 100 of them.",
         )
         found = self._reached(part.by, part.place)[0]
         named = [
