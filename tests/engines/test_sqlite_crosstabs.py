@@ -310,9 +310,12 @@ def test_a_hit_that_comes_while_rows_are_written_has_its_day_counted_later(
 ) -> None:
     other = SqliteHits(path)
     engine.write(Batch("a", draw_hits(300, seed=12, days=1), {}, {}))
-    monkeypatch.setattr(sqlite_crosstabs.time, "sleep", lambda _: other.write(Batch("late", [PLAIN], {}, {})))
+    engine.sum_up()
 
-    assert engine.count_closed_days(DAY + 1) == 0
+    with monkeypatch.context() as patch:
+        late = Batch("late", [PLAIN], {}, {})
+        patch.setattr(sqlite_crosstabs.time, "sleep", lambda _: other.write(late))
+        assert engine.count_closed_days(DAY + 1) == 0
     assert marked(path) == []
     assert engine.count_closed_days(DAY + 1) == 1
     other.close()

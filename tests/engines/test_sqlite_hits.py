@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import ItemsView
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from stats.traffic import DAY, MIDNIGHT, PLAIN
+from stats.traffic import DAY, MIDNIGHT, PLAIN, draw_hits, people, recount, with_entries
 
 from cookieguard.features.statistics.engines.protocol import Days, EngineDown
 from cookieguard.features.statistics.engines.sqlite.reader import SqliteFigures
@@ -138,3 +139,92 @@ def test_a_batch_that_went_into_a_file_that_is_replaced_meanwhile_is_written_aga
     again.close()
 
     assert [one.views for one in SqliteFigures(path).by_day(BOTH)] == [1]
+
+
+def test_hits_wait_for_others_and_are_summed_at_the_latest_when_somebody_asks(
+    engine: SqliteHits, path: Path
+) -> None:
+    engine.write(Batch("a", [PLAIN], {}, {}))
+    engine.look_after()
+    engine.write(Batch("b", [PLAIN], {}, {}))
+    engine.look_after()
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT sum(views) FROM hourly").fetchone() == (1,)
+
+    assert [one.views for one in SqliteFigures(path).by_day(BOTH)] == [2]
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT count(*) FROM waiting").fetchone() == (0,)
+
+
+def test_visitors_whose_hits_wait_are_counted_before_their_keys_go(engine: SqliteHits, path: Path) -> None:
+    engine.write(Batch("a", [PLAIN._replace(key=key) for key in (7, 8, 7)], {}, {}))
+
+    engine.forget(keys_before=DAY + 1, hits_before=0, rollups_before=0)
+
+    assert [(one.views, one.visits, one.visitors) for one in SqliteFigures(path).by_day(BOTH)] == [(3, 2, 2)]
+
+
+def test_hits_that_wait_are_counted_before_they_are_cut(engine: SqliteHits, path: Path) -> None:
+    engine.write(Batch("a", [PLAIN] * 20, {}, {}))
+
+    assert engine.cap_hits(10) == 20
+    assert [one.views for one in SqliteFigures(path).by_day(BOTH)] == [20]
+
+
+def test_hits_that_a_worker_of_the_release_before_sums_at_once_are_not_summed_again(
+    engine: SqliteHits, path: Path
+) -> None:
+    columns = ", ".join("?" * len(PLAIN))
+    with closing(sqlite3.connect(path)) as file, file:
+        file.execute("DROP TABLE waiting")  # as it left the file
+        file.execute(f"INSERT INTO hit VALUES (NULL, {columns})", PLAIN)
+        file.execute("INSERT INTO hourly VALUES (?, 1, 0, 0, 0, 0, 0, 0)", (PLAIN.hour,))
+    assert [one.views for one in SqliteFigures(path).by_day(BOTH)] == [1]
+
+    later = SqliteHits(path)
+    later.write(Batch("a", [PLAIN], {}, {}))
+    with closing(sqlite3.connect(path)) as file, file:  # it goes on while others are restarted
+        file.execute(f"INSERT INTO hit VALUES (NULL, {columns})", PLAIN)
+        file.execute("UPDATE hourly SET views = views + 1")
+    later.write(Batch("b", [PLAIN], {}, {}))
+    later.close()
+
+    assert [one.views for one in SqliteFigures(path).by_day(BOTH)] == [4]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+sys.path[:0] = sys.argv[2:]
+from engines.test_sqlite_hits import Batch, SqliteHits, draw_hits
+from cookieguard.features.statistics.engines import sums
+sums.SUM_UP_SECONDS = 0.01
+writer, hits = SqliteHits(Path(sys.argv[1])), draw_hits(2000, seed=9)
+print("ready", flush=True)
+for start in range(0, 2000, 10):
+    writer.write(Batch(f"{start}", hits[start : start + 10], {}, {}))
+    writer.look_after()
+"""
+
+
+def test_a_worker_that_is_killed_at_any_time_loses_and_doubles_no_hit(path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(path), str(Path(__file__).parents[1])]
+    left = 0
+    for turn in range(4):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(0.02 + 0.03 * turn)
+        process.kill()
+        process.communicate(timeout=60)
+        with closing(sqlite3.connect(path)) as file:
+            left += file.execute("SELECT count(*) FROM waiting").fetchone()[0]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+    figures, views = SqliteFigures(path), people(with_entries(draw_hits(2000, seed=9)))
+    assert left > 0  # some were killed between a batch and its sums
+    assert sum(one.views for one in figures.by_day(BOTH)) == len(views)
+    assert sum(one.visitors for one in figures.by_day(BOTH)) == len({h.key for h in views if h.key})
+    assert [tuple(one)[::3] for one in figures.breakdown(BOTH, Dimension.PAGE)] == [
+        one[::3] for one in recount(views, "page")
+    ]

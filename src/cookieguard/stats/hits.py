@@ -5,7 +5,8 @@ Rule: text and whole numbers only, never None, so that a row is the same in ever
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, get_type_hints
 
@@ -53,10 +54,7 @@ MISSING = (404, 410)  # statuses of a page that is not there
 # Milliseconds at which a bucket of durations begins; people wait a second without losing the thread.
 BUCKETS = (0, 50, 100, 200, 500, 1000, 2000, 5000)
 SLOW_FROM = 1000
-# Which hits of people count, as SQL; `entry` is decided by then.
-VIEWS, ENTRIES, GOALS = "kind = 'view'", "kind = 'view' AND entry = 1", "kind = 'goal' AND event != ''"
-# Views that carried a banner, and answers to it.
-ASKED = f"(kind = 'choice' OR (kind = 'view' AND event = '{Event.SHOWN}'))"
+_BUCKET_NAMES = tuple(map(str, BUCKETS))
 _BUCKETS = " ".join(f"WHEN duration >= {one} THEN '{one}'" for one in reversed(BUCKETS))
 # What follows from a hit's columns, as SQL; `Hit` has a property of each name.
 DERIVED: Mapping[str, str] = {
@@ -66,19 +64,67 @@ DERIVED: Mapping[str, str] = {
 }
 
 
-def _joined(*columns: str) -> str:
-    return "(" + f" || '{GOAL_FROM}' || ".join(DERIVED.get(one, one) for one in columns) + ")"
+class Group(NamedTuple):
+    """Name some hits, for SQL and for hits in memory; `entry` is decided by then."""
+
+    sql: str
+    pick: Callable[[Sequence[Hit]], Sequence[Hit]]
+    """Returns those of a list. By whole lists: a call for each hit takes three times as long."""
+    within: Group | None
+    """The group that `pick` picks from, None if it picks from all hits."""
+
+    @property
+    def whose(self) -> str:
+        """Whether its hits are people's or bots', as SQL, which `sql` leaves out."""
+        return self.within.whose if self.within else self.sql
 
 
 # To everything, or to statistics. Hits of an earlier release have "partly" for both: those with a key agreed.
-HAS_AGREED = f"(consent IN ('all', '{PARTLY_COUNTED}') OR (consent = 'partly' AND key != 0))"
+WHOLLY, PARTLY = ("all", PARTLY_COUNTED), "partly"
+_HAS_AGREED = f"(consent IN {WHOLLY} OR (consent = '{PARTLY}' AND key != 0))"
+
+
+def _agreed(hits: Sequence[Hit]) -> Sequence[Hit]:
+    return [hit for hit in hits if hit.consent in WHOLLY or (hit.consent == PARTLY and hit.key)]
+
+
+PEOPLE = Group("(bot = '')", lambda hits: [hit for hit in hits if not hit.bot], None)
+BOTS = Group("(bot != '')", lambda hits: [hit for hit in hits if hit.bot], None)
+REQUESTS_OF_BOTS = Group("kind != 'choice'", lambda hits: [hit for hit in hits if hit.kind != "choice"], BOTS)
+VIEWS = Group("kind = 'view'", lambda hits: [hit for hit in hits if hit.kind == "view"], PEOPLE)
+ENTRIES = Group(f"{VIEWS.sql} AND entry = 1", lambda hits: [hit for hit in hits if hit.entry], VIEWS)
+ERRORS = Group("kind = 'error'", lambda hits: [hit for hit in hits if hit.kind == "error"], PEOPLE)
+# Goals, answers, and views that carried a banner.
+HAPPENED = Group(
+    f"event != '' AND kind != 'error' AND (kind != 'view' OR event = '{Event.SHOWN}')",
+    lambda hits: [
+        hit
+        for hit in hits
+        if hit.event and hit.kind != "error" and (hit.kind != "view" or hit.event == "shown")
+    ],
+    PEOPLE,
+)
+GOALS = Group(
+    "kind = 'goal' AND event != ''", lambda hits: [hit for hit in hits if hit.kind == "goal"], HAPPENED
+)
+# Of banners and answers, those whose source utm_source names: of others a choice does not know.
+SOURCED = Group(
+    f"{HAPPENED.sql} AND (kind = 'goal' OR source NOT IN ('', '{DIRECT}', referrer))",
+    lambda hits: [hit for hit in hits if hit.kind == "goal" or hit.source not in ("", DIRECT, hit.referrer)],
+    HAPPENED,
+)
+AGREED_VIEWS = Group(f"{VIEWS.sql} AND {_HAS_AGREED}", _agreed, VIEWS)
+AGREED_ENTRIES = Group(f"{ENTRIES.sql} AND {_HAS_AGREED}", _agreed, ENTRIES)
 
 
 class Counted(NamedTuple):
     """Say what counts as a value of a dimension."""
 
-    column: str = ""  # of a hit, or SQL; empty for the column named as the dimension
-    which: str = VIEWS
+    columns: tuple[str, ...] = ()
+    """Of a hit, or `DERIVED`, one behind the other; empty for the column named as the dimension."""
+    of: Group = VIEWS
+    is_named: bool = False
+    """Whether a hit whose last column is empty counts for no value."""
     has_visits: bool = True
     """Whether visits begin with its values."""
     is_of_visitor: bool = False
@@ -87,8 +133,17 @@ class Counted(NamedTuple):
     """Whether it is in neither exports nor views, as a part of what is there, or what visitors write."""
     is_typed: bool = False
     """Whether visitors write it: of days whose single hits are gone, sums have only what five people wrote."""
-    whose: str = "(bot = '')"
-    """Whose hits count, as SQL: people's, or bots'."""
+
+    @property
+    def column(self) -> str:
+        """The value, as SQL."""
+        value = f" || '{GOAL_FROM}' || ".join(DERIVED.get(one, one) for one in self.columns)
+        return value if value.isidentifier() else f"({value})"
+
+    @property
+    def which(self) -> str:
+        """Which hits count, as SQL, of those that `of.whose` names."""
+        return f"{self.of.sql} AND {self.columns[-1]} != ''" if self.is_named else self.of.sql
 
 
 class Dimension(StrEnum):
@@ -124,52 +179,39 @@ class Dimension(StrEnum):
     def counted(self) -> Counted:
         """What counts as a value."""
         found = COUNTED.get(self, Counted())
-        return found._replace(column=found.column or self.value)
+        return found._replace(columns=found.columns or (self.value,))
 
 
 _OF_VISITOR = Counted(is_of_visitor=True)
-_GOAL, _PART = Counted(which=GOALS, has_visits=False), Counted(is_dashboard_only=True)
-_OF_SOME = Counted("page", has_visits=False, is_dashboard_only=True)
+_GOAL, _PART = Counted(of=GOALS, has_visits=False), Counted(is_dashboard_only=True)
+_OF_SOME = Counted(("page",), has_visits=False, is_dashboard_only=True)
 # Of a dimension without a row, each view has a value: the column of that name.
 COUNTED: Mapping[Dimension, Counted] = {
-    Dimension.ENTRY: Counted("page", ENTRIES),
-    Dimension.SOURCE: Counted("", ENTRIES),
-    Dimension.MEDIUM: Counted("", f"{ENTRIES} AND medium != ''"),
-    Dimension.CAMPAIGN: Counted("", f"{ENTRIES} AND campaign != ''"),
+    Dimension.ENTRY: Counted(("page",), ENTRIES),
+    Dimension.SOURCE: Counted(of=ENTRIES),
+    Dimension.MEDIUM: Counted(of=ENTRIES, is_named=True),
+    Dimension.CAMPAIGN: Counted(of=ENTRIES, is_named=True),
     Dimension.COUNTRY: _OF_VISITOR,
     Dimension.LANGUAGE: _OF_VISITOR,
     Dimension.DEVICE: _OF_VISITOR,
     Dimension.BROWSER: _OF_VISITOR,
     Dimension.OS: _OF_VISITOR,
     Dimension.GOAL: _GOAL,
-    Dimension.AGREED_PAGE: _PART._replace(column="page", which=f"{VIEWS} AND {HAS_AGREED}"),
-    Dimension.AGREED_CAMPAIGN: _PART._replace(
-        column="campaign", which=f"{ENTRIES} AND {HAS_AGREED} AND campaign != ''"
-    ),
-    Dimension.AGREED_COUNTRY: _PART._replace(column="country", which=f"{VIEWS} AND {HAS_AGREED}"),
-    # Of banners and answers, sources named by utm_source: of others a choice does not know.
-    Dimension.GOAL_SOURCE: _GOAL._replace(
-        column=_joined("happened", "source"),
-        which=f"(({GOALS}) OR ({ASKED} AND source NOT IN ('', '{DIRECT}', referrer)))",
-        is_dashboard_only=True,
-    ),
+    Dimension.AGREED_PAGE: _PART._replace(columns=("page",), of=AGREED_VIEWS),
+    Dimension.AGREED_CAMPAIGN: _PART._replace(columns=("campaign",), of=AGREED_ENTRIES, is_named=True),
+    Dimension.AGREED_COUNTRY: _PART._replace(columns=("country",), of=AGREED_VIEWS),
+    Dimension.GOAL_SOURCE: _GOAL._replace(columns=("happened", "source"), of=SOURCED, is_dashboard_only=True),
     Dimension.GOAL_CAMPAIGN: _GOAL._replace(
-        column=f"(event || '{GOAL_FROM}' || campaign)",
-        which=f"{GOALS} AND campaign != ''",
-        is_dashboard_only=True,
+        columns=("event", "campaign"), is_named=True, is_dashboard_only=True
     ),
     # Of the hits of `shared_sql.exits`; a visit that begins with them, too, is a bounce.
     Dimension.EXIT: _OF_SOME._replace(has_visits=True),
-    Dimension.ERROR: _OF_SOME._replace(column=_joined("failed"), which="kind = 'error'", is_typed=True),
-    Dimension.SPEED: _OF_SOME._replace(column=_joined("bucket", "page")),
-    Dimension.SEARCH: _OF_SOME._replace(column="", which=f"{VIEWS} AND search != ''", is_typed=True),
-    Dimension.PLACE: _OF_SOME._replace(
-        column=_joined("happened", "country", "device"), which=f"(({GOALS}) OR {ASKED})"
-    ),
-    Dimension.GOAL_PAGE: _OF_SOME._replace(column=_joined("event", "page"), which=GOALS),
-    Dimension.BOT_PAGE: _OF_SOME._replace(
-        column=_joined("browser", "page"), which="kind != 'choice'", whose="(bot != '')"
-    ),
+    Dimension.ERROR: _OF_SOME._replace(columns=("failed",), of=ERRORS, is_typed=True),
+    Dimension.SPEED: _OF_SOME._replace(columns=("bucket", "page")),
+    Dimension.SEARCH: _OF_SOME._replace(columns=(), is_named=True, is_typed=True),
+    Dimension.PLACE: _OF_SOME._replace(columns=("happened", "country", "device"), of=HAPPENED),
+    Dimension.GOAL_PAGE: _OF_SOME._replace(columns=("event", "page"), of=GOALS),
+    Dimension.BOT_PAGE: _OF_SOME._replace(columns=("browser", "page"), of=REQUESTS_OF_BOTS),
 }
 DASHBOARD_ONLY = frozenset(by for by in Dimension if by.counted.is_dashboard_only)
 WHOLE = tuple(by for by in Dimension if by not in DASHBOARD_ONLY)
@@ -224,7 +266,7 @@ class Hit(NamedTuple):
     @property
     def happened(self) -> str:
         """The name of a goal, or a sign and the Event."""
-        return self.event if self.kind == HitKind.GOAL else ANSWER + self.event
+        return self.event if self.kind == "goal" else ANSWER + self.event
 
     @property
     def failed(self) -> str:
@@ -234,7 +276,7 @@ class Hit(NamedTuple):
     @property
     def bucket(self) -> str:
         """The least duration of its bucket."""
-        return str(max(one for one in BUCKETS if one <= max(0, self.duration)))
+        return _BUCKET_NAMES[bisect(BUCKETS, self.duration, 1) - 1]
 
 
 COLUMNS = Hit._fields

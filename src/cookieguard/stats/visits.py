@@ -8,14 +8,75 @@ agree has no key, so nothing ties a goal of theirs to a source.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from cookieguard.stats.hits import NO_KEY, Batch, Hit, HitKind
 
 VIEW, GOAL = HitKind.VIEW.value, HitKind.GOAL.value
-KIND, BOT, KEY = (Hit._fields.index(name) for name in ("kind", "bot", "key"))
+KIND, ENTRY, BOT, KEY = map(Hit._fields.index, ("kind", "entry", "bot", "key"))
 PAUSE = 30 * 60  # seconds without a view after which a visit is over, as elsewhere on the web
+
+
+Visitor = tuple[int, int]  # the day, and the key of that day
+
+
+class Seen(NamedTuple):
+    """Say when a visitor was seen first and last on a day, and the first view."""
+
+    first: int
+    last: int
+    view: Hit
+
+
+class Decided(NamedTuple):
+    """Hold hits with their entries decided, the places of keyed views that begin a visit, and who was seen."""
+
+    hits: Sequence[Hit]
+    begun: Sequence[int]
+    seen: Mapping[Visitor, Seen]
+
+
+def views_of(hits: Sequence[Hit]) -> Mapping[Visitor, list[int]]:
+    """Return the places of visitors' views among hits."""
+    found: dict[Visitor, list[int]] = {}
+    for place, hit in enumerate(hits):
+        if hit.key != NO_KEY and hit[KIND] == VIEW and not hit[BOT]:
+            found.setdefault((hit.day, hit.key), []).append(place)
+    return found
+
+
+def decide(
+    hits: Sequence[Hit],
+    views: Mapping[Visitor, list[int]],
+    known: Mapping[Visitor, tuple[int, int]],
+    goes_on: Collection[Visitor],
+) -> Decided:
+    """Decide which views begin a visit. `known` says of visitors seen before when that was first and last.
+
+    Of others, the visits of those in `goes_on` began the day before.
+    """
+    decided, begun, seen = list(hits), list[int](), dict[Visitor, Seen]()
+    for visitor, places in views.items():
+        places.sort(key=lambda place: hits[place].time)
+        before = known.get(visitor)
+        prior = 0
+        for place in places:
+            time = hits[place].time
+            if place != places[0]:
+                is_entry = time > max(prior, before[1] if before else 0) + PAUSE
+            elif before is None:
+                is_entry = visitor not in goes_on
+            else:
+                is_entry = not before[0] - PAUSE <= time <= before[1] + PAUSE
+            if is_entry:
+                begun.append(place)
+            hit = hits[place]
+            if hit.entry != is_entry:  # not by its name, which takes three times as long
+                decided[place] = Hit._make((*hit[:ENTRY], int(is_entry), *hit[ENTRY + 1 :]))
+            prior = time
+        seen[visitor] = Seen(hits[places[0]].time, hits[places[-1]].time, decided[places[0]])
+    return Decided(decided, begun, seen)
 
 
 LastSeen = Callable[[int, Sequence[int]], Mapping[int, int]]

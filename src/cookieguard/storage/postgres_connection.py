@@ -31,7 +31,7 @@ REASONS = (
         "a pooler shares its connection with others: set pool_mode = session, or use the server's own address",
     ),
 )
-PRIVILEGES = ", its user needs CREATE on the schema and TEMPORARY on the database"
+PRIVILEGES = ", its user needs CREATE on the schema"
 BACKEND = "SELECT pg_backend_pid()"
 LOOKS = 10  # others may take a connection that was given back before we do
 

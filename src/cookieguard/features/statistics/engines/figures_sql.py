@@ -77,5 +77,5 @@ def _filtered_values(hits: str, by: Dimension, where: str) -> str:
     return f"""
         SELECT time / {SECONDS_OF_DAY} AS day, {by.counted.column} /*postgres COLLATE "C"*/ AS value,
             count(*) AS views, sum(entry) AS visits, count(DISTINCT nullif(key, 0)) AS visitors
-        FROM {hits} AND {by.counted.whose} AND {by.counted.which} {where} GROUP BY 1, 2
+        FROM {hits} AND {by.counted.of.whose} AND {by.counted.which} {where} GROUP BY 1, 2
     """

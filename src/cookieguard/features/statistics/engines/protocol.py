@@ -130,8 +130,8 @@ class Capped(Protocol):
 class Summing(Protocol):
     """Be a HitWriter whose sums need not be added with each batch."""
 
-    def look_after(self) -> None:
-        """Add to the sums where it is time to, or many hits are not in them; never raises."""
+    def look_after(self, *, at_once: bool = False) -> None:
+        """Add to the sums where it is time to, or many hits are not in them, or at once; never raises."""
 
 
 @runtime_checkable
@@ -175,7 +175,7 @@ class HitWriter(Protocol):
     """Take batches; used by one thread, which may wait about a second."""
 
     def write(self, batch: Batch) -> None:
-        """Write hits in one transaction, and all sums that are not made later; nothing where it was written before.
+        """Write hits in one transaction, nothing where they were written before; sums may be made later.
 
         Raises EngineDown where nothing was written, or where that is not known: the same batch comes again.
         """

@@ -10,13 +10,13 @@ from functools import lru_cache
 from hashlib import blake2b
 
 from cookieguard.features.statistics.engines.protocol import Filters
-from cookieguard.stats.hits import SECONDS_OF_DAY, Dimension
+from cookieguard.stats.hits import SECONDS_OF_DAY, VIEWS, Dimension
 from cookieguard.stats.k_anonymity import VIEWS_EACH, K
 from cookieguard.stats.visits import PAUSE
 
 HOURLY_SUMS = ("views", "visits", "arrivals", "errors", "bots", "bytes", "duration")
-PEOPLE = "(bot = '')"
-VIEW = "(bot = '' AND kind = 'view')"
+PEOPLE = VIEWS.whose
+VIEW = f"({PEOPLE} AND {VIEWS.sql})"
 
 # Sums of one day of fewer than five people.
 OF_FEW = f"(visitors < {K} AND (visitors > 0 OR views < {K * VIEWS_EACH}))"
@@ -56,7 +56,7 @@ def conditions(where: Filters, marks: Iterator[str]) -> tuple[str, list[str]]:
 
 
 @lru_cache(maxsize=4096)  # what batch after batch has, of some days
-def digest(text: str, _: int) -> int:
+def digest(text: str) -> int:
     """Name a value in eight bytes: what was seen of a visitor has a row for each value."""
     encoded = text.encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(encoded, digest_size=8).digest(), "big", signed=True)

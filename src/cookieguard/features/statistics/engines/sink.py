@@ -92,6 +92,7 @@ class HitSink:
             self._failed(error)
 
     def close(self) -> None:
+        self._have_summed(at_once=True)
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.close()
@@ -161,9 +162,9 @@ class HitSink:
             time.sleep(0)
         self._worked()
 
-    def _have_summed(self) -> None:
+    def _have_summed(self, *, at_once: bool = False) -> None:
         if isinstance(self._engine, Summing) and self._pid == os.getpid():
-            self._engine.look_after()
+            self._engine.look_after(at_once=at_once)
 
     def _opened(self) -> HitWriter:
         if self._pid != os.getpid():  # forked: closing the parent's connection here would disturb it

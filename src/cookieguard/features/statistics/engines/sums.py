@@ -1,314 +1,250 @@
 """What adds new hits to the sums, each statement written once for SQLite and PostgreSQL.
 
-An engine fills the table `step` with hits that are in no sums yet, and has them added in the same transaction. The
-tables `step...` belong to one connection and are empty between two steps. Statements use the words of
-`storage/database.py`, and no parameters.
+`stats/rollups.py` counts hits in memory, and a few statements add that to each table, in the transaction that says
+which hits are in the sums. Statements use the words of `storage/database.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+import time
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from cookieguard.features.statistics.engines.shared_sql import HOURLY_SUMS, PEOPLE, VIEW
-from cookieguard.stats.hits import NO_KEY, OTHER, SECONDS_OF_HOUR, Dimension
-from cookieguard.stats.rollups import MAX_BOTS, MAX_HELD, MAX_VALUES, SAFE_VALUES, held_hosts
-from cookieguard.stats.visits import PAUSE
+from cookieguard.features.statistics.engines.shared_sql import HOURLY_SUMS, VIEW
+from cookieguard.stats.hits import NO_KEY, OTHER, Hit
+from cookieguard.stats.rollups import (
+    MAX_VALUES,
+    OF_BOTS,
+    OF_HELD,
+    OF_VALUES,
+    SAFE_VALUES,
+    Known,
+    Limit,
+    Met,
+    Place,
+    Rows,
+    Sums,
+    fold,
+)
+from cookieguard.stats.visits import Decided, Seen, Visitor, decide, views_of
 
 # ruff: noqa: S608 - names of ours
 GOES_ON = 0  # what `seen` has of a visitor whose visit goes on from the day before
 OF_VISITOR = f"(key != {NO_KEY} AND {VIEW})"
-_VALUES = (by.counted.column for by in Dimension if by.counted.column.isidentifier())
-TEXTS = tuple(dict.fromkeys(("kind", "bot", "consent", "policy", "event", "held", "referrer", *_VALUES)))
-NUMBERS = ("time", "key", "status", "bytes", "duration", "gpc")
-TEXT = 'TEXT /*postgres COLLATE "C"*/'
-_ROW = "day INTEGER, dimension TEXT, {}, views INTEGER, visits INTEGER, visitors INTEGER"
-TABLES = {
-    # New hits. `entry` is decided; `nth` is the place among the visitor's views of the step, and `begins` says that
-    # the visitor was not seen before that day.
-    "step": f"""place INTEGER, day INTEGER, {", ".join(f"{name} INTEGER" for name in NUMBERS)},
-        {", ".join(f"{name} {TEXT}" for name in TEXTS)}, is_visitor INTEGER, nth INTEGER, entry INTEGER,
-        begins INTEGER""",
-    "step_held": f"day INTEGER, page {TEXT}, host {TEXT}, vendor TEXT, purpose TEXT, views INTEGER, elements INTEGER",
-    # What each value adds, the name it has in the sums, and what `seen` calls that.
-    "step_value": f"{_ROW.format(f'value {TEXT}, name {TEXT}, what INTEGER, is_new INTEGER')},"
-    " PRIMARY KEY (day, dimension, value)",
-    "step_met": "day INTEGER, what INTEGER, key INTEGER",  # visitors who were not seen with a value before
-    "step_gone": _ROW.format(f"value {TEXT}"),
-}
-MAKE = tuple(
-    f"CREATE TEMP TABLE IF NOT EXISTS {name} ({columns}) /*postgres ON COMMIT DELETE ROWS*/"
-    for name, columns in TABLES.items()
+# Between two times, where nobody reads and so does it: more hits at once cost less each.
+SUM_UP_SECONDS = 10.0
+PIECE = 250  # hits counted in one go, about a millisecond: then the event loop may go on
+TEXTS = frozenset(
+    "dimension value policy event host page vendor purpose kind name source medium campaign values".split()
 )
-EMPTY = tuple(f"DELETE FROM {name}" for name in TABLES)
 
 
-def fill(hits: str, place: str, days: str = "true") -> str:
-    """Return what fills `step` with hits. A visit begins with a visitor's first view, and with one after a pause.
+class Insert(NamedTuple):
+    """Name a table and its columns, and say what becomes of a row whose key is there."""
 
-    `hits` is a table and what picks its rows, `place` their order within a second, and `days` limits the days of
-    `known`, in which visitors of the steps before are looked up.
-    """
-    names = ", ".join(f"new.{name}" for name in (*NUMBERS, *TEXTS))
-    return f"""
-        INSERT INTO step SELECT new.place, new.day, {names}, is_visitor, nth,
-            CASE WHEN is_visitor = 0 THEN entry
-                WHEN nth > 1 AND (time <= prior + {PAUSE} OR time <= known.last + {PAUSE}) THEN 0
-                WHEN nth > 1 THEN 1
-                WHEN time BETWEEN known.first - {PAUSE} AND known.last + {PAUSE} THEN 0
-                WHEN known.last IS NOT NULL THEN 1
-                WHEN EXISTS (
-                    SELECT 1 FROM cookieguard_seen AS s WHERE s.day = new.day AND s.what = {GOES_ON} AND s.key = new.key
-                ) THEN 0 ELSE 1 END,
-            CASE WHEN is_visitor = 1 AND nth = 1 AND known.last IS NULL THEN 1 ELSE 0 END
-        FROM (
-            SELECT *, row_number() OVER visitor AS nth, lag(time) OVER visitor AS prior FROM (
-                SELECT time / 86400 AS day, {place} AS place, entry, {", ".join((*NUMBERS, *TEXTS))},
-                    CASE WHEN {OF_VISITOR} THEN 1 ELSE 0 END AS is_visitor FROM {hits}
-            ) AS hits WINDOW visitor AS (PARTITION BY is_visitor, day, key ORDER BY time, place)
-        ) AS new
-        LEFT JOIN cookieguard_visit AS known
-            ON is_visitor = 1 AND known.day = new.day AND known.key = new.key AND {days}
-    """
+    table: str
+    columns: Sequence[str]
+    otherwise: str
 
 
-def _keep_visitors(more: Sequence[str]) -> str:
-    """Note when visitors were seen first and last; `more` are columns of the first view that an engine keeps."""
-    firsts = "".join(f", max({name}) FILTER (WHERE nth = 1)" for name in more)
+def _adding(table: str, key: Sequence[str], counts: Sequence[str]) -> Insert:
+    sums = ", ".join(f"{name} = kept.{name} + excluded.{name}" for name in counts)
+    return Insert(table, (*key, *counts), f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}")
+
+
+def keeping_visitors(*more: str) -> Insert:
+    """Return what notes when visitors were seen; `more` are columns of the first view that an engine keeps."""
     of_earlier = "".join(
         f", {name} = CASE WHEN excluded.first < kept.first THEN excluded.{name} ELSE kept.{name} END"
         for name in ("first", *more)
     )
-    return f"""
-        INSERT INTO cookieguard_visit AS kept ({", ".join(("day", "key", "first", "last", *more))})
-        SELECT day, key, min(time), max(time){firsts} FROM step WHERE is_visitor = 1 GROUP BY day, key
-        ON CONFLICT (day, key) DO UPDATE
-        SET last = CASE WHEN excluded.last > kept.last THEN excluded.last ELSE kept.last END{of_earlier}
-    """
+    last = "CASE WHEN excluded.last > kept.last THEN excluded.last ELSE kept.last END"
+    otherwise = f"ON CONFLICT (day, key) DO UPDATE SET last = {last}{of_earlier}"
+    return Insert("cookieguard_visit", ("day", "key", "first", "last", *more), otherwise)
 
 
-ADD_HOURS = f"""
-    INSERT INTO cookieguard_hourly AS kept SELECT * FROM (
-        SELECT time / {SECONDS_OF_HOUR} AS hour, count(*) FILTER (WHERE {VIEW}) AS views,
-            count(*) FILTER (WHERE {VIEW} AND entry = 1),
-            count(*) FILTER (WHERE {VIEW} AND entry = 1 AND key = {NO_KEY}),
-            count(*) FILTER (WHERE {PEOPLE} AND kind = 'error') AS errors, count(*) FILTER (WHERE bot != '') AS bots,
-            coalesce(sum(bytes) FILTER (WHERE {VIEW}), 0), coalesce(sum(duration) FILTER (WHERE {VIEW}), 0)
-        FROM step GROUP BY 1
-    ) AS counted WHERE views + errors + bots > 0
-    ON CONFLICT (hour) DO UPDATE SET {", ".join(f"{name} = kept.{name} + excluded.{name}" for name in HOURLY_SUMS)}
-"""
-ADD_CONSENT = f"""
-    INSERT INTO cookieguard_consent AS kept SELECT day, policy, event, count(*) FROM (
-        SELECT day, policy, event FROM step WHERE {PEOPLE} AND kind != 'goal' AND event != ''
-        UNION ALL SELECT day, policy, 'gpc' FROM step WHERE {VIEW} AND gpc = 1
-    ) AS events GROUP BY day, policy, event
-    ON CONFLICT (day, policy, event) DO UPDATE SET times = kept.times + excluded.times
-"""
+ADD_HOURS = _adding("cookieguard_hourly", ("hour",), HOURLY_SUMS)
+ADD_VALUES = _adding("cookieguard_daily", ("day", "dimension", "value"), ("views", "visits", "visitors"))
+ADD_CONSENT = _adding("cookieguard_consent", ("day", "policy", "event"), ("times",))
+ADD_HELD = _adding("cookieguard_held", ("day", "host", "page", "vendor", "purpose"), ("views", "elements"))
+ADD_BOTS = _adding("cookieguard_bot", ("day", "kind", "name"), ("hits",))
+MEET = Insert("cookieguard_seen", ("day", "key", "what"), "ON CONFLICT DO NOTHING")
 
-
-def _named(counted: str, table: str, *, group: str, names: str, most: str, room: str) -> str:
-    """Return rows of `counted`, and whether each has a place in a table of at most so many names in each group.
-
-    Names that are there already have one. Of new ones those with the highest `most` get one, as far as there is
-    `room`, which may refer to `there`, the number of names a group has.
-    """
-    both = f"{group}, {names}"
-    same = " AND ".join(f"kept.{name} = counted.{name}" for name in both.split(", "))
-    same_group = " AND ".join(f"known.{name} = ranked.{name}" for name in group.split(", "))
-    return f"""
-        WITH counted AS ({counted}), marked AS MATERIALIZED (
-            SELECT counted.*, CASE WHEN (SELECT min(kept.day) FROM {table} AS kept WHERE {same}) IS NULL THEN 1 ELSE 0
-                END AS is_new
-            FROM counted
-        )
-        SELECT ranked.*, CASE WHEN is_new = 0 OR place <= {room} THEN 1 ELSE 0 END AS is_kept
-        FROM (
-            SELECT marked.*, dense_rank() OVER (PARTITION BY {group}, is_new ORDER BY {most} DESC, {names}) AS place
-            FROM marked
-        ) AS ranked LEFT JOIN (
-            SELECT {group}, count(*) AS there FROM (
-                SELECT DISTINCT {both} FROM {table} WHERE ({group}) IN (SELECT {group} FROM marked WHERE is_new = 1)
-            ) AS names GROUP BY {group}
-        ) AS known ON {same_group}
-    """
-
-
-def _of_bots() -> str:
-    counted = """
-        SELECT day, bot AS kind, browser AS name, count(*) AS hits,
-            sum(count(*)) OVER (PARTITION BY day, browser) AS all_hits
-        FROM step WHERE bot != '' GROUP BY day, bot, browser
-    """
-    room = f"{MAX_BOTS} - coalesce(there, 0)"
-    named = _named(counted, "cookieguard_bot", group="day", names="name", most="all_hits", room=room)
-    return f"""
-        INSERT INTO cookieguard_bot AS kept
-        SELECT day, kind, CASE WHEN is_kept = 1 THEN name ELSE '{OTHER}' END AS label, sum(hits)
-        FROM ({named}) AS named WHERE true GROUP BY day, kind, label
-        ON CONFLICT (day, kind, name) DO UPDATE SET hits = kept.hits + excluded.hits
-    """
-
-
-HELD = f"SELECT day, page, held, count(*) FROM step WHERE {VIEW} AND held != '' GROUP BY day, page, held"
-PUT_HELD = "INSERT INTO step_held VALUES (:day, :page, :host, :vendor, :purpose, :views, :elements)"
-
-
-def _of_held() -> str:
-    counted = """
-        SELECT day, host, page, vendor, purpose, sum(views) AS views, sum(elements) AS elements,
-            sum(sum(views)) OVER (PARTITION BY day, host, page) AS all_views
-        FROM step_held GROUP BY day, host, page, vendor, purpose
-    """
-    room = f"{MAX_HELD} - coalesce(there, 0)"
-    named = _named(counted, "cookieguard_held", group="day", names="host, page", most="all_views", room=room)
-    return f"""
-        INSERT INTO cookieguard_held AS kept
-        SELECT day, CASE WHEN is_kept = 1 THEN host ELSE '{OTHER}' END AS of_host,
-            CASE WHEN is_kept = 1 THEN page ELSE '{OTHER}' END AS of_page, vendor, purpose, sum(views), sum(elements)
-        FROM ({named}) AS named WHERE true GROUP BY day, of_host, of_page, vendor, purpose
-        ON CONFLICT (day, host, page, vendor, purpose) DO UPDATE
-        SET views = kept.views + excluded.views, elements = kept.elements + excluded.elements
-    """
-
-
-SUMMED = tuple(by for by in Dimension if by is not Dimension.EXIT)
-
-
-def _of_values(what: Callable[[Dimension], str], dimensions: Sequence[Dimension], more: str = "") -> str:
-    """Return a query for what each value of these dimensions has; `more` limits and groups the hits."""
-    return " UNION ALL ".join(
-        f"SELECT day, '{by.value}' AS dimension, {by.counted.column} AS value, {what(by)} FROM step"
-        f" WHERE {by.counted.whose} AND {by.counted.which} {more.format(by.counted.column)}"
-        for by in dimensions
-    )
-
-
-def _sums_of(by: Dimension) -> str:
-    """Count what a value adds. Visitors of what follows from their key are counted with their first view."""
-    visits = "sum(entry)" if by.counted.has_visits else "0"
-    visitors = "sum(begins)" if by.counted.is_of_visitor else "0"
-    return f"count(*) AS views, {visits} AS visits, {visitors} AS visitors"
-
-
-def _name_values() -> str:
-    counted = _of_values(_sums_of, SUMMED, "GROUP BY day, {}")
-    free = f"{MAX_VALUES} - coalesce(there, 0)"
-    room = f"CASE WHEN {free} > {MAX_VALUES - SAFE_VALUES} THEN {free} ELSE {MAX_VALUES - SAFE_VALUES} END"
-    named = _named(
-        counted, "cookieguard_daily", group="day, dimension", names="value", most="views", room=room
-    )
-    return f"""
-        INSERT INTO step_value (day, dimension, value, name, what, is_new, views, visits, visitors)
-        SELECT day, dimension, value, name, hashtextextended(dimension || ' ' || name, 0), is_new,
-            views, visits, visitors
-        FROM (SELECT *, CASE WHEN is_kept = 1 THEN value ELSE '{OTHER}' END AS name FROM ({named}) AS ranked) AS named
-    """
-
-
-_MET = tuple(by for by in SUMMED if not by.counted.is_of_visitor)
-MEET = f"""
-    INSERT INTO step_met SELECT DISTINCT named.day, named.what, met.key
-    FROM ({_of_values(lambda _: "key", _MET, f"AND key != {NO_KEY} GROUP BY day, {{}}, key")}) AS met
-    JOIN step_value AS named
-        ON named.day = met.day AND named.dimension = met.dimension AND named.value = met.value
-    WHERE (
-        SELECT 1 FROM cookieguard_seen AS s WHERE s.day = named.day AND s.what = named.what AND s.key = met.key
-    ) IS NULL
-"""
-KEEP_MET = "INSERT INTO cookieguard_seen (day, what, key) SELECT day, what, key FROM step_met"
-ADD_SUMS = """
-    ON CONFLICT (day, dimension, value) DO UPDATE SET views = kept.views + excluded.views,
-        visits = kept.visits + excluded.visits, visitors = kept.visitors + excluded.visitors
-"""
-ADD_VALUES = f"""
-    INSERT INTO cookieguard_daily AS kept
-    SELECT added.day, dimension, name, views, visits, visitors + coalesce(new, 0) FROM (
-        SELECT day, dimension, name, what, sum(views) AS views, sum(visits) AS visits, sum(visitors) AS visitors
-        FROM step_value GROUP BY day, dimension, name, what
-    ) AS added LEFT JOIN (
-        SELECT day, what, count(*) AS new FROM step_met GROUP BY day, what
-    ) AS met ON met.day = added.day AND met.what = added.what
-    UNION ALL SELECT day, '', '', 0, 0, count(*) FROM step WHERE begins = 1 GROUP BY day
-    {ADD_SUMS}
-"""
+# What asks how many rows groups of a day have, and for their names.
+NAMES: Mapping[Limit, tuple[str, str]] = {
+    OF_VALUES: (
+        "SELECT dimension, count(*) FROM cookieguard_daily WHERE day = :day GROUP BY dimension",
+        "SELECT dimension, value FROM cookieguard_daily WHERE day = :day",
+    ),
+    OF_HELD: (
+        "SELECT count(*) FROM cookieguard_held WHERE day = :day",
+        "SELECT DISTINCT host, page FROM cookieguard_held WHERE day = :day",
+    ),
+    OF_BOTS: (
+        "SELECT count(*) FROM cookieguard_bot WHERE day = :day",
+        "SELECT DISTINCT name FROM cookieguard_bot WHERE day = :day",
+    ),
+}
+KNOWN_VISITORS = "SELECT key, first, last FROM cookieguard_visit WHERE day = :day AND key IN (:keys)"
+WHO_GOES_ON = f"SELECT key FROM cookieguard_seen WHERE day = :day AND what = {GOES_ON} AND key IN (:keys)"
 # As many of the values with fewest views as a day has too many, drawn by lot, are folded into the rest.
 DRAW = f"""
-    INSERT INTO step_gone SELECT day, dimension, value, views, visits, visitors FROM (
-        SELECT *, row_number() OVER (PARTITION BY day, dimension ORDER BY random()) AS turn FROM (
-            SELECT d.*, surplus,
-                row_number() OVER (PARTITION BY d.day, d.dimension ORDER BY views DESC, value) AS place
-            FROM cookieguard_daily AS d JOIN (
-                SELECT day, dimension, count(*) - {MAX_VALUES} AS surplus FROM cookieguard_daily
-                WHERE value != '{OTHER}' AND (day, dimension) IN (
-                    SELECT day, dimension FROM step_value WHERE is_new = 1
-                )
-                GROUP BY day, dimension HAVING count(*) > {MAX_VALUES}
-            ) AS crowded ON crowded.day = d.day AND crowded.dimension = d.dimension
-            WHERE value != '{OTHER}'
-        ) AS ranked WHERE place > {SAFE_VALUES}
-    ) AS drawn WHERE turn <= surplus
+    SELECT value, views, visits, visitors FROM (
+        SELECT value, views, visits, visitors FROM cookieguard_daily
+        WHERE day = :day AND dimension = :dimension AND value != '{OTHER}'
+        ORDER BY views DESC, value LIMIT :surplus + {MAX_VALUES} OFFSET {SAFE_VALUES}
+    ) AS others ORDER BY random() LIMIT :surplus
 """
-REMOVE_DRAWN = """
-    DELETE FROM cookieguard_daily
-    WHERE (day, dimension, value) IN (SELECT day, dimension, value FROM step_gone)
-"""
-FOLD_DRAWN = f"""
-    INSERT INTO cookieguard_daily AS kept
-    SELECT day, dimension, '{OTHER}', sum(views), sum(visits), sum(visitors) FROM step_gone
-    WHERE true GROUP BY day, dimension {ADD_SUMS}
-"""
+REMOVE = "DELETE FROM cookieguard_daily WHERE day = :day AND dimension = :dimension AND value IN (:values)"
 
 
-class Sums:
-    """Add the hits of `step` to the sums.
+class Tables(ABC):
+    """Run statements of here on the tables of an engine, in a transaction that goes on."""
 
-    `text` translates a statement, and `visit_columns` are what an engine knows of a visitor's first view.
-    """
+    keep_visitors = keeping_visitors()
 
-    def __init__(self, text: Callable[[str], str], visit_columns: Sequence[str] = ()) -> None:
-        self._make = [*map(text, MAKE)]
-        self._held, self._put_held = text(HELD), text(PUT_HELD)
-        statements = (
-            _keep_visitors(visit_columns),
-            ADD_HOURS,
-            ADD_CONSENT,
-            _of_bots(),
-            _of_held(),
-            _name_values(),
-            MEET,
-            KEEP_MET,
-            ADD_VALUES,
-            DRAW,
-            REMOVE_DRAWN,
-            FOLD_DRAWN,
-            *EMPTY,
-        )
-        self._add = [*map(text, statements)]
+    @abstractmethod
+    def ask(self, query: str, **named: Any) -> Sequence[Any]:
+        """Return all rows; `IN (:keys)` asks for numbers, `IN (:values)` for texts."""
 
-    def make(self, connection: Any) -> None:
-        """Make the tables of a step, which are gone with their connection."""
-        for statement in self._make:
-            connection.execute(statement)
+    @abstractmethod
+    def put(self, insert: Insert, rows: Sequence[Place]) -> None:
+        """Insert rows, at least one; no two have the same key."""
 
-    def add(self, connection: Any) -> None:
-        """Add what is in `step`, and leave it empty."""
-        cursor = connection.cursor()
-        cursor.executemany(self._put_held, list(_hosts(cursor.execute(self._held).fetchall())))
-        for statement in self._add:
-            cursor.execute(statement)
+    @abstractmethod
+    def meet(self, rows: Sequence[Place]) -> Iterable[Place]:
+        """Insert rows of `MEET`, at least one, and return day and what of those that were not there."""
+
+    @abstractmethod
+    def what(self, names: Sequence[str]) -> Mapping[str, int]:
+        """Return what `seen` calls these."""
 
 
-def _hosts(rows: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield what each host adds. JSON is read here: PostgreSQL's own refuses some of what a browser may be told."""
-    for day, page, held, views in rows:
-        for host, elements, vendor, purpose in held_hosts(held):
-            yield {
-                "day": day,
-                "page": page,
-                "host": host,
-                "vendor": vendor,
-                "purpose": purpose,
-                "views": views,
-                "elements": views * elements,
-            }
+def add(tables: Tables, hits: Sequence[Hit]) -> Decided:
+    """Add hits that are in no sums, and return them with entries decided."""
+    views = views_of(hits)
+    known = _known_visitors(tables, views)
+    decided = decide(hits, views, known, _going_on(tables, views.keys() - known.keys()))
+    sums = Sums()
+    for start in range(0, len(hits), PIECE):
+        sums.add(decided.hits[start : start + PIECE])
+        time.sleep(0)
+    sums.add_visitors(seen.view for visitor, seen in decided.seen.items() if visitor not in known)
+    _keep_visitors(tables, decided.seen)
+    _add_values(tables, sums)
+    held, bots = sums.held(), sums.bots()
+    fold(held, OF_HELD, _known(tables, OF_HELD, held))
+    fold(bots, OF_BOTS, _known(tables, OF_BOTS, bots))
+    counted = ((ADD_HOURS, sums.hourly), (ADD_CONSENT, sums.consent()), (ADD_HELD, held), (ADD_BOTS, bots))
+    for insert, rows in counted:
+        _put(tables, insert, rows)
+    return decided
+
+
+def _put(tables: Tables, insert: Insert, rows: Rows) -> None:
+    if rows:
+        tables.put(insert, [(*place, *rows[place]) for place in sorted(rows)])
+
+
+def _known_visitors(tables: Tables, visitors: Iterable[Visitor]) -> Mapping[Visitor, tuple[int, int]]:
+    rows = _of_keys(tables, KNOWN_VISITORS, visitors)
+    return {(day, key): (first, last) for day, (key, first, last) in rows}
+
+
+def _going_on(tables: Tables, visitors: Iterable[Visitor]) -> frozenset[Visitor]:
+    return frozenset((day, key) for day, (key,) in _of_keys(tables, WHO_GOES_ON, visitors))
+
+
+def _of_keys(tables: Tables, query: str, visitors: Iterable[Visitor]) -> Iterator[tuple[int, Any]]:
+    keys: dict[int, list[int]] = defaultdict(list)
+    for day, key in visitors:
+        keys[day].append(key)
+    for day, some in keys.items():
+        for row in tables.ask(query, day=day, keys=some):
+            yield day, row
+
+
+def _keep_visitors(tables: Tables, seen: Mapping[Visitor, Seen]) -> None:
+    insert = tables.keep_visitors
+    more = [Hit._fields.index(name) for name in insert.columns[4:]]
+    if seen:
+        rows = [(*who, one.first, one.last, *[one.view[at] for at in more]) for who, one in seen.items()]
+        tables.put(insert, sorted(rows))
+
+
+def _add_values(tables: Tables, sums: Sums) -> None:
+    daily = sums.daily()
+    known = _known(tables, OF_VALUES, daily)
+    folded = fold(daily, OF_VALUES, known)
+    _count_met(tables, daily, sums.met, folded)
+    _put(tables, ADD_VALUES, daily)
+    for (day, dimension), names in known.items():
+        surplus = len(names - {(OTHER,)}) - MAX_VALUES
+        if surplus > 0:
+            _draw(tables, surplus, day=day, dimension=dimension)
+
+
+def _known(tables: Tables, limit: Limit, rows: Rows) -> Known:
+    """Return the names that the days of rows have; nothing of days that have room for all of these too."""
+    new = Counter([place[: limit.group] for place in rows])
+    many_there, names = NAMES[limit]
+    found: dict[Place, set[Place]] = defaultdict(set)
+    for day in {place[0] for place in new}:
+        there = {(day, *group): many for *group, many in tables.ask(many_there, day=day)}
+        if any(many + there.get(group, 0) > limit.most for group, many in new.items() if group[0] == day):
+            for row in tables.ask(names, day=day):
+                found[day, *row[: limit.group - 1]].add(tuple(row[limit.group - 1 :]))
+    return found
+
+
+def _count_met(tables: Tables, daily: Rows, met: Mapping[Place, Met], folded: Mapping[Place, Place]) -> None:
+    """Count the visitors of each value who were not seen with it before that day."""
+    places: dict[Place, Place] = {}  # of each value met, and what it is folded into
+    for group, pairs in met.items():
+        for place in {(*group, value) for value, _ in pairs}:
+            places[place] = folded.get(place, place)
+    if not places:
+        return
+    names = {place: f"{place[1]} {place[2]}" for place in places.values()}
+    what = tables.what(list(set(names.values())))
+    calls = {place: what[names[into]] for place, into in places.items()}
+    rows = [(group[0], key, calls[*group, value]) for group, pairs in met.items() for value, key in pairs]
+    by_call = {(place[0], what[name]): place for place, name in names.items()}
+    for new in tables.meet(sorted(rows)):
+        daily[by_call[new]][2] += 1
+
+
+def _draw(tables: Tables, surplus: int, **group: Any) -> None:
+    """Fold as many of the values with fewest views as a day has too many, drawn by lot."""
+    values, *counts = zip(*tables.ask(DRAW, surplus=surplus, **group), strict=True)
+    tables.ask(REMOVE, values=list(values), **group)
+    tables.put(ADD_VALUES, [(*group.values(), OTHER, *map(sum, counts))])
+
+
+class Waiting:
+    """Own the hits that a worker wrote and did not add to the sums yet: so it need not read them."""
+
+    def __init__(self) -> None:
+        self._hits: dict[Any, Sequence[Hit]] = {}
+        self._count = 0
+        self._due_at = 0.0
+
+    def note(self, name: Any, hits: Sequence[Hit]) -> None:
+        """Keep the hits of a batch; `name` is what the tables call it."""
+        self._hits[name] = hits
+        self._count += len(hits)
+
+    def get(self, name: Any) -> Sequence[Hit] | None:
+        """Return the hits of a batch, None if another worker wrote it."""
+        return self._hits.get(name)
+
+    def is_due(self, most: int) -> bool:
+        """Return whether there are as many, or it is time."""
+        return self._count >= most or (self._count > 0 and time.monotonic() >= self._due_at)
+
+    def clear(self) -> None:
+        """Begin again: all are in the sums."""
+        self._hits.clear()
+        self._count, self._due_at = 0, time.monotonic() + SUM_UP_SECONDS

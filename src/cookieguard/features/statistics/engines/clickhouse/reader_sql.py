@@ -69,25 +69,25 @@ def hours(hits: str) -> str:
 
 def values(hits: str, by: Dimension, where: str = "") -> str:
     """Count what a row of `daily` holds, without the dimension: every value."""
-    column, counted = by.counted[:2]
+    column, counted = by.counted.column, by.counted.which
     visitors = "sum(begins)" if by.counted.is_of_visitor and not where else "uniqExactIf(key, key != 0)"
     return f"""
         SELECT day, toString({column}) AS value, count() AS views, {_visits(by)} AS visits,
             {visitors} AS visitors
-        FROM {hits} WHERE {by.counted.whose} AND {counted} {where} GROUP BY day, value
+        FROM {hits} WHERE {by.counted.of.whose} AND {counted} {where} GROUP BY day, value
     """  # noqa: S608
 
 
 def folded_values(hits: str, by: Dimension) -> str:
     """Count the same with at most so many values a day, those with most views; the rest is "(other)"."""
-    column, counted = by.counted[:2]
+    column, counted = by.counted.column, by.counted.which
     hits = exits(hits) if by is Dimension.EXIT else hits
     keep = _first_values(values(hits, by), "day, value", "views", MAX_VALUES)
     named = f"if((day, toString({column})) IN {keep}, toString({column}), '{OTHER}')"
     return f"""
         SELECT day, {named} AS value, count() AS views, {_visits(by)} AS visits,
             {"sum(begins)" if by.counted.is_of_visitor else "uniqExactIf(key, key != 0)"} AS visitors
-        FROM {hits} WHERE {by.counted.whose} AND {counted} GROUP BY day, value
+        FROM {hits} WHERE {by.counted.of.whose} AND {counted} GROUP BY day, value
     """  # noqa: S608
 
 

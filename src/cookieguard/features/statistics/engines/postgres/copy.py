@@ -1,4 +1,4 @@
-"""Hits as COPY's text format wants them.
+"""Hits as COPY's text format wants them, and lists as arrays.
 
 Rule: the plain case is one formatting for each hit; what has to be escaped is found by counting, and done slowly.
 """
@@ -31,6 +31,16 @@ def copy_text(hits: Sequence[Hit], more: Sequence[object] = ()) -> bytes:
     if b"\0" in encoded:
         raise Unstorable
     return encoded
+
+
+def array(numbers: Iterable[object]) -> str:
+    """Return numbers as an array; psycopg writes a list number by number."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+def text_array(texts: Iterable[str]) -> str:
+    """Return texts as an array."""
+    return "{" + ",".join(['"' + one.replace("\\", "\\\\").replace('"', '\\"') + '"' for one in texts]) + "}"
 
 
 def storable(hits: Iterable[Hit]) -> list[Hit]:

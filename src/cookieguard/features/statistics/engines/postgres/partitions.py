@@ -23,6 +23,7 @@ from cookieguard.features.statistics.engines.postgres.schema import (
 )
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.engines.shared_sql import RARE, RARE_DAYS
+from cookieguard.features.statistics.engines.sums import Waiting
 from cookieguard.storage.postgres_connection import Connection
 
 # Writers wait a second: they must not give up for a lock that is only asked for here. Copying a day takes a while.
@@ -61,7 +62,7 @@ def forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> Non
 
 
 def _forget(connection: Connection, *, keys: int, hits: int, rollups: int) -> None:
-    sum_up(connection, wait=SUMS_MILLISECONDS)
+    sum_up(connection, Waiting(), wait=SUMS_MILLISECONDS)
     for day, has_keys in connection.execute(ALL_DAYS).fetchall():
         if day < hits:
             _do(connection, drop_day(day))

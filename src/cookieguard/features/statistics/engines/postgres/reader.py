@@ -18,6 +18,7 @@ from cookieguard.features.statistics.engines.postgres.schema import MARK, decide
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.engines.reader import Figures
 from cookieguard.features.statistics.engines.shared_sql import exits
+from cookieguard.features.statistics.engines.sums import Waiting
 from cookieguard.stats.hits import COLUMNS, Hit
 from cookieguard.storage.postgres_connection import connect, patient, telling
 from cookieguard.storage.postgres_database import on_server
@@ -84,7 +85,7 @@ class PostgresSource:
     def _sum_up(self) -> None:
         if self._connection.execute(IS_ANY_NEW).fetchone() == (True,):
             with suppress(*NOT_NOW):
-                sum_up(self._connection, wait=LOCK_MILLISECONDS)
+                sum_up(self._connection, Waiting(), wait=LOCK_MILLISECONDS)
 
 
 class PostgresFigures(Figures):

@@ -1,16 +1,30 @@
-"""New hits are added to the sums inside the server, some batches at a time: each is in them once, or not yet.
+"""New hits are added to the sums by whoever has time, some batches at a time: each is in them once, or not yet.
 
 Which batches are new stands in `cookieguard_batch`, and is changed in the transaction that adds them. So writers need
-not wait for it, nor it for them; two of it take turns, since what a visitor is first seen with counts once.
+not wait for it, nor it for them; two of it take turns, since what a visitor is first seen with counts once. A writer
+has its own hits in memory still; those of others are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
 
+from cookieguard.features.statistics.engines.postgres.copy import array, text_array
 from cookieguard.features.statistics.engines.postgres.schema import LOCK_SUMS
-from cookieguard.features.statistics.engines.sums import Sums, fill
+from cookieguard.features.statistics.engines.sums import (
+    MEET,
+    TEXTS,
+    Insert,
+    Tables,
+    Waiting,
+    add,
+    keeping_visitors,
+)
+from cookieguard.stats.hits import COLUMNS, Hit
+from cookieguard.stats.rollups import Place
 from cookieguard.storage.postgres_connection import Connection
 from cookieguard.storage.postgres_database import on_server
 
@@ -24,29 +38,72 @@ SETTINGS = f"""
 """
 IS_ANY_NEW = "SELECT EXISTS (SELECT FROM cookieguard_batch WHERE NOT is_summed)"
 NEW = f"""
-    SELECT array_agg(number)::text, min(since), (max(day) + 1) * 86400::bigint FROM (
+    SELECT number, since, (day + 1) * 86400::bigint FROM (
         SELECT *, sum(hits) OVER (ORDER BY number) - hits AS hits_before
         FROM cookieguard_batch WHERE NOT is_summed
-    ) AS new WHERE hits_before < {STEP_HITS}
+    ) AS new WHERE hits_before < {STEP_HITS} ORDER BY number
 """  # noqa: S608 - names of ours
-FILL = on_server(
-    fill(
-        "cookieguard_hit WHERE batch = ANY(:numbers::bigint[]) AND time >= :since::bigint AND time < :before::bigint",
-        "row_number() OVER (ORDER BY batch, ctid)",
-        "known.day BETWEEN :since::bigint / 86400 AND (:before::bigint - 1) / 86400",
-    )
-)
-SUMS = Sums(on_server, ("source", "medium", "campaign"))
+HITS = f"""
+    SELECT batch, {", ".join(COLUMNS)} FROM cookieguard_hit
+    WHERE batch = ANY(%s::bigint[]) AND time >= %s::bigint AND time < %s::bigint ORDER BY batch, ctid
+"""  # noqa: S608
 DONE = "UPDATE cookieguard_batch SET is_summed = true WHERE number = ANY(%s::bigint[])"
+WHAT = "SELECT name, hashtextextended(name, 0) FROM unnest(%s::text[]) AS name"
 
 
-def sum_up(connection: Connection, *, wait: int, steps: int = ALL) -> bool:
+class ServerTables(Tables):
+    """Run the statements of sums in the server: all rows of one in one round trip."""
+
+    keep_visitors = keeping_visitors("source", "medium", "campaign")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def ask(self, query: str, **named: Any) -> Sequence[Any]:
+        values = {name: _array(name, one) if isinstance(one, list) else one for name, one in named.items()}
+        cursor = self._connection.execute(_query(query).encode(), values)
+        return cursor.fetchall() if cursor.description else ()
+
+    def put(self, insert: Insert, rows: Sequence[Place]) -> None:
+        self._connection.execute(_insert(insert).encode(), _columns(insert, rows))
+
+    def meet(self, rows: Sequence[Place]) -> Iterable[Place]:
+        query = f"{_insert(MEET)} RETURNING day, what"
+        return self._connection.execute(query.encode(), _columns(MEET, rows)).fetchall()
+
+    def what(self, names: Sequence[str]) -> Mapping[str, int]:
+        return dict(self._connection.execute(WHAT, (text_array(names),)).fetchall())
+
+
+def _array(name: str, values: Iterable[Any]) -> str:
+    return text_array(values) if name in TEXTS else array(values)
+
+
+def _columns(insert: Insert, rows: Sequence[Place]) -> list[str]:
+    return list(map(_array, insert.columns, zip(*rows, strict=True)))
+
+
+@lru_cache
+def _query(query: str) -> str:
+    for name, kind in (("keys", "bigint"), ("values", "text")):
+        query = query.replace(f"IN (:{name})", f"= ANY(:{name}::{kind}[])")
+    return on_server(query)
+
+
+@lru_cache
+def _insert(insert: Insert) -> str:
+    lists = ", ".join(f"%s::{'text' if name in TEXTS else 'bigint'}[]" for name in insert.columns)
+    names = ", ".join(insert.columns)
+    return f"INSERT INTO {insert.table} AS kept ({names}) SELECT * FROM unnest({lists}) {insert.otherwise}"  # noqa: S608
+
+
+def sum_up(connection: Connection, waiting: Waiting, *, wait: int, steps: int = ALL) -> bool:
     """Add what is new, waiting so many milliseconds for who is at it; tell whether all is. Raises psycopg.Error."""
     for _ in range(steps):
         with _patient(connection), connection.transaction():
             connection.execute(SETTINGS, (str(wait),))
             connection.execute(LOCK_SUMS)
-            if not _add_some(connection):
+            if not _add_some(connection, waiting):
                 return True
     return False
 
@@ -54,19 +111,24 @@ def sum_up(connection: Connection, *, wait: int, steps: int = ALL) -> bool:
 def sum_up_here(connection: Connection) -> None:
     """Add all that is new in the transaction that goes on, and let nobody else add until that ends."""
     connection.execute(LOCK_SUMS)
-    while _add_some(connection):
+    while _add_some(connection, Waiting()):
         pass
 
 
-def _add_some(connection: Connection) -> bool:
+def _add_some(connection: Connection, waiting: Waiting) -> bool:
     """Add a step; tell whether there was one."""
-    (numbers, since, before), *_ = connection.execute(NEW, prepare=True).fetchall()
-    if numbers is None:
+    new = connection.execute(NEW, prepare=True).fetchall()
+    if not new:
         return False
-    SUMS.make(connection)
-    connection.execute(FILL, {"numbers": numbers, "since": since, "before": before})
-    SUMS.add(connection)
-    connection.execute(DONE, (numbers,), prepare=True)
+    hits = {number: waiting.get(number) for number, _, _ in new}
+    others = [row for row in new if hits[row[0]] is None]
+    found: dict[int, list[Hit]] = {number: [] for number, _, _ in others}
+    if others:
+        numbers, since, before = zip(*others, strict=True)
+        for number, *row in connection.execute(HITS, (array(numbers), min(since), max(before))):
+            found[number].append(Hit._make(row))
+    add(ServerTables(connection), [hit for number, some in hits.items() for hit in some or found[number]])
+    connection.execute(DONE, (array(hits),), prepare=True)
     return True
 
 

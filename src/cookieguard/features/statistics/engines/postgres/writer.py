@@ -7,13 +7,12 @@ What else must be known of a batch is asked in one round trip before it. Sums co
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import psycopg
 
-from cookieguard.features.statistics.engines.postgres.copy import Unstorable, copy_text, storable
+from cookieguard.features.statistics.engines.postgres.copy import Unstorable, array, copy_text, storable
 from cookieguard.features.statistics.engines.postgres.partitions import forget
 from cookieguard.features.statistics.engines.postgres.rollups import STEP_HITS, sum_up
 from cookieguard.features.statistics.engines.postgres.schema import (
@@ -34,7 +33,7 @@ from cookieguard.features.statistics.engines.postgres.schema import (
 )
 from cookieguard.features.statistics.engines.protocol import EngineDown
 from cookieguard.features.statistics.engines.shared_sql import VIEW
-from cookieguard.features.statistics.engines.sums import GOES_ON
+from cookieguard.features.statistics.engines.sums import GOES_ON, Waiting
 from cookieguard.stats.hits import COLUMNS, NO_KEY, SECONDS_OF_DAY, Batch, Hit
 from cookieguard.stats.visits import First, going_on, with_sources
 from cookieguard.storage.postgres_connection import Connection, connect, reason_of, telling
@@ -47,8 +46,6 @@ SLICE = 1000  # hits that are written down while the server reads those before
 WAIT_MILLISECONDS = 100  # for another worker that adds to the sums: ours may go with its next ones
 STEPS = 5  # of adding to the sums, about a second: then hits are written again
 DAYS_AHEAD = 2  # partitions made before their first hit
-# Between two times, where nobody reads and so does it; more hits at once cost less each
-SUM_UP_SECONDS = 10.0
 
 RECORD_BATCH = """
     INSERT INTO cookieguard_batch (id, day, since, hits, is_summed) VALUES (%s, %s, %s, %s, %s)
@@ -87,8 +84,7 @@ class PostgresHits:
     """Be a HitWriter, and Summing, in the tables `cookieguard_*` of one database, made where there are none."""
 
     def __init__(self, url: str) -> None:
-        self._not_summed = 0
-        self._sum_up_at = 0.0
+        self._waiting = Waiting()
         with telling(EngineDown):
             self._connection = connect(url, statement=STATEMENT_MILLISECONDS, lock=LOCK_MILLISECONDS)
             try:
@@ -107,7 +103,6 @@ class PostgresHits:
                 self._write_storable(batch)
             except psycopg.DataError as error:
                 raise Unstorable from error
-        self._not_summed += len(batch.hits)
 
     def _write_storable(self, batch: Batch) -> None:
         try:
@@ -115,21 +110,20 @@ class PostgresHits:
         except Unstorable:
             self._write(batch._replace(hits=storable(batch.hits)))
 
-    def look_after(self) -> None:
+    def look_after(self, *, at_once: bool = False) -> None:
         """Add to the sums, where it is time to or there is enough. The batches are safe: what fails is told."""
-        is_time = time.monotonic() >= self._sum_up_at
-        if not self._not_summed or (self._not_summed < STEP_HITS and not is_time):
+        if not self._waiting.is_due(1 if at_once else STEP_HITS):
             return
         is_all = True
         try:
-            is_all = sum_up(self._connection, wait=WAIT_MILLISECONDS, steps=STEPS)
+            is_all = sum_up(self._connection, self._waiting, wait=WAIT_MILLISECONDS, steps=STEPS)
         except psycopg.errors.LockNotAvailable:
             pass  # somebody else is at it
         except psycopg.Error as error:
             told = f"{type(error).__name__}{reason_of(error)}"
             logger.warning("statistics: sums are updated later (PostgreSQL: %s)", told)
         if is_all:
-            self._not_summed, self._sum_up_at = 0, time.monotonic() + SUM_UP_SECONDS
+            self._waiting.clear()
 
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
         """Drop the partitions of days before these, copy hits whose keys must go, delete old sums."""
@@ -159,7 +153,7 @@ class PostgresHits:
             batch = batch._replace(hits=[_late(hit, has_keys) for hit in batch.hits])
         for day, keys in going_on(batch, self._last_seen).items():
             if keys:  # in order, so that two writers do not wait for each other
-                self._connection.execute(NOTE_GOING_ON, (day, _array(keys)))
+                self._connection.execute(NOTE_GOING_ON, (day, array(keys)))
         batch = with_sources(batch, self._firsts)
         if batch.hits:
             with self._connection.cursor() as cursor, cursor.copy(COPY_HITS) as copy:
@@ -170,12 +164,13 @@ class PostgresHits:
                 reasons, counts = zip(*sorted(batch.lost.items()), strict=True)
                 self._connection.execute(ADD_LOST, (max(days, default=0), list(reasons), list(counts)))
             self._connection.execute("COMMIT")
+        self._waiting.note(number, batch.hits)
 
     def _last_seen(self, day: int, keys: Sequence[int]) -> Mapping[int, int]:
-        return dict(self._connection.execute(LAST_SEEN, {"day": day, "keys": _array(keys)}).fetchall())
+        return dict(self._connection.execute(LAST_SEEN, {"day": day, "keys": array(keys)}).fetchall())
 
     def _firsts(self, day: int, keys: Sequence[int]) -> Mapping[int, First]:
-        rows = self._connection.execute(FIRSTS, {"day": day, "keys": _array(keys)}).fetchall()
+        rows = self._connection.execute(FIRSTS, {"day": day, "keys": array(keys)}).fetchall()
         return {key: First(*first) for key, *first in rows}
 
     def _begin(self, batch: Batch, days: set[int], since: int) -> tuple[int, dict[int, bool]] | None:
@@ -235,7 +230,3 @@ def _late(hit: Hit, has_keys: Mapping[int, bool]) -> Hit:
         return hit
     entry = hit.entry if hit.key == NO_KEY else int(bool(hit.source))
     return hit._replace(key=NO_KEY, search="", entry=entry)
-
-
-def _array(numbers: Iterable[object]) -> str:
-    return "{" + ",".join(map(str, numbers)) + "}"

@@ -1,10 +1,13 @@
-"""Figures read from the SQLite file of statistics: from the sums, or from single hits where something is filtered."""
+"""Figures read from the SQLite file of statistics: from the sums, or from single hits where something is filtered.
+
+Whoever asks adds to the sums what came since that was done last, if the file can be written.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,9 @@ from cookieguard.features.statistics.engines.reader import Figures
 from cookieguard.features.statistics.engines.shared_sql import exits
 from cookieguard.features.statistics.engines.sqlite.crosstabs import CROSSED
 from cookieguard.features.statistics.engines.sqlite.exits import last_pages
+from cookieguard.features.statistics.engines.sqlite.rollups import IS_ANY_NEW
 from cookieguard.features.statistics.engines.sqlite.schema import in_file
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 from cookieguard.storage.sqlite_file import telling
 
@@ -72,6 +77,8 @@ class SqliteSource:
     """Be the Source of a file that somebody else writes: opened for reading only."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
+        self._is_still = False
         with telling(EngineDown):
             self._connection = sqlite3.connect(
                 f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_SECONDS, check_same_thread=False
@@ -81,17 +88,23 @@ class SqliteSource:
 
     def ask(self, query: str, named: Mapping[str, Any]) -> Sequence[Any]:
         with telling(EngineDown):
+            if not self._is_still:
+                self._sum_up()
             return self._connection.execute(in_file(query), named).fetchall()
 
     def hold_still(self) -> None:
         """Read in one transaction. Not for long: the journal cannot be emptied meanwhile."""
         with telling(EngineDown):
             self._connection.commit()  # of the page before
+            self._sum_up()
             self._connection.execute("BEGIN")
             self._connection.execute(SPAN)  # from here on
+        self._is_still = True
 
     def hits(self, day: int) -> Iterator[Hit]:
         with telling(EngineDown):
+            if not self._is_still:
+                self._sum_up()
             cursor = self._connection.execute(HITS, {"day": day})
             while rows := cursor.fetchmany(ROWS):
                 yield from map(Hit._make, rows)
@@ -99,6 +112,15 @@ class SqliteSource:
     def close(self) -> None:
         with suppress(sqlite3.Error):
             self._connection.close()
+
+    def _sum_up(self) -> None:
+        """Add what waits. If that cannot be done now, figures are as they were some seconds ago."""
+        with suppress(
+            sqlite3.OperationalError, EngineDown
+        ):  # no such table: nobody of this release has written yet
+            if self._connection.execute(IS_ANY_NEW).fetchone() == (1,):
+                with closing(SqliteHits(self._path)) as writer:
+                    writer.sum_up()
 
 
 class SqliteFigures(Figures):

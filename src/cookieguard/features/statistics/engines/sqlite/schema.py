@@ -6,6 +6,9 @@ and hours are UTC, counted since 1970. `secure_delete` is on: what is forgotten 
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 from cookieguard.features.statistics.engines.sqlite import crosstabs as sqlite_crosstabs
 from cookieguard.features.statistics.engines.sqlite import exits as sqlite_exits
 from cookieguard.features.statistics.engines.suppressed_views import TABLES, Words, views
@@ -66,6 +69,11 @@ VISIT = """CREATE TABLE IF NOT EXISTS visit (
 ) WITHOUT ROWID"""
 # Batches that were written, so that none is written twice: as long as a spool may be.
 BATCH = "CREATE TABLE IF NOT EXISTS batch (id TEXT PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID"
+# Hits that are not in the sums yet, by the batch they came with: some seconds. Whoever adds them deletes their row in
+# the same transaction; those that an older worker writes beside have none, since it adds them at once.
+WAITING = """CREATE TABLE IF NOT EXISTS waiting (
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, batch TEXT NOT NULL
+)"""
 # What was dropped, by reason, in all workers: 25 months.
 LOST = """CREATE TABLE IF NOT EXISTS lost (
     day INTEGER NOT NULL, reason TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (day, reason)
@@ -83,6 +91,7 @@ SCHEMA = (
     SEEN,
     VISIT,
     BATCH,
+    WAITING,
     LOST,
     *sqlite_crosstabs.SCHEMA,
     *sqlite_exits.SCHEMA,
@@ -98,9 +107,11 @@ WORDS = Words(
     tables={table: table for table in TABLES},
 )
 VIEWS = {name: f"CREATE VIEW {name} AS {query}" for name, query in views(WORDS).items()}
+LIST = re.compile(r"IN \(:(keys|values)\)")
 EXISTING_VIEWS = "SELECT name, sql FROM sqlite_master WHERE type = 'view'"
 
 
+@lru_cache
 def in_file(statement: str) -> str:
     """Return a statement that was written for both databases in the words of a file."""
-    return statement.replace("cookieguard_", "")
+    return LIST.sub(r"IN (SELECT value FROM json_each(:\1))", statement.replace("cookieguard_", ""))

@@ -1,8 +1,12 @@
-"""Statistics written to one SQLite file, by all workers of a machine: hits and their sums in one transaction."""
+"""Statistics written to one SQLite file, by all workers of a machine: a batch is its hits.
+
+They are added to the sums some seconds later, or when somebody asks: see `rollups.py`.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from cookieguard.features.statistics.engines.protocol import EngineDown
-from cookieguard.features.statistics.engines.shared_sql import RARE, RARE_DAYS, digest
+from cookieguard.features.statistics.engines.shared_sql import RARE, RARE_DAYS
 from cookieguard.features.statistics.engines.sqlite import crosstabs as sqlite_crosstabs
 from cookieguard.features.statistics.engines.sqlite import exits as sqlite_exits
+from cookieguard.features.statistics.engines.sqlite.rollups import (
+    NOTE_WAITING,
+    STEP_HITS,
+    add_some,
+    reopen,
+)
 from cookieguard.features.statistics.engines.sqlite.schema import (
     ADD_COLUMN,
     EXISTING_VIEWS,
@@ -21,12 +31,13 @@ from cookieguard.features.statistics.engines.sqlite.schema import (
     HIT_SEARCH,
     SCHEMA,
     VIEWS,
-    in_file,
 )
-from cookieguard.features.statistics.engines.sums import GOES_ON, Sums, fill
+from cookieguard.features.statistics.engines.sums import GOES_ON, Waiting
 from cookieguard.stats.hits import COLUMNS, OTHER, SECONDS_OF_DAY, SECONDS_OF_HOUR, Batch, Dimension
 from cookieguard.stats.visits import First, going_on, with_sources
 from cookieguard.storage.sqlite_file import make_file, open_file, require_file, telling, writing
+
+logger = logging.getLogger("cookieguard")
 
 # The writer's thread waits so long for another worker; after that the spool takes the batch
 BUSY_SECONDS = 1.0
@@ -55,11 +66,6 @@ NOTE_GOING_ON = (
     f"INSERT OR IGNORE INTO seen (day, what, key) SELECT :day, {GOES_ON}, value FROM json_each(:keys)"  # noqa: S608
 )
 LAST_HIT = "SELECT coalesce(max(id), 0) FROM hit"
-FILL = in_file(fill("hit WHERE id > :last", "id"))
-KEEP_ENTRIES = (
-    "UPDATE hit SET entry = 1 WHERE id IN (SELECT place FROM step WHERE is_visitor = 1 AND entry = 1)"
-)
-SUMS = Sums(in_file)
 ADD_LOST = "INSERT INTO lost VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
 # While the keys are there; of a visit's last pages a day has as many values as of pages.
 KEEP_EXITS = f"""
@@ -102,17 +108,16 @@ class SqliteHits:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._waiting = Waiting()
         with telling(EngineDown):
             make_file(path, EngineDown)
             self._inode = path.stat().st_ino
             self._connection = open_file(path, PRAGMAS, busy_seconds=BUSY_SECONDS)
-            self._connection.create_function("hashtextextended", 2, digest, deterministic=True)
         with self._writing():
             for statement in SCHEMA:
                 self._connection.execute(statement)
             self._add_columns()
             self._make_views()
-            SUMS.make(self._connection)
 
     def _add_columns(self) -> None:
         """Add what the table of an earlier release lacks."""
@@ -137,23 +142,33 @@ class SqliteHits:
                 return
             for of, keys in going_on(batch, self._last_seen).items():
                 self._connection.execute(NOTE_GOING_ON, {"day": of, "keys": json.dumps(keys)})
-            last = self._number(LAST_HIT)
             hits = with_sources(batch, self._firsts).hits
+            if hits:
+                first = 1 + (self._number(LAST_HIT) or 0)
+                self._connection.execute(NOTE_WAITING, (first, first + len(hits) - 1, batch.id))
+                reopen(self._connection, hits)
             self._connection.executemany(INSERT_HIT, map(tuple, hits))  # plain ones bind faster
-            self._connection.execute(FILL, {"last": last})
-            self._connection.execute(KEEP_ENTRIES)
-            SUMS.add(self._connection)
             self._connection.executemany(ADD_LOST, [(day, *item) for item in batch.lost.items()])
-            self._reopen(batch)
+        self._waiting.note(batch.id, hits)
 
-    def _reopen(self, batch: Batch) -> None:
-        """Have a closed day that hits came to counted anew."""
-        days = {hit[0] // SECONDS_OF_DAY for hit in batch.hits}
-        for statement in (*sqlite_crosstabs.REOPEN, sqlite_exits.REOPEN):
-            self._connection.executemany(statement, [(day,) for day in days])
+    def look_after(self, *, at_once: bool = False) -> None:
+        if self._waiting.is_due(1 if at_once else STEP_HITS):
+            try:
+                self.sum_up()
+            except EngineDown as error:
+                logger.warning("statistics: sums are updated later (%s)", error)
+
+    def sum_up(self) -> None:
+        """Add all hits that wait to the sums, some in each transaction; raises EngineDown."""
+        has_more = True
+        while has_more:
+            with self._writing():
+                has_more = add_some(self._connection, self._waiting)
+        self._waiting.clear()
 
     def count_closed_days(self, before: int) -> int:
         """Count by two dimensions what days before this one have, newest first, as far as that is not done."""
+        self.sum_up()
         with telling(EngineDown):
             sqlite_exits.count_closed_days(self._connection, before)
             return sqlite_crosstabs.count_closed_days(self._connection, before)
@@ -161,6 +176,7 @@ class SqliteHits:
     def forget(self, *, keys_before: int, hits_before: int, rollups_before: int) -> None:
         """Delete what belongs to days before these, in the file too."""
         with self._writing():
+            self._add_all()
             for statement in FORGET_KEYS:
                 self._connection.execute(statement, (keys_before,))
             for statement in FORGET_HITS:
@@ -194,6 +210,7 @@ class SqliteHits:
         removed, last = 0, CAP_ROWS
         while last == CAP_ROWS:
             with self._writing():
+                self._add_all()
                 last = self._connection.execute(CUT_HITS, (before, CAP_ROWS)).rowcount
             removed += last
             time.sleep(0)
@@ -204,6 +221,11 @@ class SqliteHits:
             found: int | None = self._connection.execute(query).fetchone()[0]
         return found
 
+    def _add_all(self) -> None:
+        """Add all hits that wait in the transaction that goes on."""
+        while add_some(self._connection, self._waiting):
+            pass
+
     def _last_seen(self, day: int, keys: Sequence[int]) -> Mapping[int, int]:
         return dict(self._of(LAST_SEEN, day, keys))
 
@@ -211,6 +233,7 @@ class SqliteHits:
         return {key: First(*first) for key, *first in self._of(FIRSTS, day, keys)}
 
     def _of(self, query: str, day: int, keys: Sequence[int]) -> Sequence[Any]:
+        self._add_all()
         return self._connection.execute(query, {"day": day, "keys": json.dumps(keys)}).fetchall()
 
     @contextmanager
