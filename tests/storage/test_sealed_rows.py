@@ -128,6 +128,41 @@ def test_row_that_was_moved_or_changed_counts_as_missing_and_can_be_written_over
         assert list(store.changes(0)) == []
 
 
+@pytest.mark.parametrize("sealed_with", ["''", "'text'", "5", "x''", "substr(sealed, 1, 13)"])
+def test_row_of_any_type_that_was_changed_stops_no_other(path: Path, sealed_with: str) -> None:
+    with closing(SqliteStore(path, FIRST)) as store:
+        store.record([END._replace(key="s2")])
+        other = store.database.value("SELECT max(key) FROM cookieguard_ending")
+        store.write("cart", "c:18", b"coffee", until=FAR)
+        changed = f"sealed = {sealed_with} WHERE key"
+        store.database.write(f"UPDATE cookieguard_ending SET {changed} = :key", key=other)
+        place = store._rows.place("cart", "c:17")
+        store.database.write(f"UPDATE cookieguard_kept SET {changed} = :key", key=place.key)
+
+        assert len(list(store.changes(0))) == 1
+        assert store.read("cart", "c:17") == StoredValue(b"", 1, 0)
+        assert store.read("cart", "c:18") == StoredValue(b"coffee", 1, FAR)
+
+
+def test_secret_that_was_cut_short_is_a_lost_one(path: Path) -> None:
+    for length in range(60, 0, -6):
+        with closing(sqlite3.connect(path)) as file, file:
+            file.execute("DELETE FROM secret WHERE number > 1")
+            file.execute("UPDATE secret SET sealed = substr(sealed, 1, ?)", (length,))
+        with closing(SqliteStore(path, FIRST)) as store:
+            assert store.lost == 1
+
+
+def test_keyring_that_is_lost_again_leaves_an_empty_store_that_works(path: Path) -> None:
+    for _ in range(3):
+        with closing(SqliteStore(path, Keyring.generate(NOW))) as store:
+            assert store.read("cart", "c:17") is None
+            store.write("cart", "c:17", b"tea", until=FAR)
+            assert store.lost == 1
+        with closing(sqlite3.connect(path)) as file, file:  # as docs/operations.md says
+            file.execute("DELETE FROM secret WHERE number < (SELECT max(number) FROM secret)")
+
+
 @pytest.mark.parametrize(
     ("moment", "kept"),
     [(1, DAY), (DAY, DAY), (DAY + 1, 2 * DAY), (DAY + 2 * HOUR, DAY + 2 * HOUR), (2**62, None)],

@@ -57,7 +57,7 @@ class Seal:
             return AESGCM(self._keyring.derive(key, self._use)).decrypt(
                 rest[:NONCE_BYTES], rest[NONCE_BYTES:], about.encode()
             )
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:  # ValueError: it was cut short
             raise SealBroken("it was sealed for another place, or changed since") from error
 
 

@@ -130,7 +130,7 @@ class SealedRows:
     def _open(self, sealed: bytes, name: bytes) -> bytes | None:
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], name)
-        except (InvalidTag, ValueError):  # a writer who can change a row could also delete it
+        except (InvalidTag, ValueError, TypeError):  # a writer who can change a row could also delete it
             if not self._is_told:
                 self._is_told = True
                 logger.warning(
@@ -153,7 +153,8 @@ class SealedRows:
             found = self._found()
             if found is not None:
                 return found
-            number, secret = len(self._database.rows(READ)) + 1, urandom(SECRET_BYTES)
+            numbers = [number for number, _ in self._database.rows(READ)]
+            number, secret = max(numbers, default=0) + 1, urandom(SECRET_BYTES)
             if number > 1:
                 logger.error(LOST)
             sealed = self._seal.close(secret, about=ABOUT)
