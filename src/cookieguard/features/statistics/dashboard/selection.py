@@ -113,7 +113,7 @@ def period(text: str) -> Range | None:
     """
     try:
         first_text, between, last_text = text.partition(BETWEEN)
-        if between:
+        if between and _DAY.fullmatch(first_text) and _DAY.fullmatch(last_text):
             return _between(*((date.fromisoformat(one) - EPOCH).days for one in (first_text, last_text)))
         if week := _WEEK.fullmatch(text):
             first = date.fromisocalendar(int(week[1]), int(week[2]), 1)
