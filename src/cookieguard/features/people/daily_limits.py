@@ -15,10 +15,9 @@ from pathlib import Path
 from cookieguard.config import Config
 from cookieguard.errors import RevealRefused
 from cookieguard.features.people.journal import Journal, marks_of
-from cookieguard.features.people.sessions import own_store
+from cookieguard.features.people.sessions import open_staff_store
 from cookieguard.identity.staff_token import Member, person_of
 from cookieguard.identity.tokens import to_milliseconds
-from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store, StoreDown
 
 NAMESPACE = "staff-day"
@@ -66,14 +65,7 @@ def refusal(
 def require_turn(config: Config, journal: Journal, member: Member, use: Use, opened: str) -> None:
     """Count what a command opens; raises RevealRefused, StoreDown and OSError."""
     state, now = Path(config.state_dir).absolute(), datetime.now(UTC)
-
-    def count(store: Store) -> str:
-        return refusal(store, config, journal, member=member, use=use, opened=opened, now=now)
-
-    if config.store.enabled:
-        with closing(store_opener(config, state, environ=os.environ, keyring=journal.keyring)()) as store:
-            refused = count(store)
-    else:
-        refused = own_store(state, journal.keyring)(count).result()
+    with closing(open_staff_store(config, state, journal.keyring, environ=os.environ)) as store:
+        refused = refusal(store, config, journal, member=member, use=use, opened=opened, now=now)
     if refused:
         raise RevealRefused(refused)

@@ -8,16 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cookieguard.config import Config
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.runtime.questions import Questions
+from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.sqlite import SqliteStore
 
@@ -138,6 +140,19 @@ def make_link(store: Store, member: str, now: datetime) -> str:
     secret = secrets.token_urlsafe(32)
     store.write(LINKS, digest_of(secret), member.encode(), until=to_milliseconds(now + LINK_LIFE))
     return secret
+
+
+def staff_file(config: Config, state: Path, *, environ: Mapping[str, str]) -> Path | None:
+    """Return the file that has what workers keep of staff; None if it is a server."""
+    has_store = config.store.enabled and config.identity.enabled
+    return store_file(config.store, state, environ=environ) if has_store else state / FILE
+
+
+def open_staff_store(config: Config, state: Path, keyring: Keyring, *, environ: Mapping[str, str]) -> Store:
+    """Open the store in which workers keep sessions and daily counts of staff; raises StoreDown."""
+    if staff_file(config, state, environ=environ) == state / FILE:
+        return SqliteStore(state / FILE, keyring)
+    return store_opener(config, state, environ=environ, keyring=keyring)()
 
 
 def own_store(directory: Path, keyring: Keyring, clock: Callable[[], datetime] | None = None) -> Ask:
