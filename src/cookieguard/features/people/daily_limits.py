@@ -26,7 +26,7 @@ REFUSED = "{} reached {}; it is free again on {} at 00:00 UTC, or if the person 
 
 
 class Use(StrEnum):
-    """Name what is counted, as the setting of its limit."""
+    """Name what is counted, by the setting of its limit."""
 
     VIEW = "daily_views"
     ERASURE = "daily_erasures"
@@ -36,7 +36,7 @@ class Use(StrEnum):
 def refusal(
     store: Store, config: Config, journal: Journal, *, member: Member, use: Use, opened: str, now: datetime
 ) -> str:
-    """Count an opening; return why it is refused, empty if it is allowed. Raises StoreDown and OSError."""
+    """Count an access, and return why it is refused; empty if it is allowed. Raises StoreDown and OSError."""
     most, day = getattr(config.staff, use), now.astimezone(UTC).date()
     row, marks = f"{use}:{person_of(member.name)}", marks_of(journal.keyring, opened)
     is_refused = is_first = False

@@ -19,7 +19,7 @@ ASK_WHY = "ask why; this shows what was opened: cookieguard staff journal"
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
-    """Yield the limits that staff reached, and each look whose customer was not told yet; raises StoreDown."""
+    """Yield limits that staff reached, and looks of which customers were not notified yet; raises StoreDown."""
     yield from _limits(shop)
     settings, environ = shop.config.store, shop.environ
     file = store_file(settings, shop.state, environ=environ)
