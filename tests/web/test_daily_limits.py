@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.asgi import Answer, ask
 from harness.locks import locked
+from harness.parts import part_of
 from web.test_requests_page import Queue
 from web.test_staff_guard import no_app
 
 from cookieguard import CookieGuard
-from cookieguard.config import RightsSettings
+from cookieguard.config import Config, IdentitySettings, RightsSettings, StoreSettings
 from cookieguard.config.people.staff import StaffSettings
-from cookieguard.features.people.journal import read_journal
+from cookieguard.engines.doctor_shop import Shop
+from cookieguard.errors import RevealRefused
+from cookieguard.features.people.daily_limits import Use, require_turn
+from cookieguard.features.people.due import due_of
+from cookieguard.features.people.journal import Journal, read_journal
+from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.rights.values.requests import Via
+from cookieguard.identity.staff_token import Member
+from cookieguard.keyring import Keyring
+from cookieguard.storage.keyring_source import beside
+from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 Clock = list[datetime]
@@ -109,3 +120,32 @@ def test_nothing_is_shown_while_no_store_counts_it(workers: list[Queue]) -> None
 
     assert (page.status, "number-4711" in page.text) == (503, False)
     assert workers[0].page(token, "id=one").status == 200
+
+
+@pytest.mark.parametrize(
+    "off", [{"store": StoreSettings(enabled=False)}, {"identity": IdentitySettings(enabled=False)}]
+)
+def test_without_a_store_of_the_shop_pages_and_commands_count_together_and_doctor_reports(
+    guard: Callable[..., CookieGuard], tmp_path: Path, off: dict[str, Any]
+) -> None:
+    config = Config(state_dir=str(tmp_path / "state"), staff=StaffSettings(daily_views=2), **off)
+    app = guard(no_app, state_dir=config.state_dir, staff=config.staff, **off)
+    people, keyring = (
+        part_of(app, PeoplePart),
+        Keyring.loads(beside(tmp_path / "state").read_text(), setting="test"),
+    )
+    olga = Member(id="0" * 12, name="Olga", role="officer", made=NOW, expires=NOW + timedelta(days=1))
+    journal = Journal(StateDirectory(config.state_dir), keyring)
+    now = datetime.now(UTC)
+
+    def by_page(customer: str) -> str:
+        asked = people.staff._count(member=olga, use=Use.VIEW, opened=customer, now=now)
+        return str(asked.result(5))
+
+    assert by_page("c1") == ""
+    require_turn(config, journal, olga, Use.VIEW, "c2")
+    with pytest.raises(RevealRefused):
+        require_turn(config, journal, olga, Use.VIEW, "c3")
+    assert "reached" in by_page("c3")
+    shop = Shop(config=config, environ={}, now=now, given=keyring)
+    assert [one.found for one in due_of(shop)] == [f"Olga reached staff.daily_views on {now.date()}: 2"]

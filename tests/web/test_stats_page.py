@@ -260,6 +260,7 @@ def test_links_lead_to_yesterday_last_week_and_last_month(office: Office) -> Non
         *("range=2026-11-24", "range=2026-W48", "range=2026-11", "range=2026-W60", "range=2026-02-30"),
         *("range=2026-11-23&tab=consent", "range=2026-W47&country=DE&device=desktop"),
         *("from=2026-11-25&to=2026-11-26", "from=2026-11-31", "range=2026-11-03..2026-11-31"),
+        *("from=0001-01-01&to=2026-11-20", "range=1969-01-01..1969-02-03"),
         *("range=2026-11-03..2026-11-19&country=DE&device=desktop", "from=2026-11-03&to=2026-11-19&tab=bots"),
     ],
 )

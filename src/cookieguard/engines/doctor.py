@@ -118,7 +118,7 @@ def _state_directory(shop: Shop) -> Iterator[Finding]:
 
 
 def _databases(shop: Shop) -> Iterator[Finding]:
-    """Yield databases that are empty files; comes before the checks that open them, which makes their tables again."""
+    """Yield databases that are empty files. This comes first, since a check that opens one makes its tables again."""
     empty = [path.name for path in sorted(shop.state.glob("*.db")) if not path.stat().st_size]
     if empty:
         yield Finding("databases", f"{some_of(empty)} is empty: its content was cut off or replaced", RESTORE)
@@ -231,7 +231,7 @@ def _scanner(_: Shop) -> Iterator[Finding]:
 KEYS: tuple[Check, ...] = (examine_keyring_place, examine_keys, _store)
 FILES: tuple[Check, ...] = (_access_log, _own_hosts, examine_day_keys, _retention, _clock, _declarations)
 LAST: tuple[Check, ...] = (_disk, _contracts, _scanner)
-QUICK = _named((_retention, _disk))  # what is looked at whenever somebody asks
+QUICK = _named((_retention, _disk))  # checked each time the Overview is opened
 DUE = _named((examine_keys, _declarations, _contracts))  # what officer and owner read as well
 
 

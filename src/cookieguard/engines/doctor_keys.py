@@ -23,7 +23,7 @@ from cookieguard.storage.state_directory import StateDirectory
 HOUR_KEYS_GO = 3  # hours
 OLD_KEY = timedelta(days=365)
 UNUSED_KEY = timedelta(days=30)  # added, and never promoted
-# A container that is made again has only what is in its volumes
+# A container that is created again has only what is in its volumes
 MOVE = (
     "run: mkdir -m 700 {directory} && cp {ignored} {directory} && mv {path} {directory}/keyring; then restart the shop "
     "(in a container, mount a volume of its own there first)"

@@ -25,7 +25,7 @@ AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
 SET_CLOCK = "set the clock (NTP), or wait until then"
 SHOWN = 3  # names of files in one line
 RUN_JOB = "run: cookieguard retention run (the shop's log says why the shop did not)"
-_READ: dict[str, tuple[object, Any]] = {}  # of this process, see `remembered`
+_READ: dict[str, tuple[object, Any]] = {}  # what this process has read: see `remembered`
 DAY_KEY = re.compile(r"\.?[a-z-]+-day-([0-9]{8})(?:\..*)?")  # of whichever use
 
 
@@ -72,7 +72,7 @@ class Shop:
 
 
 def remembered(shop: Shop, name: str, stamp: object, read: Callable[[], Answer]) -> Answer:
-    """Return what a page of this process read within the hour, unless its stamp changed; a command always reads."""
+    """Return an answer that a page read this hour, or read it if the stamp changed; a command always reads."""
     if shop.given is None:
         return read()
     known, stamp = _READ.get(name), (stamp, f"{shop.now:%Y-%m-%d %H}")

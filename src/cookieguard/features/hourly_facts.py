@@ -35,7 +35,7 @@ LEAST = 50  # orders in each of two periods: of fewer, counts rounded to ten say
 
 
 class Amount(NamedTuple):
-    """Hold a figure as text, and its change in percent; None where there is nothing to compare with."""
+    """Hold a figure as text, and its change in percent; None if there is nothing to compare it with."""
 
     text: str
     change: int | None = None
@@ -43,7 +43,7 @@ class Amount(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Hold what the job found, without figures of too few people; `trouble` is why there are none at all."""
+    """Hold what the job found, without figures of too few people; `trouble` says why all figures are missing."""
 
     at: datetime
     span: str = ""
@@ -56,7 +56,7 @@ class Facts:
     trackers: Sequence[str] = ()
     """Trackers that the shop's own hosts serve to everybody."""
     broken: Sequence[Sequence[str]] = ()
-    """The failed checks: each with what it found and what to do."""
+    """The checks that failed: the name of each, then what it found and how to mend it."""
     trouble: str = ""
 
 
@@ -71,14 +71,14 @@ def write_facts(place: Place, times: Times) -> int:
     }
     try:
         facts |= _figures(shop)
-    except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; told on the page
+    except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; the page names it
         facts["trouble"] = type(error).__name__
     StateDirectory(place.state).replace(FACTS_FILE, json.dumps(facts).encode())
     return 0
 
 
 def read_facts(state: Path) -> Facts | None:
-    """Return the newest facts, None before the first run of the job."""
+    """Return the newest facts; None before the job has run once."""
     try:
         found = json.loads((state / FACTS_FILE).read_bytes())
         figures = {name: Amount(*amount) for name, amount in found.pop("figures", {}).items()}
@@ -88,7 +88,7 @@ def read_facts(state: Path) -> Facts | None:
 
 
 def _figures(shop: Shop) -> dict[str, Any]:
-    """Read the same figures as the statistics show for these days; empty where nothing was counted yet."""
+    """Read the figures that the statistics show for these days; empty if nothing was counted yet."""
     stats = shop.config.stats
     if not stats.enabled or read_retained(stats, shop.state, environ=shop.environ) is None:
         return {}
@@ -109,7 +109,7 @@ def _figures(shop: Shop) -> dict[str, Any]:
 
 
 def _orders(reader: HitReader, today: int) -> Mapping[str, Amount]:
-    """Return how often goals with a value were reached, and about what they were worth; nothing without such goals.
+    """Return how often goals with a value were reached and about how much they were worth, if there are such goals.
 
     Only whole days are compared. No change is shown if it would leave few people beside a longer range.
     """
@@ -123,7 +123,7 @@ def _orders(reader: HitReader, today: int) -> Mapping[str, Amount]:
     is_fit = min(last.orders, before.orders) >= LEAST and not leaves_few(both, around.sum, by_views=True)
     pairs = ((last.orders, before.orders), (last.worth, before.worth))
     changes = [round(100 * (new / old - 1)) if is_fit and old else None for new, old in pairs]
-    two_digits = round(now.worth, 2 - len(str(int(now.worth))))  # more would claim to know better
+    two_digits = round(now.worth, 2 - len(str(int(now.worth))))  # more would claim too much precision
     texts = f"{now.orders:,}", f"about {two_digits:,.0f}"
     return dict(zip(("Orders", "Revenue"), map(Amount, texts, changes), strict=True))
 

@@ -1,4 +1,4 @@
-"""The Overview at {prefix}overview, an owner's first screen: a line each for what left, is counted, due or broken."""
+"""The Overview at {prefix}overview, an owner's first screen: one line for each of what left, what is due, and so on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 
 ANALYST, SUPPORT, OFFICER = "analyst", "support", "officer"
-MOST_DETAILS = 5  # of a line: the page behind it has all
+MOST_DETAILS = 5  # shown below a line; the page behind it has all of them
 GOOD, BAD = "good", "bad"
 HEALTH, REQUESTS, CONSENT, VENDORS = "officer", "requests", "stats?tab=consent", "stats?tab=held"
 NOT_YET = "It appears within a minute after the shop starts, and is renewed every hour."
@@ -45,7 +45,7 @@ COVERS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Hold one line: its title, the page that says more, and what it says; empty if that is not known."""
+    """Hold one line: its title, the page that says more, and its text, which is empty if nothing is known."""
 
     title: str
     page: str

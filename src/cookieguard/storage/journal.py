@@ -85,7 +85,7 @@ class Journal:
             return 0
         with self._locked():
             before = _last(self.path) or self._begun(now)
-            at = _tomorrow(now) if kind == ENDED else now  # not when somebody left: hits have the second
+            at = _tomorrow(now) if kind == ENDED else now  # a logout's time could be compared with hits
             entries = [Entry(before.number + place, at, kind, text) for place, text in enumerate(texts, 1)]
             append_lines(self.path, _text(entries))
             self._ask_second(lambda path: self._copy(path, before, entries))

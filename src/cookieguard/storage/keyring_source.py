@@ -45,7 +45,7 @@ def place_of(state_dir: Path, settings: KeySettings, *, environ: Mapping[str, st
     if settings.file:
         return KeyringPlace(setting="keys.file", path=Path(settings.file))
     inside, outside = state_dir / KEYRING_FILE, beside(state_dir)
-    # Next to a volume, a container would lose it.
+    # A container that is created again loses what is beside its volume.
     has_room = os.access(state_dir.parent, os.W_OK) and not os.path.ismount(state_dir)
     is_inside = os.path.lexists(inside) or not (has_room or outside.parent.is_dir())
     path = inside if is_inside and not os.path.lexists(outside) else outside
@@ -66,7 +66,7 @@ def load_keyring(
     `keys.generate` is false or COOKIEGUARD_ENV is `production`, nor where the consent log needs one that is missing.
     Raises a ConfigError naming the setting, never showing a key.
     """
-    is_used = (state.path / SEALED).exists()  # first: another worker may make both meanwhile
+    is_used = (state.path / SEALED).exists()  # first, because another worker may make both meanwhile
     place = place_of(state.path, settings, environ=environ)
     if place.path is None:
         return Keyring.loads(environ[place.variable], setting=place.setting)

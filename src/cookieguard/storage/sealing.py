@@ -1,4 +1,4 @@
-"""Seal with the keyring what files hold, so that none has a customer number or a customer's words unencrypted.
+"""Seal with the keyring what files hold, so that no file has a customer number or a customer's words unencrypted.
 
 A sealed text is the key's id, a dot, a nonce and the AES-256-GCM; it opens for the place it was made for only.
 """
@@ -37,7 +37,7 @@ class Seal:
         return key.id.encode() + b"." + nonce + sealed
 
     def is_current(self, sealed: bytes) -> bool:
-        """Return whether a key sealed it that signs now, or has not signed yet.
+        """Return whether it was sealed with the key that signs now, or with one that has not signed yet.
 
         Such a key was promoted in a newer keyring than this worker has read. To seal with this worker's key again
         would bring back a key that may be about to leave the keyring.

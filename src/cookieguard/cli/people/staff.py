@@ -26,15 +26,13 @@ from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_between, require_match, require_one_of, require_origin
 from cookieguard.errors import ConfigError, StaffRefused
 from cookieguard.features.people.journal import Journal, marks_of, read_journal
-from cookieguard.features.people.sessions import FILE, LINK_LIFE, make_link
+from cookieguard.features.people.sessions import FILE, LINK_LIFE, make_link, open_staff_store, staff_file
 from cookieguard.features.people.staff_list import Members, change_staff, read_staff
 from cookieguard.identity.staff_token import NAME, ROLES, Member, person_of, staff_codec, write_token
 from cookieguard.keyring import Keyring, to_text
 from cookieguard.storage.keyring_source import longest_life
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
-from cookieguard.storage.store.sqlite import SqliteStore
 
 staff = typer.Typer(help="Add, list and revoke staff tokens.")
 
@@ -104,14 +102,12 @@ def link_member(
 
 
 def _store_of(shop: Config, state: Path, keyring: Keyring) -> Store:
-    """Open the store in which workers keep staff sessions; raises ConfigError if no worker has made it."""
-    if not (shop.store.enabled and shop.identity.enabled):
-        return SqliteStore(state / FILE, keyring)
-    file = store_file(shop.store, state, environ=os.environ)
-    if file is not None and not file.exists():
+    """Open the store in which workers keep staff sessions; raises ConfigError if no worker has made the shop's."""
+    file = staff_file(shop, state, environ=os.environ)
+    if file not in (None, state / FILE) and not file.exists():
         allowed = "the store of a shop that has started once; run this on the shop's server, in its folder"
         raise ConfigError("store", was=f"{file} (no such file)", allowed=allowed)
-    return store_opener(shop, state, environ=os.environ, keyring=keyring)()
+    return open_staff_store(shop, state, keyring, environ=os.environ)
 
 
 @staff.command("list")

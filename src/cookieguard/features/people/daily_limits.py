@@ -15,10 +15,9 @@ from pathlib import Path
 from cookieguard.config import Config
 from cookieguard.errors import RevealRefused
 from cookieguard.features.people.journal import Journal, marks_of
-from cookieguard.features.people.sessions import own_store
+from cookieguard.features.people.sessions import open_staff_store
 from cookieguard.identity.staff_token import Member, person_of
 from cookieguard.identity.tokens import to_milliseconds
-from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store, StoreDown
 
 NAMESPACE = "staff-day"
@@ -27,7 +26,7 @@ REFUSED = "{} reached {}; it is free again on {} at 00:00 UTC, or if the person 
 
 
 class Use(StrEnum):
-    """Name what is counted, as the setting of its limit."""
+    """Name what is counted, by the setting of its limit."""
 
     VIEW = "daily_views"
     ERASURE = "daily_erasures"
@@ -37,7 +36,7 @@ class Use(StrEnum):
 def refusal(
     store: Store, config: Config, journal: Journal, *, member: Member, use: Use, opened: str, now: datetime
 ) -> str:
-    """Count an opening; return why it is refused, empty if it is allowed. Raises StoreDown and OSError."""
+    """Count an access, and return why it is refused; empty if it is allowed. Raises StoreDown and OSError."""
     most, day = getattr(config.staff, use), now.astimezone(UTC).date()
     row, marks = f"{use}:{person_of(member.name)}", marks_of(journal.keyring, opened)
     is_refused = is_first = False
@@ -66,14 +65,7 @@ def refusal(
 def require_turn(config: Config, journal: Journal, member: Member, use: Use, opened: str) -> None:
     """Count what a command opens; raises RevealRefused, StoreDown and OSError."""
     state, now = Path(config.state_dir).absolute(), datetime.now(UTC)
-
-    def count(store: Store) -> str:
-        return refusal(store, config, journal, member=member, use=use, opened=opened, now=now)
-
-    if config.store.enabled:
-        with closing(store_opener(config, state, environ=os.environ, keyring=journal.keyring)()) as store:
-            refused = count(store)
-    else:
-        refused = own_store(state, journal.keyring)(count).result()
+    with closing(open_staff_store(config, state, journal.keyring, environ=os.environ)) as store:
+        refused = refusal(store, config, journal, member=member, use=use, opened=opened, now=now)
     if refused:
         raise RevealRefused(refused)

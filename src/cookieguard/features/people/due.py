@@ -1,31 +1,31 @@
-"""Which customers have to be told that somebody looked at their data without their code."""
+"""What is due about staff: limits that they reached, and customers who must be told of a look without their code."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, date, timedelta
+from datetime import UTC, timedelta
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.people.break_glass import LEDGER, due_notices, state_of
 from cookieguard.features.people.daily_limits import NAMESPACE, REPORTED_DAYS, Use
+from cookieguard.features.people.sessions import open_staff_store, staff_file
 from cookieguard.storage.store.open import store_file, store_opener
-from cookieguard.storage.store.protocol import Store
 
 NOTIFY = "run: cookieguard access notify"
 ASK_WHY = "ask why; this shows what was opened: cookieguard staff journal"
 
 
 def due_of(shop: Shop) -> Iterator[Finding]:
-    """Yield the limits that staff reached, and each look whose customer was not told yet; raises StoreDown."""
+    """Yield limits that staff reached, and looks of which customers were not notified yet; raises StoreDown."""
+    yield from _limits(shop)
     settings, environ = shop.config.store, shop.environ
     file = store_file(settings, shop.state, environ=environ)
     if not settings.enabled or (file is not None and not file.exists()):
         return
     with closing(store_opener(shop.config, shop.state, environ=environ, keyring=shop.keyring)()) as store:
-        yield from _limits(store, shop.now.astimezone(UTC).date())
         looks = {id_: look for id_, (look, _) in LEDGER.read(store).items()}
     due = due_notices(looks, shop.now)
     for id_, look in looks.items():
@@ -35,10 +35,16 @@ def due_of(shop: Shop) -> Iterator[Finding]:
             yield Finding("access", told, advice=NOTIFY if id_ in due else "", day=day, role="support")
 
 
-def _limits(store: Store, today: date) -> Iterator[Finding]:
+def _limits(shop: Shop) -> Iterator[Finding]:
     """Yield which members reached a limit in the last week, and who exported all records."""
-    for day in (today - timedelta(days=ago) for ago in range(REPORTED_DAYS)):
-        found = store.read(NAMESPACE, str(day))
+    file = staff_file(shop.config, shop.state, environ=shop.environ)
+    if file is not None and not file.exists():
+        return
+    today = shop.now.astimezone(UTC).date()
+    days = [today - timedelta(days=ago) for ago in range(REPORTED_DAYS)]
+    with closing(open_staff_store(shop.config, shop.state, shop.keyring, environ=shop.environ)) as store:
+        counts = [(day, store.read(NAMESPACE, str(day))) for day in days]
+    for day, found in counts:
         for row, (name, reached, *opened) in json.loads(found.value).items() if found else ():
             use = row.partition(":")[0]
             if reached or use == Use.EXPORT:

@@ -1,7 +1,7 @@
-"""Passkeys of staff: registered, listed, removed, and asked to sign what a member does.
+"""Passkeys of staff: members register, list and remove them, and sign in with them.
 
-A challenge is kept nowhere until it is answered. It holds its own time, and a keyed digest over the browser that asked
-and over what the signature is about. An answer counts once. The methods block: call them in a thread.
+A challenge is stored nowhere until it is answered. It contains its own time, and a keyed digest of the browser that
+asked and of the purpose of the signature. An answer counts once. The methods block: call them in a thread.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SIGN_IN, REGISTER = "sign in", "register"
 
 
 class PasskeyRefused(CookieGuardError):
-    """Say why an answer of a browser does not count."""
+    """Say why a browser's answer does not count."""
 
 
 class Passkey(NamedTuple):
@@ -44,13 +44,13 @@ class Passkey(NamedTuple):
     id: str
     key: str
     used: int
-    """How often it was used, as its authenticator counts; 0 for one that does not."""
+    """How often it was used, as its authenticator counts; always 0 if the authenticator does not count."""
     name: str
     made: str
 
 
 class Asked(NamedTuple):
-    """Say who asks for a signature: a browser, on a page of this host and these origins, now."""
+    """Describe who asks for a signature: a browser, on a page of this host, which may have one of these origins."""
 
     browser: str
     host: str
@@ -66,13 +66,13 @@ class Passkeys:
         self._ask = ask
 
     def asking(self, asked: Asked, about: str) -> dict[str, Any]:
-        """Return what static/src/passkeys.js needs for a signature about this."""
+        """Return what static/src/passkeys.js needs to get a signature for this purpose."""
         begun = f"{to_milliseconds(asked.now)}.{secrets.token_urlsafe(16)}"
         challenge = to_base64url(f"{begun}.{self._marks(begun, asked, about)[0]}".encode())
         return {"challenge": challenge, "rpId": asked.host}
 
     def registering(self, asked: Asked, member: Member) -> dict[str, Any]:
-        """Return what it needs for a passkey of this member, with those that are known."""
+        """Return what it needs to register a passkey of this member, with the passkeys that exist."""
         user = {"id": to_base64url(member.id.encode()), "name": member.name, "displayName": member.name}
         known = [one._asdict() for one in self.of(member.id)]
         return {**self.asking(asked, f"{REGISTER} {member.id}"), "user": user, "known": known}
@@ -99,14 +99,14 @@ class Passkeys:
         self._change(member.id, add, until=to_milliseconds(member.expires))
 
     def verify(self, answer: str, asked: Asked, about: str) -> str:
-        """Return the id of the member whose passkey signed this, the person verified; raises PasskeyRefused."""
+        """Return the id of the member whose passkey signed this after verifying the person; raises PasskeyRefused."""
         from webauthn import verify_authentication_response
 
         try:
             given = json.loads(answer)
             id_, member = str(given["id"]), from_base64url(given["response"]["userHandle"]).decode()
         except (ValueError, TypeError, LookupError, RecursionError) as error:
-            raise PasskeyRefused("the answer is none of a passkey") from error
+            raise PasskeyRefused("the answer does not come from a passkey") from error
         passkeys = self.of(member) if MEMBER_ID.fullmatch(member) else []
         known = next((one for one in passkeys if one.id == id_), None)
         if known is None:
@@ -125,13 +125,13 @@ class Passkeys:
         return member
 
     def remove(self, member: str, id_: str) -> None:
-        """Remove a passkey of a member: it signs nobody in any more."""
+        """Remove a passkey of a member, so that it signs nobody in."""
         self._change(member, lambda before: [one for one in before if one.id != id_])
 
     def _verified(
         self, verify: Callable[..., Any], answer: str, asked: Asked, about: str, **of_key: Any
     ) -> Any:
-        """Return what the library makes of an answer, whose challenge is used up; raises PasskeyRefused."""
+        """Use up the challenge of an answer and return what the library verified; raises PasskeyRefused."""
         try:
             given = json.loads(answer)
             client = json.loads(from_base64url(given["response"]["clientDataJSON"]))
@@ -151,7 +151,7 @@ class Passkeys:
             )
         except CookieGuardError:
             raise
-        except Exception as error:  # decoders of a hostile answer raise what they like
+        except Exception as error:  # decoders raise anything for a hostile answer
             raise PasskeyRefused(str(error)) from error
         digest = hashlib.sha256(challenge).hexdigest()
         until = to_milliseconds(asked.now + LIFE)

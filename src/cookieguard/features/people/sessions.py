@@ -1,6 +1,6 @@
 """Staff sessions, and the links that begin one: kept in the store under a digest of their secret.
 
-A session ends when it is idle or old, and when its member signs out. Its row then says why, for a day.
+A session ends when it is idle or old, or when its member signs out. For a day, its row then says why.
 """
 
 from __future__ import annotations
@@ -8,16 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cookieguard.config import Config
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.runtime.questions import Questions
+from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.sqlite import SqliteStore
 
@@ -31,12 +33,12 @@ LINK_LIFE = timedelta(minutes=10)
 KEPT = timedelta(days=1)  # how long a session's row outlives it, so that the next visit can say why it ended
 LONGEST_ID = 100
 CLOSE_SECONDS = 5.0
-# Why a session is over.
+# Why a session ended.
 IDLE, OLD, SIGNED_OUT, UNKNOWN = "idle", "old", "signed out", "unknown"
 
 
 class Found(NamedTuple):
-    """Say whose session it is, or why it is none."""
+    """Hold whose session it is, or why it does not count."""
 
     member: str = ""
     over: str = ""
@@ -78,7 +80,7 @@ class StaffSessions:
         return self._ask(write)
 
     def find(self, id_: str, now: datetime) -> Future[Found]:
-        """Return the id of the member whose session this is, or why there is none."""
+        """Return the id of the member whose session this is, or why it does not count."""
 
         def read(store: Store) -> Found:
             found = store.read(NAMESPACE, digest_of(id_))
@@ -100,9 +102,9 @@ class StaffSessions:
         return self._ask(lambda store: self._end(store, id_))
 
     def linked(self, secret: str, now: datetime, *, use: bool) -> Future[str]:
-        """Return the id of the member whom a link signs in, empty if it was used or is late; `use` uses it up.
+        """Return the id of the member whom a link signs in, empty if it was used or has expired; `use` uses it up.
 
-        Of several who use it at once, one gets the member.
+        If several browsers use it at once, only one gets the member.
         """
 
         def read(store: Store) -> str:
@@ -140,10 +142,23 @@ def make_link(store: Store, member: str, now: datetime) -> str:
     return secret
 
 
+def staff_file(config: Config, state: Path, *, environ: Mapping[str, str]) -> Path | None:
+    """Return the file that has what workers keep of staff; None if it is a server."""
+    has_store = config.store.enabled and config.identity.enabled
+    return store_file(config.store, state, environ=environ) if has_store else state / FILE
+
+
+def open_staff_store(config: Config, state: Path, keyring: Keyring, *, environ: Mapping[str, str]) -> Store:
+    """Open the store in which workers keep sessions and daily counts of staff; raises StoreDown."""
+    if staff_file(config, state, environ=environ) == state / FILE:
+        return SqliteStore(state / FILE, keyring)
+    return store_opener(config, state, environ=environ, keyring=keyring)()
+
+
 def own_store(directory: Path, keyring: Keyring, clock: Callable[[], datetime] | None = None) -> Ask:
     """Return what asks a store of the staff alone, for a shop that has switched its own off.
 
-    Each question takes out what is over: no sync of the shop's does it here.
+    Each question deletes expired rows first, because no sync of a shop's store does so here.
     """
 
     def opened() -> SqliteStore:
@@ -156,14 +171,14 @@ def own_store(directory: Path, keyring: Keyring, clock: Callable[[], datetime] |
 
 
 def digest_of(secret: str) -> str:
-    """Return what a secret is kept under."""
+    """Return the key under which the store keeps what belongs to a secret."""
     return hashlib.sha256(secret[:LONGEST_ID].encode(errors="surrogatepass")).hexdigest()
 
 
 def _row_of(value: bytes) -> Row | None:
     try:
         row = Row(*json.loads(value))
-        datetime.fromtimestamp(min(row.began, row.seen), UTC)  # raises for what is no time
+        datetime.fromtimestamp(min(row.began, row.seen), UTC)  # raises if it is not a time
         return row
     except (ValueError, TypeError, OverflowError, OSError):
         return None

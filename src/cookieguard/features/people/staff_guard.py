@@ -39,10 +39,10 @@ BEARER = b"bearer "
 # What is no token is read like one, so that "none" costs what "wrong" does.
 NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
 WANTED = re.compile(r"[\w/-]{1,200}(\?[\x21-\x7e]{0,2000})?", re.ASCII)
-# What a browser has in place of a session's id, before a random text: a challenge is bound to it.
+# Each begins a random text that a browser has in place of a session's id, so that a challenge can be bound to it.
 LEFT = "left."  # it signed out, and its other tabs say so
 TRIES = "try."  # it was offered a passkey
-# Why a session is over, beside what the store says.
+# Why a session ended, in addition to the reasons in the store.
 REMOVED, NO_STORE = "removed", "no store"
 REFUSED = "not allowed\n"
 DOWN = "the store or the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
@@ -55,24 +55,24 @@ REFUSED_HEADERS = {
 
 
 class Visit(NamedTuple):
-    """Say which member asks, None for everybody else, and why a session that was brought is over."""
+    """Hold which member asks, None for everybody else, and why the session in the cookie ended."""
 
     member: Member | None
     over: str = ""
 
 
 class Refused(NamedTuple):
-    """Say who may not see a page: the member, None for everybody else."""
+    """Describe a visit that may not see a page: its member, None for everybody else."""
 
     member: Member | None
     role: str
     """The role that the page needs."""
     shell: Shell
-    """What the answer shows around its content, with the pages that are open to the member."""
+    """What the answer shows around its content, with links to the pages that the member may open."""
     over: str = ""
-    """Why the session that was brought is over, empty without one."""
+    """Why the session in the cookie ended; empty without one."""
     posted: Sequence[tuple[str, str]] = ()
-    """What a page of ours posted, of which nothing was done."""
+    """The fields of a form of ours that was posted and not carried out."""
     passkeys: Passkeys | None = None
 
 
@@ -106,7 +106,7 @@ class StaffGuard:
         return (await self.visit(exchange)).member
 
     async def visit(self, exchange: Exchange) -> Visit:
-        """Return the member who asks, and why a session that was brought is over."""
+        """Return the member who asks, and why the session in the cookie ended."""
         members, now = self.members, exchange.now
         named = _named_by_proxy(exchange)
         if named:
@@ -126,7 +126,7 @@ class StaffGuard:
         return Visit(member, "" if member is not None else REMOVED)
 
     def is_page(self, wanted: str) -> bool:
-        """Return whether this is a page of staff, with its query: on no other site, and no page of the shop."""
+        """Return whether this names a page of staff, with or without a query, and nothing else."""
         name = wanted.partition("?")[0]
         names = [page.name for part in self._parts for page in part.pages if page.role]
         is_known = any(name == one or (one.endswith("/") and name.startswith(one)) for one in names)
@@ -135,7 +135,7 @@ class StaffGuard:
     async def note_look(
         self, exchange: Exchange, member: Member, what: str, *, customer: str = "", use: Use = Use.VIEW
     ) -> bool:
-        """Count a look and write it down before it is one; False if that fails. Raises RevealRefused at a limit."""
+        """Count a look and note it in the journal beforehand; False if that fails. Raises RevealRefused at a limit."""
         if customer:
             refused = await answer_of(self._count(member=member, use=use, opened=customer, now=exchange.now))
             if refused:
@@ -215,7 +215,7 @@ def has_sessions(exchange: Exchange) -> bool:
 
 
 async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]:
-    """Return what a page of ours posted, nothing for a request that only reads."""
+    """Return the fields that a page of ours posted; none for a request that only reads."""
     if exchange.request.is_read:
         return []
     try:

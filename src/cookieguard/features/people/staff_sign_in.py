@@ -53,8 +53,8 @@ HEADERS_WITH_SCRIPT = {**HEADERS, "content-security-policy": f"{POLICY}; script-
 DOWN = "you cannot sign in or out at the moment: the store or the journal cannot be written; try again\n"
 NOT_CHANGED = "The passkeys were not changed."
 NOT_OURS = "a token can only be posted from the page that asks for it"
-BY = {"link": "link", "answer": "passkey", "token": "token"}  # what is posted, and what it is of
-# What the template shows if it is given; it has the words for why a session is `over`, or what was `refused`.
+BY = {"link": "link", "answer": "passkey", "token": "token"}  # by posted field: the journal's word for it
+# What the template shows if it is given. The template has the words for each reason in `over` and `refused`.
 SHOWN = dict.fromkeys("message over refused wanted link member invited undone options".split())
 
 
@@ -68,8 +68,8 @@ class SignIn:
     async def answer(self, exchange: Exchange, receive: Receive) -> Response:
         """Answer {prefix}staff: GET with the form, or who is signed in; POST with token=, link=, answer= or leave=1.
 
-        303 with the cookie to the page that was wanted (`next`), else back here; 403 with the form again for what does
-        not sign in. A GET of a link shows its button and uses nothing up, since programs preview links in messages.
+        303 with the cookie, to the page that was wanted (`next`) or back here; 403 with the form again if it does not
+        sign in. A GET of a link shows its button and uses nothing up, since programs preview links in messages.
         A member also posts device=, with a new passkey's answer=, or remove=.
         """
         if exchange.request.is_read:
@@ -143,7 +143,7 @@ class SignIn:
         return None
 
     async def _change_passkey(self, exchange: Exchange, fields: Mapping[str, str]) -> Response:
-        """Add or remove a passkey of the member who asks, in the journal before."""
+        """Note in the journal that the member who asks adds or removes a passkey, then do it."""
         member, passkeys = await self._staff.member(exchange), self._staff.passkeys
         if member is None or passkeys is None:
             return await self._shown(exchange, 403)
@@ -222,7 +222,7 @@ def _back(
 def _page(
     exchange: Exchange, shell: Shell, status: int, offered: Passkeys | None = None, **values: Any
 ) -> Response:
-    """Render the page with what is not nothing of SHOWN; a passkey of those `offered` signs in there.
+    """Render the page with these values of SHOWN, and if passkeys are `offered`, with a button to sign in by one.
 
     A challenge is bound to the browser's cookie. If there is none, the script sets one at the click: no page sets a
     cookie before somebody asks for something.

@@ -105,7 +105,7 @@ class TermsCopy:
         self._sealed = state.read(COPY)
 
     def read(self) -> OwnTerms:
-        """Return what the copy has; nothing if it cannot be read, and what an older release left unsealed."""
+        """Return the terms of the copy, also of an unsealed one of an older release; none if it cannot be read."""
         sealed = self._sealed
         with suppress(ValueError, SealBroken):
             if sealed is not None:
@@ -115,11 +115,11 @@ class TermsCopy:
 
     @property
     def is_old(self) -> bool:
-        """Return whether there is a copy that the key that signs now did not seal."""
+        """Return whether there is a copy that was not sealed with the key that signs now."""
         return self._sealed is not None and not self._seal.is_current(self._sealed)
 
     def write(self, terms: OwnTerms) -> None:
-        """Put other terms in their place; raises OSError."""
+        """Replace the copy with these terms; raises OSError."""
         self._sealed = self._seal.close(write_terms(terms), about=COPY)
         self._state.replace(COPY, self._sealed)
 

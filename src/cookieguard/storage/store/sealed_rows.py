@@ -120,8 +120,8 @@ class SealedRows:
         plain = self._open(sealed, name)
         if plain is None:
             return None
-        key, at, until, owner, since = json.loads(plain)  # one account may have very many
-        return Revocation(Revoked(what), key, at, until, intern(owner), since)
+        key, at, until, owner, since = json.loads(plain)
+        return Revocation(Revoked(what), key, at, until, intern(owner), since)  # one owner may have very many
 
     def _close(self, plain: bytes, name: bytes) -> bytes:
         nonce = urandom(NONCE_BYTES)

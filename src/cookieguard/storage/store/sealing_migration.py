@@ -1,6 +1,6 @@
 """Seal the rows that an older release kept unencrypted: once, some at a time, before a worker asks the store anything.
 
-Each batch is one transaction, so whoever is killed in it is followed by the next worker that opens the store.
+Each batch is one transaction. If a worker is killed, the next one that opens the store continues.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Values = dict[str, Any]
 
 
 class Table(NamedTuple):
-    """Say which rows of a table are read in the order of their keys, sealed, and deleted."""
+    """Describe rows that are read in the order of their keys, sealed into a new table, and deleted."""
 
     name: str
     key: str
@@ -128,7 +128,7 @@ ENDING = Table(
     VALUES (:what, :key, :number, :until, :sealed) ON CONFLICT DO NOTHING""",
     seal=_sealed_ending,
 )
-# Random, and no row of a customer's
+# Random bytes, which belong to no customer
 MARKS = Table(
     name="cookieguard_clear_kept",
     key="shelf, key",

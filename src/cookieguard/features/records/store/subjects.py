@@ -34,7 +34,7 @@ MAKE = (
 )
 TABLES = Tables(
     main="cg_subject",
-    steps=(Step(MAKE), Step(())),  # the second: keys are wrapped, which releases before cannot read
+    steps=(Step(MAKE), Step(())),  # the second: keys are wrapped, so earlier releases cannot read them
     down=LogDown,
     short=(("cg_subject_secret", "secret"), ("cg_subject_fading", "fading"), ("cg_subject", "subject")),
     busy_seconds=2.0,  # each writer holds the lock for one small transaction
@@ -63,7 +63,7 @@ USE = b"keys of the log's subjects"
 LOST = "no key of the keyring opens the keys of records: bring the keyring back from its backup"
 SECRETS = "SELECT name, value FROM cg_subject_secret WHERE length(value) > 0"
 SEAL_AGAIN = "UPDATE cg_subject_secret SET value = :value WHERE name = :name AND value = :before"
-# Of releases before, which stored keys as they are.
+# Keys that an earlier release stored unwrapped.
 CLEAR = """
     SELECT id, key FROM cg_subject WHERE id > :after AND length(key) = :length ORDER BY id LIMIT :count
 """
@@ -118,7 +118,7 @@ class SubjectStore:
                 self._overwrite(SEAL_AGAIN, [{"name": name, "value": value, "before": before}])
 
     def wrap_clear_keys(self) -> None:
-        """Wrap what a release before stored unwrapped, some at a time. Whatever was cut short, the next call does.
+        """Wrap the keys that an earlier release stored unwrapped, some at a time. The next call continues after a kill.
 
         In a file, no byte of those keys is left, unless a reader held the journal: then the next `forget` empties it.
         """
@@ -201,8 +201,8 @@ class SubjectStore:
         return {handle: SubjectKey(id_, self._key(key, id_)) for handle, id_, key in rows}
 
     def _key(self, value: bytes, subject: bytes) -> bytes:
-        """Return a subject's key; one that was changed in the store opens nothing, and `log verify` names its rows."""
-        if len(value) == KEY_BYTES:  # of a release before; a worker's start and the hourly job wrap it
+        """Return a subject's key. If it was changed in the store, it opens nothing, and `log verify` names its rows."""
+        if len(value) == KEY_BYTES:  # of an earlier release; a worker's start and the hourly job wrap it
             return bytes(value)
         try:
             return self._cipher.decrypt(value[:NONCE_BYTES], value[NONCE_BYTES:], subject)
@@ -218,7 +218,7 @@ class SubjectStore:
 
 
 def _unsealed(seal: Seal, name: str, sealed: bytes) -> bytes:
-    if len(sealed) == KEY_BYTES:  # of a release before
+    if len(sealed) == KEY_BYTES:  # of an earlier release
         return bytes(sealed)
     try:
         return seal.open(sealed, about=name)

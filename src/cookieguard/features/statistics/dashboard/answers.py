@@ -34,13 +34,13 @@ PARTS: Sequence[tuple[TableKind, Dimension, int]] = (
 
 
 def answers(reader: HitReader, days: Days) -> Sequence[Table]:
-    """Return what part of the banners was answered how; a banner without an answer was ignored."""
+    """Return the share of banners with each answer; a banner without an answer was ignored."""
     tables = [_table(kind, counts_of(reader, days, by, place)) for kind, by, place in PARTS]
     return [table for table in tables if table.rows]
 
 
 def counts_of(reader: HitReader, days: Days, by: Dimension, place: int) -> Mapping[str, Mapping[str, int]]:
-    """Return by event how often it happened with each value."""
+    """Return how often each event happened with each value."""
     sums: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for one in reader.breakdown(days, by):
         event, *parts = one.value.split(GOAL_FROM)
@@ -64,7 +64,7 @@ def _table(kind: TableKind, counts: Mapping[str, Mapping[str, int]]) -> Table:
 
 
 def shown_of(counts: Mapping[str, int]) -> Mapping[str, int | None]:
-    """Return counts rounded; None for those of too few, and for one that would give them away."""
+    """Return rounded counts; None for one of too few people, and for one that would reveal it."""
     shown = suppress([Cell(value, count, (count,)) for value, count in counts.items()]).values
     return {value: rounded(count) if value in shown else None for value, count in counts.items()}
 

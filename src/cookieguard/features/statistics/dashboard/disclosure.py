@@ -88,13 +88,13 @@ class Breakdowns:
         return self._known[days, by]
 
     def of_rule(self, days: Days, by: Dimension, rule: Rule, reader: BreakdownReader | None = None) -> Shown:
-        """Return what a rule lets be shown of a breakdown: of days that end today or are of the calendar, or of any."""
+        """Return what a rule allows to be shown of a breakdown, over days of the calendar, up to today, or any days."""
         if self._is_free(days):
             return shown_between(reader or self._reader, days, by, rule)
         return rule(days)
 
     def slices(self, days: Days, by: Dimension, reader: BreakdownReader | None = None) -> Sequence[Slice]:
-        """Return the sums of every value, as a rule may use them that shows none of them."""
+        """Return the sums of each value, for rules that show none of the sums themselves."""
         source = reader or self._reader
         return breakdown(source, days, by) if self._is_free(days) else source.breakdown(days, by)
 

@@ -1,8 +1,8 @@
 """Figures of any days that are over, which tell no more than the figures since the first day of each month do.
 
-A day's figure is by how much the figure since the first day of its month, rounded, grows on it. So all ranges together
-show one rounded number for each day, wherever they begin and end; each rounded by itself, they would give single days
-back. Names are those that a month, week or day of the calendar within the range shows.
+The figure since the first day of a month is rounded; a day's figure is the growth of it on that day. So all ranges
+together show one rounded number for each day, wherever they begin and end. If each range were rounded by itself, they
+would reveal single days. Names are those that a month, week or day of the calendar within the range shows.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def shown_between(reader: BreakdownReader, days: Days, by: Dimension, rule: Rule
 
 
 def breakdown(reader: BreakdownReader, days: Days, by: Dimension) -> Sequence[Slice]:
-    """Return the sums of every value, each a difference of sums since the first day of a month."""
+    """Return the sums of each value, as differences of sums since the first day of a month."""
     sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for since, until in _months(days):
         for sign, end in ((1, until), (-1, since.last)):
@@ -75,7 +75,7 @@ def by_day(totals: Callable[[Days], Sequence[Totals]], days: Days) -> Sequence[T
 
 
 def blocks(days: Days) -> Iterator[Days]:
-    """Part days into months, weeks and days of the calendar, the longest that fit."""
+    """Divide days into months, weeks and days of the calendar, each the longest that fits."""
     first = days.first
     while first <= days.last:
         ends = (last for last in (_last_of_month(first), first + 6, first) if last <= days.last)
@@ -85,7 +85,7 @@ def blocks(days: Days) -> Iterator[Days]:
 
 
 def _months(days: Days) -> Iterator[tuple[Days, int]]:
-    """Give of each month the days before the range, and the last day within it."""
+    """Yield, for each month, its days before the range and its last day within the range."""
     first = days.first
     while first <= days.last:
         last = min(_last_of_month(first), days.last)

@@ -12,7 +12,7 @@ from cookieguard.features.statistics.engines.protocol import ALL, Days, Filters,
 from cookieguard.stats.hits import BUCKETS, GOAL_FROM, Dimension
 from cookieguard.stats.k_anonymity import Cell, K, Shown, leaves_few, people_of, rounded, suppress
 
-LEAST_TIMED = 50  # views, of which a median says something
+LEAST_TIMED = 50  # views that a median needs to say something
 
 
 class Regrouped:
@@ -44,7 +44,7 @@ def parts_of(reader: HitReader | Regrouped, days: Days, by: Dimension, wholes: S
 
 
 def of_crowds(reader: HitReader | Regrouped, named: Collection[str], days: Days, by: Dimension) -> Shown:
-    """Return what may be shown of what visitors write: one who writes his name on each of five days is no crowd."""
+    """Return what may be shown of texts by visitors: a name that one person writes on five days is not a crowd's."""
     cells = [one.cell(by_views=True) for one in reader.breakdown(days, by)]
     return suppress(cells, tied={one.value for one in cells} - {*named})
 
@@ -56,13 +56,13 @@ def _compared(cell: Cell) -> Cell:
 
 
 def percent(part: int | None, whole: int | None) -> str:
-    """Return which part of a figure another is, of what is shown of both."""
+    """Return a part in percent of its whole, computed from what is shown of both."""
     part, whole = rounded(part or 0), rounded(whole or 0)
     return f"{min(100, round(100 * part / whole))} %" if part and whole else "-"
 
 
 def speeds(slices: Sequence[Slice]) -> Mapping[str, tuple[str, str]]:
-    """Return by page within which time half of the views were answered, and 95 of a hundred."""
+    """Return, for each page, the times within which 50 % and 95 % of its views were answered."""
     pages: dict[str, dict[int, Slice]] = defaultdict(dict)
     for one in slices:
         bucket, sign, page = one.value.partition(GOAL_FROM)

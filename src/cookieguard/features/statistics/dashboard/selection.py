@@ -113,7 +113,7 @@ def period(text: str) -> Range | None:
     """
     try:
         first_text, between, last_text = text.partition(BETWEEN)
-        if between:
+        if between and _DAY.fullmatch(first_text) and _DAY.fullmatch(last_text):
             return _between(*((date.fromisoformat(one) - EPOCH).days for one in (first_text, last_text)))
         if week := _WEEK.fullmatch(text):
             first = date.fromisocalendar(int(week[1]), int(week[2]), 1)
@@ -192,7 +192,7 @@ TABS: Mapping[str, str] = {
     "bots": "Bots",
     "held": "Held",
 }
-COMPARED = ("overview", "pages", "goals", "speed")  # tabs of any days, beside others
+COMPARED = ("overview", "pages", "goals", "speed")  # tabs that can show any days and compare them
 FILTERS: Mapping[str, Dimension] = {
     "page": Dimension.PAGE,
     "source": Dimension.SOURCE,
@@ -201,7 +201,7 @@ FILTERS: Mapping[str, Dimension] = {
     "campaign": Dimension.CAMPAIGN,
 }
 OF_FIRST_VIEWS = (Dimension.SOURCE, Dimension.CAMPAIGN)
-LONE = frozenset({Dimension.CAMPAIGN})  # no engine has counted anything else of them
+LONE = frozenset({Dimension.CAMPAIGN})  # engines count nothing else by them
 FILTERS_OF: Mapping[str, Mapping[str, Dimension]] = {
     "overview": FILTERS,
     "goals": {name: by for name, by in FILTERS.items() if by not in LONE},
@@ -225,7 +225,7 @@ class Selection:
     beside: str = "before"
     table: str = ""
     form: str = "csv"
-    goal: str = ""  # whose parts the goals' tab shows
+    goal: str = ""  # the goal that the tab Goals divides into parts
 
     def query(self) -> str:
         """Return it as a query."""

@@ -48,8 +48,8 @@ SAME = "These figures, from the views in your database."
 OF_DAYS = (
     "The views have single days, each rounded: a sum of {} days may be up to 5 a day away from this table."
 )
-LEAST_CHANGED = 30  # of less, a rounded figure changes by a third with one person
-LEAST_RATED = 100  # visitors: of fewer, rounding moves a rate by more than it says
+LEAST_CHANGED = 30  # below that, one person can change a rounded figure by a third
+LEAST_RATED = 100  # visitors; below that, rounding changes a rate too much
 LINKS = {**{by: by for by in FILTERS.values()}, Dimension.ENTRY: Dimension.PAGE}  # which filter a row sets
 
 
@@ -137,7 +137,7 @@ class Tables:
         return [replace(table, rows=[replace(row, more=more(row)) for row in rows], other=None), *errors]
 
     def errors(self) -> Sequence[tuple[str, str]]:
-        """Return how many requests failed, by whose fault; each counts as one."""
+        """Return how many requests failed, by kind; each request counts as one person."""
         kinds_of = Regrouped(self._reader, lambda value: value[0])
         found = {
             one.value: one.views for one in self._breakdowns.slices(self._days, Dimension.ERROR, kinds_of)
@@ -159,7 +159,7 @@ class Tables:
         return [replace(reached, rows=rows), worth_of]
 
     def _goals_tab(self, visitors: str) -> Sequence[Table]:
-        """Return the goals, and from where visitors reached the one that is asked for."""
+        """Return the goals, and for the selected goal the places that its visitors came from."""
         tables = self._goals(visitors)
         goal = self._goal()
         if self._selection.filters or not goal:
@@ -178,7 +178,7 @@ class Tables:
         return found[0] if found else ""
 
     def _by_part(self, goal: str, part: GoalPart) -> Table:
-        """Return from where visitors reached a goal, and which part of the visitors from there they are."""
+        """Return where the visitors of a goal came from, and their share of all visitors from there."""
         kind = TableKind(
             f"{goal} by {part.title}",
             "Times",
@@ -293,7 +293,7 @@ class Tables:
         return replace(table, rows=rows, has_change=True)
 
     def _with_sql(self, table: Table) -> Table:
-        """Return a table with the statement that asks a database's views for it, where they have it."""
+        """Return a table with the statement that reads it from the SQL views, if the views have it."""
         days, lead = self._range.whole_days(self._today), ("views", "visits")[table.kind.lead]
         count = days.last - days.first + 1
         if not table.kind.is_in_views or self._selection.filters or count < 1:
@@ -346,7 +346,7 @@ def _rate(part: int | None, whole: int) -> str:
 
 
 def _goal_and(place: int) -> Callable[[str], str | None]:
-    """Return what makes of a goal and its parts the goal and one part; answers to the banner are none."""
+    """Return a function that keeps the goal and one of its parts; it drops answers to the banner."""
 
     def part(value: str) -> str | None:
         name, *parts = value.split(GOAL_FROM)

@@ -7,9 +7,10 @@ so all but the totals of choices are rounded.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cookieguard.features.statistics.dashboard.answers import ANSWERS, answers
 from cookieguard.features.statistics.dashboard.breakdowns import Row, Table, TableKind
@@ -29,6 +30,7 @@ EVENTS: Mapping[Event, str] = {
     Event.GPC: "GPC",
 }
 IGNORED, SIGNALLED = "Banners without an answer", "Views with GPC"
+Figures = Mapping[str, Any]
 HIDDEN = "-"  # too few, or one that hides another
 
 
@@ -72,24 +74,26 @@ class Details:
 
 def read_details(reader: HitReader, selection: Selection, *, now: datetime) -> Details:
     """Ask for a tab's figures; raises EngineDown."""
+    today = int(now.timestamp()) // SECONDS_OF_DAY
     reader.hold_still()
-    return READERS[selection.tab](AskedOnce(reader), selection, int(now.timestamp()) // SECONDS_OF_DAY)
+    reader, (is_enough, figures) = AskedOnce(reader), READERS[selection.tab]
+    found = widened(selection.range, lambda one: is_enough(reader, one.days(today)))
+    if found is None:
+        return Details(selection=selection, range=None, notes=(NOTHING[selection.tab],))
+    instead = f"{selection.range.label}: too little to show. Shown instead: {found.label}."
+    days, notes = found.days(today), () if found == selection.range else (instead,)
+    return Details(selection=selection, range=found, span=span_of(days), notes=notes, **figures(reader, days))
 
 
-def _consent(reader: HitReader, selection: Selection, today: int) -> Details:
-    found = widened(selection.range, lambda one: sum(c.times for c in reader.consent(one.days(today))) >= K)
-    counts = _summed((one.event, one.times) for one in reader.consent(found.days(today))) if found else {}
+def _consent(reader: HitReader, days: Days) -> Figures:
+    counts = _summed((one.event, one.times) for one in reader.consent(days))
     sums = {event: counts.get(event, 0) for event in EVENTS}
-    return Details(
-        selection=selection,
-        range=found,
-        span=span_of(found.days(today)) if found else "",
-        notes=_notes(selection, found),
-        totals=[(EVENTS[event], _text(times)) for event, times in sums.items()],
-        shares=_shares([sums[event] for event in ANSWERS]),
-        parts=_parts(sums, sum(one.views for one in reader.by_day(found.days(today))) if found else 0),
-        tables=answers(reader, found.days(today)) if found else (),
-    )
+    return {
+        "totals": [(EVENTS[event], _text(times)) for event, times in sums.items()],
+        "shares": _shares([sums[event] for event in ANSWERS]),
+        "parts": _parts(sums, sum(one.views for one in reader.by_day(days))),
+        "tables": answers(reader, days),
+    }
 
 
 def _shares(answers: Sequence[int]) -> Sequence[tuple[str, int]]:
@@ -121,22 +125,15 @@ def _parts(totals: Mapping[Event, int], views: int) -> Sequence[tuple[str, int]]
     return found
 
 
-def _held(reader: HitReader, selection: Selection, today: int) -> Details:
-    found = widened(selection.range, lambda one: bool(reader.held(one.days(today))))
+def _held(reader: HitReader, days: Days) -> Figures:
     by_host: dict[tuple[str, str, str], list[HeldCount]] = defaultdict(list)
-    for one in reader.held(found.days(today)) if found else []:
+    for one in reader.held(days):
         by_host[one.host, one.vendor, one.purpose].append(one)
     hosts = sorted(
         by_host.items(), key=lambda item: (item[0][1] != "", -sum(one.views for one in item[1]), item[0])
     )
-    most = max((sum(one.views for one in counts) for _, counts in hosts), default=0)
-    return Details(
-        selection=selection,
-        range=found,
-        span=span_of(found.days(today)) if found else "",
-        notes=_notes(selection, found),
-        hosts=[_host(name, counts, most) for name, counts in hosts],
-    )
+    most = max(sum(one.views for one in counts) for _, counts in hosts)
+    return {"hosts": [_host(name, counts, most) for name, counts in hosts]}
 
 
 def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int) -> HeldHost:
@@ -148,27 +145,17 @@ def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int) ->
     return HeldHost(*name, _text(rounded(views) if is_shown else views), elements, _pairs(pages), part)
 
 
-def _bots(reader: HitReader, selection: Selection, today: int) -> Details:
-    found = widened(selection.range, lambda one: bool(reader.bots(one.days(today))))
-    counts = reader.bots(found.days(today)) if found else []
-    kinds = _summed((one.kind, one.hits) for one in counts)
-    shown = _suppressed(kinds)
-    return Details(
-        selection=selection,
-        range=found,
-        span=span_of(found.days(today)) if found else "",
-        notes=_notes(selection, found),
-        totals=_bots_of_all(reader, found.days(today)) if found else (),
-        tables=[_asked_by_bots(reader, found.days(today))] if found else (),
-        bots=[
-            Bots(
-                kind,
-                f"{hits:,}",
-                _pairs(_suppressed(_summed((one.name, one.hits) for one in counts if one.kind == kind))),
-            )
-            for kind, hits in _pairs(shown)
-        ],
-    )
+def _bots(reader: HitReader, days: Days) -> Figures:
+    counts = reader.bots(days)
+    names: dict[str, dict[str, int]] = defaultdict(dict)
+    for one in counts:
+        names[one.kind][one.name] = names[one.kind].get(one.name, 0) + one.hits
+    kinds = _pairs(_suppressed(_summed((one.kind, one.hits) for one in counts)))
+    return {
+        "totals": _bots_of_all(reader, days),
+        "tables": [_asked_by_bots(reader, days)],
+        "bots": [Bots(kind, f"{hits:,}", _pairs(_suppressed(names[kind]))) for kind, hits in kinds],
+    }
 
 
 def _bots_of_all(reader: HitReader, days: Days) -> Sequence[tuple[str, str]]:
@@ -206,7 +193,12 @@ NOTHING = {
     "held": "Nothing has been held yet: no page that was counted would have contacted a third party.",
     "bots": "No bot has visited yet.",
 }
-READERS = {"consent": _consent, "held": _held, "bots": _bots}
+# Of each tab: whether days have enough to be shown, and their figures, by the fields of `Details`.
+READERS: Mapping[str, tuple[Callable[[HitReader, Days], bool], Callable[[HitReader, Days], Figures]]] = {
+    "consent": (lambda reader, days: sum(one.times for one in reader.consent(days)) >= K, _consent),
+    "held": (lambda reader, days: bool(reader.held(days)), _held),
+    "bots": (lambda reader, days: bool(reader.bots(days)), _bots),
+}
 
 
 def _summed(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
@@ -229,11 +221,3 @@ def _pairs(shown: Shown) -> list[tuple[str, int]]:
 
 def _text(count: int) -> str:
     return FEW if at_least(count) is None else f"{count:,}"
-
-
-def _notes(selection: Selection, found: Range | None) -> Sequence[str]:
-    if found is None:
-        return (NOTHING[selection.tab],)
-    if found != selection.range:
-        return (f"{selection.range.label}: too little to show. Shown instead: {found.label}.",)
-    return ()
