@@ -145,6 +145,13 @@ def test_secret_of_a_link_is_not_kept(desk: Desk) -> None:
     assert link.encode() not in written
 
 
+def test_link_that_is_not_used_yet_is_in_no_log_of_the_server(desk: Desk) -> None:
+    preview = ask(desk.app, path="/_cg/staff", query=f"link={link_of(desk)}")
+
+    assert "Sign in as Olga" in preview.text
+    assert preview.scope["query_string"] == b""
+
+
 @pytest.mark.parametrize("way", ["link", "token"])
 def test_session_that_was_planted_before_the_sign_in_does_not_become_signed_in(desk: Desk, way: str) -> None:
     secret = link_of(desk) if way == "link" else desk.add("owner", name="Otto")

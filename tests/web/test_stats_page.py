@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 import secrets
 from collections import Counter
@@ -12,13 +14,15 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from harness.asgi import Answer, ask
+from anyio import to_thread
+from harness.asgi import Answer, ask, drive, scope_of
 from stats.traffic import PLAIN
 
 from cookieguard import CookieGuard
 from cookieguard.features.people.staff_list import change_staff
 from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
+from cookieguard.features.statistics.notes import NOTES_FILE
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import Batch, Hit
@@ -602,6 +606,28 @@ def test_figures_that_cannot_be_read_give_a_page(office: Office) -> None:
     assert answer.status == 503
     assert "cannot be read at the moment" in answer.text
     assert office.app._parts.findings is not None
+
+
+def test_many_requests_that_read_figures_leave_threads_to_the_shop(office: Office) -> None:
+    office.write(people(9))
+    notes = office.state / NOTES_FILE
+    os.mkfifo(notes, 0o600)
+    writer = os.open(notes, os.O_RDWR)  # until it is closed, the file is a disk that does not answer
+    scope = scope_of("/_cg/stats", headers=[("authorization", f"Bearer {office.token}")])
+    answers = [Answer(scope=dict(scope)) for _ in range(45)]
+
+    async def ask_all() -> None:
+        asked = asyncio.gather(*(drive(office.app, answer) for answer in answers))
+        try:
+            await asyncio.sleep(0.5)
+            await asyncio.wait_for(to_thread.run_sync(int), 5)  # as a `def` endpoint of the shop
+        finally:
+            notes.unlink()
+            os.close(writer)
+            await asked
+
+    asyncio.run(ask_all())
+    assert {answer.status for answer in answers} == {200}
 
 
 def test_without_statistics_there_is_no_page(guard: Callable[..., CookieGuard]) -> None:

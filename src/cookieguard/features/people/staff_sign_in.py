@@ -74,7 +74,10 @@ class SignIn:
         """
         if exchange.request.is_read:
             link = first_values(exchange.request.query, MOST_FIELDS).get("link", "")
-            return await (self._shown_link(exchange, link) if link else self._shown(exchange))
+            if not link:
+                return await self._shown(exchange)
+            exchange.scope["query_string"] = b""  # from which the server writes its log
+            return await self._shown_link(exchange, link)
         try:
             fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
         except BadRequestError as error:

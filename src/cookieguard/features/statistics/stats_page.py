@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from cookieguard.config import StatsSettings
@@ -60,6 +61,9 @@ DOWN = "The figures cannot be read at the moment, or nothing has been counted ye
 NOT_OURS = "this note was not sent from a page of this shop"
 ALARM_DAYS = timedelta(days=7)
 MOST_ALARMS = 5
+# Requests that read figures, in one worker: a year takes seconds, and the shop's own functions need the threads too.
+MOST_AT_ONCE = 4
+_AT_ONCE: RunVar[CapacityLimiter] = RunVar("requests that read figures")
 Alarms = Callable[[], list[str]]
 OpenReader = Callable[[], HitReader]
 
@@ -82,7 +86,7 @@ async def _show(exchange: Exchange, shell: Shell, open_figures: OpenReader) -> R
         ask = partial(_page, open_figures, selection, exchange.now, settings, _state(exchange))
         shell = replace(shell, here=PLACES_OF_TABS.get(selection.tab, STATISTICS))
         form, alarms = staff_form(exchange, STATS_PAGE), _alarms(exchange)
-        answer = await to_thread.run_sync(partial(ask, shell=shell, alarms=alarms, form=form))
+        answer = await _in_turn(partial(ask, shell=shell, alarms=alarms, form=form))
     except TooManyFilters as error:
         page = message_page(str(error), shell=shell, selection=error.selection)
         return HTMLResponse(page, 400, STAFF_HEADERS)
@@ -93,6 +97,15 @@ async def _show(exchange: Exchange, shell: Shell, open_figures: OpenReader) -> R
     except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; told, never a 500
         return _down(exchange, shell, type(error).__name__)
     return answer
+
+
+async def _in_turn(ask: Callable[[], Response]) -> Response:
+    """Ask in a thread, with few others at once in this event loop."""
+    limiter = _AT_ONCE.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(MOST_AT_ONCE)
+        _AT_ONCE.set(limiter)
+    return await to_thread.run_sync(ask, limiter=limiter)
 
 
 def _page(
