@@ -8,18 +8,23 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from harness.stores import SqliteStore
+from harness.stores import KEYRING, SqliteStore
 
 from cookieguard.features.outbox.outbox import Outbox
 from cookieguard.features.records.store.log_store import LogStore
 from cookieguard.features.records.store.subjects import SubjectStore
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 
+
+def subject_store(path: Path) -> SubjectStore:
+    return SubjectStore(path, lambda: KEYRING)
+
+
 OPENERS: tuple[Callable[[Path], object], ...] = (
     SqliteStore,
     SqliteHits,
     LogStore,
-    SubjectStore,
+    subject_store,
     Outbox,
 )
 WORKERS = 8

@@ -55,7 +55,7 @@ def drop_column(url: str, name: str) -> None:
 
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"ALTER TABLE cookieguard_hit DROP COLUMN {name}")
-            connection.execute("UPDATE cookieguard_change_mark SET digest = 'older'")
+            connection.execute("UPDATE cookieguard_mark SET digest = 'older'")
     else:
         from cookieguard.features.statistics.engines.clickhouse.connection import connect
 

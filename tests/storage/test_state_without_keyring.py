@@ -47,7 +47,7 @@ from cookieguard.storage.store.protocol import FOR_EVER
 from cookieguard.storage.store.schema import MAKE_CLEAR
 
 CUSTOMERS = 300
-PREFIX = "471108"
+PREFIX = "471108264"
 NUMBERS = [f"{PREFIX}{place:03d}{place * 7919 % 1000:03d}" for place in range(CUSTOMERS)]
 MAIL = "planted.example"
 START = datetime(2026, 11, 24, 9, 0, 1, 234_567, tzinfo=UTC)

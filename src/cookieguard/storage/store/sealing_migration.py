@@ -20,6 +20,7 @@ logger = logging.getLogger("cookieguard")
 
 AT_ONCE = 10_000  # rows: about 0.5 s, in which another worker waits for the lock
 TURN = "cookieguard store sealing"
+HAS_ROWS = "SELECT EXISTS (SELECT 1 FROM cookieguard_kept) OR EXISTS (SELECT 1 FROM cookieguard_ending)"
 MAIL_LISTS, OVERSIZED = "mail-list", "spilled"
 KINDS = frozenset(map(str, Revoked))
 Row = tuple[Any, ...]
@@ -57,7 +58,8 @@ def move_clear_rows(database: Database, rows: SealedRows) -> None:
     if not database.has("cookieguard_clear_kept", "shelf"):
         return
     moved = sum(_move(database, rows, table) for table in TABLES)
-    database.empty_journal()
+    if database.value(HAS_ROWS):  # a new store has none, and many workers may open it at once
+        database.empty_journal()
     with database.transaction():
         database.take_turns(TURN)
         for table in TABLES:
