@@ -1,5 +1,6 @@
-// Asks the browser for a passkey, and posts its answer with the form of the button. Without this script the buttons
-// stay hidden. The challenge is bound to a cookie, which is set at the click. A page this old has no challenge that counts, so it is loaded again.
+// Asks the browser for a passkey, and posts its answer with the form of the button. Without this script, the buttons
+// stay hidden. The challenge is bound to a cookie, which is set at the click. After LIFE the challenge has expired, so
+// the page is loaded again.
 const LIFE = 9 * 60 * 1000;
 
 function created(options) {

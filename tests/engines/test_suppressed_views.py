@@ -309,6 +309,16 @@ def test_views_of_one_person_are_no_crowd(database: Database) -> None:
     assert found == [("(other)", 160, 20), ("DE", 90, 30)]
 
 
+def test_a_dimension_of_an_earlier_release_is_in_no_view(database: Database) -> None:
+    """A part of another breakdown: whoever subtracts it from the whole finds the others."""
+    kept = [(LONG_AGO, "country", "DE", 90, 30, 30), (LONG_AGO, "country", "FR", 60, 20, 20)]
+    database.fill("daily", [*kept, (LONG_AGO, "agreed_country", "DE", 80, 0, 25)])
+
+    found = database.ask("SELECT DISTINCT dimension FROM cookieguard_by_value")
+
+    assert found == [("country",)]
+
+
 def test_an_analyst_of_postgresql_reads_views_alone_and_nothing_through_them(database: Database) -> None:
     if not database.is_postgres:
         pytest.skip("roles of PostgreSQL")

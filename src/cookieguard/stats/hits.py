@@ -114,7 +114,6 @@ SOURCED = Group(
     HAPPENED,
 )
 AGREED_VIEWS = Group(f"{VIEWS.sql} AND {_HAS_AGREED}", _agreed, VIEWS)
-AGREED_ENTRIES = Group(f"{ENTRIES.sql} AND {_HAS_AGREED}", _agreed, ENTRIES)
 
 
 class Counted(NamedTuple):
@@ -160,10 +159,7 @@ class Dimension(StrEnum):
     BROWSER = "browser"
     OS = "os"
     GOAL = "event"  # of goals
-    # Of views of who agreed: what a tool that waits for consent would count.
-    AGREED_PAGE = "agreed_page"
-    AGREED_CAMPAIGN = "agreed_campaign"
-    AGREED_COUNTRY = "agreed_country"
+    AGREED_PAGE = "agreed_page"  # of views of who agreed
     # Of goals: the name, and where the visitor's first view of that day came from.
     GOAL_SOURCE = "goal_source"
     GOAL_CAMPAIGN = "goal_campaign"
@@ -183,7 +179,7 @@ class Dimension(StrEnum):
 
 
 _OF_VISITOR = Counted(is_of_visitor=True)
-_GOAL, _PART = Counted(of=GOALS, has_visits=False), Counted(is_dashboard_only=True)
+_GOAL = Counted(of=GOALS, has_visits=False)
 _OF_SOME = Counted(("page",), has_visits=False, is_dashboard_only=True)
 # Of a dimension without a row, each view has a value: the column of that name.
 COUNTED: Mapping[Dimension, Counted] = {
@@ -197,9 +193,7 @@ COUNTED: Mapping[Dimension, Counted] = {
     Dimension.BROWSER: _OF_VISITOR,
     Dimension.OS: _OF_VISITOR,
     Dimension.GOAL: _GOAL,
-    Dimension.AGREED_PAGE: _PART._replace(columns=("page",), of=AGREED_VIEWS),
-    Dimension.AGREED_CAMPAIGN: _PART._replace(columns=("campaign",), of=AGREED_ENTRIES, is_named=True),
-    Dimension.AGREED_COUNTRY: _PART._replace(columns=("country",), of=AGREED_VIEWS),
+    Dimension.AGREED_PAGE: Counted(("page",), AGREED_VIEWS, is_dashboard_only=True),
     Dimension.GOAL_SOURCE: _GOAL._replace(columns=("happened", "source"), of=SOURCED, is_dashboard_only=True),
     Dimension.GOAL_CAMPAIGN: _GOAL._replace(
         columns=("event", "campaign"), is_named=True, is_dashboard_only=True

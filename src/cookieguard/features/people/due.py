@@ -48,7 +48,6 @@ def _limits(shop: Shop) -> Iterator[Finding]:
         for row, (name, reached, *opened) in json.loads(found.value).items() if found else ():
             use = row.partition(":")[0]
             if reached or use == Use.EXPORT:
-                told = (
-                    f"{name} {'reached' if reached else 'counts toward'} staff.{use} on {day}: {len(opened)}"
-                )
+                verb = "reached" if reached else "counts toward"
+                told = f"{name} {verb} staff.{use} on {day}: {len(opened)}"
                 yield Finding("staff", told, advice=ASK_WHY if reached else "", day=day, role="officer")

@@ -32,12 +32,8 @@ class PeoplePart(Part):
     """Guard the pages of staff. Without the shop's store, their sessions have one of their own."""
 
     def __init__(self, guard: Guard) -> None:
-        config, records = guard.config, guard.find(RecordsPart)
-        ask = (
-            own_store(guard.state.path, guard.keyring, guard.clock)
-            if guard.store is None
-            else guard.store.ask
-        )
+        config, records, store = guard.config, guard.find(RecordsPart), guard.store
+        ask = own_store(guard.state.path, guard.keyring, guard.clock) if store is None else store.ask
         journal = Journal(guard.state, guard.keyring)
         acts = None if records is None else Acts(records.log.writer, clock=guard.clock)
         permissions = Permissions(guard.keyring, config.staff.scopes, ask)

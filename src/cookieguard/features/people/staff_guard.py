@@ -189,9 +189,8 @@ class StaffGuard:
                 response = PlainTextResponse(f"{error}\n", 429, REFUSED_HEADERS)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
-            response.headers["cross-origin-opener-policy"] = (
-                "same-origin"  # whoever opens it has no hold of it
-            )
+            # A window that opens the page cannot reach into it
+            response.headers["cross-origin-opener-policy"] = "same-origin"
             return response
 
         return guarded

@@ -233,12 +233,9 @@ def _page(
     config = exchange.parts.config
     if offered is not None and has_sessions(exchange):
         tries = "" if session_of(exchange) else TRIES + secrets.token_urlsafe(16)
-        line = (
-            set_cookie(STAFF_COOKIE, tries, dev=config.dev).decode().replace("; HttpOnly", "")
-            if tries
-            else ""
-        )
-        values["options"] = {**offered.asking(asked_of(exchange, tries), SIGN_IN), "cookie": line}
+        line = set_cookie(STAFF_COOKIE, tries, dev=config.dev).decode().replace("; HttpOnly", "")
+        cookie = line if tries else ""
+        values["options"] = {**offered.asking(asked_of(exchange, tries), SIGN_IN), "cookie": cookie}
     shown, form, code = SHOWN | values, staff_form(exchange, STAFF_PAGE), load_asset(SCRIPT).name
     text = staff_page("staff.html", shell, form=form, settings=config.staff, code=code, **shown)
     return HTMLResponse(text, status, HEADERS_WITH_SCRIPT if shown["options"] else HEADERS)

@@ -74,7 +74,7 @@ class AfterRestore:
             has_mark = mark_of(store.database, self.journal.name) >= 0
             is_new = not has_mark and all(one.kind not in (ERASED, ENDED) for one in self.journal.read(now))
             if is_new:  # a release before the journal erased these already
-                self.erased.import_old(now)
+                self.erased.import_old()
                 number = self.journal.merge(now)
             else:
                 self._apply(store, now)

@@ -291,11 +291,8 @@ class Store:
             return None
         sealed, version = row
         opened = self._rows.open_value(sealed, name=place.key)
-        return (
-            StoredValue(b"", version, 0)
-            if opened is None
-            else StoredValue(opened.value, version, opened.until)
-        )
+        value, until = (b"", 0) if opened is None else (opened.value, opened.until)
+        return StoredValue(value, version, until)
 
     def write(
         self, namespace: str, key: str, value: bytes, *, until: int, after: int | None = None, owner: str = ""

@@ -46,12 +46,7 @@ SOURCES = TableKind(
     is_in_views=True,
 )
 PAGES = TableKind(
-    "Pages",
-    by=Dimension.PAGE,
-    is_always=True,
-    is_mailed=True,
-    is_compared=True,
-    is_in_views=True,
+    "Pages", by=Dimension.PAGE, is_always=True, is_mailed=True, is_compared=True, is_in_views=True
 )
 ENTRIES = TableKind("Entry pages", "Visits", by=Dimension.ENTRY, is_in_views=True)
 COUNTRIES = TableKind(

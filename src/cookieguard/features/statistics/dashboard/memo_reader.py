@@ -16,18 +16,13 @@ class AskedOnce:
         self._totals: dict[object, Sequence[Totals]] = {}
         self._slices: dict[object, Sequence[Slice]] = {}
         self.span, self.by_hour, self.lost = reader.span, reader.by_hour, reader.lost
-        self.by_day_of, self.of_a_crowd, self.keyed_days, self.hold_still = (
+        self.by_day_of, self.of_a_crowd, self.keyed_days = (
             reader.by_day_of,
             reader.of_a_crowd,
             reader.keyed_days,
-            reader.hold_still,
         )
-        self.consent, self.held, self.bots, self.close = (
-            reader.consent,
-            reader.held,
-            reader.bots,
-            reader.close,
-        )
+        self.consent, self.held, self.bots = reader.consent, reader.held, reader.bots
+        self.hold_still, self.close = reader.hold_still, reader.close
 
     def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
         key = (days, frozenset(where.items()))

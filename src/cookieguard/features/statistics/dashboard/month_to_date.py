@@ -14,11 +14,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from cookieguard.features.statistics.dashboard.selection import EPOCH, period_of
-from cookieguard.features.statistics.engines.protocol import (
-    Days,
-    Slice,
-    Totals,
-)
+from cookieguard.features.statistics.engines.protocol import Days, Slice, Totals
 from cookieguard.stats.hits import Dimension
 from cookieguard.stats.k_anonymity import Cell, Shown, rounded
 

@@ -95,14 +95,8 @@ def _breakdown(table: Table, visitors: str, beside: str) -> Sheet:
         name = country_name(row.value) if table.kind.is_of_countries else row.value
         more = row.more or ["-"] * len(table.kind.more)
         people = [] if table.kind.is_of_hits else [row.visitors]
-        return (
-            name,
-            row.main,
-            *people,
-            *more,
-            *([row.rate] if rate else []),
-            *([row.change] if change else []),
-        )
+        last = (*([row.rate] if rate else []), *([row.change] if change else []))
+        return (name, row.main, *people, *more, *last)
 
     people = [] if table.kind.is_of_hits else [visitors]
     return Sheet(

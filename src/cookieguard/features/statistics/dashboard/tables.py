@@ -272,10 +272,8 @@ class Tables:
 
     def _with_change(self, table: Table) -> Table:
         """Return a table with the change of each row since the days it is compared with: of whole days."""
-        whole, before = (
-            self._range.whole_days(self._today),
-            self._range.whole_days_beside(self._today, self._selection.beside),
-        )
+        whole = self._range.whole_days(self._today)
+        before = self._range.whole_days_beside(self._today, self._selection.beside)
         span = self._reader.span()
         is_compared = table.kind.is_compared and self._range.step and not self._selection.filters
         if not is_compared or span is None or before.first < span.first:

@@ -17,9 +17,7 @@ from cookieguard.stats.k_anonymity import Cell, people_of
 Filters = Mapping[Dimension, str]
 ALL: Filters = {}
 # What most people come to without beginning a visit there.
-BY_VIEWS = frozenset(
-    {Dimension.PAGE, Dimension.GOAL, *DASHBOARD_ONLY} - {Dimension.AGREED_CAMPAIGN, Dimension.AGREED_COUNTRY}
-)
+BY_VIEWS = frozenset({Dimension.PAGE, Dimension.GOAL, *DASHBOARD_ONLY})
 
 
 class EngineDown(CookieGuardError):

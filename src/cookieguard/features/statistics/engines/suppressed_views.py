@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from cookieguard.features.statistics.engines.protocol import BY_VIEWS
-from cookieguard.stats.hits import DASHBOARD_ONLY, OTHER
+from cookieguard.stats.hits import OTHER, WHOLE
 from cookieguard.stats.k_anonymity import STEP, VIEWS_EACH, VISITS_EACH, K
 
 TABLES = ("hourly", "daily", "consent", "held", "bot")
@@ -69,13 +69,15 @@ def _by_value(words: Words) -> str:
     """Ask for a day's values of each dimension: pages, sources, countries and all others."""
     by_views = ", ".join(f"'{by.value}'" for by in sorted(BY_VIEWS))
     of_views = _people(words, _whole(words, "views", VIEWS_EACH), "visits")
-    parts = ", ".join(f"'{by.value}'" for by in sorted(DASHBOARD_ONLY))  # whoever has the whole too subtracts
+    wholes = ", ".join(
+        f"'{by.value}'" for by in WHOLE
+    )  # of a part, anybody who has the whole too could subtract
     cells = f"""SELECT {words.date.format("day")} AS day, dimension, value, views, visits, visitors,
         CASE WHEN visitors = 0 AND dimension IN ({by_views}) THEN {of_views}
             ELSE {_people(words, "visitors", "visits")} END AS people,
         CASE WHEN value = '{OTHER}' THEN 1 ELSE 0 END AS is_other
         FROM {words.tables["daily"]}
-        WHERE day < {words.today} AND dimension <> '' AND dimension NOT IN ({parts})"""
+        WHERE day < {words.today} AND dimension IN ({wholes})"""
     groups = ("day", "dimension")
     shown = _folded(cells, groups, ("value",), ("views", "visits", "visitors"))
     return f"""SELECT day, dimension, value, {_rounded(words, "views")} AS views, {_rounded(words, "visits")} AS visits,
