@@ -241,7 +241,7 @@ def test_days_weeks_and_months_of_the_calendar_are_shown_rounded_beside_the_time
     assert figures(day)["Views"] == "50"  # 46
     assert "<p>Week 47: 16 Nov to 22 Nov 2026 (UTC)</p>" in week
     assert figures(week)["Views"] == "30"  # 28
-    assert re.search(r"-50%</bdi> vs\. the period before", week)  # 60 of 62
+    assert re.search(r"-50 %</bdi> vs\. the period before", week)  # 60 of 62
     assert figures(month)["Views"] == "20"  # 18
     assert "Day: fewer than 5 people" in office.get("range=2026-11-01").text
 
@@ -384,7 +384,7 @@ def test_comparison_is_with_the_whole_period_before_only(office: Office) -> None
 
     office.write(people(5, days_ago=20))
 
-    assert "+100%" in office.get("range=7").text
+    assert "+100 %" in office.get("range=7").text
     assert "Views in the period before" in office.get("range=7").text
     assert "Changes compare whole days, without today." in office.get("range=7").text
 
@@ -399,9 +399,9 @@ def test_whole_days_are_compared_with_whole_days(office: Office) -> None:
     after = office.get("range=7").text
     assert figures(before)["Views"] == "40"
     assert figures(after)["Views"] == "160"
-    assert "<bdi>+0%</bdi> vs. the period before" in before
-    assert "<bdi>+0%</bdi> vs. the period before" in after
-    assert cells(before, "Pages")["/"][2] == cells(after, "Pages")["/"][2] == "+0%"
+    assert "<bdi>+0 %</bdi> vs. the period before" in before
+    assert "<bdi>+0 %</bdi> vs. the period before" in after
+    assert cells(before, "Pages")["/"][2] == cells(after, "Pages")["/"][2] == "+0 %"
 
 
 def test_a_period_that_is_over_says_nothing_of_today(office: Office) -> None:
