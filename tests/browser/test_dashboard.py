@@ -108,6 +108,27 @@ def test_axe_finds_nothing_on_the_dashboard(
     assert violations(shown, axe)  # the control
 
 
+def test_phone_shows_every_tab_and_whole_names_beside_all_figures(
+    visit: Visitors, shop: tuple[str, str]
+) -> None:
+    address, token = shop
+    context = visit(viewport={"width": 390, "height": 844})
+    context.set_extra_http_headers({"authorization": f"Bearer {token}"})
+    shown, cut, outside = context.new_page(), {}, []
+
+    for query in ("", "?tab=pages", "?tab=goals", "?tab=consent"):
+        shown.goto(f"{address}/_cg/stats{query}")
+        cut[query] = shown.locator(".rows bdi").evaluate_all(
+            "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
+        )
+        outside += shown.locator(".tabs a, .rows :is(th, td)").evaluate_all(
+            "all => all.filter(one => one.getBoundingClientRect().right > innerWidth).map(one => one.innerText)"
+        )
+
+    assert {query: names for query, names in cut.items() if names} == {}
+    assert outside == []
+
+
 @pytest.mark.parametrize(("width", "media"), [(820, "screen"), (1150, "screen"), (780, "print")])
 def test_what_a_row_is_of_can_be_read_beside_three_figures_on_a_tablet_and_on_paper(
     visit: Visitors, shop: tuple[str, str], width: int, media: str

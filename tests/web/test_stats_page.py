@@ -246,6 +246,16 @@ def test_days_weeks_and_months_of_the_calendar_are_shown_rounded_beside_the_time
     assert "Day: fewer than 5 people" in office.get("range=2026-11-01").text
 
 
+def test_a_day_is_compared_with_the_day_before_and_says_why_it_has_no_chart(office: Office) -> None:
+    office.write([*people(40, days_ago=1), *people(80, days_ago=2), *people(40, days_ago=9)])
+
+    day = office.get("range=2026-11-23").text
+
+    assert "<bdi>-50 %</bdi> vs. the day before" in day
+    assert "One day has no chart" in day
+    assert "One day has no chart" not in office.get("range=7").text
+
+
 def test_links_lead_to_yesterday_last_week_and_last_month(office: Office) -> None:
     office.write(people(23, days_ago=1))
 

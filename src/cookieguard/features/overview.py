@@ -28,6 +28,7 @@ ANALYST, SUPPORT, OFFICER = "analyst", "support", "officer"
 MOST_DETAILS = 5  # of a line: the page behind it has all
 GOOD, BAD = "good", "bad"
 HEALTH, REQUESTS, CONSENT, VENDORS = "officer", "requests", "stats?tab=consent", "stats?tab=held"
+COUNTED = {"Visits": "stats", "Orders": "stats?tab=goals", "Revenue": "stats?tab=goals"}
 NOT_YET = "Not known yet. It appears within a minute of the shop's start and is updated every hour."
 NOT_COUNTED = "stats.enabled is false, so nothing is counted."
 NOT_READ = "The statistics could not be read ({}); see Health."
@@ -123,10 +124,10 @@ def _figures(config: Config, facts: Facts | None) -> Iterator[Line]:
         text=f"{answers.get('Accepted', 0) + answers.get('Partly', 0)} %" if answers else "",
         note=why or (f"Of all answers: {parts}." if answers else FEW["agreed"]),
     )
-    for name in ("Visits", "Orders", "Revenue"):
+    for name, page in COUNTED.items():
         amount = Amount("") if facts is None else facts.figures.get(name, Amount(""))
         note = why or ("" if amount.text else FEW[name])
-        yield Line(title=name, page="stats", text=amount.text, change=amount.change, note=note)
+        yield Line(title=name, page=page, text=amount.text, change=amount.change, note=note)
 
 
 def _due(due: Sequence[Finding], member: Member) -> Line:

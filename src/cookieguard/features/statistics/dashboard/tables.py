@@ -46,9 +46,7 @@ SQL = """SELECT value, sum(views) AS views, sum(visits) AS visits, sum(visitors)
 FROM cookieguard_by_value WHERE dimension = '{}' AND day BETWEEN '{}' AND '{}'
 GROUP BY value ORDER BY {} DESC;"""
 SAME = "These figures, from the views in your database."
-OF_DAYS = (
-    "The views have single days, each rounded: a sum of {} days may be up to 5 a day away from this table."
-)
+OF_DAYS = "The views contain single days, each rounded. A sum of {} days can differ from this table by up to 5 a day."
 LEAST_CHANGED = 30  # of less, a rounded figure changes by a third with one person
 LEAST_RATED = 100  # visitors: of fewer, rounding moves a rate by more than it says
 RATED = (
