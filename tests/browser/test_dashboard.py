@@ -183,7 +183,7 @@ def test_an_analyst_asks_for_any_days_and_filters_by_a_row_without_a_script(
     shown.get_by_role("region", name="Pages", exact=True).get_by_role("link", name="/cart").click()
 
     assert f"range={first}..{last}&page=%2Fcart" in shown.url
-    assert "days that are over, by two values" in shown.locator(".note").first.inner_text()
+    assert "on past days, two values together" in shown.locator(".note").first.inner_text()
     shown.get_by_role("list", name="Filters").get_by_role("link").click()
     assert shown.url.endswith(f"range={first}..{last}")
 
