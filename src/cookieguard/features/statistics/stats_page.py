@@ -57,7 +57,7 @@ STATS_PAGE = "stats"
 STATISTICS = "Statistics"
 PLACES_OF_TABS = {"consent": "Consent", "held": "Vendors"}
 DOWN = (
-    "There are no figures to show. In a new shop, they appear within a minute of the first visit. Later, the figures"
+    "There are no figures to show. In a new shop, they appear within a minute of the first visit. In any other, they"
     " cannot be read at the moment: visits are still counted, and the shop's log says what is wrong."
 )
 NOT_OURS = "this note was not sent from a page of this shop"
