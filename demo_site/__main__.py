@@ -206,15 +206,19 @@ def _sign_in(sockets: Sockets, state_dir: Path) -> str:
     lines = [
         f"  {title:<28}{base}{page}"
         for title, page in (
-            ("Statistics", "stats"),
-            ("Requests of customers", "requests"),
-            ("The officer's page", "officer"),
-            ("Sign in for them at", "staff"),
+            ("The console for staff", "overview"),
+            ("Sign in to it at", "staff"),
         )
     ]
     tokens = demo_tokens(state_dir, now=datetime.now(UTC))
     lines += [f"  as {role:<8} with  {token}" for role, token in tokens.items()]
-    lines.append("")
+    program = _shown(Path(sys.executable).with_name("cookieguard"))
+    file = _shown(state_dir.parent / "cookieguard.toml")
+    lines += [
+        "  or with a link that works once:",
+        f'    {program} staff link "Demo owner" --config {file}',
+        "",
+    ]
     return "\n".join(lines)
 
 

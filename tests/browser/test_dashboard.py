@@ -108,6 +108,27 @@ def test_axe_finds_nothing_on_the_dashboard(
     assert violations(shown, axe)  # the control
 
 
+def test_phone_shows_every_tab_and_whole_names_beside_all_figures(
+    visit: Visitors, shop: tuple[str, str]
+) -> None:
+    address, token = shop
+    context = visit(viewport={"width": 390, "height": 844})
+    context.set_extra_http_headers({"authorization": f"Bearer {token}"})
+    shown, cut, outside = context.new_page(), {}, []
+
+    for query in ("", "?tab=pages", "?tab=goals", "?tab=consent"):
+        shown.goto(f"{address}/_cg/stats{query}")
+        cut[query] = shown.locator(".rows bdi").evaluate_all(
+            "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
+        )
+        outside += shown.locator(".tabs a, .rows :is(th, td)").evaluate_all(
+            "all => all.filter(one => one.getBoundingClientRect().right > innerWidth).map(one => one.innerText)"
+        )
+
+    assert {query: names for query, names in cut.items() if names} == {}
+    assert outside == []
+
+
 @pytest.mark.parametrize(("width", "media"), [(820, "screen"), (1150, "screen"), (780, "print")])
 def test_what_a_row_is_of_can_be_read_beside_three_figures_on_a_tablet_and_on_paper(
     visit: Visitors, shop: tuple[str, str], width: int, media: str
@@ -162,7 +183,7 @@ def test_an_analyst_asks_for_any_days_and_filters_by_a_row_without_a_script(
     shown.get_by_role("region", name="Pages", exact=True).get_by_role("link", name="/cart").click()
 
     assert f"range={first}..{last}&page=%2Fcart" in shown.url
-    assert "days that are over, by two values" in shown.locator(".note").first.inner_text()
+    assert "on past days, two values together" in shown.locator(".note").first.inner_text()
     shown.get_by_role("list", name="Filters").get_by_role("link").click()
     assert shown.url.endswith(f"range={first}..{last}")
 

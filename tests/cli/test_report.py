@@ -100,7 +100,7 @@ def test_report_goes_to_each_once_a_week_as_text(tmp_path: Path) -> None:
     text = relay.messages[0].get_payload(decode=True).decode().replace("\r", "")  # type: ignore[union-attr]
     assert "Visitor-days: " in text
     assert re.search(r"^ +[\d,]+ search\.example$", text, re.MULTILINE)
-    assert re.search(r"^ +\d+ order placed, \d+ visitor-days, \d+\.\d % of all visitors$", text, re.MULTILINE)
+    assert re.search(r"^ +\d+ order placed, \d+ visitor-days, \d+ % of all visitors$", text, re.MULTILINE)
     assert shown.stdout.splitlines()[0] == " ".join(relay.messages[0]["Subject"].split())
 
 

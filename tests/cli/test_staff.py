@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 import sys
@@ -124,7 +125,8 @@ def test_link_is_printed_for_a_member_and_kept_nowhere(shop: Shop) -> None:
     assert made["member"] == added["member"]
     assert secret.encode() not in b"".join(path.read_bytes() for path in shop.state.glob("*.db*"))
     assert [one["event"] for one in read_journal(shop.state)] == ["link made"]
-    at = shop.run("staff", "link", "Anna", "--at", "http://localhost:8000").stdout.splitlines()[-1]
+    told, at = shop.run("staff", "link", "Anna", "--at", "http://localhost:8000").stdout.splitlines()
+    assert re.search(r"in, once, until 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ:$", told)
     assert at.startswith("http://localhost:8000/_cg/staff?link=")
     assert not at.endswith(secret)
 

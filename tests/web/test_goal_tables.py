@@ -6,6 +6,7 @@ import re
 
 from web.test_stats_page import Office, cells, figures, office, people, rows
 
+from cookieguard.features.statistics.dashboard.goal_tables import percent_of
 from cookieguard.stats.hits import Hit
 
 __all__ = ["office"]
@@ -54,12 +55,12 @@ def test_rates_are_by_source_page_country_and_device_for_each_goal(office: Offic
         found = cells(office.get(f"tab=goals&goal={goal}").text, f"{goal} by {part}")
         return {value: line[2] for value, line in found.items()}
 
-    assert rate("order placed", "source") == {"letter": "20.0 %"}  # 40 of 200
-    assert rate("order placed", "page") == {"/cart": "20.0 %"}
-    assert rate("order placed", "country") == {"Germany": "28.6 %"}  # 40 of 140
-    assert rate("order placed", "device") == {"desktop": "28.6 %"}
-    assert rate("letter read", "source") == {"blog.example": "30.0 %"}
-    assert rate("letter read", "country") == {"Germany": "21.4 %"}  # 30 of 140
+    assert rate("order placed", "source") == {"letter": "20 %"}  # 40 of 200
+    assert rate("order placed", "page") == {"/cart": "20 %"}
+    assert rate("order placed", "country") == {"Germany": "29 %"}  # 40 of 140
+    assert rate("order placed", "device") == {"desktop": "29 %"}
+    assert rate("letter read", "source") == {"blog.example": "30 %"}
+    assert rate("letter read", "country") == {"Germany": "21 %"}  # 30 of 140
 
 
 def test_goals_are_there_under_a_source_and_views_per_visit_are_not(office: Office) -> None:
@@ -73,13 +74,29 @@ def test_goals_are_there_under_a_source_and_views_per_visit_are_not(office: Offi
     assert "each visit counts with its first view" in text
 
 
+def test_a_page_has_no_views_per_visit_and_says_that_its_visits_began_there(office: Office) -> None:
+    office.write([*people(40, views=1, page="/mug"), *people(20, views=3, page="/")])
+
+    text = office.get("page=/mug").text
+
+    assert figures(text) == {"Visitor-days": "40", "Visits": "40", "Views": "40"}
+    assert "Only visits that began on this page" in text
+    assert "Only visits that began" not in office.get().text
+
+
+def test_a_rate_has_a_decimal_only_where_rounding_leaves_it_right() -> None:
+    assert percent_of(20, 320) == "6 %"  # 15 to 24 of 315 to 324
+    assert percent_of(330, 5_130) == "6.4 %"
+    assert percent_of(110, 100) == "100 %"
+
+
 def test_a_goal_says_which_part_of_the_visitors_reached_it(office: Office) -> None:
     office.write([*buyers(20, "letter"), *people(60)])
 
     section = re.search(r'aria-label="Goals">(.*?)</section>', office.get().text, re.DOTALL)
 
     assert section
-    assert "<td>25.0 %</td>" in section[1]
+    assert "<td>25 %</td>" in section[1]
 
 
 def test_a_source_of_few_orders_hides_with_the_one_that_would_give_it_back(office: Office) -> None:

@@ -148,7 +148,7 @@ def test_before_the_first_run_each_line_says_when_it_appears(desk: Desk) -> None
     found = lines(desk.get("/_cg/overview", desk.add("officer")))
 
     assert {found[name] for name in ("Visits", "Orders", "Revenue", "Visitors who agreed", "Broken")} == {
-        "- It appears within a minute after the shop starts, and is renewed every hour."
+        "- Not known yet. It appears within a minute of the shop's start and is updated every hour."
     }
     assert found["Due"] == "Nothing"
 
@@ -168,7 +168,7 @@ def test_figures_are_those_of_the_statistics_with_the_change_before(desk: Desk) 
     found = lines(desk.get("/_cg/overview", token))
 
     page = desk.get("/_cg/stats", token).text
-    visits = re.search(r"<dt>Visits</dt><dd>([^<]+)<small><bdi>\+(\d+)%", page)
+    visits = re.search(r"<dt>Visits</dt><dd>([^<]+)<small><bdi>\+(\d+) %", page)
     assert visits is not None
     assert found["Visits"] == f"{visits[1]} +{visits[2]} % against the 30 days before"
     assert found["Orders"] == "120 +100 % against the 30 days before"
@@ -183,7 +183,7 @@ def test_fewer_than_five_people_are_no_figure(desk: Desk) -> None:
 
     facts = json.loads((desk.state / FACTS_FILE).read_bytes())
     assert facts.get("figures", {}) == {}
-    assert found["Visits"].startswith("- Too few people")
+    assert found["Visits"].startswith("- Too few visitors")
     assert (
         found["Orders"]
         == '- To count orders, call visitor.goal("order placed", value=89.90) where one is placed.'
@@ -234,7 +234,7 @@ def test_broken_things_are_known_within_the_hour_and_a_late_job_at_once(
     retention_of(desk.app.config, lambda: NOW + timedelta(hours=1)).look()
     checked, late = broken_after(1), broken_after(40)
 
-    assert fine == "Nothing Checked at 12:00 UTC, and every hour."
+    assert fine == "Nothing Last checked at 12:00 UTC. Checked every hour."
     # A worker may be making its store meanwhile, which the doctor reports as one that was cut off.
     assert "state directory: other users have access to overview; run: chmod" in checked
     assert "retention: last done" not in checked

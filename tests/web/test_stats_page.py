@@ -245,9 +245,19 @@ def test_days_weeks_and_months_of_the_calendar_are_shown_rounded_beside_the_time
     assert figures(day)["Views"] == "50"  # 46
     assert "<p>Week 47: 16 Nov to 22 Nov 2026 (UTC)</p>" in week
     assert figures(week)["Views"] == "30"  # 28
-    assert re.search(r"-50%</bdi> vs\. the period before", week)  # 60 of 62
+    assert re.search(r"-50 %</bdi> vs\. the period before", week)  # 60 of 62
     assert figures(month)["Views"] == "20"  # 18
     assert "Day: fewer than 5 people" in office.get("range=2026-11-01").text
+
+
+def test_a_day_is_compared_with_the_day_before_and_says_why_it_has_no_chart(office: Office) -> None:
+    office.write([*people(40, days_ago=1), *people(80, days_ago=2), *people(40, days_ago=9)])
+
+    day = office.get("range=2026-11-23").text
+
+    assert "<bdi>-50 %</bdi> vs. the day before" in day
+    assert "One day has no chart" in day
+    assert "One day has no chart" not in office.get("range=7").text
 
 
 def test_links_lead_to_yesterday_last_week_and_last_month(office: Office) -> None:
@@ -389,7 +399,7 @@ def test_comparison_is_with_the_whole_period_before_only(office: Office) -> None
 
     office.write(people(5, days_ago=20))
 
-    assert "+100%" in office.get("range=7").text
+    assert "+100 %" in office.get("range=7").text
     assert "Views in the period before" in office.get("range=7").text
     assert "Changes compare whole days, without today." in office.get("range=7").text
 
@@ -404,9 +414,9 @@ def test_whole_days_are_compared_with_whole_days(office: Office) -> None:
     after = office.get("range=7").text
     assert figures(before)["Views"] == "40"
     assert figures(after)["Views"] == "160"
-    assert "<bdi>+0%</bdi> vs. the period before" in before
-    assert "<bdi>+0%</bdi> vs. the period before" in after
-    assert cells(before, "Pages")["/"][2] == cells(after, "Pages")["/"][2] == "+0%"
+    assert "<bdi>+0 %</bdi> vs. the period before" in before
+    assert "<bdi>+0 %</bdi> vs. the period before" in after
+    assert cells(before, "Pages")["/"][2] == cells(after, "Pages")["/"][2] == "+0 %"
 
 
 def test_a_period_that_is_over_says_nothing_of_today(office: Office) -> None:

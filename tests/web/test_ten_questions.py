@@ -181,7 +181,7 @@ def test_2_top_pages_of_any_days_have_a_change_row_by_row(shop: Office, first: s
     assert len(found) == len(PAGES)
     for page, line in found.items():
         now, then = shown(pages[page], begin, end), shown(pages[page], begin - length, end - length)
-        change = f"{round(100 * (now - then) / then):+d}%" if then >= 30 else "-"
+        change = f"{round(100 * (now - then) / then):+d} %" if then >= 30 else "-"
         assert line == [f"{now:,}", f"{shown(pages[page], begin, end, visitors):,}", change]
 
 
@@ -192,7 +192,7 @@ def test_2_whole_days_stand_beside_whole_days_in_ranges_that_end_today(shop: Off
 
     for page, line in found.items():
         now, then = (shown(pages[page], TODAY - ago, TODAY - ago + 5) for ago in (6, 13))
-        assert line[2] == f"{round(100 * (now - then) / then):+d}%"
+        assert line[2] == f"{round(100 * (now - then) / then):+d} %"
 
 
 def test_3_campaigns_have_orders_revenue_and_rate(shop: Office) -> None:
@@ -214,7 +214,7 @@ def test_3_campaigns_have_orders_revenue_and_rate(shop: Office) -> None:
         assert line[:3] == [f"{rounded(count):,}" for count in (len(led), visitors(led), len(orders))]
         about = int(line[3].replace(",", ""))
         assert abs(about / sum(worth[step] * count for step, count in steps.items()) - 1) < 0.1
-        assert line[4] == f"{100 * rounded(visitors(orders)) / rounded(visitors(led)):.1f} %"
+        assert line[4] == f"{100 * rounded(visitors(orders)) / rounded(visitors(led)):.0f} %"
 
 
 @pytest.mark.parametrize("goal", ["order", "put into the cart"])
@@ -236,7 +236,7 @@ def test_4_each_goal_has_its_rate_by_source_page_country_and_device(
     for value, (times, people, rate) in rated.items():
         some, all_ = reached[names.get(value, value)], came[names.get(value, value)]
         assert (times, people) == (f"{rounded(len(some)):,}", f"{rounded(visitors(some)):,}")
-        assert rate == f"{100 * rounded(visitors(some)) / rounded(visitors(all_)):.1f} %"
+        assert rate == f"{100 * rounded(visitors(some)) / rounded(visitors(all_)):.0f} %"
 
 
 def test_5_pages_have_exit_rates_and_entry_pages_bounce_rates(shop: Office) -> None:
@@ -285,7 +285,11 @@ def test_7_slow_pages_have_percentiles_and_errors_are_apart(shop: Office) -> Non
             assert told in (f"{within[1]:,} ms", f"over {within[0]:,} ms")
     assert figures(text) == {
         name: f"{rounded(failed[status]):,}"
-        for name, status in (("Pages not found (404, 410)", 404), ("Other 4xx", 403), ("5xx", 500))
+        for name, status in (
+            ("Pages not found (404, 410)", 404),
+            ("Other request errors (4xx)", 403),
+            ("Shop errors (5xx)", 500),
+        )
     }
 
 
@@ -304,8 +308,12 @@ def test_goals_and_errors_are_known_of_any_days(shop: Office) -> None:
         reached = [hit for hit in orders if hit.source == source]
         times, people = shown(reached, first, last), shown(reached, first, last, visitors)
         everybody = shown(came[source], first, last, visitors)
-        assert found[source] == [f"{times:,}", f"{people:,}", f"{100 * people / everybody:.1f} %"]
-    for name, status in (("Pages not found (404, 410)", 404), ("Other 4xx", 403), ("5xx", 500)):
+        assert found[source] == [f"{times:,}", f"{people:,}", f"{100 * people / everybody:.0f} %"]
+    for name, status in (
+        ("Pages not found (404, 410)", 404),
+        ("Other request errors (4xx)", 403),
+        ("Shop errors (5xx)", 500),
+    ):
         failed = [hit for hit in HITS if hit.kind == "error" and hit.status == status]
         assert errors[name] == f"{shown(failed, first, last)}"
 

@@ -59,8 +59,8 @@ def test_a_week_stands_beside_the_same_week_a_year_before(office: Office) -> Non
         ]
     )
 
-    assert change(office, "range=7&beside=year")[-1] == ("+100%", "vs. a year before")
-    assert change(office, "range=7")[-1] == ("-33%", "vs. the period before")  # the control
+    assert change(office, "range=7&beside=year")[-1] == ("+100 %", "vs. a year before")
+    assert change(office, "range=7")[-1] == ("-33 %", "vs. the period before")  # the control
 
 
 def test_a_month_stands_beside_the_same_month_a_year_before() -> None:

@@ -28,18 +28,19 @@ ANALYST, SUPPORT, OFFICER = "analyst", "support", "officer"
 MOST_DETAILS = 5  # shown below a line; the page behind it has all of them
 GOOD, BAD = "good", "bad"
 HEALTH, REQUESTS, CONSENT, VENDORS = "officer", "requests", "stats?tab=consent", "stats?tab=held"
-NOT_YET = "It appears within a minute after the shop starts, and is renewed every hour."
+COUNTED = {"Visits": "stats", "Orders": "stats?tab=goals", "Revenue": "stats?tab=goals"}
+NOT_YET = "Not known yet. It appears within a minute of the shop's start and is updated every hour."
 NOT_COUNTED = "stats.enabled is false, so nothing is counted."
 NOT_READ = "The statistics could not be read ({}); see Health."
 FEW = {
-    "agreed": "Too few answers to be shown. It appears with more visitors.",
-    "Visits": "Too few people to be shown. It appears with more visitors.",
+    "agreed": "Too few answers to be shown: at least five are needed.",
+    "Visits": "Too few visitors to be shown: at least five are needed.",
     "Orders": 'To count orders, call visitor.goal("order placed", value=89.90) where one is placed.',
-    "Revenue": "It is the sum of what your goals were worth, by ranges of values.",
+    "Revenue": "Revenue adds up the values of your goals, such as value=89.90. None or too few were counted.",
 }
 COVERS = (
-    "This covers what pages, styles and scripts of the shop request. On its own hosts, cookieguard notices only"
-    " trackers of its catalogue. To look from outside, run: cookieguard scan."
+    "This line covers the requests of the shop's pages, styles and scripts to other hosts. On the shop's own hosts,"
+    " cookieguard notices only trackers of its catalogue. To look from outside, run: cookieguard scan."
 )
 
 
@@ -86,14 +87,14 @@ def _left(config: Config, facts: Facts | None) -> Line:
     found = [*_openings(config), *([] if facts is None else facts.trackers)]
     notes = []
     if facts is not None and facts.held:
-        notes.append(f"Third parties that were held until consent: {facts.held}.")
+        notes.append(f"Held until consent: {_count(facts.held, 'third party', 'third parties')}.")
     names = [vendor.name for vendor in config.vendors if vendor.purpose == NECESSARY]
     if names:
         notes.append(f"Loaded for everybody, because you declared them as necessary: {', '.join(names)}.")
     return Line(
         title="Left the shop before consent",
         page=VENDORS,
-        text=_count(found) if found else "Nothing that cookieguard knows of",
+        text=_count(len(found)) if found else "Nothing that cookieguard knows of",
         note=" ".join([*notes, COVERS]),
         details=found,
         state=BAD if found else GOOD,
@@ -123,10 +124,10 @@ def _figures(config: Config, facts: Facts | None) -> Iterator[Line]:
         text=f"{answers.get('Accepted', 0) + answers.get('Partly', 0)} %" if answers else "",
         note=why or (f"Of all answers: {parts}." if answers else FEW["agreed"]),
     )
-    for name in ("Visits", "Orders", "Revenue"):
+    for name, page in COUNTED.items():
         amount = Amount("") if facts is None else facts.figures.get(name, Amount(""))
         note = why or ("" if amount.text else FEW[name])
-        yield Line(title=name, page="stats", text=amount.text, change=amount.change, note=note)
+        yield Line(title=name, page=page, text=amount.text, change=amount.change, note=note)
 
 
 def _due(due: Sequence[Finding], member: Member) -> Line:
@@ -134,7 +135,7 @@ def _due(due: Sequence[Finding], member: Member) -> Line:
     return Line(
         title="Due",
         page=HEALTH if member.may(OFFICER) else REQUESTS,
-        text=_count(found) if found else "Nothing",
+        text=_count(len(found)) if found else "Nothing",
         details=_shown([_text(one) for one in found]),
         state=BAD if found else GOOD,
     )
@@ -150,8 +151,8 @@ def _broken(shop: Shop, facts: Facts | None, due: Sequence[Finding]) -> Line:
     return Line(
         title="Broken",
         page=HEALTH,
-        text=_count(found) if found else "Nothing" if is_checked else "",
-        note=f"Checked at {facts.at:%H:%M} UTC, and every hour." if facts else NOT_YET,
+        text=_count(len(found)) if found else "Nothing" if is_checked else "",
+        note=f"Last checked at {facts.at:%H:%M} UTC. Checked every hour." if facts else NOT_YET,
         details=_shown(found),
         state=BAD if found else GOOD if is_checked else "",
     )
@@ -166,5 +167,5 @@ def _shown(lines: Sequence[str]) -> Sequence[str]:
     return [*map(plain, lines[:MOST_DETAILS]), *([f"and {more} more"] if more > 0 else [])]
 
 
-def _count(found: Sequence[object]) -> str:
-    return "1 thing" if len(found) == 1 else f"{len(found)} things"
+def _count(number: int, one: str = "thing", many: str = "things") -> str:
+    return f"1 {one}" if number == 1 else f"{number} {many}"

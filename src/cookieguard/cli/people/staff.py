@@ -97,7 +97,8 @@ def link_member(
     with store_answers(), closing(_store_of(shop, path, ring)) as store:
         journal.write(now, "link made", who=member.name, role=member.role)
         url = f"{base}staff?link={make_link(store, member.id, now)}"
-    told = f"this link signs {member.name} ({member.role}) in, once, until {to_text(now + LINK_LIFE)}:"
+    end = to_text((now + LINK_LIFE).replace(microsecond=0))
+    told = f"this link signs {member.name} ({member.role}) in, once, until {end}:"
     show_answer({"done": "linked", "member": _facts(member), "url": url}, told, url, as_json=as_json)
 
 

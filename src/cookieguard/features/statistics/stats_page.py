@@ -57,7 +57,10 @@ logger = logging.getLogger("cookieguard")
 STATS_PAGE = "stats"
 STATISTICS = "Statistics"
 PLACES_OF_TABS = {"consent": "Consent", "held": "Vendors"}
-DOWN = "The figures cannot be read at the moment, or nothing has been counted yet. Visits are still counted."
+DOWN = (
+    "There are no figures to show. In a new shop, they appear within a minute of the first visit. In any other, they"
+    " cannot be read at the moment: visits are still counted, and the shop's log says what is wrong."
+)
 NOT_OURS = "this note was not sent from a page of this shop"
 ALARM_DAYS = timedelta(days=7)
 MOST_ALARMS = 5

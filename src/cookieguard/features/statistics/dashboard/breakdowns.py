@@ -76,19 +76,20 @@ MISSING = TableKind(
     by=Dimension.ERROR,
     is_mailed=True,
     is_always=True,
-    note="Answered with 404 or 410.",
+    note=f"Answered with 404 or 410. {NAMED_ERRORS}",
 )
 REFUSED = TableKind(
-    "Other errors of the request (4xx)", "Times", is_always=True, by=Dimension.ERROR, note=NAMED_ERRORS
+    "Other request errors (4xx)", "Times", is_always=True, by=Dimension.ERROR, note=NAMED_ERRORS
 )
-BROKEN = TableKind("Errors of the shop (5xx)", "Times", is_always=True, by=Dimension.ERROR, note=NAMED_ERRORS)
+BROKEN = TableKind("Shop errors (5xx)", "Times", is_always=True, by=Dimension.ERROR, note=NAMED_ERRORS)
 SPEED = TableKind(
     "Slow pages",
     by=Dimension.PAGE,
     is_of_hits=True,
     more=("Median", "95 % within", "1 s or more"),
-    note="How long a page took until its last byte had left the server. Times are bounds of buckets; a bucket of fewer"
-    " than five people is joined with the next, and pages of fewer than 50 views have none.",
+    note="Time until the last byte of the page has left the server. Times are counted in steps, and each figure is the"
+    " upper end of its step: 500 ms means at most 500 ms. Steps with fewer than five people are joined. A page needs"
+    " 50 views.",
 )
 GOALS = TableKind("Goals", "Times", by=Dimension.GOAL, is_mailed=True, rate="Of all", rate_of="all visitors")
 GOAL_VALUES = TableKind("Goal values", "Times", by=Dimension.GOAL, is_mailed=True, is_long=True)

@@ -19,6 +19,7 @@ from cookieguard.stats.k_anonymity import Cell, Shown, leaves_few, rounded, supp
 # A worth is made of steps: told where they are of so many times, and of so large a part of all. Of fewer it was two
 # thirds away in made-up shops.
 FEWEST, LEAST_PART = 50, 0.7
+LEAST_PRECISE = 5_000  # visitors: of fewer, rounding to tens moves a rate by more than a tenth of a point
 _STEP = re.compile(rf"(.+){VALUE_SIGN}({'|'.join(map(re.escape, STEP_NAMES))})")
 
 
@@ -132,4 +133,9 @@ def _round(total: float) -> int:
 def rate(visitors: int | None, of_all: str) -> str:
     """Return which part of all visitors reached a goal, of the two figures that are shown."""
     total = of_all.replace(",", "")
-    return f"{100 * visitors / int(total):.1f} %" if visitors and total.isdigit() and int(total) else ""
+    return percent_of(visitors, int(total)) if visitors and total.isdigit() and int(total) else ""
+
+
+def percent_of(part: int, whole: int) -> str:
+    """Return a rate of two rounded figures, with a decimal only where rounding leaves it right."""
+    return f"{min(100.0, 100 * part / whole):.{int(whole >= LEAST_PRECISE)}f} %"

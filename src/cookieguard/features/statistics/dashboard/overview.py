@@ -46,13 +46,13 @@ NONE_LEFT = (
 )
 CUT = "{}: today is not over, so the days up to yesterday are shown."
 OF_PAST = (
-    "No breakdowns under a filter: days that are over, by two values, have groups of one or two people. Ranges that end"
-    " today have them, as far back as single hits are kept."
+    "No breakdowns under a filter: on past days, two values together would show groups of one or two people. Ranges"
+    " that end today have breakdowns, as far back as single hits are kept."
 )
 OF_CAMPAIGN = (
-    "No breakdowns of a campaign: its visitors are counted by nothing else. The goals' tab has its goals."
+    "No breakdowns of a campaign: nothing else is counted about its visitors. The tab Goals has its goals."
 )
-OF_OLD = "No breakdowns: under a filter they go back only {} days, as far as single hits are kept."
+OF_OLD = "No breakdowns: under a filter they go back only {} days, because older single hits are deleted."
 NO_THIRD = f"No breakdowns with two filters. {WHY_TWO}"
 NO_YEAR = "The year before cannot be shown: statistics do not go back that far, or too few people came then."
 BY_SOURCE = (

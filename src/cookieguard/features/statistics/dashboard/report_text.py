@@ -32,7 +32,7 @@ def _lines(overview: Overview, shop: str, made: str) -> Iterator[str]:
     yield ""
     against = f"against {overview.beside}"
     for figure in overview.figures:
-        change = "" if figure.change is None else f" ({figure.change:+d}% {against})"
+        change = "" if figure.change is None else f" ({figure.change:+d} % {against})"
         yield f"{figure.name}: {figure.value}{change}"
     if overview.marks:
         yield ""

@@ -17,6 +17,7 @@ from cookieguard.features.statistics.dashboard.goal_tables import (
     ByPart,
     goals_and_steps,
     parted,
+    percent_of,
     rate,
     shown_by_part,
     worth,
@@ -45,11 +46,14 @@ SQL = """SELECT value, sum(views) AS views, sum(visits) AS visits, sum(visitors)
 FROM cookieguard_by_value WHERE dimension = '{}' AND day BETWEEN '{}' AND '{}'
 GROUP BY value ORDER BY {} DESC;"""
 SAME = "These figures, from the views in your database."
-OF_DAYS = (
-    "The views have single days, each rounded: a sum of {} days may be up to 5 a day away from this table."
-)
+OF_DAYS = "The views contain single days, each rounded. A sum of {} days can differ from this table by up to 5 a day."
 LEAST_CHANGED = 30  # below that, one person can change a rounded figure by a third
 LEAST_RATED = 100  # visitors; below that, rounding changes a rate too much
+RATED = (
+    "Rate: the share of the visitors who agreed. It needs 100 visitors, of whom it is within about 5 points; of 1,000,"
+    " it is within half a point."
+)
+RATED_CAMPAIGNS = f"Goals count only visitors who agreed. {RATED} Worth needs 50 goals with a value."
 LINKS = {**{by: by for by in FILTERS.values()}, Dimension.ENTRY: Dimension.PAGE}  # which filter a row sets
 
 
@@ -142,7 +146,11 @@ class Tables:
         found = {
             one.value: one.views for one in self._breakdowns.slices(self._days, Dimension.ERROR, kinds_of)
         }
-        names = {"/": "Pages not found (404, 410)", "4": "Other 4xx", "5": "5xx"}
+        names = {
+            "/": "Pages not found (404, 410)",
+            "4": "Other request errors (4xx)",
+            "5": "Shop errors (5xx)",
+        }
         counts = [(name, found.get(kind, 0)) for kind, name in names.items()]
         return [(name, FEW if at_least(count) is None else f"{rounded(count):,}") for name, count in counts]
 
@@ -165,7 +173,7 @@ class Tables:
         if self._selection.filters or not goal:
             return tables
         campaigns = self._with_orders(self._table(self._shown(Dimension.CAMPAIGN), kinds.CAMPAIGNS))
-        return [*tables, *(self._by_part(goal, part) for part in kinds.GOAL_PARTS), campaigns]
+        return [*tables, campaigns, *(self._by_part(goal, part) for part in kinds.GOAL_PARTS)]
 
     def _goal(self) -> str:
         """Return the goal that is asked for, else the last step to an order, a goal of value, or the most frequent."""
@@ -187,7 +195,7 @@ class Tables:
             is_of_countries=part.of is Dimension.COUNTRY,
             rate="Rate",
             rate_of=f"the {part.title}'s visitors",
-            note="Rates compare visitors who agreed, and need 100 of them.",
+            note=RATED,
         )
         found = self._reached(part.by, part.place)[0]
         named = [
@@ -240,7 +248,7 @@ class Tables:
         kind = replace(
             table.kind,
             more=(goal.capitalize(), "Worth about", "Rate"),
-            note="Goals and rates are those of visitors who agreed. Worth needs 50 goals with a value.",
+            note=RATED_CAMPAIGNS,
         )
         return replace(
             table, kind=kind, note=kind.note, rows=[replace(row, more=more(row)) for row in table.rows]
@@ -340,7 +348,7 @@ def _change(now: int, then: int) -> int | None:
 
 def _rate(part: int | None, whole: int) -> str:
     part, whole = rounded(part or 0), rounded(whole)
-    return f"{min(100.0, 100 * part / whole):.1f} %" if part and whole >= LEAST_RATED else ""
+    return percent_of(part, whole) if part and whole >= LEAST_RATED else ""
 
 
 def _goal_and(place: int) -> Callable[[str], str | None]:

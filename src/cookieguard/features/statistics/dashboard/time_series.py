@@ -14,7 +14,7 @@ from cookieguard.features.statistics.dashboard.month_to_date import by_day
 from cookieguard.features.statistics.dashboard.selection import EPOCH, OF_FIRST_VIEWS, Range, wider_by_one
 from cookieguard.features.statistics.engines.protocol import Days, Filters, HitReader, Totals
 from cookieguard.features.statistics.notes import Note
-from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR
+from cookieguard.stats.hits import SECONDS_OF_DAY, SECONDS_OF_HOUR, Dimension
 from cookieguard.stats.k_anonymity import (
     FEW,
     Cell,
@@ -42,6 +42,7 @@ COVERS: Mapping[str, Sequence[str]] = {
     ),
     "none": ("Visitors who agreed to statistics",) * 3,
 }
+BEGAN_HERE = "Only visits that began on this page"
 NOT_KNOWN = "not known"
 HIDDEN = "-"
 
@@ -113,7 +114,9 @@ class Course:
         )
         each = f"{views / visits:.1f}" if min(views, visits) >= K else "-"
         is_compared = bool(self._range.step) and self._has_visitors
-        per_visit = () if self._where.keys() & {*OF_FIRST_VIEWS} else (Figure("Views per visit", each),)
+        without = {*OF_FIRST_VIEWS, Dimension.PAGE}  # their views or visits are but a part
+        per_visit = () if self._where.keys() & without else (Figure("Views per visit", each),)
+        of_visits = BEGAN_HERE if Dimension.PAGE in self._where else self._covers[1]
         days = self._range.days(self._today)
         name = "Daily visitors" if not self._range.step else "Visitor-days"
         return (
@@ -123,7 +126,7 @@ class Course:
                 self._change("visitors") if is_compared else None,
                 self._covers[0] + ("" if days.first == days.last else ", once for each day"),
             ),
-            Figure("Visits", self._text(visits), self._change("visits"), self._covers[1]),
+            Figure("Visits", self._text(visits), self._change("visits"), of_visits),
             Figure("Views", self._text(views), self._change("views"), self._covers[2]),
             *per_visit,
         )
