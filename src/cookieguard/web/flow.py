@@ -25,6 +25,7 @@ from cookieguard.web.recording.hits import note, note_goals
 from cookieguard.web.recording.log_entry import line_of
 from cookieguard.web.response import Response
 from cookieguard.web.services import Services
+from cookieguard.web.shared.pages import take_variant
 from cookieguard.web.websocket import Handshake, keep_out
 
 # Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
@@ -88,6 +89,8 @@ class Flow:
         if monotonic() >= self._looks.due:
             await self._looks.look(self._clock())
         exchange, caller = self._exchange(scope), None
+        if self.parts.variants is not None:
+            take_variant(exchange)
         if MADE_LATER:
             caller = OF_REQUEST.get()
             OF_REQUEST.set(self.parts.helpers)
@@ -176,7 +179,8 @@ class Flow:
         path, is_error = exchange.path, not 0 < exchange.status < ERRORS
         if self._recorder is not None:
             self._recorder.put(line_of(exchange))
-        if self._counting is not None and (is_error or response.is_document):
+        # A page that caches keep is counted when it is seen
+        if self._counting is not None and not exchange.shared_for and (is_error or response.is_document):
             note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
         if not is_error and path[path.rfind("/") + 1 :] in self._proxied_names:
             self.parts.proxied.note_request(path, exchange.request.query, exchange.wall)

@@ -149,7 +149,7 @@ def _language(exchange: Exchange, context: InsertContext) -> tuple[str, bool]:
     """Return the language to speak, and whether links must say it: the browser alone would ask for another one."""
     renderer, accepted = exchange.parts.renderer, exchange.request.text(b"accept-language")
     lang = renderer.pick_language(context.lang, accepted)
-    return lang, lang != renderer.pick_language("", accepted)
+    return lang, exchange.variant is not None or lang != renderer.pick_language("", accepted)
 
 
 def _base(exchange: Exchange, context: InsertContext) -> str:

@@ -13,6 +13,7 @@ from cookieguard.consent.cookie_register import (
     paths_above,
     removal_lines,
 )
+from cookieguard.consent.decision import State
 from cookieguard.identity import cookie_name
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.request import Request
@@ -22,6 +23,12 @@ STAFF_COOKIE = CookieSpec(name="__Host-cg_staff", max_age=0, same_site="Strict")
 BOTH_NAMES = frozenset(DEFAULT_NAMES) | frozenset(DEFAULT_NAMES.values())
 # How long after a choice pages carry the script that clears storage: the page that was open, and the next ones.
 FORGETTING = timedelta(minutes=5)
+
+
+def _shared_cache_reads(config: Config) -> tuple[str, ...]:
+    """Name the cookie by which a shared cache picks a page, in both ways; none without such a cache."""
+    spec = config.cookies.variant
+    return (spec.name, cookie_name(spec, dev=config.dev)) if config.cache.is_shared else ()
 
 
 class ShopCookies:
@@ -47,6 +54,7 @@ class ShopCookies:
                 *(spec.name for spec in cookies.specs),
                 STAFF_COOKIE.name,
                 cookie_name(STAFF_COOKIE, dev=config.dev),
+                *_shared_cache_reads(config),
             },
             undeclared=cookies.undeclared,
             today=today,
@@ -100,9 +108,12 @@ class ShopCookies:
     def to_forget(self, consent: Consent, now: datetime) -> tuple[str, ...]:
         """Name what pages clear the browser's storage of: what is held, for a while after the choice.
 
-        Longer under a signal that overrules a choice, which nobody made at any one time.
+        Longer under a signal that overrules a choice, which nobody made at any one time, and on pages that caches keep
+        of a choice, of which nobody knows the time.
         """
         receipt = consent.receipt
+        if receipt is None and consent.state is not State.UNDECIDED:
+            return self.register.held_patterns(consent.in_force)
         if not consent.is_overruled and (receipt is None or now - receipt.decided >= FORGETTING):
             return ()
         return self.register.held_patterns(consent.in_force)

@@ -16,6 +16,7 @@ from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, Event, HitKind
 from cookieguard.stats.raw_hits import MAX_HEADER, MAX_HELD, RawHit
 from cookieguard.stats.user_agents import MAX_AGENT
 from cookieguard.stats.visits import PAUSE
+from cookieguard.web.app_scope import revalidates_document
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
 from cookieguard.web.http.prefetch import is_ahead
@@ -244,7 +245,7 @@ def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> HitKi
         is_met = (is_document or request.is_navigation) and not _is_ahead(exchange)
         return ERROR if is_met else None
     if status == NOT_MODIFIED:
-        is_sent = exchange.revalidates_document
+        is_sent = revalidates_document(exchange)
     else:
         is_sent = status < 300 and status not in BODILESS_STATUSES
     if not (is_document and is_sent):
