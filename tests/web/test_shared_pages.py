@@ -339,7 +339,7 @@ def test_a_form_on_a_shared_page_is_taken(edge: Edge) -> None:
 
 @pytest.mark.parametrize("missing", ["trusted_proxies", "consent.enabled", "html.enabled"])
 def test_a_shop_without_what_shared_pages_need_does_not_start(missing: str) -> None:
-    from cookieguard.config import ConsentSettings, HtmlSettings  # noqa: PLC0415
+    from cookieguard.config import ConsentSettings, HtmlSettings
 
     settings: dict[str, Any] = {
         "trusted_proxies": ("127.0.0.1",),
