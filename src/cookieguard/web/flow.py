@@ -16,7 +16,7 @@ from cookieguard.web.document.page_cache import Outcome, Page
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.file_watch import Looks
-from cookieguard.web.http.headers import COOKIE
+from cookieguard.web.http.headers import COOKIE, by_name
 from cookieguard.web.identity.django_channels import CHANNELS, call_beside_channels
 from cookieguard.web.identity.store_gate import hear_first, must_recall, must_wait, recall, tell_store
 from cookieguard.web.pages.error_page import as_page
@@ -177,6 +177,8 @@ class Flow:
     def _record(self, exchange: Exchange, response: Response) -> None:
         """Keep what is left of a request: a line without a person in it, and what the owner should hear of."""
         path, is_error = exchange.path, not 0 < exchange.status < ERRORS
+        if exchange.variant is not None:  # what is counted is the visitor's own request
+            exchange.headers = by_name(exchange.scope["headers"])
         if self._recorder is not None:
             self._recorder.put(line_of(exchange))
         # A page that caches keep is counted when it is seen

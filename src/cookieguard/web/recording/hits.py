@@ -19,7 +19,9 @@ from cookieguard.stats.visits import PAUSE
 from cookieguard.web.app_scope import revalidates_document
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
+from cookieguard.web.http.etags import WHOLE
 from cookieguard.web.http.prefetch import is_ahead
+from cookieguard.web.http.routes import route_in
 from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.log_entry import SERVER_ERROR
@@ -118,6 +120,34 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
         hit._replace(
             path=path, query=asked, status=TAKEN, consent=state.value, gpc=before.gpc, event=event.value
         )
+    )
+
+
+def note_seen(exchange: Exchange, address: str, route: str, *, led_by: str, comes_again: bool) -> None:
+    """Take note of a page that a cache answered, at `address`; `led_by` is an origin, empty where none is known.
+
+    One that comes again after a choice was counted before.
+    """
+    counting, consent = exchange.parts.counting, exchange.peek_consent()
+    if counting is None or not _counts(counting, consent):
+        return
+    if comes_again and counting.counts_unasked and _is_since_choice(exchange, consent, RELOADED_WITHIN):
+        return
+    event = SHOWN if counting.asks and consent.asks else ""
+    hit = _raw_hit(counting, exchange, consent, VIEW, route=route, event=event)
+    path, _, query = address.partition("?")
+    path = exchange.request.path_in_app(path)[:MAX_HEADER]
+    _remember(counting, path, route)
+    path, asked, _, referrer = _without_own(
+        path,
+        query.encode("latin-1", "ignore")[:MAX_HEADER],
+        b"",
+        f"{led_by}/".encode("latin-1", "ignore")[:MAX_HEADER] if led_by else b"",
+        spellings_of(exchange.full_address),
+    )
+    is_inside = led_by == exchange.request.origin.text
+    counting.pipeline.put(
+        hit._replace(path=path, query=asked, referrer=referrer, is_inside=is_inside, status=WHOLE)
     )
 
 
@@ -316,19 +346,5 @@ def _country(counting: Counting, exchange: Exchange) -> str:
 
 def _route_of(counting: Counting, exchange: Exchange) -> str:
     """Return what a page is named by: its route, empty where that has none or each page of it has a name of its own."""
-    route = _route(exchange)
+    route = route_in(exchange.given_scope, exchange.scope.get("root_path", ""))
     return "" if route in counting.named_pages else route
-
-
-def _route(exchange: Exchange) -> str:
-    """Return the app's route as Starlette, FastAPI and Litestar tell it; empty where it takes any path."""
-    scope = exchange.given_scope
-    template = scope.get("path_template")
-    if template:
-        return str(template)
-    route: Any = scope.get("route")
-    path = getattr(route, "path", None)
-    if not isinstance(path, str) or ":path}" in path or hasattr(route, "routes"):
-        return ""
-    mounted = scope.get("root_path", "")[len(exchange.scope.get("root_path", "")) :]
-    return f"{mounted}{getattr(route, 'path_format', path)}"

@@ -83,7 +83,7 @@ def seconds_shared(exchange: Exchange, kind: Kind, names: Mapping[bytes, bytes])
     variant = exchange.variant
     if variant is None or not variant.may_be_kept or exchange.status not in (WHOLE, NOT_MODIFIED):
         return 0
-    if kind.is_piece or kind.is_xml or kind.is_sniffed:
+    if kind.is_piece or kind.is_xml or kind.is_sniffed or not exchange.request.return_path:
         return 0
     if exchange.was_personal or exchange.goals or exchange.promised or not exchange.writes_nothing:
         return 0
