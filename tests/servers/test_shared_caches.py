@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cookieguard.check.edge import examine_edge
 from servers.clients import Reply
 from servers.shared_caches import (
     ADS,
@@ -242,3 +243,41 @@ def test_a_cached_page_is_asked_again_and_answers_304(cache: Cache) -> None:
 
     assert (again.status, page.status) == (304, 200)
     assert again.headers["etag"] == page.headers["etag"]
+
+
+def test_the_check_finds_nothing_missing(cache: Cache) -> None:
+    found = list(examine_edge(f"http://127.0.0.1:{cache.port}/journal"))
+
+    assert len(found) == 10
+    assert [one for one in found if one.mend] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "named"),
+    [
+        ("proxy_set_header CG-Variant $cg_variant;", "", "send CG-Variant"),
+        ("proxy_set_header Cookie $cg_cookie;", "", "remove Cookie"),
+        ("$request_uri $cg_variant", "$request_uri", "key"),
+        ('"~(?:^|; )__Host-cg_consent=" "";', "", "__Host-cg_consent"),
+        ('"~(?:^|; )__Host-cg_(?:session|cart|remember)=" 1;', "", "a cookie that pages depend on"),
+        ('1       "-g";', "", "append -g"),
+        ("CG-Variant $cg_variant;", "CG-Variant $http_cg_variant$cg_variant;", "overwrite"),
+    ],
+)
+def test_the_check_names_the_line_that_is_missing(
+    shop: Cache, tmp_path: Path, line: str, instead: str, named: str
+) -> None:
+    def without(text: str) -> str:
+        assert line in text
+        return text.replace(line, instead, 1)
+
+    with nginx_cache(shop.port, tmp_path / "edge", edit=without) as edge:
+        found = list(examine_edge(f"http://127.0.0.1:{edge.port}/journal"))
+
+    assert [one for one in found if named in one.mend]
+
+
+def test_the_check_says_that_nothing_answers() -> None:
+    (found,) = examine_edge("http://127.0.0.1:9/")
+
+    assert found.mend

@@ -21,8 +21,3 @@ class CacheSettings:
     def __post_init__(self) -> None:
         require_types("cache", self)
         require_one_of("cache.mode", self.mode, MODES)
-
-    @property
-    def is_shared(self) -> bool:
-        """Return whether shared caches may keep pages."""
-        return self.mode == "shared"

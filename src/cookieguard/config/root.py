@@ -245,7 +245,7 @@ class Config:
             "html.enabled": self.html.enabled,
         }
         missing = ", ".join(name for name, is_on in needed.items() if not is_on)
-        if self.cache.is_shared and missing:
+        if self.cache.mode == "shared" and missing:
             raise ConfigError("cache.mode", was="'shared'", allowed=f"'private' without {missing}")
 
     def _check_staff(self) -> None:

@@ -44,7 +44,7 @@ def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts
         remembering=Remembering(identity, store) if identity is not None and store is not None else None,
         keyring=keyring,
         consents=open_consents(config, keyring, judges.register, ports.policy.matters, guard.steps),
-        variants=Variants(config) if config.cache.is_shared else None,
+        variants=Variants(config) if config.cache.mode == "shared" else None,
         grants=Grants(keyring),
         shop_cookies=judges.shop_cookies,
         signed_cookies=SignedCookies(config, keyring, judges.shop_cookies.register, guard.steps),

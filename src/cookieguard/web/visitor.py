@@ -181,7 +181,6 @@ class Visitor:
 
     def agreements(self, who: str = "") -> Awaitable[tuple[Agreement, ...]]:
         """Return the newest agreement of each topic: `await visitor.agreements()`; empty where the log is down."""
-        self._source.was_personal = True
         return self._source.parts.agreements.newest(self._source, who)
 
     def throttle_key(self, purpose: str) -> str:
@@ -213,7 +212,6 @@ class Visitor:
         Address, customer number as it is now, and `detail` (200 characters) are sealed in the vault after the
         response; nothing waits, and without a key of the day the event is dropped. Raises ValueError for others.
         """
-        self._source.was_personal = True
         self._source.risk(event, detail)
 
 

@@ -74,13 +74,10 @@ def seen_mark(exchange: Exchange, *, base: str, script: Allowance) -> bytes:
     element = (
         b""
         if script.way is Way.NONE
-        else _script(renderer.script_with_words("seen.js", WORDS, base=base, script=script), words)
+        else renderer.script_with_words("seen.js", WORDS, base=base, script=script)
     )
+    element = element.replace(WORDS.encode(), str(escape(words)).encode("ascii", "xmlcharrefreplace"), 1)
     if counting is None:
         return element if state else b""
     picture = f"{base}{SEEN}?{urlencode({'v': value, 'p': address, 't': route})}"
     return element + f'<noscript><img src="{escape(picture)}" alt="" hidden></noscript>'.encode()
-
-
-def _script(element: bytes, words: str) -> bytes:
-    return element.replace(WORDS.encode(), str(escape(words)).encode("ascii", "xmlcharrefreplace"), 1)

@@ -25,12 +25,6 @@ BOTH_NAMES = frozenset(DEFAULT_NAMES) | frozenset(DEFAULT_NAMES.values())
 FORGETTING = timedelta(minutes=5)
 
 
-def _shared_cache_reads(config: Config) -> tuple[str, ...]:
-    """Name the cookie by which a shared cache picks a page, in both ways; none without such a cache."""
-    spec = config.cookies.variant
-    return (spec.name, cookie_name(spec, dev=config.dev)) if config.cache.is_shared else ()
-
-
 class ShopCookies:
     """Judge the cookies that the app sets and reads. Knows no request."""
 
@@ -54,7 +48,8 @@ class ShopCookies:
                 *(spec.name for spec in cookies.specs),
                 STAFF_COOKIE.name,
                 cookie_name(STAFF_COOKIE, dev=config.dev),
-                *_shared_cache_reads(config),
+                cookies.variant.name,
+                cookie_name(cookies.variant, dev=config.dev),
             },
             undeclared=cookies.undeclared,
             today=today,

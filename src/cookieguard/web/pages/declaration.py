@@ -96,7 +96,7 @@ def _declared(config: Config) -> Iterator[Stored]:
     cookies = config.cookies
     ours = [spec for spec in cookies.specs if config.identity.enabled and spec is not cookies.consent]
     of_choice = [cookies.consent] if config.consent.enabled else []
-    of_choice += [cookies.variant] if config.cache.is_shared else []
+    of_choice += [cookies.variant] if config.cache.mode == "shared" else []
     for spec in [*ours, *of_choice]:
         life = "session" if not spec.max_age else f"{spec.max_age} seconds"
         yield Stored(cookie_name(spec, dev=config.dev), "", NECESSARY, life)

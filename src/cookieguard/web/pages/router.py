@@ -103,7 +103,7 @@ def _pages_of(parts: Services) -> list[Page]:
         (asks, Page("consent", ("POST",), answer_choice)),
         (asks, Page("choices", READ, show_choices)),
         (asks, Page("state", READ, answer_state)),
-        (config.cache.is_shared, Page(SEEN, READ_AND_POST, answer_seen)),
+        (config.cache.mode == "shared", Page(SEEN, READ_AND_POST, answer_seen)),
         (asks, Page(EMBED_PAGE, ("POST",), answer_embed)),
         (asks, Page(PLACE_PAGE, READ, show_place)),
         *((asks or config.html.guard, Page(name, READ, _asset)) for name in parts.renderer.assets),

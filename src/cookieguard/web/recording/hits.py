@@ -134,7 +134,7 @@ def note_seen(exchange: Exchange, address: str, route: str, *, led_by: str, come
     if comes_again and counting.counts_unasked and _is_since_choice(exchange, consent, RELOADED_WITHIN):
         return
     event = SHOWN if counting.asks and consent.asks else ""
-    hit = _raw_hit(counting, exchange, consent, VIEW, route=route, event=event)
+    hit = _raw_hit(counting, exchange, consent, VIEW, ended=exchange.now, route=route, event=event)
     path, _, query = address.partition("?")
     path = exchange.request.path_in_app(path)[:MAX_HEADER]
     _remember(counting, path, route)

@@ -27,9 +27,8 @@ from cookieguard.web.http.headers import (
 )
 from cookieguard.web.request import SWAPPED
 
-VARIANT = b"cg-variant"
-SIGNAL, LANGUAGE = b"sec-gpc", b"accept-language"
-OF_VISITOR = frozenset({SIGNAL, LANGUAGE})  # beside cookies: what no document is rendered by here
+VARIANT, SIGNAL = b"cg-variant", b"sec-gpc"
+OF_VISITOR = frozenset({SIGNAL, b"accept-language"})  # beside cookies: what no document is rendered by here
 # How each page is asked for here: as a browser opens it.
 AS_PAGE = {
     b"accept": b"text/html",
@@ -56,7 +55,7 @@ def take_variant(exchange: Exchange) -> None:
         return
     if not exchange.is_own_host or parts.is_console(request.origin):
         return
-    variant = variants.read(name, variants.generation(parts.policy, exchange.now))
+    variant = variants.read(name, variants.generation(parts.policy.terms(exchange.now), exchange.now))
     headers = {name: value for name, value in exchange.headers.items() if name not in OF_VISITOR}
     if variant.consent.gpc:
         headers[SIGNAL] = b"1"
@@ -163,5 +162,6 @@ def choice_lines(exchange: Exchange, receipt: Receipt) -> list[bytes]:
 
 
 def _value(exchange: Exchange, consent: Consent) -> str:
-    variants, policy = exchange.parts.variants, exchange.parts.policy
-    return "" if variants is None else variants.value(consent, variants.generation(policy, exchange.now))
+    variants, now = exchange.parts.variants, exchange.now
+    terms = exchange.parts.policy.terms(now)
+    return "" if variants is None else variants.value(consent, variants.generation(terms, now))

@@ -10,24 +10,15 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from hashlib import blake2b
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent import Consent, Matters, Terms
+from cookieguard.consent import Consent, Terms
 from cookieguard.consent.decision import NOTHING_BEYOND, State, state_of, version_at
-from cookieguard.identity import cookie_name
-from cookieguard.identity.cookies import expire_cookie, set_cookie
+from cookieguard.identity.cookies import cookie_name, expire_cookie, set_cookie
 
 NAMED = re.compile(rb"(?:u|(?:(n|a|p)([0-9a-f]{0,8})(g?)\.([0-9a-f]{8})))(-g)?")
-
-
-class Policy(Protocol):
-    """Know what a choice is made under; None where the shop serves its policy itself."""
-
-    @property
-    def matters(self) -> Matters | None: ...
-    def terms(self, now: datetime) -> Terms | None: ...
 
 
 class Variant(NamedTuple):
@@ -51,19 +42,16 @@ class Variants:
         self._ids = frozenset(self._purposes) | NOTHING_BEYOND
         vendors = sorted((one.name, one.purpose, one.hosts) for one in config.vendors)
         self._facts = repr((self._purposes, vendors))
-        self._generations: dict[object, str] = {}  # of the terms asked for last
+        self._generations: dict[str, str] = {}  # of the terms asked for last
 
-    def generation(self, policy: Policy, now: datetime) -> str:
+    def generation(self, terms: Terms | None, now: datetime) -> str:
         """Return the digest of what a choice is made under: purposes, vendors and the version of the policy."""
-        terms = policy.terms(now)
         version = version_at(self._policy, now) if terms is None else terms.version
-        found = self._generations.get(version)
-        if found is None:
-            matters = sorted((policy.matters or {}).items())
-            text = repr((self._facts, version, matters))
-            found = blake2b(text.encode(), digest_size=4).hexdigest()
-            self._generations = {version: found}
-        return found
+        if version not in self._generations:
+            matters = {} if terms is None else terms.matters
+            text = repr((self._facts, version, sorted(matters.items())))
+            self._generations = {version: blake2b(text.encode(), digest_size=4).hexdigest()}
+        return self._generations[version]
 
     def value(self, consent: Consent, generation: str) -> str:
         """Return the cookie's value for a consent; empty where no variant says all of it, or nothing is decided."""
