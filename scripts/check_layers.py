@@ -77,14 +77,17 @@ FOLDERS: dict[str, frozenset[str]] = {
     "features/rights/values": frozenset(),
     "features/rights/web": frozenset({"values"}),
     "scan/browser": frozenset(),
-    "web/banner": frozenset({"http"}),
-    "web/cookies": frozenset({"http", "identity"}),
+    "web/banner": frozenset({"http", "shared"}),
+    "web/cookies": frozenset({"http", "identity", "shared"}),
     "web/document": frozenset({"banner", "http"}),
     "web/http": frozenset(),
     "web/identity": frozenset({"http"}),
-    "web/pages": frozenset({"banner", "cookies", "document", "http", "identity", "parts", "recording"}),
+    "web/pages": frozenset(
+        {"banner", "cookies", "document", "http", "identity", "parts", "recording", "shared"}
+    ),
     "web/parts": frozenset({"banner", "cookies", "http", "identity", "recording"}),
     "web/recording": frozenset({"document", "http", "identity"}),
+    "web/shared": frozenset({"http"}),
 }
 # The module below the features that makes their parts.
 PORTS: dict[str, frozenset[str]] = {"web.middleware": frozenset({"features"})}

@@ -1,6 +1,6 @@
 """What `cookieguard check` says before a shop goes out: its settings, its banner, its own policy. For CI.
 
-Rule: a check only looks. It needs no state directory, no key and no network.
+Rule: a check only looks. It needs no state directory and no key, and no network without `--edge`.
 """
 
 from __future__ import annotations

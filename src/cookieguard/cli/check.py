@@ -9,6 +9,7 @@ import typer
 
 from cookieguard.check import Finding, examine
 from cookieguard.check.answer import examine_app, guard_in
+from cookieguard.check.edge import examine_edge
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
 from cookieguard.cli.output import show_findings
 from cookieguard.config.loading.app import load_app
@@ -23,6 +24,7 @@ AppArgument = Annotated[
     ),
 ]
 PageOption = Annotated[str, typer.Option("--page", help="The page of the app to check.")]
+EdgeOption = Annotated[str, typer.Option("--edge", help="Check the cache of a running shop: its page's URL.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Exit code 1 for warnings too.")]
 
 
@@ -31,6 +33,7 @@ def check(
     *,
     config: ConfigOption = None,
     page: PageOption = "/",
+    edge: EdgeOption = "",
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -39,6 +42,7 @@ def check(
         raise ConfigError("--config", was="given with an app", allowed="only one: an app brings its own")
     try:
         findings = _of_app(app, page) if app is not None else _of_file(config)
+        findings += examine_edge(edge) if edge else []
     except ConfigError as error:
         if app is not None and error.setting == "app":
             raise

@@ -157,6 +157,12 @@ class CookieSettings:
         """Return the four, in the order of KINDS."""
         return tuple(getattr(self, kind) for kind in KINDS)
 
+    @property
+    def variant(self) -> CookieSpec:
+        """Return the cookie that shared caches read (`cache.mode`): it goes wherever the consent cookie goes."""
+        prefix = (SECURE_PREFIX if self.consent.domain else HOST_PREFIX) if self.consent.secure else ""
+        return replace(self.consent, name=f"{prefix}cg_v")
+
     def _share(self) -> None:
         """Give every cookie without a domain of its own the one of all."""
         if self.domain:

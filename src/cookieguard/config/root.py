@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 
+from cookieguard.config.cache import CacheSettings
 from cookieguard.config.consent import SIGNALS, ConsentSettings
 from cookieguard.config.cookies import CookieSettings, IdentitySettings
 from cookieguard.config.languages import (
@@ -157,6 +158,7 @@ class Config:
     html: HtmlSettings = field(default_factory=HtmlSettings)
     csp: CspSettings = field(default_factory=CspSettings)
     consent: ConsentSettings = field(default_factory=ConsentSettings)
+    cache: CacheSettings = field(default_factory=CacheSettings)
     look: LookSettings = field(default_factory=LookSettings)
     identity: IdentitySettings = field(default_factory=IdentitySettings)
     store: StoreSettings = field(default_factory=StoreSettings)
@@ -185,6 +187,7 @@ class Config:
         if self.stats.country_header and not self.trusted_proxies:
             allowed = "only with trusted_proxies set, because otherwise any client could send that header"
             raise ConfigError("stats.country_header", was=repr(self.stats.country_header), allowed=allowed)
+        self._check_cache()
         self._check_staff()
         if self.policy.folder and not (self.store.enabled and self.identity.enabled):
             allowed = "only with store.enabled and identity.enabled true, because announcements are kept in the store"
@@ -234,6 +237,16 @@ class Config:
         if self.strict_paths and not self.csp.enabled:
             allowed = "only with csp.enabled true, because only the policy stops requests made by scripts"
             raise ConfigError("strict_paths", was=", ".join(self.strict_paths), allowed=allowed)
+
+    def _check_cache(self) -> None:
+        needed = {
+            "trusted_proxies": bool(self.trusted_proxies),
+            "consent.enabled": self.consent.enabled,
+            "html.enabled": self.html.enabled,
+        }
+        missing = ", ".join(name for name, is_on in needed.items() if not is_on)
+        if self.cache.mode == "shared" and missing:
+            raise ConfigError("cache.mode", was="'shared'", allowed=f"'private' without {missing}")
 
     def _check_staff(self) -> None:
         if self.staff.header and not self.trusted_proxies:

@@ -53,6 +53,9 @@ def examine_settings(config: Config, *, asks: bool) -> Iterator[Finding]:
     """Yield what is to be said of a configuration; `asks` opens the pages that the banner links to."""
     yield _origins(config)
     yield _proxies(config)
+    if config.cache.mode == "shared":
+        advice = "check the cache in front: cookieguard check --edge https://shop.example/"
+        yield Finding("cache", "shared caches may keep pages", advice=advice if asks else "")
     yield _languages(config)
     yield from _links(config, asks=asks)
 

@@ -58,6 +58,11 @@ def ask_for_document(exchange: Asked, scope: dict[str, Any]) -> None:
         scope["extensions"] = {name: extensions[name] for name in extensions if name not in SHUT_DOORS}
 
 
+def revalidates_document(exchange: Asked) -> bool:
+    """Return whether a 304 to this request speaks of a document."""
+    return asks_for_page(exchange) or names_document(exchange.headers.get(b"if-none-match", b""))
+
+
 def asks_for_page(exchange: Asked) -> bool:
     """Return whether a browser asks for what it shows, and that is not known to be no page."""
     request = exchange.request

@@ -32,6 +32,7 @@ ASSETS = (
     "places.js",
     "posted.js",
     "saved.css",
+    "seen.js",
     "signals.js",
     "stale.js",
 )

@@ -22,6 +22,7 @@ from cookieguard.web.parts.guard import Core, Guard
 from cookieguard.web.parts.opening import authorities_of, fingerprint_of, open_consents, open_identity
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.services import Services
+from cookieguard.web.shared.variants import Variants
 from cookieguard.web.undeclared_loads import UndeclaredLoads
 
 
@@ -43,6 +44,7 @@ def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts
         remembering=Remembering(identity, store) if identity is not None and store is not None else None,
         keyring=keyring,
         consents=open_consents(config, keyring, judges.register, ports.policy.matters, guard.steps),
+        variants=Variants(config) if config.cache.mode == "shared" else None,
         grants=Grants(keyring),
         shop_cookies=judges.shop_cookies,
         signed_cookies=SignedCookies(config, keyring, judges.shop_cookies.register, guard.steps),

@@ -42,6 +42,9 @@ cdef class Exchange:
     cdef public object rewriter
     cdef public int rounds
     cdef public object scope
+    cdef public int shared_for
+    cdef public object variant
+    cdef public bint was_personal
     cdef public int status
 
     @cython.locals(given=dict, names=dict)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from decimal import Decimal
 from hashlib import blake2b
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 from cookieguard.consent import Consent
 from cookieguard.consent.vendors import STRICT, is_once
 from cookieguard.errors import CookieGuardError
-from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.carts.stored_carts import StoreFirst
 from cookieguard.identity.cookies import CookieJar, parse_cookies
 from cookieguard.identity.session import Session
@@ -21,11 +19,10 @@ from cookieguard.identity.token_cookie import Presented
 from cookieguard.identity.visit import Identity, Visit
 from cookieguard.stats.anonymize import LOOPBACK, Client, read_client, throttle_key, without_forwarding
 from cookieguard.stats.text_cleaning import shown_path
-from cookieguard.web.app_scope import ask_for_document, asks_for_page
+from cookieguard.web.app_scope import ask_for_document
 from cookieguard.web.banner.load_once import MARK, take_grant, without_grant
 from cookieguard.web.document.page_cache import Outcome
 from cookieguard.web.http.dotted_quad import network_24
-from cookieguard.web.http.etags import names_document
 from cookieguard.web.http.headers import COOKIE, MOST_HEADERS, by_name, listed
 from cookieguard.web.http.origin import local_path
 from cookieguard.web.identity.named_customers import customers_named
@@ -33,6 +30,7 @@ from cookieguard.web.identity.store_wait import Written
 from cookieguard.web.identity.unkept_session import tell_of_lost
 from cookieguard.web.request import FORWARDED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
 from cookieguard.web.services import Services
+from cookieguard.web.shared.variants import Variant
 from cookieguard.web.visitor import SCOPE_KEY, Visitor
 from cookieguard.web.walls import Wall
 
@@ -82,7 +80,10 @@ class Exchange:
         "rewriter",
         "rounds",
         "scope",
+        "shared_for",
         "status",
+        "variant",
+        "was_personal",
     )
 
     def __init__(self, parts: Services, scope: Any, now: datetime) -> None:
@@ -96,6 +97,11 @@ class Exchange:
         self.promised: tuple[Written, ...] = ()  # records that the response waits for
         self.rounds = 0  # how often the store was spoken with before the start
         self.followed: tuple[bytes, bool] | None = None  # cookie of what came along; it took
+        self.variant: Variant | None = (
+            None  # what a shared cache in front says of the visitor, in place of cookies
+        )
+        self.shared_for = 0  # seconds that such a cache may keep the document
+        self.was_personal = False  # the app asked who this is
         self._has_written_cookies = False
         self.given_scope: Mapping[str, Any] = NO_SCOPE
         self._is_own: bool | None = None
@@ -146,6 +152,11 @@ class Exchange:
         if self._request is None:
             self._request = Request(self.scope, self.headers, self.forwarded)
         return self._request
+
+    def read_as(self, variant: Variant, headers: dict[bytes, bytes]) -> None:
+        """Read this request as a shared cache in front names it: by a variant, and headers that are no visitor's."""
+        self.variant, self.headers, self._request, self._decided = variant, headers, None, variant.consent
+        self.destination = headers.get(b"sec-fetch-dest")
 
     def app_scope(self, opens_session: bool) -> dict[str, Any]:  # noqa: FBT001  # compiled
         """Return the scope the app gets: anonymous, with the visitor and the session in it.
@@ -225,11 +236,6 @@ class Exchange:
             raise CookieGuardError("identity.enabled is false, so there is no session and no cart")
         return identity
 
-    @property
-    def cart(self) -> Cart:
-        """The visitor's cart."""
-        return self.visit.cart
-
     def present(self) -> Presented:
         """What this request brought: no cookie that came to another host than ours."""
         if self._presented is None:
@@ -245,11 +251,6 @@ class Exchange:
         """Hand an event to the vault's thread, with the address."""
         customer = self.session.customer if self.parts.identity is not None else None
         self.parts.risks.put(event, detail, address=self.full_address, customer=customer, time=self.now)
-
-    def goal(self, name: str, value: float | Decimal | None) -> None:
-        """Keep a goal until the request has ended."""
-        if (counting := self.parts.counting) is not None:
-            self.goals = counting.with_goal(self.goals, name, value, self.report_event)
 
     @property
     def news(self) -> Session | None:
@@ -362,11 +363,6 @@ class Exchange:
                 raise
             logger.error("session and cart kept changing, so the response was sent without their cookies")
             return []
-
-    @property
-    def revalidates_document(self) -> bool:
-        """Return whether a 304 here speaks of a document."""
-        return asks_for_page(self) or names_document(self.request.headers.get(b"if-none-match", b""))
 
     @property
     def own_base(self) -> str:

@@ -16,7 +16,7 @@ from cookieguard.web.document.page_cache import Outcome, Page
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.file_watch import Looks
-from cookieguard.web.http.headers import COOKIE
+from cookieguard.web.http.headers import COOKIE, by_name
 from cookieguard.web.identity.django_channels import CHANNELS, call_beside_channels
 from cookieguard.web.identity.store_gate import hear_first, must_recall, must_wait, recall, tell_store
 from cookieguard.web.pages.error_page import as_page
@@ -25,6 +25,7 @@ from cookieguard.web.recording.hits import note, note_goals
 from cookieguard.web.recording.log_entry import line_of
 from cookieguard.web.response import Response
 from cookieguard.web.services import Services
+from cookieguard.web.shared.pages import take_variant
 from cookieguard.web.websocket import Handshake, keep_out
 
 # Starlette's ASGIApp type rejects Litestar and Quart under mypy strict.
@@ -88,6 +89,8 @@ class Flow:
         if monotonic() >= self._looks.due:
             await self._looks.look(self._clock())
         exchange, caller = self._exchange(scope), None
+        if self.parts.variants is not None:
+            take_variant(exchange)
         if MADE_LATER:
             caller = OF_REQUEST.get()
             OF_REQUEST.set(self.parts.helpers)
@@ -174,9 +177,12 @@ class Flow:
     def _record(self, exchange: Exchange, response: Response) -> None:
         """Keep what is left of a request: a line without a person in it, and what the owner should hear of."""
         path, is_error = exchange.path, not 0 < exchange.status < ERRORS
+        if exchange.variant is not None:  # what is counted is the visitor's own request
+            exchange.headers = by_name(exchange.scope["headers"])
         if self._recorder is not None:
             self._recorder.put(line_of(exchange))
-        if self._counting is not None and (is_error or response.is_document):
+        # A page that caches keep is counted when it is seen
+        if self._counting is not None and not exchange.shared_for and (is_error or response.is_document):
             note(self._counting, exchange, is_document=response.is_document, ended=self._clock())
         if not is_error and path[path.rfind("/") + 1 :] in self._proxied_names:
             self.parts.proxied.note_request(path, exchange.request.query, exchange.wall)

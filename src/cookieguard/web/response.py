@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from cookieguard.identity.carts.stored_carts import StoreFirst
+from cookieguard.web.app_scope import revalidates_document
 from cookieguard.web.cookies.consent_filter import Gate
 from cookieguard.web.cookies.own_cookies import own_lines
 from cookieguard.web.customer_refusals import WITHDRAWN, settled, speak
@@ -56,6 +57,7 @@ from cookieguard.web.http.headers import (
 )
 from cookieguard.web.http.redirects import REDIRECTS
 from cookieguard.web.request import PAGE_DESTINATIONS, SWAPPED
+from cookieguard.web.shared.pages import seconds_shared, share, tag_of, variant_lines
 from cookieguard.web.walls import DOCUMENT_VARY
 
 Message = Any
@@ -218,9 +220,11 @@ class Response:
         exchange, status = self._exchange, self._exchange.status
         kind = PLAIN if kind.is_sniffed and is_unsniffed(names) and not exchange.marks & SWAPPED else kind
         self._names, self._kind = names, kind
-        if status == NOT_MODIFIED and exchange.revalidates_document:
+        if status == NOT_MODIFIED and revalidates_document(exchange):
+            exchange.shared_for = seconds_shared(exchange, kind, names)
             return self._send({**message, "headers": self._document_headers(headers)})
         if is_rewritten(exchange, kind, names):
+            exchange.shared_for = seconds_shared(exchange, kind, names)
             self._start, self.waits = {**message, "headers": headers}, True
             self._coding = coding_of(names[CODING]) if CODING in names else b""
             # A stream of data has neither type, coding nor length.
@@ -277,7 +281,7 @@ class Response:
             await self._send_new(key, message, body, [*given])
             return
         self._body, exchange.rewriter = SENT, page
-        if page.given != given or not exchange.writes_nothing:
+        if page.given != given or not exchange.writes_nothing or variant_lines(exchange):
             await self._send_rest(message, content, of=body)
             return
         self._start, self.waits = None, False
@@ -327,7 +331,7 @@ class Response:
         Returns the headers that went before it now.
         """
         is_left_out = self._is_head and self._names.get(b"content-length") != b"%d" % len(of)
-        headers = await self._release(length=b"" if is_left_out else b"%d" % len(content))
+        headers = await self._release(length=b"" if is_left_out else b"%d" % len(content), whole=content)
         content = b"" if self._is_head else content
         self._exchange.bytes_sent += len(content)
         await self._send({**message, "body": content})
@@ -346,7 +350,7 @@ class Response:
             self._exchange.bytes_sent += len(rest)
             await self._send({**message, "body": rest, "more_body": False})
 
-    async def _release(self, *, length: bytes = b"") -> Headers:
+    async def _release(self, *, length: bytes = b"", whole: bytes = b"") -> Headers:
         """Send the start that waits, now that it is known what becomes of the body; return its headers."""
         start, self._start, self.waits = self._start, None, False
         if start is None:
@@ -357,6 +361,8 @@ class Response:
             headers = self._document_headers(start["headers"])
         except StoreFirst:
             headers = await settled(self._exchange, partial(self._document_headers, start["headers"]))
+        if self._exchange.shared_for:
+            headers += tag_of(self._exchange, headers, whole)
         if self._body is not None and not self._body.has_head:
             length = self._names.get(b"content-length", length)
         # Beside a Transfer-Encoding of the app's, copied from elsewhere, nginx and granian refuse one; h11 trailers.
@@ -369,14 +375,10 @@ class Response:
     def _is_head(self) -> bool:
         return self._exchange.request.method == "HEAD"
 
-    # What becomes of the body
-
     def _choose_body(self, start: bytes) -> DocumentBody:
         headers: Headers = self._start["headers"] if self._start is not None else []
         self._body = body = choose_body(self._exchange, self._kind, headers, self._coding, start)
         return body
-
-    # What becomes of the headers
 
     def _document_headers(self, headers: Headers) -> Headers:
         exchange = self._exchange
@@ -420,6 +422,8 @@ class Response:
         lines = own_lines(self._exchange)
         if not (has_read or lines):
             return headers
+        if self._exchange.shared_for and not lines:
+            return share(headers, self._exchange.shared_for)
         headers = make_private(headers, varying, store=not (lines or self._exchange.is_lifted))
         if lines:
             headers += [(SET_COOKIE, line) for line in lines]

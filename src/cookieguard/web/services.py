@@ -32,6 +32,7 @@ from cookieguard.web.parts.ports import Agreements, CustomerTerms, Policy, Recor
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.pipeline import Recorder
+from cookieguard.web.shared.variants import Variants
 from cookieguard.web.undeclared_loads import UndeclaredLoads
 from cookieguard.web.walls import Walls
 
@@ -55,6 +56,7 @@ class Services:
     remembering: Remembering | None
     keyring: Keyring
     consents: Consents
+    variants: Variants | None  # None where no cache in front keeps pages
     grants: Grants
     shop_cookies: ShopCookies
     signed_cookies: SignedCookies  # those of the shop that go out in tokens of ours

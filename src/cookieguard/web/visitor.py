@@ -15,6 +15,7 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.identity.carts.cart import Cart
 from cookieguard.identity.remember_me import SecurityWarning
 from cookieguard.identity.session import Session
+from cookieguard.identity.visit import Visit
 from cookieguard.web.identity.orders import Orders
 from cookieguard.web.parts.ports import Agreement
 from cookieguard.web.request import Request
@@ -34,6 +35,9 @@ class HasScope(Protocol):
 class Source(Protocol):
     """Be where a Visitor takes its values from: the request's Exchange."""
 
+    goals: tuple[str, ...]  # kept until the request has ended
+    was_personal: bool  # the app asked who this is: no shared cache keeps the answer
+
     @property
     def parts(self) -> Services: ...
     @property
@@ -41,14 +45,14 @@ class Source(Protocol):
     @property
     def session(self) -> Session: ...
     @property
-    def cart(self) -> Cart: ...
+    def visit(self) -> Visit: ...
     @property
     def own_base(self) -> str: ...
     @property
     def request(self) -> Request: ...
     def throttle_key(self, purpose: str) -> str: ...
     def risk(self, event: str, detail: str) -> None: ...
-    def goal(self, name: str, value: float | Decimal | None) -> None: ...
+    def report_event(self, event: str) -> None: ...
 
 
 class Visitor:
@@ -70,6 +74,7 @@ class Visitor:
     @property
     def consent(self) -> Consent:
         """What this visitor agreed to, as it applies to this request."""
+        self._source.was_personal = True
         return self._source.consent
 
     @property
@@ -82,7 +87,7 @@ class Visitor:
     @property
     def cart(self) -> Cart:
         """The signed cart: a mapping of JSON values bound to this session and customer."""
-        cart = self._source.cart
+        cart = self._source.visit.cart
         cart.mark_accessed()
         return cart
 
@@ -184,6 +189,7 @@ class Visitor:
         Keyed with a random key of this hour that all workers share; next hour the same address has another
         key, and nobody can tell which. IPv6 counts by /64.
         """
+        self._source.was_personal = True
         return self._source.throttle_key(purpose)
 
     def goal(self, name: str, *, value: float | Decimal | None = None) -> None:
@@ -196,7 +202,9 @@ class Visitor:
         number, a mail address) is not counted, and the log says so once. Never raises, but for a bad name with
         `dev = true`: ValueError.
         """
-        self._source.goal(name, value)
+        source = self._source
+        if (counting := source.parts.counting) is not None:
+            source.goals = counting.with_goal(source.goals, name, value, source.report_event)
 
     def risk(self, event: str, detail: str = "") -> None:
         """Declare a risk event: `login`, `checkout`, `payment_failure` or `abuse`.

@@ -9,6 +9,7 @@ from cookieguard.consent import INLINE, Allowance, allowance
 from cookieguard.html import InsertContext
 from cookieguard.web.banner.dev_tag import panel_tag
 from cookieguard.web.banner.form_value import form_value
+from cookieguard.web.banner.page_scripts import seen_mark
 from cookieguard.web.banner.renderer import LONGEST_LANGUAGES
 from cookieguard.web.banner.slots import filled
 from cookieguard.web.exchange import Exchange
@@ -41,6 +42,9 @@ class Insertion:
         if exchange.parts.config.dev:
             base, script = _base(exchange, context), self._allowance(exchange, "script", context.policies)
             panel = panel_tag(exchange, base=base, script=script)
+        if exchange.shared_for:
+            base, script = _base(exchange, context), self._allowance(exchange, "script", context.policies)
+            panel = seen_mark(exchange, base=base, script=script)
         asks = exchange.consent.asks
         return panel + (self._banner(exchange, context) if asks else self._control(exchange, context))
 
@@ -149,7 +153,7 @@ def _language(exchange: Exchange, context: InsertContext) -> tuple[str, bool]:
     """Return the language to speak, and whether links must say it: the browser alone would ask for another one."""
     renderer, accepted = exchange.parts.renderer, exchange.request.text(b"accept-language")
     lang = renderer.pick_language(context.lang, accepted)
-    return lang, lang != renderer.pick_language("", accepted)
+    return lang, exchange.variant is not None or lang != renderer.pick_language("", accepted)
 
 
 def _base(exchange: Exchange, context: InsertContext) -> str:

@@ -6,12 +6,19 @@ Where Google's tag is held its callbacks are answered in its place (static/src/c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote, urlencode
 
-from cookieguard.consent import INLINE, Allowance, allowance
+from markupsafe import escape
+
+from cookieguard.consent import INLINE, Allowance, Way, allowance
+from cookieguard.web.banner.form_value import form_value
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.routes import route_in
 
 # Who calls `event_callback` and `eventCallback`: shops lead on to the checkout in them.
 ANSWERS = "https://www.googletagmanager.com/"
+SEEN = "seen"  # the page that takes it when a page of a cache is seen, and what its value is for
+WORDS = "CG-SEEN"  # where they stand in the script, which is rendered once
 
 
 def choice_scripts(exchange: Exchange, policies: Sequence[bytes]) -> bytes:
@@ -49,3 +56,28 @@ def head_allowance(exchange: Exchange, policies: Sequence[bytes]) -> Allowance:
         return INLINE
     texts = [policy.decode("latin-1") for policy in policies]
     return allowance(texts, "script", origin=exchange.request.origin.text, path=exchange.own_base)
+
+
+def seen_mark(exchange: Exchange, *, base: str, script: Allowance) -> bytes:
+    """Return what a page that caches keep says when it is seen: a script, or a picture where none runs.
+
+    Its value lets nobody report a page that was never rendered, or another route.
+    """
+    counting, renderer, consent = exchange.parts.counting, exchange.parts.renderer, exchange.consent
+    route = "" if counting is None else route_in(exchange.given_scope, exchange.scope.get("root_path", ""))
+    if counting is not None and route in counting.named_pages:
+        route = ""
+    address = exchange.request.return_path
+    value = form_value(exchange, SEEN, address, route)
+    state = f"{base}state?{consent.stamp}" if consent.is_beyond_necessary else ""
+    words = f"{base}{SEEN} {value} {address} {quote(route, safe='/')} {state}"
+    element = (
+        b""
+        if script.way is Way.NONE
+        else renderer.script_with_words("seen.js", WORDS, base=base, script=script)
+    )
+    element = element.replace(WORDS.encode(), str(escape(words)).encode("ascii", "xmlcharrefreplace"), 1)
+    if counting is None:
+        return element if state else b""
+    picture = f"{base}{SEEN}?{urlencode({'v': value, 'p': address, 't': route})}"
+    return element + f'<noscript><img src="{escape(picture)}" alt="" hidden></noscript>'.encode()

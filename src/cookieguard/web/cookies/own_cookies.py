@@ -18,11 +18,14 @@ from cookieguard.web.identity.unkept_session import (
     drops_cookies,
     is_overtaken,
 )
+from cookieguard.web.shared.pages import choice_lines, variant_lines
 
 
 def own_lines(exchange: Exchange) -> list[bytes]:
     """Return the Set-Cookie lines of a response, the removals first: a browser takes them in their order."""
     lines, followed, jar = _session_lines(exchange), exchange.followed, exchange.jar
+    if exchange.parts.variants is not None:
+        lines = [*lines, *variant_lines(exchange)]
     if followed is not None:
         lines = [followed[0], *lines]
     if not (lines or jar.has_doubles):
@@ -83,7 +86,8 @@ def removals(exchange: Exchange, written: Collection[str]) -> list[bytes]:
 
 def consent_lines(exchange: Exchange, receipt: Receipt) -> list[bytes]:
     """Return the Set-Cookie lines of a choice: what would shadow it goes first, so that it sticks."""
-    return [*removals(exchange, (exchange.parts.consents.cookie_name,)), consent_line(exchange, receipt)]
+    removed = removals(exchange, (exchange.parts.consents.cookie_name,))
+    return [*removed, consent_line(exchange, receipt), *choice_lines(exchange, receipt)]
 
 
 def consent_line(exchange: Exchange, receipt: Receipt) -> bytes:

@@ -13,6 +13,7 @@ from cookieguard.consent.cookie_register import (
     paths_above,
     removal_lines,
 )
+from cookieguard.consent.decision import State
 from cookieguard.identity import cookie_name
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.request import Request
@@ -47,6 +48,8 @@ class ShopCookies:
                 *(spec.name for spec in cookies.specs),
                 STAFF_COOKIE.name,
                 cookie_name(STAFF_COOKIE, dev=config.dev),
+                cookies.variant.name,
+                cookie_name(cookies.variant, dev=config.dev),
             },
             undeclared=cookies.undeclared,
             today=today,
@@ -100,9 +103,12 @@ class ShopCookies:
     def to_forget(self, consent: Consent, now: datetime) -> tuple[str, ...]:
         """Name what pages clear the browser's storage of: what is held, for a while after the choice.
 
-        Longer under a signal that overrules a choice, which nobody made at any one time.
+        Longer under a signal that overrules a choice, which nobody made at any one time, and on pages that caches keep
+        of a choice, of which nobody knows the time.
         """
         receipt = consent.receipt
+        if receipt is None and consent.state is not State.UNDECIDED:
+            return self.register.held_patterns(consent.in_force)
         if not consent.is_overruled and (receipt is None or now - receipt.decided >= FORGETTING):
             return ()
         return self.register.held_patterns(consent.in_force)

@@ -318,14 +318,15 @@ def key_of(exchange: Exchange, kind: Kind, names: dict[bytes, bytes], headers: H
 
     The walls come from the configuration, the origin, what is granted and where our own pages are, so they are in it.
     None where that is more than can be told: the path of another page (a POST), a grant for this document alone, a
-    piece of a page, a choice that the browser would not keep (which is counted), a nonce.
+    piece of a page, a choice that the browser would not keep (which is counted), a nonce; and where a cache in front
+    keeps the page.
     """
     if not kind.is_document or exchange.status == PARTIAL_CONTENT or not exchange.parts.config.html.enabled:
         return None
     asked, request = exchange.headers, exchange.request
     scope = request.scope
     is_piece = exchange.marks & SWAPPED or (exchange.marks & FRAGMENT and request.is_fragment)
-    if exchange.grant or scope.get("method", "GET") != "GET" or is_piece:
+    if exchange.grant or exchange.variant is not None or scope.get("method", "GET") != "GET" or is_piece:
         return None
     consent = exchange.consent
     if consent.asks and not request.is_secure_context:

@@ -95,7 +95,9 @@ def _declared(config: Config) -> Iterator[Stored]:
     """Yield what is configured: ours, the shop's own, each vendor's."""
     cookies = config.cookies
     ours = [spec for spec in cookies.specs if config.identity.enabled and spec is not cookies.consent]
-    for spec in [*ours, *([cookies.consent] if config.consent.enabled else [])]:
+    of_choice = [cookies.consent] if config.consent.enabled else []
+    of_choice += [cookies.variant] if config.cache.mode == "shared" else []
+    for spec in [*ours, *of_choice]:
         life = "session" if not spec.max_age else f"{spec.max_age} seconds"
         yield Stored(cookie_name(spec, dev=config.dev), "", NECESSARY, life)
     for own in cookies.own:

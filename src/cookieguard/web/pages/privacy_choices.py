@@ -17,6 +17,7 @@ from cookieguard.web.http.headers import essence
 from cookieguard.web.http.page_headers import ANSWER_HEADERS, PAGE_HEADERS
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import FORM_TYPE, Receive
+from cookieguard.web.shared.pages import variant_lines
 
 COPY_PAGE = "receipt"  # of the consent log
 MOST_FIELDS = 5
@@ -63,4 +64,6 @@ def _page(exchange: Exchange, lang: str, next_: str, *, ticked: frozenset[str] |
 async def answer_state(exchange: Exchange, _: Receive) -> Response:
     """Answer HEAD {prefix}state?<stamp>, which a page out of the history asks: 204 where that is in force, else 200."""
     is_current = exchange.request.query == exchange.consent.stamp
-    return Response(status_code=204 if is_current else 200, headers=ANSWER_HEADERS)
+    answer = Response(status_code=204 if is_current else 200, headers=ANSWER_HEADERS)
+    answer.raw_headers.extend((b"set-cookie", line) for line in variant_lines(exchange))
+    return answer

@@ -11,6 +11,7 @@ from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.html import parse_url
 from cookieguard.web.assets import Asset
 from cookieguard.web.banner.dev_tag import DEV_SCRIPT
+from cookieguard.web.banner.page_scripts import SEEN
 from cookieguard.web.banner.placeholders import EMBED_PAGE, PLACE_PAGE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.csp_report import take_report
@@ -19,6 +20,7 @@ from cookieguard.web.pages.embed import answer_embed, drop_grant, show_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.post_choice import answer_choice
 from cookieguard.web.pages.privacy_choices import answer_state, show_choices
+from cookieguard.web.pages.seen import answer_seen
 from cookieguard.web.parts.part import OVERVIEW_PAGE, READ, READ_AND_POST, STAFF_PAGE, Answer, Page
 from cookieguard.web.services import Services
 from cookieguard.web.walls import REPORT_PAGE
@@ -101,6 +103,7 @@ def _pages_of(parts: Services) -> list[Page]:
         (asks, Page("consent", ("POST",), answer_choice)),
         (asks, Page("choices", READ, show_choices)),
         (asks, Page("state", READ, answer_state)),
+        (config.cache.mode == "shared", Page(SEEN, READ_AND_POST, answer_seen)),
         (asks, Page(EMBED_PAGE, ("POST",), answer_embed)),
         (asks, Page(PLACE_PAGE, READ, show_place)),
         *((asks or config.html.guard, Page(name, READ, _asset)) for name in parts.renderer.assets),

@@ -16,9 +16,12 @@ from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, Event, HitKind
 from cookieguard.stats.raw_hits import MAX_HEADER, MAX_HELD, RawHit
 from cookieguard.stats.user_agents import MAX_AGENT
 from cookieguard.stats.visits import PAUSE
+from cookieguard.web.app_scope import revalidates_document
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.content_type import BODILESS_STATUSES, NOT_MODIFIED
+from cookieguard.web.http.etags import WHOLE
 from cookieguard.web.http.prefetch import is_ahead
+from cookieguard.web.http.routes import route_in
 from cookieguard.web.owner_notices import unbelieved
 from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.log_entry import SERVER_ERROR
@@ -117,6 +120,34 @@ def note_choice(exchange: Exchange, granted: frozenset[str]) -> None:
         hit._replace(
             path=path, query=asked, status=TAKEN, consent=state.value, gpc=before.gpc, event=event.value
         )
+    )
+
+
+def note_seen(exchange: Exchange, address: str, route: str, *, led_by: str, comes_again: bool) -> None:
+    """Take note of a page that a cache answered, at `address`; `led_by` is an origin, empty where none is known.
+
+    One that comes again after a choice was counted before.
+    """
+    counting, consent = exchange.parts.counting, exchange.peek_consent()
+    if counting is None or not _counts(counting, consent):
+        return
+    if comes_again and counting.counts_unasked and _is_since_choice(exchange, consent, RELOADED_WITHIN):
+        return
+    event = SHOWN if counting.asks and consent.asks else ""
+    hit = _raw_hit(counting, exchange, consent, VIEW, ended=exchange.now, route=route, event=event)
+    path, _, query = address.partition("?")
+    path = exchange.request.path_in_app(path)[:MAX_HEADER]
+    _remember(counting, path, route)
+    path, asked, _, referrer = _without_own(
+        path,
+        query.encode("latin-1", "ignore")[:MAX_HEADER],
+        b"",
+        f"{led_by}/".encode("latin-1", "ignore")[:MAX_HEADER] if led_by else b"",
+        spellings_of(exchange.full_address),
+    )
+    is_inside = led_by == exchange.request.origin.text
+    counting.pipeline.put(
+        hit._replace(path=path, query=asked, referrer=referrer, is_inside=is_inside, status=WHOLE)
     )
 
 
@@ -244,7 +275,7 @@ def _kind(counting: Counting, exchange: Exchange, *, is_document: bool) -> HitKi
         is_met = (is_document or request.is_navigation) and not _is_ahead(exchange)
         return ERROR if is_met else None
     if status == NOT_MODIFIED:
-        is_sent = exchange.revalidates_document
+        is_sent = revalidates_document(exchange)
     else:
         is_sent = status < 300 and status not in BODILESS_STATUSES
     if not (is_document and is_sent):
@@ -315,19 +346,5 @@ def _country(counting: Counting, exchange: Exchange) -> str:
 
 def _route_of(counting: Counting, exchange: Exchange) -> str:
     """Return what a page is named by: its route, empty where that has none or each page of it has a name of its own."""
-    route = _route(exchange)
+    route = route_in(exchange.given_scope, exchange.scope.get("root_path", ""))
     return "" if route in counting.named_pages else route
-
-
-def _route(exchange: Exchange) -> str:
-    """Return the app's route as Starlette, FastAPI and Litestar tell it; empty where it takes any path."""
-    scope = exchange.given_scope
-    template = scope.get("path_template")
-    if template:
-        return str(template)
-    route: Any = scope.get("route")
-    path = getattr(route, "path", None)
-    if not isinstance(path, str) or ":path}" in path or hasattr(route, "routes"):
-        return ""
-    mounted = scope.get("root_path", "")[len(exchange.scope.get("root_path", "")) :]
-    return f"{mounted}{getattr(route, 'path_format', path)}"

@@ -1,0 +1,37 @@
+"""Where pages that caches keep report that they are seen: counted as if the page had come from here."""
+
+from __future__ import annotations
+
+from starlette.responses import PlainTextResponse, Response
+
+from cookieguard.web.banner.form_value import has_form_value
+from cookieguard.web.banner.page_scripts import SEEN
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.query import first_values
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.recording.hits import note_seen
+
+MOST_FIELDS = 5
+NOT_OURS = "a view can only be reported by a page of this shop"
+HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+async def answer_seen(exchange: Exchange, receive: Receive) -> Response:
+    """Answer POST {prefix}seen, and GET for the picture of a page without scripts: 204, whatever is counted.
+
+    v: the value that the page came with; p: its address; t: its route; r: the origin that led there; s: it came again.
+    """
+    request = exchange.request
+    if request.is_read:
+        is_ours = request.headers.get(b"sec-fetch-site", b"same-origin") == b"same-origin"
+        said = first_values(request.query, MOST_FIELDS) if is_ours and request.method == "GET" else {}
+    else:
+        try:
+            said = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+        except BadRequestError as error:
+            return PlainTextResponse(f"{error}\n", error.status, HEADERS)
+    address, route = said.get("p", ""), said.get("t", "")
+    if has_form_value(exchange, said.get("v", ""), SEEN, address, route):
+        note_seen(exchange, address, route, led_by=said.get("r", ""), comes_again=bool(said.get("s")))
+    return Response(status_code=204, headers=HEADERS)
