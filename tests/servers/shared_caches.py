@@ -104,11 +104,11 @@ def blocks(language: str) -> list[str]:
 
 
 @contextmanager
-def demo_shop(directory: Path, **settings: Any) -> Iterator[int]:
-    """Serve the demo shop; return its port."""
+def demo_shop(directory: Path, *, clock: Any = None, **settings: Any) -> Iterator[int]:
+    """Serve the demo shop by a clock; return its port."""
     config = guard_config(ads_origin=ADS, state_dir=directory / "state", policy=ROOT / "demo_site" / "policy")
     config = replace(config, trusted_proxies=(LOOPBACK,), cache=CacheSettings(mode="shared"), **settings)
-    app = create_app(ads_origin=ADS, database=directory / "shop.sqlite3", guard=config)
+    app = create_app(ads_origin=ADS, database=directory / "shop.sqlite3", guard=config, clock=clock)
     with serving(app, timeout_keep_alive=120) as server:
         yield server.port
 

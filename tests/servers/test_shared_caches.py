@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cookieguard import Vendor
 from cookieguard.check.edge import examine_edge
 from servers.clients import Reply
 from servers.shared_caches import (
@@ -281,3 +285,24 @@ def test_the_check_says_that_nothing_answers() -> None:
     (found,) = examine_edge("http://127.0.0.1:9/")
 
     assert found.mend
+
+
+def test_the_end_of_a_contract_reaches_cached_pages_with_the_day(tmp_path: Path) -> None:
+    times = [datetime(2026, 11, 27, 23, 59, 58, tzinfo=UTC)]
+    ads = Vendor(
+        name="Glimmer Ads", purpose="marketing", hosts=("ads.localhost:8001",), contract_end=times[0].date()
+    )
+    with ExitStack() as stack:
+        port = stack.enter_context(demo_shop(tmp_path, clock=lambda: times[0], vendors=(ads,)))
+        edge = stack.enter_context(nginx_cache(port, tmp_path / "edge"))
+        accepted = choose(edge, CHOICES["a"])
+        edge.ask("/journal", cookies=accepted)
+        before = edge.ask("/journal", cookies=accepted)
+
+        times[0] += timedelta(seconds=4)
+        time.sleep(3)  # what the cache keeps has two seconds to live
+        after = edge.ask("/journal", cookies=accepted)
+
+    assert from_cache(before)
+    assert seen(before) != seen(after)
+    assert "ads.localhost" not in after.headers["content-security-policy"]
