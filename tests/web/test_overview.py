@@ -151,6 +151,7 @@ def test_before_the_first_run_each_line_says_when_it_appears(desk: Desk) -> None
         "- Not known yet. It appears within a minute of the shop's start and is updated every hour."
     }
     assert found["Due"] == "Nothing"
+    assert found["Left the shop before consent"].startswith("- Not known yet.")
 
 
 def test_figures_are_those_of_the_statistics_with_the_change_before(desk: Desk) -> None:

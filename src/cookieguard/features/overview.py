@@ -85,7 +85,7 @@ def _read(shop: Shop, member: Member) -> tuple[Facts | None, Sequence[Line]]:
 def _left(config: Config, facts: Facts | None) -> Line:
     """Return what left the shop before consent: what settings let out, and the trackers on its own hosts."""
     found = [*_openings(config), *([] if facts is None else facts.trackers)]
-    notes = []
+    notes = [NOT_YET] if facts is None else []
     if facts is not None and facts.held:
         notes.append(f"Held until consent: {_count(facts.held, 'third party', 'third parties')}.")
     names = [vendor.name for vendor in config.vendors if vendor.purpose == NECESSARY]
@@ -94,10 +94,10 @@ def _left(config: Config, facts: Facts | None) -> Line:
     return Line(
         title="Left the shop before consent",
         page=VENDORS,
-        text=_count(len(found)) if found else "Nothing that cookieguard knows of",
+        text=_count(len(found)) if found else "Nothing that cookieguard knows of" if facts else "",
         note=" ".join([*notes, COVERS]),
         details=found,
-        state=BAD if found else GOOD,
+        state=BAD if found else GOOD if facts else "",
     )
 
 
