@@ -79,6 +79,7 @@ class Served(Shop):
         engine = SqliteHits(self.state / "stats.db")
         hits = [PLAIN._replace(time=int(at.timestamp()), key=key)]
         engine.write(Batch("planted", hits, {}, {"queue full": lost} if lost else {}))
+        engine.sum_up()
         engine.close()
 
 

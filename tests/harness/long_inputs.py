@@ -199,6 +199,7 @@ QUERIES = {
     "receipt": ("lang",),
     "record": ("id",),
     "requests": ("id",),
+    "seen": ("v", "p", "t", "r", "s"),
     "stats": ("tab", "range", "from", "to", "beside", "table", "goal", "page", "source"),
 }
 PATHS = ("/{}", "/_cg/{}", "/_cg/policy/{}", "/_cg/log/{}", "/_cg/mail/{}", "/{}/cart")

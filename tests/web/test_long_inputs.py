@@ -64,7 +64,8 @@ SOURCES = Path(cookieguard.__file__).parent
 # Names that the pattern below finds and no client writes: of the app's answers, of a scope, of our own records.
 NOT_OF_CLIENTS = set(
     "content-length etag last-modified body more_body made c dct:created dct:hasVersion dct:language "
-    "x-content-type-options dpv:hasConsentStatus dpv:hasDataSubject dpv:hasNotice dpv:hasProcess cg:sha256".split()
+    "x-content-type-options dpv:hasConsentStatus dpv:hasDataSubject dpv:hasNotice dpv:hasProcess cg:sha256 max-age "
+    "s-maxage".split()
 )
 
 

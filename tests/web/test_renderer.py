@@ -378,6 +378,7 @@ def test_files_named_in_the_markup_are_there() -> None:
         + RENDERER.script_with_words("signals.js", "x", base=BASE, script=way)
         + RENDERER.script_with_words("callbacks.js", "", base=BASE, script=way)
         + RENDERER.script_with_words("meta.js", "", base=BASE, script=way)
+        + RENDERER.script_with_words("seen.js", "", base=BASE, script=way)
     )
 
     named = {name.decode() for name in re.findall(rb'(?:src="|href="|y )/_cg/([\w.]+\.(?:css|js))"', markup)}
