@@ -244,7 +244,7 @@ def test_empty_console_says_what_appears_and_how(visit: Visitors, empty: Console
     (empty.state / FACTS_FILE).unlink(missing_ok=True)  # the hourly job may have run meanwhile
     empty.sign_in(shown, "owner")
 
-    assert shown.inner_text("main").count("It appears within a minute of the shop's start") == 5
+    assert shown.inner_text("main").count("It appears within a minute of the shop's start") == 6
     shown.goto(f"{empty.url}/_cg/requests")
     assert "What customers ask for at /_cg/privacy appears here" in shown.inner_text("main")
     shown.goto(f"{empty.url}/_cg/record")
