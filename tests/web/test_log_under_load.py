@@ -75,10 +75,12 @@ def asked(path: str, *, cookie: str = "", body: str = "") -> Answer:
 def test_no_choice_waits_while_the_long_history_of_one_cookie_is_read(guard: Guard) -> None:
     app = guard(page(HTML))
     cookie = with_many_choices(app, MANY)
-    ask(app, path="/_cg/privacy", headers=[("cookie", f"{COOKIE}={cookie}")])
-    before = time.process_time()
-    shown = ask(app, path="/_cg/privacy", headers=[("cookie", f"{COOKIE}={cookie}")])
-    took = time.process_time() - before
+    times = []
+    for _ in range(4):  # the least: the process also frees memory of other tests
+        before = time.process_time()
+        shown = ask(app, path="/_cg/privacy", headers=[("cookie", f"{COOKIE}={cookie}")])
+        times.append(time.process_time() - before)
+    took = min(times)
 
     async def crowd() -> tuple[Answer, float]:
         pages = [asyncio.create_task(drive(app, asked("/_cg/privacy", cookie=cookie))) for _ in range(PAGES)]
