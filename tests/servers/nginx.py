@@ -18,7 +18,6 @@ from servers.traces import Address
 
 PACKAGE = "nginx-light"
 HOST = "shop.example"
-# A load balancer in front announces the client (PROXY protocol); nginx says so to the app in its usual headers.
 CONFIG = """
 daemon off;
 worker_processes 1;
@@ -33,7 +32,12 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    proxy_cache_path {directory}/cache keys_zone=pages:1m;
+    proxy_cache_path {directory}/cache keys_zone=pages:4m;
+    {http}
+}}
+"""
+# A load balancer in front announces the client (PROXY protocol); nginx says so to the app in its usual headers.
+SERVER = """
     server {{
         listen 127.0.0.1:PORT proxy_protocol;
         listen 127.0.0.1:{tls_port} ssl proxy_protocol;
@@ -52,7 +56,6 @@ http {{
             add_header X-Cache $upstream_cache_status always;
         }}
     }}
-}}
 """
 
 
@@ -100,15 +103,23 @@ def nginx_before(shop_port: int, directory: Path) -> Iterator[Nginx]:
     tls = ssl.create_default_context()
     authority.configure_trust(tls)
     tls_port = free_port()
-    user = "user root;" if os.geteuid() == 0 else ""
-    text = CONFIG.format(directory=directory, tls_port=tls_port, shop_port=shop_port, user=user)
-    (directory / "template").write_text(text)
-    script = f"sed s/PORT/{{port}}/ template > nginx.conf && exec {find_nginx()} -p . -c nginx.conf"
-    with launched(["sh", "-c", script], log_file=directory / "nginx.log", cwd=directory) as process:
+    with running(
+        SERVER.format(directory=directory, tls_port=tls_port, shop_port=shop_port), directory
+    ) as port:
         wait_until(
             lambda: accepts(tls_port), "nginx listens on its second port: it opens one after the other"
         )
-        yield Nginx(process.port, tls_port, tls)
+        yield Nginx(port, tls_port, tls)
+
+
+@contextmanager
+def running(http: str, directory: Path) -> Iterator[int]:
+    """Run nginx with these lines in its `http` block; give the free port that stands for PORT in them."""
+    user = "user root;" if os.geteuid() == 0 else ""
+    (directory / "template").write_text(CONFIG.format(directory=directory, user=user, http=http))
+    script = f"sed s/PORT/{{port}}/ template > nginx.conf && exec {find_nginx()} -p . -c nginx.conf"
+    with launched(["sh", "-c", script], log_file=directory / "nginx.log", cwd=directory) as process:
+        yield process.port
 
 
 def find_nginx() -> str:

@@ -18,7 +18,7 @@ from cookieguard.config.cache import CacheSettings
 from demo_site.settings import guard_config
 from demo_site.shop.app import create_app
 from servers.clients import Reply
-from servers.nginx import find_nginx
+from servers.nginx import running
 
 HOST = "shop.localhost"
 ADS = "http://ads.localhost:8001"
@@ -29,20 +29,6 @@ PAGE = {
     "Sec-Fetch-Site": "none",
 }
 NGINX = """
-daemon off;
-worker_processes 1;
-pid {directory}/nginx.pid;
-error_log stderr warn;
-{user}
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {directory}/body;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    proxy_cache_path {directory}/cache keys_zone=pages:4m;
     upstream shop {{ server 127.0.0.1:{shop_port}; keepalive 8; }}
     {maps}
     server {{
@@ -50,7 +36,6 @@ http {{
         add_header X-Cache $upstream_cache_status always;
         {locations}
     }}
-}}
 """
 VARNISH = 'vcl 4.1;\nbackend default {{ .host = "127.0.0.1"; .port = "{shop_port}"; }}\n{lines}'
 
@@ -117,13 +102,10 @@ def demo_shop(directory: Path, *, clock: Any = None, **settings: Any) -> Iterato
 def nginx_cache(shop_port: int, directory: Path, *, edit: Any = lambda text: text) -> Iterator[Cache]:
     """Run nginx as the docs say; `edit` takes the configuration and leaves lines out, for a control."""
     maps, locations = blocks("nginx")
-    user = "user root;" if os.geteuid() == 0 else ""
-    text = NGINX.format(directory=directory, shop_port=shop_port, user=user, maps=maps, locations=locations)
+    http = NGINX.format(shop_port=shop_port, maps=maps, locations=locations)
     directory.mkdir()
-    (directory / "template").write_text(edit(text))
-    script = f"sed s/PORT/{{port}}/ template > nginx.conf && exec {find_nginx()} -p . -c nginx.conf"
-    with launched(["sh", "-c", script], log_file=directory / "nginx.log", cwd=directory) as process:
-        yield asking(process.port)
+    with running(edit(http), directory) as port:
+        yield asking(port)
 
 
 @contextmanager
