@@ -310,7 +310,7 @@ def test_views_of_one_person_are_no_crowd(database: Database) -> None:
 
 
 def test_a_dimension_of_an_earlier_release_is_in_no_view(database: Database) -> None:
-    """A part of another breakdown: whoever subtracts it from the whole finds the others."""
+    """A part of another breakdown would show the others by subtraction from the whole."""
     kept = [(LONG_AGO, "country", "DE", 90, 30, 30), (LONG_AGO, "country", "FR", 60, 20, 20)]
     database.fill("daily", [*kept, (LONG_AGO, "agreed_country", "DE", 80, 0, 25)])
 

@@ -149,7 +149,7 @@ POISONED: list[Callable[[dict[str, str]], dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("number", range(len(POISONED)))
-def test_whoever_asks_first_decides_nothing_for_the_second(
+def test_the_first_request_decides_nothing_for_the_second(
     cache: Cache, shop: Cache, states: States, number: int
 ) -> None:
     path = f"/catalogue?poison={number}"

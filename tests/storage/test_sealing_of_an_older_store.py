@@ -1,4 +1,4 @@
-"""A store of the release that kept keys and times unencrypted: sealed once, whoever is killed in it, for good."""
+"""A store with unencrypted keys and times is sealed once and for good, even if workers are killed meanwhile."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_older_release_is_refused_in_one_line(older: Older) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_whoever_is_killed_is_followed_and_two_at_once_lose_nothing(older: Older) -> None:
+def test_killed_workers_are_followed_and_two_at_once_lose_nothing(older: Older) -> None:
     kept = multiprocessing.get_context("fork")
     for kill in range(KILLS):
         worker = kept.Process(target=_seal_slowly, args=(older, kill))

@@ -239,7 +239,7 @@ def forms_found(content: bytes, text: str) -> set[bytes]:
 
 
 def digests_found(content: bytes, texts: Sequence[str]) -> int:
-    """Return how many plain digests of texts are in the files: whoever knows all numbers makes these, too."""
+    """Return how many plain digests of texts are in the files: a thief who knows all numbers can compute these, too."""
     makers = (hashlib.md5, hashlib.sha1, hashlib.sha256, hashlib.sha512, hashlib.blake2b)
     digests = [make(text.encode()).digest() for make in makers for text in texts]
     wanted = {one[:8] for one in digests} | {one.hex().encode()[:8] for one in digests}

@@ -351,13 +351,13 @@ def test_answers_by_country_and_device_are_certain_of_nobody(tmp_path: Path) -> 
     everything = [Told((group,), count, count) for group, count in true.items() if group.span in RANGES]
     assert len(found) > 40
     told_of_few = {group for one in found for group in one.groups if (one.low, one.high) == (1, K - 1)}
-    # That a total is of few is told; what it is made of is not.
+    # The page says that a total is of few people, and does not say what it consists of.
     assert [one for one in derived(Bounds(values, found), true) if not is_of_few(one[0], told_of_few)] == []
     assert len(derived(Bounds(values, everything), true)) > 3  # the control: all of it
 
 
 def is_of_few(group: Group, told_of_few: Collection[Group]) -> bool:
-    """Return whether a group is a total that is told to be of few, or that total on the only day there can be."""
+    """Return whether a group is a total that the page calls small, or that total on its only possible day."""
     return any(group.where == one.where and group.span in (one.span, TODAY) for one in told_of_few)
 
 

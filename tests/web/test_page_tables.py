@@ -116,7 +116,7 @@ def test_a_slow_page_says_how_many_of_its_views_are(office: Office) -> None:
 
 
 def test_a_bucket_of_few_views_is_joined_with_the_next(office: Office) -> None:
-    """That somebody waited for six seconds is told of nobody alone."""
+    """Three visitors who waited for six seconds are not shown by themselves."""
     quick, alone = (
         people(95, views=1, page="/mugs", duration=60),
         people(3, views=1, page="/mugs", duration=6000),

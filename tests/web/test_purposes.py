@@ -93,7 +93,7 @@ def test_a_choice_from_before_counts_on_and_is_not_asked_again(
         assert (asks(answer), loads(answer)) == (False, {"ads.example"})
 
 
-def test_script_marked_for_everything_stays_held_from_whoever_refused_what_is_asked_no_more(
+def test_script_marked_for_everything_stays_held_after_a_refusal_of_a_purpose_no_longer_asked_for(
     shop: Callable[..., CookieGuard],
 ) -> None:
     titles = tuple(Purpose(id=one, title=one) for one in ("preferences", "statistics", "marketing"))

@@ -132,7 +132,7 @@ def report(
 
 
 def seen_by_script(page: str) -> dict[str, str] | None:
-    """Return what the script of a page is told."""
+    """Return the words that the page gives its script."""
     found = re.search(r'<script data-cg="(/_cg/seen [^"]*)"', page)
     if found is None:
         return None

@@ -188,7 +188,7 @@ def retire_key(
 
 
 def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *, force: bool) -> None:
-    """Seal requests, the list of accesses and the key of records anew: with this key they would be lost."""
+    """Seal again what only the key to be removed opens: requests, the list of accesses and the key of records."""
     if place.path is None or not place.path.exists():
         return
     state = StateDirectory(shop.state_dir)

@@ -110,7 +110,7 @@ def _openings(config: Config) -> Iterator[str]:
     }
     yield from (f"{name} is false, so a wall is missing" for name, is_on in walls.items() if not is_on)
     if config.undeclared == "report":
-        yield 'undeclared is "report", so hosts that nobody declared load for everybody'
+        yield 'undeclared is "report", so undeclared hosts load before consent'
 
 
 def _figures(config: Config, facts: Facts | None) -> Iterator[Line]:

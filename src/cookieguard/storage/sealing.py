@@ -62,5 +62,5 @@ class Seal:
 
 
 def who_of(secret: bytes, name: str) -> str:
-    """Name a person within one queue: the same each time, and nobody's number without the queue's secret."""
+    """Name a person within one queue: always the same, and no number can be found without the queue's secret."""
     return hmac.digest(secret, name.encode("utf-8", "surrogatepass"), hashlib.sha256)[:WHO_BYTES].hex()

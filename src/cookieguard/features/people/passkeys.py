@@ -125,7 +125,7 @@ class Passkeys:
         return member
 
     def remove(self, member: str, id_: str) -> None:
-        """Remove a passkey of a member, so that it signs nobody in."""
+        """Remove a passkey of a member, so that it can no longer be used to sign in."""
         self._change(member, lambda before: [one for one in before if one.id != id_])
 
     def _verified(

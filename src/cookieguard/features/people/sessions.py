@@ -55,7 +55,7 @@ class Row(NamedTuple):
 
 
 class StaffSessions:
-    """Begin, find and end sessions, and use links up. `ask` speaks with the store, in its thread."""
+    """Begin, find and end sessions, and use links up. `ask` calls a function with the store, in its thread."""
 
     def __init__(self, settings: StaffSettings, ask: Ask) -> None:
         self._idle = timedelta(minutes=settings.idle_minutes)

@@ -215,7 +215,7 @@ def _back(
     response = Response(status_code=303, headers={"location": f"{exchange.own_base}{to}", **NO_STORE})
     if session:
         config = exchange.parts.config
-        # A day longer than a remembered session lasts: then the next visit is told why it ended.
+        # A day longer than a remembered session, so that the next visit can say why it ended.
         age = config.staff.session_hours * 3600 + int(KEPT.total_seconds()) if remembered else 0
         line = set_cookie(replace(STAFF_COOKIE, max_age=age), session, dev=config.dev)
         response.raw_headers.append((b"set-cookie", line))

@@ -1,7 +1,7 @@
 """Name and seal the rows of a store: without the keyring they show neither whose they are nor when they were written.
 
 A store has one random secret, which never changes and is kept sealed by the keyring. Its names and its values' keys
-come from this secret, so rotating the keyring seals 32 bytes anew and no row.
+come from this secret, so rotating the keyring seals these 32 bytes again, and no row.
 """
 
 from __future__ import annotations

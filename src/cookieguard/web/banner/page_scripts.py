@@ -61,7 +61,7 @@ def head_allowance(exchange: Exchange, policies: Sequence[bytes]) -> Allowance:
 def seen_mark(exchange: Exchange, *, base: str, script: Allowance) -> bytes:
     """Return what a page that caches keep says when it is seen: a script, or a picture where none runs.
 
-    Its value lets nobody report a page that was never rendered, or another route.
+    With its value, only a page that was rendered can be reported, under its own route.
     """
     counting, renderer, consent = exchange.parts.counting, exchange.parts.renderer, exchange.consent
     route = "" if counting is None else route_in(exchange.given_scope, exchange.scope.get("root_path", ""))

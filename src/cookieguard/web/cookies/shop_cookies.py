@@ -103,8 +103,7 @@ class ShopCookies:
     def to_forget(self, consent: Consent, now: datetime) -> tuple[str, ...]:
         """Name what pages clear the browser's storage of: what is held, for a while after the choice.
 
-        Longer under a signal that overrules a choice, which nobody made at any one time, and on pages that caches keep
-        of a choice, of which nobody knows the time.
+        Longer if the time of the choice is not known: under a signal that overrules it, and on pages that caches keep.
         """
         receipt = consent.receipt
         if receipt is None and consent.state is not State.UNDECIDED:

@@ -1,7 +1,7 @@
 """Pages that shared caches may keep: rendered by the variant that the cache names, and by nothing of the visitor's.
 
-The cache in front names the variant in `CG-Variant` and keeps Cookie to itself (docs/caches.md). Who sends both, or is
-no trusted proxy, gets a private page. So where a line is missing in front, fewer pages are kept, and none is mixed.
+The cache in front names the variant in `CG-Variant` and does not pass Cookie on (docs/caches.md). A request with both,
+or from an untrusted proxy, gets a private page. So if the cache lacks a line, it keeps fewer pages and mixes none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from cookieguard.web.http.headers import (
 from cookieguard.web.request import SWAPPED
 
 VARIANT, SIGNAL = b"cg-variant", b"sec-gpc"
-OF_VISITOR = frozenset({SIGNAL, b"accept-language"})  # beside cookies: what no document is rendered by here
+OF_VISITOR = frozenset({SIGNAL, b"accept-language"})  # like cookies, these decide nothing about a shared page
 # How each page is asked for here: as a browser opens it.
 AS_PAGE = {
     b"accept": b"text/html",

@@ -106,8 +106,8 @@ def versions_of(folders: Mapping[str, Files], *, language: str, notice_days: int
 def in_force(versions: Sequence[Version], ledger: Ledger | None, today: date) -> Version | None:
     """Return the version that counts today; None before the first takes effect.
 
-    A version needs its day, and a complete announcement whose notice period is over; only the first needs none. Where
-    nobody knows what was announced (`ledger` is None), the days alone decide.
+    A version needs its day, and a complete announcement whose notice period is over; only the first needs none. If
+    it is not known what was announced (`ledger` is None), the days alone decide.
     """
     found = None
     for at, one in enumerate(versions):

@@ -1,6 +1,6 @@
 """What may be shown of parts of pages: exits, views of visitors who agreed, slow views and errors.
 
-A part is shown only where it leaves nobody alone beside its page.
+A part is shown only if the rest of its page still has enough people.
 """
 
 from __future__ import annotations

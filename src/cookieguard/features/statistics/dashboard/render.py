@@ -106,7 +106,7 @@ def _render(name: str, *, selection: Selection, shell: Shell, **values: object) 
         "tabs": TABS,
         "compared": COMPARED,
         "files": FILES,
-        "besides": BESIDE,
+        "comparisons": BESIDE,
         "filters": filters,
         "set": {name: selection.filters.get(dimension) for name, dimension in filters.items()},
         "is_full": len(selection.filters) >= MOST_DIMENSIONS,

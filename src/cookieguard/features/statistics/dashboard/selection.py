@@ -107,9 +107,9 @@ EPOCH = date(1970, 1, 1)
 def period(text: str) -> Range | None:
     """Return a day, week or month of the calendar, or the days between two; None for what is none.
 
-    Two of the calendar lie beside each other or one lies in the other, but for a week of two months. Ranges from any
-    day to any other are so many that whoever asked for all of them, each rounded, would know single days to one or two
-    people: `month_to_date.py` rounds them together.
+    Two of the calendar lie beside each other or one lies in the other, but for a week of two months. There
+    are so many ranges from any day to any other that an attacker who asked for all of them, each rounded, would know
+    single days to one or two people. So `month_to_date.py` rounds them together.
     """
     try:
         first_text, between, last_text = text.partition(BETWEEN)

@@ -33,7 +33,7 @@ from cookieguard.stats.visits import Decided, Seen, Visitor, decide, views_of
 # ruff: noqa: S608 - names of ours
 GOES_ON = 0  # what `seen` has of a visitor whose visit goes on from the day before
 OF_VISITOR = f"(key != {NO_KEY} AND {VIEW})"
-# Between two times, where nobody reads and so does it: more hits at once cost less each.
+# How often hits are added if no reader does it sooner: the more at once, the less each costs.
 SUM_UP_SECONDS = 10.0
 PIECE = 250  # hits counted in one go, about a millisecond: then the event loop may go on
 TEXTS = frozenset(

@@ -1,8 +1,8 @@
-"""New hits are added to the sums by whoever has time, some batches at a time: each is in them once, or not yet.
+"""Add new hits to the sums, some batches at a time, in any worker, reader or job; each hit counts once.
 
-Which batches are new stands in `cookieguard_batch`, and is changed in the transaction that adds them. So writers need
-not wait for it, nor it for them; two of it take turns, since what a visitor is first seen with counts once. A writer
-has its own hits in memory still; those of others are read.
+`cookieguard_batch` says which batches are new, and the transaction that adds them changes it. Writing hits and adding
+them up do not wait for each other. Two processes that add up take turns, because a visitor is counted at first sight.
+A writer still has its own hits in memory, and reads those of others from the table.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Figures read from the SQLite file of statistics: from the sums, or from single hits where something is filtered.
 
-Whoever asks adds to the sums what came since that was done last, if the file can be written.
+A reader first adds new hits to the sums, if it can write the file.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class SqliteSource:
         """Add what waits. If that cannot be done now, figures are as they were some seconds ago."""
         with suppress(
             sqlite3.OperationalError, EngineDown
-        ):  # no such table: nobody of this release has written yet
+        ):  # no such table: no worker of this release has written yet
             if self._connection.execute(IS_ANY_NEW).fetchone() == (1,):
                 with closing(SqliteHits(self._path)) as writer:
                     writer.sum_up()

@@ -69,8 +69,8 @@ VISIT = """CREATE TABLE IF NOT EXISTS visit (
 ) WITHOUT ROWID"""
 # Batches that were written, so that none is written twice: as long as a spool may be.
 BATCH = "CREATE TABLE IF NOT EXISTS batch (id TEXT PRIMARY KEY, day INTEGER NOT NULL) WITHOUT ROWID"
-# Hits that are not in the sums yet, by the batch they came with: some seconds. Whoever adds them deletes their row in
-# the same transaction; those that an older worker writes beside have none, since it adds them at once.
+# Batches whose hits are not in the sums yet, for some seconds. The transaction that adds them deletes the row. An older
+# worker adds its hits at once, so its batches have no row.
 WAITING = """CREATE TABLE IF NOT EXISTS waiting (
     first INTEGER PRIMARY KEY, last INTEGER NOT NULL, batch TEXT NOT NULL
 )"""
