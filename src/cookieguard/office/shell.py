@@ -24,7 +24,9 @@ PLACES = (
     Place("Consent", "stats", "?tab=consent"),
     Place("Vendors", "stats", "?tab=held"),
     Place("Requests", "requests"),
+    Place("Policy", "policies"),
     Place("Records", "record"),
+    Place("People", "people"),
     Place("Health", "officer"),
 )
 
