@@ -6,4 +6,3 @@ cdef class Insertion:
     cdef bint _is_xml
     cdef tuple _policies
 
-    cdef _allowance(self, Exchange exchange, str kind, metas)
