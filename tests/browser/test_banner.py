@@ -94,25 +94,28 @@ def test_a_framework_that_makes_the_document_anew_leaves_the_visitor_the_choice(
     assert controls(shown).is_visible()
 
 
-def test_a_page_made_anew_before_the_banners_script_runs_asks_all_the_same(
-    visit: Visitors, tmp_path: Path
-) -> None:
-    shop = TinyShop({"/": page('<script src="/early.js" defer></script>')}, files={"/early.js": MAKE_ANEW})
-    with serving(CookieGuard(shop, Config(state_dir=str(tmp_path / "state")))) as server:
-        shown = opened(visit, server.url)
-
-        assert shown.get_by_role("heading", name="Tiny shop").count() == 0
-        assert shown.locator("#cg").is_visible()
-        answer(shown, "reject")
-        assert not asks(shown)
-
-
+FILE_OF_BANNER = re.compile(r"/_cg/banner\.[0-9a-f]+\.js$")
 LATE = 1.5  # seconds: longer than the click takes
 FILES: dict[str, Callable[[Route], None]] = {
     "slow": lambda route: (time.sleep(LATE), route.continue_())[1],  # type: ignore[func-returns-value]
     "failed": lambda route: route.fulfill(status=503),
     "blocked": lambda route: route.abort(),
 }
+
+
+def test_a_page_made_anew_before_the_banners_script_runs_asks_all_the_same(
+    visit: Visitors, tmp_path: Path
+) -> None:
+    shop = TinyShop({"/": page('<script src="/early.js" defer></script>')}, files={"/early.js": MAKE_ANEW})
+    with serving(CookieGuard(shop, Config(state_dir=str(tmp_path / "state")))) as server:
+        shown = visit().new_page()
+        shown.route(FILE_OF_BANNER, FILES["slow"])
+        shown.goto(server.url)
+
+        assert shown.get_by_role("heading", name="Tiny shop").count() == 0
+        shown.locator("#cg").wait_for()
+        answer(shown, "reject")
+        assert not asks(shown)
 
 
 @pytest.mark.parametrize("fate", FILES)
@@ -123,7 +126,7 @@ def test_the_banner_takes_an_answer_without_its_script(visit: Visitors, demo: De
         asked.append(route.request.url)
         FILES[fate](route)
 
-    shown.route(re.compile(r"/_cg/banner\.[0-9a-f]+\.js$"), meet)
+    shown.route(FILE_OF_BANNER, meet)
     shown.goto(demo.guarded, wait_until="commit")
     shown.get_by_role("button", name="Refuse all").click()
 

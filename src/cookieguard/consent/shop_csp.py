@@ -49,6 +49,9 @@ class Way(StrEnum):
     NONCE = "nonce"
     INLINE = "inline"
     FILE = "file"
+    LATER = (
+        "later"  # a file that an inline script asks for, so only where no policy of the shop says anything
+    )
     NONE = "none"
 
 
@@ -61,7 +64,7 @@ class Allowance:
 
 
 INLINE = Allowance(Way.INLINE)
-FILE = Allowance(Way.FILE)
+LATER = Allowance(Way.LATER)
 NOT_AT_ALL = Allowance(Way.NONE)
 
 
@@ -80,27 +83,20 @@ class _Sources:
 
 
 def allowance(
-    headers: Sequence[str],
-    kind: str,
-    *,
-    origin: str,
-    path: str = "/_cg/",
-    metas: Sequence[str] = (),
-    as_file: bool = False,
+    headers: Sequence[str], kind: str, *, origin: str, path: str = "/_cg/", metas: Sequence[str] = ()
 ) -> Allowance:
     """Find how an element of `kind` ("script", "style" or "frame") may be inserted under all of the shop's policies.
 
     `headers` are the values of Content-Security-Policy headers, each a comma-separated list; `metas` the
     contents of `<meta>` policies; `origin` is the page's, `path` that of our file. In this order: a nonce
-    that every policy takes, the shop's own `'unsafe-inline'` (or no policy), a file of ours, nothing. With
-    `as_file`, a file is tried first.
+    that every policy takes, the shop's own `'unsafe-inline'` (or no policy), a file of ours, nothing.
     """
     policies = [policy for header in headers for policy in header.split(",")] + list(metas)
     asked = [one for one in (_read(policy, kind, origin, path) for policy in policies) if one is not None]
     nonces = list(dict.fromkeys(nonce for one in asked for nonce in one.nonces))
-    inline = [*((Way.NONCE, nonce) for nonce in nonces), (Way.INLINE, "")]
-    files = [(Way.FILE, ""), *((Way.FILE, nonce) for nonce in nonces)]
-    for way, nonce in [*files, *inline] if as_file else [*inline, *files]:
+    tries = [(Way.NONCE, nonce) for nonce in nonces]
+    tries += [(Way.INLINE, ""), (Way.FILE, ""), *((Way.FILE, nonce) for nonce in nonces)]
+    for way, nonce in tries:
         if all(one.allows(way, nonce) for one in asked):
             return Allowance(way, nonce)
     return NOT_AT_ALL

@@ -6,3 +6,4 @@ cdef class Insertion:
     cdef bint _is_xml
     cdef tuple _policies
 
+    cdef _allowance(self, Exchange exchange, str kind, metas)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from weakref import ref
 
-from cookieguard.consent import FILE, INLINE, Allowance, allowance
+from cookieguard.consent import INLINE, LATER, Allowance, allowance
 from cookieguard.html import InsertContext
 from cookieguard.web.banner.dev_tag import panel_tag
 from cookieguard.web.banner.form_value import form_value
@@ -75,7 +75,7 @@ class Insertion:
             exchange.parts.findings.count(NOT_KEPT_EVENT)
         if self._policies or context.policies:
             style = self._allowance(exchange, "style", context.policies)
-            script = self._allowance(exchange, "script", context.policies, as_file=True)
+            script = self._allowance(exchange, "script", context.policies)
             pieces = self._pieces(exchange, context, note, style, script)
             return filled(pieces, request.return_path, style.nonce, script.nonce, form=form_value(exchange))
         accepted, news = (
@@ -88,7 +88,7 @@ class Insertion:
         known = banners.get(key)
         if known is not None:
             return filled(known, request.return_path, "", "", form=form_value(exchange))
-        pieces = self._pieces(exchange, context, note, INLINE, FILE)
+        pieces = self._pieces(exchange, context, note, INLINE, LATER)
         if len(banners) >= BANNERS_KEPT:
             del banners[next(iter(banners))]
         if len(context.lang) + len(accepted or b"") <= LONGEST_LANGUAGES:
@@ -142,13 +142,11 @@ class Insertion:
         stamp = consent.stamp if consent.is_beyond_necessary else ""
         return once + forget + renderer.live_script(base=base, script=script, stamp=stamp, posted=posted)
 
-    def _allowance(
-        self, exchange: Exchange, kind: str, metas: Sequence[str], *, as_file: bool = False
-    ) -> Allowance:
+    def _allowance(self, exchange: Exchange, kind: str, metas: Sequence[str]) -> Allowance:
         if not (self._policies or metas):
             return INLINE
         origin, base = exchange.request.origin.text, exchange.own_base
-        return allowance(self._policies, kind, origin=origin, path=base, metas=metas, as_file=as_file)
+        return allowance(self._policies, kind, origin=origin, path=base, metas=metas)
 
 
 def _language(exchange: Exchange, context: InsertContext) -> tuple[str, bool]:

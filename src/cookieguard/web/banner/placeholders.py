@@ -13,7 +13,7 @@ from weakref import ref
 from markupsafe import escape
 
 from cookieguard.config import load_catalogue
-from cookieguard.consent import FILE, Allowance, Verdict, Way, allowance
+from cookieguard.consent import Allowance, Verdict, Way, allowance
 from cookieguard.consent.vendors import STRICT
 from cookieguard.html import InsertContext
 from cookieguard.html.embeds import EMBEDS
@@ -28,6 +28,7 @@ PLACED_KEPT = 64  # for each wall, of some KB each: those on the pages asked for
 MOST_WHOLE = 30  # frames of a page that get 1.7 KB each: 64 KB of held ones would become 3 MB
 SHORT = b"<a referrerpolicy='same-origin' href='%b'>%b</a>"  # what the others get
 LONGEST_TITLE = 120  # characters: three lines in a small frame
+FILE = Allowance(Way.FILE)
 # Nothing in the placeholder runs scripts. It posts as the shop's own page and opens what it links to.
 SANDBOX = (
     "allow-forms allow-popups allow-popups-to-escape-sandbox allow-same-origin"

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from cookieguard.config import Config
 from cookieguard.config.languages import LANGUAGES, language_of, texts_of
-from cookieguard.consent import FILE, INLINE, Allowance, Consent, Way, pick_language
+from cookieguard.consent import INLINE, Allowance, Consent, Way, pick_language
 from cookieguard.web.assets import ASSETS, Asset, digest, load_asset
 from cookieguard.web.banner.asset_elements import WAITS, form_of, script_element, style_element
 from cookieguard.web.banner.consent_notices import control_notice, mixed_languages, page_notices
@@ -268,7 +268,7 @@ class Renderer:
 
     def place_page(self, place: Place) -> bytes:
         """Render a placeholder as a page of its own."""
-        text = self._place(place, FILE)
+        text = self._place(place, Allowance(Way.FILE))
         pieces, title = MARKERS.split(to_ascii(text)), place.title or place.offer.name
         return filled(pieces, place.next, "", "", anchor=place.anchor, title=title, form=place.value)
 
