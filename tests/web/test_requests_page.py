@@ -82,9 +82,7 @@ def test_list_stands_by_days_left_names_nobody_and_one_broken_row_does_not_stop_
     queue.requests.queue.write(row._replace(sealed=row.sealed[:-1] + bytes([row.sealed[-1] ^ 1])))
 
     answer = queue.page(queue.add("support"))
-    officer = ask(
-        queue.app, path="/_cg/officer", headers=[("authorization", f"Bearer {queue.add('officer')}")]
-    )
+    officer = ask(queue.app, path="/_cg/due", headers=[("authorization", f"Bearer {queue.add('officer')}")])
 
     assert answer.status == 200
     assert answer.text.index("sooner") < answer.text.index("later")

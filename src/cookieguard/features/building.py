@@ -1,4 +1,4 @@
-"""Make the parts of all features, and the pages that need several of them: officer's page and record."""
+"""Make the parts of all features, and the pages that need several of them, such as what is due."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from starlette.responses import Response
 
 from cookieguard.features import FEATURES
+from cookieguard.features.due import DUE_PAGE, EARLIER_PAGE, WHO, lead_to_due, show_due
 from cookieguard.features.feature import Place
-from cookieguard.features.officer import OFFICER_PAGE, show_officer
 from cookieguard.features.overview import show_overview
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
@@ -47,11 +47,12 @@ class OfficePart(Part):
     def __init__(self, guard: Guard, place: Place) -> None:
         staff = guard.part(PeoplePart).staff
         records, policy = guard.find(RecordsPart), guard.find(PolicyPart)
-        officer = partial(show_officer, staff=staff)
+        due = partial(show_due, staff=staff, place=place)
         overview = partial(show_overview, staff=staff, place=place)
         self.pages = [
             staff_only(staff, OVERVIEW_PAGE, READ, overview, role=ANYONE, title="Overview"),
-            staff_only(staff, OFFICER_PAGE, READ, officer, role="officer", title="Privacy"),
+            staff_only(staff, DUE_PAGE, READ, due, role=WHO, title="What is due"),
+            staff_only(staff, EARLIER_PAGE, READ, lead_to_due, role=WHO, title=""),
             Page(stylesheet().name, READ, _show_style),
         ]
         if records is not None:
