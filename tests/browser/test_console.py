@@ -260,4 +260,6 @@ def test_lines_of_the_overview_lead_to_the_figures_they_show(visit: Visitors, co
         shown.click("main a:text-is('Visits')")
     assert shown.locator("div:has(> dt:text-is('Visits')) dd").first.inner_text().split()[0] == visits
     shown.go_back()
-    assert f"{ID}: export, open, 9 days late" in shown.inner_text("main")
+    with shown.expect_navigation():
+        shown.click("main a:text-is('Answer the request for a copy (9 days late)')")
+    assert shown.url.endswith(f"/_cg/requests?id={ID}")

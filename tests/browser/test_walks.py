@@ -180,8 +180,11 @@ def test_what_an_officer_decides_is_asked_looked_after_answered_and_read(walk: W
             form.locator("button").click()
         walk.see(walk.officer, f"{kind}-4-refused")
     do(walk.officer, "extended", "We are moving.")
+    walk.see(walk.officer, f"{kind}-4-words")
+    do(walk.officer, "extended")
     walk.see(walk.officer, f"{kind}-4-extended")
     do(walk.officer, "done", WORDS[kind])
+    do(walk.officer, "done")
     walk.see(walk.officer, f"{kind}-5-done")
 
     walk.is_closed(kind, WORDS[kind])

@@ -9,9 +9,8 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop, some_of
 from cookieguard.errors import ConfigError
 from cookieguard.features.rights.requests import APPROVAL, Pending, requests_file, requests_opener
-from cookieguard.features.rights.values.plan import MEANING
+from cookieguard.features.rights.values.plan import MEANING, NAMES
 from cookieguard.features.rights.values.requests import ANSWER, State
-from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.storage.sealing import SealBroken
 from cookieguard.storage.state_directory import StateDirectory
 
@@ -19,15 +18,6 @@ CHECK = PAGE = "requests"
 SOON = 7  # days
 MOST = 10  # requests: the list has the others
 LIST = "cookieguard requests list"
-# What staff read of a request.
-NAMES: dict[RequestKind, str] = {
-    RequestKind.EXPORT: "request for a copy",
-    RequestKind.CORRECT: "request for a correction",
-    RequestKind.ERASE: "request for erasure",
-    RequestKind.DEACTIVATE: "request to stop using data",
-    RequestKind.OBJECT: "objection",
-    RequestKind.OPT_OUT: "opt-out",
-}
 BRING_BACK = "restore the keyring that has their key"
 BEGIN_ANEW = f"{BRING_BACK}; if it is lost for good, {{away}} and ask the people to send their requests again"
 
