@@ -261,5 +261,5 @@ def test_lines_of_the_overview_lead_to_the_figures_they_show(visit: Visitors, co
     assert shown.locator("div:has(> dt:text-is('Visits')) dd").first.inner_text().split()[0] == visits
     shown.go_back()
     with shown.expect_navigation():
-        shown.click("main a:text-is('Answer the request for a copy (9 days late)')")
+        shown.get_by_role("link", name="Answer the request for a copy (9 days late)").click()
     assert shown.url.endswith(f"/_cg/requests?id={ID}")

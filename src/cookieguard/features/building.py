@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.responses import Response
 
 from cookieguard.features import FEATURES
+from cookieguard.features.customer_file import FILE_PAGE, answer_file
 from cookieguard.features.due import DUE_PAGE, EARLIER_PAGE, WHO, lead_to_due, show_due
 from cookieguard.features.feature import Place
 from cookieguard.features.overview import show_overview
@@ -17,6 +18,7 @@ from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.replay import RECORD_PAGE, show_record
 from cookieguard.features.retention import open_retention
+from cookieguard.features.rights.part import RightsPart
 from cookieguard.features.work import after_restore
 from cookieguard.identity.staff_token import ANYONE
 from cookieguard.office.layout import stylesheet
@@ -25,7 +27,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.router import file_response
 from cookieguard.web.parts.guard import Core, Guard
-from cookieguard.web.parts.part import READ, Page, Part
+from cookieguard.web.parts.part import READ, READ_AND_POST, Page, Part
 
 
 def serve(guard: Guard) -> None:
@@ -55,6 +57,11 @@ class OfficePart(Part):
             staff_only(staff, EARLIER_PAGE, READ, lead_to_due, role=WHO, title=""),
             Page(stylesheet().name, READ, _show_style),
         ]
+        rights = guard.find(RightsPart)
+        if rights is not None and rights.room.desk is not None:
+            people = guard.part(PeoplePart)
+            file = partial(answer_file, staff=staff, place=place, access=people.access, desk=rights.room.desk)
+            self.pages.append(staff_only(staff, FILE_PAGE, READ_AND_POST, file, role=WHO, title="File"))
         if records is not None:
             versions = (lambda: ()) if policy is None else (lambda: policy.policy.history.versions)
             record = partial(show_record, staff=staff, log=records.log, versions=versions)
