@@ -8,7 +8,7 @@ from pathlib import Path
 from starlette.responses import Response
 
 from cookieguard.features import FEATURES
-from cookieguard.features.customer_file import FILE_PAGE, answer_file
+from cookieguard.features.customer_file import FILE_PAGE, CustomerFile
 from cookieguard.features.due import DUE_PAGE, EARLIER_PAGE, WHO, lead_to_due, show_due
 from cookieguard.features.feature import Place
 from cookieguard.features.overview import show_overview
@@ -59,8 +59,8 @@ class OfficePart(Part):
         ]
         rights = guard.find(RightsPart)
         if rights is not None and rights.room.desk is not None:
-            people = guard.part(PeoplePart)
-            file = partial(answer_file, staff=staff, place=place, access=people.access, desk=rights.room.desk)
+            access, desk = guard.part(PeoplePart).access, rights.room.desk
+            file = CustomerFile(staff=staff, place=place, access=access, desk=desk).answer
             self.pages.append(staff_only(staff, FILE_PAGE, READ_AND_POST, file, role=WHO, title="File"))
         if records is not None:
             versions = (lambda: ()) if policy is None else (lambda: policy.policy.history.versions)

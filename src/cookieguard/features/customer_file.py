@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -38,90 +39,73 @@ LOG = "consent log"
 MOST_FIELDS = 3
 NONE = "No customer's request has this id, or the queue does not answer."
 NOT_READ = "The code is used up, but the file cannot be read:"
-Row = tuple[str, Mapping[str, Any]]
 
 
 class _Closed(Exception):
     """Say why the file stays closed, with the status."""
 
 
-async def answer_file(
-    exchange: Exchange,
-    receive: Receive,
-    member: Member,
-    *,
-    staff: StaffGuard,
-    place: Place,
-    access: Access,
-    desk: Desk,
-) -> Response:
-    """Answer {prefix}file: GET ?id=REQUEST asks for a code; POST with it shows the file of who asked, once."""
-    fields, is_read = first_values(exchange.request.query, MOST_FIELDS), exchange.request.is_read
-    found: Mapping[str, Any] = {"number": ""}
-    status, message = 200, ""
-    try:
-        if not is_read:
-            fields = dict(await own_pairs(exchange, receive, not_ours=STALE))
-            number = await _opened(exchange, member, fields, staff=staff, access=access, desk=desk)
-            found = await _read(exchange, place, desk, number)
-    except BadRequestError as error:
-        return refusal(error.status, f"{error}\n")
-    except _Closed as error:
-        status, message = error.args
-    values = {
-        "id": fields.get("id", "").strip()[:64],
-        "message": message,
-        "form": staff_form(exchange, FILE_PAGE),
-        "has_scope": SCOPE in place.config.staff.scopes,
-    }
-    page = staff_page("customer_file.html", staff.shell(exchange, member, "Requests"), **values, **found)
-    return HTMLResponse(page, status, STAFF_HEADERS)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerFile:
+    """Open files to staff: each once, counted, and written down before anything is shown."""
 
+    staff: StaffGuard
+    place: Place
+    access: Access
+    desk: Desk
 
-async def _opened(
-    exchange: Exchange,
-    member: Member,
-    fields: Mapping[str, str],
-    *,
-    staff: StaffGuard,
-    access: Access,
-    desk: Desk,
-) -> str:
-    """Count the look and use the code up; return whose file it opens. Raises _Closed and RevealRefused."""
-    if not has_staff_form(exchange, fields, FILE_PAGE):
-        raise _Closed(403, STALE)
-    id_ = fields.get("id", "").strip()
-    request = await answer_of(desk.ask(lambda queue: queue.find(id_)))
-    if request is None or not request.customer:
-        raise _Closed(404, NONE)
-    number = request.customer
-    if not await staff.note_look(exchange, member, f"file, by request {id_}", customer=number):
-        raise _Closed(503, DOWN)
-    try:
-        code = fields.get("code", "")
-        await to_thread.run_sync(partial(access.open, number, code=code, scope=SCOPE, by=member.name))
-    except AccessRefused as error:
-        raise _Closed(403, f"Not opened: {error}.") from error
-    return number
+    async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
+        """Answer {prefix}file: GET ?id=REQUEST asks for a code; POST with it shows the file of who asked, once."""
+        fields, status = first_values(exchange.request.query, MOST_FIELDS), 200
+        found: dict[str, Any] = {"number": "", "message": ""}
+        try:
+            if not exchange.request.is_read:
+                fields = dict(await own_pairs(exchange, receive, not_ours=STALE))
+                found |= await self._read(exchange, await self._opened(exchange, member, fields))
+        except BadRequestError as error:
+            return refusal(error.status, f"{error}\n")
+        except _Closed as error:
+            status, found["message"] = error.args
+        found["id"], found["form"] = fields.get("id", "").strip()[:64], staff_form(exchange, FILE_PAGE)
+        found["has_scope"] = SCOPE in self.place.config.staff.scopes
+        page = staff_page("customer_file.html", self.staff.shell(exchange, member, "Requests"), **found)
+        return HTMLResponse(page, status, STAFF_HEADERS)
 
+    async def _opened(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> str:
+        """Use a code up; return whose file it opens. Raises _Closed and RevealRefused."""
+        if not has_staff_form(exchange, fields, FILE_PAGE):
+            raise _Closed(403, STALE)
+        id_, code = fields.get("id", "").strip(), fields.get("code", "")
+        request = await answer_of(self.desk.ask(lambda queue: queue.find(id_)))
+        if request is None or not request.customer:
+            raise _Closed(404, NONE)
+        number = request.customer
+        if not await self.staff.note_look(exchange, member, f"file, by request {id_}", customer=number):
+            raise _Closed(503, DOWN)
+        opened = partial(self.access.open, number, code=code, scope=SCOPE, by=member.name)
+        try:
+            await to_thread.run_sync(opened)
+        except AccessRefused as error:
+            raise _Closed(403, f"Not opened: {error}.") from error
+        return number
 
-async def _read(exchange: Exchange, place: Place, desk: Desk, number: str) -> Mapping[str, Any]:
-    try:
-        rows = await to_thread.run_sync(_rows, place, exchange.parts.keyring, number)
-    except (CookieGuardError, StoreDown) as error:
-        raise _Closed(503, f"{NOT_READ} {error}") from error
-    return {
-        "number": number,
-        "requests": await answer_of(desk.ask(lambda queue: queue.of_customer(number))) or (),
-        "names": NAMES,
-        "records": [values for kind, values in rows if kind == LOG],
-        "kept": [(kind, lines_of({"": values["JSON"]})) for kind, values in rows if kind != LOG],
-    }
+    async def _read(self, exchange: Exchange, number: str) -> dict[str, Any]:
+        try:
+            rows = await to_thread.run_sync(self._rows, exchange.parts.keyring, number)
+        except (CookieGuardError, StoreDown) as error:
+            raise _Closed(503, f"{NOT_READ} {error}") from error
+        return {
+            "number": number,
+            "requests": await answer_of(self.desk.ask(lambda queue: queue.of_customer(number))) or (),
+            "names": NAMES,
+            "records": [values for kind, values in rows if kind == LOG],
+            "kept": [(kind, lines_of({"": values["JSON"]})) for kind, values in rows if kind != LOG],
+        }
 
-
-def _rows(place: Place, keyring: Keyring, number: str) -> list[Row]:
-    """Return what our store and each feature keep of a customer, as in the copy of their data."""
-    opened = store_opener(place.config, place.state, environ=place.environ, keyring=keyring)
-    with closing(opened()) as store:
-        rows = stored_of(store, number)
-    return [*rows, *(row for data in personal_of(place).values() for row in data.copy(number))]
+    def _rows(self, keyring: Keyring, number: str) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return what our store and each feature keep of a customer, as in the copy of their data."""
+        place = self.place
+        opened = store_opener(place.config, place.state, environ=place.environ, keyring=keyring)
+        with closing(opened()) as store:
+            rows = stored_of(store, number)
+        return [*rows, *(row for data in personal_of(place).values() for row in data.copy(number))]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 
 from cookieguard.consent import Register, site_of
 from cookieguard.engines.doctor_settings import VENDORS, Finding
 from cookieguard.engines.doctor_shop import Shop, remembered
 from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
-from cookieguard.features.statistics.dashboard.tabs import Details, read_details
+from cookieguard.features.statistics.dashboard.tabs import HeldHost, read_details
 from cookieguard.features.statistics.engines.open import open_reader, read_retained
 from cookieguard.features.statistics.engines.protocol import EngineDown
 
@@ -18,29 +18,27 @@ MOST = 5  # hosts: the page of vendors has the others
 
 def due_of(shop: Shop) -> Iterator[Finding]:
     """Yield undeclared hosts of the last 7 days. They were held, so nothing is wrong."""
-    details = remembered(shop, f"held {shop.state}", (), lambda: _held(shop))
-    if details is None or details.range is None:
-        return
     config = shop.config
     register = Register(
         purposes=config.purposes, vendors=config.vendors, first_party_hosts=config.first_party_hosts
     )
     site = site_of(config.origins[0].partition("://")[2] if config.origins else "")
-    unknown = [one for one in details.hosts if not (one.vendor or register.is_named(one.host))]
-    asked = [one for one in unknown if register.judge(one.host, None, "", shop=site).is_undeclared]
-    for one in asked[:MOST]:
-        told = f"{one.host} was held on {one.views} views in {details.range.label}"
-        yield Finding("held hosts", told, role="officer", task=f"Say what {one.host} is", page=VENDORS)
-    if len(asked) > MOST:
-        task = f"Say what {len(asked) - MOST} more hosts are"
-        yield Finding("held hosts", "nobody declared them", role="officer", task=task, page=VENDORS)
+    unknown = [
+        one.host
+        for one in remembered(shop, f"held {shop.state}", (), lambda: _held(shop))
+        if not (one.vendor or register.is_named(one.host))
+        and register.judge(one.host, None, "", shop=site).is_undeclared
+    ]
+    for host in unknown[:MOST]:
+        told, task = f"{host} was held in the last 7 days", f"Say what {host} is"
+        yield Finding("held hosts", told, role="officer", task=task, page=VENDORS)
 
 
-def _held(shop: Shop) -> Details | None:
-    """Read what was held, None where nothing was counted yet, or cannot be read: a check of its own says so."""
+def _held(shop: Shop) -> Sequence[HeldHost]:
+    """Read what was held, nothing where that cannot be read: a check of its own says so."""
     stats = shop.config.stats
     with suppress(EngineDown):
         if read_retained(stats, shop.state, environ=shop.environ) is not None:
             with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
-                return read_details(reader, Selection(tab="held", range=RANGES["7"]), now=shop.now)
-    return None
+                return read_details(reader, Selection(tab="held", range=RANGES["7"]), now=shop.now).hosts
+    return ()
