@@ -199,6 +199,7 @@ QUERIES = {
     "receipt": ("lang",),
     "record": ("id",),
     "requests": ("id",),
+    "file": ("id",),
     "seen": ("v", "p", "t", "r", "s"),
     "stats": ("tab", "range", "from", "to", "beside", "table", "goal", "page", "source"),
 }
@@ -232,6 +233,7 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("requests", {"act": "step", "id": "one"}, ("id", "step", "text")),
     ("requests", {"act": "held", "id": "one", "until": "2026-12-24"}, ("until", "text")),
     ("requests", {"act": "note", "id": "one"}, ("text",)),
+    ("file", {"id": "one"}, ("id", "code")),
     ("requests", {"act": "refuse-for", "id": "one", "what": "marketing"}, ("what",)),
     ("requests", {"act": "end-terms", "id": "one"}, ("id",)),
     (

@@ -205,7 +205,7 @@ def test_letter_names_an_edited_file_at_once_and_a_changed_store_after_an_hour(
 
     assert "changed" not in due()
     edit(folder)
-    assert f"{FIRST}/en.md changed after publication" in due()
+    assert "Restore the policy text that was published: " in due()
     with closing(sqlite3.connect(tmp_path / "state" / "log.db")) as log, log:
         log.execute("UPDATE shown SET content = x'00'")
     assert "texts that were shown were changed" not in due()

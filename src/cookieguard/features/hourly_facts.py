@@ -56,7 +56,7 @@ class Facts:
     trackers: Sequence[str] = ()
     """Trackers that the shop's own hosts serve to everybody."""
     broken: Sequence[Sequence[str]] = ()
-    """The checks that failed: the name of each, then what it found and how to mend it."""
+    """The checks that failed: the name of each, then what it found."""
     trouble: str = ""
 
 
@@ -66,7 +66,7 @@ def write_facts(place: Place, times: Times) -> int:
     findings = checks_of(shop)
     facts: dict[str, Any] = {
         "at": times.now.isoformat(),
-        "broken": [(one.check, f"{one.found}; {one.mend}") for one in findings if not one.is_fine],
+        "broken": [(one.check, one.found) for one in findings if not one.is_fine],
         "trackers": [one.found for one in findings if one.advice == TRACKER_ADVICE],
     }
     try:

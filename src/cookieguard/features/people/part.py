@@ -37,7 +37,7 @@ class PeoplePart(Part):
         journal = Journal(guard.state, guard.keyring)
         acts = None if records is None else Acts(records.log.writer, clock=guard.clock)
         permissions = Permissions(guard.keyring, config.staff.scopes, ask)
-        access = Access(permissions, acts, journal, clock=guard.clock)
+        self.access = access = Access(permissions, acts, journal, clock=guard.clock)
         ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
         count = partial(refusal, config=config, journal=journal)

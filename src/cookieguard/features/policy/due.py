@@ -20,6 +20,7 @@ from cookieguard.features.policy.values.versions import Version, dated, in_force
 from cookieguard.mail.runs import Run
 from cookieguard.storage.store.open import store_opener
 
+PAGE = "policies"
 BRING_BACK = "restore the text that was published; a change needs a new version"
 ANNOUNCE = "run: cookieguard policy announce {name}"
 SEND = "run: cookieguard policy send, then look at: cookieguard policy status"
@@ -52,7 +53,8 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
     versions = dated(texts, ledger, today, shop.config.policy.notice_days)
     if refused:
         told = f"{', '.join(refused)} changed after publication; the shop serves the text in the consent log"
-        yield Finding("policy texts", told, BRING_BACK)
+        task = "Restore the policy text that was published"
+        yield Finding("policy texts", told, BRING_BACK, task=task, page=PAGE)
     current, next_ = in_force(versions, ledger, today), upcoming(versions, ledger, today)
     found = "no version is in force yet" if current is None else f"version {current.name} is in force"
     yield Finding("policy", f"{found}; {len(versions)} in the folder")
@@ -74,8 +76,9 @@ def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, toda
     if entry.is_complete:
         return Finding("next policy", told, day=version.effective)
     mend = SEND + (RELEASE.format(name=version.name) if is_late or is_stuck else "")
-    is_over = in_text <= today
-    return Finding("next policy", told, mend if is_over else "", "" if is_over else mend, day=in_text)
+    is_over, task = in_text <= today, f"Send the notices of policy {version.name}"
+    mend, advice = (mend, "") if is_over else ("", mend)
+    return Finding("next policy", told, mend, advice, in_text, task=task, page=PAGE)
 
 
 def _forgotten(
@@ -89,7 +92,8 @@ def _forgotten(
             is_today = one.announced == today
             told = f"{one.name} {'is to be announced today' if is_today else f'was not announced on {one.announced}'}"
             mend, advice = ("", mend) if is_today else (mend, "")
-            yield Finding("unannounced policy", told, mend, advice, day=one.announced)
+            task = f"Announce policy {one.name}"
+            yield Finding("unannounced policy", told, mend, advice, one.announced, task=task, page=PAGE)
 
 
 def _run(shop: Shop, version: Version, entry: Announcement) -> Run:
