@@ -12,7 +12,7 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop, remembered
 from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
 from cookieguard.features.policy.announcement_run import run_of
-from cookieguard.features.policy.folder import read_folder, stamp_of
+from cookieguard.features.policy.folder import read_folder, stamp_of, told_of
 from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
@@ -51,7 +51,7 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
     texts, refused = remembered(shop, f"policy {shop.state}", stamp, lambda: read_folder(config, kept()))
     versions = dated(texts, ledger, today, shop.config.policy.notice_days)
     if refused:
-        told = f"{', '.join(refused)} changed after publication; the shop serves the text in the consent log"
+        told = f"{told_of(refused)}; the shop serves the text in the consent log"
         yield Finding("policy texts", told, BRING_BACK)
     current, next_ = in_force(versions, ledger, today), upcoming(versions, ledger, today)
     found = "no version is in force yet" if current is None else f"version {current.name} is in force"
