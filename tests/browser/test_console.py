@@ -53,7 +53,7 @@ PAGES = (
     f"requests?id={ID}",
     "record",
 )
-PAGES += ("record?id=none", "officer", "staff")
+PAGES += ("record?id=none", "officer", "health", "staff")
 ROLES = {
     "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
     "support": ["Overview", "Requests"],

@@ -38,7 +38,7 @@ PAGES = {
     "stats?tab=consent": "Consent",
     "stats?tab=held": "Vendors",
 }
-PAGES |= {"requests": "Requests", "record": "Records", "officer": "Health"}
+PAGES |= {"requests": "Requests", "record": "Records", "health": "Health"}
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ def test_tracker_on_an_own_host_and_necessary_vendors_are_named(
 
 
 def test_half_a_file_of_facts_is_none(desk: Desk) -> None:
-    for text in ("", "[]", '{"at": 4}', '{"at": "2026-11-24T12:00:00+00:00", "more": 1}'):
+    for text in ("", "[]", "null", "4", '{"at": 4}', '{"at": "2026-11-24T12:00:00+00:00", "more": 1}'):
         (desk.state / FACTS_FILE).write_text(text)
 
         assert desk.get("/_cg/overview", desk.add("owner")).status == 200

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import Place
+from cookieguard.features.health import HEALTH_PAGE, show_health
 from cookieguard.features.officer import OFFICER_PAGE, show_officer
 from cookieguard.features.overview import show_overview
 from cookieguard.features.people.part import PeoplePart
@@ -49,7 +50,9 @@ class OfficePart(Part):
         records, policy = guard.find(RecordsPart), guard.find(PolicyPart)
         officer = partial(show_officer, staff=staff)
         overview = partial(show_overview, staff=staff, place=place)
+        health = partial(show_health, staff=staff, place=place)
         self.pages = [
+            staff_only(staff, HEALTH_PAGE, READ, health, role="officer", title="Health"),
             staff_only(staff, OVERVIEW_PAGE, READ, overview, role=ANYONE, title="Overview"),
             staff_only(staff, OFFICER_PAGE, READ, officer, role="officer", title="Privacy"),
             Page(stylesheet().name, READ, _show_style),

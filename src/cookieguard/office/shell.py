@@ -27,7 +27,7 @@ PLACES = (
     Place("Policy", "policies"),
     Place("Records", "record"),
     Place("People", "people"),
-    Place("Health", "officer"),
+    Place("Health", "health"),
 )
 
 
