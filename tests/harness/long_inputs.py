@@ -180,6 +180,7 @@ QUERIES = {
     "mail/stop": ("t", "t=2.key.", "lang"),
     "permission": ("lang",),
     "staff": ("link",),
+    "people": ("id", "who", "event", "day", "before", "before=2026-11-24."),
     "place": (
         "party",
         "party=@host ",
@@ -228,6 +229,7 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("privacy", {"act": "withdraw"}, ("id",)),
     ("privacy", {"act": "copy"}, ("id",)),
     ("privacy", {"act": "end"}, ("id",)),
+    ("people", {}, ("id",)),
     ("requests", LETTER, ("act", *LETTER, "customer", "language", "law", "text")),
     ("requests", {"act": "step", "id": "one"}, ("id", "step", "text")),
     ("requests", {"act": "held", "id": "one", "until": "2026-12-24"}, ("until", "text")),

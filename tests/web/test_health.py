@@ -21,7 +21,9 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 def groups(answer: Answer) -> dict[str, str]:
     """Return the text of each group by its title."""
-    found = re.findall(r"<h2[^>]*>([\w ]+?) ?(?:<span[^<]*</span>)?</h2>(.*?)</section>", answer.text, re.DOTALL)
+    found = re.findall(
+        r"<h2[^>]*>([\w ]+?) ?(?:<span[^<]*</span>)?</h2>(.*?)</section>", answer.text, re.DOTALL
+    )
     return {title: " ".join(unescape(re.sub("<[^>]+>", " ", text)).split()) for title, text in found}
 
 

@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TITLES = {
     "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
     "support": ["Overview", "Requests"],
-    "officer": ["Overview", "Statistics", "Consent", "Vendors", "Requests", "Records", "Health"],
+    "officer": ["Overview", "Statistics", "Consent", "Vendors", "Requests", "Records", "People", "Health"],
 }
 FIGURES = ["Left the shop before consent", "Visitors who agreed", "Visits", "Orders", "Revenue"]
 LINES = {"analyst": FIGURES, "support": ["Due"], "officer": [*FIGURES, "Due", "Broken"]}
@@ -38,7 +38,7 @@ PAGES = {
     "stats?tab=consent": "Consent",
     "stats?tab=held": "Vendors",
 }
-PAGES |= {"requests": "Requests", "record": "Records", "health": "Health"}
+PAGES |= {"requests": "Requests", "record": "Records", "people": "People", "health": "Health"}
 
 
 @pytest.fixture
