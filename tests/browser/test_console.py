@@ -53,11 +53,21 @@ PAGES = (
     f"requests?id={ID}",
     "record",
 )
-PAGES += ("record?id=none", "officer", "people", "health", "staff")
+PAGES += ("record?id=none", "officer", "people", "health", "policies", "policies?step=edit", "staff")
 ROLES = {
     "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
     "support": ["Overview", "Requests"],
-    "owner": ["Overview", "Statistics", "Consent", "Vendors", "Requests", "Records", "People", "Health"],
+    "owner": [
+        "Overview",
+        "Statistics",
+        "Consent",
+        "Vendors",
+        "Requests",
+        "Policy",
+        "Records",
+        "People",
+        "Health",
+    ],
 }
 IS_WIDE = "document.documentElement.scrollWidth > innerWidth"
 # What has the focus: its name, whether an outline shows it, and whether it is in view.

@@ -63,7 +63,7 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
 
 def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, today: date) -> Finding:
     """Return how far the announced version is: its day, its notices, and what is to be done for them."""
-    run = _run(shop, version, entry)
+    run = run_so_far(shop, version, entry)
     is_late, is_stuck = version.effective > in_text, run.is_filled and not run.waiting
     told = (
         f"{version.name} takes effect on {version.effective}{'' if entry.is_complete else ' at the earliest'}"
@@ -92,7 +92,7 @@ def _forgotten(
             yield Finding("unannounced policy", told, mend, advice, day=one.announced)
 
 
-def _run(shop: Shop, version: Version, entry: Announcement) -> Run:
+def run_so_far(shop: Shop, version: Version, entry: Announcement) -> Run:
     """Return how far the notices of a version came: by the outbox, as long as it knows."""
     place = shop.config.store, shop.state
     file = outbox_file(*place, environ=shop.environ)

@@ -48,6 +48,19 @@ def read_folder(config: Config, kept: KeptTexts) -> tuple[tuple[Version, ...], l
     return versions, [GONE] if is_gone else refused
 
 
+def add_version(folder: Path, version: Version) -> None:
+    """Write a version into the folder, whole or not at all; raises ConfigError if the shop may not write there."""
+    unfinished = folder / f".{version.name}"
+    try:
+        unfinished.mkdir(exist_ok=True)
+        for language, text in version.texts.items():
+            (unfinished / f"{language}.md").write_bytes(text.source)
+        unfinished.rename(folder / version.name)
+    except OSError as error:
+        allowed = "a folder that the shop may write; or download the draft and announce it by the command"
+        raise ConfigError(SETTING, was=f"{folder} ({error.strerror})", allowed=allowed) from error
+
+
 def told_of(refused: Sequence[str]) -> str:
     """Say in words which texts are not the published ones."""
     return GONE if GONE in refused else f"{', '.join(refused)} changed after publication"
