@@ -31,13 +31,13 @@ from cookieguard.features.records.acts import Acts, acts_of
 from cookieguard.features.retention import jobs_of
 from cookieguard.features.rights.enqueue import NewRequest, ask
 from cookieguard.features.rights.requests import requests_opener
-from cookieguard.features.rights.values.requests import Act, Request, Via, noted
+from cookieguard.features.rights.values.requests import Act, Request, Via, answer_told, noted
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.storage.keyring_source import find_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 
-NEWCOMER = "pixel.localhost:8001"  # what Glimmer's script began to load this week
+NEWCOMER = "pixel.localhost"  # what Glimmer's script began to load this week
 DAYS_OF_RECORDS = 14
 # The answers of one day, in turn: a few more agree than refuse.
 CHOICES = ("accept", "reject", "accept", "save", "reject")
@@ -46,7 +46,7 @@ PAGE = b"<!doctype html><html lang=en><head><title>Kiln</title></head><body><h1>
 # Who did what, so many hours ago.
 LOOKS = (
     (50, "signed in", "Demo support", "support", "with a passkey", ""),
-    (49, "looked", "Demo support", "support", "request of a customer", "10042"),
+    (49, "looked", "Demo support", "support", "a request", "10042"),
     (27, "refused", "", "", "a token at the sign-in", ""),
     (26, "signed in", "Demo officer", "officer", "with a link", ""),
     (25, "looked", "Demo officer", "officer", "people and access journal", ""),
@@ -68,13 +68,13 @@ def tell(config: Config, version: str, *, now: datetime) -> None:
     with closing(requests_opener(config, keyring, state, environ=os.environ)()) as queue:
         _ask(queue, config, now)
     _announce(config, state, keyring, version, now)
-    place = Place(config, state.path, os.environ)
-    do({name: step for name, step in jobs_of(place).items() if name in ("overview", "statistics")}, now)
+    do(jobs_of(Place(config, state.path, os.environ)), now)  # as a shop does every hour
 
 
 async def _choose(config: Config, now: datetime) -> None:
     """Have visitors of the last two weeks answer the banner of a page; their answers become records."""
-    times = [now]
+    begin = now - timedelta(days=DAYS_OF_RECORDS)
+    times = [begin]
     quiet = replace(config, stats=StatsSettings(enabled=False))
     guarded = CookieGuard(_page, quiet, clock=lambda: times[0])
     host = urlsplit(config.origins[0]).netloc
@@ -159,8 +159,10 @@ def _ask(queue: Any, config: Config, now: datetime) -> None:
         )
         asked.append(ask(queue, config, asking, now=now)[0])
     why = "A bill names the day of its order (§ 14 UStG). You can complain to the data protection authority."
-    refused = partial(noted, act=Act.REFUSED, now=now - timedelta(days=1), by="Demo officer", text=why)
-    queue.change(asked[-1].id, refused)
+    refused = asked[-1].id
+    day = now - timedelta(days=1)
+    queue.change(refused, partial(noted, act=Act.REFUSED, now=day, by="Demo officer", text=why))
+    queue.change(refused, partial(answer_told, now=day, by="Demo officer", text="by letter"))
 
 
 def _due_in(days: int, now: datetime) -> datetime:

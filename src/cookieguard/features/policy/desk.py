@@ -12,6 +12,7 @@ from typing import Any
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
+from cookieguard.config.languages import texts_of
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.features.outbox.recipients import Recipients
@@ -141,6 +142,7 @@ def _read(shop: Shop, asked: Mapping[str, str]) -> dict[str, Any]:
         "before": every[at - 1] if at else None,
         "is_draft": at is not None and at >= len(texts),
         "differences": differences,
+        "texts_of": texts_of,
         "mails": mails,
         "count": count,
         "most": MOST_COUNTED,
