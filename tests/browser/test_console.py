@@ -53,11 +53,22 @@ PAGES = (
     f"requests?id={ID}",
     "record",
 )
-PAGES += ("record?id=none", "due", "staff")
+PAGES += ("record?id=none", "due", "people", "health", "policies", "policies?step=edit", "staff")
 ROLES = {
     "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
     "support": ["Overview", "Due", "Requests"],
-    "owner": ["Overview", "Due", "Statistics", "Consent", "Vendors", "Requests", "Records"],
+    "owner": [
+        "Overview",
+        "Due",
+        "Statistics",
+        "Consent",
+        "Vendors",
+        "Requests",
+        "Policy",
+        "Records",
+        "People",
+        "Health",
+    ],
 }
 IS_WIDE = "document.documentElement.scrollWidth > innerWidth"
 # What has the focus: its name, whether an outline shows it, and whether it is in view.

@@ -28,7 +28,17 @@ NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 TITLES = {
     "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
     "support": ["Overview", "Due", "Requests"],
-    "officer": ["Overview", "Due", "Statistics", "Consent", "Vendors", "Requests", "Records"],
+    "officer": [
+        "Overview",
+        "Due",
+        "Statistics",
+        "Consent",
+        "Vendors",
+        "Requests",
+        "Records",
+        "People",
+        "Health",
+    ],
 }
 FIGURES = ["Left the shop before consent", "Visitors who agreed", "Visits", "Orders", "Revenue"]
 LINES = {"analyst": FIGURES, "support": ["Due"], "officer": [*FIGURES, "Due", "Broken"]}
@@ -38,7 +48,7 @@ PAGES = {
     "stats?tab=consent": "Consent",
     "stats?tab=held": "Vendors",
 }
-PAGES |= {"requests": "Requests", "record": "Records", "due": "Due"}
+PAGES |= {"requests": "Requests", "record": "Records", "due": "Due", "people": "People", "health": "Health"}
 
 
 @pytest.fixture
@@ -273,7 +283,7 @@ def test_tracker_on_an_own_host_and_necessary_vendors_are_named(
 
 
 def test_half_a_file_of_facts_is_none(desk: Desk) -> None:
-    for text in ("", "[]", '{"at": 4}', '{"at": "2026-11-24T12:00:00+00:00", "more": 1}'):
+    for text in ("", "[]", "null", "4", '{"at": 4}', '{"at": "2026-11-24T12:00:00+00:00", "more": 1}'):
         (desk.state / FACTS_FILE).write_text(text)
 
         assert desk.get("/_cg/overview", desk.add("owner")).status == 200

@@ -11,6 +11,7 @@ from cookieguard.features import FEATURES
 from cookieguard.features.customer_file import FILE_PAGE, CustomerFile
 from cookieguard.features.due import DUE_PAGE, EARLIER_PAGE, WHO, lead_to_due, show_due
 from cookieguard.features.feature import Place
+from cookieguard.features.health import HEALTH_PAGE, show_health
 from cookieguard.features.overview import show_overview
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
@@ -51,7 +52,9 @@ class OfficePart(Part):
         records, policy = guard.find(RecordsPart), guard.find(PolicyPart)
         due = partial(show_due, staff=staff, place=place)
         overview = partial(show_overview, staff=staff, place=place)
+        health = partial(show_health, staff=staff, place=place)
         self.pages = [
+            staff_only(staff, HEALTH_PAGE, READ, health, role="officer", title="Health"),
             staff_only(staff, OVERVIEW_PAGE, READ, overview, role=ANYONE, title="Overview"),
             staff_only(staff, DUE_PAGE, READ, due, role=WHO, title="What is due"),
             staff_only(staff, EARLIER_PAGE, READ, lead_to_due, role=WHO, title=""),

@@ -12,7 +12,7 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop, remembered
 from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
 from cookieguard.features.policy.announcement_run import run_of
-from cookieguard.features.policy.folder import read_folder, stamp_of
+from cookieguard.features.policy.folder import read_folder, stamp_of, told_of
 from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
@@ -52,7 +52,7 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
     texts, refused = remembered(shop, f"policy {shop.state}", stamp, lambda: read_folder(config, kept()))
     versions = dated(texts, ledger, today, shop.config.policy.notice_days)
     if refused:
-        told = f"{', '.join(refused)} changed after publication; the shop serves the text in the consent log"
+        told = f"{told_of(refused)}; the shop serves the text in the consent log"
         task = "Restore the policy text that was published"
         yield Finding("policy texts", told, BRING_BACK, task=task, page=PAGE)
     current, next_ = in_force(versions, ledger, today), upcoming(versions, ledger, today)
@@ -65,7 +65,7 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
 
 def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, today: date) -> Finding:
     """Return how far the announced version is: its day, its notices, and what is to be done for them."""
-    run = _run(shop, version, entry)
+    run = run_so_far(shop, version, entry)
     is_late, is_stuck = version.effective > in_text, run.is_filled and not run.waiting
     told = (
         f"{version.name} takes effect on {version.effective}{'' if entry.is_complete else ' at the earliest'}"
@@ -96,7 +96,7 @@ def _forgotten(
             yield Finding("unannounced policy", told, mend, advice, one.announced, task=task, page=PAGE)
 
 
-def _run(shop: Shop, version: Version, entry: Announcement) -> Run:
+def run_so_far(shop: Shop, version: Version, entry: Announcement) -> Run:
     """Return how far the notices of a version came: by the outbox, as long as it knows."""
     place = shop.config.store, shop.state
     file = outbox_file(*place, environ=shop.environ)
