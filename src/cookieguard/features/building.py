@@ -15,7 +15,7 @@ from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
 from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.records.part import RecordsPart
-from cookieguard.features.replay import RECORD_PAGE, show_record
+from cookieguard.features.replay import RECORD_PAGE, Records
 from cookieguard.features.retention import open_retention
 from cookieguard.features.work import after_restore
 from cookieguard.identity.staff_token import ANYONE
@@ -25,7 +25,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.pages.router import file_response
 from cookieguard.web.parts.guard import Core, Guard
-from cookieguard.web.parts.part import READ, Page, Part
+from cookieguard.web.parts.part import READ, READ_AND_POST, Page, Part
 
 
 def serve(guard: Guard) -> None:
@@ -45,7 +45,8 @@ class OfficePart(Part):
     """Serve the pages that show several parts, and the style sheet of all pages of staff."""
 
     def __init__(self, guard: Guard, place: Place) -> None:
-        staff = guard.part(PeoplePart).staff
+        people = guard.part(PeoplePart)
+        staff = people.staff
         records, policy = guard.find(RecordsPart), guard.find(PolicyPart)
         officer = partial(show_officer, staff=staff)
         overview = partial(show_overview, staff=staff, place=place)
@@ -56,8 +57,10 @@ class OfficePart(Part):
         ]
         if records is not None:
             versions = (lambda: ()) if policy is None else (lambda: policy.policy.history.versions)
-            record = partial(show_record, staff=staff, log=records.log, versions=versions)
-            self.pages.append(staff_only(staff, RECORD_PAGE, READ, record, role="officer", title="Records"))
+            shown = Records(staff=staff, log=records.log, access=people.access, versions=versions)
+            self.pages.append(
+                staff_only(staff, RECORD_PAGE, READ_AND_POST, shown.answer, role="officer", title="Records")
+            )
 
 
 async def _show_style(_: Exchange, __: Receive) -> Response:
