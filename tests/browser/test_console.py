@@ -259,7 +259,7 @@ def test_empty_console_says_what_appears_and_how(visit: Visitors, empty: Console
     shown.goto(f"{empty.url}/_cg/requests")
     assert "What customers ask for at /_cg/privacy appears here" in shown.inner_text("main")
     shown.goto(f"{empty.url}/_cg/record")
-    assert "Visitors find the id on their receipt at /_cg/receipt" in shown.inner_text("main")
+    assert "Visitors find its number on their receipt at /_cg/receipt" in shown.inner_text("main")
 
 
 def test_lines_of_the_overview_lead_to_the_figures_they_show(visit: Visitors, console: Console) -> None:

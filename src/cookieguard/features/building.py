@@ -17,7 +17,7 @@ from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
 from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.records.part import RecordsPart
-from cookieguard.features.replay import RECORD_PAGE, show_record
+from cookieguard.features.replay import RECORD_PAGE, Records
 from cookieguard.features.retention import open_retention
 from cookieguard.features.rights.part import RightsPart
 from cookieguard.features.work import after_restore
@@ -48,7 +48,8 @@ class OfficePart(Part):
     """Serve the pages that show several parts, and the style sheet of all pages of staff."""
 
     def __init__(self, guard: Guard, place: Place) -> None:
-        staff = guard.part(PeoplePart).staff
+        people = guard.part(PeoplePart)
+        staff = people.staff
         records, policy = guard.find(RecordsPart), guard.find(PolicyPart)
         due = partial(show_due, staff=staff, place=place)
         overview = partial(show_overview, staff=staff, place=place)
@@ -67,8 +68,10 @@ class OfficePart(Part):
             self.pages.append(staff_only(staff, FILE_PAGE, READ_AND_POST, file, role=WHO, title="File"))
         if records is not None:
             versions = (lambda: ()) if policy is None else (lambda: policy.policy.history.versions)
-            record = partial(show_record, staff=staff, log=records.log, versions=versions)
-            self.pages.append(staff_only(staff, RECORD_PAGE, READ, record, role="officer", title="Records"))
+            shown = Records(staff=staff, log=records.log, access=people.access, versions=versions)
+            self.pages.append(
+                staff_only(staff, RECORD_PAGE, READ_AND_POST, shown.answer, role="officer", title="Records")
+            )
 
 
 async def _show_style(_: Exchange, __: Receive) -> Response:
