@@ -272,10 +272,10 @@ def test_links_lead_to_yesterday_last_week_and_last_month(office: Office) -> Non
     "query",
     [
         *("range=2026-11-24", "range=2026-W48", "range=2026-11", "range=2026-W60", "range=2026-02-30"),
-        *("range=2026-11-23&tab=consent", "range=2026-W47&country=DE&device=desktop"),
+        *("range=2026-11-23&tab=held", "range=2026-W47&country=DE&device=desktop"),
         *("from=2026-11-25&to=2026-11-26", "from=2026-11-31", "range=2026-11-03..2026-11-31"),
         *("from=0001-01-01&to=2026-11-20", "range=1969-01-01..1969-02-03"),
-        *("range=2026-11-03..2026-11-19&country=DE&device=desktop", "from=2026-11-03&to=2026-11-19&tab=bots"),
+        *("range=2026-11-03..2026-11-19&country=DE&device=desktop", "from=2026-11-03&to=2026-11-19&tab=held"),
     ],
 )
 def test_a_period_that_is_not_over_or_is_none_is_answered_in_one_line(office: Office, query: str) -> None:
@@ -576,7 +576,10 @@ def test_held_hosts_and_bots_have_bars_of_what_is_shown(office: Office) -> None:
 
     assert re.findall(r'<rect width="(\d+)%"', shown) == ["100"]  # none for the host that is hidden
     assert re.findall(r'<rect width="(\d+)%"', crawled) == ["100", "100", "50"]  # a page, and two bots
-    assert figures(crawled) == {"Hits of bots": "30", "Of all hits": "60 %"}  # beside 20 views, rounded
+    assert figures(crawled) == {
+        "Hits of bots": "30",
+        "Of views, errors and hits of bots": "60 %",
+    }  # beside 20 views, rounded
     assert cells(crawled, "What bots ask for") == {"/": ["30", "A"]}
 
 

@@ -326,7 +326,8 @@ def test_8_bots_have_a_share_names_and_what_they_ask_for(shop: Office) -> None:
     text = shop.get("tab=bots").text
 
     share = round(100 * rounded(len(bots)) / (rounded(len(bots)) + rounded(others)))
-    assert figures(text) == {"Hits of bots": f"{rounded(len(bots)):,}", "Of all hits": f"{share} %"}
+    of_all = {"Of views, errors and hits of bots": f"{share} %"}
+    assert figures(text) == {"Hits of bots": f"{rounded(len(bots)):,}", **of_all}
     asked = {page: line[0] for page, line in cells(text, "What bots ask for").items()}
     assert asked == {page: f"{rounded(len(hits)):,}" for page, hits in of(bots, "page").items()}
     assert re.findall(r"<bdi title=\"(\w+bot)\"|<bdi title=\"(GPTBot)\"", text, re.IGNORECASE)
