@@ -32,6 +32,7 @@ from cookieguard.storage.keyring_source import beside
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 SECOND = int(NOW.timestamp())
 DAY = 86_400
+YEARS = re.compile(r'<a class="year".*?</a>')
 EVIL = "<script>alert(1)</script>\"'&"
 
 
@@ -84,7 +85,7 @@ def rows(text: str, title: str) -> dict[str, tuple[str, str]]:
     section = re.search(rf'<section class="card[^"]*" aria-label="{title}">(.*?)</section>', text, re.DOTALL)
     assert section is not None, title
     line = r"<bdi[^>]*>(?:<a [^>]*>)?([^<]*)(?:</a>)?</bdi></td>\s*<td>([^<]*)</td><td>([^<]*)</td>"
-    return {value: (main, visitors) for value, main, visitors in re.findall(line, section[1])}
+    return {value: (main, visitors) for value, main, visitors in re.findall(line, YEARS.sub("", section[1]))}
 
 
 def cells(text: str, title: str) -> dict[str, list[str]]:
@@ -93,7 +94,9 @@ def cells(text: str, title: str) -> dict[str, list[str]]:
         rf'<section class="card[^"]*" aria-label="{re.escape(title)}">(.*?)</section>', text, re.DOTALL
     )
     assert section is not None, title
-    lines = re.findall(r"<tr[^>]*>\s*<td>.*?<bdi[^>]*>(.*?)</bdi></td>(.*?)</tr>", section[1], re.DOTALL)
+    lines = re.findall(
+        r"<tr[^>]*>\s*<td>.*?<bdi[^>]*>(.*?)</bdi></td>(.*?)</tr>", YEARS.sub("", section[1]), re.DOTALL
+    )
     tags = re.compile(r"<[^>]+>")
     return {
         tags.sub("", value): [tags.sub("", one) for one in re.findall(r"<td>(.*?)</td>", rest)]

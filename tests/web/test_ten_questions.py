@@ -348,6 +348,20 @@ def test_9_one_product_is_known_over_a_year(shop: Office) -> None:
     assert 'href="?tab=overview&amp;range=12m"' in text  # takes the filter away
 
 
+def test_9_a_link_in_each_row_of_pages_leads_to_its_year(shop: Office) -> None:
+    """From the Overview, Visits leads to the rows: the year is the second click."""
+    text = shop.get("").text
+
+    links = dict(re.findall(r'<a class="year" href="([^"]+)" aria-label="A year of ([^"]+)">', text))
+    found = {page: unescape(link) for link, page in links.items()}
+
+    assert found.keys() == PAGES.keys()
+    year = shop.get(found["/product/moon-plate"].removeprefix("?")).text
+    assert "12 months: " in year
+    assert "page: <bdi>/product/moon-plate</bdi>" in year
+    assert 'class="year"' not in shop.get("range=12m").text
+
+
 def test_10_a_figure_is_the_same_in_csv_json_and_sql(shop: Office) -> None:
     text = shop.get("range=2026-11-23").text
     table = {page: line for page, line in cells(text, "Pages").items() if page != "(other)"}

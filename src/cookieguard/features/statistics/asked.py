@@ -42,7 +42,8 @@ class Asked(NamedTuple):
 def asked_on(now: datetime, config: Config, renderer: Renderer) -> Asked:
     """Return what this worker asks."""
     wording = renderer.banner_hash(language_of(config.consent.language))
-    text = str(Markup(renderer.wordings[wording].decode()).striptags())  # noqa: S704 - rendered by us
+    html = renderer.wordings[wording].decode()
+    text = str(Markup(html.partition("</h2>")[2] or html).striptags())  # noqa: S704 - rendered by us
     return Asked(
         day=now.astimezone(UTC).date(),
         policy=version_at(config.policy, now),

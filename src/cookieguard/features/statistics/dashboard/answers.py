@@ -42,6 +42,7 @@ BY_WORDING = TableKind(
     "Answers by wording",
     "Banners",
     more=HEADS,
+    is_long=True,
     is_of_hits=True,
     note="The banner's text in the shop's language. The day of a change counts for the new wording.",
 )

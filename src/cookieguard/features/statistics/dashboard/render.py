@@ -118,6 +118,7 @@ def _render(name: str, *, selection: Selection, shell: Shell, **values: object) 
         "policy": REPORT_POLICY,
         "selection": selection,
         "ranges": RANGES.values(),
+        "year": RANGES["12m"],
         "tabs": TABS,
         "compared": COMPARED,
         "files": FILES,
