@@ -108,10 +108,11 @@ def by_day(totals: Callable[[Days], Sequence[Totals]], days: Days) -> Sequence[T
 
 
 def blocks(days: Days) -> Iterator[Days]:
-    """Divide days into months, weeks and days of the calendar, each the longest that fits."""
+    """Divide days into months, weeks and days of the calendar, each the longest that fits and ends in its month."""
     first = days.first
     while first <= days.last:
-        ends = (last for last in (_last_of_month(first), first + 6, first) if last <= days.last)
+        month = _last_of_month(first)
+        ends = (last for last in (month, first + 6, first) if last <= min(days.last, month))
         last = next(last for last in ends if period_of(Days(first, last)))
         yield Days(first, last)
         first = last + 1
