@@ -118,6 +118,7 @@ def test_a_change_that_is_undone_on_the_same_day_leaves_no_mark(office: Office) 
 
 def test_a_file_that_cannot_be_read_leaves_the_figures(office: Office) -> None:
     office.write(month())
+    office.get()
     (office.state / ASKED_FILE).write_text("{")
 
     answer = office.get("tab=consent")

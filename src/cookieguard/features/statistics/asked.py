@@ -18,7 +18,6 @@ from cookieguard.config import Config
 from cookieguard.config.languages import language_of
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.decision import version_at
-from cookieguard.errors import ConfigError
 from cookieguard.features.statistics.notes import Note
 from cookieguard.storage.keyring_file import change_file
 from cookieguard.web.banner.renderer import Renderer
@@ -54,23 +53,21 @@ def asked_on(now: datetime, config: Config, renderer: Renderer) -> Asked:
 
 
 def note_asked(state: Path, asked: Asked) -> None:
-    """Add a line if it differs from the last one, in place of a line of the same day; raises what reading raises."""
-
-    def added() -> Sequence[Asked]:
-        return [*(one for one in read_asked(state) if one.day < asked.day), asked][-MOST_LINES:]
-
+    """Add a line if it differs from the last one, in place of a line of the same day."""
     if [one._replace(day=asked.day) for one in read_asked(state)[-1:]] != [asked]:
-        change_file(state / ASKED_FILE, added, _dumps)
+        earlier = (one for one in read_asked(state) if one.day < asked.day)
+        change_file(state / ASKED_FILE, lambda: [*earlier, asked][-MOST_LINES:], _dumps)
 
 
 def read_asked(state: Path) -> Sequence[Asked]:
-    """Read the lines in the order of days, none if there is no file; raises ConfigError and OSError."""
-    path = state / ASKED_FILE
+    """Read the lines in the order of days; none if there is no file, or it is not readable."""
     try:
-        rows = json.loads(path.read_bytes()) if path.exists() else []
-        return [Asked(date.fromisoformat(day), *others) for day, *others in rows]
-    except (ValueError, TypeError) as error:
-        raise ConfigError(ASKED_FILE, was="not readable", allowed="a file that cookieguard wrote") from error
+        return [
+            Asked(date.fromisoformat(day), *more)
+            for day, *more in json.loads((state / ASKED_FILE).read_bytes())
+        ]
+    except (OSError, ValueError, TypeError):
+        return ()
 
 
 def changes(lines: Sequence[Asked]) -> Iterator[Note]:

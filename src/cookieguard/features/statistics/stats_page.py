@@ -22,7 +22,7 @@ from cookieguard.features.people.staff_guard import (
     has_staff_form,
     staff_form,
 )
-from cookieguard.features.statistics.asked import Asked, read_asked
+from cookieguard.features.statistics.asked import read_asked
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, message_page, overview_page
 from cookieguard.features.statistics.dashboard.selection import (
@@ -33,7 +33,7 @@ from cookieguard.features.statistics.dashboard.selection import (
     read_selection,
 )
 from cookieguard.features.statistics.dashboard.sheets import table_file
-from cookieguard.features.statistics.dashboard.tabs import Context, Details, read_details
+from cookieguard.features.statistics.dashboard.tabs import Details, read_details
 from cookieguard.features.statistics.engines.protocol import EngineDown, HitReader
 from cookieguard.features.statistics.notes import (
     NOTES_FILE,
@@ -126,9 +126,10 @@ def _page(
     with closing(open_figures()) as reader:
         marks, trouble = _notes(state)
         if selection.tab not in COMPARED:
-            asked = _asked(state) if selection.tab == "consent" else ()
-            context = Context(asked=asked, marks=marks, before_consent=settings.before_consent)
-            details = read_details(reader, selection, now=now, context=context)
+            asked, before = read_asked(state), settings.before_consent
+            details = read_details(
+                reader, selection, now=now, asked=asked, marks=marks, before_consent=before
+            )
             return _file(details, now) if selection.table else _html(details_page(details, shell=shell))
         overview = read_overview(
             reader,
@@ -152,14 +153,6 @@ def _notes(state: Path) -> tuple[Sequence[Note], Sequence[str]]:
         return read_notes(state), ()
     except (ConfigError, OSError) as error:
         return (), (str(error) if isinstance(error, ConfigError) else f"{NOTES_FILE}: {error.strerror}",)
-
-
-def _asked(state: Path) -> Sequence[Asked]:
-    """Read what visitors were asked; without a readable file, figures are shown unexplained."""
-    try:
-        return read_asked(state)
-    except (ConfigError, OSError):
-        return ()
 
 
 def _html(page: bytes) -> Response:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from cookieguard.features.statistics.asked import Asked, changes
 from cookieguard.features.statistics.dashboard.answers import ANSWERS, answers, by_wording, course
@@ -63,18 +63,12 @@ class Bots:
     names: Sequence[tuple[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """Hold how many visits or orders there were, and how many of them were of visitors who agreed."""
 
     name: str
     all: int
     agreed: int
-
-    @property
-    def part(self) -> int:
-        """The second figure in percent of the first."""
-        return round(100 * self.agreed / max(1, self.all))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,77 +92,61 @@ class Details:
     today: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """Hold what explains a tab's figures; by default nothing does."""
-
-    asked: Sequence[Asked] = ()
-    marks: Sequence[Note] = ()
-    before_consent: str = ""
-    """The setting of this name; only with "aggregate" is it known what refusals hide."""
-
-
 def read_details(
-    reader: HitReader, selection: Selection, *, now: datetime, context: Context | None = None
+    reader: HitReader,
+    selection: Selection,
+    *,
+    now: datetime,
+    asked: Sequence[Asked] = (),
+    marks: Sequence[Note] = (),
+    before_consent: str = "",
 ) -> Details:
-    """Ask for a tab's figures; raises EngineDown, and BadSelection for days to come."""
-    today = int(now.timestamp()) // SECONDS_OF_DAY
+    """Ask for a tab's figures; raises EngineDown, and BadSelection for days to come.
+
+    What visitors were `asked` and the staff's `marks` explain answers. What refusals hide is known only with
+    `before_consent` "aggregate".
+    """
+    today, wanted = int(now.timestamp()) // SECONDS_OF_DAY, selection.range
     reader.hold_still()
     reader, (is_enough, figures) = AskedOnce(reader), READERS[selection.tab]
-    asked, any_days = settled(selection.range, today), AnyDays(reader)
-
-    def of(one: Range) -> HitReader:
-        return any_days if one.is_free else reader
-
-    found = widened(asked, lambda one: is_enough(of(one), one.days(today)))
-    selection, cut = selection.with_range(asked), asked.last != selection.range.last and asked.is_free
+    readers = {False: reader, True: AnyDays(reader)}
+    selection = selection.with_range(settled(wanted, today))
+    found = widened(selection.range, lambda one: is_enough(readers[one.is_free], one.days(today)))
     if found is None:
-        nothing = NOTHING[selection.tab] if asked.last is None else NONE_THEN.format(asked.label)
+        nothing = NOTHING[selection.tab] if wanted.last is None else NONE_THEN.format(wanted.label)
         return Details(selection=selection, range=None, notes=(nothing,), today=today)
-    notes = [CUT.format(asked.label)] if cut else []
-    notes += [] if found == asked else [f"{asked.label}: too little to show. Shown instead: {found.label}."]
-    days = found.days(today)
-    page = Details(
-        selection=selection,
-        range=found,
-        span=span_of(days),
-        notes=notes,
-        today=today,
-        **figures(of(found), days, is_exact=found.last is None),
-    )
+    days, label = found.days(today), selection.range.label
+    is_cut, is_wider = selection.range != wanted, found != selection.range
+    notes = [CUT.format(wanted.label)] if is_cut else []
+    notes += [f"{label}: too little to show. Shown instead: {found.label}."] if is_wider else []
+    shown = figures(readers[found.is_free], days, is_exact=found.last is None)
+    page = Details(selection=selection, range=found, span=span_of(days), notes=notes, today=today, **shown)
     if selection.tab != "consent":
         return page
-    return _explained(page, reader, any_days, found, days, context or Context())
-
-
-def _explained(
-    page: Details, reader: HitReader, any_days: HitReader, found: Range, days: Days, context: Context
-) -> Details:
-    """Add the answers over time, what explains them, and what refusals hide."""
-    counts = any_days.consent(days)
+    counts = readers[True].consent(days)
     step, points = course(counts, days, found.step)
-    between = (day_of(day).date() for day in days)
-    marks = within(sorted([*changes(context.asked), *context.marks], key=lambda one: one.day), *between)
-    is_known = context.before_consent == "aggregate"
+    first, last = (day_of(day).date() for day in days)
+    marks = within(sorted([*changes(asked), *marks], key=lambda one: one.day), first, last)
     return replace(
         page,
         step=step,
         points=with_marks(points, replace(found, step=step), days, marks),
         marks=marks,
-        gaps=_gaps(reader, any_days, found, page.today) if is_known else (),
-        tables=[*([by_wording(counts, context.asked)] if context.asked else []), *page.tables],
+        gaps=_gaps(readers, found, today) if before_consent == "aggregate" else (),
+        tables=[*([by_wording(counts, asked)] if asked else []), *page.tables],
     )
 
 
-def _gaps(reader: HitReader, any_days: HitReader, range_: Range, today: int) -> Sequence[Gap]:
+def _gaps(readers: Mapping[bool, HitReader], range_: Range, today: int) -> Sequence[Gap]:
     """Return what a tool that waits for consent would have counted: visits with an end, and goals with a visitor.
 
     Both figures of a goal are those of the table of goals.
     """
-    breakdowns, days = Breakdowns(reader, today), range_.days(today)
+    reader, days = readers[False], range_.days(today)
+    breakdowns = Breakdowns(reader, today)
     if not Disclosure(reader, breakdowns, today, {}, 0).is_fit(range_):
         return []
-    totals = (any_days if range_.is_free else reader).by_day(days)
+    totals = readers[range_.is_free].by_day(days)
     visits, visitors = sum(one.visits for one in totals), sum(one.visitors for one in totals)
     ends = breakdowns.slices(days, Dimension.EXIT, Regrouped(reader, lambda _: ""))
     agreed = sum(one.views for one in ends)
