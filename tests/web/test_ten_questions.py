@@ -352,7 +352,7 @@ def test_9_a_link_in_each_row_of_pages_leads_to_its_year(shop: Office) -> None:
     """From the Overview, Visits leads to the rows: the year is the second click."""
     text = shop.get("").text
 
-    links = dict(re.findall(r'<a class="year" href="([^"]+)" aria-label="A year of ([^"]+)">', text))
+    links = dict(re.findall(r'<a class="year" href="([^"]+)" aria-label="1 year of ([^"]+)" title', text))
     found = {page: unescape(link) for link, page in links.items()}
 
     assert found.keys() == PAGES.keys()
