@@ -49,6 +49,8 @@ PAGES = (
     "stats",
     "stats?tab=consent",
     "stats?tab=held",
+    "vendors",
+    "vendors?host=ads.example",
     "requests",
     f"requests?id={ID}",
     "record",

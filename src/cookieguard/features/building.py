@@ -17,6 +17,7 @@ from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.replay import RECORD_PAGE, show_record
 from cookieguard.features.retention import open_retention
+from cookieguard.features.vendor_page import VENDORS_PAGE, show_vendors
 from cookieguard.features.work import after_restore
 from cookieguard.identity.staff_token import ANYONE
 from cookieguard.office.layout import stylesheet
@@ -49,9 +50,11 @@ class OfficePart(Part):
         records, policy = guard.find(RecordsPart), guard.find(PolicyPart)
         officer = partial(show_officer, staff=staff)
         overview = partial(show_overview, staff=staff, place=place)
+        vendors = partial(show_vendors, staff=staff, place=place)
         self.pages = [
             staff_only(staff, OVERVIEW_PAGE, READ, overview, role=ANYONE, title="Overview"),
             staff_only(staff, OFFICER_PAGE, READ, officer, role="officer", title="Privacy"),
+            staff_only(staff, VENDORS_PAGE, READ, vendors, role="analyst", title="Vendors"),
             Page(stylesheet().name, READ, _show_style),
         ]
         if records is not None:

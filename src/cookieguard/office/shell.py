@@ -22,7 +22,7 @@ PLACES = (
     Place("Overview", OVERVIEW_PAGE),
     Place("Statistics", "stats"),
     Place("Consent", "stats", "?tab=consent"),
-    Place("Vendors", "stats", "?tab=held"),
+    Place("Vendors", "vendors"),
     Place("Requests", "requests"),
     Place("Policy", "policies"),
     Place("Records", "record"),
