@@ -50,7 +50,7 @@ PAGES = (
     "stats?tab=consent",
     "stats?tab=held",
     "vendors",
-    "vendors?host=ads.example",
+    "vendors?host=spy.example&own=no&name=Spy&purpose=marketing",
     "requests",
     f"requests?id={ID}",
     "record",
