@@ -18,7 +18,7 @@ from web.test_stats_page import people
 from web.test_undeclared_loads import report
 
 from cookieguard import CookieGuard, Vendor
-from cookieguard.config import Purpose, StatsSettings, load_config
+from cookieguard.config import PolicyVersion, Purpose, StatsSettings, load_config
 from cookieguard.engines.files.undeclared_loads import (
     UndeclaredLoadsFile,
     read_reports,
@@ -216,6 +216,16 @@ def test_a_stranger_is_declared_by_name_and_a_new_purpose_asks_everybody_again(
     assert "The purpose is new, so the banner would name it" in films.text
     assert "<b>&#34;" not in chat.text
     assert 'Ltd" <b>' not in chat.text
+
+
+def test_with_versions_of_the_policy_the_new_recipient_is_asked_for(guard: Guard, tmp_path: Path) -> None:
+    policy = PolicyVersion(version="2026-01-15", folder="demo_site/policy")
+    desk = Desk(guard(no_app, vendors=(ADS,), policy=policy), tmp_path / "state")
+    write(desk, *people(9, held=json.dumps(HELD)))
+
+    answer = open_page(desk, **ANSWERED)
+
+    assert "Visitors who agreed to Statistics, because it has a new recipient." in answer.text
 
 
 def test_the_shops_own_host_joins_those_before(guard: Guard, tmp_path: Path) -> None:

@@ -38,6 +38,7 @@ OFFICER = "officer"  # drafts; analysts look
 # The fields of the query: which vendor, which of the list, the answers, and whether their lines are a file.
 NOTHING_ASKED = dict.fromkeys("host vendor show own who name privacy_url purpose reason file".split(), "")
 MOST_FIELDS = len(NOTHING_ASKED)
+NO_DRAFT: Mapping[str, object] = {"asked": NOTHING_ASKED, "draft": "", "after": None, "error": ""}
 MOST_SHOWN = 300  # pages and reports may name any number of hosts
 SCAN_FILE = "scan.json"  # in the state directory, where `cookieguard scan --save` is asked to put it
 MOST_BYTES = 4 * 1024 * 1024
@@ -47,6 +48,7 @@ WORDS = {
     "uses": USES,
     "delivers": DELIVERS,
     "country_name": country_name,
+    "texts_of": texts_of,
     "shown_purposes": shown_purposes,
     "matters_of": matters_of,
 }
@@ -67,10 +69,13 @@ async def show_vendors(
     """Answer GET {prefix}vendors with the list, and with host= or vendor= with one of it; with own= it has a draft."""
     asked, config = NOTHING_ASKED | first_values(exchange.request.query, MOST_FIELDS), exchange.parts.config
     look = await to_thread.run_sync(partial(read_look, config, place, exchange.now))
-    party = next((one for one in look.parties if _is_asked(one, asked)), None)
+    host, vendor = asked["host"], asked["vendor"]
+    party = next(
+        (one for one in look.parties if (vendor == one.name if one.vendor else host in one.hosts)), None
+    )
     draft, after, error, status = "", config, "", 200
     if party is None:
-        status = 404 if asked["host"] or asked["vendor"] else 200
+        status = 404 if host or vendor else 200
     elif party.vendor is None and asked["own"] and not member.may(OFFICER):
         status = 403
     elif party.vendor is None and asked["own"]:
@@ -80,33 +85,28 @@ async def show_vendors(
             error, status = str(refused), 400
     if draft and asked["file"]:
         return Response(f"{draft}\n", 200, FILE, media_type="application/toml")
-    values = {"asked": asked, "draft": draft, "after": after, "error": error, "scan": place.state / SCAN_FILE}
-    page = page_of(exchange, member, look, party, staff=staff, **values)
+    page = page_of(
+        exchange, member, party, staff=staff, look=look, asked=asked, draft=draft, after=after, error=error
+    )
     return HTMLResponse(page, status, STAFF_HEADERS)
 
 
 def page_of(
-    exchange: Exchange,
-    member: Member,
-    look: Look,
-    party: Party | None,
-    *,
-    staff: StaffGuard,
-    **values: object,
+    exchange: Exchange, member: Member, party: Party | None, *, staff: StaffGuard, look: Look, **more: object
 ) -> bytes:
-    """Render the list, or the page of one third party."""
-    config, has_matters = exchange.parts.config, exchange.parts.policy.matters is not None
-    lang = language_of(config.consent.language)
+    """Render the list, or the page of one third party with `asked`, `draft`, `after` and `error` as in NO_DRAFT."""
+    config, name = exchange.parts.config, "vendors.html" if party is None else "vendors_one.html"
     facts: dict[str, object] = {
-        "look": look,
-        "party": party,
-        "config": config,
-        "t": texts_of(lang),
-        "lang": lang,
+        "lang": language_of(config.consent.language),
+        "scan": Path(config.state_dir).absolute() / SCAN_FILE,
+        "may_draft": member.may(OFFICER),
+        "has_matters": exchange.parts.policy.matters is not None,
+        "today": exchange.now.date(),
     }
-    facts |= {"may_draft": member.may(OFFICER), "has_matters": has_matters, "today": exchange.now.date()}
-    template = "vendors.html" if party is None else "vendors_one.html"
-    return staff_page(template, staff.shell(exchange, member, TITLE), **WORDS, **facts, **values)
+    shell = staff.shell(exchange, member, TITLE)
+    return staff_page(
+        name, shell, **WORDS, **facts, config=config, party=party, look=look, **{**NO_DRAFT, **more}
+    )
 
 
 def read_look(config: Config, place: Place, now: datetime) -> Look:
@@ -141,9 +141,3 @@ def _scanned(file: Path) -> Sequence[Sighting]:
         ]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
-
-
-def _is_asked(party: Party, asked: Mapping[str, str]) -> bool:
-    if party.vendor is not None:
-        return asked["vendor"] == party.name
-    return asked["host"] in party.hosts
