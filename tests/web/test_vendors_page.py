@@ -18,7 +18,7 @@ from web.test_stats_page import people
 from web.test_undeclared_loads import report
 
 from cookieguard import CookieGuard, Vendor
-from cookieguard.config import PolicyVersion, Purpose, StatsSettings, load_config
+from cookieguard.config import CookieSettings, OwnCookie, PolicyVersion, Purpose, StatsSettings, load_config
 from cookieguard.engines.files.undeclared_loads import (
     UndeclaredLoadsFile,
     read_reports,
@@ -180,7 +180,7 @@ def test_answers_lead_to_lines_that_the_file_takes(desk: Desk, tmp_path: Path) -
     assert (added.name, added.purpose) == ("Google Analytics", "statistics")
     assert "The purpose is new" not in answer.text
     assert "<strong><bdi>Google Analytics</bdi></strong>" in answer.text  # as the page of choices names it
-    assert "Nobody: visitors who agreed to Statistics let it in at once." in answer.text
+    assert 'Nobody: visitors who agreed to <bdi lang="en">Statistics</bdi> let it in at once.' in answer.text
 
 
 def test_a_list_of_names_gets_one_more(guard: Guard, tmp_path: Path) -> None:
@@ -225,7 +225,23 @@ def test_with_versions_of_the_policy_the_new_recipient_is_asked_for(guard: Guard
 
     answer = open_page(desk, **ANSWERED)
 
-    assert "Visitors who agreed to Statistics, because it has a new recipient." in answer.text
+    assert (
+        'Visitors who agreed to <bdi lang="en">Statistics</bdi>, because it has a new recipient.'
+        in answer.text
+    )
+
+
+def test_a_cookie_that_has_another_purpose_already_is_said_before_the_shop_stops_at_it(
+    guard: Guard, tmp_path: Path
+) -> None:
+    cookies = CookieSettings(own=(OwnCookie(name="_ga", purpose="necessary"),))
+    desk = Desk(guard(no_app, vendors=(), cookies=cookies), tmp_path / "state")
+    write(desk, *people(9, held=json.dumps(HELD[1:])))
+
+    answer = open_page(desk, **ANSWERED)
+
+    assert answer.status == 400
+    assert "a cookie that is not declared for statistics already" in answer.text
 
 
 def test_the_shops_own_host_joins_those_before(guard: Guard, tmp_path: Path) -> None:
@@ -327,6 +343,16 @@ def test_a_scan_that_is_kept_adds_what_it_found(desk: Desk) -> None:
 
     assert "Seen on / and 1 more page. First seen on 20 November 2026." in found["YouTube"]
     assert broken == [["Ads", "Tally"]] * 5
+
+
+def test_reports_of_what_was_held_leave_room_for_what_was_loaded(tmp_path: Path) -> None:
+    file = UndeclaredLoadsFile(StateDirectory(tmp_path / "state"))
+
+    while file.add("held.example", "", "/" + "p" * 2000, NOW.date(), is_held=True):
+        pass
+
+    assert file.add("loaded.example", "", "/", NOW.date())
+    assert [one.host for one in read_undeclared_loads(tmp_path / "state")] == ["loaded.example"]
 
 
 def test_what_the_policy_held_is_kept_apart_from_what_was_loaded(guard: Guard, tmp_path: Path) -> None:

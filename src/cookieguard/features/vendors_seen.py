@@ -11,6 +11,7 @@ from cookieguard.config.loading.checks import HOST_NAME
 from cookieguard.config.loading.toml import with_lines
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import Register, first_party_line, named, own_hosts, shop_site, site_of
+from cookieguard.consent.cookie_register import CookieRegister
 from cookieguard.consent.declarations import of_own
 from cookieguard.engines.doctor_settings import HOME
 from cookieguard.errors import ConfigError
@@ -88,7 +89,10 @@ def draft_of(config: Config, party: Party, answers: Mapping[str, str]) -> tuple[
     """Return the lines that answers lead to, and the configuration with them; raises ConfigError for what it is not."""
     lines = _lines(config, party, answers)
     after = with_lines(config, lines)
-    _register_of(after)  # raises for a host that two vendors have
+    _register_of(
+        after
+    )  # raises for a host that two vendors have, and the next for a cookie with two purposes
+    CookieRegister(vendors=after.vendors, own=after.cookies.own, ours=(), undeclared="report")
     return lines, after
 
 

@@ -19,6 +19,9 @@ from cookieguard.storage.state_directory import StateDirectory
 UNDECLARED_LOADS_FILE = "beyond"
 KEEP_DAYS = 90
 MOST_BYTES = 512 * 1024  # 200 lines a day of some 200 bytes fill it in two weeks; real shops have a few
+HELD_BYTES = (
+    MOST_BYTES // 2
+)  # anybody can report what was held: made-up reports leave half for what was loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class UndeclaredLoadsFile:
         except OSError:
             return False
         with open(descriptor, "ab", buffering=0) as file:
-            if os.fstat(descriptor).st_size > MOST_BYTES:
+            if os.fstat(descriptor).st_size > (HELD_BYTES if is_held else MOST_BYTES):
                 return False
             file.write(line)  # one write: lines of workers do not mix
         return True
