@@ -89,9 +89,8 @@ def draft_of(config: Config, party: Party, answers: Mapping[str, str]) -> tuple[
     """Return the lines that answers lead to, and the configuration with them; raises ConfigError for what it is not."""
     lines = _lines(config, party, answers)
     after = with_lines(config, lines)
-    _register_of(
-        after
-    )  # raises for a host that two vendors have, and the next for a cookie with two purposes
+    # These raise for a host that two vendors have, and for a cookie with two purposes
+    _register_of(after)
     CookieRegister(vendors=after.vendors, own=after.cookies.own, ours=(), undeclared="report")
     return lines, after
 
@@ -103,8 +102,7 @@ def _lines(config: Config, party: Party, answers: Mapping[str, str]) -> str:
     purpose = answers.get("purpose", "")
     if not purpose:
         raise ConfigError("purpose", was="empty", allowed="one of the shop's purposes")
-    texts = {one: answers.get(one, "").strip() for one in ("privacy_url", "reason")}
-    fields = {one: text for one, text in texts.items() if text}
+    fields = {one: text for one in ("privacy_url", "reason") if (text := answers.get(one, "").strip())}
     if purpose != NECESSARY:
         fields.pop("reason", None)
     elif not (fields.get("reason") or (entry and entry.necessary_when)):
