@@ -49,6 +49,8 @@ PAGES = (
     "stats",
     "stats?tab=consent",
     "stats?tab=held",
+    "vendors",
+    "vendors?host=spy.example&own=no&name=Spy&purpose=marketing",
     "requests",
     f"requests?id={ID}",
     "record",

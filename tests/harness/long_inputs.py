@@ -203,6 +203,7 @@ QUERIES = {
     "requests": ("id",),
     "file": ("id",),
     "seen": ("v", "p", "t", "r", "s"),
+    "vendors": ("host", "vendor", "show", "own", "who", "name", "privacy_url", "purpose", "reason", "file"),
     "stats": ("tab", "range", "from", "to", "beside", "table", "goal", "page", "source"),
 }
 PATHS = ("/{}", "/_cg/{}", "/_cg/policy/{}", "/_cg/log/{}", "/_cg/mail/{}", "/{}/cart")

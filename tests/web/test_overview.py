@@ -46,7 +46,8 @@ PAGES = {
     "overview": "Overview",
     "stats": "Statistics",
     "stats?tab=consent": "Consent",
-    "stats?tab=held": "Vendors",
+    "stats?tab=held": "Statistics",
+    "vendors": "Vendors",
 }
 PAGES |= {"requests": "Requests", "record": "Records", "due": "Due", "people": "People", "health": "Health"}
 

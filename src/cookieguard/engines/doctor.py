@@ -16,7 +16,7 @@ from pathlib import Path
 
 from cookieguard import html
 from cookieguard.config import Config, load_catalogue
-from cookieguard.consent import Verdict, site_of
+from cookieguard.consent import Verdict, shop_site
 from cookieguard.consent.declarations import advice_on
 from cookieguard.consent.vendors import Register
 from cookieguard.engines.doctor_keys import examine_day_keys, examine_keyring_place, examine_keys
@@ -211,7 +211,7 @@ def _declarations(shop: Shop) -> Iterator[Finding]:
         yield Finding("declarations", f"browsers reported no undeclared host in {LOADS_DAYS} days")
     for one in found[:MOST_BEYOND]:  # anybody can make a report up, so it is a warning
         verdict = Verdict(one.host, shop.config.undeclared)
-        site = site_of(shop.config.origins[0].partition("://")[2] if shop.config.origins else "")
+        site = shop_site(shop.config)
         advice, declared = advice_on(
             verdict, site=site, path="", vendors=shop.config.vendors, elements=("script",)
         )

@@ -20,6 +20,7 @@ from cookieguard.features.records.part import RecordsPart
 from cookieguard.features.replay import RECORD_PAGE, Records
 from cookieguard.features.retention import open_retention
 from cookieguard.features.rights.part import RightsPart
+from cookieguard.features.vendor_page import VENDORS_PAGE, show_vendors
 from cookieguard.features.work import after_restore
 from cookieguard.identity.staff_token import ANYONE
 from cookieguard.office.layout import stylesheet
@@ -54,11 +55,13 @@ class OfficePart(Part):
         due = partial(show_due, staff=staff, place=place)
         overview = partial(show_overview, staff=staff, place=place)
         health = partial(show_health, staff=staff, place=place)
+        vendors = partial(show_vendors, staff=staff, place=place)
         self.pages = [
             staff_only(staff, HEALTH_PAGE, READ, health, role="officer", title="Health"),
             staff_only(staff, OVERVIEW_PAGE, READ, overview, role=ANYONE, title="Overview"),
             staff_only(staff, DUE_PAGE, READ, due, role=WHO, title="What is due"),
             staff_only(staff, EARLIER_PAGE, READ, lead_to_due, role=WHO, title=""),
+            staff_only(staff, VENDORS_PAGE, READ, vendors, role="analyst", title="Vendors"),
             Page(stylesheet().name, READ, _show_style),
         ]
         rights = guard.find(RightsPart)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from cookieguard.errors import CookieGuardError
 from cookieguard.features.feature import Place
 from cookieguard.features.people.access import Access, AccessRefused
 from cookieguard.features.people.staff_guard import DOWN, StaffGuard, has_staff_form, staff_form
-from cookieguard.features.records.web.visitors_copy import lines_of
 from cookieguard.features.rights.own_data import stored_of
 from cookieguard.features.rights.values.plan import NAMES
 from cookieguard.features.rights.web.desk import Desk
@@ -99,7 +99,7 @@ class CustomerFile:
             "requests": await answer_of(self.desk.ask(lambda queue: queue.of_customer(number))) or (),
             "names": NAMES,
             "records": [values for kind, values in rows if kind == LOG],
-            "kept": [(kind, lines_of({"": values["JSON"]})) for kind, values in rows if kind != LOG],
+            "kept": [(kind, _lines_of(values["JSON"])) for kind, values in rows if kind != LOG],
         }
 
     def _rows(self, keyring: Keyring, number: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -109,3 +109,12 @@ class CustomerFile:
         with closing(opened()) as store:
             rows = stored_of(store, number)
         return [*rows, *(row for data in personal_of(place).values() for row in data.copy(number))]
+
+
+def _lines_of(value: Any, path: str = "") -> list[tuple[str, str]]:
+    """Return name and value of each member of a document, nested ones by their path."""
+    if isinstance(value, dict):
+        return [line for name, inner in value.items() for line in _lines_of(inner, f"{path} {name}".strip())]
+    if isinstance(value, list):
+        return [line for inner in value for line in _lines_of(inner, path)]
+    return [(path, value if isinstance(value, str) else json.dumps(value))]

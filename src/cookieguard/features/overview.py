@@ -29,7 +29,7 @@ from cookieguard.web.pages.form import Receive
 ANALYST, SUPPORT, OFFICER = "analyst", "support", "officer"
 MOST_DETAILS = 5  # shown below a line; the page behind it has all of them
 GOOD, BAD = "good", "bad"
-HEALTH, CONSENT, VENDORS = "health", "stats?tab=consent", "stats?tab=held"
+HEALTH, CONSENT, VENDORS = "health", "stats?tab=consent", "vendors"
 COUNTED = {"Visits": "stats", "Orders": "stats?tab=goals", "Revenue": "stats?tab=goals"}
 NOT_YET = "Not known yet. It appears within a minute of the shop's start and is updated every hour."
 NOT_COUNTED = "stats.enabled is false, so nothing is counted."

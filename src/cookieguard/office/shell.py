@@ -23,7 +23,7 @@ PLACES = (
     Place("Due", "due"),
     Place("Statistics", "stats"),
     Place("Consent", "stats", "?tab=consent"),
-    Place("Vendors", "stats", "?tab=held"),
+    Place("Vendors", "vendors"),
     Place("Requests", "requests"),
     Place("Policy", "policies"),
     Place("Records", "record"),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.statistics.asked import Asked, changes
 from cookieguard.features.statistics.dashboard.answers import ANSWERS, answers, by_wording, course
 from cookieguard.features.statistics.dashboard.breakdowns import Row, Table, TableKind
@@ -20,8 +22,16 @@ from cookieguard.features.statistics.dashboard.disclosure import Breakdowns, Dis
 from cookieguard.features.statistics.dashboard.goal_tables import goals_and_steps
 from cookieguard.features.statistics.dashboard.memo_reader import AnyDays, AskedOnce
 from cookieguard.features.statistics.dashboard.page_tables import Regrouped
-from cookieguard.features.statistics.dashboard.selection import CUT, Range, Selection, settled, widened
+from cookieguard.features.statistics.dashboard.selection import (
+    CUT,
+    RANGES,
+    Range,
+    Selection,
+    settled,
+    widened,
+)
 from cookieguard.features.statistics.dashboard.time_series import day_of, span_of, with_marks
+from cookieguard.features.statistics.engines.open import open_reader, read_retained
 from cookieguard.features.statistics.engines.protocol import Days, HeldCount, HitReader
 from cookieguard.features.statistics.notes import Note, within
 from cookieguard.stats.goals import VALUE_SIGN
@@ -52,6 +62,7 @@ class HeldHost:
     elements: str
     pages: Sequence[tuple[str, int]]
     part: int  # of the views of the host that was held most, in percent
+    since: date  # the first day on which it was held, as far back as figures go
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,15 @@ def read_details(
     )
 
 
+def read_tab(shop: Shop, tab: str, range_id: str) -> Details | None:
+    """Open the figures and read a tab; None where nothing was counted yet. Raises ConfigError and EngineDown."""
+    stats = shop.config.stats
+    if read_retained(stats, shop.state, environ=shop.environ) is None:
+        return None
+    with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
+        return read_details(reader, Selection(tab=tab, range=RANGES[range_id]), now=shop.now)
+
+
 def _gaps(readers: Mapping[bool, HitReader], range_: Range, today: int) -> Sequence[Gap]:
     """Return what a tool that waits for consent would have counted: visits with an end, and goals with a visitor.
 
@@ -212,16 +232,19 @@ def _held(reader: HitReader, days: Days, **_: bool) -> Figures:
         by_host.items(), key=lambda item: (item[0][1] != "", -sum(one.views for one in item[1]), item[0])
     )
     most = max(sum(one.views for one in counts) for _, counts in hosts)
-    return {"hosts": [_host(name, counts, most) for name, counts in hosts]}
+    first: dict[str, int] = {}
+    for one in reader.held(reader.span() or days):
+        first[one.host] = min(one.since, first.get(one.host, one.since))
+    return {"hosts": [_host(name, counts, most, day_of(first[name[0]]).date()) for name, counts in hosts]}
 
 
-def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int) -> HeldHost:
+def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int, since: date) -> HeldHost:
     views = sum(one.views for one in counts)
     is_shown = at_least(views) is not None
     pages = _suppressed(_summed((one.page, one.views) for one in counts))
     elements = f"{rounded(sum(one.elements for one in counts)):,}" if is_shown else FEW
     part = round(100 * rounded(views) / rounded(most)) if is_shown and rounded(most) else 0
-    return HeldHost(*name, _text(rounded(views) if is_shown else views), elements, _pairs(pages), part)
+    return HeldHost(*name, _text(rounded(views) if is_shown else views), elements, _pairs(pages), part, since)
 
 
 def _bots(reader: HitReader, days: Days, **_: bool) -> Figures:
