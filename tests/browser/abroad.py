@@ -107,8 +107,7 @@ Seat = FirefoxSeat | WebKitSeat
 
 @asynccontextmanager
 async def seated(engine: str, folder: Path, *, script: bool) -> AsyncIterator[Seat]:
-    """Give a visitor's window in this engine, with a profile of its own."""
-    folder.mkdir()
+    """Give a visitor's window in this engine; its profile is in `folder`."""
     async with ENGINES[engine].launched(folder, script=script) as browser:
         window = await browser.open()
         if isinstance(browser, firefox.Firefox):
