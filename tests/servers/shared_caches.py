@@ -124,12 +124,15 @@ def blocks(language: str) -> list[str]:
 
 
 @contextmanager
-def demo_shop(directory: Path, *, clock: Any = None, **settings: Any) -> Iterator[int]:
+def demo_shop(
+    directory: Path, *, clock: Any = None, mode: str = "shared", port: int = 0, **settings: Any
+) -> Iterator[int]:
     """Serve the demo shop by a clock; return its port."""
+    directory.mkdir(exist_ok=True)
     config = guard_config(ads_origin=ADS, state_dir=directory / "state", policy=ROOT / "demo_site" / "policy")
-    config = replace(config, trusted_proxies=(LOOPBACK,), cache=CacheSettings(mode="shared"), **settings)
+    config = replace(config, trusted_proxies=(LOOPBACK,), cache=CacheSettings(mode=mode), **settings)
     app = create_app(ads_origin=ADS, database=directory / "shop.sqlite3", guard=config, clock=clock)
-    with serving(app, timeout_keep_alive=120) as server:
+    with serving(app, port=port, timeout_keep_alive=120, proxy_headers=False) as server:
         yield server.port
 
 
