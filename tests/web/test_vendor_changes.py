@@ -6,36 +6,46 @@ import html
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
 from pathlib import Path
 from time import process_time
 from typing import Any
 from urllib.parse import urlencode
 
+import psycopg
 import pytest
 from harness.asgi import Answer, ask, page
 from harness.authenticator import Authenticator
 from harness.long_inputs import CHANGE_FIELDS
 from harness.parts import part_of
+from harness.postgres import Postgres, postgres
+from harness.relays import new_relay
 from harness.servers import wait_until
+from harness.stats_engines import new_database
 from harness.stores import SqliteStore
 
 from cookieguard import Config, CookieGuard, Purpose, Vendor
-from cookieguard.config import StoreSettings
+from cookieguard.config import MailSettings, StoreSettings, load_config
 from cookieguard.config.console import ConsoleSettings
 from cookieguard.config.people.staff import StaffSettings
+from cookieguard.engines.doctor_shop import Shop as DoctorsShop
 from cookieguard.errors import ConfigError
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_list import change_staff
 from cookieguard.features.vendors import proposals
+from cookieguard.features.vendors.due import due_of
 from cookieguard.features.vendors.part import VendorsPart
 from cookieguard.features.vendors.rows import COPY
 from cookieguard.identity.staff_token import Member, staff_codec, write_token
 from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_source import beside
+from cookieguard.storage.state_directory import StateDirectory, write_private
 
 pytest.importorskip("webauthn", reason="NO TEST OF PASSKEYS: no webauthn")
 
@@ -73,6 +83,10 @@ class World:
     @property
     def state(self) -> Path:
         return self.folder / "state"
+
+    @property
+    def state_directory(self) -> Path:
+        return StateDirectory(self.state).path
 
     def config(self, **more: Any) -> Config:
         settings: dict[str, Any] = {
@@ -656,6 +670,164 @@ def test_change_reaches_two_workers_within_five_seconds(tmp_path: Path) -> None:
         wait_until(lambda: "ads.example" not in other.loads(), "the other worker holds it", seconds=5)
     finally:
         world.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with postgres() as server:
+        yield server
+
+
+def test_change_reaches_two_machines_within_five_seconds(server: Postgres, tmp_path: Path) -> None:
+    store = {"store": StoreSettings(url=new_database(server))}
+    for machine in ("here", "there"):
+        (tmp_path / machine).mkdir()
+    here, there = World(tmp_path / "here", store), World(tmp_path / "there", store)
+    first = here.start()
+    write_private(there.state_directory / "keyring", beside(here.state).read_bytes())
+    second = there.start()
+    here.add("Olga")
+    here.add("Oscar")
+    second._begin()
+    try:
+        other = agreed(there, second)
+        here.post("Olga", {"act": "hold", "name": "Ads"})
+        wait_until(lambda: "ads.example" not in other.loads(), "the other machine holds it", seconds=5)
+
+        here.brings_in(NEW)
+        wait_until(other.is_asked, "the other machine asks about the new vendor", seconds=5)
+        assert other.loads() == {"pay.example"}
+        assert other.choose().status == 303
+        assert other.loads() == {"pay.example", "new.example"}
+
+        with psycopg.connect(store["store"].url, autocommit=True) as attacker:
+            attacker.execute("UPDATE cookieguard_kept SET sealed = 'x' WHERE shelf = 'vendor-change'")
+        visitors = [Visitor(first, other.cookies), other]
+        wait_until(
+            lambda: {"pay.example"} == visitors[0].loads() == visitors[1].loads(), "both hold it", seconds=5
+        )
+    finally:
+        here.close()
+        there.close()
+
+
+def test_owner_is_mailed_when_the_ten_minutes_begin(tmp_path: Path) -> None:
+    relay = new_relay()
+    mail = MailSettings(url=relay.url, sender="Shop <privacy@shop.example>")
+    staff = StaffSettings(origin=f"https://{STAFF}", letter=("owner@shop.example",))
+    world = World(tmp_path, {"mail": mail, "staff": staff})
+    world.start()
+    world.add("Olga")
+    world.add("Oscar")
+    try:
+        with relay.up():
+            world.post("Olga", {"act": "add", **NEW})
+            world.confirm("Olga", 1)
+            assert not relay.accepted
+            world.confirm("Oscar", 1)
+            wait_until(lambda: relay.accepted, "the mail")
+    finally:
+        world.close()
+
+    ((address, content),) = relay.accepted
+    text = message_from_bytes(content).get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert address == "owner@shop.example"
+    assert "Olga and Oscar confirmed a change of the vendor New" in text
+    assert f"https://{STAFF}/_cg/vendor-changes" in text
+
+
+# Doctor and commands
+
+
+def doctor(world: World) -> list[tuple[str, str]]:
+    shop = DoctorsShop(config=world.config(), environ={}, now=world.now)
+    return [(one.check, one.found) for one in due_of(shop)]
+
+
+def test_doctor_names_broken_rows_and_changes_that_wait(world: World) -> None:
+    world.post("Olga", {"act": "hold", "name": "Ads"})
+    world.post("Olga", {"act": "add", **NEW})
+    assert ("vendor New", "a change proposed by Olga waits, confirmed by 0 of 2") in doctor(world)
+
+    attack(world, EDIT, keys_by_number(world)[1])
+
+    assert ("vendor changes", "row 1 does not verify; held for that: Ads") in doctor(world)
+
+
+def command(world: World, *arguments: str, vendors: str = "") -> tuple[int, str]:
+    """Run a command beside the shop, whose file declares what `FILE` does and these."""
+    toml = world.folder / "cookieguard.toml"
+    toml.write_text(
+        f'state_dir = "{world.state}"\norigins = ["https://{SHOP}"]\n[staff]\norigin = "https://{STAFF}"\n'
+        '[console]\nvendors = "apply"\n'
+        '[[vendors]]\nname = "Pay"\npurpose = "necessary"\nhosts = ["pay.example"]\nreason = "Payment"\n'
+        + (vendors or '[[vendors]]\nname = "Ads"\npurpose = "marketing"\nhosts = ["ads.example"]\n')
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "cookieguard.cli", "vendors", *arguments, "--config", str(toml)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_changes_are_moved_into_the_file(world: World) -> None:
+    assert command(world, "diff") == (0, "the file and the store say the same\n")
+    world.post("Olga", {"act": "hold", "name": "Ads"})
+    world.brings_in({**NEW, "data": "Address, pages visited", "role": "processor"})
+
+    code, told = command(world, "diff")
+    assert code == 1
+    assert "Ads: held is None in the file, and True in force" in told
+    assert "New: not in the file" in told
+    code, lines = command(world, "freeze")
+    assert code == 1
+    assert lines.startswith(command(world, "export")[1])
+    world.hear()
+    assert world.post("Olga", {"act": "hold", "name": "Pay"}).status == 409  # frozen
+    assert in_force(world) == ["Pay", "New"]  # what counts goes on
+
+    assert command(world, "diff", vendors=lines)[0] == 0
+    assert command(world, "freeze", vendors=lines)[0] == 0
+    world.hear()
+    assert in_force(world) == ["Ads", "Pay"]  # this worker has the old file
+    config = load_config(world.folder / "cookieguard.toml")
+    assert [(one.name, one.held, one.role) for one in config.vendors] == [
+        ("Pay", False, ""),
+        ("Ads", True, ""),
+        ("New", False, "processor"),
+    ]
+    world.close()
+    app = world.start(vendors=config.vendors)
+    world.hear()
+    assert world.post("Olga", {"act": "hold", "name": "Pay"}).status == 303
+    assert {one.name for one in app.config.vendors if one.held} == {"Ads", "Pay"}
+    assert agreed(world).loads() == {"new.example"}
+
+
+def test_file_takes_over_after_a_row_was_broken(world: World) -> None:
+    world.post("Olga", {"act": "hold", "name": "Ads"})
+    attack(world, EDIT, keys_by_number(world)[1])
+    world.hear()
+
+    assert command(world, "freeze", "--now")[0] == 0
+    world.hear()
+
+    assert in_force(world) == ["Ads", "Pay"]
+    assert world.post("Olga", {"act": "add", **NEW}).status == 303
+
+
+def test_visitor_is_asked_about_a_new_vendor_after_the_file_took_over(world: World) -> None:
+    visitor = agreed(world)
+    world.brings_in(NEW)
+    assert command(world, "freeze", "--now")[0] == 0
+    world.close()
+
+    visitor.app = world.start(vendors=(*FILE, Vendor(**{**NEW, "hosts": ("new.example",)})))
+
+    assert visitor.loads() == {"ads.example", "pay.example"}
+    assert visitor.is_asked()
 
 
 def test_request_in_flight_keeps_what_it_began_with(world: World) -> None:
