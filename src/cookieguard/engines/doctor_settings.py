@@ -154,7 +154,9 @@ RENEW = "enter the new contract_end when the contract is renewed, or remove the 
 def examine_contracts(config: Config, *, today: date) -> Iterator[Finding]:
     """Yield findings about contracts with vendors; a contract without an end has none."""
     for vendor in config.vendors:
-        if vendor.is_lapsed(today):
+        if vendor.held:
+            yield Finding(f"vendor {vendor.name}", "held = true, so it is held for every visitor")
+        elif vendor.is_lapsed(today):
             told = f"its contract ended on {vendor.contract_end}, so it is held for every visitor"
             yield _ending(vendor, told, mend=RENEW)
         if vendor.country and vendor.country not in HOME and not vendor.transfer:

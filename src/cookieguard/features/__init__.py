@@ -23,5 +23,6 @@ FEATURES = (
         ("personal", "checks", "due"),
         commands={"work": "rights.work", "processing": "rights.work", "requests": "rights.queue"},
     ),
+    Feature("vendors", ("due",), commands={"vendors": "vendors"}),
     Feature("vault", ("jobs", "checks", "due"), commands={"reveal": "people.vault", "vault": "people.vault"}),
 )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
+from operator import methodcaller
 from typing import Any
 
 from cookieguard.config import Config, Vendor
@@ -74,6 +75,12 @@ class CookieGuard:
             opens_session=is_litestar(app),
             on_first=self._look_inside,
         )
+        for told in guard.on_built:
+            told(
+                lambda config, news: self._flow.renew(
+                    methodcaller("with_vendors", config, news, self._clock())
+                )
+            )
         count_guard()
         tell_of_shared_state(self)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -70,10 +71,14 @@ class ConsentLog(Records):
         self.writer = writer
         self._texts_of = texts_of
         self._budget = budget
+        self._pending: dict[str, Acknowledgement] = {}
         self._grants = RateLimit(GRANTS_A_MINUTE, seconds=60)
         self._refusals = RateLimit(REFUSALS_A_MINUTE, seconds=60)
-        self._bytes = CHOICE_BYTES + sum(len(vendor.name.encode()) for vendor in config.vendors)
         self._reader = LogReader(writer.open_stores)
+        self._follow(config, renderer)
+
+    def _follow(self, config: Config, renderer: Renderer) -> None:
+        self._bytes = CHOICE_BYTES + sum(len(vendor.name.encode()) for vendor in config.vendors)
         self._config = config
         self._renderer = renderer
         self._purposes = frozenset(one.id for one in config.asked) - BEYOND
@@ -86,7 +91,12 @@ class ConsentLog(Records):
         sheets = [one for one in renderer.assets.values() if one.name.endswith(".css")]
         self._sheets = {one.name.partition(".")[0]: one.content for one in sheets}
         self._shown: dict[tuple[str, str, str], Noticed] = {}
-        self._pending: dict[str, Acknowledgement] = {}
+
+    def renewed(self, config: Config, renderer: Renderer) -> ConsentLog:
+        """Return the same log, which names other vendors in its records."""
+        other = copy(self)
+        other._follow(config, renderer)
+        return other
 
     async def read(self, question: Callable[[Stores], Answer]) -> Answer | None:
         """Return what the stores say; None where there is no log yet, or it does not answer in time."""
