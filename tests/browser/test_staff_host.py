@@ -130,7 +130,7 @@ def test_staff_page_is_in_no_frame_of_the_shop(visit: Visitors, tmp_path: Path) 
         assert NAME not in frame.locator("body").inner_text()
 
 
-@pytest.mark.parametrize("name", ["staff", "officer", "requests"])
+@pytest.mark.parametrize("name", ["staff", "due", "requests"])
 def test_staff_page_is_not_found_at_the_address_of_the_shop(
     visit: Visitors, tmp_path: Path, name: str
 ) -> None:
