@@ -105,4 +105,4 @@ def _checkpoint(shop: Shop) -> Sequence[str]:
     if note is None:
         return []
     _, entries, root, *_ = note.splitlines()
-    return [f"Keep this mail. Checkpoint of the consent log: {entries} entries, root {root}"]
+    return [f"Keep this mail. Checkpoint of the consent log: entry {entries}, root {root}"]
