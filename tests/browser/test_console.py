@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from harness.parts import part_of
 from harness.quick import some_of
 from harness.retention import retention_of
 from harness.servers import serving
@@ -17,6 +18,7 @@ from playwright.sync_api import Page
 from cookieguard import Config, CookieGuard
 from cookieguard.config import DataKind, PolicyVersion
 from cookieguard.features.hourly_facts import FACTS_FILE
+from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_list import change_staff
 from cookieguard.features.rights.requests import requests_opener
 from cookieguard.features.rights.values.requests import Request, Via
@@ -55,7 +57,7 @@ PAGES = (
     f"requests?id={ID}",
     "record",
 )
-PAGES += ("record?id=none", "due", "people", "health", "policies", "policies?step=edit", "staff")
+PAGES += (f"file?id={ID}", "record?id=none", "due", "people", "health", "policies", "policies?step=edit", "staff")
 ROLES = {
     "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
     "support": ["Overview", "Due", "Requests"],
@@ -88,8 +90,8 @@ MOTION = """[...document.querySelectorAll('*')].filter(one => { const style = ge
 class Console:
     """Be a served shop with its people's tokens by role."""
 
-    def __init__(self, url: str, state: Path, tokens: dict[str, str]) -> None:
-        self.url, self.state, self.tokens = url, state, tokens
+    def __init__(self, guarded: CookieGuard, url: str, state: Path, tokens: dict[str, str]) -> None:
+        self.guarded, self.url, self.state, self.tokens = guarded, url, state, tokens
 
     def sign_in(self, shown: Page, role: str, page: str = "overview") -> None:
         shown.goto(f"{self.url}/_cg/{page}")
@@ -117,7 +119,7 @@ def console_of(guarded: CookieGuard, url: str, state: Path) -> Console:
         for at, role in enumerate(ROLES)
     ]
     change_staff(state, lambda before: before | {one.id: one for one in members})
-    return Console(url, state, {one.role: write_token(codec, one) for one in members})
+    return Console(guarded, url, state, {one.role: write_token(codec, one) for one in members})
 
 
 def ask_for_a_copy(guarded: CookieGuard, state: Path) -> None:
@@ -212,7 +214,9 @@ def test_each_role_walks_its_navigation_without_a_script(
     assert answered.status == 403
 
 
-@pytest.mark.parametrize("path", ["overview", "stats", "requests", f"requests?id={ID}"])
+@pytest.mark.parametrize(
+    "path", ["overview", "due", "stats", "requests", f"requests?id={ID}", f"file?id={ID}"]
+)
 def test_keyboard_reaches_everything_and_shows_where_it_is(
     visit: Visitors, console: Console, path: str
 ) -> None:
@@ -232,6 +236,57 @@ def test_keyboard_reaches_everything_and_shows_where_it_is(
     for key in ("Tab", "Enter", "Tab"):
         shown.keyboard.press(key)
     assert shown.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+def press(shown: Page, name: str, *, leads: bool = True) -> None:
+    """Tab to what has this name, and press it."""
+    for _ in range(shown.evaluate(STOPS)):
+        shown.keyboard.press("Tab")
+        if shown.evaluate(FOCUSED)[0].strip() == name:
+            break
+    else:
+        raise AssertionError(f"no Tab leads to {name!r}")
+    if not leads:
+        shown.keyboard.press("Enter")
+        return
+    with shown.expect_navigation():
+        shown.keyboard.press("Enter")
+
+
+@pytest.mark.parametrize("look", some_of(LOOKS, "desk", "phone-dark"))
+def test_officer_finds_what_is_due_reads_the_words_first_and_opens_the_file_by_keyboard_alone(
+    visit: Visitors, console: Console, axe: str, look: str
+) -> None:
+    shown = visit(**LOOKS[look], locale="en", bypass_csp=True).new_page()
+    console.sign_in(shown, "owner")
+    found = dict[str, list[tuple[str, str]]]()
+
+    press(shown, "Due")
+    press(shown, "Answer the request for a copy")
+    press(shown, "Something else: a note, refuse, more time, a hold", leads=False)
+    found["request"] = violations(shown, axe)
+    for _ in range(3):  # past the note
+        shown.keyboard.press("Tab")
+    shown.keyboard.type("It was sent to you in May.")
+    press(shown, "Refuse and close")
+    assert "It was sent to you in May." in shown.inner_text("main blockquote")
+    assert shown.locator("h1").inner_text() == "What the person reads"
+    assert shown.locator("main button:not(.quiet):visible").count() == 1
+    found["words"] = violations(shown, axe)
+    press(shown, "No, go back")
+    press(shown, "This customer's file")
+    for _ in range(shown.evaluate(STOPS)):
+        shown.keyboard.press("Tab")
+        if shown.evaluate(FOCUSED)[0] == "code":
+            break
+    shown.keyboard.type(part_of(console.guarded, PeoplePart).access.make("10042", "file"))
+    with shown.expect_navigation():
+        shown.keyboard.press("Enter")
+    found["file"] = violations(shown, axe)
+
+    assert shown.locator("h1").inner_text() == "Customer 10042"
+    assert not shown.evaluate(IS_WIDE)
+    assert {name: broken for name, broken in found.items() if broken} == {}
 
 
 def test_breadcrumbs_lead_back_and_paper_has_no_navigation(visit: Visitors, console: Console) -> None:

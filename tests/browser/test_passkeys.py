@@ -44,7 +44,7 @@ class Desk:
         self.cdp: CDPSession = shown.context.new_cdp_session(shown)
         self.cdp.send("WebAuthn.enable")
         self.authenticator = self.send("addVirtualAuthenticator", options=AUTHENTICATOR)["authenticatorId"]
-        sign_in(shown, base, tokens(state)["officer"], "officer")
+        sign_in(shown, base, tokens(state)["officer"], "due")
         shown.goto(f"{base}/_cg/staff")
         shown.fill("#device", "Olga's <b>laptop</b>")
         self.click("Add a passkey")

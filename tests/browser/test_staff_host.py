@@ -79,7 +79,7 @@ def attacked(visit: Visitors, tmp_path: Path, staff: str) -> Iterator[tuple[Page
     with served(tmp_path / "state", staff=staff) as (shop, base):
         browser = visit(bypass_csp=True)  # as if the shop had no policy of ours
         console, hostile = browser.new_page(), browser.new_page()
-        sign_in(console, base, tokens(tmp_path / "state")["officer"], "officer")
+        sign_in(console, base, tokens(tmp_path / "state")["officer"], "due")
         hostile.goto(shop)
         yield console, hostile, base
 
@@ -130,7 +130,7 @@ def test_staff_page_is_in_no_frame_of_the_shop(visit: Visitors, tmp_path: Path) 
         assert NAME not in frame.locator("body").inner_text()
 
 
-@pytest.mark.parametrize("name", ["staff", "officer", "requests"])
+@pytest.mark.parametrize("name", ["staff", "due", "requests"])
 def test_staff_page_is_not_found_at_the_address_of_the_shop(
     visit: Visitors, tmp_path: Path, name: str
 ) -> None:

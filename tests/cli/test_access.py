@@ -100,7 +100,7 @@ def test_look_without_a_code_takes_two_persons_and_opens_a_notice(shop: AccessSh
     keyring = Keyring.loads(beside(shop.state).read_text(), setting="test")
     assert look["customer"] in marks_of(keyring, CUSTOMER)
     letter = shop.run("letter", "--preview").stdout
-    assert f"{opened['look']}: break-glass by Support Sam: customer not told" in letter
+    assert "- Tell the customer that we looked; run: cookieguard access notify" in letter
     assert CUSTOMER not in letter
 
 

@@ -17,10 +17,10 @@ from stats.traffic import PLAIN
 from web.test_staff_guard import Desk, no_app
 
 from cookieguard import Config, CookieGuard, PolicyVersion, Vendor
+from cookieguard.config import IdentitySettings
 from cookieguard.features.letter import Part, write_letter
 from cookieguard.features.people.break_glass import LEDGER, Look
 from cookieguard.features.people.journal import read_journal
-from cookieguard.features.people.sessions import open_staff_store
 from cookieguard.features.rights.requests import requests_opener
 from cookieguard.features.rights.values.requests import Request, Via
 from cookieguard.features.rights.values.rules import Law, RequestKind
@@ -30,6 +30,7 @@ from cookieguard.keyring import Keyring
 from cookieguard.stats.hits import Batch
 from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_opener
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ENDS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), contract_end=date(2026, 12, 1))
@@ -156,6 +157,20 @@ def test_each_request_is_one_line_under_its_day_that_leads_to_it_and_names_nobod
         assert hidden not in answer.text
 
 
+def test_next_step_of_a_request_is_in_words(desk: Desk) -> None:
+    ask_to_erase(desk, {"a" * 16: 25}, steps=("stored", "shop"))  # a worker does both
+    ask_to_erase(desk, {"b" * 16: 24}, steps=("stored", "by phone"))
+
+    answer = page(desk, desk.add("support"))
+
+    assert [task for lines in tasks(answer).values() for task, _ in lines] == [
+        "Check on the request for erasure by 30 November",
+        "Answer the request for erasure by 30 November",
+    ]
+    assert "not done: 2 steps by cookieguard" in answer.text
+    assert "not done: by phone, 1 step by cookieguard" in answer.text
+
+
 def test_of_many_late_requests_ten_are_named_and_the_others_counted_as_late_too(desk: Desk) -> None:
     ask_to_erase(desk, {f"{at:016}": 60 - at for at in range(12)})
 
@@ -233,7 +248,11 @@ def test_list_and_letter_of_a_shop_in_which_nothing_is_due_are_one_sentence(
     assert letter.subject.endswith(": no things need you")
 
 
-def test_command_is_shown_as_code_where_no_page_does_it(desk: Desk) -> None:
+@pytest.mark.parametrize("identity", [IdentitySettings(), IdentitySettings(enabled=False)])
+def test_command_is_shown_as_code_where_no_page_does_it(
+    guard: Callable[..., CookieGuard], tmp_path: Path, identity: IdentitySettings
+) -> None:
+    desk = Desk(guard(no_app, vendors=(), identity=identity), tmp_path / "state")
     at = NOW - timedelta(days=3)
     look = Look(
         kind="break-glass",
@@ -246,7 +265,7 @@ def test_command_is_shown_as_code_where_no_page_does_it(desk: Desk) -> None:
         at=at,
     )
     config, ring = desk.app.config, keyring(desk)
-    with closing(open_staff_store(config, desk.state, ring, environ={})) as store:
+    with closing(store_opener(config, desk.state, environ={}, keyring=ring)()) as store:
         LEDGER.change(store, lambda _: {"1": (look, "sealed")})
 
     answer = page(desk, desk.add("support"))

@@ -25,6 +25,7 @@ from cookieguard.features.people.journal import marks_of, read_journal
 from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.features.rights.values.requests import Act, Request, State, Via, noted
 from cookieguard.features.rights.values.rules import Law, RequestKind
+from cookieguard.features.rights.web.requests import ACTS
 from cookieguard.features.work import work_once
 from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_source import beside
@@ -456,6 +457,44 @@ def test_nobody_else_and_no_other_site_reads_or_writes(queue: Queue) -> None:
     assert {one.status for one in (*reads, *writes)} == {403}
     assert not [one for one in (*reads, *writes) if "4711" in one.text]
     assert queue.found("one").events == ()
+
+
+PAGES = ("due", "officer", "requests", "requests?id=one", "file?id=one")
+BY_SUPPORT = ("add", "erase", "step", "note", "identity-asked", "identity-shown")
+BY_OFFICER = ("approved", "extended", "held", "done", "refused", "told", "refuse-for", "end-terms")
+
+
+def test_each_role_against_each_page_and_each_act(queue: Queue) -> None:
+    queue.put("one", kind=RequestKind.CORRECT, via=Via.STAFF)
+    allowed = {
+        "": [],
+        "analyst": [],
+        "support": [*PAGES, *BY_SUPPORT],
+        "officer": [*PAGES, *BY_SUPPORT, *BY_OFFICER],
+        "owner": [*PAGES, *BY_SUPPORT, *BY_OFFICER],
+    }
+    assert {*BY_SUPPORT, *BY_OFFICER} == set(ACTS)
+
+    opened = {}
+    for role in allowed:
+        token = queue.add(role) if role else "2.a.b.c"
+        headers = [("authorization", f"Bearer {token}")]
+        asked = {
+            page: ask(
+                queue.app,
+                path=f"/_cg/{page.partition('?')[0]}",
+                query=page.partition("?")[2],
+                headers=headers,
+            )
+            for page in PAGES
+        }
+        # Without the fields that an act needs, nothing changes for the next one
+        asked |= {act: queue.do(token, act=act, id="none") for act in ACTS}
+        opened[role] = [name for name, answer in asked.items() if answer.status != 403]
+
+    assert {role: sorted(names) for role, names in opened.items()} == {
+        role: sorted(names) for role, names in allowed.items()
+    }
 
 
 def test_step_of_a_hook_that_cannot_be_loaded_is_done_by_nobody_s_hand(

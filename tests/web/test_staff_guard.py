@@ -164,7 +164,7 @@ def test_everybody_else_gets_one_and_the_same_403(desk: Desk) -> None:
     [
         ("requests", "support", "analyst", "stats"),
         ("stats", "analyst", "support", "requests"),
-        ("officer", "officer", "support", "requests"),
+        ("record", "officer", "support", "requests"),
     ],
 )
 def test_browser_of_a_signed_in_member_learns_which_role_a_page_needs(

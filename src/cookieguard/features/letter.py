@@ -81,7 +81,7 @@ def _line(one: Finding, base: str, today: date) -> str:
     """Return what to do, and where: a page, or what the person who runs the server does."""
     when = time_of(one, today)
     said = plain(f"{one.what} ({when})" if when else one.what)
-    return f"{said}: {base}{one.page}" if one.page else plain(f"{said}: {one.mend or one.advice}")
+    return f"{said}: {base}{one.page}" if one.page else plain(f"{said}; {one.mend or one.advice}")
 
 
 def plain(text: str) -> str:
@@ -105,4 +105,4 @@ def _checkpoint(shop: Shop) -> Sequence[str]:
     if note is None:
         return []
     _, entries, root, *_ = note.splitlines()
-    return [f"Keep this mail. Checkpoint of the consent log: {entries} entries, root {root}"]
+    return [f"Keep this mail. Checkpoint of the consent log: entry {entries}, root {root}"]

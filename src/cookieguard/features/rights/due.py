@@ -74,4 +74,6 @@ def _task(one: Pending) -> str:
         return f"Find out who sent the {name}"
     if APPROVAL in one.left:
         return f"Approve the {name}"
+    if one.left and set(one.left) <= MEANING.keys():
+        return f"Check on the {name}"  # cookieguard does what is left
     return f"Send the answer to the {name}" if ANSWER in one.left else f"Answer the {name}"
