@@ -34,7 +34,7 @@ from cookieguard.consent.declarations import advice_on, named
 from cookieguard.consent.language import pick_language
 from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id, to_payload
 from cookieguard.consent.shop_csp import INLINE, Allowance, Way, allowance
-from cookieguard.consent.sites import Site, look_alike, own_hosts, shop_site, site_of
+from cookieguard.consent.sites import Site, look_alike, own_hosts, site_of
 from cookieguard.consent.terms import Matters, Terms
 from cookieguard.consent.vendors import Register, Verdict, first_party_line
 
@@ -72,7 +72,6 @@ __all__ = [
     "policy_for",
     "read_restrictions",
     "restricted",
-    "shop_site",
     "site_of",
     "state_of",
     "strict_policy",

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from cookieguard import html
 from cookieguard.config import Config, load_catalogue
-from cookieguard.consent import Verdict, shop_site
+from cookieguard.consent import Verdict
 from cookieguard.consent.declarations import advice_on
+from cookieguard.consent.sites import shop_site
 from cookieguard.consent.vendors import Register
 from cookieguard.engines.doctor_keys import examine_day_keys, examine_keyring_place, examine_keys
 from cookieguard.engines.doctor_settings import Finding, examine_contracts, examine_settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,7 +19,9 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.checks import due_of
 from cookieguard.features.records.store.open import stores_if_made
-from cookieguard.features.statistics.dashboard.tabs import read_tab
+from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
+from cookieguard.features.statistics.dashboard.tabs import Details, read_details
+from cookieguard.features.statistics.engines.open import open_reader, read_retained
 from cookieguard.keyring import Keyring
 
 MOST_LINES = 20  # of a part: the letter is one page
@@ -110,7 +113,7 @@ def one_line(text: str) -> str:
 
 def _held(shop: Shop) -> Sequence[str]:
     """Return the hosts that were held and are still undeclared, with the lines that would declare them."""
-    details = read_tab(shop, "held", "7")
+    details = _details(shop, "held")
     if details is None or details.range is None:
         return []
     config = shop.config
@@ -129,12 +132,22 @@ def _held(shop: Shop) -> Sequence[str]:
 
 
 def _choices(shop: Shop) -> Sequence[str]:
-    details = read_tab(shop, "consent", "7")
+    details = _details(shop, "consent")
     if details is None:
         return ["nothing has been counted yet"]
     lines = [f"{name}: {share} % of all answers" for name, share in details.shares]
     lines += [f"{name}: {share} %" for name, share in details.parts]
     return [f"{details.range.label}:", *lines] if details.range and lines else details.notes
+
+
+def _details(shop: Shop, tab: str) -> Details | None:
+    """Read a tab of the last 7 days, None where nothing was counted yet."""
+    stats = shop.config.stats
+    if read_retained(stats, shop.state, environ=shop.environ) is None:
+        return None
+    with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
+        asked = Selection(tab=tab, range=RANGES["7"])
+        return read_details(reader, asked, now=shop.now)
 
 
 def _checkpoint(shop: Shop) -> Sequence[str]:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
-from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.statistics.dashboard.answers import ANSWERS, answers
 from cookieguard.features.statistics.dashboard.breakdowns import Row, Table, TableKind
 from cookieguard.features.statistics.dashboard.memo_reader import AskedOnce
-from cookieguard.features.statistics.dashboard.selection import RANGES, Range, Selection, widened
-from cookieguard.features.statistics.dashboard.time_series import day_of, span_of
-from cookieguard.features.statistics.engines.open import open_reader, read_retained
+from cookieguard.features.statistics.dashboard.selection import Range, Selection, widened
+from cookieguard.features.statistics.dashboard.time_series import span_of
 from cookieguard.features.statistics.engines.protocol import Days, HeldCount, HitReader
 from cookieguard.stats.hits import GOAL_FROM, OTHER, SECONDS_OF_DAY, Dimension, Event
 from cookieguard.stats.k_anonymity import FEW, Cell, K, Shown, at_least, rounded, suppress
@@ -48,7 +45,7 @@ class HeldHost:
     elements: str
     pages: Sequence[tuple[str, int]]
     part: int  # of the views of the host that was held most, in percent
-    since: date  # the first day on which it was held, as far back as figures go
+    since: int  # the first day, since 1970, on which it was held, as far back as figures go
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +84,6 @@ def read_details(reader: HitReader, selection: Selection, *, now: datetime) -> D
     instead = f"{selection.range.label}: too little to show. Shown instead: {found.label}."
     days, notes = found.days(today), () if found == selection.range else (instead,)
     return Details(selection=selection, range=found, span=span_of(days), notes=notes, **figures(reader, days))
-
-
-def read_tab(shop: Shop, tab: str, range_id: str) -> Details | None:
-    """Open the figures and read a tab; None where nothing was counted yet. Raises ConfigError and EngineDown."""
-    stats = shop.config.stats
-    if read_retained(stats, shop.state, environ=shop.environ) is None:
-        return None
-    with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
-        return read_details(reader, Selection(tab=tab, range=RANGES[range_id]), now=shop.now)
 
 
 def _consent(reader: HitReader, days: Days) -> Figures:
@@ -147,12 +135,13 @@ def _held(reader: HitReader, days: Days) -> Figures:
     )
     most = max(sum(one.views for one in counts) for _, counts in hosts)
     first: dict[str, int] = {}
-    for one in reader.held(reader.span() or days):
+    oldest = min(days.first, (reader.span() or days).first)
+    for one in reader.held(Days(oldest, days.last)):
         first[one.host] = min(one.since, first.get(one.host, one.since))
-    return {"hosts": [_host(name, counts, most, day_of(first[name[0]]).date()) for name, counts in hosts]}
+    return {"hosts": [_host(name, counts, most, first[name[0]]) for name, counts in hosts]}
 
 
-def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int, since: date) -> HeldHost:
+def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int, since: int) -> HeldHost:
     views = sum(one.views for one in counts)
     is_shown = at_least(views) is not None
     pages = _suppressed(_summed((one.page, one.views) for one in counts))
