@@ -44,7 +44,13 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
 }
 SERVICES = ("records", "outbox", "people")  # each may use those before it
-LEAVES = ("statistics", "policy", "rights", "vault")  # each may use the services, and no other leaf
+LEAVES = (
+    "statistics",
+    "policy",
+    "rights",
+    "vendors",
+    "vault",
+)  # each may use the services, and no other leaf
 # Each folder of a room, and which of its sisters it may import. The modules beside the folders may import them, and be
 # imported by them, unless they stand in TOP.
 FOLDERS: dict[str, frozenset[str]] = {
@@ -76,6 +82,7 @@ FOLDERS: dict[str, frozenset[str]] = {
     "features/policy/values": frozenset(),
     "features/rights/values": frozenset(),
     "features/rights/web": frozenset({"values"}),
+    "features/vendors/values": frozenset(),
     "scan/browser": frozenset(),
     "web/banner": frozenset({"http", "shared"}),
     "web/cookies": frozenset({"http", "identity", "shared"}),
@@ -99,7 +106,7 @@ TOP = frozenset(
         "features.building",
         "features.checks",
         "features.letter",
-        "features.officer",
+        "features.due",
         "features.replay",
         "features.retention",
         "features.work",

@@ -180,6 +180,7 @@ QUERIES = {
     "mail/stop": ("t", "t=2.key.", "lang"),
     "permission": ("lang",),
     "staff": ("link",),
+    "people": ("id", "who", "event", "day", "before", "before=2026-11-24."),
     "place": (
         "party",
         "party=@host ",
@@ -194,11 +195,13 @@ QUERIES = {
         "base",
         "scheme",
     ),
+    "policies": ("step", "version", "file", "add"),
     "policy": ("lang",),
     "privacy": ("lang",),
     "receipt": ("lang",),
-    "record": ("id",),
+    "record": ("id", "day", "page", "file"),
     "requests": ("id",),
+    "file": ("id",),
     "seen": ("v", "p", "t", "r", "s"),
     "vendors": ("host", "vendor", "show", "own", "who", "name", "privacy_url", "purpose", "reason", "file"),
     "stats": ("tab", "range", "from", "to", "beside", "table", "goal", "page", "source"),
@@ -223,16 +226,24 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("embed", {"act": "always", "party": VENDOR, "next": "/"}, ("banner",)),
     ("mail/stop", {}, ("t",)),
     ("permission", {}, ("scope",)),
+    (
+        "policies",
+        {"act": "save", "effective": "2026-12-24", "material": "true", "summary-en": "Shorter."},
+        ("act", "effective", "material", "at", "text-en", "summary-en", "version"),
+    ),
     ("privacy", {"act": "code"}, ("act", "address", "address=a@", "form")),
     ("privacy", {"act": "open", "address": "a@mail.example"}, ("address", "code", "ticket")),
     ("privacy", {"act": "ask", "kind": "correct"}, ("pass", "pass=2.key.", "kind", "text")),
     ("privacy", {"act": "withdraw"}, ("id",)),
     ("privacy", {"act": "copy"}, ("id",)),
     ("privacy", {"act": "end"}, ("id",)),
+    ("people", {}, ("id",)),
+    ("record", {"customer": "4711", "code": "AAAA-AAAA"}, ("customer", "code")),
     ("requests", LETTER, ("act", *LETTER, "customer", "language", "law", "text")),
     ("requests", {"act": "step", "id": "one"}, ("id", "step", "text")),
     ("requests", {"act": "held", "id": "one", "until": "2026-12-24"}, ("until", "text")),
     ("requests", {"act": "note", "id": "one"}, ("text",)),
+    ("file", {"id": "one"}, ("id", "code")),
     ("requests", {"act": "refuse-for", "id": "one", "what": "marketing"}, ("what",)),
     ("requests", {"act": "end-terms", "id": "one"}, ("id",)),
     (
@@ -253,6 +264,10 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ),
     ("stats", {"day": "2026-11-24", "text": "sale"}, ("selection", "day", "text", "remove")),
 )
+# On the host of staff alone; tests/web/test_vendor_changes.py times them there.
+CHANGE_FIELDS = (
+    "act answer cookies country data end form hosts name of privacy_contact privacy_url purpose retention role transfer"
+).split()
 # Members of a violation report, as browsers post it.
 REPORT = {
     "document-uri": "https://shop.example/a",

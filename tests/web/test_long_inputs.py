@@ -22,6 +22,7 @@ import pytest
 from harness.asgi import Answer, drive, hidden_fields, scope_of
 from harness.long_inputs import (
     ANSWERED,
+    CHANGE_FIELDS,
     COOKIES,
     COUNTRY,
     FILLINGS,
@@ -58,14 +59,14 @@ NAVIGATION = [("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("
 FETCH = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors")]
 FORM, JSON, CSP_REPORT = "application/x-www-form-urlencoded", "application/json", "application/csp-report"
 OWN = [("sec-fetch-site", "same-origin")]
-FOR_STAFF = ("record", "requests", "stats")
+FOR_STAFF = ("file", "people", "policies", "record", "requests", "stats")
 FOR_CUSTOMERS = ("permission", "privacy")
 SOURCES = Path(cookieguard.__file__).parent
 # Names that the pattern below finds and no client writes: of the app's answers, of a scope, of our own records.
 NOT_OF_CLIENTS = set(
     "content-length etag last-modified body more_body made c dct:created dct:hasVersion dct:language "
     "x-content-type-options dpv:hasConsentStatus dpv:hasDataSubject dpv:hasNotice dpv:hasProcess cg:sha256 max-age "
-    "s-maxage".split()
+    "s-maxage time".split()
 )
 
 
@@ -380,7 +381,7 @@ def test_every_name_that_the_sources_read_is_among_the_inputs() -> None:
     written = [name for *_, names in FORMS for name in names] + [
         name for names in QUERIES.values() for name in names
     ]
-    tried = {name.partition("=")[0] for name in written}
+    tried = {name.partition("=")[0] for name in written} | set(CHANGE_FIELDS)
 
     assert headers - NOT_OF_CLIENTS <= set(HEADERS)
     assert len(read) > 30

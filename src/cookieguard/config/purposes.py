@@ -141,6 +141,8 @@ class Vendor:
     """What permits the transfer out of the EU: `adequacy`, `clauses`, `rules`, `consent` or `contract`."""
     contract_end: date | None = None
     """The last day of your contract with it. From the next day (UTC) on, it is blocked for all visitors."""
+    held: bool = False
+    """Block it for all visitors, whatever they agreed to, until this line is removed."""
     privacy_contact: str = ""
     """The mail address that is notified if a customer who agreed to it is erased or restricted (art. 19 GDPR)."""
     has_catalogue_purpose: bool = field(init=False, default=False, repr=False, compare=False)
@@ -177,8 +179,8 @@ class Vendor:
         self._check_register(where)
 
     def is_lapsed(self, today: date) -> bool:
-        """Return whether the contract with it has ended."""
-        return self.contract_end is not None and self.contract_end < today
+        """Return whether it is held from everybody: by its own setting, or because the contract with it has ended."""
+        return self.held or (self.contract_end is not None and self.contract_end < today)
 
     def _check_register(self, where: str) -> None:
         require_one_of(f"{where}.role", self.role, ROLES)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cookieguard.config.cache import CacheSettings
 from cookieguard.config.consent import SIGNALS, ConsentSettings
+from cookieguard.config.console import ConsoleSettings
 from cookieguard.config.cookies import CookieSettings, IdentitySettings
 from cookieguard.config.languages import (
     LANGUAGES,
@@ -169,6 +170,7 @@ class Config:
     stats: StatsSettings = field(default_factory=StatsSettings)
     mail: MailSettings = field(default_factory=MailSettings)
     staff: StaffSettings = field(default_factory=StaffSettings)
+    console: ConsoleSettings = field(default_factory=ConsoleSettings)
 
     def __post_init__(self) -> None:
         require_types("", self)
@@ -256,6 +258,15 @@ class Config:
         if self.staff.origin and self.staff.origin.partition("://")[2] in hosts:
             allowed = "a host that is not in `origins`, such as 'https://staff.shop.example'"
             raise ConfigError("staff.origin", was=repr(self.staff.origin), allowed=allowed)
+        needed = {
+            "staff.origin": bool(self.staff.origin),
+            "store.enabled": self.store.enabled,
+            "identity.enabled": self.identity.enabled,
+        }
+        missing = ", ".join(name for name, is_on in needed.items() if not is_on)
+        if self.console.applies and missing:
+            allowed = "'apply' only with staff.origin set, and with the store (store.enabled and identity.enabled true)"
+            raise ConfigError("console.vendors", was=f"'apply' without {missing}", allowed=allowed)
 
     def _check_lists(self) -> None:
         if self.mail.lists and not (self.origins and self.store.enabled and self.identity.enabled):

@@ -131,8 +131,10 @@ def restricted(
         now=now,
         terms=terms,
     )
-    subject = "" if receipt is None else receipt.subject
-    return replace(written, refused=barred - {NECESSARY}, source=source, subject=subject)
+    barred -= {NECESSARY}
+    if receipt is None:
+        return replace(written, refused=barred, source=source)
+    return replace(written, refused=barred, source=source, subject=receipt.subject, listed=receipt.listed)
 
 
 def own_word(consent: Consent, *, since: datetime) -> Receipt | None:

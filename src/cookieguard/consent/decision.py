@@ -14,8 +14,8 @@ from urllib.parse import quote
 from cookieguard.config.policy import PolicyVersion
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id
-from cookieguard.consent.terms import Matters, Terms, matter_of
-from cookieguard.consent.vendors import REFUSED
+from cookieguard.consent.terms import Matters, News, Terms, matter_of
+from cookieguard.consent.vendors import REFUSED, WITHOUT
 from cookieguard.errors import CookieGuardError
 
 NOTHING_BEYOND = frozenset({NECESSARY})
@@ -62,11 +62,13 @@ class Consent:
     """Whether there is a purpose to agree to."""
     kept: frozenset[str] = frozenset()
     """What is kept from the visitor all the same, in the words of `Register`: vendors, or what asks for everything."""
+    is_asked_anew: bool = False
+    """Whether a purpose that was agreed to has a new recipient: it is kept until the visitor answers once more."""
     in_force: frozenset[str] = field(init=False, compare=False, repr=False)
     """What walls are built from: what is granted, and what is kept all the same."""
     asks: bool = field(init=False, compare=False, repr=False)
     """Whether the banner is due: nothing decided, and no signal that answers for the visitor."""
-    look: tuple[State, bool, bool, Source, bool] = field(init=False, compare=False, repr=False)
+    look: tuple[State, bool, bool, Source, bool, bool] = field(init=False, compare=False, repr=False)
     """All of it that a page shows, beside what is granted."""
 
     def __post_init__(self) -> None:
@@ -74,8 +76,10 @@ class Consent:
         object.__setattr__(self, "in_force", self.granted | self.kept if self.kept else self.granted)
         is_waiting = self.receipt is not None and self.receipt.is_waiting
         # Asked for with every page, so made once: an answer is given to many requests.
-        object.__setattr__(self, "asks", self.state is State.UNDECIDED and self.has_question and not self.gpc)
-        object.__setattr__(self, "look", (self.state, self.gpc, self.is_overruled, source, is_waiting))
+        is_open = self.state is State.UNDECIDED and not self.gpc
+        object.__setattr__(self, "asks", self.has_question and (is_open or self.is_asked_anew))
+        look = (self.state, self.gpc, self.is_overruled, source, is_waiting, self.is_asked_anew)
+        object.__setattr__(self, "look", look)
 
     @property
     def is_beyond_necessary(self) -> bool:
@@ -130,25 +134,38 @@ def decide(
     now: datetime,
     known: frozenset[str] = frozenset(),
     matters: Matters | None = None,
+    news: News | None = None,
 ) -> Consent:
     """Decide what is in force, from the consent cookie's payload (None: no valid cookie) and the request.
 
     Undecided where the cookie speaks of another policy version than the one in force, or where something was
     granted and the purposes differ: visitors are asked for `purposes` now; `known` are all, also those that nothing
     uses. With `matters` a receipt that says what mattered counts while that is the same: no wording asks again, and
-    what was refused stays refused. Sec-GPC overrules a grant made without it (CCPA regulations 7025) and
-    writes nothing.
+    what was refused stays refused. Vendors in `news` that came after the choice are kept, and asked for. Sec-GPC
+    overrules a grant made without it (CCPA regulations 7025) and writes nothing.
     """
-    receipt = from_payload(payload)
+    receipt, late = from_payload(payload), frozenset[str]()
+    if receipt is not None and news:
+        behind = {name: purpose for name, (purpose, mark) in news.items() if mark > receipt.listed}
+        late = frozenset(behind.values()) - receipt.granted - receipt.refused  # not asked for at that time
     if receipt is None or not (
-        _has_answered(receipt, purposes, known | purposes) and _is_in_force(receipt, policy, now, matters)
+        _has_answered(receipt, purposes - late, known | purposes)
+        and _is_in_force(receipt, policy, now, matters)
     ):
         return Consent(gpc=gpc, has_question=len(purposes) > 1)
     granted = receipt.in_force | NOTHING_BEYOND
     if gpc and not receipt.gpc and granted != NOTHING_BEYOND:
         return Consent(gpc=True, is_overruled=True)
     kept = frozenset() if receipt.refused <= purposes else frozenset({REFUSED})
-    return Consent(granted=granted, state=state_of(granted, purposes), gpc=gpc, receipt=receipt, kept=kept)
+    new = {f"{WITHOUT}{name}" for name, purpose in behind.items() if purpose in granted} if news else set()
+    return Consent(
+        granted=granted,
+        state=state_of(granted, purposes),
+        gpc=gpc,
+        receipt=receipt,
+        kept=kept | new,
+        is_asked_anew=bool(new or late & purposes) and granted != NOTHING_BEYOND,
+    )
 
 
 def state_of(granted: frozenset[str], purposes: frozenset[str]) -> State:
@@ -179,6 +196,7 @@ def write_receipt(
     now: datetime,
     terms: Terms | None = None,
     subject: str = "",
+    listed: int = 0,
 ) -> Receipt:
     """Make the receipt of a choice just made; `to_payload(receipt)` is what the cookie carries."""
     return Receipt(
@@ -192,6 +210,7 @@ def write_receipt(
         decided=now.replace(microsecond=0),
         gpc=gpc,
         subject=subject,
+        listed=listed,
     )
 
 

@@ -12,7 +12,8 @@ from typing import Any
 PAYLOAD_VERSION = 1
 # Short names, since they travel with every request: version, granted, refused, policy, banner, receipt,
 # time, gpc, pending; the rest only where there is something to say: origin (`o`) where it is not this browser, hash of
-# the policy's text (`h`), what mattered (`m`), the subject in the log (`u`), what counts until the log has it (`q`).
+# the policy's text (`h`), what mattered (`m`), the subject in the log (`u`), what counts until the log has it (`q`),
+# the last new vendor that was listed (`l`).
 MEMBERS = {"v": int, "g": list, "x": list, "p": str, "b": str, "r": str, "t": int, "s": int, "n": int}
 # The largest time a datetime holds; an attacker-free limit that keeps fromtimestamp from raising.
 LATEST = 253_402_300_799
@@ -52,6 +53,8 @@ class Receipt:
     """What mattered in what was granted (see `terms`); empty where the version alone decides."""
     subject: str = ""
     meanwhile: frozenset[str] | None = None
+    listed: int = 0
+    """The mark of the last change in the console that the visitor's list of vendors had; 0 before the first one."""
 
     @property
     def in_force(self) -> frozenset[str]:
@@ -82,7 +85,8 @@ def to_payload(receipt: Receipt) -> dict[str, Any]:
         "s": int(receipt.gpc),
         "n": int(receipt.pending),
     }
-    more = {"o": receipt.source.value, "h": receipt.text, "m": receipt.matter, "u": receipt.subject}
+    more: dict[str, Any] = {"o": receipt.source.value, "h": receipt.text, "m": receipt.matter}
+    more |= {"u": receipt.subject, "l": receipt.listed}
     payload |= {name: value for name, value in more.items() if value}
     if receipt.pending and receipt.meanwhile is not None:
         payload["q"] = sorted(receipt.meanwhile)
@@ -107,6 +111,7 @@ def from_payload(payload: Mapping[str, Any] | None) -> Receipt | None:
         matter=payload.get("m", ""),
         subject=payload.get("u", ""),
         meanwhile=frozenset(payload["q"]) if "q" in payload else None,
+        listed=payload.get("l", 0),
     )
 
 
@@ -123,4 +128,5 @@ def _is_well_formed(payload: Mapping[str, Any]) -> bool:
         and 0 <= payload["t"] <= LATEST
         and payload.get("o", "") in list(Source)
         and all(type(payload.get(name, "")) is str for name in ("h", "m"))
+        and type(payload.get("l", 0)) is int
     )

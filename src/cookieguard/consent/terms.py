@@ -10,6 +10,8 @@ from cookieguard.config.purposes import NECESSARY
 
 DIGEST = 12  # hex digits in a cookie: 48 bits tell configurations of one shop apart
 Matters = Mapping[str, str]
+News = Mapping[str, tuple[str, int]]
+"""Hold by vendor the purpose in which it is new, and the mark of the change by which it came: later ones are larger."""
 
 
 class Terms(NamedTuple):

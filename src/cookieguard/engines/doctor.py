@@ -16,12 +16,11 @@ from pathlib import Path
 
 from cookieguard import html
 from cookieguard.config import Config, load_catalogue
-from cookieguard.consent import Verdict
+from cookieguard.consent import Verdict, shop_site
 from cookieguard.consent.declarations import advice_on
-from cookieguard.consent.sites import shop_site
 from cookieguard.consent.vendors import Register
 from cookieguard.engines.doctor_keys import examine_day_keys, examine_keyring_place, examine_keys
-from cookieguard.engines.doctor_settings import Finding, examine_contracts, examine_settings
+from cookieguard.engines.doctor_settings import VENDORS, Finding, examine_contracts, examine_settings
 from cookieguard.engines.doctor_shop import (
     AHEAD,
     DAY_KEY,
@@ -217,7 +216,8 @@ def _declarations(shop: Shop) -> Iterator[Finding]:
             verdict, site=site, path="", vendors=shop.config.vendors, elements=("script",)
         )
         why = f"find out with cookieguard scan why it is loaded; {advice}\n{declared}"
-        yield Finding("declarations", one.line, advice=why)
+        task = f"Say what {one.host} is: it loads, and nobody declared it"
+        yield Finding("declarations", one.line, advice=why, task=task, page=VENDORS)
 
 
 def _contracts(shop: Shop) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ FEATURES = (
     ),
     Feature(
         "statistics",
-        ("jobs", "checks"),
+        ("jobs", "checks", "due"),
         commands={"report": "report", "note": "people.note", "export": "export"},
     ),
     Feature("policy", ("jobs", "due"), commands={"policy": "policy"}),
@@ -23,5 +23,6 @@ FEATURES = (
         ("personal", "checks", "due"),
         commands={"work": "rights.work", "processing": "rights.work", "requests": "rights.queue"},
     ),
+    Feature("vendors", ("due",), commands={"vendors": "vendors"}),
     Feature("vault", ("jobs", "checks", "due"), commands={"reveal": "people.vault", "vault": "people.vault"}),
 )

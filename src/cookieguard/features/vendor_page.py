@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,16 +16,14 @@ from starlette.responses import HTMLResponse, Response
 from cookieguard.config import Config
 from cookieguard.config.catalogue import DELIVERS, USES
 from cookieguard.config.languages import language_of, texts_of
-from cookieguard.engines.doctor_shop import date_of
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.engines.files.undeclared_loads import read_reports
 from cookieguard.errors import ConfigError
 from cookieguard.features.feature import Place
 from cookieguard.features.people.staff_guard import StaffGuard
 from cookieguard.features.policy.values.matters import matters_of
 from cookieguard.features.statistics.dashboard.countries import country_name
-from cookieguard.features.statistics.dashboard.selection import Selection
-from cookieguard.features.statistics.dashboard.tabs import read_details
-from cookieguard.features.statistics.engines.open import open_reader, read_retained
+from cookieguard.features.statistics.dashboard.tabs import read_tab
 from cookieguard.features.vendors_seen import DETAILS, Party, Sighting, draft_of, parties_of
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
@@ -114,24 +111,21 @@ def page_of(
 
 def read_look(config: Config, place: Place, now: datetime) -> Look:
     """Return who was seen and is declared; it reads files and statistics, so call it outside the event loop."""
-    seen, stats, span = list[Sighting](), config.stats, ""
-    trouble = "empty" if stats.enabled else "off"
+    seen, span, trouble = list[Sighting](), "", "" if config.stats.enabled else "off"
     try:
-        if stats.enabled and read_retained(stats, place.state, environ=place.environ) is not None:
-            with closing(open_reader(stats, place.state, environ=place.environ)) as reader:
-                held = read_details(reader, Selection(tab="held"), now=now)
-            for one in held.hosts:
-                pages = [page for page, _ in one.pages if page != OTHER]
-                seen.append(Sighting(one.host, "held", date_of(one.since), pages, one.vendor, one.views))
-            if held.range is not None:
-                span, trouble = held.range.label, ""
+        shop = Shop(config=config, environ=place.environ, now=now)
+        held = None if trouble else read_tab(shop, "held", "30")
+        for one in () if held is None else held.hosts:
+            pages = [page for page, _ in one.pages if page != OTHER]
+            seen.append(Sighting(one.host, "held", one.since, pages, one.vendor, one.views))
+        span = held.range.label if held is not None and held.range is not None else ""
     except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; the page names it
         trouble = type(error).__name__
     for report in read_reports(place.state):
         how = "blocked" if report.is_held else "loaded"
         seen.append(Sighting(report.host, how, report.since, [report.page], by=report.by))
     seen += _scanned(place.state / SCAN_FILE)
-    return Look(parties_of(config, seen), span, trouble)
+    return Look(parties_of(config, seen), span, trouble or ("" if span else "empty"))
 
 
 def _scanned(file: Path) -> Sequence[Sighting]:

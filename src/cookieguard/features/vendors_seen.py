@@ -10,10 +10,9 @@ from cookieguard.config import Config, Entry, Vendor, load_catalogue
 from cookieguard.config.loading.checks import HOST_NAME
 from cookieguard.config.loading.toml import with_lines
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.consent import Register, first_party_line, named, own_hosts, site_of
+from cookieguard.consent import Register, first_party_line, named, own_hosts, shop_site, site_of
 from cookieguard.consent.cookie_register import CookieRegister
 from cookieguard.consent.declarations import of_own
-from cookieguard.consent.sites import shop_site
 from cookieguard.engines.doctor_settings import HOME
 from cookieguard.errors import ConfigError
 

@@ -17,6 +17,7 @@ from cookieguard.web.walls import Walls
 logger = logging.getLogger("cookieguard")
 
 NEVER = datetime.max.replace(tzinfo=UTC)
+STOPPED = "vendors.%s.held is true, so this vendor is held for every visitor"
 HELD = (
     "vendors.%s.contract_end was %s, so this vendor is held for every visitor; enter the new contract_end when the "
     "contract is renewed, or remove the vendor"
@@ -45,12 +46,14 @@ def judges_on(
         today=today,
     )
     for vendor in config.vendors:
-        if vendor.name in register.lapsed:
+        if vendor.held:
+            logger.info(STOPPED, vendor.name)
+        elif vendor.name in register.lapsed:
             logger.warning(HELD, vendor.name, vendor.contract_end)
     ends = [
         one.contract_end
         for one in config.vendors
-        if one.contract_end and today <= one.contract_end < date.max
+        if one.contract_end and not one.held and today <= one.contract_end < date.max
     ]
     return Judges(
         register,

@@ -15,15 +15,12 @@ from typing import TypeVar
 from starlette.responses import Response
 
 from cookieguard.consent import (
-    Consent,
     Receipt,
     Restrictions,
     State,
-    decide,
     own_word,
     read_restrictions,
     restricted,
-    to_payload,
     updated_restrictions,
     write_restrictions,
 )
@@ -172,15 +169,7 @@ def _apply(exchange: Exchange, receipt: Receipt) -> None:
     """Put the narrower consent in force for this very response, and into the browser with it."""
     parts = exchange.parts
     taken = exchange.consent.granted - receipt.granted
-    consent: Consent = decide(
-        to_payload(receipt),
-        gpc=exchange.consent.gpc,
-        policy=parts.config.policy,
-        purposes=parts.register.ids,
-        now=exchange.now,
-        known=parts.config.purpose_ids,
-        matters=parts.policy.matters,
-    )
+    consent = parts.consents.decide_recorded(receipt, gpc=exchange.consent.gpc, now=exchange.now)
     exchange.replace_consent(consent)
     exchange.followed = (consent_line(exchange, receipt), bool(taken))
 

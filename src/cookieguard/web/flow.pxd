@@ -13,6 +13,7 @@ cdef class Flow:
     cdef bint _has_store
     cdef object _judges_until
     cdef object _looks
+    cdef object _news
     cdef object _on_first
     cdef bint _opens_session
     cdef Pages _pages

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from operator import methodcaller
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -47,6 +49,7 @@ class Flow:
         "_has_store",
         "_judges_until",
         "_looks",
+        "_news",
         "_on_first",
         "_opens_session",
         "_pages",
@@ -75,6 +78,9 @@ class Flow:
         self._on_first: Callable[[], None] | None = on_first
         self._looks = looks
         self._judges_until = parts.judges_until
+        self._news: Lock = (
+            Lock()
+        )  # for the thread that brings other vendors, and the day that ends a contract
         self.signs = signs(parts)
         """Whether cookies of the shop's own are signed."""
         self._recorder = parts.recorder
@@ -87,7 +93,7 @@ class Flow:
     async def answer(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901  # each step away is a coroutine
         """Take a request."""
         if monotonic() >= self._looks.due:
-            await self._looks.look(self._clock())
+            await self._looks.look()
         exchange, caller = self._exchange(scope), None
         if self.parts.variants is not None:
             take_variant(exchange)
@@ -130,10 +136,16 @@ class Flow:
             exchange.end()
         return value
 
+    def renew(self, change: Callable[[Services], Services]) -> None:
+        """Have the requests that begin from now on use other services; those in flight keep theirs."""
+        with self._news:
+            self.parts = change(self.parts)
+            self._judges_until = self.parts.judges_until
+
     async def shake_hands(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> None:
         """Take a WebSocket's handshake."""
         if monotonic() >= self._looks.due:
-            await self._looks.look(self._clock())
+            await self._looks.look()
         exchange = self._exchange(scope)
         if exchange.parts.is_console(exchange.request.origin):
             await send({"type": "websocket.close"})
@@ -159,8 +171,7 @@ class Flow:
     def _exchange(self, scope: Any) -> Exchange:
         now = self._clock()
         if now >= self._judges_until:
-            self.parts = self.parts.renewed(now)
-            self._judges_until = self.parts.judges_until
+            self.renew(methodcaller("renewed", now))
         return Exchange(self.parts, scope, now)
 
     def _call(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Awaitable[Any]:

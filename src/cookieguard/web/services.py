@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from cookieguard.config import Config
 from cookieguard.consent import Register, own_hosts
+from cookieguard.consent.terms import News
 from cookieguard.consent.vendors import StrictPaths
 from cookieguard.current import Helpers
 from cookieguard.identity import Identity
@@ -28,6 +29,7 @@ from cookieguard.web.identity.customers import Customers
 from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.pages.declaration import CookieDeclaration
+from cookieguard.web.parts.opening import fingerprint_of
 from cookieguard.web.parts.ports import Agreements, CustomerTerms, Policy, Records, Risks
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.counting import Counting
@@ -79,6 +81,7 @@ class Services:
     domains: tuple[str, ...]  # what cookies of ours are shared with
     follows: bool  # whether a refusal travels with its customer
     fingerprint: str  # changes when the same consent would give other pages
+    listed: int = 0  # the mark of the last vendor that came in the console
     helpers: Helpers
     declaration: CookieDeclaration
 
@@ -91,6 +94,24 @@ class Services:
         news = self.policy.upcoming(now.date())
         ours = f"{self.fingerprint} {now.toordinal()} {self.keyring.signing.id}"  # as the value of a form
         return ours if news is None else f"{ours} {news.name} {news.effective}"
+
+    def with_vendors(self, config: Config, news: News, now: datetime) -> Services:
+        """Return the same services for the vendors of another configuration, `news` among them."""
+        renderer = Renderer(config)
+        changed = replace(
+            self,
+            config=config,
+            renderer=renderer,
+            fingerprint=fingerprint_of(config, renderer),
+            listed=max((mark for _, mark in news.values()), default=0),
+        ).renewed(now)
+        return replace(
+            changed,
+            records=self.records.renewed(config, renderer),
+            consents=self.consents.renewed(config, changed.register, news),
+            variants=None if self.variants is None else Variants(config),
+            declaration=CookieDeclaration(config, renderer, self.findings.cookies_set),
+        )
 
     def renewed(self, now: datetime) -> Services:
         """Return the same services with what judges on another day."""

@@ -21,6 +21,7 @@ from cookieguard.features.people.staff_guard import (
     has_staff_form,
     staff_form,
 )
+from cookieguard.features.statistics.asked import read_asked
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, message_page, overview_page
 from cookieguard.features.statistics.dashboard.selection import (
@@ -117,10 +118,13 @@ def _page(
     form: str,
 ) -> Response:
     with closing(open_figures()) as reader:
-        if selection.tab not in COMPARED:
-            details = read_details(reader, selection, now=now)
-            return _file(details, now) if selection.table else _html(details_page(details, shell=shell))
         marks, trouble = _notes(state)
+        if selection.tab not in COMPARED:
+            asked, before = read_asked(state), settings.before_consent
+            details = read_details(
+                reader, selection, now=now, asked=asked, marks=marks, before_consent=before
+            )
+            return _file(details, now) if selection.table else _html(details_page(details, shell=shell))
         overview = read_overview(
             reader,
             selection,

@@ -14,7 +14,7 @@ from cookieguard.storage.database import Tables
 from cookieguard.storage.journal_marks import raise_mark
 from cookieguard.storage.open import open_database
 from cookieguard.storage.store.schema import STEPS
-from cookieguard.storage.store.sealed_rows import SealedRows, end_of_day
+from cookieguard.storage.store.sealed_rows import SealedRows, Shelved, end_of_day
 from cookieguard.storage.store.sealing_migration import move_clear_rows
 
 
@@ -128,6 +128,7 @@ COUNTS = "SELECT what, count(*) FROM cookieguard_ending GROUP BY what"
 OLDEST = f"{ROWS} WHERE what = :what ORDER BY number, key LIMIT :count"
 REMOVE = "DELETE FROM cookieguard_ending WHERE key = :key"
 READ = "SELECT sealed, version FROM cookieguard_kept WHERE shelf = :shelf AND key = :key"
+SHELF = "SELECT key, owner, sealed FROM cookieguard_kept WHERE shelf = :shelf"
 MAKE_VALUE = """
     INSERT INTO cookieguard_kept (shelf, key, owner, sealed, until, version)
     VALUES (:shelf, :key, :owner, :sealed, :until, 1) ON CONFLICT (shelf, key) DO NOTHING RETURNING version
@@ -293,6 +294,14 @@ class Store:
         opened = self._rows.open_value(sealed, name=place.key)
         value, until = (b"", 0) if opened is None else (opened.value, opened.until)
         return StoredValue(value, version, until)
+
+    def shelf(self, namespace: str) -> list[Shelved]:
+        """Return all rows of a namespace, also those that were changed or moved outside of cookieguard."""
+        return [self._rows.shelved(namespace, *row) for row in self.database.rows(SHELF, shelf=namespace)]
+
+    def mark(self, owner: str) -> bytes:
+        """Return what the rows of an owner are marked with."""
+        return self._rows.owner(owner)
 
     def write(
         self, namespace: str, key: str, value: bytes, *, until: int, after: int | None = None, owner: str = ""

@@ -59,6 +59,14 @@ class Opened(NamedTuple):
     until: int
 
 
+class Shelved(NamedTuple):
+    """Hold one row of a shelf; key and value are empty if it does not verify."""
+
+    key: str
+    value: bytes
+    owner: bytes
+
+
 class SealedRows:
     """Name, seal and open the rows of one store. Raises what `Tables.down` makes."""
 
@@ -110,6 +118,13 @@ class SealedRows:
         until, length = VALUE.unpack_from(plain)
         end = VALUE.size + length
         return Opened(plain[VALUE.size : end].decode("utf-8", "surrogatepass"), plain[end:], until)
+
+    def shelved(self, namespace: str, name: bytes, owner: bytes, sealed: bytes) -> Shelved:
+        """Open a row for the shelf it stands on: one that was moved there does not verify."""
+        opened = self.open_value(sealed, name=name)
+        if opened is None or self.place(namespace, opened.key) != (namespace, name):
+            return Shelved("", b"", owner)
+        return Shelved(opened.key, opened.value, owner)
 
     def close_revocation(self, one: Revocation, *, name: bytes) -> bytes:
         """Seal a revocation."""

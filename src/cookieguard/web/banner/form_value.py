@@ -42,6 +42,9 @@ def _value(exchange: Exchange, key: Key, age: int, *about: str) -> str:
     day = exchange.now.toordinal() - age
     secret = exchange.parts.keyring.derive(key, b"values of forms")
     make = _made if about == (CHOICE,) else _made.__wrapped__  # no session stays in the cache
+    listed = exchange.parts.listed
+    if listed and about[0] == CHOICE:  # a form that lists fewer vendors than now is out of date
+        about = (*about, str(listed))
     return make(secret, str(day), exchange.request.origin.authority, *about)
 
 

@@ -10,6 +10,7 @@ cdef class Consents:
     cdef object _purposes
     cdef object _all
     cdef object _matters
+    cdef object _news
     cdef dict _known
     cdef dict _undecided
 

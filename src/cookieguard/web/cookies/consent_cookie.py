@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from cookieguard.config import Config
 from cookieguard.consent import Consent, Matters, Receipt, Register, decide, to_payload
 from cookieguard.consent.decision import is_announced_only
+from cookieguard.consent.terms import News
 from cookieguard.identity.cookies import bound_host, set_cookie
 from cookieguard.identity.tokens import Token, TokenCodec, TokenError
 from cookieguard.security_events import SecurityEvent
@@ -24,7 +25,12 @@ class Consents:
     """Decide what is in force for a cookie and a signal. Owns the answers given last (bounded)."""
 
     def __init__(
-        self, codec: TokenCodec, config: Config, register: Register, matters: Matters | None = None
+        self,
+        codec: TokenCodec,
+        config: Config,
+        register: Register,
+        matters: Matters | None = None,
+        news: News | None = None,
     ) -> None:
         self.cookie_name = codec.name
         self._config = config
@@ -33,8 +39,13 @@ class Consents:
         self._policy = config.policy
         self._purposes, self._all = register.ids, config.purpose_ids
         self._matters = matters
+        self._news = news
         self._known: dict[tuple[object, ...], tuple[Token, Consent]] = {}
         self._undecided = {gpc: Consent(gpc=gpc, has_question=len(register.ids) > 1) for gpc in (False, True)}
+
+    def renewed(self, config: Config, register: Register, news: News) -> Consents:
+        """Return the same for other vendors; `news` are those that came in the console."""
+        return Consents(self._codec, config, register, self._matters, news)
 
     def undecided(self, gpc: bool) -> Consent:  # noqa: FBT001  # compiled
         """Return what is in force without a cookie."""
@@ -70,6 +81,7 @@ class Consents:
             now=now,
             known=self._all,
             matters=self._matters,
+            news=self._news,
         )
         while len(self._known) >= COOKIES_KEPT:
             _forget_first(self._known)
@@ -94,6 +106,7 @@ class Consents:
             now=now,
             known=self._all,
             matters=self._matters,
+            news=self._news,
         )
 
     def line_of(self, receipt: Receipt, *, host: str, now: datetime) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
@@ -17,7 +18,7 @@ from cookieguard.web.http.content_type import EMBED_DESTINATIONS
 from cookieguard.web.http.page_headers import ANSWER_HEADERS, PAGE_HEADERS, PAGE_POLICY
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import BadRequestError, Receive
-from cookieguard.web.pages.post_choice import NOT_OURS, receipt_of, refusal
+from cookieguard.web.pages.post_choice import NOT_OURS, listed_before, receipt_of, refusal
 from cookieguard.web.pages.privacy_choices import ask_again
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.recording.choices import record_choice
@@ -69,7 +70,10 @@ def _once(exchange: Exchange, verdict: Verdict, page: str, fields: dict[str, str
 
 async def _always(exchange: Exchange, granted: frozenset[str], page: str, fields: dict[str, str]) -> Response:
     """Save a choice: all that was agreed to before, and this purpose."""
-    receipt = await record_choice(exchange, receipt_of(exchange, granted, banner=fields.get("banner", "")))
+    receipt = receipt_of(exchange, granted, banner=fields.get("banner", ""))
+    if exchange.consent.is_asked_anew:  # a placeholder lists none of the vendors that are new
+        receipt = replace(receipt, listed=listed_before(exchange.consent.receipt))
+    receipt = await record_choice(exchange, receipt)
     note_choice(exchange, granted)
     response = _back(page, fields)
     response.raw_headers.extend((b"set-cookie", line) for line in consent_lines(exchange, receipt))

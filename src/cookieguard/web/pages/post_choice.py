@@ -6,6 +6,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cookieguard.config.languages import texts_of
 from cookieguard.consent import ChoiceError, Consent, Receipt, choose, local_path, state_of, write_receipt
+from cookieguard.web.banner.form_value import has_form_value
 from cookieguard.web.cookies.own_cookies import consent_lines
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
@@ -63,16 +64,24 @@ def receipt_of(exchange: Exchange, granted: frozenset[str], *, banner: str) -> R
     """Write the receipt of a choice just made; `banner` is the hash of the wording, with the form's value behind it."""
     parts, before = exchange.parts, exchange.consent.receipt
     known = "" if before is None else before.subject
+    shown, _, value = banner.partition(".")
     return write_receipt(
         granted,
         purposes=parts.register.ids,
         policy=parts.config.policy,
-        banner=parts.renderer.known_banner(banner.partition(".")[0]),
+        banner=parts.renderer.known_banner(shown),
         gpc=exchange.consent.gpc,
         now=exchange.now,
         terms=parts.policy.terms(exchange.now),
         subject=parts.records.subject(known),
+        # What a script posts without the form may come from a page that listed fewer vendors.
+        listed=parts.listed if parts.listed and has_form_value(exchange, value) else listed_before(before),
     )
+
+
+def listed_before(before: Receipt | None) -> int:
+    """Return what a visitor's earlier choice had in its list of vendors."""
+    return 0 if before is None else before.listed
 
 
 def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:

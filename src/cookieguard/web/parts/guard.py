@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from cookieguard.config import Config
+from cookieguard.consent.terms import News
 from cookieguard.current import Helpers
 from cookieguard.engines.retention import Retention
 from cookieguard.identity.clock_steps import Steps
@@ -28,6 +29,8 @@ from cookieguard.web.parts.ports import Ports
 from cookieguard.web.recording.access_log import open_access_log
 
 AnyPart = TypeVar("AnyPart", bound=Part)
+Renew = Callable[[Config, News], None]
+"""Have the requests that begin from now on use the vendors of this configuration."""
 
 
 @dataclass(kw_only=True)
@@ -49,6 +52,7 @@ class Guard:
     ports: Ports = field(default_factory=Ports)
     helpers: Helpers = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
+    on_built: list[Callable[[Renew], None]] = field(default_factory=list)  # called once requests can be taken
 
     def part(self, kind: type[AnyPart]) -> AnyPart:
         """Return the part of this type, which every guard has."""

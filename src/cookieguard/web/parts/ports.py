@@ -8,8 +8,10 @@ from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any
 
+from cookieguard.config import Config
 from cookieguard.consent import Consent, Matters, Receipt, Terms
 from cookieguard.errors import CookieGuardError
+from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.http.policy_texts import News
 from cookieguard.web.identity.store_wait import Written
 from cookieguard.web.recording.choice import Choice
@@ -42,6 +44,10 @@ class Records:
     def is_down(self) -> bool:
         """Whether the last call to the log's store failed."""
         return False
+
+    def renewed(self, config: Config, renderer: Renderer) -> Records:
+        """Return the same for other vendors."""
+        return self
 
     def subject(self, known: str) -> str:
         """Return the name of a browser in the log: a new one for its first choice."""

@@ -40,7 +40,7 @@ class Variants:
         self._policy, self._heeds_gpc = config.policy, config.consent.gpc
         self._purposes = tuple(one.id for one in config.asked if one.id != NECESSARY)
         self._ids = frozenset(self._purposes) | NOTHING_BEYOND
-        vendors = sorted((one.name, one.purpose, one.hosts) for one in config.vendors)
+        vendors = sorted((one.name, one.purpose, one.hosts, one.held) for one in config.vendors)
         self._facts = repr((self._purposes, vendors))
         self._generations: dict[str, str] = {}  # of the terms asked for last
 

@@ -84,8 +84,14 @@ def _vendor(vendor: Vendor, today: date) -> dict[str, Any]:
         "country": vendor.country,
         "transfer": vendor.transfer,
         "contract_end": str(vendor.contract_end or ""),
-        "state": "blocked: its contract has ended" if vendor.is_lapsed(today) else "",
+        "state": _blocked(vendor, today),
     }
+
+
+def _blocked(vendor: Vendor, today: date) -> str:
+    if vendor.held:
+        return "blocked: it is held"
+    return "blocked: its contract has ended" if vendor.is_lapsed(today) else ""
 
 
 def _text(text: Any, lang: str) -> str:

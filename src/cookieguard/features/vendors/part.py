@@ -1,0 +1,208 @@
+"""The page {prefix}vendor-changes: what staff changed, what waits for a second person, and a proposing form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from functools import partial
+
+from anyio import to_thread
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.features.people.part import PeoplePart
+from cookieguard.features.people.passkeys import PasskeyRefused
+from cookieguard.features.people.staff_guard import (
+    StaffGuard,
+    asked_of,
+    has_staff_form,
+    is_script,
+    staff_form,
+)
+from cookieguard.features.people.staff_sign_in import HEADERS_WITH_SCRIPT, SCRIPT, staff_only
+from cookieguard.features.vendors.live import OFFICER, LiveVendors
+from cookieguard.features.vendors.owner_mail import OwnerMail
+from cookieguard.features.vendors.proposals import ACTS, confirmed, may_undo, proposed, stopped
+from cookieguard.features.vendors.rows import ChangeRefused, Copy, Known
+from cookieguard.features.vendors.values.changes import Kind, Row, Waiting
+from cookieguard.identity.staff_token import ANYONE, Member
+from cookieguard.identity.tokens import from_milliseconds, to_milliseconds
+from cookieguard.office.layout import staff_page
+from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.sync import StoreSync
+from cookieguard.web.assets import load_asset
+from cookieguard.web.banner.form_value import STALE
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.identity.store_wait import is_done
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.router import NO_STORE
+from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.parts.guard import Guard
+from cookieguard.web.parts.part import READ_AND_POST, Part
+
+PAGE = "vendor-changes"
+NOT_OURS = "a change can only be posted from a staff page"
+NO_ANSWER = "The store does not answer. Nothing was changed; try again in a minute."
+NO_ROLE = "This needs the role officer."
+NO_PASSKEY = "This needs your own passkey, in a browser where you are signed in."
+MOST_SHOWN = 50  # changes that are over
+Fields = Mapping[str, str]
+
+
+class VendorsPart(Part):
+    """Own the live vendors and the mail to the owner."""
+
+    def __init__(self, guard: Guard, store: StoreSync) -> None:
+        config = guard.config
+        self._config, self._store, self._clock = config, store, guard.clock
+        self._staff: StaffGuard = guard.part(PeoplePart).staff
+        copy = Copy(guard.state, guard.keyring)
+        self.live = LiveVendors(config, copy, self._staff.members, guard.clock)
+        self._mail = OwnerMail(config, guard.keyring, guard.state, guard.environ)
+        opener = store_opener(config, guard.state.path, environ=guard.environ, keyring=guard.keyring)
+        guard.on_built.append(partial(self.live.begin, store, opener))
+        self.pages = [
+            staff_only(self._staff, PAGE, READ_AND_POST, self.answer, role=ANYONE, title="Vendor changes")
+        ]
+
+    def close(self, deadline: float) -> None:
+        self._mail.close(deadline)
+
+    async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
+        """Answer the page; POST with act=hold|end|purpose|add|undo|confirm|stop, then 303 back to it."""
+        if exchange.request.is_read:
+            return self._shown(exchange, member)
+        try:
+            fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+        except BadRequestError as error:
+            return refusal(error.status, f"{error}\n")
+        if not has_staff_form(exchange, fields, PAGE):
+            return self._shown(exchange, member, 403, STALE)
+        if fields.get("act") != "stop" and not member.may(OFFICER):
+            return self._shown(exchange, member, 403, NO_ROLE)
+        try:
+            await self._do(exchange, member, fields)
+        except (ChangeRefused, PasskeyRefused) as error:
+            return self._shown(exchange, member, 409, f"Not done: {error}.")
+        except OSError:
+            return self._shown(exchange, member, 503, NO_ANSWER)
+        return Response(status_code=303, headers={"location": f"{exchange.own_base}{PAGE}", **NO_STORE})
+
+    async def _do(self, exchange: Exchange, member: Member, fields: Fields) -> None:
+        act, now = fields.get("act", ""), to_milliseconds(exchange.now)
+        number = int(fields["of"]) if fields.get("of", "").isdecimal() and len(fields["of"]) < 10 else 0
+        if act == "confirm":
+            change = self.live.known.ledger.waiting.get(number)
+            digest = "" if change is None else change.row.seal
+            await self._signed(exchange, member, fields.get("answer", ""), digest)
+            make = confirmed(number, digest, member, now)
+        elif act == "stop":
+            make = stopped(number, member, now)
+        elif act in ACTS:
+            make = proposed(fields, member, self._config, now)
+        else:
+            raise ChangeRefused("no such act")
+        what = f"{act} {number or fields.get('name', '')}"
+        await self._staff.note(exchange, "vendor changed", member, what=what)
+        known = await self._written(make)
+        waiting = known.ledger.waiting.get(number)
+        if act == "confirm" and waiting is not None and waiting.due() is not None:
+            self._tell_owner(exchange, waiting)
+
+    async def _signed(self, exchange: Exchange, member: Member, answer: str, digest: str) -> None:
+        """Raise unless a passkey of the member who asks signed this digest in this browser."""
+        passkeys = self._staff.passkeys
+        if passkeys is None or is_script(exchange) or not digest:
+            raise PasskeyRefused(NO_PASSKEY)
+        verify = partial(passkeys.verify, answer, asked_of(exchange), _about(digest))
+        if await to_thread.run_sync(verify) != member.id:
+            raise PasskeyRefused(NO_PASSKEY)
+
+    async def _written(self, make: Callable[[Known], Row]) -> Known:
+        future = self._store.ask(partial(self.live.append, make=make))
+        if not await is_done(future):
+            raise OSError("the store is slow")
+        error = future.exception()
+        if error is not None:
+            raise error if isinstance(error, ChangeRefused) else OSError("the store is down")
+        return future.result()
+
+    def _tell_owner(self, exchange: Exchange, change: Waiting) -> None:
+        row, due = change.row, change.due() or 0
+        at = f"{from_milliseconds(due).astimezone(UTC):%H:%M} UTC"
+        names = " and ".join(one.name for one in change.confirmed)
+        lines = [
+            f"{names} confirmed a change of the vendor {row.vendor}: {_words(row)}.",
+            f"It takes effect at {at}. Until then, any member of staff can stop it:",
+            f"{self._config.staff_base}{PAGE}",
+        ]
+        self._mail.send(
+            f"vendor-change-{row.seal[:20]}",
+            f"Vendor {row.vendor}: a change takes effect at {at}",
+            lines,
+            exchange.now,
+        )
+
+    def _shown(self, exchange: Exchange, member: Member, status: int = 200, message: str = "") -> Response:
+        known, now = self.live.known, to_milliseconds(exchange.now)
+        changes = [one for one in known.rows.values() if one.kind in (Kind.CHANGE, Kind.TIGHTEN)]
+        waiting = [one for one in known.ledger.waiting.values() if not one.is_over(now)]
+        passkeys = self._staff.passkeys
+        asking = {}
+        if member.may(OFFICER) and passkeys is not None:
+            asked = asked_of(exchange)
+            asking = {
+                one.row.number: passkeys.asking(asked, _about(one.row.seal))
+                for one in waiting
+                if all(row.by != member.id for row in one.confirmed)
+            }
+        values = {
+            "message": message,
+            "form": staff_form(exchange, PAGE),
+            "known": known,
+            "is_read": self.live.is_read,
+            "vendors": self.live.vendors,
+            "in_file": {one.name: one for one in self._config.vendors},
+            "purposes": [one.id for one in self._config.purposes if one.id != NECESSARY],
+            "waiting": waiting,
+            "past": [one for one in reversed(changes) if one.number not in {w.row.number for w in waiting}][
+                :MOST_SHOWN
+            ],
+            "may_undo": partial(may_undo, known=known),
+            "words": _words,
+            "moment": lambda at: f"{from_milliseconds(at):%Y-%m-%d %H:%M} UTC",
+            "asking": asking,
+            "is_officer": member.may(OFFICER),
+            "code": load_asset(SCRIPT).name,
+            "has_passkeys": passkeys is not None,
+        }
+        page = staff_page("vendor_changes.html", self._staff.shell(exchange, member, "Vendors"), **values)
+        return HTMLResponse(page, status, HEADERS_WITH_SCRIPT)
+
+
+def serve(guard: Guard) -> VendorsPart | None:
+    """Return the part; None unless the console changes vendors."""
+    return (
+        VendorsPart(guard, guard.store) if guard.config.console.applies and guard.store is not None else None
+    )
+
+
+def _about(digest: str) -> str:
+    return f"change of vendors {digest}"
+
+
+def _words(row: Row) -> str:
+    """Return what a change does, in words."""
+    before, after = row.before, row.after
+    said = []
+    if after.table is not None and after.table != before.table:
+        hosts, purpose = ", ".join(after.table.get("hosts", ())), after.table.get("purpose")
+        said.append(f"{'new vendor' if before.table is None else 'other facts'}: {hosts} for {purpose}")
+    if after.purpose != before.purpose:
+        said.append(f"purpose {after.purpose or 'as in the file'}")
+    if after.held != before.held:
+        said.append("held for every visitor" if after.held else "no longer held")
+    if after.end != before.end:
+        said.append(f"contract ends on {after.end}" if after.end else "contract end as in the file")
+    return "; ".join(said)

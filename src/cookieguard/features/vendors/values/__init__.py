@@ -1,0 +1,1 @@
+"""What changes of vendors say, and what is in force of them."""
