@@ -34,7 +34,7 @@ def test_preview_shows_the_letter_and_sends_nothing(shop: Shop, relay: Relay) ->
 
     assert shown.stdout.startswith("Privacy of shop.example, ")
     assert "\nOverdue\n- Renew or end the contract with Old Ads (" in shown.stdout
-    assert " days late): https://shop.example/_cg/vendors\n" in shown.stdout
+    assert " days late): https://shop.example/_cg/vendors?vendor=Old+Ads\n" in shown.stdout
     assert shown.stdout.endswith("\nEverything that is due\n- https://shop.example/_cg/due\n")
     assert shown.stdout.count("\n") < 12
     assert [one["title"] for one in parts if one["due"]] == ["Overdue"]

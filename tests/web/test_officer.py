@@ -88,7 +88,9 @@ def test_officer_and_owner_see_it_and_the_look_is_in_the_journal(desk: Desk) -> 
 
     assert [one.status for one in answers] == [200, 200]
     assert answers[0].get("cache-control") == "private, no-store"
-    assert tasks(answers[0]) == {"Tuesday, 1 December 2026": [("Renew or end the contract with Ads", "")]}
+    assert tasks(answers[0]) == {
+        "Tuesday, 1 December 2026": [("Renew or end the contract with Ads", "/_cg/vendors?vendor=Ads")]
+    }
     looks = [one for one in read_journal(desk.state) if one["event"] == "looked"]
     assert [(one["who"], one["what"]) for one in looks] == [
         ("officer", "what is due"),
@@ -195,7 +197,10 @@ def test_hosts_and_errors_of_others_are_shown_as_text(desk: Desk) -> None:
     assert "&lt;img src=x&gt;" in text
     assert "<img" not in text
     assert all(one.isprintable() for one in letter.text)
-    assert any(one.startswith("- Say what x.example") and one.endswith("/_cg/vendors") for one in letter.text)
+    assert any(
+        one.startswith("- Say what x.example") and "/_cg/vendors?host=x.example%E2%80%AE%3Cimg" in one
+        for one in letter.text
+    )
 
 
 def test_hosts_that_were_held_and_nobody_declared_wait_for_an_officer_and_are_not_urgent(
@@ -214,7 +219,9 @@ def test_hosts_that_were_held_and_nobody_declared_wait_for_an_officer_and_are_no
     letter = write_letter(desk.app.config, keyring(desk), NOW)
     answers = {role: page(desk, desk.add(role)) for role in ("support", "officer")}
 
-    assert tasks(answers["officer"])["No date"] == [("Say what chat.example is", "")]
+    assert tasks(answers["officer"])["No date"] == [
+        ("Say what chat.example is", "/_cg/vendors?host=chat.example")
+    ]
     assert "chat.example was held in the last 7 days" in answers["officer"].text
     assert "chat.example" not in answers["support"].text
     assert letter.due == 1  # the contract that ends

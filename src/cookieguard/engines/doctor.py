@@ -20,7 +20,7 @@ from cookieguard.consent import Verdict, shop_site
 from cookieguard.consent.declarations import advice_on
 from cookieguard.consent.vendors import Register
 from cookieguard.engines.doctor_keys import examine_day_keys, examine_keyring_place, examine_keys
-from cookieguard.engines.doctor_settings import VENDORS, Finding, examine_contracts, examine_settings
+from cookieguard.engines.doctor_settings import Finding, examine_contracts, examine_settings, vendor_page
 from cookieguard.engines.doctor_shop import (
     AHEAD,
     DAY_KEY,
@@ -217,7 +217,7 @@ def _declarations(shop: Shop) -> Iterator[Finding]:
         )
         why = f"find out with cookieguard scan why it is loaded; {advice}\n{declared}"
         task = f"Say what {one.host} is: it loads, and nobody declared it"
-        yield Finding("declarations", one.line, advice=why, task=task, page=VENDORS)
+        yield Finding("declarations", one.line, advice=why, task=task, page=vendor_page(host=one.host))
 
 
 def _contracts(shop: Shop) -> Iterator[Finding]:

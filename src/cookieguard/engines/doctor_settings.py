@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
+from urllib.parse import urlencode
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.languages import LANGUAGES, language_of
@@ -147,7 +148,6 @@ SOON = timedelta(days=30)
 HOME = frozenset(
     "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK".split()
 )
-VENDORS = "vendors"  # the page of staff
 RENEW = "enter the new contract_end when the contract is renewed, or remove the vendor"
 
 
@@ -163,15 +163,24 @@ def examine_contracts(config: Config, *, today: date) -> Iterator[Finding]:
             told = f"its data go to {vendor.country}, and no legal basis for that transfer is given"
             advice = 'set transfer = "adequacy", "clauses", "rules", "consent" or "contract"'
             task = f"Say why data of {vendor.name} may go to {vendor.country}"
-            yield Finding(f"vendor {vendor.name}", told, advice=advice, task=task, page=VENDORS)
+            yield Finding(
+                f"vendor {vendor.name}", told, advice=advice, task=task, page=vendor_page(vendor=vendor.name)
+            )
     for vendor in ending(config, today=today):
         told = f"its contract ends on {vendor.contract_end}; from the next day it is held for every visitor"
         yield _ending(vendor, told, advice=RENEW)
 
 
+def vendor_page(**asked: str) -> str:
+    """Return the address of staff's page of a third party, by `vendor` or `host`."""
+    return f"vendors?{urlencode({name: text[:253] for name, text in asked.items()})}"  # no host is longer
+
+
 def _ending(vendor: Vendor, told: str, *, mend: str = "", advice: str = "") -> Finding:
     task, day = f"Renew or end the contract with {vendor.name}", vendor.contract_end or date.max
-    return Finding(f"vendor {vendor.name}", told, mend, advice, day, task=task, page=VENDORS)
+    return Finding(
+        f"vendor {vendor.name}", told, mend, advice, day, task=task, page=vendor_page(vendor=vendor.name)
+    )
 
 
 def ending(config: Config, *, today: date) -> list[Vendor]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 
-from cookieguard.consent import Register, site_of
-from cookieguard.engines.doctor_settings import VENDORS, Finding
+from cookieguard.consent import Register, shop_site
+from cookieguard.engines.doctor_settings import Finding, vendor_page
 from cookieguard.engines.doctor_shop import Shop, remembered
-from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
-from cookieguard.features.statistics.dashboard.tabs import HeldHost, read_details
-from cookieguard.features.statistics.engines.open import open_reader, read_retained
+from cookieguard.features.statistics.dashboard.tabs import HeldHost, read_tab
 from cookieguard.features.statistics.engines.protocol import EngineDown
 
 MOST = 5  # hosts: the page of vendors has the others
@@ -22,7 +20,7 @@ def due_of(shop: Shop) -> Iterator[Finding]:
     register = Register(
         purposes=config.purposes, vendors=config.vendors, first_party_hosts=config.first_party_hosts
     )
-    site = site_of(config.origins[0].partition("://")[2] if config.origins else "")
+    site = shop_site(config)
     unknown = [
         one.host
         for one in remembered(shop, f"held {shop.state}", (), lambda: _held(shop))
@@ -31,14 +29,12 @@ def due_of(shop: Shop) -> Iterator[Finding]:
     ]
     for host in unknown[:MOST]:
         told, task = f"{host} was held in the last 7 days", f"Say what {host} is"
-        yield Finding("held hosts", told, role="officer", task=task, page=VENDORS)
+        yield Finding("held hosts", told, role="officer", task=task, page=vendor_page(host=host))
 
 
 def _held(shop: Shop) -> Sequence[HeldHost]:
     """Read what was held, nothing where that cannot be read: a check of its own says so."""
-    stats = shop.config.stats
     with suppress(EngineDown):
-        if read_retained(stats, shop.state, environ=shop.environ) is not None:
-            with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
-                return read_details(reader, Selection(tab="held", range=RANGES["7"]), now=shop.now).hosts
+        found = read_tab(shop, "held", "7")
+        return () if found is None else found.hosts
     return ()

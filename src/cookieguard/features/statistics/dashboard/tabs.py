@@ -233,7 +233,8 @@ def _held(reader: HitReader, days: Days, **_: bool) -> Figures:
     )
     most = max(sum(one.views for one in counts) for _, counts in hosts)
     first: dict[str, int] = {}
-    for one in reader.held(reader.span() or days):
+    oldest = min(days.first, (reader.span() or days).first)
+    for one in reader.held(Days(oldest, days.last)):
         first[one.host] = min(one.since, first.get(one.host, one.since))
     return {"hosts": [_host(name, counts, most, day_of(first[name[0]]).date()) for name, counts in hosts]}
 
