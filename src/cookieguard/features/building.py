@@ -8,6 +8,7 @@ from pathlib import Path
 from starlette.responses import Response
 
 from cookieguard.features import FEATURES
+from cookieguard.features.documents import PROCESSING_PAGE, TEXTS_PAGE, show_processing, show_texts
 from cookieguard.features.feature import Place
 from cookieguard.features.officer import OFFICER_PAGE, show_officer
 from cookieguard.features.overview import show_overview
@@ -55,6 +56,9 @@ class OfficePart(Part):
             staff_only(staff, OFFICER_PAGE, READ, officer, role="officer", title="Privacy"),
             Page(stylesheet().name, READ, _show_style),
         ]
+        for name, show in ((PROCESSING_PAGE, show_processing), (TEXTS_PAGE, show_texts)):
+            answer = partial(show, staff=staff)
+            self.pages.append(staff_only(staff, name, READ, answer, role="officer", title="Records"))
         if records is not None:
             versions = (lambda: ()) if policy is None else (lambda: policy.policy.history.versions)
             shown = Records(staff=staff, log=records.log, access=people.access, versions=versions)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
+from operator import attrgetter
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from cookieguard.config import Config, DataKind, Vendor
 from cookieguard.config.languages import language_of, nearest_text
@@ -19,19 +20,13 @@ ARTICLES = {
     "law": "art. 6(1)(c)",
     "interest": "art. 6(1)(f)",
 }
-# Art. 30(1)(g): what this software does for all of it.
-MEASURES = (
-    "signed and sealed cookies with revocation",
-    "addresses shortened before they reach the application or a log",
-    "third parties blocked until consent",
-    "consent log, append-only and signed, with a key for each person",
-    "requests from data subjects kept in a sealed queue",
-)
+CONTROLLER = ("name", "address", "email")  # what art. 30 asks for in any case
+VENDOR = ("role", "data", "retention", "country")
 
 
 def facts_of(config: Config, *, today: date) -> dict[str, Any]:
-    """Return the record: the controller, and an entry for each kind of data, each form and each vendor."""
-    controller = config.controller
+    """Return the record: the controller, each kind of data, form and vendor, what we keep, and what is missing."""
+    controller, ours = config.controller, _ours()
     return {
         "controller": {
             "name": controller.name,
@@ -46,13 +41,31 @@ def facts_of(config: Config, *, today: date) -> dict[str, Any]:
             {"page": one.page, "asks": list(one.asks), "leads_to": one.leads_to} for one in config.forms
         ],
         "vendors": [_vendor(one, today) for one in config.vendors],
-        "measures": list(MEASURES),
+        "kept": list(_counting(ours["kept"], config)),
+        "measures": [one["text"] for one in _counting(ours["measures"], config)],
+        "missing": list(_missing(config, ours["eea"])),
     }
 
 
-def page_of(config: Config, *, today: date) -> str:
-    """Return the record as a page to print."""
-    return _template().render(facts=facts_of(config, today=today))
+def _counting(rows: Sequence[Mapping[str, str]], config: Config) -> Iterator[dict[str, str]]:
+    """Yield the rows whose setting is on, with the figures of the configuration."""
+    kept = ", ".join(f"{kind} {days} days" for kind, days in config.proof.kept_days.items())
+    for row in rows:
+        if "when" not in row or attrgetter(row["when"])(config):
+            yield {name: text.format(c=config, kept=kept) for name, text in row.items() if name != "when"}
+
+
+def _missing(config: Config, eea: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield what the record lacks, with the setting that adds it."""
+    for name in CONTROLLER:
+        if not getattr(config.controller, name):
+            yield {"of": "the controller", "setting": f"controller.{name}"}
+    if not config.data:
+        yield {"of": "the data that the shop keeps", "setting": "data"}
+    for vendor in config.vendors:
+        needs = VENDOR if vendor.country in ("", *eea) else (*VENDOR, "transfer")
+        lacks = [name for name in needs if not getattr(vendor, name)]
+        yield from ({"of": vendor.name, "setting": f"vendors.{name}"} for name in lacks)
 
 
 def _entry(kind: DataKind, lang: str) -> dict[str, Any]:
@@ -92,9 +105,6 @@ def _text(text: Any, lang: str) -> str:
     return nearest_text(text, lang)[0]
 
 
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    text = files("cookieguard.static").joinpath("templates", "processing.html").read_text("utf-8")
-    return Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).from_string(text)
+@cache
+def _ours() -> dict[str, Any]:
+    return tomllib.loads(files("cookieguard.static").joinpath("kept.toml").read_text("utf-8"))
