@@ -98,6 +98,7 @@ TOP = frozenset(
         "engines.doctor_settings",
         "features.building",
         "features.checks",
+        "features.documents",
         "features.letter",
         "features.officer",
         "features.replay",

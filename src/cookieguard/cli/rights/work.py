@@ -64,7 +64,7 @@ def processing(
 def _show_row(row: Mapping[str, Any]) -> None:
     for name, value in row.items():
         if value:
-            show_line(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+            show_line(f"{name}: {', '.join(value) if isinstance(value, list | tuple) else value}")
 
 
 async def _work(shop: Config, *, again: bool) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
-from functools import cache
 from importlib.resources import files
 from operator import attrgetter
 from typing import Any
@@ -14,6 +14,7 @@ from cookieguard.config import Config, DataKind, Vendor
 from cookieguard.config.languages import language_of, nearest_text
 from cookieguard.config.purposes import NECESSARY
 
+STATIC = files("cookieguard.static")
 ARTICLES = {
     "consent": "art. 6(1)(a)",
     "contract": "art. 6(1)(b)",
@@ -22,24 +23,16 @@ ARTICLES = {
 }
 CONTROLLER = ("name", "address", "email")  # what art. 30 asks for in any case
 VENDOR = ("role", "data", "retention", "country")
+REGISTER = ("role", "purpose", "data", "hosts", "cookies", "retention", "country", "transfer")
 
 
 def facts_of(config: Config, *, today: date) -> dict[str, Any]:
     """Return the record: the controller, each kind of data, form and vendor, what we keep, and what is missing."""
-    controller, ours = config.controller, _ours()
+    ours, lang = tomllib.loads(STATIC.joinpath("kept.toml").read_text("utf-8")), config.consent.language
     return {
-        "controller": {
-            "name": controller.name,
-            "address": list(controller.address),
-            "email": controller.email,
-            "phone": controller.phone,
-            "officer": controller.officer,
-            "representative": controller.representative,
-        },
-        "processing": [_entry(one, language_of(config.consent.language)) for one in config.data],
-        "forms": [
-            {"page": one.page, "asks": list(one.asks), "leads_to": one.leads_to} for one in config.forms
-        ],
+        "controller": asdict(config.controller),
+        "processing": [_entry(one, language_of(lang)) for one in config.data],
+        "forms": [asdict(one) for one in config.forms],
         "vendors": [_vendor(one, today) for one in config.vendors],
         "kept": list(_counting(ours["kept"], config)),
         "measures": [one["text"] for one in _counting(ours["measures"], config)],
@@ -71,9 +64,9 @@ def _missing(config: Config, eea: Sequence[str]) -> Iterator[dict[str, str]]:
 def _entry(kind: DataKind, lang: str) -> dict[str, Any]:
     basis = ARTICLES[kind.basis] + (f": {kind.reason}" if kind.reason else "")
     return {
-        "data": _text(kind.title, lang),
+        "data": nearest_text(kind.title, lang)[0],
         "subjects": kind.subjects,
-        "purpose": _text(kind.purpose, lang),
+        "purpose": nearest_text(kind.purpose, lang)[0],
         "basis": basis,
         "recipients": list(kind.recipients),
         "transfer": kind.transfer,
@@ -83,28 +76,11 @@ def _entry(kind: DataKind, lang: str) -> dict[str, Any]:
 
 def _vendor(vendor: Vendor, today: date) -> dict[str, Any]:
     """Return a row of the register: who it is, what it gets on which basis, and whether its contract still runs."""
+    is_necessary = vendor.purpose == NECESSARY
     return {
         "vendor": vendor.name,
-        "role": vendor.role,
-        "purpose": vendor.purpose,
-        "basis": f"{vendor.basis or 'no consent'}: {vendor.reason}"
-        if vendor.purpose == NECESSARY
-        else "consent",
-        "data": list(vendor.data),
-        "hosts": list(vendor.hosts),
-        "cookies": list(vendor.cookies),
-        "retention": vendor.retention,
-        "country": vendor.country,
-        "transfer": vendor.transfer,
+        **{name: getattr(vendor, name) for name in REGISTER},
+        "basis": f"{vendor.basis or 'no consent'}: {vendor.reason}" if is_necessary else "consent",
         "contract_end": str(vendor.contract_end or ""),
         "state": "blocked: its contract has ended" if vendor.is_lapsed(today) else "",
     }
-
-
-def _text(text: Any, lang: str) -> str:
-    return nearest_text(text, lang)[0]
-
-
-@cache
-def _ours() -> dict[str, Any]:
-    return tomllib.loads(files("cookieguard.static").joinpath("kept.toml").read_text("utf-8"))
