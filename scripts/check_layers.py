@@ -105,6 +105,7 @@ TOP = frozenset(
         "engines.doctor_settings",
         "features.building",
         "features.checks",
+        "features.documents",
         "features.letter",
         "features.due",
         "features.replay",

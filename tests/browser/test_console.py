@@ -12,7 +12,7 @@ import pytest
 from harness.parts import part_of
 from harness.quick import some_of
 from harness.retention import retention_of
-from harness.servers import serving
+from harness.servers import serving, wait_until
 from playwright.sync_api import Page
 
 from cookieguard import Config, CookieGuard
@@ -31,7 +31,7 @@ from cookieguard.stats.hits import Batch
 from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.state_directory import StateDirectory
 
-from .conftest import Visitors
+from .conftest import Visitors, answer
 from .test_axe import BROKEN, axe, violations
 from .test_dashboard import of_day
 from .tiny import TinyShop, page
@@ -57,7 +57,17 @@ PAGES = (
     f"requests?id={ID}",
     "record",
 )
-PAGES += (f"file?id={ID}", "record?id=none", "due", "people", "health", "policies", "policies?step=edit", "staff")
+PAGES += (
+    f"file?id={ID}",
+    "record?id=none",
+    "due",
+    "people",
+    "health",
+    "policies",
+    "policies?step=edit",
+    "staff",
+)
+PAGES += ("processing", "declaration")
 ROLES = {
     "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
     "support": ["Overview", "Due", "Requests"],
@@ -181,6 +191,31 @@ def test_axe_finds_nothing_and_nothing_is_wider_than_the_screen(
     assert {name: broken for name, broken in found.items() if broken} == {}
     assert (wide, moving) == ([], [])
     assert violations(shown, axe)  # the control
+
+
+@pytest.mark.parametrize("look", some_of(LOOKS, "desk", "phone-dark"))
+def test_record_and_receipt_show_the_banner_with_its_style_on_screen_and_paper_and_axe_finds_nothing(
+    visit: Visitors, console: Console, axe: str, look: str
+) -> None:
+    customer, officer = (visit(**LOOKS[look], locale="en", bypass_csp=False).new_page() for _ in range(2))
+    customer.goto(console.url)
+    answer(customer, "accept")
+    seen = f"{console.url}/_cg/receipt"
+    wait_until(lambda: getattr(customer.goto(seen), "status", 0) == 200, "the choice is in the log")
+    console.sign_in(officer, "owner", "record")
+    with officer.expect_navigation():
+        officer.locator(".log a:text-is('Agreed to everything')").first.click()
+
+    for shown in (customer, officer):
+        button = shown.frame_locator("iframe.replay").locator("button[value=accept]")
+        for media in ("print", "screen"):
+            shown.emulate_media(media=media)
+            shown.locator("iframe.replay").scroll_into_view_if_needed()
+            assert button.is_visible()
+            assert button.evaluate("one => getComputedStyle(one).backgroundColor") == "rgb(31, 41, 55)"
+            assert not shown.evaluate(IS_WIDE)
+        assert "dpv:" not in shown.inner_text("main")
+        assert violations(shown, axe) == []
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -303,7 +303,7 @@ def test_record_of_processing_of_a_shop_that_declares_nothing_says_what_to_decla
     monkeypatch.chdir(tmp_path)
 
     assert run(("processing",)) == 0
-    assert (
-        capsys.readouterr().out
-        == "nothing is declared: there is no [controller], [[data]], [[forms]] or vendor\n"
-    )
+    said = capsys.readouterr().out
+    assert said.startswith("nothing is declared: there is no [controller], [[data]], [[forms]] or vendor\n")
+    assert "store: Access log\n" in said  # what we keep for the shop in any case
+    assert "of: the controller\nsetting: controller.name\n" in said

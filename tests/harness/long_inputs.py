@@ -177,6 +177,7 @@ QUERIES = {
     "": ("cg-once", "cg-once=2.key.", "utm_source", "utm_campaign", "q", "other"),
     "choices": ("lang", "next", "next=/"),
     "cookies": ("lang", "fragment"),
+    "declaration": ("lang",),
     "mail/stop": ("t", "t=2.key.", "lang"),
     "permission": ("lang",),
     "staff": ("link",),

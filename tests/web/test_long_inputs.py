@@ -59,7 +59,7 @@ NAVIGATION = [("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("
 FETCH = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors")]
 FORM, JSON, CSP_REPORT = "application/x-www-form-urlencoded", "application/json", "application/csp-report"
 OWN = [("sec-fetch-site", "same-origin")]
-FOR_STAFF = ("file", "people", "policies", "record", "requests", "stats")
+FOR_STAFF = ("declaration", "file", "people", "policies", "record", "requests", "stats")
 FOR_CUSTOMERS = ("permission", "privacy")
 SOURCES = Path(cookieguard.__file__).parent
 # Names that the pattern below finds and no client writes: of the app's answers, of a scope, of our own records.

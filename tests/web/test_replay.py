@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import sqlite3
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from html import unescape
 from pathlib import Path
@@ -28,10 +30,12 @@ from cookieguard.config import LookSettings
 from cookieguard.config.people.staff import StaffSettings
 from cookieguard.features.people.journal import read_journal
 from cookieguard.features.people.part import PeoplePart
+from cookieguard.features.people.staff_list import change_staff
 from cookieguard.features.records.values.consents import Event, Indication, Notice, consent_record
 from cookieguard.features.records.values.records import Record
 from cookieguard.features.records.values.shown import shown_as, text_of
 from cookieguard.features.replay import MOST_LISTED
+from cookieguard.identity.staff_token import Member, write_token
 
 HTML = b"<!doctype html><html lang=fr><title>x</title><body>x"
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -344,6 +348,32 @@ def test_customers_code_lists_their_records_once_and_the_journal_has_it_first(de
         "records by a customer's code",
     ]
     assert all(one["customer"] for one in looks)
+
+
+def test_code_of_two_members_of_staff_lists_a_customers_records_too(
+    guard: Callable[..., CookieGuard],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    desk = Desk(guard(page(HTML), clock=lambda: datetime.now(UTC)), tmp_path / "state")
+    now, tokens = datetime.now(UTC).replace(microsecond=0), []
+    for role, id_ in (("support", "a" * 12), ("officer", "b" * 12)):
+        member = Member(id=id_, name=role, role=role, made=now, expires=now + timedelta(days=1))
+        change_staff(desk.state, lambda before, member=member: before | {member.id: member})
+        tokens.append(write_token(desk.codec, member))
+    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
+    monkeypatch.chdir(tmp_path)
+    Path("cookieguard.toml").write_text(f'state_dir = "{desk.state}"\n')
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(tokens)))
+    facts = ("--ground", "abuse", "--event", "ticket 7", "--reason", "stolen cards", "--scope", "account")
+
+    assert run(["access", "open", "--customer", "4711", *facts, "--json"]) == 0
+    code = json.loads(capsys.readouterr().out)["code"]
+    answer = open_customer(desk, tokens[1], "4711", code)
+
+    assert answer.status == 200
+    assert "Two members of staff looked without a code" in answer.text  # which the log had first
 
 
 def test_records_count_toward_the_daily_views_of_whom_they_are_about(

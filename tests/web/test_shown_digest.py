@@ -74,6 +74,8 @@ def test_digest_covers_policy_wordings_language_and_vendors(
     assert shown["cg:wordings"]["banner"] == notice["cg:sha256"]
     assert b"Accept all" in texts[shown["cg:wordings"]["banner"]]
     assert b"Count" in texts[shown["cg:wordings"]["form"]]
+    assert b"#cg{all:initial" in texts[shown["cg:styles"]["banner"]]
+    assert set(shown["cg:styles"]) == {"banner", "form"}
 
 
 def test_copy_of_a_visitor_has_what_was_shown_and_a_changed_one_proves_nothing(

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from cookieguard.features import FEATURES
 from cookieguard.features.customer_file import FILE_PAGE, CustomerFile
 from cookieguard.features.due import DUE_PAGE, EARLIER_PAGE, WHO, lead_to_due, show_due
+from cookieguard.features.documents import PROCESSING_PAGE, TEXTS_PAGE, show_processing, show_texts
 from cookieguard.features.feature import Place
 from cookieguard.features.health import HEALTH_PAGE, show_health
 from cookieguard.features.overview import show_overview
@@ -69,6 +70,9 @@ class OfficePart(Part):
             access, desk = guard.part(PeoplePart).access, rights.room.desk
             file = CustomerFile(staff=staff, place=place, access=access, desk=desk).answer
             self.pages.append(staff_only(staff, FILE_PAGE, READ_AND_POST, file, role=WHO, title="File"))
+        for name, show in ((PROCESSING_PAGE, show_processing), (TEXTS_PAGE, show_texts)):
+            answer = partial(show, staff=staff)
+            self.pages.append(staff_only(staff, name, READ, answer, role="officer", title="Records"))
         if records is not None:
             versions = (lambda: ()) if policy is None else (lambda: policy.policy.history.versions)
             shown = Records(staff=staff, log=records.log, access=people.access, versions=versions)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
@@ -14,17 +13,16 @@ from anyio import to_thread
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.config import Config
 from cookieguard.features.people.access import Access, AccessRefused
 from cookieguard.features.people.staff_guard import DOWN, StaffGuard, has_staff_form, staff_form
 from cookieguard.features.policy.values.markdown import render
 from cookieguard.features.policy.values.versions import Version
-from cookieguard.features.records.log_reader import make_receipt, opened, read_record
+from cookieguard.features.records.log_reader import make_receipt, opened
 from cookieguard.features.records.store.protocol import Row, Stores
 from cookieguard.features.records.values.consents import answers_in
 from cookieguard.features.records.values.records import CUSTOMER, ID, read_document
 from cookieguard.features.records.values.records import customer as subject_of
-from cookieguard.features.records.values.sealing import SealBroken, read_about, time_of
+from cookieguard.features.records.values.sealing import SealBroken, digest_of_id, read_about, time_of
 from cookieguard.features.records.values.shown import POLICY_TEXTS, ShownText, read_shown, shown_in
 from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.features.records.web.shown_frame import frame_of
@@ -42,7 +40,7 @@ from cookieguard.web.pages.same_origin import own_pairs
 RECORD_PAGE = "record"
 MOST_FIELDS = 5
 MOST_LISTED = 50  # records of one page of a list; each is opened, in 0.1 ms
-PAGE = re.compile(r"[0-9]{1,4}")
+MOST_DIGITS = 4  # of the number of a page
 COPIED = " \u2066\u2069"  # pages isolate an id from text that runs the other way, and a copied id brings that along
 UNKNOWN = "There is no record with this id, or it was deleted at the end of its retention period."
 ERASED = "This person's data was erased, so the record can no longer be read."
@@ -51,8 +49,6 @@ NO_ANSWER = "The store of the consent log does not answer. Try again in a minute
 SEALING = "This record is being sealed, which takes a few seconds. Try again."
 NO_DAY = "The day is not valid. Enter one like 2027-01-31."
 NOT_OURS = "a customer's records can only be opened from the page Records"
-# A customer's code opens one of `staff.scopes`: this one if the shop lists it, else the first.
-SCOPE = "records"
 Versions = Callable[[], Sequence[Version]]
 
 
@@ -97,12 +93,14 @@ class Records:
 
     async def _one(self, exchange: Exchange, member: Member, record_id: str, *, is_file: bool) -> Response:
         record_id = record_id if ID.fullmatch(record_id) else record_id[:80]
-        replay = await self._replay(record_id)
+        is_known = self.log.writer.exists and ID.fullmatch(record_id)
+        found = await self.log.read(partial(_read, record_id=record_id)) if is_known else _Replay(UNKNOWN)
+        replay = found or _Replay(NO_ANSWER)
         record = replay.record
         what = "records" if record is None else f"{'file of ' if is_file else ''}record {record_id}"
         whose = "" if record is None else subject_in(record).removeprefix(CUSTOMER)
         if not await self.staff.note_look(exchange, member, what, customer=whose):
-            return _down()
+            return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
         if record is None:
             status = 503 if replay.message == NO_ANSWER else 404
             return self._page(exchange, member, status, message=replay.message, id=record_id)
@@ -113,19 +111,14 @@ class Records:
             "record": record,
             "subject": subject_in(record),
             "answers": answers_in(record),
-            "titles": titles_of(exchange.parts.config),
+            "titles": {one.id: one.title for one in shown_purposes(exchange.parts.config, "en")},
             "shown": replay.shown,
             "frame": frame,
             "policy": _policy(exchange, replay, self.versions()),
             "is_sealed": bool(replay.file),
         }
-        return HTMLResponse(self._render("record.html", exchange, member, values), 200, frame.headers)
-
-    async def _replay(self, record_id: str) -> _Replay:
-        if not self.log.writer.exists or not ID.fullmatch(record_id):
-            return _Replay(UNKNOWN)
-        found = await self.log.read(partial(_read, record_id=record_id))
-        return _Replay(NO_ANSWER) if found is None else found
+        page = staff_page("record.html", self.staff.shell(exchange, member, "Records"), **values)
+        return HTMLResponse(page, headers=frame.headers)
 
     async def _list(self, exchange: Exchange, member: Member, day: str, asked: str) -> Response:
         """Show the newest records, or those of a day; a list names nobody."""
@@ -134,8 +127,8 @@ class Records:
         except ValueError:
             return self._page(exchange, member, 400, message=NO_DAY)
         if not await self.staff.note_look(exchange, member, f"records of {chosen}" if chosen else "records"):
-            return _down()
-        page = int(asked) if PAGE.fullmatch(asked) else 0
+            return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
+        page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= MOST_DIGITS else 0
         rows = await self.log.read(partial(_listed, day=chosen, page=page))
         if rows is None and self.log.writer.exists:
             return self._page(exchange, member, 503, message=NO_ANSWER)
@@ -150,11 +143,11 @@ class Records:
         number, code = fields.get("customer", "").strip(), fields.get("code", "").strip()
         if not has_staff_form(exchange, fields, RECORD_PAGE):
             return self._page(exchange, member, 403, message=STALE)
-        scope = scope_of(exchange.parts.config)
+        scope = next(iter(exchange.parts.config.staff.scopes), "")
         if not (number and code and scope):
             return self._page(exchange, member, 400, message="Enter the customer's number and their code.")
         if not await self.staff.note_look(exchange, member, "records by a customer's code", customer=number):
-            return _down()
+            return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
         use = partial(self.access.open, number, code=code, scope=scope, by=member.name)
         try:
             await to_thread.run_sync(use)
@@ -167,34 +160,17 @@ class Records:
 
     def _page(self, exchange: Exchange, member: Member, status: int = 200, **values: object) -> Response:
         config = exchange.parts.config
-        scope = scope_of(config) if config.identity.enabled else ""
+        scope = next(iter(config.staff.scopes), "") if config.identity.enabled else ""
         frame = {"message": "", "id": "", "day": "", "customer": "", "rows": (), "page": 0, "scope": scope}
         form = {"form": staff_form(exchange, RECORD_PAGE), "most": MOST_LISTED}
-        page = self._render("records.html", exchange, member, {**frame, **form, **values})
+        shell = self.staff.shell(exchange, member, "Records")
+        page = staff_page("records.html", shell, **{**frame, **form, **values})
         return HTMLResponse(page, status, STAFF_HEADERS)
-
-    def _render(self, name: str, exchange: Exchange, member: Member, values: Mapping[str, object]) -> bytes:
-        return staff_page(name, self.staff.shell(exchange, member, "Records"), **values)
-
-
-def scope_of(config: Config) -> str:
-    """Return what a customer's code has to be for; empty where customers can make none."""
-    scopes = config.staff.scopes
-    return SCOPE if SCOPE in scopes else next(iter(scopes), "")
 
 
 def subject_in(record: Mapping[str, Any]) -> str:
     """Return whom a record is about; empty where it is the shop."""
     return str(record.get("dpv:hasDataSubject", {}).get("@id", ""))
-
-
-def titles_of(config: Config) -> dict[str, str]:
-    """Return what purposes are called in English."""
-    return {one.id: one.title for one in shown_purposes(config, "en")}
-
-
-def _down() -> Response:
-    return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
 
 
 def _file(file: bytes, record_id: str) -> Response:
@@ -205,15 +181,13 @@ def _file(file: bytes, record_id: str) -> Response:
 
 
 def _read(stores: Stores, *, record_id: str) -> _Replay:
-    try:
-        found = read_record(stores, record_id)
-    except SealBroken:
-        return _Replay(BROKEN)
-    if found is None:
+    row = stores.log.row(digest_of_id(record_id))
+    if row is None:
         return _Replay(UNKNOWN)
-    if not found.record:
-        return _Replay(ERASED)
-    record, find = read_document(found.record), stores.log.text
+    _, record, message = _line(stores, row)
+    if record is None:
+        return _Replay(message)
+    find = stores.log.text
     document = read_shown(record.get("dpv:hasNotice", {}), find)
     return _Replay("", record, document, shown_in(record, find), make_receipt(stores, record_id) or b"")
 

@@ -14,7 +14,7 @@ import pytest
 from harness.servers import START_SECONDS, wait_until
 
 from cookieguard.features.records.log_reader import LogReader, newest_rows, opened, read_subject
-from cookieguard.features.records.store.log_store import OLD, ROWS_OF, values_of
+from cookieguard.features.records.store.log_store import NEWEST, OLD, ROWS_OF, values_of
 from cookieguard.features.records.store.open import open_stores
 from cookieguard.features.records.store.protocol import LogDown, Row, Stores, Window
 from cookieguard.features.records.values.records import Record, browser
@@ -188,3 +188,26 @@ def test_a_forked_process_reads_over_connections_of_its_own(world: World) -> Non
     assert status == 0
     assert reader.ask(count).result(START_SECONDS) == 1
     reader.close()
+
+
+def test_the_newest_records_of_a_time_are_listed_by_page_among_any_number_of_others(
+    long_history: World,
+) -> None:
+    stores = long_history.stores()
+    day = {
+        "since": time_of(int(NOW.timestamp() * 1000) + 20_000),
+        "until": time_of(int(NOW.timestamp() * 1000) + 25_000),
+    }
+
+    pages = [stores.log.newest(**day, skipped=skipped, count=2) for skipped in (0, 2, 4, 6)]
+    newest = stores.log.newest(since=b"", until=b"\xff", skipped=0, count=3)
+    times = [seconds_of(stores, rows) for rows in (*pages, newest)]
+    stores.close()
+
+    assert times == [[24, 23], [22, 21], [20], [], [MANY - 1, MANY - 2, MANY - 3]]
+    if long_history.place.log_file is None:
+        assert rows_read(long_history, lambda stores: stores.log.newest(**day, skipped=0, count=2)) < 20
+        return
+    plan = plan_of(long_history, NEWEST, {**day, "skipped": 0, "count": 2})
+    assert "USING INDEX record_about (about>? AND about<?)" in plan
+    assert "TEMP B-TREE" not in plan

@@ -13,7 +13,8 @@ import typer
 from cookieguard.cli.options import ConfigOption, JsonOption, shop_config, store_answers
 from cookieguard.cli.output import show_answer, show_json, show_line
 from cookieguard.config import Config
-from cookieguard.features.rights.values.processing import facts_of, page_of
+from cookieguard.features.documents import processing_page
+from cookieguard.features.rights.values.processing import facts_of
 from cookieguard.features.work import open_worker
 
 
@@ -45,7 +46,7 @@ def processing(
     shop = shop_config(config)
     today = datetime.now(UTC).date()
     if as_html:
-        sys.stdout.write(page_of(shop, today=today))
+        sys.stdout.write(processing_page(shop, today=today).decode("ascii"))
         return
     facts = facts_of(shop, today=today)
     if as_json:
@@ -55,7 +56,7 @@ def processing(
     if not rows and not any(facts["controller"].values()):
         show_line("nothing is declared: there is no [controller], [[data]], [[forms]] or vendor")
     _show_row(facts["controller"])
-    for row in rows:
+    for row in (*rows, *facts["kept"], *facts["missing"]):
         show_line("")
         _show_row(row)
 
@@ -63,7 +64,7 @@ def processing(
 def _show_row(row: Mapping[str, Any]) -> None:
     for name, value in row.items():
         if value:
-            show_line(f"{name}: {', '.join(value) if isinstance(value, list) else value}")
+            show_line(f"{name}: {', '.join(value) if isinstance(value, list | tuple) else value}")
 
 
 async def _work(shop: Config, *, again: bool) -> int:

@@ -43,13 +43,13 @@ class CookieDeclaration:
         """Render the table, to stand in a page of the shop's or of ours."""
         return self._renderer.page("cookie_table.html", lang, base=base, stored=self.lines(lang))
 
-    def lines(self, lang: str) -> list[Stored]:
-        """Return the lines in the words of a language."""
+    def lines(self, lang: str, *, with_seen: bool = True) -> list[Stored]:
+        """Return the lines in the words of a language; those that nobody declared only `with_seen`."""
         texts = texts_of(lang)["rights"]
         titles = {one.id: one.title for one in shown_purposes(self._config, lang)}
         known = {one.name for one in self._lines}
         patterns = sorted({pattern_of(name) for name in self._seen() if name not in known})
-        seen = [Stored(name, "", "", "") for name in patterns[:MOST_SEEN]]
+        seen = [Stored(name, "", "", "") for name in patterns[:MOST_SEEN] if with_seen]
         return [
             Stored(
                 one.name,

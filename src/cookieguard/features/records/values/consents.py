@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -264,18 +264,13 @@ class Answer(NamedTuple):
 
 def answers_in(document: Mapping[str, Any]) -> list[Answer]:
     """Return what a record says of each purpose."""
-    counting = counting_purposes(document)
+    # Earlier releases wrote that the necessary one was agreed to
+    said = dict.fromkeys(counting_purposes(document), "yes") | {NECESSARY: "always"}
     return [
-        Answer(purpose, _said(purpose, counting), tuple(one["dpv:hasRecipient"]))
+        Answer(purpose, said.get(purpose, "no"), tuple(one["dpv:hasRecipient"]))
         for one in document.get("dpv:hasProcess", ())
         if (purpose := one["dpv:hasPurpose"])
     ]
-
-
-def _said(purpose: str, counting: Sequence[str]) -> str:
-    if purpose == NECESSARY:  # earlier releases wrote that it was agreed to
-        return "always"
-    return "yes" if purpose in counting else "no"
 
 
 def counting_purposes(document: Mapping[str, Any]) -> list[str]:

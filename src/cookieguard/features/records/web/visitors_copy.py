@@ -56,9 +56,7 @@ class VisitorsCopy:
             return _page(exchange, status)
         record, lang = json.loads(text)["record"], language_asked(exchange)
         texts = texts_of(lang)
-        titles = {
-            id_: one["title"] for id_, one in texts["purposes"].items()
-        }  # also of purposes asked for before
+        titles = {id_: one["title"] for id_, one in texts["purposes"].items()}  # of former purposes, too
         titles |= {one.id: one.title for one in shown_purposes(exchange.parts.config, lang)}
         frame = frame_of(shown, PAGE_HEADERS)
         until, day = record.get("dct:valid"), SectionTexts(lang, texts["rights"])

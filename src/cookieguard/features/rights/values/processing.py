@@ -2,65 +2,71 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
-from functools import lru_cache
 from importlib.resources import files
+from operator import attrgetter
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined, Template
 
 from cookieguard.config import Config, DataKind, Vendor
 from cookieguard.config.languages import language_of, nearest_text
 from cookieguard.config.purposes import NECESSARY
 
+STATIC = files("cookieguard.static")
 ARTICLES = {
     "consent": "art. 6(1)(a)",
     "contract": "art. 6(1)(b)",
     "law": "art. 6(1)(c)",
     "interest": "art. 6(1)(f)",
 }
-# Art. 30(1)(g): what this software does for all of it.
-MEASURES = (
-    "signed and sealed cookies with revocation",
-    "addresses shortened before they reach the application or a log",
-    "third parties blocked until consent",
-    "consent log, append-only and signed, with a key for each person",
-    "requests from data subjects kept in a sealed queue",
-)
+CONTROLLER = ("name", "address", "email")  # what art. 30 asks for in any case
+VENDOR = ("role", "data", "retention", "country")
+REGISTER = ("role", "purpose", "data", "hosts", "cookies", "retention", "country", "transfer")
 
 
 def facts_of(config: Config, *, today: date) -> dict[str, Any]:
-    """Return the record: the controller, and an entry for each kind of data, each form and each vendor."""
-    controller = config.controller
+    """Return the record: the controller, each kind of data, form and vendor, what we keep, and what is missing."""
+    ours, lang = tomllib.loads(STATIC.joinpath("kept.toml").read_text("utf-8")), config.consent.language
     return {
-        "controller": {
-            "name": controller.name,
-            "address": list(controller.address),
-            "email": controller.email,
-            "phone": controller.phone,
-            "officer": controller.officer,
-            "representative": controller.representative,
-        },
-        "processing": [_entry(one, language_of(config.consent.language)) for one in config.data],
-        "forms": [
-            {"page": one.page, "asks": list(one.asks), "leads_to": one.leads_to} for one in config.forms
-        ],
+        "controller": asdict(config.controller),
+        "processing": [_entry(one, language_of(lang)) for one in config.data],
+        "forms": [asdict(one) for one in config.forms],
         "vendors": [_vendor(one, today) for one in config.vendors],
-        "measures": list(MEASURES),
+        "kept": list(_counting(ours["kept"], config)),
+        "measures": [one["text"] for one in _counting(ours["measures"], config)],
+        "missing": list(_missing(config, ours["eea"])),
     }
 
 
-def page_of(config: Config, *, today: date) -> str:
-    """Return the record as a page to print."""
-    return _template().render(facts=facts_of(config, today=today))
+def _counting(rows: Sequence[Mapping[str, str]], config: Config) -> Iterator[dict[str, str]]:
+    """Yield the rows whose setting is on, with the figures of the configuration."""
+    kept = ", ".join(f"{kind} {days} days" for kind, days in config.proof.kept_days.items())
+    for row in rows:
+        if "when" not in row or attrgetter(row["when"])(config):
+            yield {name: text.format(c=config, kept=kept) for name, text in row.items() if name != "when"}
+
+
+def _missing(config: Config, eea: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Yield what the record lacks, with the setting that adds it."""
+    for name in CONTROLLER:
+        if not getattr(config.controller, name):
+            yield {"of": "the controller", "setting": f"controller.{name}"}
+    if not config.data:
+        yield {"of": "the data that the shop keeps", "setting": "data"}
+    for vendor in config.vendors:
+        needs = VENDOR if vendor.country in ("", *eea) else (*VENDOR, "transfer")
+        lacks = [name for name in needs if not getattr(vendor, name)]
+        yield from ({"of": vendor.name, "setting": f"vendors.{name}"} for name in lacks)
 
 
 def _entry(kind: DataKind, lang: str) -> dict[str, Any]:
     basis = ARTICLES[kind.basis] + (f": {kind.reason}" if kind.reason else "")
     return {
-        "data": _text(kind.title, lang),
+        "data": nearest_text(kind.title, lang)[0],
         "subjects": kind.subjects,
-        "purpose": _text(kind.purpose, lang),
+        "purpose": nearest_text(kind.purpose, lang)[0],
         "basis": basis,
         "recipients": list(kind.recipients),
         "transfer": kind.transfer,
@@ -70,19 +76,11 @@ def _entry(kind: DataKind, lang: str) -> dict[str, Any]:
 
 def _vendor(vendor: Vendor, today: date) -> dict[str, Any]:
     """Return a row of the register: who it is, what it gets on which basis, and whether its contract still runs."""
+    is_necessary = vendor.purpose == NECESSARY
     return {
         "vendor": vendor.name,
-        "role": vendor.role,
-        "purpose": vendor.purpose,
-        "basis": f"{vendor.basis or 'no consent'}: {vendor.reason}"
-        if vendor.purpose == NECESSARY
-        else "consent",
-        "data": list(vendor.data),
-        "hosts": list(vendor.hosts),
-        "cookies": list(vendor.cookies),
-        "retention": vendor.retention,
-        "country": vendor.country,
-        "transfer": vendor.transfer,
+        **{name: getattr(vendor, name) for name in REGISTER},
+        "basis": f"{vendor.basis or 'no consent'}: {vendor.reason}" if is_necessary else "consent",
         "contract_end": str(vendor.contract_end or ""),
         "state": _blocked(vendor, today),
     }
@@ -92,15 +90,3 @@ def _blocked(vendor: Vendor, today: date) -> str:
     if vendor.held:
         return "blocked: it is held"
     return "blocked: its contract has ended" if vendor.is_lapsed(today) else ""
-
-
-def _text(text: Any, lang: str) -> str:
-    return nearest_text(text, lang)[0]
-
-
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    text = files("cookieguard.static").joinpath("templates", "processing.html").read_text("utf-8")
-    return Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).from_string(text)
