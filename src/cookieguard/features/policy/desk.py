@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.languages import texts_of
+from cookieguard.engines.doctor import findings_of
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.errors import ConfigError, CookieGuardError
+from cookieguard.errors import AnnouncementRefused, CookieGuardError
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.staff_guard import StaffGuard, back_to, posted, staff_form
-from cookieguard.features.policy.announcement_run import Notices, every_customer, load_customers
+from cookieguard.features.policy.announcement_run import Notices, count_customers, load_customers
 from cookieguard.features.policy.announcing import announce, find_version
 from cookieguard.features.policy.draft import DRAFT, draft_of, files_of, with_draft
 from cookieguard.features.policy.due import due_of, run_so_far
@@ -56,15 +57,15 @@ class PolicyDesk:
         """Answer {prefix}policies: GET with ?step= and ?version=, or a draft's ?file=; POST act= and 303."""
         guard, keyring, status = self._guard, exchange.parts.keyring, 200
         shop = Shop(config=guard.config, environ=guard.environ, now=exchange.now, given=keyring)
-        asked = first_values(exchange.request.query, MOST_FIELDS)
+        asked, message = first_values(exchange.request.query, MOST_FIELDS), ""
         if not exchange.request.is_read:
             asked = await posted(exchange, receive, POLICIES_PAGE, MOST_BYTES)
             try:
                 step = await to_thread.run_sync(self._do, shop, asked, member)
                 return back_to(exchange, f"{POLICIES_PAGE}{step}")
             except CookieGuardError as error:
-                asked, status = {**asked, "message": str(error)}, 409
-        found = await to_thread.run_sync(_read, shop, asked)
+                message, status = str(error), 409
+        found = await to_thread.run_sync(self._read, shop, asked, message)
         file = asked.get("file", "")
         if file in found["files"]:
             headers = {**STAFF_HEADERS, "content-disposition": f'attachment; filename="{file}"'}
@@ -87,7 +88,9 @@ class PolicyDesk:
 
     def _announce(self, shop: Shop, asked: Mapping[str, str], member: Member) -> None:
         """Note that a version is announced; the draft is written into the folder first."""
-        found, policy = _read(shop, asked), shop.config.policy
+        found, policy = self._read(shop, asked, ""), shop.config.policy
+        if found["trouble"]:
+            raise AnnouncementRefused(found["trouble"])
         version = find_version(found["every"], asked.get("version", ""))
         load_customers(shop.config.mail.customers)  # without notices the version would never take effect
         self._staff.journal.write(
@@ -103,71 +106,58 @@ class PolicyDesk:
             keep_copy(self._guard.state, ledger)
             DRAFT.change(store, lambda draft: {} if draft.get("effective") == version.name else draft)
 
-
-def _read(shop: Shop, asked: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the template shows: the versions, the draft, and of one version who gets which mail."""
-    config, today, trouble = shop.config, shop.now.date(), asked.get("message", "")
-    with _store(shop) as store:
-        draft, ledger = DRAFT.read(store), read_ledger(store)
-    texts, _ = read_folder(config, read_kept(config, shop.state, ledger, environ=shop.environ))
-    versions, every = dated(texts, ledger, today, config.policy.notice_days), texts
-    ahead, wanted = upcoming(versions, ledger, today), asked.get("version") or draft.get("effective", "")
-    mails, count = [], None
-    try:
-        if draft and asked.get("version") not in [one.name for one in texts]:
-            every = with_draft(texts, draft, config, today)
-        if asked.get("step") == ANNOUNCE:
-            version = find_version(every, wanted)
-            notices = Notices(config, every, Recipients(shop.keyring), shop.now)
-            mails = [notices.text(version, language) for language in version.texts]
-            count = _count(config.mail.customers)
-    except CookieGuardError as error:
-        trouble = trouble or str(error)
-    at = next((at for at, one in enumerate(every) if one.name == wanted), None)
-    return {
-        "asked": asked,
-        "config": config,
-        "today": today,
-        "trouble": trouble,
-        "draft": draft,
-        "files": files_of(draft, today),
-        "every": every,
-        "versions": versions,
-        "ledger": ledger,
-        "current": in_force(versions, ledger, today),
-        "ahead": ahead,
-        "run": run_so_far(shop, ahead, ledger[ahead.name]) if ahead is not None else None,
-        "due": [one for one in due_of(shop) if one.is_due],
-        "target": None if at is None else every[at],
-        "before": every[at - 1] if at else None,
-        "is_draft": at is not None and at >= len(texts),
-        "differences": differences,
-        "texts_of": texts_of,
-        "mails": mails,
-        "count": count,
-        "most": MOST_COUNTED,
-    }
+    def _read(self, shop: Shop, asked: Mapping[str, str], trouble: str) -> dict[str, Any]:
+        """Return what the template shows: the versions, the draft, and of one version who gets which mail."""
+        config, today = shop.config, shop.now.date()
+        with _store(shop) as store:
+            draft, ledger = DRAFT.read(store), read_ledger(store)
+        try:
+            texts, _ = read_folder(config, read_kept(config, shop.state, ledger, environ=shop.environ))
+        except CookieGuardError as error:  # the versions that were read before stay in force
+            texts, trouble = self._policy.history.versions, trouble or str(error)
+        versions, every = dated(texts, ledger, today, config.policy.notice_days), texts
+        ahead, wanted = upcoming(versions, ledger, today), asked.get("version") or draft.get("effective", "")
+        mails: list[tuple[str, str, list[str]]] = []
+        count = None
+        try:
+            if draft and asked.get("version") not in [one.name for one in texts]:
+                every = with_draft(texts, draft, config, today)
+            if asked.get("step") == ANNOUNCE:
+                version = find_version(every, wanted)
+                notices = Notices(config, every, Recipients(shop.keyring), shop.now)
+                mails = [notices.text(version, language) for language in version.texts]
+                counting = count_customers(load_customers(config.mail.customers), MOST_COUNTED)
+                with suppress(
+                    Exception
+                ):  # the shop's function raises what it likes, or does not answer in time
+                    count = asyncio.run(asyncio.wait_for(counting, COUNT_SECONDS))
+        except CookieGuardError as error:
+            trouble = trouble or str(error)
+        at = next((at for at, one in enumerate(every) if one.name == wanted), None)
+        return {
+            "asked": asked,
+            "config": config,
+            "today": today,
+            "trouble": trouble,
+            "draft": draft,
+            "files": files_of(draft, today),
+            "every": every,
+            "versions": versions,
+            "ledger": ledger,
+            "current": in_force(versions, ledger, today),
+            "ahead": ahead,
+            "run": run_so_far(shop, ahead, ledger[ahead.name]) if ahead is not None else None,
+            "due": [one for one in findings_of("policy", due_of, shop) if one.is_due],
+            "target": None if at is None else every[at],
+            "before": every[at - 1] if at else None,
+            "is_draft": at is not None and at >= len(texts),
+            "differences": differences,
+            "texts_of": texts_of,
+            "mails": mails,
+            "count": count,
+            "most": MOST_COUNTED,
+        }
 
 
 def _store(shop: Shop) -> closing[Store]:
     return closing(store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)())
-
-
-def _count(setting: str) -> int | None:
-    """Count the customers who get a mail, up to a limit; None if the shop's function does not answer in time."""
-
-    async def counted() -> int:
-        count = 0
-        async with asyncio.timeout(COUNT_SECONDS):
-            async for _ in every_customer(load_customers(setting)):
-                count += 1
-                if count == MOST_COUNTED:
-                    break
-        return count
-
-    try:
-        return asyncio.run(counted())
-    except ConfigError:
-        raise
-    except Exception:  # noqa: BLE001 - the shop's own function raises what it likes
-        return None
