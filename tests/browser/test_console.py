@@ -209,7 +209,9 @@ def test_each_role_walks_its_navigation_without_a_script(
     assert answered.status == 403
 
 
-@pytest.mark.parametrize("path", ["overview", "stats", "requests", f"requests?id={ID}"])
+@pytest.mark.parametrize(
+    "path", ["overview", "stats", "requests", f"requests?id={ID}", "people", "policies?step=edit", "health"]
+)
 def test_keyboard_reaches_everything_and_shows_where_it_is(
     visit: Visitors, console: Console, path: str
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import LivePolicy, keep_copy
 from cookieguard.features.policy.values.difference import differences
-from cookieguard.features.policy.values.versions import dated, in_force, upcoming
+from cookieguard.features.policy.values.versions import Version, dated, in_force, upcoming
 from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
@@ -115,48 +115,51 @@ class PolicyDesk:
             texts, _ = read_folder(config, read_kept(config, shop.state, ledger, environ=shop.environ))
         except CookieGuardError as error:  # the versions that were read before stay in force
             texts, trouble = self._policy.history.versions, trouble or str(error)
-        versions, every = dated(texts, ledger, today, config.policy.notice_days), texts
-        ahead, wanted = upcoming(versions, ledger, today), asked.get("version") or draft.get("effective", "")
-        mails: list[tuple[str, str, list[str]]] = []
-        count = None
+        found: dict[str, Any] = {
+            "asked": asked,
+            "config": config,
+            "today": today,
+            "ledger": ledger,
+            "draft": draft,
+        }
+        every, wanted = texts, asked.get("version") or draft.get("effective", "")
         try:
             if draft and asked.get("version") not in [one.name for one in texts]:
                 every = with_draft(texts, draft, config, today)
             if asked.get("step") == ANNOUNCE:
-                version = find_version(every, wanted)
-                notices = Notices(config, every, Recipients(shop.keyring), shop.now)
-                mails = [notices.text(version, language) for language in version.texts]
-                counting = count_customers(load_customers(config.mail.customers), MOST_COUNTED)
-                with suppress(
-                    Exception
-                ):  # the shop's function raises what it likes, or does not answer in time
-                    count = asyncio.run(asyncio.wait_for(counting, COUNT_SECONDS))
+                found |= _notices(shop, every, find_version(every, wanted))
         except CookieGuardError as error:
             trouble = trouble or str(error)
         at = next((at for at, one in enumerate(every) if one.name == wanted), None)
-        return {
-            "asked": asked,
-            "config": config,
-            "today": today,
-            "trouble": trouble,
-            "draft": draft,
-            "files": files_of(draft, today),
-            "every": every,
+        found |= {"target": None if at is None else every[at], "before": every[at - 1] if at else None}
+        found |= {"every": every, "is_draft": at is not None and at >= len(texts), "trouble": trouble}
+        versions = dated(texts, ledger, today, config.policy.notice_days)
+        ahead, due = upcoming(versions, ledger, today), findings_of("policy", due_of, shop)
+        run = run_so_far(shop, ahead, ledger[ahead.name]) if ahead is not None else None
+        found |= {
             "versions": versions,
-            "ledger": ledger,
             "current": in_force(versions, ledger, today),
             "ahead": ahead,
-            "run": run_so_far(shop, ahead, ledger[ahead.name]) if ahead is not None else None,
-            "due": [one for one in findings_of("policy", due_of, shop) if one.is_due],
-            "target": None if at is None else every[at],
-            "before": every[at - 1] if at else None,
-            "is_draft": at is not None and at >= len(texts),
+            "run": run,
+        }
+        found |= {
+            "due": due,
+            "files": files_of(draft, today),
             "differences": differences,
             "texts_of": texts_of,
-            "mails": mails,
-            "count": count,
-            "most": MOST_COUNTED,
         }
+        return found
+
+
+def _notices(shop: Shop, every: Sequence[Version], version: Version) -> dict[str, Any]:
+    """Return the mails of a version, and how many customers get one; None if the shop's function does not say."""
+    customers = load_customers(shop.config.mail.customers)
+    notices, count = Notices(shop.config, every, Recipients(shop.keyring), shop.now), None
+    with suppress(Exception):  # the shop's function raises what it likes, or does not answer in time
+        counting = count_customers(customers, MOST_COUNTED)
+        count = asyncio.run(asyncio.wait_for(counting, COUNT_SECONDS))
+    mails = [notices.text(version, language) for language in version.texts]
+    return {"mails": mails, "count": count, "most": MOST_COUNTED}
 
 
 def _store(shop: Shop) -> closing[Store]:
