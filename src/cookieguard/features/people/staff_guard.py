@@ -154,11 +154,6 @@ class StaffGuard:
             return False
         return True
 
-    async def require_look(self, exchange: Exchange, member: Member, what: str) -> None:
-        """Note a look that names no customer in the journal beforehand; raises StoreDown if that fails."""
-        if not await self.note_look(exchange, member, what):
-            raise StoreDown("the access journal cannot be written")
-
     async def note(self, exchange: Exchange, event: str, member: Member, **facts: str) -> None:
         """Write what a member did into the access journal; raises OSError."""
         write = partial(self.journal.write, exchange.now, event, who=member.name, role=member.role, **facts)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,8 @@ from typing import Any
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.config.languages import texts_of
+from cookieguard.config import Config
+from cookieguard.config.languages import language_of, texts_of
 from cookieguard.engines.doctor import findings_of
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import AnnouncementRefused, CookieGuardError
@@ -20,19 +24,19 @@ from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.staff_guard import StaffGuard, back_to, posted, staff_form
 from cookieguard.features.policy.announcement_run import Notices, count_customers, load_customers
 from cookieguard.features.policy.announcing import announce, find_version
-from cookieguard.features.policy.draft import DRAFT, draft_of, files_of, with_draft
 from cookieguard.features.policy.due import due_of, run_so_far
 from cookieguard.features.policy.folder import add_version, read_folder
 from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import LivePolicy, keep_copy
 from cookieguard.features.policy.values.difference import differences
-from cookieguard.features.policy.values.versions import Version, dated, in_force, upcoming
+from cookieguard.features.policy.values.versions import Version, dated, in_force, upcoming, versions_of
 from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
+from cookieguard.storage.store.values import WholeValue
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
@@ -42,7 +46,12 @@ POLICIES_PAGE = "policies"
 MOST_FIELDS = 4
 MOST_BYTES = 1024 * 1024  # of a form: the longest policies of large companies in several languages
 MOST_COUNTED, COUNT_SECONDS = 10_000, 5.0  # customers: a member waits for the page
-SAVE, DROP, ANNOUNCE = "save", "drop", "announce"
+DROP, ANNOUNCE = "drop", "announce"  # what is posted; anything else saves the draft
+Draft = Mapping[str, str]
+"""Fields of the form by name, with who saved it (`by`) and when (`at`); empty if there is no draft."""
+DRAFT: WholeValue[Draft] = WholeValue("policy", "draft", json.loads, lambda draft: json.dumps(draft).encode())
+FIELD = re.compile(r"effective|material|(?:summary|text)-[A-Za-z-]{2,20}")
+TEXT = "text-"
 
 
 class PolicyDesk:
@@ -82,7 +91,7 @@ class PolicyDesk:
             return ""
         with _store(shop) as store:
             DRAFT.change(
-                store, lambda before: {} if act == DROP else draft_of(asked, before, by=member.name, at=at)
+                store, lambda before: {} if act == DROP else _draft_of(asked, before, by=member.name, at=at)
             )
         return "" if act == DROP else "?step=changes"
 
@@ -125,7 +134,7 @@ class PolicyDesk:
         every, wanted = texts, asked.get("version") or draft.get("effective", "")
         try:
             if draft and asked.get("version") not in [one.name for one in texts]:
-                every = with_draft(texts, draft, config, today)
+                every = _with_draft(texts, draft, config, today)
             if asked.get("step") == ANNOUNCE:
                 found |= _notices(shop, every, find_version(every, wanted))
         except CookieGuardError as error:
@@ -144,7 +153,7 @@ class PolicyDesk:
         }
         found |= {
             "due": due,
-            "files": files_of(draft, today),
+            "files": _files_of(draft, today),
             "differences": differences,
             "texts_of": texts_of,
         }
@@ -164,3 +173,42 @@ def _notices(shop: Shop, every: Sequence[Version], version: Version) -> dict[str
 
 def _store(shop: Shop) -> closing[Store]:
     return closing(store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)())
+
+
+def _draft_of(fields: Mapping[str, str], before: Draft, *, by: str, at: str) -> Draft:
+    """Return the draft that a member posted; raises AnnouncementRefused if another one was saved meanwhile."""
+    if before.get("at", "") != fields.get("at", ""):
+        who = before.get("by", "another member")
+        raise AnnouncementRefused(
+            f"{who} changed the draft meanwhile; copy your text and open the draft again"
+        )
+    kept = {name: text.replace("\r\n", "\n") for name, text in fields.items() if FIELD.fullmatch(name)}
+    return {**kept, "by": by, "at": at}
+
+
+def _files_of(draft: Draft, today: date) -> dict[str, bytes]:
+    """Return the files by name, as they lie in a version's folder; a language without a text has none."""
+    days = f"announced: {today}\neffective: {draft.get('effective', '')}"
+    head = f"---\n{days}\nmaterial: {draft.get('material', '')}\nsummary:\n"
+    files = {}
+    for name, text in draft.items():
+        if name.startswith(TEXT) and text.strip():
+            language = name.removeprefix(TEXT)
+            lines = filter(None, map(str.strip, draft.get(f"summary-{language}", "").split("\n")))
+            summary = "".join(f"  - {line}\n" for line in lines)
+            files[f"{language}.md"] = f"{head}{summary}---\n{text.strip()}\n".encode()
+    return files
+
+
+def _with_draft(before: Sequence[Version], draft: Draft, config: Config, today: date) -> tuple[Version, ...]:
+    """Return the versions with the one that a draft would be; raises CookieGuardError that says what is wrong."""
+    name, files = draft.get("effective", ""), _files_of(draft, today)
+    if name in {one.name for one in before}:
+        raise AnnouncementRefused(
+            f"{name} is a version in policy.folder; choose another day, or discard the draft"
+        )
+    folders = {
+        one.name: {f"{language}.md": file for language, (_, file) in one.sources.items()} for one in before
+    }
+    language, days = language_of(config.consent.language), config.policy.notice_days
+    return versions_of({**folders, name: files}, language=language, notice_days=days)
