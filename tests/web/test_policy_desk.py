@@ -170,7 +170,7 @@ def test_folder_that_the_shop_may_not_write_leaves_files_and_a_command(
 ) -> None:
     olga = desk.open()
     desk.save(olga)
-    (folder / f".{DAY}").write_text("in the way")
+    (folder / DAY).write_text("in the way")
 
     refused = desk.do(olga, {"act": "announce"}, "step=announce")
     file = desk.shown(olga, "file=en.md")
@@ -180,6 +180,7 @@ def test_folder_that_the_shop_may_not_write_leaves_files_and_a_command(
     assert f"policy announce {DAY} &amp;&amp;" in refused.text
     assert announced(desk) == set()
     assert file.get("content-disposition") == 'attachment; filename="en.md"'
+    (folder / DAY).unlink()
     (folder / DAY).mkdir()
     (folder / DAY / "en.md").write_bytes(file.body)
     assert [one.name for one in read_versions(desk.app.config)] == ["2026-01-01", DAY]
