@@ -19,6 +19,7 @@ from cookieguard.storage.keyring_source import find_keyring
 from cookieguard.storage.store.protocol import StoreDown
 
 NAME = "Demo "
+SINCE = timedelta(days=7)  # they have worked here for a while: the access journal has what they looked at
 LIFE = timedelta(days=7)
 AGAIN_SECONDS = 2.0
 """A link signs in once. The demo puts a used one back, so that a stranger can click the same link again."""
@@ -33,9 +34,9 @@ def demo_tokens(state_dir: Path, *, now: datetime) -> dict[str, str]:
 
 def demo_members(state_dir: Path, *, now: datetime) -> list[Member]:
     """Put a member of each role on the list, in place of those before, and return them."""
-    made = now.replace(microsecond=0)
+    made = now.replace(microsecond=0) - SINCE
     members = [
-        Member(id=secrets.token_hex(6), name=NAME + role, role=role, made=made, expires=made + LIFE)
+        Member(id=secrets.token_hex(6), name=NAME + role, role=role, made=made, expires=made + SINCE + LIFE)
         for role in reversed(ROLES)
     ]
     ours = {one.name for one in members}

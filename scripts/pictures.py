@@ -39,14 +39,14 @@ NAME_THE_SHOP = (
 )
 CUSTOMER = {"number": "10042", "password": "blue-glaze"}  # as the demo's own login page says
 ADDRESS = re.compile(r"The shop, guarded +(\S+)")
-TOKEN = re.compile(r"as owner +with +(\S+)")
+LINK = re.compile(r"owner +(\S+/staff\?link=\S+)")
 
 
 class Demo(NamedTuple):
-    """Hold where the demo is served, and the token that opens its staff pages."""
+    """Hold where the demo is served, and the link that signs its owner in."""
 
     address: str
-    token: str
+    link: str
 
 
 def main() -> int:
@@ -78,7 +78,7 @@ def demo() -> Iterator[Demo]:
         command = [sys.executable, "-m", "demo_site", *ports, *places, "--fill", str(DAYS)]
         running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         try:
-            yield Demo(said(running, ADDRESS), said(running, TOKEN))
+            yield Demo(said(running, ADDRESS), said(running, LINK))
         finally:
             running.terminate()
             running.wait(20)
@@ -112,9 +112,8 @@ def take(browser: Browser, shop: Demo, scheme: Any) -> None:
     page = context.new_page()
     page.goto(f"{shop.address}/")
     save(page, "banner", scheme)
-    page.goto(f"{shop.address}/_cg/staff")
-    page.fill("#token", shop.token)
-    press(page, "form:has(#token) button")
+    page.goto(shop.link)
+    press(page, "form.sign button")
     page.goto(f"{shop.address}/_cg/stats")
     press(page, "a:text-is('Last month')")
     save(page, "dashboard", scheme)

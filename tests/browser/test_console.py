@@ -250,7 +250,11 @@ def test_each_role_walks_its_navigation_without_a_script(
 
 
 @pytest.mark.parametrize(
-    "path", ["overview", "due", "stats", "requests", f"requests?id={ID}", f"file?id={ID}"]
+    "path",
+    [
+        *("overview", "due", "stats", "requests", f"requests?id={ID}", f"file?id={ID}"),
+        *("people", "policies?step=edit", "health"),
+    ],
 )
 def test_keyboard_reaches_everything_and_shows_where_it_is(
     visit: Visitors, console: Console, path: str

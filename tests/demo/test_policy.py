@@ -30,6 +30,7 @@ from demo_site.policy_copy import DRAFT_DAYS, POLICY, Draft, keep_policy
 from demo_site.settings import guard_config
 
 ROOT = Path(__file__).parents[2]
+PAGES = ("overview", "stats", "requests", "policies", "record", "people", "health")
 SOON = 60  # seconds: a worker looks for announcements every few, and the machine may be busy
 
 
@@ -114,20 +115,54 @@ def test_a_version_is_announced_mailed_and_told_on_every_page_by_what_the_demo_p
     assert all(f"{shop}/_cg/policy/" in one.get_content() for one in mails)
 
 
-def test_a_fresh_demo_passes_the_doctor_that_it_prints(tmp_path: Path) -> None:
+def sign_in(link: str) -> httpx.Client:
+    """Click the button of a sign-in link; a used link is there again within seconds."""
+    parts = urlsplit(link)
+    headers = {"host": parts.netloc, "sec-fetch-site": "same-origin", "accept": "text/html"}
+    client = httpx.Client(base_url=f"http://127.0.0.1:{parts.port}", headers=headers, timeout=60)
+    fields = {"link": parts.query.partition("=")[2]}
+    ends = time.monotonic() + SOON
+    while (answer := client.post(parts.path, data=fields)).status_code != 303:
+        assert time.monotonic() < ends
+        time.sleep(0.5)
+    client.headers["cookie"] = answer.headers["set-cookie"].partition(";")[0]
+    return client
+
+
+def test_a_demo_with_visitors_tells_a_story_and_has_a_link_for_each_role(tmp_path: Path) -> None:
     with started(tmp_path, "--fill=5") as printed:
         commands = re.findall(r"^ +(\S*cookieguard .*)$", printed, re.M)
         doctor, work = commands[:2]
+        shop = re.findall(r"http://shop\S+", printed)[0]
+        links = dict(re.findall(r"^ +(\w+) +(http\S+/_cg/staff\?link=\S+)$", printed, re.M))
+        page(shop, "/")
+        opened = {}
+        for role, link in links.items():
+            with closing(sign_in(link)) as browser:
+                shown = {name: browser.get(f"/_cg/{name}") for name in PAGES}
+            opened[role] = {name for name, answer in shown.items() if answer.status_code == 200}
+            if role == "owner":
+                texts = {name: answer.text for name, answer in shown.items()}
+        sign_in(links["owner"]).close()
 
         found = run(doctor, tmp_path)
         worked = run(work, tmp_path)
 
+    assert opened == {
+        "owner": set(PAGES),
+        "officer": set(PAGES),
+        "support": {"overview", "requests"},
+        "analyst": {"overview", "stats"},
+    }
+    assert "1 day left" in texts["requests"]
+    assert "Its contract ends on" in texts["health"]
+    assert "Glimmer Ads has loaded pixel.localhost" in texts["health"]
+    assert "is announced" in texts["policies"]
+    assert "Demo support" in texts["people"]
     assert f"export DEMO_DATABASE={tmp_path}/shop.sqlite3" in printed
-    assert "warn  unannounced policy: " in found
-    assert "0 requests processed" in worked
-    assert [shlex.split(one)[1:3] for one in commands[2:]] == [
-        ["policy", one] for one in ("status", "announce", "send")
-    ]
+    assert "WRONG" not in found
+    assert "3 requests processed" in worked
+    assert [shlex.split(one)[1:3] for one in commands[2:]] == [["policy", "status"], ["policy", "send"]]
 
 
 def test_an_announced_version_is_not_offered_again(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ QUERIES = {
     "mail/stop": ("t", "t=2.key.", "lang"),
     "permission": ("lang",),
     "staff": ("link",),
-    "people": ("id", "who", "event", "day", "before", "before=2026-11-24."),
+    "people": ("id", "who", "event", "day", "before=2026-11-24."),
     "place": (
         "party",
         "party=@host ",
@@ -229,8 +229,8 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("permission", {}, ("scope",)),
     (
         "policies",
-        {"act": "save", "effective": "2026-12-24", "material": "true", "summary-en": "Shorter."},
-        ("act", "effective", "material", "at", "text-en", "summary-en", "version"),
+        {"act": "save", "effective": "2026-12-24", "material": "true"},
+        ("effective", "material", "at", "text-en", "version"),
     ),
     ("privacy", {"act": "code"}, ("act", "address", "address=a@", "form")),
     ("privacy", {"act": "open", "address": "a@mail.example"}, ("address", "code", "ticket")),

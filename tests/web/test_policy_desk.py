@@ -170,7 +170,7 @@ def test_folder_that_the_shop_may_not_write_leaves_files_and_a_command(
 ) -> None:
     olga = desk.open()
     desk.save(olga)
-    (folder / f".{DAY}").write_text("in the way")
+    (folder / DAY).write_text("in the way")
 
     refused = desk.do(olga, {"act": "announce"}, "step=announce")
     file = desk.shown(olga, "file=en.md")
@@ -180,6 +180,7 @@ def test_folder_that_the_shop_may_not_write_leaves_files_and_a_command(
     assert f"policy announce {DAY} &amp;&amp;" in refused.text
     assert announced(desk) == set()
     assert file.get("content-disposition") == 'attachment; filename="en.md"'
+    (folder / DAY).unlink()
     (folder / DAY).mkdir()
     (folder / DAY / "en.md").write_bytes(file.body)
     assert [one.name for one in read_versions(desk.app.config)] == ["2026-01-01", DAY]
@@ -225,3 +226,53 @@ def test_form_of_another_page_changes_nothing_and_hostile_text_stays_text(desk: 
     for query in ("", "step=edit", "step=changes", "step=announce", "step=drop", "step=none&version=x"):
         shown = desk.shown(olga, query)
         assert (shown.status, "<script" in shown.text) == (200, False)
+
+
+def test_broken_folder_is_named_and_announces_nothing(desk: PolicyDesk, folder: Path) -> None:
+    olga = desk.open()
+    desk.save(olga)
+    form = desk.shown(olga, "step=announce").text
+    (folder / "2026-01-01" / "en.md").write_text("no front matter")
+    (folder / "2026-02-01").mkdir()
+    (folder / "2026-02-01" / "en.md").write_text("no front matter")
+
+    shown = desk.shown(olga)
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+    body = urlencode({**hidden, "act": "announce"}).encode()
+    posted = ask(
+        desk.app,
+        path="/_cg/policies",
+        method="POST",
+        headers=[*OWN, ("cookie", f"__Host-cg_staff={olga}")],
+        body=body,
+        bare=True,
+    )
+
+    assert "2026-02-01/en.md is without front matter" in text(shown)
+    assert "Version 2026-01-01 is in force" in text(shown)
+    assert (posted.status, announced(desk)) == (409, set())
+
+
+def test_link_puts_no_words_of_its_own_on_the_page(desk: PolicyDesk) -> None:
+    assert (
+        "call this number"
+        not in desk.shown(desk.open(), "message=call+this+number&version=call+this+number").text
+    )
+
+
+def test_long_draft_that_was_sent_after_the_session_is_shown_to_its_writer(desk: PolicyDesk) -> None:
+    long = "A word of the draft. " * 5_000
+    body = urlencode({"act": "save", "text-en": long, "form": "x"}).encode()
+
+    answer = ask(
+        desk.app,
+        path="/_cg/policies",
+        method="POST",
+        headers=[*OWN, ("accept", "text/html")],
+        body=body,
+        bare=True,
+    )
+
+    assert answer.status == 403
+    assert "Nothing was changed" in answer.text
+    assert long.strip() in answer.text

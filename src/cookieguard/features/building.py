@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from cookieguard.features import FEATURES
 from cookieguard.features.customer_file import FILE_PAGE, CustomerFile
-from cookieguard.features.due import DUE_PAGE, EARLIER_PAGE, WHO, lead_to_due, show_due
 from cookieguard.features.documents import PROCESSING_PAGE, TEXTS_PAGE, show_processing, show_texts
+from cookieguard.features.due import DUE_PAGE, EARLIER_PAGE, WHO, lead_to_due, show_due
 from cookieguard.features.feature import Place
 from cookieguard.features.health import HEALTH_PAGE, show_health
 from cookieguard.features.overview import show_overview

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from anyio import to_thread
 from starlette.responses import PlainTextResponse, Response
 
-from cookieguard.errors import RevealRefused
+from cookieguard.errors import CookieGuardError, RevealRefused
 from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.journal import Journal
-from cookieguard.features.people.passkeys import Asked, PasskeyRefused, Passkeys
+from cookieguard.features.people.passkeys import Asked, Passkeys
 from cookieguard.features.people.sessions import SIGNED_OUT, StaffSessions
 from cookieguard.features.people.staff_list import StaffAuthenticator
 from cookieguard.identity import cookie_name
@@ -46,6 +46,7 @@ LEFT = "left."  # it signed out, and its other tabs say so
 TRIES = "try."  # it was offered a passkey
 # Why a session ended, in addition to the reasons in the store.
 REMOVED, NO_STORE = "removed", "no store"
+MOST_UNDONE = 256 * 1024  # bytes of a form that is shown again after a session's end: a draft of a policy
 REFUSED = "not allowed\n"
 NOT_OURS = "this form can only be posted from a staff page"
 DOWN = "the store or the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
@@ -153,11 +154,6 @@ class StaffGuard:
             return False
         return True
 
-    async def require_look(self, exchange: Exchange, member: Member, what: str) -> None:
-        """Note a look that names no customer in the journal beforehand; raises StoreDown if that fails."""
-        if not await self.note_look(exchange, member, what):
-            raise StoreDown("the access journal cannot be written")
-
     async def note(self, exchange: Exchange, event: str, member: Member, **facts: str) -> None:
         """Write what a member did into the access journal; raises OSError."""
         write = partial(self.journal.write, exchange.now, event, who=member.name, role=member.role, **facts)
@@ -197,7 +193,7 @@ class StaffGuard:
                 response = PlainTextResponse(f"{error}\n", 429, REFUSED_HEADERS)
             except BadRequestError as error:
                 response = PlainTextResponse(f"{error}\n", error.status, REFUSED_HEADERS)
-            except (StoreDown, NoAnswer, PasskeyRefused, OSError):
+            except (StoreDown, NoAnswer, CookieGuardError, OSError):
                 response = PlainTextResponse(DOWN, 503, REFUSED_HEADERS)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
@@ -230,7 +226,7 @@ async def _posted(exchange: Exchange, receive: Receive) -> list[tuple[str, str]]
     if exchange.request.is_read:
         return []
     try:
-        pairs = await own_pairs(exchange, receive, not_ours="")
+        pairs = await own_pairs(exchange, receive, not_ours="", most=MOST_UNDONE)
     except BadRequestError:
         return []
     return [(name, text) for name, text in pairs if text and name != FIELD]

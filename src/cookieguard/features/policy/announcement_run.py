@@ -176,6 +176,16 @@ async def every_customer(customers: Customers) -> AsyncIterator[Customer]:
                 yield read_customer(one)
 
 
+async def count_customers(customers: Customers, most: int) -> int:
+    """Return how many customers a shop's function yields, at most so many."""
+    count = 0
+    async for _ in every_customer(customers):
+        count += 1
+        if count == most:
+            break
+    return count
+
+
 async def _batches(customers: AsyncIterator[Customer]) -> AsyncIterator[list[Customer]]:
     some: list[Customer] = []
     async for one in customers:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import closing
+import json
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,26 +15,28 @@ from typing import Any
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.config.languages import texts_of
+from cookieguard.config import Config
+from cookieguard.config.languages import language_of, texts_of
+from cookieguard.engines.doctor import findings_of
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.errors import ConfigError, CookieGuardError
+from cookieguard.errors import AnnouncementRefused, CookieGuardError
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.people.staff_guard import StaffGuard, back_to, posted, staff_form
-from cookieguard.features.policy.announcement_run import Notices, every_customer, load_customers
+from cookieguard.features.policy.announcement_run import Notices, count_customers, load_customers
 from cookieguard.features.policy.announcing import announce, find_version
-from cookieguard.features.policy.draft import DRAFT, draft_of, files_of, with_draft
 from cookieguard.features.policy.due import due_of, run_so_far
 from cookieguard.features.policy.folder import add_version, read_folder
 from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import LivePolicy, keep_copy
 from cookieguard.features.policy.values.difference import differences
-from cookieguard.features.policy.values.versions import dated, in_force, upcoming
+from cookieguard.features.policy.values.versions import Version, dated, in_force, upcoming, versions_of
 from cookieguard.features.records.acts import Acts
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
+from cookieguard.storage.store.values import WholeValue
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
@@ -41,7 +46,12 @@ POLICIES_PAGE = "policies"
 MOST_FIELDS = 4
 MOST_BYTES = 1024 * 1024  # of a form: the longest policies of large companies in several languages
 MOST_COUNTED, COUNT_SECONDS = 10_000, 5.0  # customers: a member waits for the page
-SAVE, DROP, ANNOUNCE = "save", "drop", "announce"
+DROP, ANNOUNCE = "drop", "announce"  # what is posted; anything else saves the draft
+Draft = Mapping[str, str]
+"""Fields of the form by name, with who saved it (`by`) and when (`at`); empty if there is no draft."""
+DRAFT: WholeValue[Draft] = WholeValue("policy", "draft", json.loads, lambda draft: json.dumps(draft).encode())
+FIELD = re.compile(r"effective|material|(?:summary|text)-[A-Za-z-]{2,20}")
+TEXT = "text-"
 
 
 class PolicyDesk:
@@ -56,15 +66,15 @@ class PolicyDesk:
         """Answer {prefix}policies: GET with ?step= and ?version=, or a draft's ?file=; POST act= and 303."""
         guard, keyring, status = self._guard, exchange.parts.keyring, 200
         shop = Shop(config=guard.config, environ=guard.environ, now=exchange.now, given=keyring)
-        asked = first_values(exchange.request.query, MOST_FIELDS)
+        asked, message = first_values(exchange.request.query, MOST_FIELDS), ""
         if not exchange.request.is_read:
             asked = await posted(exchange, receive, POLICIES_PAGE, MOST_BYTES)
             try:
                 step = await to_thread.run_sync(self._do, shop, asked, member)
                 return back_to(exchange, f"{POLICIES_PAGE}{step}")
             except CookieGuardError as error:
-                asked, status = {**asked, "message": str(error)}, 409
-        found = await to_thread.run_sync(_read, shop, asked)
+                message, status = str(error), 409
+        found = await to_thread.run_sync(self._read, shop, asked, message)
         file = asked.get("file", "")
         if file in found["files"]:
             headers = {**STAFF_HEADERS, "content-disposition": f'attachment; filename="{file}"'}
@@ -81,13 +91,15 @@ class PolicyDesk:
             return ""
         with _store(shop) as store:
             DRAFT.change(
-                store, lambda before: {} if act == DROP else draft_of(asked, before, by=member.name, at=at)
+                store, lambda before: {} if act == DROP else _draft_of(asked, before, by=member.name, at=at)
             )
         return "" if act == DROP else "?step=changes"
 
     def _announce(self, shop: Shop, asked: Mapping[str, str], member: Member) -> None:
         """Note that a version is announced; the draft is written into the folder first."""
-        found, policy = _read(shop, asked), shop.config.policy
+        found, policy = self._read(shop, asked, ""), shop.config.policy
+        if found["trouble"]:
+            raise AnnouncementRefused(found["trouble"])
         version = find_version(found["every"], asked.get("version", ""))
         load_customers(shop.config.mail.customers)  # without notices the version would never take effect
         self._staff.journal.write(
@@ -103,71 +115,100 @@ class PolicyDesk:
             keep_copy(self._guard.state, ledger)
             DRAFT.change(store, lambda draft: {} if draft.get("effective") == version.name else draft)
 
+    def _read(self, shop: Shop, asked: Mapping[str, str], trouble: str) -> dict[str, Any]:
+        """Return what the template shows: the versions, the draft, and of one version who gets which mail."""
+        config, today = shop.config, shop.now.date()
+        with _store(shop) as store:
+            draft, ledger = DRAFT.read(store), read_ledger(store)
+        try:
+            texts, _ = read_folder(config, read_kept(config, shop.state, ledger, environ=shop.environ))
+        except CookieGuardError as error:  # the versions that were read before stay in force
+            texts, trouble = self._policy.history.versions, trouble or str(error)
+        found: dict[str, Any] = {
+            "asked": asked,
+            "config": config,
+            "today": today,
+            "ledger": ledger,
+            "draft": draft,
+        }
+        every, wanted = texts, asked.get("version") or draft.get("effective", "")
+        try:
+            if draft and asked.get("version") not in [one.name for one in texts]:
+                every = _with_draft(texts, draft, config, today)
+            if asked.get("step") == ANNOUNCE:
+                found |= _notices(shop, every, find_version(every, wanted))
+        except CookieGuardError as error:
+            trouble = trouble or str(error)
+        at = next((at for at, one in enumerate(every) if one.name == wanted), None)
+        found |= {"target": None if at is None else every[at], "before": every[at - 1] if at else None}
+        found |= {"every": every, "is_draft": at is not None and at >= len(texts), "trouble": trouble}
+        versions = dated(texts, ledger, today, config.policy.notice_days)
+        ahead, due = upcoming(versions, ledger, today), findings_of("policy", due_of, shop)
+        run = run_so_far(shop, ahead, ledger[ahead.name]) if ahead is not None else None
+        found |= {
+            "versions": versions,
+            "current": in_force(versions, ledger, today),
+            "ahead": ahead,
+            "run": run,
+        }
+        found |= {
+            "due": due,
+            "files": _files_of(draft, today),
+            "differences": differences,
+            "texts_of": texts_of,
+        }
+        return found
 
-def _read(shop: Shop, asked: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the template shows: the versions, the draft, and of one version who gets which mail."""
-    config, today, trouble = shop.config, shop.now.date(), asked.get("message", "")
-    with _store(shop) as store:
-        draft, ledger = DRAFT.read(store), read_ledger(store)
-    texts, _ = read_folder(config, read_kept(config, shop.state, ledger, environ=shop.environ))
-    versions, every = dated(texts, ledger, today, config.policy.notice_days), texts
-    ahead, wanted = upcoming(versions, ledger, today), asked.get("version") or draft.get("effective", "")
-    mails, count = [], None
-    try:
-        if draft and asked.get("version") not in [one.name for one in texts]:
-            every = with_draft(texts, draft, config, today)
-        if asked.get("step") == ANNOUNCE:
-            version = find_version(every, wanted)
-            notices = Notices(config, every, Recipients(shop.keyring), shop.now)
-            mails = [notices.text(version, language) for language in version.texts]
-            count = _count(config.mail.customers)
-    except CookieGuardError as error:
-        trouble = trouble or str(error)
-    at = next((at for at, one in enumerate(every) if one.name == wanted), None)
-    return {
-        "asked": asked,
-        "config": config,
-        "today": today,
-        "trouble": trouble,
-        "draft": draft,
-        "files": files_of(draft, today),
-        "every": every,
-        "versions": versions,
-        "ledger": ledger,
-        "current": in_force(versions, ledger, today),
-        "ahead": ahead,
-        "run": run_so_far(shop, ahead, ledger[ahead.name]) if ahead is not None else None,
-        "due": [one for one in due_of(shop) if one.is_due],
-        "target": None if at is None else every[at],
-        "before": every[at - 1] if at else None,
-        "is_draft": at is not None and at >= len(texts),
-        "differences": differences,
-        "texts_of": texts_of,
-        "mails": mails,
-        "count": count,
-        "most": MOST_COUNTED,
-    }
+
+def _notices(shop: Shop, every: Sequence[Version], version: Version) -> dict[str, Any]:
+    """Return the mails of a version, and how many customers get one; None if the shop's function does not say."""
+    customers = load_customers(shop.config.mail.customers)
+    notices, count = Notices(shop.config, every, Recipients(shop.keyring), shop.now), None
+    with suppress(Exception):  # the shop's function raises what it likes, or does not answer in time
+        counting = count_customers(customers, MOST_COUNTED)
+        count = asyncio.run(asyncio.wait_for(counting, COUNT_SECONDS))
+    mails = [notices.text(version, language) for language in version.texts]
+    return {"mails": mails, "count": count, "most": MOST_COUNTED}
 
 
 def _store(shop: Shop) -> closing[Store]:
     return closing(store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)())
 
 
-def _count(setting: str) -> int | None:
-    """Count the customers who get a mail, up to a limit; None if the shop's function does not answer in time."""
+def _draft_of(fields: Mapping[str, str], before: Draft, *, by: str, at: str) -> Draft:
+    """Return the draft that a member posted; raises AnnouncementRefused if another one was saved meanwhile."""
+    if before.get("at", "") != fields.get("at", ""):
+        who = before.get("by", "another member")
+        raise AnnouncementRefused(
+            f"{who} changed the draft meanwhile; copy your text and open the draft again"
+        )
+    kept = {name: text.replace("\r\n", "\n") for name, text in fields.items() if FIELD.fullmatch(name)}
+    return {**kept, "by": by, "at": at}
 
-    async def counted() -> int:
-        count = 0
-        async with asyncio.timeout(COUNT_SECONDS):
-            async for _ in every_customer(load_customers(setting)):
-                count += 1
-                if count == MOST_COUNTED:
-                    break
-        return count
 
-    try:
-        return asyncio.run(counted())
-    except ConfigError:
-        raise
-    except Exception:  # noqa: BLE001 - the shop's own function raises what it likes
-        return None
+def _files_of(draft: Draft, today: date) -> dict[str, bytes]:
+    """Return the files by name, as they lie in a version's folder; a language without a text has none."""
+    days = f"announced: {today}\neffective: {draft.get('effective', '')}"
+    head = f"---\n{days}\nmaterial: {draft.get('material', '')}\nsummary:\n"
+    files = {}
+    for name, text in draft.items():
+        if name.startswith(TEXT) and text.strip():
+            language = name.removeprefix(TEXT)
+            lines = filter(None, map(str.strip, draft.get(f"summary-{language}", "").split("\n")))
+            summary = "".join(f"  - {line}\n" for line in lines)
+            files[f"{language}.md"] = f"{head}{summary}---\n{text.strip()}\n".encode()
+    return files
+
+
+def _with_draft(before: Sequence[Version], draft: Draft, config: Config, today: date) -> tuple[Version, ...]:
+    """Return the versions with the one that a draft would be; raises CookieGuardError that says what is wrong."""
+    name, files = draft.get("effective", ""), _files_of(draft, today)
+    if name in {one.name for one in before}:
+        raise AnnouncementRefused(
+            f"{name} is a version in policy.folder; choose another day, or discard the draft"
+        )
+    folders = {
+        one.name: {f"{language}.md": file for language, (_, file) in one.sources.items()} for one in before
+    }
+    language, days = language_of(config.consent.language), config.policy.notice_days
+    return versions_of({**folders, name: files}, language=language, notice_days=days)

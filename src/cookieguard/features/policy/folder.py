@@ -50,7 +50,7 @@ def read_folder(config: Config, kept: KeptTexts) -> tuple[tuple[Version, ...], l
 
 def add_version(folder: Path, version: Version) -> None:
     """Write a version into the folder, whole or not at all; raises ConfigError if the shop may not write there."""
-    unfinished = folder / f".{version.name}"
+    unfinished = folder / f".{version.digest}"  # what another attempt left there is the same text
     try:
         unfinished.mkdir(exist_ok=True)
         for language, text in version.texts.items():
