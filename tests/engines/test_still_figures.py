@@ -76,7 +76,7 @@ def page(engine: HitEngine, writer: HitWriter, **filters: str) -> tuple[Overview
     writer.write(Batch("b0", disclosure(0), {}, {}))
     with closing(engine.reader()) as reader:
         where = {Dimension(name): value for name, value in filters.items()}
-        selection = Selection("overview", RANGES["today"], where)
+        selection = Selection("summary", RANGES["today"], where)
         found = read_overview(Busy(reader, come), selection, now=NOW, hit_days=30)  # type: ignore[arg-type]
     return found, next(came) - 1
 
@@ -101,7 +101,7 @@ def test_figures_of_a_page_are_of_one_moment(
 def test_a_page_that_was_read_holds_nothing_still(tmp_path: Path) -> None:
     """Else the next page would miss what came after it, and the journal could not be emptied."""
     engine = open_engine(StatsSettings(), tmp_path, environ={})
-    selection = Selection("overview", RANGES["today"], {})
+    selection = Selection("summary", RANGES["today"], {})
     views = []
     with closing(engine.writer()) as writer:
         for number in range(2):

@@ -111,7 +111,7 @@ def told(state: Path, values: Values, periods: Sequence[Range] = SOME_PERIODS) -
         ]
         for range_, filters, read in asked:
             with suppress(BadSelection):
-                found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
+                found = read_overview(reader, Selection("summary", range_, filters), now=NOW, hit_days=30)
                 if found.range is range_:
                     yield from read(found, frozenset(filters.items()), range_, values)
         for day in range(TODAY - WITH_DAYS + 1, TODAY):

@@ -52,7 +52,7 @@ def test_a_note_is_drawn_on_its_day_and_can_be_removed(office: Office) -> None:
 
     answer = post(office, day="2026-11-20", text="Winter campaign", selection="?range=7")
 
-    assert (answer.status, answer.get("location")) == (303, "/_cg/stats?tab=overview&range=7")
+    assert (answer.status, answer.get("location")) == (303, "/_cg/stats?tab=summary&range=7")
     text = office.get("range=7").text
     assert notes(text) == [("2026-11-20", "Winter campaign")]
     assert re.findall(r"<title>([^<]*; [^<]*)</title>", text) == [
@@ -172,7 +172,7 @@ def test_the_mail_has_the_notes_of_its_days(office: Office) -> None:
 
     overview = read_overview(
         SqliteStats("", office.state).reader(),
-        Selection("overview", RANGES["7"], {}),
+        Selection("summary", RANGES["7"], {}),
         now=NOW,
         hit_days=30,
         marks=marks,

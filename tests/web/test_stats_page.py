@@ -146,7 +146,7 @@ def test_third_filter_leads_back(office: Office) -> None:
     answer, two = office.get("page=/&device=desktop&country=DE"), office.get("page=/&country=DE")
 
     assert answer.status == 400
-    assert "?tab=overview&amp;range=30&amp;page=%2F&amp;country=DE" in answer.text  # without the device
+    assert "?tab=summary&amp;range=30&amp;page=%2F&amp;country=DE" in answer.text  # without the device
     assert "All figures without filters" in answer.text
     assert re.findall(r'<select name="(\w+)" disabled', two.text) == ["source", "device", "campaign"]
 
@@ -457,7 +457,7 @@ def test_what_cannot_be_asked_is_answered_in_one_line(office: Office, query: str
     assert "DROP" not in answer.text
 
 
-@pytest.mark.parametrize("tab", ["overview", "consent", "held", "bots"])
+@pytest.mark.parametrize("tab", ["summary", "consent", "held", "bots"])
 def test_page_is_kept_nowhere_and_its_values_are_text(office: Office, tab: str) -> None:
     held = f'[["{"h" * 9}<b>",1,"","x"]]'
     hits = people(
@@ -486,6 +486,14 @@ def test_value_that_was_shown_filters_by_its_own_link(office: Office) -> None:
         query = next(link.replace("&amp;", "&") for link, text in links if text.startswith(value))
 
         assert figures(office.get(query).text)["Views"] == "20"
+
+
+def test_a_link_by_the_former_name_of_the_summary_still_works(office: Office) -> None:
+    office.write(people(20))
+
+    former, now = office.get("tab=overview&range=7"), office.get("tab=summary&range=7")
+
+    assert (former.status, former.text) == (200, now.text)
 
 
 def test_consent_counts_events(office: Office) -> None:
@@ -555,7 +563,7 @@ def test_every_page_names_the_days_it_shows(office: Office) -> None:
     choice = PLAIN._replace(kind="choice", time=SECOND - 60, event="accepted")
     office.write([*people(9), *[choice] * 9])
 
-    for query in ("tab=overview&range=30", "tab=consent&range=30"):
+    for query in ("tab=summary&range=30", "tab=consent&range=30"):
         assert "<p>30 days: 26 Oct to 24 Nov 2026 (UTC)</p>" in office.get(query).text
     assert "<p>12 months: 26 Nov 2025 to 24 Nov 2026 (UTC)</p>" in office.get("range=12m").text
     assert "<p>Today: Tue 24 Nov 2026 (UTC)</p>" in office.get("range=today").text
@@ -565,7 +573,7 @@ def test_a_page_says_whose_figures_it_shows(guard: Callable[..., CookieGuard], t
     office = Office(guard(None, origins=("https://shop.example",)), tmp_path / "state")
     office.write(people(9))
 
-    for query in ("tab=overview", "tab=held"):
+    for query in ("tab=summary", "tab=held"):
         assert "<bdi>shop.example</bdi></a></p>" in office.get(query).text
 
 
@@ -602,7 +610,7 @@ def test_what_scrolls_can_be_reached_by_keys_and_headings_follow_each_other(offi
     choice = PLAIN._replace(kind="choice", time=SECOND - 60, event="accepted")
     office.write([*people(9, held='[["ads.example",2,"Ads","marketing"]]'), *[choice] * 9])
 
-    for query in ("tab=consent", "tab=held", "tab=overview", "country=DE"):
+    for query in ("tab=consent", "tab=held", "tab=summary", "country=DE"):
         text = office.get(query).text
         levels = [1, *map(int, re.findall(r"<h(\d)", text))]
         assert all(after - before <= 1 for before, after in pairwise(levels)), query

@@ -85,7 +85,7 @@ def seen(state: Path) -> Iterator[Shown]:
     with closing(SqliteStats("", state).reader()) as reader:
         for range_, filters in product(RANGES.values(), selections()):
             try:
-                found = read_overview(reader, Selection("overview", range_, filters), now=NOW, hit_days=30)
+                found = read_overview(reader, Selection("summary", range_, filters), now=NOW, hit_days=30)
             except BadSelection:
                 continue
             if found.range is range_:
@@ -180,7 +180,7 @@ def one_alone() -> list[Hit]:
 def overview(state: Path, **filters: str) -> Overview:
     where = {Dimension(name): value for name, value in filters.items()}
     with closing(SqliteStats("", state).reader()) as reader:
-        found = read_overview(reader, Selection("overview", RANGES["7"], where), now=NOW, hit_days=30)
+        found = read_overview(reader, Selection("summary", RANGES["7"], where), now=NOW, hit_days=30)
     assert found.range is RANGES["7"]
     return found
 
@@ -216,7 +216,7 @@ def test_one_person_is_not_the_difference_of_two_breakdowns(history: str, tmp_pa
 
 def of_range(state: Path, name: str) -> Overview:
     with closing(SqliteStats("", state).reader()) as reader:
-        found = read_overview(reader, Selection("overview", RANGES[name], {}), now=NOW, hit_days=30)
+        found = read_overview(reader, Selection("summary", RANGES[name], {}), now=NOW, hit_days=30)
     assert found.range is RANGES[name]
     return found
 

@@ -110,7 +110,7 @@ def a_year_later(state: Path, values: Values, true: Mapping[Group, int]) -> Iter
     with closing(SqliteStats("", state).reader()) as reader:
         for range_, filters in product(RANGES.values(), values.selections(1)):
             with suppress(BadSelection):
-                asked = Selection("overview", range_, filters, "year")
+                asked = Selection("summary", range_, filters, "year")
                 found = read_overview(reader, asked, now=LATER, hit_days=30)
                 if found.range is range_:
                     yield from of_year(found, frozenset(filters.items()), range_, true)

@@ -25,6 +25,7 @@ from cookieguard.config import Config
 from cookieguard.config.loading.checks import require_one_of
 from cookieguard.errors import ConfigError
 from cookieguard.features.letter import one_line
+from cookieguard.features.statistics.asked import read_asked
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, report_page
 from cookieguard.features.statistics.dashboard.report_text import report_lines, report_subject
@@ -53,7 +54,7 @@ def report(
     ] = "",
     tab: Annotated[
         str, typer.Option("--tab", help=f"The tab that a file shows, one of {', '.join(TABS)}.")
-    ] = "overview",
+    ] = "summary",
     beside: Annotated[
         str, typer.Option("--beside", help="Compare with the period `before`, or with a `year` before.")
     ] = "before",
@@ -70,8 +71,8 @@ def report(
         raise ConfigError("--out", was="missing", allowed="the file to write, or else --mail or --preview")
     if out and (mail or preview):
         raise ConfigError("--out", was="given with --mail or --preview", allowed="one of them at a time")
-    if tab != "overview" and not out:
-        raise ConfigError("--tab", was="given without --out", allowed="--out: mails show the overview")
+    if tab != "summary" and not out:
+        raise ConfigError("--tab", was="given without --out", allowed="--out: mails show the summary")
     shop = shop_config(config)
     ring = read_place(keyring_place(shop, keyring)) if mail and not preview else None
     if ring is not None:
@@ -129,9 +130,12 @@ def _mail(
 
 def _read(shop: Config, selection: Selection, now: datetime) -> Overview | Details:
     try:
-        with closing(open_reader(shop.stats, Path(shop.state_dir).absolute(), environ=os.environ)) as reader:
+        state, before = Path(shop.state_dir).absolute(), shop.stats.before_consent
+        with closing(open_reader(shop.stats, state, environ=os.environ)) as reader:
             if selection.tab not in COMPARED:
-                return read_details(reader, selection, now=now)
+                return read_details(
+                    reader, selection, now=now, asked=read_asked(state), before_consent=before
+                )
             return read_overview(
                 reader,
                 selection,

@@ -185,7 +185,7 @@ def last_periods(today: int) -> Sequence[Range]:
 
 
 TABS: Mapping[str, str] = {
-    "overview": "Summary",
+    "summary": "Summary",
     "pages": "Pages",
     "goals": "Goals",
     "consent": "Consent",
@@ -193,7 +193,8 @@ TABS: Mapping[str, str] = {
     "bots": "Bots",
     "held": "Held",
 }
-COMPARED = ("overview", "pages", "goals", "speed")  # tabs that compare days with others
+FORMER = "overview"  # what links that were kept call the Summary
+COMPARED = ("summary", "pages", "goals", "speed")  # tabs that compare days with others
 OF_ANY_DAYS = (*COMPARED, "consent", "bots")
 FILTERS: Mapping[str, Dimension] = {
     "page": Dimension.PAGE,
@@ -205,7 +206,7 @@ FILTERS: Mapping[str, Dimension] = {
 OF_FIRST_VIEWS = (Dimension.SOURCE, Dimension.CAMPAIGN)
 LONE = frozenset({Dimension.CAMPAIGN})  # engines count nothing else by them
 FILTERS_OF: Mapping[str, Mapping[str, Dimension]] = {
-    "overview": FILTERS,
+    "summary": FILTERS,
     "goals": {name: by for name, by in FILTERS.items() if by not in LONE},
 }
 ONE_OF_PAST = (
@@ -221,7 +222,7 @@ class Selection:
     `beside` names what the range is compared with, `table` the one that is asked for as CSV; none is a page.
     """
 
-    tab: str = "overview"
+    tab: str = "summary"
     range: Range = RANGES["30"]
     filters: Mapping[Dimension, str] = field(default_factory=dict)
     beside: str = "before"
@@ -274,7 +275,8 @@ class Selection:
 def read_selection(query: str) -> Selection:
     """Read the query of the page; raises BadSelection. Whether a filter's value exists is for the figures to say."""
     fields = _fields(query)
-    tab = _one_of("tab", fields.pop("tab", "overview"), TABS)
+    asked = fields.pop("tab", "summary")
+    tab = _one_of("tab", "summary" if asked == FORMER else asked, TABS)
     first, last, named = (fields.pop(name, "") for name in ("from", "to", "range"))
     range_ = _range(f"{first or last}{BETWEEN}{last or first}" if first or last else named or "30")
     beside = _one_of("beside", fields.pop("beside", "") or "before", BESIDE)

@@ -89,7 +89,7 @@ class Tables:
         if has_none(self._selection, self._disclosure, self._range):
             return ()
         made = {
-            "overview": self._overview,
+            "summary": self._overview,
             "pages": self._pages,
             "goals": self._goals_tab,
             "speed": self._speed,
@@ -336,7 +336,7 @@ def _table(shown: Shown, kind: TableKind, selection: Selection, *, has_visitors:
     visitors = column({cell.value: cell.counts[2] for cell in every})
     leads = [rounded(cell.counts[kind.lead]) for cell in every]
     largest = max([1, *leads[: len(cells)]])
-    asked = replace(selection.with_tab("overview"), filters=selection.filters)
+    asked = replace(selection.with_tab("summary"), filters=selection.filters)
     rows = [
         Row(
             cell.value or UNKNOWN,
