@@ -25,6 +25,7 @@ SLOW_PROGRAMS = {
     ("npm",): "npm",
     ("caddy",): "caddy",
     ("pgbouncer",): "pgbouncer",
+    ("faketime",): "faketime",
 }
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"  # where servers are, not on everybody's PATH
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,12 +113,18 @@ def nginx_before(shop_port: int, directory: Path) -> Iterator[Nginx]:
 
 
 @contextmanager
-def running(http: str, directory: Path) -> Iterator[int]:
+def running(http: str, directory: Path, *, env: Mapping[str, str] | None = None) -> Iterator[int]:
     """Run nginx with these lines in its `http` block; give the free port that stands for PORT in them."""
     user = "user root;" if os.geteuid() == 0 else ""
     (directory / "template").write_text(CONFIG.format(directory=directory, user=user, http=http))
-    script = f"sed s/PORT/{{port}}/ template > nginx.conf && exec {find_nginx()} -p . -c nginx.conf"
-    with launched(["sh", "-c", script], log_file=directory / "nginx.log", cwd=directory) as process:
+    kept = "".join(
+        f"env {name};" for name in env or {}
+    )  # of its environment nginx's workers keep nothing else
+    script = (
+        f"sed s/PORT/{{port}}/ template > nginx.conf && exec {find_nginx()} -p . -c nginx.conf -g '{kept}'"
+    )
+    command = ["sh", "-c", script]
+    with launched(command, env=env, log_file=directory / "nginx.log", cwd=directory) as process:
         yield process.port
 
 

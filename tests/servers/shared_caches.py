@@ -137,24 +137,36 @@ def demo_shop(
 
 
 @contextmanager
-def nginx_cache(shop_port: int, directory: Path, *, edit: Any = lambda text: text) -> Iterator[Cache]:
+def nginx_cache(
+    shop_port: int,
+    directory: Path,
+    *,
+    edit: Any = lambda text: text,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Cache]:
     """Run nginx as the docs say; `edit` takes the configuration and leaves lines out, for a control."""
     maps, locations = blocks("nginx")
     http = NGINX.format(shop_port=shop_port, maps=maps, locations=locations)
     directory.mkdir()
-    with running(edit(http), directory) as port:
+    with running(edit(http), directory, env=env) as port:
         yield asking(port)
 
 
 @contextmanager
-def varnish_cache(shop_port: int, directory: Path, *, edit: Any = lambda text: text) -> Iterator[Cache]:
+def varnish_cache(
+    shop_port: int,
+    directory: Path,
+    *,
+    edit: Any = lambda text: text,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Cache]:
     """Run Varnish as the docs say."""
     directory.mkdir()
     (lines,) = blocks("vcl")
     (directory / "shop.vcl").write_text(edit(VARNISH.format(shop_port=shop_port, lines=lines)))
     command = [find_varnish() or "", "-F", "-a", f"{LOOPBACK}:{{port}}", "-f", f"{directory}/shop.vcl"]
     command += ["-n", str(directory / "work"), "-s", "malloc,64m", "-j", "none"]
-    with launched(command, log_file=directory / "varnish.log", cwd=directory) as process:
+    with launched(command, env=env, log_file=directory / "varnish.log", cwd=directory) as process:
         yield asking(process.port)
 
 
@@ -164,6 +176,14 @@ def tls_before(port: int, certificate: Path, directory: Path) -> Iterator[int]:
     directory.mkdir()
     with running(TLS.format(port=port, certificate=certificate), directory) as tls_port:
         yield tls_port
+
+
+def libfaketime() -> str:
+    """Return the path of the library that sets a process's clock; skips the test without Debian's faketime."""
+    found = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if found is None:
+        pytest.skip("Debian's faketime is missing")
+    return str(found)
 
 
 def find_varnish() -> str | None:

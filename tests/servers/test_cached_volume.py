@@ -82,11 +82,12 @@ class Visitor:
             said = {"Sec-Fetch-Site": site, **({"Referer": before} if before else {})}
             page = edge.ask(path, cookies=self.cookies, headers=self._headers | said)
             hits += from_cache(page)
-            self._report(edge, page.text, path, before)
+            self.report(edge, page.text, path, before)
             before = SHOP + path
         return hits
 
-    def _report(self, edge: Cache, page: str, path: str, before: str) -> None:
+    def report(self, edge: Cache, page: str, path: str, before: str) -> None:
+        """Report a page that asks for it."""
         script, picture = SCRIPT.search(page), PICTURE.search(page)
         if script is None or picture is None:
             return
