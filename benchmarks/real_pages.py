@@ -2,9 +2,10 @@
 
     python benchmarks/real_pages.py --pages DIR [--rounds N]
 
-DIR holds pages (*.html, *.html.gz). The first table says of each case how many of these pages are made of what is known
-of them, without a rewriter; the second what cookieguard adds to a bare app, in CPU time and in one process, with log and
-statistics off. A bare copy of the page is measured beside it. Pages of one size are a page of DIR, cut to it or repeated.
+DIR holds pages (*.html, *.html.gz). The first table says of each case how many of these pages are made of what is
+known of them, without a rewriter. The second says what cookieguard adds to a bare app, in CPU time and in one process,
+with log and statistics off, beside a bare copy of the page. There a page of one size is one of DIR, cut to it or
+repeated.
 """
 
 from __future__ import annotations
