@@ -26,7 +26,7 @@ from cookieguard.web.document.choose_body import (
     vary_by_use,
 )
 from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts, tighten_referrers
-from cookieguard.web.document.page_cache import Key, Page, Repeats, like
+from cookieguard.web.document.page_cache import Key, Page, Passes, Repeats, like
 from cookieguard.web.document.prefetch import is_same_for_all, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of
@@ -293,15 +293,16 @@ class Response:
         """Return a page like this one, and what this one becomes: the very same, or what differs has nothing to do."""
         repeats: Repeats = self._exchange.parts.repeats
         for kept in repeats.near(key):
-            page: Page = kept[0]
-            is_same = page.body == body
-            if not is_same and charset_of(self._names.get(CONTENT_TYPE, b""), body) is not Charset.PLAIN:
-                continue  # read as it is; else a token may name the encoding, or begin a shift
-            content = page.content if is_same else like(page, body, passing(self._exchange))
+            content = like(kept[0], body, self._passes)
             if content is not None:
                 kept[2] = True
-                return page, content
+                return kept[0], content
         return None, b""
+
+    def _passes(self, body: bytes) -> Passes | None:
+        """Return what says of other markup whether it passes; None: it may name the encoding, or begin a shift."""
+        is_plain = charset_of(self._names.get(CONTENT_TYPE, b""), body) is Charset.PLAIN
+        return passing(self._exchange) if is_plain else None
 
     async def _send_new(self, key: Key | None, message: Message, body: bytes, given: Headers) -> None:
         """Send a document that is not known, and keep what became of one that comes again."""
@@ -315,9 +316,8 @@ class Response:
         headers = await self._send_rest(message, content, of=body)
         outcome = exchange.rewriter
         if outcome is not None and transform.is_faithful and exchange.followed is None:
-            headers = exchange.wall.unwatched(headers)
             told = tuple(outcome.held), frozenset(outcome.lost)
-            repeats.keep(key, Page(body, content, *told, given, headers, pieces))
+            repeats.keep(key, Page(body, content, *told, given, exchange.wall.unwatched(headers), pieces))
 
     async def _on_other(self, message: Message) -> None:
         """Pass a message of any other type on; a start that waits goes first."""

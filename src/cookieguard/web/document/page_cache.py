@@ -74,14 +74,15 @@ class Page:
         return pages + texts + HELD_SIZE * len(self.held) + OVERHEAD
 
 
-def like(page: Page, body: bytes, passes: Passes) -> bytes | None:
+def like(page: Page, body: bytes, judge: Callable[[bytes], Passes | None]) -> bytes | None:
     """Return what a body becomes that is a known page but for markup that passes as it is: a token, a price.
 
-    None where more is different. `passes` says it of markup in a plain body, and of what its head may have.
+    None where more is different. `judge` returns what says so of markup, if anything can in this body.
     """
     known, content, pieces = page.body, memoryview(page.content), page.pieces
     written: list[bytes | memoryview] = []
     at = place = done = 0
+    passes: Passes | None = None
     while (same := alike(known, at, body, place)) < max(len(known) - at, len(body) - place):
         last = bisect_right(pieces, (at + same + 1,)) - 1  # less than all that begin there
         start, end, begun, in_head = pieces[last] if last >= 0 else NOTHING
@@ -89,8 +90,8 @@ def like(page: Page, body: bytes, passes: Passes) -> bytes | None:
             return None
         begin = place + start - at
         found = meeting(known, end, body, begin, begin + end - start)
-        other = piece(body, begin, found)
-        if found < 0 or not passes(other, in_head):
+        passes, other = passes or judge(body), piece(body, begin, found)
+        if found < 0 or passes is None or not passes(other, in_head):
             return None
         written += [content[done:begun], other]
         at, place, done = end, found, begun + end - start
