@@ -618,15 +618,41 @@ def test_older_copy_of_the_store_brings_nobody_back(world: World) -> None:
     assert agreed(world).loads() == {"pay.example"}
 
 
-def test_broken_row_stops_loosening_and_no_hold(world: World) -> None:
+def test_broken_row_stops_no_change_of_another_vendor(world: World) -> None:
     world.post("Olga", {"act": "hold", "name": "Pay"})
     attack(world, EDIT, keys_by_number(world)[1])
     world.hear()
 
-    assert world.post("Olga", {"act": "add", **NEW}).status == 409
+    assert world.post("Olga", {"act": "undo", "of": "1"}).status == 409  # of this one nothing is loosened
     assert world.post("Olga", {"act": "hold", "name": "Ads"}).status == 303
-    world.hear()
-    assert {one.name for one in world.workers[0].config.vendors if one.held} == {"Ads", "Pay"}
+    world.brings_in(NEW)
+
+    assert {one.name: one.held for one in world.workers[0].config.vendors} == {
+        "Ads": True,
+        "Pay": True,
+        "New": False,
+    }
+
+
+def test_visitor_is_not_asked_about_a_new_vendor_that_is_held_again(world: World) -> None:
+    visitor, number = agreed(world), world.brings_in(NEW)
+    assert visitor.is_asked()
+
+    world.post("Olga", {"act": "undo", "of": str(number)})
+
+    assert not visitor.is_asked()
+    assert visitor.loads() == {"ads.example", "pay.example"}
+
+
+def test_vendor_that_is_no_longer_necessary_is_new_to_who_agreed_to_its_purpose(world: World) -> None:
+    visitor = agreed(world)
+
+    world.post("Olga", {"act": "purpose", "name": "Pay", "purpose": "marketing"})
+
+    assert visitor.loads() == {"ads.example"}
+    assert visitor.is_asked()
+    visitor.choose()
+    assert "pay.example" in visitor.loads()
 
 
 def test_value_of_another_shelf_is_no_row(world: World) -> None:

@@ -120,20 +120,22 @@ class LiveVendors:
     def _follow(self) -> None:
         """Have requests use the vendors in force."""
         known = self.known
-        vendors, news = declared(self._config, known.ledger, known.held), known.ledger.news
+        vendors = declared(self._config, known.ledger, known.held)
+        asked = {(one.name, one.purpose) for one in vendors if not one.held}
+        news = {name: found for name, found in known.ledger.news.items() if (name, found[0]) in asked}
         if (vendors, news) == self._current:
             return
-        self._current = vendors, dict(news)
+        self._current = vendors, news
         try:
             config = replace(self._config, vendors=vendors)
-            self._renew(config, dict(news))
+            self._renew(config, news)
         except ConfigError as error:
             logger.error(
                 "vendors: the console's changes cannot be used (%s); what they are about is held", error
             )
             held = {*known.held, *known.ledger.overlays}
             vendors = tuple(replace(one, held=one.held or one.name in held) for one in self._config.vendors)
-            self._renew(replace(self._config, vendors=vendors), dict(news))
+            self._renew(replace(self._config, vendors=vendors), news)
         self.vendors = vendors
 
 
