@@ -5,23 +5,29 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
+import secrets
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from demo_site import adnet, shop
 from demo_site.mailbox import taking_mail
 from demo_site.serving import LOOPBACK, Server, bind, port_of, serve, server_for
+from demo_site.shop.database import Database
 
 if TYPE_CHECKING:  # the unguarded shop runs without CookieGuard
     from cookieguard import Config
+    from cookieguard.identity.staff_token import Member
     from demo_site.policy_copy import Draft
 
 VAR = Path(__file__).parent / "var"
+ENDS_SOON = timedelta(days=12)  # the contract with one of the vendors
+DATABASE = "DEMO_DATABASE"  # see shop/customers.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,30 +49,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"The demo cannot start: {error}", file=sys.stderr)
         return 1
-    guard = None if options.unguarded else _guard(options, sockets)
-    if options.fill and guard is not None:
-        from demo_site.traffic import fill, forget_old
-
-        fill(options.state_dir, days=options.fill, now=datetime.now(UTC))
-        forget_old(guard, datetime.now(UTC))
-    told = "" if guard is None else _commands(options, guard, sockets)
+    now = datetime.now(UTC)
+    guard = None if options.unguarded else _guard(options, sockets, now)
+    is_new = _fill(options, now) if guard is not None else False
+    told = "" if guard is None else _commands(options, guard, sockets, is_new=is_new)
     servers = _servers(options, sockets, guard)
+    links = {secrets.token_urlsafe(16): one for one in _members(options, guard, now)}
     print(told, flush=True)
     print(_welcome(sockets, is_guarded=guard is not None), flush=True)
-    if options.fill and guard is not None:
-        print(_sign_in(sockets, options.state_dir), flush=True)
-    asyncio.run(_run(servers, sockets.mail, options.state_dir.parent / "mail"))
+    if links:
+        print(_sign_in(sockets, links), flush=True)
+    print("  Stop with Ctrl-C.\n", flush=True)
+    asyncio.run(_run(servers, sockets.mail, options.state_dir.parent / "mail", guard, links))
     return 0
 
 
+def _fill(options: argparse.Namespace, now: datetime) -> bool:
+    """Write made-up visitors into a new demo; return whether it is new."""
+    from demo_site.traffic import fill
+
+    return bool(options.fill) and fill(options.state_dir, days=options.fill, now=now) > 0
+
+
+def _members(options: argparse.Namespace, guard: Config | None, now: datetime) -> Sequence[Member]:
+    if not options.fill or guard is None:
+        return ()
+    from demo_site.staff import demo_members
+
+    return demo_members(options.state_dir, now=now)
+
+
 async def _run(
-    servers: Sequence[tuple[Server, socket.socket]], mail: socket.socket | None, kept: Path
+    servers: Sequence[tuple[Server, socket.socket]],
+    mail: socket.socket | None,
+    kept: Path,
+    guard: Config | None,
+    links: Mapping[str, Member],
 ) -> None:
     if mail is None:
         await serve(servers)
         return
     async with taking_mail(mail, kept):
+        if guard is None or not links:
+            await serve(servers)
+            return
+        from demo_site.staff import keep_links
+
+        keeping = asyncio.create_task(keep_links(guard, links))
         await serve(servers)
+        keeping.cancel()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -116,10 +147,12 @@ def _bind(options: argparse.Namespace) -> Sockets:
     )
 
 
-def _guard(options: argparse.Namespace, sockets: Sockets) -> Config:
+def _guard(options: argparse.Namespace, sockets: Sockets, now: datetime) -> Config:
     from demo_site.settings import guard_config
 
+    contract = {"contract_end": now.date() + ENDS_SOON} if options.fill else {}
     return guard_config(
+        **contract,
         ads_origin=_address("ads", sockets.ads),
         state_dir=_shown(options.state_dir),
         origins=(_address("shop", sockets.shop),),
@@ -165,14 +198,22 @@ def _welcome(sockets: Sockets, *, is_guarded: bool) -> str:
     ]
     if sockets.unguarded:
         lines.append(f"  {'The same shop, unguarded':<28}{_address('unguarded', sockets.unguarded)}")
-    return "\n".join([*lines, "", "  Stop with Ctrl-C.", ""])
+    return "\n".join([*lines, ""])
 
 
-def _commands(options: argparse.Namespace, guard: Config, sockets: Sockets) -> str:
-    """Copy the policy, and say which commands look after the shop."""
+def _commands(options: argparse.Namespace, guard: Config, sockets: Sockets, *, is_new: bool) -> str:
+    """Copy the policy, tell a new demo's story, and say which commands look after the shop."""
     from demo_site.policy_copy import keep_policy
 
+    if options.database != _parser().get_default("database"):
+        os.environ[DATABASE] = str(options.database)
     draft = keep_policy(guard, today=datetime.now(UTC).date())
+    if is_new:
+        from demo_site.story import tell
+
+        Database(options.database)  # whose customers get the notices
+        tell(guard, draft.version, now=datetime.now(UTC))
+        draft = draft._replace(is_announced=True)
     told = commands_of(guard, draft, ads_port=port_of(sockets.ads))
     if options.database == _parser().get_default("database"):
         return told
@@ -199,27 +240,10 @@ def commands_of(guard: Config, draft: Draft, *, ads_port: int) -> str:
     return "\n".join([*lines, f"  {'Their mail is written into':<28}{file.with_name('mail')}"])
 
 
-def _sign_in(sockets: Sockets, state_dir: Path) -> str:
-    from demo_site.staff import demo_tokens
-
-    base = f"{_address('shop', sockets.shop)}/_cg/"
-    lines = [
-        f"  {title:<28}{base}{page}"
-        for title, page in (
-            ("The console for staff", "overview"),
-            ("Sign in to it at", "staff"),
-        )
-    ]
-    tokens = demo_tokens(state_dir, now=datetime.now(UTC))
-    lines += [f"  as {role:<8} with  {token}" for role, token in tokens.items()]
-    program = _shown(Path(sys.executable).with_name("cookieguard"))
-    file = _shown(state_dir.parent / "cookieguard.toml")
-    lines += [
-        "  or with a link that works once:",
-        f'    {program} staff link "Demo owner" --config {file}',
-        "",
-    ]
-    return "\n".join(lines)
+def _sign_in(sockets: Sockets, links: Mapping[str, Member]) -> str:
+    base = f"{_address('shop', sockets.shop)}/_cg/staff?link="
+    lines = [f"    {one.role:<8} {base}{secret}" for secret, one in links.items()]
+    return "\n".join(["  The console for staff. Each link signs you in with that role:", *lines, ""])
 
 
 if __name__ == "__main__":

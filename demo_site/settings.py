@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -69,6 +70,7 @@ def guard_config(
     origins: tuple[str, ...] = (),
     policy: str | Path = "demo_site/policy",
     relay: str = "",
+    contract_end: date = date(2099, 12, 31),
 ) -> Config:
     """Declare the vendors as cookieguard.toml does; the widget's host stays undeclared on purpose."""
     network = AdNetwork.at(ads_origin)
@@ -117,6 +119,7 @@ def guard_config(
                 name="Reel Video and Maps",
                 purpose="preferences",
                 hosts=(_host(network.video),),
+                contract_end=contract_end,
             ),
         ),
     )
@@ -131,6 +134,7 @@ def settings_file(config: Config, *, ads_port: int) -> Path:
         STANDARD.origins[0]: config.origins[0],
         STANDARD.mail.url: config.mail.url,
         ".localhost:8001": f".localhost:{ads_port}",
+        str(STANDARD.vendors[-1].contract_end): str(config.vendors[-1].contract_end),
     }
     text = TOML.read_text("utf-8")
     for standard, used in places.items():

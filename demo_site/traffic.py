@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from cookieguard.config import Config
-from cookieguard.engines.retention import do
-from cookieguard.features.feature import Place
 from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
-from cookieguard.features.statistics.jobs import jobs_of
 from cookieguard.stats.goals import VALUE_SIGN, step_of
 from cookieguard.stats.hits import NO_KEY, PARTLY_COUNTED, SECONDS_OF_DAY, Batch, Hit
 
@@ -146,12 +141,6 @@ def fill(state_dir: Path, *, days: int, now: datetime) -> int:
     finally:
         engine.close()
     return written
-
-
-def forget_old(config: Config, now: datetime) -> None:
-    """Do the daily job on what was filled in: a fresh demo keeps nothing longer than it promises."""
-    jobs = jobs_of(Place(config, Path(config.state_dir).absolute(), os.environ))
-    do({"statistics": jobs["statistics"]}, now)
 
 
 def draw_day(source: random.Random, day: int, today: int) -> Iterator[Hit]:

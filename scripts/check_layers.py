@@ -106,7 +106,7 @@ TOP = frozenset(
         "features.building",
         "features.checks",
         "features.letter",
-        "features.officer",
+        "features.due",
         "features.replay",
         "features.retention",
         "features.work",

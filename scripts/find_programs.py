@@ -15,6 +15,7 @@ import sys
 PROGRAMS = {
     ("goaccess",): "goaccess",
     ("nginx",): "nginx-light",
+    ("varnishd",): "varnish",
 }
 SLOW_PROGRAMS = {
     ("firefox-esr", "firefox"): "firefox-esr",

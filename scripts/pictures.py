@@ -1,7 +1,7 @@
 """Take the pictures of the docs from the demo shop, light and dark: `make pictures` renews docs/_static/pictures/.
 
 The demo starts on free ports with a state of its own and two months of made-up visitors. A customer asks the shop for
-their data, so that the officer's page has a request to show.
+their data, so that the list of what is due has a request to show.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def take(browser: Browser, shop: Demo, scheme: Any) -> None:
     page.goto(f"{shop.address}/_cg/stats")
     press(page, "a:text-is('Last month')")
     save(page, "dashboard", scheme)
-    page.goto(f"{shop.address}/_cg/officer")
+    page.goto(f"{shop.address}/_cg/due")
     save(page, "officer", scheme)
     context.close()
 

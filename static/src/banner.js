@@ -8,7 +8,8 @@
     },
   });
   const ourPart = () => page.querySelector("cg-part#cg-p");
-  const part = ourPart();
+  // A deferred script of the page may have taken our part out before this one, which is deferred too, came to run.
+  const part = ourPart() || page.currentScript.closest("cg-part");
   const boxOf = element => element.getBoundingClientRect();
   const styleOf = element => getComputedStyle(element);
 
@@ -103,9 +104,14 @@
       if (root.isConnected) fit();
     }, 150);
   };
-  fit();
   ["load", "resize", "scroll"].forEach(type => addEventListener(type, fitSoon));
-  new ResizeObserver(fitSoon).observe(root);
+  // The first report comes after the browser's own layout and before it paints: to ask for boxes costs nothing then.
+  let isFitted;
+  new ResizeObserver(() => {
+    if (isFitted) fitSoon();
+    else fit();
+    isFitted = true;
+  }).observe(root);
 
   // A framework that renders the whole document again (React, where its markup differs) throws out what it does not know.
   // The banner comes back nine times and no more: a script may want it out each time.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from harness.quick import some_of
 from harness.servers import serving
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, Route
 
 from cookieguard import Config, CookieGuard
 
@@ -91,6 +92,47 @@ def test_a_framework_that_makes_the_document_anew_leaves_the_visitor_the_choice(
     shown.evaluate(WRITE_ANEW)
 
     assert controls(shown).is_visible()
+
+
+FILE_OF_BANNER = re.compile(r"/_cg/banner\.[0-9a-f]+\.js$")
+LATE = 1.5  # seconds: longer than the click takes
+FILES: dict[str, Callable[[Route], None]] = {
+    "slow": lambda route: (time.sleep(LATE), route.continue_())[1],  # type: ignore[func-returns-value]
+    "failed": lambda route: route.fulfill(status=503),
+    "blocked": lambda route: route.abort(),
+}
+
+
+def test_a_page_made_anew_before_the_banners_script_runs_asks_all_the_same(
+    visit: Visitors, tmp_path: Path
+) -> None:
+    shop = TinyShop({"/": page('<script src="/early.js" defer></script>')}, files={"/early.js": MAKE_ANEW})
+    with serving(CookieGuard(shop, Config(state_dir=str(tmp_path / "state")))) as server:
+        shown = visit().new_page()
+        shown.route(FILE_OF_BANNER, FILES["slow"])
+        shown.goto(server.url)
+
+        assert shown.get_by_role("heading", name="Tiny shop").count() == 0
+        shown.locator("#cg").wait_for()
+        answer(shown, "reject")
+        assert not asks(shown)
+
+
+@pytest.mark.parametrize("fate", FILES)
+def test_the_banner_takes_an_answer_without_its_script(visit: Visitors, demo: Demo, fate: str) -> None:
+    shown, asked = visit().new_page(), list[str]()
+
+    def meet(route: Route) -> None:
+        asked.append(route.request.url)
+        FILES[fate](route)
+
+    shown.route(FILE_OF_BANNER, meet)
+    shown.goto(demo.guarded, wait_until="commit")
+    shown.get_by_role("button", name="Refuse all").click()
+
+    controls(shown).wait_for()
+    assert len(asked) == 1
+    assert not asks(shown)
 
 
 TAKE_OUT = {

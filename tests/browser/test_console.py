@@ -49,15 +49,28 @@ PAGES = (
     "stats",
     "stats?tab=consent",
     "stats?tab=held",
+    "vendors",
+    "vendors?host=spy.example&own=no&name=Spy&purpose=marketing",
     "requests",
     f"requests?id={ID}",
     "record",
 )
-PAGES += ("record?id=none", "officer", "staff")
+PAGES += ("record?id=none", "due", "people", "health", "policies", "policies?step=edit", "staff")
 ROLES = {
     "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
-    "support": ["Overview", "Requests"],
-    "owner": ["Overview", "Statistics", "Consent", "Vendors", "Requests", "Records", "Health"],
+    "support": ["Overview", "Due", "Requests"],
+    "owner": [
+        "Overview",
+        "Due",
+        "Statistics",
+        "Consent",
+        "Vendors",
+        "Requests",
+        "Policy",
+        "Records",
+        "People",
+        "Health",
+    ],
 }
 IS_WIDE = "document.documentElement.scrollWidth > innerWidth"
 # What has the focus: its name, whether an outline shows it, and whether it is in view.
@@ -248,7 +261,7 @@ def test_empty_console_says_what_appears_and_how(visit: Visitors, empty: Console
     shown.goto(f"{empty.url}/_cg/requests")
     assert "What customers ask for at /_cg/privacy appears here" in shown.inner_text("main")
     shown.goto(f"{empty.url}/_cg/record")
-    assert "Visitors find the id on their receipt at /_cg/receipt" in shown.inner_text("main")
+    assert "Visitors find its number on their receipt at /_cg/receipt" in shown.inner_text("main")
 
 
 def test_lines_of_the_overview_lead_to_the_figures_they_show(visit: Visitors, console: Console) -> None:
@@ -260,4 +273,6 @@ def test_lines_of_the_overview_lead_to_the_figures_they_show(visit: Visitors, co
         shown.click("main a:text-is('Visits')")
     assert shown.locator("div:has(> dt:text-is('Visits')) dd").first.inner_text().split()[0] == visits
     shown.go_back()
-    assert f"{ID}: export, open, 9 days late" in shown.inner_text("main")
+    with shown.expect_navigation():
+        shown.get_by_role("link", name="Answer the request for a copy (9 days late)").click()
+    assert shown.url.endswith(f"/_cg/requests?id={ID}")

@@ -104,12 +104,12 @@ def test_passkey_signs_in_a_browser_that_has_no_cookie_before_the_click(
 ) -> None:
     with seated(visit, tmp_path) as desk:
         desk.shown.context.clear_cookies()
-        desk.shown.goto(f"{desk.base}/_cg/officer")
+        desk.shown.goto(f"{desk.base}/_cg/due")
         assert desk.shown.context.cookies() == []
 
         desk.click("Sign in with a passkey")
 
-        assert desk.shown.url == f"{desk.base}/_cg/officer"
+        assert desk.shown.url == f"{desk.base}/_cg/due"
         (cookie,) = desk.shown.context.cookies()
         assert (cookie["name"], cookie["httpOnly"], cookie["value"][:4] == "try.") == (COOKIE, True, False)
 
@@ -162,7 +162,7 @@ def test_removed_passkey_signs_nobody_in(visit: Visitors, tmp_path: Path) -> Non
         desk.click("Sign in with a passkey")
 
         assert REFUSED in desk.shown.inner_text("[role=alert]")
-        assert desk.shown.goto(f"{desk.base}/_cg/officer").status == 403  # type: ignore[union-attr]
+        assert desk.shown.goto(f"{desk.base}/_cg/due").status == 403  # type: ignore[union-attr]
 
 
 def test_copy_of_a_passkey_with_an_older_counter_does_not_count(visit: Visitors, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Behind nginx that keeps pages: the banner, a choice, a withdrawal and the way back work as without it."""
+"""Behind nginx and Varnish that keep pages: the banner, a choice, a withdrawal and the way back work as without it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import pytest
 from harness.browser import Recorder, counting
 from harness.servers import serving
-from playwright.sync_api import Page, Response
-from servers.shared_caches import nginx_cache
+from playwright.sync_api import Page
+from servers.shared_caches import CACHES, is_hit
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config.cache import CacheSettings
@@ -33,17 +33,12 @@ class Cached:
         self.there.forget()
         response = opened.goto(self.shop + path)
         self.there.wait()
-        return was_hit(response), len(self.there.requests)
+        return response is not None and is_hit(response.headers), len(self.there.requests)
 
 
-def was_hit(response: Response | None) -> bool:
-    """Return whether a cache had the page."""
-    return response is not None and response.headers.get("x-cache") == "HIT"
-
-
-@pytest.fixture
-def cached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cached]:
-    """Serve the shop, nginx and the third party."""
+@pytest.fixture(params=CACHES)
+def cached(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cached]:
+    """Serve the shop, a cache and the third party."""
     there, folder = Recorder(), tmp_path_factory.mktemp("cached")
     with ExitStack() as stack:
         party = stack.enter_context(serving(there, http=counting(there.note_connection)))
@@ -54,8 +49,8 @@ def cached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cached]:
         shop = stack.enter_context(serving(guard))
         # Browsers name a port that no shop has
         edit = lambda text: text.replace("Host $host;", "Host $http_host;")  # noqa: E731
-        nginx = stack.enter_context(nginx_cache(shop.port, folder / "edge", edit=edit))
-        yield Cached(f"http://shop.localhost:{nginx.port}", there)
+        edge = stack.enter_context(request.param(shop.port, folder / "edge", edit=edit))
+        yield Cached(f"http://shop.localhost:{edge.port}", there)
 
 
 def test_a_choice_and_its_withdrawal_take_effect_at_once_on_cached_pages(

@@ -98,13 +98,13 @@ def test_script_of_the_shop_reads_and_changes_nothing_on_the_host_of_staff(
         read = {way: attempt(hostile, script, f"{base}/_cg/staff") for way, script in READS.items()}
         for script in READS.values():
             if script != READS["window"]:
-                attempt(hostile, script, f"{base}/_cg/officer")
+                attempt(hostile, script, f"{base}/_cg/due")
         looks = len(list(read_journal(tmp_path / "state"))) - before
         form = read["fetch"].partition('name="form" value="')[2].partition('"')[0]
         body = f"leave=1&form={form}"
         ways = POSTS.values() if staff == STAFF else [POSTS["fetch"]]
         assert {attempt(hostile, one, [f"{base}/_cg/staff", body]) for one in ways} == {"sent"}
-        console.goto(f"{base}/_cg/officer")
+        console.goto(f"{base}/_cg/due")
         is_signed_in = console.locator("#token").count() == 0
 
     reached = {way for way, text in read.items() if NAME in text}
@@ -123,10 +123,10 @@ def test_staff_page_is_in_no_frame_of_the_shop(visit: Visitors, tmp_path: Path) 
     with attacked(visit, tmp_path, STAFF) as (_, hostile, base):
         asked = []
         hostile.on("response", lambda one: asked.append((one.url, one.status)))
-        attempt(hostile, READS["frame"], f"{base}/_cg/officer")
+        attempt(hostile, READS["frame"], f"{base}/_cg/due")
         frame = hostile.frames[-1]
 
-        assert (f"{base}/_cg/officer", 403) in asked
+        assert (f"{base}/_cg/due", 403) in asked
         assert NAME not in frame.locator("body").inner_text()
 
 

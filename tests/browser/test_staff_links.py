@@ -37,8 +37,8 @@ def test_link_signs_in_the_first_browser_that_uses_it(visit: Visitors, tmp_path:
         assert "Olga" in second.inner_text(".member")
         assert "it works once" in first.inner_text("[role=alert]")
         assert first.goto(link).status == 403  # type: ignore[union-attr]
-        assert first.goto(f"{base}/_cg/officer").status == 403  # type: ignore[union-attr]
-        assert second.goto(f"{base}/_cg/officer").status == 200  # type: ignore[union-attr]
+        assert first.goto(f"{base}/_cg/due").status == 403  # type: ignore[union-attr]
+        assert second.goto(f"{base}/_cg/due").status == 200  # type: ignore[union-attr]
 
 
 def test_form_after_the_end_of_a_session_leads_back_to_its_page(visit: Visitors, tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_what_an_officer_decides_is_asked_looked_after_answered_and_read(walk: W
     walk.open_as(walk.support, "support", f"{kind}-3-support")
     do(walk.support, "note", f"Called. {HOSTILE}")
     walk.see(walk.support, f"{kind}-3-noted")
-    assert walk.support.goto(f"{walk.shop.url}/_cg/officer").status == 403  # type: ignore[union-attr]
+    assert walk.support.goto(f"{walk.shop.url}/_cg/record").status == 403  # type: ignore[union-attr]
     walk.open_as(walk.officer, "officer", f"{kind}-4-officer")
     if kind == "object":
         form = walk.officer.locator("form:has(button[value=refuse-for])")
@@ -180,8 +180,11 @@ def test_what_an_officer_decides_is_asked_looked_after_answered_and_read(walk: W
             form.locator("button").click()
         walk.see(walk.officer, f"{kind}-4-refused")
     do(walk.officer, "extended", "We are moving.")
+    walk.see(walk.officer, f"{kind}-4-words")
+    do(walk.officer, "extended")
     walk.see(walk.officer, f"{kind}-4-extended")
     do(walk.officer, "done", WORDS[kind])
+    do(walk.officer, "done")
     walk.see(walk.officer, f"{kind}-5-done")
 
     walk.is_closed(kind, WORDS[kind])
@@ -250,6 +253,6 @@ def test_letter_in_doubt_is_entered_asked_about_done_told_and_closed(walk: Walk)
     walk.open_as(officer, "officer", "letter-4-officer")
     do(officer, "told", "by letter")
     walk.see(officer, "letter-5-told")
-    officer.goto(f"{shop.url}/_cg/officer")
-    walk.see(officer, "letter-6-officer-page")
+    officer.goto(f"{shop.url}/_cg/due")
+    walk.see(officer, "letter-6-due")
     walk.sees_an_empty_queue("letter-7-closed")

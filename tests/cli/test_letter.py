@@ -33,9 +33,11 @@ def test_preview_shows_the_letter_and_sends_nothing(shop: Shop, relay: Relay) ->
         parts = json.loads(shop.run("letter", "--preview", "--json").stdout)["parts"]
 
     assert shown.stdout.startswith("Privacy of shop.example, ")
-    assert shown.stdout.endswith("\nThe officer's page: https://shop.example/_cg/officer\n")
-    assert "Old Ads: its contract ended on 2026-01-01" in shown.stdout
-    assert [one["title"] for one in parts if one["due"]] == ["What needs you"]
+    assert "\nOverdue\n- Renew or end the contract with Old Ads (" in shown.stdout
+    assert " days late): https://shop.example/_cg/vendors\n" in shown.stdout
+    assert shown.stdout.endswith("\nEverything that is due\n- https://shop.example/_cg/due\n")
+    assert shown.stdout.count("\n") < 12
+    assert [one["title"] for one in parts if one["due"]] == ["Overdue"]
     assert not relay.accepted
 
 
@@ -45,7 +47,7 @@ def test_letter_links_to_the_host_of_staff(shop: Shop) -> None:
 
     shown = shop.run("letter", "--preview").stdout
 
-    assert shown.endswith("\nThe officer's page: https://staff.shop.example/_cg/officer\n")
+    assert shown.endswith("\n- https://staff.shop.example/_cg/due\n")
 
 
 def test_letter_goes_to_each_once_a_week_however_often_cron_asks(shop: Shop, relay: Relay) -> None:

@@ -317,7 +317,7 @@ def test_declaration_is_toml_whatever_the_host(host: str) -> None:
     verdict = Verdict(host, "marketing")
 
     declared = tomllib.loads(unknown(verdict.host))
-    own = tomllib.loads(first_party_line(verdict))
+    own = tomllib.loads(first_party_line(verdict.pattern))
 
     assert declared == {"vendors": [{"name": host, "purpose": "marketing", "hosts": [host]}]}
     assert own == {"first_party_hosts": [host]}

@@ -37,7 +37,7 @@ def test_traffic_fills_every_day_once(tmp_path: Path) -> None:
     assert fill(tmp_path / "state", days=4, now=NOW) == 0
 
 
-def test_tokens_of_the_demo_open_dashboard_queue_and_officer_s_page(tmp_path: Path) -> None:
+def test_tokens_of_the_demo_open_dashboard_queue_and_what_is_due(tmp_path: Path) -> None:
     state = tmp_path / "state"
     fill(state, days=2, now=NOW)
     config = guard_config(ads_origin=ADS, state_dir=state)
@@ -49,9 +49,9 @@ def test_tokens_of_the_demo_open_dashboard_queue_and_officer_s_page(tmp_path: Pa
         ("stats", tokens["analyst"]),
         ("stats", old["analyst"]),
         ("requests", tokens["support"]),
-        ("officer", tokens["support"]),
-        ("officer", tokens["officer"]),
-        ("officer", tokens["owner"]),
+        ("due", tokens["analyst"]),
+        ("due", tokens["support"]),
+        ("due", tokens["owner"]),
     ]
     answers = [
         ask(app, path=f"/_cg/{page}", host="shop.localhost", headers=[("authorization", f"Bearer {one}")])

@@ -76,15 +76,19 @@ def test_what_is_due_is_said_alike_by_doctor_and_letter_and_first_what_is_wrong(
     (state.path / "checkpoint-7").write_text("the log was longer once")
 
     letter = write_letter(config, keyring, NOW)
-    found = {
-        f"{one.check.removeprefix('vendor ')}: {one.found}" for one in examine(config, environ={}, now=NOW)
-    }
+    said = {one.what for one in examine(config, environ={}, now=NOW)}
 
-    part = letter.parts[0]
-    names = [line.partition(": ")[0] for line in part.lines]
-    assert names == ["Ads", "consent log's past", "unannounced policy", "Soon"]
-    assert letter.due == len(names)
-    assert all(any(line.startswith(one) for one in found) for line in part.lines)
+    lines = {part.title: part.lines for part in letter.parts[:-1]}
+    found = [line.partition(": ")[0].partition(" (")[0] for line in sum(lines.values(), ())]
+    assert list(lines)[:2] == ["Overdue", "Today"]
+    assert found == [
+        "Renew or end the contract with Ads",
+        "Consent log's past",
+        "Announce policy 2026-12-15",
+        "Renew or end the contract with Soon",
+    ]
+    assert letter.due == len(found)
+    assert all(any(one.startswith(line) for one in said) for line in found)
 
 
 def test_jobs_create_nothing_before_they_are_done(tmp_path: Path) -> None:

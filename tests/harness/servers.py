@@ -72,9 +72,12 @@ class Process(Server):
 
 
 @contextmanager
-def serving(app: Any, *, log_file: Path | None = None, **uvicorn_options: Any) -> Iterator[Server]:
+def serving(
+    app: Any, *, port: int = 0, log_file: Path | None = None, **uvicorn_options: Any
+) -> Iterator[Server]:
     """Serve an app object (or import string) with uvicorn in a thread: `with serving(app) as server:`.
 
+    `port` is that of a server that has ended, for one that starts again.
     `uvicorn_options` are those of `uvicorn.Config`: `root_path="/shop"`, `lifespan="off"`, `ssl_certfile=...`.
     With `log_file` uvicorn's loggers, access log included, write there; else only its errors reach pytest.
     Raises RuntimeError where the app does not start. For several workers use `spawned`.
@@ -84,7 +87,7 @@ def serving(app: Any, *, log_file: Path | None = None, **uvicorn_options: Any) -
     with ExitStack() as stack:
         # uvicorn would put its own handlers into this process's logging, and leave them there.
         level = stack.enter_context(_logging_to(log_file)) if log_file is not None else "error"
-        listener = stack.enter_context(closing(_listener()))
+        listener = stack.enter_context(closing(_listener(port)))
         server = uvicorn.Server(
             uvicorn.Config(app, **{"log_config": None, "log_level": level} | uvicorn_options)
         )
@@ -182,10 +185,11 @@ def wait_until(condition: Callable[[], object], what: str, *, seconds: float = S
         time.sleep(0.01)
 
 
-def _listener() -> socket.socket:
+def _listener(port: int) -> socket.socket:
     # TCP by name: asyncio sets TCP_NODELAY on nothing else, and every answer would wait 40 ms.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind((LOOPBACK, 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((LOOPBACK, port))
     return listener
 
 

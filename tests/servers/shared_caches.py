@@ -7,11 +7,12 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import pytest
 from harness.servers import LOOPBACK, ROOT, launched, serving
 
 from cookieguard.config.cache import CacheSettings
@@ -37,6 +38,23 @@ NGINX = """
         {locations}
     }}
 """
+# In front of a cache that has no TLS of its own.
+TLS = """
+    server {{
+        listen 127.0.0.1:PORT ssl;
+        ssl_certificate {certificate};
+        ssl_certificate_key {certificate};
+        location / {{
+            proxy_pass http://127.0.0.1:{port};
+            proxy_http_version 1.1;
+            proxy_set_header Host $http_host;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto https;
+        }}
+    }}
+"""
+FORM = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
+CHOICES = {"n": "choice=reject", "a": "choice=accept", "p": "choice=save&purpose=statistics"}
 VARNISH = 'vcl 4.1;\nbackend default {{ .host = "127.0.0.1"; .port = "{shop_port}"; }}\n{lines}'
 
 
@@ -46,6 +64,8 @@ class Cache:
 
     port: int
     connection: HTTPConnection
+    host: str = HOST
+    headers: Mapping[str, str] = field(default_factory=lambda: PAGE)
 
     def ask(
         self,
@@ -55,11 +75,11 @@ class Cache:
         headers: Mapping[str, str] | None = None,
         method: str = "GET",
         body: str = "",
-        host: str = HOST,
+        host: str = "",
         lines: tuple[tuple[str, str], ...] = (),
     ) -> Reply:
         """Send one request; `lines` are headers that may be there several times."""
-        sent = [("Host", host), *(PAGE | dict(headers or {})).items(), *lines]
+        sent = [("Host", host or self.host), *{**self.headers, **(headers or {})}.items(), *lines]
         if cookies:
             sent.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())))
         if body:
@@ -74,7 +94,22 @@ class Cache:
 
 def from_cache(reply: Reply) -> bool:
     """Return whether a cache had the answer: nginx says so, and Varnish names two requests."""
-    return reply.headers["x-cache"] == "HIT" or " " in reply.headers.get("x-varnish", "").strip()
+    return is_hit(reply.headers)
+
+
+def is_hit(headers: Mapping[str, str]) -> bool:
+    """Return whether a cache says so in these headers; their names are lower-case."""
+    return headers.get("x-cache") == "HIT" or " " in headers.get("x-varnish", "").strip()
+
+
+def choose(edge: Cache, body: str) -> dict[str, str]:
+    """Make a choice with the form of the page of choices; return the cookies."""
+    page = edge.ask("/_cg/choices")
+    banner = re.search(r'name="banner" value="([^"]*)"', page.text)
+    assert banner is not None
+    posted = edge.ask("/_cg/consent", method="POST", headers=FORM, body=f"{body}&banner={banner[1]}&next=/")
+    assert posted.status == 303, posted.text
+    return {name: value for name, value in posted.cookies.items() if value}
 
 
 def asking(port: int) -> Cache:
@@ -89,12 +124,15 @@ def blocks(language: str) -> list[str]:
 
 
 @contextmanager
-def demo_shop(directory: Path, *, clock: Any = None, **settings: Any) -> Iterator[int]:
+def demo_shop(
+    directory: Path, *, clock: Any = None, mode: str = "shared", port: int = 0, **settings: Any
+) -> Iterator[int]:
     """Serve the demo shop by a clock; return its port."""
+    directory.mkdir(exist_ok=True)
     config = guard_config(ads_origin=ADS, state_dir=directory / "state", policy=ROOT / "demo_site" / "policy")
-    config = replace(config, trusted_proxies=(LOOPBACK,), cache=CacheSettings(mode="shared"), **settings)
+    config = replace(config, trusted_proxies=(LOOPBACK,), cache=CacheSettings(mode=mode), **settings)
     app = create_app(ads_origin=ADS, database=directory / "shop.sqlite3", guard=config, clock=clock)
-    with serving(app, timeout_keep_alive=120) as server:
+    with serving(app, port=port, timeout_keep_alive=120, proxy_headers=False) as server:
         yield server.port
 
 
@@ -120,6 +158,25 @@ def varnish_cache(shop_port: int, directory: Path, *, edit: Any = lambda text: t
         yield asking(process.port)
 
 
+@contextmanager
+def tls_before(port: int, certificate: Path, directory: Path) -> Iterator[int]:
+    """Speak TLS in front of a cache; return the port."""
+    directory.mkdir()
+    with running(TLS.format(port=port, certificate=certificate), directory) as tls_port:
+        yield tls_port
+
+
 def find_varnish() -> str | None:
     """Return Varnish's path, None where Debian's package is missing."""
     return shutil.which("varnishd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+# The caches that tests run behind, as parameters.
+CACHES = [
+    pytest.param(nginx_cache, id="nginx"),
+    pytest.param(
+        varnish_cache,
+        id="varnish",
+        marks=pytest.mark.skipif(not find_varnish(), reason="Debian's varnish is missing"),
+    ),
+]

@@ -18,27 +18,18 @@ from cookieguard.check.edge import examine_edge
 from servers.clients import Reply
 from servers.shared_caches import (
     ADS,
+    CACHES,
+    CHOICES,
     Cache,
     asking,
+    choose,
     demo_shop,
-    find_varnish,
     from_cache,
     nginx_cache,
-    varnish_cache,
 )
 
 PAGES = ("/", "/catalogue", "/catalogue?kind=bowls", "/journal", "/product/morning-mug", "/privacy")
 VISITORS = 1000
-FORM = {"Content-Type": "application/x-www-form-urlencoded", "Sec-Fetch-Site": "same-origin"}
-CHOICES = {"n": "choice=reject", "a": "choice=accept", "p": "choice=save&purpose=statistics"}
-CACHES = [
-    pytest.param(nginx_cache, id="nginx"),
-    pytest.param(
-        varnish_cache,
-        id="varnish",
-        marks=pytest.mark.skipif(not find_varnish(), reason="Debian's varnish is missing"),
-    ),
-]
 States = dict[str, tuple[dict[str, str], dict[str, str]]]
 
 
@@ -72,16 +63,6 @@ def states_of(shop: Cache) -> States:
         "p": (chosen["p"], {}),
         "a-g": (chosen["a"], {"Sec-GPC": "1"}),
     }
-
-
-def choose(edge: Cache, body: str) -> dict[str, str]:
-    """Make a choice with the form of the page of choices; return the cookies."""
-    page = edge.ask("/_cg/choices")
-    banner = re.search(r'name="banner" value="([^"]*)"', page.text)
-    assert banner is not None
-    posted = edge.ask("/_cg/consent", method="POST", headers=FORM, body=f"{body}&banner={banner[1]}&next=/")
-    assert posted.status == 303, posted.text
-    return {name: value for name, value in posted.cookies.items() if value}
 
 
 def seen(page: Reply) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ import pytest
 from harness.browser import chromium_path
 
 from . import abroad, visits
+from .cached import CACHES
 from .chosen import left_out
 from .differences import UNSTEADY, goes
 from .recorder import Heard
@@ -19,7 +20,7 @@ from .vector import Vector
 from .visits import UNGUARDED, Run
 
 CHROMIUM = "chromium"
-OTHER_ENGINES = ("test_firefox.py", "test_webkit.py")
+OTHER_ENGINES = ("test_firefox.py", "test_webkit.py", "test_cached.py")
 # A machine that has too much to do may not let a page finish; whoever is silent is visited again.
 VISITS = 3
 SECONDS = 900  # the first test that looks at a run waits for it
@@ -115,13 +116,17 @@ class Runs:
         engine, state, script = key
         folder = self.folder / f"{engine}-{state}-{script}-{len(list(self.folder.iterdir()))}"
         folder.mkdir()
-        if engine == CHROMIUM:
-            return visits.run(vectors, state, script=script, chromium=chromium_path(), folder=folder)
+        if engine in (CHROMIUM, *CACHES):
+            cache = engine if engine in CACHES else ""
+            return visits.run(
+                vectors, state, script=script, chromium=chromium_path(), folder=folder, cache=cache
+            )
         return abroad.run(vectors, state, script=script, engine=engine, folder=folder)
 
 
 def tells(vector: Vector, heard: Heard, *, script: bool, engine: str = CHROMIUM) -> bool:
-    """Return whether a control shows what it must show."""
+    """Return whether a control shows what it must show; Chromium is the browser behind a cache."""
+    engine = CHROMIUM if engine in CACHES else engine
     is_asked = goes(vector, engine, script=script) and vector.name not in UNSTEADY.get(engine, ())
     return not is_asked or vector.tells in heard.kinds
 
@@ -145,7 +150,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             f"{engine:8} {state:10} {'with' if script else 'no'} script: {_figures(one)}"
         )
-    for engine in sorted({engine for engine, *_ in runs.done} - {CHROMIUM}):
+    for engine in sorted({engine for engine, *_ in runs.done} - {CHROMIUM, *CACHES}):
         for line in left_out(engine):
             terminalreporter.write_line(line)
 
@@ -155,7 +160,8 @@ def _figures(one: Run) -> str:
     telling = sum(bool(host.kinds) for host in heard)
     return (
         f"{telling} of {len(heard)} pages told somebody: "
-        f"{sum(host.requests.total() for host in heard)} requests, "
+        + (f"{len(one.kept)} from the cache, " if one.kept else "")
+        + f"{sum(host.requests.total() for host in heard)} requests, "
         f"{sum(host.connections for host in heard)} connections, "
         f"{sum(host.lookups for host in heard)} look-ups, "
         f"{sum(host.datagrams for host in heard)} datagrams"

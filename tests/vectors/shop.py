@@ -61,12 +61,12 @@ def _file(place: Place, folder: str, rest: list[str]) -> File:
     return place.vector.files.get(rest[0], NONE)
 
 
-def guarded(shop: Any, state: Path, *, is_dev: bool = False) -> CookieGuard:
+def guarded(shop: Any, state: Path, *, is_dev: bool = False, **settings: Any) -> CookieGuard:
     """Wrap the shop, its vendors declared but for those of the last domain."""
     vendors = tuple(
         Vendor(name=domain, purpose=purpose, hosts=(f"*.{domain}",)) for domain, purpose in PURPOSES.items()
     )
-    return CookieGuard(shop, Config(state_dir=str(state), vendors=vendors, dev=is_dev))
+    return CookieGuard(shop, Config(state_dir=str(state), vendors=vendors, dev=is_dev, **settings))
 
 
 async def _send(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from harness.servers import Server, serving
 
-from . import netlog
+from . import cached, netlog
 from .chromium import NO_SCRIPT, Chromium, launched
 from .recorder import STRAYS, Heard, Recorder, recording
 from .shop import Shop, guarded
@@ -45,27 +45,36 @@ class Run:
     strays: frozenset[str]
     served: dict[str, str]
     """Which pages were served, and what state of consent the shop saw there."""
+    kept: frozenset[str] = frozenset()
+    """Which pages the visitor got out of a cache: an earlier visitor in the same state had fetched them."""
 
 
-def run(vectors: Sequence[Vector], state: str, *, script: bool, chromium: str, folder: Path) -> Run:
-    """Let a visitor in `state` (or without a guard) open the pages of these vectors."""
-    return asyncio.run(_run(vectors, state, script=script, chromium=chromium, folder=folder))
+def run(
+    vectors: Sequence[Vector], state: str, *, script: bool, chromium: str, folder: Path, cache: str = ""
+) -> Run:
+    """Let a visitor in `state` (or without a guard) open the pages of these vectors, behind a cache if one is named."""
+    return asyncio.run(_run(vectors, state, script=script, chromium=chromium, folder=folder, cache=cache))
 
 
-async def _run(vectors: Sequence[Vector], state: str, *, script: bool, chromium: str, folder: Path) -> Run:
+async def _run(
+    vectors: Sequence[Vector], state: str, *, script: bool, chromium: str, folder: Path, cache: str
+) -> Run:
     log = folder / "net-log.json"
     async with recording([home_of(vector) for vector in vectors]) as recorder:
         places = {vector.name: place_of(vector, recorder) for vector in vectors}
         shop = Counting(Shop(places))
-        with served_by(shop, state, folder) as server:
+        with served_by(shop, state, folder, cache=cache) as server:
             arguments = [f"--log-net-log={log}", _mapping(places.values(), recorder)]
             if not script:
                 arguments.append(NO_SCRIPT)
             async with launched(chromium, folder / "profile", arguments) as browser:
-                if state in CHOICES:
-                    await _decide(browser, server, CHOICES[state])
+                cookies = await _decide(browser, server, CHOICES[state]) if state in CHOICES else {}
+                if cache:
+                    await asyncio.to_thread(cached.warm, server, SHOP, places, cookies)
+                served, shop.served = shop.served, {}
                 await _visit(browser, recorder, server.at(SHOP), vectors)
-    return _told(vectors, recorder, log, shop.served)
+    kept = frozenset(served) - frozenset(shop.served)
+    return _told(vectors, recorder, log, served | shop.served, kept)
 
 
 @contextmanager
@@ -76,15 +85,18 @@ def served_by(
     *,
     is_dev: bool = False,
     wrap: Callable[[Any], Any] | None = None,
+    cache: str = "",
 ) -> Iterator[Server]:
-    """Serve the shop, guarded unless the state says it is not; `wrap` goes around the guard."""
-    if state == UNGUARDED:
-        with serving(shop) as server:
-            yield server
-        return
-    guard = guarded(shop, folder / "state", is_dev=is_dev)
-    with closing(guard), serving(wrap(guard) if wrap else guard) as server:
-        yield server
+    """Serve the shop, guarded unless the state says it is not; `wrap` goes around the guard, `cache` before it."""
+    settings = cached.SETTINGS if cache else {}
+    with ExitStack() as stack:
+        app: Any = cached.Public(shop) if cache else shop
+        if state != UNGUARDED:
+            guard = guarded(app, folder / "state", is_dev=is_dev, **settings)
+            stack.enter_context(closing(guard))
+            app = wrap(guard) if wrap else guard
+        server = stack.enter_context(serving(app))
+        yield stack.enter_context(cached.before(cache, server, folder)) if cache else server
 
 
 class Counting:
@@ -98,7 +110,8 @@ class Counting:
         """Pass one request on."""
         if scope["type"] == "http" and scope["path"].startswith("/v/"):
             guard = scope.get("cookieguard.visitor")
-            self.served[scope["path"][3:]] = guard.consent.state if guard else UNGUARDED
+            state = guard and (cached.state_of(scope) or guard.consent.state)
+            self.served[scope["path"][3:]] = state or UNGUARDED
         await self._app(scope, receive, send)
 
 
@@ -142,31 +155,24 @@ async def _visit(browser: Chromium, recorder: Recorder, origin: str, vectors: Se
     await until_quiet(recorder)
 
 
-async def _decide(browser: Chromium, server: Server, choice: dict[str, str]) -> None:
-    """Make the choice as the banner would, and let the browser keep its cookie."""
-    name, value = await asyncio.to_thread(consent_cookie, server, choice)
+async def _decide(browser: Chromium, server: Server, choice: dict[str, str]) -> dict[str, str]:
+    """Make the choice as the banner would, let the browser keep its cookies, and return them."""
+    cookies = await asyncio.to_thread(consent_cookies, server, choice)
+    kept = {"url": server.at(SHOP), "path": "/", "secure": True, "httpOnly": True}
     await browser.call(
         "Storage.setCookies",
-        cookies=[
-            {
-                "name": name,
-                "value": value,
-                "url": server.at(SHOP),
-                "path": "/",
-                "secure": True,
-                "httpOnly": True,
-            }
-        ],
+        cookies=[{"name": name, "value": value, **kept} for name, value in cookies.items()],
     )
+    return cookies
 
 
-def consent_cookie(server: Server, choice: dict[str, str]) -> tuple[str, str]:
-    """Make the choice as the banner would, and return the cookie that comes back: name and value."""
+def consent_cookies(server: Server, choice: dict[str, str]) -> dict[str, str]:
+    """Make the choice as the banner would, and return the cookies that come back."""
     authority = f"{SHOP}:{server.port}"
     headers = {"Host": authority, "Origin": f"http://{authority}", "Sec-Fetch-Site": "same-origin"}
     answer = httpx.post(f"{server.url}/_cg/consent", json=choice | {"next": "/"}, headers=headers)
-    name, _, rest = answer.headers["set-cookie"].partition("=")
-    return name, rest.partition(";")[0]
+    pairs = (line.partition(";")[0].partition("=") for line in answer.headers.get_list("set-cookie"))
+    return {name: value for name, _, value in pairs}
 
 
 async def until_quiet(recorder: Recorder) -> None:
@@ -178,7 +184,9 @@ async def until_quiet(recorder: Recorder) -> None:
         await asyncio.sleep(left)
 
 
-def _told(vectors: Sequence[Vector], recorder: Recorder, log: Path, served: dict[str, str]) -> Run:
+def _told(
+    vectors: Sequence[Vector], recorder: Recorder, log: Path, served: dict[str, str], kept: frozenset[str]
+) -> Run:
     lookups, connections = netlog.read(log)
     heard = {}
     for vector in vectors:
@@ -187,4 +195,4 @@ def _told(vectors: Sequence[Vector], recorder: Recorder, log: Path, served: dict
         one.lookups = lookups[address]
         # what was refused before anybody could accept it
         one.connections = max(one.connections, connections[address])
-    return Run(heard, frozenset(recorder.heard[STRAYS].requests), served)
+    return Run(heard, frozenset(recorder.heard[STRAYS].requests), served, kept)

@@ -135,6 +135,10 @@ class WebKit:
         """Give a window up that does not obey any more."""
         await self._windows.pop(window).close()
 
+    def window(self, name: str) -> Window:
+        """Return the window of this number."""
+        return self._windows[name]
+
     async def close(self) -> None:
         """Close every window."""
         for window in list(self._windows):

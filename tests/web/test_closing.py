@@ -160,7 +160,7 @@ def test_a_guard_that_closed_begins_again_with_the_next_lifespan(make: Make) -> 
         assert choose(app) == 303
         wait_until(lambda times=times: len(told) == times, "it is told")  # type: ignore[misc]
         app.close()
-        assert not [one for one in set(threading.enumerate()) - before if "looks" not in one.name]
+        assert not set(threading.enumerate()) - before
 
 
 def test_a_worker_forked_from_a_guard_in_use_records_its_choices_and_so_does_its_parent(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -281,8 +282,13 @@ def test_the_visitors_copy_verifies_without_the_shop_as_page_and_file(guard: Gua
     receipt = verify_receipt(file.body, keys=[NoteKey.parse(one) for one in keys["keys"]])
     assert receipt.record["cg:event"] == "grant"
     assert receipt.origin == keys["origin"]
-    said, _, record = unescape(shown.text).partition("dpv:hasConsentStatus")
-    assert record
+    said, _, frame = unescape(shown.text).partition("<iframe")
+    assert said.count("Agreed</p>") == 2  # each purpose that was asked for
+    assert "Companies: <bdi>Count</bdi>" in said
+    assert "dpv:" not in said + frame.partition("</iframe>")[2]  # the file has them
+    sheet = unescape(frame).partition("<style>")[2].partition("</style>")[0]
+    assert "#cg{all:initial" in sheet  # the banner as it looked
+    assert b64encode(sha256(sheet.encode()).digest()).decode() in shown.get("content-security-policy")
     assert "<p>You agreed to all purposes.<br/>Chosen on \u2066" in said
     assert 'href="/_cg/receipt?lang=en"' in choices.text
     assert "no-store" in file.get("cache-control")
@@ -320,6 +326,8 @@ def test_a_receipt_that_is_being_sealed_is_told_in_every_language_and_its_page_r
     for lang, one in answers.items():
         texts, said = texts_of(lang)["page"], unescape(one.text)
         assert texts["sealing"] in said
+        later = texts_of(lang)["receipt"]["later"].partition("{choices}")[0]
+        assert f"{later}\u2068" in said or f"{later}\u2066" in said  # how to come back without waiting
         assert f"<h1>{texts['receipt'].format(id=number)}</h1>" in said
         assert f"<p>{texts['all']}<br/>" in said
     assert len({texts_of(lang)["page"]["sealing"] for lang in answers}) == len(answers)

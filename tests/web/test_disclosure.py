@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import product
@@ -19,6 +20,7 @@ from web.disclosure import (
     NOW,
     SECOND,
     SOME_PERIODS,
+    STEP,
     TODAY,
     VIEWS,
     Bounds,
@@ -26,29 +28,34 @@ from web.disclosure import (
     Told,
     Values,
     derived,
+    free_ranges,
     of_count,
     of_row,
     of_table,
+    of_total,
+    span_of,
     told,
     truth,
 )
 
-from cookieguard.features.statistics.dashboard import answers
+from cookieguard.features.statistics.dashboard import answers, tabs
 from cookieguard.features.statistics.dashboard.disclosure import Breakdowns
 from cookieguard.features.statistics.dashboard.goal_tables import (
     goals_and_steps,
     shown_by_part,
     worth_by_part,
 )
+from cookieguard.features.statistics.dashboard.memo_reader import AnyDays, AskedOnce
 from cookieguard.features.statistics.dashboard.month_to_date import breakdown
 from cookieguard.features.statistics.dashboard.overview import read_overview
 from cookieguard.features.statistics.dashboard.page_tables import Regrouped, of_crowds, parts_of
 from cookieguard.features.statistics.dashboard.selection import RANGES, BadSelection, Selection
 from cookieguard.features.statistics.dashboard.tables import page_if_slow
+from cookieguard.features.statistics.dashboard.tabs import read_details
 from cookieguard.features.statistics.engines.protocol import Days, HitReader
 from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE, SqliteStats
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
-from cookieguard.stats.hits import Batch, Dimension, Hit
+from cookieguard.stats.hits import Batch, Dimension, Event, Hit
 from cookieguard.stats.k_anonymity import K, Shown, rounded
 
 PAGES = (("/", 9), ("/shoes", 5), ("/hats", 2))
@@ -354,6 +361,78 @@ def test_answers_by_country_and_device_are_certain_of_nobody(tmp_path: Path) -> 
     # The page says that a total is of few people, and does not say what it consists of.
     assert [one for one in derived(Bounds(values, found), true) if not is_of_few(one[0], told_of_few)] == []
     assert len(derived(Bounds(values, everything), true)) > 3  # the control: all of it
+
+
+def test_answers_of_each_day_are_certain_of_nobody(tmp_path: Path) -> None:
+    """Asked for the sums behind bars and wordings on every day, and for totals of days that are over and of ranges."""
+    hits = [hit._replace(country="any", device="any") for hit in answering(2)]
+    written(tmp_path, hits, has_keys=True)
+    reached = [hit._replace(page=hit.event) for hit in hits]
+    values, found, first = Values.of(reached), [], TODAY - 23
+    true = {group: count for group, count in truth(reached, values).items() if group.metric == VIEWS}
+
+    with closing(SqliteStats("", tmp_path).reader()) as figures:
+        growths: dict[str, Counter[int]] = defaultdict(Counter)
+        for one in AnyDays(AskedOnce(figures)).consent(Days(first, TODAY)):
+            growths[one.event][one.day] += one.times
+        for event in values[Dimension.PAGE]:
+            base = frozenset({(Dimension.PAGE, event)})
+            for last in range(first, TODAY + 1):
+                groups = tuple(Group(VIEWS, base, day) for day in range(first, last + 1))
+                found.append(of_count(groups, sum(growths[event][day] for day in range(first, last + 1))))
+        by_day = len(found)
+        for range_ in (*RANGES.values(), *EVERY_PERIOD):
+            totals = dict(read_details(figures, Selection("consent", range_), now=NOW).totals)
+            for event in values[Dimension.PAGE]:
+                group, text = (
+                    Group(VIEWS, frozenset({(Dimension.PAGE, event)}), span_of(range_)),
+                    totals.get(tabs.EVENTS[Event(event)], "-"),
+                )
+                found.append(of_total(group, text, is_exact=range_.last is None))
+
+    everything = [
+        Told((group,), count, count) for group, count in true.items() if isinstance(group.span, int)
+    ]
+    alone = derived(Bounds(values, found[by_day:]), true)
+    assert derived(Bounds(values, found), true) == alone == []
+    assert len(derived(Bounds(values, [*found, *everything]), true)) > 3  # the control: each day unrounded
+
+
+def test_the_consent_gap_is_certain_of_nobody(tmp_path: Path) -> None:
+    """Asked for visits, and visits of visitors who agreed, of all ranges and days; the control is unrounded."""
+    chance, hits = random.Random(3), []
+    for day in range(30):
+        for _ in range(chance.choice((1, 4, 7, 12))):
+            agreed = chance.random() < 0.4
+            key = {"key": chance.getrandbits(62) + 1, "consent": "all"} if agreed else {"key": 0, "entry": 1}
+            hits.append(PLAIN._replace(time=SECOND - day * DAY, source="(direct)", device="any", **key))
+    written(
+        tmp_path, [*hits, *(hit._replace(kind="choice", event="accepted") for hit in hits)], has_keys=True
+    )
+    visits = [hit._replace(country="yes" if hit.key else "no") for hit in hits]
+    values, found = Values.of(visits), []
+    true = {group: count for group, count in truth(visits, values).items() if group.metric == VIEWS}
+
+    with closing(SqliteStats("", tmp_path).reader()) as figures:
+        for range_ in (*RANGES.values(), *EVERY_PERIOD, *free_ranges()):
+            page = read_details(figures, Selection("consent", range_), now=NOW, before_consent="aggregate")
+            for gap in page.gaps if page.range == range_ else ():
+                days = range_.days(TODAY)
+                spans = [span_of(range_)] if not range_.is_free else range(days.first, days.last + 1)
+                for where, count, is_exact in (
+                    (frozenset(), gap.all, range_.last is None),
+                    (frozenset({(Dimension.COUNTRY, "yes")}), gap.agreed, False),
+                ):
+                    groups = tuple(Group(VIEWS, where, span) for span in spans)
+                    width = STEP - 1 if range_.is_free else 0
+                    one = Told(groups, count, count) if is_exact else of_count(groups, count)
+                    found.append(one._replace(low=max(0, one.low - width), high=one.high + width))
+
+    exact = [Told(one.groups, *[sum(true.get(group, 0) for group in one.groups)] * 2) for one in found]
+    everything = [Told((group,), count, count) for group, count in true.items()]
+    assert len(found) > 60
+    assert derived(Bounds(values, found), true) == []
+    assert len(derived(Bounds(values, [*exact, *everything]), true)) > 3
 
 
 def is_of_few(group: Group, told_of_few: Collection[Group]) -> bool:

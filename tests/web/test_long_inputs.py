@@ -59,14 +59,14 @@ NAVIGATION = [("sec-fetch-dest", "document"), ("sec-fetch-mode", "navigate"), ("
 FETCH = [("sec-fetch-dest", "empty"), ("sec-fetch-mode", "cors")]
 FORM, JSON, CSP_REPORT = "application/x-www-form-urlencoded", "application/json", "application/csp-report"
 OWN = [("sec-fetch-site", "same-origin")]
-FOR_STAFF = ("record", "requests", "stats")
+FOR_STAFF = ("file", "people", "policies", "record", "requests", "stats")
 FOR_CUSTOMERS = ("permission", "privacy")
 SOURCES = Path(cookieguard.__file__).parent
 # Names that the pattern below finds and no client writes: of the app's answers, of a scope, of our own records.
 NOT_OF_CLIENTS = set(
     "content-length etag last-modified body more_body made c dct:created dct:hasVersion dct:language "
     "x-content-type-options dpv:hasConsentStatus dpv:hasDataSubject dpv:hasNotice dpv:hasProcess cg:sha256 max-age "
-    "s-maxage".split()
+    "s-maxage time".split()
 )
 
 

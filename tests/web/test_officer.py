@@ -1,11 +1,13 @@
-"""The officer's page and the weekly letter: one page that says what is due, to nobody but officer and owner."""
+"""What is due and the weekly letter: one list by day, in which each role reads its own lines, each with its link."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -15,8 +17,10 @@ from stats.traffic import PLAIN
 from web.test_staff_guard import Desk, no_app
 
 from cookieguard import Config, CookieGuard, PolicyVersion, Vendor
-from cookieguard.features.letter import write_letter
+from cookieguard.features.letter import Part, write_letter
+from cookieguard.features.people.break_glass import LEDGER, Look
 from cookieguard.features.people.journal import read_journal
+from cookieguard.features.people.sessions import open_staff_store
 from cookieguard.features.rights.requests import requests_opener
 from cookieguard.features.rights.values.requests import Request, Via
 from cookieguard.features.rights.values.rules import Law, RequestKind
@@ -30,7 +34,7 @@ from cookieguard.storage.state_directory import StateDirectory
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 ENDS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",), contract_end=date(2026, 12, 1))
 BROWSER = ("accept", "text/html")
-HELD = "Undeclared hosts that were held"
+ALL = "Everything that is due"
 
 
 @pytest.fixture
@@ -40,7 +44,18 @@ def desk(guard: Callable[..., CookieGuard], tmp_path: Path) -> Desk:
 
 def page(desk: Desk, token: str = "", *, is_browser: bool = False) -> Answer:
     headers = [("authorization", f"Bearer {token}")] if token else []
-    return ask(desk.app, path="/_cg/officer", headers=[*headers, *([BROWSER] if is_browser else [])])
+    return ask(desk.app, path="/_cg/due", headers=[*headers, *([BROWSER] if is_browser else [])])
+
+
+def tasks(answer: Answer) -> dict[str, list[tuple[str, str]]]:
+    """Return what to do under each day, with its link, or how it is done where no page does it."""
+    return {
+        re.sub("<[^>]+>", "", day): [
+            (unescape(re.sub("<[^>]+>", "", line)), (re.findall('href="([^"]+)"', line) or [""])[0])
+            for line in re.findall(r"<h3>(.*?)</h3>", body, re.DOTALL)
+        ]
+        for day, body in re.findall(r"<h2 id=\"day-\d+\">(.*?)</h2>(.*?)</section>", answer.text, re.DOTALL)
+    }
 
 
 def keyring(desk: Desk) -> Keyring:
@@ -72,28 +87,40 @@ def test_officer_and_owner_see_it_and_the_look_is_in_the_journal(desk: Desk) -> 
 
     assert [one.status for one in answers] == [200, 200]
     assert answers[0].get("cache-control") == "private, no-store"
-    assert "Ads: its contract ends on 2026-12-01" in answers[0].text
+    assert tasks(answers[0]) == {"Tuesday, 1 December 2026": [("Renew or end the contract with Ads", "")]}
     looks = [one for one in read_journal(desk.state) if one["event"] == "looked"]
     assert [(one["who"], one["what"]) for one in looks] == [
-        ("officer", "officer's page"),
-        ("owner", "officer's page"),
+        ("officer", "what is due"),
+        ("owner", "what is due"),
     ]
 
 
-def test_support_and_strangers_get_the_same_403_without_a_hint(desk: Desk) -> None:
-    tokens = ["", desk.add("support"), desk.add("analyst"), "2.a.b.c"]
+def test_each_role_reads_its_own_lines_and_strangers_get_the_same_403_without_a_hint(desk: Desk) -> None:
+    ask_to_erase(desk, {"c" * 16: 40})
+    tokens = ["", desk.add("analyst"), "2.a.b.c"]
 
     answers = [page(desk, one) for one in tokens]
+    support, officer = (tasks(page(desk, desk.add(role))) for role in ("support", "officer"))
 
     assert {(one.status, one.text) for one in answers} == {(403, "not allowed\n")}
+    assert list(support) == ["Overdue"]
+    assert list(officer) == ["Overdue", "Tuesday, 1 December 2026"]
     session = desk.sign_in(tokens[1])
     cookie = ("cookie", f"__Host-cg_staff={session}")
     signed_in, stranger = (
-        ask(desk.app, path="/_cg/officer", headers=[BROWSER, *more]) for more in ([cookie], [])
+        ask(desk.app, path="/_cg/due", headers=[BROWSER, *more]) for more in ([cookie], [])
     )
     assert (signed_in.status, stranger.status) == (403, 403)
-    assert "This page needs the role officer." in signed_in.text
+    assert "This page needs the role support." in signed_in.text
     assert "needs the role" not in stranger.text
+
+
+def test_address_in_earlier_letters_leads_to_the_list(desk: Desk) -> None:
+    support, analyst = ([("authorization", f"Bearer {desk.add(one)}")] for one in ("support", "analyst"))
+
+    led, refused = (ask(desk.app, path="/_cg/officer", headers=one) for one in (support, analyst))
+
+    assert (led.status, led.get("location"), refused.status) == (303, "/_cg/due", 403)
 
 
 def test_page_is_not_shown_where_the_journal_takes_nothing(desk: Desk) -> None:
@@ -106,36 +133,40 @@ def test_page_is_not_shown_where_the_journal_takes_nothing(desk: Desk) -> None:
     assert "Ads" not in answer.text
 
 
-def test_each_request_stands_once_by_its_days_left_with_what_is_not_done_and_names_nobody(desk: Desk) -> None:
-    ask_to_erase(desk, {"a" * 16: 25, "b" * 16: 2, "c" * 16: 40}, steps=("cart",))
+def test_each_request_is_one_line_under_its_day_that_leads_to_it_and_names_nobody(desk: Desk) -> None:
+    ask_to_erase(desk, {"a" * 16: 25, "b" * 16: 2, "c" * 16: 41}, steps=("cart",))
+    ask_to_erase(desk, {"d" * 16: 31, "e" * 16: 30})
 
-    text = page(desk, desk.add("officer")).text
+    answer = page(desk, desk.add("support"))
     letter = write_letter(desk.app.config, keyring(desk), NOW)
 
-    parts = {one.title: [line for line in one.lines if line.startswith("requests: ")] for one in letter.parts}
-    late, soon = parts["What needs you"]
-    (in_time,) = parts["In time and in order"]
-    assert late.startswith(f"requests: {'c' * 16}: erase, open, ")
-    assert " days late, due on 2026-11-" in late
-    assert "not done: cart; answer it at /_cg/requests?id=" in late
-    assert late.endswith("cookieguard requests list (support)")
-    assert "6 days left, due on 2026-11-30 (gdpr)" in soon
-    assert in_time.startswith(f"requests: {'b' * 16}: erase, open, ")
-    assert text.index("c" * 16) < text.index("a" * 16) < text.index("b" * 16)
-    for hidden in ("number-4711", "anna@", "alert(1)"):
-        assert hidden not in text
+    days = {part.title: [line.rpartition("id=")[2] for line in part.lines] for part in letter.parts}
+    assert days["Overdue"] == ["c" * 16]
+    assert days["Today"] == ["d" * 16]
+    assert days["Tomorrow"] == ["e" * 16]
+    assert days["This week"] == ["a" * 16]
+    assert letter.parts[0].lines == (
+        f"Answer the request for erasure (10 days late): /_cg/requests?id={'c' * 16}",
+    )
+    assert letter.parts[-1] == Part(title=ALL, lines=("1 more: /_cg/due",))  # b, which has three weeks left
+    assert len(letter.text) < 20
+    links = [link for lines in tasks(answer).values() for _, link in lines]
+    assert links == [f"/_cg/requests?id={one * 16}" for one in "cdeab"]
+    for hidden in ("number-4711", "anna@", "alert(1)", "cookieguard "):
+        assert hidden not in answer.text
 
 
 def test_of_many_late_requests_ten_are_named_and_the_others_counted_as_late_too(desk: Desk) -> None:
     ask_to_erase(desk, {f"{at:016}": 60 - at for at in range(12)})
 
-    part = write_letter(desk.app.config, keyring(desk), NOW).parts[0]
+    found = tasks(page(desk, desk.add("support")))
+    letter = write_letter(desk.app.config, keyring(desk), NOW)
 
-    lines = [line for line in part.lines if line.startswith("requests: ")]
-    assert [line[10:26] for line in lines[:10]] == [f"{at:016}" for at in range(10)]
-    assert lines[10:] == [
-        "requests: 2 more are open; see: cookieguard requests list; answer these as well (support)"
-    ]
+    links = [link for _, link in found["Overdue"]]
+    assert links == [*(f"/_cg/requests?id={at:016}" for at in range(10)), "/_cg/requests"]
+    assert found["Overdue"][-1][0].startswith("Answer 2 more requests ")
+    assert (len(letter.parts[0].lines), letter.due) == (7, 12)
+    assert letter.parts[-1].lines == ("5 more: /_cg/due",)
 
 
 def test_hosts_and_errors_of_others_are_shown_as_text(desk: Desk) -> None:
@@ -149,33 +180,30 @@ def test_hosts_and_errors_of_others_are_shown_as_text(desk: Desk) -> None:
     assert "&lt;img src=x&gt;" in text
     assert "<img" not in text
     assert all(one.isprintable() for one in letter.text)
-    assert any("[[vendors]]" in one or "vendors" in one for one in letter.text)
+    assert any(one.startswith("- Say what x.example") and one.endswith("/_cg/vendors") for one in letter.text)
 
 
-def test_hosts_that_were_held_and_nobody_declared_are_told_with_the_lines_that_declare_them(
-    tmp_path: Path,
+def test_hosts_that_were_held_and_nobody_declared_wait_for_an_officer_and_are_not_urgent(
+    guard: Callable[..., CookieGuard], tmp_path: Path
 ) -> None:
-    state = StateDirectory(tmp_path / "state")
+    port = Vendor(name="Port", purpose="marketing", hosts=("port.example:8443",))
+    desk = Desk(guard(no_app, vendors=(ENDS, port)), tmp_path / "state")  # both were declared since
     held = (
         '[["chat.example",1,"","marketing"],["ads.example",1,"","marketing"],["port.example",1,"","marketing"],'
         '["film.example",1,"Film","marketing"]]'
     )
     views = [PLAIN._replace(time=int(NOW.timestamp()) - 86_400 - at, held=held) for at in range(20)]
-    with closing(SqliteHits(state.path / STATS_FILE)) as engine:
+    with closing(SqliteHits(desk.state / STATS_FILE)) as engine:
         engine.write(Batch("one", views, {}, {}))
-    port = Vendor(name="Port", purpose="marketing", hosts=("port.example:8443",))
-    config = Config(state_dir=str(state.path), vendors=(ENDS, port))  # both were declared since
 
-    letter = write_letter(config, Keyring.generate(NOW), NOW)
+    letter = write_letter(desk.app.config, keyring(desk), NOW)
+    answers = {role: page(desk, desk.add(role)) for role in ("support", "officer")}
 
-    (part,) = [one for one in letter.parts if one.title == HELD]
-    assert part.lines[0] == (
-        "chat.example: held on 20 views in 7 days; "
-        'if it is the shop\'s own host: first_party_hosts = ["chat.example"]; if it is a vendor:'
-    )
-    assert 'hosts = ["chat.example"]' in part.lines
-    assert "example" not in " ".join(part.lines).replace("chat.example", "")
-    assert not part.is_due  # what is held is kept from visitors: a promise kept
+    assert tasks(answers["officer"])["No date"] == [("Say what chat.example is", "")]
+    assert "chat.example was held in the last 7 days" in answers["officer"].text
+    assert "chat.example" not in answers["support"].text
+    assert letter.due == 1  # the contract that ends
+    assert letter.parts[-1].lines == ("1 more: /_cg/due",)
 
 
 def test_loads_are_told_where_the_statistics_cannot_be_read(tmp_path: Path) -> None:
@@ -186,22 +214,45 @@ def test_loads_are_told_where_the_statistics_cannot_be_read(tmp_path: Path) -> N
 
     letter = write_letter(Config(state_dir=str(state.path), vendors=(ENDS,)), Keyring.generate(NOW), NOW)
 
-    parts = {one.title: one for one in letter.parts}
-    assert parts[HELD].lines[0].startswith("cannot be read (")
-    assert any("Ads has loaded x.example (/)" in line for line in parts["What needs you"].lines)
-    assert any(line.startswith("statistics: ") for line in parts["What needs you"].lines)
-    assert 'hosts = ["x.example"]' in parts["What needs you"].lines
+    assert any(line.startswith("- Say what x.example is: ") for line in letter.text)
+    assert any(line.startswith("- Statistics: ") for line in letter.text)
 
 
-def test_letter_of_a_shop_in_which_nothing_is_due_says_so(tmp_path: Path) -> None:
-    StateDirectory(tmp_path / "state")
-    letter = write_letter(Config(state_dir=str(tmp_path / "state")), Keyring.generate(NOW), NOW)
+def test_list_and_letter_of_a_shop_in_which_nothing_is_due_are_one_sentence(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    desk = Desk(guard(no_app, vendors=()), tmp_path / "state")
 
-    parts = {one.title: one for one in letter.parts}
-    assert parts["What needs you"].lines == ("nothing",)
-    assert parts[HELD].lines == ("nothing",)
+    letter = write_letter(desk.app.config, keyring(desk), NOW)
+    text = page(desk, desk.add("officer")).text
+
+    assert re.findall(r"<main.*?</header>\s*<p[^>]*>(.*?)</p>\s*<footer>", text, re.DOTALL) == [
+        "Nothing is due: every request is answered, every contract runs, and every announcement is out."
+    ]
+    assert letter.parts == (Part(title=ALL, lines=("Nothing is due.", "/_cg/due")),)
     assert letter.subject.endswith(": no things need you")
-    assert len(letter.text) < 60  # one page
+
+
+def test_command_is_shown_as_code_where_no_page_does_it(desk: Desk) -> None:
+    at = NOW - timedelta(days=3)
+    look = Look(
+        kind="break-glass",
+        ground="legal",
+        event="1",
+        reason="law",
+        scope="account",
+        by="Sam",
+        approved="Olga",
+        at=at,
+    )
+    config, ring = desk.app.config, keyring(desk)
+    with closing(open_staff_store(config, desk.state, ring, environ={})) as store:
+        LEDGER.change(store, lambda _: {"1": (look, "sealed")})
+
+    answer = page(desk, desk.add("support"))
+
+    assert tasks(answer) == {"Overdue": [("Tell the customer that we looked 3 days late", "")]}
+    assert "run: <code>cookieguard access notify</code></p>" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -216,11 +267,13 @@ def test_a_version_that_waits_for_its_announcement_is_named(
 
     letter = write_letter(config, Keyring.generate(NOW), NOW)
 
-    (part,) = [one for one in letter.parts if one.title == "What needs you"]
-    assert part.is_due == is_due
-    (line,) = part.lines
-    assert line.startswith("unannounced policy: 2026-12-15 ") if is_due else line == "nothing"
-    assert ("cookieguard policy announce 2026-12-15" in line) == is_due
+    day = "Overdue" if announced == "2026-11-20" else "Today"
+    if is_due:
+        (line,) = letter.parts[0].lines
+        assert letter.parts[0].title == day
+        late = " (4 days late)" if day == "Overdue" else ""
+        assert line == f"Announce policy 2026-12-15{late}: /_cg/policies"
+    assert letter.due == is_due
 
 
 def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
@@ -235,4 +288,4 @@ def test_what_cannot_be_read_is_told_in_its_place(tmp_path: Path) -> None:
 
     (part,) = [one for one in letter.parts if one.is_due]
     unread = [line.partition(":")[0] for line in part.lines if "SQLite" in line]
-    assert unread == ["people", "policy", "rights"]
+    assert (part.title, unread) == ("Today", ["People", "Policy", "Rights"])

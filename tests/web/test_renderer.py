@@ -74,7 +74,7 @@ def size(markup: bytes) -> int:
     return len(gzip.compress(markup, 9, mtime=0))
 
 
-# The budget of the banner: 3 KB, its script 2 KB, and 400 bytes once answered (none of it an extra request). The value
+# The budget of the banner: 3 KB, its script 2 KB, and 400 bytes once answered (the script is a file). The value
 # that keeps forms of others from acting comes on top: 12 characters of chance, which no coding makes shorter.
 VALUE = "q8Zr-2kVx_0T"
 FORMS_OF_OTHERS = 185  # bytes, packed: no form that a script renders posts to our pages

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from email.header import decode_header, make_header
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from harness.asgi import Answer, ask
+from harness.policies import FIRST, two_versions
+from harness.relays import new_relay
 from web.test_staff_guard import OWN, Desk, no_app
 
-from cookieguard import CookieGuard
+from cookieguard import CookieGuard, PolicyVersion
 from cookieguard.config import RightsSettings
+from cookieguard.config.mail import MailSettings
 from cookieguard.features.people.journal import marks_of, read_journal
 from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.features.rights.values.requests import Act, Request, State, Via, noted
 from cookieguard.features.rights.values.rules import Law, RequestKind
+from cookieguard.features.work import work_once
 from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.state_directory import StateDirectory
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 HOSTILE = '"><script>alert(1)</script>\u202e'
+STAFF = {"support": "Sam", "officer": "Olga"}
 BY_HAND = "deleted at the parcel service"
 
 
@@ -60,6 +69,14 @@ class Queue(Desk):
             body=urlencode(fields, errors="surrogatepass").encode(),
         )
 
+    def shown(self, session: str, query: str = "", **fields: str) -> Answer:
+        """Answer a browser that is signed in, also to a form with the value that the page gave it."""
+        cookie = ("cookie", f"__Host-cg_staff={session}")
+        if not fields:
+            return ask(self.app, path="/_cg/requests", query=query, headers=[cookie, ("accept", "text/html")])
+        body = urlencode(fields).encode()
+        return ask(self.app, path="/_cg/requests", method="POST", headers=[*OWN, cookie], body=body)
+
     def found(self, id_: str) -> Request:
         request = self.requests.find(id_)
         assert request is not None
@@ -82,9 +99,7 @@ def test_list_stands_by_days_left_names_nobody_and_one_broken_row_does_not_stop_
     queue.requests.queue.write(row._replace(sealed=row.sealed[:-1] + bytes([row.sealed[-1] ^ 1])))
 
     answer = queue.page(queue.add("support"))
-    officer = ask(
-        queue.app, path="/_cg/officer", headers=[("authorization", f"Bearer {queue.add('officer')}")]
-    )
+    officer = ask(queue.app, path="/_cg/due", headers=[("authorization", f"Bearer {queue.add('officer')}")])
 
     assert answer.status == 200
     assert answer.text.index("sooner") < answer.text.index("later")
@@ -162,6 +177,148 @@ def test_support_works_and_an_officer_decides(queue: Queue) -> None:
     shown = queue.page(support, "id=one").text
     assert "by phone" in shown
     assert "by letter" in shown
+
+
+def dark(answer: Answer) -> list[str]:
+    """Return what the dark buttons of a page do."""
+    main = answer.text.partition("<main")[2]
+    return re.findall(r'<button name="act" value="([^"]+)"', main)
+
+
+def form_of(answer: Answer, act: str) -> str:
+    """Return the value of the form that does this."""
+    form = answer.text.partition(f'name="act" value="{act}"')[0].rpartition("<form")[2]
+    return re.findall(r'name="form" value="([^"]+)"', form)[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "support", "officer"),
+    [
+        ({"kind": RequestKind.EXPORT, "steps": ("collect",)}, ["step"], ["step"]),  # without hooks, by hand
+        ({"kind": RequestKind.CORRECT}, [], ["done"]),
+        ({"steps": ("stored",), "via": Via.LOGIN}, [], []),  # the worker's turn
+        ({"steps": ("stored",), "via": Via.STAFF, "entered_by": "Sam"}, [], ["approved"]),
+        ({"steps": ("stored",), "via": Via.STAFF, "entered_by": "OLGA"}, [], []),
+        ({"kind": RequestKind.OBJECT, "text": "no ads"}, [], ["done"]),
+    ],
+)
+def test_next_step_is_the_only_dark_button(
+    queue: Queue, values: dict[str, Any], support: list[str], officer: list[str]
+) -> None:
+    queue.put("one", **values)
+
+    pages = [queue.page(queue.add(role, name=name), "id=one") for role, name in STAFF.items()]
+
+    assert [dark(one) for one in pages] == [support, officer]
+    assert all('value="note"' in one.text for one in pages)
+    assert ['value="refused"' in one.text for one in pages] == [False, True]
+
+
+def test_next_step_is_to_find_out_who_asks_and_at_the_end_to_note_the_answer(queue: Queue) -> None:
+    queue.put("one", kind=RequestKind.CORRECT, via=Via.STAFF)
+    support, officer = (queue.add(role, name=name) for role, name in STAFF.items())
+
+    queue.do(support, act="identity-asked", id="one")
+    assert [dark(queue.page(one, "id=one")) for one in (support, officer)] == [["identity-shown"]] * 2
+    queue.do(support, act="identity-shown", id="one")
+    queue.do(officer, act="done", id="one", text="It is corrected.")
+    assert [dark(queue.page(one, "id=one")) for one in (support, officer)] == [[], ["told"]]
+    queue.do(officer, act="told", id="one", text="by letter")
+    assert [dark(queue.page(one, "id=one")) for one in (support, officer)] == [[], []]
+
+
+@pytest.mark.parametrize(
+    ("act", "said"),
+    [
+        ("refused", ["Abgelehnt", "Zu viele Anfragen."]),
+        ("extended", ["Antwort bis", "Zu viele Anfragen."]),
+        ("held", ["Wir arbeiten daran", "Nothing informs the person of the hold"]),
+    ],
+)
+def test_what_the_person_will_read_is_shown_in_their_language_before_it_is_done(
+    queue: Queue, act: str, said: list[str]
+) -> None:
+    queue.put("one", language="de", kind=RequestKind.CORRECT)
+    session = queue.sign_in(queue.add("officer", name="Olga"))
+    page = queue.shown(session, "id=one")
+    posted = {"act": act, "id": "one", "text": "Zu viele\r\nAnfragen.", "until": "2026-12-24"}
+
+    shown = queue.shown(session, form=form_of(page, act), **posted)
+
+    words = " ".join(unescape(re.sub("<[^>]+>", " ", shown.text)).split())
+    assert (shown.status, queue.found("one").events) == (200, ())
+    assert [one for one in said if one not in words] == []
+    assert dark(shown) == [act]
+    sure = form_of(shown, act)
+    again = queue.shown(session, form=sure, **{**posted, "text": "Other words."})  # confirmed were others
+    assert (again.status, queue.found("one").events) == (403, ())
+    assert queue.shown(session, form=sure, **posted).status == 303
+    (event,) = queue.found("one").events
+    assert (event.act.value, event.text) == (act, "Zu viele\nAnfragen.")
+
+
+@pytest.mark.parametrize("act", ["refused", "extended", "done"])
+def test_mail_that_is_shown_is_the_mail_that_is_sent(
+    guard: Callable[..., CookieGuard], tmp_path: Path, act: str
+) -> None:
+    relay = new_relay()
+    mail = MailSettings(url=relay.url, sender="Shop <privacy@shop.example>")
+    queue = Queue(guard(no_app, mail=mail), tmp_path / "state")
+    queue.put("one", language="fr", kind=RequestKind.CORRECT)
+    session = queue.sign_in(queue.add("officer"))
+    posted = {"act": act, "id": "one", "text": "C'est <b>fait</b>.\nMerci"}
+
+    shown = queue.shown(session, form=form_of(queue.shown(session, "id=one"), act), **posted)
+    subject, lines = re.findall(
+        r'<dd lang="fr"[^>]*>(.*?)</dd>.*?<blockquote[^>]*>(.*?)</blockquote>', shown.text, re.DOTALL
+    )[0]
+    assert queue.shown(session, form=form_of(shown, act), **posted).status == 303
+    with relay.up():
+        asyncio.run(work_once(queue.app.config))
+    queue.requests.close()
+
+    (message,) = relay.messages
+    assert str(make_header(decode_header(message["Subject"]))) == unescape(subject)
+    sent = message.get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert sent.replace("\r\n", "\n").strip() == unescape(lines).strip()
+    assert "anna@mail.example" in shown.text
+
+
+def test_objection_is_beside_the_passage_that_it_quotes(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    policy = PolicyVersion(folder=str(two_versions(tmp_path / "policy")))
+    queue = Queue(guard(no_app, policy=policy), tmp_path / "state")
+    words = "I object: 'your parcel GOES with Post' <b>"
+    queue.put("quoted", kind=RequestKind.OBJECT, policy=FIRST, text=words)
+    queue.put("other", kind=RequestKind.OBJECT, policy=FIRST, text="No ads with my parcel please")
+    queue.put("gone", kind=RequestKind.OBJECT, policy="2020-01-01", text="Something")
+    officer = queue.add("officer")
+
+    quoted, other, gone = (queue.page(officer, f"id={one}").text for one in ("quoted", "other", "gone"))
+    queue.requests.close()
+
+    assert re.findall(r"<mark>(.*?)</mark>", quoted) == ["Your parcel goes with Post."] * 2
+    assert "GOES with Post&#39; &lt;b&gt;" in quoted
+    assert f'href="/_cg/policy/{FIRST}"' in quoted
+    assert "They quote no passage of it." in other
+    assert "We keep your orders for ten years." in other
+    assert "announced: " not in other
+    assert "What they object to" not in gone
+
+
+def test_support_is_shown_no_words_and_what_is_not_allowed_is_said_before_them(queue: Queue) -> None:
+    queue.put("one", kind=RequestKind.CORRECT)
+    support, officer = (queue.sign_in(queue.add(role, name=name)) for role, name in STAFF.items())
+    form = {one: form_of(queue.shown(one, "id=one"), "note") for one in (support, officer)}
+
+    refused = queue.shown(support, act="refused", id="one", text="No.", form=form[support])
+    empty = queue.shown(officer, act="refused", id="one", text=" ", form=form[officer])
+    none = queue.shown(officer, act="refused", id="none", text="No.", form=form[officer])
+
+    assert (refused.status, empty.status, none.status) == (403, 409, 404)
+    assert "refused has no text" in empty.text
+    assert queue.found("one").events == ()
 
 
 def test_what_the_law_or_the_plan_forbids_is_said_and_changes_nothing(queue: Queue) -> None:

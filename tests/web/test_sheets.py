@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from io import StringIO
 from urllib.parse import quote
@@ -110,3 +111,25 @@ def test_a_file_needs_the_role(office: Office) -> None:
     office.write(busy())
 
     assert office.get("table=Countries", token="").status == 403
+
+
+@pytest.mark.parametrize("goal", ["rate", "visits", "first day"])
+def test_a_goal_named_as_a_column_overwrites_none(office: Office, goal: str) -> None:
+    reached = [hit._replace(kind="goal", event=goal, source="") for hit in people(12, campaign="winter")]
+    office.write([*people(30, campaign="winter"), *reached])
+
+    rows = json.loads(office.get("tab=goals&table=Campaigns&form=json").text)
+
+    assert rows[0][f"{goal.capitalize()} (goal)"] == 20
+    assert (rows[0]["Visits"], rows[0]["First day"]) == (30, "2026-10-26")
+
+
+def test_bots_have_a_file_though_their_total_is_hidden(office: Office) -> None:
+    office.write([PLAIN._replace(bot="search", browser="Googlebot", time=SECOND - 60)] * 12)
+    office.write(people(1, views=2))
+
+    text = office.get("tab=bots").text
+
+    assert 'aria-label="Share of bots"' not in text
+    assert "tab=bots&amp;range=30&amp;table=Bots" in text
+    assert sheet(office, "tab=bots&table=Bots")[0]["Hits"] == "10"

@@ -24,7 +24,7 @@ from .test_staff_guard import NOW, OWN, Desk
 
 SHOP, STAFF = "shop.example", "staff.shop.example"
 COOKIE = "__Host-cg_staff"
-STAFF_PAGES = ("staff", "officer", "requests", "stats", "record")
+STAFF_PAGES = ("staff", "due", "requests", "stats", "record")
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_request_of_a_sibling_host_opens_no_session(
     cookie = signed_in(desk)
 
     fetched = ("sec-fetch-site", site), ("sec-fetch-dest", destination)
-    answer = get(desk, "/_cg/officer", STAFF, cookie, *fetched)
+    answer = get(desk, "/_cg/due", STAFF, cookie, *fetched)
 
     assert answer.status == status
     looks = [one for one in read_journal(desk.state) if one["event"] == "looked"]
@@ -143,7 +143,7 @@ def test_session_of_the_host_of_staff_is_one_of_its_own(desk: Desk) -> None:
 
     assert line.startswith(f"{COOKIE}=")
     assert "Domain" not in line
-    assert "frame-ancestors 'none'" in get(desk, "/_cg/officer", STAFF).get("content-security-policy")
+    assert "frame-ancestors 'none'" in get(desk, "/_cg/due", STAFF).get("content-security-policy")
 
 
 def test_without_the_setting_staff_pages_are_at_the_address_of_the_shop(
@@ -175,4 +175,4 @@ def test_doctor_advises_a_host_of_its_own_where_there_is_staff(desk: Desk) -> No
     assert advice(staff=StaffSettings(origin=f"https://{STAFF}")) == [
         (f"served at https://{STAFF} only", False)
     ]
-    assert part_of(desk.app, PeoplePart).staff.is_page("officer")
+    assert part_of(desk.app, PeoplePart).staff.is_page("due")

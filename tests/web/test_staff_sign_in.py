@@ -205,9 +205,9 @@ def test_page_says_why_a_session_ended(
     clock.wait(hours=hours)
 
     for _ in range(2):  # not only once
-        for path in ("/_cg/officer", "/_cg/staff"):
+        for path in ("/_cg/due", "/_cg/staff"):
             assert why in shown(desk, path, session).text
-    assert "signed out" not in shown(desk, "/_cg/officer").text
+    assert "signed out" not in shown(desk, "/_cg/due").text
 
 
 def test_page_says_that_one_signed_out_elsewhere_was_removed_or_is_not_known(desk: Desk) -> None:
@@ -216,11 +216,11 @@ def test_page_says_that_one_signed_out_elsewhere_was_removed_or_is_not_known(des
     left = desk.post({"leave": "1"}, [*OWN, ("cookie", f"{COOKIE}={session}")]).cookies()[COOKIE]
 
     for cookie in (session, left):
-        assert "You signed out, here or in another window." in shown(desk, "/_cg/officer", cookie).text
-    assert "no longer known" in shown(desk, "/_cg/officer", "B" * 43).text
+        assert "You signed out, here or in another window." in shown(desk, "/_cg/due", cookie).text
+    assert "no longer known" in shown(desk, "/_cg/due", "B" * 43).text
     change_staff(desk.state, lambda _: {})
     part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
-    assert "taken off the list of staff" in shown(desk, "/_cg/officer", other).text
+    assert "taken off the list of staff" in shown(desk, "/_cg/due", other).text
 
 
 def test_rows_of_sessions_go_a_day_after_their_end(
@@ -231,7 +231,7 @@ def test_rows_of_sessions_go_a_day_after_their_end(
 
     clock.wait(hours=33)
 
-    assert "no longer known" in shown(desk, "/_cg/officer", session).text
+    assert "no longer known" in shown(desk, "/_cg/due", session).text
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_rows_of_sessions_go_a_day_after_their_end(
     [
         ("/_cg/requests", "id=abc-1", "/_cg/requests?id=abc-1"),
         ("/_cg/stats", "period=day&date=2026-11-01", "/_cg/stats?period=day&date=2026-11-01"),
-        ("/_cg/officer", "", "/_cg/officer"),
+        ("/_cg/due", "", "/_cg/due"),
     ],
 )
 def test_sign_in_leads_back_to_the_page_with_its_query(

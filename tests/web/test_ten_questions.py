@@ -326,7 +326,8 @@ def test_8_bots_have_a_share_names_and_what_they_ask_for(shop: Office) -> None:
     text = shop.get("tab=bots").text
 
     share = round(100 * rounded(len(bots)) / (rounded(len(bots)) + rounded(others)))
-    assert figures(text) == {"Hits of bots": f"{rounded(len(bots)):,}", "Of all hits": f"{share} %"}
+    of_all = {"Of views, errors and hits of bots": f"{share} %"}
+    assert figures(text) == {"Hits of bots": f"{rounded(len(bots)):,}", **of_all}
     asked = {page: line[0] for page, line in cells(text, "What bots ask for").items()}
     assert asked == {page: f"{rounded(len(hits)):,}" for page, hits in of(bots, "page").items()}
     assert re.findall(r"<bdi title=\"(\w+bot)\"|<bdi title=\"(GPTBot)\"", text, re.IGNORECASE)
@@ -345,6 +346,20 @@ def test_9_one_product_is_known_over_a_year(shop: Office) -> None:
     assert figures(text)["Visitor-days"] == f"{rounded(visitors(hits)):,}"
     assert f"page: <bdi>{page}</bdi>" in text
     assert 'href="?tab=overview&amp;range=12m"' in text  # takes the filter away
+
+
+def test_9_a_link_in_each_row_of_pages_leads_to_its_year(shop: Office) -> None:
+    """From the Overview, Visits leads to the rows: the year is the second click."""
+    text = shop.get("").text
+
+    links = dict(re.findall(r'<a class="year" href="([^"]+)" aria-label="1 year of ([^"]+)" title', text))
+    found = {page: unescape(link) for link, page in links.items()}
+
+    assert found.keys() == PAGES.keys()
+    year = shop.get(found["/product/moon-plate"].removeprefix("?")).text
+    assert "12 months: " in year
+    assert "page: <bdi>/product/moon-plate</bdi>" in year
+    assert 'class="year"' not in shop.get("range=12m").text
 
 
 def test_10_a_figure_is_the_same_in_csv_json_and_sql(shop: Office) -> None:

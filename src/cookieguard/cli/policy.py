@@ -42,7 +42,7 @@ from cookieguard.features.policy.announcement_run import (
     run_of,
 )
 from cookieguard.features.policy.announcing import announce, complete, find_version, release
-from cookieguard.features.policy.folder import read_folder
+from cookieguard.features.policy.folder import read_folder, told_of
 from cookieguard.features.policy.kept_texts import KeptTexts, read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.live_policy import keep_copy
@@ -186,7 +186,7 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
     cells = [(*(str(row[head]) for head in heads[:5]), one) for row, one in zip(rows, told, strict=True)]
     show_rows({"versions": rows, "changed": changed}, heads, cells, as_json=as_json)
     for file in () if as_json else changed:
-        show_line(f"WRONG {file} changed after its announcement: restore the text that was announced")
+        show_line(f"WRONG {told_of([file])}: restore what was published")
     if changed:
         raise typer.Exit(WRONG)
 

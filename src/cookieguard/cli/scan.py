@@ -237,6 +237,7 @@ def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_f
     if out is not None:
         _write(out, "--out", report_page(result.scan, result.facts, result.since))
     if save is not None:
+        save.touch(0o600)  # it may be in the state directory, which doctor wants for its user alone
         _write(save, "--save", json.dumps(result.facts, indent=1).encode())
     if draft_file is not None:
         _write(draft_file, "--draft", result.tables.encode())

@@ -33,13 +33,14 @@ from cookieguard.consent.decision import (
 from cookieguard.consent.declarations import advice_on, named
 from cookieguard.consent.language import pick_language
 from cookieguard.consent.receipts import Receipt, Source, from_payload, new_receipt_id, to_payload
-from cookieguard.consent.shop_csp import INLINE, Allowance, Way, allowance
-from cookieguard.consent.sites import Site, look_alike, own_hosts, site_of
+from cookieguard.consent.shop_csp import INLINE, LATER, Allowance, Way, allowance
+from cookieguard.consent.sites import Site, look_alike, own_hosts, shop_site, site_of
 from cookieguard.consent.terms import Matters, Terms
 from cookieguard.consent.vendors import Register, Verdict, first_party_line
 
 __all__ = [
     "INLINE",
+    "LATER",
     "Allowance",
     "ChoiceError",
     "Consent",
@@ -72,6 +73,7 @@ __all__ = [
     "policy_for",
     "read_restrictions",
     "restricted",
+    "shop_site",
     "site_of",
     "state_of",
     "strict_policy",

@@ -140,7 +140,7 @@ class CookieRegister:
 
     def misleads(self, header: bytes) -> bool:
         """Return whether some reader may find a cookie that has to be hidden where browsers have none of that name."""
-        return not _is_plain(header) and any(
+        return not is_plain(header) and any(
             name in self._ours or not self.use_of(name).is_free
             for pair in header.split(b";")
             for name in other_names_of(pair)
@@ -149,7 +149,7 @@ class CookieRegister:
     def shown(self, header: bytes, granted: frozenset[str]) -> bytes:
         """Return a Cookie header without what is held; empty where nothing is left."""
         pairs = header.split(b";")
-        if _is_plain(header):
+        if is_plain(header):
             kept = [pair for pair in pairs if not self.holds(cookie_name_of(pair), granted)]
         else:
             kept = [pair for pair in pairs if self._is_shown(pair, granted)]
@@ -204,7 +204,7 @@ def other_names_of(pair: bytes) -> list[bytes]:
     return names if bare == name else [bare, *names]
 
 
-def _is_plain(header: bytes) -> bool:
+def is_plain(header: bytes) -> bool:
     """Return whether a Cookie header is as browsers write it, so that all readers find the same names in it."""
     blanks = header.translate(None, PRINTED)  # and all else that may stand around a name
     return len(blanks) == blanks.count(b" ") == header.count(b"; ")

@@ -29,7 +29,7 @@ def advice_on(
     list of names or tables, not both, so the lines are written in the form that fits.
     """
     if look_alike(verdict.host, site):
-        return "it looks like the shop's own; if it is:", first_party_line(verdict)
+        return "it looks like the shop's own; if it is:", first_party_line(verdict.pattern)
     catalogue = load_catalogue()
     entry = catalogue.by_host(verdict.host, path)
     if entry is not None:
@@ -41,7 +41,7 @@ def advice_on(
     declared = unknown(verdict.pattern, vendors)
     if not may_be_own(verdict.host, elements):
         return "to declare it:", declared
-    return f"if it is the shop's own host: {first_party_line(verdict)}; if it is a vendor:", declared
+    return f"if it is the shop's own host: {first_party_line(verdict.pattern)}; if it is a vendor:", declared
 
 
 def may_be_own(host: str, elements: Iterable[str]) -> bool:
@@ -49,9 +49,9 @@ def may_be_own(host: str, elements: Iterable[str]) -> bool:
     return PASSIVE.issuperset(elements) and COUNTS.search(host) is None
 
 
-def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: Sequence[str]) -> str:
+def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: str | Sequence[str]) -> str:
     """Write the lines that add an entry of the catalogue to a configuration, with some fields of the shop's own."""
-    own = {name: list(value) for name, value in fields.items()}
+    own = {name: value if isinstance(value, str) else list(value) for name, value in fields.items()}
     if not all(is_plain(one) for one in vendors) or (own and not vendors):
         return _table({"catalogue": entry.id, **own})
     others = [one.catalogue for one in vendors if one.catalogue != entry.id]
@@ -60,7 +60,11 @@ def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: Sequence[str])
 
 def unknown(pattern: str, vendors: Sequence[Vendor] = ()) -> str:
     """Write the lines that declare a host that the catalogue does not have, ready to paste and correct."""
-    fields = {"name": pattern, "purpose": "marketing", "hosts": [pattern]}
+    return of_own({"name": pattern, "purpose": "marketing", "hosts": [pattern]}, vendors)
+
+
+def of_own(fields: Mapping[str, object], vendors: Sequence[Vendor]) -> str:
+    """Write the lines that declare a vendor by fields of the shop's own."""
     if vendors and all(is_plain(one) for one in vendors):
         return _list([one.catalogue for one in vendors], fields)
     return _table(fields)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
@@ -50,6 +51,12 @@ class Site:
 def site_of(host: str, port: int | None = None) -> Site:
     """Find the site of a host, whatever its case, brackets and trailing dots; default ports are None."""
     return _site(normal_host(host), normal_port(port))
+
+
+def shop_site(config: Config) -> Site:
+    """Return the site of the shop's first origin; that of no host if there is none."""
+    place = urlsplit(next(iter(config.origins), ""))
+    return site_of(place.hostname or "", place.port)
 
 
 def normal_host(host: str) -> str:

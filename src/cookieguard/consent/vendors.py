@@ -299,9 +299,9 @@ def keeps_any(granted: Iterable[str]) -> bool:
     return any(name.startswith(WITHOUT) for name in granted)
 
 
-def first_party_line(verdict: Verdict) -> str:
-    """Write the TOML line that would call a host the shop's own."""
-    return f"first_party_hosts = [{json.dumps(verdict.pattern)}]"
+def first_party_line(*patterns: str) -> str:
+    """Write the TOML line that would call hosts the shop's own, and no others."""
+    return f"first_party_hosts = {json.dumps(patterns)}"
 
 
 def _is_within(path: str, declared: str) -> bool:

@@ -16,11 +16,11 @@ from pathlib import Path
 
 from cookieguard import html
 from cookieguard.config import Config, load_catalogue
-from cookieguard.consent import Verdict, site_of
+from cookieguard.consent import Verdict, shop_site
 from cookieguard.consent.declarations import advice_on
 from cookieguard.consent.vendors import Register
 from cookieguard.engines.doctor_keys import examine_day_keys, examine_keyring_place, examine_keys
-from cookieguard.engines.doctor_settings import Finding, examine_contracts, examine_settings
+from cookieguard.engines.doctor_settings import VENDORS, Finding, examine_contracts, examine_settings
 from cookieguard.engines.doctor_shop import (
     AHEAD,
     DAY_KEY,
@@ -211,12 +211,13 @@ def _declarations(shop: Shop) -> Iterator[Finding]:
         yield Finding("declarations", f"browsers reported no undeclared host in {LOADS_DAYS} days")
     for one in found[:MOST_BEYOND]:  # anybody can make a report up, so it is a warning
         verdict = Verdict(one.host, shop.config.undeclared)
-        site = site_of(shop.config.origins[0].partition("://")[2] if shop.config.origins else "")
+        site = shop_site(shop.config)
         advice, declared = advice_on(
             verdict, site=site, path="", vendors=shop.config.vendors, elements=("script",)
         )
         why = f"find out with cookieguard scan why it is loaded; {advice}\n{declared}"
-        yield Finding("declarations", one.line, advice=why)
+        task = f"Say what {one.host} is: it loads, and nobody declared it"
+        yield Finding("declarations", one.line, advice=why, task=task, page=VENDORS)
 
 
 def _contracts(shop: Shop) -> Iterator[Finding]:

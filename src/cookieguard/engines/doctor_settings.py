@@ -37,6 +37,15 @@ class Finding(NamedTuple):
     """The day by which it has to be done; the last one of all where there is none."""
     role: str = ""
     """The role of the staff who do it; empty for the person who runs the server."""
+    task: str = ""
+    """The next step, in words for people without a shell."""
+    page: str = ""
+    """The page of staff on which that is done, below the prefix; empty where a command does it."""
+
+    @property
+    def what(self) -> str:
+        """What to do, in one line; for a check that fails, what it found."""
+        return self.task or f"{self.check[:1].upper()}{self.check[1:]}: {self.found}"
 
     @property
     def is_fine(self) -> bool:
@@ -138,6 +147,7 @@ SOON = timedelta(days=30)
 HOME = frozenset(
     "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK".split()
 )
+VENDORS = "vendors"  # the page of staff
 RENEW = "enter the new contract_end when the contract is renewed, or remove the vendor"
 
 
@@ -148,14 +158,20 @@ def examine_contracts(config: Config, *, today: date) -> Iterator[Finding]:
             yield Finding(f"vendor {vendor.name}", "held = true, so it is held for every visitor")
         elif vendor.is_lapsed(today):
             told = f"its contract ended on {vendor.contract_end}, so it is held for every visitor"
-            yield Finding(f"vendor {vendor.name}", told, RENEW, day=vendor.contract_end or today)
+            yield _ending(vendor, told, mend=RENEW)
         if vendor.country and vendor.country not in HOME and not vendor.transfer:
             told = f"its data go to {vendor.country}, and no legal basis for that transfer is given"
             advice = 'set transfer = "adequacy", "clauses", "rules", "consent" or "contract"'
-            yield Finding(f"vendor {vendor.name}", told, advice=advice)
+            task = f"Say why data of {vendor.name} may go to {vendor.country}"
+            yield Finding(f"vendor {vendor.name}", told, advice=advice, task=task, page=VENDORS)
     for vendor in ending(config, today=today):
         told = f"its contract ends on {vendor.contract_end}; from the next day it is held for every visitor"
-        yield Finding(f"vendor {vendor.name}", told, advice=RENEW, day=vendor.contract_end or today)
+        yield _ending(vendor, told, advice=RENEW)
+
+
+def _ending(vendor: Vendor, told: str, *, mend: str = "", advice: str = "") -> Finding:
+    task, day = f"Renew or end the contract with {vendor.name}", vendor.contract_end or date.max
+    return Finding(f"vendor {vendor.name}", told, mend, advice, day, task=task, page=VENDORS)
 
 
 def ending(config: Config, *, today: date) -> list[Vendor]:

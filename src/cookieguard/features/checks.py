@@ -1,18 +1,21 @@
-"""The doctor with the checks of all features, and what is due in all of them."""
+"""The doctor with the checks of all features, and what is due in all of them, day by day."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import chain
 
 from cookieguard.config import Config
+from cookieguard.config.rights.settings import zone_of
 from cookieguard.engines import doctor
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import Feature
+
+WEEK = 7  # days
 
 
 def examine(
@@ -40,6 +43,41 @@ def due_of(shop: Shop, *, is_quick: bool = False) -> list[Finding]:
     checks = {**doctor.DUE, **of_features}
     found = chain.from_iterable(doctor.findings_of(name, check, shop) for name, check in checks.items())
     return sorted(found, key=lambda one: (one.is_fine, not one.is_due, one.day))
+
+
+def tasks_by_day(found: Sequence[Finding], today: date) -> dict[str, list[Finding]]:
+    """Return what people have to do under its day: first what is late, last what has no day."""
+    groups: dict[str, list[Finding]] = {}
+    tasks = [one for one in found if one.is_due or one.task]
+    for one in sorted(tasks, key=lambda one: _day(one, today)):
+        groups.setdefault(_name(_day(one, today), today), []).append(one)
+    return groups
+
+
+def today_of(shop: Shop) -> date:
+    """Return the day it is where the shop is."""
+    return shop.now.astimezone(zone_of(shop.config.rights.time_zone)).date()
+
+
+def time_of(one: Finding, today: date) -> str:
+    """Return how far away its day is, in words; empty for today, tomorrow and no day."""
+    if one.day == date.max:
+        return ""
+    ahead = (one.day - today).days
+    if ahead < 0:
+        return f"{-ahead} {'day' if ahead == -1 else 'days'} late"
+    return f"by {one.day:%-d %B}" if ahead > 1 else ""
+
+
+def _day(one: Finding, today: date) -> date:
+    return today if one.day == date.max and not one.is_fine else one.day  # what is broken waits for no day
+
+
+def _name(day: date, today: date) -> str:
+    if day < today:
+        return "Overdue"
+    near = {today: "Today", today + timedelta(days=1): "Tomorrow", date.max: "No date"}
+    return near.get(day, "This week" if (day - today).days < WEEK else f"{day:%A, %-d %B %Y}")
 
 
 def _all_of(feature: Feature, shop: Shop) -> Iterator[Finding]:

@@ -73,7 +73,7 @@ class Feature:
         return found
 
     def due(self, shop: Shop) -> Iterator[Finding]:
-        """Yield what people have to do, now or later, for doctor, letter and officer's page; creates no file."""
+        """Yield what people have to do, now or later, for doctor, letter and the Due page; creates no file."""
         found: Iterator[Finding] = self._ask("due", shop, iter(()))
         return found
 

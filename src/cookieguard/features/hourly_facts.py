@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cookieguard.engines.doctor import TRACKER_ADVICE
+from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.engines.retention import Times
 from cookieguard.features.checks import checks_of
@@ -53,22 +54,26 @@ class Facts:
     """The share of each answer to the banner in all answers, in percent."""
     held: int = 0
     """How many third parties were held."""
-    trackers: Sequence[str] = ()
-    """Trackers that the shop's own hosts serve to everybody."""
-    broken: Sequence[Sequence[str]] = ()
-    """The checks that failed: the name of each, then what it found and how to mend it."""
+    findings: Sequence[Finding] = ()
+    """What the doctor found, without what is due for people."""
     trouble: str = ""
+
+    @property
+    def trackers(self) -> list[str]:
+        """Trackers that the shop's own hosts serve to everybody."""
+        return [one.found for one in self.findings if one.advice == TRACKER_ADVICE]
+
+    @property
+    def broken(self) -> list[tuple[str, str]]:
+        """The checks that failed: the name of each, then what it found."""
+        return [(one.check, one.found) for one in self.findings if not one.is_fine]
 
 
 def write_facts(place: Place, times: Times) -> int:
     """Write the facts of this hour, as a step of the hourly job; removes nothing."""
     shop = Shop(config=place.config, environ=place.environ, now=times.now)
-    findings = checks_of(shop)
-    facts: dict[str, Any] = {
-        "at": times.now.isoformat(),
-        "broken": [(one.check, f"{one.found}; {one.mend}") for one in findings if not one.is_fine],
-        "trackers": [one.found for one in findings if one.advice == TRACKER_ADVICE],
-    }
+    findings = [(one.check, one.found, one.mend, one.advice) for one in checks_of(shop)]
+    facts: dict[str, Any] = {"at": times.now.isoformat(), "findings": findings}
     try:
         facts |= _figures(shop)
     except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; the page names it
@@ -82,8 +87,10 @@ def read_facts(state: Path) -> Facts | None:
     try:
         found = json.loads((state / FACTS_FILE).read_bytes())
         figures = {name: Amount(*amount) for name, amount in found.pop("figures", {}).items()}
-        return Facts(**{**found, "at": datetime.fromisoformat(found["at"]), "figures": figures})
-    except (OSError, ValueError, KeyError, TypeError):
+        findings = [Finding(*one) for one in found["findings"]]
+        typed = {"at": datetime.fromisoformat(found["at"]), "figures": figures, "findings": findings}
+        return Facts(**{**found, **typed})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -1,4 +1,4 @@
-"""The weekly letter to owner and officer, which their page shows too: what is due, and what else happened in the week.
+"""The weekly letter to owner and officer: what is due, each with a link to where it is done, and the log's checkpoint.
 
 It says of no customer who they are. A part that cannot be read says so: a letter is never silently short.
 """
@@ -7,32 +7,26 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from cookieguard.config import Config
-from cookieguard.consent import Register, Verdict, site_of
-from cookieguard.consent.declarations import advice_on
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.checks import due_of
+from cookieguard.features.checks import due_of, tasks_by_day, time_of, today_of
 from cookieguard.features.records.store.open import stores_if_made
-from cookieguard.features.statistics.dashboard.selection import RANGES, Selection
-from cookieguard.features.statistics.dashboard.tabs import Details, read_details
-from cookieguard.features.statistics.engines.open import open_reader, read_retained
 from cookieguard.keyring import Keyring
 
-MOST_LINES = 20  # of a part: the letter is one page
+MOST_TASKS = 7  # the page has the others: the letter has about ten lines
 LONGEST_LINE = 300
-NOTHING = "nothing"
-KEEP_IT = "keep it where the shop cannot change it: cookieguard log checkpoint --out FILE"
+NOTHING = "Nothing is due."
+ALL = "Everything that is due"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Hold one part of the letter; `is_due` says whether somebody must do something."""
+    """Hold one part of the letter: a day and what is due on it."""
 
     title: str
     lines: tuple[str, ...]
@@ -58,10 +52,9 @@ class Letter:
     @property
     def text(self) -> list[str]:
         """Return the mail's lines."""
-        lines = [f"Privacy of {self.shop}", f"{self.made:%A, %-d %B %Y}, {self.made:%H:%M} UTC"]
+        lines = [f"Privacy of {self.shop}, {self.made:%A, %-d %B %Y}"]
         for part in self.parts:
-            lines += ["", f"{'! ' if part.is_due else ''}{part.title}"]
-            lines += [f"  {line}" for line in part.lines]
+            lines += ["", part.title, *(f"- {line}" for line in part.lines)]
         return lines
 
 
@@ -69,35 +62,26 @@ def write_letter(config: Config, keyring: Keyring, now: datetime) -> Letter:
     """Write the letter of this moment; reads files and stores, so call it outside the event loop."""
     shop = Shop(config=config, environ=os.environ, now=now.astimezone(UTC), given=keyring)
     found = due_of(shop)
-    due = [one for one in found if one.is_due]
-    parts = [_part("What needs you", _lines_of(due), is_due=bool(due))]
-    parts.append(_part("In time and in order", _lines_of([one for one in found if not one.is_due])))
-    parts += [_part(title, _read(read, shop)) for title, read in NEWS.items()]
+    due, base = [one for one in found if one.is_due], config.staff_base or config.prefix
+    urgent = due[:MOST_TASKS]
+    days = tasks_by_day(urgent, today := today_of(shop))
+    parts = [
+        Part(title=day, lines=tuple(_line(one, base, today) for one in tasks), is_due=True)
+        for day, tasks in days.items()
+    ]
+    later = sum(bool(one.task) for one in found) - sum(bool(one.task) for one in urgent)
+    more = f"{later} more: " if later > 0 else ""
+    last = [*([] if due else [NOTHING]), f"{more}{base}due", *_checkpoint(shop)]
+    parts.append(Part(title=ALL, lines=tuple(map(plain, last))))
     host = config.origins[0].partition("://")[2] if config.origins else "the shop"
     return Letter(shop=host, made=shop.now, due=len(due), parts=tuple(parts))
 
 
-def _lines_of(found: Sequence[Finding]) -> list[str]:
-    lines = []
-    for one in found:
-        told = f"{one.check.removeprefix('vendor ')}: {one.found}"
-        who = f" ({one.role})" if one.role and one.is_due else ""
-        lines += "; ".join(filter(None, (told, f"{one.mend or one.advice}{who}"))).splitlines()
-    return lines
-
-
-def _read(read: Callable[[Shop], Sequence[str]], shop: Shop) -> Sequence[str]:
-    try:
-        return read(shop)
-    except Exception as error:  # noqa: BLE001 - a store's driver raises what it likes; told in its place
-        return [f"cannot be read ({type(error).__name__}); see cookieguard doctor"]
-
-
-def _part(title: str, lines: Sequence[str], *, is_due: bool = False) -> Part:
-    shown = [plain(line) for line in lines[:MOST_LINES]]
-    if len(lines) > MOST_LINES:
-        shown.append(f"and {len(lines) - MOST_LINES} more")
-    return Part(title=title, lines=tuple(shown or [NOTHING]), is_due=is_due)
+def _line(one: Finding, base: str, today: date) -> str:
+    """Return what to do, and where: a page, or what the person who runs the server does."""
+    when = time_of(one, today)
+    said = plain(f"{one.what} ({when})" if when else one.what)
+    return f"{said}: {base}{one.page}" if one.page else plain(f"{said}: {one.mend or one.advice}")
 
 
 def plain(text: str) -> str:
@@ -111,56 +95,14 @@ def one_line(text: str) -> str:
     return " " * (len(text) - len(text.lstrip(" "))) + plain(text)
 
 
-def _held(shop: Shop) -> Sequence[str]:
-    """Return the hosts that were held and are still undeclared, with the lines that would declare them."""
-    details = _details(shop, "held")
-    if details is None or details.range is None:
-        return []
-    config = shop.config
-    register = Register(
-        purposes=config.purposes, vendors=config.vendors, first_party_hosts=config.first_party_hosts
-    )
-    site, lines = site_of(config.origins[0].partition("://")[2] if config.origins else ""), list[str]()
-    for one in details.hosts:
-        is_known = one.vendor or register.is_named(one.host)
-        if not is_known and register.judge(one.host, None, "", shop=site).is_undeclared:
-            verdict = Verdict(one.host, config.undeclared)
-            advice, declared = advice_on(verdict, site=site, path="", vendors=config.vendors)
-            lines.append(f"{one.host}: held on {one.views} views in {details.range.label}; {advice}")
-            lines += declared.splitlines()
-    return lines
-
-
-def _choices(shop: Shop) -> Sequence[str]:
-    details = _details(shop, "consent")
-    if details is None:
-        return ["nothing has been counted yet"]
-    lines = [f"{name}: {share} % of all answers" for name, share in details.shares]
-    lines += [f"{name}: {share} %" for name, share in details.parts]
-    return [f"{details.range.label}:", *lines] if details.range and lines else details.notes
-
-
-def _details(shop: Shop, tab: str) -> Details | None:
-    """Read a tab of the last 7 days, None where nothing was counted yet."""
-    stats = shop.config.stats
-    if read_retained(stats, shop.state, environ=shop.environ) is None:
-        return None
-    with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
-        asked = Selection(tab=tab, range=RANGES["7"])
-        return read_details(reader, asked, now=shop.now)
-
-
 def _checkpoint(shop: Shop) -> Sequence[str]:
-    with stores_if_made(shop.config, shop.state, environ=shop.environ) as stores:
-        note = None if stores is None else stores.log.checkpoint()
+    """Return the consent log's newest checkpoint: in a mailbox, it shows later that no entry is missing."""
+    try:
+        with stores_if_made(shop.config, shop.state, environ=shop.environ) as stores:
+            note = None if stores is None else stores.log.checkpoint()
+    except Exception as error:  # noqa: BLE001 - a store's driver raises what it likes; told in its place
+        return [f"The checkpoint of the consent log cannot be read ({type(error).__name__})"]
     if note is None:
-        return ["there is none yet: the first choice makes it"]
-    told = zip(("log", "entries", "root"), note.splitlines(), strict=False)
-    return [*(f"{name}: {line}" for name, line in told), KEEP_IT]
-
-
-NEWS: Mapping[str, Callable[[Shop], Sequence[str]]] = {
-    "Undeclared hosts that were held": _held,
-    "What visitors chose": _choices,
-    "The log's newest checkpoint": _checkpoint,
-}
+        return []
+    _, entries, root, *_ = note.splitlines()
+    return [f"Keep this mail. Checkpoint of the consent log: {entries} entries, root {root}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 
 from anyio import to_thread
@@ -14,7 +15,8 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.engines import doctor
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.checks import due_of
+from cookieguard.features.checks import due_of, time_of, today_of
+from cookieguard.features.due import DUE_PAGE
 from cookieguard.features.feature import Place
 from cookieguard.features.hourly_facts import Amount, Facts, read_facts
 from cookieguard.features.letter import plain
@@ -27,7 +29,7 @@ from cookieguard.web.pages.form import Receive
 ANALYST, SUPPORT, OFFICER = "analyst", "support", "officer"
 MOST_DETAILS = 5  # shown below a line; the page behind it has all of them
 GOOD, BAD = "good", "bad"
-HEALTH, REQUESTS, CONSENT, VENDORS = "officer", "requests", "stats?tab=consent", "stats?tab=held"
+HEALTH, CONSENT, VENDORS = "health", "stats?tab=consent", "vendors"
 COUNTED = {"Visits": "stats", "Orders": "stats?tab=goals", "Revenue": "stats?tab=goals"}
 NOT_YET = "Not known yet. It appears within a minute of the shop's start and is updated every hour."
 NOT_COUNTED = "stats.enabled is false, so nothing is counted."
@@ -53,7 +55,8 @@ class Line:
     text: str = ""
     change: int | None = None
     note: str = ""
-    details: Sequence[str] = ()
+    details: Sequence[tuple[str, str]] = ()
+    """What there is in particular, each with the page on which something is done about it."""
     state: str = ""
     """GOOD or BAD; empty for a figure, which is neither."""
 
@@ -76,7 +79,7 @@ def _read(shop: Shop, member: Member) -> tuple[Facts | None, Sequence[Line]]:
         lines += [_left(shop.config, facts), *_figures(shop.config, facts)]
     if member.may(SUPPORT):
         due = due_of(shop, is_quick=True)
-        lines.append(_due(due, member))
+        lines.append(_due(shop, due, member))
         if member.may(OFFICER):
             lines.append(_broken(shop, facts, due))
     return facts, lines
@@ -96,7 +99,7 @@ def _left(config: Config, facts: Facts | None) -> Line:
         page=VENDORS,
         text=_count(len(found)) if found else "Nothing that cookieguard knows of" if facts else "",
         note=" ".join([*notes, COVERS]),
-        details=found,
+        details=[(one, VENDORS) for one in found],
         state=BAD if found else GOOD if facts else "",
     )
 
@@ -130,13 +133,14 @@ def _figures(config: Config, facts: Facts | None) -> Iterator[Line]:
         yield Line(title=name, page=page, text=amount.text, change=amount.change, note=note)
 
 
-def _due(due: Sequence[Finding], member: Member) -> Line:
+def _due(shop: Shop, due: Sequence[Finding], member: Member) -> Line:
+    today = today_of(shop)
     found = [one for one in due if one.is_due and member.may(one.role or OFFICER)]
     return Line(
         title="Due",
-        page=HEALTH if member.may(OFFICER) else REQUESTS,
+        page=DUE_PAGE,
         text=_count(len(found)) if found else "Nothing",
-        details=_shown([_text(one) for one in found]),
+        details=_shown([(_text(one, today), one.page or DUE_PAGE) for one in found], DUE_PAGE),
         state=BAD if found else GOOD,
     )
 
@@ -146,25 +150,27 @@ def _broken(shop: Shop, facts: Facts | None, due: Sequence[Finding]) -> Line:
     now = [one for name, check in doctor.QUICK.items() for one in doctor.findings_of(name, check, shop)]
     known = {one.check for one in (*now, *due)}  # what is due has a line of its own
     hourly = [] if facts is None else [f"{name}: {said}" for name, said in facts.broken if name not in known]
-    found = [*(_text(one) for one in now if not one.is_fine), *hourly]
+    found = [*(one.what for one in now if not one.is_fine), *hourly]
     is_checked = facts is not None
     return Line(
         title="Broken",
         page=HEALTH,
         text=_count(len(found)) if found else "Nothing" if is_checked else "",
         note=f"Last checked at {facts.at:%H:%M} UTC. Checked every hour." if facts else NOT_YET,
-        details=_shown(found),
+        details=_shown([(one, HEALTH) for one in found], HEALTH),
         state=BAD if found else GOOD if is_checked else "",
     )
 
 
-def _text(one: Finding) -> str:
-    return f"{one.check.removeprefix('vendor ')}: {one.found}; {one.mend or one.advice}"
+def _text(one: Finding, today: date) -> str:
+    when = time_of(one, today)
+    return f"{one.what} ({when})" if when else one.what
 
 
-def _shown(lines: Sequence[str]) -> Sequence[str]:
+def _shown(lines: Sequence[tuple[str, str]], page: str) -> Sequence[tuple[str, str]]:
     more = len(lines) - MOST_DETAILS
-    return [*map(plain, lines[:MOST_DETAILS]), *([f"and {more} more"] if more > 0 else [])]
+    shown = [(plain(text), place) for text, place in lines[:MOST_DETAILS]]
+    return [*shown, *([(f"and {more} more", page)] if more > 0 else [])]
 
 
 def _count(number: int, one: str = "thing", many: str = "things") -> str:

@@ -1,104 +1,207 @@
-"""A record as the person saw it, at {prefix}record: the banner or form text, byte for byte, beside its policy text."""
+"""Records at {prefix}record: one as a person reads it, with its signed file; the newest; those of a day or customer."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
 from functools import partial
-from hashlib import sha256
+from heapq import nlargest
 from typing import Any, NamedTuple
 
+from anyio import to_thread
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.features.people.staff_guard import DOWN, StaffGuard
+from cookieguard.config import Config
+from cookieguard.features.people.access import Access, AccessRefused
+from cookieguard.features.people.staff_guard import DOWN, StaffGuard, has_staff_form, staff_form
 from cookieguard.features.policy.values.markdown import render
 from cookieguard.features.policy.values.versions import Version
-from cookieguard.features.records.log_reader import read_record
-from cookieguard.features.records.store.protocol import Stores
-from cookieguard.features.records.values.consents import CONSENT
+from cookieguard.features.records.log_reader import make_receipt, opened, read_record
+from cookieguard.features.records.store.protocol import Row, Stores
+from cookieguard.features.records.values.consents import answers_in
 from cookieguard.features.records.values.records import CUSTOMER, ID, read_document
-from cookieguard.features.records.values.sealing import SealBroken
-from cookieguard.features.records.values.shown import POLICY_TEXTS, read_shown
+from cookieguard.features.records.values.records import customer as subject_of
+from cookieguard.features.records.values.sealing import SealBroken, read_about, time_of
+from cookieguard.features.records.values.shown import POLICY_TEXTS, ShownText, read_shown, shown_in
 from cookieguard.features.records.web.consent_log import ConsentLog
-from cookieguard.features.records.web.visitors_copy import lines_of
+from cookieguard.features.records.web.shown_frame import frame_of
+from cookieguard.features.records.writer import key_of
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
+from cookieguard.web.banner.form_value import STALE
+from cookieguard.web.banner.localized_texts import shown_purposes
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
-from cookieguard.web.pages.form import Receive
+from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.post_choice import refusal
+from cookieguard.web.pages.same_origin import own_pairs
 
 RECORD_PAGE = "record"
 MOST_FIELDS = 5
+MOST_LISTED = 50  # records of one page of a list; each is opened, in 0.1 ms
+PAGE = re.compile(r"[0-9]{1,4}")
 COPIED = " \u2066\u2069"  # pages isolate an id from text that runs the other way, and a copied id brings that along
 UNKNOWN = "There is no record with this id, or it was deleted at the end of its retention period."
 ERASED = "This person's data was erased, so the record can no longer be read."
 BROKEN = "This record cannot be opened, because it was changed. Run cookieguard log verify."
 NO_ANSWER = "The store of the consent log does not answer. Try again in a minute."
+SEALING = "This record is being sealed, which takes a few seconds. Try again."
+NO_DAY = "The day is not valid. Enter one like 2027-01-31."
+NOT_OURS = "a customer's records can only be opened from the page Records"
+# A customer's code opens one of `staff.scopes`: this one if the shop lists it, else the first.
+SCOPE = "records"
+Versions = Callable[[], Sequence[Version]]
 
 
 class _Replay(NamedTuple):
     """Hold what is shown of a record, or why it is not."""
 
     message: str = ""
-    document: dict[str, Any] | None = None
-    text: bytes | None = None
-    shown: Mapping[str, Any] = {}
+    record: dict[str, Any] | None = None
+    document: Mapping[str, Any] = {}
     """The document of what was shown, whose digest the record has; empty in earlier records."""
-
-    @property
-    def notice(self) -> dict[str, str]:
-        """Return what the record says of the text that was shown; empty for a record of another part."""
-        found: dict[str, str] = (self.document or {}).get("dpv:hasNotice", {})
-        return found
-
-    @property
-    def customer(self) -> str:
-        """Return the number of the customer it is about, empty for anybody else."""
-        subject = str((self.document or {}).get("dpv:hasDataSubject", {}).get("@id", ""))
-        return subject.removeprefix(CUSTOMER) if subject.startswith(CUSTOMER) else ""
+    shown: ShownText = ShownText()
+    file: bytes = b""
+    """The signed file; empty until the record is sealed."""
 
 
-async def show_record(
-    exchange: Exchange,
-    _: Receive,
-    member: Member,
-    *,
-    staff: StaffGuard,
-    log: ConsentLog,
-    versions: Callable[[], Sequence[Version]],
-) -> Response:
-    """Answer GET {prefix}record?id=ID; 503 where the look at it cannot be written into the access journal."""
-    record_id = _record_id(exchange)
-    replay = await _replay(log, record_id)
-    what = f"record {record_id}" if replay.document is not None else "records"
-    if not await staff.note_look(exchange, member, what, customer=replay.customer):
-        return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
-    values = {
-        "id": record_id,
-        "message": replay.message,
-        "record": replay.document,
-        "lines": lines_of(replay.document) if replay.document is not None else (),
-        **_shown(replay),
-        "policy": _policy(exchange, replay, versions()),
-    }
-    status = 503 if replay.message == NO_ANSWER else 404 if replay.message else 200
-    page = staff_page("replay.html", staff.shell(exchange, member, "Records"), **values)
-    return HTMLResponse(page, status, STAFF_HEADERS)
+class _Line(NamedTuple):
+    """Hold a record in a list: its time, and what it says; only why it does not, where it cannot be read."""
+
+    made: datetime
+    record: dict[str, Any] | None = None
+    message: str = ""
 
 
-def _record_id(exchange: Exchange) -> str:
-    asked = first_values(exchange.request.query, MOST_FIELDS).get("id", "").strip(COPIED)
-    return asked if ID.fullmatch(asked) else asked[:80]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """Show records to an officer; each look is in the access journal first."""
+
+    staff: StaffGuard
+    log: ConsentLog
+    access: Access
+    versions: Versions
+
+    async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
+        """Answer {prefix}record: GET with a list or a record, POST with a customer's number and code."""
+        if not exchange.request.is_read:
+            return await self._of_customer(exchange, receive, member)
+        asked = first_values(exchange.request.query, MOST_FIELDS)
+        record_id = asked.get("id", "").strip(COPIED)
+        if record_id:
+            return await self._one(exchange, member, record_id, is_file="file" in asked)
+        return await self._list(exchange, member, asked.get("day", ""), asked.get("page", ""))
+
+    async def _one(self, exchange: Exchange, member: Member, record_id: str, *, is_file: bool) -> Response:
+        record_id = record_id if ID.fullmatch(record_id) else record_id[:80]
+        replay = await self._replay(record_id)
+        record = replay.record
+        what = "records" if record is None else f"{'file of ' if is_file else ''}record {record_id}"
+        whose = "" if record is None else subject_in(record).removeprefix(CUSTOMER)
+        if not await self.staff.note_look(exchange, member, what, customer=whose):
+            return _down()
+        if record is None:
+            status = 503 if replay.message == NO_ANSWER else 404
+            return self._page(exchange, member, status, message=replay.message, id=record_id)
+        if is_file:
+            return _file(replay.file, record_id)
+        frame = frame_of(replay.shown, STAFF_HEADERS)
+        values = {
+            "record": record,
+            "subject": subject_in(record),
+            "answers": answers_in(record),
+            "titles": titles_of(exchange.parts.config),
+            "shown": replay.shown,
+            "frame": frame,
+            "policy": _policy(exchange, replay, self.versions()),
+            "is_sealed": bool(replay.file),
+        }
+        return HTMLResponse(self._render("record.html", exchange, member, values), 200, frame.headers)
+
+    async def _replay(self, record_id: str) -> _Replay:
+        if not self.log.writer.exists or not ID.fullmatch(record_id):
+            return _Replay(UNKNOWN)
+        found = await self.log.read(partial(_read, record_id=record_id))
+        return _Replay(NO_ANSWER) if found is None else found
+
+    async def _list(self, exchange: Exchange, member: Member, day: str, asked: str) -> Response:
+        """Show the newest records, or those of a day; a list names nobody."""
+        try:
+            chosen = date.fromisoformat(day) if day else None
+        except ValueError:
+            return self._page(exchange, member, 400, message=NO_DAY)
+        if not await self.staff.note_look(exchange, member, f"records of {chosen}" if chosen else "records"):
+            return _down()
+        page = int(asked) if PAGE.fullmatch(asked) else 0
+        rows = await self.log.read(partial(_listed, day=chosen, page=page))
+        if rows is None and self.log.writer.exists:
+            return self._page(exchange, member, 503, message=NO_ANSWER)
+        return self._page(exchange, member, rows=rows or (), page=page, day=day)
+
+    async def _of_customer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
+        """Show the records of a customer who gave a code; it is used up, and counted before it is tried."""
+        try:
+            fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
+        except BadRequestError as error:
+            return refusal(error.status, f"{error}\n")
+        number, code = fields.get("customer", "").strip(), fields.get("code", "").strip()
+        if not has_staff_form(exchange, fields, RECORD_PAGE):
+            return self._page(exchange, member, 403, message=STALE)
+        scope = scope_of(exchange.parts.config)
+        if not (number and code and scope):
+            return self._page(exchange, member, 400, message="Enter the customer's number and their code.")
+        if not await self.staff.note_look(exchange, member, "records by a customer's code", customer=number):
+            return _down()
+        use = partial(self.access.open, number, code=code, scope=scope, by=member.name)
+        try:
+            await to_thread.run_sync(use)
+        except AccessRefused as error:
+            return self._page(exchange, member, 403, message=f"Not opened: {error}.")
+        rows = await self.log.read(partial(_of_subject, subject=subject_of(number)))
+        if rows is None:
+            return self._page(exchange, member, 503, message=NO_ANSWER)
+        return self._page(exchange, member, rows=rows, customer=number)
+
+    def _page(self, exchange: Exchange, member: Member, status: int = 200, **values: object) -> Response:
+        config = exchange.parts.config
+        scope = scope_of(config) if config.identity.enabled else ""
+        frame = {"message": "", "id": "", "day": "", "customer": "", "rows": (), "page": 0, "scope": scope}
+        form = {"form": staff_form(exchange, RECORD_PAGE), "most": MOST_LISTED}
+        page = self._render("records.html", exchange, member, {**frame, **form, **values})
+        return HTMLResponse(page, status, STAFF_HEADERS)
+
+    def _render(self, name: str, exchange: Exchange, member: Member, values: Mapping[str, object]) -> bytes:
+        return staff_page(name, self.staff.shell(exchange, member, "Records"), **values)
 
 
-async def _replay(log: ConsentLog, record_id: str) -> _Replay:
-    if not record_id:
-        return _Replay()
-    if not log.writer.exists or not ID.fullmatch(record_id):
-        return _Replay(UNKNOWN)
-    found = await log.read(partial(_read, record_id=record_id))
-    return _Replay(NO_ANSWER) if found is None else found
+def scope_of(config: Config) -> str:
+    """Return what a customer's code has to be for; empty where customers can make none."""
+    scopes = config.staff.scopes
+    return SCOPE if SCOPE in scopes else next(iter(scopes), "")
+
+
+def subject_in(record: Mapping[str, Any]) -> str:
+    """Return whom a record is about; empty where it is the shop."""
+    return str(record.get("dpv:hasDataSubject", {}).get("@id", ""))
+
+
+def titles_of(config: Config) -> dict[str, str]:
+    """Return what purposes are called in English."""
+    return {one.id: one.title for one in shown_purposes(config, "en")}
+
+
+def _down() -> Response:
+    return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
+
+
+def _file(file: bytes, record_id: str) -> Response:
+    if not file:
+        return Response(f"{SEALING}\n", 503, {**STAFF_HEADERS, "retry-after": "3"}, media_type="text/plain")
+    headers = {**STAFF_HEADERS, "content-disposition": f'attachment; filename="record-{record_id}.json"'}
+    return Response(file, headers=headers, media_type="application/json")
 
 
 def _read(stores: Stores, *, record_id: str) -> _Replay:
@@ -110,30 +213,45 @@ def _read(stores: Stores, *, record_id: str) -> _Replay:
         return _Replay(UNKNOWN)
     if not found.record:
         return _Replay(ERASED)
-    document = read_document(found.record)
-    notice = document.get("dpv:hasNotice", {})
-    text = stores.log.text(notice.get("cg:sha256", ""))
-    return _Replay("", document, text, read_shown(notice, stores.log.text))
+    record, find = read_document(found.record), stores.log.text
+    document = read_shown(record.get("dpv:hasNotice", {}), find)
+    return _Replay("", record, document, shown_in(record, find), make_receipt(stores, record_id) or b"")
 
 
-def _shown(replay: _Replay) -> dict[str, Any]:
-    """Return the text that was shown: markup of our banner, or the plain text of a form; and whether it is that."""
-    if replay.document is None or replay.text is None:
-        return {"markup": "", "text": "", "is_same": False}
-    text = replay.text.decode("utf-8", "replace")
-    is_banner = replay.document["cg:kind"] == CONSENT
-    is_same = sha256(replay.text).hexdigest() == replay.notice["cg:sha256"]
-    return {"markup": text if is_banner else "", "text": "" if is_banner else text, "is_same": is_same}
+def _listed(stores: Stores, *, day: date | None, page: int) -> list[_Line]:
+    """Return a page of a list, and one line more if another page follows."""
+    since, until = b"", b"\xff"
+    if day is not None:
+        first = datetime.combine(day, time(), UTC).timestamp()
+        since, until = (time_of(max(0, int(one * 1000))) for one in (first, first + 86_400))
+    rows = stores.log.newest(since=since, until=until, skipped=page * MOST_LISTED, count=MOST_LISTED + 1)
+    return [_line(stores, row) for row in rows]
+
+
+def _of_subject(stores: Stores, *, subject: str) -> list[_Line]:
+    """Return the newest records of a person, and one line more if there are others."""
+    key = key_of(stores, subject)
+    rows = [] if key is None else stores.log.rows_of(key.subject)
+    return [_line(stores, row) for row in nlargest(MOST_LISTED + 1, rows, key=lambda row: row.about)]
+
+
+def _line(stores: Stores, row: Row) -> _Line:
+    made = datetime.fromtimestamp(read_about(row.about)[1] / 1000, UTC)
+    try:
+        found = opened(stores, row)
+    except SealBroken:
+        return _Line(made, message=BROKEN)
+    return _Line(made, read_document(found.record)) if found.record else _Line(made, message=ERASED)
 
 
 def _policy(exchange: Exchange, replay: _Replay, versions: Sequence[Version]) -> dict[str, Any]:
     """Return the policy text of that version, in the language that was shown; without one only its name."""
-    notice = replay.notice
+    notice = (replay.record or {}).get("dpv:hasNotice", {})
     version, language = notice.get("dct:hasVersion", ""), notice.get("dct:language", "")
     found = next((one for one in versions if one.name == version), None)
     if found is None:
         return {"version": version, "text": ""}
-    named = replay.shown.get(POLICY_TEXTS, {})  # translations may have been added since
+    named = replay.document.get(POLICY_TEXTS, {})  # translations may have been added since
     texts = {one: text for one, text in found.texts.items() if one in named} or found.texts
     lang, text = replace(found, texts=texts).text(language, exchange.parts.config.consent.language)
     is_named, is_same = "cg:digest" in notice, named.get(lang) == text.digest

@@ -40,5 +40,7 @@ cdef class Glance:
     cdef tuple _look(self, bytes document, bint is_full)
     @cython.locals(summary=Summary)
     cdef Tag _judged(self, bytes raw, bint is_full)
+    @cython.locals(stop=Py_ssize_t, told=Decision)
+    cdef bint _says_nothing(self, Tag tag, bytes document, Py_ssize_t end) except -1
     @cython.locals(scanner=Scanner)
     cdef tuple _prepare(self)

@@ -9,6 +9,7 @@ from functools import partial
 from cookieguard.html.fast.answers import piece, untracked
 from cookieguard.html.fast.fragments import Strides
 from cookieguard.html.fast.tag_summary import Summary
+from cookieguard.html.grammar import AFTER_NAME, ATTRIBUTE, S, any_case
 from cookieguard.html.rules import Rules
 from cookieguard.html.tags import NOTED_NAMES, is_open_ended, judge_tag
 from cookieguard.html.tokenizer.scanner import Scanner, comment_end, end_of_text
@@ -112,8 +113,8 @@ class Glance:
         return self._nest(document, is_xml) if found is None else found
 
     def passes(self, markup: bytes, in_head: bool = False) -> bool:  # noqa: FBT001, FBT002  # compiled
-        """Return whether markup is sure to pass, and to leave what follows it as it is; in a head, `meta` alone."""
-        if in_head and METAS.fullmatch(markup) is None:
+        """Return whether markup is sure to pass, and to leave what follows it as it is: a body, or a head."""
+        if in_head and HEAD_MARKUP.fullmatch(markup) is None:
             return False
         found = self._look(markup, True)  # noqa: FBT003  # a compiled method
         return found is not None and found[0] is markup
@@ -134,7 +135,7 @@ class Glance:
                     return None
                 continue
             position, tag = end, scanner.tag or self._judged(piece(document, start, end), is_full)
-            if tag is None or _does_more(tag):
+            if tag is None or (_does_more(tag) and not (is_full and self._says_nothing(tag, document, end))):
                 return None
             if tag.live is not None:
                 pieces.append(piece(document, done, start))
@@ -152,6 +153,14 @@ class Glance:
         _, summary, context = self._ready or self._prepare()
         return summary.judge(raw) or (judge_tag(raw, context) if is_full else None)
 
+    def _says_nothing(self, tag: Tag, document: bytes, end: int) -> bool:
+        """Return whether all that a tag does more is to have a text that is judged, of which nothing is held."""
+        stop = end_of_text(tag.name, document, end) if tag.is_judged and not tag.lost else -1
+        if stop < 0:
+            return False
+        told = self._rules.judge_text(tag.text, document, end, stop, self._base, False)  # noqa: FBT003  # as above
+        return not (told.hold or told.held or told.edits)
+
     def _prepare(self) -> tuple[Scanner, Summary, TagContext]:
         rules, base = self._rules, self._base
         scanner = Scanner(xml=False, marks_links=rules.marks_links)
@@ -161,8 +170,14 @@ class Glance:
         return self._ready
 
 
-# Nothing but `meta` elements, and blanks behind them.
-METAS = re.compile(rb"(?:<[mM][eE][tT][aA](?=[\t\n\f\r />])[^<>]*+>[\t\n\f\r ]*+)++")
+# Elements and comments that leave a head open, with blanks between them.
+BLANKS = S + rb"*+"
+_REST = AFTER_NAME + rb"[\t\n\f\r /]*+(?:" + ATTRIBUTE + rb"[\t\n\f\r /]*+)*+>"  # of a start tag
+_TEXT = rb"(?:[^<]++|<(?!!--|/?(?i:title|style|script)))*+"
+_NAMES = map(any_case, (b"title", b"style", b"script"))
+_WITH_TEXT = [b"<%b%b%b</%b%b>" % (name, _REST, _TEXT, name, BLANKS) for name in _NAMES]
+_IN_HEAD = [rb"<(?i:meta|link)" + _REST, *_WITH_TEXT, rb"<!--(?!-?>)(?:[^-]++|-(?!-))*+-->"]
+HEAD_MARKUP = re.compile(BLANKS + b"(?:(?:" + b"|".join(_IN_HEAD) + b")" + BLANKS + b")*+")
 
 
 def _does_more(tag: Tag) -> bool:

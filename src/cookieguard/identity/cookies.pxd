@@ -11,7 +11,7 @@ cdef class CookieJar:
     cpdef get(self, str name)
     cpdef bint has(self, str name)
     cpdef bint is_doubled(self, str name)
-    cpdef bint has_only(self, frozenset names)
+    cpdef bint has_only(self, names)
     cdef dict _split(self)
 
 

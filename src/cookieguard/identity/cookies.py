@@ -49,7 +49,7 @@ class CookieJar:
         """Return whether the browser sent this cookie, doubled or not."""
         return self.get(name) is not None or self.is_doubled(name)
 
-    def has_only(self, names: frozenset[str]) -> bool:
+    def has_only(self, names: frozenset[str] | set[str]) -> bool:
         """Return whether the browser sent cookies, none but of these names, and each once."""
         values = self._split()
         return len(values) > 0 and self._is_plain and names.issuperset(values)

@@ -20,14 +20,15 @@ class Place(NamedTuple):
 # In the order of the navigation; a place is shown to members who may open its page.
 PLACES = (
     Place("Overview", OVERVIEW_PAGE),
+    Place("Due", "due"),
     Place("Statistics", "stats"),
     Place("Consent", "stats", "?tab=consent"),
-    Place("Vendors", "stats", "?tab=held"),
+    Place("Vendors", "vendors"),
     Place("Requests", "requests"),
     Place("Policy", "policies"),
     Place("Records", "record"),
     Place("People", "people"),
-    Place("Health", "officer"),
+    Place("Health", "health"),
 )
 
 

@@ -114,7 +114,7 @@ def _changes(
     if verdict.is_first_party:
         lines = f'[[vendors]]\nname = "..."\npurpose = "statistics"\nhosts = [{json.dumps(_with_path(url, parties))}]'
         return (("to hold it as a vendor's:", lines),)
-    own = ("if it is the shop's own:", first_party_line(verdict))
+    own = ("if it is the shop's own:", first_party_line(verdict.pattern))
     if verdict.is_undeclared:
         entry, vendors = look_up(url.host, url.path), config.vendors
         declared = unknown(verdict.pattern, vendors) if entry is None else named(entry, vendors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
 
@@ -19,60 +19,66 @@ logger = logging.getLogger("cookieguard")
 
 # More often than the files themselves ask to be looked at, so that they find they were.
 PAUSE = LOOK_EVERY.total_seconds() / 2
+OVERDUE = LOOK_EVERY.total_seconds()  # after the last check: the thread is late, so a request waits for it
 
 
 class Looks:
-    """Look at keyring, staff list, keys and limits before the first request of each second. Owns when it did."""
+    """Check keyring, staff list, keys and limits about twice a second, in a thread that the first request starts."""
 
     _looking: Future[None] | None
-    _now: datetime
 
-    def __init__(self, parts: Sequence[Part], keyring: Keyring, hour_keys: HourKeys) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        keyring: Keyring,
+        hour_keys: HourKeys,
+        clock: Callable[[], datetime],
+    ) -> None:
         self._parts = parts
         self._hour_keys = hour_keys
         self._keyring = keyring if isinstance(keyring, WatchedKeyring) else None
-        self._worker = Worker("looks", self._look, reset=self._reset, is_brief=True)
+        self._clock = clock
+        self._worker = Worker("looks", self._look, reset=self._reset)
+        self.close = self._worker.close
         self._reset()
 
-    async def look(self, now: datetime) -> None:
-        """Look, and wait for it: an idle worker answers nobody by a keyring of yesterday.
+    async def look(self) -> None:
+        """Wait for a check that is overdue: the first one, or the first after the process was stopped for a while.
 
-        A request that comes meanwhile waits for the same look: its cookie may be signed with the key that is being
-        read. Where the disk hangs, requests go on with what is known until it answers.
+        Requests that arrive meanwhile wait for the same check, because their cookies may be signed with the key that
+        is being read. If the disk hangs, requests go on with what is known until it answers.
         """
         looked = self._looking
         if looked is None:
-            self._now, looked = now, Future()
-            self._looking = looked
+            self._looking = looked = Future()
             if (
                 not self._worker.ask()
-            ):  # no more threads: requests use what is known, and the next one tries again
-                self._end(looked)
+            ):  # no more threads: requests use what is known, and a later one tries again
+                self._end(PAUSE)
         if not await is_done(looked) and self._looking is looked:
             self.due = float("inf")
 
-    def _look(self) -> None:
-        looked, now = self._looking, self._now
-        if looked is None:
-            return
+    def _look(self) -> float:
         try:
+            now = self._clock()
             if self._keyring is not None:
                 self._keyring.look_ahead()
             for part in self._parts:
                 part.look(now)
             self._hour_keys.key(now)
             self._hour_keys.expire(now)
-        except Exception as error:  # noqa: BLE001  # a thread's end is nobody's error: each says what it met by itself
+        except Exception as error:  # noqa: BLE001 - each part reports what it met by itself
             logger.warning("files could not be checked for changes: %s", type(error).__name__)
-        finally:
-            self._end(looked)
+        self._end(OVERDUE)
+        return PAUSE
 
-    def _end(self, looked: Future[None]) -> None:
-        self.due = time.monotonic() + PAUSE
-        self._looking = None
-        looked.set_result(None)
+    def _end(self, wait: float) -> None:
+        self.due = time.monotonic() + wait
+        looked, self._looking = self._looking, None
+        if looked is not None:
+            looked.set_result(None)
 
     def _reset(self) -> None:
-        """Be due again, in a forked child too: a look that its parent began never ends in it."""
+        """Be due again, in a forked child too: a check that its parent began never ends in it."""
         self._looking = None
         self.due = float("-inf")

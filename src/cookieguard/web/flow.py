@@ -93,7 +93,7 @@ class Flow:
     async def answer(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> Any:  # noqa: C901  # each step away is a coroutine
         """Take a request."""
         if monotonic() >= self._looks.due:
-            await self._looks.look(self._clock())
+            await self._looks.look()
         exchange, caller = self._exchange(scope), None
         if self.parts.variants is not None:
             take_variant(exchange)
@@ -145,7 +145,7 @@ class Flow:
     async def shake_hands(self, app: ASGIApp, scope: Any, receive: Any, send: Any) -> None:
         """Take a WebSocket's handshake."""
         if monotonic() >= self._looks.due:
-            await self._looks.look(self._clock())
+            await self._looks.look()
         exchange = self._exchange(scope)
         if exchange.parts.is_console(exchange.request.origin):
             await send({"type": "websocket.close"})

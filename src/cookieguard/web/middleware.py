@@ -66,11 +66,12 @@ class CookieGuard:
         self._served = guard.parts
         parts = build_services(guard, customer_from, merge_carts)
         self._pages = Pages(parts, [page for part in self._served for page in part.pages])
+        self._looks = Looks(self._served, parts.keyring, parts.hour_keys, self._clock)
         self._flow = Flow(
             parts,
             clock=self._clock,
             pages=self._pages,
-            looks=Looks(self._served, parts.keyring, parts.hour_keys),
+            looks=self._looks,
             opens_session=is_litestar(app),
             on_first=self._look_inside,
         )
@@ -97,6 +98,7 @@ class CookieGuard:
         """Write what is still queued, within 15 s. Called at the end of a lifespan, and at exit without one."""
         self._parts.findings.sum_up()
         deadline = seconds() + CLOSE_SECONDS
+        self._looks.close(deadline)
         for part in reversed(self._served):
             part.close(deadline)
 

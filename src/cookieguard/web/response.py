@@ -26,7 +26,7 @@ from cookieguard.web.document.choose_body import (
     vary_by_use,
 )
 from cookieguard.web.document.contact_headers import CONTACT_NAMES, filter_contacts, tighten_referrers
-from cookieguard.web.document.page_cache import Key, Page, Repeats, content_of, like, page_of
+from cookieguard.web.document.page_cache import Key, Page, Repeats, like
 from cookieguard.web.document.prefetch import is_same_for_all, leads_to_others, put_off
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.charsets import Charset, as_utf_8, charset_of
@@ -74,7 +74,6 @@ NO_LOOKUPS = (b"x-dns-prefetch-control", b"off")
 # Rules of speculation are files of the shop's own, which no wall reads and no policy covers: they are but a hint.
 HELD_HEADERS = LENGTH | {NO_LOOKUPS[0], b"speculation-rules"}
 NO_HEADERS: dict[bytes, bytes] = {}  # never written into
-AS_IT_IS = Charset.PLAIN
 PLAIN = kind_of(b"text/plain")  # what a response is before its start says more
 SENT = DocumentBody(Sent(), None, on_event=lambda _: None)  # it reads nothing, and nothing of it fails
 START, BODY, EARLY_HINT = "http.response.start", "http.response.body", "http.response.early_hint"
@@ -281,7 +280,8 @@ class Response:
             await self._send_new(key, message, body, [*given])
             return
         self._body, exchange.rewriter = SENT, page
-        if page.given != given or not exchange.writes_nothing or variant_lines(exchange):
+        is_as_long = len(content) == len(page.content)
+        if not is_as_long or page.given != given or not exchange.writes_nothing or variant_lines(exchange):
             await self._send_rest(message, content, of=body)
             return
         self._start, self.waits = None, False
@@ -292,30 +292,32 @@ class Response:
     def _known_page(self, key: Key, body: bytes) -> tuple[Page | None, bytes]:
         """Return a page like this one, and what this one becomes: the very same, or what differs has nothing to do."""
         repeats: Repeats = self._exchange.parts.repeats
-        page = repeats.near(key, body)
-        if page is None or page.body == body:
-            return page, b"" if page is None else page.content
-        if not page.pieces or charset_of(self._names.get(CONTENT_TYPE, b""), body) is not AS_IT_IS:
-            return None, b""  # read as it is; else a token may name the encoding, or begin a shift
-        content = like(page, body, passing(self._exchange))
-        return (None, b"") if content is None else (page, content)
+        for kept in repeats.near(key):
+            page: Page = kept[0]
+            is_same = page.body == body
+            if not is_same and charset_of(self._names.get(CONTENT_TYPE, b""), body) is not Charset.PLAIN:
+                continue  # read as it is; else a token may name the encoding, or begin a shift
+            content = page.content if is_same else like(page, body, passing(self._exchange))
+            if content is not None:
+                kept[2] = True
+                return page, content
+        return None, b""
 
     async def _send_new(self, key: Key | None, message: Message, body: bytes, given: Headers) -> None:
         """Send a document that is not known, and keep what became of one that comes again."""
         exchange, transform = self._exchange, self._choose_body(body)
         repeats = exchange.parts.repeats
-        if key is None or not (repeats.comes_again(key, body) or repeats.is_due(key)):
+        if key is None or not repeats.is_due(key):
             await self._send_rest(message, transform.whole(body), of=body)
             return
-        near = repeats.near(key, body)
-        pieces = transform.cut(body, near.body, passing(exchange)) if near is not None else ()
-        content = content_of(pieces) if pieces else transform.whole(body)
+        near = repeats.near(key)
+        content, pieces = transform.cut(body, near[0][0].body if near else body, passing(exchange))
         headers = await self._send_rest(message, content, of=body)
         outcome = exchange.rewriter
         if outcome is not None and transform.is_faithful and exchange.followed is None:
             headers = exchange.wall.unwatched(headers)
-            page = page_of(body, content, outcome, given=given, headers=headers, pieces=pieces)
-            repeats.keep(key, page)
+            told = tuple(outcome.held), frozenset(outcome.lost)
+            repeats.keep(key, Page(body, content, *told, given, headers, pieces))
 
     async def _on_other(self, message: Message) -> None:
         """Pass a message of any other type on; a start that waits goes first."""

@@ -1,4 +1,4 @@
-"""Visitors as a scanner: what allowed scripts load beyond their declaration, as browsers report it.
+"""Visitors as a scanner: what allowed scripts load beyond their declaration, and what of them is held, by reports.
 
 Anybody can post a report, and extensions make pages load what no shop asked for. So a host counts once the script of
 a declared vendor asked for it, or several visitors reported it.
@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from anyio import to_thread
 
@@ -41,7 +42,7 @@ class UndeclaredLoads:
     def __init__(self, file: UndeclaredLoadsFile, vendors: Sequence[Vendor]) -> None:
         self._file, self._vendors = file, tuple(vendors)
         self._waiting: dict[str, set[str]] = {}
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, str, bool]] = set()
         self._logged: set[tuple[str, str]] = set()
         self._networks = RateLimit(LOADS_OF_NETWORK, seconds=86400)
         self._days = RateLimit(HOSTS_A_DAY, seconds=86400)
@@ -55,23 +56,29 @@ class UndeclaredLoads:
         page: str,
         network: str,
         now: datetime,
+        is_held: bool = False,
     ) -> None:
-        """Take one report: a host nobody declared, and whose script asked for it (None: the page's own)."""
+        """Take one report: a host nobody declared, and whose script asked for it (None: the page's own).
+
+        Reports of what was held need no agreement, so they have a day's room of their own.
+        """
         verdict = shortened(verdict)
         if not verdict.is_undeclared or packed_address(verdict.host.strip("[]")) is not None:
             return
         if self._days.renews(now):
             self._told.clear()
         by = "" if source is None else source.vendor or source.host
-        key = (verdict.host, by)
+        key, kind = (verdict.host, by, is_held), "held" if is_held else ""
         is_vendors = source is not None and source.vendor is not None
-        if key in self._told or not self._networks.take(network, now):
+        if key in self._told or not self._networks.take(network + kind, now):
             return
-        if not (is_vendors or self._is_common(verdict.host, network)) or not self._days.take("", now):
+        if not (is_vendors or self._is_common(verdict.host, network)) or not self._days.take(kind, now):
             return
         self._told.add(key)
-        self._log(verdict, by, site=site, page=page)
-        await to_thread.run_sync(self._file.add, verdict.host, by, shown_path(page), now.date())
+        if not is_held:  # `Findings` logs those
+            self._log(verdict, by, site=site, page=page)
+        add = partial(self._file.add, is_held=is_held)
+        await to_thread.run_sync(add, verdict.host, by, shown_path(page), now.date())
 
     def _is_common(self, host: str, network: str) -> bool:
         """Return whether visitors of enough networks reported a host."""

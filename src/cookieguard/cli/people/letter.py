@@ -44,11 +44,10 @@ def letter(
     if not preview:
         require_recipients(shop, "staff.letter", shop.staff.letter)
     written = write_letter(shop, ring, now)
-    link = ["", f"The officer's page: {shop.staff_base}officer"] if shop.staff_base else []
     if preview:
         parts = [{"title": one.title, "lines": one.lines, "due": one.is_due} for one in written.parts]
         facts = {"subject": written.subject, "parts": parts}
-        show_answer(facts, written.subject, "", *written.text, *link, as_json=as_json)
+        show_answer(facts, written.subject, "", *written.text, as_json=as_json)
         return
     send_weekly(
         "letter",
@@ -56,7 +55,7 @@ def letter(
         ring,
         addresses=shop.staff.letter,
         subject=written.subject,
-        lines=[*written.text, *link],
+        lines=written.text,
         now=now,
         as_json=as_json,
     )

@@ -66,6 +66,17 @@ def config_from_mapping(settings: Mapping[str, Any]) -> Config:
     return config
 
 
+def with_lines(config: Config, text: str) -> Config:
+    """Return the configuration with these lines: what they change, and the vendors they add. Raises ConfigError."""
+    alone: Config = _section(Config, tomllib.loads(text), "", base=dataclasses.replace(config, vendors=()))
+    known = {one.catalogue for one in config.vendors if one.catalogue}  # a list names those before as well
+    added = [one for one in alone.vendors if one.catalogue not in known]
+    if alone.vendors and not added:
+        allowed = "a vendor that is not declared yet; add the host to the `hosts` of the one that is"
+        raise ConfigError("vendors", was=", ".join(one.name for one in alone.vendors), allowed=allowed)
+    return dataclasses.replace(alone, vendors=(*config.vendors, *added))
+
+
 def _section(section: Any, settings: Mapping[str, Any], where: str, *, base: Any) -> Any:
     """Build one dataclass; what the table leaves out comes from `base`, the section's own default."""
     types = field_types(section)

@@ -34,8 +34,8 @@ class StaffSettings:
     """A staff session ends after this many hours, however much it is used."""
     letter: tuple[str, ...] = ()
     """The mail addresses that receive the weekly letter: those of the owner and the officer."""
-    scopes: tuple[str, ...] = ("account",)
-    """What customers can let support see, with a one-time code for each: `account`, `orders`."""
+    scopes: tuple[str, ...] = ("account", "file")
+    """What customers can let support see, with a one-time code for each. `file` opens all that cookieguard keeps."""
     journal_days: int = 180
     """How many days the journal of sign-ins, refusals and views of personal data is kept."""
     daily_views: int = 50

@@ -1,6 +1,7 @@
-"""What allowed scripts loaded beyond their declaration, by day, in a file that every worker appends to.
+"""The undeclared hosts that browsers reported, by day, in a file that every worker appends to.
 
-A line is host, whose script asked, page and day: nothing of a visitor. `engines/retention.py` drops old lines.
+A line is host, whose script asked, page, day and whether it was held: nothing of a visitor. `engines/retention.py`
+drops old lines.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from cookieguard.storage.state_directory import StateDirectory
 UNDECLARED_LOADS_FILE = "beyond"
 KEEP_DAYS = 90
 MOST_BYTES = 512 * 1024  # 200 lines a day of some 200 bytes fill it in two weeks; real shops have a few
+HELD_BYTES = (
+    MOST_BYTES // 2
+)  # anybody can report what was held: made-up reports leave half for what was loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class UndeclaredLoad:
     page: str
     since: date
     last: date
+    is_held: bool = False
+    """The policy stopped it; otherwise it was loaded."""
 
     @property
     def line(self) -> str:
@@ -45,16 +51,16 @@ class UndeclaredLoadsFile:
     def __init__(self, state: StateDirectory) -> None:
         self._path = state.path / UNDECLARED_LOADS_FILE
 
-    def add(self, host: str, by: str, page: str, day: date) -> bool:
+    def add(self, host: str, by: str, page: str, day: date, *, is_held: bool = False) -> bool:
         """Append one line; say whether there was room, and a disk."""
-        line = _line(day, host, by, page)
+        line = _line(day, host, by, page, is_held)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         try:
             descriptor = os.open(self._path, flags, 0o600)
         except OSError:
             return False
         with open(descriptor, "ab", buffering=0) as file:
-            if os.fstat(descriptor).st_size > MOST_BYTES:
+            if os.fstat(descriptor).st_size > (HELD_BYTES if is_held else MOST_BYTES):
                 return False
             file.write(line)  # one write: lines of workers do not mix
         return True
@@ -70,24 +76,25 @@ def drop_old_loads(state: StateDirectory, *, today: date) -> int:
 
 
 def read_undeclared_loads(state: Path) -> list[UndeclaredLoad]:
-    """Return what was seen, the newest first; nothing where nobody wrote anything."""
-    found: dict[tuple[str, str], UndeclaredLoad] = {}
-    for day, host, by, page in _lines(state / UNDECLARED_LOADS_FILE):
-        known = found.get((host, by))
-        if known is None:
-            found[host, by] = UndeclaredLoad(host, by, page, day, day)
-        else:
-            found[host, by] = UndeclaredLoad(
-                host, by, known.page, min(known.since, day), max(known.last, day)
-            )
+    """Return what was loaded, the newest first; nothing where nobody wrote anything."""
+    return [one for one in read_reports(state) if not one.is_held]
+
+
+def read_reports(state: Path) -> list[UndeclaredLoad]:
+    """Return what was loaded or held, the newest first."""
+    found: dict[tuple[str, str, bool], UndeclaredLoad] = {}
+    for day, host, by, page, is_held in _lines(state / UNDECLARED_LOADS_FILE):
+        known = found.get((host, by, is_held), UndeclaredLoad(host, by, page, day, day, is_held))
+        found[host, by, is_held] = replace(known, since=min(known.since, day), last=max(known.last, day))
     return sorted(found.values(), key=lambda one: (one.last, one.since), reverse=True)
 
 
-def _line(day: date, host: str, by: str, page: str) -> bytes:
-    return f"{json.dumps({'day': day.isoformat(), 'host': host, 'by': by, 'page': page})}\n".encode()
+def _line(day: date, host: str, by: str, page: str, is_held: bool) -> bytes:  # noqa: FBT001 - a field of a row
+    facts = {"day": day.isoformat(), "host": host, "by": by, "page": page, "held": is_held}
+    return f"{json.dumps(facts)}\n".encode()
 
 
-def _lines(path: Path) -> Iterator[tuple[date, str, str, str]]:
+def _lines(path: Path) -> Iterator[tuple[date, str, str, str, bool]]:
     try:
         text = path.read_bytes()[: 2 * MOST_BYTES].decode("utf-8", "replace")
     except OSError:
@@ -95,4 +102,5 @@ def _lines(path: Path) -> Iterator[tuple[date, str, str, str]]:
     for line in text.splitlines():
         with suppress(ValueError, TypeError, KeyError):  # one that a full disk cut off
             facts = json.loads(line)
-            yield date.fromisoformat(facts["day"]), str(facts["host"]), str(facts["by"]), str(facts["page"])
+            host, by, page = (str(facts[name]) for name in ("host", "by", "page"))
+            yield date.fromisoformat(facts["day"]), host, by, page, bool(facts.get("held"))

@@ -82,11 +82,25 @@ def digests_of(keyring: Keyring, text: str, use: bytes) -> list[str]:
 def read_journal(state: Path) -> Iterator[dict[str, Any]]:
     """Yield the entries, oldest first; what a full disk cut off is left out."""
     for path in sorted(_files(state)):
-        for line in path.read_bytes().splitlines():
-            with suppress(ValueError):
-                entry = json.loads(line)
-                if isinstance(entry, dict):
-                    yield entry
+        yield from filter(None, map(_entry, path.read_bytes().splitlines()))
+
+
+def newest_entries(state: Path, before: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each entry with its place, newest first; only those before a place. A place stays, as files only grow."""
+    last, _, line = before.partition(".")
+    for path in sorted(_files(state), reverse=True):
+        if not last or path.stem <= last:
+            lines = path.read_bytes().splitlines()
+            count = min(int(line), len(lines)) if path.stem == last and line else len(lines)
+            for at in reversed(range(count)):
+                yield f"{path.stem}.{at}", _entry(lines[at])
+
+
+def _entry(line: bytes) -> dict[str, Any]:
+    with suppress(ValueError):
+        entry = json.loads(line)
+        return entry if isinstance(entry, dict) else {}
+    return {}
 
 
 def forget_entries(state: Path, *, today: date, keep_days: int) -> int:

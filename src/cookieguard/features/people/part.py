@@ -12,11 +12,12 @@ from cookieguard.features.people.access import Access, Permissions
 from cookieguard.features.people.daily_limits import refusal
 from cookieguard.features.people.journal import Journal
 from cookieguard.features.people.passkeys import Passkeys, can_verify
+from cookieguard.features.people.people_page import PEOPLE_PAGE, PeoplePage
 from cookieguard.features.people.permission_page import PERMISSION_PAGE, PermissionPage
 from cookieguard.features.people.sessions import StaffSessions, own_store
 from cookieguard.features.people.staff_guard import StaffGuard
 from cookieguard.features.people.staff_list import StaffAuthenticator, WatchedStaff
-from cookieguard.features.people.staff_sign_in import SCRIPT, SignIn
+from cookieguard.features.people.staff_sign_in import SCRIPT, SignIn, staff_only
 from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.part import RecordsPart
 from cookieguard.identity.staff_token import staff_codec
@@ -37,10 +38,11 @@ class PeoplePart(Part):
         journal = Journal(guard.state, guard.keyring)
         acts = None if records is None else Acts(records.log.writer, clock=guard.clock)
         permissions = Permissions(guard.keyring, config.staff.scopes, ask)
-        access = Access(permissions, acts, journal, clock=guard.clock)
+        self.access = access = Access(permissions, acts, journal, clock=guard.clock)
         ACCESS.offer(guard.helpers, access)
         members = StaffAuthenticator(staff_codec(guard.keyring), WatchedStaff(guard.state.path))
         count = partial(refusal, config=config, journal=journal)
+        self.access = access
         self.staff = StaffGuard(
             members,
             StaffSessions(config.staff, ask),
@@ -49,7 +51,11 @@ class PeoplePart(Part):
             lambda **by: ask(partial(count, **by)),
             Passkeys(guard.keyring, ask) if can_verify() else None,
         )
+        people = PeoplePage(self.staff, guard.state.path).answer
         self.pages = [Page(STAFF_PAGE, READ_AND_POST, SignIn(self.staff).answer)]
+        self.pages.append(
+            staff_only(self.staff, PEOPLE_PAGE, READ_AND_POST, people, role="officer", title="People")
+        )
         self.pages.append(Page(load_asset(SCRIPT).name, READ, _show_script))
         if config.identity.enabled:
             self.pages.append(Page(PERMISSION_PAGE, READ_AND_POST, PermissionPage(access).answer))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,8 +73,8 @@ class StaffSessions:
 
         def write(store: Store) -> str:
             if instead_of:
-                self._end(store, instead_of)
-            self._write(store, id_, Row(member, now.timestamp(), now.timestamp(), remembered))
+                self._end(store, digest_of(instead_of))
+            self._write(store, digest_of(id_), Row(member, now.timestamp(), now.timestamp(), remembered))
             return id_
 
         return self._ask(write)
@@ -82,8 +82,10 @@ class StaffSessions:
     def find(self, id_: str, now: datetime) -> Future[Found]:
         """Return the id of the member whose session this is, or why it does not count."""
 
+        key = digest_of(id_)
+
         def read(store: Store) -> Found:
-            found = store.read(NAMESPACE, digest_of(id_))
+            found = store.read(NAMESPACE, key)
             row = None if found is None else _row_of(found.value)
             if found is None or row is None:
                 return Found(over=UNKNOWN)
@@ -92,14 +94,24 @@ class StaffSessions:
             if over != row.over or (not over and idle > TOUCH.total_seconds()):
                 # Over the version that was read: a session that ends meanwhile does not come back.
                 touched = row._replace(over=over) if over else row._replace(seen=now.timestamp())
-                self._write(store, id_, touched, after=found.version)
+                self._write(store, key, touched, after=found.version)
             return Found(over=over) if over else Found(row.member)
 
         return self._ask(read)
 
-    def end(self, id_: str) -> Future[str]:
-        """End a session: no copy of its cookie counts any more."""
-        return self._ask(lambda store: self._end(store, id_))
+    def of(self, members: Iterable[str], now: datetime) -> Future[dict[str, dict[str, Row]]]:
+        """Return the open sessions of each member, by their keys in the store."""
+
+        def opened(store: Store, member: str) -> dict[str, Row]:
+            kept = {key: store.read(NAMESPACE, key) for key in store.keys(NAMESPACE, member)}
+            rows = {key: None if one is None else _row_of(one.value) for key, one in kept.items()}
+            return {key: row for key, row in rows.items() if row and not (row.over or self._over(row, now))}
+
+        return self._ask(lambda store: {member: opened(store, member) for member in members})
+
+    def end(self, key: str) -> Future[str]:
+        """End the session with this key in the store: no copy of its cookie counts any more."""
+        return self._ask(lambda store: self._end(store, key))
 
     def linked(self, secret: str, now: datetime, *, use: bool) -> Future[str]:
         """Return the id of the member whom a link signs in, empty if it was used or has expired; `use` uses it up.
@@ -122,17 +134,16 @@ class StaffSessions:
         is_idle = now.timestamp() - row.seen > self._idle.total_seconds()
         return IDLE if is_idle and not row.remembered else ""
 
-    def _end(self, store: Store, id_: str) -> str:
-        found = store.read(NAMESPACE, digest_of(id_))
+    def _end(self, store: Store, key: str) -> str:
+        found = store.read(NAMESPACE, key)
         row = None if found is None else _row_of(found.value)
         if row is not None:
-            self._write(store, id_, row._replace(over=row.over or SIGNED_OUT))
+            self._write(store, key, row._replace(over=row.over or SIGNED_OUT))
         return ""
 
-    def _write(self, store: Store, id_: str, row: Row, *, after: int | None = None) -> None:
-        until = datetime.fromtimestamp(row.began, UTC) + self._longest + KEPT
-        value = json.dumps(row).encode()
-        store.write(NAMESPACE, digest_of(id_), value, until=to_milliseconds(until), after=after)
+    def _write(self, store: Store, key: str, row: Row, *, after: int | None = None) -> None:
+        until = to_milliseconds(datetime.fromtimestamp(row.began, UTC) + self._longest + KEPT)
+        store.write(NAMESPACE, key, json.dumps(row).encode(), until=until, after=after, owner=row.member)
 
 
 def make_link(store: Store, member: str, now: datetime) -> str:

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NoAnswer
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -16,19 +17,20 @@ from starlette.responses import PlainTextResponse, Response
 from cookieguard.errors import RevealRefused
 from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.journal import Journal
-from cookieguard.features.people.passkeys import Asked, Passkeys
+from cookieguard.features.people.passkeys import Asked, PasskeyRefused, Passkeys
 from cookieguard.features.people.sessions import SIGNED_OUT, StaffSessions
 from cookieguard.features.people.staff_list import StaffAuthenticator
 from cookieguard.identity import cookie_name
 from cookieguard.identity.staff_token import ANYONE, ROLES, Member
 from cookieguard.office.layout import shop_name
 from cookieguard.office.shell import PLACES, Shell
-from cookieguard.web.banner.form_value import FIELD, form_value, has_form_value
+from cookieguard.storage.store.protocol import StoreDown
+from cookieguard.web.banner.form_value import FIELD, STALE, form_value, has_form_value
 from cookieguard.web.cookies.shop_cookies import STAFF_COOKIE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.identity.store_wait import answer_of
 from cookieguard.web.owner_notices import unbelieved
-from cookieguard.web.pages.form import BadRequestError, Receive
+from cookieguard.web.pages.form import MAX_BODY_BYTES, BadRequestError, Receive
 from cookieguard.web.pages.same_origin import own_pairs
 from cookieguard.web.parts.part import STAFF_PAGE, Answer, Part
 from cookieguard.web.request import FORWARDED
@@ -45,6 +47,7 @@ TRIES = "try."  # it was offered a passkey
 # Why a session ended, in addition to the reasons in the store.
 REMOVED, NO_STORE = "removed", "no store"
 REFUSED = "not allowed\n"
+NOT_OURS = "this form can only be posted from a staff page"
 DOWN = "the store or the access journal cannot be written, so nothing is shown; see cookieguard doctor\n"
 AnswerToStaff = Callable[[Exchange, Receive, Member], Awaitable[Response]]
 REFUSED_HEADERS = {
@@ -150,6 +153,11 @@ class StaffGuard:
             return False
         return True
 
+    async def require_look(self, exchange: Exchange, member: Member, what: str) -> None:
+        """Note a look that names no customer in the journal beforehand; raises StoreDown if that fails."""
+        if not await self.note_look(exchange, member, what):
+            raise StoreDown("the access journal cannot be written")
+
     async def note(self, exchange: Exchange, event: str, member: Member, **facts: str) -> None:
         """Write what a member did into the access journal; raises OSError."""
         write = partial(self.journal.write, exchange.now, event, who=member.name, role=member.role, **facts)
@@ -187,6 +195,10 @@ class StaffGuard:
                 response = await answer(exchange, receive, member)
             except RevealRefused as error:
                 response = PlainTextResponse(f"{error}\n", 429, REFUSED_HEADERS)
+            except BadRequestError as error:
+                response = PlainTextResponse(f"{error}\n", error.status, REFUSED_HEADERS)
+            except (StoreDown, NoAnswer, PasskeyRefused, OSError):
+                response = PlainTextResponse(DOWN, 503, REFUSED_HEADERS)
             response.headers["cache-control"] = "private, no-store"
             response.headers["vary"] = REFUSED_HEADERS["vary"]
             # A window that opens the page cannot reach into it
@@ -255,6 +267,21 @@ def has_staff_form(exchange: Exchange, fields: Mapping[str, str], purpose: str) 
     """Return whether a member posted such a form, or is a script."""
     named, session = _named_by_proxy(exchange), session_of(exchange)
     return is_script(exchange) or has_form_value(exchange, fields.get(FIELD, ""), purpose, named, session)
+
+
+async def posted(
+    exchange: Exchange, receive: Receive, purpose: str, most: int = MAX_BODY_BYTES
+) -> dict[str, str]:
+    """Return the fields that a member posted from the form of such a page; raises BadRequestError."""
+    fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS, most=most))
+    if not has_staff_form(exchange, fields, purpose):
+        raise BadRequestError(403, STALE)
+    return fields
+
+
+def back_to(exchange: Exchange, page: str) -> Response:
+    """Lead a member who posted a form to a page of staff."""
+    return Response(status_code=303, headers={"location": f"{exchange.own_base}{page}", **REFUSED_HEADERS})
 
 
 def is_script(exchange: Exchange) -> bool:

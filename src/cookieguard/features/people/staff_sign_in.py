@@ -13,7 +13,7 @@ from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.features.people.passkeys import SIGN_IN, PasskeyRefused, Passkeys
-from cookieguard.features.people.sessions import KEPT
+from cookieguard.features.people.sessions import KEPT, digest_of
 from cookieguard.features.people.staff_guard import (
     BEARER,
     LEFT,
@@ -167,7 +167,7 @@ class SignIn:
         session = session_of(exchange)
         if session:
             member = await self._staff.member(exchange)
-            if await answer_of(self._staff.sessions.end(session)) is None:
+            if await answer_of(self._staff.sessions.end(digest_of(session))) is None:
                 return refusal(503, DOWN)
             if member is not None:
                 with suppress(OSError):  # out is out

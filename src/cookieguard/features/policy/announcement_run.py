@@ -93,7 +93,7 @@ class Notices:
         version = self._by_run.get(claimed.run)
         if version is None:
             raise ValueError("its version is not in policy.folder here")
-        language, subject, lines = self._text(version, fields.get("language", ""))
+        language, subject, lines = self.text(version, fields.get("language", ""))
         message = build_message(
             sender=self._config.mail.sender,
             recipient=fields["address"],
@@ -105,7 +105,8 @@ class Notices:
         )
         return Mail(fields["address"], message)
 
-    def _text(self, version: Version, wanted: str) -> tuple[str, str, list[str]]:
+    def text(self, version: Version, wanted: str) -> tuple[str, str, list[str]]:
+        """Return the notice of a version for a language tag: its language, subject and lines."""
         language, text = version.text(wanted, language_of(self._config.consent.language))
         key = (version.name, language)
         if key not in self._lines:

@@ -12,7 +12,7 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop, remembered
 from cookieguard.features.outbox.outbox import outbox_file, outbox_opener
 from cookieguard.features.policy.announcement_run import run_of
-from cookieguard.features.policy.folder import read_folder, stamp_of
+from cookieguard.features.policy.folder import read_folder, stamp_of, told_of
 from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
@@ -20,6 +20,7 @@ from cookieguard.features.policy.values.versions import Version, dated, in_force
 from cookieguard.mail.runs import Run
 from cookieguard.storage.store.open import store_opener
 
+PAGE = "policies"
 BRING_BACK = "restore the text that was published; a change needs a new version"
 ANNOUNCE = "run: cookieguard policy announce {name}"
 SEND = "run: cookieguard policy send, then look at: cookieguard policy status"
@@ -51,8 +52,9 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
     texts, refused = remembered(shop, f"policy {shop.state}", stamp, lambda: read_folder(config, kept()))
     versions = dated(texts, ledger, today, shop.config.policy.notice_days)
     if refused:
-        told = f"{', '.join(refused)} changed after publication; the shop serves the text in the consent log"
-        yield Finding("policy texts", told, BRING_BACK)
+        told = f"{told_of(refused)}; the shop serves the text in the consent log"
+        task = "Restore the policy text that was published"
+        yield Finding("policy texts", told, BRING_BACK, task=task, page=PAGE)
     current, next_ = in_force(versions, ledger, today), upcoming(versions, ledger, today)
     found = "no version is in force yet" if current is None else f"version {current.name} is in force"
     yield Finding("policy", f"{found}; {len(versions)} in the folder")
@@ -63,7 +65,7 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
 
 def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, today: date) -> Finding:
     """Return how far the announced version is: its day, its notices, and what is to be done for them."""
-    run = _run(shop, version, entry)
+    run = run_so_far(shop, version, entry)
     is_late, is_stuck = version.effective > in_text, run.is_filled and not run.waiting
     told = (
         f"{version.name} takes effect on {version.effective}{'' if entry.is_complete else ' at the earliest'}"
@@ -74,8 +76,9 @@ def _next(shop: Shop, version: Version, in_text: date, entry: Announcement, toda
     if entry.is_complete:
         return Finding("next policy", told, day=version.effective)
     mend = SEND + (RELEASE.format(name=version.name) if is_late or is_stuck else "")
-    is_over = in_text <= today
-    return Finding("next policy", told, mend if is_over else "", "" if is_over else mend, day=in_text)
+    is_over, task = in_text <= today, f"Send the notices of policy {version.name}"
+    mend, advice = (mend, "") if is_over else ("", mend)
+    return Finding("next policy", told, mend, advice, in_text, task=task, page=PAGE)
 
 
 def _forgotten(
@@ -89,10 +92,11 @@ def _forgotten(
             is_today = one.announced == today
             told = f"{one.name} {'is to be announced today' if is_today else f'was not announced on {one.announced}'}"
             mend, advice = ("", mend) if is_today else (mend, "")
-            yield Finding("unannounced policy", told, mend, advice, day=one.announced)
+            task = f"Announce policy {one.name}"
+            yield Finding("unannounced policy", told, mend, advice, one.announced, task=task, page=PAGE)
 
 
-def _run(shop: Shop, version: Version, entry: Announcement) -> Run:
+def run_so_far(shop: Shop, version: Version, entry: Announcement) -> Run:
     """Return how far the notices of a version came: by the outbox, as long as it knows."""
     place = shop.config.store, shop.state
     file = outbox_file(*place, environ=shop.environ)

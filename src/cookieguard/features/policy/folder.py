@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cookieguard.config import Config
@@ -18,6 +19,7 @@ from cookieguard.features.policy.values.versions import (
 )
 
 MOST_FILES = 2_000  # 40 versions in 50 languages
+GONE = "the folder is missing"  # in place of the names of changed files
 Stamp = tuple[tuple[str, int, int], ...]
 
 
@@ -43,7 +45,25 @@ def read_folder(config: Config, kept: KeptTexts) -> tuple[tuple[Version, ...], l
         notice_days=config.policy.notice_days,
     )
     require_unaltered(versions, kept.digests)
-    return versions, ["* (the folder is missing)"] if is_gone else refused
+    return versions, [GONE] if is_gone else refused
+
+
+def add_version(folder: Path, version: Version) -> None:
+    """Write a version into the folder, whole or not at all; raises ConfigError if the shop may not write there."""
+    unfinished = folder / f".{version.name}"
+    try:
+        unfinished.mkdir(exist_ok=True)
+        for language, text in version.texts.items():
+            (unfinished / f"{language}.md").write_bytes(text.source)
+        unfinished.rename(folder / version.name)
+    except OSError as error:
+        allowed = "a folder that the shop may write; or download the draft and announce it by the command"
+        raise ConfigError(SETTING, was=f"{folder} ({error.strerror})", allowed=allowed) from error
+
+
+def told_of(refused: Sequence[str]) -> str:
+    """Say in words which texts are not the published ones."""
+    return GONE if GONE in refused else f"{', '.join(refused)} changed after publication"
 
 
 def stamp_of(folder: Path) -> Stamp:

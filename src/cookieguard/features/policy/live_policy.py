@@ -13,7 +13,7 @@ from typing import NamedTuple
 from cookieguard.config import Config
 from cookieguard.consent import Matters, Terms
 from cookieguard.errors import ConfigError
-from cookieguard.features.policy.folder import Stamp, read_folder, stamp_of
+from cookieguard.features.policy.folder import GONE, Stamp, read_folder, stamp_of
 from cookieguard.features.policy.kept_texts import KeptTexts, keep_texts, read_kept
 from cookieguard.features.policy.ledger import LedgerError, dumps_ledger, loads_ledger, read_ledger
 from cookieguard.features.policy.values.ledger import Ledger, files_of
@@ -33,6 +33,9 @@ TEXT_DIGEST = 16  # hex digits of a policy's text in a receipt
 REFUSED = (
     "policy: %s changed, but its version was published with another text. cookieguard refuses the new text and serves"
     " the one that the consent log keeps. Restore the file; for another text, add a version and announce it"
+)
+MISSING = (
+    "policy: the folder %s is missing. cookieguard serves the texts that the consent log keeps. Restore it"
 )
 COPY = "policy-ledger"  # in the state directory: what a worker knows that starts while the store is down
 
@@ -162,7 +165,8 @@ class LivePolicy(Policy):
         """Log each file once that was changed although it may not."""
         for file in refused:
             if file not in self._refused:
-                logger.error(REFUSED, f"{self._folder.name}/{file}")
+                text, what = (MISSING, "") if file == GONE else (REFUSED, f"/{file}")
+                logger.error(text, f"{self._folder.name}{what}")
         self._refused = refused
 
     def _keep(self, ledger: Ledger | None, trouble: str) -> None:

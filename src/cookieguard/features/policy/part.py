@@ -12,6 +12,9 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from cookieguard.config.languages import language_of
+from cookieguard.features.people.part import PeoplePart
+from cookieguard.features.people.staff_sign_in import staff_only
+from cookieguard.features.policy.desk import POLICIES_PAGE, PolicyDesk
 from cookieguard.features.policy.live_policy import LivePolicy, open_policy
 from cookieguard.features.policy.values.difference import Change, differences
 from cookieguard.features.policy.values.ledger import Ledger
@@ -31,7 +34,7 @@ from cookieguard.web.http.page_headers import PAGE_HEADERS
 from cookieguard.web.http.policy_texts import PolicyTexts, objection_place
 from cookieguard.web.pages.form import Receive
 from cookieguard.web.parts.guard import Guard
-from cookieguard.web.parts.part import READ, Page, Part
+from cookieguard.web.parts.part import READ, READ_AND_POST, Page, Part
 
 POLICY_PAGE = "policy"
 PAGES_KEPT = 64  # rendered texts and differences: versions and languages that are asked for
@@ -99,7 +102,13 @@ class PolicyPart(Part):
     def __init__(self, guard: Guard, policy: LivePolicy) -> None:
         self.policy = guard.ports.policy = policy
         self._log = policy.log
-        self.pages = Page(POLICY_PAGE, READ, self.show), Page(f"{POLICY_PAGE}/", READ, self.show)
+        staff = guard.part(PeoplePart).staff
+        desk = PolicyDesk(guard, staff, policy).answer
+        self.pages = (
+            Page(POLICY_PAGE, READ, self.show),
+            Page(f"{POLICY_PAGE}/", READ, self.show),
+            staff_only(staff, POLICIES_PAGE, READ_AND_POST, desk, role="officer", title="Policy"),
+        )
 
     def begin(self) -> None:
         self.policy.log = self._log

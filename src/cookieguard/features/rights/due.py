@@ -1,4 +1,4 @@
-"""The open requests, each with its deadline: for doctor, letter and officer's page."""
+"""The open requests, each with its deadline: for doctor, letter and the page of what is due."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from contextlib import closing
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop, some_of
 from cookieguard.errors import ConfigError
-from cookieguard.features.rights.requests import Pending, requests_file, requests_opener
+from cookieguard.features.rights.requests import APPROVAL, Pending, requests_file, requests_opener
+from cookieguard.features.rights.values.plan import MEANING, NAMES
+from cookieguard.features.rights.values.requests import ANSWER, State
 from cookieguard.storage.sealing import SealBroken
 from cookieguard.storage.state_directory import StateDirectory
 
-CHECK = "requests"
+CHECK = PAGE = "requests"
 SOON = 7  # days
 MOST = 10  # requests: the list has the others
 LIST = "cookieguard requests list"
@@ -43,18 +45,33 @@ def due_of(shop: Shop) -> Iterator[Finding]:
     answer = f"answer it at {config.prefix}requests?id={{}}; all of them: {LIST}"
     yield from (_request(one, answer.format(one.id)) for one in pending[:MOST])
     if len(pending) > MOST:
-        more = f"{len(pending) - MOST} more are open; see: {LIST}"
-        yield _request(pending[MOST], "answer these as well")._replace(found=more)
+        count, most_urgent = len(pending) - MOST, _request(pending[MOST], "answer these as well")
+        told, task = f"{count} more are open; see: {LIST}", f"Answer {count} more requests"
+        yield most_urgent._replace(found=told, task=task, page=PAGE)
 
 
 def _request(one: Pending, answer: str) -> Finding:
     days = abs(one.days_left)
     told = (
-        f"{one.id}: {one.kind.value}, {one.state}, {days} {'day' if days == 1 else 'days'} "
-        f"{'late' if one.days_left < 0 else 'left'}, due on {one.due} ({one.law.value})"
+        f"{one.id}: {NAMES[one.kind]}, {days} {'day' if days == 1 else 'days'} "
+        f"{'late' if one.days_left < 0 else 'left'}, due on {one.due}"
     )
-    told += f"; not done: {', '.join(one.left)}" if one.left else ""
+    left = [step for step in one.left if step not in MEANING]
+    ours = len(one.left) - len(left)
+    left += [f"{ours} {'step' if ours == 1 else 'steps'} by cookieguard"] if ours else []
+    told += f"; not done: {', '.join(left)}" if left else ""
     told += f"; {one.trouble}" if one.trouble else ""
     mend = answer if one.days_left < 0 else ""
     advice = answer if not mend and (one.days_left <= SOON or one.trouble) else ""
-    return Finding(CHECK, told, mend, advice, day=one.due, role="support")
+    page = f"{PAGE}?id={one.id}"
+    return Finding(CHECK, told, mend, advice, day=one.due, role="support", task=_task(one), page=page)
+
+
+def _task(one: Pending) -> str:
+    """Return the next step of a request."""
+    name = NAMES[one.kind]
+    if one.state == State.IDENTITY:
+        return f"Find out who sent the {name}"
+    if APPROVAL in one.left:
+        return f"Approve the {name}"
+    return f"Send the answer to the {name}" if ANSWER in one.left else f"Answer the {name}"

@@ -48,12 +48,19 @@ class Letters:
         """Return whether a relay and a sender are configured."""
         return has_relay(self._config, self._environ)
 
-    async def answer(self, request: Request, address: str, *, now: datetime) -> None:
-        """Send the answer to the person; raises NotTold."""
+    def mail_of(self, request: Request, *, now: datetime) -> tuple[str, str, list[str]]:
+        """Return language, subject and lines of the mail to the person: the answer, or why it takes longer."""
         texts = RightsTexts.of(self._config.language_for(request.language))
-        lines = [request.answer, *self._place_of(request, texts.lang), "", self._signature]
-        subject = texts.texts["mail_answer"].translate(PLAIN)
-        await self.send(address, subject, lines, name=f"{request.id}.answer", language=texts.lang, now=now)
+        lines = [request.answer, *self._place_of(request, texts.lang)]
+        if request.may_change:
+            lines = [texts.line("due", date=request.due(now)).translate(PLAIN), "", request.delay]
+        return texts.lang, texts.texts["mail_answer"].translate(PLAIN), [*lines, "", self._signature]
+
+    async def tell(self, request: Request, *, now: datetime) -> None:
+        """Send that mail; raises NotTold."""
+        lang, subject, lines = self.mail_of(request, now=now)
+        name = f"{request.id}.{'delay' if request.may_change else 'answer'}"
+        await self.send(request.contact, subject, lines, name=name, language=lang, now=now)
 
     def _place_of(self, request: Request, lang: str) -> list[str]:
         """Return the address of the page that a copy lies on; nothing where the shop has none, or names no origin."""
@@ -62,20 +69,6 @@ class Letters:
         if not has_copy(request) or request.state is State.REFUSED or not has_page:
             return []
         return [f"{config.mailed_base}privacy?lang={lang}"]
-
-    async def delay(self, request: Request, address: str, *, now: datetime) -> None:
-        """Tell the person why their answer takes longer, and until when; raises NotTold."""
-        texts = RightsTexts.of(self._config.language_for(request.language))
-        lines = [texts.line("due", date=request.due(now)).translate(PLAIN), "", request.delay]
-        subject = texts.texts["mail_answer"].translate(PLAIN)
-        await self.send(
-            address,
-            subject,
-            [*lines, "", self._signature],
-            name=f"{request.id}.delay",
-            language=texts.lang,
-            now=now,
-        )
 
     async def code(self, address: str, code: str, *, language: str, name: str, now: datetime) -> None:
         """Send a code to the address on file; raises NotTold."""
@@ -169,7 +162,7 @@ async def tell(letters: Letters, request: Request, change: Change, *, now: datet
         return request
     is_answer = request.owes_answer
     try:
-        await (letters.answer if is_answer else letters.delay)(request, request.contact, now=now)
+        await letters.tell(request, now=now)
     except NotTold as error:
         error.cookieguard_step = "answer" if is_answer else TOLD_OF_DELAY  # type: ignore[attr-defined]
         raise

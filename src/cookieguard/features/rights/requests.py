@@ -78,6 +78,12 @@ class Requests:
         row = self.queue.read(id_) if ID.fullmatch(id_) else None
         return None if row is None else self._open(row)
 
+    def require(self, id_: str) -> Request:
+        """Return a request; raises KeyError if there is none."""
+        if (found := self.find(id_)) is None:
+            raise KeyError(id_)
+        return found
+
     def of_customer(self, number: str) -> list[Request]:
         """Return a customer's requests."""
         return list(self._readable(self.queue.of(who_of(self._secret, number))))

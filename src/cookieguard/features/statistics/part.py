@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from cookieguard.config import Config
+from cookieguard.consent.decision import version_at
 from cookieguard.engines.files.country import Countries
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
+from cookieguard.features.statistics.asked import asked_on, note_asked
 from cookieguard.features.statistics.engines.open import open_reader, open_sink
 from cookieguard.features.statistics.engines.sink import Counted
 from cookieguard.features.statistics.stats_page import STATS_PAGE, answer_stats
@@ -25,7 +27,7 @@ IDLE_EVERY = timedelta(minutes=10)
 
 
 class StatisticsPart(Part):
-    """Own the queue of hits."""
+    """Own the queue of hits, and keep the file of what visitors are asked."""
 
     def __init__(self, guard: Guard, counting: Counting) -> None:
         self.counting = guard.ports.counting = counting
@@ -34,6 +36,13 @@ class StatisticsPart(Part):
         answer = partial(answer_stats, staff=staff, open_figures=figures)
         page = staff_only(staff, STATS_PAGE, READ_AND_POST, answer, role="analyst", title="Statistics")
         self.pages = (page,)
+        self._guard, self._asked = guard, ""
+
+    def look(self, now: datetime) -> None:
+        policy = version_at(self._guard.config.policy, now)
+        if policy != self._asked:  # all else stays the same while a worker runs
+            self._asked = policy
+            note_asked(self._guard.state.path, asked_on(now, self._guard.config, self._guard.renderer))
 
     def close(self, deadline: float) -> None:
         self.counting.pipeline.close(deadline)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from anyio.lowlevel import RunVar
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from cookieguard.config import StatsSettings
-from cookieguard.engines.files.undeclared_loads import read_undeclared_loads
 from cookieguard.errors import ConfigError, KeyringFixed
 from cookieguard.features.people.staff_guard import (
     StaffGuard,
     has_staff_form,
     staff_form,
 )
+from cookieguard.features.statistics.asked import read_asked
 from cookieguard.features.statistics.dashboard.overview import Overview, read_overview
 from cookieguard.features.statistics.dashboard.render import details_page, message_page, overview_page
 from cookieguard.features.statistics.dashboard.selection import (
@@ -56,18 +56,15 @@ logger = logging.getLogger("cookieguard")
 
 STATS_PAGE = "stats"
 STATISTICS = "Statistics"
-PLACES_OF_TABS = {"consent": "Consent", "held": "Vendors"}
+PLACES_OF_TABS = {"consent": "Consent"}
 DOWN = (
     "There are no figures to show. In a new shop, they appear within a minute of the first visit. In any other, they"
     " cannot be read at the moment: visits are still counted, and the shop's log says what is wrong."
 )
 NOT_OURS = "this note was not sent from a page of this shop"
-ALARM_DAYS = timedelta(days=7)
-MOST_ALARMS = 5
 # Requests that read figures, in one worker: a year takes seconds, and the shop's own functions need the threads too.
 MOST_AT_ONCE = 4
 _AT_ONCE: RunVar[CapacityLimiter] = RunVar("requests that read figures")
-Alarms = Callable[[], list[str]]
 OpenReader = Callable[[], HitReader]
 
 
@@ -88,8 +85,7 @@ async def _show(exchange: Exchange, shell: Shell, open_figures: OpenReader) -> R
         selection = read_selection(exchange.request.query)
         ask = partial(_page, open_figures, selection, exchange.now, settings, _state(exchange))
         shell = replace(shell, here=PLACES_OF_TABS.get(selection.tab, STATISTICS))
-        form, alarms = staff_form(exchange, STATS_PAGE), _alarms(exchange)
-        answer = await _in_turn(partial(ask, shell=shell, alarms=alarms, form=form))
+        answer = await _in_turn(partial(ask, shell=shell, form=staff_form(exchange, STATS_PAGE)))
     except TooManyFilters as error:
         page = message_page(str(error), shell=shell, selection=error.selection)
         return HTMLResponse(page, 400, STAFF_HEADERS)
@@ -119,14 +115,16 @@ def _page(
     state: Path,
     *,
     shell: Shell,
-    alarms: Alarms,
     form: str,
 ) -> Response:
     with closing(open_figures()) as reader:
-        if selection.tab not in COMPARED:
-            details = read_details(reader, selection, now=now)
-            return _file(details, now) if selection.table else _html(details_page(details, shell=shell))
         marks, trouble = _notes(state)
+        if selection.tab not in COMPARED:
+            asked, before = read_asked(state), settings.before_consent
+            details = read_details(
+                reader, selection, now=now, asked=asked, marks=marks, before_consent=before
+            )
+            return _file(details, now) if selection.table else _html(details_page(details, shell=shell))
         overview = read_overview(
             reader,
             selection,
@@ -139,7 +137,7 @@ def _page(
         )
         if selection.table:
             return _file(overview, now)
-        overview = replace(overview, notes=(*alarms(), *trouble, *overview.notes))
+        overview = replace(overview, notes=(*trouble, *overview.notes))
         return _html(overview_page(overview, shell=shell, form=form))
 
 
@@ -160,14 +158,6 @@ def _file(figures: Overview | Details, now: datetime) -> Response:
     name, media_type, content = table_file(figures, int(now.timestamp()) // SECONDS_OF_DAY)
     headers = {**STAFF_HEADERS, "content-disposition": f'attachment; filename="{name}"'}
     return Response(content, 200, headers, media_type=media_type)
-
-
-def _alarms(exchange: Exchange) -> Alarms:
-    """Return what reads the alarms; a file, so it is read beside the event loop."""
-    state, first = _state(exchange), exchange.now.date() - ALARM_DAYS
-    return lambda: [f"Not declared: {one.line}" for one in read_undeclared_loads(state) if one.last >= first][
-        :MOST_ALARMS
-    ]
 
 
 def _state(exchange: Exchange) -> Path:

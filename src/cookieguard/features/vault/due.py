@@ -19,7 +19,9 @@ def due_of(shop: Shop) -> Iterator[Finding]:
     ahead = sum(day >= today for day in read_public_keys(shop.state))
     if settings.enabled and (settings.private_dir or ahead):
         few = "run: cookieguard vault init (daily, by cron)" if ahead < KEYS_AHEAD else ""
-        yield Finding("vault keys ahead", f"for {ahead} days", few)
+        yield Finding(
+            "vault keys ahead", f"for {ahead} days", few, task="Make keys for the vault" if few else ""
+        )
     if settings.private_dir:
         yield _private_keys(Path(settings.private_dir), shop.first_day(settings.keep_days))
 

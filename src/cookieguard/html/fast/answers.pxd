@@ -63,5 +63,6 @@ cdef extern from "Python.h":
 cdef unsigned long long mark_of(text_t s, Py_ssize_t size) noexcept nogil
 cdef int number_of(Names table, text_t name, Py_ssize_t size) noexcept
 cpdef bytes piece(bytes data, Py_ssize_t start, Py_ssize_t end)
+cpdef Py_ssize_t alike(bytes one, Py_ssize_t start, bytes other, Py_ssize_t place)
 cpdef record(type kind, tuple fields)
 cpdef untracked(object one)

@@ -18,6 +18,18 @@ def piece(data: bytes, start: int, end: int) -> bytes:
     return data[start:end]
 
 
+def alike(one: bytes, start: int, other: bytes, place: int) -> int:
+    """Return how many bytes of a text from `start` on are those of another from `place` on."""
+    same, most = 0, min(len(one) - start, len(other) - place)
+    while same < most:
+        middle = (same + most + 1) // 2
+        if one[start + same : start + middle] == other[place + same : place + middle]:
+            same = middle
+        else:
+            most = middle - 1
+    return same
+
+
 def record(kind: type[T], fields: tuple[object, ...]) -> T:
     """Make a named tuple, without the names: its own way takes three times as long."""
     return tuple.__new__(kind, fields)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from cookieguard.consent import INLINE, Allowance, Way
-from cookieguard.web.assets import Asset
+from cookieguard.web.assets import Asset, load_asset
 from cookieguard.web.banner.slots import SCRIPT_NONCE, STYLE_NONCE
 
 WAITS = ' defer=""'
@@ -26,6 +26,9 @@ def script_element(asset: Asset, allowed: Allowance, base: str) -> Markup:
     nonce = _nonce(allowed, SCRIPT_NONCE.decode())
     if allowed.way is Way.FILE:
         return Markup('<script src="{}{}" defer=""{}></script>').format(base, asset.name, nonce)
+    if allowed.way is Way.LATER:
+        loader = load_asset("later.js").text
+        return Markup('<script data-cg="{}{}">{}</script>').format(base, asset.name, loader)
     if allowed.way is Way.NONE:
         return Markup()
     return Markup("<script{}>{}</script>").format(nonce, asset.text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from weakref import ref
 
-from cookieguard.consent import INLINE, Allowance, allowance
+from cookieguard.consent import INLINE, LATER, Allowance, allowance
 from cookieguard.html import InsertContext
 from cookieguard.web.banner.dev_tag import panel_tag
 from cookieguard.web.banner.form_value import form_value
@@ -88,7 +88,7 @@ class Insertion:
         known = banners.get(key)
         if known is not None:
             return filled(known, request.return_path, "", "", form=form_value(exchange))
-        pieces = self._pieces(exchange, context, note, INLINE, INLINE)
+        pieces = self._pieces(exchange, context, note, INLINE, LATER)
         if len(banners) >= BANNERS_KEPT:
             del banners[next(iter(banners))]
         if len(context.lang) + len(accepted or b"") <= LONGEST_LANGUAGES:

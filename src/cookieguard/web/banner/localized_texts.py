@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -10,7 +10,7 @@ from gettext import c2py
 
 from cookieguard.config import Config, Vendor
 from cookieguard.config.languages import LANGUAGES, date_parts, language_file, text_in, texts_of
-from cookieguard.config.purposes import NECESSARY, SHOP
+from cookieguard.config.purposes import NECESSARY, SHOP, Purpose
 from cookieguard.web.assets import digest
 
 LRI, FSI, PDI = "\u2066", "\u2068", "\u2069"
@@ -44,11 +44,12 @@ def hash_mark(lang: str) -> str:
     return digest(lang.encode())[:2]
 
 
-def shown_purposes(config: Config, lang: str) -> tuple[ShownPurpose, ...]:
-    """Return the purposes that visitors see in the words of a language: the shop's own where it has some, else ours."""
+def shown_purposes(config: Config, lang: str, asked: Sequence[Purpose] = ()) -> tuple[ShownPurpose, ...]:
+    """Return these purposes, by default all that visitors see: in the shop's words if it has some, else in ours."""
+    asked = asked or config.asked
     texts = texts_of(lang)
     renamed = texts["shop"] if config.purpose_preset == SHOP else {}
-    own = {one.id: texts["purposes"].get(one.id, {}) | renamed.get(one.id, {}) for one in config.asked}
+    own = {one.id: texts["purposes"].get(one.id, {}) | renamed.get(one.id, {}) for one in asked}
     return tuple(
         ShownPurpose(
             id=one.id,
@@ -57,7 +58,7 @@ def shown_purposes(config: Config, lang: str) -> tuple[ShownPurpose, ...]:
             vendors=tuple(vendor for vendor in config.vendors if vendor.purpose == one.id),
             takes_undeclared=one.id == config.undeclared,
         )
-        for one in config.asked
+        for one in asked
     )
 
 

@@ -36,7 +36,7 @@ class Gate:
     def shown(self, scope: dict[str, Any]) -> dict[str, Any]:
         """Return the scope that the app gets: the same, without the cookies that are held."""
         header = self._exchange.headers.get(COOKIE)
-        if header is not None and not self._exchange.jar.has_only(self._cookies.register.necessary):
+        if header is not None and not self._cookies.lets_all_pass(self._exchange.jar, header):
             self._look_at(header)
             if self._held or self._cookies.register.misleads(header):
                 scope["headers"] = self._shown_headers(scope["headers"])
@@ -81,7 +81,10 @@ class Gate:
             use = register.use_of(name)
             if is_browsers and not use.is_declared:
                 self._cookies.note(name, way="sent", page=self._exchange.path)
-            if not use.is_free and use.is_held(self._exchange.peek_consent().in_force):
+            if use.is_free:
+                if is_browsers:
+                    self._cookies.let_pass(name)
+            elif use.is_held(self._exchange.peek_consent().in_force):
                 self._held.append(name)
 
     def _shown_headers(self, headers: Headers) -> Headers:

@@ -8,13 +8,17 @@ from cookieguard.config import Config, CookieSpec
 from cookieguard.config.cookies import DEFAULT_NAMES, HOST_PREFIX
 from cookieguard.consent import Consent, CookieRegister, site_of
 from cookieguard.consent.cookie_register import (
+    LONGEST_NAME,
     MOST_REMOVAL_BYTES,
     MOST_REMOVAL_BYTES_OF_CHOICE,
+    NAMES_KEPT,
+    is_plain,
     paths_above,
     removal_lines,
 )
 from cookieguard.consent.decision import State
 from cookieguard.identity import cookie_name
+from cookieguard.identity.cookies import CookieJar
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.request import Request
 
@@ -54,9 +58,23 @@ class ShopCookies:
             undeclared=cookies.undeclared,
             today=today,
         )
+        self._passing = set(self.register.necessary)  # and names that browsers sent, as NAMES_KEPT allows
         self._findings = findings
         self._tells = config.consent.enabled
         self._dev = config.dev
+
+    def lets_all_pass(self, jar: CookieJar, header: bytes) -> bool:
+        """Return whether a request brings only cookies that every visitor may send, each noted before if undeclared."""
+        if jar.has_only(self.register.necessary):
+            return True
+        return jar.has_only(self._passing) and is_plain(header)
+
+    def let_pass(self, name: bytes) -> None:
+        """Remember a cookie that every visitor may send, so that requests with no others are not read again."""
+        if len(self._passing) >= NAMES_KEPT:
+            self._passing = set(self.register.necessary)
+        if len(name) <= LONGEST_NAME:
+            self._passing.add(name.decode("latin-1"))
 
     def note(self, name: bytes, *, way: str, page: str) -> None:
         """Tell the owner of a cookie that nobody declared."""

@@ -1,6 +1,8 @@
 cimport cython
 
-from cookieguard.html.fast.answers cimport piece
+from cookieguard.html.fast.answers cimport alike, piece
+from cookieguard.html.insertion_point cimport end_begun
+from cookieguard.web.document.page_cache cimport meeting
 
 
 cdef class DocumentBody:
@@ -16,14 +18,10 @@ cdef class DocumentBody:
     cdef object _encoder
     cdef object _wide
 
-    @cython.locals(place=Py_ssize_t, begun=Py_ssize_t, end=Py_ssize_t, small=int, rest=int, before=int, chunk=bytes)
+    @cython.locals(written=list, raw=bytes, place=Py_ssize_t, size=Py_ssize_t, begun=Py_ssize_t, start=Py_ssize_t, since=Py_ssize_t, end=Py_ssize_t, rest=int, before=int, in_head=bint)
     cpdef tuple cut(self, bytes body, bytes other, object passes)
     cpdef bytes close(self)
     cdef bytes _rewrite(self, bytes chunk)
     cdef bytes _finish(self)
     cdef bytes _fail(self, Exception error)
     cdef bytes _encode(self, bytes piece)
-
-
-cdef Py_ssize_t _next_cut(bytes body, bytes other, Py_ssize_t place, bint may_be_small) except -2
-cdef _add_free(list pieces, bytes chunk, bint in_head, bint may_join)

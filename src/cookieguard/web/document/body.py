@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
 from cookieguard.html import Rewriter
-from cookieguard.html.fast.answers import piece
-from cookieguard.html.insertion_point import HEAD, LONGEST_END, UNSETTLED
-from cookieguard.web.document.page_cache import Passes, Piece
+from cookieguard.html.fast.answers import alike, piece
+from cookieguard.html.insertion_point import HEAD, LONGEST_END, UNSETTLED, end_begun
+from cookieguard.web.document.page_cache import Passes, Piece, meeting
 from cookieguard.web.document.source import SourceKeeper
 from cookieguard.web.http.brotli_zstd import PIECE_BYTES, CodingError
 from cookieguard.web.http.charsets import Charset
@@ -18,8 +19,8 @@ from cookieguard.web.http.content_coding import Coding, Decoder, Encoder
 from cookieguard.web.http.content_type import BLANK, SPACES, XML_START
 
 PIECE = 1024  # bytes of a piece of a page: of smaller ones there are too many, of larger ones too much is read again
-MOST_SMALL = 64  # smaller ones: each of them begins to read anew
-END = 2 * LONGEST_END  # bytes at the end of a page that stay one piece: its end tags are found in them
+NEXT_TAG = re.compile(rb"<(?!/(?i:title|style|textarea|script))|\Z")  # none that ends a text
+MOST_SMALL = 64  # places where another page is another, which are pieces of their own
 
 
 class Untouched:
@@ -154,31 +155,28 @@ class DocumentBody:
         content, end = self._rewrite(rest), self.close()
         return content + end if end else content  # a page is not copied for nothing
 
-    def cut(self, body: bytes, other: bytes, passes: Passes) -> tuple[Piece, ...]:
-        """Return the pieces of a whole uncoded body, each with what it becomes: small ones where `other` is another.
+    def cut(self, body: bytes, other: bytes, passes: Passes) -> tuple[bytes, tuple[Piece, ...]]:
+        """Return what a whole uncoded body becomes, and its pieces that may be others: small where `other` is another.
 
-        What passes as it is, between two places where a plain body is read, might be any other markup that passes.
+        What passes as it is, between two places where a page is read alike, might be any other markup that passes.
         `passes` says so of it as it will of the other: what tells the rest of a page something stays where it is.
         """
         pieces: list[Piece] = []
-        begun, place, small, rest, is_same = 0, 0, 0, UNSETTLED, False
-        written: list[bytes] = []  # since `begun`
-        while (end := _next_cut(body, other, place, small < MOST_SMALL)) >= 0:
-            chunk = piece(body, place, end)
-            becomes = self._rewrite(chunk)
-            before, rest = rest, self.rewriter.rest()
-            if not (rest and rest == before and becomes == chunk and passes(chunk, rest == HEAD)):
-                written.append(becomes)
-            else:
-                if begun < place:
-                    pieces.append((piece(body, begun, place), b"".join(written), False))
-                was_same, is_same = is_same, other.startswith(chunk, place)
-                _add_free(pieces, chunk, rest == HEAD, was_same and is_same)
-                begun, written = end, []
-            small += end - place < PIECE
-            place = end
+        written: list[bytes] = []
+        place = size = begun = start = since = 0  # the last three: where both were last read alike
+        before = UNSETTLED
+        # What begins a page without a type is not cut: it tells what it is.
+        for end in () if type(self.rewriter) is LateReader else _cuts(body, other, end_begun(body)):
+            written.append(self._rewrite(piece(body, place, end)))
+            size, place, rest = size + len(written[-1]), end, self.rewriter.rest()
+            if rest == UNSETTLED:
+                continue
+            raw, in_head = piece(body, begun, end), rest == HEAD
+            if rest == before and raw == b"".join(written[since:]) and passes(raw, in_head):
+                pieces.append((begun, end, start, in_head))
+            begun, start, since, before = end, size, len(written), rest
         written.append(self.whole(piece(body, place, len(body))))
-        return (*pieces, (piece(body, begun, len(body)), b"".join(written), False))
+        return b"".join(written), tuple(pieces)
 
     def close(self) -> bytes:
         """Return what is left when the app's body has ended."""
@@ -213,17 +211,29 @@ class DocumentBody:
         return self._encoder.feed(piece) if self._encoder is not None and piece else piece
 
 
-def _next_cut(body: bytes, other: bytes, place: int, may_be_small: bool) -> int:  # noqa: FBT001  # compiled
-    """Return where the next piece ends, at the next tag where the other page is another; -1: it is the last."""
-    most = len(body) - END
-    end = body.find(b"<", place + PIECE, most)
-    if not may_be_small or other.startswith(piece(body, place, end if end >= 0 else most), place):
-        return end
-    return body.find(b"<", place + 1, most)
+def _cuts(body: bytes, other: bytes, most: int) -> Iterator[int]:
+    """Yield where the pieces of a page end, the last at `most`: before a tag, and around what the other has not."""
+    place = shift = 0
+    left = MOST_SMALL
+    while place < most:
+        differs = place + alike(body, place, other, place + shift) if left else most
+        begin, end = _around(body, place, differs) if differs < most else (most, most)
+        while place < begin:
+            place = NEXT_TAG.search(body, min(place + PIECE, begin), begin).start()  # type: ignore[union-attr]  # matches always
+            yield place
+        if place < most:
+            place = NEXT_TAG.search(body, end + 1, most).start()  # type: ignore[union-attr]  # as above
+            yield place
+            found = meeting(body, place, other, begin + shift, place + shift)
+            shift = found - place if found >= 0 else shift
+            left -= 1
 
 
-def _add_free(pieces: list[Piece], chunk: bytes, in_head: bool, may_join: bool) -> None:  # noqa: FBT001  # compiled
-    """Add a piece that may be another; it may join the one before where neither is expected to be."""
-    if may_join and pieces and pieces[-1][1:] == (None, in_head) and len(pieces[-1][0]) < PIECE:
-        chunk = pieces.pop()[0] + chunk
-    pieces.append((chunk, None, in_head))
+def _around(body: bytes, place: int, differs: int) -> tuple[int, int]:
+    """Return where the tag begins, from `place` on, that something is in or behind, and how far that is to be read."""
+    script = body.rfind(b"<script", place, differs)
+    if script >= 0 and body.find(b"</script", script, differs) < 0:
+        return script, max(body.find(b"</script", differs), differs)
+    begin = max(body.rfind(b"<", place, differs), place)
+    tail = piece(body, max(begin - LONGEST_END, place), begin)
+    return begin - len(tail) + end_begun(tail), differs  # what may be the end of the page would be kept back

@@ -1,17 +1,19 @@
 cimport cython
 
+from cookieguard.html.fast.answers cimport alike, piece
+from cookieguard.html.insertion_point cimport end_begun
+
 
 cdef class Repeats:
     cdef dict _pages
-    cdef set _seen
     cdef dict _places
     cdef readonly Py_ssize_t size
 
-    @cython.locals(kept=list)
-    cpdef near(self, tuple key, bytes body)
+    cpdef list near(self, tuple key)
     cpdef bint is_due(self, tuple key) except -1
-    cpdef bint comes_again(self, tuple key, bytes body)
 
 
-@cython.locals(place=Py_ssize_t, left=int, end=Py_ssize_t, raw=bytes, other=bytes)
+@cython.locals(known=bytes, at=Py_ssize_t, place=Py_ssize_t, done=Py_ssize_t, same=Py_ssize_t, last=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, begun=Py_ssize_t, in_head=bint, begin=Py_ssize_t, found=Py_ssize_t, other=bytes, written=list, pieces=tuple)
 cpdef like(page, bytes body, passes)
+@cython.locals(anchor=bytes, found=Py_ssize_t)
+cpdef Py_ssize_t meeting(bytes known, Py_ssize_t end, bytes body, Py_ssize_t least, Py_ssize_t place) except -2

@@ -51,7 +51,8 @@ async def _note(exchange: Exchange, posted: Any) -> None:
         return
     verdict = wall.verdict(blocked)
     if report.get("disposition", "enforce") == "report":
-        await _note_beyond(exchange, report, verdict, page.path)
+        if wall.declared:
+            await _note_undeclared(exchange, report, verdict, page.path)
     elif wall.register.holds(verdict, _granted_on(exchange, page.path)):
         exchange.parts.findings.note_report(
             verdict,
@@ -62,6 +63,7 @@ async def _note(exchange: Exchange, posted: Any) -> None:
             network=truncate(exchange.full_address),
             now=exchange.now,
         )
+        await _note_undeclared(exchange, report, verdict, page.path, is_held=True)
 
 
 def _granted_on(exchange: Exchange, page: str) -> frozenset[str]:
@@ -69,10 +71,12 @@ def _granted_on(exchange: Exchange, page: str) -> frozenset[str]:
     return exchange.parts.strict.narrowed(exchange.wall.granted, exchange.request.path_in_app(page))
 
 
-async def _note_beyond(exchange: Exchange, report: dict[str, Any], verdict: Verdict, page: str) -> None:
-    """Take a report of the declared hosts' policy: something loaded that nobody declared, and nothing stopped it."""
+async def _note_undeclared(
+    exchange: Exchange, report: dict[str, Any], verdict: Verdict, page: str, *, is_held: bool = False
+) -> None:
+    """Keep a report of an undeclared host, which loaded in spite of the declared hosts' policy, or was held."""
     wall = exchange.wall
-    if not wall.declared or is_of_extension(report):
+    if is_of_extension(report):
         return
     script = resolve(str(report.get("source-file", ""))[:2048], parse_url(f"{exchange.request.origin}/"))
     source = None if script is None else wall.verdict(script)
@@ -83,6 +87,7 @@ async def _note_beyond(exchange: Exchange, report: dict[str, Any], verdict: Verd
         page=page,
         network=truncate(exchange.full_address),
         now=exchange.now,
+        is_held=is_held,
     )
 
 

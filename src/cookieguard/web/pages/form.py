@@ -49,27 +49,29 @@ async def read_fields(content_type: bytes, receive: Receive) -> Fields:
     )
 
 
-async def read_pairs(content_type: bytes, receive: Receive) -> list[tuple[str, str]]:
+async def read_pairs(
+    content_type: bytes, receive: Receive, most: int = MAX_BODY_BYTES
+) -> list[tuple[str, str]]:
     """Read the request body into names and values; raises BadRequestError."""
     reader = READERS.get(content_type)
     if reader is None:
         raise BadRequestError(415, f"a choice must be posted as {FORM_TYPE.decode()} or {JSON_TYPE.decode()}")
-    pairs = reader(await read_body(receive))
+    pairs = reader(await read_body(receive, most))
     if len(pairs) > MAX_FIELDS:
         raise BadRequestError(413, f"a choice has at most {MAX_FIELDS} fields")
     return pairs
 
 
-async def read_body(receive: Receive) -> bytes:
-    """Read a request body of at most MAX_BODY_BYTES; raises BadRequestError."""
+async def read_body(receive: Receive, most: int = MAX_BODY_BYTES) -> bytes:
+    """Read a request body of at most so many bytes; raises BadRequestError."""
     body = b""
     while True:
         message: dict[str, Any] = await receive()
         if message["type"] == "http.disconnect":
             raise BadRequestError(400, "the request ended before its body did")
         body = body + bytes(message.get("body", b""))
-        if len(body) > MAX_BODY_BYTES:
-            raise BadRequestError(413, f"the body has more than {MAX_BODY_BYTES} bytes")
+        if len(body) > most:
+            raise BadRequestError(413, f"the body has more than {most} bytes")
         if not message.get("more_body", False):
             return body
 

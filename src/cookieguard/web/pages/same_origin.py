@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
 from cookieguard.web.http.origin import origin_of
-from cookieguard.web.pages.form import BadRequestError, Receive, read_pairs
+from cookieguard.web.pages.form import MAX_BODY_BYTES, BadRequestError, Receive, read_pairs
 
 # Why a post is refused. None of them quotes a client's own text: they are logged.
 OTHER_HOST = "its Host is not in `origins`: add the address that browsers show, or have a proxy pass on Host"
@@ -24,14 +24,16 @@ NOT_THE_HOST = (
 )
 
 
-async def own_pairs(exchange: Exchange, receive: Receive, *, not_ours: str) -> list[tuple[str, str]]:
-    """Read the names and values that a page of the shop posted; raises BadRequestError.
+async def own_pairs(
+    exchange: Exchange, receive: Receive, *, not_ours: str, most: int = MAX_BODY_BYTES
+) -> list[tuple[str, str]]:
+    """Read the names and values that a page of the shop posted, in at most so many bytes; raises BadRequestError.
 
     `not_ours` is the line, with status 403, for what another page posted.
     """
     if reason := why_refused(exchange):
         raise BadRequestError(403, f"{not_ours}: {reason}")
-    return await read_pairs(essence(exchange.request.headers.get(b"content-type", b"")), receive)
+    return await read_pairs(essence(exchange.request.headers.get(b"content-type", b"")), receive, most)
 
 
 def why_refused(exchange: Exchange) -> str:

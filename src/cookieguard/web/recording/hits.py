@@ -145,7 +145,7 @@ def note_seen(exchange: Exchange, address: str, route: str, *, led_by: str, come
         f"{led_by}/".encode("latin-1", "ignore")[:MAX_HEADER] if led_by else b"",
         spellings_of(exchange.full_address),
     )
-    is_inside = led_by == exchange.request.origin.text
+    is_inside = exchange.request.is_read or led_by == exchange.request.origin.text  # a picture does not know
     counting.pipeline.put(
         hit._replace(path=path, query=asked, referrer=referrer, is_inside=is_inside, status=WHOLE)
     )

@@ -100,6 +100,8 @@ COLUMNS = "SELECT number, id, subject, about, entry, sealed FROM cg_log_record"
 ROW = f"""{COLUMNS} WHERE id = :id AND number >= 0 AND id <> x''
     UNION ALL {COLUMNS} WHERE id = :id AND number IS NULL AND id <> x'' LIMIT 1"""
 ROWS = f"{COLUMNS} WHERE number >= :first ORDER BY number LIMIT :count"
+NEWEST = f"""{COLUMNS} WHERE number >= 0 AND about >= :since AND about < :until
+    ORDER BY about DESC, number DESC LIMIT :count OFFSET :skipped"""
 CONTENTS = """SELECT number, length(entry) = 64 AND length(id) = 16 AND length(subject) = 16,
     CAST(entry || id || subject || about || sealed AS BLOB) FROM cg_log_record WHERE number >= 0 ORDER BY number"""
 # Against the order of the index: of a label, what is older than `count` rows is not read.
@@ -265,6 +267,11 @@ class LogStore:
     def rows(self, first: int = 0, count: int = EVERY) -> Iterator[Row]:
         """Yield the numbered rows from a number on (at most `count`), as they are at one time."""
         return (Row(*row) for row in self.database.stream(ROWS, first=first, count=count))
+
+    def newest(self, *, since: bytes, until: bytes, skipped: int, count: int) -> list[Row]:
+        """Return the newest numbered rows of a time, which `about` begins with, after so many that are skipped."""
+        rows = self.database.rows(NEWEST, since=since, until=until, skipped=skipped, count=count)
+        return [Row(*row) for row in rows]
 
     def contents(self) -> Iterator[RowTuple]:
         """Yield what `verification.verify` takes of every numbered row, as they are at one time."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.features.records.values.canonical import encoded
@@ -252,6 +252,30 @@ def _processes(asker: Asker, granted: frozenset[str], refused: frozenset[str]) -
         }
         for purpose in sorted(status)
     ]
+
+
+class Answer(NamedTuple):
+    """Hold the answer for a purpose (`yes`, `no`, or `always` for what needs no consent) and its vendors then."""
+
+    purpose: str
+    said: str
+    vendors: tuple[str, ...]
+
+
+def answers_in(document: Mapping[str, Any]) -> list[Answer]:
+    """Return what a record says of each purpose."""
+    counting = counting_purposes(document)
+    return [
+        Answer(purpose, _said(purpose, counting), tuple(one["dpv:hasRecipient"]))
+        for one in document.get("dpv:hasProcess", ())
+        if (purpose := one["dpv:hasPurpose"])
+    ]
+
+
+def _said(purpose: str, counting: Sequence[str]) -> str:
+    if purpose == NECESSARY:  # earlier releases wrote that it was agreed to
+        return "always"
+    return "yes" if purpose in counting else "no"
 
 
 def counting_purposes(document: Mapping[str, Any]) -> list[str]:

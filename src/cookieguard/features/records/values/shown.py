@@ -14,7 +14,9 @@ from cookieguard.features.records.values.canonical import encoded
 from cookieguard.features.records.values.log import Text
 from cookieguard.features.records.values.records import read_document
 
-WORDINGS, POLICY_TEXTS = "cg:wordings", "cg:policyTexts"
+WORDINGS, STYLES, POLICY_TEXTS = "cg:wordings", "cg:styles", "cg:policyTexts"
+BANNER, FORM, PLACEHOLDER = "banner", "form", "placeholder"  # the places of a wording
+ON_CHOICES = "privacy choices page"  # how a record names a choice made there
 Find = Callable[[str], bytes | None]
 """Return a text by its digest, as the log's store does."""
 
@@ -24,6 +26,19 @@ class Shown(NamedTuple):
 
     digest: str
     texts: tuple[Text, ...]
+
+
+class ShownText(NamedTuple):
+    """Hold the text that a person saw, and the style sheet that it had."""
+
+    place: str = ""
+    """Where it was; empty for a text of the shop's own."""
+    text: str = ""
+    is_same: bool = False
+    """Whether the text is the one that the record names."""
+    style: str = ""
+    has_style: bool = False
+    """Whether the record names a style sheet; `style` is empty if that one is missing or was changed."""
 
 
 def text_of(content: bytes) -> Text:
@@ -38,12 +53,14 @@ def shown_as(
     language: str,
     wordings: Mapping[str, Text],
     asked: Mapping[str, Sequence[str]],
+    styles: Mapping[str, Text] | None = None,
 ) -> Shown:
     """Return the digest of what was shown.
 
     It covers the policy's version with its text in each language, the language that was shown, the wording of each
-    place (such as `banner` and `form`), and the vendors of each purpose that was asked for.
+    place (such as `banner` and `form`) with its style sheet, and the vendors of each purpose that was asked for.
     """
+    styles = styles or {}
     document = {
         "cg:asked": {purpose: list(vendors) for purpose, vendors in asked.items()},
         "cg:policy": policy,
@@ -51,8 +68,10 @@ def shown_as(
         WORDINGS: {place: digest for place, (digest, _) in wordings.items()},
         "dct:language": language,
     }
+    if styles:  # a box of the shop's own form has none
+        document[STYLES] = {place: digest for place, (digest, _) in styles.items()}
     whole = text_of(encoded(document))
-    return Shown(whole[0], (whole, *policy_texts.values(), *wordings.values()))
+    return Shown(whole[0], (whole, *policy_texts.values(), *wordings.values(), *styles.values()))
 
 
 def read_shown(notice: Mapping[str, str], text: Find) -> dict[str, Any]:
@@ -61,9 +80,33 @@ def read_shown(notice: Mapping[str, str], text: Find) -> dict[str, Any]:
     return read_document(content) if sha256(content).hexdigest() == notice.get("cg:digest") else {}
 
 
+def shown_in(record: Mapping[str, Any], find: Find) -> ShownText:
+    """Return what a person saw: the form if they chose on the page of privacy choices, else the text of the notice."""
+    notice = record.get("dpv:hasNotice", {})
+    shown, digest = read_shown(notice, find), notice.get("cg:sha256", "")
+    wordings = shown.get(WORDINGS, {})
+    place = PLACEHOLDER if digest and digest == wordings.get(PLACEHOLDER) else BANNER
+    method = record.get("dpv:hasConsentStatus", {}).get("dpv:hasIndicationMethod")
+    if place == BANNER and FORM in wordings and method == ON_CHOICES:
+        place, digest = FORM, wordings[FORM]
+    text = find(digest)
+    if text is None:
+        return ShownText()
+    named = shown.get(STYLES, {}).get(place, "")
+    style = find(named) or b""
+    return ShownText(
+        place=place if "dpv:hasProcess" in record else "",  # others name a text of the shop's own
+        text=text.decode("utf-8", "replace"),
+        is_same=sha256(text).hexdigest() == digest,
+        style=style.decode("ascii", "replace") if sha256(style).hexdigest() == named else "",
+        has_style=bool(named),
+    )
+
+
 def digests_in(record: Mapping[str, Any], text: Find) -> Iterator[str]:
     """Yield the digests of all texts that a record names, itself or in the document of what was shown."""
     notice = record.get("dpv:hasNotice", {})
     yield from filter(None, (notice.get("cg:sha256"), notice.get("cg:digest")))
     for one in (record, read_shown(notice, text)):
-        yield from (*one.get(POLICY_TEXTS, {}).values(), *one.get(WORDINGS, {}).values())
+        for member in (POLICY_TEXTS, WORDINGS, STYLES):
+            yield from one.get(member, {}).values()

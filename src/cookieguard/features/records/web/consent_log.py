@@ -32,7 +32,7 @@ from cookieguard.features.records.values.consents import (
 )
 from cookieguard.features.records.values.log import Acknowledgement, Text
 from cookieguard.features.records.values.records import Record, browser, customer, new_id
-from cookieguard.features.records.values.shown import shown_as, text_of
+from cookieguard.features.records.values.shown import BANNER, FORM, PLACEHOLDER, shown_as, text_of
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.rate_limit import RateLimit
 from cookieguard.web.banner.renderer import Renderer
@@ -47,6 +47,7 @@ PENDING_KEPT = 4096  # receipts that came back in cookies before the log had the
 # their own, so that a refusal after too many grants is recorded all the same.
 GRANTS_A_MINUTE, REFUSALS_A_MINUTE = 10, 20
 BEYOND = frozenset({NECESSARY})
+SHEETS = {BANNER: "banner", FORM: "page", PLACEHOLDER: "embed"}
 TextsOf = Callable[[str], Mapping[str, Text]]
 """Return the texts of a version of the policy by language; none where the shop serves its own."""
 Noticed = tuple[tuple[Text, ...], Notice]
@@ -87,6 +88,8 @@ class ConsentLog(Records):
             for one in config.asked
             if one.id not in BEYOND
         }
+        sheets = [one for one in renderer.assets.values() if one.name.endswith(".css")]
+        self._sheets = {one.name.partition(".")[0]: one.content for one in sheets}
         self._shown: dict[tuple[str, str, str], Noticed] = {}
 
     def renewed(self, config: Config, renderer: Renderer) -> ConsentLog:
@@ -187,8 +190,8 @@ class ConsentLog(Records):
     def shown_with_form(self, text: Text | None, *, language: str, terms: Terms | None) -> Noticed:
         """Return what was shown with a form: its text, None where none was, and the policy's version at that time."""
         policy = self._config.policy.version if terms is None else terms.version
-        wordings = {} if text is None else {"form": text}
-        return self._noticed(policy, language, wordings, {}, "" if text is None else text[0])
+        wordings = {} if text is None else {FORM: text}
+        return self._noticed(policy, language, wordings, "" if text is None else text[0])
 
     def _shown_with(self, receipt: Receipt) -> Noticed:
         """Return what was shown with a choice, as texts and as it stands in the record."""
@@ -201,7 +204,8 @@ class ConsentLog(Records):
         language = self._renderer.language_of(banner)
         wordings, policy = self._wordings(banner, language) if banner else {}, receipt.policy_version
         digest = text_of(self._renderer.wordings[banner])[0] if banner else ""
-        noticed = self._noticed(policy, language, wordings, self._asked, digest)
+        styles = {place: text_of(self._sheets[SHEETS[place]]) for place in wordings}
+        noticed = self._noticed(policy, language, wordings, digest, asked=self._asked, styles=styles)
         if banner == receipt.banner and len(self._shown) < PENDING_KEPT:
             self._shown[banner, policy, receipt.text] = noticed
         return noticed
@@ -211,20 +215,28 @@ class ConsentLog(Records):
         policy: str,
         language: str,
         wordings: Mapping[str, Text],
-        asked: Mapping[str, Sequence[str]],
         digest: str,
+        *,
+        asked: Mapping[str, Sequence[str]] | None = None,
+        styles: Mapping[str, Text] | None = None,
     ) -> Noticed:
-        texts = self._texts_of(policy)
-        shown = shown_as(policy=policy, policy_texts=texts, language=language, wordings=wordings, asked=asked)
+        shown = shown_as(
+            policy=policy,
+            policy_texts=self._texts_of(policy),
+            language=language,
+            wordings=wordings,
+            asked=asked or {},
+            styles=styles,
+        )
         return shown.texts, Notice(digest=digest, language=language, policy=policy, shown=shown.digest)
 
     def _wordings(self, banner: str, language: str) -> dict[str, Text]:
         """Return what a language shows: banner and form of the choices, and the placeholder if that was posted."""
         renderer = self._renderer
         form = renderer.choices_page(language, Consent(), base=self._config.prefix, next_="/")
-        shown = {"banner": renderer.wordings[renderer.banner_hash(language)], "form": form}
+        shown = {BANNER: renderer.wordings[renderer.banner_hash(language)], FORM: form}
         if banner != renderer.banner_hash(language):
-            shown["placeholder"] = renderer.wordings[banner]
+            shown[PLACEHOLDER] = renderer.wordings[banner]
         return {place: text_of(content) for place, content in shown.items()}
 
     def _record(

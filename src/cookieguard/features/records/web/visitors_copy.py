@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from cookieguard.config.languages import texts_of
+from cookieguard.config.languages import SectionTexts, texts_of
 from cookieguard.consent import state_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.features.records.log_reader import make_receipt, read_record
 from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.values.consents import answers_in
+from cookieguard.features.records.values.records import read_document
+from cookieguard.features.records.values.shown import ShownText, shown_in
 from cookieguard.features.records.web.consent_log import ConsentLog
-from cookieguard.web.banner.localized_texts import date_text
+from cookieguard.features.records.web.shown_frame import frame_of
+from cookieguard.web.banner.localized_texts import date_text, shown_purposes
 from cookieguard.web.banner.page_language import language_asked
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.page_headers import PAGE_HEADERS
@@ -28,6 +34,12 @@ SOON = {**PAGE_HEADERS, "retry-after": "2"}
 AGAIN = {**PAGE_HEADERS, "refresh": "3"}
 
 
+class _Copy(NamedTuple):
+    status: int
+    text: bytes = b""
+    shown: ShownText = ShownText()
+
+
 class VisitorsCopy:
     """Hand out the copy of a browser's own choice."""
 
@@ -39,42 +51,71 @@ class VisitorsCopy:
 
         404 without one, 410 once it was erased, 503 while the log does not answer; 202 too early, and the page reloads.
         """
-        status, text = await self._copy(exchange)
+        status, text, shown = await self._copy(exchange)
         if status != 200:
             return _page(exchange, status)
-        document = json.loads(text)
-        record = document["record"]
-        file = f"{exchange.own_base}{COPY_FILE}"
-        return _page(exchange, 200, file=file, record=record, lines=lines_of(record), proof=document["proof"])
+        record, lang = json.loads(text)["record"], language_asked(exchange)
+        texts = texts_of(lang)
+        titles = {
+            id_: one["title"] for id_, one in texts["purposes"].items()
+        }  # also of purposes asked for before
+        titles |= {one.id: one.title for one in shown_purposes(exchange.parts.config, lang)}
+        frame = frame_of(shown, PAGE_HEADERS)
+        until, day = record.get("dct:valid"), SectionTexts(lang, texts["rights"])
+        return _page(
+            exchange,
+            200,
+            frame.headers,
+            file=COPY_FILE,
+            name=_name_of(record),
+            record=record,
+            answers=answers_in(record),
+            titles=titles,
+            frame=frame,
+            until=day.line("own_until", date=date.fromisoformat(until[:10])) if until else "",
+        )
 
     async def send_copy(self, exchange: Exchange, _: object) -> Response:
         """Answer GET {prefix}receipt.json with the same as a file; 503 too early, since a download does not reload."""
-        status, text = await self._copy(exchange)
+        status, text, _ = await self._copy(exchange)
         if status in (202, 503):
             return PlainTextResponse(NOT_YET, 503, SOON)
         if status != 200:
             return PlainTextResponse(NO_CHOICE if status == 404 else ERASED, status, PAGE_HEADERS)
-        name = f"consent-{json.loads(text)['record']['dct:created'][:10]}.json"
+        name = _name_of(json.loads(text)["record"])
         headers = PAGE_HEADERS | {"content-disposition": f'attachment; filename="{name}"'}
         return Response(text, headers=headers, media_type="application/json")
 
-    async def _copy(self, exchange: Exchange) -> tuple[int, bytes]:
-        """Return the status of an answer with the copy of the choice in force, and that copy."""
+    async def _copy(self, exchange: Exchange) -> _Copy:
+        """Return the status of an answer with the copy of the choice in force, that copy, and what was shown."""
         receipt = exchange.consent.receipt
         if receipt is None:
-            return 404, b""
-        return await self._log.read(partial(_made, record_id=receipt.id)) or (503, b"")
+            return _Copy(404)
+        return await self._log.read(partial(_made, record_id=receipt.id)) or _Copy(503)
 
 
-def _made(stores: Stores, *, record_id: str) -> tuple[int, bytes]:
+def _made(stores: Stores, *, record_id: str) -> _Copy:
     found = read_record(stores, record_id)
     if found is not None and not found.record:
-        return 410, b""
+        return _Copy(410)
     text = make_receipt(stores, record_id)
-    return (202, b"") if text is None else (200, text)
+    if text is None or found is None:
+        return _Copy(202)
+    return _Copy(200, text, shown_in(read_document(found.record), stores.log.text))
 
 
-def _page(exchange: Exchange, status: int, *, record: Any = None, **values: Any) -> Response:
+def _name_of(record: dict[str, Any]) -> str:
+    return f"consent-{record['dct:created'][:10]}.json"
+
+
+def _page(
+    exchange: Exchange,
+    status: int,
+    headers: Mapping[str, str] = PAGE_HEADERS,
+    *,
+    record: Any = None,
+    **values: Any,
+) -> Response:
     lang = language_asked(exchange)
     part, name = REASONS.get(status, ("page", "undecided"))
     said = texts_of(lang)[part][name]
@@ -82,24 +123,5 @@ def _page(exchange: Exchange, status: int, *, record: Any = None, **values: Any)
     if receipt is not None and status != 410:
         values["state"] = state_of(receipt.granted | NOTHING_BEYOND, exchange.parts.register.ids).value
         values |= {"id": receipt.id, "decided": date_text(receipt.decided, lang)}
-    page = renderer.page("receipt.html", lang, base=base, said=said, record=record, **values)
-    return HTMLResponse(page, status, {503: SOON, 202: AGAIN}.get(status, PAGE_HEADERS))
-
-
-def lines_of(record: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return name and value of each member, nested ones by their path."""
-    found: list[tuple[str, str]] = []
-
-    def walk(path: str, value: Any) -> None:
-        if isinstance(value, dict):
-            for name, inner in value.items():
-                if name != "@context":
-                    walk(f"{path} {name}".strip(), inner)
-        elif isinstance(value, list):
-            for inner in value:
-                walk(path, inner)
-        else:
-            found.append((path, value if isinstance(value, str) else json.dumps(value)))
-
-    walk("", record)
-    return found
+    page = renderer.page("receipt.html", lang, base=base, said=said, record=record, status=status, **values)
+    return HTMLResponse(page, status, {503: SOON, 202: AGAIN}.get(status, headers))

@@ -19,7 +19,7 @@ from cookieguard.features.rights.values.requests import (
     step_done,
 )
 from cookieguard.features.rights.values.rules import RequestKind
-from cookieguard.identity.staff_token import person_of
+from cookieguard.identity.staff_token import Member, person_of
 
 SUPPORT, OFFICER = "support", "officer"
 LOOK = SUPPORT  # to see whose request it is
@@ -83,6 +83,23 @@ def needs_approval(request: Request) -> bool:
     is_entered = request.kind is RequestKind.ERASE and request.via is Via.STAFF and bool(request.customer)
     is_begun = request.done_steps or any(event.act is Act.APPROVED for event in request.events)
     return is_entered and request.may_change and not is_begun
+
+
+def next_act(request: Request, member: Member, *, has_hooks: bool) -> Act | None:
+    """Return what a member does next; None if it is the turn of a worker or of another member."""
+    is_officer = member.may(OFFICER)
+    if request.owes_answer:
+        return Act.TOLD if is_officer else None
+    if not request.may_change:
+        return None
+    if request.state is State.IDENTITY:
+        return Act.IDENTITY_SHOWN
+    if needs_approval(request):
+        is_second = person_of(member.name) != person_of(request.entered_by)
+        return Act.APPROVED if is_officer and is_second else None
+    if by_hand(request.open_steps, has_hooks=has_hooks):
+        return Act.STEP
+    return Act.DONE if is_officer and not request.open_steps else None
 
 
 def must_wait(request: Request) -> bool:

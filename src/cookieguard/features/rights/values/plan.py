@@ -38,6 +38,15 @@ MEANING: dict[str, str] = {
     Step.SIGNAL.value: "applies the opt-out on every device",
 }
 """What the shop's people read of a step; one by hand says it itself."""
+NAMES: dict[RequestKind, str] = {
+    RequestKind.EXPORT: "request for a copy",
+    RequestKind.CORRECT: "request for a correction",
+    RequestKind.ERASE: "request for erasure",
+    RequestKind.DEACTIVATE: "request to stop using data",
+    RequestKind.OBJECT: "objection",
+    RequestKind.OPT_OUT: "opt-out",
+}
+"""What the shop's people read of a request."""
 WORK: dict[RequestKind, tuple[Step, ...]] = {
     RequestKind.EXPORT: (Step.COLLECT,),
     RequestKind.CORRECT: (),

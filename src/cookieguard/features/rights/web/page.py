@@ -136,7 +136,7 @@ async def show(exchange: Exchange, shown: Shown, room: Room) -> HTMLResponse:
         account=config.rights.account_url,
         has_desk=desk is not None,
         knows_guests=desk is not None and desk.knows_guests,
-        requests=[_request(one, exchange, texts) for one in reversed(requests)],
+        requests=[request_shown(one, exchange, texts) for one in reversed(requests)],
     )
     return HTMLResponse(page, shown.status, PAGE_HEADERS)
 
@@ -276,7 +276,7 @@ def _told(text: Any, lang: str) -> dict[str, str]:
     return {"text": told, "lang": "" if language == lang else language}
 
 
-def _request(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[str, Any]:
+def request_shown(request: Request, exchange: Exchange, texts: RightsTexts) -> dict[str, Any]:
     """Return what the person reads of a request: neither who works at it nor what went wrong."""
     is_answered = request.state in (State.DONE, State.REFUSED)
     return {

@@ -45,8 +45,9 @@ from cookieguard.features.rights.values.by_staff import (
     Said,
     acted,
     needs_approval,
+    next_act,
 )
-from cookieguard.features.rights.values.plan import MEANING, by_hand, follows
+from cookieguard.features.rights.values.plan import MEANING, NAMES, by_hand, follows
 from cookieguard.features.rights.values.requests import (
     Act,
     Request,
@@ -56,6 +57,7 @@ from cookieguard.features.rights.values.requests import (
 )
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.features.rights.web.desk import Desk, Room
+from cookieguard.features.rights.web.words import FIRST_SHOWN, passages_of, purpose_of, read_by_person
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.storage.sealing import SealBroken
@@ -102,6 +104,11 @@ class _Visit:
     desk: Desk
     member: Member
 
+    @property
+    def has_hooks(self) -> bool:
+        """Return whether the shop's own code does steps."""
+        return bool(self.exchange.parts.config.rights.hooks)
+
     async def ask(self, question: Callable[[Requests], Answer]) -> Answer:
         """Ask the queue; raises _Failed with what the page says where that brings nothing."""
         future = self.desk.ask(question)
@@ -140,13 +147,17 @@ async def answer_requests(
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
     except BadRequestError as error:
         return refusal(error.status, f"{error}\n")
-    if not has_staff_form(exchange, fields, _purpose(fields)):
+    if not has_staff_form(exchange, fields, _purpose(fields)) and not _is_confirmed(visit, fields):
         return await _show_list(visit, _Message(403, STALE), entered=fields)
     return await _act(visit, fields)
 
 
 def _purpose(fields: Mapping[str, str]) -> str:
     return ERASURE if fields.get("act") == ERASE else REQUESTS_PAGE
+
+
+def _is_confirmed(visit: _Visit, fields: dict[str, str]) -> bool:
+    return has_staff_form(visit.exchange, fields, purpose_of(fields))
 
 
 async def _show_list(visit: _Visit, said: _Message, *, entered: Mapping[str, str] | None = None) -> Response:
@@ -163,6 +174,8 @@ async def _show_list(visit: _Visit, said: _Message, *, entered: Mapping[str, str
         "late": sum(one.days_left < 0 for one in pending),
         "unreadable": unreadable,
         "kinds": list(RequestKind),
+        "names": NAMES,
+        "meaning": MEANING,
         "laws": list(Law),
         "own_law": exchange.parts.config.rights.law,
         "languages": sorted(exchange.parts.config.languages),
@@ -185,12 +198,15 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
     values = {
         "r": request,
-        "facts": _facts(request),
         "due": request.due(now),
         "left": request.days_left(now),
         "steps": [(name, _done(request, name)) for name in request.steps],
         "meaning": MEANING,
-        "waits": by_hand(request.steps, has_hooks=bool(visit.exchange.parts.config.rights.hooks)),
+        "waits": by_hand(request.steps, has_hooks=visit.has_hooks),
+        "next": next_act(request, visit.member, has_hooks=visit.has_hooks),
+        "names": NAMES,
+        "passages": passages_of(visit.exchange, request),
+        "ahead": visit.exchange.parts.policy.upcoming(now.date()),
         "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
         "may_doubt": _may(partial(noted, request, Act.IDENTITY_ASKED, now=now, by="")),
         "is_officer": visit.member.may(OFFICER),
@@ -211,17 +227,6 @@ def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Respons
     shell = visit.staff.shell(exchange, visit.member, "Requests")
     page = staff_page(name, shell, **{**frame, **values})
     return HTMLResponse(page, said.status, STAFF_HEADERS)
-
-
-def _facts(request: Request) -> dict[str, str]:
-    return {
-        "Customer": request.customer,
-        "Answer to": request.contact,
-        "Known by": request.via.value,
-        "Entered by": request.entered_by,
-        "Language": request.language,
-        "Policy": request.policy,
-    }
 
 
 def _done(request: Request, name: str) -> object:
@@ -249,6 +254,8 @@ async def _act(visit: _Visit, fields: dict[str, str]) -> Response:
             visit, "enter_erasure.html", _Message(), **values, form=staff_form(visit.exchange, ERASURE)
         )
     try:
+        if fields["act"] in FIRST_SHOWN and not _is_confirmed(visit, fields):
+            return await _show_words(visit, fields, Act(fields["act"]))
         id_ = await act(visit, fields)
     except _Failed as error:
         id_ = fields.get("id", "")
@@ -265,11 +272,28 @@ def _is_to_ask_again(visit: _Visit, fields: Mapping[str, str]) -> bool:
     return is_erasure and not is_script(visit.exchange)
 
 
-async def _change(visit: _Visit, fields: dict[str, str], act: Act) -> str:
-    """Write an act with its words, its step, or its last day."""
-    id_, until = fields.get("id", ""), fields.get("until", "")
-    if not ID.fullmatch(id_):
-        raise _Failed(404, UNKNOWN)
+async def _show_words(visit: _Visit, fields: dict[str, str], act: Act) -> Response:
+    """Show what the person will read, before it is done: the same page and mail, in their language."""
+    change, exchange = _changed(visit, fields, act), visit.exchange
+    # Nothing is written; it raises what doing it would raise
+    after = await visit.ask(lambda queue: change(queue.require(fields.get("id", ""))))
+    await _count(visit, Use.VIEW, after.customer or after.contact, f"request {after.id}")
+    values = {
+        "r": after,
+        "act": act.value,
+        "text": fields.get("text", ""),
+        "until": fields.get("until", ""),
+        "due": after.due(exchange.now),
+        "again": staff_form(exchange, REQUESTS_PAGE),
+        "read": read_by_person(exchange, visit.desk.letters, after, act),
+    }
+    return _page(
+        visit, "request_words.html", _Message(), **values, form=staff_form(exchange, purpose_of(fields))
+    )
+
+
+def _changed(visit: _Visit, fields: Mapping[str, str], act: Act) -> Callable[[Request], Request]:
+    until = fields.get("until", "")
     said = Said(
         by=visit.member.name,
         now=visit.exchange.now,
@@ -277,13 +301,21 @@ async def _change(visit: _Visit, fields: dict[str, str], act: Act) -> str:
         step=fields.get("step", ""),
         until=_day(until) if until and act is Act.HELD else None,
     )
-    has_hooks = bool(visit.exchange.parts.config.rights.hooks)
+    return partial(acted, act=act, said=said, has_hooks=visit.has_hooks)
+
+
+async def _change(visit: _Visit, fields: dict[str, str], act: Act) -> str:
+    """Write an act with its words, its step, or its last day."""
+    id_ = fields.get("id", "")
+    if not ID.fullmatch(id_):
+        raise _Failed(404, UNKNOWN)
+    change = _changed(visit, fields, act)
     if act is Act.APPROVED:
         request = await _asked_by_customer(visit, fields)
         await _count(visit, Use.ERASURE, request.customer, f"request {id_}: {act}")
 
     def write(queue: Requests) -> str:
-        queue.change(id_, partial(acted, act=act, said=said, has_hooks=has_hooks))
+        queue.change(id_, change)
         queue.queue.wake(id_)
         return id_
 

@@ -1,17 +1,24 @@
-"""What visitors answered to the banner, by country, device and source; each banner and each answer counts as one."""
+"""What visitors answered to the banner: over time, by wording, and by country, device and source.
+
+Each banner and each answer counts as one.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
+from cookieguard.features.statistics.asked import Asked
 from cookieguard.features.statistics.dashboard.breakdowns import Row, Table, TableKind
-from cookieguard.features.statistics.dashboard.selection import UNKNOWN
-from cookieguard.features.statistics.engines.protocol import Days, HitReader
+from cookieguard.features.statistics.dashboard.charts import Point
+from cookieguard.features.statistics.dashboard.selection import EPOCH, UNKNOWN
+from cookieguard.features.statistics.engines.protocol import ConsentCount, Days, HitReader
 from cookieguard.stats.hits import ANSWER, GOAL_FROM, OTHER, Dimension, Event
 from cookieguard.stats.k_anonymity import Cell, rounded, suppress
 
 ANSWERS = (Event.ACCEPTED, Event.PARTLY, Event.REFUSED)
+ASKED = (Event.SHOWN, *ANSWERS)
 HEADS = ("Accepted", "Partly", "Refused", "Ignored")
 BY_SOURCE = (
     "Only sources named by utm_source, and answers on the page that the link led to: nothing else ties an answer"
@@ -31,6 +38,57 @@ PARTS: Sequence[tuple[TableKind, Dimension, int]] = (
         1,
     ),
 )
+BY_WORDING = TableKind(
+    "Answers by wording",
+    "Banners",
+    more=HEADS,
+    is_long=True,
+    is_of_hits=True,
+    note="The banner's text in the shop's language. The day of a change counts for the new wording.",
+)
+STEPS = (1, 2, 3, 5, 7, 14, 28)  # days of one bar
+FEWEST_BARS = 4
+LEAST_IN_A_BAR = 30  # answers, on average: smaller bars would show little but rounding
+
+
+def course(counts: Sequence[ConsentCount], days: Days, least: int) -> tuple[int, Sequence[Point]]:
+    """Return the days of one bar, at least so many, and the bars: all answers, and those that accepted everything."""
+    length, total = days.last - days.first + 1, sum(one.times for one in counts if one.event in ANSWERS)
+    for step in STEPS:
+        count = length // step
+        if step >= least and not length % step and count >= FEWEST_BARS and total >= count * LEAST_IN_A_BAR:
+            return step, [_point(counts, first, step) for first in range(days.first, days.last + 1, step)]
+    return 0, ()
+
+
+def _point(counts: Sequence[ConsentCount], first: int, step: int) -> Point:
+    _, accepted, *others = _sums([one for one in counts if first <= one.day < first + step])
+    return Point(f"{EPOCH + timedelta(days=first):%-d %b}", accepted + sum(others), accepted)
+
+
+def by_wording(counts: Sequence[ConsentCount], asked: Sequence[Asked]) -> Table:
+    """Return what was answered to each wording while it was in force; earlier days have a row of their own."""
+    names: dict[str, str] = {}
+    for one in asked:
+        names.setdefault(one.wording, f"From {one.day:%-d %b %Y}: {one.excerpt}")
+    found: dict[str, list[ConsentCount]] = defaultdict(list)
+    for count in counts:
+        shown = [one for one in asked if one.day <= EPOCH + timedelta(days=count.day)]
+        found[names[shown[-1].wording] if shown else f"Before {asked[0].day:%-d %b %Y}: not noted"].append(
+            count
+        )
+    sums = {name: _sums(some) for name, some in found.items()}
+    most = max([1, *(banners for banners, *_ in sums.values())])
+    rows = [
+        Row(name, banners, None, round(100 * banners / most), more=_shares(banners, answered))
+        for name, (banners, *answered) in sums.items()
+        if banners
+    ]
+    return Table(BY_WORDING, rows, note=BY_WORDING.note)
+
+
+def _sums(counts: Sequence[ConsentCount]) -> Sequence[int]:
+    return [sum(one.times for one in counts if one.event == event) for event in ASKED]
 
 
 def answers(reader: HitReader, days: Days) -> Sequence[Table]:

@@ -37,17 +37,17 @@ def top_of(points: Sequence[Point]) -> int:
     return max(2, top)
 
 
-def bars(points: Sequence[Point], *, second: str, what: str) -> Markup:
-    """Draw views as bars, the second figure inside them, the period before as a line over them."""
+def bars(points: Sequence[Point], *, second: str, what: str, first: str = "views") -> Markup:
+    """Draw the first figure as bars, the second inside them, the period before as a line over them."""
     top = top_of(points)
-    drawn = Markup("").join(_bar(at, point, top, second) for at, point in enumerate(points))
+    drawn = Markup("").join(_bar(at, point, top, (first, second)) for at, point in enumerate(points))
     lines = Markup("").join(_line(run, top) for run in _runs(points))
     return Markup(
         '<svg class="bars" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}{}</svg>'
     ).format(len(points) * SLOT, HEIGHT, what, drawn, lines)
 
 
-def _bar(at: int, point: Point, top: int, second: str) -> Markup:
+def _bar(at: int, point: Point, top: int, names: tuple[str, str]) -> Markup:
     x = at * SLOT
     if point.is_to_come:
         return Markup()
@@ -56,8 +56,8 @@ def _bar(at: int, point: Point, top: int, second: str) -> Markup:
         told = f"{point.label}: too few people to be shown"
         inside = _rect("h", x + 1, SLOT - 2, STUB)
     else:
-        told = f"{point.label}: {point.views:,} views"
-        told += "" if point.second is None else f", {point.second:,} {second}"
+        told = f"{point.label}: {point.views:,} {names[0]}"
+        told += "" if point.second is None else f", {point.second:,} {names[1]}"
         inside = _rect("v", x + 1, SLOT - 2, HEIGHT * point.views / top)
         inside += _rect("p", x + 1, SLOT - 2, HEIGHT * min(point.second or 0, point.views) / top)
     told += "".join(f"; {one}" for one in point.notes)

@@ -1,9 +1,11 @@
-"""A HitReader for one page, which looks at the same figures from many sides: as a part, and as its whole."""
+"""HitReaders for one page, which looks at the same figures from many sides: as a part, and as its whole."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+from cookieguard.features.statistics.dashboard import month_to_date
 from cookieguard.features.statistics.engines.protocol import ALL, Days, Filters, HitReader, Slice, Totals
 from cookieguard.stats.hits import Dimension
 
@@ -35,3 +37,18 @@ class AskedOnce:
         if key not in self._slices:
             self._slices[key] = self._reader.breakdown(days, by, where)
         return self._slices[key]
+
+
+class AnyDays(AskedOnce):
+    """Be the same for any days that are over: all of its figures are rounded together."""
+
+    def __init__(self, reader: HitReader) -> None:
+        super().__init__(reader)
+        self.consent = partial(month_to_date.consent, reader)
+        self.bots = partial(month_to_date.bots, reader)
+
+    def by_day(self, days: Days, where: Filters = ALL) -> Sequence[Totals]:
+        return month_to_date.by_day(partial(self._reader.by_day, where=where), days)
+
+    def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
+        return month_to_date.breakdown(self._reader, days, by)

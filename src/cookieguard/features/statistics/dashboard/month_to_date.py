@@ -9,12 +9,19 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from cookieguard.features.statistics.dashboard.selection import EPOCH, period_of
-from cookieguard.features.statistics.engines.protocol import Days, Slice, Totals
+from cookieguard.features.statistics.engines.protocol import (
+    BotCount,
+    ConsentCount,
+    Days,
+    HitReader,
+    Slice,
+    Totals,
+)
 from cookieguard.stats.hits import Dimension
 from cookieguard.stats.k_anonymity import Cell, Shown, rounded
 
@@ -42,18 +49,48 @@ def shown_between(reader: BreakdownReader, days: Days, by: Dimension, rule: Rule
 
 def breakdown(reader: BreakdownReader, days: Days, by: Dimension) -> Sequence[Slice]:
     """Return the sums of each value, as differences of sums since the first day of a month."""
-    sums: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for since, until in _months(days):
-        for sign, end in ((1, until), (-1, since.last)):
-            for one in reader.breakdown(Days(since.first, end), by) if end >= since.first else ():
-                sums[one.value] = [
-                    total + sign * rounded(count)
-                    for total, count in zip(sums[one.value], one[1:], strict=True)
-                ]
+    sums = _differences(lambda some: ((one.value, one[1:]) for one in reader.breakdown(some, by)), days)
     return [
         Slice(value, *counts)
         for value, counts in sorted(sums.items(), key=lambda item: (-item[1][0], item[0]))
     ]
+
+
+def bots(reader: HitReader, days: Days) -> Sequence[BotCount]:
+    """Return the hits of bots, as such differences."""
+    sums = _differences(lambda some: (((one.kind, one.name), (one.hits,)) for one in reader.bots(some)), days)
+    return [BotCount(kind, name, hits) for (kind, name), (hits,) in sorted(sums.items()) if hits]
+
+
+def _differences(
+    ask: Callable[[Days], Iterable[tuple[Any, Sequence[int]]]], days: Days
+) -> dict[Any, list[int]]:
+    """Return the counts of each name; `ask` returns the names of some days, each with its counts."""
+    sums: dict[Any, list[int]] = {}
+    for since, until in _months(days):
+        for sign, end in ((1, until), (-1, since.last)):
+            for name, counts in ask(Days(since.first, end)) if end >= since.first else ():
+                before = sums.get(name, [0] * len(counts))
+                sums[name] = [
+                    total + sign * rounded(count) for total, count in zip(before, counts, strict=True)
+                ]
+    return sums
+
+
+def consent(reader: HitReader, days: Days) -> Sequence[ConsentCount]:
+    """Return what happened with consent by day, under all policies together, as such differences."""
+    counts: dict[tuple[str, int], int] = defaultdict(int)
+    for one in reader.consent(Days(next(_months(days))[0].first, days.last)):
+        counts[one.event, one.day] += one.times
+    found = []
+    for since, until in _months(days):
+        for event in {event for event, _ in counts}:
+            total = 0
+            for day in range(since.first, until + 1):
+                before, total = rounded(total), total + counts.get((event, day), 0)
+                if day > since.last and rounded(total) > before:
+                    found.append(ConsentCount(day, "", event, rounded(total) - before))
+    return found
 
 
 def by_day(totals: Callable[[Days], Sequence[Totals]], days: Days) -> Sequence[Totals]:
@@ -71,10 +108,11 @@ def by_day(totals: Callable[[Days], Sequence[Totals]], days: Days) -> Sequence[T
 
 
 def blocks(days: Days) -> Iterator[Days]:
-    """Divide days into months, weeks and days of the calendar, each the longest that fits."""
+    """Divide days into months, weeks and days of the calendar, each the longest that fits and ends in its month."""
     first = days.first
     while first <= days.last:
-        ends = (last for last in (_last_of_month(first), first + 6, first) if last <= days.last)
+        month = _last_of_month(first)
+        ends = (last for last in (month, first + 6, first) if last <= min(days.last, month))
         last = next(last for last in ends if period_of(Days(first, last)))
         yield Days(first, last)
         first = last + 1

@@ -17,6 +17,7 @@ from cookieguard.features.statistics.dashboard.disclosure import Breakdowns, Dis
 from cookieguard.features.statistics.dashboard.memo_reader import AskedOnce
 from cookieguard.features.statistics.dashboard.selection import (
     BESIDE,
+    CUT,
     FILTERS_OF,
     LONE,
     NAMES,
@@ -44,7 +45,6 @@ NONE_LEFT = (
     f"Fewer than {K} people came in every range, so nothing is shown that could reveal one of them. Figures appear with"
     " more visits. Bots, and requests of staff and monitors without a browser, do not count as people."
 )
-CUT = "{}: today is not over, so the days up to yesterday are shown."
 OF_PAST = (
     "No breakdowns under a filter: on past days, two values together would show groups of one or two people. Ranges"
     " that end today have breakdowns, as far back as single hits are kept."

@@ -23,11 +23,12 @@ class Regrouped:
 
     def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
         """Return the sums of every part."""
-        sums: dict[str, tuple[int, ...]] = defaultdict(lambda: (0, 0, 0))
-        for value, *counts in self._reader.breakdown(days, by, where):
+        sums: dict[str, tuple[int, int, int]] = {}
+        for value, views, visits, visitors in self._reader.breakdown(days, by, where):
             part = self._part(value)
             if part is not None:
-                sums[part] = tuple(map(sum, zip(sums[part], counts, strict=True)))
+                before = sums.get(part, (0, 0, 0))
+                sums[part] = (before[0] + views, before[1] + visits, before[2] + visitors)
         return [Slice(value, *counts) for value, counts in sums.items()]
 
 

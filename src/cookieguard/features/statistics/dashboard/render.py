@@ -13,11 +13,14 @@ from cookieguard.features.statistics.dashboard.selection import (
     COMPARED,
     FILES,
     FILTERS_OF,
+    OF_ANY_DAYS,
     RANGES,
     TABS,
     Selection,
+    last_periods,
 )
 from cookieguard.features.statistics.dashboard.tabs import Details
+from cookieguard.features.statistics.dashboard.time_series import day_of
 from cookieguard.features.statistics.notes import MAX_TEXT
 from cookieguard.office.layout import staff_page
 from cookieguard.office.shell import Shell
@@ -56,7 +59,19 @@ def details_page(details: Details, *, shell: Shell, made: str = "") -> bytes:
         d=details,
         shown_range=details.range,
         span=details.span,
+        periods=last_periods(details.today) if details.selection.tab in OF_ANY_DAYS else (),
+        top=top_of(details.points),
+        chart=bars(details.points, first="answers", second="accepted", what=f"Answers, {details.span}"),
+        labels=_labels(details.points),
+        **_dates(details),
     )
+
+
+def _dates(details: Details) -> Mapping[str, str]:
+    """Return today and the days that were asked for, as the form for any days has them."""
+    days = (details.range or details.selection.range).days(details.today)
+    named = {"today": details.today, "first": days.first, "last": days.last}
+    return {name: f"{day_of(day):%Y-%m-%d}" for name, day in named.items()}
 
 
 def message_page(message: str, *, shell: Shell, selection: Selection | None = None) -> bytes:
@@ -103,6 +118,7 @@ def _render(name: str, *, selection: Selection, shell: Shell, **values: object) 
         "policy": REPORT_POLICY,
         "selection": selection,
         "ranges": RANGES.values(),
+        "year": RANGES["12m"],
         "tabs": TABS,
         "compared": COMPARED,
         "files": FILES,

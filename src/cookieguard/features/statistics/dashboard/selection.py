@@ -95,6 +95,7 @@ RANGES: Mapping[str, Range] = {
 YEAR = 52 * 7  # days
 BESIDE: Mapping[str, str] = {"before": "the period before", "year": "a year before"}
 BETWEEN = ".."
+CUT = "{}: today is not over, so the days up to yesterday are shown."
 FILES: Mapping[str, str] = {"csv": "CSV", "json": "JSON"}
 FORMS = (
     "a day such as 2026-11-23, a week such as 2026-W48, a month such as 2026-11,"
@@ -192,7 +193,8 @@ TABS: Mapping[str, str] = {
     "bots": "Bots",
     "held": "Held",
 }
-COMPARED = ("overview", "pages", "goals", "speed")  # tabs that can show any days and compare them
+COMPARED = ("overview", "pages", "goals", "speed")  # tabs that compare days with others
+OF_ANY_DAYS = (*COMPARED, "consent", "bots")
 FILTERS: Mapping[str, Dimension] = {
     "page": Dimension.PAGE,
     "source": Dimension.SOURCE,
@@ -241,7 +243,7 @@ class Selection:
         """Ask for another tab, where filters do not apply, and past days only where it has any."""
         if tab in COMPARED:
             return replace(self, tab=tab, filters={}, table="")
-        range_ = self.range if self.range.last is None else RANGES["30"]
+        range_ = self.range if self.range.last is None or tab in OF_ANY_DAYS else RANGES["30"]
         return replace(self, tab=tab, range=range_, filters={}, beside="before", table="", goal="")
 
     def with_beside(self, which: str) -> Selection:
@@ -290,8 +292,10 @@ def read_selection(query: str) -> Selection:
         raise BadSelection("A campaign is a filter by itself: nothing else is counted by campaign.")
     if range_.last is not None and len(filters) > 1:
         raise BadSelection(ONE_OF_PAST)
-    if (range_.last is not None or beside != "before") and tab not in COMPARED:
-        raise BadSelection(f"{TABS[tab]}: only ranges that end today, without a comparison.")
+    if beside != "before" and tab not in COMPARED:
+        raise BadSelection(f"{TABS[tab]}: without a comparison.")
+    if range_.last is not None and tab not in OF_ANY_DAYS:
+        raise BadSelection(f"{TABS[tab]}: only ranges that end today.")
     return Selection(tab, range_, filters, beside, table, form, goal)
 
 

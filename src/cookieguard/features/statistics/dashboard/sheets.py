@@ -105,8 +105,13 @@ def _breakdown(table: Table, visitors: str, beside: str) -> Sheet:
 
 
 def _of_details(d: Details) -> Iterator[tuple[str, Sheet]]:
+    first = d.range.days(d.today).first if d.range else 0
     for table in d.tables:
         yield table.title, _breakdown(table, "", "")
+    bars = [(_date(first + at * d.step), one.views, one.second) for at, one in enumerate(d.points)]
+    yield "Answers over time", Sheet(("From", "Answers", "Accepted"), bars)
+    gaps = [(one.name, one.all, one.agreed) for one in d.gaps]
+    yield "Consent gap", Sheet(("Figure", "All", "By visitors who agreed"), gaps)
     yield "Totals", Sheet(("Figure", "Times"), d.totals)
     yield "Shares", Sheet(("Part", "Percent"), [*d.shares, *d.parts])
     hosts = [(one.host, one.vendor, one.purpose, one.views, one.elements) for one in d.hosts]

@@ -53,7 +53,14 @@ RATED = (
     "Rate: the share of the visitors who agreed. It needs 100 visitors, of whom it is within about 5 points; of 1,000,"
     " it is within half a point."
 )
-RATED_CAMPAIGNS = f"Goals count only visitors who agreed. {RATED} Worth needs 50 goals with a value."
+CURRENCY = "Worth is in the currency of the values that the shop passes to visitor.goal()."
+RATED_CAMPAIGNS = f"Goals count only visitors who agreed. {RATED} {CURRENCY} It needs 50 goals with a value."
+# Heads beside a goal's own, on the page and in files: a goal may have the same name.
+OTHER_HEADS = frozenset(
+    "Campaigns|Visits|Visitors|Visitor-days|Daily visitors|Worth about|Rate|Change|First day|Last day".split(
+        "|"
+    )
+)
 LINKS = {**{by: by for by in FILTERS.values()}, Dimension.ENTRY: Dimension.PAGE}  # which filter a row sets
 
 
@@ -163,7 +170,9 @@ class Tables:
             replace(row, rate=rate(row.visitors, visitors), query=replace(asked, goal=row.value).query())
             for row in reached.rows
         ]
-        worth_of = replace(self._table(steps, kinds.GOAL_VALUES), note=worth(steps))
+        total = worth(steps)
+        note = f"{total}. {CURRENCY}" if total else ""
+        worth_of = replace(self._table(steps, kinds.GOAL_VALUES), note=note)
         return [replace(reached, rows=rows), worth_of]
 
     def _goals_tab(self, visitors: str) -> Sequence[Table]:
@@ -245,9 +254,10 @@ class Tables:
                 _rate(part.counts[2], row.visitors or 0) or "-",
             )
 
+        head = goal.capitalize()
         kind = replace(
             table.kind,
-            more=(goal.capitalize(), "Worth about", "Rate"),
+            more=(f"{head} (goal)" if head in OTHER_HEADS else head, "Worth about", "Rate"),
             note=RATED_CAMPAIGNS,
         )
         return replace(

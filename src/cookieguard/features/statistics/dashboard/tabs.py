@@ -8,18 +8,35 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
-from cookieguard.features.statistics.dashboard.answers import ANSWERS, answers
+from cookieguard.engines.doctor_shop import Shop
+from cookieguard.features.statistics.asked import Asked, changes
+from cookieguard.features.statistics.dashboard.answers import ANSWERS, answers, by_wording, course
 from cookieguard.features.statistics.dashboard.breakdowns import Row, Table, TableKind
-from cookieguard.features.statistics.dashboard.memo_reader import AskedOnce
-from cookieguard.features.statistics.dashboard.selection import Range, Selection, widened
-from cookieguard.features.statistics.dashboard.time_series import span_of
+from cookieguard.features.statistics.dashboard.charts import Point
+from cookieguard.features.statistics.dashboard.disclosure import Breakdowns, Disclosure
+from cookieguard.features.statistics.dashboard.goal_tables import goals_and_steps
+from cookieguard.features.statistics.dashboard.memo_reader import AnyDays, AskedOnce
+from cookieguard.features.statistics.dashboard.page_tables import Regrouped
+from cookieguard.features.statistics.dashboard.selection import (
+    CUT,
+    RANGES,
+    Range,
+    Selection,
+    settled,
+    widened,
+)
+from cookieguard.features.statistics.dashboard.time_series import day_of, span_of, with_marks
+from cookieguard.features.statistics.engines.open import open_reader, read_retained
 from cookieguard.features.statistics.engines.protocol import Days, HeldCount, HitReader
+from cookieguard.features.statistics.notes import Note, within
+from cookieguard.stats.goals import VALUE_SIGN
 from cookieguard.stats.hits import GOAL_FROM, OTHER, SECONDS_OF_DAY, Dimension, Event
-from cookieguard.stats.k_anonymity import FEW, Cell, K, Shown, at_least, rounded, suppress
+from cookieguard.stats.k_anonymity import FEW, Cell, K, Shown, at_least, column, leaves_few, rounded, suppress
 
 EVENTS: Mapping[Event, str] = {
     Event.SHOWN: "Shown",
@@ -45,6 +62,7 @@ class HeldHost:
     elements: str
     pages: Sequence[tuple[str, int]]
     part: int  # of the views of the host that was held most, in percent
+    since: date  # the first day on which it was held, as far back as figures go
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,14 @@ class Bots:
     kind: str
     hits: str
     names: Sequence[tuple[str, int]]
+
+
+class Gap(NamedTuple):
+    """Hold how many visits or orders there were, and how many of them were of visitors who agreed."""
+
+    name: str
+    all: int
+    agreed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,29 +93,102 @@ class Details:
     totals: Sequence[tuple[str, str]] = ()
     shares: Sequence[tuple[str, int]] = ()  # of the answers, in percent; none where a total is hidden
     parts: Sequence[tuple[str, int]] = ()  # banners without an answer, and views with the signal, in percent
+    step: int = 0  # days of one bar; 0 if there is no chart
+    points: Sequence[Point] = ()
+    marks: Sequence[Note] = ()  # what changed on these days, and the staff's notes
+    gaps: Sequence[Gap] = ()
     hosts: Sequence[HeldHost] = ()
     bots: Sequence[Bots] = ()
     tables: Sequence[Table] = ()
+    today: int = 0
 
 
-def read_details(reader: HitReader, selection: Selection, *, now: datetime) -> Details:
-    """Ask for a tab's figures; raises EngineDown."""
-    today = int(now.timestamp()) // SECONDS_OF_DAY
+def read_details(
+    reader: HitReader,
+    selection: Selection,
+    *,
+    now: datetime,
+    asked: Sequence[Asked] = (),
+    marks: Sequence[Note] = (),
+    before_consent: str = "",
+) -> Details:
+    """Ask for a tab's figures; raises EngineDown, and BadSelection for days to come.
+
+    What visitors were `asked` and the staff's `marks` explain answers. What refusals hide is known only with
+    `before_consent` "aggregate".
+    """
+    today, wanted = int(now.timestamp()) // SECONDS_OF_DAY, selection.range
     reader.hold_still()
     reader, (is_enough, figures) = AskedOnce(reader), READERS[selection.tab]
-    found = widened(selection.range, lambda one: is_enough(reader, one.days(today)))
+    readers = {False: reader, True: AnyDays(reader)}
+    selection = selection.with_range(settled(wanted, today))
+    found = widened(selection.range, lambda one: is_enough(readers[one.is_free], one.days(today)))
     if found is None:
-        return Details(selection=selection, range=None, notes=(NOTHING[selection.tab],))
-    instead = f"{selection.range.label}: too little to show. Shown instead: {found.label}."
-    days, notes = found.days(today), () if found == selection.range else (instead,)
-    return Details(selection=selection, range=found, span=span_of(days), notes=notes, **figures(reader, days))
+        nothing = NOTHING[selection.tab] if wanted.last is None else NONE_THEN.format(wanted.label)
+        return Details(selection=selection, range=None, notes=(nothing,), today=today)
+    days, label = found.days(today), selection.range.label
+    is_cut, is_wider = selection.range != wanted, found != selection.range
+    notes = [CUT.format(wanted.label)] if is_cut else []
+    notes += [f"{label}: too little to show. Shown instead: {found.label}."] if is_wider else []
+    shown = figures(readers[found.is_free], days, is_exact=found.last is None)
+    page = Details(selection=selection, range=found, span=span_of(days), notes=notes, today=today, **shown)
+    if selection.tab != "consent":
+        return page
+    counts = readers[True].consent(days)
+    step, points = course(counts, days, found.step)
+    first, last = (day_of(day).date() for day in days)
+    marks = within(sorted([*changes(asked), *marks], key=lambda one: one.day), first, last)
+    return replace(
+        page,
+        step=step,
+        points=with_marks(points, replace(found, step=step), days, marks),
+        marks=marks,
+        gaps=_gaps(readers, found, today) if before_consent == "aggregate" else (),
+        tables=[*([by_wording(counts, asked)] if asked else []), *page.tables],
+    )
 
 
-def _consent(reader: HitReader, days: Days) -> Figures:
+def read_tab(shop: Shop, tab: str, range_id: str) -> Details | None:
+    """Open the figures and read a tab; None where nothing was counted yet. Raises ConfigError and EngineDown."""
+    stats = shop.config.stats
+    if read_retained(stats, shop.state, environ=shop.environ) is None:
+        return None
+    with closing(open_reader(stats, shop.state, environ=shop.environ)) as reader:
+        return read_details(reader, Selection(tab=tab, range=RANGES[range_id]), now=shop.now)
+
+
+def _gaps(readers: Mapping[bool, HitReader], range_: Range, today: int) -> Sequence[Gap]:
+    """Return what a tool that waits for consent would have counted: visits with an end, and goals with a visitor.
+
+    Both figures of a goal are those of the table of goals.
+    """
+    reader, days = readers[False], range_.days(today)
+    breakdowns = Breakdowns(reader, today)
+    if not Disclosure(reader, breakdowns, today, {}, 0).is_fit(range_):
+        return []
+    totals = readers[range_.is_free].by_day(days)
+    visits, visitors = sum(one.visits for one in totals), sum(one.visitors for one in totals)
+    ends = breakdowns.slices(days, Dimension.EXIT, Regrouped(reader, lambda _: ""))
+    agreed = sum(one.views for one in ends)
+    whole, part = (Cell("", visitors, (count, count, visitors)) for count in (visits, agreed))
+    shown = visits if range_.last is None else rounded(visits)
+    is_told = visitors < K or leaves_few(part, whole)
+    gaps = [] if is_told else [Gap("Visits", shown, min(shown, rounded(agreed)))]
+    goals, steps = goals_and_steps(breakdowns.shown(days, Dimension.GOAL))
+    rows = [*goals.rows, *([goals.other] if goals.other else [])]
+    valued = {row.value.rpartition(VALUE_SIGN)[0] for row in steps.rows}
+    reached = zip(rows, column({row.value: row.counts[2] for row in rows}), strict=True)
+    pairs = [(row.value, rounded(row.counts[0]), rounded(some)) for row, some in reached if some]
+    return [*gaps, *(Gap(name, all_, min(all_, some)) for name, all_, some in pairs if name in valued)]
+
+
+def _consent(reader: HitReader, days: Days, *, is_exact: bool) -> Figures:
     counts = _summed((one.event, one.times) for one in reader.consent(days))
-    sums = {event: counts.get(event, 0) for event in EVENTS}
+    sums = {event: counts.get(event, 0) if is_exact else rounded(counts.get(event, 0)) for event in EVENTS}
     return {
-        "totals": [(EVENTS[event], _text(times)) for event, times in sums.items()],
+        "totals": [
+            (EVENTS[event], _text(times) if times or is_exact else HIDDEN) for event, times in sums.items()
+        ],
         "shares": _shares([sums[event] for event in ANSWERS]),
         "parts": _parts(sums, sum(one.views for one in reader.by_day(days))),
         "tables": answers(reader, days),
@@ -125,7 +224,7 @@ def _parts(totals: Mapping[Event, int], views: int) -> Sequence[tuple[str, int]]
     return found
 
 
-def _held(reader: HitReader, days: Days) -> Figures:
+def _held(reader: HitReader, days: Days, **_: bool) -> Figures:
     by_host: dict[tuple[str, str, str], list[HeldCount]] = defaultdict(list)
     for one in reader.held(days):
         by_host[one.host, one.vendor, one.purpose].append(one)
@@ -133,19 +232,22 @@ def _held(reader: HitReader, days: Days) -> Figures:
         by_host.items(), key=lambda item: (item[0][1] != "", -sum(one.views for one in item[1]), item[0])
     )
     most = max(sum(one.views for one in counts) for _, counts in hosts)
-    return {"hosts": [_host(name, counts, most) for name, counts in hosts]}
+    first: dict[str, int] = {}
+    for one in reader.held(reader.span() or days):
+        first[one.host] = min(one.since, first.get(one.host, one.since))
+    return {"hosts": [_host(name, counts, most, day_of(first[name[0]]).date()) for name, counts in hosts]}
 
 
-def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int) -> HeldHost:
+def _host(name: tuple[str, str, str], counts: Sequence[HeldCount], most: int, since: date) -> HeldHost:
     views = sum(one.views for one in counts)
     is_shown = at_least(views) is not None
     pages = _suppressed(_summed((one.page, one.views) for one in counts))
     elements = f"{rounded(sum(one.elements for one in counts)):,}" if is_shown else FEW
     part = round(100 * rounded(views) / rounded(most)) if is_shown and rounded(most) else 0
-    return HeldHost(*name, _text(rounded(views) if is_shown else views), elements, _pairs(pages), part)
+    return HeldHost(*name, _text(rounded(views) if is_shown else views), elements, _pairs(pages), part, since)
 
 
-def _bots(reader: HitReader, days: Days) -> Figures:
+def _bots(reader: HitReader, days: Days, **_: bool) -> Figures:
     counts = reader.bots(days)
     names: dict[str, dict[str, int]] = defaultdict(dict)
     for one in counts:
@@ -159,13 +261,13 @@ def _bots(reader: HitReader, days: Days) -> Figures:
 
 
 def _bots_of_all(reader: HitReader, days: Days) -> Sequence[tuple[str, str]]:
-    """Return how many hits were of bots, and which part of all that is."""
+    """Return how many hits were of bots, and which part that is of these and of people's views and errors."""
     totals = reader.by_day(days)
     bots, others = (sum(one.bots for one in totals), sum(one.views + one.errors for one in totals))
     if at_least(bots) is None or at_least(others) is None:
         return ()
     share = round(100 * rounded(bots) / max(1, rounded(bots) + rounded(others)))
-    return (("Hits of bots", f"{rounded(bots):,}"), ("Of all hits", f"{share} %"))
+    return (("Hits of bots", f"{rounded(bots):,}"), ("Of views, errors and hits of bots", f"{share} %"))
 
 
 def _asked_by_bots(reader: HitReader, days: Days) -> Table:
@@ -193,8 +295,9 @@ NOTHING = {
     "held": "Nothing has been held yet: no page that was counted would have contacted a third party.",
     "bots": "No bot has visited yet.",
 }
+NONE_THEN = "{}: too little to show. Choose more days."
 # Of each tab: whether days have enough to be shown, and their figures, by the fields of `Details`.
-READERS: Mapping[str, tuple[Callable[[HitReader, Days], bool], Callable[[HitReader, Days], Figures]]] = {
+READERS: Mapping[str, tuple[Callable[[HitReader, Days], bool], Callable[..., Figures]]] = {
     "consent": (lambda reader, days: sum(one.times for one in reader.consent(days)) >= K, _consent),
     "held": (lambda reader, days: bool(reader.held(days)), _held),
     "bots": (lambda reader, days: bool(reader.bots(days)), _bots),

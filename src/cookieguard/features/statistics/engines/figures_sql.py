@@ -40,7 +40,7 @@ def queries(hits: str, exits: str) -> Queries:
             SELECT day, policy, event, times FROM cookieguard_consent WHERE {DAYS} ORDER BY day, policy, event
         """,
         held=f"""
-            SELECT host, page, vendor, purpose, {_sums("views")} AS all_views, {_sums("elements")}
+            SELECT host, page, vendor, purpose, {_sums("views")} AS all_views, {_sums("elements")}, min(day)
             FROM cookieguard_held WHERE {DAYS} GROUP BY host, page, vendor, purpose
             ORDER BY vendor != '', all_views DESC, host, page
         """,

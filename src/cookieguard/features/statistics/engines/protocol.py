@@ -95,6 +95,7 @@ class HeldCount(NamedTuple):
     purpose: str
     views: int  # views on which it was held
     elements: int
+    since: int  # its first day in the range
 
 
 class BotCount(NamedTuple):

@@ -136,7 +136,7 @@ class Figures:
             rows = self._ask(BREAKDOWN.format(self._queries.values(by)), days, {"dimension": by.value})
             return [Slice(*row) for row in rows]
         parts = (self._part(some, by, where, crossed) for some, crossed in self._runs(days, where, by))
-        return _merged(row for rows in parts for row in rows)
+        return merged(row for rows in parts for row in rows)
 
     def keyed_days(self, days: Days) -> Sequence[int]:
         crossed = self._queries.crossed
@@ -205,7 +205,7 @@ def _named(where: Filters) -> dict[str, str]:
     return {"dimension": dimension.value, "value": value, "by_dimension": str(by), "by_value": by_value}
 
 
-def _merged(rows: Iterable[tuple[str, int, int, int]]) -> Sequence[Slice]:
+def merged(rows: Iterable[tuple[str, int, int, int]]) -> Sequence[Slice]:
     """Add up what several runs of days have, in the order of a breakdown."""
     sums: dict[str, Slice] = {}
     for value, views, visits, visitors in rows:

@@ -45,7 +45,7 @@ CONSENT = f"""
     ) GROUP BY day, policy, event ORDER BY day, policy, event
 """  # noqa: S608
 HELD = f"""
-    SELECT host_, page_, vendor, purpose, sum(views) AS all_views, sum(elements_) FROM (
+    SELECT host_, page_, vendor, purpose, sum(views) AS all_views, sum(elements_), min(day) FROM (
         {queries.held(OPEN)} UNION ALL
         SELECT day, host, page, vendor, purpose, views, elements FROM cookieguard_held {OF_CLOSED}
     ) GROUP BY host_, page_, vendor, purpose ORDER BY vendor != '', all_views DESC, host_, page_

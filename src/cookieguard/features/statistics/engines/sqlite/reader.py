@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import quote
 
 from cookieguard.features.statistics.engines.figures_sql import OF_DIMENSION, WITHIN, queries
-from cookieguard.features.statistics.engines.protocol import Days, EngineDown, Filters
-from cookieguard.features.statistics.engines.reader import Figures
+from cookieguard.features.statistics.engines.protocol import ALL, Days, EngineDown, Filters, Slice
+from cookieguard.features.statistics.engines.reader import Figures, merged
 from cookieguard.features.statistics.engines.shared_sql import exits
 from cookieguard.features.statistics.engines.sqlite.crosstabs import CROSSED
 from cookieguard.features.statistics.engines.sqlite.exits import last_pages
@@ -26,6 +26,7 @@ from cookieguard.stats.hits import COLUMNS, Dimension, Hit
 from cookieguard.storage.sqlite_file import telling
 
 BUSY_SECONDS = 1.0
+DAYS_AT_ONCE = 31  # of a breakdown: 12 months of 1,800 values a day take 340 ms of CPU by months, 470 at once
 ROWS = 1000  # of single hits, read at a time
 SPAN = "SELECT min(hour) FROM hourly"
 OF_HITS = f"hit WHERE {WITHIN}"
@@ -138,6 +139,14 @@ class SqliteFigures(Figures):
         super().__init__(source, replace(asked, crossed=CROSSED) if there >= CROSSTABS else asked)
         self._collected: dict[object, str] = {}
         self._version: Sequence[Any] = ()
+
+    def breakdown(self, days: Days, by: Dimension, where: Filters = ALL) -> Sequence[Slice]:
+        """Sum up a long range month by month: SQLite groups rows by sorting them, and a month fits into the cache."""
+        starts = range(days.first, days.last + 1, DAYS_AT_ONCE)
+        if where or len(starts) < 2:
+            return super().breakdown(days, by, where)
+        parts = [Days(first, min(first + DAYS_AT_ONCE - 1, days.last)) for first in starts]
+        return merged(row for some in parts for row in super(SqliteFigures, self).breakdown(some, by))
 
     def _ask_hits(self, days: Days, where: Filters, query: Callable[[str], str]) -> Sequence[Any]:
         table = self._table(days, where)

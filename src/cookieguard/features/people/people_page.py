@@ -1,0 +1,114 @@
+"""People at {prefix}people: the members, their sessions and passkeys, and the access journal with the newest first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import partial
+from itertools import islice, takewhile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from anyio import to_thread
+from starlette.responses import HTMLResponse, Response
+
+from cookieguard.features.people.journal import newest_entries
+from cookieguard.features.people.passkeys import TIMEOUT, Passkey
+from cookieguard.features.people.sessions import Row, digest_of
+from cookieguard.features.people.staff_guard import (
+    StaffGuard,
+    back_to,
+    posted,
+    refuse,
+    session_of,
+    staff_form,
+)
+from cookieguard.features.people.staff_list import read_staff
+from cookieguard.identity.staff_token import Member
+from cookieguard.office.layout import STAFF_HEADERS, staff_page
+from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.query import first_values
+from cookieguard.web.pages.form import Receive
+
+PEOPLE_PAGE = "people"
+MOST_FIELDS = 6
+ON_PAGE = 50
+MOST_READ = 20_000  # entries for one answer: 50 ms; the next page goes on from there
+PLACE = re.compile(r"\d{4}-\d{2}-\d{2}(\.\d{1,9})?", re.ASCII)
+GONE = "This session or passkey is gone already."
+
+
+class _Person(NamedTuple):
+    """Hold a member with their open sessions, by their keys in the store, and their passkeys by id."""
+
+    member: Member
+    sessions: Mapping[str, Row]
+    passkeys: Mapping[str, Passkey]
+
+
+class PeoplePage:
+    """Show the page; end sessions and remove passkeys of members whose role the one who asks may stand in for."""
+
+    def __init__(self, staff: StaffGuard, state: Path) -> None:
+        self._staff = staff
+        self._state = state
+
+    async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
+        """Answer {prefix}people: GET with the page, or with ?id= to ask before an act; POST does it, 303 back."""
+        is_read = exchange.request.is_read
+        asked = first_values(exchange.request.query, MOST_FIELDS)
+        fields = asked if is_read else await posted(exchange, receive, PEOPLE_PAGE)
+        people = await to_thread.run_sync(partial(self._people, exchange))
+        id_ = fields.get("id", "")
+        chosen = next((one for one in people if id_ in one.sessions or id_ in one.passkeys), None)
+        if chosen is not None and not member.may(chosen.member.role):
+            return refuse(exchange)
+        if chosen is not None and not is_read:
+            await self._end(exchange, member, chosen, id_)
+            return back_to(exchange, PEOPLE_PAGE)
+        await self._staff.require_look(exchange, member, "people and access journal")
+        values = await to_thread.run_sync(self._journal, fields)
+        values |= {"people": people, "chosen": chosen, "id": id_, "own": digest_of(session_of(exchange))}
+        values |= {"message": GONE if id_ and chosen is None else "", "member": member, "now": exchange.now}
+        shell, form = self._staff.shell(exchange, member, "People"), staff_form(exchange, PEOPLE_PAGE)
+        return HTMLResponse(staff_page("people.html", shell, form=form, **values), 200, STAFF_HEADERS)
+
+    def _people(self, exchange: Exchange) -> list[_Person]:
+        members, keys = read_staff(self._state), self._staff.passkeys
+        sessions = self._staff.sessions.of(members, exchange.now).result(TIMEOUT)
+        passkeys = {id_: keys.of(id_) if keys is not None else [] for id_ in members}
+        return [
+            _Person(one, sessions[id_], {key.id: key for key in passkeys[id_]})
+            for id_, one in members.items()
+        ]
+
+    async def _end(self, exchange: Exchange, member: Member, person: _Person, id_: str) -> None:
+        """Note in the journal that a session is ended or a passkey removed, then do it."""
+        staff, passkey, whose = self._staff, person.passkeys.get(id_), person.member
+        if passkey is not None and staff.passkeys is not None:
+            await staff.note(exchange, "passkey removed", member, what=f"{passkey.name} of {whose.name}")
+            await to_thread.run_sync(staff.passkeys.remove, whose.id, id_)
+            return
+        await staff.note(exchange, "session ended", member, what=f"of {whose.name}")
+        await to_thread.run_sync(staff.sessions.end(id_).result, TIMEOUT)
+
+    def _journal(self, fields: Mapping[str, str]) -> dict[str, Any]:
+        """Return the entries that fit the fields, at most a page, and the place where the next page goes on."""
+        wanted = {name: fields.get(name, "").strip() for name in ("who", "event", "day")}
+        day, before = (
+            one if PLACE.fullmatch(one) else "" for one in (wanted["day"], fields.get("before", ""))
+        )
+        entries, older, seen = list[dict[str, Any]](), "", dict[str, str]()
+        found = takewhile(lambda one: one[0].startswith(day), newest_entries(self._state, before or day))
+        for count, (place, entry) in enumerate(found):
+            if len(entries) == ON_PAGE or count == MOST_READ:
+                break
+            older = place
+            if entry and all(wanted[name] in ("", entry.get(name)) for name in ("who", "event")):
+                entries.append(entry)
+        else:
+            older = ""
+        for _, entry in islice(newest_entries(self._state), MOST_READ):
+            if entry.get("event") == "signed in":
+                seen.setdefault(str(entry.get("who")), str(entry.get("time")))
+        return {"entries": entries, "wanted": wanted, "older": older, "before": before, "seen": seen}

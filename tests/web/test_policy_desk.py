@@ -1,0 +1,227 @@
+"""The policy's desk: a draft is kept and published by nobody, and its announcement does what the command does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from harness.asgi import Answer, ask
+from harness.policies import put_version
+from web.test_staff_guard import OWN, Desk, no_app
+
+from cookieguard import CookieGuard, PolicyVersion
+from cookieguard.config import MailSettings
+from cookieguard.features.people.journal import read_journal
+from cookieguard.features.policy.folder import read_versions
+from cookieguard.features.policy.ledger import read_ledger
+from cookieguard.storage.store.open import store_opener
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+DAY = "2026-12-15"
+OLD = "# Privacy\n\nWe keep orders for ten years."
+NEW = "# Privacy\n\nWe keep orders for six years."
+
+
+def customers() -> list[tuple[str, str, str]]:
+    return [("10001", "anna@mail.example", "en"), ("10002", "bert@mail.example", "en")]
+
+
+class PolicyDesk(Desk):
+    """Be the desk of a shop whose policy has one version, with an officer who is signed in."""
+
+    def open(self, role: str = "officer", name: str = "Olga") -> str:
+        return self.sign_in(self.add(role, name=name))
+
+    def shown(self, cookie: str, query: str = "") -> Answer:
+        return ask(
+            self.app, path="/_cg/policies", query=query, headers=[("cookie", f"__Host-cg_staff={cookie}")]
+        )
+
+    def do(self, cookie: str, fields: dict[str, str], page: str = "step=edit") -> Answer:
+        """Post a form of a page, with the hidden values of that form."""
+        form = re.search(
+            r'method="post" action="/_cg/policies">(.*?)</form>', self.shown(cookie, page).text, re.DOTALL
+        )
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form[1])) if form else {}
+        body = urlencode({**hidden, **fields}).encode()
+        headers = [*OWN, ("cookie", f"__Host-cg_staff={cookie}")]
+        return ask(self.app, path="/_cg/policies", method="POST", headers=headers, body=body, bare=True)
+
+    def save(self, cookie: str, **fields: str) -> Answer:
+        draft = {
+            "act": "save",
+            "effective": DAY,
+            "material": "true",
+            "summary-en": "We keep orders for six years.",
+            "text-en": NEW,
+        }
+        return self.do(cookie, draft | {name.replace("_", "-"): text for name, text in fields.items()})
+
+
+def text(answer: Answer) -> str:
+    return " ".join(unescape(re.sub("<[^>]+>", " ", answer.text)).split())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "policy"
+    put_version(folder, "2026-01-01", OLD)
+    return folder
+
+
+@pytest.fixture
+def desk(guard: Callable[..., CookieGuard], tmp_path: Path, folder: Path) -> PolicyDesk:
+    mail = MailSettings(sender="Shop <privacy@shop.example>", customers="web.test_policy_desk:customers")
+    policy = PolicyVersion(folder=str(folder))
+    return PolicyDesk(
+        guard(no_app, origins=("https://shop.example",), policy=policy, mail=mail), tmp_path / "state"
+    )
+
+
+def announced(desk: Desk) -> set[str]:
+    with closing(store_opener(desk.app.config, desk.state, environ={})()) as store:
+        return set(read_ledger(store))
+
+
+def test_only_officer_and_owner_open_the_desk_and_change_it(desk: PolicyDesk) -> None:
+    opened = {
+        role: desk.shown(desk.open(role, role)).status for role in ("analyst", "support", "officer", "owner")
+    }
+    saved = {role: desk.save(desk.open(role, f"{role} too")).status for role in ("analyst", "support")}
+
+    assert opened == {"analyst": 403, "support": 403, "officer": 200, "owner": 200}
+    assert saved == {"analyst": 403, "support": 403}
+    assert "There is no draft" in desk.shown(desk.open()).text
+
+
+def test_draft_begins_with_the_text_in_force_and_is_compared_with_it(desk: PolicyDesk, folder: Path) -> None:
+    olga = desk.open()
+    begun = desk.shown(olga, "step=edit")
+
+    saved = desk.save(olga)
+    compared = desk.shown(olga, "step=changes")
+
+    assert "We keep orders for ten years." in begun.text
+    assert (saved.status, saved.get("location")) == (303, "/_cg/policies?step=changes")
+    assert "We keep orders for <del>ten</del><ins>six</ins> years." in compared.text
+    assert "Saved by Olga on 2026-11-24 at 12:00 UTC" in text(desk.shown(olga))
+    assert [one.name for one in folder.iterdir()] == ["2026-01-01"]
+    assert ask(desk.app, path=f"/_cg/policy/{DAY}").status == 404
+    assert announced(desk) == set()
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"effective": "2026-12-01"}, "7 days after its announcement"),
+        ({"effective": "2026-01-01"}, "is a version in policy.folder"),
+        ({"effective": "../../etc"}, "folders named after a day"),
+        ({"text_en": " "}, "without en.md"),
+        ({"summary_en": ""}, "summary is"),
+        ({"text_fr": "Bonjour"}, "fr.md: summary"),
+        ({"material": "perhaps"}, "true or false"),
+    ],
+)
+def test_draft_that_cannot_be_announced_says_why_and_is_kept(
+    desk: PolicyDesk, fields: dict[str, str], why: str
+) -> None:
+    olga = desk.open()
+
+    desk.save(olga, **fields)
+
+    assert why in text(desk.shown(olga, "step=changes"))
+    assert 'value="announce"' not in desk.shown(olga, "step=announce").text
+    assert "Saved by Olga" in text(desk.shown(olga))
+
+
+def test_announcement_says_who_gets_which_mail_then_does_what_the_command_does(
+    desk: PolicyDesk, folder: Path
+) -> None:
+    olga = desk.open()
+    desk.save(olga)
+
+    asked = desk.shown(olga, "step=announce")
+    answer = desk.do(olga, {"act": "announce"}, "step=announce")
+    after = text(desk.shown(olga))
+
+    assert "2 customers get the mail below" in text(asked)
+    assert "21 days from today" in text(asked)
+    assert "- We keep orders for six years." in asked.text
+    assert "https://shop.example/_cg/policy/2026-12-15/changes" in asked.text
+    assert (answer.status, announced(desk)) == (303, {DAY})
+    assert [one.name for one in read_versions(desk.app.config)] == ["2026-01-01", DAY]
+    assert (folder / DAY / "en.md").read_text().endswith(f"---\n{NEW}\n")
+    assert "Version 2026-12-15 is announced Days left 21 Mails sent 0" in after
+    assert f"cookieguard policy announce {DAY} && cookieguard policy send" in after
+    assert "There is no draft" in after
+    assert [
+        (one["who"], one["what"]) for one in read_journal(desk.state) if one["event"] == "policy announced"
+    ] == [("Olga", DAY)]
+
+
+def test_folder_that_the_shop_may_not_write_leaves_files_and_a_command(
+    desk: PolicyDesk, folder: Path
+) -> None:
+    olga = desk.open()
+    desk.save(olga)
+    (folder / f".{DAY}").write_text("in the way")
+
+    refused = desk.do(olga, {"act": "announce"}, "step=announce")
+    file = desk.shown(olga, "file=en.md")
+
+    assert refused.status == 409
+    assert "a folder that the shop may write" in text(refused)
+    assert f"policy announce {DAY} &amp;&amp;" in refused.text
+    assert announced(desk) == set()
+    assert file.get("content-disposition") == 'attachment; filename="en.md"'
+    (folder / DAY).mkdir()
+    (folder / DAY / "en.md").write_bytes(file.body)
+    assert [one.name for one in read_versions(desk.app.config)] == ["2026-01-01", DAY]
+    assert "not announced" in text(desk.shown(olga))
+    assert desk.do(olga, {"act": "announce"}, f"step=announce&version={DAY}").status == 303
+    assert announced(desk) == {DAY}
+    assert "There is no draft" in desk.shown(olga).text
+
+
+def test_draft_that_another_member_changed_meanwhile_is_not_overwritten(desk: PolicyDesk) -> None:
+    olga, wim = desk.open(), desk.open("owner", "Wim")
+    stale = {"at": ""}
+    desk.save(wim, text_en="# Privacy\n\nWim's text.")
+
+    answer = desk.save(olga, text_en="# Privacy\n\nOlga's text.", **stale)
+
+    assert answer.status == 409
+    assert "Wim changed the draft meanwhile" in text(answer)
+    assert "Olga&#39;s text." in answer.text
+    assert "Wim&#39;s text." in desk.shown(olga, "step=edit").text
+
+
+def test_draft_is_discarded_only_after_a_question(desk: PolicyDesk) -> None:
+    olga = desk.open()
+    desk.save(olga)
+
+    asked = desk.shown(olga, "step=drop")
+    dropped = desk.do(olga, {"act": "drop"}, "step=drop")
+
+    assert "that Olga saved on 2026-11-24 is deleted" in text(asked)
+    assert dropped.status == 303
+    assert "There is no draft" in desk.shown(olga).text
+
+
+def test_form_of_another_page_changes_nothing_and_hostile_text_stays_text(desk: PolicyDesk) -> None:
+    olga = desk.open()
+    hostile = "<script>alert(1)</script>"
+
+    stale = desk.do(olga, {"act": "save", "form": "x", "effective": DAY})
+    desk.save(olga, text_en=f"{OLD}\n\n{hostile}", summary_en=hostile)
+
+    assert stale.status == 403
+    for query in ("", "step=edit", "step=changes", "step=announce", "step=drop", "step=none&version=x"):
+        shown = desk.shown(olga, query)
+        assert (shown.status, "<script" in shown.text) == (200, False)
