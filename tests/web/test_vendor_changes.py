@@ -530,6 +530,18 @@ def test_draft_has_no_page_and_reads_nothing(tmp_path: Path) -> None:
         world.close()
 
 
+def test_pages_of_vendors_and_of_changes_lead_to_each_other(world: World) -> None:
+    headers = [("cookie", f"{COOKIE}={world.cookies['Olga']}"), ("accept", "text/html")]
+    shown = ask(world.workers[0], path="/_cg/vendors", host=STAFF, headers=headers)
+    query = urlencode({**NEW, "name": '"><b>'})
+    filled = ask(world.workers[0], path=PAGE, host=STAFF, headers=headers, query=query).text
+
+    assert 'href="/_cg/vendor-changes"' in shown.text
+    assert 'href="/_cg/vendors"' in filled
+    assert 'name="hosts" value="new.example"' in filled
+    assert 'name="name" value="&#34;&gt;&lt;b&gt;"' in filled
+
+
 # A writer of the store
 
 

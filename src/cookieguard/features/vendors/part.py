@@ -33,6 +33,7 @@ from cookieguard.storage.store.sync import StoreSync
 from cookieguard.web.assets import load_asset
 from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
@@ -47,6 +48,7 @@ NO_ANSWER = "The store does not answer. Nothing was changed; try again in a minu
 NO_ROLE = "This needs the role officer."
 NO_PASSKEY = "This needs your own passkey, in a browser where you are signed in."
 MOST_SHOWN = 50  # changes that are over
+MOST_FIELDS = 3  # in the query, which fills the form: name, purpose, hosts
 Fields = Mapping[str, str]
 
 
@@ -159,6 +161,7 @@ class VendorsPart(Part):
             }
         values = {
             "message": message,
+            "entered": first_values(exchange.request.query, MOST_FIELDS),
             "form": staff_form(exchange, PAGE),
             "known": known,
             "is_read": self.live.is_read,
