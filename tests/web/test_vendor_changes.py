@@ -605,6 +605,22 @@ def test_every_row_of_a_new_vendor_holds_it_once_it_is_broken_and_nothing_else(w
         assert agreed(world).loads() == {"ads.example", "pay.example", "new.example"}, number
 
 
+def test_rows_in_another_order_let_nobody_in(world: World) -> None:
+    world.brings_in(NEW)
+    hold = world.post("Olga", {"act": "hold", "name": "New"})
+    keys, kept = keys_by_number(world), dict(rows_of(world))
+
+    for number, other in ((4, 5), (5, 4)):  # in force, held
+        attack(world, "UPDATE kept SET sealed = ? WHERE key = ?", kept[keys[other]], keys[number])
+    world.close()
+    (world.state / COPY).unlink()
+    app = world.start()
+
+    assert hold.status == 303
+    assert "new.example" not in agreed(world).loads()
+    assert part_of(app, VendorsPart).live.known.broken == (4, 5)
+
+
 def test_machine_without_a_copy_holds_the_vendor_of_a_broken_row(world: World) -> None:
     world.post("Olga", {"act": "hold", "name": "Ads"})
     attack(world, EDIT, keys_by_number(world)[1])
@@ -690,7 +706,11 @@ def test_store_that_is_down_at_the_start_holds_what_may_have_changed(world: Worl
     (world.state / COPY).unlink()
     fresh = world.start()
     assert {one.name for one in fresh.config.vendors if one.held} == {"Ads"}  # all but the necessary ones
-    assert Visitor(fresh).loads() == {"pay.example"}
+    assert agreed(world, fresh).loads() == {"pay.example"}  # new.example may be somebody who is held
+    store.rmdir()
+    (world.folder / "away.db").rename(store)
+    wait_until(lambda: fresh.config.undeclared == "marketing", "the store is read", seconds=10)
+    assert [one.name for one in fresh.config.vendors if one.held] == ["Ads"]
 
 
 # Reach

@@ -22,7 +22,7 @@ from cookieguard.features.people.staff_guard import (
 from cookieguard.features.people.staff_sign_in import HEADERS_WITH_SCRIPT, SCRIPT, staff_only
 from cookieguard.features.vendors.live import OFFICER, LiveVendors
 from cookieguard.features.vendors.owner_mail import OwnerMail
-from cookieguard.features.vendors.proposals import ACTS, confirmed, may_undo, proposed, stopped
+from cookieguard.features.vendors.proposals import ACTS, confirmed, may_undo, number_of, proposed, stopped
 from cookieguard.features.vendors.rows import ChangeRefused, Copy, Known
 from cookieguard.features.vendors.values.changes import Kind, Row, Waiting
 from cookieguard.identity.staff_token import ANYONE, Member
@@ -93,7 +93,7 @@ class VendorsPart(Part):
 
     async def _do(self, exchange: Exchange, member: Member, fields: Fields) -> None:
         act, now = fields.get("act", ""), to_milliseconds(exchange.now)
-        number = int(fields["of"]) if fields.get("of", "").isdecimal() and len(fields["of"]) < 10 else 0
+        number = number_of(fields)
         if act == "confirm":
             change = self.live.known.ledger.waiting.get(number)
             digest = "" if change is None else change.row.seal

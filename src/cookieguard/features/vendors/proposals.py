@@ -29,7 +29,7 @@ def proposed(fields: Fields, member: Member, config: Config, now: int) -> Callab
     def make(known: Known) -> Row:
         if known.ledger.is_frozen:
             raise ChangeRefused(FROZEN)
-        act, undone = fields.get("act", ""), known.rows.get(_number(fields))
+        act, undone = fields.get("act", ""), known.rows.get(number_of(fields))
         vendor = undone.vendor if act == "undo" and undone else _name(fields)
         before = known.ledger.overlay(vendor)
         try:
@@ -43,7 +43,7 @@ def proposed(fields: Fields, member: Member, config: Config, now: int) -> Callab
         is_stricter = after.is_stricter_than(before)
         if vendor in known.held and not is_stricter:
             raise ChangeRefused(BROKEN)
-        undoes = _number(fields) if act == "undo" else 0
+        undoes = number_of(fields) if act == "undo" else 0
         return row._replace(kind=Kind.TIGHTEN if is_stricter else Kind.CHANGE, undoes=undoes)
 
     return make
@@ -155,6 +155,7 @@ def _name(fields: Fields) -> str:
     return fields.get("name", "").strip()
 
 
-def _number(fields: Fields) -> int:
+def number_of(fields: Fields) -> int:
+    """Return which change a form is about; 0 for none."""
     text = fields.get("of", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
