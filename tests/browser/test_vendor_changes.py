@@ -21,7 +21,8 @@ from cookieguard.keyring import Keyring
 from cookieguard.storage.keyring_source import beside
 
 from .conftest import Visitors
-from .test_axe import faults
+from .test_axe import axe as axe
+from .test_axe import violations
 from .test_passkeys import AUTHENTICATOR
 from .test_policy_pages import LOOKS, require_readable
 from .test_staff_host import SHOP, STAFF, Later
@@ -31,6 +32,9 @@ from .tiny import TinyShop, page
 pytest.importorskip("webauthn", reason="NO TEST OF PASSKEYS: no webauthn")
 
 PAGE = "vendor-changes"
+# The buttons whose ground is not that of the page
+DARK = """[...document.querySelectorAll('main button')].filter(one => one.checkVisibility()
+  && getComputedStyle(one).backgroundColor !== 'rgba(0, 0, 0, 0)').map(one => one.innerText)"""
 
 
 @dataclass
@@ -122,7 +126,7 @@ def test_two_officers_bring_a_vendor_in_with_their_passkeys(visit: Visitors, ser
 
     wait_until(lambda: len(served.app.config.vendors) == 3, "the vendor is in force")
     oscar.reload()
-    assert "Chat <b>&" in oscar.inner_text("#now + ul") if oscar.locator("#now + ul").count() else True
+    assert "added here" in oscar.inner_text("main")
     click(oscar, "Hold Chat <b>&")
     assert [one.name for one in served.app.config.vendors if one.held] == ["Chat <b>&"]
 
@@ -139,15 +143,14 @@ def test_analyst_sees_what_waits_and_can_stop_it_alone(visit: Visitors, served: 
 
 
 @pytest.mark.parametrize("look", ["desk", "phone", "dark"])
-def test_page_is_readable_empty_and_full(visit: Visitors, served: Served, look: str) -> None:
+def test_page_is_readable_empty_and_full(visit: Visitors, served: Served, axe: str, look: str) -> None:
     shown = desk(visit, served, "Olga", **LOOKS[look])
     require_readable(shown, "vendor-changes-empty", look)
-    assert faults(shown) == []
+    assert violations(shown, axe) == []
 
     click(shown, "Hold Ads")
     propose(shown)
 
     require_readable(shown, "vendor-changes", look)
-    assert faults(shown) == []
-    dark = shown.locator("main button:not(.quiet)")
-    assert [one.inner_text() for one in dark.all()] == ["Confirm with my passkey"]
+    assert violations(shown, axe) == []
+    assert shown.evaluate(DARK) == ["Confirm with my passkey"]

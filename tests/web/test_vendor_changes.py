@@ -530,6 +530,18 @@ def test_draft_has_no_page_and_reads_nothing(tmp_path: Path) -> None:
         world.close()
 
 
+def test_pages_of_vendors_and_of_changes_lead_to_each_other(world: World) -> None:
+    headers = [("cookie", f"{COOKIE}={world.cookies['Olga']}"), ("accept", "text/html")]
+    shown = ask(world.workers[0], path="/_cg/vendors", host=STAFF, headers=headers)
+    query = urlencode({**NEW, "name": '"><b>'})
+    filled = ask(world.workers[0], path=PAGE, host=STAFF, headers=headers, query=query).text
+
+    assert 'href="/_cg/vendor-changes"' in shown.text
+    assert 'href="/_cg/vendors"' in filled
+    assert 'name="hosts" value="new.example"' in filled
+    assert 'name="name" value="&#34;&gt;&lt;b&gt;"' in filled
+
+
 # A writer of the store
 
 
@@ -593,6 +605,22 @@ def test_every_row_of_a_new_vendor_holds_it_once_it_is_broken_and_nothing_else(w
         assert agreed(world).loads() == {"ads.example", "pay.example", "new.example"}, number
 
 
+def test_rows_in_another_order_let_nobody_in(world: World) -> None:
+    world.brings_in(NEW)
+    hold = world.post("Olga", {"act": "hold", "name": "New"})
+    keys, kept = keys_by_number(world), dict(rows_of(world))
+
+    for number, other in ((4, 5), (5, 4)):  # in force, held
+        attack(world, "UPDATE kept SET sealed = ? WHERE key = ?", kept[keys[other]], keys[number])
+    world.close()
+    (world.state / COPY).unlink()
+    app = world.start()
+
+    assert hold.status == 303
+    assert "new.example" not in agreed(world).loads()
+    assert part_of(app, VendorsPart).live.known.broken == (4, 5)
+
+
 def test_machine_without_a_copy_holds_the_vendor_of_a_broken_row(world: World) -> None:
     world.post("Olga", {"act": "hold", "name": "Ads"})
     attack(world, EDIT, keys_by_number(world)[1])
@@ -618,15 +646,41 @@ def test_older_copy_of_the_store_brings_nobody_back(world: World) -> None:
     assert agreed(world).loads() == {"pay.example"}
 
 
-def test_broken_row_stops_loosening_and_no_hold(world: World) -> None:
+def test_broken_row_stops_no_change_of_another_vendor(world: World) -> None:
     world.post("Olga", {"act": "hold", "name": "Pay"})
     attack(world, EDIT, keys_by_number(world)[1])
     world.hear()
 
-    assert world.post("Olga", {"act": "add", **NEW}).status == 409
+    assert world.post("Olga", {"act": "undo", "of": "1"}).status == 409  # of this one nothing is loosened
     assert world.post("Olga", {"act": "hold", "name": "Ads"}).status == 303
-    world.hear()
-    assert {one.name for one in world.workers[0].config.vendors if one.held} == {"Ads", "Pay"}
+    world.brings_in(NEW)
+
+    assert {one.name: one.held for one in world.workers[0].config.vendors} == {
+        "Ads": True,
+        "Pay": True,
+        "New": False,
+    }
+
+
+def test_visitor_is_not_asked_about_a_new_vendor_that_is_held_again(world: World) -> None:
+    visitor, number = agreed(world), world.brings_in(NEW)
+    assert visitor.is_asked()
+
+    world.post("Olga", {"act": "undo", "of": str(number)})
+
+    assert not visitor.is_asked()
+    assert visitor.loads() == {"ads.example", "pay.example"}
+
+
+def test_vendor_that_is_no_longer_necessary_is_new_to_who_agreed_to_its_purpose(world: World) -> None:
+    visitor = agreed(world)
+
+    world.post("Olga", {"act": "purpose", "name": "Pay", "purpose": "marketing"})
+
+    assert visitor.loads() == {"ads.example"}
+    assert visitor.is_asked()
+    visitor.choose()
+    assert "pay.example" in visitor.loads()
 
 
 def test_value_of_another_shelf_is_no_row(world: World) -> None:
@@ -652,7 +706,11 @@ def test_store_that_is_down_at_the_start_holds_what_may_have_changed(world: Worl
     (world.state / COPY).unlink()
     fresh = world.start()
     assert {one.name for one in fresh.config.vendors if one.held} == {"Ads"}  # all but the necessary ones
-    assert Visitor(fresh).loads() == {"pay.example"}
+    assert agreed(world, fresh).loads() == {"pay.example"}  # new.example may be somebody who is held
+    store.rmdir()
+    (world.folder / "away.db").rename(store)
+    wait_until(lambda: fresh.config.undeclared == "marketing", "the store is read", seconds=10)
+    assert [one.name for one in fresh.config.vendors if one.held] == ["Ads"]
 
 
 # Reach

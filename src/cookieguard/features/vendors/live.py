@@ -46,7 +46,7 @@ class LiveVendors:
         self.is_read = False
         """The store has answered once."""
         self._renew: Renew = lambda _, __: None
-        self._current: tuple[tuple[Vendor, ...], News] = config.vendors, {}
+        self._current: tuple[tuple[Vendor, ...], News, bool] = config.vendors, {}, False
         self._told: tuple[int, ...] = ()
         self._shelved: list[Shelved] = []  # as it was read last
 
@@ -72,7 +72,7 @@ class LiveVendors:
 
     def append(self, store: Store, make: Callable[[Known], Row]) -> Known:
         """Write a row, and have it count here at once; raises StoreDown and ChangeRefused."""
-        self._take(append(store, self._config, self._seen, make))
+        self._take(append(store, self._config, self.known.rows, make))
         self._follow()
         return self.known
 
@@ -82,15 +82,11 @@ class LiveVendors:
         found = ((one, self._members.by_id(one.by, now)) for one in rows)
         return [one for one, member in found if member is not None and member.may(OFFICER)]
 
-    @property
-    def _seen(self) -> dict[int, Row]:
-        return dict(self.known.rows)
-
     def _read(self, store: Store) -> None:
         shelved = store.shelf(NAMESPACE)
         if shelved != self._shelved or not self.is_read:
             self._shelved = shelved
-            self._take(known_by(shelved, self._config, self._seen, store.mark))
+            self._take(known_by(shelved, self._config, self.known.rows, store.mark))
 
     def _take(self, known: Known) -> None:
         if not self.is_read or known.rows != self.known.rows or not self._has_copy:
@@ -115,25 +111,27 @@ class LiveVendors:
             if change.may_apply(ledger.overlay(vendor), now, self.confirmed_by_staff(change.confirmed)):
                 row = Row(Kind.APPLY, vendor, "", "the shop", now, of=number, digest=change.row.seal)
                 with suppress(ChangeRefused):  # another worker was first
-                    self._take(append(store, self._config, self._seen, partial(_once, row)))
+                    self._take(append(store, self._config, self.known.rows, partial(_once, row)))
 
     def _follow(self) -> None:
         """Have requests use the vendors in force."""
         known = self.known
-        vendors, news = declared(self._config, known.ledger, known.held), known.ledger.news
-        if (vendors, news) == self._current:
+        vendors = declared(self._config, known.ledger, known.held)
+        asked = {(one.name, one.purpose) for one in vendors if not one.held}
+        news = {name: found for name, found in known.ledger.news.items() if (name, found[0]) in asked}
+        if (vendors, news, known.is_blind) == self._current:
             return
-        self._current = vendors, dict(news)
+        self._current = vendors, news, known.is_blind
+        undeclared = "block" if known.is_blind else self._config.undeclared
         try:
-            config = replace(self._config, vendors=vendors)
-            self._renew(config, dict(news))
+            self._renew(replace(self._config, vendors=vendors, undeclared=undeclared), news)
         except ConfigError as error:
             logger.error(
                 "vendors: the console's changes cannot be used (%s); what they are about is held", error
             )
             held = {*known.held, *known.ledger.overlays}
             vendors = tuple(replace(one, held=one.held or one.name in held) for one in self._config.vendors)
-            self._renew(replace(self._config, vendors=vendors), dict(news))
+            self._renew(replace(self._config, vendors=vendors), news)
         self.vendors = vendors
 
 

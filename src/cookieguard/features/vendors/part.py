@@ -22,7 +22,7 @@ from cookieguard.features.people.staff_guard import (
 from cookieguard.features.people.staff_sign_in import HEADERS_WITH_SCRIPT, SCRIPT, staff_only
 from cookieguard.features.vendors.live import OFFICER, LiveVendors
 from cookieguard.features.vendors.owner_mail import OwnerMail
-from cookieguard.features.vendors.proposals import ACTS, confirmed, may_undo, proposed, stopped
+from cookieguard.features.vendors.proposals import ACTS, confirmed, may_undo, number_of, proposed, stopped
 from cookieguard.features.vendors.rows import ChangeRefused, Copy, Known
 from cookieguard.features.vendors.values.changes import Kind, Row, Waiting
 from cookieguard.identity.staff_token import ANYONE, Member
@@ -33,6 +33,7 @@ from cookieguard.storage.store.sync import StoreSync
 from cookieguard.web.assets import load_asset
 from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.exchange import Exchange
+from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import is_done
 from cookieguard.web.pages.form import BadRequestError, Receive
 from cookieguard.web.pages.post_choice import refusal
@@ -47,6 +48,7 @@ NO_ANSWER = "The store does not answer. Nothing was changed; try again in a minu
 NO_ROLE = "This needs the role officer."
 NO_PASSKEY = "This needs your own passkey, in a browser where you are signed in."
 MOST_SHOWN = 50  # changes that are over
+MOST_FIELDS = 3  # in the query, which fills the form: name, purpose, hosts
 Fields = Mapping[str, str]
 
 
@@ -91,7 +93,7 @@ class VendorsPart(Part):
 
     async def _do(self, exchange: Exchange, member: Member, fields: Fields) -> None:
         act, now = fields.get("act", ""), to_milliseconds(exchange.now)
-        number = int(fields["of"]) if fields.get("of", "").isdecimal() and len(fields["of"]) < 10 else 0
+        number = number_of(fields)
         if act == "confirm":
             change = self.live.known.ledger.waiting.get(number)
             digest = "" if change is None else change.row.seal
@@ -159,6 +161,7 @@ class VendorsPart(Part):
             }
         values = {
             "message": message,
+            "entered": first_values(exchange.request.query, MOST_FIELDS),
             "form": staff_form(exchange, PAGE),
             "known": known,
             "is_read": self.live.is_read,

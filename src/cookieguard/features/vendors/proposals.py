@@ -17,7 +17,7 @@ from cookieguard.identity.staff_token import Member
 
 Fields = Mapping[str, str]
 FILE_WINS = "the file declares this vendor: change that there"
-BROKEN = "a row of the changes does not verify, so nothing can be loosened; see cookieguard doctor"
+BROKEN = "a row about this vendor does not verify, so it stays held; see cookieguard doctor"
 FROZEN = "the changes of the console are frozen; see cookieguard vendors freeze"
 DAY, MOST_A_DAY = 86_400_000, 100  # rows: each worker reads all of them every second
 UNKNOWN = "this change does not wait any more"
@@ -29,7 +29,7 @@ def proposed(fields: Fields, member: Member, config: Config, now: int) -> Callab
     def make(known: Known) -> Row:
         if known.ledger.is_frozen:
             raise ChangeRefused(FROZEN)
-        act, undone = fields.get("act", ""), known.rows.get(_number(fields))
+        act, undone = fields.get("act", ""), known.rows.get(number_of(fields))
         vendor = undone.vendor if act == "undo" and undone else _name(fields)
         before = known.ledger.overlay(vendor)
         try:
@@ -38,15 +38,13 @@ def proposed(fields: Fields, member: Member, config: Config, now: int) -> Callab
             _require_allowed(row, config, known)
         except (ConfigError, ValueError) as error:
             raise ChangeRefused(str(error)) from error
-        if after.is_stricter_than(before):
-            return row._replace(kind=Kind.TIGHTEN, undoes=_number(fields) if act == "undo" else 0)
-        if known.broken:
+        if sum(one.at > now - DAY for one in known.rows.values()) >= MOST_A_DAY and act != "hold":
+            raise ChangeRefused(f"{MOST_A_DAY} rows were written within a day; only holds are taken now")
+        is_stricter = after.is_stricter_than(before)
+        if vendor in known.held and not is_stricter:
             raise ChangeRefused(BROKEN)
-        if sum(one.at > now - DAY for one in known.rows.values()) >= MOST_A_DAY:
-            raise ChangeRefused(
-                f"{MOST_A_DAY} changes were made within a day; only stricter ones are taken now"
-            )
-        return row._replace(undoes=_number(fields) if act == "undo" else 0)
+        undoes = number_of(fields) if act == "undo" else 0
+        return row._replace(kind=Kind.TIGHTEN if is_stricter else Kind.CHANGE, undoes=undoes)
 
     return make
 
@@ -58,8 +56,9 @@ def confirmed(number: int, digest: str, member: Member, now: int) -> Callable[[K
         change = known.ledger.waiting.get(number)
         if change is None or change.row.seal != digest or change.is_over(now):
             raise ChangeRefused(UNKNOWN)
-        if known.broken or known.ledger.is_frozen:
-            raise ChangeRefused(BROKEN if known.broken else FROZEN)
+        is_broken = change.row.vendor in known.held
+        if is_broken or known.ledger.is_frozen:
+            raise ChangeRefused(BROKEN if is_broken else FROZEN)
         if any(one.by == member.id for one in change.confirmed):
             raise ChangeRefused("you confirmed this already; it needs another person")
         vendor = change.row.vendor
@@ -156,6 +155,7 @@ def _name(fields: Fields) -> str:
     return fields.get("name", "").strip()
 
 
-def _number(fields: Fields) -> int:
+def number_of(fields: Fields) -> int:
+    """Return which change a form is about; 0 for none."""
     text = fields.get("of", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
@@ -39,6 +39,8 @@ class Known:
     broken: tuple[int, ...] = ()
     held: frozenset[str] = frozenset()
     """The vendors of broken rows."""
+    is_blind: bool = False
+    """No row was ever read here, so any host may be that of a vendor which is held."""
     last: int = 0
     ledger: Ledger = field(default_factory=Ledger)
 
@@ -75,10 +77,11 @@ def read_rows(store: Store, config: Config, seen: Rows) -> Known:
 def unread(config: Config, seen: Rows | None) -> Known:
     """Return what counts while the store has not answered yet: each vendor that a row may be about is held.
 
-    On a machine that never read a row this is every vendor of the file but the necessary ones.
+    On a machine that never read a row this is every third party but the necessary ones of the file.
     """
     if seen is None:
-        return Known(held=frozenset(one.name for one in config.vendors if one.purpose != NECESSARY))
+        names = frozenset(one.name for one in config.vendors if one.purpose != NECESSARY)
+        return Known(held=names, is_blind=True)
     rows = dict(sorted(seen.items()))
     ledger = ledger_of(rows.values())
     return Known(rows=rows, held=frozenset(ledger.overlays), last=max(rows, default=0), ledger=ledger)
@@ -118,6 +121,11 @@ def known_by(shelved: Collection[Shelved], config: Config, seen: Rows, mark: Cal
         about = [one.vendor for one in (seen.get(number), stored.get(number)) if one is not None]
         held |= {*about, *([after.neighbour] if after is not None else [])} or touched
     ledger = ledger_of(rows.values())
+    for row in reversed(
+        rows.values()
+    ):  # else the hosts of a vendor whose rows are broken would count as undeclared
+        if row.vendor in held and row.after.table is not None and ledger.overlay(row.vendor).table is None:
+            ledger.overlays[row.vendor] = replace(row.after, held=True)
     return Known(rows=rows, broken=tuple(broken), held=frozenset(held - {""}), last=last, ledger=ledger)
 
 
