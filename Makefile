@@ -1,6 +1,6 @@
 # Two commands are all a fresh machine needs: `make demo` and `make test`. Each makes .venv first. `make help` lists all.
 PYTHON ?= python3
-# As root on Debian the tests install the programs they drive (Chromium, nginx, GoAccess). INSTALL=0 forbids it.
+# As root on Debian the tests install the programs they drive (Chromium, nginx, Varnish, GoAccess). INSTALL=0 forbids it.
 INSTALL ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
@@ -55,7 +55,7 @@ help: ## this list
 demo: $(VENV)/.demo ## a shop with two months of visitors, the ad network its tags report to, and the same shop unguarded
 	$(BIN)/python -m demo_site --fill 60
 
-test: $(VENV)/.compiled ## what a change must pass; installs Chromium, nginx and GoAccess where it may (INSTALL=0: never)
+test: $(VENV)/.compiled ## what a change must pass; installs Chromium, nginx, Varnish and GoAccess where it may (INSTALL=0: never)
 	$(BIN)/python scripts/find_chromium.py $(ASKED)
 	$(BIN)/python scripts/find_programs.py $(ASKED)
 	$(BIN)/python scripts/at_once.py 6 $(call PARTS,$(QUICK),$(QUICK),"not compiled: nice -n 5 $(SOURCES) $(QUICK) $(BOTH)")
