@@ -66,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fill(options: argparse.Namespace, now: datetime) -> bool:
     """Write made-up visitors into a new demo; return whether it is new."""
-    from demo_site.traffic import STATS_FILE, fill
+    from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
+    from demo_site.traffic import fill
 
     if options.fill and not (options.state_dir / STATS_FILE).exists():
         print("\n  The first start makes up some weeks of a shop, which takes some seconds ...", flush=True)
