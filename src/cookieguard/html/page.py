@@ -158,7 +158,8 @@ class Glance:
         stop = end_of_text(tag.name, document, end) if tag.is_judged and not tag.lost else -1
         if stop < 0:
             return False
-        told = self._rules.judge_text(tag.text, document, end, stop, self._base, False)  # noqa: FBT003  # as above
+        summary = (self._ready or self._prepare())[1]
+        told = self._rules.judge_text(tag.text, document, end, stop, self._base, False, summary)  # noqa: FBT003  # as above
         return not (told.hold or told.held or told.edits)
 
     def _prepare(self) -> tuple[Scanner, Summary, TagContext]:
