@@ -31,7 +31,7 @@ LINES = "".join(f"<p>Mug {number}, thrown by hand, {number * 7 % 31} euros</p>" 
 PAGE = f'<!doctype html><html lang="en"><title>Mugs</title><h1>Mugs</h1>{LINES}'
 MOST = 6.5  # KB: the budgets that tests/web/test_renderer.py holds, of banner, scripts and guard together
 PEERS = "vanilla-cookieconsent 15.5, Osano 8.0, Klaro 68.9 KB"
-FILE = re.compile(rb'data-cg="(/_cg/[^"]+)"')
+FILE = re.compile(rb'data-file="(/_cg/[^"]+)"')
 STATES = (
     ("the first page before a choice, with the banner's script", "", MOST, PEERS),
     ("each further page before a choice", "", None, ""),

@@ -4,7 +4,7 @@
   const of = Document.prototype;
   const here = Reflect.get(of, "currentScript", document), script = of.createElement.call(document, "script");
   // Against `location`: a script of the page may have made a foreign `<base>`.
-  script.src = new URL(here.dataset.cg, location);
+  script.src = new URL(here.dataset.file, location);
   // Turbo and htmx keep a copy of the page's markup, and would run it once more beside this one.
   script.onload = () => script.remove();
   here.after(script);

@@ -42,7 +42,7 @@ BROWSER = {
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0",
 }
 # Where the machine is so busy that this takes over 30 s, the hourly job has run too and noted when.
-STATE_FILES = (".gitignore", "logs", "store.db", "stats.db", "spool", "retention", "journal")
+STATE_FILES = (".gitignore", "asked.json", "logs", "store.db", "stats.db", "spool", "retention", "journal")
 
 Visit = Callable[[int, Address], None]
 

@@ -28,7 +28,7 @@ def script_element(asset: Asset, allowed: Allowance, base: str) -> Markup:
         return Markup('<script src="{}{}" defer=""{}></script>').format(base, asset.name, nonce)
     if allowed.way is Way.LATER:
         loader = load_asset("later.js").text
-        return Markup('<script data-cg="{}{}">{}</script>').format(base, asset.name, loader)
+        return Markup('<script data-file="{}{}">{}</script>').format(base, asset.name, loader)
     if allowed.way is Way.NONE:
         return Markup()
     return Markup("<script{}>{}</script>").format(nonce, asset.text)
