@@ -4,61 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from cookieguard.config import Config
-from cookieguard.features.outbox.outbox import Outbox, OutboxDown, outbox_opener
+from cookieguard.features.outbox.outbox import Outbox
 from cookieguard.features.outbox.recipients import Recipients
 from cookieguard.features.outbox.sending import send_to
-from cookieguard.keyring import Keyring
 from cookieguard.runtime.questions import Questions
-from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.web.parts.guard import Guard
 
 logger = logging.getLogger("cookieguard")
 
-CLOSE_SECONDS = 5.0
 NO_ADDRESS = "vendors: the owner is not mailed of a change, because staff.letter or mail.sender is empty"
 
 
-class OwnerMail:
-    """Own the thread that sends to the addresses of `staff.letter`."""
-
-    def __init__(
-        self, config: Config, keyring: Keyring, state: StateDirectory, environ: Mapping[str, str]
-    ) -> None:
-        self._config, self._keyring, self._environ = config, keyring, environ
-        opener = outbox_opener(config.store, state.path, environ=environ)
-        self._outbox: Questions[Outbox] = Questions(
-            "vendors", opener, broken_by=(OutboxDown,), patience=CLOSE_SECONDS
-        )
-
-    def send(self, run: str, subject: str, lines: Sequence[str], now: datetime) -> None:
-        """Send one mail to each address, once a run."""
-        addresses = self._config.staff.letter
-        if not (addresses and self._config.mail.sender):
-            logger.warning(NO_ADDRESS)
-            return
-        send = partial(
-            send_to,
-            run=run,
-            addresses=addresses,
-            config=self._config,
-            recipients=Recipients(self._keyring),
-            subject=subject,
-            lines=lines,
-            language="en",
-            now=now,
-            environ=self._environ,
-        )
-        self._outbox.ask(lambda outbox: asyncio.run(send(outbox))).add_done_callback(_tell)
-
-    def close(self, deadline: float) -> None:
-        """End the thread; what is not sent by then is not sent."""
-        self._outbox.close(deadline)
+def mail_owner(
+    outbox: Questions[Outbox], guard: Guard, now: datetime, *, run: str, subject: str, lines: Sequence[str]
+) -> None:
+    """Have the outbox's thread send one mail to each address of `staff.letter`, once a run."""
+    config = guard.config
+    if not (config.staff.letter and config.mail.sender):
+        logger.warning(NO_ADDRESS)
+        return
+    send = partial(
+        send_to,
+        run=run,
+        addresses=config.staff.letter,
+        config=config,
+        recipients=Recipients(guard.keyring),
+        subject=subject,
+        lines=lines,
+        language="en",
+        now=now,
+        environ=guard.environ,
+    )
+    outbox.ask(lambda opened: asyncio.run(send(opened))).add_done_callback(_tell)
 
 
 def _tell(sent: Future[Any]) -> None:

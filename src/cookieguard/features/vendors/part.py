@@ -10,43 +10,43 @@ from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.purposes import NECESSARY
+from cookieguard.features.outbox.outbox import OutboxDown, outbox_opener
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.passkeys import PasskeyRefused
 from cookieguard.features.people.staff_guard import (
     StaffGuard,
     asked_of,
-    has_staff_form,
+    back_to,
     is_script,
+    posted,
     staff_form,
 )
 from cookieguard.features.people.staff_sign_in import HEADERS_WITH_SCRIPT, SCRIPT, staff_only
 from cookieguard.features.vendors.live import OFFICER, LiveVendors
-from cookieguard.features.vendors.owner_mail import OwnerMail
+from cookieguard.features.vendors.owner_mail import mail_owner
 from cookieguard.features.vendors.proposals import ACTS, confirmed, may_undo, number_of, proposed, stopped
 from cookieguard.features.vendors.rows import ChangeRefused, Copy, Known
 from cookieguard.features.vendors.values.changes import Kind, Row, Waiting
 from cookieguard.identity.staff_token import ANYONE, Member
 from cookieguard.identity.tokens import from_milliseconds, to_milliseconds
 from cookieguard.office.layout import staff_page
+from cookieguard.runtime.questions import Questions
 from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import StoreDown
 from cookieguard.storage.store.sync import StoreSync
 from cookieguard.web.assets import load_asset
-from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
-from cookieguard.web.identity.store_wait import is_done
-from cookieguard.web.pages.form import BadRequestError, Receive
-from cookieguard.web.pages.post_choice import refusal
-from cookieguard.web.pages.router import NO_STORE
-from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.pages.form import Receive
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.part import READ_AND_POST, Part
 
 PAGE = "vendor-changes"
-NOT_OURS = "a change can only be posted from a staff page"
-NO_ANSWER = "The store does not answer. Nothing was changed; try again in a minute."
+NO_ANSWER = "The store does not answer. Look here again in a minute to see whether the change was made."
 NO_ROLE = "This needs the role officer."
 NO_PASSKEY = "This needs your own passkey, in a browser where you are signed in."
+CLOSE_SECONDS = 5.0
 MOST_SHOWN = 50  # changes that are over
 MOST_FIELDS = 3  # in the query, which fills the form: name, purpose, hosts
 Fields = Mapping[str, str]
@@ -57,39 +57,33 @@ class VendorsPart(Part):
 
     def __init__(self, guard: Guard, store: StoreSync) -> None:
         config = guard.config
-        self._config, self._store, self._clock = config, store, guard.clock
+        self._guard, self._config, self._store = guard, config, store
         self._staff: StaffGuard = guard.part(PeoplePart).staff
         copy = Copy(guard.state, guard.keyring)
         self.live = LiveVendors(config, copy, self._staff.members, guard.clock)
-        self._mail = OwnerMail(config, guard.keyring, guard.state, guard.environ)
+        outbox = outbox_opener(config.store, guard.state.path, environ=guard.environ)
+        self._outbox = Questions("vendors", outbox, broken_by=(OutboxDown,), patience=CLOSE_SECONDS)
+        self.close = self._outbox.close  # what is not sent by then is not sent
         opener = store_opener(config, guard.state.path, environ=guard.environ, keyring=guard.keyring)
         guard.on_built.append(partial(self.live.begin, store, opener))
         self.pages = [
             staff_only(self._staff, PAGE, READ_AND_POST, self.answer, role=ANYONE, title="Vendor changes")
         ]
 
-    def close(self, deadline: float) -> None:
-        self._mail.close(deadline)
-
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
         """Answer the page; POST with act=hold|end|purpose|add|undo|confirm|stop, then 303 back to it."""
         if exchange.request.is_read:
             return self._shown(exchange, member)
-        try:
-            fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
-        except BadRequestError as error:
-            return refusal(error.status, f"{error}\n")
-        if not has_staff_form(exchange, fields, PAGE):
-            return self._shown(exchange, member, 403, STALE)
+        fields = await posted(exchange, receive, PAGE)
         if fields.get("act") != "stop" and not member.may(OFFICER):
             return self._shown(exchange, member, 403, NO_ROLE)
         try:
             await self._do(exchange, member, fields)
         except (ChangeRefused, PasskeyRefused) as error:
             return self._shown(exchange, member, 409, f"Not done: {error}.")
-        except OSError:
+        except (StoreDown, OSError):
             return self._shown(exchange, member, 503, NO_ANSWER)
-        return Response(status_code=303, headers={"location": f"{exchange.own_base}{PAGE}", **NO_STORE})
+        return back_to(exchange, PAGE)
 
     async def _do(self, exchange: Exchange, member: Member, fields: Fields) -> None:
         act, now = fields.get("act", ""), to_milliseconds(exchange.now)
@@ -123,12 +117,11 @@ class VendorsPart(Part):
 
     async def _written(self, make: Callable[[Known], Row]) -> Known:
         future = self._store.ask(partial(self.live.append, make=make))
-        if not await is_done(future):
-            raise OSError("the store is slow")
-        error = future.exception()
-        if error is not None:
-            raise error if isinstance(error, ChangeRefused) else OSError("the store is down")
-        return future.result()
+        known = await answer_of(future)
+        if known is None:
+            refused = future.exception() if future.done() else None
+            raise refused if isinstance(refused, ChangeRefused) else StoreDown("vendors")
+        return known
 
     def _tell_owner(self, exchange: Exchange, change: Waiting) -> None:
         row, due = change.row, change.due() or 0
@@ -139,12 +132,8 @@ class VendorsPart(Part):
             f"It takes effect at {at}. Until then, any member of staff can stop it:",
             f"{self._config.staff_base}{PAGE}",
         ]
-        self._mail.send(
-            f"vendor-change-{row.seal[:20]}",
-            f"Vendor {row.vendor}: a change takes effect at {at}",
-            lines,
-            exchange.now,
-        )
+        run, subject = f"vendor-change-{row.seal[:20]}", f"Vendor {row.vendor}: a change takes effect at {at}"
+        mail_owner(self._outbox, self._guard, exchange.now, run=run, subject=subject, lines=lines)
 
     def _shown(self, exchange: Exchange, member: Member, status: int = 200, message: str = "") -> Response:
         known, now = self.live.known, to_milliseconds(exchange.now)
