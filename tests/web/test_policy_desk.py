@@ -17,6 +17,7 @@ from web.test_staff_guard import OWN, Desk, no_app
 
 from cookieguard import CookieGuard, PolicyVersion
 from cookieguard.config import MailSettings
+from cookieguard.config.people.staff import StaffSettings
 from cookieguard.features.people.journal import read_journal
 from cookieguard.features.policy.folder import read_versions
 from cookieguard.features.policy.ledger import read_ledger
@@ -276,3 +277,21 @@ def test_long_draft_that_was_sent_after_the_session_is_shown_to_its_writer(desk:
     assert answer.status == 403
     assert "Nothing was changed" in answer.text
     assert long.strip() in answer.text
+
+
+def test_on_a_host_of_the_console_what_visitors_read_is_linked_on_the_shops_own(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    folder = tmp_path / "policies"
+    put_version(folder, "2026-01-01", OLD)
+    put_version(folder, DAY, NEW, announced="2026-11-24")
+    settings = {"origins": ("https://shop.example",), "policy": PolicyVersion(folder=str(folder))}
+    staff = StaffSettings(origin="https://staff.shop.example")
+    desk = Desk(guard(no_app, staff=staff, **settings), tmp_path / "state")
+    token = [("authorization", f"Bearer {desk.add('officer')}")]
+
+    shown = ask(desk.app, path="/_cg/policies", host="staff.shop.example", headers=token)
+
+    links = re.findall(r'href="([^"]*_cg/policy/[^"]*)"', shown.text)
+    assert links == ["https://shop.example/_cg/policy/2026-01-01"]
+    assert ask(desk.app, path="/_cg/policy/2026-01-01", host="shop.example").status == 200

@@ -995,3 +995,27 @@ def test_record_names_the_new_vendor_only_for_choices_made_after_it_came(world: 
     now = world.workers[0]._parts.records
     assert now.asker(SHOP).recipients["marketing"] == ("Ads", "New")  # type: ignore[attr-defined]
     assert log.asker(SHOP).recipients["marketing"] == ("Ads",)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("asked", "leads_to"),
+    [
+        ("vendor=Ads", "vendor-changes"),
+        ("host=x.example", ""),
+        ("host=x.example&own=yes", ""),
+        ("host=x.example&own=no&name=X&purpose=marketing", "vendor-changes?name=X&amp;purpose=marketing"),
+        ("host=x.example&own=no&name=X&purpose=necessary&reason=y", ""),
+    ],
+)
+def test_page_of_a_third_party_leads_to_its_change_where_the_console_can_make_it(
+    world: World, asked: str, leads_to: str
+) -> None:
+    report = {"day": "2026-11-23", "host": "x.example", "by": "Ads", "page": "/"}
+    (world.state / "beyond").write_text(json.dumps(report) + "\n")
+    headers = [("cookie", f"{COOKIE}={world.cookies['Olga']}"), ("accept", "text/html")]
+
+    shown = ask(world.workers[0], path="/_cg/vendors", query=asked, host=STAFF, headers=headers)
+
+    assert shown.status == 200
+    links = re.findall(r'href="/_cg/(vendor-changes[^"]*)"', shown.text)
+    assert [link[: len(leads_to)] for link in links] == ([leads_to] if leads_to else [])

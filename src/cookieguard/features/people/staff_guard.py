@@ -160,7 +160,9 @@ class StaffGuard:
 
     def shell(self, exchange: Exchange, member: Member | None, here: str = "") -> Shell:
         """Return what a staff page shows around its content; `here` is the title of its place in the navigation."""
-        outside = Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins), here=here)
+        config, base = exchange.parts.config, exchange.own_base
+        shop_base = config.mailed_base if config.staff.origin and config.origins else base
+        outside = Shell(base=base, shop_base=shop_base, shop=shop_name(config.origins), here=here)
         if member is None:
             return outside
         pages = (page for part in self._parts for page in part.pages if page.role)

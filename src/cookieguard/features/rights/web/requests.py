@@ -217,11 +217,8 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
 
 def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Response:
     exchange = visit.exchange
-    config = exchange.parts.config
     frame = {
-        # Visitors' pages are not served on a host of the console
-        "shop_base": config.mailed_base if config.staff.origin and config.origins else exchange.own_base,
-        "today": exchange.now.astimezone(zone_of(config.rights.time_zone)).date(),
+        "today": exchange.now.astimezone(zone_of(exchange.parts.config.rights.time_zone)).date(),
         "message": said.message,
         "form": staff_form(exchange, REQUESTS_PAGE),
     }
