@@ -38,6 +38,8 @@ from cookieguard.engines.doctor_shop import Shop as DoctorsShop
 from cookieguard.errors import ConfigError
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_list import change_staff
+from cookieguard.features.statistics.asked import read_asked
+from cookieguard.features.statistics.part import StatisticsPart
 from cookieguard.features.vendors import proposals
 from cookieguard.features.vendors.due import due_of
 from cookieguard.features.vendors.part import VendorsPart
@@ -276,6 +278,28 @@ def test_new_vendor_needs_two_persons_and_ten_minutes(world: World) -> None:
 def in_force(world: World) -> list[str]:
     world.pass_time()
     return [one.name for one in part_of(world.workers[0], VendorsPart).live.vendors if not one.held]
+
+
+def test_day_of_a_vendor_of_the_console_is_noted_beside_the_answers(world: World) -> None:
+    world.brings_in(NEW)
+
+    part_of(world.workers[0], StatisticsPart).look(world.now)
+
+    assert read_asked(world.state)[-1].vendors == ["Ads (marketing)", "New (marketing)"]
+
+
+def test_one_person_who_is_two_members_is_told_that_a_second_person_is_needed(world: World) -> None:
+    world.add("OLGA")
+    world.post("Olga", {"act": "add", **NEW})
+    number = world.number()
+    asked = world.options("OLGA", number)
+    assert world.confirm("Olga", number).status == 303
+
+    answer = world.confirm("OLGA", number, world.keys["OLGA"].answer(asked, f"https://{STAFF}"))
+
+    assert answer.status == 409
+    assert "it needs another person" in answer.text
+    assert world.options("OLGA", number) == {}
 
 
 def test_one_person_with_two_passkeys_and_two_sessions_is_one_person(world: World) -> None:

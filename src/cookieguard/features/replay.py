@@ -45,7 +45,6 @@ BROKEN = "This record cannot be opened, because it was changed. Run cookieguard 
 NO_ANSWER = "The store of the consent log does not answer. Try again in a minute."
 SEALING = "This record is being sealed, which takes a few seconds. Try again."
 NO_DAY = "The day is not valid. Enter one like 2027-01-31."
-Versions = Callable[[], Sequence[Version]]
 
 
 class _Replay(NamedTuple):
@@ -75,7 +74,7 @@ class Records:
     staff: StaffGuard
     log: ConsentLog
     access: Access
-    versions: Versions
+    versions: Callable[[], Sequence[Version]]
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
         """Answer {prefix}record: GET with a list or a record, POST with a customer's number and code."""
@@ -215,10 +214,6 @@ def _policy(exchange: Exchange, replay: _Replay, versions: Sequence[Version]) ->
     named = replay.document.get(POLICY_TEXTS, {})  # translations may have been added since
     texts = {one: text for one, text in found.texts.items() if one in named} or found.texts
     lang, text = replace(found, texts=texts).text(language, exchange.parts.config.consent.language)
-    is_named, is_same = "cg:digest" in notice, named.get(lang) == text.digest
-    shown = {"digest": text.digest, "text": _html(text.markdown), "is_named": is_named, "is_same": is_same}
-    return {"version": version, "lang": lang, **shown}
-
-
-def _html(markdown: str) -> Markup:
-    return Markup(render(markdown))  # noqa: S704 - of the shop's own policy, in which `render` lets no HTML through
+    html = Markup(render(text.markdown))  # noqa: S704 - of the shop's own policy, in which `render` lets no HTML through
+    shown = {"version": version, "lang": lang, "digest": text.digest, "text": html}
+    return {**shown, "is_named": "cg:digest" in notice, "is_same": named.get(lang) == text.digest}

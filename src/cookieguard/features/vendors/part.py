@@ -146,7 +146,7 @@ class VendorsPart(Part):
             asking = {
                 one.row.number: passkeys.asking(asked, _about(one.row.seal))
                 for one in waiting
-                if all(row.by != member.id for row in one.confirmed)
+                if not one.is_confirmed_by(member.id, member.name)
             }
         values = {
             "message": message,
