@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -189,6 +189,32 @@ def test_folder_that_the_shop_may_not_write_leaves_files_and_a_command(
     assert desk.do(olga, {"act": "announce"}, f"step=announce&version={DAY}").status == 303
     assert announced(desk) == {DAY}
     assert "There is no draft" in desk.shown(olga).text
+
+
+@pytest.mark.parametrize(("act", "page"), [("announce", "step=announce"), ("drop", "step=drop")])
+def test_draft_that_another_member_changed_meanwhile_is_neither_announced_nor_discarded_unread(
+    guard: Callable[..., CookieGuard], folder: Path, tmp_path: Path, act: str, page: str
+) -> None:
+    times, policy = [NOW], PolicyVersion(folder=str(folder))
+    mail = MailSettings(sender="Shop <privacy@shop.example>", customers="web.test_policy_desk:customers")
+    origins = ("https://shop.example",)
+    app = guard(no_app, origins=origins, policy=policy, mail=mail, clock=lambda: times[-1])
+    desk = PolicyDesk(app, tmp_path / "state")
+    olga, wim = desk.open(), desk.open("owner", "Wim")
+    desk.save(olga)
+    read = desk.shown(olga, page).text
+    form = re.search(r'method="post" action="/_cg/policies">(.*?)</form>', read, re.DOTALL)
+    assert form is not None
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form[1]))
+    times.append(NOW + timedelta(minutes=1))
+    desk.save(wim, text_en="# Privacy\n\nWim's text.")
+
+    answer = desk.do(olga, {**hidden, "act": act})
+
+    assert answer.status == 409
+    assert "Wim changed the draft meanwhile" in text(answer)
+    assert announced(desk) == set()
+    assert "Wim's text." in unescape(desk.shown(olga, "step=edit").text)
 
 
 def test_draft_that_another_member_changed_meanwhile_is_not_overwritten(desk: PolicyDesk) -> None:

@@ -89,9 +89,8 @@ class PolicyDesk:
         if act == ANNOUNCE:
             self._announce(shop, asked, member)
         else:
-            save = partial(_draft_of, asked, by=member.name, at=at)
             with _store(shop) as store:
-                DRAFT.change(store, (lambda _: {}) if act == DROP else save)
+                DRAFT.change(store, partial(_draft_of, asked, by=member.name, at=at))
         return "" if act in (DROP, ANNOUNCE) else "?step=changes"
 
     def _announce(self, shop: Shop, asked: Mapping[str, str], member: Member) -> None:
@@ -99,6 +98,8 @@ class PolicyDesk:
         found, policy = self._read(shop, asked, ""), shop.config.policy
         if found["trouble"]:
             raise AnnouncementRefused(found["trouble"])
+        if found["is_draft"]:
+            _require_same(found["draft"], asked)
         version = find_version(found["every"], asked.get("version", ""))
         load_customers(shop.config.mail.customers)  # without notices the version would never take effect
         self._staff.journal.write(
@@ -172,13 +173,20 @@ def _store(shop: Shop) -> closing[Store]:
     return closing(store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)())
 
 
-def _draft_of(fields: Mapping[str, str], before: Draft, *, by: str, at: str) -> Draft:
-    """Return the draft that a member posted; raises AnnouncementRefused if another one was saved meanwhile."""
-    if before.get("at", "") != fields.get("at", ""):
-        who = before.get("by", "another member")
+def _require_same(draft: Draft, fields: Mapping[str, str]) -> None:
+    """Raise AnnouncementRefused unless this draft is the one that the member saw who posted these fields."""
+    if draft.get("at", "") != fields.get("at", ""):
+        who = draft.get("by", "another member")
         raise AnnouncementRefused(
-            f"{who} changed the draft meanwhile; copy your text and open the draft again"
+            f"{who} changed the draft meanwhile; copy what you wrote, and open the draft again"
         )
+
+
+def _draft_of(fields: Mapping[str, str], before: Draft, *, by: str, at: str) -> Draft:
+    """Return the draft after what a member posted; raises AnnouncementRefused if another one was saved meanwhile."""
+    _require_same(before, fields)
+    if fields.get("act") == DROP:
+        return {}
     kept = {name: text.replace("\r\n", "\n") for name, text in fields.items() if FIELD.fullmatch(name)}
     return {**kept, "by": by, "at": at}
 
@@ -193,7 +201,7 @@ def _files_of(draft: Draft, today: date) -> dict[str, bytes]:
             language = name.removeprefix(TEXT)
             lines = filter(None, map(str.strip, draft.get(f"summary-{language}", "").split("\n")))
             summary = "".join(f"  - {line}\n" for line in lines)
-            files[f"{language}.md"] = f"{head}{summary}---\n{text.strip()}\n".encode()
+            files[f"{language}.md"] = f"{head}{summary}---\n{text.strip()}\n".encode(errors="replace")
     return files
 
 

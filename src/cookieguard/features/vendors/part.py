@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import UTC
 from functools import partial
+from typing import Any
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.features.outbox.outbox import OutboxDown, outbox_opener
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.outbox.sending import send_to
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.passkeys import PasskeyRefused
 from cookieguard.features.people.staff_guard import (
@@ -23,7 +29,6 @@ from cookieguard.features.people.staff_guard import (
 )
 from cookieguard.features.people.staff_sign_in import HEADERS_WITH_SCRIPT, SCRIPT, staff_only
 from cookieguard.features.vendors.live import OFFICER, LiveVendors
-from cookieguard.features.vendors.owner_mail import mail_owner
 from cookieguard.features.vendors.proposals import ACTS, confirmed, may_undo, number_of, proposed, stopped
 from cookieguard.features.vendors.rows import ChangeRefused, Copy, Known
 from cookieguard.features.vendors.values.changes import Kind, Row, Waiting
@@ -42,7 +47,10 @@ from cookieguard.web.pages.form import Receive
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.part import READ_AND_POST, Part
 
+logger = logging.getLogger("cookieguard")
+
 PAGE = "vendor-changes"
+NO_ADDRESS = "vendors: the owner is not mailed of a change, because staff.letter or mail.sender is empty"
 NO_ANSWER = "The store does not answer. Look here again in a minute to see whether the change was made."
 NO_ROLE = "This needs the role officer."
 NO_PASSKEY = "This needs your own passkey, in a browser where you are signed in."
@@ -124,16 +132,32 @@ class VendorsPart(Part):
         return known
 
     def _tell_owner(self, exchange: Exchange, change: Waiting) -> None:
+        """Have the outbox's thread send one mail to each address of `staff.letter`, once a change."""
+        config = self._config
+        if not (config.staff.letter and config.mail.sender):
+            logger.warning(NO_ADDRESS)
+            return
         row, due = change.row, change.due() or 0
         at = f"{from_milliseconds(due).astimezone(UTC):%H:%M} UTC"
         names = " and ".join(one.name for one in change.confirmed)
         lines = [
             f"{names} confirmed a change of the vendor {row.vendor}: {_words(row)}.",
             f"It takes effect at {at}. Until then, any member of staff can stop it:",
-            f"{self._config.staff_base}{PAGE}",
+            f"{config.staff_base}{PAGE}",
         ]
-        run, subject = f"vendor-change-{row.seal[:20]}", f"Vendor {row.vendor}: a change takes effect at {at}"
-        mail_owner(self._outbox, self._guard, exchange.now, run=run, subject=subject, lines=lines)
+        send = partial(
+            send_to,
+            run=f"vendor-change-{row.seal[:20]}",
+            addresses=config.staff.letter,
+            config=config,
+            recipients=Recipients(self._guard.keyring),
+            subject=f"Vendor {row.vendor}: a change takes effect at {at}",
+            lines=lines,
+            language="en",
+            now=exchange.now,
+            environ=self._guard.environ,
+        )
+        self._outbox.ask(lambda outbox: asyncio.run(send(outbox))).add_done_callback(_tell)
 
     def _shown(self, exchange: Exchange, member: Member, status: int = 200, message: str = "") -> Response:
         known, now = self.live.known, to_milliseconds(exchange.now)
@@ -178,6 +202,12 @@ def serve(guard: Guard) -> VendorsPart | None:
     return (
         VendorsPart(guard, guard.store) if guard.config.console.applies and guard.store is not None else None
     )
+
+
+def _tell(sent: Future[Any]) -> None:
+    error = None if sent.cancelled() else sent.exception()
+    if error is not None:
+        logger.warning("vendors: the owner could not be mailed of a change (%s)", type(error).__name__)
 
 
 def _about(digest: str) -> str:
