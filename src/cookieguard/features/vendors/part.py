@@ -71,12 +71,15 @@ class VendorsPart(Part):
         self.live = LiveVendors(config, copy, self._staff.members, guard.clock)
         outbox = outbox_opener(config.store, guard.state.path, environ=guard.environ)
         self._outbox = Questions("vendors", outbox, broken_by=(OutboxDown,), patience=CLOSE_SECONDS)
-        self.close = self._outbox.close  # what is not sent by then is not sent
         opener = store_opener(config, guard.state.path, environ=guard.environ, keyring=guard.keyring)
         guard.on_built.append(partial(self.live.begin, store, opener))
         self.pages = [
             staff_only(self._staff, PAGE, READ_AND_POST, self.answer, role=ANYONE, title="Vendor changes")
         ]
+
+    def close(self, deadline: float) -> None:
+        """End the thread that mails the owner: what is not sent by then is not sent."""
+        self._outbox.close(deadline)
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
         """Answer the page; POST with act=hold|end|purpose|add|undo|confirm|stop, then 303 back to it."""
