@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -17,6 +17,7 @@ from web.test_staff_guard import OWN, Desk, no_app
 
 from cookieguard import CookieGuard, PolicyVersion
 from cookieguard.config import MailSettings
+from cookieguard.config.people.staff import StaffSettings
 from cookieguard.features.people.journal import read_journal
 from cookieguard.features.policy.folder import read_versions
 from cookieguard.features.policy.ledger import read_ledger
@@ -190,6 +191,32 @@ def test_folder_that_the_shop_may_not_write_leaves_files_and_a_command(
     assert "There is no draft" in desk.shown(olga).text
 
 
+@pytest.mark.parametrize(("act", "page"), [("announce", "step=announce"), ("drop", "step=drop")])
+def test_draft_that_another_member_changed_meanwhile_is_neither_announced_nor_discarded_unread(
+    guard: Callable[..., CookieGuard], folder: Path, tmp_path: Path, act: str, page: str
+) -> None:
+    times, policy = [NOW], PolicyVersion(folder=str(folder))
+    mail = MailSettings(sender="Shop <privacy@shop.example>", customers="web.test_policy_desk:customers")
+    origins = ("https://shop.example",)
+    app = guard(no_app, origins=origins, policy=policy, mail=mail, clock=lambda: times[-1])
+    desk = PolicyDesk(app, tmp_path / "state")
+    olga, wim = desk.open(), desk.open("owner", "Wim")
+    desk.save(olga)
+    read = desk.shown(olga, page).text
+    form = re.search(r'method="post" action="/_cg/policies">(.*?)</form>', read, re.DOTALL)
+    assert form is not None
+    hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form[1]))
+    times.append(NOW + timedelta(minutes=1))
+    desk.save(wim, text_en="# Privacy\n\nWim's text.")
+
+    answer = desk.do(olga, {**hidden, "act": act})
+
+    assert answer.status == 409
+    assert "Wim changed the draft meanwhile" in text(answer)
+    assert announced(desk) == set()
+    assert "Wim's text." in unescape(desk.shown(olga, "step=edit").text)
+
+
 def test_draft_that_another_member_changed_meanwhile_is_not_overwritten(desk: PolicyDesk) -> None:
     olga, wim = desk.open(), desk.open("owner", "Wim")
     stale = {"at": ""}
@@ -276,3 +303,21 @@ def test_long_draft_that_was_sent_after_the_session_is_shown_to_its_writer(desk:
     assert answer.status == 403
     assert "Nothing was changed" in answer.text
     assert long.strip() in answer.text
+
+
+def test_on_a_host_of_the_console_what_visitors_read_is_linked_on_the_shops_own(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    folder = tmp_path / "policies"
+    put_version(folder, "2026-01-01", OLD)
+    put_version(folder, DAY, NEW, announced="2026-11-24")
+    settings = {"origins": ("https://shop.example",), "policy": PolicyVersion(folder=str(folder))}
+    staff = StaffSettings(origin="https://staff.shop.example")
+    desk = Desk(guard(no_app, staff=staff, **settings), tmp_path / "state")
+    token = [("authorization", f"Bearer {desk.add('officer')}")]
+
+    shown = ask(desk.app, path="/_cg/policies", host="staff.shop.example", headers=token)
+
+    links = re.findall(r'href="([^"]*_cg/policy/[^"]*)"', shown.text)
+    assert links == ["https://shop.example/_cg/policy/2026-01-01"]
+    assert ask(desk.app, path="/_cg/policy/2026-01-01", host="shop.example").status == 200

@@ -331,7 +331,7 @@ def open_customer(desk: Desk, token: str, number: str, code: str) -> Answer:
 
 def test_customers_code_lists_their_records_once_and_the_journal_has_it_first(desk: Desk) -> None:
     record, officer = tick(desk), desk.add("officer")
-    code = part_of(desk.app, PeoplePart).access.make("4711", "account")
+    code = part_of(desk.app, PeoplePart).access.make("4711", "file")
 
     wrong = open_customer(desk, officer, "4711", "AAAA-AAAA")
     support = open_customer(desk, desk.add("support"), "4711", code)
@@ -344,10 +344,20 @@ def test_customers_code_lists_their_records_once_and_the_journal_has_it_first(de
     looks = [one for one in read_journal(desk.state) if one.get("customer")]
     assert [one["what"] for one in looks] == [
         *["records by a customer's code"] * 2,
-        "account",
+        "file",
         "records by a customer's code",
     ]
     assert all(one["customer"] for one in looks)
+
+
+def test_code_for_another_thing_opens_no_records(desk: Desk) -> None:
+    record, officer = tick(desk), desk.add("officer")
+    code = part_of(desk.app, PeoplePart).access.make("4711", "account")
+
+    answer = open_customer(desk, officer, "4711", code)
+
+    assert answer.status == 403
+    assert record not in answer.text
 
 
 def test_code_of_two_members_of_staff_lists_a_customers_records_too(
@@ -366,7 +376,7 @@ def test_code_of_two_members_of_staff_lists_a_customers_records_too(
     monkeypatch.chdir(tmp_path)
     Path("cookieguard.toml").write_text(f'state_dir = "{desk.state}"\n')
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(tokens)))
-    facts = ("--ground", "abuse", "--event", "ticket 7", "--reason", "stolen cards", "--scope", "account")
+    facts = ("--ground", "abuse", "--event", "ticket 7", "--reason", "stolen cards", "--scope", "file")
 
     assert run(["access", "open", "--customer", "4711", *facts, "--json"]) == 0
     code = json.loads(capsys.readouterr().out)["code"]
@@ -395,7 +405,7 @@ def test_hostile_texts_in_a_record_are_shown_as_text(desk: Desk, number: str) ->
     made = Record(kind="agreement", topic="terms", subject=f"customer:{number}", time=NOW, facts=facts)
     log.writer.append(made).result(10)
     officer = desk.add("officer")
-    code = part_of(desk.app, PeoplePart).access.make(number, "account")
+    code = part_of(desk.app, PeoplePart).access.make(number, "file")
 
     answers = [look(desk, officer, f"id={made.id}"), open_customer(desk, officer, number, code)]
 
@@ -413,7 +423,7 @@ def unescape_numbers(text: str) -> str:
 def test_form_of_another_page_opens_no_customer(desk: Desk) -> None:
     officer = desk.add("officer")
     session = desk.sign_in(officer)
-    code = part_of(desk.app, PeoplePart).access.make("4711", "account")
+    code = part_of(desk.app, PeoplePart).access.make("4711", "file")
     body = urlencode({"customer": "4711", "code": code, "form": "x"}).encode()
 
     answer = ask(

@@ -38,6 +38,8 @@ from cookieguard.engines.doctor_shop import Shop as DoctorsShop
 from cookieguard.errors import ConfigError
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_list import change_staff
+from cookieguard.features.statistics.asked import read_asked
+from cookieguard.features.statistics.part import StatisticsPart
 from cookieguard.features.vendors import proposals
 from cookieguard.features.vendors.due import due_of
 from cookieguard.features.vendors.part import VendorsPart
@@ -276,6 +278,28 @@ def test_new_vendor_needs_two_persons_and_ten_minutes(world: World) -> None:
 def in_force(world: World) -> list[str]:
     world.pass_time()
     return [one.name for one in part_of(world.workers[0], VendorsPart).live.vendors if not one.held]
+
+
+def test_day_of_a_vendor_of_the_console_is_noted_beside_the_answers(world: World) -> None:
+    world.brings_in(NEW)
+
+    part_of(world.workers[0], StatisticsPart).look(world.now)
+
+    assert read_asked(world.state)[-1].vendors == ["Ads (marketing)", "New (marketing)"]
+
+
+def test_one_person_who_is_two_members_is_told_that_a_second_person_is_needed(world: World) -> None:
+    world.add("OLGA")
+    world.post("Olga", {"act": "add", **NEW})
+    number = world.number()
+    asked = world.options("OLGA", number)
+    assert world.confirm("Olga", number).status == 303
+
+    answer = world.confirm("OLGA", number, world.keys["OLGA"].answer(asked, f"https://{STAFF}"))
+
+    assert answer.status == 409
+    assert "it needs another person" in answer.text
+    assert world.options("OLGA", number) == {}
 
 
 def test_one_person_with_two_passkeys_and_two_sessions_is_one_person(world: World) -> None:
@@ -995,3 +1019,27 @@ def test_record_names_the_new_vendor_only_for_choices_made_after_it_came(world: 
     now = world.workers[0]._parts.records
     assert now.asker(SHOP).recipients["marketing"] == ("Ads", "New")  # type: ignore[attr-defined]
     assert log.asker(SHOP).recipients["marketing"] == ("Ads",)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("asked", "leads_to"),
+    [
+        ("vendor=Ads", "vendor-changes"),
+        ("host=x.example", ""),
+        ("host=x.example&own=yes", ""),
+        ("host=x.example&own=no&name=X&purpose=marketing", "vendor-changes?name=X&amp;purpose=marketing"),
+        ("host=x.example&own=no&name=X&purpose=necessary&reason=y", ""),
+    ],
+)
+def test_page_of_a_third_party_leads_to_its_change_where_the_console_can_make_it(
+    world: World, asked: str, leads_to: str
+) -> None:
+    report = {"day": "2026-11-23", "host": "x.example", "by": "Ads", "page": "/"}
+    (world.state / "beyond").write_text(json.dumps(report) + "\n")
+    headers = [("cookie", f"{COOKIE}={world.cookies['Olga']}"), ("accept", "text/html")]
+
+    shown = ask(world.workers[0], path="/_cg/vendors", query=asked, host=STAFF, headers=headers)
+
+    assert shown.status == 200
+    links = re.findall(r'href="/_cg/(vendor-changes[^"]*)"', shown.text)
+    assert [link[: len(leads_to)] for link in links] == ([leads_to] if leads_to else [])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -25,8 +24,7 @@ from cookieguard.cli.options import (
 from cookieguard.cli.output import show_answer, show_json, show_line
 from cookieguard.config import Config, Vendor
 from cookieguard.errors import ConfigError
-from cookieguard.features.vendors.reading import read_known
-from cookieguard.features.vendors.rows import append
+from cookieguard.features.vendors.rows import Known, append, read_known
 from cookieguard.features.vendors.values.changes import Kind, Row
 from cookieguard.features.vendors.values.declared import declared
 from cookieguard.identity.tokens import to_milliseconds
@@ -42,24 +40,33 @@ TAKEN = "The file has taken over: no change of the console counts any more."
 vendors = typer.Typer(help="Show the vendors that staff changed in the console, and move them into the file.")
 
 
+class _Shop(NamedTuple):
+    """Hold what a command reads: `changed` are the vendors in force that the file does not declare like this."""
+
+    config: Config
+    state: Path
+    ring: Keyring
+    known: Known
+    changed: list[Vendor]
+
+
 @vendors.command()
 def export(
     *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
 ) -> None:
     """Print the TOML of each vendor that the console changed, as it is in force."""
-    shop = shop_config(config)
-    _show(_changed(shop, _keyring(shop, keyring)), as_json=as_json)
+    _show(_read(config, keyring).changed, as_json=as_json)
 
 
 @vendors.command()
 def diff(*, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False) -> None:
     """Compare the file with what is in force. Exit code 1 if they differ."""
-    shop = shop_config(config)
-    changed = _changed(shop, _keyring(shop, keyring))
-    told = {one.name: list(_differences(shop, one)) for one in changed}
+    shop = _read(config, keyring)
+    in_file = {one.name: _fields(one) for one in shop.config.vendors}
+    told = {one.name: _differences(in_file.get(one.name), _fields(one)) for one in shop.changed}
     lines = [f"{name}: {line}" for name, found in told.items() for line in found]
     show_answer(told, *(lines or [SAME]), as_json=as_json)
-    if changed:
+    if lines:
         raise typer.Exit(WRONG)
 
 
@@ -78,52 +85,41 @@ def freeze(
     While the file differs, this prints the lines and stops all further changes. Once the file has them, run it again:
     the file takes over, and the console is open for new changes. Exit code 1 if the file differs.
     """
-    shop = shop_config(config)
-    ring = _keyring(shop, keyring)
-    changed = _changed(shop, ring)
-    is_over = now or not changed
-    row = Row(
-        Kind.TAKE if is_over else Kind.FREEZE, "", "", "command line", to_milliseconds(datetime.now(UTC))
-    )
-    with store_answers():
-        known = read_known(shop, _state(shop), ring, environ=os.environ)
-        with closing(store_opener(shop, _state(shop), environ=os.environ, keyring=ring)()) as store:
-            append(store, shop, known.rows, lambda _: row)
+    shop = _read(config, keyring)
+    is_over = now or not shop.changed
+    at = to_milliseconds(datetime.now(UTC))
+    row = Row(Kind.TAKE if is_over else Kind.FREEZE, "", "", "command line", at)
+    opener = store_opener(shop.config, shop.state, environ=os.environ, keyring=shop.ring)
+    with store_answers(), closing(opener()) as store:
+        append(store, shop.config, shop.known.rows, lambda _: row)
     if is_over:
         show_answer({"done": "taken over"}, TAKEN, as_json=as_json)
         return
-    _show(changed, as_json=as_json)
+    _show(shop.changed, as_json=as_json)
     if not as_json:
         show_line(f"# {FROZEN}")
     raise typer.Exit(WRONG)
 
 
-def _state(shop: Config) -> Path:
-    return Path(shop.state_dir).absolute()
-
-
-def _keyring(shop: Config, keyring: Path | None) -> Keyring:
-    if not shop.console.applies:
+def _read(file: Path | None, keyring: Path | None) -> _Shop:
+    config = shop_config(file)
+    if not config.console.applies:
         raise ConfigError("console.vendors", was="'draft'", allowed="'apply': else the file alone counts")
-    return read_place(keyring_place(shop, keyring))
-
-
-def _changed(shop: Config, ring: Keyring) -> list[Vendor]:
-    """Return the vendors in force that the file does not declare in the same way."""
+    state, ring = Path(config.state_dir).absolute(), read_place(keyring_place(config, keyring))
     with store_answers():
-        known = read_known(shop, _state(shop), ring, environ=os.environ)
-    return [one for one in declared(shop, known.ledger, known.held) if one not in shop.vendors]
+        known = read_known(config, state, ring, environ=os.environ)
+    found = declared(config, known.ledger, known.held)
+    return _Shop(config, state, ring, known, [one for one in found if one not in config.vendors])
 
 
-def _differences(shop: Config, vendor: Vendor) -> Iterator[str]:
-    entry = next((one for one in shop.vendors if one.name == vendor.name), None)
-    if entry is None:
-        yield "not in the file"
-        return
-    before, after = _fields(entry), _fields(vendor)
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            yield f"{name} is {before.get(name)!r} in the file, and {after.get(name)!r} in force"
+def _differences(before: dict[str, Any] | None, after: dict[str, Any]) -> list[str]:
+    if before is None:
+        return ["not in the file"]
+    return [
+        f"{name} is {before.get(name)!r} in the file, and {after.get(name)!r} in force"
+        for name in sorted(before.keys() | after.keys())
+        if before.get(name) != after.get(name)
+    ]
 
 
 def _show(changed: list[Vendor], *, as_json: bool) -> None:
@@ -140,15 +136,5 @@ def _show(changed: list[Vendor], *, as_json: bool) -> None:
 
 def _fields(vendor: Vendor) -> dict[str, Any]:
     """Return what is set of a vendor, as JSON has it."""
-    found = {}
-    for one in dataclasses.fields(Vendor):
-        value = getattr(vendor, one.name)
-        if one.init and value not in ("", (), False, None):
-            found[one.name] = (
-                list(value)
-                if isinstance(value, tuple)
-                else str(value)
-                if one.name == "contract_end"
-                else value
-            )
-    return found
+    found = {one.name: getattr(vendor, one.name) for one in dataclasses.fields(Vendor) if one.init}
+    return {name: str(value) if isinstance(value, date) else value for name, value in found.items() if value}

@@ -12,8 +12,7 @@ from cookieguard.features.customer_file import FILE_PAGE, CustomerFile
 from cookieguard.features.documents import PROCESSING_PAGE, TEXTS_PAGE, show_processing, show_texts
 from cookieguard.features.due import DUE_PAGE, EARLIER_PAGE, WHO, lead_to_due, show_due
 from cookieguard.features.feature import Place
-from cookieguard.features.health import HEALTH_PAGE, show_health
-from cookieguard.features.overview import show_overview
+from cookieguard.features.overview import HEALTH_PAGE, show_health, show_overview
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
 from cookieguard.features.policy.part import PolicyPart

@@ -45,6 +45,11 @@ def due_of(shop: Shop, *, is_quick: bool = False) -> list[Finding]:
     return sorted(found, key=lambda one: (one.is_fine, not one.is_due, one.day))
 
 
+def quick_of(shop: Shop) -> list[Finding]:
+    """Return what the checks find that take no time."""
+    return [one for name, check in doctor.QUICK.items() for one in doctor.findings_of(name, check, shop)]
+
+
 def tasks_by_day(found: Sequence[Finding], today: date) -> dict[str, list[Finding]]:
     """Return what people have to do under its day: first what is late, last what has no day."""
     groups: dict[str, list[Finding]] = {}

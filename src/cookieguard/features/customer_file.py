@@ -14,8 +14,8 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.feature import Place
-from cookieguard.features.people.access import Access, AccessRefused
-from cookieguard.features.people.staff_guard import DOWN, StaffGuard, has_staff_form, staff_form
+from cookieguard.features.people.access import FILE, Access, AccessRefused
+from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
 from cookieguard.features.rights.own_data import stored_of
 from cookieguard.features.rights.values.plan import NAMES
 from cookieguard.features.rights.web.desk import Desk
@@ -25,16 +25,12 @@ from cookieguard.keyring import Keyring
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import StoreDown
-from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import answer_of
-from cookieguard.web.pages.form import BadRequestError, Receive
-from cookieguard.web.pages.post_choice import refusal
-from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.pages.form import Receive
 
 FILE_PAGE, WHO = "file", "support"
-SCOPE = "file"  # of the codes that open it
 LOG = "consent log"
 MOST_FIELDS = 3
 NONE = "No customer's request has this id, or the queue does not answer."
@@ -58,45 +54,40 @@ class CustomerFile:
         """Answer {prefix}file: GET ?id=REQUEST asks for a code; POST with it shows the file of who asked, once."""
         fields, status = first_values(exchange.request.query, MOST_FIELDS), 200
         found: dict[str, Any] = {"number": "", "message": ""}
-        try:
-            if not exchange.request.is_read:
-                fields = dict(await own_pairs(exchange, receive, not_ours=STALE))
-                found |= await self._read(exchange, await self._opened(exchange, member, fields))
-        except BadRequestError as error:
-            return refusal(error.status, f"{error}\n")
-        except _Closed as error:
-            status, found["message"] = error.args
+        if not exchange.request.is_read:
+            fields = await posted(exchange, receive, FILE_PAGE)
+            try:
+                found |= await self._opened(exchange, member, fields)
+            except _Closed as error:
+                status, found["message"] = error.args
         found["id"], found["form"] = fields.get("id", "").strip()[:64], staff_form(exchange, FILE_PAGE)
-        found["has_scope"] = SCOPE in self.place.config.staff.scopes
+        found["has_scope"] = FILE in self.place.config.staff.scopes
         page = staff_page("customer_file.html", self.staff.shell(exchange, member, "Requests"), **found)
         return HTMLResponse(page, status, STAFF_HEADERS)
 
-    async def _opened(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> str:
-        """Use a code up; return whose file it opens. Raises _Closed and RevealRefused."""
-        if not has_staff_form(exchange, fields, FILE_PAGE):
-            raise _Closed(403, STALE)
+    async def _opened(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> dict[str, Any]:
+        """Use a code up, and return the file that it opens. Raises _Closed, StoreDown and RevealRefused."""
         id_, code = fields.get("id", "").strip(), fields.get("code", "")
         request = await answer_of(self.desk.ask(lambda queue: queue.find(id_)))
         if request is None or not request.customer:
             raise _Closed(404, NONE)
         number = request.customer
-        if not await self.staff.note_look(exchange, member, f"file, by request {id_}", customer=number):
-            raise _Closed(503, DOWN)
-        opened = partial(self.access.open, number, code=code, scope=SCOPE, by=member.name)
+        requests = await answer_of(self.desk.ask(lambda queue: queue.of_customer(number)))
+        if requests is None:
+            raise _Closed(503, NONE)
+        await self.staff.note_look(exchange, member, f"file, by request {id_}", customer=number)
+        opened = partial(self.access.open, number, code=code, scope=FILE, by=member.name)
         try:
             await to_thread.run_sync(opened)
         except AccessRefused as error:
             raise _Closed(403, f"Not opened: {error}.") from error
-        return number
-
-    async def _read(self, exchange: Exchange, number: str) -> dict[str, Any]:
         try:
             rows = await to_thread.run_sync(self._rows, exchange.parts.keyring, number)
         except (CookieGuardError, StoreDown) as error:
             raise _Closed(503, f"{NOT_READ} {error}") from error
         return {
             "number": number,
-            "requests": await answer_of(self.desk.ask(lambda queue: queue.of_customer(number))) or (),
+            "requests": requests,
             "names": NAMES,
             "records": [values for kind, values in rows if kind == LOG],
             "kept": [(kind, _lines_of(values["JSON"])) for kind, values in rows if kind != LOG],

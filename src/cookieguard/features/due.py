@@ -15,7 +15,7 @@ from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.checks import due_of, tasks_by_day, time_of, today_of
 from cookieguard.features.feature import Place
 from cookieguard.features.letter import plain
-from cookieguard.features.people.staff_guard import DOWN, StaffGuard
+from cookieguard.features.people.staff_guard import StaffGuard, back_to
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.web.exchange import Exchange
@@ -40,9 +40,8 @@ class Line(NamedTuple):
 async def show_due(
     exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard, place: Place
 ) -> Response:
-    """Answer GET {prefix}due with what the member may do; 503 where the journal takes no look at it."""
-    if not await staff.note_look(exchange, member, "what is due"):
-        return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
+    """Answer GET {prefix}due with what the member may do."""
+    await staff.note_look(exchange, member, "what is due")
     shop = Shop(config=place.config, environ=place.environ, now=exchange.now, given=exchange.parts.keyring)
     found = [one for one in await to_thread.run_sync(due_of, shop) if member.may(one.role or OFFICER)]
     days = tasks_by_day(found, today := today_of(shop))
@@ -57,7 +56,7 @@ async def show_due(
 
 async def lead_to_due(exchange: Exchange, _: Receive, __: Member) -> Response:
     """Answer GET {prefix}officer, where the list was in earlier releases."""
-    return Response(status_code=303, headers={**STAFF_HEADERS, "location": f"{exchange.own_base}{DUE_PAGE}"})
+    return back_to(exchange, DUE_PAGE)
 
 
 def _line(one: Finding, today: date) -> Line:

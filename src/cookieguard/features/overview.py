@@ -1,4 +1,7 @@
-"""The Overview at {prefix}overview, an owner's first screen: one line for each of what left, what is due, and so on."""
+"""The Overview at {prefix}overview, an owner's first screen: one line for each of what left, what is due, and so on.
+
+Health at {prefix}health has all that the doctor finds, with the remedy of each; what is broken comes first.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.engines import doctor
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.checks import due_of, time_of, today_of
+from cookieguard.features.checks import due_of, quick_of, time_of, today_of
 from cookieguard.features.due import DUE_PAGE
 from cookieguard.features.feature import Place
 from cookieguard.features.hourly_facts import Amount, Facts, read_facts
@@ -29,7 +32,7 @@ from cookieguard.web.pages.form import Receive
 ANALYST, SUPPORT, OFFICER = "analyst", "support", "officer"
 MOST_DETAILS = 5  # shown below a line; the page behind it has all of them
 GOOD, BAD = "good", "bad"
-HEALTH, CONSENT, VENDORS = "health", "stats?tab=consent", "vendors"
+HEALTH_PAGE, CONSENT, VENDORS = "health", "stats?tab=consent", "vendors"
 COUNTED = {"Visits": "stats", "Orders": "stats?tab=goals", "Revenue": "stats?tab=goals"}
 NOT_YET = "Not known yet. It appears within a minute of the shop's start and is updated every hour."
 NOT_COUNTED = "stats.enabled is false, so nothing is counted."
@@ -70,6 +73,17 @@ async def show_overview(
     facts, lines = await to_thread.run_sync(partial(_read, shop, member))
     shell = staff.shell(exchange, member, "Overview")
     page = staff_page("overview.html", shell, facts=facts, lines=lines)
+    return HTMLResponse(page, 200, STAFF_HEADERS)
+
+
+async def show_health(
+    exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard, place: Place
+) -> Response:
+    """Answer GET {prefix}health with the last hourly check, and with the quick checks as they are now."""
+    shop = Shop(config=place.config, environ=place.environ, now=exchange.now, given=exchange.parts.keyring)
+    facts, now = await to_thread.run_sync(lambda: (read_facts(shop.state), quick_of(shop)))
+    shell = staff.shell(exchange, member, "Health")
+    page = staff_page("health.html", shell, facts=facts, now=now, quick=list(doctor.QUICK))
     return HTMLResponse(page, 200, STAFF_HEADERS)
 
 
@@ -147,17 +161,17 @@ def _due(shop: Shop, due: Sequence[Finding], member: Member) -> Line:
 
 def _broken(shop: Shop, facts: Facts | None, due: Sequence[Finding]) -> Line:
     """Return the failed checks: those of the last hour, and those that take no time as they are now."""
-    now = [one for name, check in doctor.QUICK.items() for one in doctor.findings_of(name, check, shop)]
+    now = quick_of(shop)
     known = {one.check for one in (*now, *due)}  # what is due has a line of its own
     hourly = [] if facts is None else [f"{name}: {said}" for name, said in facts.broken if name not in known]
     found = [*(one.what for one in now if not one.is_fine), *hourly]
     is_checked = facts is not None
     return Line(
         title="Broken",
-        page=HEALTH,
+        page=HEALTH_PAGE,
         text=_count(len(found)) if found else "Nothing" if is_checked else "",
         note=f"Last checked at {facts.at:%H:%M} UTC. Checked every hour." if facts else NOT_YET,
-        details=_shown([(one, HEALTH) for one in found], HEALTH),
+        details=_shown([(one, HEALTH_PAGE) for one in found], HEALTH_PAGE),
         state=BAD if found else GOOD if is_checked else "",
     )
 

@@ -13,8 +13,8 @@ from anyio import to_thread
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.features.people.access import Access, AccessRefused
-from cookieguard.features.people.staff_guard import DOWN, StaffGuard, has_staff_form, staff_form
+from cookieguard.features.people.access import FILE, Access, AccessRefused
+from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
 from cookieguard.features.policy.values.markdown import render
 from cookieguard.features.policy.values.versions import Version
 from cookieguard.features.records.log_reader import make_receipt, opened
@@ -29,13 +29,10 @@ from cookieguard.features.records.web.shown_frame import frame_of
 from cookieguard.features.records.writer import key_of
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
-from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.banner.localized_texts import shown_purposes
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
-from cookieguard.web.pages.form import BadRequestError, Receive
-from cookieguard.web.pages.post_choice import refusal
-from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.pages.form import Receive
 
 RECORD_PAGE = "record"
 MOST_FIELDS = 5
@@ -48,8 +45,6 @@ BROKEN = "This record cannot be opened, because it was changed. Run cookieguard 
 NO_ANSWER = "The store of the consent log does not answer. Try again in a minute."
 SEALING = "This record is being sealed, which takes a few seconds. Try again."
 NO_DAY = "The day is not valid. Enter one like 2027-01-31."
-NOT_OURS = "a customer's records can only be opened from the page Records"
-Versions = Callable[[], Sequence[Version]]
 
 
 class _Replay(NamedTuple):
@@ -79,7 +74,7 @@ class Records:
     staff: StaffGuard
     log: ConsentLog
     access: Access
-    versions: Versions
+    versions: Callable[[], Sequence[Version]]
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
         """Answer {prefix}record: GET with a list or a record, POST with a customer's number and code."""
@@ -99,8 +94,7 @@ class Records:
         record = replay.record
         what = "records" if record is None else f"{'file of ' if is_file else ''}record {record_id}"
         whose = "" if record is None else subject_in(record).removeprefix(CUSTOMER)
-        if not await self.staff.note_look(exchange, member, what, customer=whose):
-            return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
+        await self.staff.note_look(exchange, member, what, customer=whose)
         if record is None:
             status = 503 if replay.message == NO_ANSWER else 404
             return self._page(exchange, member, status, message=replay.message, id=record_id)
@@ -126,8 +120,7 @@ class Records:
             chosen = date.fromisoformat(day) if day else None
         except ValueError:
             return self._page(exchange, member, 400, message=NO_DAY)
-        if not await self.staff.note_look(exchange, member, f"records of {chosen}" if chosen else "records"):
-            return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
+        await self.staff.note_look(exchange, member, f"records of {chosen}" if chosen else "records")
         page = int(asked) if asked.isascii() and asked.isdigit() and len(asked) <= MOST_DIGITS else 0
         rows = await self.log.read(partial(_listed, day=chosen, page=page))
         if rows is None and self.log.writer.exists:
@@ -136,19 +129,12 @@ class Records:
 
     async def _of_customer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
         """Show the records of a customer who gave a code; it is used up, and counted before it is tried."""
-        try:
-            fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
-        except BadRequestError as error:
-            return refusal(error.status, f"{error}\n")
+        fields = await posted(exchange, receive, RECORD_PAGE)
         number, code = fields.get("customer", "").strip(), fields.get("code", "").strip()
-        if not has_staff_form(exchange, fields, RECORD_PAGE):
-            return self._page(exchange, member, 403, message=STALE)
-        scope = next(iter(exchange.parts.config.staff.scopes), "")
-        if not (number and code and scope):
+        if not (number and code):
             return self._page(exchange, member, 400, message="Enter the customer's number and their code.")
-        if not await self.staff.note_look(exchange, member, "records by a customer's code", customer=number):
-            return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
-        use = partial(self.access.open, number, code=code, scope=scope, by=member.name)
+        await self.staff.note_look(exchange, member, "records by a customer's code", customer=number)
+        use = partial(self.access.open, number, code=code, scope=FILE, by=member.name)
         try:
             await to_thread.run_sync(use)
         except AccessRefused as error:
@@ -160,9 +146,9 @@ class Records:
 
     def _page(self, exchange: Exchange, member: Member, status: int = 200, **values: object) -> Response:
         config = exchange.parts.config
-        scope = next(iter(config.staff.scopes), "") if config.identity.enabled else ""
-        frame = {"message": "", "id": "", "day": "", "customer": "", "rows": (), "page": 0, "scope": scope}
-        form = {"form": staff_form(exchange, RECORD_PAGE), "most": MOST_LISTED}
+        has_scope = config.identity.enabled and FILE in config.staff.scopes
+        frame = {"message": "", "id": "", "day": "", "customer": "", "rows": (), "page": 0}
+        form = {"form": staff_form(exchange, RECORD_PAGE), "most": MOST_LISTED, "has_scope": has_scope}
         shell = self.staff.shell(exchange, member, "Records")
         page = staff_page("records.html", shell, **{**frame, **form, **values})
         return HTMLResponse(page, status, STAFF_HEADERS)
@@ -228,10 +214,6 @@ def _policy(exchange: Exchange, replay: _Replay, versions: Sequence[Version]) ->
     named = replay.document.get(POLICY_TEXTS, {})  # translations may have been added since
     texts = {one: text for one, text in found.texts.items() if one in named} or found.texts
     lang, text = replace(found, texts=texts).text(language, exchange.parts.config.consent.language)
-    is_named, is_same = "cg:digest" in notice, named.get(lang) == text.digest
-    shown = {"digest": text.digest, "text": _html(text.markdown), "is_named": is_named, "is_same": is_same}
-    return {"version": version, "lang": lang, **shown}
-
-
-def _html(markdown: str) -> Markup:
-    return Markup(render(markdown))  # noqa: S704 - of the shop's own policy, in which `render` lets no HTML through
+    html = Markup(render(text.markdown))  # noqa: S704 - of the shop's own policy, in which `render` lets no HTML through
+    shown = {"version": version, "lang": lang, "digest": text.digest, "text": html}
+    return {**shown, "is_named": "cg:digest" in notice, "is_same": named.get(lang) == text.digest}

@@ -4,7 +4,7 @@ of cookieguard.toml that three answers lead to."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -36,9 +36,7 @@ from cookieguard.web.pages.form import Receive
 VENDORS_PAGE, TITLE = "vendors", "Vendors"
 OFFICER = "officer"  # drafts; analysts look
 # The fields of the query: which vendor, which of the list, the answers, and whether their lines are a file.
-NOTHING_ASKED = dict.fromkeys("host vendor show own who name privacy_url purpose reason file".split(), "")
-MOST_FIELDS = len(NOTHING_ASKED)
-NO_DRAFT: Mapping[str, object] = {"asked": NOTHING_ASKED, "draft": "", "after": None, "error": ""}
+FIELDS = "host vendor show own who name privacy_url purpose reason file".split()
 MOST_SHOWN = 300  # pages and reports may name any number of hosts
 SCAN_FILE = "scan.json"  # in the state directory, where `cookieguard scan --save` is asked to put it
 MOST_BYTES = 4 * 1024 * 1024
@@ -67,49 +65,41 @@ async def show_vendors(
     exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard, place: Place
 ) -> Response:
     """Answer GET {prefix}vendors with the list, and with host= or vendor= with one of it; with own= it has a draft."""
-    asked, config = NOTHING_ASKED | first_values(exchange.request.query, MOST_FIELDS), exchange.parts.config
-    look = await to_thread.run_sync(partial(read_look, config, place, exchange.now))
-    host, vendor = asked["host"], asked["vendor"]
-    party = next(
-        (one for one in look.parties if (vendor == one.name if one.vendor else host in one.hosts)), None
-    )
-    draft, after, error, status = "", config, "", 200
-    if party is None:
-        status = 404 if host or vendor else 200
-    elif party.vendor is None and asked["own"] and not member.may(OFFICER):
-        status = 403
-    elif party.vendor is None and asked["own"]:
+    asked = dict.fromkeys(FIELDS, "") | first_values(exchange.request.query, len(FIELDS))
+    config, host, vendor = exchange.parts.config, asked["host"], asked["vendor"]
+    look = await to_thread.run_sync(partial(_read_look, config, place, exchange.now))
+    found = (one for one in look.parties if (vendor == one.name if one.vendor else host in one.hosts))
+    party = next(found, None)
+    draft, after, error, status = "", config, "", 404 if party is None and (host or vendor) else 200
+    if party is not None and party.vendor is None and asked["own"]:
         try:
-            draft, after = draft_of(config, party, asked)
+            draft, after = draft_of(config, party, asked) if member.may(OFFICER) else ("", config)
+            status = 200 if draft else 403
         except ConfigError as refused:
             error, status = str(refused), 400
     if draft and asked["file"]:
         return Response(f"{draft}\n", 200, FILE, media_type="application/toml")
-    page = page_of(
-        exchange, member, party, staff=staff, look=look, asked=asked, draft=draft, after=after, error=error
+    page = staff_page(
+        "vendors.html" if party is None else "vendors_one.html",
+        staff.shell(exchange, member, TITLE),
+        **WORDS,
+        config=config,
+        party=party,
+        look=look,
+        asked=asked,
+        draft=draft,
+        after=after,
+        error=error,
+        lang=language_of(config.consent.language),
+        scan=place.state / SCAN_FILE,
+        may_draft=member.may(OFFICER),
+        has_matters=exchange.parts.policy.matters is not None,
+        today=exchange.now.date(),
     )
     return HTMLResponse(page, status, STAFF_HEADERS)
 
 
-def page_of(
-    exchange: Exchange, member: Member, party: Party | None, *, staff: StaffGuard, look: Look, **more: object
-) -> bytes:
-    """Render the list, or the page of one third party with `asked`, `draft`, `after` and `error` as in NO_DRAFT."""
-    config, name = exchange.parts.config, "vendors.html" if party is None else "vendors_one.html"
-    facts: dict[str, object] = {
-        "lang": language_of(config.consent.language),
-        "scan": Path(config.state_dir).absolute() / SCAN_FILE,
-        "may_draft": member.may(OFFICER),
-        "has_matters": exchange.parts.policy.matters is not None,
-        "today": exchange.now.date(),
-    }
-    shell = staff.shell(exchange, member, TITLE)
-    return staff_page(
-        name, shell, **WORDS, **facts, config=config, party=party, look=look, **{**NO_DRAFT, **more}
-    )
-
-
-def read_look(config: Config, place: Place, now: datetime) -> Look:
+def _read_look(config: Config, place: Place, now: datetime) -> Look:
     """Return who was seen and is declared; it reads files and statistics, so call it outside the event loop."""
     seen, span, trouble = list[Sighting](), "", "" if config.stats.enabled else "off"
     try:

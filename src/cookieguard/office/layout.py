@@ -37,7 +37,8 @@ def environment() -> Environment:
 
 def staff_page(name: str, shell: Shell, **values: object) -> bytes:
     """Render a template that extends `staff_page.html`. With `report`, the page is a file that links to nothing."""
-    frame = {"shell": shell, "base": shell.base, "shop": shell.shop, "style": stylesheet(), "report": ""}
+    frame: dict[str, object] = {name: getattr(shell, name) for name in ("base", "shop_base", "shop")}
+    frame |= {"shell": shell, "style": stylesheet(), "report": ""}
     text = environment().get_template(name).render(frame | values)
     return text.encode("ascii", "xmlcharrefreplace")
 

@@ -37,6 +37,8 @@ class Shell:
     """Hold what a staff page shows around its content. Without a member it has no navigation."""
 
     base: str = ""
+    shop_base: str = ""
+    """Where visitors' pages are: they are not served on a host of the console."""
     shop: str = ""
     here: str = ""
     """The title of the current place."""

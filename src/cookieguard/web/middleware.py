@@ -75,6 +75,7 @@ class CookieGuard:
             opens_session=is_litestar(app),
             on_first=self._look_inside,
         )
+        guard.services = lambda: self._flow.parts
         for told in guard.on_built:
             told(
                 lambda config, news: self._flow.renew(

@@ -26,7 +26,6 @@ from cookieguard.features.people.staff_guard import (
 from cookieguard.features.people.staff_list import read_staff
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
-from cookieguard.storage.store.protocol import StoreDown
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
@@ -67,8 +66,7 @@ class PeoplePage:
         if chosen is not None and not is_read:
             await self._end(exchange, member, chosen, id_)
             return back_to(exchange, PEOPLE_PAGE)
-        if not await self._staff.note_look(exchange, member, "people and access journal"):
-            raise StoreDown("the access journal cannot be written")
+        await self._staff.note_look(exchange, member, "people and access journal")
         values = await to_thread.run_sync(self._journal, fields)
         values |= {"people": people, "chosen": chosen, "id": id_, "own": digest_of(session_of(exchange))}
         values |= {"message": GONE if id_ and chosen is None else "", "member": member, "now": exchange.now}

@@ -138,21 +138,20 @@ class StaffGuard:
 
     async def note_look(
         self, exchange: Exchange, member: Member, what: str, *, customer: str = "", use: Use = Use.VIEW
-    ) -> bool:
-        """Count a look and note it in the journal beforehand; False if that fails. Raises RevealRefused at a limit."""
+    ) -> None:
+        """Count a look and note it in the journal beforehand; raises StoreDown, and RevealRefused at a limit."""
         if customer:
             refused = await answer_of(self._count(member=member, use=use, opened=customer, now=exchange.now))
             if refused:
                 raise RevealRefused(refused)
             if refused is None:
-                return False
+                raise StoreDown("the look cannot be counted")
         try:
             event = "looked" if use is Use.VIEW else "erasure"
             await self.note(exchange, event, member, what=what, customer=customer)
         except OSError as error:
             logger.warning("%s: the access journal cannot be written (%s)", what, error.strerror)
-            return False
-        return True
+            raise StoreDown("the access journal") from error
 
     async def note(self, exchange: Exchange, event: str, member: Member, **facts: str) -> None:
         """Write what a member did into the access journal; raises OSError."""
@@ -161,7 +160,9 @@ class StaffGuard:
 
     def shell(self, exchange: Exchange, member: Member | None, here: str = "") -> Shell:
         """Return what a staff page shows around its content; `here` is the title of its place in the navigation."""
-        outside = Shell(base=exchange.own_base, shop=shop_name(exchange.parts.config.origins), here=here)
+        config, base = exchange.parts.config, exchange.own_base
+        shop_base = config.mailed_base if config.staff.origin and config.origins else base
+        outside = Shell(base=base, shop_base=shop_base, shop=shop_name(config.origins), here=here)
         if member is None:
             return outside
         pages = (page for part in self._parts for page in part.pages if page.role)

@@ -88,18 +88,18 @@ class PolicyDesk:
         act, at = asked.get("act"), shop.now.isoformat()
         if act == ANNOUNCE:
             self._announce(shop, asked, member)
-            return ""
-        with _store(shop) as store:
-            DRAFT.change(
-                store, lambda before: {} if act == DROP else _draft_of(asked, before, by=member.name, at=at)
-            )
-        return "" if act == DROP else "?step=changes"
+        else:
+            with _store(shop) as store:
+                DRAFT.change(store, partial(_draft_of, asked, by=member.name, at=at))
+        return "" if act in (DROP, ANNOUNCE) else "?step=changes"
 
     def _announce(self, shop: Shop, asked: Mapping[str, str], member: Member) -> None:
         """Note that a version is announced; the draft is written into the folder first."""
         found, policy = self._read(shop, asked, ""), shop.config.policy
         if found["trouble"]:
             raise AnnouncementRefused(found["trouble"])
+        if found["is_draft"]:
+            _require_same(found["draft"], asked)
         version = find_version(found["every"], asked.get("version", ""))
         load_customers(shop.config.mail.customers)  # without notices the version would never take effect
         self._staff.journal.write(
@@ -124,40 +124,38 @@ class PolicyDesk:
             texts, _ = read_folder(config, read_kept(config, shop.state, ledger, environ=shop.environ))
         except CookieGuardError as error:  # the versions that were read before stay in force
             texts, trouble = self._policy.history.versions, trouble or str(error)
-        found: dict[str, Any] = {
-            "asked": asked,
-            "config": config,
-            "today": today,
-            "ledger": ledger,
-            "draft": draft,
-        }
-        every, wanted = texts, asked.get("version") or draft.get("effective", "")
+        every, notices, wanted = texts, dict[str, Any](), asked.get("version") or draft.get("effective", "")
         try:
             if draft and asked.get("version") not in [one.name for one in texts]:
                 every = _with_draft(texts, draft, config, today)
             if asked.get("step") == ANNOUNCE:
-                found |= _notices(shop, every, find_version(every, wanted))
+                notices = _notices(shop, every, find_version(every, wanted))
         except CookieGuardError as error:
             trouble = trouble or str(error)
         at = next((at for at, one in enumerate(every) if one.name == wanted), None)
-        found |= {"target": None if at is None else every[at], "before": every[at - 1] if at else None}
-        found |= {"every": every, "is_draft": at is not None and at >= len(texts), "trouble": trouble}
         versions = dated(texts, ledger, today, config.policy.notice_days)
-        ahead, due = upcoming(versions, ledger, today), findings_of("policy", due_of, shop)
-        run = run_so_far(shop, ahead, ledger[ahead.name]) if ahead is not None else None
-        found |= {
+        ahead = upcoming(versions, ledger, today)
+        return {
+            **notices,
+            "asked": asked,
+            "config": config,
+            "today": today,
+            "trouble": trouble,
+            "ledger": ledger,
+            "draft": draft,
+            "every": every,
             "versions": versions,
-            "current": in_force(versions, ledger, today),
             "ahead": ahead,
-            "run": run,
-        }
-        found |= {
-            "due": due,
+            "target": None if at is None else every[at],
+            "before": every[at - 1] if at else None,
+            "is_draft": at is not None and at >= len(texts),
+            "current": in_force(versions, ledger, today),
+            "run": None if ahead is None else run_so_far(shop, ahead, ledger[ahead.name]),
+            "due": findings_of("policy", due_of, shop),
             "files": _files_of(draft, today),
             "differences": differences,
             "texts_of": texts_of,
         }
-        return found
 
 
 def _notices(shop: Shop, every: Sequence[Version], version: Version) -> dict[str, Any]:
@@ -175,13 +173,20 @@ def _store(shop: Shop) -> closing[Store]:
     return closing(store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)())
 
 
-def _draft_of(fields: Mapping[str, str], before: Draft, *, by: str, at: str) -> Draft:
-    """Return the draft that a member posted; raises AnnouncementRefused if another one was saved meanwhile."""
-    if before.get("at", "") != fields.get("at", ""):
-        who = before.get("by", "another member")
+def _require_same(draft: Draft, fields: Mapping[str, str]) -> None:
+    """Raise AnnouncementRefused unless this draft is the one that the member saw who posted these fields."""
+    if draft.get("at", "") != fields.get("at", ""):
+        who = draft.get("by", "another member")
         raise AnnouncementRefused(
-            f"{who} changed the draft meanwhile; copy your text and open the draft again"
+            f"{who} changed the draft meanwhile; copy what you wrote, and open the draft again"
         )
+
+
+def _draft_of(fields: Mapping[str, str], before: Draft, *, by: str, at: str) -> Draft:
+    """Return the draft after what a member posted; raises AnnouncementRefused if another one was saved meanwhile."""
+    _require_same(before, fields)
+    if fields.get("act") == DROP:
+        return {}
     kept = {name: text.replace("\r\n", "\n") for name, text in fields.items() if FIELD.fullmatch(name)}
     return {**kept, "by": by, "at": at}
 
@@ -196,7 +201,7 @@ def _files_of(draft: Draft, today: date) -> dict[str, bytes]:
             language = name.removeprefix(TEXT)
             lines = filter(None, map(str.strip, draft.get(f"summary-{language}", "").split("\n")))
             summary = "".join(f"  - {line}\n" for line in lines)
-            files[f"{language}.md"] = f"{head}{summary}---\n{text.strip()}\n".encode()
+            files[f"{language}.md"] = f"{head}{summary}---\n{text.strip()}\n".encode(errors="replace")
     return files
 
 

@@ -36,13 +36,15 @@ class StatisticsPart(Part):
         answer = partial(answer_stats, staff=staff, open_figures=figures)
         page = staff_only(staff, STATS_PAGE, READ_AND_POST, answer, role="analyst", title="Statistics")
         self.pages = (page,)
-        self._guard, self._asked = guard, ""
+        self._guard = guard
+        self._asked: tuple[object, ...] = ()
 
     def look(self, now: datetime) -> None:
-        policy = version_at(self._guard.config.policy, now)
-        if policy != self._asked:  # all else stays the same while a worker runs
-            self._asked = policy
-            note_asked(self._guard.state.path, asked_on(now, self._guard.config, self._guard.renderer))
+        config, renderer = self._guard.services().config, self._guard.services().renderer
+        asked = version_at(config.policy, now), config.vendors  # all else stays the same while a worker runs
+        if asked != self._asked:
+            self._asked = asked
+            note_asked(self._guard.state.path, asked_on(now, config, renderer))
 
     def close(self, deadline: float) -> None:
         self.counting.pipeline.close(deadline)

@@ -7,7 +7,7 @@ from datetime import UTC
 
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.features.vendors.reading import has_store, read_known
+from cookieguard.features.vendors.rows import has_store, read_known
 from cookieguard.features.vendors.values.changes import LIFE
 from cookieguard.identity.tokens import from_milliseconds, to_milliseconds
 

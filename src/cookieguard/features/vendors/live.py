@@ -38,16 +38,13 @@ class LiveVendors:
         self, config: Config, copy: Copy, members: StaffAuthenticator, clock: Callable[[], datetime]
     ) -> None:
         self._config, self._copy, self._members, self._clock = config, copy, members, clock
-        seen = copy.read()
-        self._has_copy = seen is not None
-        self.known = unread(config, seen)
+        self.known = unread(config, copy.read())
         self.vendors: tuple[Vendor, ...] = config.vendors
         """The vendors in force."""
         self.is_read = False
         """The store has answered once."""
         self._renew: Renew = lambda _, __: None
         self._current: tuple[tuple[Vendor, ...], News, bool] = config.vendors, {}, False
-        self._told: tuple[int, ...] = ()
         self._shelved: list[Shelved] = []  # as it was read last
 
     def begin(self, store: StoreSync, open_store: Opener, renew: Renew) -> None:
@@ -89,17 +86,12 @@ class LiveVendors:
             self._take(known_by(shelved, self._config, self.known.rows, store.mark))
 
     def _take(self, known: Known) -> None:
-        if not self.is_read or known.rows != self.known.rows or not self._has_copy:
-            with suppress(OSError):  # a full disk: this worker knows the rows
-                self._copy.add(known.rows)
-                self._has_copy = True
+        with suppress(OSError):  # a full disk: this worker knows the rows
+            self._copy.add(known.rows)
+        if known.broken and known.broken != self.known.broken:
+            rows, held = ", ".join(map(str, known.broken)), ", ".join(sorted(known.held))
+            logger.error(BROKEN, rows, held or "nobody")
         self.known, self.is_read = known, True
-        if known.broken != self._told:
-            self._told = known.broken
-            if known.broken:
-                logger.error(
-                    BROKEN, ", ".join(map(str, known.broken)), ", ".join(sorted(known.held)) or "nobody"
-                )
 
     def _apply_due(self, store: Store) -> None:
         """Put into force what two officers confirmed ten minutes ago, if both are officers still."""

@@ -2,51 +2,59 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import UTC
 from functools import partial
+from typing import Any
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
 from cookieguard.config.purposes import NECESSARY
+from cookieguard.features.outbox.outbox import OutboxDown, outbox_opener
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.outbox.sending import send_to
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.passkeys import PasskeyRefused
 from cookieguard.features.people.staff_guard import (
     StaffGuard,
     asked_of,
-    has_staff_form,
+    back_to,
     is_script,
+    posted,
     staff_form,
 )
 from cookieguard.features.people.staff_sign_in import HEADERS_WITH_SCRIPT, SCRIPT, staff_only
 from cookieguard.features.vendors.live import OFFICER, LiveVendors
-from cookieguard.features.vendors.owner_mail import OwnerMail
 from cookieguard.features.vendors.proposals import ACTS, confirmed, may_undo, number_of, proposed, stopped
 from cookieguard.features.vendors.rows import ChangeRefused, Copy, Known
 from cookieguard.features.vendors.values.changes import Kind, Row, Waiting
 from cookieguard.identity.staff_token import ANYONE, Member
 from cookieguard.identity.tokens import from_milliseconds, to_milliseconds
 from cookieguard.office.layout import staff_page
+from cookieguard.runtime.questions import Questions
 from cookieguard.storage.store.open import store_opener
+from cookieguard.storage.store.protocol import StoreDown
 from cookieguard.storage.store.sync import StoreSync
 from cookieguard.web.assets import load_asset
-from cookieguard.web.banner.form_value import STALE
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
-from cookieguard.web.identity.store_wait import is_done
-from cookieguard.web.pages.form import BadRequestError, Receive
-from cookieguard.web.pages.post_choice import refusal
-from cookieguard.web.pages.router import NO_STORE
-from cookieguard.web.pages.same_origin import own_pairs
+from cookieguard.web.identity.store_wait import answer_of
+from cookieguard.web.pages.form import Receive
 from cookieguard.web.parts.guard import Guard
 from cookieguard.web.parts.part import READ_AND_POST, Part
 
+logger = logging.getLogger("cookieguard")
+
 PAGE = "vendor-changes"
-NOT_OURS = "a change can only be posted from a staff page"
-NO_ANSWER = "The store does not answer. Nothing was changed; try again in a minute."
+NO_ADDRESS = "vendors: the owner is not mailed of a change, because staff.letter or mail.sender is empty"
+NO_ANSWER = "The store does not answer. Look here again in a minute to see whether the change was made."
 NO_ROLE = "This needs the role officer."
 NO_PASSKEY = "This needs your own passkey, in a browser where you are signed in."
+CLOSE_SECONDS = 5.0
 MOST_SHOWN = 50  # changes that are over
 MOST_FIELDS = 3  # in the query, which fills the form: name, purpose, hosts
 Fields = Mapping[str, str]
@@ -57,11 +65,12 @@ class VendorsPart(Part):
 
     def __init__(self, guard: Guard, store: StoreSync) -> None:
         config = guard.config
-        self._config, self._store, self._clock = config, store, guard.clock
+        self._guard, self._config, self._store = guard, config, store
         self._staff: StaffGuard = guard.part(PeoplePart).staff
         copy = Copy(guard.state, guard.keyring)
         self.live = LiveVendors(config, copy, self._staff.members, guard.clock)
-        self._mail = OwnerMail(config, guard.keyring, guard.state, guard.environ)
+        outbox = outbox_opener(config.store, guard.state.path, environ=guard.environ)
+        self._outbox = Questions("vendors", outbox, broken_by=(OutboxDown,), patience=CLOSE_SECONDS)
         opener = store_opener(config, guard.state.path, environ=guard.environ, keyring=guard.keyring)
         guard.on_built.append(partial(self.live.begin, store, opener))
         self.pages = [
@@ -69,27 +78,23 @@ class VendorsPart(Part):
         ]
 
     def close(self, deadline: float) -> None:
-        self._mail.close(deadline)
+        """End the thread that mails the owner: what is not sent by then is not sent."""
+        self._outbox.close(deadline)
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
         """Answer the page; POST with act=hold|end|purpose|add|undo|confirm|stop, then 303 back to it."""
         if exchange.request.is_read:
             return self._shown(exchange, member)
-        try:
-            fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
-        except BadRequestError as error:
-            return refusal(error.status, f"{error}\n")
-        if not has_staff_form(exchange, fields, PAGE):
-            return self._shown(exchange, member, 403, STALE)
+        fields = await posted(exchange, receive, PAGE)
         if fields.get("act") != "stop" and not member.may(OFFICER):
             return self._shown(exchange, member, 403, NO_ROLE)
         try:
             await self._do(exchange, member, fields)
         except (ChangeRefused, PasskeyRefused) as error:
             return self._shown(exchange, member, 409, f"Not done: {error}.")
-        except OSError:
+        except (StoreDown, OSError):
             return self._shown(exchange, member, 503, NO_ANSWER)
-        return Response(status_code=303, headers={"location": f"{exchange.own_base}{PAGE}", **NO_STORE})
+        return back_to(exchange, PAGE)
 
     async def _do(self, exchange: Exchange, member: Member, fields: Fields) -> None:
         act, now = fields.get("act", ""), to_milliseconds(exchange.now)
@@ -123,28 +128,39 @@ class VendorsPart(Part):
 
     async def _written(self, make: Callable[[Known], Row]) -> Known:
         future = self._store.ask(partial(self.live.append, make=make))
-        if not await is_done(future):
-            raise OSError("the store is slow")
-        error = future.exception()
-        if error is not None:
-            raise error if isinstance(error, ChangeRefused) else OSError("the store is down")
-        return future.result()
+        known = await answer_of(future)
+        if known is None:
+            refused = future.exception() if future.done() else None
+            raise refused if isinstance(refused, ChangeRefused) else StoreDown("vendors")
+        return known
 
     def _tell_owner(self, exchange: Exchange, change: Waiting) -> None:
+        """Have the outbox's thread send one mail to each address of `staff.letter`, once a change."""
+        config = self._config
+        if not (config.staff.letter and config.mail.sender):
+            logger.warning(NO_ADDRESS)
+            return
         row, due = change.row, change.due() or 0
         at = f"{from_milliseconds(due).astimezone(UTC):%H:%M} UTC"
         names = " and ".join(one.name for one in change.confirmed)
         lines = [
             f"{names} confirmed a change of the vendor {row.vendor}: {_words(row)}.",
             f"It takes effect at {at}. Until then, any member of staff can stop it:",
-            f"{self._config.staff_base}{PAGE}",
+            f"{config.staff_base}{PAGE}",
         ]
-        self._mail.send(
-            f"vendor-change-{row.seal[:20]}",
-            f"Vendor {row.vendor}: a change takes effect at {at}",
-            lines,
-            exchange.now,
+        send = partial(
+            send_to,
+            run=f"vendor-change-{row.seal[:20]}",
+            addresses=config.staff.letter,
+            config=config,
+            recipients=Recipients(self._guard.keyring),
+            subject=f"Vendor {row.vendor}: a change takes effect at {at}",
+            lines=lines,
+            language="en",
+            now=exchange.now,
+            environ=self._guard.environ,
         )
+        self._outbox.ask(lambda outbox: asyncio.run(send(outbox))).add_done_callback(_tell)
 
     def _shown(self, exchange: Exchange, member: Member, status: int = 200, message: str = "") -> Response:
         known, now = self.live.known, to_milliseconds(exchange.now)
@@ -157,7 +173,7 @@ class VendorsPart(Part):
             asking = {
                 one.row.number: passkeys.asking(asked, _about(one.row.seal))
                 for one in waiting
-                if all(row.by != member.id for row in one.confirmed)
+                if not one.is_confirmed_by(member.id, member.name)
             }
         values = {
             "message": message,
@@ -189,6 +205,12 @@ def serve(guard: Guard) -> VendorsPart | None:
     return (
         VendorsPart(guard, guard.store) if guard.config.console.applies and guard.store is not None else None
     )
+
+
+def _tell(sent: Future[Any]) -> None:
+    error = None if sent.cancelled() else sent.exception()
+    if error is not None:
+        logger.warning("vendors: the owner could not be mailed of a change (%s)", type(error).__name__)
 
 
 def _about(digest: str) -> str:

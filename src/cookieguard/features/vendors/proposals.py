@@ -30,10 +30,10 @@ def proposed(fields: Fields, member: Member, config: Config, now: int) -> Callab
         if known.ledger.is_frozen:
             raise ChangeRefused(FROZEN)
         act, undone = fields.get("act", ""), known.rows.get(number_of(fields))
-        vendor = undone.vendor if act == "undo" and undone else _name(fields)
+        vendor = undone.vendor if act == "undo" and undone else fields.get("name", "").strip()
         before = known.ledger.overlay(vendor)
         try:
-            after = _undone(undone, before) if act == "undo" else _AFTER[act](fields, before)
+            after = _undone(undone, known) if act == "undo" else _AFTER[act](fields, before)
             row = Row(Kind.CHANGE, vendor, member.id, member.name, now, before, after)
             _require_allowed(row, config, known)
         except (ConfigError, ValueError) as error:
@@ -59,7 +59,7 @@ def confirmed(number: int, digest: str, member: Member, now: int) -> Callable[[K
         is_broken = change.row.vendor in known.held
         if is_broken or known.ledger.is_frozen:
             raise ChangeRefused(BROKEN if is_broken else FROZEN)
-        if any(one.by == member.id for one in change.confirmed):
+        if change.is_confirmed_by(member.id, member.name):
             raise ChangeRefused("you confirmed this already; it needs another person")
         vendor = change.row.vendor
         if known.ledger.overlay(vendor) != change.row.before:
@@ -83,21 +83,17 @@ def stopped(number: int, member: Member, now: int) -> Callable[[Known], Row]:
 
 def may_undo(row: Row, known: Known) -> bool:
     """Return whether a change is in force as it was made."""
-    is_in_force = known.ledger.outcomes.get(row.number) == "in force"
-    return is_in_force and known.ledger.overlay(row.vendor) == row.after and not _is_taken_back(row)
+    if known.ledger.outcomes.get(row.number) != "in force" or known.ledger.overlay(row.vendor) != row.after:
+        return False
+    return row.before.table is not None or row.after.table is None or not row.after.held  # it is held already
 
 
-def _undone(row: Row | None, before: Overlay) -> Overlay:
-    if row is None or before != row.after or before == row.before or _is_taken_back(row):
+def _undone(row: Row | None, known: Known) -> Overlay:
+    if row is None or not may_undo(row, known):
         raise ChangeRefused("this change is not in force any more, so it cannot be undone")
     if row.before.table is None and row.after.table is not None:  # else its hosts would count as undeclared
         return replace(row.after, held=True)
     return row.before
-
-
-def _is_taken_back(row: Row) -> bool:
-    """Return whether undoing a row would change nothing: a new vendor that is held already."""
-    return row.before.table is None and row.after.table is not None and row.after.held
 
 
 def _hold(_: Fields, before: Overlay) -> Overlay:
@@ -149,10 +145,6 @@ def _require_allowed(row: Row, config: Config, known: Known) -> None:
         others = declared(config, known.ledger, ())
         table = row.after.table
         new_vendor(table, config, [one for one in others if one.name != row.vendor])
-
-
-def _name(fields: Fields) -> str:
-    return fields.get("name", "").strip()
 
 
 def number_of(fields: Fields) -> int:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.errors import CookieGuardError
+from cookieguard.errors import ConfigError, CookieGuardError
 from cookieguard.features.vendors.values.changes import Kind, Ledger, Row, dumps_row, ledger_of, loads_row
 from cookieguard.keyring import Keyring
 from cookieguard.storage.sealing import Seal, SealBroken
 from cookieguard.storage.state_directory import StateDirectory
+from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import FOR_EVER, TRIES, Store
 from cookieguard.storage.store.sealed_rows import Shelved
 
@@ -72,6 +74,23 @@ class Copy:
 def read_rows(store: Store, config: Config, seen: Rows) -> Known:
     """Read all rows; `seen` are those that this machine knows. Raises StoreDown."""
     return known_by(store.shelf(NAMESPACE), config, seen, store.mark)
+
+
+def has_store(config: Config, state: Path, *, environ: Mapping[str, str]) -> bool:
+    """Return whether there is a store, which the shop's first start makes."""
+    file = store_file(config.store, state, environ=environ)
+    return file is None or file.exists()
+
+
+def read_known(config: Config, state: Path, keyring: Keyring, *, environ: Mapping[str, str]) -> Known:
+    """Return what the store and this machine's copy say; creates no file. Raises StoreDown and ConfigError."""
+    if not has_store(config, state, environ=environ):
+        raise ConfigError(
+            "store.url", was="a file that is not there", allowed="that of a shop that has started once"
+        )
+    seen = (Copy(StateDirectory(state), keyring).read() if (state / COPY).exists() else None) or {}
+    with closing(store_opener(config, state, environ=environ, keyring=keyring)()) as store:
+        return read_rows(store, config, seen)
 
 
 def unread(config: Config, seen: Rows | None) -> Known:

@@ -52,6 +52,7 @@ class Guard:
     ports: Ports = field(default_factory=Ports)
     helpers: Helpers = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
+    services: Callable[[], Any] = lambda: None  # what requests share now, once they can be taken
     on_built: list[Callable[[Renew], None]] = field(default_factory=list)  # called once requests can be taken
 
     def part(self, kind: type[AnyPart]) -> AnyPart:

@@ -22,7 +22,6 @@ from cookieguard.config.rights.settings import zone_of
 from cookieguard.consent.decision import version_at
 from cookieguard.features.people.daily_limits import Use
 from cookieguard.features.people.staff_guard import (
-    DOWN,
     StaffGuard,
     has_staff_form,
     is_script,
@@ -194,8 +193,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
     if request is None:
         return await _show_list(visit, _Message(404, UNKNOWN))
     whose, watched = request.customer or request.contact, visit.room.own_terms
-    if not await visit.staff.note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose):
-        return Response(DOWN, 503, STAFF_HEADERS, media_type="text/plain")
+    await visit.staff.note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose)
     values = {
         "r": request,
         "due": request.due(now),
@@ -219,11 +217,8 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
 
 def _page(visit: _Visit, name: str, said: _Message, **values: object) -> Response:
     exchange = visit.exchange
-    config = exchange.parts.config
     frame = {
-        # Visitors' pages are not served on a host of the console
-        "shop_base": config.mailed_base if config.staff.origin and config.origins else exchange.own_base,
-        "today": exchange.now.astimezone(zone_of(config.rights.time_zone)).date(),
+        "today": exchange.now.astimezone(zone_of(exchange.parts.config.rights.time_zone)).date(),
         "message": said.message,
         "form": staff_form(exchange, REQUESTS_PAGE),
     }
@@ -357,8 +352,7 @@ async def _add(visit: _Visit, fields: dict[str, str]) -> str:
 
 async def _count(visit: _Visit, use: Use, whose: str, what: str) -> None:
     """Count an act toward the member's limit of the day, and write it into the journal first."""
-    if not await visit.staff.note_look(visit.exchange, visit.member, what, customer=whose, use=use):
-        raise _Failed(503, NO_ANSWER)
+    await visit.staff.note_look(visit.exchange, visit.member, what, customer=whose, use=use)
 
 
 def _day(text: str) -> date:

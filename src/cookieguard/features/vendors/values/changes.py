@@ -132,6 +132,10 @@ class Waiting:
         times = [one.at for one in (self.confirmed if confirmed is None else confirmed)]
         return times[PERSONS - 1] + WAIT if len(times) >= PERSONS else None
 
+    def is_confirmed_by(self, id_: str, name: str) -> bool:
+        """Return whether this person confirmed it, as this member or another one."""
+        return any(id_ == one.by or person_of(name) == person_of(one.name) for one in self.confirmed)
+
     def is_over(self, now: int) -> bool:
         """Return whether it has lapsed."""
         return now > self.row.at + LIFE
@@ -180,8 +184,7 @@ def _confirm(ledger: Ledger, row: Row) -> None:
     change = ledger.waiting.get(row.of)
     if change is None or row.digest != change.row.seal or change.is_over(row.at) or not row.by:
         return
-    persons = {name for one in change.confirmed for name in (one.by, person_of(one.name))}
-    if not persons & {row.by, person_of(row.name)}:
+    if not change.is_confirmed_by(row.by, row.name):
         change.confirmed.append(row)
 
 
