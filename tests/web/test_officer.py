@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from harness.asgi import Answer, ask
 from harness.policies import two_versions
+from stats.traffic import PLAIN
 from web.test_staff_guard import Desk, no_app
 
 from cookieguard import Config, CookieGuard, PolicyVersion, Vendor
@@ -24,7 +25,9 @@ from cookieguard.features.rights.requests import requests_opener
 from cookieguard.features.rights.values.requests import Request, Via
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.features.statistics.engines.sqlite.engine import STATS_FILE
+from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
 from cookieguard.keyring import Keyring
+from cookieguard.stats.hits import Batch
 from cookieguard.storage.keyring_source import beside
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
@@ -198,6 +201,31 @@ def test_hosts_and_errors_of_others_are_shown_as_text(desk: Desk) -> None:
         one.startswith("- Say what x.example") and "/_cg/vendors?host=x.example%E2%80%AE%3Cimg" in one
         for one in letter.text
     )
+
+
+def test_hosts_that_were_held_and_nobody_declared_wait_for_an_officer_and_are_not_urgent(
+    guard: Callable[..., CookieGuard], tmp_path: Path
+) -> None:
+    port = Vendor(name="Port", purpose="marketing", hosts=("port.example:8443",))
+    desk = Desk(guard(no_app, vendors=(ENDS, port)), tmp_path / "state")  # both were declared since
+    held = (
+        '[["chat.example",1,"","marketing"],["ads.example",1,"","marketing"],["port.example",1,"","marketing"],'
+        '["film.example",1,"Film","marketing"]]'
+    )
+    views = [PLAIN._replace(time=int(NOW.timestamp()) - 86_400 - at, held=held) for at in range(20)]
+    with closing(SqliteHits(desk.state / STATS_FILE)) as engine:
+        engine.write(Batch("one", views, {}, {}))
+
+    letter = write_letter(desk.app.config, keyring(desk), NOW)
+    answers = {role: page(desk, desk.add(role)) for role in ("support", "officer")}
+
+    assert tasks(answers["officer"])["No date"] == [
+        ("Say what chat.example is", "/_cg/vendors?host=chat.example")
+    ]
+    assert "chat.example was held in the last 7 days" in answers["officer"].text
+    assert "chat.example" not in answers["support"].text
+    assert letter.due == 1  # the contract that ends
+    assert letter.parts[-1].lines == ("1 more: /_cg/due",)
 
 
 def test_loads_are_told_where_the_statistics_cannot_be_read(tmp_path: Path) -> None:

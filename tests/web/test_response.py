@@ -939,8 +939,8 @@ def test_what_we_insert_is_allowed_by_the_shops_own_policy(
             b"<style>",
         ),
         # It costs a request more, or the banner: what is only tried out is not worth that.
-        ("", "default-src 'self'", b"<script>", b"<style>"),
-        ("", "default-src 'none'", b"<script>", b"<style>"),
+        ("", "default-src 'self'", b"<script data-file=", b"<style>"),
+        ("", "default-src 'none'", b"<script data-file=", b"<style>"),
         ("script-src 'nonce-x'", "script-src 'nonce-abc'", b'<script nonce="x">', b"<style>"),
     ],
 )

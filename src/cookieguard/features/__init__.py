@@ -14,7 +14,7 @@ FEATURES = (
     ),
     Feature(
         "statistics",
-        ("jobs", "checks"),
+        ("jobs", "checks", "due"),
         commands={"report": "report", "note": "people.note", "export": "export"},
     ),
     Feature("policy", ("jobs", "due"), commands={"policy": "policy"}),
