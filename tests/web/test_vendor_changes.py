@@ -632,6 +632,22 @@ def test_machine_without_a_copy_holds_the_vendor_of_a_broken_row(world: World) -
     assert [one.name for one in app.config.vendors if one.held] == ["Ads"]
 
 
+def test_broken_row_of_the_file_taking_over_brings_no_vendor_back(world: World) -> None:
+    world.brings_in(NEW)
+    assert command(world, "freeze", "--now")[0] == 0
+    world.post("Olga", {"act": "hold", "name": "Pay"})
+    attack(world, EDIT, keys_by_number(world)[5])
+    world.hear()
+    assert in_force(world) == ["Ads"]  # this machine has seen the row
+    world.close()
+    (world.state / COPY).unlink()
+
+    app = world.start()
+
+    assert part_of(app, VendorsPart).live.known.broken == (5,)
+    assert {one.name for one in app.config.vendors if not one.held} == {"Ads"}
+
+
 def test_older_copy_of_the_store_brings_nobody_back(world: World) -> None:
     with closing(sqlite3.connect(world.state / "store.db")) as database:
         database.execute("CREATE TABLE kept_before AS SELECT * FROM kept")
