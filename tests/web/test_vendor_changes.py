@@ -278,6 +278,29 @@ def in_force(world: World) -> list[str]:
     return [one.name for one in part_of(world.workers[0], VendorsPart).live.vendors if not one.held]
 
 
+def test_second_person_reads_every_field_of_what_they_confirm(world: World) -> None:
+    facts = {
+        "cookies": "basket_id",
+        "privacy_url": "https://evil.example/privacy",
+        "role": "controller",
+        "data": "Addresses, orders",
+        "retention": "10 years",
+        "country": "US",
+        "transfer": "clauses",
+        "privacy_contact": "privacy@evil.example",
+    }
+    assert world.post("Olga", {"act": "add", **NEW, **facts}).status == 303
+
+    waiting = html.unescape(world.show("Oscar").text.partition('id="now"')[0])
+
+    assert [value for value in (*NEW.values(), *facts.values()) if value not in waiting] == []
+    number = world.number()
+    assert [world.confirm(name, number).status for name in ("Olga", "Oscar")] == [303, 303]
+    world.pass_time()
+    assert world.post("Olga", {"act": "add", **NEW, **(facts | {"role": ""})}).status == 303
+    assert "role none" in world.show("Oscar").text
+
+
 def test_one_person_with_two_passkeys_and_two_sessions_is_one_person(world: World) -> None:
     world.post("Olga", {"act": "add", **NEW})
     number, app = world.number(), world.workers[0]
