@@ -89,10 +89,13 @@ class PolicyDesk:
         if act == ANNOUNCE:
             self._announce(shop, asked, member)
             return ""
+
+        def changed(before: Draft) -> Draft:
+            _require_same(before, asked)
+            return {} if act == DROP else _draft_of(asked, by=member.name, at=at)
+
         with _store(shop) as store:
-            DRAFT.change(
-                store, lambda before: {} if act == DROP else _draft_of(asked, before, by=member.name, at=at)
-            )
+            DRAFT.change(store, changed)
         return "" if act == DROP else "?step=changes"
 
     def _announce(self, shop: Shop, asked: Mapping[str, str], member: Member) -> None:
@@ -101,6 +104,8 @@ class PolicyDesk:
         if found["trouble"]:
             raise AnnouncementRefused(found["trouble"])
         version = find_version(found["every"], asked.get("version", ""))
+        if found["is_draft"]:
+            _require_same(found["draft"], asked)
         load_customers(shop.config.mail.customers)  # without notices the version would never take effect
         self._staff.journal.write(
             shop.now, "policy announced", who=member.name, role=member.role, what=version.name
@@ -175,13 +180,17 @@ def _store(shop: Shop) -> closing[Store]:
     return closing(store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)())
 
 
-def _draft_of(fields: Mapping[str, str], before: Draft, *, by: str, at: str) -> Draft:
-    """Return the draft that a member posted; raises AnnouncementRefused if another one was saved meanwhile."""
+def _require_same(before: Draft, fields: Mapping[str, str]) -> None:
+    """Raise AnnouncementRefused if another draft was saved since the member opened the page."""
     if before.get("at", "") != fields.get("at", ""):
         who = before.get("by", "another member")
         raise AnnouncementRefused(
-            f"{who} changed the draft meanwhile; copy your text and open the draft again"
+            f"{who} changed the draft meanwhile; open it again, and copy what you typed first"
         )
+
+
+def _draft_of(fields: Mapping[str, str], *, by: str, at: str) -> Draft:
+    """Return the draft that a member posted."""
     kept = {name: text.replace("\r\n", "\n") for name, text in fields.items() if FIELD.fullmatch(name)}
     return {**kept, "by": by, "at": at}
 
