@@ -135,6 +135,34 @@ def test_the_banner_takes_an_answer_without_its_script(visit: Visitors, demo: De
     assert not asks(shown)
 
 
+# As jQuery's `.html()` does it: the scripts in markup run as copies that have no attributes.
+FILL = """async () => {
+  const text = await (await fetch("/b", { headers: { Accept: "text/html" } })).text();
+  const made = new DOMParser().parseFromString(text, "text/html"), scripts = [...made.body.querySelectorAll("script")];
+  document.body.innerHTML = made.body.innerHTML;
+  for (const one of scripts) {
+    const copy = document.createElement("script");
+    copy.text = one.textContent;
+    document.head.appendChild(copy);
+  }
+  return [...document.scripts].map(one => one.src).filter(src => src);
+}"""
+PLANTED = '<div id="cg-p" data-cg="/planted.js"><p data-cg="/planted.js"></p></div>'
+
+
+def test_a_page_that_a_library_fills_in_gets_the_banners_script_and_asks_for_nothing_else(
+    visit: Visitors, tmp_path: Path
+) -> None:
+    shop = TinyShop({"/": page(), "/b": page(body=PLANTED)})
+    with serving(CookieGuard(shop, Config(state_dir=str(tmp_path / "state")))) as server:
+        shown = visit().new_page()
+        shown.goto(server.url, wait_until="networkidle")
+        asked = shown.evaluate(FILL)
+
+    assert len(asked) == 1
+    assert FILE_OF_BANNER.search(asked[0])
+
+
 TAKE_OUT = {
     "once": "document.querySelector('cg-part').remove()",
     "each time": """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import html5lib
 import pytest
@@ -101,6 +102,26 @@ def test_difference_of_long_texts_takes_no_square_of_them() -> None:
 
     assert len(found) == 2_000
     assert time.process_time() - began < 10
+
+
+@pytest.mark.parametrize("gap", [" ", "\n\n"], ids=["words", "paragraphs"])
+def test_each_doubling_of_a_text_that_repeats_itself_at_most_triples_the_cpu_time(gap: str) -> None:
+    def took(count: int) -> float:
+        began = time.process_time()
+        differences(f"a{gap}" * count, f"b{gap}a{gap}" * (count // 2))
+        return time.process_time() - began
+
+    times = [min(took(count) for _ in range(3)) for count in (200, 400, 800)]
+
+    assert all(after <= 3 * before + 0.05 for before, after in pairwise(times)), times
+
+
+def test_one_word_of_a_long_paragraph_is_told_alone() -> None:
+    text = " ".join(f"the word {n} of the text" for n in range(80))
+
+    (changed,) = differences(text, text.replace("word 40 ", "name 40 "))
+
+    assert [one.text for one in changed.pieces if one.way is not Way.SAME] == ["word", "name"]
 
 
 ADS = Vendor(name="Ads", purpose="marketing", hosts=("ads.example",))

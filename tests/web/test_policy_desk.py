@@ -7,7 +7,9 @@ from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -228,6 +230,37 @@ def test_draft_that_another_member_changed_meanwhile_is_not_overwritten(desk: Po
     assert "Wim changed the draft meanwhile" in text(answer)
     assert "Olga&#39;s text." in answer.text
     assert "Wim&#39;s text." in desk.shown(olga, "step=edit").text
+
+
+@pytest.mark.parametrize(("step", "act"), [("announce", "announce"), ("drop", "drop")])
+def test_click_of_one_member_counts_for_the_draft_they_saw_alone(
+    guard: Callable[..., CookieGuard], tmp_path: Path, folder: Path, step: str, act: str
+) -> None:
+    times = (NOW + timedelta(milliseconds=one) for one in count())
+    mail = MailSettings(sender="Shop <privacy@shop.example>", customers="web.test_policy_desk:customers")
+    settings: dict[str, Any] = {"policy": PolicyVersion(folder=str(folder)), "mail": mail}
+    app = guard(no_app, origins=("https://shop.example",), clock=lambda: next(times), **settings)
+    desk = PolicyDesk(app, tmp_path / "state")
+    olga, wim = desk.open(), desk.open("owner", "Wim")
+    desk.save(olga)
+    shown = desk.shown(olga, f"step={step}").text
+    desk.save(wim, text_en="# Privacy\n\nWe sell your orders.")
+
+    form = re.findall(r'method="post" action="/_cg/policies">.*?</form>', shown, re.DOTALL)[-1]
+    fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))
+    answer = ask(
+        desk.app,
+        path="/_cg/policies",
+        method="POST",
+        headers=[*OWN, ("cookie", f"__Host-cg_staff={olga}")],
+        body=urlencode({**fields, "act": act}).encode(),
+        bare=True,
+    )
+
+    assert answer.status == 409
+    assert "Wim changed the draft meanwhile" in text(answer)
+    assert not (folder / DAY).exists()
+    assert "We sell your orders." in desk.shown(olga, "step=edit").text
 
 
 def test_draft_is_discarded_only_after_a_question(desk: PolicyDesk) -> None:

@@ -302,6 +302,29 @@ def test_one_person_who_is_two_members_is_told_that_a_second_person_is_needed(wo
     assert world.options("OLGA", number) == {}
 
 
+def test_second_person_reads_every_field_of_what_they_confirm(world: World) -> None:
+    facts = {
+        "cookies": "basket_id",
+        "privacy_url": "https://evil.example/privacy",
+        "role": "controller",
+        "data": "Addresses, orders",
+        "retention": "10 years",
+        "country": "US",
+        "transfer": "clauses",
+        "privacy_contact": "privacy@evil.example",
+    }
+    assert world.post("Olga", {"act": "add", **NEW, **facts}).status == 303
+
+    waiting = html.unescape(world.show("Oscar").text.partition('id="now"')[0])
+
+    assert [value for value in (*NEW.values(), *facts.values()) if value not in waiting] == []
+    number = world.number()
+    assert [world.confirm(name, number).status for name in ("Olga", "Oscar")] == [303, 303]
+    world.pass_time()
+    assert world.post("Olga", {"act": "add", **NEW, **(facts | {"role": ""})}).status == 303
+    assert "role none" in world.show("Oscar").text
+
+
 def test_one_person_with_two_passkeys_and_two_sessions_is_one_person(world: World) -> None:
     world.post("Olga", {"act": "add", **NEW})
     number, app = world.number(), world.workers[0]
@@ -654,6 +677,22 @@ def test_machine_without_a_copy_holds_the_vendor_of_a_broken_row(world: World) -
     app = world.start()
 
     assert [one.name for one in app.config.vendors if one.held] == ["Ads"]
+
+
+def test_broken_row_of_the_file_taking_over_brings_no_vendor_back(world: World) -> None:
+    world.brings_in(NEW)
+    assert command(world, "freeze", "--now")[0] == 0
+    world.post("Olga", {"act": "hold", "name": "Pay"})
+    attack(world, EDIT, keys_by_number(world)[5])
+    world.hear()
+    assert in_force(world) == ["Ads"]  # this machine has seen the row
+    world.close()
+    (world.state / COPY).unlink()
+
+    app = world.start()
+
+    assert part_of(app, VendorsPart).live.known.broken == (5,)
+    assert {one.name for one in app.config.vendors if not one.held} == {"Ads"}
 
 
 def test_older_copy_of_the_store_brings_nobody_back(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+import tomllib
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from html import unescape
@@ -292,6 +293,18 @@ def test_what_cannot_be_declared_is_said_in_words(desk: Desk, answers: dict[str,
     assert answer.status == 400
     assert said in unescape(answer.text)
     assert "<pre" not in answer.text
+
+
+@pytest.mark.parametrize("name", ["Tally \U0001f4ca", "X \u2764", 'Q"]\\', "\u202e[staff]"])
+def test_lines_of_every_name_can_be_read_again(desk: Desk, name: str) -> None:
+    write(desk, *people(9, held='[["odd.example",1,"","marketing"]]'))
+
+    answer = open_page(desk, host="odd.example", own="no", name=name, purpose="marketing")
+
+    assert (answer.status, lines_of(answer).isascii()) == (200, True)
+    assert tomllib.loads(lines_of(answer)) == {
+        "vendors": [{"name": name, "purpose": "marketing", "hosts": ["odd.example"]}]
+    }
 
 
 @pytest.mark.parametrize("host", HOSTILE)

@@ -18,6 +18,7 @@ PASSIVE = frozenset({"font", "image", "img", "link", "picture", "source", "style
 COUNTS = re.compile(
     r"(^|[./_-])(ads?|analytics|beacons?|collect|count(er)?|metrics?|pixels?|stats?|tags?|track(er|ing)?)([./_-]|\d|$)"
 )
+BEYOND_ASCII = re.compile(r"[^ -~]")
 
 
 def advice_on(
@@ -73,15 +74,19 @@ def of_own(fields: Mapping[str, object], vendors: Sequence[Vendor]) -> str:
 def list_entry(vendor: Mapping[str, object]) -> str:
     """Write a vendor as an entry of `vendors = [...]`: by its name in the catalogue where that says all."""
     if vendor.keys() == {"catalogue"}:
-        return json.dumps(vendor["catalogue"])
-    fields = ", ".join(f"{name} = {json.dumps(value)}" for name, value in vendor.items())
+        return _value(vendor["catalogue"])
+    fields = ", ".join(f"{name} = {_value(value)}" for name, value in vendor.items())
     return f"{{ {fields} }}"
+
+
+def _value(value: object) -> str:
+    """Write a string or a list of strings in ASCII: as JSON, but for what TOML escapes in another way."""
+    return BEYOND_ASCII.sub(lambda found: f"\\U{ord(found[0]):08x}", json.dumps(value, ensure_ascii=False))
 
 
 def _table(vendor: Mapping[str, object]) -> str:
     """Write a vendor as a table, and beside it as an entry: a configuration does not tell in which form it was."""
-    # A JSON string of ASCII is a TOML basic string.
-    lines = [f"{name} = {json.dumps(value)}" for name, value in vendor.items()]
+    lines = [f"{name} = {_value(value)}" for name, value in vendor.items()]
     return "\n".join(
         ["[[vendors]]", *lines, f"# or, if there is a vendors list already, add to it: {list_entry(vendor)},"]
     )
@@ -89,7 +94,7 @@ def _table(vendor: Mapping[str, object]) -> str:
 
 def _list(names: Sequence[str], added: Mapping[str, object]) -> str:
     """Write the whole list of vendors: TOML takes a list or tables, so a table beside the list would not load."""
-    return f"vendors = [{', '.join([*map(json.dumps, names), list_entry(added)])}]"
+    return f"vendors = [{', '.join([*map(_value, names), list_entry(added)])}]"
 
 
 def _named_with_reason(entry: Entry) -> str:

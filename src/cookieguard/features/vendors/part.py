@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC
 from functools import partial
@@ -32,6 +32,7 @@ from cookieguard.features.vendors.live import OFFICER, LiveVendors
 from cookieguard.features.vendors.proposals import ACTS, confirmed, may_undo, number_of, proposed, stopped
 from cookieguard.features.vendors.rows import ChangeRefused, Copy, Known
 from cookieguard.features.vendors.values.changes import Kind, Row, Waiting
+from cookieguard.features.vendors.values.declared import FIELDS
 from cookieguard.identity.staff_token import ANYONE, Member
 from cookieguard.identity.tokens import from_milliseconds, to_milliseconds
 from cookieguard.office.layout import staff_page
@@ -222,8 +223,11 @@ def _words(row: Row) -> str:
     before, after = row.before, row.after
     said = []
     if after.table is not None and after.table != before.table:
-        hosts, purpose = ", ".join(after.table.get("hosts", ())), after.table.get("purpose")
+        hosts, purpose = _text(after.table.get("hosts")), after.table.get("purpose")
         said.append(f"{'new vendor' if before.table is None else 'other facts'}: {hosts} for {purpose}")
+        given = {**(before.table or {}), **after.table}
+        facts = [name for name in FIELDS if name in given and name not in ("name", "purpose", "hosts")]
+        said += [f"{name.replace('_', ' ')} {_text(after.table.get(name))}" for name in facts]
     if after.purpose != before.purpose:
         said.append(f"purpose {after.purpose or 'as in the file'}")
     if after.held != before.held:
@@ -231,3 +235,7 @@ def _words(row: Row) -> str:
     if after.end != before.end:
         said.append(f"contract ends on {after.end}" if after.end else "contract end as in the file")
     return "; ".join(said)
+
+
+def _text(value: str | Sequence[str] | None) -> str:
+    return (value if isinstance(value, str) else ", ".join(value or ())) or "none"

@@ -137,8 +137,10 @@ def known_by(shelved: Collection[Shelved], config: Config, seen: Rows, mark: Cal
         held = {owners[one.owner] for one in shelved if not one.value and one.owner in owners}
     for number in broken:
         after = stored.get(number + 1)
-        about = [one.vendor for one in (seen.get(number), stored.get(number)) if one is not None]
-        held |= {*about, *([after.neighbour] if after is not None else [])} or touched
+        about = {one.vendor for one in (seen.get(number), stored.get(number)) if one is not None}
+        about |= {after.neighbour} if after is not None else set()
+        # A row about no vendor may be the one by which the file took over, unless it was seen here.
+        held |= about if number in seen or about - {""} else touched
     ledger = ledger_of(rows.values())
     for row in reversed(
         rows.values()

@@ -54,7 +54,7 @@ class Change(NamedTuple):
 def differences(before: str, after: str) -> list[Change]:
     """Return the paragraphs that differ between two Markdown texts, in the order of the later one."""
     old, new = _paragraphs(before), _paragraphs(after)
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    matcher = SequenceMatcher(None, old, new)  # what comes often starts no match: it would take the cube
     found: list[Change] = []
     for way, i, j, k, m in matcher.get_opcodes():
         if way != "equal":
@@ -103,7 +103,7 @@ def _shown(text: str) -> str:
 
 def _pieces(before: str, after: str) -> tuple[Piece, ...]:
     old, new = WORDS.findall(before), WORDS.findall(after)
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    matcher = SequenceMatcher(None, old, new)
     found: list[Piece] = []
     for way, i, j, k, m in matcher.get_opcodes():
         if way == "equal":
