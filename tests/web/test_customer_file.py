@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from harness.asgi import Answer, ask
 from harness.parts import part_of
+from harness.servers import wait_until
 from web.test_requests_page import Queue, form_of
 from web.test_staff_guard import OWN
 
@@ -64,6 +65,10 @@ def office(guard: Callable[..., CookieGuard], tmp_path: Path) -> Iterator[Office
     agent = ("user-agent", HOSTILE)
     made = Office(guard(shop, staff=staff, clock=lambda: Office.clock), tmp_path / "state")
     ask(made.app, path="/login", query=CUSTOMER, headers=[agent])
+    with closing(
+        store_opener(made.app.config, made.state, environ={})()
+    ) as store:  # the first one may be late
+        wait_until(lambda: logins_of(store, CUSTOMER), "the login")
     made.put("one", kind=RequestKind.CORRECT, customer=CUSTOMER, text="My name")
     made.put("guest", kind=RequestKind.CORRECT, customer="", contact="Anna, Street 1")
     yield made
