@@ -127,7 +127,11 @@ def _parser() -> argparse.ArgumentParser:
         "--state-dir", type=Path, default=VAR / "cookieguard", help="CookieGuard's keys and log"
     )
     parser.add_argument(
-        "--fill", type=int, default=0, metavar="DAYS", help="fill new statistics with made-up visitors"
+        "--fill",
+        type=int,
+        default=0,
+        metavar="DAYS",
+        help="make up visitors, requests and staff, and print sign-in links; 0: an empty shop",
     )
     parser.add_argument("--database", type=Path, default=VAR / "shop.sqlite3", help="the shop's SQLite file")
     return parser

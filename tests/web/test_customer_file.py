@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 from harness.asgi import Answer, ask
 from harness.parts import part_of
+from harness.servers import wait_until
 from web.test_requests_page import Queue, form_of
 from web.test_staff_guard import OWN
 
@@ -21,6 +23,8 @@ from cookieguard.config.people.staff import StaffSettings
 from cookieguard.features.people.journal import read_journal
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.storage.store.logins import logins_of
+from cookieguard.storage.store.open import store_opener
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 CUSTOMER = "10042"
@@ -99,6 +103,27 @@ def test_code_opens_once_what_every_feature_keeps_and_all_of_it_is_written_down(
     assert ("looked", "Sam", "file, by request one") in events
     assert ("looked", "Sam", "file") in events
     assert events[-1][0] == "refused"
+
+
+def test_logins_have_a_day_and_a_browser_and_no_session_id(office: Office) -> None:
+    session = office.sign_in(office.add("support", name="Sam"))
+
+    said = words(office.file(session, office.code()))
+    with closing(store_opener(office.app.config, office.state, environ={})()) as store:
+        kept = logins_of(store, CUSTOMER)
+
+    assert f"Since {kept[0].began:%Y-%m-%d %H:%M} UTC Browser" in said
+    assert kept[0].session not in said
+    assert "Value" not in said
+
+
+def test_file_without_a_request_says_where_it_opens(office: Office) -> None:
+    session = office.sign_in(office.add("support", name="Sam"))
+
+    said = words(office.file(session, id_=""))
+
+    assert "Open it from one of the customer's requests" in said
+    assert "The code" not in said
 
 
 def test_only_the_customers_own_code_for_the_file_opens_it(office: Office) -> None:

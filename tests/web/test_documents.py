@@ -16,6 +16,7 @@ from cookieguard import CookieGuard
 from cookieguard.config import Controller, DataKind, LogSettings, StatsSettings, Vendor
 from cookieguard.config.languages import LANGUAGES, texts_of
 from cookieguard.features.people.journal import read_journal
+from cookieguard.office.layout import environment
 
 HOSTILE = "<b>Ads</b> | _x_ [a](javascript:alert(1)) & `Co`"
 FULL = Vendor(
@@ -130,3 +131,14 @@ def test_unknown_language_gets_the_shops_own(desk: Desk, query: str) -> None:
 
     assert answer.status == 200
     assert "Cookies on this site" in copied(answer, "html")
+
+
+def test_languages_of_the_texts_are_named_as_their_files_name_them() -> None:
+    module = environment().get_template("languages.html").module
+
+    shown = str(module.options([*LANGUAGES], "de"))
+
+    options = re.findall(r'<option value="([^"]+)"(?: selected="")?>([^<]+)</option>', shown)
+    assert dict(options) == {one: texts_of(one)["meta"]["english"] for one in LANGUAGES}
+    assert [name for _, name in options] == sorted(name for _, name in options)
+    assert '<option value="de" selected="">German</option>' in shown

@@ -123,7 +123,7 @@ def test_draft_begins_with_the_text_in_force_and_is_compared_with_it(desk: Polic
     ("fields", "why"),
     [
         ({"effective": "2026-12-01"}, "7 days after its announcement"),
-        ({"effective": "2026-01-01"}, "is a version in policy.folder"),
+        ({"effective": "2026-01-01"}, "is not after 2026-01-01"),
         ({"effective": "../../etc"}, "folders named after a day"),
         ({"text_en": " "}, "without en.md"),
         ({"summary_en": ""}, "summary is"),
@@ -166,6 +166,32 @@ def test_announcement_says_who_gets_which_mail_then_does_what_the_command_does(
     assert [
         (one["who"], one["what"]) for one in read_journal(desk.state) if one["event"] == "policy announced"
     ] == [("Olga", DAY)]
+
+
+def test_second_announced_version_shows_its_own_command_for_the_mails(desk: PolicyDesk) -> None:
+    olga = desk.open()
+    for day in (DAY, "2026-12-20"):
+        desk.save(olga, effective=day)
+        desk.do(olga, {"act": "announce"}, "step=announce")
+
+    shown = text(desk.shown(olga))
+
+    assert "Version 2026-12-15 is announced" in shown
+    assert "cookieguard policy announce 2026-12-20 && cookieguard policy send" in shown
+
+
+def test_draft_for_a_day_before_the_newest_version_says_so_and_offers_a_later_day(desk: PolicyDesk) -> None:
+    olga = desk.open()
+    desk.save(olga, effective="2026-12-20")
+    desk.do(olga, {"act": "announce"}, "step=announce")
+
+    offered = desk.shown(olga, "step=edit")
+    desk.save(olga, effective="2026-12-16")
+    refused = desk.shown(olga, "step=changes")
+
+    assert 'name="effective" type="date" required="" min="2026-12-21" value="2026-12-21"' in offered.text
+    assert "2026-12-16 is not after 2026-12-20, the day of the newest version" in text(refused)
+    assert "Correct it first" in text(refused)
 
 
 def test_folder_that_the_shop_may_not_write_leaves_files_and_a_command(

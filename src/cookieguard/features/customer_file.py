@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from cookieguard.features.work import personal_of
 from cookieguard.identity.staff_token import Member
 from cookieguard.keyring import Keyring
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
+from cookieguard.storage.store.logins import Login
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import StoreDown
 from cookieguard.web.exchange import Exchange
@@ -90,7 +91,9 @@ class CustomerFile:
             "requests": requests,
             "names": NAMES,
             "records": [values for kind, values in rows if kind == LOG],
-            "kept": [(kind, _lines_of(values["JSON"])) for kind, values in rows if kind != LOG],
+            "kept": [
+                (kind, LINES.get(kind, _lines_of)(values["JSON"])) for kind, values in rows if kind != LOG
+            ],
         }
 
     def _rows(self, keyring: Keyring, number: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -109,3 +112,13 @@ def _lines_of(value: Any, path: str = "") -> list[tuple[str, str]]:
     if isinstance(value, list):
         return [line for inner in value for line in _lines_of(inner, path)]
     return [(path, value if isinstance(value, str) else json.dumps(value))]
+
+
+def _logins(kept: Sequence[Sequence[Any]]) -> list[tuple[str, str]]:
+    """Return when each login began and in which browser; a session's id stands in no page."""
+    logins = [Login(*one) for one in kept]
+    lines = [(f"{one.began:%Y-%m-%d %H:%M} UTC", one.agent or "not known") for one in logins]
+    return [line for since, browser in lines for line in (("Since", since), ("Browser", browser))]
+
+
+LINES: Mapping[str, Callable[[Any], list[tuple[str, str]]]] = {"logins": _logins}

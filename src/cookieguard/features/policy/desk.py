@@ -208,9 +208,9 @@ def _files_of(draft: Draft, today: date) -> dict[str, bytes]:
 def _with_draft(before: Sequence[Version], draft: Draft, config: Config, today: date) -> tuple[Version, ...]:
     """Return the versions with the one that a draft would be; raises CookieGuardError that says what is wrong."""
     name, files = draft.get("effective", ""), _files_of(draft, today)
-    if name in {one.name for one in before}:
+    if name[:1].isdigit() and name <= (newest := str(before[-1].effective)):  # no day at all is found below
         raise AnnouncementRefused(
-            f"{name} is a version in policy.folder; choose another day, or discard the draft"
+            f"{name} is not after {newest}, the day of the newest version; choose a later day, or discard the draft"
         )
     folders = {
         one.name: {f"{language}.md": file for language, (_, file) in one.sources.items()} for one in before

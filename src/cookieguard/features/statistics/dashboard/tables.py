@@ -50,8 +50,8 @@ OF_DAYS = "The views contain single days, each rounded. A sum of {} days can dif
 LEAST_CHANGED = 30  # below that, one person can change a rounded figure by a third
 LEAST_RATED = 100  # visitors; below that, rounding changes a rate too much
 RATED = (
-    "Rate: the share of the visitors who agreed. It needs 100 visitors, of whom it is within about 5 points; of 1,000,"
-    " it is within half a point."
+    "Rate: the share of the visitors who agreed, from 100 of them on. Figures are rounded, so of 100 visitors it may"
+    " be 5 points off, and of 1,000 half a point."
 )
 CURRENCY = "Worth is in the currency of the values that the shop passes to visitor.goal()."
 RATED_CAMPAIGNS = f"Goals count only visitors who agreed. {RATED} {CURRENCY} It needs 50 goals with a value."
