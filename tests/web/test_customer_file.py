@@ -65,10 +65,10 @@ def office(guard: Callable[..., CookieGuard], tmp_path: Path) -> Iterator[Office
     agent = ("user-agent", HOSTILE)
     made = Office(guard(shop, staff=staff, clock=lambda: Office.clock), tmp_path / "state")
     ask(made.app, path="/login", query=CUSTOMER, headers=[agent])
-    store = made.app._parts.store_sync
-    assert store is not None
-    for _ in range(2):  # of two rounds, the first may have begun before the login
-        store.begin().exception(timeout=60)
+    with closing(
+        store_opener(made.app.config, made.state, environ={})()
+    ) as store:  # the first one may be late
+        wait_until(lambda: logins_of(store, CUSTOMER), "the login")
     made.put("one", kind=RequestKind.CORRECT, customer=CUSTOMER, text="My name")
     made.put("guest", kind=RequestKind.CORRECT, customer="", contact="Anna, Street 1")
     yield made
