@@ -1,4 +1,4 @@
-"""The first wall: a streaming HTML rewriter that makes inert what would contact a held host. No I/O, no clock."""
+"""The streaming HTML rewriter, which makes inert every element that would contact a held host. No I/O, no clock."""
 
 from __future__ import annotations
 
