@@ -105,7 +105,7 @@
   // arguments as they are by then. A judge that returns `[answer]` answers the call. If it returns nothing, the original
   // call is made.
 
-  // Make the call on a copy, and look at what the element would become.
+  // Make the call on a copy, and judge what the element would become.
   const onAttribute = (element, args, call, original) => {
     const copy = element.cloneNode(true);
     original.apply(copy, args.map(arg => arg?.cloneNode?.(true) || arg));
@@ -118,7 +118,7 @@
     }
     if (containsHeld(srcdoc)) return [(element.srcdoc = disarm(srcdoc))];
     const answer = [call()];
-    // A frame that was held got an address that is not. Its own empty `srcdoc` goes.
+    // A held frame got an allowed address, so its empty `srcdoc` is removed.
     if (!(srcdoc || !src || isHeld(src))) toggleAttribute.call(element, "srcdoc", false);
     // A `srcdoc` or blob keeps the frame's first window. Reading that arms it, before a script of the document runs.
     if (srcdoc || /^b/.test(src)) queueMicrotask(() => element.contentWindow);

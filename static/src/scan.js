@@ -1,5 +1,5 @@
-// For scans only. Reports which script writes a cookie or a storage key, by name and never by value, and which one asks for
-// pictures. The scan puts the name of its binding in place of NAME.
+// For scans only. Reports which script writes a cookie or a storage key, by name and never by value, and which one requests
+// pictures. The scan replaces NAME by the name of its binding.
 (() => {
   const report = window.NAME;
   if (!report) return;
@@ -22,7 +22,7 @@
     });
   };
   const kindOfStorage = storage => {
-    // A sandbox refuses even to name the storage of the session.
+    // In a sandbox, reading `sessionStorage` throws an error.
     try { return storage === sessionStorage ? "session storage" : "local storage"; } catch { return "local storage"; }
   };
 
@@ -34,7 +34,7 @@
       cookie.set.call(this, text);
     },
   });
-  // When a script asks for a picture, the browser's own record of the request has no stack.
+  // If a script requests a picture, the browser's own record of the request has no stack.
   const source = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "src");
   Object.defineProperty(HTMLImageElement.prototype, "src", {
     ...source,

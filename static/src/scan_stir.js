@@ -3,7 +3,7 @@
 (async () => {
   const wait = milliseconds => new Promise(done => setTimeout(done, milliseconds));
   const hover = element => element.dispatchEvent(new MouseEvent("mouseover", { bubbles: true }));
-  // An endless page grows while it is scrolled.
+  // A page with endless scrolling grows, so there is a limit.
   const end = () => Math.min(document.documentElement.scrollHeight, innerHeight * 12);
   for (let y = 0; y < end(); y += innerHeight * 0.8) {
     scrollTo(0, y);
