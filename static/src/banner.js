@@ -66,8 +66,8 @@
 
   // ---- The banner's place
 
-  // Lets the visitor scroll every control of the page clear of the banner, whatever carries the page's height. A bar that
-  // the page keeps at the bottom stays in view below the banner.
+  // Adds room at the end of the page, so that the visitor can scroll every control out from under the banner. The banner is
+  // placed above a bar that the page keeps at the bottom of the window.
   const fit = () => {
     const sheet = part.querySelector("style,link")?.sheet, view = innerHeight, top = page.scrollingElement.scrollTop;
     if (!sheet) return;
@@ -94,7 +94,7 @@
     if (view > bar) root.style.bottom = Math.min(view - bar, own.top) + "px";
     set("--cg-h", view - boxOf(root).top + "px");
     room.style.top = parseFloat(styleOf(room).top) + end - top - boxOf(room).top + "px";
-    // An application fills the window and does not scroll it.
+    // An application that fills the window may not scroll, so scrolling is switched on while the banner covers a control.
     const overflow = styleOf(page.documentElement).overflowY + styleOf(page.body).overflowY;
     if (isCovering && view >= end && /hidden|clip/.test(overflow)) set("overflow-y", "auto");
   };
@@ -145,7 +145,7 @@
   let isBusy, isPlain;
   form.addEventListener("submit", event => {
     const button = event.submitter;
-    // A script may have made a foreign `<base>`.
+    // Resolved against `location`, because a script may have added a foreign `<base>`.
     const url = form.action = new URL(form.getAttribute("action"), location);
     if (isPlain || !button) return;
     event.preventDefault();

@@ -3,14 +3,14 @@
 (() => {
   const report = window.NAME;
   if (!report) return;
-  // The script on top of the stack that has an address. An inline script has the address of the page.
+  // Returns the address of the topmost script on the stack that has one. An inline script has the address of the page.
   const caller = () => (String(new Error().stack).match(/https?:\/\/[^\s)]+?(?=:\d+(:\d+)?\)?$)/m) || [""])[0];
   const note = (kind, name) => {
     try {
       report({ kind, name: String(name).slice(0, 2000), by: caller(), site: location.host });
     } catch { /* the page goes on */ }
   };
-  // Notes the calls of a function, if the browser has it.
+  // Reports the calls of a function, if the browser has it.
   const watch = (owner, name, kindOf, nameOf) => {
     const original = owner && owner[name];
     if (typeof original !== "function") return;

@@ -1,7 +1,7 @@
-// Behind live.js, on pages where more than the necessary is in force. Loads this page again after a choice that was made
-// in another tab, or while this page was kept in the browser's history.
+// After live.js, on pages where the visitor allows more than what is necessary. Loads the page again after a choice that was
+// made in another tab, or while the page was kept in the browser's history.
 (page => {
-  // The address that says whether what this page came with is still in force.
+  // The address that answers whether the choice in this page is still in force.
   const stateUrl = page.currentScript.dataset.cg;
   // live.js has set this property to 1.
   if (page.cg > 1) return;
@@ -13,7 +13,7 @@
   tabs.onmessage = loadAgain;
 
   let told; // the channel to the other tabs, once a choice was made in this one
-  // A form in a shadow tree keeps its submit event to itself, so the click on its button is watched.
+  // The submit event of a form in a shadow tree does not reach the window, so the click on its button is watched.
   addEventListener("click", event => {
     const button = event.composedPath()[0];
     if (/\/consent$/.test(button.form?.action) && button.type == "submit") {

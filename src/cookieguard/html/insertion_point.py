@@ -10,7 +10,7 @@ from cookieguard.html.fast.answers import piece
 from cookieguard.html.types import Embed, Tag
 
 IN_HEAD = frozenset(b"base basefont bgsound link meta title style script noscript noframes template".split())
-UNSETTLED, HEAD, BODY = range(3)  # where the rewriter is; UNSETTLED: the next tag may be special
+UNSETTLED, HEAD, BODY = range(3)  # the place of the next bytes; UNSETTLED: they need the page's context
 IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # end tags that begin a body
 
 # By the standard, a second byte order mark is text. Here it is skipped, because a page may still follow it.

@@ -110,7 +110,7 @@ class Glance:
         self._ready: tuple[Scanner, Summary, TagContext] | None = None
 
     def rewrite(self, document: bytes, is_xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # noqa: FBT001  # as Nest
-        """Return a document with its held parts disarmed, and list them. A document that needs more goes to `nest`."""
+        """Return a document with its held tags replaced, and list them; `nest` rewrites those that need a Rewriter."""
         found = None if is_xml else self.glance(document)
         return self._nest(document, is_xml) if found is None else found
 

@@ -136,7 +136,7 @@ class Rewriter:
         return rest if is_tag else rest + self._tail
 
     def rest(self) -> int:
-        """Return HEAD or BODY if the next tag is read as anywhere else in a plain head or body; else UNSETTLED."""
+        """Return HEAD or BODY if the next bytes can be judged without the context of this page; else UNSETTLED."""
         is_between = self._state == MARKUP and self._gather is None and not self._tail
         if not is_between or self._xml or self._judge.has_base or self._context.is_careful():
             return UNSETTLED

@@ -42,7 +42,7 @@ class Construct:
 
 
 def pattern_of(end: bytes, ends: EndTags) -> re.Pattern[bytes]:
-    """Return the pattern that matches this end or an end tag of an element of `ends`."""
+    """Return a compiled pattern that matches `end`, itself a pattern, or an end tag of an element in `ends`."""
     known = PATTERNS.get((end, ends))
     return _pattern(end, ends) if known is None else known
 
