@@ -1,5 +1,5 @@
-// What the page's own scripts may ask about the visitor's choice: `window.cookieguard`, there before any of them runs.
-// It says what holds for this document and never changes, because a choice loads the page again.
+// `window.cookieguard`, by which the page's own scripts read the visitor's choice. It exists before any of them runs, and
+// never changes in a document, because a choice loads the page again.
 {
   const ownScript = document.currentScript;
   // The path of our own pages, the state of consent, and the purposes that were agreed to.
@@ -21,18 +21,18 @@
   ownScript.remove();
   // Turbo runs the script of its next page in this same document, whose policy stays what it was.
   if (!window.cookieguard) {
-    // On the prototype, it does not collide with a `let cookieguard` or `var cookieguard` of the shop.
+    // The property is on the prototype, so that it does not collide with a `let` or `var` of this name in the shop's code.
     Object.defineProperty(Window.prototype, "cookieguard", { value: Object.freeze(api) });
 
     addEventListener("cookieguard:change", event => onchange?.(event));
 
-    // A form that users wrote, such as a review that a script renders, must not post to our pages. It may open those that
-    // only show something: choices, cookies, policy. Our own forms pass. They are in a shadow tree, whose submit events
-    // do not reach the window; in our element; or on a page of ours that Turbo or htmx put in place of the shop's.
+    // A form that users wrote, such as in a review that a script renders, must not post to our pages. It may open those
+    // that only show something: choices, cookies, policy. Our own forms pass: they are in a shadow tree, whose submit
+    // events do not reach the window, or in our element, or on a page of ours that Turbo or htmx put into this document.
     addEventListener("submit", event => {
       const form = event.target, button = event.submitter;
       if (location.pathname.startsWith(ownPath) || !(form instanceof HTMLFormElement)) return;
-      // A field named `action` hides the property of its form, so the prototype is asked.
+      // A field named `action` hides this property of its form, so it is read with the getter of the prototype.
       const action = button?.attributes.formaction ? button.formAction : Reflect.get(HTMLFormElement.prototype, "action", form);
       const path = unescape(action.split(/[?#]/)[0]);
       if (path.includes(unescape(ownPath)) && !/(es|icy)$/.test(path) && !button?.closest("cg-part")) {
@@ -41,7 +41,7 @@
       }
     }, true);
 
-    // Any element with `data-cg-open` leads to the choices. A link does so in the way it was clicked: in a new tab, too.
+    // A click on an element with `data-cg-open` opens the choices. A link opens them as it was clicked, even in a new tab.
     addEventListener("click", event => {
       const element = event.composedPath().find(node => node.matches?.("[data-cg-open]"));
       if (element) element.href ? (element.href = choicesUrl()) : api.open();

@@ -1,6 +1,6 @@
-// Sends the choice without losing what somebody typed: the page loads again at once, unless a form holds unsaved input.
+// Sends the choice without losing what the visitor typed: the page loads again at once, unless a form has unsaved input.
 {
-  // `<img name=body>` hides the document's `body`, but not the one of its prototype: all properties are read from there.
+  // `<img name=body>` hides the document's own `body`, so the properties are read with the getters of the prototype.
   const page = new Proxy(document, {
     get(target, name) {
       const value = Reflect.get(Document.prototype, name, target);
@@ -8,7 +8,7 @@
     },
   });
   const ourPart = () => page.querySelector("cg-part#cg-p");
-  // A deferred script of the page may have taken our part out before this one, which is deferred too, came to run.
+  // Another deferred script of the page may have removed our element before this script runs.
   const part = ourPart() || page.currentScript.closest("cg-part");
   const boxOf = element => element.getBoundingClientRect();
   const styleOf = element => getComputedStyle(element);
@@ -17,12 +17,12 @@
 
   let shadow = part.shadowRoot, inert = part.querySelector("template");
   if (shadow) {
-    // Turbo and htmx bring a page back from a copy of its markup, which has no shadow.
+    // Turbo and htmx restore a page from a copy of its markup, which has no shadow tree.
     inert = page.createElement("template");
     shadow.childNodes.forEach(node => inert.content.append(node.cloneNode(true)));
     part.append(inert);
   } else if (inert) {
-    // The browser made no shadow of the template: it does not know how, or a script put the markup in.
+    // The template did not become a shadow tree: the browser is too old, or a script inserted the markup.
     shadow = part.attachShadow({ mode: "open" });
     shadow.append(inert.content.cloneNode(true));
   }
@@ -37,14 +37,15 @@
     try { root.showPopover(); } catch { /* it is shown already */ }
     root.autofocus = true;
   };
-  // Elements that the page left open are around us, and may be hidden or moved. In one of its forms, ours would be none.
+  // If the page left elements open, our element is inside them. They may be hidden or moved, and inside a form of the page,
+  // our forms would not work.
   if (part.parentNode != page.body) page.body.append(part);
   lift();
 
   // ---- Unsaved input
 
   let isUsed = true;
-  // Types are told by their first letters. Fields that take no input have the value that they came with.
+  // The first letters of a type identify it. Fields that take no input keep the value from the markup.
   const isChanged = field => {
     if (!isUsed || form.contains(field) || field.disabled) return;
     if (/^(che|rad)/.test(field.type)) return field.checked != field.defaultChecked;
@@ -65,8 +66,8 @@
 
   // ---- The banner's place
 
-  // Lets the visitor scroll every control of the page clear of the banner, whatever carries the page's height. A bar that
-  // the page keeps at the bottom stays in view below the banner.
+  // Adds room at the end of the page, so that the visitor can scroll every control out from under the banner. The banner is
+  // placed above a bar that the page keeps at the bottom of the window.
   const fit = () => {
     const sheet = part.querySelector("style,link")?.sheet, view = innerHeight, top = page.scrollingElement.scrollTop;
     if (!sheet) return;
@@ -93,7 +94,7 @@
     if (view > bar) root.style.bottom = Math.min(view - bar, own.top) + "px";
     set("--cg-h", view - boxOf(root).top + "px");
     room.style.top = parseFloat(styleOf(room).top) + end - top - boxOf(room).top + "px";
-    // An application fills the window and does not scroll it.
+    // An application that fills the window may not scroll, so scrolling is switched on while the banner covers a control.
     const overflow = styleOf(page.documentElement).overflowY + styleOf(page.body).overflowY;
     if (isCovering && view >= end && /hidden|clip/.test(overflow)) set("overflow-y", "auto");
   };
@@ -105,7 +106,7 @@
     }, 150);
   };
   ["load", "resize", "scroll"].forEach(type => addEventListener(type, fitSoon));
-  // The first report comes after the browser's own layout and before it paints: to ask for boxes costs nothing then.
+  // The first report comes after the browser's own layout and before it paints, so reading boxes causes no extra layout.
   let isFitted;
   new ResizeObserver(() => {
     if (isFitted) fitSoon();
@@ -113,8 +114,8 @@
     isFitted = true;
   }).observe(root);
 
-  // A framework that renders the whole document again (React, where its markup differs) throws out what it does not know.
-  // The banner comes back nine times and no more: a script may want it out each time.
+  // A framework that renders the whole document again (React, if its markup differs) removes elements that it does not
+  // know. The banner is put back at most nine times, because a script may remove it each time.
   let returns = 9;
   new MutationObserver(() => {
     if (!ourPart() && returns-- > 0) {
@@ -131,7 +132,7 @@
   // ---- The choice
 
   const showSaved = message => {
-    // Against `location`, not against a foreign `<base>`.
+    // Resolved against `location`, because the page may have a foreign `<base>`.
     const next = new URL(form.elements.next.value, location);
     if (hasUnsaved()) {
       if (message) find(".cg-k p").textContent = message;
@@ -144,7 +145,7 @@
   let isBusy, isPlain;
   form.addEventListener("submit", event => {
     const button = event.submitter;
-    // A script may have made a foreign `<base>`.
+    // Resolved against `location`, because a script may have added a foreign `<base>`.
     const url = form.action = new URL(form.getAttribute("action"), location);
     if (isPlain || !button) return;
     event.preventDefault();
@@ -160,9 +161,9 @@
         showSaved(detail.message);
       })
       .catch(() => {
-        // A refused `fetch` can fail during this event, and a form ignores a click while its submit event is fired.
+        // A refused `fetch` can fail during this event, and a form ignores clicks until its submit event is over.
         setTimeout(() => {
-          // As without script: the form is posted. Over unsaved input it takes a second click.
+          // The form is posted, as without script. If there is unsaved input, that takes a second click.
           isPlain = true;
           isBusy = false;
           if (!hasUnsaved()) button.click();

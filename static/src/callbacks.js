@@ -1,17 +1,17 @@
-// Answers in place of Google's tag where that is held. Shops go on in its callbacks (`event_callback` of gtag,
-// `eventCallback` of Tag Manager, `gtag("get", ...)`), so a link or a checkout that waits for one would wait for ever.
-// Nothing is sent, and what the page pushes stays in the queue as it wrote it.
+// Calls the callbacks of Google's tag while it is held (`event_callback` of gtag, `eventCallback` of Tag Manager,
+// `gtag("get", ...)`), because a shop's link or checkout that waits for one would never go on. This script sends no
+// request, and leaves all entries in the queue as the page wrote them.
 (view => {
   const name = "dataLayer", before = Reflect.getOwnPropertyDescriptor(view, name);
   let current = view[name] || [];
   document.currentScript.remove();
 
-  // A tag from the shop's own host may be there all the same. It answers itself if it comes in time.
+  // A tag from the shop's own host is not held. If it loads in time, it calls the callbacks itself.
   const call = callback => {
     const wait = document.readyState == "complete" ? 0 : 999; // milliseconds
     if (callback?.call) setTimeout(() => view.google_tag_manager || callback(), wait);
   };
-  // A command of gtag is an arguments object, an event of Tag Manager an object of the page's own.
+  // A command of gtag is an arguments object, and an event of Tag Manager a plain object.
   const answer = pushed => {
     call(pushed?.[0] == "get" ? pushed[3] : pushed?.[2]?.event_callback);
     call(pushed?.eventCallback);
@@ -30,9 +30,9 @@
     queue.forEach?.(answer);
   };
 
-  // Until the page sets the queue, it is on the prototype: the page's globals stay its own, and a script that asks whether
-  // there is a queue finds one. signals.js may watch the name already, and then gets what is set first. A `var` hides our
-  // property, so its queue is watched once the whole page is read.
+  // Until the page sets the queue, it is on the prototype, so that no global of the page is overwritten, and a script that
+  // checks for a queue finds one. If signals.js watches the name already, it gets what is set first. A `var` of the page
+  // hides our property, so its queue is watched after the whole page is parsed.
   const stand = owner => Reflect.defineProperty(owner, name, {
     configurable: true,
     get: () => before?.get ? before.get() : current,
@@ -48,7 +48,7 @@
 
   addEventListener("DOMContentLoaded", () => {
     watch(view[name]);
-    // Optimize's snippet hides the page until the tag is there: for seconds, if it never comes.
+    // Optimize's snippet hides the page until the tag has loaded, or for some seconds if it never does.
     if (!view.google_tag_manager) view[name]?.hide?.end?.();
   });
 })(window);

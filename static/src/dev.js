@@ -1,7 +1,7 @@
-// The panel of dev mode: what is held on this page and why, with the lines that change it. Never sent outside dev mode.
+// The panel of dev mode, which lists what is held on this page and why, and the settings that change it. Only in dev mode.
 (() => {
   const page = document;
-  const base = page.currentScript.src.replace(/dev\.js.*$/, ""); // where our own pages are
+  const base = page.currentScript.src.replace(/dev\.js.*$/, ""); // the address of our own pages
   const make = (name, text, parent, attributes) => {
     const element = page.createElement(name);
     if (text) element.textContent = text;
@@ -14,8 +14,8 @@
 
   const refused = new Map(); // host -> the directive that refused it
   const held = new Map(); // host -> its held elements
-  const asked = new Map(); // host -> the first path of it, and the kinds of all elements
-  // Note an address that the page asks for, and return its host.
+  const asked = new Map(); // host -> the first path that was requested, and the kinds of all requests
+  // Note an address that the page requests, and return its host.
   const noteAddress = (text, kind) => {
     let url;
     try { url = new URL(text, location.href); } catch { return ""; }
@@ -46,7 +46,7 @@
     return held.size !== before;
   };
 
-  // ---- The panel, in a shadow tree, which the page's own style does not reach
+  // ---- The panel, in a shadow tree, so that the page's style does not apply to it
 
   const part = page.createElement("cg-dev"), root = part.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet();
@@ -145,7 +145,7 @@
       if (report.disposition === "enforce") noteRefused(report.blockedURL || "", report.effectiveDirective);
     }), { types: ["csp-violation"], buffered: true });
     observer.observe();
-  } catch { /* such a browser reports only what is refused from now on */ }
+  } catch { /* this browser reports only what is refused from now on */ }
   findHeld();
   draw();
   askSoon();

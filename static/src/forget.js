@@ -3,7 +3,7 @@
   "use strict";
   var ownScript = document.currentScript;
   var patterns = ownScript.getAttribute("data-k").split(" ");
-  // Frameworks that hydrate the whole head find no element that they did not write.
+  // The script removes its own element, because a framework that hydrates the whole head expects only its own elements.
   ownScript.remove();
 
   function isDeclared(name) {
@@ -17,7 +17,7 @@
       var storage = window[kind];
       Object.keys(storage).filter(isDeclared).forEach(function (name) { storage.removeItem(name); });
     } catch (refused) {
-      // In a sandbox, or by a setting, the browser refuses even to name the storage. Then nothing is in it.
+      // In a sandbox, or by a setting, reading `localStorage` throws an error. Then the storage is empty.
     }
   });
 })();

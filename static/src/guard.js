@@ -58,16 +58,16 @@
   // ---- Is this held?
 
   // Only markup with one of these can do what the policy does not stop: speculation rules, a refresh, `preconnect` and
-  // `prerender`, `dns-prefetch`, a frame or a base. A character reference may spell each of the words; `&#39;` does not,
-  // it is the apostrophe of template engines. A shop's product cards must not match, or each of their tags is parsed:
-  // that took two thirds longer for 1 MB of cards.
+  // `prerender`, `dns-prefetch`, a frame or a base. Character references may spell these words, except `&#39;`, which
+  // template engines write for an apostrophe. Ordinary product cards must not match, because parsing each of their tags
+  // takes two thirds longer for 1 MB of cards.
   const suspect = /specu|&#[^3]|fresh|pre[cr]|dns-|<(if|ba)/i;
 
-  // Return whether an address leads to a held host. Of an object, such as the options of a call, any part may do so.
+  // Return whether an address, or any part of an object such as the options of a call, leads to a held host.
   const isHeld = value => {
     try {
       if (typeof value != "string") {
-        // In the options of a passkey, `rpId` and `id` name a host: behind `//` it is read as an address.
+        // In the options of a passkey, `rpId` and `id` name a host. With `//` before it, the host is read as an address.
         return JSON.stringify(value).replace(/"(rpI|i)d":"/g, '"//').split(/["{};,=\s']/).some(isHeld);
       }
       const url = new URL(value, origin);
@@ -78,16 +78,17 @@
     }
   };
 
-  // Return whether an element, as it is now, contacts a held host once it is in a page.
+  // Return whether an element with its present attributes would contact a held host in a page.
   const makesContact = element =>
     element.matches("iframe:not([srcdoc]),base") || suspect.test([element.httpEquiv, element.rel, element.type])
       ? isHeld(element.src || element.href || [element.content, element.text])
       : false;
 
-  // Return the markup with its held elements disarmed. Of two attributes with one name the first counts, so the ones put
-  // right behind the tag's name win: an empty `srcdoc` wins over any `src`, `href` and `content` lead nowhere, and the type
-  // is no script's. They have no quotes, because the markup may be in a script's string. It is `href=#` because preload
-  // scanners skip an empty `href`. An element is parsed from the first 6,000 characters of it.
+  // Return the markup with its held elements disarmed. The first of two attributes with the same name counts, so new ones
+  // are inserted right after the tag's name: an empty `srcdoc`, which overrides `src`, an `href` and a `content` that lead
+  // nowhere, and a type that does not run. They have no quotes, because the markup may be in a script's string. It is
+  // `href=#`, because preload scanners skip an empty `href` and read the next one. Only the first 6,000 characters of an
+  // element are parsed.
   const disarm = markup =>
     suspect.test(markup)
       ? markup.replace(/<(if|ba|li|me|sc)\w+/gi, (tag, _, start) => {
@@ -101,11 +102,11 @@
 
   // ---- Judges of calls
   //
-  // A judge gets the object, the arguments, `call`, and the original function. `call` makes the original call, with the
-  // arguments as they are by then. A judge that returns `[answer]` answers the call. If it returns nothing, the original
-  // call is made.
+  // A judge gets the object, the arguments, `call`, and the original function. `call` makes the original call with the
+  // arguments, which the judge may have changed. If the judge returns `[answer]`, the script gets this answer; otherwise
+  // the original call is made.
 
-  // Make the call on a copy, and look at what the element would become.
+  // Make the call on a copy, and judge what the element would become.
   const onAttribute = (element, args, call, original) => {
     const copy = element.cloneNode(true);
     original.apply(copy, args.map(arg => arg?.cloneNode?.(true) || arg));
@@ -118,15 +119,16 @@
     }
     if (containsHeld(srcdoc)) return [(element.srcdoc = disarm(srcdoc))];
     const answer = [call()];
-    // A frame that was held got an address that is not. Its own empty `srcdoc` goes.
+    // A held frame got an allowed address, so its empty `srcdoc` is removed.
     if (!(srcdoc || !src || isHeld(src))) toggleAttribute.call(element, "srcdoc", false);
-    // A `srcdoc` or blob keeps the frame's first window. Reading that arms it, before a script of the document runs.
+    // A frame with a `srcdoc` or blob keeps its first window. Reading the window arms it before a script of the new document
+    // runs.
     if (srcdoc || /^b/.test(src)) queueMicrotask(() => element.contentWindow);
     return answer;
   };
 
-  // A script may add `preconnect` to the list that it reads. Until it has done so, a held link has no address. Then the
-  // link gets its address back, and `onAttribute` judges it.
+  // A script may add `preconnect` to the list that it reads. A held link has no address while the script runs. Afterwards it
+  // gets its address back, and `onAttribute` judges it.
   const onRelList = link => {
     const { href } = link;
     if (isHeld(href)) {
@@ -161,8 +163,8 @@
     }
   };
 
-  // A blob of markup (HTML, XML) may become the document of a frame. Only a synchronous request can read it in time. It
-  // is replaced only if it holds something: in another encoding than UTF-8 it would not survive being read as text.
+  // A blob of markup (HTML, XML) may become the document of a frame. Only a synchronous request can read it in time. The
+  // blob is replaced only if something in it is held, because text in another encoding than UTF-8 would be damaged.
   const onObjectUrl = (_, args, call) => {
     const [blob] = args;
     if (/\b..?ml/.test(blob.type)) {
@@ -175,12 +177,12 @@
     }
   };
 
-  // For a passkey of another site (its `rpId`), the browser asks that site whether it allows this.
+  // For a passkey of another site (its `rpId`), the browser requests that site's permission over the network.
   const onPasskey = (_, args) => {
     if (isHeld(args[0])) args[0] = {};
   };
 
-  // A connection contacts its servers once it has a local description.
+  // An RTCPeerConnection contacts its servers after it gets a local description.
   const onConnection = connection => {
     const configuration = connection.getConfiguration();
     if (isHeld(configuration)) {
@@ -189,8 +191,8 @@
     }
   };
 
-  // `cookie = text`, `setItem(name, value)`, `set(name, value)` or `set({ name, value })`. The cookie store answers a
-  // promise; no caller of the others reads the answer.
+  // `cookie = text`, `setItem(name, value)`, `set(name, value)` or `set({ name, value })`. The answer is a promise, as from
+  // the cookie store. The other calls have no answer that a script could use.
   const onEntry = (_, [entry]) => {
     if ((entry.name || entry).match(heldNames)) return [(async () => {})()];
   };
@@ -202,10 +204,9 @@
 
   // ---- Arming a window
   //
-  // `root` is a window, a document or a shadow tree. Listen to the frames that load in it, and patch its window, once
-  // (`Node.cg` says that it is patched). A shadow tree has no window, so for one this ends with an error at `view.Node`,
-  // when nothing is left to do. An error in a row leaves the rows after it out, so rows that need an interface which a
-  // browser may lack come last.
+  // `root` is a window, a document or a shadow tree. Watch for frames that load in it, and patch its window once (`Node.cg`
+  // marks a patched window). A shadow tree has no window, so `view.Node` throws an error, which ends the function when its
+  // work is done. An error in one row skips the rows after it, so the rows whose interface a browser may lack come last.
   const arm = root => {
     try {
       const page = root.document || root;
@@ -214,10 +215,10 @@
       if (view.Node.cg) return;
       view.Node.cg = 1;
 
-      // Patch those of the interfaces' own members, static ones too, whose names match. Of the `inherited` names it
-      // patches a copy on the interface itself, which calls whatever the page has above it by then. Of an accessor the
-      // setter is patched, or else the getter; `side` asks for the getter first. This runs in every frame, so it looks
-      // only at own names and descriptors: walking through everything inherited takes three times as long.
+      // Patch the interfaces' own members, static ones too, whose names match. For `inherited` names, it patches a copy on
+      // the interface itself, which calls the inherited function that the page has at that time. For an accessor, it patches
+      // the setter, or else the getter; `side` may prefer the getter. This runs in every frame, so it reads only own names
+      // and descriptors: reading all inherited ones takes three times as long.
       const patch = (interfaces, pattern, judge, inherited = "", side = "set") =>
         interfaces.split(" ").forEach(name =>
           [inherited ? 0 : view[name], view[name]?.prototype].forEach(owner => {
@@ -231,7 +232,7 @@
                     const answer = judge(object, args, call, original);
                     if (answer) return answer[0];
                   } catch {
-                    // The call is made as if there were no guard.
+                    // After an error in the judge, the original call is made.
                   }
                   return call();
                 },
@@ -253,7 +254,7 @@
       patch("HTMLIFrameElement Element", /\b(contentDoc|contentWin|attachS)\w*/g, onNewRoot);
       patch("HTMLFormElement", /\bsubmit/g, onTarget);
       // Scripts may have globals of their own, such as `submenu` or `contentDiv`, so a window has a pattern of its own.
-      // (Of a global `reopen` the pattern finds `open`, which is then patched twice, to no harm.)
+      // (In a global `reopen` the pattern matches `open`, which is then patched twice without harm.)
       patch("self", /open\b/g, onTarget);
       patch("URL", /create\w+/g, onObjectUrl);
       patch("CredentialsContainer PublicKeyCredential", /\w+/g, onPasskey);
@@ -269,7 +270,7 @@
         }
       });
     } catch {
-      // A window of another origin can be neither armed nor used by the page's scripts.
+      // The window of another origin throws an error, but the page's scripts cannot use it either.
     }
   };
 

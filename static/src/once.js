@@ -1,4 +1,4 @@
-// Takes the grant for this one document out of its address. An address that is copied, shared or loaded again has none.
+// Removes the grant for this one document from its address, so that the address can be copied, shared or loaded again.
 (function () {
   "use strict";
   document.currentScript.remove();

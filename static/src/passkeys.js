@@ -1,6 +1,6 @@
-// Asks the browser for a passkey, and posts its answer with the form of the button. Without this script, the buttons
-// stay hidden. The challenge is bound to a cookie, which is set at the click. After LIFE the challenge has expired, so
-// the page is loaded again.
+// Requests a passkey from the browser, and posts it with the form of the button. Without this script, the buttons stay
+// hidden. The challenge is bound to a cookie, which is set at the click. After LIFE, the challenge has expired, so the page
+// is loaded again.
 const LIFE = 9 * 60 * 1000;
 
 function created(options) {
@@ -8,7 +8,7 @@ function created(options) {
     challenge: options.challenge,
     rp: { id: options.rpId, name: options.rpId },
     user: options.user,
-    // ES256, Ed25519, RS256: what authenticators have, and the server verifies.
+    // ES256, Ed25519, RS256: the algorithms that authenticators offer and the server can verify.
     pubKeyCredParams: [-7, -8, -257].map(alg => ({ type: "public-key", alg })),
     authenticatorSelection: { residentKey: "required", userVerification: "required" },
     excludeCredentials: options.known.map(one => ({ type: "public-key", id: one.id })),

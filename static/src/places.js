@@ -1,7 +1,7 @@
-// Shows the placeholder of a held frame, in the server's words. The guard loads this once a frame is held; the server is
-// asked once the visitor would see the frame.
+// Shows a placeholder in a held frame. The guard loads this module when a frame is held, and the module requests the
+// placeholder's markup from the shop's server when the frame comes into view.
 const places = new WeakSet(), home = new URL(".", import.meta.url);
-// No script runs in a placeholder. It posts as the shop's own page, and opens what it links to.
+// A placeholder runs no script, but may post a form to the shop and open its links.
 const sandbox = "allow-forms allow-popups allow-popups-to-escape-sandbox allow-same-origin allow-top-navigation-by-user-activation";
 
 let policy = null;
@@ -15,7 +15,7 @@ function fill(frame, text) {
   const own = frame.getAttribute("sandbox");
   if (own !== null) frame.setAttribute("sandbox", sandbox);
   frame.srcdoc = html(text);
-  // When the page gives the frame another address, the frame is as it was before, and the guard judges it again.
+  // If the page gives the frame another address, the placeholder is removed, and the guard judges the frame again.
   new MutationObserver((_, observer) => {
     observer.disconnect();
     places.delete(frame);

@@ -1,16 +1,16 @@
-// For scans only. Reports which script writes a cookie or a storage key, by name and never by value, and which one asks for
-// pictures. The scan puts the name of its binding in place of NAME.
+// For scans only. Reports which script writes a cookie or a storage key, by name and never by value, and which one requests
+// pictures. The scan replaces NAME by the name of its binding.
 (() => {
   const report = window.NAME;
   if (!report) return;
-  // The script on top of the stack that has an address. An inline script has the address of the page.
+  // Returns the address of the topmost script on the stack that has one. An inline script has the address of the page.
   const caller = () => (String(new Error().stack).match(/https?:\/\/[^\s)]+?(?=:\d+(:\d+)?\)?$)/m) || [""])[0];
   const note = (kind, name) => {
     try {
       report({ kind, name: String(name).slice(0, 2000), by: caller(), site: location.host });
     } catch { /* the page goes on */ }
   };
-  // Notes the calls of a function, if the browser has it.
+  // Reports the calls of a function, if the browser has it.
   const watch = (owner, name, kindOf, nameOf) => {
     const original = owner && owner[name];
     if (typeof original !== "function") return;
@@ -22,7 +22,7 @@
     });
   };
   const kindOfStorage = storage => {
-    // A sandbox refuses even to name the storage of the session.
+    // In a sandbox, reading `sessionStorage` throws an error.
     try { return storage === sessionStorage ? "session storage" : "local storage"; } catch { return "local storage"; }
   };
 
@@ -34,7 +34,7 @@
       cookie.set.call(this, text);
     },
   });
-  // When a script asks for a picture, the browser's own record of the request has no stack.
+  // If a script requests a picture, the browser's own record of the request has no stack.
   const source = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "src");
   Object.defineProperty(HTMLImageElement.prototype, "src", {
     ...source,

@@ -1,9 +1,9 @@
-// For scans only. Does what visitors do: scrolls to the end and back, hovers over menus and opens them. It sends no form
-// and follows no link. The scan waits for the promise.
+// For scans only. Acts like a visitor: scrolls to the end and back, hovers over menus and opens them. It sends no form and
+// follows no link. The scan waits for the promise that this script returns.
 (async () => {
   const wait = milliseconds => new Promise(done => setTimeout(done, milliseconds));
   const hover = element => element.dispatchEvent(new MouseEvent("mouseover", { bubbles: true }));
-  // An endless page grows while it is scrolled.
+  // A page with endless scrolling grows, so the end is at most 12 screens down.
   const end = () => Math.min(document.documentElement.scrollHeight, innerHeight * 12);
   for (let y = 0; y < end(); y += innerHeight * 0.8) {
     scrollTo(0, y);

@@ -1,8 +1,8 @@
-// Tells tags what the visitor agreed to, in their makers' words: one default before any tag runs, and one update if there
-// is a choice. It contacts no host. It fills the queues that tags read once they are let in.
+// Passes the visitor's choice to vendors' tags in their own commands: one default before any tag runs, and one update if
+// there is a choice. It contacts no host, but fills the queues that the tags read once they may load.
 (view => {
   const ownScript = document.currentScript;
-  // The tags to tell, the state of consent, and the purposes that were agreed to.
+  // The vendors with such commands, the state of consent, and the purposes that were agreed to.
   const [tags, state, ...granted] = ownScript.dataset.cg.split(" ");
   const denied = "denied", word = purpose => granted.includes(purpose) ? "granted" : denied;
   const ads = word("marketing"), statistics = word("statistics"), preferences = word("preferences");
@@ -16,7 +16,7 @@
     } });
     if (current) found(current);
   };
-  // Puts calls at the start of a queue, also if the page sets another (`dataLayer = [...]`) before its tags read it.
+  // Puts calls at the start of a queue, even if the page sets another queue (`dataLayer = [...]`) before its tags read it.
   const putFirst = (owner, name, calls) =>
     watch(owner, name, queue => queue.includes?.(calls.at(-1)) || queue.unshift?.(...calls));
   const tell = (name, calls, update) => {
@@ -43,13 +43,14 @@
       view.clarity = view.clarity || calls;
       view.clarity("consentv2", { ad_Storage: ads, analytics_Storage: statistics });
     },
-    // Meta's snippet loads nothing if `fbq` is there already. So it is told as soon as it makes its queue, before "init".
+    // Meta's snippet does not load if `fbq` exists already. So the call is made as soon as the snippet sets `fbq`, before
+    // "init".
     meta() {
       const calls = [["consent", ads === denied ? "revoke" : "grant"]];
       watch(view, "fbq", fbq => fbq.call ? putFirst(fbq, "queue", calls) : 0);
     },
   };
   ownScript.remove();
-  // Turbo swaps further pages into one document. The first one has told.
+  // Turbo puts further pages into the same document, whose queues have their calls from the first page.
   if (!("cookieguard" in view)) tags.split(",").forEach(tag => tellers[tag]());
 })(window);

@@ -1,4 +1,7 @@
-"""The first wall: a streaming HTML rewriter that makes inert what would contact a held host. No I/O, no clock."""
+"""The streaming HTML rewriter, which makes inert every element that would contact a held host. No I/O, no clock.
+
+A host is held while the visitor has not agreed to the purpose that it is declared for, or if it is undeclared.
+"""
 
 from __future__ import annotations
 

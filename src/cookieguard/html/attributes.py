@@ -1,4 +1,4 @@
-"""The attributes of a tag, judged: each way in which a value names what is contacted, and what is done about it."""
+"""The judges of a tag's attributes: one for each way in which a value names a URL, and what replaces a held value."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cookieguard.html.referrer_policy import tighten
 from cookieguard.html.types import ANYBODY, Attribute, Edit, Held, TagContext, nobody
 from cookieguard.html.urls import Url, readings, resolve
 
-# Nothing else in a value can reach another host or path: no reference is spelled without one of these or a
-# letter; so this only spares style attributes and the like the reading.
+# A style without any of these characters loads nothing, so it is not parsed: `url(` needs the bracket, and a backslash
+# or a character reference may spell it.
 CSS_MAY_LOAD = re.compile(rb"[(\\&]")
-# What stands for the seconds is for each browser to read: Chromium takes blanks of any kind and exponents there.
+# The seconds may be any characters, because browsers differ: Chromium accepts exponents and any white space there.
 REFRESH = re.compile(
     r"[\t\n\f\r ]*[^\t\n\f\r ;,]*[\t\n\f\r ]*(?:[;,][\t\n\f\r ]*|(?<=[\t\n\f\r ]))(.*)", re.DOTALL
 )
@@ -26,16 +26,16 @@ REFRESH_URL = re.compile(r"[uU][rR][lL][\t\n\f\r ]*=[\t\n\f\r ]*(.*)", re.DOTALL
 CHARSET = re.compile(r"charset[\t\n\f\r ]*=[\t\n\f\r \"']*([^\t\n\f\r ;\"']+)", re.IGNORECASE)
 
 
-# A page goes on without what it lacks in `onerror`. So where a tag has one, the address that is held gives way to one
-# that fails at once and asks nobody. Scripts fail in place and in order, as a fetch: a `data:` URL without a comma is
-# none. In a drawing `href` is what a script is from, and its text would run beside a `src`.
+# Pages use `onerror` to go on without something that did not load. So if a held tag has this attribute, its address is
+# replaced by one that fails at once without a request. `data:` without a comma is an invalid URL, which makes a script
+# fail in its turn, like a failed fetch. `href` is for scripts in SVG, which ignore `src` and would run their text.
 FAILS = {b"img": b' src=""', b"script": b' src="data:" href="data:"'}
-FAR = re.compile(r"[/\\]|[a-zA-Z][a-zA-Z0-9+.\-]*:[/\\]{2}")  # the page's own path has no part in it
-QUOTES = (b"", b"", b'"', b"'", b"")  # by the group of ATTRIBUTES that is the value
+FAR = re.compile(r"[/\\]|[a-zA-Z][a-zA-Z0-9+.\-]*:[/\\]{2}")  # a reference that ignores the page's own path
+QUOTES = (b"", b"", b'"', b"'", b"")  # the quote, by the group of ATTRIBUTES that matched the value
 
 
 class JudgedTag:
-    """Judge references in the attributes of one start tag. Owns the edits made to it."""
+    """Judge the references in the attributes of one start tag. Owns the list of held URLs and the edits."""
 
     def __init__(self, raw: bytes, name: bytes, end: int, context: TagContext) -> None:
         self.raw, self.name, self.name_end = raw, name, end
@@ -47,7 +47,7 @@ class JudgedTag:
         self.held: list[Held] = []
         self.edits: list[Edit] = []
         self.near = False
-        self.fails = False  # what it names cannot be loaded, and its `onerror` hears of it
+        self.fails = False  # whether its address is replaced by one that fails (FAILS)
         self.lost = ""
 
     def says(self, name: bytes) -> str | None:
@@ -55,16 +55,16 @@ class JudgedTag:
         return None if attribute is None else attribute.value
 
     def lift(self, reference: str) -> None:
-        """Give what is loaded in this one document a name to come back to (a fragment)."""
+        """Give an element that only this document may load an id, so that a link can lead back to it."""
         if self.name in EMBEDS and any(map(self.context.is_lifted, readings(reference, self.context.base))):
             every = attributes_of(self.raw, self.name_end, xml=self.context.xml, every=True)
-            first = {one.name: one for one in reversed(every)}
+            first = {attribute.name: attribute for attribute in reversed(every)}
             if b"id" not in first:
                 name = anchor_of(first, EMBEDS[self.name]).encode("ascii")
                 self.edits.append((self.name_end, self.name_end, b' id="%b"' % name))
 
     def reaches(self, reference: str, attribute: bytes) -> bool:
-        """Judge one reference; note what is held."""
+        """Return whether a reference may reach a held URL, and record that URL."""
         if not reference or reference.startswith("#"):
             return False
         for url in readings(reference, self.context.base):
@@ -74,7 +74,7 @@ class JudgedTag:
         return False
 
     def judge(self, url: Url, attribute: bytes) -> bool:
-        """Judge one URL; note it where it is held."""
+        """Return whether a URL is held, and record it if so."""
         ruling = self.context.judge(url)
         if ruling is None:
             return False
@@ -83,8 +83,8 @@ class JudgedTag:
         return True
 
     def rename(self, name: bytes) -> None:
-        """Take the attribute and its duplicates out of the way: without the first, the second would count."""
-        if name == b"src" and self._has_way_on():
+        """Rename an attribute and its duplicates, because a duplicate would take effect without the first one."""
+        if name == b"src" and self._can_go_on():
             self.fails = True
             self.edits.append((self.name_end, self.name_end, FAILS[self.name]))
         renamed = b"data-cg-" + name.replace(b":", b"-")
@@ -92,18 +92,19 @@ class JudgedTag:
             if attribute.name == name:
                 self.edits.append((attribute.start, self._name_end(attribute), renamed))
 
-    def _has_way_on(self) -> bool:
-        """Return whether the page goes on without what this names, and in no circle: scripts fail once.
+    def _can_go_on(self) -> bool:
+        """Return whether `onerror` lets the page go on without this element.
 
-        A picture whose way on is another one that is held would fail for ever.
+        A picture's handler with an address in it does not count: if that address is held as well, the picture would
+        fail again and again. Scripts fail only once.
         """
-        way_on = self.first.get(b"onerror")
-        if way_on is None or self.name not in FAILS or self.context.xml:
+        onerror = self.first.get(b"onerror")
+        if onerror is None or self.name not in FAILS or self.context.xml:
             return False
-        return self.name == b"script" or b"//" not in way_on.raw
+        return self.name == b"script" or b"//" not in onerror.raw
 
     def _name_end(self, attribute: Attribute) -> int:
-        """Return where the name of an attribute ends; in XML its spelling may have another prefix."""
+        """Return where the name of an attribute ends; in XML the page may spell it with another prefix."""
         spelling = _spelling(self.raw, attribute.start) if self.context.xml else attribute.name
         return attribute.start + len(spelling)
 
@@ -114,13 +115,13 @@ def _spelling(raw: bytes, start: int) -> bytes:
 
 
 def attributes_of(raw: bytes, position: int, *, xml: bool, every: bool = False) -> list[Attribute]:
-    """List the attributes with a name that is read, and the last one; in XML and on request `every` one."""
+    """Return the attributes whose names are read, and the last one; in XML, or with `every`, return all."""
     found: list[Attribute] = []
     last = len(raw) - 1
     for match in ATTRIBUTES.finditer(raw, position, last):
         name = match[1].lower()
         if xml and name.partition(b":")[2] == b"href":
-            name = b"xlink:href"  # whatever the prefix is
+            name = b"xlink:href"  # any prefix may be bound to XLink's namespace
         if every or xml or name in NAMES or match.end() >= last - 1:
             group = match.lastindex or 1
             value = (match[group], *match.span(group)) if group > 1 else (b"", -1, -1)
@@ -130,8 +131,8 @@ def attributes_of(raw: bytes, position: int, *, xml: bool, every: bool = False) 
 
 LATE_CHARSET = "the encoding in a page's meta element was not used: name it in the Content-Type header"
 FORM_TO_US = "a form that posts to one of cookieguard's pages was disabled: link to that page instead"
-STILL = {b"method": b"dialog", b"type": b"button"}  # with these a click does nothing
-HOLD = "\0hold"  # the answer of a judge: take the whole attribute away
+STILL = {b"method": b"dialog", b"type": b"button"}  # values with which a click sends nothing
+HOLD = "\0hold"  # a judge returns it to have the whole attribute renamed
 
 
 def _url(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
@@ -145,7 +146,7 @@ def _urls(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 def _pings(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     if _urls(tag, attribute, name) is HOLD:
         return HOLD
-    found = (url for one in attribute.value.split() for url in readings(one, tag.context.base))
+    found = (url for ping in attribute.value.split() for url in readings(ping, tag.context.base))
     return HOLD if any(map(tag.context.is_foreign, found)) else None
 
 
@@ -155,7 +156,7 @@ def _referrer(_: JudgedTag, attribute: Attribute, __: bytes) -> str | None:
 
 
 def _values(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
-    """Judge what an animation gives its element: references, or properties with `url()`."""
+    """Judge the values that an SVG animation sets: references, or properties with `url()`."""
     if any(tag.reaches(url, name) for url in dict.fromkeys(attribute.value.split(";"))):
         return HOLD
     return None if _css(tag, attribute, name) is None else HOLD
@@ -183,7 +184,7 @@ def _link(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 
 
 def _charset(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
-    """Take away the name of a charset that no scanner reads: the bytes before it were read in another one."""
+    """Remove a charset that a scanner of bytes cannot read, because the bytes before it were read in another one."""
     if not _shifts(attribute.value.strip("\t\n\f\r ")):
         return None
     tag.lost = LATE_CHARSET
@@ -195,10 +196,10 @@ def _shifts(label: str) -> bool:
 
 
 def _content(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
-    """Judge what a meta element says, by what it says it about."""
-    about = META_JUDGES.get((tag.says(b"http-equiv") or "").lower())
-    if about is not None:
-        return about(tag, attribute, name)
+    """Judge the `content` of a meta element by its `http-equiv` or `name`."""
+    judge_content = META_JUDGES.get((tag.says(b"http-equiv") or "").lower())
+    if judge_content is not None:
+        return judge_content(tag, attribute, name)
     return _referrer(tag, attribute, name) if (tag.says(b"name") or "").lower() == "referrer" else None
 
 
@@ -218,24 +219,24 @@ def _refresh(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
     url = named[1] if named else match[1]
     if url[:1] in ("'", '"'):
         url = url[1:].partition(url[0])[0]
-    if _loads_document(tag, url, b"content"):  # a frame may be refreshed to a data: URL
+    if _loads_document(tag, url, b"content"):  # in a frame, a refresh may lead to a data: URL
         tag.rename(b"http-equiv")
     return None
 
 
 def _base(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
-    tag.near = True  # and it changes what follows: never taken from another page's answer
+    tag.near = True  # the base depends on the page's address, so other pages must not reuse this decision
     own = resolve(attribute.value, tag.context.base)
-    # Relative actions of all forms would lead to our pages, those of forms before it too.
+    # With such a base, relative actions of all the page's forms, even of earlier ones, would lead to our pages.
     if own and any(map(tag.context.acts, (own, *readings("-", own)))):
         tag.lost = FORM_TO_US
         return HOLD
-    # on the page's own host it only says where relative references begin, and those are judged
+    # A base on the page's own host passes: the references that it changes are judged one by one.
     return None if own and own.host == tag.context.base.host else _url(tag, attribute, name)
 
 
 def _form(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
-    """Judge where a form posts to; make one inert that would act on a page of ours, in the name of who clicks it."""
+    """Disable a form that would post to one of our pages, because it would act in the visitor's name."""
     tag.near = tag.near or not FAR.match(attribute.value)
     if not any(map(tag.context.acts, readings(attribute.value, tag.context.base))):
         return None
@@ -259,12 +260,12 @@ def _later(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 
 
 def _loads_document(tag: JudgedTag, reference: str, name: bytes) -> bool:
-    """Return whether a reference reaches somebody held, itself or by the document it holds."""
+    """Return whether a reference reaches a held host, directly or by the document inside a `data:` URL."""
     if tag.reaches(reference, name):
         return True
     for document in documents_in(reference):
         if is_unread(reference, document) and tag.context.judge(ANYBODY) is not None:
-            return True  # it may contact anybody
+            return True  # fail closed: its encoding cannot be read, so it may contact any host
         tag.near = True
         changed, held = tag.context.nest(document, is_xml(reference))
         tag.held += held
@@ -282,7 +283,7 @@ def _srcdoc(tag: JudgedTag, attribute: Attribute, name: bytes) -> str | None:
 
 
 def candidates(srcset: str) -> list[str]:
-    """List the URLs of a srcset (WHATWG: parse a srcset attribute)."""
+    """Return the URLs of a srcset, as WHATWG's "parse a srcset attribute" finds them."""
     return [match[1].rstrip(",") for match in CANDIDATE.finditer(srcset)]
 
 

@@ -1,7 +1,7 @@
-"""Which attribute of which element makes a browser contact somebody, as data.
+"""The table of contact points: which attribute of which element makes a browser contact a host.
 
-Element and attribute names are lower-case. Names mean the same in HTML, SVG and MathML here: the union of what
-any of them loads. A click (`a href`, `form action`) is no contact; a form that posts to our pages is held too.
+Element and attribute names are in lower case. An element has the loading attributes that it has in HTML, SVG or MathML.
+A link or form contacts a host only after a click, so it is not held, except a form that posts to cookieguard's pages.
 """
 
 from __future__ import annotations
@@ -10,32 +10,32 @@ from enum import Enum, auto
 
 
 class Load(Enum):
-    """Say how an attribute's value names what is contacted."""
+    """How an attribute's value names the URLs that a browser contacts."""
 
     URL = auto()
     URLS = auto()  # separated by white space
     SRCSET = auto()
     CSS = auto()
-    LINK = auto()  # by its rel
-    REFRESH = auto()  # a meta element's: by its http-equiv or name
+    LINK = auto()  # a URL; whether it is fetched depends on `rel`
+    REFRESH = auto()  # the content of a meta element; its meaning depends on `http-equiv` or `name`
     BASE = auto()
-    DOCUMENT = auto()  # a URL whose document runs here: data: counts
+    DOCUMENT = auto()  # a URL whose document runs in the page, so documents in data: URLs are judged too
     SRCDOC = auto()
-    CHARSET = auto()  # contacts nobody, and may change what every byte means
+    CHARSET = auto()  # no URL, but it may change how every byte is read
     VALUES = auto()  # an SVG animation's list, separated by `;`: URLs, or style with `url()`
-    PING = auto()  # as URLS, and gone for good where it reaches anybody else
-    REFERRER = auto()  # no URL: how much of the page's own the others hear
-    LATER = auto()  # as DOCUMENT, once a script moves it to where it counts
-    FORM = auto()  # no contact by itself, but a click would act on a page of ours
+    PING = auto()  # as URLS, but removed for all third parties, even if they are not held
+    REFERRER = auto()  # no URL: it sets how much of the page's address other sites get
+    LATER = auto()  # as DOCUMENT, after a script has moved it to an attribute that loads
+    FORM = auto()  # contacts no host by itself, but a click would act on one of cookieguard's pages
 
 
 _HREF = {b"href": Load.URL, b"xlink:href": Load.URL}
 _SOURCE = {b"src": Load.URL}
 _MEDIA = {b"src": Load.URL, b"poster": Load.URL}
 _PICTURE = {b"src": Load.URL, b"srcset": Load.SRCSET, b"lowsrc": Load.URL, b"dynsrc": Load.URL}
-# Where lazy loaders keep what a script then moves to `src` (lazysizes and most plugins; WP Rocket, Jetpack; LiteSpeed;
-# older jQuery ones). The policy stops the frame, but Chromium has its connection open by then. A picture has none, and
-# other elements keep their `data-src`: there it may be anything.
+# Attributes in which lazy loaders keep a frame's address until a script moves it to `src` (lazysizes and most plugins;
+# WP Rocket, Jetpack; LiteSpeed; older jQuery ones). The policy refuses such a frame, but Chromium connects to its host
+# before that. For a picture Chromium does not, and on other elements a `data-src` may mean anything.
 _LAZY_FRAME = dict.fromkeys(
     (b"data-src", b"data-lazy-src", b"data-litespeed-src", b"data-original"), Load.LATER
 )
@@ -93,7 +93,7 @@ LOADS: dict[bytes, dict[bytes, Load]] = {
     b"video": _MEDIA,
 }
 
-# On any element. The presentation attributes of SVG fetch what their `url()` names.
+# Attributes of any element. SVG's presentation attributes load what their `url()` names.
 ANYWHERE: dict[bytes, Load] = {
     b"attributionsrc": Load.URLS,
     b"background": Load.URL,
@@ -113,8 +113,8 @@ ANYWHERE: dict[bytes, Load] = {
     b"style": Load.CSS,
 }
 
-# Relations no browser fetches for. A link with any other token is judged: Firefox prefetches `next`, Chromium
-# fetches `search`, and what comes after this table was written shall be held too.
+# Relations for which no browser fetches the link. A link with any other token is judged: Firefox prefetches `next`,
+# Chromium fetches `search`, and browsers may add relations after this table was written.
 INERT_RELATIONS = frozenset(
     "acl alternate amphtml appendix archives author authorization_endpoint bookmark canonical category chapter "
     "cite-as contents convertedfrom copyright describedby edit edituri external first glossary help "
@@ -125,7 +125,7 @@ INERT_RELATIONS = frozenset(
     "unapi-server up vcs-git webmention wlwmanifest".split()
 )
 
-# The text inside, as the tokenizer reads it in HTML content.
+# Elements whose text the tokenizer reads as raw text in HTML content.
 RAW_TEXT = frozenset({b"title", b"textarea", b"xmp", b"iframe", b"noembed", b"noframes", b"style", b"script"})
 TEXT_NAMES = RAW_TEXT | {b"noscript"}
 
@@ -137,7 +137,7 @@ JAVASCRIPT_TYPES = frozenset(
 )
 RULE_TYPES = frozenset({"importmap", "speculationrules", "webbundle"})
 
-# What is read of a tag: the names of attributes, and the elements of which something is always to be known.
+# The names of attributes that are read, and below them the elements whose attributes are always read.
 NAMES = frozenset(ANYWHERE).union(*LOADS.values()) | frozenset(
     {b"data-cg", b"type", b"language", b"rel", b"lang", b"xml:lang", b"http-equiv", b"content", b"encoding"}
     | {b"color", b"face", b"size", b"src", b"name", b"href", b"onerror"}
@@ -146,11 +146,11 @@ CONTEXT_NAMES = frozenset({b"html", b"meta", b"font", b"annotation-xml"})
 READ_NAMES = frozenset(LOADS) | TEXT_NAMES | CONTEXT_NAMES
 ALWAYS_READ = TEXT_NAMES | CONTEXT_NAMES | {b"base"}
 LINKS = frozenset({b"a", b"area"})
-# Elements the page's context is read from.
+# Elements that change the context of the page.
 ATTENTION = frozenset(b"html head body base meta svg math select frameset template col plaintext".split())
-SPECIAL_NAMES = READ_NAMES | ATTENTION  # of all other elements only the attributes of ANYWHERE may count
-# Encodings where a byte below 0x80 may be a part of another character: no scanner of bytes reads them. The labels
-# of ISO-2022-JP, and those that browsers map to `replacement` (Encoding standard).
+SPECIAL_NAMES = READ_NAMES | ATTENTION  # all other elements have only the attributes of ANYWHERE
+# Encodings in which a byte below 0x80 may be part of another character, so that a scanner of bytes cannot read them:
+# the labels of ISO-2022-JP, and those that browsers map to `replacement` (Encoding standard).
 SHIFTING_CHARSETS = frozenset(
     b"csiso2022jp csiso2022kr hz-gb-2312 iso-2022-cn iso-2022-cn-ext iso-2022-jp iso-2022-kr replacement".split()
 )

@@ -1,4 +1,4 @@
-"""The text of an element, judged: rules for the browser, style sheets. What a script says is not read."""
+"""The judges of an element's text: style sheets, import maps and speculation rules. Scripts are not analysed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from cookieguard.html.urls import Url, parse_url, readings, resolve
 CDATA_MARKS = re.compile(rb"<!\[CDATA\[|\]\]>")
 HREF = re.compile(rb"href[\t\n\r ]*=[\t\n\r ]*(?:\"([^\"]*)\"|'([^']*)')")
 SPECULATIONS = ("prefetch", "prerender", "prerender_until_script", "prefetch_with_subresources")
-# A pattern of links to one host: the page's own, or one that it spells out, and so is judged like every reference here.
+# A pattern of links (`href_matches`) that matches one host only: the page's own, or a host that it names in full, which
+# is judged like any other reference in the rules.
 ONE_HOST = re.compile(r"/(?![/\\{(:])|https?://[a-z0-9.\-]+(?::[0-9]{1,5})?(?:/|\Z)")
-MOST_FOUND = 200  # references noted of one sheet: no more are listed of a whole page (rewriter.MAX_HELD)
+MOST_FOUND = 200  # held URLs recorded for one sheet, as many as are listed for a whole page (types.MAX_HELD)
 MAP_KEYS = frozenset({"imports", "scopes", "integrity"})  # of an import map
-MOST_CONDITIONS = 20  # nested in each other
+MOST_CONDITIONS = 20  # levels of nested conditions in document rules
 ESCAPED_SLASH = re.compile(rb"\\(?:/|u002[fF])")
 HOST = re.compile(rb"//(?:[^/\"'\s@<>]{1,64}+@|)([\w\x80-\xff\-]++(?:\.[\w\x80-\xff\-]++)*+(?::[0-9]{1,5}|))")
 SOME_PAGE = parse_url("https://page.invalid/")
 TAGS = re.compile(rb"<[^>]*>")
-MAX_INSTRUCTION = 4096  # bytes of an `<?xml-stylesheet ...?>`; a longer one is dropped
+MAX_INSTRUCTION = 4096  # bytes; a longer `<?xml-stylesheet ...?>` is dropped
 STYLESHEET = b"xml-stylesheet"
 
 
@@ -38,20 +39,22 @@ def judge_text(
     look: Callable[[bytes], Decision | None] = unsure,
     is_markup: bool = False,  # noqa: FBT001, FBT002  # compiled
 ) -> Decision:
-    """Judge the text of an element, in all ways that it may be read where it `is_markup`; `look` is asked first."""
-    way = JUDGES[kind]
+    """Return the decision about the text of an element. `look` decides the plain cases, and is called first.
+
+    With `is_markup`, the text is judged in all ways in which browsers may read it."""
+    judge_kind = JUDGES[kind]
     if not is_markup:
-        return look(text) or way(text, base, judge, False)  # noqa: FBT003  # as compiled functions want it
+        return look(text) or judge_kind(text, base, judge, False)  # noqa: FBT003  # as compiled functions want it
     for reading in markup_readings(text):
-        decision = look(reading) or way(reading, base, judge, True)  # noqa: FBT003  # as above
+        decision = look(reading) or judge_kind(reading, base, judge, True)  # noqa: FBT003  # as above
         if decision.held or decision.hold:
             return Decision(decision.held, True)  # noqa: FBT003  # as above
     return PASSES
 
 
 def markup_readings(source: bytes) -> tuple[bytes, ...]:
-    """Return text that is, or may be, markup (inside svg), in all ways that it may be read."""
-    bare = CDATA_MARKS.sub(b"", source) if b"]]>" in source or b"<![" in source else source  # nearly always
+    """Return all ways to read a text that is, or may be, markup: as it is, with references decoded, without tags."""
+    bare = CDATA_MARKS.sub(b"", source) if b"]]>" in source or b"<![" in source else source
     decoded = decode_text(bare.decode("utf-8", "surrogateescape"))
     return tuple(dict.fromkeys((source, decoded.encode("utf-8", "surrogateescape"), TAGS.sub(b"", source))))
 
@@ -59,7 +62,7 @@ def markup_readings(source: bytes) -> tuple[bytes, ...]:
 def judge_instruction(
     data: bytes, start: int, base: Url, judge: Judge, *, is_last: bool
 ) -> tuple[tuple[Held, ...], bool] | None:
-    """List what an `<?xml-stylesheet ...?>` loads and must not, and whether it goes; None: it is not complete."""
+    """Return the held URLs of an `<?xml-stylesheet ...?>`, and whether to drop it; None if it is incomplete."""
     end = data.find(b"?>", start)
     if end < 0 and len(data) - start < MAX_INSTRUCTION and not is_last:
         return None
@@ -79,7 +82,7 @@ def _rules(text: bytes, base: Url, judge: Judge, _: bool) -> Decision:  # noqa: 
         return partly
     rules = _read_rules(text)
     urls = _held_references(rules, base, judge)
-    if rules is None or not text.isascii():  # then it is not sure that a browser reads the same
+    if rules is None or not text.isascii():  # a browser may read such a text in another way
         urls = _named_hosts(text, judge) or urls
     held = _named(urls, "script", judge)
     is_open = judge(ANYBODY) is not None and (rules is None or _follows_links(rules))
@@ -87,17 +90,17 @@ def _rules(text: bytes, base: Url, judge: Judge, _: bool) -> Decision:  # noqa: 
 
 
 def _named_hosts(text: bytes, judge: Judge) -> list[Url]:
-    """List the held hosts that stand behind two slashes, for where it is not sure how the text is read."""
+    """Return the held hosts among all names after two slashes, for a text that browsers may read in another way."""
     names = dict.fromkeys(HOST.findall(ESCAPED_SLASH.sub(b"/", text)))
     urls = (resolve(f"//{name.decode('utf-8', 'replace')}/", SOME_PAGE) for name in names)
     return [url for url in urls if url is not None and judge(url)]
 
 
 def _import_map(text: bytes, base: Url, judge: Judge) -> Decision | None:
-    """Judge an import map entry by entry; what is held becomes `null`, which may not be imported.
+    """Judge an import map entry by entry, and replace held addresses by `null`, which makes their import fail.
 
-    What an entry is called contacts nobody. None where it is not sure that browsers read such a map here, or where
-    nothing of it would be left.
+    The names of the entries are not judged, because they cause no request. Return None if the text is not surely an
+    import map, or if all of its entries are held.
     """
     mapping = _read_map(text)
     if mapping is None:
@@ -119,7 +122,7 @@ def _import_map(text: bytes, base: Url, judge: Judge) -> Decision | None:
 
 
 def _read_map(text: bytes) -> dict[str, dict[str, Any]] | None:
-    """Read an import map as all browsers do; None where it is none, broken, or has what maps have not."""
+    """Return the import map if all browsers read it alike; None if it is broken or has other content."""
     try:
         mapping = json.loads(text.decode("ascii"), parse_constant=_refuse, parse_float=_refuse)
     except (ValueError, RecursionError):
@@ -128,7 +131,7 @@ def _read_map(text: bytes) -> dict[str, dict[str, Any]] | None:
         return None
     scopes = mapping.get("scopes", {})
     listed = [mapping.get("imports", {}), scopes, *(scopes.values() if isinstance(scopes, dict) else ())]
-    return mapping if all(isinstance(one, dict) for one in listed) else None
+    return mapping if all(isinstance(entries, dict) for entries in listed) else None
 
 
 def _refuse(number: str) -> None:
@@ -139,53 +142,53 @@ def _read_rules(text: bytes) -> Any:
     try:
         return json.loads(text.decode("utf-8", "replace").removeprefix("\ufeff"), strict=False)
     except (ValueError, RecursionError):
-        return None  # most browsers read none either, but Chromium's parser is another: it takes `\v`, and nests deeper
+        return None  # most browsers reject it too, but Chromium's parser accepts `\v` and deeper nesting
 
 
 def _held_references(rules: Any, base: Url, judge: Judge) -> list[Url]:
-    """List the held URLs among all strings: `https:host` and `https:\\\\host` name a host, too."""
+    """Return the held URLs among all strings, even in forms such as `https:host` and `https:\\\\host`."""
     found: list[Url] = []
     unread = [rules]
     while unread:
-        one = unread.pop()
-        if isinstance(one, dict):
-            unread += [*one.keys(), *one.values()]
-        elif isinstance(one, list):
-            unread += one
-        elif isinstance(one, str):
-            found += [url for url in readings(one, base) if judge(url)]
+        value = unread.pop()
+        if isinstance(value, dict):
+            unread += [*value.keys(), *value.values()]
+        elif isinstance(value, list):
+            unread += value
+        elif isinstance(value, str):
+            found += [url for url in readings(value, base) if judge(url)]
     return found
 
 
 def _follows_links(rules: Any) -> bool:
-    """Return whether speculation rules let the browser visit the page's links, those to other hosts too."""
+    """Return whether speculation rules let the browser load the page's links to any host in advance."""
     listed = [rules.get(action) for action in SPECULATIONS] if isinstance(rules, dict) else []
-    found = [rule for one in listed if isinstance(one, list) for rule in one if isinstance(rule, dict)]
+    found = [rule for group in listed if isinstance(group, list) for rule in group if isinstance(rule, dict)]
     return any(
-        ("where" in rule or rule.get("source") == "document") and not _stays(rule.get("where"), 0)
+        ("where" in rule or rule.get("source") == "document") and not _matches_own_hosts(rule.get("where"), 0)
         for rule in found
     )
 
 
-def _stays(where: Any, depth: int) -> bool:
-    """Return whether a condition of document rules matches links to hosts only that it names, or the page's own."""
+def _matches_own_hosts(where: Any, depth: int) -> bool:
+    """Return whether a condition of document rules matches only links to the page's own host or to hosts it names."""
     if not isinstance(where, dict) or depth > MOST_CONDITIONS:
         return False
     joined = [(all, where.get("or")), (any, where.get("and"))]
     if any(
-        isinstance(parts, list) and parts and way(_stays(x, depth + 1) for x in parts)
-        for way, parts in joined
+        isinstance(parts, list) and parts and enough(_matches_own_hosts(part, depth + 1) for part in parts)
+        for enough, parts in joined
     ):
         return True
     patterns = where.get("href_matches")
     listed = patterns if isinstance(patterns, list) else [patterns]
-    return bool(listed) and all(isinstance(one, str) and ONE_HOST.match(one) for one in listed)
+    return bool(listed) and all(isinstance(pattern, str) and ONE_HOST.match(pattern) for pattern in listed)
 
 
 def _style(text: bytes, base: Url, judge: Judge, is_markup: bool) -> Decision:  # noqa: FBT001  # as above
-    holds = _Sheet(base, judge)
+    holds = _SheetJudge(base, judge)
     edits = held_in_sheet(text, holds, is_markup)
-    if any(held_in_sheet(one, holds, is_markup) != edits for one in other_readings(text)):
+    if any(held_in_sheet(reading, holds, is_markup) != edits for reading in other_readings(text)):
         edits = None
     if edits == []:
         return PASSES
@@ -195,8 +198,8 @@ def _style(text: bytes, base: Url, judge: Judge, is_markup: bool) -> Decision:  
     return Decision(held, False, tuple(edits))  # noqa: FBT003  # as above
 
 
-class _Sheet:
-    """Judge the references of one sheet (a closure would refer to itself, and to the rules until it is collected)."""
+class _SheetJudge:
+    """Judge the references of one sheet. A closure would keep the rules in memory until a garbage collection."""
 
     def __init__(self, base: Url, judge: Judge) -> None:
         self._base, self._judge = base, judge

@@ -1,4 +1,4 @@
-"""A held frame as a place on the page: whose it is, whether anybody would see it, and the tag with room left."""
+"""Held frames and other embedded elements: whether visitors would see one, and its tag with room for a placeholder."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from hashlib import blake2b
 from cookieguard.html.tokenizer.output import Output
 from cookieguard.html.types import Attribute, Edit, Embed, Held
 
-# The attribute that names what an element embeds; where it is held, a placeholder may stand in.
+# The attribute that names what an element embeds. If it is held, a placeholder may replace the element.
 EMBEDS = {b"embed": b"src", b"frame": b"src", b"iframe": b"src", b"object": b"data"}
-# What would win over a placeholder, or speak of what is not shown, until the element comes back.
+# Attributes that would override the placeholder or break it; they are renamed while it is shown.
 IN_THE_WAY: dict[bytes, frozenset[bytes]] = {
     b"embed": frozenset({b"type"}),
     b"frame": frozenset(),
     b"iframe": frozenset({b"sandbox", b"srcdoc"}),
     b"object": frozenset({b"type"}),
 }
-# A frame of this many pixels or fewer is a beacon, or has no room for a button.
+# A frame of at most this width or height is a beacon, or has no room for a button.
 MOST_PIXELS_UNSEEN = 20
 PIXELS = re.compile(r"[\t\n\f\r ]*\+?([0-9]{1,9})(?![0-9]*\.?[0-9]*%)")
-# In lower case, each way from a letter on: a search is several times as fast so.
+# It is searched in lower case, and each alternative begins with a letter, which makes the search several times faster.
 UNSEEN_STYLE = re.compile(
     r"display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse)|opacity\s*:\s*0?\.?0*\s*(?:;|!|\Z)"
     + "".join(
@@ -33,7 +33,7 @@ UNSEEN_STYLE = re.compile(
         for first, rest in (("l", "eft"), ("r", "ight"), ("t", "op"), ("b", "ottom"))
     )
 )
-HIDING = (b"hidden", b"aria-hidden", b"width", b"height", b"style")  # what tells whether an element is seen
+HIDING = (b"hidden", b"aria-hidden", b"width", b"height", b"style")  # attributes that can hide an element
 PLAIN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,63}")
 
 
@@ -46,21 +46,23 @@ def place_in(
     edits: list[Edit],
     held: tuple[Held, ...],
 ) -> Embed | None:
-    """Return what a placeholder needs to know of a held element; None where nobody would see it."""
+    """Return what a placeholder needs to know about a held element, or None if the element is not visible."""
     first: dict[bytes, Attribute] = {}
     for attribute in attributes:
         first.setdefault(attribute.name, attribute)
     if _is_unseen({key: first[key].value for key in HIDING if key in first}):
         return None
-    embedded = (one for one in held if (one.element, one.attribute) == (name.decode(), EMBEDS[name].decode()))
+    own = (
+        entry for entry in held if (entry.element, entry.attribute) == (name.decode(), EMBEDS[name].decode())
+    )
     moved = [
-        (one.start, one.start + len(one.name), b"data-cg-" + one.name)
-        for one in attributes
-        if one.name in IN_THE_WAY[name]
+        (attribute.start, attribute.start + len(attribute.name), b"data-cg-" + attribute.name)
+        for attribute in attributes
+        if attribute.name in IN_THE_WAY[name]
     ]
     return Embed(
         element=name,
-        held=next(embedded, held[0]),  # a document in a data: URL is held for what is in it
+        held=next(own, held[0]),  # a document in a data: URL is held because of URLs inside it
         anchor=anchor_of(first, EMBEDS[name]),
         is_sandboxed=b"sandbox" in first,
         title=first[b"title"].value if b"title" in first else None,
@@ -70,7 +72,7 @@ def place_in(
 
 
 def anchor_of(first: Mapping[bytes, Attribute], source: bytes) -> str:
-    """Name the element in a fragment: by its own id, else by what it embeds; "" where neither will do."""
+    """Return a fragment for the element: its own id, or one made from its address; "" if neither is usable."""
     own = first.get(b"id")
     if own is not None:
         return own.value if PLAIN_ID.fullmatch(own.value) else ""
@@ -79,18 +81,18 @@ def anchor_of(first: Mapping[bytes, Attribute], source: bytes) -> str:
 
 
 def apply_edits(raw: bytes, edits: Iterable[Edit]) -> bytes:
-    """Write a tag with its edits, which do not overlap."""
+    """Return a tag with edits applied, which must not overlap."""
     output = Output(raw)
     for start, end, new in sorted(edits):
         output.replace(start, end, new)
     return output.finish()
 
 
-def _is_unseen(said: Mapping[bytes, str]) -> bool:
-    if b"hidden" in said or said.get(b"aria-hidden", "").strip().lower() == "true":
+def _is_unseen(values: Mapping[bytes, str]) -> bool:
+    if b"hidden" in values or values.get(b"aria-hidden", "").strip().lower() == "true":
         return True
     for side in (b"width", b"height"):
-        pixels = PIXELS.match(said.get(side, ""))
+        pixels = PIXELS.match(values.get(side, ""))
         if pixels and int(pixels[1]) <= MOST_PIXELS_UNSEEN:
             return True
-    return UNSEEN_STYLE.search(said.get(b"style", "").lower()) is not None
+    return UNSEEN_STYLE.search(values.get(b"style", "").lower()) is not None

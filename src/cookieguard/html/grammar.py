@@ -1,7 +1,7 @@
-"""The tag grammar of the WHATWG tokenizer as regular expressions over bytes.
+"""The grammar of tags in HTML, as the WHATWG tokenizer reads them, in regular expressions over bytes.
 
-Rule: white space is spelled out (Python's bytes `\\s` takes VT too), quantifiers are possessive, so that every
-match is linear.
+Rule: white space is spelled out, because Python's `\\s` also matches VT. Quantifiers are possessive, so that every
+match takes linear time.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import re
 S = rb"[\t\n\f\r ]"  # the white space of the tokenizer
 AFTER_NAME = rb"(?=[\t\n\f\r />])"
 
-# A name may start with `=`. Quotes count only right after `=`; where one is open, nothing matches.
+# A name may start with `=`. Quotes count only right after `=`. An attribute with an open quote does not match.
 ATTRIBUTE = (
     rb"[^\t\n\f\r />][^\t\n\f\r />=]*+"
-    rb"(?:=\"[^\"]*+\"|"  # nearly all of them
+    rb"(?:=\"[^\"]*+\"|"  # first, because nearly all attributes look like this
     + S
     + rb"*+="
     + S
@@ -35,18 +35,18 @@ ATTRIBUTES = re.compile(
 )
 TAG_NAME = re.compile(rb"<(/?)([^\t\n\f\r />]++)")
 
-# `<` before anything else is text.
+# In HTML, `<` before any other character is text.
 XML_TEXT = re.compile(rb"[^<]*+")
 TEXT = re.compile(rb"[^<]*+(?:<(?=[^a-zA-Z/!?])[^<]*+)*+")
 
 
 def any_case(name: bytes) -> bytes:
-    """Spell a name as a pattern that matches it in any case."""
+    """Return a pattern that matches a name in any case."""
     letters = (bytes([letter]) for letter in name)
     return b"".join(b"[" + x.lower() + x.upper() + b"]" if x.isalpha() else re.escape(x) for x in letters)
 
 
 def own_name(name: bytes, *, xml: bool) -> bytes:
-    """Spell the name of an element as it may stand in markup: in XML with a prefix too, which in HTML makes another."""
+    """Return a pattern that matches an element's name in any case; in XML, it may have a prefix."""
     prefix = rb"(?:[a-zA-Z0-9_\-]{1,64}+:)?" if xml else b""
     return prefix + any_case(name) + AFTER_NAME

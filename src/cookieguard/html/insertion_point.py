@@ -1,4 +1,4 @@
-"""Where a document's head begins and where it ends: what is inserted stands first in the head, or last in the body."""
+"""The two places where cookieguard inserts markup into a page: at the start of the head and at the end of the body."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from cookieguard.html.fast.answers import piece
 from cookieguard.html.types import Embed, Tag
 
 IN_HEAD = frozenset(b"base basefont bgsound link meta title style script noscript noframes template".split())
-UNSETTLED, HEAD, BODY = range(3)  # where a part of a page may be another, that does as little
-IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # as end tags
+UNSETTLED, HEAD, BODY = range(3)  # the place of the next bytes; UNSETTLED: they need the page's context
+IMPLY_BODY = frozenset({b"body", b"html", b"br"})  # end tags that begin a body
 
-# Of two byte order marks the second is text, but whoever sends it sends a page all the same.
+# By the standard, a second byte order mark is text. Here it is skipped, because a page may still follow it.
 BLANK = re.compile(rb"[\t\n\f\r \x00]*+(?:\xef\xbb\xbf[\t\n\f\r \x00]*+)*+")
 
 
 def _begun(parts: list[bytes]) -> bytes:
-    """Write the pattern of the first of these parts, and as many of the others as are there."""
+    """Return a pattern of the first part, followed by as many of the next parts as are there."""
     pattern = parts[-1]
     for part in reversed(parts[:-1]):
         pattern = part + b"(?:" + pattern + b")?"
     return pattern
 
 
-# The end tags that a document ends with, and what may become them when more of the page comes.
+# The end tags at the end of a document, complete or cut off by the end of a chunk.
 SPACE = rb"[\t\n\f\r ]{0,64}"
 BODY_END = [b"<", b"/", b"[bB]", b"[oO]", b"[dD]", b"[yY]" + SPACE, b">" + SPACE]
 HTML_END = [b"<", b"/", b"[hH]", b"[tT]", b"[mM]", b"[lL]" + SPACE, b">" + SPACE]
@@ -34,32 +34,32 @@ LONGEST_END = 7 + 7 + 4 * 64
 
 
 def end_begun(data: bytes) -> int:
-    """Return where the end tags of the document begin that this data ends with, or may end with."""
+    """Return where the document's end tags begin at the end of this data, even if they are cut off there."""
     size = len(data)
     least = max(0, size - LONGEST_END)
     last = data.rfind(b"<", least)
     if last < 0:
         return size
-    before = data.rfind(b"<", least, last)  # it may be both end tags, and holds no third
+    before = data.rfind(b"<", least, last)  # there are at most two end tags
     if before >= 0 and END_BEGUN.match(data, before) is not None:
         return before
     return last if END_BEGUN.match(data, last) is not None else size
 
 
 def blank_end(data: bytes, start: int, end: int) -> int:
-    """Return how far the text data[start:end] implies no body: over blanks and byte order marks."""
+    """Return where blanks and byte order marks, which do not begin a body, end in data[start:end]."""
     if not piece(data, start, end).strip(b"\t\n\f\r "):
         return end
     return BLANK.match(data, start, end).end()  # type: ignore[union-attr]  # matches always
 
 
 def is_part_of_bom(text: bytes) -> bool:
-    """Return whether these are the first bytes of a byte order mark that is not complete."""
+    """Return whether this is an incomplete byte order mark."""
     return text in (b"\xef", b"\xef\xbb")
 
 
 class InsertContext(NamedTuple):
-    """Hold what was seen of a page: `<html lang>`, its own meta policies, whether a `<base>`, its `color-scheme`."""
+    """What was seen of a page: `<html lang>`, its own policies in meta elements, `<base>` and `color-scheme`."""
 
     lang: str
     policies: tuple[str, ...]
@@ -67,14 +67,14 @@ class InsertContext(NamedTuple):
     scheme: str = ""
 
 
-# Returns the attributes that make an element its own placeholder, nothing where there shall be none.
+# Returns the attributes that turn an element into its own placeholder; empty for no placeholder.
 Stand = Callable[[Embed, InsertContext], bytes]
 
 
 class Placement:
-    """Insert once first in the head and once last in the body, never in a fragment. Owns what was seen.
+    """Return what to insert at each place of a page, once in the head and once in the body. Owns what was seen.
 
-    `is_document`: the request says so, whatever tags the page has.
+    A fragment gets no insertion. `is_document` means that the request asks for a whole document.
     """
 
     def __init__(
@@ -89,18 +89,18 @@ class Placement:
         self._insert = insert
         self._head = head
         self._stand = stand
-        self._xml = xml  # nothing is implied in XML
+        self._xml = xml  # XML has no implied head or body
         self._lang = ""
         self._policies: list[str] = []
         self._scheme = ""
         self.has_base = False
         self.is_document = is_document
-        self._end = b""  # the end tags of the document so far
+        self._end = b""  # the document's end tags, kept until more of the page arrives
         self._is_empty, self._is_over = True, False
-        self.is_done = False  # the body has begun: the rest of the page is not looked at here
+        self.is_done = False  # the body has begun, so the insertion into the head is settled
 
     def rest(self) -> int:
-        """Return where what follows is read as it is, UNSETTLED where something is to be inserted or kept back."""
+        """Return HEAD or BODY, or UNSETTLED if an insertion or kept end tags are pending."""
         if self._end:
             return UNSETTLED
         if self.is_done:
@@ -108,15 +108,15 @@ class Placement:
         return UNSETTLED if self._head else HEAD
 
     def doctype(self) -> None:
-        """Note a doctype: this is a document, whatever text an app let slip before it."""
+        """Note a doctype, which makes the page a document even if text comes before it."""
         self.is_document = True
 
     def text(self) -> bytes:
-        """Return what goes before text that is not blank: it implies a body."""
+        """Return what to insert before text that is not blank, which begins a body."""
         return b"" if self._xml else self._begin_body()
 
     def before(self, tag: Tag) -> bytes:
-        """Return what goes before this tag."""
+        """Return what to insert before this tag."""
         name = tag.name
         if tag.closing:
             return self._before_end(name)
@@ -130,13 +130,13 @@ class Placement:
         return self._begin_body()
 
     def after(self, tag: Tag) -> bytes:
-        """Return what goes right after this tag."""
+        """Return what to insert right after this tag."""
         if tag.name != b"head" or tag.closing or (self._xml and tag.empty):
             return b""
         return self._take_head()
 
     def let_by(self, chunk: bytes) -> bytes:
-        """Return what may be read of the page so far: not the end tags it may end with, before which we insert."""
+        """Return the part of the page that may be read now. End tags at its end are kept, to insert before them."""
         if self._end:
             chunk, self._end = self._end + chunk, b""
         self._is_empty = self._is_empty and not chunk
@@ -146,19 +146,19 @@ class Placement:
         return chunk[:start]
 
     def release(self) -> bytes:
-        """Return the end tags that are kept: nothing of the page comes any more, and nothing is kept from now on."""
+        """Return the kept end tags at the end of the page, and keep no more from now on."""
         end, self._end = self._end, b""
         self._is_over = True
         return end
 
     def last(self, closer: bytes, closers: bytes | None) -> bytes:
-        """Return what goes to the end of the body, behind what closes all that the page left open, if it can be."""
+        """Return the last insertion, after the end tags of all that the page left open; empty if that is impossible."""
         if self._xml or self._is_empty or closers is None or not (last := self._take_last()):
             return b""
         return closer + closers + last
 
     def shown(self, tag: Tag) -> bytes | None:
-        """Return what is sent instead of this tag: a placeholder where it is held and may have one."""
+        """Return the bytes to send instead of this tag: a placeholder, if it is held and may have one."""
         if tag.room is None or self._stand is None or (embed := tag.room()) is None:
             return tag.live
         attributes = self._stand(embed, self._seen)
@@ -178,13 +178,13 @@ class Placement:
             self.is_document = True
         if not tag.attributes:
             return
-        said = dict(tag.attributes)
+        values = dict(tag.attributes)
         if tag.name == b"html":
-            self._lang = self._lang or said.get(b"lang") or said.get(b"xml:lang") or ""
-        elif tag.name == b"meta" and said.get(b"http-equiv", "").lower() == "content-security-policy":
-            self._policies.append(said.get(b"content", ""))
-        elif tag.name == b"meta" and said.get(b"name", "").lower() == "color-scheme":
-            self._scheme = self._scheme or said.get(b"content", "")
+            self._lang = self._lang or values.get(b"lang") or values.get(b"xml:lang") or ""
+        elif tag.name == b"meta" and values.get(b"http-equiv", "").lower() == "content-security-policy":
+            self._policies.append(values.get(b"content", ""))
+        elif tag.name == b"meta" and values.get(b"name", "").lower() == "color-scheme":
+            self._scheme = self._scheme or values.get(b"content", "")
 
     def _take_last(self) -> bytes:
         insert, self._insert = self._insert, None

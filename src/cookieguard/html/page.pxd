@@ -37,10 +37,10 @@ cdef class Glance:
     cpdef bint passes(self, bytes markup, bint in_head=*) except -1
     cpdef tuple glance(self, bytes document)
     @cython.locals(scanner=Scanner, position=Py_ssize_t, done=Py_ssize_t, size=Py_ssize_t, start=Py_ssize_t, end=Py_ssize_t, tag=Tag, pieces=list, held=list)
-    cdef tuple _look(self, bytes document, bint is_full)
+    cdef tuple _rewrite_quickly(self, bytes document, bint is_full)
     @cython.locals(summary=Summary)
     cdef Tag _judged(self, bytes raw, bint is_full)
-    @cython.locals(stop=Py_ssize_t, told=Decision)
-    cdef bint _says_nothing(self, Tag tag, bytes document, Py_ssize_t end) except -1
+    @cython.locals(stop=Py_ssize_t, text=Decision)
+    cdef bint _text_passes(self, Tag tag, bytes document, Py_ssize_t end) except -1
     @cython.locals(scanner=Scanner)
     cdef tuple _prepare(self)

@@ -1,4 +1,4 @@
-"""The tags of one page, judged by where the page is: answers are taken from the rules' where they are the same."""
+"""The judge of one page's tags: it resolves references by the page's address and reuses decisions of other pages."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from cookieguard.html.tokenizer.scanner import Scanner, comment_end, end_of_text
 from cookieguard.html.types import MAX_HELD, NOSCRIPT, STYLE, Decision, Held, Nest, Tag, TagContext, Text
 from cookieguard.html.urls import Url, resolve
 
-NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # as Nest, by this base
+NestAt = Callable[[Url, bytes, bool], tuple[bytes, tuple[Held, ...]]]  # Nest, after a base URL
 
-# Answers kept of one page, half of all there is room for; real ones have some hundred. One with more tags of its own,
-# each another, would push out what is known of all others, and what is kept of it is hardly asked for again.
+# Decisions that one page may add to the cache, which has room for twice as many. Real pages add some hundred. Without
+# this limit, a page of thousands of different tags would evict the decisions that all other pages use.
 MOST_KEPT = 3000
 
 
 class TagJudge:
-    """Judge the tags of one page. Owns the URL that its references are relative to, and how many answers are kept."""
+    """Judge the tags of one page. Owns the page's base URL and the count of decisions that it may still cache."""
 
     def __init__(
         self, rules: Rules, scanner: Scanner, nest: NestAt | None, *, url: str, base: Url | None, xml: bool
     ) -> None:
-        """Begin at `url`, or inside of another document, which gives the `base`; without `nest` none may be in it."""
+        """Begin a page at `url`, or a nested document at `base`. Without `nest`, documents inside it are held."""
         self._rules, self._scanner, self._nest, self._xml = rules, scanner, nest, xml
-        self.has_base = False  # of its own
+        self.has_base = False  # whether the page has a `<base href>`
         self._left = MOST_KEPT
         self._summary_and_context: tuple[Summary, TagContext] | None = None
         self.base = base or (rules.page(url) if url else rules.url)
@@ -43,16 +43,16 @@ class TagJudge:
             scanner.known = self._near
 
     def move(self, base: Url) -> None:
-        """Resolve by `base` from here on: the answers of the rules' own origin hold for no other."""
+        """Resolve references by `base` from here on, and stop using decisions that hold only for the own origin."""
         self.base = base
         self._near = self._rules.near(base, xml=self._xml)
         self._scanner.known = self._near
         self._scanner.strides, self._summary_and_context = None, None
 
     def _make_context(self) -> tuple[Summary, TagContext]:
-        """Make what tags are decided by, on the first unknown tag: most pages have none."""
+        """Build the context on the first unknown tag, because most pages have no unknown tag."""
         if self._nest is None:
-            context = self._rules.context(self.base, _nothing, xml=self._xml)
+            context = self._rules.context(self.base, _drop_document, xml=self._xml)
         else:
             nested = Glance(self._rules, self.base, partial(self._nest, self.base))
             context = self._rules.context(self.base, nested.rewrite, xml=self._xml, glance=nested.glance)
@@ -60,14 +60,14 @@ class TagJudge:
         return self._summary_and_context
 
     def take_base(self, reference: str) -> None:
-        """Follow the page's first `<base href>`."""
+        """Apply a `<base href>`: only the first one of a page counts."""
         base = None if self.has_base else resolve(reference, self.base)
         self.has_base = True
         if base is not None:
             self.move(base)
 
     def learn(self, data: bytes, start: int, end: int) -> Tag:
-        """Judge the tag data[start:end], which the scanner does not know."""
+        """Return the decision about the tag data[start:end], which the scanner does not know."""
         raw = piece(data, start, end)
         tag: Tag | None = self._near.get(raw)
         if tag is None:
@@ -79,7 +79,9 @@ class TagJudge:
         return tag
 
     def lets_by(self, tag: bytes, closer: bytes) -> bool:
-        """Return whether a tag passes that `closer` would end (b"": it has ended), however its last part goes on."""
+        """Return whether the beginning of a tag passes whatever follows it.
+
+        `closer` would end the tag here; it is empty if the tag has ended."""
         whole = tag + closer
         return self.learn(whole, 0, len(whole)).plain and (not closer or is_open_ended(whole))
 
@@ -91,39 +93,39 @@ class TagJudge:
         stop: int,
         is_markup: bool,  # noqa: FBT001  # a compiled method takes no keywords
     ) -> Decision:
-        """Judge the text of an element, data[start:stop] (Rules.judge_text)."""
+        """Return the decision about an element's text, data[start:stop], as Rules.judge_text does."""
         summary = (self._summary_and_context or self._make_context())[0] if kind is STYLE else None
         return self._rules.judge_text(kind, data, start, stop, self.base, is_markup, summary)
 
 
 class Glance:
-    """Look at markup from between a page's tags, or at a document inside of another, without a rewriter of its own.
+    """Judge a nested document, or inserted markup, in one quick pass without a Rewriter.
 
-    Most of it has no tag with anything to do, or only such that are written anew.
+    This works for most of them, because they have only tags that pass or that are replaced one by one.
     """
 
     def __init__(self, rules: Rules, base: Url, nest: Nest | None = None) -> None:
-        """Take the rules, what references are relative to, and what rewrites a document that is not plain."""
-        self._rules, self._base, self._nest = rules, base, nest or _nothing
+        """Take the rules, the base URL of references, and `nest`, which rewrites the documents that need more."""
+        self._rules, self._base, self._nest = rules, base, nest or _drop_document
         self._ready: tuple[Scanner, Summary, TagContext] | None = None
 
     def rewrite(self, document: bytes, is_xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # noqa: FBT001  # as Nest
-        """Rewrite a document: where all there is to do is to write tags anew, here."""
+        """Return a document with its held tags replaced, and list them; `nest` rewrites those that need a Rewriter."""
         found = None if is_xml else self.glance(document)
         return self._nest(document, is_xml) if found is None else found
 
     def passes(self, markup: bytes, in_head: bool = False) -> bool:  # noqa: FBT001, FBT002  # compiled
-        """Return whether markup is sure to pass, and to leave what follows it as it is: a body, or a head."""
+        """Return whether markup surely passes and does not change how the head or body after it is read."""
         if in_head and HEAD_MARKUP.fullmatch(markup) is None:
             return False
-        found = self._look(markup, True)  # noqa: FBT003  # a compiled method
+        found = self._rewrite_quickly(markup, True)  # noqa: FBT003  # a compiled method
         return found is not None and found[0] is markup
 
     def glance(self, document: bytes) -> tuple[bytes, tuple[Held, ...]] | None:
-        """Return a document with its held tags written anew; None where a tag does more than to load."""
-        return self._look(document, False)  # noqa: FBT003  # as above
+        """Return a document with its held tags replaced, and list them; None if a tag does more than load."""
+        return self._rewrite_quickly(document, False)  # noqa: FBT003  # as above
 
-    def _look(self, document: bytes, is_full: bool) -> tuple[bytes, tuple[Held, ...]] | None:  # noqa: FBT001  # as above
+    def _rewrite_quickly(self, document: bytes, is_full: bool) -> tuple[bytes, tuple[Held, ...]] | None:  # noqa: FBT001  # as above
         scanner = (self._ready or self._prepare())[0]
         position, done, size = 0, 0, len(document)
         pieces: list[bytes] = []
@@ -135,7 +137,7 @@ class Glance:
                     return None
                 continue
             position, tag = end, scanner.tag or self._judged(piece(document, start, end), is_full)
-            if tag is None or (_does_more(tag) and not (is_full and self._says_nothing(tag, document, end))):
+            if tag is None or (_does_more(tag) and not (is_full and self._text_passes(tag, document, end))):
                 return None
             if tag.live is not None:
                 pieces.append(piece(document, done, start))
@@ -153,25 +155,25 @@ class Glance:
         _, summary, context = self._ready or self._prepare()
         return summary.judge(raw) or (judge_tag(raw, context) if is_full else None)
 
-    def _says_nothing(self, tag: Tag, document: bytes, end: int) -> bool:
-        """Return whether all that a tag does more is to have a text that is judged, of which nothing is held."""
+    def _text_passes(self, tag: Tag, document: bytes, end: int) -> bool:
+        """Return whether a tag needs more only because of its text, and all of that text passes."""
         stop = end_of_text(tag.name, document, end) if tag.is_judged and not tag.lost else -1
         if stop < 0:
             return False
         summary = (self._ready or self._prepare())[1]
-        told = self._rules.judge_text(tag.text, document, end, stop, self._base, False, summary)  # noqa: FBT003  # as above
-        return not (told.hold or told.held or told.edits)
+        text = self._rules.judge_text(tag.text, document, end, stop, self._base, False, summary)  # noqa: FBT003  # as above
+        return not (text.hold or text.held or text.edits)
 
     def _prepare(self) -> tuple[Scanner, Summary, TagContext]:
         rules, base = self._rules, self._base
         scanner = Scanner(xml=False, marks_links=rules.marks_links)
         scanner.known = rules.near(base, xml=False)
-        context = rules.context(base, _nothing, xml=False)
+        context = rules.context(base, _drop_document, xml=False)
         self._ready = scanner, Summary(context), context
         return self._ready
 
 
-# Elements and comments that leave a head open, with blanks between them.
+# The pattern of elements and comments that do not end a head, with blanks between them.
 BLANKS = S + rb"*+"
 _REST = AFTER_NAME + rb"[\t\n\f\r /]*+(?:" + ATTRIBUTE + rb"[\t\n\f\r /]*+)*+>"  # of a start tag
 _TEXT = rb"(?:[^<]++|<(?!!--|/?(?i:title|style|script)))*+"
@@ -188,6 +190,6 @@ def _does_more(tag: Tag) -> bool:
     return is_read or bool(tag.lost) or tag.base is not None or tag.name in NOTED_NAMES
 
 
-def _nothing(_document: bytes, _is_xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # noqa: FBT001  # as all that nest
-    """Leave nothing of a document, which is held where it differs: too deep, or for a look that is to say no."""
+def _drop_document(_document: bytes, _is_xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # noqa: FBT001  # as all that nest
+    """Return an empty document: it differs, so the caller holds the nested one or gives up its quick pass."""
     return b"", ()

@@ -1,15 +1,15 @@
-"""How much of the page's own address others are told: never more than a browser tells by default.
+"""Referrer policies, tightened so that other sites learn no more of a page's address than browsers send by default.
 
-By default (`strict-origin-when-cross-origin`) another origin hears the page's origin, and nothing where https
-leads to http. The shop itself hears the whole address under each of these policies, tightened or not.
+By default (`strict-origin-when-cross-origin`), browsers send another origin only the page's origin, and no referrer
+from https to http. The shop itself gets the whole address under each of these policies, tightened or not.
 """
 
 from __future__ import annotations
 
 import re
 
-# What tells others more than the default does -> the nearest that does not. `always` and `origin-when-crossorigin`
-# are a meta element's older words. Policies that tell less, and no policy at all, stay as they are.
+# Policies that send more than the default -> the nearest that does not. `always` and `origin-when-crossorigin` are
+# older keywords of meta elements. A policy that sends less, or no policy at all, stays as it is.
 TIGHTER = {
     "always": "strict-origin-when-cross-origin",
     "no-referrer-when-downgrade": "strict-origin-when-cross-origin",
@@ -22,7 +22,7 @@ WORD = re.compile(r"[A-Za-z-]+")
 
 
 def tighten(policy: str) -> str:
-    """Return a referrer policy (a comma-separated list of them) that tells others no more than the default.
+    """Return a referrer policy, or a comma-separated list, that sends other origins no more than the default.
 
     >>> tighten("no-referrer, unsafe-url")
     'no-referrer, strict-origin-when-cross-origin'

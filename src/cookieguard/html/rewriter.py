@@ -1,8 +1,8 @@
-"""The streaming rewriter: bytes of a page in, the same bytes out, with what would contact a held host inert.
+"""The streaming HTML rewriter: it copies a page and makes every element inert that would contact a held host.
 
-It is a tokenizer in the states of the WHATWG standard that looks at a tag only where the tag might load. What is
-not complete at the end of a chunk is carried, and never read twice: a tag, an element whose text is judged, or
-the few bytes that may begin an end. Text, comments and raw text go out at once.
+It follows the tokenizer of the WHATWG standard and judges only the tags that might load something. It sends text,
+comments and raw text at once. It keeps what a chunk leaves incomplete for the next one, without reading it twice: a
+tag, an element whose text has to be judged, or the few bytes that may begin an end tag.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ from cookieguard.html.tokenizer.tree_state import (
 from cookieguard.html.types import MAX_HELD, NOSCRIPT, PASSES, STYLE, Decision, Held, Tag, Text
 from cookieguard.html.urls import Url
 
-MARKUP, IN_CONSTRUCT, IN_SCRIPT = range(3)  # what is read
-SHORT_TAG = 256  # bytes of a tag that chunks cut apart: they are read again sooner than collected
-MAX_NESTING = 3  # documents in documents; deeper ones are held whole
+MARKUP, IN_CONSTRUCT, IN_SCRIPT = range(3)  # the states of the rewriter
+SHORT_TAG = 256  # bytes; reading a shorter unfinished tag again is faster than collecting it
+MAX_NESTING = 3  # levels of documents in documents; a deeper document is held as a whole
 
 
 class Rewriter:
-    """Rewrite one response. Owns everything carried from chunk to chunk."""
+    """Rewrite one response. Owns all state that is kept from chunk to chunk."""
 
     def __init__(
         self,
@@ -78,25 +78,26 @@ class Rewriter:
         depth: int = 0,
         base: Url | None = None,
     ) -> None:
-        """Start a page at `url`; `head` and what `insert` and `stand` return (ASCII) go to where they belong.
+        """Start a page at `url`. `head` and the results of `insert` and `stand` are ASCII that Placement inserts.
 
-        `xml`: it is XHTML. `is_document`: it is no fragment. `depth`: documents around it, the next gives `base`."""
+        `xml` means XHTML, `is_document` that it is no fragment. A document nested in `depth` others has a `base`."""
         self._rules, self._xml = rules, xml
         self._context = XmlContext() if xml else Context()
         self._placement = Placement(insert, head, stand, xml=xml, is_document=is_document)
         self._scanner = Scanner(xml=xml, marks_links=rules.marks_links)
         self.held: list[Held] = []  # the first MAX_HELD
-        self.lost: set[str] = set()  # what is gone beside what is held, in words for the owner
+        self.lost: set[str] = set()  # what was removed for other reasons, in words for the owner
         self._state, self._construct = MARKUP, BOGUS
         self._script, self._tail, self._output, self._is_careful = ScriptEnd(), b"", Output(b""), True
         self._gather: UnfinishedTag | UnfinishedText | LongSheet | None = None
         self._long: LongSheet | None = None
-        self._stop, self._text_end, self._is_last = UNKNOWN, -1, False  # ends of texts, waited for and judged
+        # The end of the text that was waited for, and the end of the text that was judged.
+        self._stop, self._text_end, self._is_last = UNKNOWN, -1, False
         self._peeked: dict[Text, tuple[int, Decision]] = {}
         lost = self.lost
 
         def nest(base: Url, document: bytes, xml: bool) -> tuple[bytes, tuple[Held, ...]]:  # compiled
-            inner = Rewriter(rules, depth=depth + 1, base=base, xml=xml)  # nobody holds it, nor it this one
+            inner = Rewriter(rules, depth=depth + 1, base=base, xml=xml)  # makes no reference cycle
             changed = inner.feed(document) + inner.close()
             lost.update(inner.lost)
             return changed, tuple(inner.held)
@@ -105,7 +106,7 @@ class Rewriter:
         self._judge = TagJudge(rules, self._scanner, inner, url=url, base=base, xml=xml)
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take the next bytes of the page; return what can go out now (the same object where all of it passes)."""
+        """Return what can be sent after this chunk of the page: the same object if all of it passes unchanged."""
         chunk = self._placement.let_by(chunk)
         if self._gather is None:
             return self._run(self._tail + chunk if self._tail else chunk)
@@ -117,7 +118,7 @@ class Rewriter:
         return gather.passed + self._run(complete)[gather.sent :]
 
     def close(self) -> bytes:
-        """Return what was still carried: the page is over. A tag without end is none and is dropped."""
+        """End the page and return the bytes that were kept. A tag that never ended is dropped, as browsers do."""
         is_between = self._state == MARKUP and self._gather is None and not self._tail
         end = self._placement.release()
         rest = b"" if is_between else self.feed(end)
@@ -129,13 +130,13 @@ class Rewriter:
         closers = None if self._state == IN_SCRIPT else self._context.closers()
         if self._state != MARKUP:
             return rest + self._tail + self._placement.last(self._construct.closer, closers)
-        rest += self._placement.last(b"", closers)  # the tail may begin a tag
+        rest += self._placement.last(b"", closers)  # before the tail, which may begin a tag
         rest += self._run(end) if is_between else b""
         is_tag = self._tail[:1] == b"<" and opening(self._tail, 0, xml=self._xml)[0] is TAG
         return rest if is_tag else rest + self._tail
 
     def rest(self) -> int:
-        """Return where the next tag means what it does anywhere in a plain HEAD or BODY; else UNSETTLED."""
+        """Return HEAD or BODY if the next bytes can be judged without the context of this page; else UNSETTLED."""
         is_between = self._state == MARKUP and self._gather is None and not self._tail
         if not is_between or self._xml or self._judge.has_base or self._context.is_careful():
             return UNSETTLED
@@ -143,9 +144,9 @@ class Rewriter:
         return UNSETTLED if place == BODY and self._is_careful else place
 
     def abandon(self) -> bytes:
-        """Give up after a failure: return bytes that close what is open, nothing of what was carried.
+        """Give up after a failure: return the bytes that close the open construct, and drop all kept bytes.
 
-        What follows of the page was not judged and must not be sent: end the body after these bytes.
+        The rest of the page was not judged and must not be sent, so the caller ends the body after these bytes.
         """
         closer = (b"", self._construct.closer, SCRIPT_CLOSER)[self._state]
         self._tail, self._gather, self._state = b"", None, MARKUP
@@ -158,39 +159,39 @@ class Rewriter:
         self._peeked.clear()
         while position < size:
             if self._state == MARKUP:
-                position = self._markup(data, position)
+                position = self._read_markup(data, position)
             elif self._state == IN_CONSTRUCT:
-                position = self._in_construct(data, position)
+                position = self._read_construct(data, position)
             else:
-                position = self._in_script(data, position)
+                position = self._read_script(data, position)
         return output.finish()
 
-    def _markup(self, data: bytes, position: int) -> int:
+    def _read_markup(self, data: bytes, position: int) -> int:
         size, scanner = len(data), self._scanner
         while self._state == MARKUP:
-            position = self._look(data, position) if self._is_careful else scanner.skip(data, position)
+            position = self._match_tag(data, position) if self._is_careful else scanner.skip(data, position)
             if position >= size:
                 break
             end = scanner.end
             if end < 0:
-                position = self._other(data, position)
+                position = self._read_other_markup(data, position)
                 continue
             tag = scanner.tag or self._judge.learn(data, position, end)
-            passes = tag.plain and (not self._is_careful or self._is_followed(tag, data, position, end))
+            passes = tag.plain and (not self._is_careful or self._may_pass(tag, data, position, end))
             position = end if passes else self._tag(tag, data, position, end)
         return position
 
-    def _is_followed(self, tag: Tag, data: bytes, start: int, end: int) -> bool:
-        """Follow the context through a tag that passes as it is; tell whether that was all to do."""
+    def _may_pass(self, tag: Tag, data: bytes, start: int, end: int) -> bool:
+        """Update the context for a tag that passes unchanged; return whether the tag needs no other step."""
         context = self._context
         if not self._placement.is_done or (context.is_read_twice() and has_sign(data, start + 1, end)):
             return False
-        self._follow(tag, True)  # noqa: FBT003  # a compiled method takes no keywords
+        self._update_context(tag, True)  # noqa: FBT003  # a compiled method takes no keywords
         self._is_careful = context.is_careful()
         return True
 
-    def _look(self, data: bytes, position: int) -> int:
-        """Look at the tag here, or pass the text here and look at the tag that ends it."""
+    def _match_tag(self, data: bytes, position: int) -> int:
+        """Match the tag at `position`, or pass the text there and match the tag that follows it."""
         scanner = self._scanner
         scanner.look(data, position)
         if scanner.end >= 0:
@@ -201,7 +202,7 @@ class Rewriter:
         return end
 
     def _text(self, data: bytes, position: int) -> int:
-        """Pass text; what is not blank begins the body."""
+        """Pass text and return its end. Text that is not blank begins the body."""
         end = self._scanner.text(data, position)
         if self._placement.is_done:
             return end
@@ -246,7 +247,7 @@ class Rewriter:
         aside = self._placement.is_done or self._context.is_aside()
         if not aside and (before := self._placement.before(tag)):
             self._output.insert(start, before)
-        self._follow(tag, aside)
+        self._update_context(tag, aside)
         if tag.held or decision is not PASSES:
             self.held += (tag.held + decision.held)[: MAX_HELD - len(self.held)]
         self._write_tag(tag, data, start, end, decision)
@@ -254,9 +255,9 @@ class Rewriter:
             self._output.insert(end, self._placement.after(tag))
 
     def _write_plainly(self, tag: Tag, start: int, end: int) -> None:
-        """Write a tag where nothing is to be inserted, waited for or read in two ways: the most there are."""
+        """Write a tag that needs no insertion, no waiting and no second reading, as most tags do."""
         if tag.name in TURNS or tag.lost:
-            self._follow(tag, True)  # noqa: FBT003  # as above
+            self._update_context(tag, True)  # noqa: FBT003  # as above
             self._is_careful = self._context.is_careful()
         if tag.held:
             self.held += tag.held[: MAX_HELD - len(self.held)]
@@ -264,7 +265,7 @@ class Rewriter:
         if new is not None:
             self._output.replace(start, end, new)
 
-    def _follow(self, tag: Tag, is_aside: bool) -> None:  # a compiled method takes no keywords
+    def _update_context(self, tag: Tag, is_aside: bool) -> None:  # a compiled method takes no keywords
         if tag.closing:
             self._context.end(tag.name)
             return
@@ -285,12 +286,12 @@ class Rewriter:
 
     # -- the text of elements
     def _judge_text(self, tag: Tag, data: bytes, start: int, end: int, reading: Reading) -> Decision | None:
-        """Judge the text that follows; None where it has to be waited for (then the tag waits too)."""
+        """Return the decision about the text after a tag; None if the tag has to wait until its text is complete."""
         kind = tag.text if reading is AS_TEXT else tag.drawn
         seen, known = (0, PASSES) if reading is AS_TEXT else self._peeked.get(kind, (0, PASSES))
         if start < seen:
-            return known  # inside of text that was judged already: nothing is judged twice
-        ends = () if reading is AS_BOTH else self._context.ends  # as text it lasts to its own end tag
+            return known  # the tag is inside text that was judged already
+        ends = () if reading is AS_BOTH else self._context.ends  # read as text, it runs to its own end tag
         stop, self._stop = self._stop, UNKNOWN
         if stop == UNKNOWN and reading is AS_TEXT and not ends:
             stop = end_of_text(tag.name, data, end)
@@ -338,9 +339,9 @@ class Rewriter:
         if self._context.ends and data[start : start + len(name)].lower() != name:
             self._output.insert(self._text_end, SCRIPT_CLOSER if name == b"script" else raw_text(name).closer)
 
-    # -- what is not a tag
-    def _other(self, data: bytes, start: int) -> int:
-        """Read what begins with `<` and is no complete tag."""
+    # -- comments, declarations and incomplete tags
+    def _read_other_markup(self, data: bytes, start: int) -> int:
+        """Read something that begins with `<` and is no complete tag; return where to go on."""
         if not self._context.ends and (end := comment_end(data, start)) >= 0:
             if self._context.is_scanned():
                 hide_signs(self._output, data, start + 4, end, COMMENT)
@@ -362,7 +363,7 @@ class Rewriter:
         elif construct is COMMENT:
             self._context.comment()
         elif construct is CDATA and self._context.is_unsure():
-            # a section in one reading, a comment up to `>` in the other: only nothing is the same in both
+            # One reading sees a section here, the other a comment that ends at `>`. Both agree only if it is removed.
             construct = DROPPED_CDATA
             self.lost.add(LOST_CDATA)
             self._output.replace(start, position, b"")
@@ -374,18 +375,18 @@ class Rewriter:
         return position
 
     def _instruction(self, data: bytes, start: int) -> int:
-        """Read an `<?xml-stylesheet ...?>`: it loads."""
+        """Judge an `<?xml-stylesheet ...?>`, which loads a style sheet; return where to go on."""
         judged = judge_instruction(data, start, self._judge.base, self._rules.judge, is_last=self._is_last)
         if judged is None:
             return self._carry(data, start)
-        held, goes = judged
+        held, is_dropped = judged
         self.held += held[: MAX_HELD - len(self.held)]
-        if goes:
+        if is_dropped:
             self._output.replace(start, start + 2, b"")
-        self._construct, self._state = DROPPED_INSTRUCTION if goes else INSTRUCTION, IN_CONSTRUCT
+        self._construct, self._state = DROPPED_INSTRUCTION if is_dropped else INSTRUCTION, IN_CONSTRUCT
         return start + 2
 
-    def _in_construct(self, data: bytes, position: int) -> int:
+    def _read_construct(self, data: bytes, position: int) -> int:
         construct, ends = self._construct, self._context.ends
         match = pattern_of(construct.end, ends).search(data, position)
         is_forced = match is not None and match.lastindex is not None
@@ -404,7 +405,7 @@ class Rewriter:
             self._output.insert(stop, construct.closer)
         return stop
 
-    def _in_script(self, data: bytes, position: int) -> int:
+    def _read_script(self, data: bytes, position: int) -> int:
         stop, name = self._script.find(data, position, self._context.ends)
         if stop < 0:
             return self._carry(data, self._script.carried(data, position))

@@ -34,6 +34,6 @@ cdef class Rules:
     cpdef keep(self, Known known, bytes raw, Tag tag)
     cpdef Decision judge_text(self, object kind, bytes data, Py_ssize_t start, Py_ssize_t stop, object base, bint is_markup, Summary summary=*)
     cdef Decision _judge_script(self, bytes text, bint is_markup)
-    cdef Decision _hear(self, Known known, object kind, bytes text, object base, bint is_markup, Summary summary)
+    cdef Decision _judge_and_keep(self, Known known, object kind, bytes text, object base, bint is_markup, Summary summary)
     cdef bint _is_seen_again(self, bytes text)
     cdef Known _known_texts(self, tuple key)

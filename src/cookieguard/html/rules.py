@@ -1,4 +1,4 @@
-"""What is held for one page origin and one state of consent, with every answer kept for the next page."""
+"""Which URLs are held on the pages of one origin in one state of consent, with a bounded cache of the decisions."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from cookieguard.html.types import (
 )
 from cookieguard.html.urls import Url, parse_url
 
-# With what one page takes while it streams this stays below 8 MB (tests/web/test_memory.py): some 6,000 tags that
-# are held, or 20,000 others of 60 bytes.
-MAX_TAGS_SIZE = 7 * 512 * 1024  # bytes of all tags kept
-MAX_TAG_SIZE = 32 * 1024  # a longer one (pictures as data: URLs) is looked at each time
+# Room for some 6,000 held tags, or for 20,000 others of 60 bytes. With the memory that one page takes while it
+# streams, this stays below 8 MB (tests/web/test_memory.py).
+MAX_TAGS_SIZE = 7 * 512 * 1024  # bytes of all cached tags
+MAX_TAG_SIZE = 32 * 1024  # bytes; a longer tag (a picture in a data: URL) is judged each time
 MAX_DIRECTORIES = 32
-SHORT_TEXT = 8 * 1024  # bytes of a text that is kept at once; a longer one when it comes again
-SHORT_SHEET = 256  # bytes that are looked at sooner than looked up
+SHORT_TEXT = 8 * 1024  # bytes; a longer text is cached only when it occurs again
+SHORT_SHEET = 256  # bytes; judging a shorter sheet is faster than looking it up
 MAX_SEEN = 4096
-MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all these keys
-ENTRY_OVERHEAD = 512  # bytes an answer takes beside its key, for each thing that is held or cut out
-SHARED_OVERHEAD = 144  # the same where many keys have one answer
-MAX_PATH = 1024  # bytes; clients choose paths, so longer ones are answered and not kept
+MAX_TEXTS_SIZE = 4 * 1024 * 1024  # bytes of all cached texts
+ENTRY_OVERHEAD = 512  # bytes that a decision takes in addition to its key, for each held or removed part
+SHARED_OVERHEAD = 144  # bytes in addition to the key if many keys share one decision
+MAX_PATH = 1024  # bytes; clients choose paths, so a decision about a longer one is not cached
 MAX_URLS = 4096
 MAX_PAGES = 256
-NOT_YET: Any = object()  # a URL that was not asked about; None is an answer
+NOT_YET: Any = object()  # marks a URL that is not cached, because None is a cached decision
 
 
 class Rules:
-    """Decide which URLs are held on the pages of one origin. Owns the answers given so far (bounded)."""
+    """Decide which URLs are held on the pages of one origin. Owns the bounded cache of decisions."""
 
     def __init__(
         self,
@@ -61,10 +61,10 @@ class Rules:
         holds_marked: bool = True,
         acts: Tell = nobody,
     ) -> None:
-        """Take `judge` (a URL in, a Ruling out where it is held) and the origin's own URL; the rest is in TagContext.
+        """Take `judge`, which returns a Ruling for each held URL, and the origin's own URL. TagContext has the rest.
 
-        Without `is_foreign`, whoever is held is another. `inline` says whose an inline script is, by parts of its text
-        with `*` between them.
+        Without `is_foreign`, all held URLs are foreign. `inline` pairs a pattern of an inline script's text, its parts
+        joined by `*`, with what is recorded if a script matches.
         """
         self.url = parse_url(url)
         self.own_is_free = own_is_free
@@ -83,9 +83,9 @@ class Rules:
         self._seen: set[int] = set()
 
     def context(self, base: Url, nest: Nest, *, xml: bool, glance: Glance = unsure) -> TagContext:
-        """Return what tags on a page with this base are judged by."""
+        """Return the context in which the tags of a page with this base are judged."""
         is_free = self.own_is_free and self.is_own(base)
-        told = (
+        settings = (
             self.is_foreign,
             self.is_lifted,
             self.marks_links,
@@ -94,14 +94,14 @@ class Rules:
             glance,
             self.acts,
         )
-        return record(TagContext, (base, self.judge, nest, xml, is_free, *told))
+        return record(TagContext, (base, self.judge, nest, xml, is_free, *settings))
 
     def is_own(self, base: Url) -> bool:
-        """Return whether a URL is of the pages' own origin: scheme, host and port."""
+        """Return whether a URL has the pages' own origin: the same scheme, host and port."""
         return base is self.url or base[:3] == self.url[:3]
 
     def page(self, url: str) -> Url:
-        """Read the URL of a page."""
+        """Return the parsed URL of a page."""
         known = self._pages.get(url)
         if known is not None:
             return known
@@ -113,7 +113,7 @@ class Rules:
         return found
 
     def judge(self, url: Url) -> Ruling | None:
-        """Return why a URL is held; None where it is not."""
+        """Return why a URL is held, or None if it is not held."""
         known: Ruling | None = self._urls.get(url, NOT_YET)
         if known is not NOT_YET:
             return known
@@ -126,7 +126,7 @@ class Rules:
         return ruling
 
     def near(self, base: Url, *, xml: bool) -> Known:
-        """Return the answers that also depend on the page's directory or on its `<base>`."""
+        """Return the cached decisions that hold only in one directory or for one `<base>`."""
         key = (base.scheme, base.host, base.port, base.path[: base.path.rfind("/")], xml)
         known = self._near.get(key)
         if known is None and len(base.path) > MAX_PATH:
@@ -138,9 +138,9 @@ class Rules:
         return known
 
     def keep(self, known: Known, raw: bytes, tag: Tag) -> None:
-        """Keep the answer about a tag in `known`, one of this object's."""
-        taken = ENTRY_OVERHEAD * max(1, len(tag.held))
-        overhead = SHARED_OVERHEAD if tag.plain and not tag.near else len(tag.live or b"") + taken
+        """Cache the decision about a tag in `known`, one of this object's own tables."""
+        per_held = ENTRY_OVERHEAD * max(1, len(tag.held))
+        overhead = SHARED_OVERHEAD if tag.plain and not tag.near else len(tag.live or b"") + per_held
         size = len(raw) + overhead
         if size > MAX_TAG_SIZE:
             return
@@ -159,21 +159,21 @@ class Rules:
         is_markup: bool,  # noqa: FBT001  # a compiled method takes no keywords
         summary: Summary | None = None,
     ) -> Decision:
-        """Judge the text of an element, data[start:stop]; `is_markup`: as svg has it, where references are decoded.
+        """Return the decision about the text of an element, data[start:stop]; `summary` judges plain style sheets.
 
-        `summary` is asked first about a sheet.
+        `is_markup` means that the text is read as in SVG, where character references are decoded.
         """
         if kind is SCRIPT:
             return self._judge_script(piece(data, start, stop), is_markup)
         if summary is not None and stop - start <= SHORT_SHEET and not is_markup:
-            told = summary.sheet(piece(data, start, stop))
-            if told is not None:
-                return told
+            plain = summary.sheet(piece(data, start, stop))
+            if plain is not None:
+                return plain
         known = self._known_texts((kind, is_markup, base if kind is STYLE else None))
         decision: Decision | None = known.find(data, start, stop)
         if decision is not None:
             return decision
-        return self._hear(known, kind, piece(data, start, stop), base, is_markup, summary)
+        return self._judge_and_keep(known, kind, piece(data, start, stop), base, is_markup, summary)
 
     def _judge_script(self, text: bytes, is_markup: bool) -> Decision:  # noqa: FBT001  # as above
         for reading in markup_readings(text) if is_markup else (text,):
@@ -182,7 +182,7 @@ class Rules:
                     return Decision((held,), True)  # noqa: FBT003  # as compiled classes want it
         return PASSES
 
-    def _hear(
+    def _judge_and_keep(
         self,
         known: Known,
         kind: Text,
@@ -200,8 +200,8 @@ class Rules:
         return decision
 
     def _is_seen_again(self, text: bytes) -> bool:
-        """Return whether a long text came before: pages that print their state into a script never repeat it."""
-        marked = mark(text)  # of all of it: else pages that differ by a token are kept, and push the rest out
+        """Return whether a long text occurred before: a page that prints its state into a script never repeats it."""
+        marked = mark(text)  # of all bytes: else texts that differ by a token are cached and evict the rest
         if marked in self._seen:
             return True
         if len(self._seen) >= MAX_SEEN:
@@ -222,19 +222,19 @@ class Rules:
 
 
 def _thinned(tables: list[Known], most: int) -> int:
-    """Thin tables; return what they weigh then."""
+    """Evict about half of the entries of these tables; return the bytes that the others take."""
     weight = 0
     for table in tables:
         weight += table.thin()
     if 4 * weight < 3 * most:
         return weight
-    for table in tables:  # a few heavy ones are left
+    for table in tables:  # a few large entries are left, so thinning did not help
         table.clear()
     return 0
 
 
 def _has_in_order(text: bytes, parts: tuple[bytes, ...]) -> bool:
-    """Return whether all parts stand in a text, one behind the other."""
+    """Return whether a text contains all parts, in this order."""
     place = 0
     for part in parts:
         found = text.find(part, place)

@@ -1,4 +1,4 @@
-"""One tag, judged: what is sent in its place, what was held in it, and how the text after it is read."""
+"""The decision about one tag: the bytes to send instead, the held URLs in it, and how the text after it is read."""
 
 from __future__ import annotations
 
@@ -41,31 +41,31 @@ from cookieguard.html.types import (
 )
 from cookieguard.html.urls import readings
 
-# Chromium's preload scanner asks for what a sheet imports at its start, whatever the sheet's type is, and ends its
-# search at this; to a style sheet it means nothing, and to markup it is text.
+# Chromium's preload scanner fetches the imports at the start of a sheet of any type, but stops its search at `-->`. CSS
+# ignores these characters, and HTML reads them as text.
 STOPS_PRELOADS = b"-->"
-LONGEST_NAME = 64  # bytes; those that are judged have 18
+LONGEST_NAME = 64  # bytes; the longest attribute name that is judged has 18
 NAMES_TO_KEEP = frozenset(
     {b"lang", b"xml:lang", b"http-equiv", b"name", b"content", b"encoding", b"color", b"face", b"size"}
 )
 
 
 def judge_tag(raw: bytes, context: TagContext) -> Tag:
-    """Decide about one tag."""
+    """Return the decision about one tag."""
     name, end = name_of(raw)
-    if context.xml:  # a prefixed XHTML element is the element: fail closed about what the prefix stands for
+    if context.xml:  # fail closed: any prefix may be bound to the namespace of XHTML
         name = name.rpartition(b":")[2]
     if raw[1] == SLASH:
         return end_tag(name)
     if _has_nothing_to_judge(raw, name, end, context):
         return dull_tag(name, raw[-2:] == b"/>" and _is_empty(raw, attributes_of(raw, end, xml=context.xml)))
-    return _Judged(raw, name, end, context).tag()
+    return _StartTagJudge(raw, name, end, context).tag()
 
 
 def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, context: TagContext) -> bool:
-    """Return whether its bytes alone show that nothing in a tag can be held or changed; most tags end here."""
+    """Return whether the bytes of a tag show that it needs no change, as for most tags."""
     stays = context.own_is_free and name not in ALWAYS_READ and not may_reach_others(raw)
-    if stays and raw.lower().find(b"action") < 0:  # of a form, or of its button
+    if stays and raw.lower().find(b"action") < 0:  # `action` of a form, or `formaction` of its button
         return True
     if name in READ_NAMES and (name != b"meta" or meta_counts(raw)):
         return False
@@ -73,7 +73,9 @@ def _has_nothing_to_judge(raw: bytes, name: bytes, end: int, context: TagContext
 
 
 def is_open_ended(raw: bytes) -> bool:
-    """Return whether the last part of a tag is not judged, however it goes on: a value, or a name beyond all known."""
+    """Return whether the last part of an unfinished tag is never judged, whatever follows.
+
+    It is the value of an attribute that is not read, or a name longer than all names that are."""
     name, end = name_of(raw)
     read = NAMES if name in SPECIAL_NAMES else ANYWHERE
     for last in attributes_of(raw, end, xml=False)[-1:]:
@@ -82,12 +84,12 @@ def is_open_ended(raw: bytes) -> bool:
 
 
 def neutral_script(raw: bytes) -> bytes:
-    """Return a script's tag as one of a script that nobody runs: in HTML the first of two types counts."""
+    """Return a script's tag with a type that browsers do not run. It comes first, and in HTML the first one counts."""
     return raw[:SCRIPT_NAME] + b' type="text/plain"' + raw[SCRIPT_NAME:]
 
 
 def end_tag(name: bytes) -> Tag:
-    """Return an end tag; a page may not fill the cache with long names."""
+    """Return the decision about an end tag. Long names are not cached, so that a page cannot fill the cache."""
     return _closing(name) if len(name) <= SHORT_NAME else _closing.__wrapped__(name)
 
 
@@ -97,7 +99,7 @@ def _closing(name: bytes) -> Tag:
 
 
 def dull_tag(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # positional for the cache
-    """Return what is known of a tag of this name that nothing is to be done about."""
+    """Return the decision about a start tag that passes unchanged."""
     return _dull(name, empty) if len(name) <= SHORT_NAME else _dull.__wrapped__(name, empty)
 
 
@@ -106,22 +108,24 @@ def _dull(name: bytes, empty: bool) -> Tag:  # noqa: FBT001  # as above
     return Tag(name, empty=empty, plain=name not in ATTENTION or name == b"meta")
 
 
-class _Judged(JudgedTag):
-    """Judge one start tag as a whole."""
+class _StartTagJudge(JudgedTag):
+    """Judge the attributes of one start tag and how its text is read."""
 
     hold_type = False
 
     def tag(self) -> Tag:
         text = drawn = self._text()
-        said = self.says(b"data-cg")
-        exempt = said == "necessary" and self.name != b"form" and b"formaction" not in self.first
+        marking = self.says(b"data-cg")
+        exempt = marking == "necessary" and self.name != b"form" and b"formaction" not in self.first
         if not exempt:
             self._judge_attributes()
             if self.context.marks_links:
                 self._mark_link()
         if exempt and text in JUDGED_TEXTS:
             text = DATA if self.name == b"script" else RAW
-        if self.name == b"script" and (self._loads_held() or (said == "hold" and self.context.holds_marked)):
+        if self.name == b"script" and (
+            self._loads_held() or (marking == "hold" and self.context.holds_marked)
+        ):
             self.hold_type, text = True, DATA
         drawn = text if exempt or self.hold_type else drawn
         if self.name == b"script" and b"src" in self.first:
@@ -149,11 +153,11 @@ class _Judged(JudgedTag):
         )
 
     def _loads_held(self) -> bool:
-        """Return whether the script itself is held, and not only what else its tag says."""
-        return any(one.attribute.encode("latin-1") in SCRIPT_SOURCES for one in self.held)
+        """Return whether the script's own URL is held, and not only another attribute of its tag."""
+        return any(held.attribute.encode("latin-1") in SCRIPT_SOURCES for held in self.held)
 
     def _room(self) -> Room | None:
-        """Return where a placeholder may stand, where it is the embedded thing that is held."""
+        """Return how a placeholder may replace this element; None unless the embedded URL itself is held."""
         attribute = self.first.get(EMBEDS[self.name])
         if attribute is None or not any(start == attribute.start for start, _, _ in self.edits):
             return None
@@ -193,14 +197,14 @@ class _Judged(JudgedTag):
         )
 
     def _written(self, *, neutral: bool) -> bytes | None:
-        """Write the tag with its edits; `neutral` gives it a type that nobody runs, unless it fails to load."""
+        """Return the edited tag, or None if it is unchanged. `neutral` adds a type that browsers ignore."""
         edits = list(self.edits)
         if neutral and not self.fails:
             edits.append((self.name_end, self.name_end, b' type="text/plain"'))
             edits += [
-                (one.start, self._name_end(one), b"data-cg-type")
-                for one in self.attributes
-                if one.name == b"type"
+                (attribute.start, self._name_end(attribute), b"data-cg-type")
+                for attribute in self.attributes
+                if attribute.name == b"type"
             ]
         return apply_edits(self.raw, edits) if edits else None
 
@@ -214,7 +218,7 @@ class _Judged(JudgedTag):
         return TEXTS.get(self.name, RAW) if self.name != b"script" else self._script_text()
 
     def _script_text(self) -> Text:
-        # An svg script runs its `href`; in HTML that attribute means nothing and the text runs: judge it.
+        # Scripts with an `href` are judged too: SVG loads the address, but HTML ignores it and runs the text.
         text = script_text(self.says(b"type"), self.says(b"language"))
         return text if text is not SCRIPT or self.context.reads_scripts else DATA
 
@@ -228,19 +232,19 @@ class _Judged(JudgedTag):
 def room_of(
     raw: bytes, name: bytes, name_end: int, edits: list[Edit], held: tuple[Held, ...], *, xml: bool
 ) -> Room:
-    """Return where a placeholder may stand: many pages have none, so the tag is read again where one does."""
+    """Return a function that reads the tag for a placeholder only when one is made: many pages make none."""
     return _Room(raw, name, name_end, edits, held, xml)
 
 
 class _Room:
-    """Read a tag again once a placeholder is to stand in for its element. Owns the answer (a cache takes longer)."""
+    """Read a held tag again for its placeholder. Owns the result, because a cache would be slower."""
 
-    def __init__(self, *told: Any) -> None:
-        self._told = told
+    def __init__(self, *arguments: Any) -> None:
+        self._arguments = arguments
 
     def __call__(self) -> Embed | None:
-        if self._told:
-            self._embed, self._told = _embed_in(*self._told), ()
+        if self._arguments:
+            self._embed, self._arguments = _embed_in(*self._arguments), ()
         return self._embed
 
 
@@ -267,7 +271,7 @@ def script_text(kind: str | None, language: str | None) -> Text:
 
 
 def _is_empty(raw: bytes, attributes: list[Attribute]) -> bool:
-    """Return whether the tag closes itself: `/` counts right before `>` and outside of an unquoted value."""
+    """Return whether the tag closes itself: its `/` comes right before `>` and belongs to no unquoted value."""
     if raw[-2:] != b"/>":
         return False
     last = attributes[-1] if attributes else None
@@ -275,7 +279,7 @@ def _is_empty(raw: bytes, attributes: list[Attribute]) -> bool:
 
 
 def _encoded(text: str) -> bytes:
-    """Write what is not ASCII as references, but for the bytes that were no text: those stay."""
+    """Return text with character references for all that is not ASCII; bytes that were invalid UTF-8 stay."""
     return b"".join(
         character.encode("utf-8", "surrogateescape")
         if "\udc80" <= character <= "\udcff"
@@ -285,10 +289,12 @@ def _encoded(text: str) -> bytes:
 
 
 def _names_anywhere(raw: bytes, position: int) -> bool:
-    """Return whether a start tag has an attribute of ANYWHERE with a value, its name ending at `position`."""
-    if NAMED_ANYWHERE.search(raw.lower(), position) is None:  # to search in any case takes longer
+    """Return whether a start tag, whose name ends at `position`, has an attribute of ANYWHERE with a value."""
+    if NAMED_ANYWHERE.search(raw.lower(), position) is None:  # a case-insensitive search would be slower
         return False
-    return any(one.raw and one.name in ANYWHERE for one in attributes_of(raw, position, xml=False))
+    return any(
+        attribute.raw and attribute.name in ANYWHERE for attribute in attributes_of(raw, position, xml=False)
+    )
 
 
 NAMED_ANYWHERE = re.compile(rb"[\t\n\f\r /\"'](?:" + b"|".join(sorted(ANYWHERE)) + rb")")

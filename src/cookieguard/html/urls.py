@@ -1,7 +1,7 @@
-"""The host a URL reference reaches, found as browsers find it (WHATWG URL).
+"""The parser of URLs: it finds the host that a reference reaches, as browsers do (WHATWG URL).
 
-Rule: text in, a `Url` out. What cannot reach a host over the network (data:, blob:, javascript:, mailto:, an
-invalid host) is None. Nothing here knows HTML: character references are decoded by the caller.
+Rule: text in, a `Url` out, or None if the reference cannot reach a host over the network (data:, blob:, javascript:,
+mailto:, an invalid host). This module knows no HTML, so the caller decodes character references.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ SLASHES = re.compile(r"[/\\]*")
 AUTHORITY = re.compile(r"[^/\\?#]*")
 PATH = re.compile(r"[^?#]*")
 LOCAL = re.compile(r"/(?![/\\])(?:[^\\\t\n\r\x00-\x20./]|(?<!/)\.|/(?!\.|%2))*+\Z")
-# WHATWG URL, forbidden domain code points: quotes, backquotes and braces are allowed, and Chromium asks for them.
+# WHATWG URL, forbidden domain code points. Quotes, backquotes and braces are allowed, and Chromium looks them up.
 FORBIDDEN_IN_HOST = re.compile("[\x00-\x20#%/:<>?@\\[\\\\\\]^|\x7f]")
 ENDS_IN_NUMBER = re.compile(r"(?:\A|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?\Z")
-# Code points UTS 46 maps to nothing or to the label separator.
+# Code points that UTS 46 removes, and those that it maps to the dot between labels.
 IDNA_MAP = dict.fromkeys([0xAD, 0x34F, 0x180B, 0x180C, 0x180D, 0x180F, 0x2060, 0x2064, 0xFEFF, 0x200B])
 IDNA_MAP |= dict.fromkeys(range(0xFE00, 0xFE10))
 DOTS = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61", "."))
-# RFC 1035 2.3.4. Composing and Punycode take quadratic time (8,000 different letters 7.5 s), so no longer label is
-# encoded. NFKC makes one character of four at most.
+# RFC 1035 2.3.4. A longer label is not encoded, because normalization and Punycode take quadratic time (7.5 s for 8,000
+# different letters). NFKC makes one character of at most four.
 LONGEST_LABEL, MOST_COMPOSED = 63, 4
-OVERLONG = "overlong.invalid"  # replaces a longer name: it is undeclared, so it is held
+OVERLONG = "overlong.invalid"  # replaces a longer name; it is undeclared, so it is held
 
 
 class Url(NamedTuple):
-    """Name what a reference reaches. `port` is None where it is the scheme's own."""
+    """The URL that a reference reaches. `port` is None if it is the scheme's default."""
 
     scheme: str
     host: str
@@ -49,7 +49,7 @@ class Url(NamedTuple):
 
 
 def parse_url(text: str) -> Url:
-    """Read an absolute http(s) URL, such as a page's own; raise ValueError for anything else."""
+    """Return an absolute http(s) URL, such as a page's own, in parts; raise ValueError for anything else."""
     found = readings(text, Url("about", "", None, "/"))
     if not found or found[0].scheme not in DEFAULT_PORTS:
         raise ValueError(f"not an http(s) URL: {text[:80]!r}")
@@ -57,7 +57,7 @@ def parse_url(text: str) -> Url:
 
 
 def resolve(reference: str, base: Url) -> Url | None:
-    """Find whom `reference` on a page at `base` contacts; None is nobody.
+    """Return the URL that `reference` reaches on a page at `base`, or None if it reaches no host.
 
     >>> resolve("/\\\\ads.example/x", parse_url("https://shop.example/a/b")).host
     'ads.example'
@@ -67,12 +67,12 @@ def resolve(reference: str, base: Url) -> Url | None:
 
 
 def readings(reference: str, base: Url) -> tuple[Url, ...]:
-    """List every way browsers may read `reference`, the likely one first.
+    """Return all URLs that browsers may read in `reference`, the likely one first.
 
-    There are two for `https:x`: relative where the page itself is https, absolute where it is http. Which of
-    the two the page is cannot be known for sure where TLS ends in front of us.
+    `https:x` has two: it is relative on a page loaded over https, and absolute on one loaded over http. If TLS ends
+    at a proxy, the scheme of the page is not known for sure.
     """
-    if reference[:5] == "data:":  # long ones are not worth a closer look
+    if reference[:5] == "data:":  # a shortcut, because these are often long
         return ()
     other = other_url(reference)
     return _readings(reference, base) + (_readings(other, base) if other != reference else ())
@@ -135,7 +135,7 @@ def _with_authority(scheme: str, rest: str) -> Url | None:
 
 
 def _port(text: str, default: int) -> int | None:
-    """Return the port, None for the default one, -1 where there can be no such port."""
+    """Return the port, None if it is the default, or -1 if it is invalid."""
     if not text:
         return None
     if not (text.isascii() and text.isdigit()) or len(text.lstrip("0")) > 5:
@@ -164,11 +164,11 @@ def _without_dots(path: str) -> str:
 
 
 def _host(text: str) -> str | None:
-    """Return the host in the form everybody compares by, or None where no browser would look it up."""
+    """Return the host in its normal form, or None if no browser would look it up."""
     if text.startswith("["):
         return _ipv6(text)
     if "%" in text:
-        # surrogatepass: a byte that is no UTF-8 comes as half a surrogate pair, and no page may end for it
+        # surrogatepass: invalid UTF-8 arrives as single surrogates, which must not raise an error
         text = unquote_to_bytes(text.encode("utf-8", "surrogatepass")).decode("utf-8", "replace")
     name = text.lower() if text.isascii() else _domain_to_ascii(text)
     if not name or FORBIDDEN_IN_HOST.search(name):
@@ -179,7 +179,7 @@ def _host(text: str) -> str | None:
 
 
 def _domain_to_ascii(text: str) -> str:
-    """Map a host with characters beyond ASCII as UTS 46 does (non-transitional)."""
+    """Return a host that is not ASCII in its ASCII form, as UTS 46 maps it (non-transitional)."""
     plain = text.translate(IDNA_MAP).translate(DOTS)
     if len(plain) > LONGEST_HOST * MOST_COMPOSED:
         return OVERLONG
@@ -188,7 +188,9 @@ def _domain_to_ascii(text: str) -> str:
     if max(map(len, labels)) > LONGEST_LABEL:
         return OVERLONG
     try:
-        return ".".join(x if x.isascii() else "xn--" + x.encode("punycode").decode() for x in labels)
+        return ".".join(
+            label if label.isascii() else "xn--" + label.encode("punycode").decode() for label in labels
+        )
     except UnicodeError:
         return ""
 
@@ -203,7 +205,7 @@ def _ipv6(text: str) -> str | None:
 
 
 def _ipv4(name: str) -> str | None:
-    """Read the number forms of an address: `127.1`, `0x7f.0.0.1`, `2130706433`."""
+    """Return the IPv4 address that a number form means, such as `127.1`, `0x7f.0.0.1` or `2130706433`."""
     parts = name.removesuffix(".").split(".")
     try:
         numbers = [_ipv4_number(part) for part in parts]

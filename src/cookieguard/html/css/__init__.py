@@ -1,1 +1,1 @@
-"""Style sheets, read as the CSS standard's tokenizer reads them."""
+"""The judgement of style sheets, which are read as the tokenizer of the CSS standard reads them."""

@@ -1,8 +1,8 @@
-"""A style sheet too long to be waited for, judged piece by piece.
+"""The judgement of a long style sheet in pieces, because it is too long to wait for its end.
 
-A piece ends where no bracket is open that takes URLs, or within a picture or font in a `data:` URL, which passes by
-its first bytes. Each piece is judged like a sheet of its own. A piece of this much without such a place is left out,
-with the rest of the sheet.
+A piece ends where no bracket is open that could take a URL, or inside a `data:` URL of a picture or font, which passes
+because of its first bytes. Each piece is judged like a sheet of its own. If a piece reaches MAX_TEXT_BYTES without such
+a place, it is left out, with the rest of the sheet.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from cookieguard.html.tokenizer.raw_text import LOST_SHEET, EndTags, raw_text
 from cookieguard.html.types import MAX_HELD, STYLE, Decision, Held
 
 NAME = b"style"
-Noted = tuple[list[Held], set[str]]  # of a page: what is held, and what is lost
+Noted = tuple[list[Held], set[str]]  # the page's lists of held URLs and of what was lost
 
-# As the tokenizer reads: strings, comments and URLs without quotes are passed as one.
+# The tokens in which brackets have no meaning (comments, strings, escapes, unquoted URLs), and the brackets.
 MARK = re.compile(
     r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)"
     r"|\"(?:[^\"\\\n\r\f]++|\\(?:\r\n|[^\r]|\r(?!\Z)))*+(?:\"|(?=[\n\r\f])|(?P<double>(?:\\\r?)?\Z))"
@@ -32,12 +32,12 @@ MARK = re.compile(
     + r"(?![\"'])(?:[^)\\]++|\\(?:\r\n|[^\r]|\r(?!\Z)))*+(?:\)|(?P<bare>(?:\\\r?)?\Z))"
     r"|(?P<sign>[()\[\]{};])"
 )
-LONGEST_BLANK = 20  # between a bracket and a quote
+LONGEST_BLANK = 20  # characters between a bracket and a quote
 PICTURE = re.compile(
     rf"[uU][rR][lL]\({S}[\"']?data:(?:image|font|application/(?:x-)?(?:font|octet-stream|vnd\.ms-fontobject))"
 )
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
-# What a `data:` URL holds until it ends; an escape that chunks cut waits.
+# The rest of a `data:` URL up to its end, by the kind of its quotes. An escape that a chunk cuts off waits.
 _ESCAPE = rb"\\(?:\r\n|[^\r]|\r(?!\Z))"
 INSIDE = {
     "double": re.compile(rb"(?:[^\"\\\n\r\f]++|" + _ESCAPE + rb")*+", re.DOTALL),
@@ -48,28 +48,28 @@ CUT_ESCAPE = (b"", b"\\", b"\\\r")
 
 
 class LongSheet:
-    """Judge what follows the first piece of a sheet. Owns its bytes until they are judged."""
+    """Judge the pieces of a sheet after the first one. Owns their bytes until they are judged."""
 
-    sent = 0  # bytes of what is returned that went out before
-    stop = UNKNOWN  # where the text ends in what is returned: nowhere
+    sent = 0  # of the bytes that `take` returns, none were sent before
+    stop = UNKNOWN  # and the text does not end in them
 
     def __init__(self, noted: Noted, judge: TagJudge, data: bytes, text: int, ends: EndTags) -> None:
-        """Begin with a sheet, data[text:], that has no end yet; `start` is where its first piece ends."""
+        """Begin with data[text:], a sheet that goes on in the next chunk. `start` is where its first piece ends."""
         self._noted, self._judge, self._ends = noted, judge, ends
         place, self._inside = (0, "") if ends else _seam(data[text:])
         self._is_lost = not place
         self.start = text + place if place else text_carried(NAME, data, text, ends, None)
         self._rest, self._size = data[self.start :], 0
         self._pieces: list[bytes] = []
-        self.passed = b""  # what goes out
+        self.passed = b""  # the bytes that are sent
 
     @property
     def lost(self) -> frozenset[str]:
-        """Return what of the sheet is gone."""
+        """Return what the page lost with this sheet, in words for the owner."""
         return frozenset({LOST_SHEET} if self._is_lost else ())
 
     def take(self, chunk: bytes) -> bytes | None:
-        """Read on; set what of the sheet goes out, and once it ends, return what follows."""
+        """Read the next chunk, and set `passed` to what can be sent; return what follows the sheet once it ends."""
         self.passed = b""
         window = self._rest + chunk
         stop = text_stop(NAME, window, 0, self._ends, None)
@@ -81,12 +81,12 @@ class LongSheet:
             self.passed = self._read(b"".join(self._pieces), is_last=stop >= 0)
         if stop < 0:
             return None
-        if self._rest[2 : 2 + len(NAME)].lower() != NAME:  # another element's end tag ends it
+        if self._rest[2 : 2 + len(NAME)].lower() != NAME:  # the end tag of another element ends it
             self.passed += raw_text(NAME).closer
         return self._rest
 
     def finish(self) -> bytes:
-        """Return the rest of a sheet that never ends."""
+        """Return the judged rest of a sheet that never ended."""
         out = self._read(b"".join((*self._pieces, self._rest)), is_last=True)
         self._noted[1].update(self.lost)
         return out
@@ -118,7 +118,7 @@ class LongSheet:
         return b""
 
     def _end_of_url(self, sheet: bytes) -> int:
-        """Return up to where a URL goes on that is open; it is open no more where it ends there."""
+        """Return up to where the open URL goes on; mark it as closed if it ends there."""
         inside = INSIDE[self._inside].match(sheet)
         end = inside.end() if inside else 0
         if sheet[end:] in CUT_ESCAPE:
@@ -136,9 +136,9 @@ def _edited(sheet: bytes, decision: Decision) -> bytes:
 
 
 def _seam(sheet: bytes) -> tuple[int, str]:
-    """Return up to where a sheet that goes on can be judged alone, and which kind of URL is open there, if any."""
+    """Return where the first piece of an unfinished sheet can end, and the kind of URL that is open there, if any."""
     if has_pairs(sheet):
-        return 0, ""  # other encodings read other brackets
+        return 0, ""  # in other encodings, some brackets are part of a character
     text = sheet.decode("latin-1")
     brackets = _Brackets()
     place = 0
@@ -147,7 +147,7 @@ def _seam(sheet: bytes) -> tuple[int, str]:
         if kind == "spelled":
             break  # it may be `url(`
         if kind == "sign":
-            brackets.turn(sign)
+            brackets.note(sign)
             if sign in "};" and not brackets.taking:
                 place = mark.end()
         elif kind and brackets.taking == (kind != "bare") and _is_picture(text, mark.start(), kind):
@@ -156,13 +156,13 @@ def _seam(sheet: bytes) -> tuple[int, str]:
 
 
 class _Brackets:
-    """Count the brackets open that may take URLs: round ones and square ones. Owns which are open."""
+    """Count the open brackets that may take URLs, round and square ones. Owns the list of all open brackets."""
 
     def __init__(self) -> None:
         self._opened: list[str] = []
         self.taking = 0
 
-    def turn(self, sign: str) -> None:
+    def note(self, sign: str) -> None:
         if sign in CLOSERS:
             self._opened.append(CLOSERS[sign])
             self.taking += sign != "{"
@@ -172,6 +172,6 @@ class _Brackets:
 
 
 def _is_picture(text: str, start: int, kind: str) -> bool:
-    """Return whether a picture or font begins, in quotes or a bracket at `start`."""
+    """Return whether a `data:` URL of a picture or font begins at the quote or bracket at `start`."""
     bracket = start if kind == "bare" else text.rfind("(", max(0, start - LONGEST_BLANK), start)
     return bracket > 2 and PICTURE.match(text, bracket - 3) is not None

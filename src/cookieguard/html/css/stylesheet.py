@@ -1,8 +1,8 @@
-"""What a style sheet or a style attribute loads, and how to cut that out.
+"""The held URLs in a style sheet or style attribute, and the edits that cut them out.
 
-Every `url(`, `src(`, `@import` and `image-set(` is looked at wherever it stands, but in a comment, which is found as
-the CSS tokenizer finds it: no trick with comments and quotes can hide one. A sheet that spells these words with
-escapes is read with them spelled out; where it reaches a held host, it is held whole.
+Each `url(`, `src(`, `@import` and `image-set(` is judged, unless it is in a comment. Comments are found as the CSS
+tokenizer finds them, so tricks with comments and quotes cannot hide a URL. If a sheet spells these words with escapes,
+it is judged with the escapes decoded, and held as a whole if it reaches a held host.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from functools import cached_property
 from cookieguard.html.css.tokenizer import AFTER_HEX, ESCAPED, ESCAPED_LETTER, S, comments, imports, urls_in
 from cookieguard.html.css.url_strings import between_quotes, strings_taken
 
-Holds = Callable[[str], bool]  # whether a reference reaches a held host
-Edit = tuple[int, int, str]  # what to write instead of text[start:end]
+Holds = Callable[[str], bool]  # returns whether a reference reaches a held host
+Edit = tuple[int, int, str]  # replaces text[start:end]
 
 ByteEdit = tuple[int, int, bytes]
 
@@ -25,24 +25,24 @@ NAMES_ONLY = re.compile(
 )
 LOADING_WORDS = ("url", "src", "image-set", "image", "cross-fade")
 _NAME = rf"(?:[\w\-]|[^\x00-\x7f]|{ESCAPED})"
-# The end of a function's name, or the beginning of an at-rule's, with an escape in it; other escapes are passed over.
+# An escape in a function's name or an at-rule's. In other places, escapes match too, but without a group.
 ESCAPED_NAME = re.compile(rf"{ESCAPED}{_NAME}*+(\()?|@(?:[\w\-]|[^\x00-\x7f])*+(\\)?")
 NO_WORD = re.compile(r"[^\w\-]")
 WORD = re.compile(rf"(@?)({_NAME}++)(\(?)")
-# What may reach another host; all else is not worth the search for comments.
+# A reference that may reach another host. For others it does not matter whether they are in a comment.
 LEAVES = re.compile(r"[/\\][/\\\t\n\r]|\\|[a-zA-Z][0-9+.\-]*+:")
 ESCAPE = re.compile(rf"\\(?:([0-9a-fA-F]{{1,6}}){AFTER_HEX}|\r\n|[\n\r\f]|(.))", re.DOTALL)
 NOTHING = "data:,"
 NO_URL, NO_STRING = b"data:,", b'"data:,"'
-# Parts cut out of one sheet; real ones have some hundred. A sheet of more is held whole: cutting a mebibyte of
-# them took 36 MB.
+# Edits in one sheet; real sheets need some hundred. A sheet that needs more is held as a whole, because the edits of
+# 1 MB of short URLs took 36 MB.
 MOST_EDITS = 5000
 
 
 def held_parts(text: str, holds: Holds, is_markup: bool = False) -> list[Edit] | None:  # noqa: FBT001, FBT002  # compiled
-    """List the edits that cut every held reference out of the sheet; None: it has to be held whole.
+    """Return the edits that cut all held references out of the sheet, or None if it has to be held as a whole.
 
-    Of what `is_markup` (a sheet in svg) a browser takes out comments and tags first, so which quotes count is not told.
+    With `is_markup` (a sheet in SVG), browsers first remove comments and tags, so any quote may begin a string.
     """
     if ESCAPED_LETTER.search(text) and (plain := _spelled_out(text)) != text:
         return [] if held_parts(plain, holds, is_markup) == [] else None
@@ -59,34 +59,34 @@ def held_parts(text: str, holds: Holds, is_markup: bool = False) -> list[Edit] |
             found.append((start, end, new))
             if len(found) > MOST_EDITS:
                 return None
-    return _apart(sorted(found)) if len(found) > 1 else found
+    return _without_nested(sorted(found)) if len(found) > 1 else found
 
 
-def _apart(edits: list[Edit]) -> list[Edit]:
-    """Leave out what lies within another edit: what is in the quotes of a URL that goes."""
-    apart: list[Edit] = []
+def _without_nested(edits: list[Edit]) -> list[Edit]:
+    """Return the edits without those inside another one, such as in the quotes of a URL that is cut out."""
+    kept: list[Edit] = []
     position = 0
     for edit in edits:
         if edit[0] >= position:
-            apart.append(edit)
+            kept.append(edit)
             position = edit[1]
-    return apart
+    return kept
 
 
 def held_in_sheet(sheet: bytes, holds: Holds, is_markup: bool = False) -> list[ByteEdit] | None:  # noqa: FBT001, FBT002
-    """List the same edits of a sheet as it stands."""
+    """Return the same edits for a sheet in bytes, or None if it has to be held as a whole."""
     edits = held_parts(sheet.decode("latin-1"), holds, is_markup)
     return None if edits is None else [(start, end, new.encode("latin-1")) for start, end, new in edits]
 
 
 class Live:
-    """Know what in a sheet the browser reads. Owns where its comments are, once asked for."""
+    """The places of a sheet that browsers read. Owns the list of comments, which is made at the first use."""
 
     def __init__(self, text: str) -> None:
         self._text = text
 
     def __call__(self, place: int) -> bool:
-        """Return whether the reference at `place` is in no comment, and no mere name."""
+        """Return whether the reference at `place` is loaded: it is in no comment, and no name, as in `@namespace`."""
         if not self.is_read(place):
             return False
         rule = self._text.rfind("@", max(0, place - 100), place)
@@ -103,7 +103,7 @@ class Live:
 
 
 def cut(text: str, edits: list[Edit]) -> str:
-    """Apply the edits."""
+    """Return the text with the edits applied."""
     pieces: list[str] = []
     position = 0
     for start, end, new in edits:
@@ -113,7 +113,7 @@ def cut(text: str, edits: list[Edit]) -> str:
 
 
 def unescape(text: str) -> str:
-    """Decode CSS escapes."""
+    """Return the text with CSS escapes decoded."""
     return ESCAPE.sub(_character, text) if "\\" in text else text
 
 
@@ -125,7 +125,7 @@ def _character(match: re.Match[str]) -> str:
 
 
 def _spelled_out(text: str) -> str:
-    """Write the words that load without escapes, and nothing else: so all is still read as before."""
+    """Return the text with escapes decoded in the words that load, and only there, so that all else reads as before."""
     is_any = any(match.lastindex for match in ESCAPED_NAME.finditer(text))
     return WORD.sub(_word, text) if is_any else text
 
@@ -140,7 +140,7 @@ def _word(match: re.Match[str]) -> str:
 
 
 def _references(text: str, live: Live, is_markup: bool) -> Iterator[tuple[int, int, str, str]]:  # noqa: FBT001
-    """Yield (start, end, reference, what stands for it when it is held)."""
+    """Yield (start, end, reference, its replacement if it is held)."""
     for start, end in imports(text) if "@" in text else ():
         yield start, end, _inside(text[start:end]), f'"{NOTHING}"'
     found, takers = urls_in(text)

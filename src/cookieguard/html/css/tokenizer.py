@@ -1,6 +1,7 @@
-"""What the text of a style sheet contains: its imports, the URLs in its functions, its comments.
+"""The search for imports, URLs and comments in the text of a style sheet.
 
-Rule: text in, places out; nothing here knows who is held. Of plain sheets `fast/plain_sheet.pyx` finds the URLs in C.
+Rule: text in, places out; this module does not know which hosts are held. `fast/plain_sheet.pyx` finds the URLs of
+plain sheets in C.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 
 S = r"[ \t\r\n\f]*+"
-AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank ends the escape of a number, and is a part of it
+AFTER_HEX = r"(?:\r\n|[ \t\n\r\f])?+"  # one blank after a numeric escape is part of it
 ESCAPED = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|[^\n\r\f])"  # in a name
 IN_STRING = rf"\\(?:[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\r\n|.)"
 STRING = re.compile(
@@ -17,19 +18,19 @@ STRING = re.compile(
 )
 IMPORT = re.compile(rf"@[iI][mM][pP][oO][rR][tT]{S}(?=[\"'/])")
 BLANK = re.compile(S)
-# The bracket leads, so that the search for it is one for a single character. Quotes, brackets and blanks inside an
-# unquoted url() make it a bad one, which nobody fetches; `data:` reaches nobody, and is not searched for its end.
+# The pattern begins with the bracket, because a search for a single character is fast. Browsers do not fetch an
+# unquoted url() with quotes, brackets or blanks in it. `data:` contacts no host, so its end is not searched.
 OPENED = re.compile(
     r"\((?:(?:(?<=[uU][rR][lL]\()|(?<=[sS][rR][cC]\()|(?<=[xX]\())"
     rf"(?={S}(?![\"']?data:)(?:({STRING.pattern})|"
     rf"(?=[^)])((?:[^ \t\r\n\f\"'()\\]++|\\[0-9a-fA-F]{{1,6}}+{AFTER_HEX}|\\.)*+){S}(?:\)|\Z)))|"
-    # A function that takes strings, unless all it is given are words and numbers: `BasicImage(rotation=1)`.
+    # A function that takes strings, unless its arguments are only words and numbers, as in `BasicImage(rotation=1)`.
     r"((?:(?<=-[sS][eE][tT]\()|(?<=[mM][aA][gG][eE]\()|(?<=-[fF][aA][dD][eE]\())(?![a-zA-Z0-9 =.,\-]*+\))))",
     re.DOTALL,
 )
-IS_STRING, TAKES_STRINGS = 1, 3  # the groups of one; 2: a URL without quotes
-# As the tokenizer reads: a comment is none in a string, in an unquoted url() or behind an escape. Each way begins with
-# its sign, and no group: so all but these signs are passed over at once.
+IS_STRING, TAKES_STRINGS = 1, 3  # the groups of OPENED; group 2 is a URL without quotes
+# A comment in group 1, or a string, an escape or an unquoted url(), in which `/*` begins no comment. Each alternative
+# begins with its own character and not with a group, so that the search skips all other characters at once.
 _ESCAPED = r"\\(?:[0-9a-fA-F]{1,6}[ \t\n\r\f]?|[^\n\r\f])(?:[\w\-]|[^\x00-\x7f])*+"
 STRETCH = re.compile(
     r"/\*[^*]*+(?:\*(?!/)[^*]*+)*+(?:\*/|\Z)()|\"(?:[^\"\\\n\r\f]++|\\.)*+\"?|'(?:[^'\\\n\r\f]++|\\.)*+'?|"
@@ -42,18 +43,18 @@ STRETCH = re.compile(
     + r"(?![\"'])(?:[^)\\]++|\\.)*+",
     re.DOTALL,
 )
-# An escape that makes a letter or a hyphen: only these can spell one of the words that load in another way.
-# It has six digits at most, so what follows them is none.
+# An escape of a letter or a hyphen, because only these can spell the words that load. It has at most six digits, so a
+# digit after them does not belong to it.
 _LETTER = r"(?:[46][1-9a-fA-F]|[57][0-9aA]|2[dD])"
 ESCAPED_LETTER = re.compile(rf"\\(?:0{{4}}{_LETTER}|0{{0,3}}{_LETTER}(?![0-9a-fA-F])|[g-zG-Z\-])")
 
 
 def imports(text: str) -> list[tuple[int, int]]:
-    """List from where to where strings are that are imported as they stand, up to a comment that never ends."""
+    """Return (start, end) of the strings after `@import`. The search stops at a comment that never ends."""
     found: list[tuple[int, int]] = []
-    closed = 0  # where the comment ends that was looked for last: it is looked for once
-    for one in IMPORT.finditer(text):
-        position = one.end()
+    closed = 0  # the end of the last comment, which is searched only once
+    for match in IMPORT.finditer(text):
+        position = match.end()
         while text.startswith("/*", position):
             if closed < position + 4:
                 closed = text.find("*/", position + 2) + 2
@@ -67,9 +68,9 @@ def imports(text: str) -> list[tuple[int, int]]:
 
 
 def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], list[int]]:
-    """List the URLs in functions, as (start, end, whether it is a string), and the brackets of those that take strings.
+    """Return (start, end, is_string) of the URLs in functions, and the brackets of functions that take strings.
 
-    What begins with `data:` is left out: it reaches nobody.
+    A URL that begins with `data:` is left out, because it contacts no host.
     """
     found: list[tuple[int, int, bool]] = []
     takers: list[int] = []
@@ -83,7 +84,7 @@ def urls_in(text: str) -> tuple[list[tuple[int, int, bool]], list[int]]:
 
 
 def comments(text: str) -> list[tuple[int, int]]:
-    """List where comments are, up to a function whose name is written with escapes: it may be `url`."""
+    """Return (start, end) of the comments, up to a function whose name has escapes, because it may be `url`."""
     found: list[tuple[int, int]] = []
     for match in STRETCH.finditer(text):
         if match[2]:

@@ -1,7 +1,7 @@
-"""The strings of a style sheet that functions like `image-set(` take for URLs.
+"""The search for strings in a style sheet that functions such as `image-set(` read as URLs.
 
-Rule: text in, places out. From a bracket that counts on, all is read as the CSS tokenizer reads it; where a bracket
-does not count (it stands in a string), nothing is loaded for it, so reading from there may only find too much.
+Rule: text in, places out. After the bracket of such a function, the text is read as the CSS tokenizer reads it. If the
+bracket is in a string and so has no meaning, the browser loads nothing for it, and the search only finds too much.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 from cookieguard.html.css.tokenizer import AFTER_HEX, ESCAPED, S
 
-# A string goes on over an end of line that is a part of an escape.
+# A string goes on after the end of a line if that is part of an escape.
 BETWEEN_QUOTES = re.compile(r"[\"']((?:\\(?:[0-9a-fA-F]{1,6}+\r?|\r)?\n|[^\"'\n])++)")
 _INSIDE = rf"(?:[^{{0}}\\\n\r\f]++|\\(?:[0-9a-fA-F]{{{{1,6}}}}+{AFTER_HEX}|\r\n|[\s\S]))*+"
 TOKEN = re.compile(
@@ -22,23 +22,23 @@ TOKEN = re.compile(
     + r"|([)\]}[{])"
 )
 UNQUOTED = re.compile(S + r"(?![\"'])(?:[^)\\]++|\\[\s\S])*+\)?")
-DOUBLE, SINGLE, NAME, OPENED, BRACKET = range(1, 6)  # the groups of a token
+DOUBLE, SINGLE, NAME, OPENED, BRACKET = range(1, 6)  # the groups of TOKEN
 CLOSERS = {"[": "]", "{": "}"}
-# Functions that bring in no string from elsewhere, as `var(` does.
+# Functions that cannot insert a string from another place of the sheet, as `var(` can.
 KNOWN = frozenset(
     "url src type format calc min max clamp rgb rgba hsl hsla image image-set cross-fade -webkit-image-set "
     "-webkit-cross-fade -moz-image-set".split()
 )
-# How often, on average, a sheet is read from brackets on that are never closed.
+# Times that a sheet may be read in full, because each bracket that is never closed is read up to the end of the sheet.
 MOST_READINGS = 4
 
 Place = tuple[int, int]
 
 
 def strings_taken(text: str, brackets: Iterable[int], counts: Callable[[int], bool]) -> list[Place]:
-    """List what is between the quotes of strings that the functions at these brackets take.
+    """Return (start, end) of the strings, without quotes, that the functions at these brackets take.
 
-    Where they may take any, as by `var(`, it is all the strings of the sheet.
+    If they may take any string, as with `var(`, return all strings of the sheet.
     """
     found: list[Place] = []
     left = MOST_READINGS * len(text)
@@ -55,12 +55,14 @@ def strings_taken(text: str, brackets: Iterable[int], counts: Callable[[int], bo
 
 
 def between_quotes(text: str) -> list[Place]:
-    """List what is between any two quotes: which of them open a string is not told."""
+    """Return (start, end) of all text between two quotes, for a sheet in which any quote may open a string."""
     return [match.span(1) for match in BETWEEN_QUOTES.finditer(text)]
 
 
 def _strings(text: str, position: int, closers: list[str]) -> tuple[list[Place], int] | None:
-    """List strings up to the bracket that closes the first of `closers`, or to the end; None: it may take others."""
+    """Return the strings up to the bracket that closes the first of `closers`, and its end.
+
+    Return None if a function may take other strings."""
     found: list[Place] = []
     is_whole = not closers
     while (token := TOKEN.search(text, position)) is not None:
@@ -70,7 +72,7 @@ def _strings(text: str, position: int, closers: list[str]) -> tuple[list[Place],
             if position < 0:
                 return None
         elif token[BRACKET]:
-            _turn(token[BRACKET], closers)
+            _note_bracket(token[BRACKET], closers)
             if not (closers or is_whole):
                 break
         elif token.lastindex is not None:
@@ -79,7 +81,7 @@ def _strings(text: str, position: int, closers: list[str]) -> tuple[list[Place],
 
 
 def _inside(text: str, token: re.Match[str], closers: list[str], *, is_whole: bool) -> int:
-    """Return where to go on in a bracket, or behind that of a URL without quotes; -1: it may bring in any string."""
+    """Return where to go on: inside a bracket, or after an unquoted URL; -1 if the function may insert any string."""
     name = (token[NAME] or "").lower()
     if "\\" in name or not (is_whole or not name or name in KNOWN or name.endswith("gradient")):
         return -1
@@ -89,8 +91,8 @@ def _inside(text: str, token: re.Match[str], closers: list[str], *, is_whole: bo
     return token.end()
 
 
-def _turn(bracket: str, closers: list[str]) -> None:
-    """Note a bracket: one that closes nothing is none."""
+def _note_bracket(bracket: str, closers: list[str]) -> None:
+    """Note a bracket; a closing one without its opening one is ignored."""
     if bracket in CLOSERS:
         closers.append(CLOSERS[bracket])
     elif closers and bracket == closers[-1]:

@@ -1,1 +1,1 @@
-"""Shortcuts of the compiled build: nothing here decides what full judgement would not."""
+"""Shortcuts of the compiled build, which decide plain cases exactly as the full judgement would."""

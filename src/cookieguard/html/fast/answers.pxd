@@ -7,7 +7,7 @@ cdef inline unsigned char lower(unsigned char byte) noexcept nogil:
 
 
 cdef inline bint stands(text_t s, Py_ssize_t p, const char* word, Py_ssize_t length) noexcept nogil:
-    """Return whether a word, here in lower case, stands at `p` in any case; the caller knows that there is room."""
+    """Return whether the text at `p` is a word, in any case. `word` is in lower case; the caller checks the length."""
     cdef Py_ssize_t index
     for index in range(length):
         if lower(s[p + index]) != <unsigned char>word[index]:
@@ -20,7 +20,7 @@ cdef struct Slot:
     PyObject* key
     PyObject* answer
     unsigned int weight
-    unsigned int is_used  # it was asked for since the last thinning
+    unsigned int is_used  # whether it was looked up since the last thinning
 
 
 cdef class Known:
@@ -44,7 +44,7 @@ cdef class Names(Known):
 
 cdef extern from *:
     """
-    /* From 3.14 on a tuple keeps its hash, and -1 says that it has none yet: memory comes as zero, which would be one. */
+    /* From Python 3.14 on, a tuple stores its hash. It must be -1 until it is computed, but new memory has 0 there. */
     #if PY_VERSION_HEX >= 0x030E0000
     #define CG_HAS_NO_HASH(one) (((PyTupleObject *)(one))->ob_hash = -1)
     #else

@@ -1,5 +1,5 @@
 # cython: language_level=3, wraparound=False, initializedcheck=False
-"""Answers kept under the very bytes they are about, in C: what answers.py says as a dict. The same tests run over both."""
+"""The cache of decisions as a hash table in C. It does what answers.py does with a dict; the same tests run on both."""
 
 import os
 
@@ -12,12 +12,12 @@ from cpython.tuple cimport PyTuple_SET_ITEM
 from libc.string cimport memcmp, memcpy
 
 cdef enum:
-    FEWEST = 64  # slots of a table that holds anything
-    # Slots that are looked at for one key. Whoever finds keys whose marks collide, in spite of the secret, gains
-    # nothing: what has no room near its place takes that of another.
+    FEWEST = 64  # slots of a table that is not empty
+    # Slots that are tried for one key. If all of them are taken, a new entry replaces another one. So even an attacker
+    # who found keys with colliding marks, in spite of the secret, would not make the look-up slow.
     REACH = 32
     LANE = 8  # bytes
-    LONGEST_NAME = 24  # of an element or attribute in a table of numbers
+    LONGEST_NAME = 24  # bytes of a name in a table of numbers
 
 cdef unsigned long long SECRET = int.from_bytes(os.urandom(8), "little") | 1
 cdef unsigned long long FACTOR = 0x9E3779B97F4A7C15u | 1
@@ -35,7 +35,9 @@ cdef inline unsigned long long _word(text_t s) noexcept nogil:
 
 
 cdef unsigned long long mark_of(text_t s, Py_ssize_t size) noexcept nogil:
-    """Return a number that tells texts apart nearly always; never 0. Four lanes: one would wait for its products."""
+    """Return a number that differs for nearly all different texts, and is never 0.
+
+    It mixes four lanes at once, because in a single lane each multiplication would wait for the one before."""
     cdef unsigned long long a = SECRET ^ <unsigned long long>size, b, c, d, rest = 0
     if size >= 4 * LANE:
         b, c, d = a + FACTOR, a ^ FACTOR, a - FACTOR
@@ -59,18 +61,18 @@ cdef unsigned long long mark_of(text_t s, Py_ssize_t size) noexcept nogil:
 
 
 def mark(bytes text):
-    """Return a number that tells a text from others nearly always."""
+    """Return a number that differs for nearly all different texts."""
     return mark_of(<text_t>PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text))
 
 
 cpdef bytes piece(bytes data, Py_ssize_t start, Py_ssize_t end):
-    """Copy data[start:end]."""
+    """Return data[start:end]."""
     end = min(end, PyBytes_GET_SIZE(data))
     return PyBytes_FromStringAndSize(PyBytes_AS_STRING(data) + start, end - start) if start < end else b""
 
 
 cpdef Py_ssize_t alike(bytes one, Py_ssize_t start, bytes other, Py_ssize_t place):
-    """Return how many bytes of a text from `start` on are those of another from `place` on."""
+    """Return how many bytes of `one` from `start` on equal those of `other` from `place` on."""
     cdef text_t a = <text_t>PyBytes_AS_STRING(one) + start, b = <text_t>PyBytes_AS_STRING(other) + place
     cdef Py_ssize_t most = min(PyBytes_GET_SIZE(one) - start, PyBytes_GET_SIZE(other) - place), same = 0, step = 4096
     while step:
@@ -81,7 +83,7 @@ cpdef Py_ssize_t alike(bytes one, Py_ssize_t start, bytes other, Py_ssize_t plac
 
 
 cpdef record(type kind, tuple fields):
-    """Make a named tuple, as answers.py does, in a fifth of the time. It is in no cycle, so no collector asks."""
+    """Return a named tuple, in a fifth of the time that answers.py takes, and hide it from the garbage collector."""
     cdef Py_ssize_t index
     one = PyType_GenericAlloc(kind, len(fields))
     CG_HAS_NO_HASH(one)
@@ -94,7 +96,7 @@ cpdef record(type kind, tuple fields):
 
 
 cdef int number_of(Names table, text_t name, Py_ssize_t size) noexcept:
-    """Return the number that a table of names has for this one, in any case; -1: none."""
+    """Return the number of a name, in any case, in a table; -1 if the table does not have it."""
     cdef unsigned char low[LONGEST_NAME]
     cdef Py_ssize_t index
     if size > LONGEST_NAME or not (table._sizes[name[0]] >> size) & 1:
@@ -106,14 +108,14 @@ cdef int number_of(Names table, text_t name, Py_ssize_t size) noexcept:
 
 
 cpdef untracked(one):
-    """Return an object that no collector need go through, as it is in no cycle."""
+    """Return the object, hidden from the garbage collector. It must be in no reference cycle."""
     if PyObject_IS_GC(one):
         PyObject_GC_UnTrack(<void*>one)
     return one
 
 
 cdef class Known:
-    """Keep answers. Whoever fills it keeps it bounded. Owns its slots, whose number is a power of two."""
+    """A cache of decisions. Its owner limits its size. Owns its slots, whose number is a power of two."""
 
     def __dealloc__(self):
         _drop(self._slots, self._size)
@@ -129,23 +131,23 @@ cdef class Known:
         self.put(key, answer, 0)
 
     cpdef get(self, bytes key):
-        """Return what is known of a key, None where nothing is."""
+        """Return the decision for a key, or None if there is none."""
         return self.find(key, 0, PyBytes_GET_SIZE(key))
 
     cpdef find(self, bytes data, Py_ssize_t start, Py_ssize_t end):
-        """Return what is known of data[start:end], None where nothing is."""
+        """Return the decision about data[start:end], or None if there is none."""
         cdef PyObject* answer = self.look_up(<text_t>PyBytes_AS_STRING(data) + start, end - start)
         return None if answer == NULL else <object>answer
 
     cpdef clear(self):
-        """Forget everything."""
+        """Evict all decisions."""
         cdef Slot* slots = self._slots
         cdef size_t size = self._size
         self._slots, self._size, self._count = NULL, 0, 0
         _drop(slots, size)
 
     cpdef Py_ssize_t thin(self) except -1:
-        """Forget what was not asked for since the last time, or half of what was; return what is left, by weight."""
+        """Evict what was not used since the last call (and half of the rest if most was); return the weight left."""
         cdef Slot* slots = self._slots
         cdef size_t size = self._size, at, used = 0, left = 0
         cdef Py_ssize_t total = 0
@@ -174,7 +176,7 @@ cdef class Known:
         return total
 
     cdef PyObject* look_up(self, text_t s, Py_ssize_t size) noexcept:
-        """Return what is known of these bytes (borrowed), NULL where nothing is."""
+        """Return the decision about these bytes, as a borrowed reference, or NULL if there is none."""
         if not self._count:
             return NULL
         cdef unsigned long long mark = mark_of(s, size)
@@ -191,9 +193,9 @@ cdef class Known:
         return NULL
 
     cpdef put(self, bytes key, object answer, Py_ssize_t weight):
-        """Keep an answer of some weight; one that was kept under the same key goes."""
+        """Cache a decision that takes `weight` bytes; it replaces an earlier one with the same key."""
         cdef Slot one
-        if 2 * self._count >= self._size:  # then hardly ever one has no room near its place
+        if 2 * self._count >= self._size:  # half of the slots stay empty, so an entry is hardly ever replaced
             self._grow()
         one.mark = mark_of(<text_t>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
         one.key, one.answer, one.is_used = <PyObject*>key, <PyObject*>answer, 0
@@ -203,7 +205,7 @@ cdef class Known:
         self._count += self._put(one)
 
     cdef bint _put(self, Slot one) noexcept:
-        """Put an answer where it belongs; tell whether none had to go for it."""
+        """Store an entry; return whether it took an empty slot, and did not replace another entry."""
         cdef size_t step
         cdef Slot* slot
         cdef Slot gone
@@ -235,7 +237,7 @@ cdef class Known:
 
 
 cdef class Names(Known):
-    """Keep numbers of names. Owns which lengths there are by the first letter, as bits: most need no closer look."""
+    """A table of names and their numbers. Owns the lengths of names by first letter, as bits, to rule out most."""
 
     def __setitem__(self, bytes name, number):
         assert len(name) <= LONGEST_NAME
@@ -245,7 +247,7 @@ cdef class Names(Known):
 
 
 cdef _drop(Slot* slots, size_t size):
-    """Let all go that slots hold, and the slots."""
+    """Release all entries, and free the slots."""
     cdef size_t at
     for at in range(size):
         if slots[at].mark:

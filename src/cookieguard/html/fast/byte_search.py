@@ -1,6 +1,6 @@
-"""What a look at the bytes of a tag, a reference or a sheet tells, before it is read.
+"""Quick searches in the bytes of a tag, a URL or a style sheet, which show whether it has to be parsed.
 
-Rule: text in, an answer out that is never "no" where it should be "yes".
+Rule: text in, an answer out. A wrong "yes" costs only time; a wrong "no" would let a held URL pass, and must not occur.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ import re
 
 from cookieguard.html.grammar import TAG_NAME
 
-# A character of two bytes whose second would count, were it a sign of its own.
+# A character of two bytes whose second byte would have a meaning in CSS if it were read alone.
 PAIR = re.compile(rb"[\x81-\xfe][\\`]")
 META_WORDS = (b"-equiv", b"-2312", b"-scheme", b"referrer", b"2022", b"replacement", b"&#")
 META_COUNTS = re.compile(b"|".join(META_WORDS))
 COLON, AMPERSAND, BACKSLASH = b":&\\"
-LONGEST_HOST = 253  # RFC 1035 2.3.4: no DNS has a longer name, and no browser asks for one
-# The plain case of a URL, nine of ten references: no user, no port, nothing to decode, no dot segment.
+LONGEST_HOST = 253  # RFC 1035 2.3.4: DNS has no longer names
+# A plain URL, as nine of ten references are: no user, no port, no dot segment, and no characters to decode.
 PLAIN = re.compile(r"(?:(https?:)|)//((?:[a-z0-9\-]++\.)++[a-z]{2,24})(?:(/[^?#\\%\t\n\r]*)|[?#]|\Z)")
 
 
 def has_pairs(text: bytes) -> bool:
-    """Return whether a text that is no UTF-8 has bytes that are a character in other encodings, and a sign alone."""
-    if text.isascii() or _is_utf_8(text):  # the search takes longest
+    """Return whether a text may read differently in Shift_JIS, GBK or Big5; it never does in valid UTF-8."""
+    if text.isascii() or _is_utf_8(text):  # first, because the search takes longest
         return False
     return PAIR.search(text) is not None
 
@@ -35,12 +35,12 @@ def _is_utf_8(text: bytes) -> bool:
 
 
 def may_reach_others(raw: bytes) -> bool:
-    """Return whether a reference in a tag may leave the page's own origin.
+    """Return whether a reference in a tag may lead to another origin.
 
-    Tabs and newlines go from URLs: `/<tab>/host`.
+    Browsers remove tabs and newlines from URLs, so `/<tab>/host` is one that may.
     """
     return (
-        COLON in raw  # a number is found at once: between bytes, `in` first makes and drops an error
+        COLON in raw  # as a number, because bytes in bytes is slower: it makes and drops an error first
         or AMPERSAND in raw
         or BACKSLASH in raw
         or raw.find(b"//") >= 0
@@ -51,22 +51,22 @@ def may_reach_others(raw: bytes) -> bool:
 
 
 def meta_counts(raw: bytes) -> bool:
-    """Return whether a meta element is a refresh, a policy, about referrers or colours, or a charset that shifts.
+    """Return whether a meta element may be a refresh, a policy, about referrers or colours, or a shifting charset.
 
-    The last may be spelled by references.
+    A charset may be spelled with character references.
     """
-    return META_COUNTS.search(raw.lower()) is not None  # to search in any case takes longer
+    return META_COUNTS.search(raw.lower()) is not None  # a case-insensitive search would be slower
 
 
 def name_of(raw: bytes) -> tuple[bytes, int]:
     """Return the name of a tag in lower case, and where it ends."""
     match = TAG_NAME.match(raw)
-    assert match is not None  # noqa: S101  # the caller matched a tag
+    assert match is not None  # noqa: S101  # the caller passes a tag
     return match[2].lower(), match.end()
 
 
 def plain_services(reference: str) -> tuple[str, str, str] | None:
-    """Return scheme ("" for the page's), host and path of a plain URL; None where it takes a closer look."""
+    """Return scheme ("" for the page's), host and path of a plain URL; None if it has to be parsed in full."""
     plain = PLAIN.match(reference)
     if plain is None or len(plain[2]) > LONGEST_HOST or "/." in (path := plain[3] or "/"):
         return None

@@ -1,13 +1,13 @@
-"""Stretches of pages that have nothing to do: none is known in this build, where every tag is looked at.
+"""Stretches of pages that are skipped at once because all their tags pass. This build knows none and reads every tag.
 
-`fragments.pyx` passes over them in C.
+`fragments.pyx` skips them in C.
 """
 
 from __future__ import annotations
 
 
 class Stretches:
-    """Keep none."""
+    """An empty cache of stretches."""
 
     __slots__ = ()
 
@@ -16,9 +16,9 @@ class Stretches:
 
 
 class Strides:
-    """Step over no part of a page."""
+    """Skip no part of a page."""
 
     __slots__ = ()
 
     def __init__(self, stretches: Stretches) -> None:
-        """Take them."""
+        """Take the stretches, as the compiled class does."""

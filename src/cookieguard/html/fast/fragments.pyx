@@ -1,9 +1,9 @@
 # cython: language_level=3, wraparound=False, initializedcheck=False
-"""Stretches of pages that were read to their end and have nothing to do: known by their bytes, they are passed over.
+"""Stretches of pages that were read once and found to pass. When the same bytes occur again, they are skipped at once.
 
-A stretch begins in the text between tags and ends at a line's end, in such text again. Every tag in it is dull, or
-known to pass: which holds for one origin and one state of consent, as what is known of tags does. It is looked up where
-it stands.
+A stretch begins in the text between tags and ends at the end of a line, in such text too. Every tag in it is dull or
+known to pass. Like decisions about tags, it holds for one origin and one state of consent. It is looked up in the page
+without a copy.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
@@ -12,16 +12,16 @@ from libc.string cimport memchr
 from cookieguard.html.fast.answers cimport Known, mark_of, text_t
 
 cdef enum:
-    LEAST = 128  # bytes of a stretch: shorter ones are read sooner than looked up
-    MOST = 1024  # of a line, where pages have few; then a stretch ends at the next `>`
-    FIRST_PAUSE = 256  # bytes that are read without a look after a stretch that was not known
+    LEAST = 128  # bytes of a stretch; reading a shorter one is faster than looking it up
+    MOST = 1024  # bytes without a line's end, after which a stretch ends at the next `>`
+    FIRST_PAUSE = 256  # bytes that are read without a look-up after an unknown stretch
     LONGEST_PAUSE = 4096
-    MAX_SIZE = 1024 * 1024  # bytes of all that is kept
-    OVERHEAD = 128  # bytes that keeping one takes
+    MAX_SIZE = 1024 * 1024  # bytes of all cached stretches
+    OVERHEAD = 128  # bytes that an entry takes in addition to its stretch
 
 
 cdef Py_ssize_t _stretch_end(text_t s, Py_ssize_t position, Py_ssize_t size) noexcept nogil:
-    """Return where the stretch ends that begins at `position`; beyond the data where that ends before."""
+    """Return where the stretch at `position` ends; size + 1 if it is not complete in the data."""
     cdef const void* found
     if position + LEAST >= size:
         return size + 1
@@ -32,7 +32,7 @@ cdef Py_ssize_t _stretch_end(text_t s, Py_ssize_t position, Py_ssize_t size) noe
 
 
 cdef class Stretches:
-    """Keep the stretches that came again. Owns them, and marks of those that came once (all bounded)."""
+    """A cache of stretches that occurred twice. Owns them, and the marks of those that occurred once (all bounded)."""
 
     def __init__(self):
         self._kept = Known()
@@ -41,7 +41,7 @@ cdef class Stretches:
         return len(self._kept)
 
     cdef bint learn(self, text_t s, Py_ssize_t size) except -1:
-        """Take note of a stretch; tell whether it is kept: not before it comes again, much of a page never does."""
+        """Note a stretch; return whether it is cached, which it is when it occurs again: most of a page never does."""
         cdef unsigned long long mark = mark_of(s, size)
         if self._seen[mark & (MARKS - 1)] != mark:
             self._seen[mark & (MARKS - 1)] = mark
@@ -54,9 +54,9 @@ cdef class Stretches:
 
 
 cdef class Strides:
-    """Step over one page. Owns how much is read without a look, and where the stretch begins that is read (-1: none).
+    """Skip the known stretches of one page. Owns the start of the stretch being read (-1 if none) and the pause.
 
-    `stop` is where that ends, or where there is to be a look again.
+    `stop` is where that stretch ends, or where the next look-up takes place.
     """
 
     def __init__(self, Stretches stretches not None):
@@ -64,12 +64,12 @@ cdef class Strides:
         self._start = -1
 
     cdef void begin(self, text_t s, Py_ssize_t position, Py_ssize_t size) noexcept:
-        """Begin to read."""
+        """Start reading data at `position`."""
         self._start = -1
         self.stop = _stretch_end(s, position + self._wait, size) if self._wait else position
 
     cdef void end(self, Py_ssize_t position) noexcept:
-        """Leave off."""
+        """Stop reading at `position`."""
         if self._start >= 0:
             self._back_off()
             self._wait = self._pause
@@ -77,7 +77,7 @@ cdef class Strides:
             self._wait = max(self.stop - position, 0)
 
     cdef bint passes(self, text_t s, Py_ssize_t position, Py_ssize_t size) except -1:
-        """Return whether a known stretch begins here, at or behind `stop`; where it ends is the new `stop`."""
+        """Return whether a known stretch begins at `position`, which is not before `stop`; `stop` is then its end."""
         cdef Py_ssize_t start = self._start
         if start >= 0:
             self._start = -1
@@ -96,7 +96,7 @@ cdef class Strides:
         return False
 
     cdef void cross(self, Py_ssize_t position) noexcept:
-        """Take note of a tag that began before `stop` and ends at `position`, behind it."""
+        """Note a tag that began before `stop` and ends after it, at `position`."""
         if self._start >= 0:
             self._start = -1
             self._back_off()

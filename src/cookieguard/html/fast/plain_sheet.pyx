@@ -1,6 +1,6 @@
 # cython: language_level=3, wraparound=False, initializedcheck=False
-"""The URLs of a plain style sheet, in C. Whatever is not plain (escapes, imports, doubtful comments) is left to
-css/stylesheet.py; `tests/html/test_tag_summary.py` holds the two together."""
+"""A search for the URLs of a plain style sheet, in C. Sheets with escapes, imports or unclear comments are left to
+css/stylesheet.py. `tests/html/test_tag_summary.py` checks that both find the same."""
 
 import re
 
@@ -13,9 +13,9 @@ from cookieguard.html.fast.answers cimport lower, stands, text_t
 cdef enum:
     BLANK = 1
     HEX = 2
-    ENDS_URL = 8  # without quotes: ends it, for good or ill
+    ENDS_URL = 8  # ends a URL without quotes, or makes it invalid
     LONGEST_HEX = 6
-    LONGEST_RULE = 100  # bytes before a URL in which a rule of names begins
+    LONGEST_RULE = 100  # bytes before a URL in which an at-rule such as `@namespace` begins
 
 ESCAPED_LETTER = re.compile(tokenizer.ESCAPED_LETTER.pattern.encode())
 cdef unsigned char KIND[256]
@@ -45,7 +45,7 @@ cdef inline Py_ssize_t _blanks(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept
 
 
 cdef inline Py_ssize_t _escape_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint is_line_one) noexcept nogil:
-    """Return where the escape ends whose backslash is at `p`; -1: nothing follows. `is_line_one`: CR LF is one sign."""
+    """Return where the escape at `p` ends, or -1 if the data ends; `is_line_one` counts CR LF as one character."""
     cdef Py_ssize_t start = p + 1
     p = start
     if p >= size:
@@ -60,7 +60,7 @@ cdef inline Py_ssize_t _escape_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint
 
 
 cdef Py_ssize_t _string_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    """Return where the string ends that opens at `p`; -1: it is none."""
+    """Return where the string that opens at `p` ends, or -1 if it is incomplete."""
     cdef unsigned char quote = s[p]
     p += 1
     while p < size:
@@ -78,7 +78,7 @@ cdef Py_ssize_t _string_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept no
 
 
 cdef Py_ssize_t _plain_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    """Return where the URL without quotes ends that begins at `p`; -1: nobody fetches it."""
+    """Return where the URL without quotes at `p` ends, or -1 if it is invalid, so that no browser fetches it."""
     cdef Py_ssize_t end
     if p >= size or s[p] == 41:
         return -1
@@ -97,7 +97,7 @@ cdef Py_ssize_t _plain_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nog
 
 
 cdef bint _imports(text_t s, Py_ssize_t size) noexcept nogil:
-    """Return whether anything is imported but by a function, in which it is a URL like any other."""
+    """Return whether the sheet has an `@import` before a string or a comment, and not only `@import url()`."""
     cdef Py_ssize_t p = 0
     cdef const void* at
     while p + 7 <= size:
@@ -113,17 +113,17 @@ cdef bint _imports(text_t s, Py_ssize_t size) noexcept nogil:
 
 
 cdef inline bint _takes_url(text_t s, Py_ssize_t p) noexcept nogil:
-    """Return whether the function whose bracket is at `p` takes a URL."""
+    """Return whether the function with its bracket at `p` takes a URL."""
     return _ends_in(s, p, b"url", 3) or _ends_in(s, p, b"src", 3) or _ends_in(s, p, b"x", 1)
 
 
 cdef inline bint _takes_strings(text_t s, Py_ssize_t p) noexcept nogil:
-    """Return whether it may take one as a string of its own."""
+    """Return whether the function with its bracket at `p` may take URLs as strings."""
     return _ends_in(s, p, b"-set", 4) or _ends_in(s, p, b"mage", 4) or _ends_in(s, p, b"-fade", 5)
 
 
 cdef Py_ssize_t _url_end(text_t s, Py_ssize_t start, Py_ssize_t size, bint* is_string) noexcept nogil:
-    """Return where the URL ends that begins at `start`, in quotes or without; -1: nothing is fetched."""
+    """Return where the URL at `start` ends, with or without quotes, or -1 if it causes no request."""
     is_string[0] = start < size and (s[start] == 34 or s[start] == 39)
     cdef Py_ssize_t end = _string_end(s, start, size) if is_string[0] else _plain_end(s, start, size)
     cdef Py_ssize_t first = start + is_string[0]
@@ -131,11 +131,10 @@ cdef Py_ssize_t _url_end(text_t s, Py_ssize_t start, Py_ssize_t size, bint* is_s
 
 
 cdef bint begin(Walk* walk, bytes sheet):
-    """Begin to walk from URL to URL; tell whether there is nothing in the sheet that takes a closer look at all of it.
+    """Start the search; return False if the sheet has to be judged in full, because it escapes a letter or imports.
 
-    It does where a letter is escaped or a string is imported; `step` finds a URL that does: where a part of it is
-    escaped, other functions take strings, or only a tokenizer tells whether one that may leave the page's own host
-    is in a comment, or a mere name.
+    `step` finds other reasons for that: an escape in a URL, a function that takes strings, or a URL to another host
+    that may be in a comment or a mere name, which only a tokenizer can decide.
     """
     walk.s, walk.size = <text_t>PyBytes_AS_STRING(sheet), PyBytes_GET_SIZE(sheet)
     walk.p, walk.read, walk.opened, walk.closed = 0, 1, -1, -1
@@ -144,7 +143,7 @@ cdef bint begin(Walk* walk, bytes sheet):
 
 
 cdef int step(Walk* walk) noexcept nogil:
-    """Go to the next URL: 1 where there is one, 0 where there is none, -1 where that takes a closer look."""
+    """Move to the next URL; return 1 if there is one, 0 if there is none, -1 if the sheet has to be judged in full."""
     cdef text_t s = walk.s
     cdef Py_ssize_t size = walk.size, p = walk.p, start, end
     cdef const void* at
@@ -178,7 +177,7 @@ cdef int step(Walk* walk) noexcept nogil:
 
 
 cdef bint _leaves(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
-    """Return whether a reference may reach another host (LEAVES in stylesheet.py)."""
+    """Return whether a URL may reach another host (LEAVES in stylesheet.py)."""
     cdef Py_ssize_t start = p, q
     while p < end:
         if s[p] == 47 and p + 1 < end and (s[p + 1] == 47 or s[p + 1] == 9 or s[p + 1] == 10 or s[p + 1] == 13):
@@ -194,7 +193,7 @@ cdef bint _leaves(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
 
 
 cdef Py_ssize_t _last_opened(text_t s, Py_ssize_t place, Py_ssize_t* read, Py_ssize_t opened) noexcept nogil:
-    """Return where the last comment before `place` may begin, `opened` up to `read`; -1: nowhere."""
+    """Return where the last comment before `place` may begin, or -1. Up to `read`, the last one begins at `opened`."""
     cdef Py_ssize_t p = read[0]
     cdef const void* at
     while p <= place:
@@ -223,9 +222,9 @@ cdef bint _is_closed(text_t s, Py_ssize_t p, Py_ssize_t place) noexcept nogil:
 
 
 cdef bint _may_be_name(text_t s, Py_ssize_t place) noexcept nogil:
-    """Return whether a rule that only names things may begin shortly before `place` (NAMES_ONLY in stylesheet.py)."""
-    cdef Py_ssize_t p = place, lowest_version = max(0, place - LONGEST_RULE)
-    while p > lowest_version:
+    """Return whether a rule whose URL is a mere name may begin just before `place` (NAMES_ONLY in stylesheet.py)."""
+    cdef Py_ssize_t p = place, lowest = max(0, place - LONGEST_RULE)
+    while p > lowest:
         p -= 1
         if s[p] == 64:
             return lower(s[p + 1]) == 110 or lower(s[p + 1]) == 100 or s[p + 1] == 45

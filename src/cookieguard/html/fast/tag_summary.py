@@ -1,6 +1,6 @@
-"""Tags that a look at their bytes decides: none in this build, where every tag gets the full decision of tags.py.
+"""Quick decisions about plain tags. This build has none: tags.py judges every tag in full.
 
-`tag_summary.pyx` decides in C about what pages load most, as tags.py would, and says nothing about the rest.
+`tag_summary.pyx` judges the most frequent kinds of tags in C, with the results of tags.py, and leaves it the others.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from cookieguard.html.types import Decision, Tag, TagContext
 
 
 class Summary:
-    """Decide about tags by the context of one page."""
+    """Decide about plain tags in the context of one page."""
 
     __slots__ = ()
 
     def __init__(self, context: TagContext) -> None:
-        """Take the context."""
+        """Take the context, as the compiled class does."""
 
     def judge(self, raw: bytes) -> Tag | None:
-        """Return what is decided about a tag; None: it needs the full decision."""
+        """Return the decision about a tag, or None if it has to be judged in full."""
         return None
 
     def sheet(self, text: bytes) -> Decision | None:
-        """Return what is decided about a style sheet; None: it needs the full decision."""
+        """Return the decision about a style sheet, or None if it has to be judged in full."""
         return None

@@ -1,6 +1,6 @@
 # cython: language_level=3, wraparound=False, initializedcheck=False
-"""Tags that a look at their bytes decides, in C. Whatever is not plain (references, escapes, nested documents) is left
-to the full decision (tags.py); `tests/html/test_tag_summary.py` holds the two together."""
+"""Quick decisions about plain tags, in C. Tags with character references, escapes or `data:` documents are left to the
+full judgement in tags.py. `tests/html/test_tag_summary.py` checks that both decide alike."""
 
 from array import array
 
@@ -27,22 +27,22 @@ cdef enum:
     BLANK = 1
     ENDS_NAME = 2
     ENDS_ATTRIBUTE = 4
-    LEAVES = 8  # may lead a reference away
-    MAY_LOAD = 16  # of a style
+    LEAVES = 8  # may lead a URL to another origin
+    MAY_LOAD = 16  # may load something in a style
 
     MOST_NAMES = 128
-    MOST_KEPT = 512  # answers about the values of one attribute
-    LONGEST_HOST = 253  # as byte_search.py has it
+    MOST_KEPT = 512  # cached results for the values of one attribute, and the longest of these values in bytes
+    LONGEST_HOST = 253  # the same as in byte_search.py
     SHORTEST_TOP = 2  # letters of the last label of a plain host
     LONGEST_TOP = 24
 
-    # What a look at a value tells.
+    # The result for a value.
     STAYS = 0
     IS_HELD = 1
-    UNSURE = 2
+    UNSURE = 2  # the tag has to be judged in full
 
-    # What an element is.
-    IS_UNSURE = 1  # its tags need the full decision
+    # The kinds of an element.
+    IS_UNSURE = 1  # its tags have to be judged in full
     HAS_TEXT = 2
     IS_LINK = 4
     IS_META = 8
@@ -54,21 +54,21 @@ cdef enum:
 cdef int NOTHING = 0, URL = Load.URL.value, URLS = Load.URLS.value, SRCSET = Load.SRCSET.value, CSS = Load.CSS.value
 cdef int LINK = Load.LINK.value, REFRESH = Load.REFRESH.value, BASE = Load.BASE.value, DOCUMENT = Load.DOCUMENT.value
 cdef int SRCDOC = Load.SRCDOC.value, CHARSET = Load.CHARSET.value, REFERRER = Load.REFERRER.value, LATER = Load.LATER.value
-cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # numbers, by the name in lower case
+cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # the number of each name
 cdef unsigned char KINDS[MOST_NAMES]
-cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # of which element which attribute; 0: of any other element
+cdef unsigned char MEANS[MOST_NAMES][MOST_NAMES]  # the Load by element and attribute; element 0 is any other
 cdef unsigned char KIND[256]
 cdef unsigned char SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF, ONERROR
 cdef list KEYS = sorted(NAMES)  # the attributes by their number
-cdef list WHOLE = [b"", *sorted(SPECIAL_NAMES | LINKS)]  # the elements by theirs; 0: any other
+cdef list WHOLE = [b"", *sorted(SPECIAL_NAMES | LINKS)]  # the elements by their number; 0 is any other
 cdef list DULL = [[dull_tag(name, False), dull_tag(name, True)] for name in WHOLE]
 cdef list RENAMED = [b"data-cg-" + name.replace(b":", b"-") for name in KEYS]
 cdef tuple WORDS = META_WORDS
-cdef list SAID = [name.decode("latin-1") for name in KEYS]
+cdef list ATTRIBUTE_NAMES = [name.decode("latin-1") for name in KEYS]
 cdef dict SOURCES = {element: KEYS.index(source) for element, source in EMBEDS.items()}
-cdef dict SCRIPTS = {}, RELATIONS = {}, POLICIES = {}  # by the value of an attribute
+cdef dict SCRIPTS = {}, RELATIONS = {}, POLICIES = {}  # cached results, by the value of an attribute
 cdef bytes NONE = b"", NEUTRAL = b' type="text/plain"', RENAMED_TYPE = b"data-cg-type"
-cdef list REFERENCES = [encode_attribute(chr(byte), chr(byte)).encode() for byte in range(128)]  # of the sign itself
+cdef list REFERENCES = [encode_attribute(chr(byte), chr(byte)).encode() for byte in range(128)]  # by character
 cdef object RAW = Text.RAW, DATA = Text.DATA
 
 
@@ -109,7 +109,7 @@ SRC, TYPE, LANGUAGE, REL, DATA_CG, HREF, ONERROR = map(
 
 
 cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
-    """Return whether a reference may leave the page's own origin (may_reach_others in byte_search.py)."""
+    """Return whether a URL may lead to another origin (may_reach_others in byte_search.py)."""
     while p < end:
         if KIND[s[p]] & LEAVES:
             return True
@@ -120,7 +120,7 @@ cdef inline bint _may_leave(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nog
 
 
 cdef Py_ssize_t _host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogil:
-    """Return where the plain host ends that begins at `p` (PLAIN in byte_search.py); -1: it is none."""
+    """Return where the plain host at `p` ends (PLAIN in byte_search.py), or -1 if there is none."""
     cdef Py_ssize_t start = p, label = p, dots = 0
     cdef bint has_letters_only = True
     while p < size:
@@ -140,7 +140,7 @@ cdef Py_ssize_t _host_end(text_t s, Py_ssize_t p, Py_ssize_t size) noexcept nogi
 
 
 cdef inline Py_ssize_t _path_end(text_t s, Py_ssize_t p, Py_ssize_t end) noexcept nogil:
-    """Return where the path ends that begins at `p`, behind a host; -1: it takes a closer look."""
+    """Return where the path at `p`, after a host, ends, or -1 if the URL has to be parsed in full."""
     if p < end and s[p] != 47 and s[p] != 63 and s[p] != 35:
         return -1
     while p < end:
@@ -155,7 +155,7 @@ cdef inline Py_ssize_t _path_end(text_t s, Py_ssize_t p, Py_ssize_t end) noexcep
 
 
 cdef bint _loads_by_style(text_t s, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
-    """Return whether a style may load: by an import, or by a function with anything else in it than `#name`."""
+    """Return whether a style may load: by an import, or by a function with an argument other than `#name`."""
     cdef Py_ssize_t p = start, after
     while p < end:
         if KIND[s[p]] & MAY_LOAD:
@@ -173,7 +173,7 @@ cdef bint _loads_by_style(text_t s, Py_ssize_t start, Py_ssize_t end) noexcept n
 
 
 cdef bytes _plain_style(text_t s, Py_ssize_t start, Py_ssize_t end):
-    """Return a style as it is read; None: it is in no quotes, or has more than `&quot;` for references and the like."""
+    """Return a style with `&quot;` decoded; None if it has no quotes, other character references, or other signs."""
     cdef Py_ssize_t p
     if (s[start - 1] != 34 and s[start - 1] != 39) or s[end] != s[start - 1]:
         return None
@@ -187,11 +187,11 @@ cdef bytes _plain_style(text_t s, Py_ssize_t start, Py_ssize_t end):
     return text
 
 
-cdef inline object _kept(dict known, text_t s, Value* one, object answer_of):
-    """Return what a function says about a value, which has no references in it; None: it has."""
-    if memchr(s + one.value, 38, one.end - one.value) != NULL:
+cdef inline object _cached(dict known, text_t s, ReadAttribute* attribute, object answer_of):
+    """Return the cached result of a function for a value, or None if the value has character references."""
+    if memchr(s + attribute.value, 38, attribute.end - attribute.value) != NULL:
         return None
-    value = PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value)
+    value = PyBytes_FromStringAndSize(<char*>s + attribute.value, attribute.end - attribute.value)
     answer = known.get(value)
     if answer is None:
         answer = answer_of(value.decode("utf-8", "surrogateescape"))
@@ -215,7 +215,7 @@ def _script_of_type(str kind):
 
 
 cdef bint _meta_counts(bytes raw) except -1:
-    """Return whether a meta element says more (meta_counts in byte_search.py)."""
+    """Return whether a meta element has to be judged in full (meta_counts in byte_search.py)."""
     cdef bytes low = raw.lower(), word
     for word in WORDS:
         if low.find(word) >= 0:
@@ -223,10 +223,10 @@ cdef bint _meta_counts(bytes raw) except -1:
     return False
 
 
-cdef Tag _made(bytes name, bint is_empty, object text):
-    """Return a tag with nothing held."""
+cdef Tag _new_tag(bytes name, bint is_empty, object text):
+    """Return the decision about a tag without held URLs."""
     cdef Tag tag = Tag.__new__(Tag)
-    PyObject_GC_UnTrack(<void*>tag)  # it holds nothing that could lead back to it
+    PyObject_GC_UnTrack(<void*>tag)  # it is in no reference cycle
     tag.name, tag.empty, tag.text, tag.drawn, tag.inert, tag.lost = name, is_empty, text, text, NONE, ""
     tag.held = tag.attributes = ()
     tag.has_text = text is not NO_TEXT
@@ -236,10 +236,10 @@ cdef Tag _made(bytes name, bint is_empty, object text):
 
 
 cdef class Summary:
-    """Decide about tags by the context of one page. Owns what was read of the tag at hand."""
+    """Decide about plain tags in the context of one page. Owns the attributes read from the current tag."""
 
     def __init__(self, context):
-        """Take the context. Where the page's own may be held, and in XML, every tag gets the full decision."""
+        """Take the context. If the page's own origin may be held, or in XML, every tag is judged in full."""
         self._applies = context.own_is_free and not context.xml
         self._marks_links, self._lifts = context.marks_links, context.is_lifted is not nobody
         self._reads_scripts = context.reads_scripts
@@ -247,10 +247,10 @@ cdef class Summary:
         self._scheme, self._glance = context.base.scheme, context.glance
 
     cpdef Tag judge(self, bytes raw):
-        """Return what is decided about a tag; None: it needs the full decision."""
+        """Return the decision about a tag, or None if it has to be judged in full."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(raw)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(raw), p = 1
-        cdef Value* one
+        cdef ReadAttribute* attribute
         cdef unsigned char kind
         cdef int index, decision, number
         cdef bint is_held = False
@@ -270,32 +270,35 @@ cdef class Summary:
         if not self._read(s, p, size - 1, number):
             return None
         element = WHOLE[number] or PyBytes_FromStringAndSize(<char*>s + 1, p - 1).lower()
-        self._held = self._written_anew = None
+        self._held = self._new_values = None
         self._is_near = False
         for index in range(self._count):
-            one = &self._values[index]
-            if one.load != NOTHING and one.end > one.value:
+            attribute = &self._values[index]
+            if attribute.load != NOTHING and attribute.end > attribute.value:
                 if kind & IS_META:
-                    if one.load == REFRESH or one.load == CHARSET:
-                        continue  # it says nothing that counts (meta_counts)
+                    if attribute.load == REFRESH or attribute.load == CHARSET:
+                        continue  # meta_counts found nothing in it to judge
                     return None
-                decision = self._judged(s, one, element)
+                decision = self._judge_value(s, attribute, element)
                 if decision == UNSURE:
                     return None
-                one.is_held = decision == IS_HELD and not one.is_anew
+                attribute.is_held = decision == IS_HELD and not attribute.is_replaced
                 is_held = is_held or decision == IS_HELD
         if kind & IS_BASE:
-            one = self._first(HREF)
-            base = None if one == NULL else piece(raw, one.value, one.end).decode("utf-8", "surrogateescape")
+            attribute = self._first(HREF)
+            base = (
+                None if attribute == NULL
+                else piece(raw, attribute.value, attribute.end).decode("utf-8", "surrogateescape")
+            )
             return None if is_held else untracked(Tag(element, False, self._is_empty, near=True, base=base, plain=False))
         if is_held or kind & HAS_TEXT:
             if is_held and self._first(ONERROR) != NULL and self._first(SRC) != NULL:
-                return None  # it has a way on without what is held (FAILS in tags.py)
+                return None  # its `onerror` needs the address to fail (FAILS in attributes.py)
             return self._whole(raw, p, element, kind, is_held)
         return <Tag>(<list>DULL[number])[self._is_empty] if number else dull_tag(element, self._is_empty)
 
     cpdef object sheet(self, bytes text):
-        """Return what is decided about a style sheet (_style in element_text.py); None: it needs the full decision."""
+        """Return the decision about a style sheet, as _style in element_text.py would, or None for the full judgement."""
         cdef list cuts
         if not self._applies or not (text.isascii() or not has_pairs(text)):
             return None
@@ -306,7 +309,7 @@ cdef class Summary:
         return Decision(untracked(tuple(self._held[:MOST_FOUND])), False, tuple(cuts))
 
     cdef Tag _whole(self, bytes raw, Py_ssize_t name_end, bytes element, unsigned char kind, bint is_held):
-        """Return a tag that is held, or has a text."""
+        """Return the decision about a tag that is held, or whose element has text to be judged."""
         cdef object text = NO_TEXT
         if kind & HAS_TEXT:
             text = self._text(<text_t>PyBytes_AS_STRING(raw)) if kind & IS_SCRIPT else TEXTS.get(element, RAW)
@@ -318,7 +321,7 @@ cdef class Summary:
         cdef object drawn = DATA if is_neutral else text
         if kind & IS_SCRIPT and self._first(SRC) != NULL and text in JUDGED_TEXTS:
             text = DATA
-        cdef Tag tag = _made(element, self._is_empty, DATA if is_neutral else text)
+        cdef Tag tag = _new_tag(element, self._is_empty, DATA if is_neutral else text)
         tag.drawn = drawn
         if is_held:
             tag.live, tag.held, tag.plain = _written(raw, self._edits(name_end, is_neutral)), tuple(self._held), False
@@ -333,11 +336,11 @@ cdef class Summary:
         return tag
 
     cdef bint _read(self, text_t s, Py_ssize_t p, Py_ssize_t size, unsigned char element) except -1:
-        """Read the attributes from `p` on; tell whether they are plain. `size` is where the tag's `>` stands."""
+        """Read the attributes from `p` to `size`, the position of the tag's `>`; return whether they are plain."""
         cdef Py_ssize_t start, stop, last = -1
         cdef const void* found
         cdef int name
-        cdef Value* one
+        cdef ReadAttribute* attribute
         cdef unsigned char quote
         self._count, self._doubles = 0, None
         while True:
@@ -352,10 +355,10 @@ cdef class Summary:
             name = number_of(ATTRIBUTES, s + start, p - start)
             if self._count >= MOST_ATTRIBUTES:
                 return False
-            one = &self._values[self._count]
-            one.start, one.name_end = start, p
-            one.value = one.end = last = -1
-            one.is_anew = False
+            attribute = &self._values[self._count]
+            attribute.start, attribute.name_end = start, p
+            attribute.value = attribute.end = last = -1
+            attribute.is_replaced = False
             stop = p
             while p < size and KIND[s[p]] & BLANK:
                 p += 1
@@ -365,15 +368,15 @@ cdef class Summary:
                     p += 1
                 if p < size and (s[p] == 34 or s[p] == 39):
                     quote = s[p]
-                    one.value = p + 1
+                    attribute.value = p + 1
                     found = memchr(s + p + 1, quote, size - p - 1)
-                    one.end = size if found == NULL else <text_t>found - s
-                    p = one.end + 1
+                    attribute.end = size if found == NULL else <text_t>found - s
+                    p = attribute.end + 1
                 elif p < size and s[p] != 62:
-                    one.value = p
+                    attribute.value = p
                     while p < size and not KIND[s[p]] & BLANK and s[p] != 62:
                         p += 1
-                    one.end = last = p
+                    attribute.end = last = p
             else:
                 p = stop
             if name < 0:
@@ -382,61 +385,65 @@ cdef class Summary:
                 return False
             if self._first(name) != NULL:
                 if self._doubles is None:
-                    self._doubles = array("q")  # as a list it would take five times the memory
+                    self._doubles = array("q")  # a list would take five times the memory
                 self._doubles.append(MOST_NAMES * start + name)
                 continue
-            one.name, one.load, one.is_held = name, MEANS[element][name], False
+            attribute.name, attribute.load, attribute.is_held = name, MEANS[element][name], False
             self._count += 1
         self._is_empty = s[size - 1] == 47 and last != size
         return True
 
     cdef bint _holds_source(self) noexcept:
-        """Return whether what is held is where the script comes from, and not only what any element may have."""
+        """Return whether the script's own URL is held, and not only an attribute that any element may have."""
         cdef int index
         for index in range(self._count):
             if self._values[index].is_held and not MEANS[0][self._values[index].name]:
                 return True
         return False
 
-    cdef Value* _first(self, unsigned char name) noexcept:
-        """Return the attribute of this name, NULL where there is none."""
+    cdef ReadAttribute* _first(self, unsigned char name) noexcept:
+        """Return the attribute of this name, or NULL if there is none."""
         cdef int index
         for index in range(self._count):
             if self._values[index].name == name:
                 return &self._values[index]
         return NULL
 
-    cdef int _judged(self, text_t s, Value* one, object element) except -1:
-        """Judge a value that is not empty."""
-        if one.load == URL:
-            return self._reference(s, one.value, one.end, SAID[one.name], element)
-        if one.load == CSS:
-            return self._style(s, one, element) if _loads_by_style(s, one.value, one.end) else STAYS
-        if one.load == SRCSET:
-            return self._candidates(s, one, element)
-        if one.load == LINK:
-            return self._link(s, one, element)
-        if one.load == DOCUMENT or one.load == LATER:
-            if self._lifts or (one.end - one.value > 4 and not memcmp(s + one.value, b"data:", 5)):
+    cdef int _judge_value(self, text_t s, ReadAttribute* attribute, object element) except -1:
+        """Return the result for a value that is not empty."""
+        if attribute.load == URL:
+            return self._reference(s, attribute.value, attribute.end, ATTRIBUTE_NAMES[attribute.name], element)
+        if attribute.load == CSS:
+            return self._style(s, attribute, element) if _loads_by_style(s, attribute.value, attribute.end) else STAYS
+        if attribute.load == SRCSET:
+            return self._candidates(s, attribute, element)
+        if attribute.load == LINK:
+            return self._link(s, attribute, element)
+        if attribute.load == DOCUMENT or attribute.load == LATER:
+            if self._lifts or (attribute.end - attribute.value > 4 and not memcmp(s + attribute.value, b"data:", 5)):
                 return UNSURE
-            return self._reference(s, one.value, one.end, SAID[one.name], element)
-        if one.load == BASE:
-            if s[one.end - 1] <= 32 or _path_end(s, one.value, one.end) != one.end or _may_leave(s, one.value, one.end):
+            return self._reference(s, attribute.value, attribute.end, ATTRIBUTE_NAMES[attribute.name], element)
+        if attribute.load == BASE:
+            if (
+                s[attribute.end - 1] <= 32
+                or _path_end(s, attribute.value, attribute.end) != attribute.end
+                or _may_leave(s, attribute.value, attribute.end)
+            ):
                 return UNSURE
-            path = PyUnicode_DecodeUTF8(<char*>s + one.value, one.end - one.value, "surrogateescape")
-            ways = path, path[: path.rfind("/") + 1] + "-"  # as _base in attributes.py asks
-            return UNSURE if any([self._acts(record(Url, (*self._page[:3], way))) for way in ways]) else STAYS
-        if one.load == SRCDOC:
-            return self._document(s, one)
-        if one.load == REFERRER:
-            return STAYS if _kept(POLICIES, s, one, _stays) else UNSURE
-        return STAYS if one.load == URLS and not _may_leave(s, one.value, one.end) else UNSURE
+            path = PyUnicode_DecodeUTF8(<char*>s + attribute.value, attribute.end - attribute.value, "surrogateescape")
+            paths = path, path[: path.rfind("/") + 1] + "-"  # the same two as in _base in attributes.py
+            return UNSURE if any([self._acts(record(Url, (*self._page[:3], each))) for each in paths]) else STAYS
+        if attribute.load == SRCDOC:
+            return self._document(s, attribute)
+        if attribute.load == REFERRER:
+            return STAYS if _cached(POLICIES, s, attribute, _stays) else UNSURE
+        return STAYS if attribute.load == URLS and not _may_leave(s, attribute.value, attribute.end) else UNSURE
 
-    cdef int _document(self, text_t s, Value* one) except -1:
-        """Judge a document inside of the tag, and write it anew where something in it is held."""
-        if memchr(s + one.value, 38, one.end - one.value) != NULL:
+    cdef int _document(self, text_t s, ReadAttribute* attribute) except -1:
+        """Judge a document in the value of `srcdoc`, and replace the value if something in it is held."""
+        if memchr(s + attribute.value, 38, attribute.end - attribute.value) != NULL:
             return UNSURE
-        document = PyBytes_FromStringAndSize(<char*>s + one.value, one.end - one.value)
+        document = PyBytes_FromStringAndSize(<char*>s + attribute.value, attribute.end - attribute.value)
         cdef tuple found = self._glance(document)
         if found is None:
             return UNSURE
@@ -444,30 +451,30 @@ cdef class Summary:
         if changed is document:
             return STAYS
         cdef text_t new = <text_t>PyBytes_AS_STRING(changed)
-        cdef unsigned char quote = s[one.value - 1]
+        cdef unsigned char quote = s[attribute.value - 1]
         cdef Py_ssize_t p
         cdef list edits = []
-        if (quote != 34 and quote != 39) or s[one.end] != quote:
+        if (quote != 34 and quote != 39) or s[attribute.end] != quote:
             return UNSURE
         for p in range(PyBytes_GET_SIZE(changed)):
             if new[p] >= 128:
                 return UNSURE
             if new[p] == 38 or new[p] == 60 or new[p] == 62 or new[p] == quote:
                 edits.append((p, p + 1, REFERENCES[new[p]]))
-        self._write_anew(one, _written(changed, edits))
+        self._replace_value(attribute, _written(changed, edits))
         self._held = [*(self._held or ()), *found[1]]
-        self._is_near = True  # as its tags may be
+        self._is_near = True  # the decisions about its tags may depend on the page's path
         return IS_HELD
 
-    cdef object _write_anew(self, Value* one, bytes value):
-        """Note what a value in quotes becomes."""
-        if self._written_anew is None:
-            self._written_anew = {}
-        self._written_anew[one.name] = value
-        one.is_anew = True
+    cdef object _replace_value(self, ReadAttribute* attribute, bytes value):
+        """Note the new value of an attribute in quotes."""
+        if self._new_values is None:
+            self._new_values = {}
+        self._new_values[attribute.name] = value
+        attribute.is_replaced = True
 
-    cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, str said, object element) except -1:
-        """Judge one reference: a plain URL by its host and path, one that stays on the page's own host by that."""
+    cdef int _reference(self, text_t s, Py_ssize_t p, Py_ssize_t end, str attribute_name, object element) except -1:
+        """Return the result for one reference: a plain URL is judged, one on the page's own origin stays."""
         cdef Py_ssize_t host, path, path_end, size = end - p
         cdef str scheme = self._scheme
         if not size or s[p] == 35:
@@ -491,29 +498,29 @@ cdef class Summary:
             return UNSURE
         name = PyUnicode_FromStringAndSize(<char*>s + host, path - host)
         where = PyUnicode_DecodeUTF8(<char*>s + path, path_end - path, "surrogateescape") if path_end > path else "/"
-        return self._asked(record(Url, (scheme, name, None, where)), said, element)
+        return self._judge_url(record(Url, (scheme, name, None, where)), attribute_name, element)
 
-    cdef int _asked(self, object url, str said, object element) except -1:
-        """Judge a URL; note it where it is held."""
+    cdef int _judge_url(self, object url, str attribute_name, object element) except -1:
+        """Return whether a URL is held or stays, and record it if it is held."""
         ruling = self._ask(url)
         if ruling is None:
             return STAYS
         if self._held is None:
             self._held = []
         name = (<bytes>element).decode("latin-1")
-        self._held.append(record(Held, (name, said, url, ruling.purpose, ruling.vendor)))
+        self._held.append(record(Held, (name, attribute_name, url, ruling.purpose, ruling.vendor)))
         return IS_HELD
 
-    cdef int _candidates(self, text_t s, Value* one, object element) except -1:
-        """Judge the URLs of a srcset up to the first that is held (candidates in attributes.py)."""
-        cdef Py_ssize_t p = one.value, end = one.end, start, stop
+    cdef int _candidates(self, text_t s, ReadAttribute* attribute, object element) except -1:
+        """Judge the URLs of a srcset, up to the first one that is held (candidates in attributes.py)."""
+        cdef Py_ssize_t p = attribute.value, end = attribute.end, start, stop
         cdef int decision
         cdef const void* found
-        while p < end:  # of all references only `&amp;` cannot part or join candidates
+        while p < end:  # `&amp;` is the only character reference that cannot separate or join URLs
             if s[p] == 38 and (end - p < 5 or memcmp(s + p, b"&amp;", 5)):
                 return UNSURE
             p += 1
-        p = one.value
+        p = attribute.value
         while True:
             while p < end and (KIND[s[p]] & BLANK or s[p] == 44):
                 p += 1
@@ -525,7 +532,7 @@ cdef class Summary:
             stop = p
             while stop > start and s[stop - 1] == 44:
                 stop -= 1
-            decision = self._reference(s, start, stop, SAID[one.name], element)
+            decision = self._reference(s, start, stop, ATTRIBUTE_NAMES[attribute.name], element)
             if decision != STAYS:
                 return decision
             while stop == p and p < end and s[p] != 44:
@@ -536,125 +543,131 @@ cdef class Summary:
                     p += 1
                 stop = p
 
-    cdef int _link(self, text_t s, Value* one, object element) except -1:
-        """Judge the reference of a link by its relations."""
-        cdef Value* relations = self._first(REL)
+    cdef int _link(self, text_t s, ReadAttribute* attribute, object element) except -1:
+        """Judge the URL of a link, unless no browser fetches it for these relations."""
+        cdef ReadAttribute* relations = self._first(REL)
         if relations == NULL or relations.end <= relations.value:
             return STAYS
-        is_inert = _kept(RELATIONS, s, relations, _is_inert)
+        is_inert = _cached(RELATIONS, s, relations, _is_inert)
         if is_inert is None:
             return UNSURE
-        return STAYS if is_inert else self._reference(s, one.value, one.end, SAID[one.name], element)
+        return STAYS if is_inert else self._reference(
+            s, attribute.value, attribute.end, ATTRIBUTE_NAMES[attribute.name], element
+        )
 
-    cdef int _style(self, text_t s, Value* one, object element) except -1:
-        """Judge the URLs of a style, and write it without those that are held (_css in attributes.py)."""
-        cdef bytes text = _plain_style(s, one.value, one.end)
-        cdef list cuts = None if text is None else self._cuts(text, SAID[one.name], element, False)
+    cdef int _style(self, text_t s, ReadAttribute* attribute, object element) except -1:
+        """Judge the URLs of a style, and replace its value by one without the held URLs (_css in attributes.py)."""
+        cdef bytes text = _plain_style(s, attribute.value, attribute.end)
+        cdef list cuts = None if text is None else self._cuts(text, ATTRIBUTE_NAMES[attribute.name], element, False)
         if not cuts:
             return UNSURE if cuts is None else STAYS
         text = _written(text, cuts)
-        self._write_anew(one, text if s[one.value - 1] == 39 else text.replace(b'"', b"&quot;"))
+        self._replace_value(attribute, text if s[attribute.value - 1] == 39 else text.replace(b'"', b"&quot;"))
         return IS_HELD
 
-    cdef list _cuts(self, bytes text, str said, object element, bint is_sheet):
-        """List what is cut out of a style, as (start, end, what stands there instead); None: it takes a closer look."""
+    cdef list _cuts(self, bytes text, str attribute_name, object element, bint is_sheet):
+        """Return the edits that cut the held URLs out of a style, or None if it has to be judged in full."""
         cdef text_t style = <text_t>PyBytes_AS_STRING(text)
         cdef Walk walk
         cdef Py_ssize_t start, inside, first = -1, last = 0, done = 0
-        cdef int decision, heard = STAYS, told
+        cdef int decision, first_decision = STAYS, found_url
         cdef dict known = None
         cdef list cuts = []
         if not begin(&walk, text):
             return None
         while True:
-            told = step(&walk)
-            if told <= 0:
-                return None if told < 0 else cuts
+            found_url = step(&walk)
+            if found_url <= 0:
+                return None if found_url < 0 else cuts
             start, inside = walk.start + walk.is_string, walk.end
             if walk.is_string and style[inside - 1] == style[walk.start] and inside > start:
                 inside -= 1
             if first < 0:
-                decision = heard = self._told(style, start, inside, said, element, is_sheet)
+                decision = first_decision = self._judge_style_url(
+                    style, start, inside, attribute_name, element, is_sheet
+                )
                 first, last = start, inside
             else:
                 if known is None:
-                    known = {piece(text, first, last): heard}
+                    known = {piece(text, first, last): first_decision}
                 reference = piece(text, start, inside)
                 answer = known.get(reference)
                 if answer is None:
-                    answer = known[reference] = self._told(style, start, inside, said, element, is_sheet)
+                    answer = known[reference] = self._judge_style_url(
+                        style, start, inside, attribute_name, element, is_sheet
+                    )
                 decision = answer
             if decision == UNSURE:
                 return None
-            # What looks like a URL within another one's quotes goes with that.
+            # A URL inside the quotes of one that was cut is gone already.
             if decision == IS_HELD and walk.start >= done:
                 cuts.append((walk.start, walk.end, NO_STRING if walk.is_string else NO_URL))
                 done = walk.end
                 if len(cuts) > MOST_EDITS:
                     return None
 
-    cdef int _told(
-        self, text_t s, Py_ssize_t start, Py_ssize_t end, str said, object element, bint is_sheet
+    cdef int _judge_style_url(
+        self, text_t s, Py_ssize_t start, Py_ssize_t end, str attribute_name, object element, bint is_sheet
     ) except -1:
-        """Judge a reference of a style; of a sheet in all ways that it may be read, where a look does not tell."""
+        """Judge a URL in a style. In a style sheet, an unclear one is judged in all ways that browsers may read it."""
         if not is_sheet:
-            return self._reference(s, start, end, said, element)
+            return self._reference(s, start, end, attribute_name, element)
         reference = PyBytes_FromStringAndSize(<char*>s + start, end - start)
-        cdef int decision = self._reference(s, start, end, said, element) if reference.isascii() else UNSURE
+        cdef int decision = self._reference(s, start, end, attribute_name, element) if reference.isascii() else UNSURE
         if decision != UNSURE:
             return decision
         for url in readings(reference.decode("latin-1"), self._page):
-            if self._asked(url, said, element) == IS_HELD:
+            if self._judge_url(url, attribute_name, element) == IS_HELD:
                 return IS_HELD
         return STAYS
 
     cdef object _text(self, text_t s):
-        """Say how the text of a script is read; None: that takes a closer look."""
-        cdef Value* kind = self._first(TYPE)
+        """Return how the text of a script is read, or None if the tag has to be judged in full."""
+        cdef ReadAttribute* kind = self._first(TYPE)
         if kind == NULL:
             return SCRIPT if self._first(LANGUAGE) == NULL else None
-        return script_text("", None) if kind.end <= kind.value else _kept(SCRIPTS, s, kind, _script_of_type)
+        return script_text("", None) if kind.end <= kind.value else _cached(SCRIPTS, s, kind, _script_of_type)
 
     cdef list _edits(self, Py_ssize_t name_end, bint is_neutral):
-        """List what is written anew, in order: what is held gets other names, what is neutral a type that nobody runs."""
+        """Return the edits of the tag, in order: held attributes are renamed, and a neutral tag gets an inert type."""
         cdef list edits = [(name_end, name_end, NEUTRAL)] if is_neutral else []
         cdef int index
         cdef Py_ssize_t place, start
-        cdef Value* one
+        cdef ReadAttribute* attribute
         for index in range(self._count):
-            one = &self._values[index]
-            new_name = _new_name(one, is_neutral)
+            attribute = &self._values[index]
+            new_name = _new_name(attribute, is_neutral)
             if new_name is not None:
-                edits.append((one.start, one.name_end, new_name))
-            elif one.is_anew:
-                edits.append((one.value, one.end, self._written_anew[one.name]))
+                edits.append((attribute.start, attribute.name_end, new_name))
+            elif attribute.is_replaced:
+                edits.append((attribute.value, attribute.end, self._new_values[attribute.name]))
         if self._doubles is not None:
             for place in self._doubles:
-                one = self._first(place % MOST_NAMES)
-                new_name = _new_name(one, is_neutral)
+                attribute = self._first(place % MOST_NAMES)
+                new_name = _new_name(attribute, is_neutral)
                 if new_name is not None:
                     start = place // MOST_NAMES
-                    edits.append((start, start + one.name_end - one.start, new_name))
+                    edits.append((start, start + attribute.name_end - attribute.start, new_name))
             edits.sort()
         return edits
 
     cdef object _room(self, bytes raw, Py_ssize_t name_end, bytes element, tuple held):
-        """Return where a placeholder may stand, where it is the embedded thing that is held (_room in tags.py)."""
-        cdef Value* source = self._first(SOURCES[element])
+        """Return how a placeholder may replace the element; None unless the embedded URL is held (_room in tags.py)."""
+        cdef ReadAttribute* source = self._first(SOURCES[element])
         if source == NULL or not source.is_held:
             return None
         return room_of(raw, element, name_end, self._edits(name_end, False), held, xml=False)
 
 
-cdef bytes _new_name(Value* one, bint is_neutral):
-    """Return what an attribute is called, and all of the same name behind it; None: as it was."""
-    if one.is_held:
-        return RENAMED[one.name]
-    return RENAMED_TYPE if is_neutral and one.name == TYPE else None
+cdef bytes _new_name(ReadAttribute* attribute, bint is_neutral):
+    """Return the new name of an attribute and of its duplicates, or None if it is not renamed."""
+    if attribute.is_held:
+        return RENAMED[attribute.name]
+    return RENAMED_TYPE if is_neutral and attribute.name == TYPE else None
 
 
 cdef bytes _written(bytes text, list edits):
-    """Write a text with its edits, which are in order."""
+    """Return a text with edits applied, which must be in order."""
     cdef Py_ssize_t size = PyBytes_GET_SIZE(text), done = 0, start, end
     cdef bytes new
     for start, end, new in edits:

@@ -1,1 +1,1 @@
-"""The HTML standard's tokenizer, and as much of its tree as decides what text is."""
+"""The tokenizer of the HTML standard, and the part of its tree construction that decides what is read as text."""

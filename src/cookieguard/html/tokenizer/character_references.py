@@ -1,4 +1,4 @@
-"""Character references of HTML, by the rules for attribute values and for text, and back again."""
+"""Decoding and encoding of HTML's character references, which have different rules in attributes and in text."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from html.entities import html5
 
 REFERENCE = re.compile(r"&(?:#[xX]([0-9a-fA-F]+);?|#([0-9]+);?|([a-zA-Z][a-zA-Z0-9]*)(;?))(=?)")
-LONGEST_LEGACY_NAME = 6  # html5's names that work without `;`: `frac12` and the like
+LONGEST_LEGACY_NAME = 6  # characters of names that work without `;`, such as `frac12`
 REPLACEMENT = "\ufffd"
-MANY = 64  # references in one text; from here on each is decoded once
-BLOCK = 64 * 1024  # characters that are cut at their references at once: each cut costs 60 bytes
+MANY = 64  # references in a text from which on each different one is decoded only once
+BLOCK = 64 * 1024  # characters that are split at once, because each part costs 60 bytes
 
 
 def decode_attribute(text: str) -> str:
-    """Decode the references of an attribute's value: a name without `;` before `=` or a letter stays.
+    """Return an attribute's value with its references decoded. A name without `;` before `=` or a letter stays.
 
     >>> decode_attribute("//h&sol;?a=1&copy=2&#x2f;")
     '//h/?a=1&copy=2/'
@@ -23,12 +23,12 @@ def decode_attribute(text: str) -> str:
 
 
 def decode_text(text: str) -> str:
-    """Decode the references of text, where a name without `;` counts whatever follows."""
+    """Return text with its references decoded. Here a name without `;` counts, whatever follows it."""
     return _decoded(text, _decode_loosely) if "&" in text else text
 
 
 def encode_attribute(text: str, quote: str) -> str:
-    """Write text as the value of an attribute quoted with `quote`."""
+    """Return text escaped for an attribute whose value has these quotes."""
     quoted = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return quoted.replace('"', "&quot;") if quote == '"' else quoted.replace("'", "&#39;")
 
@@ -46,7 +46,7 @@ def _decoded(text: str, decode: Callable[[re.Match[str]], str]) -> str:
 
 
 def _decoded_once_each(text: str, decode: Callable[[re.Match[str]], str]) -> str:
-    """Decode by parts that begin with `&`: no reference goes over another one's, and most are the same few."""
+    """Decode each different part that begins with `&` once, because a text of many references repeats a few."""
     first, *parts = text.split("&")
     decoded = {part: REFERENCE.sub(decode, f"&{part}") for part in set(parts)}
     return first + "".join(map(decoded.__getitem__, parts))

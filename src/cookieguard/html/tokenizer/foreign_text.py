@@ -1,7 +1,7 @@
-"""Where an element ends whose text is markup, a script or style sheet in SVG or XHTML: not at the first `</script`.
+"""The end of a script or style sheet in SVG or XHTML, where the text of such an element is parsed as markup.
 
-One in a comment, a section or an attribute ends nothing there, nor does the one of an element inside of the same
-name: what follows them is the element's text still, and has to be judged with it.
+It does not always end at the first `</script`: in a comment, a section or an attribute, that ends no element, and an
+element of the same name inside has an end tag of its own. All text up to the right end tag has to be judged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cookieguard.html.tokenizer.tree_state import AS_MARKUP, AS_TEXT, Reading
 
 
 class TagEnd:
-    """Find the end of one tag, piece by piece. Owns the tokenizer's state."""
+    """Find the end of one tag that arrives in pieces. Owns the state of the tokenizer."""
 
     __slots__ = ("_state",)
 
@@ -33,16 +33,16 @@ class TagEnd:
 
     @property
     def closer(self) -> bytes:
-        """Return what would end the tag here."""
+        """Return the bytes that would end the tag here."""
         return {_DOUBLE: b'">', _SINGLE: b"'>"}.get(self._state, b">")
 
     def end_of_part(self, data: bytes) -> int:
-        """Return where the name, value or blanks end that are read: at the end of `data` if not before."""
+        """Return where the current name, value or run of blanks ends in `data`; len(data) if it goes on."""
         stop = _STATES[self._state][0].search(data)
         return len(data) if stop is None else stop.start()
 
     def find(self, data: bytes, position: int) -> int:
-        """Return where the tag ends in its next piece, read from `position` on; -1 where it does not."""
+        """Return where the tag ends in its next piece, which is read from `position` on, or -1 if it goes on."""
         while True:
             if self._state == _BEFORE:
                 position = whole_attributes(data, position)
@@ -55,12 +55,12 @@ class TagEnd:
             if byte == 0x3E and self._state not in (_DOUBLE, _SINGLE):
                 return position
             if self._state == _AFTER and byte not in follow:
-                position = stop.start()  # an attribute begins here: many are passed at once
+                position = stop.start()  # an attribute begins here: whole_attributes passes many at once
             self._state = follow.get(byte, follow[None])
 
 
 _NAME, _BEFORE, _ATTRIBUTE, _AFTER, _EQUALS, _DOUBLE, _SINGLE, _PLAIN = range(8)
-# By state: what stops it, and where that byte leads to; the default is under None.
+# For each state, the pattern of the bytes that end it, and the next state for each byte; None has the default.
 _STATES: tuple[tuple[re.Pattern[bytes], dict[int | None, int]], ...] = (
     (re.compile(rb"[\t\n\f\r />]"), {None: _BEFORE}),
     (re.compile(rb"[^\t\n\f\r /]"), {None: _ATTRIBUTE}),
@@ -75,28 +75,28 @@ _STATES: tuple[tuple[re.Pattern[bytes], dict[int | None, int]], ...] = (
 
 NAME_START = re.compile(rb"<(?:/?[a-zA-Z_:]|[!?]|/[^>]|/?\Z)")
 PARTIAL_NAME = re.compile(rb"</?[^\t\n\f\r />]*+\Z")
-LONGEST_NAME = 80  # bytes with `</` and a prefix of 64: where chunks cut one, it waits for the rest
+LONGEST_NAME = 80  # bytes, with `</` and a prefix of 64; a shorter name that a chunk cuts off waits
 EMPTY = re.compile(rb"[\t\n\f\r ]/>\Z|\A<[^\t\n\f\r />]++/>\Z")
 
 
 class MarkupEnd:
-    """Find the end of an element through the markup inside of it. Owns the state; may go on with more data."""
+    """Find the end of an element whose content is markup, in one chunk after another. Owns the state."""
 
     def __init__(self, name: bytes, *, xml: bool) -> None:
-        """Begin within one element of this name."""
+        """Start after the start tag of an element with this name."""
         self._own, self._flat, self._nested = _patterns(name, xml)
         self._xml, self._depth = xml, 1
         self._inside: Construct | TagEnd | None = None
-        # The tag that is read opens an element of the same name, unless it closes itself
+        # Whether the tag that is being read opens an element of the same name, unless it closes itself.
         self._counts = False
-        self._start = b""  # of that tag: where chunks cut it
+        self._start = b""  # the bytes of that tag so far
         self._rest = 0
 
     def find(self, data: bytes, position: int, ends: EndTags = ()) -> tuple[int, bytes]:
-        """Return (where its end tag begins, b""), or (-1, b"")."""
+        """Return (where the element's end tag begins, b""), or (-1, b"") if it is not in `data`."""
         while True:
             if self._inside is not None:
-                position = self._leave(data, position)
+                position = self._leave_inside(data, position)
                 if position < 0:
                     return -1, b""
             position = self._pass_plain(data, position)
@@ -108,7 +108,7 @@ class MarkupEnd:
             self._depth -= own is not None and bool(own[1])
             if not self._depth:
                 return start, b""
-            position = self._enter(data, start, is_nested=own is not None and not own[1])
+            position = self._enter_markup(data, start, is_nested=own is not None and not own[1])
             if position < 0:
                 return -1, b""
 
@@ -117,14 +117,14 @@ class MarkupEnd:
         return self._rest
 
     def _pass_plain(self, data: bytes, position: int) -> int:
-        """Pass plain tags at once, nearly all: those of others and pairs of this name, then its start tags."""
+        """Pass plain tags, which are nearly all, in two searches; return the position after them."""
         flat = self._flat.match(data, position).end()  # type: ignore[union-attr]  # matches always
         end = self._nested.match(data, flat).end()  # type: ignore[union-attr]  # as above
         self._depth += data.count(b"<", flat, end)
         return end
 
-    def _enter(self, data: bytes, start: int, *, is_nested: bool) -> int:
-        """Return where the inside of what begins here begins; -1 where that is not known yet."""
+    def _enter_markup(self, data: bytes, start: int, *, is_nested: bool) -> int:
+        """Enter the tag or construct at `start`; return where its inside begins, or -1 if that is not known yet."""
         if start == len(data):
             return -1
         kind, position = opening(data, start, xml=self._xml)
@@ -134,8 +134,8 @@ class MarkupEnd:
         self._inside = None if kind is PASSED else OPENED.get(kind)
         return -1 if kind is UNDECIDED else position
 
-    def _leave(self, data: bytes, position: int) -> int:
-        """Return where the markup inside ends; -1 where it does not end in this piece."""
+    def _leave_inside(self, data: bytes, position: int) -> int:
+        """Return where the tag or construct that was entered ends, or -1 if it goes on after this piece."""
         if isinstance(self._inside, TagEnd):
             end = self._inside.find(data, position)
             self._start += data[
@@ -145,7 +145,7 @@ class MarkupEnd:
             self._depth += end >= 0 and self._counts and not EMPTY.search(self._start)
             self._rest = len(data)
         else:
-            assert self._inside is not None  # noqa: S101  # the caller asked
+            assert self._inside is not None  # noqa: S101  # the caller checked it
             match = self._inside.pattern(()).search(data, position)
             end = match.end() if match else -1
             self._rest = self._inside.carried(data, position, ())
@@ -156,7 +156,7 @@ class MarkupEnd:
 
 @lru_cache(maxsize=16)
 def _patterns(name: bytes, xml: bool) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:  # noqa: FBT001
-    """Return patterns of an own tag, of plain tags that leave the depth as it is, and of start tags one in another."""
+    """Return three patterns: a tag of this name, plain tags that keep the depth, and nested start tags of this name."""
     own = own_name(name, xml=xml)
     text, opened = rb"[^<]*+", rb"<" + own + rb"[^<>\"'=/]*+>"
     pair = opened + text + rb"</" + own + rb"[^<>\"'=/]*+>"
@@ -179,9 +179,9 @@ def first_stop(
     ends: EndTags,
     xml: bool,  # noqa: FBT001  # as below
 ) -> tuple[int, Finder | None]:
-    """Return where the text of an element ends, -1 where it does not in `data`, and what is to look for its end then.
+    """Return where the text of an element ends, or -1 if it goes on, and the finder that searches the next chunk.
 
-    Without a finder the first end tag that counts here is its end.
+    If the finder is None, the text ends at the first end tag of the element or of `ends`.
     """
     if reading is AS_MARKUP and not ends:
         nested = MarkupEnd(name, xml=xml)
@@ -191,7 +191,7 @@ def first_stop(
 
 
 def text_stop(name: bytes, data: bytes, position: int, ends: EndTags, finder: Finder | None) -> int:
-    """Return where the text of an element ends in `data`, -1 where it does not."""
+    """Return where the text of an element ends in `data`, or -1 if it goes on."""
     if finder is not None:
         return finder.find(data, position, ends)[0]
     if not ends and name != b"script":
@@ -201,5 +201,5 @@ def text_stop(name: bytes, data: bytes, position: int, ends: EndTags, finder: Fi
 
 
 def text_carried(name: bytes, data: bytes, position: int, ends: EndTags, finder: Finder | None) -> int:
-    """Return where the bytes begin that `text_stop`, which found nothing, has to see again."""
+    """Return where the bytes begin that have to be searched again with the next chunk, after text_stop returned -1."""
     return finder.carried(data, position) if finder else raw_text(name).carried(data, position, ends)

@@ -1,4 +1,4 @@
-"""What begins with `<` and is no complete tag: comments, declarations, sections, instructions, or not known yet."""
+"""The kinds of markup, other than complete tags, that begin with `<`: comments, doctypes, sections, instructions."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """Say what begins."""
+    """The kind of markup that begins at a `<`."""
 
-    __hash__ = object.__hash__  # an Enum's own asks for its name, in Python
-    PASSED = auto()  # over already at `position`
+    __hash__ = object.__hash__  # faster: Enum hashes the member's name in Python
+    PASSED = auto()  # it ends at the returned position already
     UNDECIDED = auto()  # the next bytes decide
-    TAG = auto()  # a tag that is not complete
+    TAG = auto()  # an incomplete tag
     COMMENT = auto()
-    BOGUS = auto()  # a comment up to `>`
+    BOGUS = auto()  # a bogus comment, which ends at the first `>`
     DOCTYPE = auto()
     CDATA = auto()
     INSTRUCTION = auto()  # XML's
-    SUBSET = auto()  # a doctype's declarations, in XML; `position` is at its `[`
+    SUBSET = auto()  # an XML doctype's internal subset; the returned position is at its `[`
 
 
 PASSED, UNDECIDED, TAG, COMMENT, BOGUS, DOCTYPE, CDATA, INSTRUCTION, SUBSET = Kind
-Opening = tuple[Kind, int]  # what begins, and where it goes on
+Opening = tuple[Kind, int]  # the kind of markup, and the position where its content begins
 COMMENT_START, CDATA_START, DOCTYPE_START = b"<!--", b"<![CDATA[", b"<!doctype"
 XML_DOCTYPE = re.compile(rb"<!DOCTYPE(?:[^\[\"'>]++|\"[^\"]*+\"|'[^']*+')*+")
 
 
 def opening(data: bytes, start: int, *, xml: bool) -> Opening:
-    """Return what begins at `start`."""
+    """Return the kind of markup that begins at `start`, and where its content begins."""
     if data.startswith(COMMENT_START, start):
         return _comment(data, start)
     after = data[start + 1 : start + 2]
@@ -72,7 +72,7 @@ def _comment(data: bytes, start: int) -> Opening:
 
 
 def _xml_doctype(data: bytes, start: int) -> Opening:
-    """Entities declared in a subset are markup that nobody judged: it is left out."""
+    """Read an XML doctype. Its internal subset is dropped, because it declares entities whose markup is not judged."""
     match = XML_DOCTYPE.match(data, start)
     end = match.end() if match else start + 9
     sign = data[end : end + 1]

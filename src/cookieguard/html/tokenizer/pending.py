@@ -1,4 +1,4 @@
-"""What chunks cut apart and what has to be whole before it can go: a tag, an element with its text."""
+"""Buffers for a tag, or an element with its text, that arrives in several chunks and is judged when it is complete."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from cookieguard.html.grammar import TAG_NAME
 from cookieguard.html.tokenizer.foreign_text import Finder, TagEnd, text_carried, text_stop
 from cookieguard.html.tokenizer.raw_text import EndTags
 
-# A longer tag is released without its attributes: a picture of a camera in a data: URL has 4 to 6 MB, and memory,
-# of which such a tag takes three times its size while it streams, has to end somewhere.
+# A longer tag is sent without its attributes. A camera's picture in a data: URL has 4 to 6 MB. While a tag streams, it
+# takes three times its size in memory.
 MAX_TAG_BYTES = 8 * 1024 * 1024
-MOST_HELD_BYTES = 256 * 1024  # of a tag that may go on for ever, before it flows
-LOST_ATTRIBUTES = "a tag lost its attributes, because it is longer than 8 MB"  # what the owner is told
-UNKNOWN = -2  # where a text ends that was not looked for
-NAME_KEPT = 256  # bytes of it that are kept, for its name
-# A script or style sheet is held back until its end, or until this much of it was seen and judged.
+MOST_HELD_BYTES = 256 * 1024  # of an unfinished tag, before its beginning is judged and sent
+LOST_ATTRIBUTES = "a tag lost its attributes, because it is longer than 8 MB"  # for the owner
+UNKNOWN = -2  # the end of a text that was not searched for yet
+NAME_KEPT = 256  # bytes of a tag that is too long; they contain its name
+# A script or style sheet waits until it is complete or has this size; then it is judged.
 MAX_TEXT_BYTES = 1024 * 1024
 
 
 class UnfinishedTag:
-    """Collect a tag that chunks cut apart. Owns its bytes; none is read twice.
+    """Collect a tag that arrives in several chunks. Owns its bytes, and reads each of them once.
 
-    Of a long tag the part that is sure to pass goes out before its end. `sent` counts these bytes.
+    A part of a long tag that surely passes is sent before the tag ends. `sent` counts these bytes.
     """
 
     def __init__(self, start: bytes, lets_by: Callable[[bytes, bytes], bool] | None) -> None:
-        """`lets_by` takes a tag and what would end it, and says whether it may go out; without it the tag waits."""
+        """`lets_by` takes the tag so far and the bytes that would end it, and returns whether it may be sent.
+
+        Without it, the tag waits until it is complete."""
         self._lets_by = lets_by
         self._pieces: list[bytes] = []
         self._size, self._due = 0, MOST_HELD_BYTES
@@ -38,7 +40,7 @@ class UnfinishedTag:
         self.take(start)
 
     def take(self, data: bytes) -> bytes | None:
-        """Read on; once the tag ends in `data`, return the tag and what follows it."""
+        """Read the next chunk; return the tag and all that follows it, or None if the tag goes on."""
         self.passed = b""
         if self._flows:
             stop = self._end.end_of_part(data)
@@ -71,12 +73,12 @@ class UnfinishedTag:
 
     @property
     def lost(self) -> frozenset[str]:
-        """Return what of the tag is gone, in words for the owner."""
+        """Return what the tag lost, in words for the owner."""
         return frozenset({LOST_ATTRIBUTES} if self.cut else ())
 
     @property
     def raw(self) -> bytes:
-        """Return the whole tag; one that is too long without its attributes, or without those not sent yet."""
+        """Return the whole tag. A tag that is too long loses its attributes, or those that were not sent yet."""
         whole = b"".join(self._pieces)
         if not self.cut:
             return whole
@@ -90,33 +92,33 @@ class UnfinishedTag:
 
 
 class UnfinishedText:
-    """Collect an element whose text has to be judged before its start tag may go. Owns its bytes."""
+    """Collect an element whose text has to be judged before its start tag is sent. Owns its bytes."""
 
-    passed, sent = b"", 0  # nothing goes out before it is whole
-    lost = frozenset[str]()  # nothing of the text is gone so far
+    passed, sent = b"", 0  # no part is sent before the element is complete
+    lost = frozenset[str]()  # nor is any part lost here
 
     def __init__(
         self, data: bytes, start: int, text: int, name: bytes, ends: EndTags, finder: Finder | None
     ) -> None:
-        """Begin with the tag at `start`; its text begins at `text`, and `finder` (`finder_of`) was through it."""
+        """Begin with the tag at `start`, whose text at `text` was searched by `finder` (first_stop)."""
         self._name = name
         self._pieces = [data[start:]]
         self._size = len(data) - text
         self._seen = len(data) - start  # bytes so far, with the tag
         self._ends = ends
         self._finder = finder
-        self._rest = data[text_carried(name, data, text, ends, finder) :]  # is searched with the next chunk
+        self._rest = data[text_carried(name, data, text, ends, finder) :]  # searched with the next chunk
         self.stop = -1  # where in `raw` the text ends
 
     def take(self, data: bytes) -> bytes | None:
-        """Add a chunk; return everything collected once the end is in it, or enough was collected."""
+        """Add a chunk; return all bytes once they include the end or reach MAX_TEXT_BYTES, or else None."""
         if not self._seek(data) and self._size < MAX_TEXT_BYTES:
             return None
         return self.raw
 
     @property
     def raw(self) -> bytes:
-        """Return what was collected."""
+        """Return all bytes collected so far."""
         return b"".join(self._pieces)
 
     def _seek(self, data: bytes) -> bool:

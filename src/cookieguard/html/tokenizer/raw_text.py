@@ -1,4 +1,4 @@
-"""What is not markup while it lasts (comments, raw text, CDATA, scripts): where it ends, across chunks too."""
+"""Constructs in which tags have no meaning (comments, raw text, CDATA, scripts): their ends, found across chunks."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from cookieguard.html.grammar import AFTER_NAME, any_case
 from cookieguard.html.tokenizer.markup_declarations import Kind
 from cookieguard.html.tokenizer.output import Output
 
-EndTags = tuple[bytes, ...]  # elements whose end tag ends everything, wherever it stands (tree_state.py)
+EndTags = tuple[bytes, ...]  # elements whose end tag ends any construct (Context.ends in tree_state.py)
 
-# What the owner is told of a page that lost something which need not be held.
+# Reports for the owner about parts of a page that were removed although they are not held.
 LOST_CDATA = "a CDATA section was left out of a page, because browsers differ about where it ends"
 LOST_SHEET = "the rest of a style sheet was left out of a page, because one of its rules is longer than 1 MB"
 MOST_PATTERNS = 256
-# No lru_cache: compiled code looks into a dict without a call, for every text in svg.
+# A dict instead of lru_cache, because compiled code reads it without a call for every text in SVG.
 PATTERNS: dict[tuple[bytes, EndTags], re.Pattern[bytes]] = {}
-LONGEST_PARTIAL = 12  # bytes that may begin an end: `</plaintext`
+LONGEST_PARTIAL = 12  # bytes that may begin an end, such as `</plaintext`
 
 
 @dataclass(frozen=True, slots=True)
 class Construct:
-    """Describe one: how it ends, what part of an end may stand at a chunk's end, what closes it by force."""
+    """One kind of construct: patterns of its end and of a partial end, and the bytes that close it early."""
 
     end: bytes
     partial: bytes
     closer: bytes
     dropped: bool = False
-    is_text: bool = False  # its end is an end tag, which is not part of it
+    is_text: bool = False  # it ends before an end tag, which is not part of it
 
     def pattern(self, ends: EndTags) -> re.Pattern[bytes]:
-        """Return the pattern of its end; a group matches where an element of `ends` ends it."""
+        """Return the pattern of the end; its group `forced` matches if the end tag of an element of `ends` ends it."""
         return pattern_of(self.end, ends)
 
     def carried(self, data: bytes, position: int, ends: EndTags) -> int:
-        """Return where the bytes begin that have to wait for the next chunk."""
+        """Return where the bytes begin that have to be searched again with the next chunk."""
         partial = self.partial + rb"|<(?:/[a-zA-Z]{0,9})?" if ends else self.partial
         return carried(partial, data, position)
 
 
 def pattern_of(end: bytes, ends: EndTags) -> re.Pattern[bytes]:
-    """Return the pattern of this end, or of an end tag of `ends`."""
+    """Return a compiled pattern that matches `end`, itself a pattern, or an end tag of an element in `ends`."""
     known = PATTERNS.get((end, ends))
     return _pattern(end, ends) if known is None else known
 
@@ -64,7 +64,7 @@ def _partial(partial: bytes) -> re.Pattern[bytes]:
 
 
 def carried(partial: bytes, data: bytes, position: int) -> int:
-    """Return where at the end of `data` something begins that the next chunk may complete."""
+    """Return where a partial end begins at the end of `data`, or len(data) if there is none."""
     match = _partial(partial).search(data, max(position, len(data) - LONGEST_PARTIAL))
     return match.start() if match else len(data)
 
@@ -72,7 +72,7 @@ def carried(partial: bytes, data: bytes, position: int) -> int:
 COMMENT = Construct(rb"--!?>", rb"--?!?", b"-->")
 BOGUS = Construct(rb">", rb"(?!)", b">")
 CDATA = Construct(rb"\]\]>", rb"[\x81-\xff]?\]\]?|[\x81-\xff]", b"]]>")
-SECTION_SIGN = b"]]>&lt;<![CDATA["  # `<` in a section's text, and no tag to be seen
+SECTION_SIGN = b"]]>&lt;<![CDATA["  # writes `<` outside the section, so that a preload scanner sees no tag
 DROPPED_CDATA = Construct(rb"\]\]>", rb"\]\]?", b"", dropped=True)
 INSTRUCTION = Construct(rb"\?>", rb"\?", b"?>")
 DROPPED_INSTRUCTION = Construct(rb"\?>", rb"\?", b"", dropped=True)
@@ -91,45 +91,45 @@ OPENED: dict[Kind, Construct] = {
 
 @lru_cache(maxsize=16)
 def raw_text(name: bytes) -> Construct:
-    """Return the construct of an element whose text runs to its end tag (which is not part of it)."""
+    """Return the construct for the text of a raw text element, which ends before the element's end tag."""
     end = rb"</" + any_case(name) + AFTER_NAME
     return Construct(end, rb"<(?:/[a-zA-Z]{0,9})?", b"</" + name + b">", is_text=True)
 
 
 def hide_signs(output: Output, data: bytes, position: int, stop: int, construct: Construct) -> None:
-    """Leave no `<` in a comment or section of svg to a preload scanner, for which it may be over already."""
+    """Escape each `<` in a comment or section of SVG, which a preload scanner may believe to have ended."""
     sign = SECTION_SIGN if construct is CDATA else b"&lt;"
     while (position := data.find(b"<", position, stop)) >= 0:
         output.replace(position, position + 1, sign)
         position += 1
     if construct is CDATA and data[stop - 4 : stop - 3] > b"\x80" and data.endswith(b"]]>", 0, stop):
-        # Else Shift_JIS and GBK take the first bracket for the end of a character
+        # Otherwise Shift_JIS and GBK would read the first bracket as the second byte of a character.
         output.insert(stop - 3, b" ")
 
 
 def agreed(raw: bytes) -> bytes | None:
-    """Return a tag as markup that is text in another reading: an end tag in it would end that text there, and
-    `<!--` hide the end of a script. None where there is nothing of the kind."""
+    """Return a tag that is safe if it is read as text: it has no end tag inside, which would end that text, and no
+    `<!--`, which would hide the end of a script. Return None if the tag needs no change."""
     if raw.find(b"</", 1) < 0 and raw.find(b"<!", 1) < 0:
         return None
     return raw[:1] + raw[1:].replace(b"</", b"&lt;/").replace(b"<!", b"&lt;!")
 
 
 SCRIPT_PARTIAL = rb"<(?:!-?|/?[a-zA-Z]{0,9})|--?"
-# The states of a script's text: 0, 1 escaped (after `<!--`), 2 double escaped (after `<script` in it). What leads on
-# from each, and to which; another end tag is the end.
+# The states of a script's text: 0 plain, 1 escaped (after `<!--`), 2 double escaped (after `<script` in it). Each dict
+# has the next state by the bytes that lead to it. Any other match of script_pattern ends the text.
 SCRIPT_LEVELS = ({b"<!--": 1}, {b"-->": 0, b"<script": 2}, {b"-->": 0, b"</script": 1})
-SCRIPT_CLOSER = b"--></script>"  # leaves the escaped states first; in plain script text `-->` is harmless
+SCRIPT_CLOSER = b"--></script>"  # `-->` leaves the escaped states, and is harmless in a plain script
 
 
 class ScriptEnd:
-    """Find the end of a script's text through its escaped states. Owns the state; may go on with more data."""
+    """Find the end of a script's text through its escaped states, in one chunk after another. Owns the state."""
 
     def __init__(self) -> None:
         self._level = 0
 
     def find(self, data: bytes, position: int, ends: EndTags = ()) -> tuple[int, bytes]:
-        """Return (where it ends, which element's end tag ends it), or (-1, b"")."""
+        """Return (where the text ends, the name of the end tag there), or (-1, b"") if it goes on."""
         while True:
             match = script_pattern(self._level, ends).search(data, position)
             if match is None:
@@ -139,7 +139,7 @@ class ScriptEnd:
             if level is None:
                 return match.start(), found[2:]
             self._level = level
-            position = match.end() - 2 * (found == b"<!--")  # `<!-->` ends at once: its dashes count, too
+            position = match.end() - 2 * (found == b"<!--")  # the same dashes may end it, as in `<!-->`
 
     def carried(self, data: bytes, position: int) -> int:
         """Return where the bytes begin that have to be searched again with the next chunk."""
@@ -148,7 +148,7 @@ class ScriptEnd:
 
 @lru_cache(maxsize=64)
 def script_pattern(level: int, ends: EndTags) -> re.Pattern[bytes]:
-    """Return the pattern of what leads on from a state of a script's text (SCRIPT_LEVELS), or ends it."""
+    """Return the pattern of all that ends a script's text or changes its state (SCRIPT_LEVELS)."""
     names = b"|".join(any_case(name) for name in dict.fromkeys((b"script", *ends)))
     end = rb"</(?:" + names + rb")" + AFTER_NAME
     start = rb"<" + any_case(b"script") + AFTER_NAME

@@ -1,7 +1,7 @@
-"""The innermost loop: from one place in the markup to the next that has to be looked at.
+"""The rewriter's innermost loop: it skips text and plain tags, up to the next tag that has to be judged.
 
-This is the reference, in regular expressions. `scanner.pyx` says the same in C, where a compiler was there at the
-installation; which one runs, `scanner()` tells.
+This is the reference, in regular expressions. `scanner.pyx` does the same in C if a compiler was available at
+installation. `cookieguard.html.scanner()` returns which of them runs.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def _names(names: Iterable[bytes]) -> bytes:
 
 @lru_cache(maxsize=4)
 def run(marks_links: bool, xml: bool) -> re.Pattern[bytes]:  # noqa: FBT001  # positional for the cache
-    """Return the pattern of text and dull tags, with the complete tag behind them as its group.
+    """Return the pattern of text and dull tags; its group is the complete tag after them.
 
-    Dull is what nobody judges, in its plainest spelling: an end tag, an element of no special name without the
-    attributes that count anywhere, but for a style that calls no function.
+    A dull tag needs no judgement, and its spelling is plain: an end tag, or an element without a special name and
+    without attributes that may load on any element. It may have a style that calls no function.
     """
     if xml:
         return re.compile(XML_TEXT.pattern + rb"(" + XML_TAG.pattern + rb")?+")
@@ -43,7 +43,7 @@ def run(marks_links: bool, xml: bool) -> re.Pattern[bytes]:  # noqa: FBT001  # p
 
 
 class Scanner:
-    """Find the places to look at. `tag` and `end` tell of the last one found."""
+    """Find the next tag that has to be judged. `tag` and `end` describe the last one found."""
 
     __slots__ = ("_run_at", "_tag_at", "_text_at", "end", "known", "strides", "tag")
 
@@ -51,13 +51,13 @@ class Scanner:
         self._run_at = run(marks_links, xml).match
         self._tag_at = (XML_TAG if xml else TAG).match
         self._text_at = (XML_TEXT if xml else TEXT).match
-        self.known = Known()  # the tags decided about already, by their spelling
-        self.strides: Strides | None = None  # none where `known` is not the rules' own
-        self.tag: Tag | None = None  # what is known of the tag found
-        self.end = -1  # where the tag found ends; -1: what was found is no complete tag
+        self.known = Known()  # the decisions so far, by the spelling of the tag
+        self.strides: Strides | None = None  # None if `known` does not belong to the rules
+        self.tag: Tag | None = None  # the decision about the tag found, if there is one
+        self.end = -1  # where the tag found ends; -1 if it is not a complete tag
 
     def skip(self, data: bytes, position: int) -> int:
-        """Pass over text and over all tags that have nothing to do; return where something has, or the end."""
+        """Skip text and tags that pass; return where the next other markup begins, or the end of the data."""
         known, run_at = self.known, self._run_at
         while True:
             match = run_at(data, position)
@@ -76,7 +76,7 @@ class Scanner:
         return self._text_at(data, position).end()  # type: ignore[union-attr]  # matches always
 
     def look(self, data: bytes, position: int) -> None:
-        """Look at the tag that begins at `position`, whatever it is; none does where no `<` stands."""
+        """Match any tag that begins at `position`; set `end` to -1 if none begins there."""
         match = self._tag_at(data, position)
         if match is None:
             self.end = -1
@@ -91,14 +91,14 @@ WHOLE_ATTRIBUTES = re.compile(
 
 
 def whole_attributes(data: bytes, position: int) -> int:
-    """Return where the attributes from `position` on end that are complete whatever follows."""
+    """Return where the attributes after `position` end that no further bytes can change."""
     return WHOLE_ATTRIBUTES.match(data, position).end()  # type: ignore[union-attr]  # matches always
 
 
 def end_of_text(name: bytes, data: bytes, position: int) -> int:
-    """Return where the end tag of the raw text element `name` begins, its text being at `position`.
+    """Return where the end tag of the raw text element `name` begins, whose text starts at `position`; -1 if nowhere.
 
-    -1: nowhere, or it is a script with `<!--` before it, where that may not be its end (ScriptEnd in raw_text.py).
+    Also return -1 for a script with `<!--` before the end tag, which may not end it then (ScriptEnd in raw_text.py).
     """
     match = _end_of(name).search(data, position)
     if match is None or (name == b"script" and data.find(b"<!--", position, match.start()) >= 0):
@@ -116,7 +116,7 @@ COMMENT_END = re.compile(rb"--!?>")
 
 
 def comment_end(data: bytes, start: int) -> int:
-    """Return where the comment that begins at `start` ends; -1: it does not, or there is none."""
+    """Return where the comment at `start` ends, or -1 if it goes on or there is none."""
     match = COMMENT.match(data, start)
     if match is None or match.end() > start + len(b"<!--"):
         return match.end() if match else -1
@@ -125,5 +125,5 @@ def comment_end(data: bytes, start: int) -> int:
 
 
 def has_sign(data: bytes, start: int, end: int) -> bool:
-    """Return whether a `<` stands in data[start:end]; compiled, a search for it takes ten times as long."""
+    """Return whether data[start:end] contains a `<`. The compiled form is ten times as fast as `find`."""
     return data.find(b"<", start, end) >= 0

@@ -1,5 +1,5 @@
 # cython: language_level=3, wraparound=False, initializedcheck=False
-"""The innermost loop in C: what scanner.py says in regular expressions. The same tests run over both."""
+"""The rewriter's innermost loop in C. It does what scanner.py does in regular expressions, and has the same tests."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
@@ -21,17 +21,18 @@ cdef enum:
     ENDS_NAME = BLANK | SLASH | GREATER
     ENDS_ATTRIBUTE = ENDS_NAME | EQUALS
 
-    NEVER = -1  # what an attribute means: no contact (as number_of says)
-    ALWAYS = 1
-    LINK = 3  # an element's: to be marked where this is wanted
-    BY_CSS = 2  # only with one of `(`, `\`, `&` in its value
+    # What the name of an element or attribute means.
+    NEVER = -1  # it loads nothing; this is what number_of returns for an unknown name
+    ALWAYS = 1  # its tag has to be judged
+    LINK = 3  # an element whose links are marked if the rules want it
+    BY_CSS = 2  # its tag has to be judged if the value has one of `(`, `\`, `&`
 
-cdef Strides STILL = Strides(Stretches())  # never looked into
+cdef Strides STILL = Strides(Stretches())  # for scanners without strides: its `stop` is never reached
 STILL.stop = 1 << 62
 cdef unsigned char KIND[256]
 
 
-cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # what names mean
+cdef Names ELEMENTS = Names(), ATTRIBUTES = Names()  # the meaning of each name
 
 
 cdef void _prepare():
@@ -54,7 +55,7 @@ _prepare()
 
 
 cdef bint _counts(int meaning, text_t start, Py_ssize_t size) noexcept nogil:
-    """Return whether an attribute with this value is to be looked at: a style where it may load (CSS_MAY_LOAD)."""
+    """Return whether this value has to be judged: a style only if it may load (CSS_MAY_LOAD in attributes.py)."""
     cdef Py_ssize_t index
     for index in range(size):
         if meaning != BY_CSS or start[index] == 40 or start[index] == 92 or start[index] == 38:
@@ -63,7 +64,7 @@ cdef bint _counts(int meaning, text_t start, Py_ssize_t size) noexcept nogil:
 
 
 cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bint* dull) noexcept:
-    """Return where the tag ends whose name begins at `p`, < 0 if it does not; `dull`: it has nothing to do."""
+    """Return where the tag ends whose name begins at `p`, or < 0 if it goes on; set `dull` if it needs no judgement."""
     cdef int meaning
     cdef Py_ssize_t start = p
     while p < size and not KIND[s[p]] & ENDS_NAME:
@@ -74,9 +75,9 @@ cdef Py_ssize_t _tag_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint links, bi
 
 
 cdef Py_ssize_t _attributes_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* dull) noexcept:
-    """Return where the tag ends whose name ended at `p`; not `dull` is what may load anywhere.
+    """Return where the tag ends whose name ended at `p`, and clear `dull` if an attribute of any element may load.
 
-    If it does not: `~` of where the attribute begins that may go on.
+    If the tag goes on, return `~` of where the incomplete attribute begins.
     """
     cdef int meaning
     cdef unsigned char quote
@@ -122,25 +123,25 @@ cdef Py_ssize_t _attributes_end(text_t s, Py_ssize_t p, Py_ssize_t size, bint* d
 
 
 cpdef Py_ssize_t whole_attributes(bytes data, Py_ssize_t position):
-    """Return where the attributes from `position` on end that are complete whatever follows."""
+    """Return where the attributes after `position` end that no further bytes can change."""
     cdef bint dull = False
     cdef Py_ssize_t end = _attributes_end(<text_t>PyBytes_AS_STRING(data), position, PyBytes_GET_SIZE(data), &dull)
     return end - 1 if end > 0 else ~end
 
 
 cdef class Scanner:
-    """Find the places to look at. `tag` and `end` tell of the last one found."""
+    """Find the next tag that has to be judged. `tag` and `end` describe the last one found."""
 
     def __init__(self, *, xml, marks_links=False):
         self._xml = xml
         self._links = marks_links
         self.known = Known()
         self.tag = None
-        self.strides = None  # none where `known` is not the rules' own
+        self.strides = None  # None if `known` does not belong to the rules
         self.end = -1
 
     cpdef Py_ssize_t skip(self, bytes data, Py_ssize_t position):
-        """Pass over text and over all tags that have nothing to do; return where something has, or the end."""
+        """Skip text and tags that pass; return where the next other markup begins, or the end of the data."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(data)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data)
         cdef Strides strides = self.strides
@@ -189,7 +190,7 @@ cdef class Scanner:
         return size
 
     cdef bint _passes(self, text_t s, Py_ssize_t start, Py_ssize_t end):
-        """Look the tag up; tell whether it is known to have nothing to do."""
+        """Look the tag up; return whether it is known to pass unchanged."""
         self._find(s, start, end)
         if self.tag is None or not self.tag.plain:
             return False
@@ -214,7 +215,7 @@ cdef class Scanner:
         return position
 
     cpdef look(self, bytes data, Py_ssize_t position):
-        """Look at the tag that begins at `position`, whatever it is; none does where no `<` stands."""
+        """Match any tag that begins at `position`; set `end` to -1 if none begins there."""
         cdef text_t s = <text_t>PyBytes_AS_STRING(data)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(data), name = position + 1
         cdef bint dull = False
@@ -241,12 +242,12 @@ cdef class Scanner:
 
 
 cdef bint _named(text_t s, Py_ssize_t p, Py_ssize_t size, text_t name, Py_ssize_t length) noexcept nogil:
-    """Return whether the name stands at `p`, in any case, with what ends a tag's name behind it."""
+    """Return whether a complete tag name at `p` is `name`, in any case."""
     return p + length < size and KIND[s[p + length]] & ENDS_NAME and stands(s, p, <const char*>name, length)
 
 
 cpdef Py_ssize_t end_of_text(bytes name, bytes data, Py_ssize_t position):
-    """Return where the end tag of the raw text element `name` begins, its text being at `position`; -1 as in scanner.py."""
+    """Return where the end tag of the raw text element `name` begins, after `position`; -1 as in scanner.py."""
     cdef text_t s = <text_t>PyBytes_AS_STRING(data)
     cdef text_t wanted = <text_t>PyBytes_AS_STRING(name)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(data), length = PyBytes_GET_SIZE(name)
@@ -266,7 +267,7 @@ cpdef Py_ssize_t end_of_text(bytes name, bytes data, Py_ssize_t position):
 
 
 cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start):
-    """Return where the comment that begins at `start` ends; -1: it does not, or there is none."""
+    """Return where the comment at `start` ends, or -1 if it goes on or there is none."""
     cdef text_t s = <text_t>PyBytes_AS_STRING(data)
     cdef Py_ssize_t size = PyBytes_GET_SIZE(data), p = start + 4
     cdef const void* found
@@ -289,5 +290,5 @@ cpdef Py_ssize_t comment_end(bytes data, Py_ssize_t start):
 
 
 cpdef bint has_sign(bytes data, Py_ssize_t start, Py_ssize_t end):
-    """Return whether a `<` stands in data[start:end]."""
+    """Return whether data[start:end] contains a `<`."""
     return start < end and memchr(PyBytes_AS_STRING(data) + start, 60, end - start) != NULL

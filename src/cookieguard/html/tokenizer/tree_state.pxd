@@ -3,11 +3,11 @@ from cookieguard.html.types cimport Tag
 
 cdef class Context:
     cdef list _foreign
-    cdef list _worlds
+    cdef list _namespaces
     cdef list _both
     cdef list _scanned
     cdef readonly tuple ends
-    cdef bint _is_doubtful
+    cdef bint _may_be_closed
     cdef bint _unsure
     cdef bint _in_select
     cdef bint _lasting_script
@@ -27,11 +27,11 @@ cdef class Context:
     cdef _start_in_foreign(self, Tag tag)
     cdef bint _takes_html(self)
     cdef _start_in_html(self, Tag tag)
-    cdef _open(self, bytes name, int world)
+    cdef _open(self, bytes name, int namespace)
     cdef _close(self, Py_ssize_t index=*)
     cdef _break_out(self)
-    cdef _lose(self)
-    cdef _leave(self)
+    cdef _stop_tracking(self)
+    cdef _read_scanned_both_ways(self)
     cpdef end(self, bytes name)
     cdef _end_in_foreign(self, bytes name)
     cdef _end_around(self, bytes name, bint has_point)
