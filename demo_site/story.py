@@ -33,9 +33,11 @@ from cookieguard.features.rights.enqueue import NewRequest, ask
 from cookieguard.features.rights.requests import requests_opener
 from cookieguard.features.rights.values.requests import Act, Request, Via, answer_told, noted
 from cookieguard.features.rights.values.rules import Law, RequestKind
+from cookieguard.features.statistics.asked import asked_on, note_asked
 from cookieguard.storage.keyring_source import find_keyring
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
+from cookieguard.web.banner.renderer import Renderer
 
 NEWCOMER = "pixel.localhost"  # what Glimmer's script began to load this week
 DAYS_OF_RECORDS = 14
@@ -65,6 +67,9 @@ def tell(config: Config, version: str, *, now: datetime) -> None:
     loads = UndeclaredLoadsFile(state)
     for days in (4, 2, 0):
         loads.add(NEWCOMER, "Glimmer Ads", "/catalogue", (now - timedelta(days=days)).date())
+    asked = asked_on(now - timedelta(days=50), config, Renderer(config))
+    note_asked(state.path, asked._replace(vendors=asked.vendors[1:]))
+    note_asked(state.path, asked._replace(day=(now - timedelta(days=20)).date()))
     with closing(requests_opener(config, keyring, state, environ=os.environ)()) as queue:
         _ask(queue, config, now)
     _announce(config, state, keyring, version, now)

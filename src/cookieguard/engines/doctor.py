@@ -216,7 +216,8 @@ def _declarations(shop: Shop) -> Iterator[Finding]:
             verdict, site=site, path="", vendors=shop.config.vendors, elements=("script",)
         )
         why = f"find out with cookieguard scan why it is loaded; {advice}\n{declared}"
-        task = f"Say what {one.host} is: it loads, and nobody declared it"
+        fate = "is held" if one.is_held else "loads"
+        task = f"Say what {one.host} is: it {fate}, and nobody declared it"
         yield Finding("declarations", one.line, advice=why, task=task, page=vendor_page(host=one.host))
 
 

@@ -42,7 +42,9 @@ class UndeclaredLoad:
         """Return it in words."""
         whose = self.by or "the shop's own page"
         still = "" if self.last == self.since else f", last on {self.last}"
-        return f"{whose} has loaded {self.host} ({self.page}) since {self.since:%A} {self.since}{still}"
+        did = "has asked for" if self.is_held else "has loaded"
+        held = "; it was held" if self.is_held else ""
+        return f"{whose} {did} {self.host} ({self.page}) since {self.since:%A} {self.since}{still}{held}"
 
 
 class UndeclaredLoadsFile:
