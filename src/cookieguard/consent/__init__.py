@@ -1,6 +1,6 @@
-"""Consent: purposes and vendors, what a visitor decided, and the policy that follows from it.
+"""Consent: the purposes and vendors of a shop, the decision of a visitor, and the policy that results from it.
 
-Rule: pure logic. No I/O, no clock of its own, nothing of HTML rewriting, identity or statistics.
+Rule: pure logic. This package does no I/O, reads no clock, and does not use HTML rewriting, identity or statistics.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The second wall: the Content-Security-Policy that a visitor's consent amounts to.
+"""Builds the Content-Security-Policy for a visitor's consent, the second defence after rewriting the page.
 
-One `default-src` says it all: every fetch directive (script, style, img, font, connect, media, object, frame,
-worker, manifest, prefetch) falls back to it. It carries host lists and `'unsafe-inline' 'unsafe-eval' blob:
-data:`, never a nonce, a hash or `'strict-dynamic'`: each would switch `'unsafe-inline'` or the hosts off and
-kill the shop's own scripts. `base-uri` stays out: whatever a foreign base resolves to is fetched under the
-same `default-src`, and shops do keep their base on a CDN.
+A single `default-src` suffices, because every fetch directive (script, style, img, font, connect, media, object, frame,
+worker, manifest, prefetch) falls back to it. It has hosts and `'unsafe-inline' 'unsafe-eval' blob: data:`, but never a
+nonce, a hash or `'strict-dynamic'`. Each of those would disable `'unsafe-inline'` or the hosts, and so the shop's own
+scripts. There is no `base-uri`, because URLs relative to a foreign base are fetched under the same `default-src`, and
+some shops have their base on a CDN.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from cookieguard.consent.sites import HOST_NAME, Site, site_of
 from cookieguard.consent.vendors import ONE_HOST, HostRule, Register
 
 KEYWORDS = "'unsafe-inline' 'unsafe-eval' blob: data:"
-# Restricts nothing a page uses, and still is a policy: Chromium keeps a stored page's old policy when a 304
-# brings none, so "everything is allowed" has to be said.
+# A policy without effect on pages. It is sent because Chromium keeps a stored page's old policy if a 304 has none.
 OPEN = b"manifest-src * data: blob:"
 SOCKETS = ("ws:", "wss:")
-# (visitors' states) x (hosts the shop is reached by); Host headers are free text, so it is bounded.
+# One policy for each consent state and each host of the shop. Bounded, because clients choose the Host header.
 POLICIES_KEPT = 512
 
 
@@ -38,14 +37,14 @@ def policy_for(
     report: str = "",
     most: int = 0,
 ) -> bytes:
-    """Write the policy for a page of `shop` and a visitor who granted these purposes.
+    """Return the policy for a page of `shop` and a visitor who granted these purposes.
 
-    `report` is the path violations are posted to, empty for nowhere. A policy of more than `most` bytes (0: of any
-    number) names fewer hosts; those it leaves out are held. The shop's and those of necessary vendors stay longest.
+    `report` is the path to which browsers post violations, empty for no reports. To keep within `most` bytes (0: no
+    limit), the policy omits hosts, which are then held. The shop's own and those of necessary vendors are omitted last.
 
-    OPEN where every host may be contacted: `undeclared = "report"` (an allow list cannot let unknown hosts
-    through and stop known ones, so there the rewriter stands alone), or marketing granted under
-    `undeclared = "marketing"` with nothing declared still held.
+    The policy is OPEN if every host may be contacted. With `undeclared = "report"` that is always so, because an allow
+    list cannot admit unknown hosts and stop known ones; the rewriter is then the only defence. With
+    `undeclared = "marketing"` it is so once marketing is granted and no declared host is held.
     """
     granted = granted | NOTHING_BEYOND
     is_open = register.is_open(granted)
@@ -55,20 +54,22 @@ def policy_for(
 def strict_policy(
     register: Register, *, shop: Site, form_action: str = "off", report: str = "", most: int = 0
 ) -> bytes:
-    """Write the policy of a page the rewriter cannot read: nothing beyond necessary, whatever the state."""
+    """Return the policy of a page that the rewriter cannot read: only necessary hosts, whatever the consent."""
     return _written(register, NOTHING_BEYOND, shop, form_action, report, most, is_open=False)
 
 
 def declared_policy(register: Register, *, shop: Site, report: str, most: int) -> bytes:
-    """Write the report-only policy that lists whom the shop declared, for visitors who agreed to everything.
+    """Return the report-only policy with all declared hosts, for visitors who agreed to everything.
 
-    Where it would be longer than `most` bytes it lists domains; where that is too long too, it is empty.
+    If it is longer than `most` bytes, it lists domains instead of hosts. If that is too long too, it is empty.
     """
     sources = list(dict.fromkeys(_sources(register, register.ids, shop)))
     policy = _reporting(sources, report)
     if len(policy) > most:
         domains = dict.fromkeys(site_of(rule.host).domain or rule.host for rule in register.rules)
-        policy = _reporting(["'self'", *(f"{start}{one}" for one in domains for start in ("", "*."))], report)
+        policy = _reporting(
+            ["'self'", *(f"{start}{name}" for name in domains for start in ("", "*."))], report
+        )
     return policy if len(policy) <= most else b""
 
 
@@ -77,13 +78,15 @@ def _reporting(sources: Iterable[str], report: str) -> bytes:
 
 
 def allowed_pattern(register: Register, granted: frozenset[str], *, shop: Site) -> str:
-    """Write the policy's allowed hosts as a JavaScript pattern for absolute URLs, without blanks.
+    """Return the policy's allowed hosts as a JavaScript pattern for absolute URLs, without white space.
 
-    The page's own origin is missing, which only the browser knows for sure. Where the policy is open and somebody is
-    held all the same, the pattern takes whatever is not theirs.
+    It does not contain the page's own origin, which only the browser knows for certain. If the policy is open although
+    some hosts are held, the pattern matches all other hosts.
     """
     granted = granted | NOTHING_BEYOND
-    named = [one for one in _sources(register, granted, shop) if one != "'self'" and "://" not in one]
+    named = [
+        source for source in _sources(register, granted, shop) if source != "'self'" and "://" not in source
+    ]
     allowed = f"{NO_NETWORK}|{_pattern(named)}"
     if not register.is_open(granted):
         return allowed
@@ -97,12 +100,12 @@ def allowed_pattern(register: Register, granted: frozenset[str], *, shop: Site) 
     return f"{allowed}|^(?!{_pattern(held)[1:]})"
 
 
-# Beside these a script contacts nobody that a policy would not stop.
+# Schemes other than these do not reach the network from a script, or the policy stops them.
 NO_NETWORK = "^(?!(http|stun|turn)s?:)"
 
 
 def _pattern(sources: Iterable[str]) -> str:
-    """Write sources of a policy as one pattern; one that takes nothing where there are none."""
+    """Return one pattern for these sources of a policy; without sources, one that never matches."""
     return rf"^\w+:(//)?([^/?#]*@)?({'|'.join(map(_source_pattern, sources)) or '(?!)'})"
 
 
@@ -136,7 +139,7 @@ def _written(
 
 def _policy(sources: Sequence[str], form_action: str, report: str, *, is_open: bool) -> str:
     policy = OPEN.decode() if is_open else f"default-src {' '.join(sources)} {KEYWORDS}"
-    if form_action == "strict":  # no form is sent to a socket
+    if form_action == "strict":  # without sockets, to which no form can be sent
         hosts = [source for source in sources if not source.startswith(SOCKETS)]
         policy += f"; form-action {' '.join(hosts)}"
     if report and not is_open:
@@ -152,20 +155,20 @@ def _sources(register: Register, granted: frozenset[str], shop: Site) -> Iterato
     listed = [rule for rule in rules if rule.is_granted(granted)]
     whole = frozenset(rule.host for rule in listed if _is_whole_domain(rule, held))
     for rule in sorted(listed, key=lambda rule: rule.purpose != NECESSARY):
-        if whole.isdisjoint(_parents(rule.host)):  # else a wildcard that is listed lets in all that this does
+        if whole.isdisjoint(_parents(rule.host)):  # otherwise a listed wildcard covers this rule
             yield from _rule_sources(rule, held)
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Hold what no pattern may let through: `hosts` that are held as a whole, and every domain with one `inside`."""
+    """The hosts that no pattern may allow: `hosts` held as a whole, and domains with a held host `inside`."""
 
     hosts: frozenset[str]
     inside: frozenset[str]
 
     @classmethod
     def of(cls, rules: Iterable[HostRule]) -> Held:
-        """Sort the rules of who is held."""
+        """Return the hosts and domains of these held rules."""
         hosts: set[str] = set()
         inside: set[str] = set()
         for rule in rules:
@@ -178,7 +181,7 @@ class Held:
 
 
 def _is_whole_domain(rule: HostRule, held: Held) -> bool:
-    """Return whether a pattern lets in all there is under its host."""
+    """Return whether a pattern allows all hosts below its own."""
     return rule.is_wildcard and not rule.path and rule.port is None and rule.host not in held.inside
 
 
@@ -190,8 +193,8 @@ def _parents(host: str) -> Iterator[str]:
 
 
 def _own_sockets(shop: Site) -> Iterator[str]:
-    # 'self' means ws: and wss: in Chromium and Firefox, not in every Safari. CSP has no grammar for IPv6
-    # literals: there 'self' is all we can say.
+    # 'self' includes ws: and wss: in Chromium and Firefox, but not in every Safari. CSP has no syntax for IPv6
+    # addresses, so for those the policy has only 'self'.
     if HOST_NAME.fullmatch(shop.host):
         authority = f"{shop.host}:{shop.port}" if shop.port else shop.host
         yield f"ws://{authority}"
@@ -205,7 +208,7 @@ def _own_site(shop: Site) -> list[HostRule]:
 
 
 def _alone(granted: Iterable[str]) -> Iterator[HostRule]:
-    """Name the hosts that are let in for one document and that nobody declared."""
+    """Yield rules for the undeclared hosts that are allowed for one document."""
     for name in sorted(granted):
         if name.startswith(ONE_HOST):
             host = name.removeprefix(ONE_HOST)
@@ -213,10 +216,10 @@ def _alone(granted: Iterable[str]) -> Iterator[HostRule]:
 
 
 def _rule_sources(rule: HostRule, held: Held) -> Iterator[str]:
-    """Write a granted pattern, without letting a held host through.
+    """Yield the sources of a granted pattern, except those that would allow a held host.
 
-    An allow list cannot subtract. So a wildcard with a held host inside is left out and only its name itself
-    stays (consent fails closed): who declares `stats.shop.example` lists siblings in `first_party_hosts`.
+    An allow list cannot exclude hosts. A wildcard that contains a held host is therefore reduced to its own name. A
+    shop that declares `stats.shop.example` must list its other subdomains in `first_party_hosts`.
     """
     if rule.host not in held.hosts:
         yield from _with_socket(rule, rule.host)
@@ -225,9 +228,9 @@ def _rule_sources(rule: HostRule, held: Held) -> Iterator[str]:
 
 
 def _with_socket(rule: HostRule, host: str) -> Iterator[str]:
-    # Without a scheme a source means http(s) like the page; ws: has to be named and covers wss:. A pattern
-    # without a port means any port to the judge, so it must to the policy.
-    path = quote(rule.path, safe="/!$&'()*+:@=~")  # a bare `;` or `,` would end the directive or the policy
+    # A source without a scheme means http(s), like the page; ws: must be named and includes wss:. A pattern without a
+    # port means any port in `judge`, and therefore also here.
+    path = quote(rule.path, safe="/!$&'()*+:@=~")  # an unescaped `;` or `,` would end directive or policy
     source = f"{host}:{rule.port or '*'}{path}"
     yield source
     yield f"ws://{source}"

@@ -1,6 +1,6 @@
-"""What a customer refused anywhere: kept under the customer number, and taken out of what a browser grants.
+"""Applies a customer's refusals to all of their browsers: stored by customer number, and removed from each consent.
 
-Rule: only restrictions travel. A grant lifts what the same customer refused earlier, and grants nothing elsewhere.
+Rule: only refusals are transferred. A later grant by the customer cancels a refusal, but grants no purpose elsewhere.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Say when a purpose was refused (seconds since 1970), and under which policy version."""
+    """When a purpose was refused (seconds since 1970), and under which policy version."""
 
     at: int
     version: str
@@ -35,21 +35,21 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restrictions:
-    """Hold what one customer refused, by purpose, and when the customer's browser last sent the signal."""
+    """One customer's refusals, by purpose, and when a browser of the customer last sent the GPC signal."""
 
     refused: Mapping[str, Refusal] = field(default_factory=dict)
     gpc: int | None = None
 
     @property
     def newest(self) -> int | None:
-        """Return when the latest of them was made, None without any."""
-        times = [one.at for one in self.refused.values()]
+        """Return the time of the latest refusal or signal; None if there is none."""
+        times = [refusal.at for refusal in self.refused.values()]
         times += [] if self.gpc is None else [self.gpc]
         return max(times, default=None)
 
 
 def read_restrictions(value: bytes) -> Restrictions:
-    """Read what `write_restrictions` wrote; what cannot be read restricts nobody."""
+    """Return the restrictions that `write_restrictions` wrote; empty ones if the value cannot be read."""
     try:
         kept = json.loads(value)
         refused = {
@@ -62,32 +62,32 @@ def read_restrictions(value: bytes) -> Restrictions:
 
 
 def write_restrictions(kept: Restrictions) -> bytes:
-    """Write restrictions as JSON."""
-    refused = {name: [one.at, one.version] for name, one in sorted(kept.refused.items())}
+    """Return restrictions as JSON."""
+    refused = {name: [refusal.at, refusal.version] for name, refusal in sorted(kept.refused.items())}
     return json.dumps({"v": FORMAT, "refused": refused, "gpc": kept.gpc}, separators=(",", ":")).encode()
 
 
 def updated_restrictions(
     kept: Restrictions, word: Receipt | None, *, gpc: bool, now: datetime, life: timedelta
 ) -> Restrictions:
-    """Return what is kept after a request of the customer: `word` is the customer's own choice, `gpc` the signal.
+    """Return the restrictions to store after a request of the customer.
 
-    For each purpose the newest word counts. A choice answers an earlier signal of another device; a signal that
-    comes with this very request stays.
+    `word` is the customer's choice in this browser, and `gpc` is this request's signal. For each purpose the newest
+    choice counts. A choice cancels an earlier signal of another device, but not this request's own signal.
     """
     oldest = int((now - life).timestamp())
-    refused = {name: one for name, one in kept.refused.items() if one.at > oldest}
+    refused = {name: refusal for name, refusal in kept.refused.items() if refusal.at > oldest}
     signal = kept.gpc if kept.gpc is not None and kept.gpc > oldest else None
     if word is not None:
         at = int(word.decided.timestamp())
-        refused = {name: one for name, one in refused.items() if one.at > at}
+        refused = {name: refusal for name, refusal in refused.items() if refusal.at > at}
         refused |= {name: Refusal(at, word.policy_version) for name in word.refused if name not in refused}
         signal = signal if signal is not None and signal > at else None
     return Restrictions(refused=refused, gpc=int(now.timestamp()) if gpc else signal)
 
 
 def restricts_more(after: Restrictions, before: Restrictions) -> bool:
-    """Return whether something was refused since then; a signal that goes on is no news."""
+    """Return whether `after` has a refusal or signal that `before` does not have."""
     is_signalled = after.gpc is not None and before.gpc is None
     return is_signalled or not after.refused.items() <= before.refused.items()
 
@@ -101,11 +101,11 @@ def restricted(
     now: datetime,
     terms: Terms | None = None,
 ) -> Receipt | None:
-    """Return the receipt that takes what was refused elsewhere out of what is in force; None where nothing changes.
+    """Return the receipt without the purposes refused in other browsers; None if the consent stays the same.
 
-    Who decided nothing here gets one that grants nothing beyond the necessary, if the refusal is of the text in force:
-    another text asks again, but not with `terms`, where wording asks nobody. A signal that this
-    browser sends itself needs none.
+    Without a choice in this browser, the new receipt grants only the necessary purpose, if the refusal was made under
+    the policy text in force. With another text the visitor is asked again, except with `terms`, under which a new text
+    is no reason to ask. If this browser sends the signal itself, no receipt is needed for it.
     """
     signal = kept.gpc is not None and not consent.gpc
     stays = signal or terms is not None
@@ -138,7 +138,7 @@ def restricted(
 
 
 def own_word(consent: Consent, *, since: datetime) -> Receipt | None:
-    """Return the choice in force where the customer made it here, logged in since then."""
+    """Return the choice in force if the customer made it in this browser after `since`, the login."""
     receipt = consent.receipt
     is_own = receipt is not None and receipt.source is Source.HERE and receipt.decided > since
     return receipt if is_own else None

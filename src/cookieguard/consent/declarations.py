@@ -1,4 +1,4 @@
-"""The TOML lines that would declare a third party: a name where the catalogue knows it, else its host."""
+"""Writes the TOML lines that declare a third party, by its name in the catalogue or else by its host."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.sites import Site, look_alike
 from cookieguard.consent.vendors import Verdict, first_party_line
 
-# What loads pictures, styles and lettering.
+# Elements that load pictures, styles and fonts
 PASSIVE = frozenset({"font", "image", "img", "link", "picture", "source", "style", "stylesheet"})
-# What a host is called whose pictures count people.
+# Words in the names of hosts whose pictures track visitors
 COUNTS = re.compile(
     r"(^|[./_-])(ads?|analytics|beacons?|collect|count(er)?|metrics?|pixels?|stats?|tags?|track(er|ing)?)([./_-]|\d|$)"
 )
@@ -26,8 +26,8 @@ def advice_on(
 ) -> tuple[str, str]:
     """Return the advice to the owner about an undeclared host, and the lines to paste.
 
-    `elements` are those that load it, as far as they are known. `vendors` are those of the configuration: TOML takes a
-    list of names or tables, not both, so the lines are written in the form that fits.
+    `elements` are the known elements that load it. `vendors` are those of the configuration. In TOML, `vendors` can be
+    a list or tables, but not both, so the lines have the form that the configuration uses.
     """
     if look_alike(verdict.host, site):
         return "it looks like the shop's own; if it is:", first_party_line(verdict.pattern)
@@ -37,7 +37,7 @@ def advice_on(
         return f"it is {_named_with_reason(entry)}; to declare it:", named(entry, vendors)
     several = catalogue.sharing(verdict.host)
     if several:
-        names = " or ".join(f"{one.name} ({one.id})" for one in several)
+        names = " or ".join(f"{candidate.name} ({candidate.id})" for candidate in several)
         return f"it may be {names}; to declare one by its name:", named(several[0], vendors)
     declared = unknown(verdict.pattern, vendors)
     if not may_be_own(verdict.host, elements):
@@ -46,33 +46,33 @@ def advice_on(
 
 
 def may_be_own(host: str, elements: Iterable[str]) -> bool:
-    """Return whether a host may be the shop's own CDN: by what it serves, and by its name."""
+    """Return whether a host may be the shop's own CDN, judged by the elements that load it and by its name."""
     return PASSIVE.issuperset(elements) and COUNTS.search(host) is None
 
 
 def named(entry: Entry, vendors: Sequence[Vendor] = (), **fields: str | Sequence[str]) -> str:
-    """Write the lines that add an entry of the catalogue to a configuration, with some fields of the shop's own."""
+    """Return the lines that add an entry of the catalogue to a configuration, with these fields of the shop's own."""
     own = {name: value if isinstance(value, str) else list(value) for name, value in fields.items()}
-    if not all(is_plain(one) for one in vendors) or (own and not vendors):
+    if not all(is_plain(vendor) for vendor in vendors) or (own and not vendors):
         return _table({"catalogue": entry.id, **own})
-    others = [one.catalogue for one in vendors if one.catalogue != entry.id]
+    others = [vendor.catalogue for vendor in vendors if vendor.catalogue != entry.id]
     return _list(others, {"catalogue": entry.id, **own})
 
 
 def unknown(pattern: str, vendors: Sequence[Vendor] = ()) -> str:
-    """Write the lines that declare a host that the catalogue does not have, ready to paste and correct."""
+    """Return the lines that declare a host that is not in the catalogue, for the owner to paste and correct."""
     return of_own({"name": pattern, "purpose": "marketing", "hosts": [pattern]}, vendors)
 
 
 def of_own(fields: Mapping[str, object], vendors: Sequence[Vendor]) -> str:
-    """Write the lines that declare a vendor by fields of the shop's own."""
-    if vendors and all(is_plain(one) for one in vendors):
-        return _list([one.catalogue for one in vendors], fields)
+    """Return the lines that declare a vendor with the shop's own fields."""
+    if vendors and all(is_plain(vendor) for vendor in vendors):
+        return _list([vendor.catalogue for vendor in vendors], fields)
     return _table(fields)
 
 
 def list_entry(vendor: Mapping[str, object]) -> str:
-    """Write a vendor as an entry of `vendors = [...]`: by its name in the catalogue where that says all."""
+    """Return a vendor as an entry of `vendors = [...]`, by name only if the catalogue has all of its fields."""
     if vendor.keys() == {"catalogue"}:
         return _value(vendor["catalogue"])
     fields = ", ".join(f"{name} = {_value(value)}" for name, value in vendor.items())
@@ -85,7 +85,7 @@ def _value(value: object) -> str:
 
 
 def _table(vendor: Mapping[str, object]) -> str:
-    """Write a vendor as a table, and beside it as an entry: a configuration does not tell in which form it was."""
+    """Return a vendor as a table, and as a list entry in a comment, as the form of the file is unknown."""
     lines = [f"{name} = {_value(value)}" for name, value in vendor.items()]
     return "\n".join(
         ["[[vendors]]", *lines, f"# or, if there is a vendors list already, add to it: {list_entry(vendor)},"]
@@ -93,7 +93,7 @@ def _table(vendor: Mapping[str, object]) -> str:
 
 
 def _list(names: Sequence[str], added: Mapping[str, object]) -> str:
-    """Write the whole list of vendors: TOML takes a list or tables, so a table beside the list would not load."""
+    """Return the complete list of vendors, because a table in addition to the list would be invalid TOML."""
     return f"vendors = [{', '.join([*map(_value, names), list_entry(added)])}]"
 
 
@@ -104,9 +104,9 @@ def _named_with_reason(entry: Entry) -> str:
 
 
 def is_plain(vendor: Vendor) -> bool:
-    """Return whether a vendor is an entry of the catalogue with nothing of the shop's own."""
+    """Return whether a vendor is an entry of the catalogue without fields of the shop's own."""
     if not vendor.catalogue:
         return False
     known = Vendor(catalogue=vendor.catalogue)
-    # A host that it shares may have gone to another; its contract, its register and all else are the shop's own
+    # A shared host may be assigned to another vendor. All other differences are the shop's own fields.
     return set(vendor.hosts) <= set(known.hosts) and replace(vendor, hosts=known.hosts) == known

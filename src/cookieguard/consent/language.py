@@ -1,4 +1,4 @@
-"""Which language the banner speaks: the page's own, else the browser's, else the shop's default."""
+"""Picks the banner's language: the page's own, or the browser's, or the shop's default."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Collection, Iterator
 from cookieguard.config.languages import find_language
 
 QUALITY = re.compile(r"q\s*=\s*([01](?:\.\d{0,3})?)")
-# Browsers send two to ten; a longer list is cut, not refused.
+# Browsers send two to ten ranges. A longer list is shortened, not refused.
 MAX_RANGES = 20
 MAX_HEADER = 1000
 
 
 def pick_language(html_lang: str, accept_language: str, default: str, available: Collection[str]) -> str:
-    """Pick one of `available`: `<html lang>` first, then Accept-Language by weight, `default`, English.
+    """Return one of `available`: by `<html lang>`, then Accept-Language by weight, `default`, and English.
 
-    A regional tag (`de-AT`) finds its language (`de`) where the region itself is not there, and another name of a
-    language (`iw`, `zh-TW`) the one we have (`he`, `zh-Hant`).
+    A regional tag (`de-AT`) matches its language (`de`) if the region is not available, and another tag for the same
+    language (`iw`, `zh-TW`) matches the available one (`he`, `zh-Hant`).
     """
     wanted = [html_lang, *_by_weight(accept_language), default, "en"]
     found = (find_language(tag, available) for tag in wanted)

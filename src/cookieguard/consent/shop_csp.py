@@ -1,7 +1,7 @@
-"""How an element of ours may enter a page: read from the shop's own policies, which are never edited.
+"""Reads from the shop's own policies how cookieguard may insert an element. The policies are never changed.
 
-CSP level 3, section 6.7: directive fallback, "does a source list allow all inline behavior", host matching.
-Several policies must all agree, so one nonce has to satisfy every policy that asks for one.
+It follows CSP level 3, section 6.7: directive fallback, "does a source list allow all inline behavior", host matching.
+All of a page's policies must allow the element, so one nonce has to satisfy every policy that requires one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ FALLBACKS = {
     "style": ("style-src-elem", "style-src", "default-src"),
     "frame": ("frame-src", "child-src", "default-src"),
 }
-# What a page loads from others, each with the directives that govern it.
+# The kinds of resources that a page loads, each with the directives that apply to it
 LOADS = (
     FALLBACKS["script"],
     FALLBACKS["style"],
@@ -37,27 +37,25 @@ HOST_SOURCE = re.compile(
     re.IGNORECASE,
 )
 DEFAULT_PORT = {"http": 80, "https": 443}
-# What a source's scheme also covers: the secure form of itself.
+# The schemes that a source's scheme covers: itself and its secure form
 UPGRADES = {"http": {"http", "https"}, "https": {"https"}}
-# A shop has one policy or two; more than this is no header but an attack on our time.
+# Real policies have far fewer sources. The limit keeps a hostile header cheap.
 MAX_SOURCES = 2000
 
 
 class Way(StrEnum):
-    """Name how an element of ours gets in, best first."""
+    """The ways to insert an element, best first."""
 
     NONCE = "nonce"
     INLINE = "inline"
     FILE = "file"
-    LATER = (
-        "later"  # a file that an inline script asks for, so only where no policy of the shop says anything
-    )
+    LATER = "later"  # as a file that an inline script loads, only if the shop has no policy
     NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Say how one kind of element may be inserted; `nonce` goes onto it where it is not empty."""
+    """How one kind of element may be inserted. A `nonce` that is not empty must be set on it."""
 
     way: Way
     nonce: str = ""
@@ -69,8 +67,8 @@ NOT_AT_ALL = Allowance(Way.NONE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Sources:
-    """Hold what one policy says about one kind of element."""
+class _ElementSources:
+    """The sources that one policy allows for one kind of element."""
 
     nonces: tuple[str, ...]
     allows_inline: bool
@@ -85,39 +83,46 @@ class _Sources:
 def allowance(
     headers: Sequence[str], kind: str, *, origin: str, path: str = "/_cg/", metas: Sequence[str] = ()
 ) -> Allowance:
-    """Find how an element of `kind` ("script", "style" or "frame") may be inserted under all of the shop's policies.
+    """Return how an element of `kind` ("script", "style" or "frame") may be inserted under all of the shop's policies.
 
-    `headers` are the values of Content-Security-Policy headers, each a comma-separated list; `metas` the
-    contents of `<meta>` policies; `origin` is the page's, `path` that of our file. In this order: a nonce
-    that every policy takes, the shop's own `'unsafe-inline'` (or no policy), a file of ours, nothing.
+    `headers` are the values of Content-Security-Policy headers, each a comma-separated list. `metas` are the contents
+    of `<meta>` policies. `origin` is the page's, and `path` that of cookieguard's file. The order of preference is a
+    nonce that every policy accepts, the shop's own `'unsafe-inline'` (or no policy), a file, and no element at all.
     """
     policies = [policy for header in headers for policy in header.split(",")] + list(metas)
-    asked = [one for one in (_read(policy, kind, origin, path) for policy in policies) if one is not None]
-    nonces = list(dict.fromkeys(nonce for one in asked for nonce in one.nonces))
+    asked = [
+        sources
+        for sources in (_read(policy, kind, origin, path) for policy in policies)
+        if sources is not None
+    ]
+    nonces = list(dict.fromkeys(nonce for sources in asked for nonce in sources.nonces))
     tries = [(Way.NONCE, nonce) for nonce in nonces]
     tries += [(Way.INLINE, ""), (Way.FILE, ""), *((Way.FILE, nonce) for nonce in nonces)]
     for way, nonce in tries:
-        if all(one.allows(way, nonce) for one in asked):
+        if all(sources.allows(way, nonce) for sources in asked):
             return Allowance(way, nonce)
     return NOT_AT_ALL
 
 
 def admits(headers: Sequence[str], host: str) -> bool:
-    """Return whether the shop's policies let a page load anything at all from a host, or from one under `*.host`.
+    """Return whether the shop's policies allow a page to load something from a host, or from one under `*.host`.
 
-    Paths are left aside. A nonce, a hash and 'strict-dynamic' let in any host for tags that carry them, so they count.
+    Paths are ignored. A nonce, a hash and 'strict-dynamic' count as allowing any host, because a tag may have them.
     """
     policies = [_directives(policy) for header in headers for policy in header.split(",")]
     return any(all(_admits(policy, names, host) for policy in policies) for names in LOADS)
 
 
 def lets_answer(headers: Sequence[str], *, origin: str, path: str) -> bool:
-    """Return whether the shop's policies let a form of the page post to `path`; no other directive stands in."""
+    """Return whether the shop's policies allow forms of the page to post to `path`; `form-action` has no fallback."""
     policies = [_directives(policy) for header in headers for policy in header.split(",")]
     return all(
-        ("sandbox" not in one or "allow-forms" in map(str.lower, one["sandbox"]))
-        and ("form-action" not in one or any(_covers(source, origin, path) for source in one["form-action"]))
-        for one in policies
+        ("sandbox" not in policy or "allow-forms" in map(str.lower, policy["sandbox"]))
+        and (
+            "form-action" not in policy
+            or any(_covers(source, origin, path) for source in policy["form-action"])
+        )
+        for policy in policies
     )
 
 
@@ -129,7 +134,7 @@ def _admits(directives: dict[str, list[str]], names: Sequence[str], host: str) -
 
 
 def _reaches(source: str, host: str) -> bool:
-    """Return whether a source lets in another host, or one of those that a pattern stands for."""
+    """Return whether a source allows a host, or one of the hosts that the pattern `*.host` includes."""
     word = source.lower()
     if NONCE.fullmatch(source) or HASH.fullmatch(source) or word in ("'strict-dynamic'", "*", "https:"):
         return True
@@ -142,14 +147,14 @@ def _reaches(source: str, host: str) -> bool:
     )
 
 
-def _read(policy: str, kind: str, origin: str, path: str) -> _Sources | None:
-    """Read one policy; None where it does not restrict this kind at all."""
+def _read(policy: str, kind: str, origin: str, path: str) -> _ElementSources | None:
+    """Return the sources that one policy allows for this kind; None if it does not restrict the kind."""
     directives = _directives(policy)
     governing = next((name for name in FALLBACKS[kind] if name in directives), None)
     if governing is None:
         return None
     sources = directives[governing]
-    return _Sources(
+    return _ElementSources(
         nonces=tuple(match[1] for match in map(NONCE.fullmatch, sources) if match),
         allows_inline=_allows_inline(sources, kind),
         allows_file=_allows_file(sources, kind, origin, path),
@@ -160,7 +165,7 @@ def _directives(policy: str) -> dict[str, list[str]]:
     directives: dict[str, list[str]] = {}
     for text in policy.split(";"):
         words = text.strip(ASCII_SPACE).split(None, MAX_SOURCES)
-        # The first of two equal directives counts, the second is ignored.
+        # If a directive is repeated, the first one counts.
         if words and text.isascii():
             directives.setdefault(words[0].lower(), words[1:])
     return directives

@@ -1,8 +1,8 @@
-"""Which hosts belong to the shop itself: sites, by the public suffix list.
+"""Decides which hosts belong to the shop's site, by the public suffix list.
 
-A site is a registrable domain, port ignored (what browsers call same-site). Addresses and single-label hosts
-have no domain; there the same host *and* port is the same site. `localhost` counts as a public suffix, so
-`shop.localhost` and `ads.localhost` are two sites.
+A site is a registrable domain with any port (same-site, as browsers define it). Addresses and single-label hosts have
+no domain; for them a site is one host with one port. `localhost` counts as a public suffix, so `shop.localhost` and
+`ads.localhost` are two sites.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from publicsuffixlist import PublicSuffixList
 
 from cookieguard.config import Config
 
-# Hosts come from pages and from Host headers: both caches are bounded.
+# The cache is bounded, because hosts come from pages and from Host headers.
 SITES_KEPT = 4096
-# What a name can be made of once a browser has parsed it; anything else never reaches a header of ours.
+# The form of a host name after parsing by a browser. Other text is never written into a header.
 HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 DEFAULT_PORTS = (80, 443)
 CDN_WORDS = "assets|cdn|content|files|images|imgs?|media|pics|static|usercontent"
@@ -29,10 +29,10 @@ CDN_WORDS = "assets|cdn|content|files|images|imgs?|media|pics|static|usercontent
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Say where a host belongs.
+    """The site of a host.
 
-    `domain` is the registrable domain, empty for addresses, single labels and public suffixes; `port` is None
-    for a scheme's default; `key` names host and port, as a short cache key.
+    `domain` is the registrable domain, empty for addresses, single labels and public suffixes. `port` is None for a
+    scheme's default. `key` is host and port in one text, for use as a cache key.
     """
 
     host: str
@@ -49,31 +49,31 @@ class Site:
 
 
 def site_of(host: str, port: int | None = None) -> Site:
-    """Find the site of a host, whatever its case, brackets and trailing dots; default ports are None."""
+    """Return the site of a host in any case, with or without brackets and trailing dots; default ports are None."""
     return _site(normal_host(host), normal_port(port))
 
 
 def shop_site(config: Config) -> Site:
-    """Return the site of the shop's first origin; that of no host if there is none."""
+    """Return the site of the shop's first origin; a site with an empty host if there is none."""
     place = urlsplit(next(iter(config.origins), ""))
     return site_of(place.hostname or "", place.port)
 
 
 def normal_host(host: str) -> str:
-    """Write a host the one way it is compared here: lower case, no brackets, no trailing dot."""
+    """Return a host in the form for comparison: in lower case, without brackets and trailing dot."""
     return host.strip("[]").rstrip(".").lower()
 
 
 def normal_port(port: int | None) -> int | None:
-    """Turn a default port into None: the scheme is not compared, TLS may end before us."""
+    """Return a port, or None for 80 and 443. Schemes are not compared, because TLS may end at a proxy."""
     return None if port in DEFAULT_PORTS else port
 
 
 def look_alike(host: str, shop: Site) -> bool:
     """Return whether a foreign host looks like the shop's own CDN: `shop-cdn.net`, `shop.b-cdn.net`.
 
-    A guess for a hint in the log, never a permission: trackers hand out `shop.tracker.example` too, so a
-    customer's label alone does not count.
+    This guess is used for a hint in the log, never to allow a host. A label alone does not count, because trackers give
+    their customers names like `shop.tracker.example`.
     """
     label = shop.domain.partition(".")[0]
     domain = site_of(host).domain
@@ -110,8 +110,8 @@ def _is_address(host: str) -> bool:
 
 @lru_cache(maxsize=1)
 def _suffixes() -> PublicSuffixList:
-    # Read on first use, which `import cookieguard` need not pay. The package turns each of 10,000 rules into Punycode
-    # by itself, which takes 35 of its 50 ms; 460 of them need it.
+    # Read on first use, so that `import cookieguard` stays fast. The package would convert all 10,000 rules to
+    # Punycode, which takes 35 of 50 ms; only 460 of them need it.
     with files("publicsuffixlist").joinpath("public_suffix_list.dat").open(encoding="utf-8") as lines:
         return PublicSuffixList(_with_punycode(lines), accept_encoded_idn=False)
 
@@ -125,18 +125,18 @@ def _with_punycode(lines: Iterable[str]) -> Iterator[str]:
             yield exception + rule.removeprefix("!").encode("idna").decode("ascii")
 
 
-DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")  # not [::1]: no policy can name it
+DEVELOPERS_HOSTS = ("localhost", "127.0.0.1")  # without [::1], which no policy can name
 
 
 def own_hosts(config: Config) -> tuple[str, ...]:
-    """Return the hosts that are the shop's beside its site: those it names, and in dev mode this machine's names."""
+    """Return the shop's hosts outside its site: `first_party_hosts`, and in dev mode the names of this machine."""
     return (*config.first_party_hosts, *_of_developers(config))
 
 
 def _of_developers(config: Config) -> list[str]:
-    """Return this machine's names where other ports of it are the shop's own: servers of assets, in dev mode.
+    """Return this machine's names in dev mode, in which its other ports may be the shop's asset servers.
 
-    But one that a declaration names, with a port or without: an allow list cannot let all ports but one through.
+    Names in a declaration are omitted, even with a port, because an allow list cannot allow all ports except one.
     """
     declared = [host for vendor in config.vendors for host in vendor.hosts] + [*config.first_party_hosts]
     names = {pattern.partition("/")[0].partition(":")[0] for pattern in declared}

@@ -1,8 +1,9 @@
-"""The register of purposes and vendors, and the judge: whose is a host, and is it held for this visitor. On
-strict pages, such as a checkout, only what is necessary is let in.
+"""The register of purposes and vendors: which vendor a host belongs to, and whether a visitor's consent allows it.
 
-Rule: pure look-ups over what configuration declared. The judge is the hot path of every page, so answers are
-kept in one bounded dict per register.
+On strict pages, such as a checkout, only necessary vendors are allowed.
+
+Rule: pure look-ups in the configuration. `judge` runs for every URL of every page, so each register caches verdicts in
+one bounded dict.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from cookieguard.config.purposes import NECESSARY, Purpose, Vendor
 from cookieguard.consent.sites import HOST_NAME, Site, normal_host, normal_port
 from cookieguard.errors import ConfigError
 
-# Verdict.purpose of a host nobody declared, where `undeclared` does not count it as marketing. No purpose id
-# can look like these, so neither can ever be granted by a visitor.
+# The purpose of an undeclared host, unless `undeclared` counts it as marketing. Purpose ids cannot contain "!", so
+# visitors cannot grant these.
 BLOCKED = "!block"
 REPORTED = "!report"
-LAPSED = "!lapsed"  # Verdict.purpose of a vendor whose contract has ended: nobody can agree to that
+LAPSED = "!lapsed"  # the purpose of a vendor whose contract has ended, which visitors cannot grant either
 UNDECLARED_PURPOSE = {"marketing": "marketing", "block": BLOCKED, "report": REPORTED}
-# What is granted for one document stands among the purposes under a name no purpose can have: a vendor's name, or
-# the host of somebody whom nobody declared.
+# A grant for one document is added to the granted purposes, as a vendor's name or an undeclared host after one of these
+# prefixes, which no purpose id can have.
 ONE_VENDOR, ONE_HOST = "@vendor ", "@host "
-# What a customer's own terms keep from them stands there too: nothing that is granted beside it counts.
+# A vendor that a customer's own terms exclude is added too, with this prefix. It overrides every grant.
 WITHOUT = "!without "
-# And what a page may say of itself: nobody is let in but who is necessary. As a vendor's name it would keep that one.
+# Added on strict pages, where only necessary vendors are allowed. No vendor has the name `*`.
 STRICT = f"{WITHOUT}*"
-REFUSED = "!refused"  # a purpose that is asked for no more: the visitor did not agree to everything
+REFUSED = "!refused"  # added if the visitor refused a purpose that the shop no longer asks for
 # 20,000 short keys are about 4 MB; a page names 42 third-party hosts at the median.
 VERDICTS_KEPT = 20_000
 LONGEST_NAME = 253  # of a host (RFC 1035)
@@ -38,34 +39,34 @@ LONGEST_NAME = 253  # of a host (RFC 1035)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Say whose a host is: its purpose, its vendor (None when nobody declared it), or the shop's own."""
+    """The purpose and vendor of a host (None if it is undeclared), or that it is the shop's own."""
 
     host: str
     purpose: str
     vendor: str | None = None
     is_first_party: bool = False
     port: int | None = None
-    """That of an undeclared host, if it is no default port."""
+    """The port of an undeclared host, unless it is a default port."""
 
     @property
     def pattern(self) -> str:
-        """Write the host as it would be declared."""
+        """Return the pattern that would declare this host."""
         return self.host if self.port is None else f"{self.host}:{self.port}"
 
     @property
     def is_undeclared(self) -> bool:
-        """Return whether this is a third party that no vendor declares, which the owner wants to hear of."""
+        """Return whether this is a third party without a declaration, which is reported to the owner."""
         return self.vendor is None and not self.is_first_party
 
     @property
     def alone(self) -> str:
-        """Name the grant that lets this party in, for one document, and nobody else."""
+        """Return the grant that allows only this party, for one document."""
         return f"{ONE_HOST}{self.host}" if self.vendor is None else f"{ONE_VENDOR}{self.vendor}"
 
 
 @dataclass(frozen=True, slots=True)
 class HostRule:
-    """Hold one declared host pattern, taken apart; `vendor` is None for `first_party_hosts`."""
+    """A declared host pattern, parsed; `vendor` is None for `first_party_hosts`."""
 
     host: str
     is_wildcard: bool
@@ -73,23 +74,23 @@ class HostRule:
     path: str
     vendor: Vendor | None
     is_lapsed: bool = False
-    """The contract with the vendor has ended: it is held from everybody."""
+    """Whether the contract with the vendor has ended, so that it is held for all visitors."""
 
     @property
     def pattern(self) -> str:
-        """Write it as it was declared."""
+        """Return the pattern as it was declared."""
         port = "" if self.port is None else f":{self.port}"
         return f"{'*.' if self.is_wildcard else ''}{self.host}{port}{self.path}"
 
     @property
     def purpose(self) -> str:
-        """Name the purpose that must be granted for this host."""
+        """Return the purpose that must be granted for this host."""
         if self.is_lapsed:
             return LAPSED
         return self.vendor.purpose if self.vendor else NECESSARY
 
     def is_granted(self, granted: frozenset[str]) -> bool:
-        """Return whether a visitor who granted these may contact this host."""
+        """Return whether a visitor with these grants may contact this host."""
         if self.is_lapsed or self.is_kept(granted):
             return False
         return self.purpose in granted or (
@@ -97,29 +98,32 @@ class HostRule:
         )
 
     def is_kept(self, granted: frozenset[str]) -> bool:
-        """Return whether the visitor's own terms keep this vendor from them."""
+        """Return whether the visitor's own terms exclude this vendor."""
         return self.vendor is not None and f"{WITHOUT}{self.vendor.name}" in granted
 
     def covers(self, port: int | None, path: str) -> bool:
-        """Return whether port and path fit; as in CSP, a path ending in `/` is a prefix, any other is exact."""
+        """Return whether port and path match. As in CSP, a path ending in `/` is a prefix, and any other is exact."""
         if not self.covers_port(port):
             return False
         return not self.path or _is_within(path, self.path)
 
     def may_cover(self, port: int | None, path: str) -> bool:
-        """Return whether a backend may read `path` (as `as_backends_read` writes it) as one of a party to be held."""
+        """Return whether a backend may serve this vendor's resource, which needs consent, at `path`.
+
+        `path` is normalized by `as_backends_read`.
+        """
         is_held = bool(self.path) and self.vendor is not None and self.purpose != NECESSARY
         return is_held and self.covers_port(port) and _is_within(path, as_backends_read(self.path))
 
     def covers_port(self, port: int | None) -> bool:
-        """Return whether the port fits."""
+        """Return whether the port matches."""
         return self.port is None or normal_port(self.port) == normal_port(port)
 
 
 class Register:
-    """Know every purpose, vendor and declared host; built from configuration, then only read.
+    """Hold every purpose, vendor and declared host, and the cache of verdicts. Does not change once it is made.
 
-    Owns the one cache of verdicts. `today` says whose contract has ended; without it nobody's has.
+    `today` decides which vendors' contracts have ended; without it, none count as ended.
     """
 
     def __init__(
@@ -131,21 +135,23 @@ class Register:
         first_party_hosts: Sequence[str] = (),
         today: date | None = None,
     ) -> None:
-        self.lapsed = frozenset(one.name for one in vendors if today is not None and one.is_lapsed(today))
+        self.lapsed = frozenset(
+            vendor.name for vendor in vendors if today is not None and vendor.is_lapsed(today)
+        )
         self.purposes = tuple(purposes)
         self.vendors = tuple(vendors)
         self.undeclared = undeclared
-        self.ids = frozenset(one.id for one in purposes)
+        self.ids = frozenset(purpose.id for purpose in purposes)
         self.rules = tuple(_rules(vendors, first_party_hosts, self.lapsed))
         self.has_paths = any(rule.path for rule in self.rules)
         self._exact, self._wild = _tables(self.rules)
         self._verdicts: dict[tuple[str, int | None, str], Verdict | None] = {}
 
     def judge(self, host: str, port: int | None, path: str, *, shop: Site) -> Verdict:
-        """Find whose `host` is, seen from a page of `shop`; `path` is the URL's path without its query.
+        """Return the verdict on `host`, seen from a page of `shop`; `path` is the URL's path without its query.
 
-        The most specific declaration wins: the exact host before `*.host` before `*.parent`, a path or port
-        before none. A declared same-site host is its vendor's; the shop's own host is only by path.
+        The most specific declaration wins: the exact host before `*.host` before `*.parent`, and a path or port before
+        none. A declared host on the shop's site belongs to its vendor. On the shop's own host only paths do.
         """
         key = (host, port, shop.key)
         found = self._verdicts.get(key, ...)
@@ -161,25 +167,25 @@ class Register:
         return verdict
 
     def pattern_of(self, host: str, port: int | None, path: str, *, shop: Site) -> str:
-        """Return the declared pattern that decides on a host, empty where none does."""
+        """Return the declared pattern that decides about a host; empty if there is none."""
         host = normal_host(host)
         is_page_host = host == shop.host and normal_port(port) == shop.port
         rule = self._rule_for(host, port, path, is_page_host=is_page_host)
         return "" if rule is None else rule.pattern
 
     def is_named(self, host: str) -> bool:
-        """Return whether a declaration names a host, even if for one port or path alone."""
+        """Return whether a declaration names a host, even if only with a port or path."""
         return any(self._matching(normal_host(host)))
 
     def is_by_path(self, host: str) -> bool:
-        """Return whether the verdict on a host depends on the path."""
+        """Return whether the verdict on a host depends on the URL's path."""
         return any(rule.path for rule in self._matching(normal_host(host)))
 
     def holds(self, verdict: Verdict, granted: frozenset[str]) -> bool:
-        """Return whether a load must be held from a visitor who granted these purposes, or this party alone.
+        """Return whether a load must be held for a visitor with these grants.
 
-        A host nobody declared is let through only where the policy is open: a policy of allowed hosts has no
-        name for it, and an element that one wall restores and the other refuses helps nobody.
+        An undeclared host is allowed only if the policy is open. A policy with a list of hosts does not name it, so the
+        browser would block an element that the rewriter lets through.
         """
         if verdict.purpose == LAPSED:
             return True
@@ -194,13 +200,13 @@ class Register:
         return verdict.purpose not in granted and verdict.purpose not in (NECESSARY, REPORTED)
 
     def party(self, alone: str, *, shop: Site) -> Verdict | None:
-        """Find who may be let in alone under this name; None for nobody we know, or who may never be.
+        """Return the verdict on the party that this grant allows alone; None if it is unknown or never allowed.
 
-        Whom nobody declared counts only while it counts as marketing, and by a name that a policy can hold.
+        An undeclared host is allowed alone only if it counts as marketing and a policy can contain its name.
         """
         if alone.startswith(ONE_VENDOR):
             name = alone.removeprefix(ONE_VENDOR)
-            known = next((one for one in self.vendors if one.name == name), None)
+            known = next((vendor for vendor in self.vendors if vendor.name == name), None)
             return None if known is None or known.name in self.lapsed else self.verdict_on(known, "")
         host = alone.removeprefix(ONE_HOST)
         if alone == host or not HOST_NAME.fullmatch(host) or len(host) > LONGEST_NAME:
@@ -209,26 +215,27 @@ class Register:
         return verdict if verdict.is_undeclared and verdict.purpose in self.ids else None
 
     def verdict_on(self, vendor: Vendor, host: str) -> Verdict:
-        """Return the verdict on a host that is this vendor's."""
+        """Return the verdict on a host of this vendor."""
         return Verdict(host, LAPSED if vendor.name in self.lapsed else vendor.purpose, vendor.name)
 
     def holds_nobody(self, granted: frozenset[str]) -> bool:
-        """Return whether a visitor who granted these purposes may contact every host there is."""
+        """Return whether a visitor with these grants may contact every host."""
         purposes = {rule.purpose for rule in self.rules} | {UNDECLARED_PURPOSE[self.undeclared]}
         return purposes <= granted | {NECESSARY, REPORTED} and not keeps_any(granted)
 
     def has_all(self, granted: frozenset[str]) -> bool:
-        """Return whether a visitor agreed to all that is asked for; never where nothing is."""
+        """Return whether a visitor agreed to all purposes; false if the shop asks for none but the necessary one."""
         return {NECESSARY} < self.ids <= granted | {NECESSARY} and REFUSED not in granted
 
     def leaves_own(self, shop: Site) -> bool:
-        """Return whether nobody is declared by a path of the page's own host."""
+        """Return whether no declaration has a path on the page's own host."""
         return not any(rule.path for rule in self._matching(normal_host(shop.host)))
 
     def is_open(self, granted: frozenset[str]) -> bool:
-        """Return whether any host may be contacted: nothing declared is held, and marketing covers the rest.
+        """Return whether the policy allows any host: every declared host is granted, and marketing covers the others.
 
-        Under `undeclared = "report"` always: an allow list cannot let unknown hosts through and stop known ones.
+        With `undeclared = "report"` it is always open, because an allow list cannot admit unknown hosts and stop known
+        ones.
         """
         if STRICT in granted:
             return False
@@ -248,7 +255,7 @@ class Register:
         return Verdict(host, UNDECLARED_PURPOSE[self.undeclared], port=normal_port(port))
 
     def _rule_for(self, host: str, port: int | None, path: str, *, is_page_host: bool) -> HostRule | None:
-        """Find the narrowest rule; where none fits to the letter, one to be held may, as backends read paths."""
+        """Return the narrowest rule that matches exactly, or else one that matches the path as backends may read it."""
         path = unquote(path)
         plain = as_backends_read(path)
         near: HostRule | None = None
@@ -271,9 +278,9 @@ class Register:
 
 
 def as_backends_read(path: str) -> str:
-    """Write a decoded path as the most lenient of backends reads it.
+    """Return a decoded path as the most lenient backend reads it.
 
-    nginx merges slashes and resolves dots behind encoded ones, and file systems and routers may ignore case.
+    nginx merges slashes and resolves `..` after encoded slashes, and file systems and routers may ignore case.
 
     >>> as_backends_read("//Matomo/./x.js"), as_backends_read("/a/../matomo/")
     ('/matomo/x.js', '/matomo/')
@@ -290,17 +297,17 @@ def as_backends_read(path: str) -> str:
 
 
 def is_once(granted: Iterable[str]) -> bool:
-    """Return whether somebody among these is let in alone, for one document."""
+    """Return whether one of these grants is for one document only."""
     return any(name.startswith((ONE_VENDOR, ONE_HOST)) for name in granted)
 
 
 def keeps_any(granted: Iterable[str]) -> bool:
-    """Return whether a vendor is kept from the visitor by their own terms, or by the page."""
+    """Return whether the visitor's own terms or a strict page exclude a vendor."""
     return any(name.startswith(WITHOUT) for name in granted)
 
 
 def first_party_line(*patterns: str) -> str:
-    """Write the TOML line that would call hosts the shop's own, and no others."""
+    """Return the TOML line that declares these hosts, and no others, as the shop's own."""
     return f"first_party_hosts = {json.dumps(patterns)}"
 
 
@@ -325,7 +332,7 @@ def _rules(
     declared = [(f"vendors.{vendor.name}.hosts", vendor, host) for vendor in vendors for host in vendor.hosts]
     own = [("first_party_hosts", None, host) for host in first_party_hosts]
     for setting, vendor, pattern in [*declared, *own]:
-        # One host with two purposes has no answer to "was it consented to".
+        # Consent is decided per purpose, so a host must not have two.
         if pattern in seen:
             raise ConfigError(setting, was=repr(pattern), allowed=f"a host that is not in {seen[pattern]}")
         seen[pattern] = setting
@@ -353,7 +360,7 @@ def _tables(rules: Iterable[HostRule]) -> tuple[_Table, _Table]:
     for rule in rules:
         tables[rule.is_wildcard].setdefault(rule.host, []).append(rule)
     exact, wild = (
-        {host: tuple(sorted(found, key=_narrowest)) for host, found in one.items()} for one in tables
+        {host: tuple(sorted(found, key=_narrowest)) for host, found in table.items()} for table in tables
     )
     return exact, wild
 
@@ -363,27 +370,27 @@ def _narrowest(rule: HostRule) -> tuple[int, bool]:
 
 
 class StrictPaths:
-    """Hold the declared paths; each stands for its page and all below it.
+    """The declared strict paths; each includes its page and all pages below it.
 
     >>> StrictPaths(["/checkout"]).has("//Checkout/card"), StrictPaths(["/checkout"]).has("/checkouts")
     (True, False)
     """
 
     def __init__(self, paths: Iterable[str]) -> None:
-        self.folders = tuple(as_backends_read(unquote(one)).rstrip("/") + "/" for one in paths)
+        self.folders = tuple(as_backends_read(unquote(path)).rstrip("/") + "/" for path in paths)
 
     def has(self, path: str) -> bool:
-        """Return whether a decoded path is one of them, as it stands or as the most lenient of backends reads it.
+        """Return whether a decoded path is strict, either literally or as the most lenient backend reads it.
 
-        `/checkout/..%2Fa` is both: routers take it as it stands, and a path below `/checkout` in it.
+        Both count, because a router may match `/checkout/..%2Fa` literally, as a path below `/checkout`.
         """
         if not self.folders:
             return False
         ways = path.lower(), as_backends_read(path)
-        return any((one.rstrip("/") + "/").startswith(self.folders) for one in ways)
+        return any((way.rstrip("/") + "/").startswith(self.folders) for way in ways)
 
     def narrowed(self, granted: frozenset[str], path: str) -> frozenset[str]:
-        """Return what counts of these on a page: on a strict one only what takes away."""
+        """Return the grants that apply to a page: all of them, or on a strict page only exclusions."""
         if not self.has(path):
             return granted
         return frozenset({STRICT, *(name for name in granted if name.startswith(WITHOUT))})

@@ -1,6 +1,6 @@
-"""Signed and sealed session and cart cookies that belong to one customer number.
+"""Signed and sealed session and cart cookies, each bound to one customer number.
 
-Rule: pure logic. No I/O, no clock of its own (`now` comes in), nothing from the other parts.
+Rule: pure logic. This package does no I/O, reads no clock (`now` is an argument) and imports no other part.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""How far a clock was ahead of what it shows now, as far as this worker has seen: it may have been set back.
+"""A record of the latest time that the host's clock showed, for the case that the clock is set back.
 
-Rule: the worker's own evidence only: what the clock showed before, and how long it has been running since (a clock
-that nobody sets). A token that was written then is genuine, and not from a host whose clock is wrong.
+A token written before that has a time in the future, but is genuine.
+
+Rule: the evidence is what this worker saw: the times its clock showed, and the monotonic clock, which cannot be set.
 """
 
 from __future__ import annotations
@@ -9,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
-# A wrong time zone, or a day that was mistaken. What was issued further ahead would live too long.
+# Covers a wrong time zone or a wrong day. A token issued further ahead would stay valid for too long.
 MOST_AHEAD = timedelta(hours=25)
 MOST_AHEAD_MILLISECONDS = MOST_AHEAD // timedelta(milliseconds=1)
 
 
 class Steps:
-    """Remember the latest time that the clock showed, and when this worker began. Any thread may tell and ask.
+    """Hold the latest time that the clock showed, and when this worker began. Any thread may call it.
 
-    All times are in milliseconds; `monotonic` counts seconds.
+    All times are in milliseconds; `monotonic` returns seconds.
     """
 
     __slots__ = ("_began", "_monotonic", "_seen")
@@ -28,18 +29,18 @@ class Steps:
         self._began = self._seen - round(monotonic() * 1000)
 
     def see(self, moment: int) -> None:
-        """Note what the clock shows, here or on another worker."""
+        """Record a time that the clock of this worker or of another one showed."""
         if moment > self._seen:
             self._seen = moment
 
     def newest(self, moment: int) -> int:
-        """Return the latest time that a clock of this shop may have shown by now; `moment` is what it shows."""
+        """Return the latest time that a clock of this shop may have shown; `moment` is what it shows now."""
         return min(max(moment, self._seen, self._unset()), moment + MOST_AHEAD_MILLISECONDS)
 
     def oldest(self, moment: int) -> int:
-        """Return the time until which what is over may be forgotten: the clock may be ahead just now."""
+        """Return the time before which expired data may be deleted, as the clock may be ahead at the moment."""
         return max(min(moment, self._unset()), moment - MOST_AHEAD_MILLISECONDS)
 
     def _unset(self) -> int:
-        """Return what the clock would show, had nobody set it."""
+        """Return what the clock would show if it had not been set since this worker began."""
         return self._began + round(self._monotonic() * 1000)

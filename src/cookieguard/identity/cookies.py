@@ -11,26 +11,26 @@ from collections.abc import Iterable
 from cookieguard.config import CookieSpec
 from cookieguard.errors import CookieTooLarge
 
-MAX_COOKIE_BYTES = 4096  # name and value; browsers silently drop more (RFC 6265bis 5.6)
-MAX_HEADER_BYTES = 64 * 1024  # what servers let through at most
-# A browser keeps 180 (Chromium, Firefox) to about 600 (Safari) a site: more is no browser's
+MAX_COOKIE_BYTES = 4096  # name and value; browsers silently drop larger cookies (RFC 6265bis 5.6)
+MAX_HEADER_BYTES = 64 * 1024  # the most that servers accept
+# Browsers keep 180 (Chromium, Firefox) to about 600 (Safari) cookies per site, so more are not from a browser.
 MAX_COOKIES = 600
-PREFIXES = ("__Host-Http-", "__Http-", "__Host-", "__Secure-")  # the longest first
+PREFIXES = ("__Host-Http-", "__Http-", "__Host-", "__Secure-")  # longest first, for startswith
 NO_NAMES: frozenset[str] = frozenset()
 COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]*")  # RFC 6265 cookie-octet
 
 
 class CookieJar:
-    """Hold the cookies of one request, split on the first question about a name that occurs in them.
+    """Hold the cookies of one request. The header is parsed only when a name that occurs in it is looked up.
 
-    Of two cookies with one name and different values neither counts: one of them is planted.
-    Over the limits all count as missing, since what lies beyond them could be the double.
+    If two cookies have the same name and different values, both are ignored, because one of them is planted.
+    If the header exceeds a limit, all cookies count as missing, because the cut part could contain a duplicate.
     """
 
     __slots__ = ("_doubled", "_header", "_is_plain", "_values", "is_over_limit")
 
     def __init__(self, header: str) -> None:
-        # A header shorter than that many signs need not be counted through.
+        # A header with fewer characters than MAX_COOKIES cannot contain that many semicolons.
         self.is_over_limit = len(header) > MAX_HEADER_BYTES or (
             len(header) >= MAX_COOKIES and header.count(";") >= MAX_COOKIES
         )
@@ -40,22 +40,22 @@ class CookieJar:
         self._is_plain = True
 
     def get(self, name: str) -> str | None:
-        """Return the value of a cookie; None when it is missing or doubled."""
+        """Return the value of a cookie; None if it is missing or sent with different values."""
         if name not in self._header:
             return None
         return self._split().get(name)
 
     def has(self, name: str) -> bool:
-        """Return whether the browser sent this cookie, doubled or not."""
+        """Return whether the browser sent this cookie, with one value or with several."""
         return self.get(name) is not None or self.is_doubled(name)
 
     def has_only(self, names: frozenset[str] | set[str]) -> bool:
-        """Return whether the browser sent cookies, none but of these names, and each once."""
+        """Return whether the browser sent cookies, all of them with these names, and each only once."""
         values = self._split()
         return len(values) > 0 and self._is_plain and names.issuperset(values)
 
     def sent(self, names: Iterable[str]) -> list[str]:
-        """Return those of these names that the browser sent."""
+        """Return the names, out of these, of cookies that the browser sent."""
         header = self._header
         return [name for name in names if name in header and self.has(name)]
 
@@ -65,7 +65,7 @@ class CookieJar:
 
     @property
     def has_doubles(self) -> bool:
-        """Return whether the cookies came with doubles, once any of them was looked at; splits nothing."""
+        """Return whether a name was found with different values so far, without parsing the header."""
         return len(self._doubled) > 0
 
     @property
@@ -88,15 +88,15 @@ class CookieJar:
 
 
 def parse_cookies(header_values: Iterable[bytes]) -> CookieJar:
-    """Take the Cookie headers of a request (HTTP/2 may send several)."""
+    """Return a jar for the Cookie headers of a request (HTTP/2 may send several, RFC 9113, 8.2.3)."""
     return CookieJar(b";".join(header_values).decode("latin-1"))
 
 
 def _pairs_of(header: str) -> tuple[dict[str, str], set[str], bool]:
-    """Split a header into values by name, and the names that came with different ones; say whether that is all."""
+    """Return the values by name, the names with different values, and whether every part was one plain pair."""
     values: dict[str, str] = {}
     doubled: set[str] = set()
-    # Some readers begin another name at a blank inside of a pair; browsers write one behind each semicolon.
+    # Some parsers start a new name at a space inside a pair. Browsers write spaces only after semicolons.
     is_plain = header.count(" ") == header.count("; ")
     is_plain = is_plain and "\t" not in header and "\v" not in header and "\f" not in header
     for pair in header.split(";"):
@@ -116,7 +116,7 @@ def _pairs_of(header: str) -> tuple[dict[str, str], set[str], bool]:
 
 
 def cookie_name(spec: CookieSpec, *, dev: bool) -> str:
-    """Return the name on the wire; in dev mode without the prefix, which would require Secure."""
+    """Return the cookie's name on the wire. Dev mode omits the prefix, which would require Secure."""
     if not dev:
         return spec.name
     prefix = next((prefix for prefix in PREFIXES if spec.name.startswith(prefix)), "")
@@ -124,22 +124,22 @@ def cookie_name(spec: CookieSpec, *, dev: bool) -> str:
 
 
 def bound_host(spec: CookieSpec, host: str) -> str:
-    """Return what a token in this cookie is good for: the host, or all of a shared domain.
+    """Return the host for which a token in this cookie is valid, or `.domain` if the cookie has a domain.
 
-    The dot keeps `.shop.example` apart from the host `shop.example`, in case the cookie's name stays the same.
+    The dot distinguishes the domain `.shop.example` from the host `shop.example` if the cookie keeps its name.
     """
     return f".{spec.domain}" if spec.domain else host
 
 
 def is_inside(domain: str, host: str) -> bool:
-    """Return whether a browser sends a host the cookies of a domain."""
+    """Return whether browsers send cookies of this domain to this host."""
     return host == domain or host.endswith(f".{domain}")
 
 
 def set_cookie(spec: CookieSpec, value: str, *, dev: bool = False, max_age: int | None = None) -> bytes:
-    """Write a Set-Cookie header value.
+    """Return a Set-Cookie header value.
 
-    `max_age` (seconds) shortens the one of `spec`. Raises CookieTooLarge for what a browser would drop.
+    `max_age` (seconds) can only shorten that of `spec`. Raises CookieTooLarge if a browser would drop the cookie.
     """
     name = cookie_name(spec, dev=dev)
     check_size(name, value)
@@ -151,24 +151,24 @@ def set_cookie(spec: CookieSpec, value: str, *, dev: bool = False, max_age: int 
 
 
 def expire_cookie(spec: CookieSpec, *, dev: bool = False) -> bytes:
-    """Write the Set-Cookie header value that removes the cookie.
+    """Return the Set-Cookie header value that removes the cookie.
 
-    With all its attributes: without Secure a browser keeps a Secure cookie, and so with Partitioned and Domain.
+    It repeats all attributes: a browser keeps a cookie if Secure, Partitioned or Domain differ.
     """
     return f"{cookie_name(spec, dev=dev)}=; Max-Age=0{attributes(spec, dev=dev)}".encode("ascii")
 
 
 def check_size(name: str, value: str) -> None:
-    """Raise CookieTooLarge when a browser would drop this cookie without a word."""
+    """Raise CookieTooLarge if browsers would silently drop this cookie."""
     size = len(name) + len(value)
     if size > MAX_COOKIE_BYTES:
         raise CookieTooLarge(name, size=size, limit=MAX_COOKIE_BYTES)
 
 
 def attributes(spec: CookieSpec, *, dev: bool) -> str:
-    """Return what a Set-Cookie header value says after value and age."""
+    """Return the attributes of a Set-Cookie header value except Max-Age, each after a semicolon."""
     secure = spec.secure and not dev
-    # Without Secure browsers refuse SameSite=None and Partitioned.
+    # Browsers refuse SameSite=None and Partitioned without Secure.
     same_site = "Lax" if spec.same_site == "None" and not secure else spec.same_site
     return "".join(
         (

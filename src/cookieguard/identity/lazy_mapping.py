@@ -1,7 +1,7 @@
-"""The mapping that sessions and carts share: a dict to the app, opened when it is first touched.
+"""The base class of session and cart: a dict for the app, whose cookie is opened at the first access.
 
-A real dict, so that whatever takes a framework's own session takes this one: `isinstance`, `|`, JSON encoders.
-Encoders written in C look past Python methods into the dict itself; `mark_accessed` opens it before that.
+It is a real dict, so that it works wherever a framework's own session does: `isinstance`, `|`, JSON encoders.
+JSON encoders written in C read the dict directly and bypass Python methods, so `mark_accessed` must run before them.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from cookieguard.identity.encoding.fast_json import entries_of
 
 
 class JsonMapping(dict[str, Any]):
-    """Be a dict with text keys. The owning subclass fills it when it is first touched."""
+    """A dict with text keys that its subclass fills at the first access."""
 
     __slots__ = ()
-    __hash__ = None  # as for any dict
+    __hash__ = None  # unhashable, like any dict
 
     def mark_accessed(self) -> None:
-        """Open this mapping, unless it is open. Starlette and FastAPI call it from `request.session`."""
+        """Open this mapping, unless it is open. Starlette and FastAPI call this from `request.session`."""
         raise NotImplementedError
 
     def mark_changed(self) -> None:
-        """Open this mapping: an entry is about to be set or removed, perhaps to what it is already."""
+        """Open this mapping before an entry is set or removed, even if the value stays equal."""
         self.mark_accessed()
 
     @property
     def is_open(self) -> bool:
-        """Return whether anything was read or written."""
+        """Return whether an entry was read or written."""
         raise NotImplementedError
 
     def replace(self, entries: Mapping[str, Any]) -> None:
-        """Put other entries in the place of all there are."""
+        """Replace all entries with these."""
         kept = {_text(key): value for key, value in entries.items()}
         self.mark_changed()
         self._fill(kept)
 
     def _opened(self) -> dict[str, Any]:
-        """Return the entries as they are, without opening anything."""
+        """Return the entries held so far, without opening the cookie."""
         return entries_of(self)
 
     def _fill(self, entries: Mapping[str, Any]) -> None:
         if dict.__len__(self):
-            entries = dict(entries)  # they may be a view of what is held here
+            entries = dict(entries)  # copied first, because it may be this very dict
             dict.clear(self)
         dict.update(self, entries)
 
@@ -96,7 +96,7 @@ class JsonMapping(dict[str, Any]):
         return self
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return the value under `key`, else `default`."""
+        """Return the value under `key`, or `default` if there is none."""
         self.mark_accessed()
         return dict.get(self, key, default)
 
@@ -116,23 +116,23 @@ class JsonMapping(dict[str, Any]):
         return dict.items(self)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
-        """Return the value under `key`, set to `default` first where there is none."""
+        """Return the value under `key`; if there is none, store `default` there first."""
         self.mark_changed()
         return dict.setdefault(self, _text(key), default)
 
     def update(self, *entries: Any, **more: Any) -> None:
-        """Take over the entries of a mapping or of pairs."""
+        """Add the entries of a mapping or of pairs, replacing values under the same keys."""
         new = dict(*entries, **more)
         self.mark_changed()
         dict.update(self, {_text(key): value for key, value in new.items()})
 
     def pop(self, key: str, *default: Any) -> Any:
-        """Remove an entry and return its value, `default` where there is none."""
+        """Remove an entry and return its value, or `default` if there is none."""
         self.mark_changed()
         return dict.pop(self, key, *default)
 
     def popitem(self) -> tuple[str, Any]:
-        """Remove and return the entry that came last."""
+        """Remove and return the entry that was added last."""
         self.mark_changed()
         return dict.popitem(self)
 
@@ -147,14 +147,14 @@ class JsonMapping(dict[str, Any]):
         return self._opened()
 
     def __reduce__(self) -> tuple[type, tuple[dict[str, Any]]]:
-        """Be copied and pickled as a plain dict: keys and cookies stay here."""
+        """Copy and pickle as a plain dict, so that signing keys and cookies do not leave this object."""
         return dict, (self.copy(),)
 
     def __reduce_ex__(self, _: Any) -> tuple[type, tuple[dict[str, Any]]]:
         return self.__reduce__()
 
     def __repr__(self) -> str:
-        # Never a key or a value: both may be personal. Never opens.
+        # Shows no key and no value, because both may be personal data, and does not open the cookie.
         held = f"{dict.__len__(self)} entries" if self.is_open else "unopened"
         return f"<{type(self).__name__} {held}>"
 

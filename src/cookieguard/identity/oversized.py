@@ -1,6 +1,6 @@
-"""What is too large for a cookie: the store has its entries, and the cookie says where.
+"""Sessions and carts that are too large for a cookie: the store has the entries, and the cookie refers to them.
 
-Of a place the newest content counts, whichever of its references is presented: an older one brings nothing back.
+An older copy of the cookie also gets the newest content, so it cannot bring back older entries.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from cookieguard.identity.cookies import MAX_COOKIE_BYTES
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.tokens import to_milliseconds
 
-# 16 times what a cookie holds, and far more than any cart: it is read before each request of its visitor.
+# 16 times the size of a cookie, and far larger than any cart. It is read before each request of its visitor.
 MAX_OVERSIZED = 64 * 1024
 KEY_BYTES = 12
-# Stands before the token, so that a request without it costs one look at its Cookie header.
+# Precedes the token, so that one search in the Cookie header shows that a request needs no read from the store.
 MARK = "~"
 MARK_IN_HEADER = b"=~"
-# A worker that could not write is still trying; later the content counts as gone.
+# A worker whose write failed retries it for this long; after that, missing content counts as lost.
 OWED_WITHIN = timedelta(hours=1)
 NOTHING: tuple[int, dict[str, Any]] = (0, {})
 
 
 class Place(NamedTuple):
-    """Say where the store has the entries, and when they were written last: the larger number is the newer."""
+    """The store's key for the entries, and a number that grows with each write."""
 
     key: str
-    number: int  # milliseconds, or one more than the last where a clock stands still or goes back
+    number: int  # milliseconds since 1970, or the last number plus one if the clock did not advance
 
 
 class OversizedContent(NamedTuple):
-    """Hold content on its way into the store; `text` is the payload as it would be without it."""
+    """Content to be written to the store; `text` is the payload as a cookie would hold it without the store."""
 
     text: bytes
     place: Place
@@ -44,16 +44,16 @@ class OversizedContent(NamedTuple):
 
 @dataclass(slots=True)
 class OversizedEntries:
-    """Hold what the store had for the references of one request."""
+    """The entries that the store had for one request's cookies, by key."""
 
     entries: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
     gone: set[str] = field(default_factory=set, repr=False)
     is_incomplete: bool = False
-    """Something could not be read, and may come back."""
+    """Whether some entries could not be read, and a later request may succeed."""
 
 
 def place_of(value: Any) -> Place | None:
-    """Read a place from a payload; TypeError or ValueError for what is none."""
+    """Return the place in a payload, None if there is none; TypeError or ValueError if it has another shape."""
     if value is None:
         return None
     key, number = value
@@ -65,7 +65,7 @@ def place_of(value: Any) -> Place | None:
 def resolve(
     places: Iterable[Place], values: Mapping[str, bytes | None] | None, *, now: datetime
 ) -> OversizedEntries:
-    """Match places with what the store had under their keys, None where it could not be asked."""
+    """Return the entries of these places from the values that the store had; `values` is None if the read failed."""
     oversized = OversizedEntries()
     for place in places:
         value = None if values is None else values.get(place.key)
@@ -80,20 +80,20 @@ def resolve(
 
 
 def pack(text: bytes, entries: dict[str, Any], last: Place | None, *, now: datetime) -> OversizedContent:
-    """Wrap entries up for where they were, once more, or for a new place."""
+    """Return entries as content for their last place, or for a new place if there is none."""
     key, number = last or (secrets.token_urlsafe(KEY_BYTES), 0)
     place = Place(key, max(number + 1, to_milliseconds(now)))
     return OversizedContent(text, place, jsontext.encode({"t": place.number, "d": entries}))
 
 
 def check_oversized(cookie: str, text: bytes) -> None:
-    """Raise CookieTooLarge for what the store does not take either."""
+    """Raise CookieTooLarge if a payload is also too large for the store."""
     if len(text) > MAX_OVERSIZED:
         raise CookieTooLarge(cookie, size=len(text), limit=MAX_COOKIE_BYTES, stored=MAX_OVERSIZED)
 
 
 def _unpack(value: bytes) -> tuple[int, dict[str, Any]]:
-    """Read what `pack` wrote; what nobody can read is as good as missing."""
+    """Return number and entries from a value of `pack`; NOTHING if it cannot be read."""
     try:
         payload = jsontext.decode(value)
         return int(payload["t"]), dict(payload["d"])

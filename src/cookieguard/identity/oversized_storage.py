@@ -1,4 +1,4 @@
-"""Where the store keeps the entries of one session or one cart while they are too large for its cookie."""
+"""Decides, for one session or cart, when its entries move from the cookie to the store, and what is written there."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cookieguard.identity.tokens import to_milliseconds
 
 
 class OversizedStorage:
-    """Know the place in the store, and what of this request the store was told.
+    """Hold the place in the store, and what this request has written there.
 
-    Owned by one session or cart. Once there, entries stay there as long as the session has its id: so nobody
-    can tell a cookie that went back to being small from an older copy of it.
+    Owned by one session or cart. Entries stay in the store for as long as the session keeps its id, even if they
+    become small enough again. Otherwise an older copy of the cookie could not be told apart from the newest.
     """
 
     __slots__ = ("_content", "_is_released", "is_missing", "place")
@@ -29,31 +29,31 @@ class OversizedStorage:
         self._content: OversizedContent | None = None
 
     def own(self) -> OversizedStorage:
-        """Return one that may be changed."""
+        """Return an instance that may be changed: a new one in place of the shared NOWHERE."""
         return OversizedStorage() if self is NOWHERE else self
 
     def left(self) -> OversizedStorage:
-        """Return what is left after a logout: a place to give up."""
+        """Return the storage after a logout: its place is still known, so that it can be removed."""
         return NOWHERE if self.place is None else OversizedStorage(self.place)
 
     def takes(self, text: bytes, fits: Callable[[bytes], bool], *, is_same: bool) -> bool:
-        """Return whether these entries belong into the store."""
+        """Return whether these entries belong in the store."""
         return not self.is_missing and ((self.place is not None and is_same) or not fits(text))
 
     def place_of(self, text: bytes, *, cookie: str) -> Place:
-        """Return where the store has them by now. Raises StoreFirst where it has not, or CookieTooLarge."""
+        """Return where the store has this payload's entries. Raises StoreFirst if they are not written yet."""
         check_oversized(cookie, text)
         if self._content is None or self._content.text != text:
             raise StoreFirst
         return self._content.place
 
     def require_release(self) -> None:
-        """Raise StoreFirst where the store still has what nobody refers to any more."""
+        """Raise StoreFirst while the store still has entries to which no cookie refers any more."""
         if self.place is not None and not self._is_released:
             raise StoreFirst
 
     def release(self) -> list[Write]:
-        """Return how the store lets go of it."""
+        """Return the removal of the entries from the store, once."""
         if self.place is None or self._is_released:
             return []
         self._is_released = True
@@ -70,7 +70,7 @@ class OversizedStorage:
         until: datetime,
         owner: str,
     ) -> list[Write]:
-        """Return how the store takes the entries; nothing where the cookie holds them."""
+        """Return the writes that put the entries into the store; an empty list if the cookie holds them."""
         if self.is_missing:
             return []
         writes = [] if is_same else self.release()
@@ -88,9 +88,9 @@ NOWHERE = OversizedStorage()
 
 
 def fetched(presented: Presented, place: Place, *, has_store: bool) -> dict[str, Any] | None:
-    """Return the entries the store had there, None where it could not be asked. Raises Refused once they are gone.
+    """Return the entries that the store had at a place; None if the read failed.
 
-    With the store they are gone: where it is switched off nobody would ever have them again.
+    Raises Refused if the entries are lost. A shop that switched the store off lost all of them.
     """
     oversized = presented.oversized
     if not has_store:

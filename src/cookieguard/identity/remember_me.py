@@ -1,6 +1,6 @@
-"""Being remembered: a series of numbers that one browser holds, each good for one use, so that a copy shows itself.
+"""Remember-me logins: each browser has a series of numbers for one use each, so that use of a copied cookie shows.
 
-Rule: values and their transitions, no more. An engine keeps the series, the middleware asks it.
+Rule: values and their transitions only. The store keeps the series, and the middleware reads and writes them there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from cookieguard.identity.encoding import canonical_json as jsontext
 from cookieguard.identity.tokens import Token, to_milliseconds
 
-# Requests that left with the old number before the answer with the new one came: tabs that open together.
+# Tabs that open together send the old number before the response with the new one arrives.
 IN_FLIGHT = timedelta(seconds=60)
-# An answer that nobody was seen to have by then never arrived; a slower one would look like a copy.
+# If no request has shown the new number by then, its response counts as lost. A later arrival looks like a copy.
 LOST_AFTER = timedelta(minutes=10)
 COPY_USED = "remember-me copy used elsewhere"
 SHAPE: tuple[tuple[str, type], ...] = (
@@ -30,7 +30,7 @@ SHAPE: tuple[tuple[str, type], ...] = (
 
 
 class Outcome(StrEnum):
-    """Name what becomes of a number that is presented."""
+    """The outcomes of presenting a number."""
 
     GOOD = "good"
     OVER = "ended"
@@ -39,23 +39,23 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Hold what the store knows of one remembered browser. Times in milliseconds."""
+    """The store's record of one remembered browser. Times are in milliseconds."""
 
     customer: str
     authenticated: int
-    """When the customer logged in; a remembered login is none."""
+    """When the customer logged in with a password; remembered logins do not change it."""
     ends: int
-    """The end that no use postpones."""
+    """The absolute end, which use does not postpone."""
     current: int = 1
     previous: int = 0
-    """The last number that was presented: it counts until the browser is seen to have a newer one."""
+    """The number presented last. It is valid until a request shows that the browser has a newer one."""
     rotated: int = 0
     """When the current number was made."""
     is_seen: bool = False
-    """The current number was seen to have arrived."""
+    """Whether a request has shown that the browser received the current number."""
 
     def encode(self) -> bytes:
-        """Write the series for the store."""
+        """Return the store's value for this series."""
         return jsontext.encode(
             {
                 "c": self.customer,
@@ -70,7 +70,7 @@ class Series:
 
 
 def series_of(value: bytes) -> Series | None:
-    """Read a series; None for what is none."""
+    """Return the series in a value from the store; None if the value is not one."""
     try:
         payload = jsontext.decode(value)
     except ValueError:
@@ -89,10 +89,11 @@ def series_of(value: bytes) -> Series | None:
 
 
 def use(series: Series, number: int, *, now: datetime) -> tuple[Outcome, Series]:
-    """Let a browser in for a number; where it is good the browser gets the current number of what is returned.
+    """Return the outcome of logging in with a number, and the changed series; send the browser its current number.
 
-    The one before the current counts as well while it is in flight, or while nobody was seen with the current:
-    then the answer was lost, and after a while another takes its place, so that who has it after all shows.
+    The previous number is also good while requests with it may be in flight, and as long as no request has shown
+    the current one, because that response may be lost. After LOST_AFTER another number replaces the current one,
+    so that a later use of the lost number shows as a copy.
     """
     moment = to_milliseconds(now)
     if number == series.current:
@@ -106,7 +107,7 @@ def use(series: Series, number: int, *, now: datetime) -> tuple[Outcome, Series]
 
 
 def see(series: Series, number: int, *, now: datetime) -> tuple[Outcome, Series]:
-    """Note that a browser came with the session that it got together with this number."""
+    """Return the outcome, and the series with the note that the browser has the session sent with this number."""
     moment = to_milliseconds(now)
     if number == series.current:
         return _in_time(series if series.is_seen else replace(series, is_seen=True), moment)
@@ -120,7 +121,7 @@ def _in_time(series: Series, moment: int) -> tuple[Outcome, Series]:
 
 
 def _unexpected(series: Series, number: int) -> tuple[Outcome, Series]:
-    # A number that is yet to come was given by a store of which this one is an older copy: no theft.
+    # A number above the current one is no theft: the store was restored from a backup older than the number.
     return (Outcome.OVER if number > series.current else Outcome.COPY), series
 
 
@@ -129,7 +130,7 @@ def _is_since(series: Series, moment: int, span: timedelta) -> bool:
 
 
 class RememberToken(NamedTuple):
-    """Hold what the cookie says: a number of a series, and whose it is."""
+    """The content of a remember-me cookie: a number of a series, and the customer."""
 
     series: str
     number: int
@@ -137,41 +138,41 @@ class RememberToken(NamedTuple):
     ends: int
 
     def encode(self) -> bytes:
-        """Write the payload of the cookie."""
+        """Return the payload of the cookie."""
         return jsontext.encode({"s": self.series, "n": self.number, "c": self.customer, "e": self.ends})
 
 
 def remember_token_of(token: Token) -> RememberToken:
-    """Read a token; TypeError or KeyError for what is none."""
+    """Return a token's remember-me content; TypeError or KeyError if it has another shape."""
     payload = token.payload
     found = RememberToken(payload["s"], payload["n"], payload["c"], payload["e"])
-    if [type(one) for one in found] != [str, int, str, int]:
+    if [type(part) for part in found] != [str, int, str, int]:
         raise TypeError("remember token")
     return found
 
 
 class Link(NamedTuple):
-    """Tie a session to the series that it began, or was born of: it ends with it."""
+    """The link of a session to the series that it began, or that began it. The session ends with the series."""
 
     series: str
     unseen: int = 0
-    """The number that came with this session, until the browser is seen to have both; 0 from then on."""
+    """The number sent with this session, until a request shows that both arrived; 0 from then on."""
     is_remembered: bool = False
-    """Nobody typed a password for this session."""
+    """Whether the remember-me cookie began this session, without a password."""
 
 
 def link_of(value: Any) -> Link | None:
-    """Read a link from a session's payload; TypeError for what is none."""
+    """Return the link in a session's payload, None if there is none; TypeError if it has another shape."""
     if value is None:
         return None
     link = Link(*value)
-    if [type(one) for one in link] != [str, int, bool]:
+    if [type(part) for part in link] != [str, int, bool]:
         raise TypeError("link")
     return link
 
 
 class SecurityWarning(NamedTuple):
-    """Tell a customer what happened, and when."""
+    """What to warn a customer of, and when it happened."""
 
     what: str
     at: datetime
@@ -179,17 +180,17 @@ class SecurityWarning(NamedTuple):
 
 @dataclass(slots=True)
 class RememberState:
-    """Hold what one request makes of being remembered. Owned by its session; the middleware tells the store."""
+    """One request's changes to remember-me. Owned by its session; the middleware writes them to the store."""
 
     is_news: bool = False
     is_wanted: bool = False
-    """A login asked to be remembered."""
+    """Whether a login of this request asked to be remembered."""
     has_logged_in: bool = False
     left: list[str] = field(default_factory=list)
     """The series to forget."""
     shown: int | None = None
-    """The warning that the app took over."""
+    """The time of the warning that the app has shown to the customer."""
     token: RememberToken | None = None
-    """What the browser is to have in its cookie."""
+    """The content of the cookie that the browser gets."""
     is_over: bool = False
-    """The browser's cookie is to go."""
+    """Whether to remove the browser's cookie."""

@@ -1,6 +1,7 @@
-"""What was ended before its time: sessions by id, and customers' sessions by the time of their login.
+"""The revocations that a worker knows: ended sessions by id, and a customer's sessions by the time of their login.
 
-A signed cookie cannot be taken back, so whoever opens one asks here. Rule: pure memory; an engine fills it.
+A signed cookie stays in the browser, so each session is looked up here when it is opened.
+Rule: memory only; `storage.store` fills it from the store.
 """
 
 from __future__ import annotations
@@ -17,54 +18,54 @@ from cookieguard.identity.carts.cart_versions import NO_LOWEST, LowestVersion
 from cookieguard.identity.clock_steps import Steps
 from cookieguard.identity.tokens import LEEWAY, LEEWAY_MILLISECONDS, Token, from_milliseconds, to_milliseconds
 
-# A worker that has not heard yet may write a cookie again, on a clock that differs: 5 s and twice the leeway.
+# Until a worker has read a revocation, it may still refresh the cookie, on a clock that differs by the leeway.
 UNHEARD = 2 * LEEWAY + timedelta(seconds=5)
 NEVER = 0
-AT_ONCE = 500  # under one lock: each request that ends something waits for it
+AT_ONCE = 500  # removals per lock, because requests that end a session wait for the lock
 
 
 class Revoked(StrEnum):
-    """Name what a revocation ends."""
+    """The kinds of revocations, by what they end."""
 
-    SESSION = "session"  # a customer's
-    GUEST = "guest"  # a guest's session
-    CUSTOMER = "customer"
-    SERIES = "series"  # all sessions that a remembered browser was given, and itself
-    CART = "cart"  # all versions of a session's cart but the newest: `at` is its floor
-    REFUSAL = "refusal"  # nothing: a customer refused something at `at`, and all their sessions ask what
-    CLOCK = "clock"  # nothing: a clock showed `at` before it was set back
-    # What is as old as revocations that were too many to keep; `key` is the kind it was for
+    SESSION = "session"  # one session of a customer
+    GUEST = "guest"  # one session of a guest
+    CUSTOMER = "customer"  # all sessions of a customer
+    SERIES = "series"  # a remember-me series and all sessions that it began
+    CART = "cart"  # all versions of a session's cart except the newest; `at` is a packed LowestVersion
+    REFUSAL = "refusal"  # ends no session: a customer refused something at `at`, and their sessions apply it
+    CLOCK = "clock"  # ends no session: a clock showed `at` before it was set back
+    # Everything issued until `at`, after revocations as old as that were dropped; `key` is the kind dropped
     CUTOFF = "cutoff"
 
 
-# About 60 MB of each kind at the very most (benchmarks/revocations.py); a shop with 10,000 logouts a day holds
-# 140,000 for 14 days.
+# At most about 60 MB for each kind (benchmarks/revocations.py). A shop with 10,000 logouts a day has 140,000 of
+# them, each kept for 14 days.
 MAX_KEPT = 200_000
-# Of more the oldest are forgotten: their copies open as guests again, with what they held.
+# Beyond this the oldest are dropped, and copies of those guests' cookies are valid again.
 MAX_GUESTS = 50_000
-MAX_FLOORS = 100_000  # carts; of more the oldest are forgotten, and refuse nothing
-MAX_REFUSALS = 100_000  # 30 MB; of more the oldest are forgotten, and apply from the next login on
+MAX_FLOORS = 100_000  # carts; beyond this the oldest are dropped, and older versions are accepted again
+MAX_REFUSALS = 100_000  # 30 MB; beyond this the oldest are dropped, and apply from the next login on
 LIMITS: dict[Revoked, int] = dict.fromkeys(Revoked, MAX_KEPT) | {
     Revoked.GUEST: MAX_GUESTS,
     Revoked.CART: MAX_FLOORS,
     Revoked.REFUSAL: MAX_REFUSALS,
 }
-# So many above a limit before anything is let go, and so many below it once it is: going through all takes a while.
+# Dropping starts at an eighth above a limit and goes an eighth below it, because a pass over all takes a while.
 SLACK = 8
 _age = attrgetter("at")
 OF_ACCOUNTS = (Revoked.SESSION, Revoked.SERIES)
-# Where they are too many, and nothing takes their place
+# Kinds whose oldest are dropped beyond the limit without a replacement
 FORGOTTEN = (Revoked.GUEST, Revoked.CART, Revoked.REFUSAL, Revoked.CLOCK, Revoked.CUTOFF)
-CLOCK_KEPT = timedelta(days=400)  # as long as any cookie may live
-# An account with no more revocations than this is never the one that there are too many of.
+CLOCK_KEPT = timedelta(days=400)  # browsers keep cookies no longer
+# The revocations of an account with no more than this are never combined into one of the whole account.
 FEW = 8
 
 
 class Revocation(NamedTuple):
-    """End one session, or all of a customer's that began until `at`, or the older versions of a cart.
+    """The end of one session, of a customer's sessions that began until `at`, or of a cart's older versions.
 
-    To be kept until `until` (milliseconds). `owner` is the customer whose session or series it was, and `since` a
-    time until which their login was: so one revocation of the customer can take the place of many.
+    It is kept until `until` (milliseconds). `owner` is the session's or series' customer, and the login was at
+    `since` or before. One revocation of the customer with a later `at` can therefore replace it.
     """
 
     what: Revoked
@@ -76,20 +77,20 @@ class Revocation(NamedTuple):
 
 
 class Pruned(NamedTuple):
-    """Say what became of too many revocations."""
+    """The result of dropping revocations beyond the limits."""
 
     news: list[Revocation]
-    """What takes the place of others; every worker is to hear of it."""
+    """New revocations that replace dropped ones, and must reach every worker."""
     covered: list[Revocation]
-    """What a revocation of its customer covers by now: nobody need keep it."""
+    """Revocations that one of the whole customer has made unnecessary."""
     forgotten: dict[Revoked, int]
-    """How many went without a substitute, guests' and carts'."""
+    """How many of each kind were dropped without a replacement."""
 
 
 def ended_session(
     session_id: str, *, now: datetime, idle: timedelta, customer: str | None = None, since: int = 0
 ) -> Revocation:
-    """End a session, a customer's or a guest's: every copy of its cookie is over when the idle time is."""
+    """Return the revocation of a session, kept until every copy of its cookie has expired by its idle time."""
     until = to_milliseconds(now + idle + UNHEARD)
     if customer is None:
         return Revocation(Revoked.GUEST, session_id, to_milliseconds(now), until)
@@ -97,9 +98,9 @@ def ended_session(
 
 
 def ended_customer(customer: str, *, now: datetime, longest: timedelta) -> Revocation:
-    """End all of a customer's sessions, those included that began on a host whose clock runs ahead.
+    """Return the revocation of all of a customer's sessions, even if they began on a host whose clock is ahead.
 
-    `longest` is the most that anything of the customer's can live.
+    `longest` is the longest lifetime of the customer's sessions and series.
     """
     at = now + LEEWAY
     return Revocation(
@@ -108,31 +109,31 @@ def ended_customer(customer: str, *, now: datetime, longest: timedelta) -> Revoc
 
 
 def ended_series(series: str, *, now: datetime, longest: timedelta, customer: str = "") -> Revocation:
-    """End a series; `longest` is the most that what it ends can live."""
-    at, until, since = now, now + longest + UNHEARD, now + UNHEARD  # no login of any host lies behind that
+    """Return the revocation of a remember-me series; `longest` is the longest lifetime of the sessions it ends."""
+    at, until, since = now, now + longest + UNHEARD, now + UNHEARD  # later than a login on any host's clock
     return Revocation(
         Revoked.SERIES, series, to_milliseconds(at), to_milliseconds(until), customer, to_milliseconds(since)
     )
 
 
 def outdated_carts(session_id: str, lowest_version: LowestVersion, *, until: datetime) -> Revocation:
-    """End the versions of a session's cart that are older than `floor`."""
+    """Return the revocation of the versions of a session's cart below `lowest_version`."""
     return Revocation(Revoked.CART, session_id, lowest_version.packed, to_milliseconds(until + UNHEARD))
 
 
 def refused_elsewhere(customer: str, *, now: datetime, idle: timedelta, after: int = NEVER) -> Revocation:
-    """Have a customer's sessions ask what was refused: for as long as one of them can lie unused.
+    """Return the notice that makes a customer's sessions apply a refusal, kept as long as a session may stay idle.
 
-    `after` is the time of the refusal that they were told of last: this one is later, whatever the clock shows.
+    `after` is the time of the last refusal that they applied. This one gets a later time, whatever the clock shows.
     """
     at, until = max(to_milliseconds(now), after + 1), to_milliseconds(now + idle + UNHEARD)
     return Revocation(Revoked.REFUSAL, customer, at, until)
 
 
 class Revocations:
-    """Hold the revocations this worker heard of, and say whether that is all there are.
+    """Hold the revocations that this worker has read, and know whether they are complete.
 
-    Owned by the engine that fills it, from one thread; any thread may ask. Each question is a dict lookup.
+    One thread fills it, and any thread may query it. Each query is a dict look-up.
     """
 
     __slots__ = ("_is_certain", "_kept", "_limits", "_past_series", "_steps", "cutoff", "refusals")
@@ -143,19 +144,19 @@ class Revocations:
         self._is_certain = is_certain
         self._steps = steps
         self._limits = {what: min(limit, most) for what, most in LIMITS.items()}
-        self._kept: dict[Revoked, dict[str, Revocation]] = {one: {} for one in Revoked}
+        self._kept: dict[Revoked, dict[str, Revocation]] = {what: {} for what in Revoked}
         self.refusals: Mapping[str, Revocation] = self._kept[Revoked.REFUSAL]  # by customer
-        # What a customer was issued until then does not count: revocations as old as that were too many to keep.
+        # Customers' tokens issued until then are refused, because revocations as old as that were dropped.
         self.cutoff = NEVER
-        self._past_series = NEVER  # the same for series: logouts end none, so there it is rarely reached
+        self._past_series = NEVER  # the same for series, whose limit is rarely reached
 
     @property
     def is_certain(self) -> bool:
-        """Return whether the store was heard lately enough; where it was not, nobody is anybody's customer."""
+        """Return whether the store was read recently; while it was not, all sessions count as logged out."""
         return self._is_certain()
 
     def end_of(self, session_id: str, token: Token, *, customer: str | None) -> int | None:
-        """Return when a session was ended, None for one that was not."""
+        """Return when a session was ended; None if it was not."""
         revocation = self._kept[Revoked.SESSION].get(session_id)
         if revocation is None and customer is None:
             revocation = self._kept[Revoked.GUEST].get(session_id)
@@ -164,72 +165,72 @@ class Revocations:
         return self.cutoff if customer is not None and token.issued_at <= self.cutoff else None
 
     def is_ended(self, session_id: str) -> bool:
-        """Return whether a session was ended alone, a customer's or a guest's."""
+        """Return whether this one session was ended, apart from revocations of the whole customer."""
         return session_id in self._kept[Revoked.SESSION] or session_id in self._kept[Revoked.GUEST]
 
     def end_of_series(self, series: str) -> int | None:
-        """Return when a series was ended, None for one that was not."""
+        """Return when a series was ended; None if it was not."""
         revocation = self._kept[Revoked.SERIES].get(series)
         return None if revocation is None else revocation.at
 
     def is_series_over(self, series: str, *, customer: str, authenticated: int) -> bool:
-        """Return whether a series was ended, or all that this customer logged in to until then."""
+        """Return whether a series was ended, by itself or with all logins of its customer."""
         not_before = max(self.not_before(customer), self._past_series)
         return authenticated <= not_before or self.end_of_series(series) is not None
 
     def not_before(self, customer: str) -> int:
-        """Return the time until which whatever the customer logged in to is over; 0 for nothing."""
+        """Return the time until which all logins of this customer are ended; 0 if none are."""
         revocation = self._kept[Revoked.CUSTOMER].get(customer)
         return NEVER if revocation is None else revocation.at
 
     def lowest_version(self, session_id: str) -> LowestVersion:
-        """Return the newest version of a session's cart that is known."""
+        """Return the newest known version of a session's cart."""
         revocation = self._kept[Revoked.CART].get(session_id)
         return NO_LOWEST if revocation is None else LowestVersion.read(revocation.at)
 
     def refused_at(self, customer: str) -> int:
-        """Return when a customer last refused something; 0 where that is too long ago to matter, or never was."""
+        """Return when a customer last refused something; 0 if never, or too long ago to matter."""
         revocation = self.refusals.get(customer)
         return NEVER if revocation is None else revocation.at
 
     def latest(self, now: datetime) -> datetime:
-        """Return the latest time that a clock of this shop may have shown by now: a login may be as late."""
+        """Return the latest time that a clock of this shop may have shown, and so the latest time of any login."""
         if self._steps is None:
             return now
         newest = self._steps.newest(to_milliseconds(now))
         return now if newest - to_milliseconds(now) < LEEWAY_MILLISECONDS else from_milliseconds(newest)
 
     def known(self) -> dict[Revoked, dict[str, Revocation]]:
-        """Return copies of all that is kept."""
+        """Return a copy of all revocations, by kind and key."""
         return {what: kept.copy() for what, kept in self._kept.items()}
 
     def counts(self) -> dict[Revoked, int]:
-        """Return how many are kept of each kind."""
+        """Return the number of revocations of each kind."""
         return {what: len(kept) for what, kept in self._kept.items()}
 
     def stand_ins(self, what: Revoked, rows: list[Revocation], now: datetime) -> list[Revocation]:
-        """Return what takes the place of rows that are too many for a store."""
+        """Return the revocations that replace rows beyond the store's limit."""
         if what in FORGOTTEN:
             return []
         news: list[Revocation] = []
         customers = self._kept[Revoked.CUSTOMER].copy()
         covered = _covered(rows, customers, 0, news) if what in OF_ACCOUNTS else []
         gone = set(map(id, covered))
-        left = [one for one in rows if id(one) not in gone]
-        whole = {one.owner: customers[one.owner] for one in covered}
+        left = [row for row in rows if id(row) not in gone]
+        whole = {row.owner: customers[row.owner] for row in covered}
         return [*whole.values(), *cutoffs(what, left, now=to_milliseconds(now))]
 
     @property
     def is_crowded(self) -> bool:
-        """Return whether so many are kept that some should be let go."""
+        """Return whether there are so many revocations that some should be dropped."""
         return any(len(kept) > above(self._limits[what]) for what, kept in self._kept.items())
 
     def limit(self, what: Revoked) -> int:
-        """Return how many of a kind are kept."""
+        """Return how many revocations of a kind are kept at most."""
         return self._limits[what]
 
     def add(self, revocations: Iterable[Revocation]) -> None:
-        """Take over revocations; of two for the same the later counts."""
+        """Add revocations; of two with the same kind and key, keep the later one."""
         for revocation in revocations:
             kept = self._kept[revocation.what]
             known = kept.get(revocation.key)
@@ -241,16 +242,16 @@ class Revocations:
                     self._steps.see(revocation.at)
 
     def drop(self, revocations: Iterable[Revocation]) -> None:
-        """Let go of revocations; one that was replaced meanwhile stays."""
+        """Remove revocations, except those replaced meanwhile."""
         for revocation in revocations:
             kept = self._kept[revocation.what]
             if kept.get(revocation.key) is revocation:
                 del kept[revocation.key]
 
     def prune(self, now: datetime, lock: AbstractContextManager[object] | None = None) -> Pruned:
-        """Let go of what is over, and where too many are left of what does least harm (see `_pruned`).
+        """Remove expired revocations, and beyond the limits those whose loss does least harm (see `_pruned`).
 
-        `lock` is what whoever adds takes; it is held for moments.
+        `lock` is the lock that callers of `add` hold. It is held only briefly at a time.
         """
         lock = lock or nullcontext()
         over, found = _pruned(self.known(), self._limits, now=to_milliseconds(now))
@@ -263,7 +264,10 @@ class Revocations:
         return found
 
     def heed_clock(self, now: datetime) -> None:
-        """Have no cut-off lie ahead of now, where a clock was set back, say: nobody could log in until then."""
+        """Move cut-offs that are in the future, such as after a clock was set back, to `now`.
+
+        Until a cut-off has passed, new logins would be refused.
+        """
         moment, kept = to_milliseconds(now), self._kept[Revoked.CUTOFF]
         for key, revocation in list(kept.items()):
             if revocation.at > moment:
@@ -281,20 +285,20 @@ class Revocations:
 def _pruned(
     known: Mapping[Revoked, Mapping[str, Revocation]], limits: Mapping[Revoked, int], *, now: int
 ) -> tuple[list[Revocation], Pruned]:
-    """Return all that goes, and what is to be said of it; `now` in milliseconds.
+    """Return the revocations to remove, and the result to report; `now` in milliseconds.
 
-    Each kind has its own room, so that none crowds out another. What is over goes first. Of guests' sessions and of
-    carts the oldest are forgotten, and nobody else's cookie counts less for it. The accounts with the most revocations
-    come down to one each, of the whole account. Where still too many accounts are left the oldest revocations go, and
-    with them whatever customers got until then.
+    Each kind has its own limit, so that none displaces another. Expired ones are removed first. Of guests' sessions
+    and carts the oldest are dropped, which affects no other cookies. For the accounts with the most revocations, one
+    of the whole account replaces them. If there are still too many, the oldest are dropped, and a cut-off ends all
+    customers' tokens issued until then.
     """
     result = Pruned([], [], {})
     over: list[Revocation] = []
     customers = dict(known[Revoked.CUSTOMER])
     for what, kept in known.items():
-        left = [one for one in kept.values() if one.until > now]
+        left = [revocation for revocation in kept.values() if revocation.until > now]
         if len(left) < len(kept):
-            over += [one for one in kept.values() if one.until <= now]
+            over += [revocation for revocation in kept.values() if revocation.until <= now]
         if len(left) <= limits[what]:
             continue
         if what in FORGOTTEN:
@@ -307,43 +311,46 @@ def _pruned(
             result.covered.extend(covered)
             over += covered
             gone = set(map(id, covered))
-            left = [one for one in left if id(one) not in gone]
+            left = [revocation for revocation in left if id(revocation) not in gone]
         over += _cut_off(what, left, limits[what], result.news, now)
     return over, result
 
 
 def _oldest(what: Revoked, left: list[Revocation], count: int) -> list[Revocation]:
     if what is Revoked.CART:
-        return sorted(left, key=lambda one: LowestVersion.read(one.at).since)[:count]
+        return sorted(left, key=lambda cart: LowestVersion.read(cart.at).since)[:count]
     return sorted(left, key=_age)[:count]
 
 
 def _covered(
     left: list[Revocation], customers: dict[str, Revocation], limit: int, news: list[Revocation]
 ) -> list[Revocation]:
-    """Return what revocations of whole customers cover, those included that are made for it: of whom has the most."""
-    counts = Counter(one.owner for one in left if one.owner and not _covers(customers, one))
-    rest = sum(counts.values()) + sum(not one.owner for one in left)
+    """Return the revocations that one of their whole customer replaces.
+
+    While too many are left, add one to `customers` and `news` for each customer with the most revocations.
+    """
+    counts = Counter(item.owner for item in left if item.owner and not _covers(customers, item))
+    rest = sum(counts.values()) + sum(not item.owner for item in left)
     chosen = set()
     for owner, count in counts.most_common():
         if count <= FEW or rest <= limit - limit // SLACK:
             break
         chosen.add(owner)
         rest -= count
-    for revocation in _whole(one for one in left if one.owner in chosen):
+    for revocation in _whole(item for item in left if item.owner in chosen):
         known = customers.get(revocation.key)
         if known is None or known.at < revocation.at:
             customers[revocation.key] = revocation
             news.append(revocation)
-    return [one for one in left if _covers(customers, one)]
+    return [item for item in left if _covers(customers, item)]
 
 
 def _whole(revocations: Iterable[Revocation]) -> list[Revocation]:
     made: dict[str, Revocation] = {}
-    for one in revocations:
-        before = made.get(one.owner, one)
-        at, until = max(before.at if one.owner in made else NEVER, one.since), max(before.until, one.until)
-        made[one.owner] = Revocation(Revoked.CUSTOMER, one.owner, at, until)
+    for part in revocations:
+        before = made.get(part.owner, part)
+        at, until = max(before.at if part.owner in made else NEVER, part.since), max(before.until, part.until)
+        made[part.owner] = Revocation(Revoked.CUSTOMER, part.owner, at, until)
     return list(made.values())
 
 
@@ -355,7 +362,7 @@ def _covers(customers: Mapping[str, Revocation], revocation: Revocation) -> bool
 def _cut_off(
     what: Revoked, left: list[Revocation], limit: int, news: list[Revocation], now: int
 ) -> list[Revocation]:
-    """Return the oldest of too many, and note that what was issued until then counts no more."""
+    """Return the oldest beyond the limit, and add a cut-off to `news` that ends tokens issued until then."""
     if len(left) <= limit:
         return []
     oldest = sorted(left, key=_age)[: len(left) - limit]
@@ -364,8 +371,8 @@ def _cut_off(
 
 
 def cutoffs(what: Revoked, dropped: Iterable[Revocation], *, now: int) -> list[Revocation]:
-    """Return what ends all that is as old as revocations that are dropped. Never what is issued after now."""
-    ages = [(one.at, one.until) for one in dropped]
+    """Return the cut-offs that end all tokens as old as the dropped revocations, and none issued after now."""
+    ages = [(revocation.at, revocation.until) for revocation in dropped]
     if not ages:
         return []
     at = min(max(at for at, _ in ages) + to_milliseconds_of(UNHEARD), now)
@@ -375,15 +382,18 @@ def cutoffs(what: Revoked, dropped: Iterable[Revocation], *, now: int) -> list[R
 
 
 def clock_was_at(newest: int) -> Revocation:
-    """Return what a clock showed before it was set back, for other workers; forgotten once nothing of then counts."""
+    """Return the notice to other workers of the time a clock showed before it was set back.
+
+    It is kept until no cookie of that time is valid any more.
+    """
     return Revocation(Revoked.CLOCK, "", newest, newest + to_milliseconds_of(CLOCK_KEPT))
 
 
 def above(limit: int) -> int:
-    """Return from how many on some are let go."""
+    """Return the number above which revocations are dropped, to get below `limit`."""
     return limit + limit // SLACK
 
 
 def to_milliseconds_of(span: timedelta) -> int:
-    """Count a span in milliseconds."""
+    """Return a span in milliseconds."""
     return span // timedelta(milliseconds=1)

@@ -1,4 +1,4 @@
-"""The session: who this browser is to the shop, and what the shop remembers about it, in one cookie."""
+"""The session that apps use as `request.session`: the shop's values, the customer, login and logout, in one cookie."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ NO_MEMORY = "login(remember=True) needs the store, but store.enabled is false"
 
 
 class Session(SessionCookie):
-    """Be `request.session`: a dict of JSON values, with the customer it belongs to.
+    """The app's `request.session`: a dict of JSON values, with the customer it belongs to.
 
-    The cookie is opened at the first touch.
+    The cookie is opened at the first access.
     """
 
     __slots__ = ()
 
     @property
     def id(self) -> str:
-        """Return the random id of this session; asking for it makes the session one that is kept."""
+        """Return the random id of this session. Reading the id also makes sure that the session is kept."""
         identity = self._identified().id or ""
         self._is_id_asked = True
         return identity
 
     @property
     def customer(self) -> str | None:
-        """Return the customer number this session is logged in as; None while that is uncertain."""
+        """Return the customer number of this session; None for a guest, or while the store cannot be read."""
         return None if self.is_uncertain else self._open().customer
 
     @property
@@ -45,7 +45,7 @@ class Session(SessionCookie):
 
     @property
     def auth_age(self) -> timedelta | None:
-        """Return how long ago the customer logged in, None for a guest: a checkout may ask for a fresh login."""
+        """Return how long ago the customer logged in, None for a guest. A checkout may require a recent login."""
         moment = None if self.customer is None else self.auth_time
         return None if moment is None else max(self.presented.now - moment, timedelta(0))
 
@@ -56,27 +56,27 @@ class Session(SessionCookie):
 
     @property
     def is_remembered(self) -> bool:
-        """Return whether nobody typed a password for this session: a remember-me cookie began it."""
+        """Return whether a remember-me cookie began this session, without a password."""
         link = None if self.customer is None else self.link
         return link is not None and link.is_remembered
 
     @property
     def warnings(self) -> tuple[SecurityWarning, ...]:
-        """Return what this customer should be told since a login, until it is taken."""
+        """Return the security warnings to show to this customer, until `take_warnings` removes them."""
         warned = None if self.customer is None else self._open().warned
         return () if warned is None else (SecurityWarning(COPY_USED, from_milliseconds(warned)),)
 
     def take_warnings(self) -> tuple[SecurityWarning, ...]:
-        """Return them for the last time: the customer is told now."""
+        """Return the warnings and remove them; the caller shows them to the customer."""
         warnings, state = self.warnings, self._open()
         if warnings:
             self._news().shown, state.warned = state.warned, None
         return warnings
 
     def login(self, customer: str | int, *, remember: bool = False) -> None:
-        """Begin a new session of this customer; entries and cart come along, but never another customer's.
+        """Begin a new session of this customer. A guest's entries and cart move into it, another customer's do not.
 
-        Raises CookieGuardError for `remember` where there is no store to remember anybody.
+        Raises CookieGuardError for `remember` without a store, which would hold the remember-me series.
         """
         number = customer_number(customer)
         if remember and self._revocations is None:
@@ -96,7 +96,7 @@ class Session(SessionCookie):
             remembering.has_logged_in, remembering.is_wanted = True, remember
 
     def logout(self) -> None:
-        """End the session: no customer, no entries, an empty cart, a new id for what comes."""
+        """End the session. The next one has no customer, no entries, an empty cart and a new id."""
         self._open()
         self._end_presented()
         self._leave_series()
@@ -109,9 +109,9 @@ class Session(SessionCookie):
         self.revocations += 1
 
     def logout_everywhere(self) -> None:
-        """End every session of this customer, this one included; a login after it counts.
+        """End every session of this customer, including this one. A later login is valid.
 
-        Raises CookieGuardError where there is no store to tell the other sessions.
+        Raises CookieGuardError without a store, because the other browsers' sessions could not be ended.
         """
         if self._revocations is None:
             raise CookieGuardError(NO_STORE)
@@ -122,10 +122,10 @@ class Session(SessionCookie):
         self.logout()
 
     def clear(self) -> None:
-        """Remove every entry, those of a customer nobody can vouch for too; customer and cart stay.
+        """Remove every entry, including hidden ones; customer and cart stay.
 
-        Shops log out by it, and begin a login with it: so what remains and what comes gets a new id, and copies of
-        the cookie that held the entries open no more.
+        Shops call it to log out and before a login, so the session gets a new id, and copies of the cookie that
+        held the entries are refused from then on.
         """
         state = self._open()
         if len(self) or self._hidden is not None:
@@ -136,16 +136,16 @@ class Session(SessionCookie):
         super().clear()
 
     def renew_id(self) -> None:
-        """Give the session a new id and keep all else; for changes of privilege. Copies under the old one end."""
+        """Give the session a new id and keep all else, at a change of privilege. Copies with the old id are ended."""
         state = self._open()
         self._end_presented()
         state.id = new_id()
         self._is_id_asked = True
 
-    # From here on: for whoever knows the customer, and for the shop's own cookies.
+    # The following methods serve other sources of the customer, and the shop's own signed cookies.
 
     def believe(self, claim: Callable[[], Claim]) -> None:
-        """Have `claim` say whose session this is, once, when it is first touched."""
+        """Let `claim` decide whose session this is. It is called once, at the first access."""
         self._claim = claim
         if self.is_open:
             self.heed()
@@ -166,9 +166,9 @@ class Session(SessionCookie):
 
     @property
     def is_overtaken(self) -> bool:
-        """Return whether this request left with a session that another took the place of meanwhile, such as a login's.
+        """Return whether another request replaced this request's session in the meantime, for instance by a login.
 
-        Where nobody logs in or out here, the answer has nothing to say: it would take that other one away again.
+        Unless this request logs in or out itself, its response must not set a cookie: that would undo the login.
         """
         revocations = self._revocations
         if revocations is None or not self.is_just_ended or self.customer is not None or self.revocations:
@@ -177,22 +177,22 @@ class Session(SessionCookie):
         return token is not None and revocations.is_ended(str(token.payload.get("i")))
 
     def lets_late_login_pass(self) -> bool:
-        """Keep the browser's session as it is where a login came too late for any cookie; say whether one did."""
+        """Return whether a login came too late for a cookie; the browser then keeps its session as it is."""
         is_late = self._state is not None and self._has_logged_in
-        if is_late and not self.revocations:  # what the app ended itself stays so
+        if is_late and not self.revocations:  # a logout by the app remains in force
             self._leave_browser()
         return is_late
 
     def _leave_browser(self) -> None:
-        """Have what was done count for this request only: the browser goes on with the session it presented."""
+        """Apply the changes to this request only; the browser keeps the session that it presented."""
         self.ended, self.remember_state = [], None
         self._has_logged_in = self._has_ended = False
 
-    # From here on: for whoever remembers or follows the customer.
+    # The following methods serve remember-me and the synchronization of consent between browsers.
 
     @property
     def followed(self) -> int:
-        """Return what this login settled about consent: 0 nothing, 1 what was refused elsewhere, 2 the signal too."""
+        """Return how far consent was synchronized: 0 not at all, 1 refusals of other browsers, 2 the signal too."""
         return self._open().followed
 
     @followed.setter
@@ -200,7 +200,7 @@ class Session(SessionCookie):
         self._open().followed = level
 
     def is_owed(self, level: int) -> bool:
-        """Return whether a customer's session has not come so far; opens nothing."""
+        """Return whether an open session of a customer has not reached this level of `followed`."""
         state = self._state
         return state is not None and state.customer is not None and state.followed < level
 
@@ -214,16 +214,16 @@ class Session(SessionCookie):
         self._open().link = link
 
     def warn(self, moment: int) -> None:
-        """Have the customer told of what happened then."""
+        """Warn the customer that a copy of the remember-me cookie was used at `moment`."""
         self._open().warned = moment
 
     def resume(self, series: Series, link: Link) -> None:
-        """Begin a session of a remembered customer, as old as the login that it goes back to."""
+        """Begin a session of a remembered customer, which keeps the time of the original login."""
         self._end_presented()
         state = self._begin()
         state.customer, state.authenticated, state.link = series.customer, series.authenticated, link
         state.merges = self._revocations is not None
-        state.ends = min(state.ends, series.ends)  # nothing that a login made outlives the longest it can
+        state.ends = min(state.ends, series.ends)  # the session must not outlive the series that began it
 
     @property
     def _wrapped(self) -> NoReturn:
@@ -231,21 +231,21 @@ class Session(SessionCookie):
 
     @_wrapped.setter
     def _wrapped(self, session: object) -> None:
-        """Refuse to be taken for one of Django's lazy objects, which Channels fills with a session of its own."""
+        """Raise OtherSession: Channels sets this attribute to fill Django's lazy objects with its own session."""
         raise OtherSession("Django Channels uses a session of its own")
 
     def leave(self) -> bool:
-        """End the session that the browser presented, since nothing of it is left; say whether that is news."""
+        """End the presented session, which is empty now, and return whether there is a revocation to store."""
         self._end_presented()
         return len(self.ended) > 0
 
     def _end_presented(self) -> None:
-        """Have the session that the browser presented ended, once; copies of its cookie open no more."""
+        """Add a revocation of the presented session, once; copies of its cookie are refused from then on."""
         session_id, customer = self.presented_binding
         if self._revocations is not None and session_id is not None and not self._has_ended:
             self._has_ended = True
             now, since = self.presented.now, self.presented_since
-            # A copy may be of when the clock was ahead
+            # A copy of the cookie may date from when the clock was ahead.
             idle = self._life.idle + (self._revocations.latest(now) - now)
             self.ended.append(ended_session(session_id, now=now, idle=idle, customer=customer, since=since))
 
@@ -256,7 +256,7 @@ class Session(SessionCookie):
         return self.remember_state
 
     def _leave_series(self) -> None:
-        """Have this browser remembered no more; sessions that others were given by its series end too."""
+        """Stop remembering this browser; all other sessions that its series began end too."""
         if self._revocations is None:
             return
         remembering, link = self._news(), self.link

@@ -1,6 +1,6 @@
-"""A session on its way into and out of its cookie: opened at the first touch, written when it changed.
+"""How a session is read from its cookie at the first access, and written back when it changed.
 
-Rule: what the shop does with a session stands in session.py; here is what becomes of it.
+Rule: session.py holds the methods that the shop calls. This module holds reading and writing the cookie.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from cookieguard.security_events import SecurityEvent
 
 
 class SessionCookie(JsonMapping):
-    """Hold what one session held and what became of it, until the response.
+    """Hold a session's entries as the browser sent them and as the request changed them, until the response.
 
-    Mutable, owned by the session of one request.
+    Mutable, owned by one request.
     """
 
     __slots__ = (
@@ -83,9 +83,9 @@ class SessionCookie(JsonMapping):
         present: Callable[[], Presented],
         revocations: Revocations | None = None,
     ) -> None:
-        """Begin unopened; `present` tells what the request brought, and is asked at the first touch.
+        """Make an unopened session. `present` returns the request's cookies and is called at the first access.
 
-        One is made for each request, and most touch none: what only an open session has is set by `_open`.
+        Every request makes a session and few open it, so `_read` sets the attributes that only an open one has.
         """
         self._channel = channel
         self._life = life
@@ -96,12 +96,12 @@ class SessionCookie(JsonMapping):
         self._claim: Callable[[], Claim] | None = None
 
     def heed(self) -> None:
-        """Ask the claim whose session this is, if it was not asked."""
+        """Apply the pending claim to the session's customer, if there is one."""
         raise NotImplementedError
 
     @property
     def is_uncertain(self) -> bool:
-        """Return whether the store cannot be asked what was ended: then nobody is anybody's customer."""
+        """Return whether the store could not say what was ended; the session then counts as logged out."""
         self._open()
         if self._hidden is not None or (self._revocations is not None and not self._revocations.is_certain):
             return True
@@ -113,7 +113,7 @@ class SessionCookie(JsonMapping):
         return self._state is not None and not self._is_peeked
 
     def peek(self) -> Binding:
-        """Return what the browser presented, without making this a response that a session took part in."""
+        """Return the session id and customer that the browser presented, without opening the session."""
         if self._state is None:
             self._read()
             self._is_peeked = True
@@ -121,69 +121,69 @@ class SessionCookie(JsonMapping):
 
     @property
     def presented_binding(self) -> Binding:
-        """Return whose session the browser presented; only of one that was read."""
+        """Return the session id and customer that the browser presented. The session must have been read."""
         return Binding(self._came_id, self._came_customer)
 
     @property
     def presented_since(self) -> int:
-        """Return since when (milliseconds) the customer of that session was logged in; only of one that was read."""
+        """Return when (milliseconds) the presented session's login happened. The session must have been read."""
         return self._came_since
 
     @property
     def is_hidden(self) -> bool:
-        """Return whether this is a customer's session that nobody can vouch for; only after `peek`."""
+        """Return whether the entries are hidden because the store could not be read. Valid after `peek`."""
         return self._hidden is not None
 
     @property
     def presented(self) -> Presented:
-        """Return what the request brought."""
+        """Return the request's cookies, host and time."""
         if self._presented is None:
             self._presented = self._present()
         return self._presented
 
     @property
     def state(self) -> State:
-        """Return all of the session but its entries."""
+        """Return all of the session except its entries."""
         return self._open()
 
     @property
     def binding(self) -> Binding:
-        """Return what a cart written now belongs to."""
+        """Return the session id and customer that a cart written now belongs to."""
         return self._open().binding
 
     @property
     def ends(self) -> datetime:
-        """Return the end that no use postpones."""
+        """Return the absolute end of the session, which use does not postpone."""
         return from_milliseconds(self._open().ends)
 
     @property
     def is_continued(self) -> bool:
-        """Return whether this still is the session that the browser presented."""
+        """Return whether this is still the session that the browser presented."""
         return self._token is not None and self.binding == self.presented_binding
 
     @property
     def is_needed(self) -> bool:
-        """Return whether to remember it: it holds something, its id is in use, or it came empty and stays so."""
+        """Return whether to keep it: it has content, the app read its id, or it came empty and is unchanged."""
         state = self._open()
         is_held = len(self) > 0 or state.customer is not None or len(state.orders) > 0
         return is_held or self._is_id_asked or self._is_as_presented()
 
     @property
     def was_refused(self) -> bool:
-        """Return whether the browser presented a session that does not count."""
+        """Return whether the browser presented a session that was refused."""
         self._open()
         jar = self.presented.jar
         return self._token is None and (jar.is_over_limit or jar.has(self._channel.name))
 
     @property
     def is_just_ended(self) -> bool:
-        """Return whether the browser may have sent this ended session before it heard of its new one."""
-        # A request that left before the answer that ended its session must not take the new cookie away.
+        """Return whether the browser may have sent this ended session before it received its new one."""
+        # The response to such a request must not remove the new cookie.
         ended_at = self.ended_at
         return ended_at is not None and self.presented.now - from_milliseconds(ended_at) < IN_FLIGHT
 
     def settle(self) -> None:
-        """Let a login of this request count after every revocation that is known by now."""
+        """Date a login of this request after every revocation known by now, so that none of them ends it."""
         state = self._state
         if self._revocations is None or state is None or not self._has_logged_in:
             return
@@ -195,19 +195,19 @@ class SessionCookie(JsonMapping):
 
     @property
     def has_news(self) -> bool:
-        """Return whether the store must hear of this request before its response starts."""
+        """Return whether the store must be written before this request's response starts."""
         if self._revocations is None or self._state is None:
             return False
         remembering = self.remember_state
         return self._has_logged_in or len(self.ended) > 0 or (remembering is not None and remembering.is_news)
 
     def take_news(self) -> list[Revocation]:
-        """Take what this request ended, each once."""
+        """Return the revocations of this request, each only once."""
         ended, self.ended = self.ended, []
         return ended
 
     def is_stale(self, now: datetime) -> bool:
-        """Return whether to write the cookie again although nothing changed: idle time used, or an old key."""
+        """Return whether to write an unchanged cookie again: part of its idle time is used up, or its key is old."""
         token = self._token
         if token is None:
             return False
@@ -215,16 +215,16 @@ class SessionCookie(JsonMapping):
         return is_used or not token.was_current
 
     def _moment(self, now: datetime) -> int:
-        """Count a time's milliseconds, which for that of the request was done before."""
+        """Return a time in milliseconds; for the request's own time this is computed already."""
         presented = self._presented
         if presented is not None and now is presented.now:
             return presented.moment
         return milliseconds_until(now)
 
     def is_at_rest(self, now: datetime) -> bool:
-        """Return whether cookie and store are right as they are: a session that was only read.
+        """Return whether a session was only read, so that cookie and store are right as they are.
 
-        Asked before all else, since most sessions are; False where it takes a closer look to know.
+        This quick check comes first, because most sessions are only read. False if the full comparison is needed.
         """
         state = self._state
         if state is None or not self._came or self._hidden is not None or self.remember_state is not None:
@@ -234,9 +234,9 @@ class SessionCookie(JsonMapping):
         return image(state.payload(self._opened())) == self._came and not self.is_stale(now)
 
     def set_cookie(self, *, now: datetime, is_needed: bool, has_store: bool = False) -> bytes | None:
-        """Return the Set-Cookie header value that makes the browser's copy right, if it is not.
+        """Return the Set-Cookie header value that updates the browser's copy; None if the copy is right.
 
-        Raises StoreFirst where the store is to have its entries, or had them, and did not hear of that.
+        Raises StoreFirst if its entries must first be written to the store, or removed from it.
         """
         overflow = self._oversized
         if not is_needed:
@@ -255,7 +255,7 @@ class SessionCookie(JsonMapping):
         return self._channel.write_until(text, self.presented.host, moment, expires, is_oversized)
 
     def spill(self, *, now: datetime, is_needed: bool) -> list[Write]:
-        """Return what the store is to keep of this session, and what no more."""
+        """Return the writes and removals that bring this session's entries in the store up to date."""
         if not is_needed:
             return self._oversized.release()
         text = self._text(self._identified())
@@ -297,7 +297,7 @@ class SessionCookie(JsonMapping):
             self._open()
 
     def mark_changed(self) -> None:
-        """Open the session, unless it is open; it takes a closer look whether it is at rest."""
+        """Open the session, unless it is open, and have `is_at_rest` say False from now on."""
         self.mark_accessed()
         self._came = b""
 
@@ -314,18 +314,18 @@ class SessionCookie(JsonMapping):
         self._token: Token | None = None
         self._is_id_asked = False
         self._has_logged_in = False
-        self._has_ended = False  # the session that the browser presented, by this request
-        # A customer's entries, while nobody knows whether the session was ended.
+        self._has_ended = False  # whether this request ended the presented session
+        # The entries, while the store cannot be read.
         self._hidden = None
-        self._before = b""  # the payload as it came, with what the store had of it
-        self._came = b""  # its image, where the cookie held all of it
+        self._before = b""  # the payload as it came, including the entries that the store had
+        self._came = b""  # the image of that payload, if the cookie held all of it
         self._oversized = NOWHERE
-        self.ended_at = None  # when the session that the browser presented was ended
-        self.ended = []  # what this request ended, for the store
-        self.remember_state = None  # what it makes of being remembered
+        self.ended_at = None  # when the presented session was ended
+        self.ended = []  # revocations of this request, for the store
+        self.remember_state = None  # this request's changes to the remember-me series
         self._came_id = self._came_customer = None
         self._came_since = 0
-        self.revocations = 0  # how often logout was called: the cart looks, so that neither holds the other
+        self.revocations = 0  # the number of logouts; the cart compares it to notice a logout
         presented = self.presented
         if presented.jar.is_over_limit:
             presented.on_event(SecurityEvent.COOKIES_OVER_LIMIT)
@@ -344,9 +344,9 @@ class SessionCookie(JsonMapping):
         return self._state
 
     def _hide(self, *, always: bool = False) -> None:
-        """Hide a customer's entries, while nobody knows whether the session still is the customer's.
+        """Hide a customer's entries while the store cannot say whether the session was ended.
 
-        `always` hides a guest's too: those that came are not all there are.
+        `always` hides a guest's too, because the store has entries that could not be read.
         """
         if self._state is None or self._hidden is not None:
             return
@@ -355,7 +355,7 @@ class SessionCookie(JsonMapping):
             self._fill({})
 
     def _begin(self) -> State:
-        """Start anew, anonymous; the id comes when there is something to keep."""
+        """Begin an anonymous session. Its id is made later, when there is something to keep."""
         now = self.presented.now
         self._state = State(begun=to_milliseconds(now), ends=to_milliseconds(now + self._life.absolute))
         return self._state
@@ -381,7 +381,7 @@ class SessionCookie(JsonMapping):
         return state, entries
 
     def _fetch(self, place: Place, state: State, added: dict[str, Any]) -> dict[str, Any]:
-        """Return what the store had, and what was added while it could not be asked."""
+        """Return the entries in the store, with those added while the store could not be read."""
         entries = fetched(self.presented, place, has_store=self._revocations is not None)
         self._oversized = OversizedStorage(place, is_missing=entries is None)
         if entries is None:

@@ -1,4 +1,4 @@
-"""What stands in a session's cookie beside the shop's entries: whose it is, since when, and what belongs to it."""
+"""The fields of a session's cookie other than the shop's entries: id, customer, times, orders and remember-me link."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from cookieguard.identity.oversized import Place, place_of
 from cookieguard.identity.remember_me import Link, link_of
 from cookieguard.identity.tokens import checked_time
 
-ID_BYTES = 18  # 144 bits; OWASP asks for 64 at least, 128 makes guessing hopeless
-MAX_CUSTOMER = 128  # characters; the number rides in two cookies of 4 KB
-UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # in PostgreSQL, or in anything that is UTF-8
+ID_BYTES = 18  # 144 bits; OWASP requires at least 64, and 128 bits cannot be guessed
+MAX_CUSTOMER = 128  # characters; the number is in two cookies of 4 KB each
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # PostgreSQL refuses NUL, and UTF-8 has no surrogates
 
 
 class Binding(NamedTuple):
-    """Name what a cart belongs to: a session and the customer it is logged in as."""
+    """The owner of a cart: a session id and the customer logged in to that session."""
 
     session_id: str | None
     customer: str | None
 
     @property
     def owner(self) -> str:
-        """Return the key under which the store keeps what is the customer's, or the guest's."""
+        """Return the store's key for the customer's data, or for the guest's."""
         return f"s:{self.session_id}" if self.customer is None else f"c:{self.customer}"
 
 
@@ -36,13 +36,13 @@ NOBODY = Binding(None, None)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Say whose session this is, where not the shop's login but somebody else knows."""
+    """The customer of a session according to another source than the shop's call of `login`."""
 
     customer: str | None
     is_certain: bool = True
-    """False where nobody could be asked: then the session is nobody's, and kept for the next request."""
+    """False if that source could not be asked; the entries are then hidden, and kept for the next request."""
     lasts: bool = True
-    """False where no cookie can tell the browser any more: then it counts for this request only."""
+    """False if it is too late to set a cookie; the claim then applies to this request only."""
 
 
 MEMBERS = ("b", "e", "i", "c", "a", "d")
@@ -50,14 +50,15 @@ _members = itemgetter(*MEMBERS)
 
 
 class State:
-    """Hold all of a session but its entries.
+    """Hold all of a session except its entries.
 
-    Times are in milliseconds, as in the payload: most requests ask for none of them. `new_orders` are those of
-    this request, and those that they pushed out of the cookie: for the store. `merges`: the store is still to be
-    asked for what this customer left elsewhere. `link` is the series of a remembered browser. `warned`: when a
-    copy of the remember-me cookie was used, until the customer is told. `followed`: what this login settled about
-    consent (0 nothing, 1 what was refused elsewhere, 2 the signal too), and `followed_until` the time of the last
-    refusal that it was told of.
+    Times are in milliseconds, as in the payload, because most requests read none of them. `new_orders` are the
+    orders to write to the store: this request's, and those that they pushed out of the cookie. `merges` says that
+    the customer's cart and orders of other browsers must still be read from the store. `link` is the series of a
+    remembered browser. `warned` is when a copy of the remember-me cookie was used, and is None again once the
+    customer has seen the warning. `followed` is how far consent was synchronized since the login (0 not at all, 1
+    refusals of other browsers applied, 2 the browser's signal too). `followed_until` is the time of the last
+    refusal applied here.
     """
 
     __slots__ = (
@@ -97,7 +98,7 @@ class State:
         self.followed_until = 0
 
     def payload(self, entries: dict[str, Any], place: Place | None = None) -> dict[str, Any]:
-        """Return what the token carries; `place` is where the store has the other entries."""
+        """Return the token's payload; `place` is where the store has entries that are not in the cookie."""
         payload: dict[str, Any] = {
             "i": self.id,
             "c": self.customer,
@@ -123,23 +124,23 @@ class State:
         return payload
 
     def add_order(self, order: Order) -> None:
-        """Let this visitor come back to an order."""
+        """Add an order to those that this visitor may view."""
         orders = joined([order], self.orders)
         self.orders = orders[:MOST_CARRIED]
         self.new_orders = joined([order], orders[MOST_CARRIED:], self.new_orders)
 
     def take_over(self, orders: tuple[Order, ...]) -> None:
-        """Add the orders that the customer placed elsewhere; that is what `merges` asked for."""
+        """Add the orders that the customer placed in other browsers, and clear `merges`."""
         self.orders, self.merges = joined(self.orders, orders)[:MOST_CARRIED], False
 
     @property
     def binding(self) -> Binding:
-        """Return what a cart written now belongs to."""
+        """Return the session id and customer that a cart written now belongs to."""
         return Binding(self.id, self.customer)
 
 
 def read_state(payload: Mapping[str, Any]) -> tuple[State, Place | None]:
-    """Read a payload; KeyError, TypeError or ValueError where it has another shape."""
+    """Return the state in a payload; KeyError, TypeError or ValueError if it has another shape."""
     begun, ends, session_id, customer, authenticated, entries = _members(payload)
     if not (
         type(begun) is int
@@ -166,17 +167,17 @@ def read_state(payload: Mapping[str, Any]) -> tuple[State, Place | None]:
 
 
 def new_id() -> str:
-    """Make a session id."""
+    """Return a new random session id."""
     return secrets.token_urlsafe(ID_BYTES)
 
 
 def customer_number(customer: object) -> str:
-    """Return a customer number as text; TypeError or ValueError for what is none, without showing it."""
+    """Return a customer number as text. The TypeError or ValueError for an invalid one does not show it."""
     if isinstance(customer, bool) or not isinstance(customer, str | int):
         raise TypeError(f"a customer number must be a str or an int, not {type(customer).__name__}")
     number = str(customer)
     if not 0 < len(number) <= MAX_CUSTOMER:
         raise ValueError(f"the customer number has {len(number)} characters; allowed: 1 to {MAX_CUSTOMER}")
-    if UNSTORABLE.search(number):  # the store would take neither, again and again, and so count as down
+    if UNSTORABLE.search(number):  # the store would refuse it at each retry, and so count as unavailable
         raise ValueError("the customer number contains a NUL or half a surrogate pair; allowed: other text")
     return number

@@ -1,8 +1,8 @@
-"""A cookie of the shop's own in a token of ours: its value, what came with it, and whom it belongs to.
+"""Signing of the shop's own cookies: the browser holds a token with the app's value, bound to session and customer.
 
-The Set-Cookie line of the app is taken apart as browsers do (RFC 6265 5.2).
+The app's Set-Cookie line is parsed as browsers parse it (RFC 6265, 5.2).
 
-Rule: pure logic. The app keeps its own value, byte for byte; the browser keeps the token.
+Rule: pure logic. The app sees its own value, byte for byte; the browser sees only the token.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from cookieguard.identity.token_cookie import Mismatch
 from cookieguard.identity.tokens import Reason, Token, TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring, length_prefixed
 
-DIGEST_BYTES = 12  # a second pair for one digest is out of reach, and nobody chooses session ids
+DIGEST_BYTES = 12  # 96 bits: finding a second pair with the same digest is infeasible
 
 
 class Plain(StrEnum):
-    """Name why what is no token of ours does not count."""
+    """Reasons for refusing a value that is not a token."""
 
     UNSIGNED = "not signed"
     SPELLING = "spelled differently"
 
 
-# Reasons that say no more than that this never was a token of ours.
+# Reasons that only show that the value was never a token.
 UNSIGNED = frozenset({Reason.MALFORMED, Reason.UNKNOWN_FORMAT, Reason.UNKNOWN_KEY})
 Refusal = Reason | Mismatch | Plain
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Hold what a token said, or a value that was never signed: `token` is None then."""
+    """The value and attributes in a token, or an accepted value that was never signed, whose `token` is None."""
 
     value: bytes = field(repr=False)
     lasting: bytes = b""
@@ -51,9 +51,10 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Say what becomes of a presented value: shown, or refused with a reason.
+    """The judgement on a presented value: shown to the app, or refused with a reason.
 
-    A `content` beside a refusal is genuine, but out of its time or somebody else's: it can be removed.
+    If there is both a `content` and a refusal, the token is genuine but expired or bound to another session. The
+    content then says how to remove the cookie.
     """
 
     content: Content | None
@@ -61,7 +62,7 @@ class Verdict:
 
 
 class ShopToken:
-    """Write and read the tokens of one cookie of the shop's."""
+    """Write and read the tokens of one of the shop's cookies."""
 
     def __init__(
         self,
@@ -81,7 +82,7 @@ class ShopToken:
         self._last_unsigned_day = cookie.last_unsigned_day
 
     def wrap(self, line: CookieLine, binding: Binding, *, host: str, now: datetime) -> bytes:
-        """Return the app's line with a token for its value. Raises CookieTooLarge for what no cookie holds."""
+        """Return the app's line with a token in place of its value. Raises CookieTooLarge if no cookie can hold it."""
         payload = {"v": line.value.decode("latin-1"), "a": line.lasting.decode("latin-1")}
         if line.ends is not None:
             payload["k"] = ""
@@ -89,7 +90,7 @@ class ShopToken:
         return self.name + b"=" + self._token(payload, binding, host, now, expires) + line.attributes
 
     def follow(self, content: Content, binding: Binding, *, host: str, now: datetime) -> bytes:
-        """Return the line that binds a value anew, with what came with it at first, until it would have ended."""
+        """Return the line that binds a value to another session, with its first attributes and expiry."""
         token = content.token
         if token is None:
             raise ValueError("only a signed value can follow")
@@ -99,11 +100,11 @@ class ShopToken:
         return self.name + b"=" + body + (revocation if content.is_persistent else b"") + content.lasting
 
     def removal(self, content: Content) -> bytes:
-        """Return the line that removes the cookie, from where the app had put it."""
+        """Return the line that removes the cookie, with the path and domain that the app had set."""
         return self.name + b"=; Max-Age=0" + content.lasting
 
     def read(self, value: bytes, presented: Binding, *, host: str, now: datetime) -> Verdict:
-        """Judge a presented value."""
+        """Return the judgement on a presented value."""
         try:
             token = self._codec.open(value.decode("latin-1"), host=host)
             content = _content(token)
@@ -114,7 +115,7 @@ class ShopToken:
         return Verdict(content, self._refusal(token, presented, now))
 
     def is_current(self, content: Content) -> bool:
-        """Return whether a value was written with today's key; one never signed cannot be written again."""
+        """Return whether a value needs no new token: it has the current key, or was never signed."""
         return content.token is None or self._codec.is_current(content.token)
 
     def _token(
@@ -150,7 +151,7 @@ def _content(token: Token) -> Content:
 
 
 def _digest(binding: Binding) -> str:
-    """Name session and customer without saying them: a token may be signed only, for everybody to read."""
+    """Return a digest of session and customer, which hides both in a token that is signed but not sealed."""
     customer = b"" if binding.customer is None else binding.customer.encode("utf-8", "surrogatepass")
     parts = length_prefixed((binding.session_id or "").encode(), customer)
     return urlsafe_b64encode(blake2b(parts, digest_size=DIGEST_BYTES).digest()).decode("ascii")
@@ -158,24 +159,24 @@ def _digest(binding: Binding) -> str:
 
 BLANKS = b" \t"
 AGE = re.compile(rb"-?[0-9]+")
-AGE_DIGITS = 10  # 300 years; callers cut longer ages
+AGE_DIGITS = 10  # 300 years; callers shorten longer ages
 ENDING = frozenset({b"max-age", b"expires"})
 
 
 @dataclass(frozen=True, slots=True)
 class CookieLine:
-    """Hold one line. `attributes` are all there were, `lasting` those that do not say when it ends."""
+    """One parsed Set-Cookie line. `lasting` are its `attributes` without Max-Age and Expires."""
 
     name: bytes
     value: bytes
     attributes: bytes
     lasting: bytes
     ends: datetime | None
-    """None for one that ends with the browser."""
+    """None for a cookie that ends with the browser session."""
 
 
 def read_line(line: bytes, now: datetime) -> CookieLine:
-    """Take a Set-Cookie header value apart; whatever it holds, there is an answer."""
+    """Return the parts of a Set-Cookie header value. Never fails, whatever the value contains."""
     pair, semicolon, rest = line.partition(b";")
     name, _, value = pair.lstrip(b" \t=").partition(b"=")
     parts = rest.split(b";") if semicolon else []
@@ -190,7 +191,7 @@ def read_line(line: bytes, now: datetime) -> CookieLine:
 
 
 def _end(parts: list[bytes], now: datetime) -> datetime | None:
-    """Find when a cookie ends: Max-Age before Expires, of several the last that can be read."""
+    """Return when a cookie ends: by its last readable Max-Age, otherwise by its last readable Expires."""
     ages = [_value_of(part) for part in parts if _name_of(part) == b"max-age"]
     ages = [age for age in ages if AGE.fullmatch(age)]
     if ages:

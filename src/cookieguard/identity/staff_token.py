@@ -1,6 +1,6 @@
-"""Who of the staff may see what: members with a role, and the signed tokens that say who somebody is.
+"""Staff access: members with a role each, what each role may do, and the signed tokens with which members log in.
 
-A token is good only while its member stands in the list, which holds no secret. Roles are a table, and grow.
+A token is valid only while its member is in the list of members. The list contains no secrets.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from cookieguard.errors import ConfigError
 from cookieguard.identity.tokens import TokenCodec, TokenError, TokenKind
 from cookieguard.keyring import Keyring
 
-ANYONE = "member"  # what each role may; it is the role of no member
-# Each role and the roles it may stand in for, itself included.
+ANYONE = "member"  # what every role may do; no member has it as a role
+# Each role, with the roles whose rights it includes.
 ROLES: dict[str, frozenset[str]] = {
     "analyst": frozenset({ANYONE, "analyst"}),
     "support": frozenset({ANYONE, "support"}),
     "officer": frozenset({ANYONE, "officer", "support", "analyst"}),
     "owner": frozenset({ANYONE, "owner", "officer", "support", "analyst"}),
 }
-OLDEST_ROLE = "analyst"  # of a member whose row names none
-STAFF_HOST = "staff"  # a token counts on every host of the shop
+OLDEST_ROLE = "analyst"  # the role of a member whose row has none
+STAFF_HOST = "staff"  # used as the token's host, so that a token is valid on every host of the shop
 NAME = re.compile(r"[^\W_](?:[\w .@'-]{0,58}[\w.])?")
 MEMBER_ID = re.compile(r"[0-9a-f]{12}")
 
 
 def person_of(name: str) -> str:
-    """Return what two spellings of one name have in common: nobody is two persons by case, width or blanks."""
+    """Return a name without differences of case, width and white space, so that spellings of one person are equal."""
     return "".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """Hold one member: an id that is in the token, a name, a role, and until when."""
+    """A member of the staff, identified in tokens by `id`, with a role until `expires`."""
 
     id: str
     name: str
@@ -45,22 +45,22 @@ class Member:
     expires: datetime
 
     def may(self, role: str) -> bool:
-        """Return whether this member may do what `role` may."""
+        """Return whether this member has the rights of `role`."""
         return role in ROLES.get(self.role, frozenset())
 
 
 def staff_codec(keyring: Keyring) -> TokenCodec:
-    """Return what signs and verifies staff tokens."""
+    """Return the codec that signs and verifies staff tokens."""
     return TokenCodec(keyring, kind=TokenKind.STAFF, name="staff", sealed=False)
 
 
 def write_token(codec: TokenCodec, member: Member) -> str:
-    """Write a member's token."""
+    """Return a new token for a member."""
     return codec.dumps({"id": member.id}, host=STAFF_HOST, issued=member.made, expires=member.expires)
 
 
 def read_member(codec: TokenCodec, token: str, members: dict[str, Member], now: datetime) -> Member | None:
-    """Return the member a token stands for; None where it is not genuine, over, or revoked."""
+    """Return the member who owns a token; None if it is not genuine, has expired or was revoked."""
     try:
         payload = codec.loads(token, host=STAFF_HOST, now=now).payload
     except TokenError:
@@ -70,7 +70,7 @@ def read_member(codec: TokenCodec, token: str, members: dict[str, Member], now: 
 
 
 def loads_staff(text: str, setting: str) -> dict[str, Member]:
-    """Read the list of members by id; raises ConfigError naming the setting."""
+    """Return the members in a TOML list, by id. The ConfigError for an unreadable list names `setting`."""
     try:
         rows = tomllib.loads(text).get("staff", [])
         members = [_member(row) for row in rows]
@@ -80,11 +80,11 @@ def loads_staff(text: str, setting: str) -> dict[str, Member]:
 
 
 def dumps_staff(members: dict[str, Member]) -> str:
-    """Write the list of members."""
+    """Return the list of members as TOML."""
     return "".join(
-        f'[[staff]]\nid = "{one.id}"\nname = "{one.name}"\nrole = "{one.role}"\n'
-        f"made = {_text(one.made)}\nexpires = {_text(one.expires)}\n\n"
-        for one in members.values()
+        f'[[staff]]\nid = "{member.id}"\nname = "{member.name}"\nrole = "{member.role}"\n'
+        f"made = {_text(member.made)}\nexpires = {_text(member.expires)}\n\n"
+        for member in members.values()
     )
 
 

@@ -1,4 +1,4 @@
-"""The way of one kind of token into and out of its cookie; a refusal is one event, never an exception."""
+"""Reading and writing one kind of token cookie. A refused cookie causes a log event, never an exception."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from cookieguard.identity.tokens import (
 from cookieguard.keyring import Keyring
 from cookieguard.security_events import SecurityEvent
 
-State = TypeVar("State")
-# Of a cookie whose content can lie in the store instead: session and cart, and what else the shop has, come in one
-# line, of which nginx and Apache take 8 KB. Of a longer one they answer 400 to each page until the cookies are gone.
+Parsed = TypeVar("Parsed")
+# For cookies whose content can move to the store. All cookies of a site share one header line, and nginx and Apache
+# accept 8 KB of it by default. They answer a longer line with 400, on every page until the cookies are removed.
 MAX_CARRIED_BYTES = 3072
 
 
 class Presented:
-    """Hold what one request brought: its cookies, the host they are for, the time, the ear for events.
+    """Hold one request's cookies, the host they are for, its time, and the function that logs its events.
 
-    `moment` is the time as tokens count it. `oversized` is what the store had where a cookie says so.
+    `moment` is the time in milliseconds. `oversized` holds the entries that cookies refer to and the store has.
     """
 
     __slots__ = ("host", "jar", "moment", "now", "on_event", "oversized")
@@ -54,7 +54,7 @@ class Presented:
 
 
 class Mismatch(StrEnum):
-    """Name why a genuine cookie does not count here."""
+    """Reasons for refusing a cookie whose token is genuine."""
 
     DOUBLED = "sent twice"
     OTHER_CUSTOMER = "from another customer"
@@ -65,12 +65,12 @@ class Mismatch(StrEnum):
     GONE = "no longer in the store"
 
 
-# The rest of the vocabulary reads well as it is: "session cookie refused (forged)".
+# The values of all other reasons fit into the log line: "session cookie refused (forged)".
 PHRASES = {Reason.UNKNOWN_KEY: "signed with an unknown key", Reason.UNKNOWN_FORMAT: "in an unknown format"}
 
 
 class Refused(Exception):  # an outcome, not an error: it never leaves this package
-    """Say that a genuine token does not count."""
+    """A genuine token that is refused for its content."""
 
     def __init__(self, reason: Reason | Mismatch) -> None:
         self.reason = reason
@@ -78,7 +78,7 @@ class Refused(Exception):  # an outcome, not an error: it never leaves this pack
 
 
 class Channel:
-    """Read and write one kind of cookie."""
+    """Read and write the cookie of one kind of token."""
 
     __slots__ = ("_attributes", "_codec", "_dev", "_kind", "_longest", "_shared", "_spec", "name")
 
@@ -100,10 +100,10 @@ class Channel:
         self._attributes = attributes(spec, dev=dev)
         self._longest = spec.max_age
 
-    def read(self, presented: Presented, parse: Callable[[Token], State]) -> tuple[Token, State] | None:
-        """Return the token and what `parse` made of it; None where there is none that counts.
+    def read(self, presented: Presented, parse: Callable[[Token], Parsed]) -> tuple[Token, Parsed] | None:
+        """Return the token and the result of `parse`; None if the cookie is missing or refused.
 
-        `parse` may raise Refused; what a payload of an unexpected shape makes it raise counts as malformed.
+        `parse` may raise Refused. A KeyError, TypeError or ValueError from it means a malformed payload.
         """
         value = presented.jar.get(self.name)
         if value is None:
@@ -120,7 +120,7 @@ class Channel:
         return None
 
     def peek(self, presented: Presented) -> Token | None:
-        """Return a genuine token, whatever it says, without a word where there is none."""
+        """Return a genuine token without judging its payload; None, and no log event, if there is none."""
         value = presented.jar.get(self.name)
         try:
             return None if value is None else self._loads(value, presented)
@@ -131,40 +131,41 @@ class Channel:
         host = self._shared or presented.host
         is_marked = value.startswith(MARK)
         token = self._codec.read(value[1:] if is_marked else value, host, presented.moment)
-        # One spelling: the mark goes with a place in the store (a list; the `n` of remember-me is a number).
+        # The mark must come with a place in the store (`n` is a list), so that each token has one spelling.
+        # In a remember-me token `n` is a number.
         if is_marked != isinstance(token.payload.get("n"), list):
             raise TokenError(Reason.MALFORMED)
         return token
 
     def fits(self, text: bytes) -> bool:
-        """Return whether a payload goes into the cookie where the store could have it."""
+        """Return whether a payload fits into the cookie, so that it need not move to the store."""
         return self._codec.size_of(text) <= MAX_CARRIED_BYTES
 
     def write(
         self, text: bytes, *, host: str, now: datetime, expires: datetime, is_oversized: bool = False
     ) -> bytes:
-        """Return the Set-Cookie header value of a payload; the browser forgets it when the token expires."""
+        """Return the Set-Cookie header value for a payload; the browser drops the cookie when the token expires."""
         return self.write_until(text, host, to_milliseconds(now), to_milliseconds(expires), is_oversized)
 
     def write_until(self, text: bytes, host: str, now: int, expires: int, is_oversized: bool) -> bytes:  # noqa: FBT001  # compiled
-        """Return the same; times in milliseconds."""
+        """Return the same value as `write`, from times in milliseconds."""
         token = self._codec.write(text, self._shared or host, now, expires)
         if is_oversized:
             token = MARK + token
             check_size(self.name, token)
-        # Not by `set_cookie`: a token needs no check of its characters, and the attributes are always the same.
+        # Faster than `set_cookie`: a token's characters need no check, and its attributes are always the same.
         longest = self._longest
         lasting = f"; Max-Age={max(0, min(longest, (expires - now) // 1000))}" if longest else ""
         return f"{self.name}={token}{lasting}{self._attributes}".encode("ascii")
 
     def expire(self, presented: Presented) -> bytes | None:
-        """Return the Set-Cookie header value that removes the cookie, if the browser sent it."""
+        """Return the Set-Cookie header value that removes the cookie; None if the browser did not send it."""
         if not presented.jar.has(self.name):
             return None
         return expire_cookie(self._spec, dev=self._dev)
 
     def is_current(self, token: Token) -> bool:
-        """Return whether a token was written in today's format with today's key."""
+        """Return whether a token has the newest format and the current signing key."""
         return self._codec.is_current(token)
 
     def _report(self, presented: Presented, reason: Reason | Mismatch) -> None:

@@ -1,8 +1,9 @@
-"""Tokens: a JSON payload with its times, sealed, signed and good for one kind, cookie name and host only.
+"""Signed tokens for cookies and links: a JSON payload with two times, valid for one kind, cookie name and host.
 
-The text is `<format>.<key id>.<body>.<signature>`, body and signature in base64url. The body of format 2 is
-issued and expiry (48-bit milliseconds each), then the JSON; sealed it is a nonce and the AES-256-GCM of that.
-What a token is for (format, kind, name, host, sealed) stands in the salt: others do not verify.
+The text is `<format>.<key id>.<body>.<signature>`, body and signature in base64url. The body of format 2 is the
+time of issue and the expiry (48-bit milliseconds each), then the JSON. A sealed body is a nonce and the AES-256-GCM
+ciphertext of that. The signature's salt contains format, kind, name, host and whether the token is sealed, so a
+token made for another use does not verify.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ FORMAT = 2
 VERSION = str(FORMAT)
 SIGNING = KeyState.SIGNING
 PARTS = 4
-LEEWAY = timedelta(seconds=60)  # two hosts' clocks differ; itsdangerous refuses 1 s and logs customers out
-MAX_CONTEXTS = 256  # hosts and keys whose derived keys are kept; a client chooses the host
-MAX_HOST = 261  # 253 for a DNS name, a colon, a port: all that is longer is no host and shares one context
+LEEWAY = timedelta(seconds=60)  # hosts' clocks differ; itsdangerous refuses 1 s and so logs customers out
+MAX_CONTEXTS = (
+    256  # pairs of host and key in the cache of derived keys; limited because clients choose the host
+)
+MAX_HOST = 261  # a DNS name of 253 characters, a colon and a port; longer text is cut to this length
 LEEWAY_MILLISECONDS = LEEWAY // timedelta(milliseconds=1)
 EPOCH, MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 LAST_MILLISECOND = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MILLISECOND
@@ -48,7 +51,7 @@ LOW = (1 << 32) - 1
 
 
 class TokenKind(StrEnum):
-    """Name what a token is; one kind never passes for another."""
+    """The kinds of tokens; a token of one kind never verifies as another."""
 
     SESSION = "session"
     CART = "cart"
@@ -61,7 +64,7 @@ class TokenKind(StrEnum):
 
 
 class Reason(StrEnum):
-    """Name why a token is refused; the whole vocabulary."""
+    """All reasons for which a token is refused."""
 
     FORGED = "forged"
     EXPIRED = "expired"
@@ -73,7 +76,7 @@ class Reason(StrEnum):
 
 
 class TokenError(CookieGuardError):
-    """Say that a token does not count, and why; never what it was."""
+    """A refused token, with the reason and never with the token's text."""
 
     def __init__(self, reason: Reason) -> None:
         self.reason = reason
@@ -81,10 +84,10 @@ class TokenError(CookieGuardError):
 
 
 class Token:
-    """Hold what a genuine token said. `text` is the payload's JSON, to notice changes by.
+    """Hold the content of a verified token. `text` is the payload's JSON, which shows later whether it changed.
 
-    Its times are in milliseconds, as they are inside: most requests only compare them. `was_current`: it came in
-    today's format with the key that signed when it was read, which spares asking the keyring once more.
+    Times stay in milliseconds, because most requests only compare them. `was_current` says that the token had the
+    newest format and the signing key when it was read, which saves a second look-up in the keyring.
     """
 
     __slots__ = ("expires_at", "format", "issued_at", "key_id", "payload", "text", "was_current")
@@ -102,19 +105,20 @@ class Token:
 
     @property
     def issued(self) -> datetime:
-        """Return when it was written."""
+        """Return when the token was issued."""
         return from_milliseconds(self.issued_at)
 
     @property
     def expires(self) -> datetime:
-        """Return when it ends."""
+        """Return when the token expires."""
         return from_milliseconds(self.expires_at)
 
 
 class TokenCodec:
     """Write and read the tokens of one kind under one cookie name. Holds a bounded cache of derived keys.
 
-    AES-GCM takes random nonces: rotate the key before it has written 2**32 tokens of one kind on one host.
+    AES-GCM uses random nonces here, so rotate the key before it has sealed 2**32 tokens of one kind for one host
+    (NIST SP 800-38D, 8.3).
     """
 
     def __init__(
@@ -126,7 +130,7 @@ class TokenCodec:
         sealed: bool,
         steps: Steps | None = None,
     ) -> None:
-        """`steps` knows of a clock that was set back: what was written before is not from the future."""
+        """`steps` knows whether the clock was set back; tokens issued before that are not "from the future"."""
         self._keyring = keyring
         self._steps = steps
         self._kind = kind
@@ -135,15 +139,15 @@ class TokenCodec:
         self._use = lru_cache(maxsize=MAX_CONTEXTS)(self._make_use)
 
     def dumps(self, payload: dict[str, Any], *, host: str, issued: datetime, expires: datetime) -> str:
-        """Write a token. Raises NotJsonError for what is no JSON, CookieTooLarge for what no cookie holds."""
+        """Return a token. Raises NotJsonError if the payload is not JSON, CookieTooLarge if no cookie can hold it."""
         return self.dumps_text(encode(payload), host=host, issued=issued, expires=expires)
 
     def dumps_text(self, text: bytes, *, host: str, issued: datetime, expires: datetime) -> str:
-        """Write a token around a payload that is JSON already."""
+        """Return a token for a payload that is already encoded as JSON."""
         return self.write(text, host, to_milliseconds(issued), to_milliseconds(expires))
 
     def write(self, text: bytes, host: str, issued: int, expires: int) -> str:
-        """Write the same; times in milliseconds."""
+        """Return the same token as `dumps_text`, from times in milliseconds."""
         key_id = self._keyring.signing.id
         use = self._keys_for(VERSION, key_id, host)
         body = TIMES.pack(issued >> 32, issued & LOW, expires >> 32, expires & LOW) + text
@@ -155,27 +159,27 @@ class TokenCodec:
         return token
 
     def size_of(self, text: bytes) -> int:
-        """Return how many bytes name and token of such a payload take."""
+        """Return how many bytes the cookie's name and a token for this payload take."""
         body = TIMES_BYTES + len(text) + (NONCE_BYTES + TAG_BYTES if self._sealed else 0)
         head = len(str(FORMAT)) + len(self._keyring.signing.id) + len("...")
         return len(self.name) + head + -(-body * 4 // 3) + SIGNATURE_LENGTH
 
     def loads(self, token: str, *, host: str, now: datetime) -> Token:
-        """Read a token that is genuine, for `host` and in its time; else raise TokenError with the reason."""
+        """Return a token that is genuine, for `host`, and valid at `now`; otherwise raise TokenError."""
         return self.read(token, host, milliseconds_until(now))
 
     def read(self, token: str, host: str, moment: int) -> Token:
-        """Read the same; `moment` in milliseconds."""
+        """Return the same token as `loads`; `moment` is `now` in milliseconds."""
         opened = self._opened(token, host)
         self._check(opened, moment)
         return opened
 
     def open(self, token: str, *, host: str) -> Token:
-        """Read a token that is genuine and for `host`, be it in its time or not (`check_times` tells)."""
+        """Return a token that is genuine and for `host`, even if it has expired (see `check_times`)."""
         return self._opened(token, host)
 
     def check_times(self, token: Token, now: datetime) -> None:
-        """Raise TokenError where a genuine token is not in its time; also for one that was read before."""
+        """Raise TokenError if a token that was read before has expired or was issued in the future."""
         self._check(token, milliseconds_until(now))
 
     def _check(self, token: Token, moment: int) -> None:
@@ -196,10 +200,10 @@ class TokenCodec:
         if version not in READABLE:
             raise TokenError(Reason.UNKNOWN_FORMAT)
         key = self._keyring.get(key_id)
-        if key is None:  # before any MAC: a flood with made-up ids costs nothing
+        if key is None:  # before any MAC is computed, so that made-up key ids cost little
             raise TokenError(Reason.UNKNOWN_KEY)
         use = self._keys_for(version, key_id, host)
-        # Comparing the texts lets only canonical base64 pass; and the signature covers the body's text.
+        # Comparing texts accepts only the canonical base64 of the signature, which covers the body's text.
         if not compare_digest(use.sign(token[: -1 - len(signature)]), signature):
             raise TokenError(Reason.FORGED)
         opened = _read(use, version, key_id, body)
@@ -207,11 +211,11 @@ class TokenCodec:
         return opened
 
     def is_current(self, token: Token) -> bool:
-        """Return whether a token was written in today's format with today's key."""
+        """Return whether a token has the newest format and the current signing key."""
         return token.format == FORMAT and token.key_id == self._keyring.signing.id
 
     def is_in_force(self, token: Token) -> bool:
-        """Return whether the key of a token that was read before still counts."""
+        """Return whether the keyring still has the key of a token that was read before."""
         return self._keyring.get(token.key_id) is not None
 
     def _keys_for(self, version: str, key_id: str, host: str) -> _Use:
@@ -237,7 +241,7 @@ class _Use:
             key_derivation="hmac",
             digest_method=hashlib.sha256,
         )
-        # HMAC with its key hashed in once: 0.6 us a token, 1.0 with cryptography's, 4 where itsdangerous does it all.
+        # HMAC with the key hashed once takes 0.6 us a token; cryptography's HMAC takes 1.0, itsdangerous 4.
         block = signer.derive_key().ljust(BLOCK_BYTES, b"\0")
         self._inner, self._outer = (hashlib.sha256(block.translate(pad)) for pad in (INNER, OUTER))
         self._aead = AESGCM(keyring.derive(key, b"token seal", *context)) if sealed else None
@@ -261,10 +265,10 @@ class _Use:
 
 
 def _read(use: _Use, version: str, key_id: str, body: str) -> Token:
-    """Take a genuine token apart; it may be another release's, so nothing in it is taken for granted."""
+    """Return the content of a genuine token, fully checked because another release may have written it."""
     try:
         opened = use.open(from_base64url(body))
-        if version == VERSION:  # nearly every one
+        if version == VERSION:  # most tokens
             return _read_format_2(opened, key_id)
         payload, text, issued, expires = _read_format_1(opened)
     except InvalidTag:
@@ -281,7 +285,7 @@ def _read_format_2(body: bytes, key_id: str) -> Token:
 
 
 def _time_at(body: bytes, place: int) -> int:
-    """Read six bytes, the high one first; IndexError where the body ends before, ValueError for what is no time."""
+    """Return a time of six big-endian bytes; IndexError if the body is too short, ValueError if out of range."""
     time = 0
     for at in range(place, place + TIMES_BYTES // 2):
         time = time << 8 | (body[at] & 255)
@@ -291,7 +295,7 @@ def _time_at(body: bytes, place: int) -> int:
 
 
 def _read_format_1(body: bytes) -> tuple[dict[str, Any], bytes, int, int]:
-    """Read the older body: one JSON object with `iat` and `exp` in seconds and the payload as `p`."""
+    """Read the body of format 1: one JSON object with `iat` and `exp` in seconds and the payload as `p`."""
     outer = decode(body)
     payload = outer["p"]
     if not isinstance(payload, dict):
@@ -303,22 +307,22 @@ READABLE = frozenset({VERSION, "1"})
 
 
 def checked_time(count: int) -> int:
-    """Return a count of milliseconds that is a time; ValueError for what is none."""
+    """Return `count` if datetime can represent it as milliseconds since 1970; ValueError otherwise."""
     if not 0 <= count <= LAST_MILLISECOND:
         raise ValueError("no such time")
     return count
 
 
 def to_milliseconds(moment: datetime) -> int:
-    """Count milliseconds since 1970, the unit of all times inside tokens."""
+    """Return a time in milliseconds since 1970, the unit of all times inside tokens."""
     return round(moment.timestamp() * 1000)
 
 
 def milliseconds_until(now: datetime) -> int:
-    """Count the milliseconds since 1970 that are over: what is compared with times inside tokens."""
+    """Return the whole milliseconds from 1970 to `now`, for comparison with times inside tokens."""
     since = now - EPOCH
     days, seconds, microseconds = since.days, since.seconds, since.microseconds
-    # What `since // MILLISECOND` does, in half the time
+    # Same as `since // MILLISECOND`, in half the time
     return days * 86_400_000 + seconds * 1000 + microseconds // 1000
 
 

@@ -1,4 +1,4 @@
-"""What the rest of cookieguard asks of this package: one Identity per application, one Visit per request."""
+"""The entry to this package: one Identity per application, and one Visit per request with its session and cart."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from cookieguard.keyring import Keyring
 
 
 class Identity:
-    """Hold what sessions and carts need and no request changes: keys, cookies, limits."""
+    """Hold what all requests share: the keys, cookies and lifetimes of sessions and carts."""
 
     __slots__ = ("cart_channel", "keeping", "life", "remember_channel", "revocations", "session_channel")
 
@@ -55,9 +55,9 @@ class Identity:
         keeping: Keeping | None = None,
         steps: Steps | None = None,
     ) -> None:
-        """Take `revocations` and `keeping` where there is a store: who keeps must do what the visit says it owes.
+        """Pass `revocations` and `keeping` only with a store: the caller must then write what `Visit.owed` returns.
 
-        `steps` knows of a clock that was set back.
+        `steps` knows whether the clock was set back.
         """
         self.revocations = revocations
         self.keeping = keeping
@@ -68,11 +68,11 @@ class Identity:
         self.remember_channel = channel(kind=TokenKind.REMEMBER, spec=cookies.remember)
 
     def is_presented(self, jar: CookieJar) -> bool:
-        """Return whether a request brought what must be held against the store."""
+        """Return whether a request has a session cookie, which must be checked against the store."""
         return jar.has(self.session_channel.name)
 
     def places(self, presented: Presented) -> list[Place]:
-        """Return where the store has what cookies only refer to; none for a cart of another session."""
+        """Return the places in the store to which session and cart cookie refer; skip a cart of another session."""
         found = []
         session, cart = self.session_channel.peek(presented), self.cart_channel.peek(presented)
         for token in (session, cart if _belongs(cart, session) else None):
@@ -83,21 +83,24 @@ class Identity:
         return found
 
     def open(self, jar: CookieJar, *, host: str, now: datetime, on_event: Callable[[str], None]) -> Visit:
-        """Begin a visit. No cookie is looked at before the session or the cart is touched.
+        """Begin a visit. Cookies are parsed only when the app touches the session or the cart.
 
-        `host` is the host the cookies are for, without its port (cookies do not know ports).
-        `on_event` gets one line for each cookie that does not count, never a value.
+        `host` has no port, because cookies are not bound to ports (RFC 6265, 8.5).
+        `on_event` receives one log line for each refused cookie, never the cookie's value.
         """
         presented = Presented(jar, host, now, on_event)
         return Visit(self, self.session(lambda: presented))
 
     def session(self, present: Callable[[], Presented]) -> Session:
-        """Make a request's session; `present` is asked for its cookies when the session is first touched."""
+        """Return a request's session, which calls `present` for its cookies when it is first touched."""
         return Session(self.session_channel, self.life, present, self.revocations)
 
 
 def _belongs(cart: Token | None, session: Token | None) -> bool:
-    """Return whether a cart may open in a session: after a lost answer to a login it is of the one before."""
+    """Return whether a cart belongs to a session.
+
+    It belongs to the session before if the browser never received the response to a login.
+    """
     if cart is None or session is None:
         return False
     of_cart, of_session = cart.payload, session.payload
@@ -105,7 +108,7 @@ def _belongs(cart: Token | None, session: Token | None) -> bool:
 
 
 class Visit:
-    """Hold one request's session and its cart, which is made when it is first asked for."""
+    """Hold the session of one request, and its cart from the first access on."""
 
     __slots__ = ("_cart", "_elsewhere", "_has_asked", "_has_cleared", "_identity", "_is_ahead", "session")
 
@@ -114,14 +117,14 @@ class Visit:
         self._cart: Cart | None = None
         self._has_asked = False
         self._has_cleared = False
-        self._is_ahead = False  # the store was asked before the app, and has not heard what came of it
-        self._elsewhere: dict[str, dict[str, Any]] = {}  # the cart that the store had, by whose it is
+        self._is_ahead = False  # the store was read before the app ran, and the result is not written yet
+        self._elsewhere: dict[str, dict[str, Any]] = {}  # the carts read from the store, by owner
         self.session = session
-        """It opens when something in it is touched."""
+        """The session, whose cookie is opened at the first access to an entry."""
 
     @property
     def cart(self) -> Cart:
-        """Return the cart; it opens when something in it is touched."""
+        """Return the cart, whose cookie is opened at the first access to an entry."""
         if self._cart is None:
             identity = self._identity
             self._cart = Cart(identity.cart_channel, self.session, identity.revocations)
@@ -129,14 +132,14 @@ class Visit:
 
     @property
     def touched(self) -> bool:
-        """Return whether anything of ours was read or written (a cart opens its session first)."""
+        """Return whether the app read or wrote the session or the cart (opening the cart opens its session)."""
         return self.session.is_open
 
     def set_cookies(self, *, now: datetime) -> list[bytes]:
-        """Return the Set-Cookie header values for what changed, must be refreshed or does not count.
+        """Return the Set-Cookie header values of cookies that changed, need a refresh or must be removed.
 
-        Changes nothing itself. Raises NotJsonError or CookieTooLarge, so ask before the response starts; and
-        StoreFirst where the store is to hear of it before (see `owed`).
+        Call it before the response starts, because it raises NotJsonError or CookieTooLarge. It raises StoreFirst
+        while the store has to be read or written first (see `asks` and `owed`). Does not change the visit.
         """
         if not self.touched or self._is_at_rest(now):
             return []
@@ -144,7 +147,7 @@ class Visit:
         if has_store and (self.asks or self._is_ahead):
             raise StoreFirst
         is_needed = self._needs_session(now)
-        if has_store and not is_needed and session.leave():  # before the browser forgets it
+        if has_store and not is_needed and session.leave():  # the store must know before the browser drops it
             raise StoreFirst
         lines = [session.set_cookie(now=now, is_needed=is_needed, has_store=has_store)]
         cart = self._cart
@@ -153,12 +156,12 @@ class Visit:
         if session.remember_state is not None:
             channel, presented = self._identity.remember_channel, session.presented
             lines.append(remember_cookie(session.remember_state, channel, presented, now=now))
-        if has_store and session.state.new_orders:  # the last: what no cookie can hold comes before
+        if has_store and session.state.new_orders:  # checked last, so that CookieTooLarge is raised first
             raise StoreFirst
         return [line for line in lines if line is not None]
 
     def _is_at_rest(self, now: datetime) -> bool:
-        """Return whether the session was only read, and the cart not even that: then there is nothing to do."""
+        """Return whether the session was only read and the cart not opened, so that both cookies stay as they are."""
         return (self._cart is None or not self._cart.is_open) and self.session.is_at_rest(now)
 
     def _needs_session(self, now: datetime) -> bool:
@@ -171,17 +174,17 @@ class Visit:
         return is_needed
 
     def _concerns_cart(self, now: datetime, *, is_needed: bool) -> bool:
-        """Return whether a cart nobody touched moves with its session, is renewed with it, or keeps it alive."""
+        """Return whether an untouched cart must follow a new session, be refreshed with it, or keep it alive."""
         session = self.session
         return not (is_needed and session.is_continued) or session.is_stale(now)
 
-    # From here on: for the middleware, where there is a store.
+    # The rest is called by the middleware if there is a store.
 
     @property
     def asks(self) -> tuple[tuple[StoreNamespace, str], ...]:
-        """Return what to ask the store for: what the customer left elsewhere, or the newest of an outdated cart.
+        """Return the store keys to read: a customer's cart and orders of other browsers, or an outdated cart's newest.
 
-        Once for each request; what could not be asked is asked at a later one.
+        Returns them once per request. A read that fails is repeated at a later request.
         """
         keeping, session, cart = self._identity.keeping, self.session, self._cart
         if keeping is None or self._has_asked:
@@ -206,7 +209,7 @@ class Visit:
         *,
         is_ahead: bool = False,
     ) -> None:
-        """Take what the store had; None where it could not be asked. `is_ahead`: before the app is called."""
+        """Take over the values read from the store, None if the read failed. `is_ahead`: the app has not run yet."""
         self._has_asked, self._is_ahead = True, is_ahead
         if answer is None:
             return
@@ -234,9 +237,9 @@ class Visit:
             cart.replace(merged)
 
     def owed(self, *, now: datetime) -> tuple[list[Revocation], list[Write | Add]]:
-        """Return what the store is to hear: versions that are over, and what it is to keep. Each once.
+        """Return what to write to the store: revocations, and values of sessions, carts and orders. Each only once.
 
-        What no cookie can be made of is left out: `set_cookies` raises.
+        Entries that are no JSON are left out here; `set_cookies` raises for them.
         """
         session, cart = self.session, self.cart
         self._is_ahead = False
@@ -247,8 +250,8 @@ class Visit:
         with suppress(NotJsonError):
             is_unsure = session.is_uncertain and session.state.customer is not None
             if is_unsure and (session.state.new_orders or (cart.is_open and cart.is_changed)):
-                session.state.merges = True  # whose it is will be known at a later request
-            works += session.spill(now=now, is_needed=self._needs_session(now))  # it has its id from here on
+                session.state.merges = True  # a later request will know whether the session still counts
+            works += session.spill(now=now, is_needed=self._needs_session(now))  # also assigns a missing id
             works += self._orders(now, is_unsure=is_unsure)
             if cart.is_open:
                 revocations += cart.outdate(now=now)
@@ -258,26 +261,26 @@ class Visit:
         return revocations, works
 
     def _orders(self, now: datetime, *, is_unsure: bool, is_late: bool = False) -> list[Add]:
-        """Return a customer's new orders, and those of a guest that the cookie does not hold."""
+        """Return a customer's new orders, or those of a guest that do not fit into the cookie."""
         session = self.session
         state = session.state
         orders, state.new_orders = state.new_orders, ()
         if state.customer is None and not is_late:
-            orders = tuple(one for one in orders if one not in state.orders)
+            orders = tuple(order for order in orders if order not in state.orders)
         if not orders or is_unsure or state.id is None:
             return []
         until = now + ORDERS_KEPT if state.customer is not None else session.ends
         return [Add(session.binding.owner, orders, to_milliseconds(until))]
 
     def _writes_of_cart(self, now: datetime, *, is_changed: bool, is_unsure: bool) -> list[Write]:
-        """Return the newest content of a cart, unless it is still to be merged with what the store has."""
+        """Return the write of a cart's newest content, unless it must first be merged with the stored cart."""
         keeping, session, cart = self._identity.keeping, self.session, self.cart
         if keeping is None or not keeping.keep_carts or is_unsure or cart.is_missing or session.state.merges:
             return []
         elsewhere = self._elsewhere.pop(session.binding.owner, None)
         if not is_changed and (elsewhere is None or elsewhere == cart.copy()):
             return []
-        if self._identity.revocations is not None:  # of two carts the later must have the later time
+        if self._identity.revocations is not None:  # the later of two carts needs the later time on any clock
             now = self._identity.revocations.latest(now)
         until = now + CARTS_KEPT if session.state.customer is not None else session.ends
         owner, session_id = session.binding.owner, session.binding.session_id or ""
@@ -285,14 +288,14 @@ class Visit:
         return [cart_write(owner, cart.copy(), session_id=session_id, version=version, now=now, until=until)]
 
     def late_orders(self, *, now: datetime) -> list[Add]:
-        """Return the orders of after the start: no cookie can carry them any more, but the store can."""
+        """Return orders added after the response started: too late for a cookie, but the store can hold them."""
         session = self.session
         if not (session.is_open and session.state.new_orders) or session.is_uncertain:
             return []
         return self._orders(now, is_unsure=False, is_late=True)
 
     def _left_behind(self) -> list[Write]:
-        """Return what nobody asks for any more: a guest's, after login and logout."""
+        """Return the removals of a guest's cart and orders, which are unreachable after a login or logout."""
         before, binding = self.session.presented_binding, self.session.binding
         is_left = before.customer is None and before.session_id is not None and before.owner != binding.owner
         if not is_left or self._has_cleared:
@@ -304,7 +307,7 @@ class Visit:
 
     @property
     def _waits_for_store(self) -> bool:
-        """Return whether an outdated cart stays in the browser, since its newest content was not to be had."""
+        """Return whether an outdated cart stays in the browser because its newest content could not be read."""
         keeping, cart = self._identity.keeping, self.cart
         return keeping is not None and keeping.keep_carts and cart.is_outdated and not cart.is_kept
 
@@ -315,7 +318,7 @@ class Visit:
 def remember_cookie(
     state: RememberState, channel: Channel, presented: Presented, *, now: datetime
 ) -> bytes | None:
-    """Return the Set-Cookie header value of the remember-me cookie, if the browser's copy is to change."""
+    """Return the Set-Cookie header value of the remember-me cookie; None if the browser's copy is right."""
     token = state.token
     if token is None:
         return channel.expire(presented) if state.is_over else None

@@ -1,6 +1,6 @@
-"""Mail as bytes: messages, and the headers and links by which a reader of marketing mail leaves a list.
+"""Builds mail: messages, and the headers and links with which readers of marketing mail leave a list.
 
-Rule: pure logic. Addresses, texts and `now` come in, messages and headers come out; nothing is sent from here.
+Rule: pure logic. Functions take addresses, texts and `now`, and return messages and headers. They send no mail.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who the shop's customers are: what the shop itself yields, one after the other."""
+"""The interface by which a shop provides its active customers, one after the other, for an announcement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 
 class Customer(NamedTuple):
-    """Name an active customer: the number, the mail address, and the language tag they read."""
+    """An active customer: the number, the mail address, and the tag of the customer's language."""
 
     number: str
     address: str
@@ -15,6 +15,6 @@ class Customer(NamedTuple):
 
 
 class Customers(Protocol):
-    """Yield every active customer. Called once a run; a customer that comes twice gets one mail."""
+    """Yield every active customer. It is called once per run, and a customer yielded twice gets one mail."""
 
     def __call__(self) -> AsyncIterator[Customer]: ...

@@ -1,4 +1,4 @@
-"""What mail must carry: the links by which readers leave a list (RFC 2369, 8058), the headers of an order."""
+"""The headers that mail must have: links with which readers leave a list (RFC 2369, 8058), and those of an order."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ ONE_CLICK = "List-Unsubscribe=One-Click"
 
 
 class MailError(CookieGuardError):
-    """Say why there are no headers or links for a list."""
+    """The reason why there are no headers or links for a list."""
 
 
 class Links(Protocol):
     """Make the signed links of a shop's lists."""
 
     def stop_link(self, customer: str, list_: str) -> str:
-        """Return where this customer leaves this list, and no other one."""
+        """Return the link with which this customer leaves only this list."""
 
     def confirm_link(self, customer: str, list_: str) -> str:
-        """Return where this customer confirms this list."""
+        """Return the link with which this customer confirms this list."""
 
     async def agreed(self, customer: str, list_: str) -> bool:
         """Return whether this customer may be sent this list."""
@@ -36,28 +36,28 @@ LINKS: Current[Links] = Current(
 
 
 def use(links: Links) -> None:
-    """Have this process make its links like this; CookieGuard does it by itself."""
+    """Set what makes the links in this process; CookieGuard does this by itself."""
     LINKS.use(links)
 
 
 def headers(customer: str, list_: str) -> dict[str, str]:
-    """Return the headers of a message of a list to a customer; they count where the relay's DKIM covers them."""
+    """Return the headers of a list's message to a customer; they are valid only if the relay's DKIM signs them."""
     link = current().stop_link(customer, list_)
     return {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": ONE_CLICK}
 
 
 def confirm_link(customer: str, list_: str) -> str:
-    """Return the link by which a customer confirms a list: put it into the mail that asks for it."""
+    """Return the link with which a customer confirms a list, for the mail that asks for confirmation."""
     return current().confirm_link(customer, list_)
 
 
 async def agreed(customer: str, list_: str) -> bool:
-    """Return whether a customer may be sent a list: confirmed and not stopped since. False where nobody knows."""
+    """Return whether a customer has confirmed a list and not left it since; False if that is unknown."""
     return await current().agreed(customer, list_)
 
 
 def current() -> Links:
-    """Return what makes the links here; raises MailError where nothing does."""
+    """Return what makes the links in this process; raises MailError if it is not set."""
     return LINKS.get()
 
 
@@ -65,13 +65,13 @@ MESSAGE_ID = "Message-ID"
 
 
 class Orders(Protocol):
-    """Make the headers of confirmations, and keep what was sent. They are part of the contract: nothing stops them."""
+    """Make the headers of order confirmations, and record those sent. Customers cannot stop them (contract)."""
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of one more confirmation."""
+        """Return the headers of a new confirmation."""
 
     async def sent(self, customer: str, order: str, message_id: str) -> None:
-        """Write down that it was sent."""
+        """Record that a confirmation was sent."""
 
 
 ORDERS: Current[Orders] = Current(
@@ -82,18 +82,18 @@ ORDERS: Current[Orders] = Current(
 
 
 def use_orders(orders: Orders) -> None:
-    """Have this process confirm orders like this; CookieGuard does it by itself."""
+    """Set what confirms orders in this process; CookieGuard does this by itself."""
     ORDERS.use(orders)
 
 
 def order_headers() -> dict[str, str]:
-    """Return the headers of a message that confirms an order: no list, no link that stops it.
+    """Return the headers of a message that confirms an order, without a list and without a link to leave it.
 
-    `Auto-Submitted` (RFC 3834) keeps absence notices away; `Message-ID` names neither customer nor order.
+    `Auto-Submitted` (RFC 3834) prevents absence notices. `Message-ID` contains neither customer nor order.
     """
     return ORDERS.get().headers()
 
 
 async def order_sent(customer: str, order: str, headers: Mapping[str, str]) -> None:
-    """Keep in the consent log that a customer was sent a confirmation; raises MailError where it takes no record."""
+    """Record in the consent log that a confirmation was sent; raises MailError if the log cannot record it."""
     await ORDERS.get().sent(customer, order, headers[MESSAGE_ID])

@@ -1,19 +1,19 @@
-"""How far the mails of one run came."""
+"""The progress of an announcement: how many mails were sent, refused, or are still waiting."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-# One address in ten may be dead, rounded up: more looks like a relay that refuses everybody, and nobody was told.
+# One address in ten, rounded up, may be dead. More refusals indicate a relay that refuses all mail.
 ONE_IN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Count the mails of an announcement: all, those a server accepted, those it refused for good.
+    """The numbers of mails of an announcement: in total, accepted by a server, and permanently refused.
 
-    `uncertain`: a sender died, or the connection did, between handing one over and the answer; such a one was sent
-    again under the same Message-ID, so its customer may have it twice.
+    `uncertain` counts mails whose sender or connection failed before the server's answer. They were sent again with the
+    same Message-ID, so customers may have received them twice.
     """
 
     total: int = 0
@@ -24,12 +24,12 @@ class Run:
 
     @property
     def waiting(self) -> int:
-        """Return how many are still to be sent."""
+        """Return how many mails are still to be sent."""
         return self.total - self.sent - self.refused
 
     @property
     def summary(self) -> str:
-        """Return the counts in words."""
+        """Return the numbers in words."""
         uncertain = (
             f", {self.uncertain} sent twice because the first was not confirmed" if self.uncertain else ""
         )
@@ -38,5 +38,5 @@ class Run:
 
     @property
     def is_complete(self) -> bool:
-        """Return whether everybody was told who can be."""
+        """Return whether all mails are prepared, none is waiting, and few enough were refused."""
         return self.is_filled and self.waiting == 0 and self.refused <= -(-self.total // ONE_IN)

@@ -1,4 +1,4 @@
-"""The hooks that a shop implements so that its customers' requests about their data can be answered."""
+"""The hooks that a shop implements so that cookieguard can answer customers' requests about their data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What a shop implements so that requests are answered: one small class, each method plain or `async`.
+"""The interface that a shop implements for requests about personal data: one class with plain or `async` methods.
 
-Every method may be called again with the same number after a crash, so each does no harm the second time; of one
-customer never two at once.
+After a crash a method may be called again with the same number, so each must be safe to repeat. Methods are never
+called for the same customer at the same time.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """Be one row of a customer's copy: what kind of data it is, and its values by the words people read.
+    """One row of a customer's copy: the kind of data, and the values by labels for the reader.
 
-    `kind` is the id of a `[[data]]` table, or words of your own. `kept_until` and `reason` where something stays
+    `kind` is the id of a `[[data]]` table, or a text of your own. Set `kept_until` and `reason` if the data is kept
     after an erasure.
     """
 
@@ -27,7 +27,7 @@ class Exported:
 
 
 class Retained(NamedTuple):
-    """Say what an erasure leaves: the kind of data, until which day, and why (the law that asks for it)."""
+    """Data that is kept after an erasure: its kind, until which day, and why (the law that requires it)."""
 
     kind: str
     until: date | None
@@ -38,7 +38,7 @@ Kept = Retained  # its earlier name
 
 
 class Contact(NamedTuple):
-    """Say where a customer is written to, and in which language."""
+    """A customer's mail address, and the language in which to write."""
 
     address: str
     language: str = ""
@@ -52,26 +52,26 @@ class Hooks(Protocol):
     """Answer requests with the shop's own data, by customer number."""
 
     def export(self, customer: str) -> Rows:
-        """Yield everything that is kept about a customer."""
+        """Yield all data that the shop has about a customer."""
 
     def erase(self, customer: str) -> Remainder:
-        """Delete all that may be deleted now; return what stays, until when and why.
+        """Delete all data that may be deleted now; return what is kept, until when and why.
 
-        It is called once more on the day the first of these ends.
+        It is called again on the first day on which kept data may be deleted.
         """
 
     def deactivate(self, customer: str) -> Remainder:
-        """Stop to use a customer's data, but keep it (art. 18 GDPR); return what is still used, and why."""
+        """Stop using a customer's data, but keep it (Art. 18 GDPR); return which data is still used, and why."""
 
 
 class Addresses(Protocol):
-    """Be known of hooks that also know mail addresses. Both methods are optional.
+    """Further methods of hooks that know mail addresses. Both are optional.
 
-    Without `contact` nobody is told by mail; without `find` guests cannot begin a request by themselves.
+    Without `contact` customers get no mail about their request. Without `find` guests cannot make a request themselves.
     """
 
     def contact(self, customer: str) -> Contact | Awaitable[Contact | None] | None:
-        """Return where a customer is written to."""
+        """Return a customer's mail address and language."""
 
     def find(self, address: str) -> str | Awaitable[str | None] | None:
-        """Return the number of who has this address on file: of a customer's account, or of a guest's orders."""
+        """Return the number of the customer account, or of the guest's orders, with this mail address."""

@@ -1,1 +1,1 @@
-"""Threads and the clock that they wait by: the ground under all that runs beside the requests."""
+"""The threads that run outside requests, and the clock by which they wait."""

@@ -1,4 +1,4 @@
-"""A call of the shop's own code, which may hang, from the event loop."""
+"""Calls the shop's own code, which may hang, without blocking the event loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def call_in_thread(call: Callable[[], Any]) -> asyncio.Future[Any]:
-    """Return what a call in a thread of its own brings; one that hangs keeps no process from its end."""
+    """Return the future result of a call in its own thread. A hanging call does not stop the process from ending."""
     future, context = Future[Any](), copy_context()
 
     def answer() -> None:
@@ -20,6 +20,6 @@ def call_in_thread(call: Callable[[], Any]) -> asyncio.Future[Any]:
         except BaseException as error:  # noqa: BLE001 - the waiting caller raises it
             future.set_exception(error)
 
-    future.set_running_or_notify_cancel()  # a thread cannot be called off
+    future.set_running_or_notify_cancel()  # a running thread cannot be cancelled
     Thread(target=answer, name="cookieguard-hook", daemon=True).start()
     return asyncio.wrap_future(future)

@@ -1,6 +1,6 @@
-"""Questions to one source, such as a database, that one thread opens, asks and closes.
+"""Runs queries of any thread in the one thread that opens and closes a source, such as a database.
 
-`Asked` is what such a part has in common; `Questions` is one that only answers.
+`Asked` is the base class of parts that do this; `Questions` is a complete part that only answers.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Answer = TypeVar("Answer")
 
 
 class Closable(Protocol):
-    """Be a source that is closed after its last question."""
+    """A source that is closed after its last question."""
 
     def close(self) -> None:
-        """Close it."""
+        """Close the source."""
 
 
 Source = TypeVar("Source", bound=Closable)
@@ -30,31 +30,31 @@ Question = tuple[Callable[[Source], Any], Future[Any]]
 
 
 class Asked(Generic[Source]):
-    """Own a source and the questions that wait for it: any thread asks, the part's worker answers."""
+    """Own a source and the questions waiting for it. Any thread may ask, and the part's worker answers."""
 
     _worker: Worker
     _source: Source | None = None
     _waits: deque[Question[Source]]
     is_down: bool
-    """The source did not answer the last time, so waiting for it is in vain."""
+    """Whether the source failed the last time, so that callers need not wait for it."""
     down: ClassVar[type[Exception]] = Exception
-    """What a source raises that does not answer; its text may be told to all."""
+    """The error of a source that is down; its text contains no secret and may be logged."""
     told_down: ClassVar[str] = ""
     told_back: ClassVar[str] = ""
 
     def ask(self, question: Callable[[Source], Answer]) -> Future[Answer]:
-        """Ask the source in its thread; the future ends with the answer, or with what asking raised."""
+        """Run a question in the source's thread; the future ends with the answer, or with the error raised."""
         future: Future[Answer] = Future()
         self._waits.append((question, future))
         self._worker.ask()
         return future
 
-    # From here on: for the thread.
+    # The rest runs in the thread.
 
     def _taken(self) -> list[Question[Source]]:
-        """Take all questions but those called off, as asyncio does for a task that is over; from here on nobody can."""
+        """Return the waiting questions that are not cancelled; from now on they cannot be."""
         taken = [self._waits.popleft() for _ in range(len(self._waits))]
-        return [one for one in taken if one[1].set_running_or_notify_cancel()]
+        return [question for question in taken if question[1].set_running_or_notify_cancel()]
 
     def _answer(self, source: Source, question: Question[Source]) -> None:
         asked, future = question
@@ -62,11 +62,11 @@ class Asked(Generic[Source]):
             future.set_result(asked(source))
         except self.down:
             raise
-        except Exception as error:  # noqa: BLE001 - the caller gets it; the thread goes on for the others
+        except Exception as error:  # noqa: BLE001 - the caller gets it; the thread continues for the others
             future.set_exception(error)
 
     def _lose(self, error: Exception, questions: Iterable[Question[Source]]) -> Exception:
-        """Close the source after an error, log that once, and end the questions; return the error they end with."""
+        """Close the source after an error, log that once, and end the questions with the returned error."""
         self._let_go()
         reason = str(error) if isinstance(error, self.down) else type(error).__name__
         if not self.is_down:
@@ -88,13 +88,13 @@ class Asked(Generic[Source]):
             source.close()
 
     def _forget(self) -> None:
-        """Begin afresh: at first, and in a forked child, whose connections are its parent's."""
+        """Reset the state, at the start and in a forked child, where the open connection is its parent's."""
         leave_to_parent(self._source)
         self._source, self._waits, self.is_down = None, deque(), False
 
 
 class Questions(Asked[Source]):
-    """Answer questions in a thread that starts with the first one. Owns the thread and what it opened."""
+    """Answer questions in a thread that starts with the first one. Owns the thread and the source."""
 
     def __init__(
         self,
@@ -113,14 +113,14 @@ class Questions(Asked[Source]):
         self._reset()
 
     def close(self, deadline: float = math.inf) -> None:
-        """Answer what was asked, and end the thread."""
+        """Answer the waiting questions, and end the thread."""
         self._worker.close(deadline)
 
     def _round(self) -> None:
         for question, future in self._taken():
             try:
                 answer = question(self._opened())
-            except BaseException as error:  # noqa: BLE001 - the caller gets it; the thread goes on for the others
+            except BaseException as error:  # noqa: BLE001 - the caller gets it; the thread continues for the others
                 if isinstance(error, self._broken_by):
                     self._until = 0.0
                 future.set_exception(error)

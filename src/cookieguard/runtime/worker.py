@@ -1,4 +1,4 @@
-"""The one class for threads: a Worker runs the rounds of one part, starts afresh after a fork, and ends in time.
+"""The class for all threads: a Worker runs the rounds of one part, starts again after a fork, and ends in time.
 
 Rule: a thread closes what it opened, after its last round. `close` only waits for the thread, because SQLite crashes
 the process if a connection is closed while another thread is still in it. Threads wait by the monotonic clock.
@@ -20,12 +20,12 @@ logger = logging.getLogger("cookieguard")
 
 
 def seconds(_count: Callable[[], float] = time.monotonic) -> float:
-    """Count on while a test holds the time still: the clock is found as a default here, and by no name of a module."""
+    """Return the monotonic time, even while a test freezes `time`: as a default argument, the clock is not patched."""
     return _count()
 
 
 Round = Callable[[], float | None]
-"""Do what is due. Return the seconds until the next round, or None to wait until `ask`."""
+"""Does what is due, and returns the seconds until the next round, or None to wait until `ask`."""
 
 CLOSE_SECONDS = 15.0  # for all workers of a guard, or of a process that exits, together
 RETRY_SECONDS = 1.0  # after a round that raised
@@ -44,7 +44,7 @@ class Worker:
     def __init__(
         self,
         name: str,
-        round: Round,  # noqa: A002 - the word for it here
+        round: Round,  # noqa: A002 - the usual word for it in this project
         *,
         end: Callable[[], None] | None = None,
         reset: Callable[[], None] | None = None,
@@ -124,13 +124,13 @@ class Worker:
     def _run(self) -> None:
         with self._turn:  # an earlier thread may have outlived its `close`
             self._bell.wait(NOW)  # the first round sees what has been asked so far
-            while (one := self._round()) is not None:
+            while (round_ := self._round()) is not None:
                 is_last = self.is_ending
-                pause = self._do(one)
+                pause = self._do(round_)
                 has_more = pause is not None and pause <= NOW
                 if is_last and (not has_more or self._thread is not None):  # the next thread does the rest
                     break
-                del one  # a thread that waits holds no part
+                del round_  # a waiting thread must not hold a reference to the part
                 if pause is None and self._is_brief:
                     if self._has_ended():
                         break
@@ -141,11 +141,11 @@ class Worker:
                 self._do(end)
 
     def _has_ended(self) -> bool:
-        """End a brief thread, unless it was asked or closed since its round began: then another round follows."""
+        """End a brief thread and return True, unless it was asked or closed since its round began."""
         with self._lock:
             if self.is_ending:
                 return False
-            self._thread = None  # before the look: a question from here on begins another thread
+            self._thread = None  # before the bell is checked, so that a later question begins another thread
             if self._bell.wait(NOW):
                 self._thread = current_thread()
             return self._thread is None
@@ -153,7 +153,7 @@ class Worker:
     def _do(self, act: Callable[[], float | None]) -> float | None:
         try:
             pause = act()
-        except BaseException as error:  # noqa: BLE001 - without its thread the part would do nothing any more
+        except BaseException as error:  # noqa: BLE001 - the part would stop working without its thread
             if not self._is_failing:
                 logger.error("%s: %s; it goes on", self._name, type(error).__name__)
             self._is_failing = True

@@ -1,1 +1,1 @@
-"""Statistics: addresses cut short, one request as a log line and as a hit, sums. Pure logic: no I/O, no clock."""
+"""The pure logic of statistics: truncated addresses, log lines, hits and their sums. No I/O, no clock."""

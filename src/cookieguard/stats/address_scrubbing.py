@@ -1,9 +1,9 @@
-"""Addresses inside a text, however a client spells them: each is truncated, or nothing of it is left.
+"""Finds addresses inside a text, in any spelling a client may use, and truncates or removes them.
 
-Two rules, since a number may be an order and a word may be base64. What is an address by its form goes in any
-case: dotted, with colons, with dashes, percent-encoded, in full-width signs, as base64 of such a text. What only may be
-one (an integer, hex digits, base64 of four bytes, short forms of inet_aton) goes where it lies in the client's own
-network: one in 16 million other numbers does.
+There are two rules, because a number may be an order and a word may be base64. Text with the form of an address is
+always replaced: dotted, with colons, with dashes, percent-encoded, in full-width characters, or base64 of such a text.
+Text that may be something else (an integer, hex digits, base64 of four bytes, short forms of inet_aton) is replaced
+only if it would be an address in the client's own network, as one in 16 million other numbers is.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from urllib.parse import quote, unquote
 
 from cookieguard.stats.anonymize import UNKNOWN, packed_address, truncate
 
-MOST_CODINGS = 3  # a link in a link in a link
-OWN_BITS = 24, 48  # that are compared where none are left of others
+MOST_CODINGS = 3  # rounds of percent-decoding: a link in a link in a link
+OWN_BITS = 24, 48  # bits of the client's address that are compared if the settings keep none
 NEAR = 2  # bytes
-NOTHING = b"0-0-0-0"  # what is left of an address without dots
+REMOVED = b"0-0-0-0"  # replaces an address that is not in the usual form with dots or colons
 
 _OCTET = rb"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
-# No look-around for digits: `1203.0.113.7` still holds an address. Versions like 131.0.6778.86 do not match.
+# Matches inside longer digits, because `1203.0.113.7` contains an address. Versions like 131.0.6778.86 do not match.
 _IPV4 = re.compile(_OCTET + rb"(?:\." + _OCTET + rb"){3}(\.in-addr\.arpa)?", re.I)
-# Begins with a literal, so a text without addresses costs a tenth.
+# It begins with a literal, which makes the test of a text without addresses ten times faster.
 DOTS = rb"\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]"
 _DOTS = re.compile(DOTS)
 _IPV6 = re.compile(rb"[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}", re.I)
@@ -39,44 +39,44 @@ DASHES = (
 )
 _DASHES = re.compile(DASHES)
 IPV6_GROUPS, LONGEST_IPV6 = 8, 41
-# Where one may begin that is given to somebody: each other start would be read up to its end.
+# Positions at which an assigned IPv6 address may begin; trying every position would take too long.
 _ASSIGNED = re.compile(r"(?:^|(?<=-))(?=(?:[23][0-9a-f]|f[c-e])[0-9a-f]{2}-)", re.I)
 _DATE = re.compile(rb"(?:19|20)[0-9]{2}[-_](?:0?[1-9]|1[0-2])[-_](?:0?[1-9]|[12][0-9]|3[01])(?![0-9])")
-_DATES = re.compile(rb"%b(?:[-_]{1,2}%b)?" % (_DATE.pattern, _DATE.pattern))  # one, or from one to another
+_DATES = re.compile(rb"%b(?:[-_]{1,2}%b)?" % (_DATE.pattern, _DATE.pattern))  # a date or a range of dates
 _BASE64 = re.compile(rb"[A-Za-z0-9+_-]{10,}={0,2}")
 _PARTS = re.compile(rb"[-_+]")
-# Four bytes, or sixteen
+# Padded base64 of four or sixteen bytes
 _PADDED = re.compile(rb"(?<![A-Za-z0-9+/_-])(?:[A-Za-z0-9+/_-]{6}|[A-Za-z0-9+/_-]{22})==(?!=)")
 SHORTEST_BASE64 = 8
 _PRINTABLE = re.compile(rb"[ -~]+")
-# What may be an address, if it lies where the client does.
+# Text that counts as an address only if it would be in the client's network
 _NUMBER = re.compile(rb"(?:0x[0-9a-f]+|[0-9]+)(?:\.(?:0x[0-9a-f]+|[0-9]+)){0,3}", re.I)
 _HEX = re.compile(rb"[0-9a-f]{2}(?:[-:_. ]?[0-9a-f]{2}){3,31}", re.I)
 _SHORT = re.compile(rb"(?<![A-Za-z0-9+_-])(?:[A-Za-z0-9+_-]{6}|[A-Za-z0-9+_-]{22})(?![A-Za-z0-9+_-])(?:==)?")
-_SLASHED = re.compile(_SHORT.pattern.replace(rb"+_-", rb"+/_-"))  # where a slash parts nothing
-# `2400--1`, or a season like `2024--2025`.
+_SLASHED = re.compile(_SHORT.pattern.replace(rb"+_-", rb"+/_-"))  # a slash is a base64 letter here
+# `2400--1` is an address, and has the form of a season like `2024--2025`.
 _TWO_GROUPS = re.compile(rb"([0-9a-f]{1,4})(?:--|__)([0-9a-f]{1,4})(?![0-9a-z])", re.I)
 _BETWEEN = re.compile(rb"[-:_. ]")
-LEAST_NUMBER = 7  # digits: 1.0.0.0 has eight, and one zero less is no address of anybody
-# What nobody sees parts no address: Unicode's Default_Ignorable_Code_Point. And these are dots to whoever reads a host.
+LEAST_NUMBER = 7  # digits; the lowest assigned address, 1.0.0.0, is a number of eight digits
+# Invisible characters (Unicode's Default_Ignorable_Code_Point) are removed, and these characters are read as dots.
 _UNSEEN = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _AS_DOTS = dict.fromkeys(map(ord, "\u3002\uff61\u00b7\u06d4\u22c5\u2219"), ".")
 
-Maybe = tuple[int, int, bytes]  # where it stands, and the four or sixteen bytes it may mean
+Maybe = tuple[int, int, bytes]  # start, end, and the four or sixteen bytes of the possible address
 
 
 class Reach(NamedTuple):
-    """Say how far addresses are known: the client's own as the line has it, and how many bits are left of others."""
+    """The client's address as the line has it, and how many bits of other addresses are kept."""
 
     own: str
     ipv4: int
     ipv6: int
 
     def covers(self, packed: bytes) -> bool:
-        """Return whether bytes, in either order, are an address of the client's network, and more than its name."""
+        """Return whether bytes, in either order, are an address in the client's network other than its first."""
         own = packed_address(self.own)
         if own is None or len(own) != len(packed):
             return False
@@ -84,10 +84,10 @@ class Reach(NamedTuple):
         shift = 8 * len(packed) - bits
         network = int.from_bytes(own, "big") >> shift
         numbers = int.from_bytes(packed, "big"), int.from_bytes(packed, "little")
-        return any(one >> shift == network and one != network << shift for one in numbers)
+        return any(number >> shift == network and number != network << shift for number in numbers)
 
 
-STRICTEST = Reach("", 0, 0)  # nothing is left of any address
+STRICTEST = Reach("", 0, 0)  # keeps no bit of any address
 
 
 def scrubbed(text: bytes, reach: Reach) -> bytes:
@@ -102,7 +102,7 @@ def scrubbed(text: bytes, reach: Reach) -> bytes:
 
 
 def decoded(text: str) -> str:
-    """Return text as somebody reads it: decoded up to three times, full-width signs as usual ones, nothing unseen."""
+    """Return text as a person reads it: percent-decoded up to three times, in NFKC, without invisible characters."""
     for _ in range(MOST_CODINGS):
         if "%" not in text:
             break
@@ -113,7 +113,7 @@ def decoded(text: str) -> str:
 
 
 def without_hidden(text: str, instead: str) -> str:
-    """Put something else for addresses that have dashes for colons, or are base64 of a text or of padded bytes."""
+    """Return a text with `instead` in place of addresses with dashes for colons, and of addresses in base64."""
     if "-" not in text and "_" not in text and len(text) < SHORTEST_BASE64:
         return text
     plain, new = text.encode("utf-8", "surrogateescape"), instead.encode()
@@ -124,26 +124,29 @@ def without_hidden(text: str, instead: str) -> str:
 
 
 def hides_text(text: bytes) -> bool:
-    """Return whether base64 of an address's text stands in a text."""
+    """Return whether a text contains the base64 of an address's text."""
     return any(_is_hidden(found[0]) for found in _BASE64.finditer(text))
 
 
 def network_of(address: str) -> bytes:
-    """Return the first two bytes of an address, which tell most clients from most numbers."""
+    """Return the first two bytes of an address, which suffice to rule out most numbers in a text."""
     return (packed_address(address) or b"")[:NEAR]
 
 
 def networks_in(text: bytes) -> frozenset[bytes]:
-    """Return the same of all that may be an address in a text: of another client it is none."""
+    """Return the first two bytes, in either order, of all possible addresses in a text.
+
+    For a client whose network is not among them, the text contains no such address.
+    """
     found = [packed for _, _, packed in _maybes(text)]
     if b"%" in text:
         for part in text.split(b"/"):
             found += [packed for _, _, packed in _maybes(_decoded(part))]
-    return frozenset([one[:NEAR] for one in found] + [one[: -NEAR - 1 : -1] for one in found])
+    return frozenset([packed[:NEAR] for packed in found] + [packed[: -NEAR - 1 : -1] for packed in found])
 
 
 def _decoded_part(part: bytes, reach: Reach) -> bytes:
-    """Return a part as it came, unless an address comes to light when it is decoded."""
+    """Return a part unchanged unless its decoded form contains an address."""
     plain = _decoded(part)
     if plain == part:
         return part
@@ -156,19 +159,19 @@ def _decoded(part: bytes) -> bytes:
 
 
 def _plainly(text: bytes, reach: Reach) -> bytes:
-    """Cut what is an address by its form."""
+    """Return a text in which everything with the form of an address is truncated or removed."""
     if b"::" in text or text.count(b":") >= 6:
         text = _IPV6.sub(lambda found: _cut_ipv6(found[0], reach), text)
     if _DOTS.search(text):
         text = _IPV4.sub(lambda found: _cut_ipv4(found, reach), text)
     if _DASHES.search(text):
         text = _NUMBERS.sub(lambda found: _cut_numbers(found[0], reach), text)
-        text = _GROUPS.sub(lambda found: NOTHING if _is_ipv6(found[0]) else found[0], text)
-    return _BASE64.sub(lambda found: NOTHING if _is_hidden(found[0]) else found[0], text)
+        text = _GROUPS.sub(lambda found: REMOVED if _is_ipv6(found[0]) else found[0], text)
+    return _BASE64.sub(lambda found: REMOVED if _is_hidden(found[0]) else found[0], text)
 
 
 def _cut_ipv6(found: bytes, reach: Reach) -> bytes:
-    """Truncate what looks like IPv6; colons that are no address (`12:30:45`) stay, doubtful ones do not."""
+    """Return a truncated IPv6 address; `12:30:45` stays as it is, and a malformed address becomes `::`."""
     if b"::" not in found and found.count(b":") < 6:
         return found
     address = truncate(found.decode(), ipv4_prefix=reach.ipv4, ipv6_prefix=reach.ipv6)
@@ -176,41 +179,41 @@ def _cut_ipv6(found: bytes, reach: Reach) -> bytes:
 
 
 def _cut_ipv4(found: re.Match[bytes], reach: Reach) -> bytes:
-    """Truncate a dotted quad; leading zeros (`203.000.113.007`) are no obstacle. Reverse names end with it."""
+    """Return a truncated dotted quad, which may have leading zeros (`203.000.113.007`) or be a reverse DNS name."""
     if found[1]:
         return UNKNOWN.encode() + found[1]
     plain = ".".join(str(int(octet)) for octet in found[0].split(b"."))
-    if plain.endswith(".0.0.0"):  # a browser's version, and nobody's address
+    if plain.endswith(".0.0.0"):  # the version of a browser, not the address of a host
         return found[0]
     return truncate(plain, ipv4_prefix=reach.ipv4).encode()
 
 
 def _cut_numbers(found: bytes, reach: Reach) -> bytes:
-    """Cut a row of numbers with an address in it: the client's own, either way round, or one with a number over 99."""
+    """Return a row of numbers, zeroed if it contains an address: in the client's network, or with a number over 99."""
     date = _DATE.match(found)
     start = date.end() if date else 0
     numbers = re.split(rb"[-_]", found[start:])
     rows = [numbers[at : at + 4] for at in range(len(numbers) - 3)]
     if not any(_is_address(row, reach) for row in rows):
         return found
-    # Where in it the address begins nobody can tell
+    # All numbers become 0, because the position of the address in the row is uncertain.
     return found[:start] + re.sub(rb"[0-9]+", b"0", found[start:])
 
 
 def _is_address(row: list[bytes], reach: Reach) -> bool:
-    octets = [int(one) for one in row if one.isdigit() and len(one) <= 3]
+    octets = [int(number) for number in row if number.isdigit() and len(number) <= 3]
     return len(octets) == 4 and max(octets) <= 255 and (max(octets) > 99 or reach.covers(bytes(octets)))
 
 
 def _is_ipv6(found: bytes) -> bool:
-    """Return whether groups with dashes hold an address that somebody may have: global, unique local or link-local."""
+    """Return whether groups with dashes contain an assigned IPv6 address: global, unique local or link-local."""
     dates = _DATES.match(found)
     text = found[dates.end() if dates else 0 :].decode().replace("_", "-")
     return any(_begins_ipv6(text[at.start() : at.start() + LONGEST_IPV6]) for at in _ASSIGNED.finditer(text))
 
 
 def _begins_ipv6(text: str) -> bool:
-    """Return whether a text begins with an address, whatever follows it."""
+    """Return whether a text begins with an IPv6 address, whatever follows it."""
     groups = text.split("-", IPV6_GROUPS)[:IPV6_GROUPS]
     if "" in groups:
         gap = groups.index("")
@@ -224,7 +227,7 @@ def _begins_ipv6(text: str) -> bool:
 
 
 def _is_hidden(token: bytes) -> bool:
-    """Return whether a token, or what stands between its dashes, is base64 of a text with an address in it."""
+    """Return whether a token, or a part of it between dashes, is the base64 of a text that contains an address."""
     return any(map(_holds_address, {token, *_PARTS.split(token)}))
 
 
@@ -264,7 +267,7 @@ def _two_groups(text: bytes) -> Iterator[Maybe]:
 
 
 def _numbers(word: bytes) -> Iterator[bytes]:
-    """Yield the address a whole number or a short form means."""
+    """Yield the addresses that a whole number or a short form can mean."""
     with suppress(ValueError, OverflowError):
         yield _short_form(word.lower().decode().split("."))
     if word.isdigit() and len(word) < 40:  # a leading zero need not mean octal
@@ -273,28 +276,30 @@ def _numbers(word: bytes) -> Iterator[bytes]:
 
 
 def _short_form(parts: list[str]) -> bytes:
-    """Return what `inet_aton` makes of 203.0.28941 or 0313.0.0161.0115: the last part fills what is left."""
-    numbers = [int(one, 16 if one.startswith("0x") else 8 if one.startswith("0") else 10) for one in parts]
+    """Return the address `inet_aton` reads in 203.0.28941 or 0313.0.0161.0115; the last part fills the other bytes."""
+    numbers = [
+        int(part, 16 if part.startswith("0x") else 8 if part.startswith("0") else 10) for part in parts
+    ]
     return bytes(numbers[:-1]) + numbers[-1].to_bytes(5 - len(parts), "big")
 
 
 def _windows(digits: str) -> Iterator[bytes]:
-    """Yield what four or sixteen bytes of a row of hex digits mean."""
+    """Yield every sequence of four or sixteen bytes in a row of hex digits."""
     for size in (8, 32):
         for start in range(len(digits) - size + 1):
             yield bytes.fromhex(digits[start : start + size])
 
 
 def _without_own(text: bytes, reach: Reach) -> bytes:
-    return _without(text, [one for one in _maybes(text) if reach.covers(one[2])])
+    return _without(text, [maybe for maybe in _maybes(text) if reach.covers(maybe[2])])
 
 
 def _without(text: bytes, places: Iterable[Maybe]) -> bytes:
-    """Return a text in which nothing is left at these places."""
+    """Return a text with REMOVED in place of these possible addresses."""
     end = len(text) + 1
     for start, stop, _ in sorted(places, reverse=True):
-        if stop <= end:  # else it overlaps one that went
-            text = text[:start] + NOTHING + text[stop:]
+        if stop <= end:  # otherwise it overlaps one that is removed already
+            text = text[:start] + REMOVED + text[stop:]
             end = start
         elif start < end:
             text = text[:start] + text[end:]

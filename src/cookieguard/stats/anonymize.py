@@ -1,6 +1,6 @@
-"""Addresses without the person: truncation, the client behind trusted proxies, and keys for rate limits.
+"""Client addresses: truncation, the address behind trusted proxies, and keys for rate limits.
 
-Rule: nothing here remembers an address. No cache over addresses, no address in an exception, no logging.
+Rule: no address is remembered. This module has no cache of addresses, no address in an exception and no logging.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-UNKNOWN = "0.0.0.0"  # noqa: S104 - what stands for "no usable address" in statistics, nothing binds to it
-# A chain longer than this is not a real one; the limit keeps a header of 60,000 commas cheap.
+UNKNOWN = "0.0.0.0"  # noqa: S104 - means "no usable address" in statistics, no socket binds to it
+# Real chains of proxies are shorter. The limit keeps a header of 60,000 commas cheap.
 MAX_HOPS = 32
-# `Forwarded` has quoted strings, so it is read as a whole; real ones stay far below this.
+# `Forwarded` has quoted strings and must be read as a whole. Real values are far shorter.
 MAX_FORWARDED = 4096
 
 FORWARDING_HEADERS = frozenset(
@@ -31,7 +31,7 @@ FORWARDING_HEADERS = frozenset(
         b"fastly-client-ip",
         b"x-client-ip",
         b"x-cluster-client-ip",
-        # The same from other proxies: nobody needs them once the address is read.
+        # Headers of other proxies, which are not needed once the address is read
         b"ali-cdn-real-ip",
         b"cdn-src-ip",
         b"cf-connecting-ipv6",
@@ -61,12 +61,12 @@ FORWARDING_HEADERS = frozenset(
         b"x-vercel-proxied-for",
     )
 )
-# What is read of these, and beside them.
+# The headers from which the client is read
 PROXY_HEADERS = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"})
 
 _MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0:0/96, RFC 4291 2.5.5.2
 _SIX_TO_FOUR = b"\x20\x02"  # 2002::/16, RFC 3056: the IPv4 address follows in the next 32 bits
-LOOPBACK = "127.0.0.1"  # what a missing peer (a Unix socket) counts as
+LOOPBACK = "127.0.0.1"  # used if there is no peer address (a Unix socket)
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _HOST = re.compile(r"(?:[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
@@ -78,9 +78,10 @@ _GAP = re.compile(r"[ \t,;]*+")
 
 
 def truncate(address: str, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> str:
-    """Cut an address down to its network; what is no address becomes `0.0.0.0`, never the raw text.
+    """Return the network of an address; `0.0.0.0` for text that is no address, never the text itself.
 
-    An IPv4 address inside an IPv6 one (`::ffff:a.b.c.d`, 6to4) is cut as IPv4: 48 bits of 6to4 are all of it.
+    An IPv4 address inside an IPv6 one (`::ffff:a.b.c.d`, 6to4) is truncated as IPv4. The first 48 bits of a 6to4
+    address contain all of it.
     """
     packed = packed_address(address)
     if packed is None:
@@ -93,9 +94,9 @@ def truncate(address: str, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48) -> s
 
 
 def truncation(ipv4_prefix: int, ipv6_prefix: int) -> Callable[[str], str]:
-    """Return `truncate` with its prefixes set, for every request: 0.3 us for IPv4 and /24, `truncate` takes 0.9.
+    """Return `truncate` with fixed prefixes, for use at every request: 0.3 us for IPv4 and /24 instead of 0.9.
 
-    Where no bit is left, every address is `0.0.0.0`: not even its family is told.
+    If both prefixes are 0, every address becomes `0.0.0.0`, so that not even its family is visible.
     """
     if not ipv4_prefix and not ipv6_prefix:
         return lambda _: UNKNOWN
@@ -117,7 +118,7 @@ _MASKS6 = tuple((1 << 128) - (1 << (128 - bits)) for bits in range(129))
 
 
 def packed_address(address: str) -> bytes | None:
-    """Pack an address to 4 or 16 bytes, unmapped and without its zone; None where it is none."""
+    """Return an address as 4 or 16 bytes, IPv4-mapped ones as 4, without a zone; None if it is no address."""
     try:
         if ":" not in address:
             return inet_pton(AF_INET, address)
@@ -128,12 +129,12 @@ def packed_address(address: str) -> bytes | None:
 
 
 class Networks:
-    """Hold networks in CIDR form and say whether an address lies in one of them."""
+    """A set of networks in CIDR form that can contain an address."""
 
     __slots__ = ("_networks",)
 
     def __init__(self, networks: Iterable[str]) -> None:
-        self._networks = tuple(_network(one) for one in networks)
+        self._networks = tuple(_network(network) for network in networks)
 
     def __bool__(self) -> bool:
         return bool(self._networks)
@@ -147,7 +148,7 @@ class Networks:
 
 
 def _network(text: str) -> tuple[int, int, int]:
-    """Turn one network into (bytes of an address, mask, network), an IPv4-mapped one into its IPv4 form."""
+    """Return (bytes per address, mask, network) of a network, in IPv4 form if it is IPv4-mapped."""
     network = ip_network(text)
     packed, bits = network.network_address.packed, network.prefixlen
     if bits >= 96 and packed.startswith(_MAPPED):
@@ -158,7 +159,7 @@ def _network(text: str) -> tuple[int, int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Say who asks: the full address (never in repr), scheme and host as the nearest proxy saw them."""
+    """The client of a request: its full address (never in repr), and scheme and host as the nearest proxy saw them."""
 
     address: str = field(repr=False)
     scheme: str | None = None
@@ -167,17 +168,17 @@ class Client:
 
 
 def read_client(peer: str | None, headers: Headers, trusted: Networks) -> Client:
-    """Find the client behind trusted proxies; the headers count only where the peer is one.
+    """Return the client behind trusted proxies. The headers are used only if the peer is one of them.
 
-    Read before the forwarding headers are removed. A missing peer (a Unix socket) counts as 127.0.0.1.
-    Nothing in a header raises: what cannot be read is unknown. `scheme` is "http" or "https".
+    Call it before the forwarding headers are removed. A missing peer (a Unix socket) counts as 127.0.0.1.
+    Malformed headers raise no error; their values are unknown. `scheme` is "http", "https" or None.
     """
     peer = peer or LOOPBACK
     if not trusted or peer not in trusted:
         return Client(_plain(peer))
-    headers = [pair for pair in headers if pair[0] in PROXY_HEADERS]  # walked four times from here on
+    headers = [pair for pair in headers if pair[0] in PROXY_HEADERS]  # filtered once, read four times
     elements = list(islice(_forwarded(headers), MAX_HOPS + 1))
-    if len(elements) > MAX_HOPS:  # more than there are proxies: who is behind them is unknown
+    if len(elements) > MAX_HOPS:  # more hops than are read, so the client is unknown
         elements[-1] = {"for": ""}
     nearest = elements[0] if elements else {}
     scheme = nearest.get("proto") or _last(headers, b"x-forwarded-proto")
@@ -191,31 +192,31 @@ def read_client(peer: str | None, headers: Headers, trusted: Networks) -> Client
 
 
 def client_address(peer: str | None, headers: Headers, trusted: Networks) -> str:
-    """Give the client's full address, evaluated from the right through trusted proxies only."""
+    """Return the client's full address, found by following the headers from the right through trusted proxies."""
     return read_client(peer, headers, trusted).address
 
 
 def without_forwarding(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Drop every header that names the client's address; the same list object where there is none."""
+    """Return the headers without those that contain the client's address; the same list if there are none."""
     if FORWARDING_HEADERS.isdisjoint([name.lower() for name, _ in headers]):
         return headers
     return [header for header in headers if header[0].lower() not in FORWARDING_HEADERS]
 
 
 def throttle_key(address: str, purpose: str, hour_key: bytes) -> str:
-    """Make a key for rate limits: the same for one client (IPv6: one /64) and purpose while `hour_key` lives.
+    """Return a key for rate limits, the same for one client (IPv6: one /64) and purpose until `hour_key` changes.
 
-    Keyed BLAKE2b, so nobody without the key can try out addresses; `hour_key` is at most 64 bytes.
+    It is a keyed BLAKE2b, so that addresses cannot be tried out without `hour_key`, which has at most 64 bytes.
     """
-    packed = (packed_address(address) or bytes(4))[:8]  # one IPv6 customer has a /64 at least
+    packed = (packed_address(address) or bytes(4))[:8]  # an IPv6 customer has at least a /64
     label = purpose.encode("utf-8", "surrogatepass")
-    # The length in front keeps (purpose, address) apart from any other pair with the same bytes.
+    # The length makes the message unique for each pair of purpose and address.
     message = len(label).to_bytes(4, "big") + label + packed
     return blake2b(message, digest_size=16, key=hour_key, person=b"cg-throttle").hexdigest()
 
 
 def _through_proxies(peer: str, headers: Headers, elements: list[dict[str, str]], trusted: Networks) -> str:
-    """Walk both headers; where they disagree one is the client's own invention, and neither is believed."""
+    """Return the address in both kinds of headers; if they disagree, the client forged one, and neither is used."""
     by_list = _walk(peer, _entries(headers), trusted)
     if not any("for" in element for element in elements):
         return by_list
@@ -226,19 +227,19 @@ def _through_proxies(peer: str, headers: Headers, elements: list[dict[str, str]]
 
 
 def _walk(peer: str, entries: Iterable[str], trusted: Networks) -> str:
-    """Follow the hops from the nearest outwards while each is trusted."""
+    """Return the first untrusted address among the hops, starting at the nearest."""
     address = _plain(peer)
     for count, entry in enumerate(entries):
         if count == MAX_HOPS:
             return UNKNOWN
         address = _plain(_node(entry))
-        if address not in trusted:  # also UNKNOWN: `unknown`, `_hidden` and garbage end the walk
+        if address not in trusted:  # including UNKNOWN, from `unknown`, `_hidden` and malformed text
             return address
     return address
 
 
 def _entries(headers: Headers) -> Iterator[str]:
-    """Give the entries of all X-Forwarded-For headers, the nearest hop first."""
+    """Yield the entries of all X-Forwarded-For headers, the nearest hop first."""
     for name, value in reversed(headers):
         if name == b"x-forwarded-for":
             for entry in reversed(value.rsplit(b",", MAX_HOPS)[-MAX_HOPS:]):
@@ -246,16 +247,16 @@ def _entries(headers: Headers) -> Iterator[str]:
 
 
 def _forwarded(headers: Headers) -> Iterator[dict[str, str]]:
-    """Give the elements of all Forwarded headers, the nearest hop first; an unreadable one is one hop."""
+    """Yield the elements of all Forwarded headers, the nearest hop first; a malformed header counts as one hop."""
     for name, value in reversed(headers):
         if name == b"forwarded":
             yield from reversed(_elements(value.decode("latin-1")) or [{"for": ""}])
 
 
 def _elements(text: str) -> list[dict[str, str]] | None:
-    """Read one Forwarded header (RFC 7239); None where its grammar is broken.
+    """Return the elements of a Forwarded header (RFC 7239); None if it is malformed.
 
-    A header with an open quote is refused as a whole: the quote would swallow what proxies append.
+    A header with an unclosed quote is refused as a whole, because the quote would include elements that proxies append.
     """
     if len(text) > MAX_FORWARDED:
         return None
@@ -274,13 +275,13 @@ def _elements(text: str) -> list[dict[str, str]] | None:
 
 
 def _skip(text: str, start: int) -> int:
-    """Step over blanks and empty list members."""
+    """Return the position after white space and empty list members."""
     gap = _GAP.match(text, start)
     return gap.end() if gap else start
 
 
 def _node(entry: str) -> str:
-    """Take the port, brackets and quotes off one hop: `"[2001:db8::1]:4711"`, `203.0.113.7:80`."""
+    """Return a hop without port, brackets and quotes: `"[2001:db8::1]:4711"`, `203.0.113.7:80`."""
     entry = entry.strip(" \t").strip('"')
     if entry.startswith("["):
         return entry[1:].partition("]")[0]
@@ -288,7 +289,7 @@ def _node(entry: str) -> str:
 
 
 def _plain(address: str) -> str:
-    """Write an address in its one usual form, unmapped and without zone."""
+    """Return an address in its canonical form, without IPv4 mapping and zone."""
     packed = packed_address(address)
     if packed is None:
         return UNKNOWN
@@ -296,7 +297,7 @@ def _plain(address: str) -> str:
 
 
 def _last(headers: Headers, wanted: bytes) -> str:
-    """Give the last entry of a comma list, the one the nearest proxy wrote; empty where there is none."""
+    """Return the last entry of a comma-separated header, which the nearest proxy wrote; empty if there is none."""
     for name, value in reversed(headers):
         if name == wanted:
             return value.rpartition(b",")[2].strip(b" \t").decode("latin-1")

@@ -5,5 +5,5 @@ cimport cython
 cpdef visitor_key(str site, str address, bytes agent, bytes day_key)
 @cython.locals(packed=bytes, encoded=bytes, text=str)
 cpdef tuple spellings_of(str address)
-@cython.locals(as_it_stands=tuple, digits=tuple, lower=str, one=str)
+@cython.locals(case_sensitive=tuple, digits=tuple, lower=str, spelling=str)
 cpdef bint holds_spelling(str text, tuple spellings)

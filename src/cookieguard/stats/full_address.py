@@ -1,8 +1,8 @@
-"""What is made of a full address while it is there: the visitor key of the day, and how else it is spelled.
+"""Computes two things from a full address before it is truncated: the visitor's key of the day, and other spellings.
 
-The key is the same for one visitor of one site within one UTC day, and nothing without that day's key.
+A visitor's key is the same within one site and UTC day. Without that day's secret it cannot be linked to an address.
 
-Rule: what is made of an address forgets it; nothing here remembers either. Compiled: each page view asks for it.
+Rule: this module stores no address and no result. It is compiled, because each page view calls it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from hashlib import blake2b
 from cookieguard.stats.anonymize import packed_address
 
 KEY_BYTES = 8
-HOUSEHOLD = 8  # bytes of an IPv6 address: its other half changes within a day (RFC 8981)
+HOUSEHOLD = 8  # bytes of an IPv6 address that identify a household; the others change within a day (RFC 8981)
 
 Spellings = tuple[tuple[str, ...], tuple[str, ...]]
 NO_SPELLINGS: Spellings = ((), ())
@@ -22,18 +22,18 @@ NO_SPELLINGS: Spellings = ((), ())
 def visitor_key(site: str, address: str, agent: bytes, day_key: bytes) -> int:
     """Return a visitor's key as a signed 64-bit number, never 0.
 
-    Keyed BLAKE2b: whoever has no `day_key` cannot try out addresses, and keys of two days tell nothing of each other.
+    It is a keyed BLAKE2b. Without `day_key` addresses cannot be tried out, and keys of two days cannot be linked.
     """
     packed = (packed_address(address) or bytes(4))[:HOUSEHOLD]
     name = site.encode("latin-1", "replace")
-    # The lengths in front keep any two triples apart.
+    # The lengths make the message unique for each address, site and agent.
     message = b"%c%b%c%b%b" % (len(packed), packed, min(len(name), 255), name[:255], agent)
     digest = blake2b(message, digest_size=KEY_BYTES, key=day_key, person=b"cg visitor").digest()
     return int.from_bytes(digest, "big", signed=True) or 1
 
 
 def spellings_of(address: str) -> Spellings:
-    """Return how an address is spelled otherwise: as a number and in base64, and in hex digits."""
+    """Return the other spellings of an address: first as a number and in base64, then in hex digits."""
     packed = packed_address(address)
     if packed is None:
         return NO_SPELLINGS
@@ -46,13 +46,13 @@ def spellings_of(address: str) -> Spellings:
 
 
 def holds_spelling(text: str, spellings: Spellings) -> bool:
-    """Return whether a text holds one of these spellings."""
-    as_it_stands, digits = spellings
-    for one in as_it_stands:
-        if one in text:
+    """Return whether a text contains one of these spellings."""
+    case_sensitive, digits = spellings
+    for spelling in case_sensitive:
+        if spelling in text:
             return True
     lower = text.lower()
-    for one in digits:  # noqa: SIM110 - asked for each text of each view: a generator takes twice as long
-        if one in lower:
+    for spelling in digits:  # noqa: SIM110 - called for each text of each view; `any` takes twice as long
+        if spelling in lower:
             return True
     return False

@@ -1,4 +1,4 @@
-"""What a goal may be called: a name from the shop's code, not one made of what a visitor is or did."""
+"""Checks the names and values of goals, so that a name comes from the shop's code and not from a visitor's data."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from cookieguard.stats.hits import OTHER
 from cookieguard.stats.text_cleaning import personal_part
 
 MAX_NAME = 60  # characters
-MOST_NAMES = 100  # a worker counts by name; more are made of data, and stand together under (other)
+MOST_NAMES = 100  # names counted by a worker; more come from data, and are counted together as (other)
 MOST_A_REQUEST = 10
 ALLOWED = (
     f"1 to {MAX_NAME} letters, digits, spaces and _ - . , : / & + ' ( ), without naming a person or an order"
 )
 
-# What a goal was worth is kept as a step alone: of one order the exact sum would be in the figures for years.
+# The value of a goal is stored only as a range. The exact sum of a single order would stay in the figures for years.
 VALUE_SIGN = ": "
 _BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 _FIRST, _LAST = "under 1", "10k and more"
@@ -30,7 +30,7 @@ def _written(bound: int) -> str:
     return f"{bound // 1000}k" if bound >= 1000 else str(bound)
 
 
-# By their names, what stands for each: the geometric mean, since small orders are more than large ones.
+# The value used for each range is its geometric mean, because small orders are more frequent than large ones.
 STEP_NAMES: Mapping[str, float] = {
     _FIRST: 0.5,
     **{f"{_written(low)} to {_written(high)}": math.sqrt(low * high) for low, high in pairwise(_BOUNDS)},
@@ -40,7 +40,7 @@ _ORDER = tuple(STEP_NAMES)
 
 
 def step_of(value: float) -> str:
-    """Name the step a value lies in.
+    """Return the name of the range that contains a value.
 
     >>> step_of(89.9), step_of(0), step_of(100), step_of(25_000)
     ('50 to 100', 'under 1', '100 to 200', '10k and more')
@@ -52,7 +52,7 @@ _NAME = re.compile(r"[\w .,:/&+'()-]+")
 
 
 def fault_of(name: object) -> str:
-    """Return what keeps a name from being a goal's; empty where it is one. The name itself is in no answer.
+    """Return why a goal cannot have this name, or an empty text if it can. The result never contains the name.
 
     >>> fault_of("order placed"), fault_of("order 1004217")
     ('', 'contains a long number')
@@ -69,15 +69,15 @@ def fault_of(name: object) -> str:
 
 
 class Goals:
-    """Own the names of this worker's goals. A name that is none is told once for each fault, or `raises`."""
+    """Hold the names of this worker's goals. Each fault of a name is logged once, or raised if `raises` is set."""
 
     def __init__(self, *, raises: bool) -> None:
         self._raises = raises
         self._names: set[str] = set()
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def named(self, name: object, tell: Callable[[str], None]) -> str:
-        """Return what a goal is counted as, empty where its name is none; raises ValueError only if told to."""
+        """Return the name under which a goal is counted; empty if the name is refused. Raises ValueError if set to."""
         if isinstance(name, str) and name in self._names:
             return name
         if fault := fault_of(name):
@@ -93,7 +93,7 @@ class Goals:
         return found
 
     def valued(self, name: str, value: object, tell: Callable[[str], None]) -> str:
-        """Return what a goal of this value is counted as besides, empty where the value is none."""
+        """Return the second name under which a goal of this value is counted; empty if the value is refused."""
         is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
         if is_number and math.isfinite(number := float(value)) and number >= 0:  # type: ignore[arg-type]
             return f"{name}{VALUE_SIGN}{step_of(number)}"
@@ -103,6 +103,6 @@ class Goals:
     def _complain(self, fault: str, tell: Callable[[str], None]) -> None:
         if self._raises:
             raise ValueError(fault)
-        if fault not in self._told and len(self._told) < MOST_NAMES:
-            self._told.add(fault)
+        if fault not in self._logged and len(self._logged) < MOST_NAMES:
+            self._logged.add(fault)
             tell(fault)

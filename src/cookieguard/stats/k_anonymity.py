@@ -1,6 +1,7 @@
-"""What may be shown of counts of people: no figure of fewer than five, and none that totals would give back.
+"""Disclosure control for counts of people: hides figures of fewer than five, and others that would reveal them.
 
-Rule: everything an analyst sees passes here, whatever engine it comes from; nothing here knows what is counted.
+Rule: every figure that an analyst sees passes through here, from any database. This module does not know what is
+counted.
 """
 
 from __future__ import annotations
@@ -12,19 +13,19 @@ from cookieguard.stats.hits import OTHER
 
 K = 5
 FEW = f"fewer than {K}"
-# Each more divides the same people again: with three, most cells are of one person, and hiding them leaves nothing.
+# With three dimensions most cells have one person, and hiding those leaves an empty table.
 MOST_DIMENSIONS = 2
-# Hits without a key do not say whose they are. One person is taken for up to so many visits, or views of one page.
+# Hits without a key do not show who made them. One person is assumed to make up to so many visits, or views of a page.
 VISITS_EACH = 2
 VIEWS_EACH = 10
-# What a figure of a value or under a filter is a multiple of: each leaves so many true ones possible, next to each
-# other. Five would do for two pages. Of many pages bounds meet: with five, an attacker who asks for everything was
-# certain of ten times as many small groups as with ten (tests/web/test_disclosure.py).
+# Figures of a value or under a filter are rounded to multiples of this, so each has as many possible true values. Five
+# would suffice for two pages. Over many pages the bounds narrow each other: with five, an attacker who requests every
+# table was certain of ten times as many small groups as with ten (tests/web/test_disclosure.py).
 STEP = 10
 
 
 class Cell(NamedTuple):
-    """Be one value with its counts, and how many people it stands for at least."""
+    """One value with its counts, and the least number of people behind it."""
 
     value: str
     people: int
@@ -32,58 +33,58 @@ class Cell(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """Hold what may be shown: cells in the order they came, and the sum of those that were folded, if any."""
+    """The cells that may be shown, in their original order, and the sum of the others, if there are any."""
 
     rows: tuple[Cell, ...] = ()
     other: Cell | None = None
 
     @property
     def values(self) -> frozenset[str]:
-        """The values that are shown by name."""
+        """The values shown by name."""
         return frozenset(row.value for row in self.rows)
 
 
 def people_of(*, visitors: int, visits: int, views: int, by_views: bool = True) -> int:
-    """Return how many people counts stand for at least; visitors of several days are taken for different people.
+    """Return the least number of people behind these counts; visitors of several days count as different people.
 
-    Views say little: one person may look as often as he likes. They count where nothing else can (`by_views`: of a page
-    or goal, which most people come to without beginning a visit), and where nobody agreed to be told apart.
+    Views are weak evidence, because one person can make many. They are used only without visitors, and only with
+    `by_views`: for a page or goal, which most people reach without beginning a visit there.
     """
     known = max(visitors, visits // VISITS_EACH)
     return max(known, views // VIEWS_EACH) if by_views and not visitors else known
 
 
 def leaves_few(part: Cell, whole: Cell, *, by_views: bool = False) -> bool:
-    """Return whether fewer than `K` people, though not nobody, are left of a crowd without a part of it.
+    """Return whether `whole` without `part` leaves between one and `K` - 1 people, whom a reader of both could infer.
 
-    Who sees both subtracts. Counts are views, visits and visitors; visitors only of days of which those of the part
-    are known, in both: of others the whole's would all be left, though most of them are the part's.
+    Counts are views, visits and visitors. Both cells may count visitors only of days on which the part's are known.
+    On other days all visitors of the whole would seem to be left, although most belong to the part.
     """
     left = tuple(all_ - some for all_, some in zip(whole.counts, part.counts, strict=True))
     views, visits, visitors = left
-    if part.counts[0] and not part.counts[2]:  # nobody, or their keys are gone: not to be told apart here
+    if part.counts[0] and not part.counts[2]:  # there were no visitors, or their keys are deleted
         visitors = 0
     people = people_of(visitors=min(visitors, views), visits=visits, views=views, by_views=by_views)
     return bool(views or visits) and people < K
 
 
 def rounded(count: int) -> int:
-    """Return the multiple of `STEP` that is nearest to a count; a negative one is no count."""
+    """Return the multiple of `STEP` nearest to a count of 0 or more."""
     return (count + STEP // 2) // STEP * STEP
 
 
 def suppress(
     cells: Sequence[Cell], *, k: int = K, tied: Collection[str] = (), is_exact: bool = True
 ) -> Shown:
-    """Fold cells of fewer than `k` people, and what comes folded already, into one.
+    """Return the cells to show, after folding cells of fewer than `k` people and earlier folds into one.
 
-    Values of `tied` would give others away (`leaves_few`): they join it too, and never alone.
+    Values in `tied` would reveal others (`leaves_few`). They are folded too, and never alone.
 
-    The next smallest cells join the fold until it gives nothing away to somebody who has the total and knows these
-    rules (`_is_safe`). Nothing at all is shown of fewer than `k` people.
+    The next smallest cells are added until the fold reveals nothing to a reader who has the total and knows these rules
+    (`_is_safe`). If all cells together have fewer than `k` people, none is shown.
 
-    Where what is shown is rounded (`is_exact` false) nobody has the sum of a fold: two cells of `k` people are enough.
-    Days of a steady shop are so alike that the exact rule would hide all of them for one small one.
+    If figures are shown rounded (`is_exact` is false), readers do not know the sum of a fold, so two cells with `k`
+    people together are enough. On a shop with similar days the exact rule would hide all days because of a small one.
     """
     there = [cell for cell in cells if cell.people or any(cell.counts)]
     if sum(cell.people for cell in there) < k:
@@ -97,35 +98,35 @@ def suppress(
     ):
         size += 1
     hidden = [*ascending[:size], *(cell for cell in ascending[size:] if cell.value in tied)]
-    if size == 0 and hidden:  # bounds of each are known: one whose value may be anything goes with them
+    if size == 0 and hidden:  # bounds of tied values are known: also hide a cell without known bounds
         hidden += [cell for cell in ascending if cell.value not in tied][:1]
     gone = {cell.value for cell in hidden}
     return Shown(tuple(cell for cell in there if cell.value not in gone), _sum(hidden) if hidden else None)
 
 
 def _is_safe(hidden: Sequence[Cell], smallest_shown: int | None, k: int) -> bool:
-    """Return whether a fold of these cells has several explanations, judged by what everybody sees of it.
+    """Return whether more than one set of cells could give the sum of this fold, judged by what a reader sees.
 
-    `smallest_shown` is None where figures are rounded.
+    `smallest_shown` is None if figures are rounded.
 
-    One cell alone is the total less the others. All ones, or all as large as small cells can be, is the only way to
-    such a sum; the last line is the same for a fold in which one cell reaches the smallest that is shown.
+    A single hidden cell is the total minus the others. A sum equal to the number of cells means all ones, and the
+    largest possible sum means all `k` - 1. The last line excludes the same for one cell as large as the smallest shown.
     """
     size, total = len(hidden), sum(cell.people for cell in hidden)
     if size < 2 or total < k:
         return False
     if smallest_shown is None or any(cell.value == OTHER for cell in hidden):
-        return True  # a sum that nobody has; folded before, of unknown size
+        return True  # readers do not know the sum, or not the number of cells folded before
     if total <= size or total == size * (k - 1):
         return False
     return total <= (size - 1) * (k - 1) + smallest_shown - 2
 
 
 def column(counts: Mapping[str, int], *, k: int = K, is_exact: bool = True) -> Sequence[int | None]:
-    """Return counts that a total is shown of; None for those that must not be, and for who hides them.
+    """Return counts whose total is shown too; None for those that are too small, and for those that hide them.
 
-    They are by name, which decides between equal ones: in another order the same hide each other, or two tables of
-    the same would give away what each hides.
+    The names decide between equal counts. Tables of the same counts in another order therefore hide the same ones;
+    otherwise each table would reveal what the other hides.
     """
     cells = [Cell(f"={name}", count, (count,)) for name, count in counts.items()]
     shown = suppress(cells, k=k, is_exact=is_exact).values
@@ -133,7 +134,7 @@ def column(counts: Mapping[str, int], *, k: int = K, is_exact: bool = True) -> S
 
 
 def at_least(count: int, *, k: int = K) -> int | None:
-    """Return a single count that nothing is summed with, None where it is of fewer than `k`."""
+    """Return a count that is part of no total; None if it is less than `k` and not 0."""
     return count if count >= k or count == 0 else None
 
 

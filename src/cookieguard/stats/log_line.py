@@ -1,7 +1,7 @@
-"""One request as one line, without a person in it: in the Combined Log Format, or as JSON.
+"""Writes a request as one access log line without personal data, in the Combined Log Format or as JSON.
 
-What a client can put into a line is cleaned: queries go, a foreign referrer keeps its origin, and addresses are
-truncated wherever they stand and however they are spelled (`stats/address_scrubbing.py`).
+Text from the client is cleaned: queries are removed, a referrer on another site is reduced to its origin, and
+addresses are truncated in every field and spelling (`stats/address_scrubbing.py`).
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from cookieguard.stats.address_scrubbing import (
 from cookieguard.stats.anonymize import UNKNOWN
 
 Known = TypeVar("Known")
-Told = TypeVar("Told")
+Cached = TypeVar("Cached")
 
-# GoAccess reads at most 4,096 bytes as one line (its LINE_BUFFER), the rest becomes another; together with
-# the fixed fields these stay below, written out as they are in memory.
+# GoAccess reads at most 4,096 bytes as one line (its LINE_BUFFER) and takes the rest for another line. With the fixed
+# fields, these limits keep a line below that, even if characters are escaped.
 MAX_PATH = 2000
 MAX_REFERRER = 1000
 MAX_AGENT = 512
@@ -39,13 +39,13 @@ MAX_REQUEST = MAX_PATH + 2 * MAX_WORD + 7
 
 _USUAL = {word: word.encode() for word in ("GET", "POST", "HEAD", "1.1", "2", "1.0")}
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-# As Apache escapes a log item: \" and \\, everything else outside printable ASCII as \xhh.
+# The same escapes as Apache's: \" and \\, and \xhh for everything outside printable ASCII.
 _ESCAPES = {byte: chr(byte).encode() if 0x20 <= byte < 0x7F else b"\\x%02x" % byte for byte in range(256)} | {
     0x22: b'\\"',
     0x5C: b"\\\\",
 }
 _HOSTILE = re.compile(rb"[^ !#-\[\]-~]")
-# The same within JSON, which has its own way for quotes and backslashes; GoAccess ends a text at a NUL.
+# Unprintable characters in JSON, which has its own escapes for quotes and backslashes. GoAccess ends a text at a NUL.
 _UNPRINTABLE = re.compile(rb"[^ -~]")
 _HEX = {byte: b"\\x%02x" % byte for byte in range(256)}
 _ORIGIN = re.compile(
@@ -56,20 +56,20 @@ _DEFAULT_PORT = re.compile(rb":(?:80|443)?\Z")
 _DOTTED = re.compile(rb"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
 _NUMERIC_HOST = re.compile(rb"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?", re.I)
 
-# What a text is looked through for before anything else: an address maybe.
+# The first, quick test of a text: it matches if the text may contain an address.
 _DOUBTFUL = re.compile(b"|".join((COLONS, DOTS, DASHES, b"%")))
-# Texts without any of it come again and again: agents, paths, referrers. No other is kept, so no address is.
+# Agents, paths and referrers repeat often. Only texts without addresses are cached, so the cache holds no address.
 TEXTS_KEPT = 1024
-_clean: dict[bytes, frozenset[bytes]] = {}  # with the networks that a number in it may lie in
-_whole: dict[tuple[bytes, bytes], None] = {}  # referrers, and the host that they may be told to whole
+_clean: dict[bytes, frozenset[bytes]] = {}  # clean texts, with the networks that numbers in them may be in
+_whole: dict[tuple[bytes, bytes], None] = {}  # referrers that are logged in full on requests for this host
 
 
 class LogLine(NamedTuple):
-    """Hold what one line says of a request; `address` is truncated before it is written, mostly before it gets here.
+    """The fields of a log line. `address` is truncated before it is written, and mostly before it gets here.
 
-    `path` is the raw path as it came (percent-encoded), `host` the request's Host header, which tells the
-    shop's own referrers from foreign ones. Whoever makes one cuts overlong fields: a queue of lines stays small.
-    A tuple: nothing else is made so cheaply, with every request.
+    `path` is the raw, percent-encoded path. `host` is the request's Host header, which distinguishes the shop's own
+    referrers from others. The caller shortens long fields, so that queues stay small. It is a tuple, the cheapest
+    object to make at every request.
     """
 
     address: str
@@ -88,12 +88,12 @@ class LogLine(NamedTuple):
 
 
 def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48, own: str = "") -> bytes:
-    """Write one Combined Log Format line, its newline included; the identity fields are always `-`.
+    """Return a line in the Combined Log Format, with its newline; the identity fields are always `-`.
 
-    The prefixes say how far addresses inside path, referrer and user agent are cut; `own` is the client's, where the
-    line has another one for it.
+    The prefixes say how far addresses inside path, referrer and user agent are truncated. `own` is the client's
+    address, if the line has a substitute for it.
     """
-    # Taken apart at once: ten fields by their names take a fifth of all this.
+    # Unpacked at once, because reading ten fields by name takes a fifth of the function's time.
     address, time, method, path, version, status, bytes_sent, referrer, agent, host = line
     reach = Reach(own or address, ipv4_prefix, ipv6_prefix)
     near = network_of(reach.own)
@@ -113,9 +113,9 @@ def combined(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48, own
 
 
 def json_line(line: LogLine, *, ipv4_prefix: int = 24, ipv6_prefix: int = 48, own: str = "") -> bytes:
-    """Write the same as one JSON object and a newline, in ASCII; what is empty is `-` here too.
+    """Return the same line as one JSON object and a newline, in ASCII; empty fields are `-` here too.
 
-    The request stays one text: GoAccess refuses unusual methods that stand alone, and takes them in it.
+    The request line stays one text, because GoAccess refuses an unusual method in a field of its own.
     """
     reach = Reach(own or line.address, ipv4_prefix, ipv6_prefix)
     path, referrer, agent = _cleaned_texts(line, reach)
@@ -144,9 +144,9 @@ def _cleaned_texts(line: LogLine, reach: Reach) -> tuple[bytes, bytes, bytes]:
     )
 
 
-@lru_cache(maxsize=8)  # a batch holds a few different seconds
+@lru_cache(maxsize=8)  # a batch has few different seconds
 def _stamp(second: int) -> bytes:
-    """Write a time as Apache does, in UTC; by hand, since strftime speaks the process's language."""
+    """Return a time as Apache writes it, in UTC. Not by strftime, whose month names depend on the locale."""
     time = datetime.fromtimestamp(second, UTC)
     month = _MONTHS[time.month - 1]
     return (
@@ -160,7 +160,7 @@ def _iso(second: int) -> str:
 
 
 def _quoted(value: bytes, longest: int = MAX_WORD) -> str:
-    """Write a JSON text of at most `longest` characters between its quotes; what is unprintable becomes \\xhh."""
+    """Return a quoted JSON text of at most `longest` characters inside; unprintable bytes become \\xhh."""
     text = encode_basestring_ascii(_plain(value[:longest]))
     if len(text) > longest + 2:  # an escape takes five characters at most
         text = encode_basestring_ascii(_plain(value[: longest // 5]))
@@ -172,31 +172,31 @@ def _plain(value: bytes) -> str:
 
 
 def _word(value: bytes, longest: int = MAX_WORD) -> bytes:
-    """Escape a field that ends at a blank: a blank inside becomes %20, nothing becomes `-`."""
+    """Return an escaped field that ends at a space: spaces inside become %20, and an empty field becomes `-`."""
     return _escaped(value.replace(b" ", b"%20"), longest) or b"-"
 
 
 def _path(value: bytes, reach: Reach, near: bytes) -> bytes:
-    """Write a path the same way; a blank inside becomes %20, whose digits must not join those of an address."""
+    """Return a path, scrubbed before spaces become %20, whose digits could otherwise join those of an address."""
     if value.find(b" ") < 0 and _is_known(value, near):
         return value[:MAX_PATH] or b"-"
     return _word(_scrub(value, reach, near), MAX_PATH)
 
 
 def _field(value: bytes, longest: int, reach: Reach, near: bytes) -> bytes:
-    """Write a text without addresses, escaped; most are known to be clean."""
+    """Return an escaped text without addresses; most texts are cached as clean."""
     if _is_known(value, near):
         return value[:longest]
     return _escaped(_scrub(value, reach, near), longest)
 
 
 def _escaped(value: bytes, longest: int) -> bytes:
-    """Escape what would end the field or the line, or disturb whoever reads it on a terminal."""
+    """Return a text with escapes for characters that would end the field or line, or control a reader's terminal."""
     value = value[:longest]
     if not _HOSTILE.search(value):
         return value
     escaped = _HOSTILE.sub(_escape, value)
-    # An escape is four bytes at most: cutting before it, not after, leaves none in half.
+    # An escape has at most four bytes. The text is cut before escaping, so that no escape is cut in half.
     return escaped if len(escaped) <= longest else _HOSTILE.sub(_escape, value[: longest // 4])
 
 
@@ -205,9 +205,9 @@ def _escape(match: re.Match[bytes]) -> bytes:
 
 
 def _reduced(referrer: bytes, host: bytes, near: bytes) -> bytes:
-    """Drop query and fragment, and the path too where the referrer is not on this very host and port.
+    """Return a referrer without user, password, query and fragment; without its path if it has another host or port.
 
-    User and password go as well. What is no hierarchical URL (`about:client`, junk) is dropped whole.
+    A referrer that is no hierarchical URL (`about:client`, junk) becomes empty.
     """
     if not referrer or (referrer, host) in _whole:
         return referrer
@@ -223,12 +223,12 @@ def _reduced(referrer: bytes, host: bytes, near: bytes) -> bytes:
 
 
 def _same_place(place: bytes, host: bytes) -> bool:
-    """Compare two hosts with ports. The scheme is not known here, so either default port counts as none."""
+    """Return whether hosts with ports are the same. The scheme is unknown here, so both 80 and 443 count as none."""
     return _DEFAULT_PORT.sub(b"", place) == _DEFAULT_PORT.sub(b"", host.lower())
 
 
 def _named(place: bytes) -> bytes:
-    """Replace a host that is an IPv4 address in any spelling but the dotted one, which is scrubbed later."""
+    """Return a host, or UNKNOWN for an IPv4 address not in dotted form. Dotted ones are scrubbed later."""
     name = place.partition(b":")[0]
     if place.startswith(b"[") or not _NUMERIC_HOST.fullmatch(name) or _DOTTED.fullmatch(name):
         return place
@@ -236,13 +236,13 @@ def _named(place: bytes) -> bytes:
 
 
 def _is_known(value: bytes, near: bytes) -> bool:
-    """Return whether a text was looked through before, and no number in it lies in the client's network."""
+    """Return whether a text is cached as clean, and has no number that may be an address in the client's network."""
     networks = _clean.get(value)
     return networks is not None and near not in networks
 
 
 def _is_clean(value: bytes, near: bytes) -> bool:
-    """Return whether a text goes out as it is: it was looked through before, or now."""
+    """Return whether a text needs no scrubbing or escaping, and cache it if so."""
     if _is_known(value, near):
         return True
     if _HOSTILE.search(value):
@@ -256,12 +256,12 @@ def _is_clean(value: bytes, near: bytes) -> bool:
     return True
 
 
-def _remember(known: dict[Known, Told], one: Known, told: Told) -> None:
+def _remember(known: dict[Known, Cached], text: Known, cached: Cached) -> None:
     if len(known) >= TEXTS_KEPT:
         known.clear()
-    known[one] = told
+    known[text] = cached
 
 
 def _scrub(value: bytes, reach: Reach, near: bytes) -> bytes:
-    """Truncate every address that stands in a text."""
+    """Return a text with every address truncated."""
     return value if _is_clean(value, near) else scrubbed(value, reach)

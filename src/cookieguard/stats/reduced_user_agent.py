@@ -1,7 +1,7 @@
-"""A User-Agent as far as browser, major version and system: what browsers themselves reduce theirs to.
+"""Reduces a User-Agent to browser, major version and system, as browsers have begun to do themselves.
 
-Beside a network, a telephone's model and build single out one person, for as long as a log is kept. A bot's own name
-and address stay.
+Together with a network, the model and build of a telephone can identify one person for as long as a log is kept. A
+bot's name and address are kept.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 from functools import lru_cache
 
 AGENTS_KEPT = 1024
-# Constants of all browsers: nothing is told by them.
+# Products with the same version in all browsers, which therefore reveal nothing
 FROZEN = frozenset({b"mozilla", b"applewebkit", b"safari", b"gecko", b"mobile"})
 _COMMENT = re.compile(rb" ?\(([^()]*)\)")
-# Of apps with a browser inside: name; version, model, carrier
+# Apps with a built-in browser write [name; version; model; carrier].
 _BRACKET = re.compile(rb"\[([^\[\];]*);[^\[\]]*\]")
 _PRODUCT = re.compile(rb"([A-Za-z][\w.+-]*)/([0-9]+\.[0-9]+)((?:\.[0-9]+)+)")
 _BOT = re.compile(rb"https?:|@|bot\b|crawl|spider|compatible", re.I)
@@ -23,7 +23,7 @@ _PLATFORM = re.compile(
     rb"intel mac os x 10_15_7|trident/[0-9.]+|rv:[0-9.]+",
     re.I,
 )
-# What has a version, which is cut.
+# Systems whose version is shortened
 _SYSTEM = re.compile(
     rb"(android [0-9]+|intel mac os x [0-9]+[._][0-9]+|cpu (?:iphone )?os [0-9]+_[0-9]+)(?:[._][0-9]+)*"
     rb"( like mac os x)?|(cros \w+ [0-9]+)[.0-9]*",

@@ -1,4 +1,4 @@
-"""What hits add to the sums of their hours and days, counted in memory, and what the sums of a day are limited to."""
+"""Counts hits in memory into the sums of their hours and days, and limits how many values a day's sums have."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from cookieguard.stats.hits import (
     HitKind,
 )
 
-# Values kept of one dimension and day; an attacker may name any number of them. Of a full day the half with most views
-# stays, and the other half makes room for new ones by lot; otherwise the first values would keep out all others.
+# Values kept per dimension and day, because an attacker can send any number of them. On a full day the half with most
+# views stays, and random values of the other half make room for new ones; otherwise the first values would block them.
 MAX_VALUES = 1000
 SAFE_VALUES = MAX_VALUES // 2
-MAX_HELD = 5000  # pairs of host and page kept of one day
+MAX_HELD = 5000  # pairs of host and page kept per day
 MAX_BOTS = 500
 SUMMED = tuple(by for by in Dimension if by is not Dimension.EXIT)
-GOAL, GPC = HitKind.GOAL.value, Event.GPC.value  # a member takes ten times as long
+GOAL, GPC = HitKind.GOAL.value, Event.GPC.value  # reading an enumeration's member takes ten times as long
 
-Place = tuple[Any, ...]  # what names a row of the sums, the day or hour first
+Place = tuple[Any, ...]  # the key of a row of sums, with the day or hour first
 Rows = dict[Place, list[int]]
-Met = set[tuple[str, int]]  # values and keys
-Counts = dict[Place, Counter[str]]  # day and dimension: values
-Known = Mapping[Place, set[Place]]  # the names that groups of rows have
+Met = set[tuple[str, int]]  # values and visitor keys
+Counts = dict[Place, Counter[str]]  # counts of values, by day and dimension
+Known = Mapping[Place, set[Place]]  # the names in each group of rows
 
 
 class Limit(NamedTuple):
-    """Say how many different names rows may have that are alike in what comes first."""
+    """The limit on different names among rows whose first key columns are the same."""
 
     most: int
     group: int
-    """How many columns come first."""
+    """How many first columns define a group of rows."""
     since: int
     until: int
-    """Which columns are names."""
+    """The key columns from `since` to before `until` are the name."""
     always: int = 0
-    """How many new names are let in though there is no room: others make it."""
+    """How many new names are added to a full group; others are removed for them later."""
 
 
 OF_VALUES = Limit(MAX_VALUES, 2, 2, 3, MAX_VALUES - SAFE_VALUES)
@@ -62,7 +62,7 @@ OF_BOTS = Limit(MAX_BOTS, 1, 2, 3)
 
 
 class Picked(NamedTuple):
-    """Hold the hits of a group, and of each whether it begins a visit, and its key."""
+    """The hits of a group, with `entry` and `key` of each as lists."""
 
     hits: Sequence[Hit]
     entries: Sequence[int]
@@ -70,12 +70,12 @@ class Picked(NamedTuple):
 
     @classmethod
     def of(cls, hits: Sequence[Hit]) -> Picked:
-        """Look up both for the hits of a group."""
+        """Return the hits of a group with both lists."""
         return cls(hits, [hit.entry for hit in hits], [hit.key for hit in hits])
 
 
 class Picks(dict[Group | None, Picked]):
-    """Own hits, under None, and pick those of a group when they are first asked for."""
+    """Hold all hits under None, and the hits of each group from its first use on."""
 
     def __missing__(self, group: Group) -> Picked:
         picked = self[group] = Picked.of(group.pick(self[group.within].hits))
@@ -83,12 +83,12 @@ class Picks(dict[Group | None, Picked]):
 
 
 class Column(NamedTuple):
-    """Say how the values of a dimension are counted."""
+    """How the values of a dimension are read from hits and counted."""
 
     name: str
     counted: Counted
     value: Callable[[Hit], str]
-    is_there: Callable[[Hit], str] | None  # None where hits without a value count too
+    is_there: Callable[[Hit], str] | None  # None if hits without a value count too
 
 
 def _column(by: Dimension) -> Column:
@@ -101,7 +101,7 @@ def _column(by: Dimension) -> Column:
 
 
 def _reading(*names: str) -> Callable[[Hit], Any]:
-    if set(names) <= set(Hit._fields):  # by their names it takes twice as long
+    if set(names) <= set(Hit._fields):  # reading by position takes half the time
         return itemgetter(*map(Hit._fields.index, names))
     return attrgetter(*names)
 
@@ -116,26 +116,26 @@ BYTES, DURATION = (Hit._fields.index(name) for name in ("bytes", "duration"))
 
 
 class Sums:
-    """Own what hits add to the sums: counted in C by piece after piece, and given by rows in the end."""
+    """Collect the counts of hits, using `Counter` for speed, and return them as rows."""
 
     def __init__(self) -> None:
-        self.hourly: Rows = defaultdict(lambda: [0] * 7)  # hour: as `HOURLY_SUMS`
+        self.hourly: Rows = defaultdict(lambda: [0] * 7)  # the columns of `HOURLY_SUMS`, by hour
         self.met: dict[Place, Met] = defaultdict(set)  # by day and dimension
         self._views: Counts = defaultdict(Counter)
         self._visits: Counts = defaultdict(Counter)
         self._visitors: Counts = defaultdict(Counter)
         self._said: Counter[Place] = Counter()  # day, policy, event
-        self._held: Counter[tuple[int, str, str]] = Counter()  # day, page, what was held
+        self._held: Counter[tuple[int, str, str]] = Counter()  # day, page, a hit's `held`
         self._bots: Counter[Place] = Counter()  # day, kind, name
 
     def add(self, hits: Sequence[Hit]) -> None:
-        """Add hits whose entries are decided."""
+        """Add hits whose `entry` is decided."""
         hours: dict[int, list[Hit]] = defaultdict(list)
         for hit in hits:
             hours[hit[0] // SECONDS_OF_HOUR].append(hit)
-        for hour, some in hours.items():
+        for hour, hits_of_hour in hours.items():
             day = hour * SECONDS_OF_HOUR // SECONDS_OF_DAY
-            picked = Picks({None: Picked(some, (), ())})
+            picked = Picks({None: Picked(hits_of_hour, (), ())})
             for column in COLUMNS:
                 self._add_values((day, column.name), column, picked[column.counted.of])
             self._add_hour(hour, picked)
@@ -148,14 +148,14 @@ class Sums:
             self._bots.update([(day, hit.bot, hit.browser) for hit in picked[BOTS].hits])
 
     def add_visitors(self, firsts: Iterable[Hit]) -> None:
-        """Count visitors by the first views of their day."""
+        """Add visitors, given the first view of each on a day."""
         days: dict[int, list[Hit]] = defaultdict(list)
         for hit in firsts:
             days[hit.day].append(hit)
-        for day, some in days.items():
-            self._visitors[day, ""][""] += len(some)
+        for day, views in days.items():
+            self._visitors[day, ""][""] += len(views)
             for column in OF_VISITOR:
-                self._visitors[day, column.name].update(map(column.value, some))
+                self._visitors[day, column.name].update(map(column.value, views))
 
     def daily(self) -> Rows:
         """Return rows of day, dimension, value: views, visits, visitors."""
@@ -206,9 +206,9 @@ class Sums:
 
 
 def fold(rows: Rows, limit: Limit, known: Known) -> Mapping[Place, Place]:
-    """Fold rows whose names have no room into "(other)", and say which became what.
+    """Merge rows whose names exceed the limit into "(other)", and return the old and new key of each.
 
-    Of new names those that came most often are let in, and added to those that are `known`.
+    The most frequent new names are kept and added to `known`.
     """
     new: dict[Place, Counter[Place]] = defaultdict(Counter)
     for place, counts in rows.items():
@@ -243,5 +243,5 @@ def _add(row: list[int], counts: Sequence[int]) -> None:
 
 @lru_cache(maxsize=1024)
 def held_hosts(held: str) -> tuple[tuple[str, int, str, str], ...]:
-    """Read a hit's `held`: host, elements, vendor, purpose of each."""
-    return tuple(tuple(one) for one in json.loads(held)) if held else ()
+    """Return host, elements, vendor and purpose of each host in a hit's `held`."""
+    return tuple(tuple(row) for row in json.loads(held)) if held else ()

@@ -1,6 +1,6 @@
-"""Sealed boxes: whoever has the public half of a pair can close one, the private half alone opens it.
+"""Sealed boxes: encryption with a public key, which only the private key of the pair can undo.
 
-Ephemeral X25519, HKDF-SHA256, ChaCha20-Poly1305; what a box is about is authenticated with it.
+Ephemeral X25519, HKDF-SHA256 and ChaCha20-Poly1305. The associated data `about` is authenticated with the box.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
-NONCE = bytes(12)  # every box has a key of its own
+NONCE = bytes(12)  # a constant is safe, because every box has its own key
 
 
 def seal_box(text: bytes, public: bytes, *, about: bytes, use: bytes) -> bytes:
-    """Close a box; `use` keeps boxes of different uses apart. About 70 us."""
+    """Return a sealed box with the text, in about 70 us. A box sealed for one `use` does not open for another."""
     ephemeral = X25519PrivateKey.generate()
     sender = ephemeral.public_key().public_bytes_raw()
     key = _key(ephemeral.exchange(X25519PublicKey.from_public_bytes(public)), sender, public, use)
@@ -24,7 +24,7 @@ def seal_box(text: bytes, public: bytes, *, about: bytes, use: bytes) -> bytes:
 
 
 def open_sealed(box: bytes, private: bytes, *, about: bytes, use: bytes) -> bytes:
-    """Return what is in a box; raises ValueError for another key, another use or a changed box."""
+    """Return the text in a box; raises ValueError for another key, another use or a changed box."""
     key = X25519PrivateKey.from_private_bytes(private)
     sender, sealed = box[:KEY_BYTES], box[KEY_BYTES:]
     shared = key.exchange(X25519PublicKey.from_public_bytes(sender))
@@ -42,7 +42,7 @@ def new_key_pair() -> tuple[bytes, bytes]:
 
 
 def public_half(private: bytes) -> bytes:
-    """Return the public half of a private key; any 32 random bytes are one."""
+    """Return the public half of a private key, which can be any 32 random bytes."""
     return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
 

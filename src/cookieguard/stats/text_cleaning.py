@@ -1,4 +1,4 @@
-"""What a client writes, as it is kept: paths, hosts, UTM fields and searches, without a person in them."""
+"""Removes personal data from what clients send, before it is stored: paths, hosts, UTM fields and search terms."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from cookieguard.stats.address_scrubbing import decoded, without_hidden
 from cookieguard.stats.hits import ADDRESS
 
 MAX_HOST = 100
-MAX_FIELD = 80  # characters of a UTM field; longer ones are ids, not names
-MAX_TERM = 60  # characters of a search; longer ones are texts, which name whoever wrote them
-MAX_PAIRS = 50  # of a query that are looked at
+MAX_FIELD = 80  # characters of a UTM field; longer values are ids, not names
+MAX_TERM = 60  # characters of a search term; longer text may identify its writer
+MAX_PAIRS = 50  # pairs read per query
 HOSTS_KEPT = 1024
 UTM = ("source", "medium", "campaign", "term", "content")
 NO_UTM: Mapping[str, str] = {}
 
 _REFERRER = re.compile(rb"https?://(?:[^/?#@\\]*@)*([^/?#@\\\s:]{1,100})(?::[0-9]{0,5})?(?=[/?#]|\Z)", re.I)
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*\.)*[a-z0-9_-]*")
-# WHATWG URL, "ends in a number": such a host is an IPv4 address, however it is written.
+# A host that "ends in a number" is an IPv4 address in any spelling (WHATWG URL).
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 _PART = r"(?:0x[0-9a-f]{1,2}|\d{1,3})"
 _STOP = r"\s{0,2}\.\s{0,2}"
@@ -31,7 +31,7 @@ _ADDRESS = re.compile(
 _AT = re.compile(r"@|[(\[{]\s*at\s*[)\]}]", re.I)
 _MAIL = re.compile(rf"[^\s/@]+\s*(?:{_AT.pattern})\s*[^\s/@]+", re.I)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-# Digits that name one thing or person; years and dates of eight stay readable in UTM fields only.
+# Digits that may identify a thing or a person. Only UTM fields keep years and dates of eight digits.
 _SPACED_NUMBER = r"\d(?:[ ./()_-]{0,2}\d){9,}"  # telephones, bank accounts
 _LONG_NUMBER = re.compile(rf"{_SPACED_NUMBER}|\d{{5,}}")
 _DATE = r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?!\d)"
@@ -46,7 +46,7 @@ MAX_PAGE = 200  # characters
 
 @lru_cache(maxsize=HOSTS_KEPT)
 def referrer_host(header: bytes) -> str:
-    """Return the host of a Referer, lower-case and without `www.`; empty for what is none."""
+    """Return the host of a Referer, in lower case and without `www.`; empty if it has none."""
     found = _REFERRER.match(header)
     if found is None:
         return "" if not header.lower().startswith((b"http://[", b"https://[")) else ADDRESS
@@ -54,7 +54,7 @@ def referrer_host(header: bytes) -> str:
 
 
 def cleaned_host(host: str) -> str:
-    """Return a host as it is kept: an IP address becomes `(address)`, what is no host becomes empty."""
+    """Return a host for storage: `(address)` for an IP address, and empty if it is not a host."""
     host = host.lower().removeprefix("www.")[:MAX_HOST]
     if ":" in host or _NUMERIC.fullmatch(host) or _ADDRESS.search(host) or without_hidden(host, "") != host:
         return ADDRESS
@@ -62,7 +62,7 @@ def cleaned_host(host: str) -> str:
 
 
 def utm_fields(query: bytes) -> Mapping[str, str]:
-    """Return the UTM fields of a query, by their name without `utm_`; the first of several counts."""
+    """Return the UTM fields of a query, by name without `utm_`. If a field is repeated, its first value counts."""
     if b"utm_" not in query:
         return NO_UTM
     found: dict[str, str] = {}
@@ -74,13 +74,13 @@ def utm_fields(query: bytes) -> Mapping[str, str]:
     return found
 
 
-@lru_cache(maxsize=HOSTS_KEPT)  # a campaign leads thousands here
+@lru_cache(maxsize=HOSTS_KEPT)  # thousands of visitors share the fields of a campaign
 def _cleaned_value(value: bytes) -> str:
     return cleaned_field(unquote_plus(value.decode("latin-1")))
 
 
 def searched_for(query: bytes, names: Collection[str]) -> str:
-    """Return what was searched for, by the first parameter of these names; empty for what is no term but a text.
+    """Return the search term, from the first parameter with one of these names; empty if it is too long.
 
     >>> searched_for(b"page=2&q=Blue++MUG", {"q"})
     'blue mug'
@@ -94,7 +94,7 @@ def searched_for(query: bytes, names: Collection[str]) -> str:
 
 
 def cleaned_field(text: str) -> str:
-    """Return free text as it is kept: one line, at most 80 characters, no address, mail address or long number in it.
+    """Return free text for storage: one line of at most 80 characters, without IP and mail addresses and long numbers.
 
     >>> cleaned_field("ada%40shop.example, order 1004217, 20261124")
     '(mail) order (number), 20261124'
@@ -106,7 +106,7 @@ def cleaned_field(text: str) -> str:
 
 
 def personal_part(text: str) -> str:
-    """Return what in a text may name one person or thing; empty where nothing looks like it."""
+    """Return a description of the first part of a text that may identify a person or thing; empty if there is none."""
     text = decoded(text)
     if _AT.search(text):
         return "a mail address"
@@ -119,20 +119,20 @@ def personal_part(text: str) -> str:
 
 
 def shown_path(path: str) -> str:
-    """Return a path as a log line may have it: whom its mail address or number names is nobody's business there."""
+    """Return a path for a log message, without parts that may identify a person, such as a mail address."""
     cleaned = cleaned_path(path[: 4 * MAX_PAGE], folds_ids=True)
     return (cleaned if "{id}" in cleaned else path)[:MAX_PAGE]
 
 
 @lru_cache(maxsize=HOSTS_KEPT)
 def cleaned_path(path: str, *, folds_ids: bool) -> str:
-    """Return a path as it is kept: no address, no mail address; with `folds_ids` no long number and no token.
+    """Return a path for storage, without IP and mail addresses, and with `folds_ids` without long numbers and tokens.
 
     >>> cleaned_path("/orders/1004217/ada@shop.example", folds_ids=True)
     '/orders/{id}/{id}'
     """
     path = _UNPRINTABLE.sub("", path.partition("?")[0])[: 4 * MAX_PAGE]
-    path = "/".join(_cleaned_segment(one, folds_ids=folds_ids) for one in path.split("/"))
+    path = "/".join(_cleaned_segment(segment, folds_ids=folds_ids) for segment in path.split("/"))
     return path[:MAX_PAGE] or "/"
 
 

@@ -1,6 +1,7 @@
-"""What a User-Agent says: browser, system, kind of device, and whether it is a bot; nothing hostile raises.
+"""Reads browser, system, kind of device and kind of bot from a User-Agent. Hostile values raise no error.
 
-Parsing takes some 20 us, the list of crawlers 200 us more, so answers are kept. All of it is the writer thread's work.
+Parsing takes about 20 us, and matching the list of crawlers 200 us more, so results are cached. The thread that writes
+statistics does this, not the request.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from cookieguard.stats.hits import BotKind
 from cookieguard.stats.text_cleaning import cleaned_field
 
 MAX_AGENT = 512  # characters; 8 KB cost 25 to 75 ms to parse
-AGENTS_KEPT = 4096  # a day's browsers of a busy shop; made-up ones push each other out
+AGENTS_KEPT = 4096  # the different browsers of a busy shop's day
 MAX_NAME = 60  # characters of a family
 MAX_MAJOR = 4  # digits; a version may have thousands, and five may name a person
-PATTERNS_AT_ONCE = 25  # one alternation of all is slower than many short ones
+PATTERNS_AT_ONCE = 25  # several short alternations are faster than one of all patterns
 
-# Of a crawler with several tags the first kind counts: what reads for a model is AI, though it may search too.
+# A crawler with several tags gets the first matching kind: one that collects for a model is AI even if it searches too.
 KINDS: Mapping[BotKind, frozenset[str]] = {
     BotKind.AI: frozenset({"ai-crawler"}),
     BotKind.SEARCH: frozenset({"search-engine"}),
     BotKind.TOOL: frozenset({"http-library", "browser-automation", "monitoring", "scanner"}),
     BotKind.OTHER: frozenset(),
 }
-# What the list does not know. Cubot makes telephones.
+# Bots that are not in the list. Cubot is a brand of telephones.
 _SELF_DECLARED = re.compile(
     r"(?<!cu)bot\b|crawl|spider|scrape|\b(?:curl|wget)\b|python-|headless|\bhttp-?client\b", re.I
 )
@@ -34,7 +35,7 @@ _PRINTABLE = re.compile(r"[^ -~]")
 
 
 class Agent(NamedTuple):
-    """Say what a User-Agent says. `bot` is a BotKind, empty for people; the device is one of four words."""
+    """The content of a User-Agent. `bot` is a BotKind, empty for people; `device` is one of four words."""
 
     browser: str
     major: str
@@ -44,21 +45,21 @@ class Agent(NamedTuple):
 
 
 UNKNOWN = Agent("Other", "", "Other", "other", "")
-NOBODY = UNKNOWN._replace(bot=BotKind.OTHER.value)  # every browser says who it is
+NO_AGENT = UNKNOWN._replace(bot=BotKind.OTHER.value)  # an empty User-Agent; every browser sends one
 
 
 def read_agent(header: bytes) -> Agent:
-    """Read a User-Agent header."""
+    """Return the content of a User-Agent header."""
     return _read(header[:MAX_AGENT].decode("latin-1"))
 
 
 @lru_cache(maxsize=AGENTS_KEPT)
 def _read(text: str) -> Agent:
     if not text.strip():
-        return NOBODY
+        return NO_AGENT
     try:
         return _agent(text)
-    except Exception:  # noqa: BLE001 - it is free text, and parsers of others raise what they like: UNKNOWN counts it
+    except Exception:  # noqa: BLE001 - foreign parsers may raise anything on free text, which then counts as UNKNOWN
         return UNKNOWN
 
 
@@ -78,7 +79,7 @@ def _agent(text: str) -> Agent:
 
 
 def _device(found: Any) -> str:
-    """Name the kind of device; the order is that of `user_agents`, which calls some tablets mobile too."""
+    """Return the kind of device. Tablets come first, because `user_agents` also calls some of them mobile."""
     if found.is_tablet:
         return "tablet"
     if found.is_mobile:
@@ -96,13 +97,13 @@ def _bot_kind(text: str, found: Any) -> str:
 
 
 def _name(family: str | None) -> str:
-    """Return a family as it is kept: of a bot it is what its agent says, free text like any other."""
+    """Return a family's name for storage, cleaned because a bot's name is free text."""
     return cleaned_field(_PRINTABLE.sub("?", family or "Other"))[:MAX_NAME]
 
 
 @cache
 def _crawlers() -> Mapping[BotKind, Sequence[re.Pattern[str]]]:
-    """Sort the patterns of known crawlers by kind."""
+    """Return the patterns of known crawlers by kind."""
     from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 
     by_kind: dict[BotKind, list[str]] = {kind: [] for kind in KINDS}

@@ -1,1 +1,1 @@
-"""Databases and the state directory: how tables, keys and files are opened, read and written."""
+"""Databases and the state directory: opening, reading and writing of tables, keys and files."""

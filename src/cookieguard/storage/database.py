@@ -157,7 +157,7 @@ class Database(ABC):
 
     @abstractmethod
     def snapshot(self) -> AbstractContextManager[None]:
-        """Have all reads in the body see the database at one moment."""
+        """Let all reads in the body see the same state of the database."""
 
     @abstractmethod
     def take_turns(self, name: str) -> None:
@@ -165,11 +165,11 @@ class Database(ABC):
 
     @abstractmethod
     def require_own(self) -> None:
-        """Raise `down` where another file took the place of the one in use."""
+        """Raise `down` if another file has replaced the one in use."""
 
     @abstractmethod
     def empty_journal(self) -> None:
-        """Leave nothing of what was deleted in the file's journal; raise `down` where a reader holds it too long."""
+        """Remove deleted content from the file's journal; raise `down` if a reader holds the journal for too long."""
 
     @abstractmethod
     def close(self) -> None:

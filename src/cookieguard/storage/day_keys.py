@@ -1,4 +1,4 @@
-"""Random keys of a day, shared by all workers, destroyed soon after it and never made again."""
+"""A random key for each day, shared by all workers, deleted soon after the day and never made again."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from cookieguard.storage.state_directory import KEY_BYTES, SharedKeys, StateDire
 logger = logging.getLogger("cookieguard")
 
 DAY = timedelta(days=1)
-# Requests that began before midnight end after it, and clocks differ: 28 hours of life at most, 48 are promised.
+# Requests continue past midnight, and clocks differ. A key therefore exists for up to 28 hours; 48 are promised.
 GRACE = timedelta(hours=2)
 EXPIRE_EVERY = timedelta(minutes=10)
 
 
 class InForce(NamedTuple):
-    """Hold a key and the time it is in force."""
+    """A key and the time in which it is used."""
 
     key: bytes
     begins: datetime
@@ -30,11 +30,11 @@ class InForce(NamedTuple):
 
 
 class DayKeys(SharedKeys):
-    """Give the random key of a UTC day for one use, the same in all workers that share a directory (in memory).
+    """The random keys of UTC days for one use, shared by all workers through a directory in memory.
 
-    Keys are independent of each other, made with the first question of their day and unlinked two hours after
-    it. A day that is over for longer, or lies further ahead than that, has no key. Without the directory, or while it
-    fails, a key of this process alone takes over. What is lost from the directory is put back by who still has it.
+    Keys are independent of each other. A key is made at its first use and deleted two hours after its day. Days further
+    in the past or future have no key. Without the directory, or while it fails, each process uses its own key. If a
+    file is lost from the directory, a worker that still knows the key writes it again.
     """
 
     def __init__(
@@ -45,12 +45,13 @@ class DayKeys(SharedKeys):
         self._clock = clock or (lambda: datetime.now(UTC))
         self._files = re.compile(rf"\.?{use}-day-([0-9]{{8}})(?:\.[0-9a-f]+)?")
         self._known: dict[date, InForce] = {}
-        self._looks = datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)  # not between these
+        # No check for old keys between these times
+        self._unchecked = datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)
 
     def key(self, day: date) -> bytes | None:
-        """Give the 32 bytes of a day, None where it has none any more."""
+        """Return the 32 bytes of a day; None if the day has no key now."""
         now = self._clock()
-        if not self._looks[0] < now < self._looks[1]:
+        if not self._unchecked[0] < now < self._unchecked[1]:
             self.expire(now)
         known = self._known.get(day)
         if known is None:
@@ -58,21 +59,21 @@ class DayKeys(SharedKeys):
             if not begins <= now < ends:
                 return None
             key = self.shared(self._name(day), secrets.token_bytes(KEY_BYTES))
-            # Another thread may have adopted one meanwhile.
+            # Another thread may have adopted a key meanwhile.
             known = self._known.setdefault(day, InForce(key, begins, ends))
         return known.key if known.begins <= now < known.ends else None
 
     def adopt(self, day: date, key: bytes) -> None:
-        """Take the key that all machines have in the place of our own, for every worker here."""
-        with suppress(OSError, ConfigError):  # told where the file is asked for
+        """Replace the key of this machine's workers by the one that all machines share."""
+        with suppress(OSError, ConfigError):  # logged when the file is read
             if self._directory is not None:
                 self._directory.replace(self._name(day), key)
         self._known[day] = InForce(key, *_times_of(day))
 
     def expire(self, now: datetime) -> None:
-        """Let go of the keys that are not in force, in the directory too, drafts of a killed worker included."""
-        self._looks = now - EXPIRE_EVERY, now + EXPIRE_EVERY
-        in_force = {day: one for day, one in self._known.items() if one.begins <= now < one.ends}
+        """Delete the keys that are not in force, also in the directory, including drafts of killed workers."""
+        self._unchecked = now - EXPIRE_EVERY, now + EXPIRE_EVERY
+        in_force = {day: known for day, known in self._known.items() if known.begins <= now < known.ends}
         try:
             old = [path for path, digits in self.files(self._files) if not _is_in_force(_day_of(digits), now)]
             for path in old:
@@ -82,7 +83,8 @@ class DayKeys(SharedKeys):
         except OSError as error:
             logger.warning("daily %s key: old keys cannot be removed: %s", self._use, error.strerror)
         self._known = {
-            day: one._replace(key=self.shared(self._name(day), one.key)) for day, one in in_force.items()
+            day: known._replace(key=self.shared(self._name(day), known.key))
+            for day, known in in_force.items()
         }
 
     def _name(self, day: date) -> str:
@@ -90,12 +92,12 @@ class DayKeys(SharedKeys):
 
 
 def end_of(day: date) -> datetime:
-    """Return when a day's key goes."""
+    """Return when a day's key is deleted."""
     return _times_of(day)[1]
 
 
 def _times_of(day: date) -> tuple[datetime, datetime]:
-    """Return when a day's key comes into force, and when it goes."""
+    """Return when a day's key comes into force, and when it is deleted."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     return midnight - GRACE, midnight + DAY + GRACE
 
@@ -108,5 +110,5 @@ def _is_in_force(day: date, now: datetime) -> bool:
 def _day_of(digits: str) -> date:
     try:
         return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC).date()
-    except ValueError:  # no day of any calendar: older than all
+    except ValueError:  # not a date, which counts as the oldest
         return date.min

@@ -1,7 +1,7 @@
-"""The journal of erasures and endings: a file that no backup of a database takes back, with a copy in a second place.
+"""The journal of erasures and ended sessions: a file that restoring a database does not reset, with a second copy.
 
-A line is a number, a time, a kind and a text without names: a random number, or sealed bytes. Numbers
-count in the state directory alone, so a line that only the second place has gets a new one and is then applied.
+A line has a number, a time, a kind and a text without names, which is a random number or sealed bytes. Numbers apply
+to the state directory only. A line that only the second place has gets a new number there, and is then applied.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ HEAD, SUBJECT, ERASED, ENDED, APPLIED = "journal", "subject", "erased", "ended",
 LINE = re.compile(
     rb"^([0-9]{1,18}) ([0-9T:.-]{19,26}Z) (journal|subject|erased|ended|applied) ([A-Za-z0-9+/=]+)\n", re.M
 )
-TAIL_BYTES = 65_536  # the last line is in it: a request has some KB, a batch of endings is cut to less
-SECOND_SECONDS = 2.0  # a file system on a network may hang; the store's thread must answer within 4 s
+TAIL_BYTES = 65_536  # contains the last line: a request has a few KB, and batches of endings are kept smaller
+SECOND_SECONDS = 2.0  # network file systems may hang, and the store's thread must answer within 4 s
 
 
 class Entry(NamedTuple):
-    """Hold one line."""
+    """One line of the journal."""
 
     number: int
     at: datetime
@@ -47,24 +47,24 @@ class Entry(NamedTuple):
 
     @property
     def fact(self) -> tuple[datetime, str, str]:
-        """Return what both places share of a line."""
+        """Return the parts of a line that are the same in both places."""
         return self.at, self.kind, self.text
 
     @property
     def line(self) -> bytes:
-        """Return the line."""
+        """Return the line as written to the file."""
         return f"{self.number} {to_text(self.at)} {self.kind} {self.text}\n".encode()
 
 
-class _Second:
-    """Be the second place as a source of questions."""
+class _SecondPlace:
+    """The source of `Questions` for the second place, without content, because each question opens the file."""
 
     def close(self) -> None:
-        """Close nothing: each question opens the file."""
+        """Return at once, because there is no open file."""
 
 
 class Journal:
-    """Write and read the journal. All processes of a machine share its file; writers take turns."""
+    """Write and read the journal. All processes of a machine share its file, and writers wait for each other."""
 
     def __init__(self, state: Path, second: str, *, days: int) -> None:
         self._state = state
@@ -72,20 +72,20 @@ class Journal:
         self.second = Path(second).absolute() if second else None
         self.keep = timedelta(days=days)
         self.trouble = ""
-        """Why the second place could not be used the last time."""
-        self._questions = Questions("journal", _Second, patience=SECOND_SECONDS)
+        """Why the last use of the second place failed; empty if it did not."""
+        self._questions = Questions("journal", _SecondPlace, patience=SECOND_SECONDS)
         self._asked: Future[Any] | None = None
 
     def write(self, kind: str, texts: Sequence[str], now: datetime, *, in_both: bool) -> int:
-        """Append lines, safe on the disk on return; return the last one's number.
+        """Append lines, synced to the disk on return; return the last line's number.
 
-        Raises OSError if the state directory does not take them or, with `in_both`, the second place does not.
+        Raises OSError if they cannot be written in the state directory or, with `in_both`, in the second place.
         """
         if kind != SUBJECT and not self.keep:
             return 0
         with self._locked():
             before = _last(self.path) or self._begun(now)
-            at = _tomorrow(now) if kind == ENDED else now  # a logout's time could be compared with hits
+            at = _tomorrow(now) if kind == ENDED else now  # hits could be matched with a logout's time
             entries = [Entry(before.number + place, at, kind, text) for place, text in enumerate(texts, 1)]
             append_lines(self.path, _text(entries))
             self._ask_second(lambda path: self._copy(path, before, entries))
@@ -94,29 +94,29 @@ class Journal:
         return entries[-1].number
 
     def merge(self, now: datetime) -> int:
-        """Bring both places to the same lines; return the last one's number. Raises OSError for the state directory."""
+        """Copy lines that one place lacks from the other; return the last number. Raises OSError (state directory)."""
         with self._locked():
             begun = _last(self.path) or self._begun(now)
             self._ask_second(self._merge)
             return (_last(self.path) or begun).number
 
     def read(self, now: datetime) -> list[Entry]:
-        """Return all lines and change nothing; a line that is in the second place alone has the number 0."""
+        """Return all lines without changing a file; a line that only the second place has gets the number 0."""
         entries = self._known(self.path, now)
-        known = {one.fact for one in entries}
+        known = {entry.fact for entry in entries}
         there = self._ask_second(lambda path: [] if self._is_same(path) else self._known(path, now)) or []
-        return [*(one._replace(number=0) for one in there if one.fact not in known), *entries]
+        return [*(entry._replace(number=0) for entry in there if entry.fact not in known), *entries]
 
     def rewrite(self, change: Callable[[Entry], Entry], now: datetime) -> None:
-        """Put changed lines in the place of all, without old ones, in both places; raises OSError for either."""
+        """Replace all lines by changed ones and drop expired lines, in both places; raises OSError if either fails."""
         before = _entries(self.path)
-        if [change(one) for one in before if not self._is_over(one, now)] == before:
+        if [change(entry) for entry in before if not self._is_over(entry, now)] == before:
             return
         with self._locked():
             self._ask_second(self._merge)
             if self.trouble:
                 raise OSError(errno.EIO, self.trouble)
-            text = _text(change(one) for one in self._known(self.path, now))
+            text = _text(change(entry) for entry in self._known(self.path, now))
             self._ask_second(lambda path: replace_private(path, text))
             if self.trouble:
                 raise OSError(errno.EIO, self.trouble)
@@ -125,16 +125,16 @@ class Journal:
     @property
     def name(self) -> str:
         """Return the random name of this file; empty if there is none yet."""
-        return next((one.text for one in _entries(self.path, limit=200) if one.kind == HEAD), "")
+        return next((entry.text for entry in _entries(self.path, limit=200) if entry.kind == HEAD), "")
 
     def is_followed(self, number: int) -> bool:
-        """Return whether no line follows this one, and the second place ends with the same line."""
+        """Return whether this is the last line, and the second place ends with the same line."""
         last = _last(self.path)
         is_last = last is None or last.number <= number
         return is_last and (self.second is None or self._ask_second(self._is_same) is True)
 
     def _is_same(self, path: Path) -> bool:
-        """Return whether both places end with the same line: then they have the same lines."""
+        """Return whether both places end with the same line, which means that all their lines are the same."""
         ours, theirs = _last(self.path), _last(path)
         return ours is not None and theirs is not None and ours.fact == theirs.fact
 
@@ -145,13 +145,13 @@ class Journal:
         return head
 
     def _known(self, path: Path, now: datetime) -> list[Entry]:
-        return [one for one in _entries(path) if not self._is_over(one, now)]
+        return [entry for entry in _entries(path) if not self._is_over(entry, now)]
 
     def _is_over(self, entry: Entry, now: datetime) -> bool:
         return entry.kind in (ERASED, ENDED, APPLIED) and entry.at < now - self.keep
 
     def _copy(self, path: Path, before: Entry, entries: Sequence[Entry]) -> None:
-        """Append new lines; more if the second place lacks those before."""
+        """Append new lines to the second place, or merge both places if it lacks earlier lines."""
         last = _last(path)
         if last and last.fact == before.fact:
             append_lines(path, _text(entries))
@@ -162,20 +162,22 @@ class Journal:
         if self._is_same(path):
             return
         ours, theirs = _entries(self.path), _entries(path)
-        known = {one.fact for one in ours}
-        number = max((one.number for one in ours), default=0)
-        lost = [one for one in theirs if one.kind != HEAD and one.fact not in known]
+        known = {entry.fact for entry in ours}
+        number = max((entry.number for entry in ours), default=0)
+        lost = [entry for entry in theirs if entry.kind != HEAD and entry.fact not in known]
         if lost:
-            append_lines(self.path, _text(one._replace(number=number + n) for n, one in enumerate(lost, 1)))
-        there = {one.fact for one in theirs}
-        lacking = [one for one in ours if one.fact not in there]
+            append_lines(
+                self.path, _text(entry._replace(number=number + n) for n, entry in enumerate(lost, 1))
+            )
+        there = {entry.fact for entry in theirs}
+        lacking = [entry for entry in ours if entry.fact not in there]
         is_new = not path.exists()
         append_lines(path, _text(lacking))
         if is_new:
             sync_directory(path.parent)
 
     def _ask_second(self, task: Callable[[Path], Answer]) -> Answer | None:
-        """Do something with the second place, within a time limit; a failure is noted and logged once."""
+        """Run a task on the second place within a time limit. A failure is kept in `trouble` and logged once."""
         path = self.second
         if path is None:
             return None
@@ -219,7 +221,7 @@ def _last(path: Path) -> Entry | None:
     with suppress(FileNotFoundError), path.open("rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
         tail = file.read()
-        for begin in (tail.rfind(b"\n", 0, -1) + 1, 0):  # all of it where a crash left half a line
+        for begin in (tail.rfind(b"\n", 0, -1) + 1, 0):  # the whole tail if a crash left half a line
             if found := _read(tail[begin:]):
                 return found[-1]
     return None
@@ -237,4 +239,4 @@ def _tomorrow(now: datetime) -> datetime:
 
 
 def _text(entries: Iterable[Entry]) -> bytes:
-    return b"".join(one.line for one in entries)
+    return b"".join(entry.line for entry in entries)

@@ -1,4 +1,4 @@
-"""How far a database has followed the journal: the mark is part of the database, so a backup takes it back with it."""
+"""How far a database has followed the journal. The mark is in the database, so restoring a backup resets it too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keyring's file: read with its guards, watched while workers run, changed by one writer at a time."""
+"""The keyring's file: reading it with checks, following its changes while workers run, and changing it safely."""
 
 from __future__ import annotations
 
@@ -25,27 +25,26 @@ logger = logging.getLogger("cookieguard")
 
 T = TypeVar("T")
 
-# A keyring holds a few lines; more is some other file.
+# A keyring has a few lines, so a larger file is something else.
 MAX_KEYRING_BYTES = 256 * 1024
-# How late a worker may notice a change: far below the 10 minutes of a new key, and 5 s is what is promised.
+# Workers notice a change within this time. 5 s are promised, and a new key waits 10 minutes before it signs.
 LOOK_EVERY = timedelta(seconds=2)
-AHEAD = timedelta(minutes=1)  # how long a request may last for which somebody looked
-HASTE = timedelta(milliseconds=250)  # for an id nobody knows: another worker may sign with a key that is new
+AHEAD = timedelta(minutes=1)  # after `look_ahead`, the file is not checked again for this long
+HASTE = timedelta(milliseconds=250)  # the pause between checks for an unknown id, which may be of a new key
 LOCK_WITHIN = timedelta(seconds=5)  # another command holds the lock for milliseconds
 LOCK_PAUSE = 0.05
-DRAFT_SECONDS = 60  # a draft lives for milliseconds; one as old as this was left by a command that was killed
+DRAFT_SECONDS = 60  # a draft exists for milliseconds; an older one was left by a killed command
 
 Stamp = tuple[int, int, int, int]
 GONE: Stamp = (0, 0, 0, 0)
 
 
 class WatchedKeyring(Keyring):
-    """Be the keyring in a file, also after the file has changed: at most `look_every` late, without a restart.
+    """A keyring that follows its file: a change is read within `look_every`, without a restart.
 
-    A subclass, so that whoever holds a Keyring need not know that it moves. Owns its last look; between two of
-    them a question costs one comparison more than that of a fixed keyring. What cannot be read, or gives a
-    known id another secret, leaves the keyring as it was and is logged once: nobody is logged out for a typing
-    error.
+    It is a subclass, so that users of a Keyring need not know that it changes. Between two checks of the file, a query
+    costs only one comparison more than with a fixed keyring. If the file cannot be read, or gives a known id another
+    secret, the keyring stays as it was and one warning is logged, so that a typing error logs out no customer.
     """
 
     def __init__(self, path: Path, setting: str, *, look_every: timedelta = LOOK_EVERY) -> None:
@@ -82,12 +81,12 @@ class WatchedKeyring(Keyring):
         return found
 
     def look_ahead(self) -> None:
-        """Look now, in a thread: whoever does so before each request spares its questions the wait for the disk."""
+        """Check the file now. Called in a thread before each request, it saves the request a wait for the disk."""
         self._look()
         self._next_look = self._looked + AHEAD.total_seconds()
 
     def _look(self) -> None:
-        """Ask for the file's stamp, and read it where that is another one."""
+        """Read the file again if its stamp has changed."""
         self._looked = time.monotonic()
         self._next_look = self._looked + self._pause
         try:
@@ -101,10 +100,10 @@ class WatchedKeyring(Keyring):
             self._stay(str(error))
             return
         except OSError as error:
-            self._seen = GONE  # whatever comes next is another file, though it may get the same inode
+            self._seen = GONE  # the next file is another one, even if it gets the same inode
             self._stay(f"{self._path}: {error.strerror}")
             return
-        # Keys derived from a secret are kept by its id: another one needs another id, also after retirement.
+        # Derived keys are cached by the id of their secret, so another secret needs another id, even after retirement.
         if changed := [key.id for key in found.every if self._ever.get(key.id, _digest(key)) != _digest(key)]:
             self._stay(f"{self._path}: key {changed[0]} has a new secret; a new secret needs a new id")
             return
@@ -121,15 +120,15 @@ class WatchedKeyring(Keyring):
             logger.info("keyring: read again, %d keys, signing with %s", len(self._every), self._signing.id)
 
     def _is_settled(self, stamp: Stamp) -> bool:
-        """Return whether the file is whole: a part of one that is being written in place may read like a keyring.
+        """Return whether the file is complete, because a partly written file may look like a keyring.
 
-        One that took the place of another is. One that was written in place is when two looks find it the same.
+        A file that replaced another is complete. A file written in place is complete once two checks find it unchanged.
         """
         before, self._seen = self._seen, stamp
         return stamp[0] != before[0] or stamp == before
 
     def _hold(self) -> None:
-        """Keep open what was read: as long as it is, the file that takes its place cannot get its inode."""
+        """Keep the file that was read open, so that a file which replaces it cannot get the same inode."""
         before, self._let_go = self._let_go, None
         with suppress(OSError):
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
@@ -147,9 +146,9 @@ class WatchedKeyring(Keyring):
 
 
 def read_keyring(path: Path, setting: str) -> tuple[str, Stamp]:
-    """Read a keyring's text and what tells this version of the file from others.
+    """Return a keyring's text and the stamp of this version of the file.
 
-    Raises a ConfigError naming the setting for a file that is not there, not ours alone, or no keyring.
+    Raises a ConfigError that names the setting if the file is missing, open to other users, or no keyring.
     """
     try:
         with path.open("rb") as file:
@@ -167,15 +166,15 @@ def read_keyring(path: Path, setting: str) -> tuple[str, Stamp]:
         raise ConfigError(setting, was=f"{path} (over {MAX_KEYRING_BYTES} bytes)", allowed="a keyring")
     try:
         return content.decode(), stamp_of(status)
-    except UnicodeDecodeError:  # from None: that error holds the content
+    except UnicodeDecodeError:  # raised from None, because that error contains the keys
         raise ConfigError(setting, was=f"{path} (not text)", allowed="a keyring") from None
 
 
 def change_keyring(path: Path, setting: str, change: Callable[[Keyring | None], Keyring]) -> Keyring:
-    """Write the keyring that `change` makes of the one in the file (None where there is no file yet).
+    """Write and return the keyring that `change` makes of the one in the file (None if there is no file yet).
 
-    One writer at a time; readers see the old file or the new one. Lines of keys that stay the same stay as
-    they are, the file's owner too. Raises KeyringFixed where nothing can be written, and whatever `change` raises.
+    Writers wait for each other, and readers see the old file or the new one. The lines of unchanged keys and the file's
+    owner are preserved. Raises KeyringFixed if the file cannot be written, and any error of `change`.
     """
     path = Path(os.path.realpath(path))  # a link stays a link
     try:
@@ -185,7 +184,7 @@ def change_keyring(path: Path, setting: str, change: Callable[[Keyring | None], 
             after = change(before)
             content = after.dumps() if text is None else after.dumps_into(text)
             put_file(path, content.encode(), is_new=text is None)
-    except FileExistsError:  # a worker at its first start made one meanwhile: that one is changed
+    except FileExistsError:  # a worker created the file meanwhile, at its first start
         return change_keyring(path, setting, change)
     except OSError as error:
         raise KeyringFixed(
@@ -196,9 +195,10 @@ def change_keyring(path: Path, setting: str, change: Callable[[Keyring | None], 
 
 
 def change_file(path: Path, change: Callable[[], T], dumps: Callable[[T], str]) -> T:
-    """Write what `change` makes of a file beside the keys, one command at a time; it reads the file itself.
+    """Write and return the result of `change`, which reads the file itself, while no other command can write it.
 
-    Raises KeyringFixed where nothing can be written, and whatever `change` raises.
+    The file is in the same directory as the keys. Raises KeyringFixed if it cannot be written, and any error of
+    `change`.
     """
     try:
         with locked(path.parent):
@@ -212,7 +212,7 @@ def change_file(path: Path, change: Callable[[], T], dumps: Callable[[T], str]) 
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the lock of a directory: no lock file to leave behind, and it goes with the process."""
+    """Hold the lock of a directory. It needs no lock file, and is released when the process ends."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         deadline = time.monotonic() + LOCK_WITHIN.total_seconds()
@@ -234,15 +234,15 @@ def _takes_lock(descriptor: int) -> bool:
 
 
 def put_file(path: Path, content: bytes, *, is_new: bool) -> None:
-    """Put a file of mode 0600 in place at once; a new one fails with FileExistsError where there is one."""
+    """Write a file of mode 0600 atomically; `is_new` raises FileExistsError if it exists."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         write_private(draft, content)
         if is_new:
-            os.link(draft, path)  # fails where a starting worker made one meanwhile
+            os.link(draft, path)  # fails if a starting worker created the file meanwhile
         else:
             status = path.stat()
-            if status.st_uid != os.geteuid():  # root changes it for the user who runs the shop
+            if status.st_uid != os.geteuid():  # root writes it, and the shop's user remains the owner
                 os.chown(draft, status.st_uid, status.st_gid)
             os.replace(draft, path)
     finally:
@@ -252,17 +252,17 @@ def put_file(path: Path, content: bytes, *, is_new: bool) -> None:
 
 
 def _remove_drafts(path: Path) -> None:
-    """Remove what killed commands left: it holds all keys, also those that are retired by now."""
+    """Remove the drafts of killed commands, which contain all keys, even retired ones."""
     draft, oldest = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}"), time.time() - DRAFT_SECONDS
-    with suppress(OSError):  # gone meanwhile, or another user's: the change itself is done
+    with suppress(OSError):  # a draft is gone or belongs to another user; the change itself is done
         for name in filter(draft.fullmatch, os.listdir(path.parent)):
             if path.with_name(name).lstat().st_mtime < oldest:
                 path.with_name(name).unlink()
 
 
 def stamp_of(status: os.stat_result) -> Stamp:
-    """Return what tells this version of a file from others."""
-    # The change time too: `cp -p` and `touch` can bring back the modification time, nothing brings back this one.
+    """Return a value that differs between versions of a file."""
+    # It includes the change time, because `cp -p` and `touch` can restore the modification time.
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 

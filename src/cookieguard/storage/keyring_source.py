@@ -1,4 +1,4 @@
-"""Where the keyring comes from: the environment, a file, or made once beside the state directory."""
+"""Finds and loads the keyring: from the environment, from a file, or from one made at the shop's first start."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from cookieguard.storage.keyring_file import WatchedKeyring, read_keyring
 from cookieguard.storage.state_directory import StateDirectory
 
 KEYRING_FILE = "keyring"
-# The first line of a keyring that was made here. The owner who takes it over on purpose removes the line.
+# The first line of a generated keyring. Owners remove it to keep that keyring in production.
 GENERATED = b"# made by cookieguard at its first start\n"
-SEALED = "subjects.db"  # only a worker with a keyring makes it
+SEALED = "subjects.db"  # if this file exists, the shop has had a keyring
 PRODUCTION = "COOKIEGUARD_ENV"
 WITH_KEYRING = "one with its keyring, from a backup; if that is lost: a new one, by `cookieguard keys add`"
-# A consent cookie that ends with the browser (`max_age` 0) still counts this long in one left open.
+# A consent cookie without Max-Age (`max_age` 0) is valid this long in a browser that is not closed.
 UNTOLD_LIFE = timedelta(days=180)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyringPlace:
-    """Say where a keyring is: the setting that decides, and the file, or the variable where there is none."""
+    """The place of a keyring: the setting that decides it, and the file or else the environment variable."""
 
     setting: str
     path: Path | None = None
@@ -38,14 +38,14 @@ class KeyringPlace:
 
 
 def place_of(state_dir: Path, settings: KeySettings, *, environ: Mapping[str, str]) -> KeyringPlace:
-    """Find where the keyring is; the first of environment variable, `keys.file` and default place decides."""
+    """Return the place of the keyring: the environment variable, or `keys.file`, or the default place."""
     if settings.environment in environ:
         name = settings.environment
         return KeyringPlace(setting=f"keys.environment ({name})", variable=name)
     if settings.file:
         return KeyringPlace(setting="keys.file", path=Path(settings.file))
     inside, outside = state_dir / KEYRING_FILE, beside(state_dir)
-    # A container that is created again loses what is beside its volume.
+    # If the state directory is a volume, files next to it are lost when the container is created again.
     has_room = os.access(state_dir.parent, os.W_OK) and not os.path.ismount(state_dir)
     is_inside = os.path.lexists(inside) or not (has_room or outside.parent.is_dir())
     path = inside if is_inside and not os.path.lexists(outside) else outside
@@ -53,20 +53,20 @@ def place_of(state_dir: Path, settings: KeySettings, *, environ: Mapping[str, st
 
 
 def beside(state_dir: Path) -> Path:
-    """Return the default place, outside of the state directory, so that a copy of that directory opens nothing."""
+    """Return the default place, outside the state directory, so that a copy of that directory contains no keys."""
     return state_dir.with_name(f"{state_dir.name}-keys") / KEYRING_FILE
 
 
 def load_keyring(
     state: StateDirectory, settings: KeySettings, *, environ: Mapping[str, str], now: datetime | None = None
 ) -> Keyring:
-    """Load the keyring from its place; one in a file follows the file while the shop runs.
+    """Return the keyring from its place. A keyring in a file follows changes of the file while the shop runs.
 
-    Only in its default place is one made, once for all workers, at the shop's start: not without `now`, where
-    `keys.generate` is false or COOKIEGUARD_ENV is `production`, nor where the consent log needs one that is missing.
-    Raises a ConfigError naming the setting, never showing a key.
+    A missing keyring is generated only in the default place, and only with `now`, which the start of the shop passes.
+    It is not generated if `keys.generate` is false, COOKIEGUARD_ENV is `production`, or the shop had a keyring before.
+    Raises a ConfigError that names the setting and never shows a key.
     """
-    is_used = (state.path / SEALED).exists()  # first, because another worker may make both meanwhile
+    is_used = (state.path / SEALED).exists()  # checked first, as another worker may create both meanwhile
     place = place_of(state.path, settings, environ=environ)
     if place.path is None:
         return Keyring.loads(environ[place.variable], setting=place.setting)
@@ -84,21 +84,21 @@ def load_keyring(
 
 
 def find_keyring(state_dir: Path, settings: KeySettings, *, environ: Mapping[str, str]) -> Keyring:
-    """Return a shop's keyring as it is now; raises ConfigError."""
+    """Return a shop's keyring as it is now, without following changes; raises ConfigError."""
     return read_place(place_of(state_dir, settings, environ=environ), environ=environ)
 
 
 def read_place(place: KeyringPlace, *, environ: Mapping[str, str]) -> Keyring:
-    """Return the keyring of a place as it is now; raises ConfigError."""
+    """Return the keyring of a place as it is now, without following changes; raises ConfigError."""
     text = environ[place.variable] if place.path is None else read_keyring(place.path, place.setting)[0]
     return Keyring.loads(text, setting=place.setting)
 
 
 def longest_life(config: Config) -> timedelta:
-    """Return how long anything that a key of ours signed counts at most."""
+    """Return the longest time for which anything signed with a key is valid."""
     cookies = config.cookies
     bound = (cookies.session, cookies.cart)
-    unbound = [LONGEST_UNBOUND for one in cookies.sign if not one.is_bound]
+    unbound = [LONGEST_UNBOUND for signed in cookies.sign if not signed.is_bound]
     unbound += [timedelta(seconds=spec.max_age) for spec in cookies.specs if spec not in bound]
     stops = [STOP_LIFE] if config.mail.lists else []
     return max(
@@ -110,7 +110,7 @@ def longest_life(config: Config) -> timedelta:
 
 
 def make_keyring(path: Path, now: datetime, *, mark: bytes = b"") -> None:
-    """Make a keyring once for all processes, in a directory of its own; raises ConfigError."""
+    """Create a keyring in its own directory, once for all processes; raises ConfigError."""
     directory = StateDirectory(path.parent)
     directory.keep_out_of_repositories()
     try:
@@ -129,7 +129,7 @@ def _is_generated(path: Path) -> bool:
 def _require_permission(
     settings: KeySettings, environ: Mapping[str, str], path: Path, *, is_there: bool
 ) -> None:
-    """Refuse a key that was made here where the owner wants to bring one along; a trial's goes away with it."""
+    """Raise ConfigError for a generated keyring if the shop has to bring its own; trials may always generate one."""
     if settings.environment == NEVER_SET:
         return
     what = f"with a generated keyring ({path})" if is_there else "without a keyring"

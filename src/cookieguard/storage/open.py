@@ -1,4 +1,4 @@
-"""Open the database that a place names: a URL of PostgreSQL, or the path of a SQLite file."""
+"""Opens a database by its place: the URL of a PostgreSQL server, or the path of a SQLite file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def is_server(place: str | Path) -> bool:
 
 
 def require_driver(setting: str) -> None:
-    """Raise ConfigError because a setting names PostgreSQL, if its driver is missing."""
+    """Raise ConfigError if the driver is missing although `setting` names PostgreSQL."""
     try:
         import_module("psycopg")
     except ImportError as error:
@@ -25,7 +25,7 @@ def require_driver(setting: str) -> None:
 
 
 def open_database(place: str | Path, tables: Tables, *, make: bool = True) -> Database:
-    """Open the tables of one part; raises the error that `Tables.down` makes."""
+    """Return the opened tables of one part; raises the error that `Tables.down` makes."""
     if not is_server(place):
         return SqliteDatabase(Path(place), tables, make=make)
     from cookieguard.storage.postgres_database import PostgresDatabase

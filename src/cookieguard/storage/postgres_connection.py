@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: none waits longer than it may, and each failure has a reason in words of ours."""
+"""Connections to PostgreSQL with time limits for each step, and with reasons for failures that reveal no URL."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.abc import PQGen
 
-CONNECT_SECONDS = 2  # libpq takes no less
-# What was sent and not acknowledged so long makes a silent server one that is down
+CONNECT_SECONDS = 2  # the least that libpq accepts
+# A server that does not acknowledge packets for this long counts as down.
 SILENCE_MILLISECONDS = 3000
 SET = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)"
 
 POOLED = "parted by transactions"
-# What the words of libpq, psycopg or the server say of a connection that failed. Only these leave: theirs hold the URL.
+# Texts in errors of libpq, psycopg or the server, and the reasons to report. The original texts may contain the URL.
 REASONS = (
     ("Connection refused", "no server listens at its address"),
     ("resolve host", "its host is unknown"),
@@ -33,15 +33,15 @@ REASONS = (
 )
 PRIVILEGES = ", its user needs CREATE on the schema"
 BACKEND = "SELECT pg_backend_pid()"
-LOOKS = 10  # others may take a connection that was given back before we do
+LOOKS = 10  # tries to see whether a pooler shares the connection, because other clients may interfere
 
-GRACE_SECONDS = 1.0  # in which a server that answers has said that its own time is over
+GRACE_SECONDS = 1.0  # time for a server that still answers to report its own time-out
 
 Waited = TypeVar("Waited")
 
 
 class ByteaArray(tuple[bytes, ...]):
-    """Hold what is sent as bytea[]; psycopg writes a list as text, letter by letter, which costs as much as a query."""
+    """Values sent as a binary bytea[]. psycopg would write a list as text, which takes as long as a query."""
 
     __slots__ = ()
 
@@ -53,13 +53,15 @@ class _ByteaArrayDumper(psycopg.adapt.Dumper):
     def dump(self, obj: ByteaArray) -> bytes:
         if not obj:
             return pack("!iii", 0, 0, 17)
-        return b"".join([pack("!iiiii", 1, 0, 17, len(obj), 1), *[pack("!i", len(one)) + one for one in obj]])
+        return b"".join(
+            [pack("!iiiii", 1, 0, 17, len(obj), 1), *[pack("!i", len(item)) + item for item in obj]]
+        )
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
-    """Be a connection that is closed where the server says nothing for `answer_timeout` seconds.
+    """A connection that is closed if the server does not answer for `answer_timeout` seconds.
 
-    A server that is stopped or hangs keeps none of its own time-outs, while the system still acknowledges for it.
+    A stopped or hanging server does not observe its own time-outs, while its system still acknowledges packets.
     """
 
     answer_timeout = float(CONNECT_SECONDS)
@@ -68,7 +70,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         """Wait as psycopg does, and raise OperationalError when that takes too long."""
         try:
             bounded = _bounded(gen, self.answer_timeout)
-            if timeout is None:  # psycopg before 3.3 knows none
+            if timeout is None:  # psycopg before 3.3 has no such argument
                 return super().wait(bounded, interval)
             return super().wait(bounded, interval, timeout)
         except _Silence as error:
@@ -76,12 +78,12 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             raise psycopg.OperationalError("silence") from error
 
     def wait_for(self, milliseconds: int) -> None:
-        """Let a statement take so long."""
+        """Allow the answer to a statement to take this long, plus a grace period."""
         self.answer_timeout = milliseconds / 1000 + GRACE_SECONDS
 
 
 class _Silence(Exception):
-    """Say that nothing came for too long."""
+    """The server did not answer in time."""
 
 
 def _bounded(gen: PQGen[Waited], seconds: float) -> PQGen[Waited]:
@@ -99,7 +101,7 @@ def _bounded(gen: PQGen[Waited], seconds: float) -> PQGen[Waited]:
 
 
 def connect(url: str, *, statement: int, lock: int, settings: Sequence[str] = ()) -> Connection:
-    """Connect, with the milliseconds that a statement and a lock may take; raises psycopg.Error."""
+    """Return a connection; `statement` and `lock` are time limits in milliseconds. Raises psycopg.Error."""
     connection = _opened(url)
     connection.wait_for(statement)
     connection.adapters.register_dumper(ByteaArray, _ByteaArrayDumper)
@@ -129,18 +131,18 @@ def _opened(url: str) -> Connection:
 
 
 def _require_own(connection: Connection, url: str) -> None:
-    """Refuse a connection that a pooler shares with others (PgBouncer's pool_mode = transaction).
+    """Raise OperationalError if a pooler shares the connection with other clients (PgBouncer, pool_mode = transaction).
 
-    Its settings would be theirs, and a lock that one of ours takes would be held by nobody who gives it back.
+    Settings would apply to those clients too, and a lock would stay with a connection that does not release it.
     """
     if _backend(connection) != connection.info.backend_pid and _is_shared(connection, url):
         raise psycopg.OperationalError(POOLED)
 
 
 def _is_shared(connection: Connection, url: str) -> bool:
-    """Return whether a pooler moves a connection about at the server, or gives its place there to another one."""
+    """Return whether a pooler changes the connection's server process, or gives the process to another connection."""
     first = _backend(connection)
-    # Where there is no room for two, each has its own.
+    # If the server has no room for a second connection, the pooler does not share the first.
     with suppress(psycopg.Error), closing(_opened(url)) as other:
         for _ in range(LOOKS):
             with other.transaction():
@@ -156,12 +158,12 @@ def _backend(connection: Connection) -> Any:
 
 @contextmanager
 def patient(connection: Connection, milliseconds: int, *, usual: int) -> Iterator[None]:
-    """Let statements take so long, outside of a transaction too; then what is usual."""
+    """Allow statements in the body this many milliseconds, and afterwards `usual`; works outside transactions too."""
     try:
         _let_take(connection, milliseconds)
         yield
     finally:
-        with suppress(psycopg.Error):  # one that is gone has its times no more
+        with suppress(psycopg.Error):  # a lost connection needs no reset
             _let_take(connection, usual)
 
 
@@ -172,7 +174,7 @@ def _let_take(connection: Connection, milliseconds: int) -> None:
 
 @contextmanager
 def telling(down: Callable[[str], Exception]) -> Iterator[None]:
-    """Raise what the server and the driver raise as `down`."""
+    """Turn errors of the server and the driver into `down`."""
     try:
         yield
     except psycopg.Error as error:
@@ -180,7 +182,7 @@ def telling(down: Callable[[str], Exception]) -> Iterator[None]:
 
 
 def reason_of(error: psycopg.Error) -> str:
-    """Return why a connection or a statement failed, in words of ours; empty for what is none of these."""
+    """Return why a connection or a statement failed, without text of the server; empty for an unknown reason."""
     if isinstance(error, psycopg.errors.InsufficientPrivilege):
         return PRIVILEGES
     if type(error) is not psycopg.OperationalError:

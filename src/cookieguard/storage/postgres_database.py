@@ -1,4 +1,4 @@
-"""The tables of one part in a PostgreSQL database. A connection that the server ended is opened again."""
+"""The tables of one part in a PostgreSQL database. A connection that was lost is opened again."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import psycopg
 from cookieguard.storage.database import Database, Tables
 from cookieguard.storage.postgres_connection import ByteaArray, Connection, connect, patient, telling
 
-READ_AT_ONCE = 2_000  # rows that a cursor brings along
-MIGRATION_MILLISECONDS = 600_000  # an index of many millions of rows
+READ_AT_ONCE = 2_000  # rows that a cursor fetches together
+MIGRATION_MILLISECONDS = 600_000  # enough to create an index of many millions of rows
 # Patterns in a statement and their replacements for the server; applied in this order.
 WORDS = tuple(
     (re.compile(ours, re.DOTALL), theirs)
@@ -24,7 +24,7 @@ WORDS = tuple(
         (r"/\*postgres (.*?)\*/", r"\1"),
         (r"\blater\((:\w+)\)", r"(now() + make_interval(secs => \1))"),
         (r"\bseconds_until\((\w+)\)", r"greatest(0, extract(epoch FROM greatest(\1, now()) - now()))::float"),
-        (r"\bnow\(\)", "clock_timestamp()"),  # PostgreSQL's now() is when the transaction began
+        (r"\bnow\(\)", "clock_timestamp()"),  # because PostgreSQL's now() is the begin of the transaction
         (r"\bIN \(:these\)", "= ANY (:these)"),
         (
             r"\((\w+, \w+)\) IN \(\s*SELECT \1 (FROM .*?LIMIT :\w+)\s*\)",
@@ -56,14 +56,14 @@ SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
 @lru_cache(maxsize=512)
 def on_server(statement: str) -> str:
-    """Return a statement in the words of PostgreSQL."""
+    """Return a statement translated for PostgreSQL."""
     for ours, theirs in WORDS:
         statement = ours.sub(theirs, statement)
     return statement
 
 
 class PostgresDatabase(Database):
-    """Hold the tables of one part in a PostgreSQL database; `make` creates them if they are missing."""
+    """The tables of one part in a PostgreSQL database; `make` creates them if they are missing."""
 
     def __init__(self, url: str, tables: Tables, *, make: bool = True) -> None:
         super().__init__(tables)
@@ -104,14 +104,14 @@ class PostgresDatabase(Database):
             yield
 
     def take_turns(self, name: str) -> None:
-        """Hold an advisory lock to the end of the transaction, also where the worker dies in it."""
+        """Hold an advisory lock to the end of the transaction, even if the worker dies in it."""
         self.value(TAKE_TURNS, name=name)
 
     def require_own(self) -> None:
-        """Do nothing: no backup can take the place of a server."""
+        """Return at once: a file can be replaced while it is open, but a server cannot."""
 
     def empty_journal(self) -> None:
-        """Do nothing: the server's vacuum overwrites what was deleted, and its write-ahead log ends by itself."""
+        """Return at once: the server overwrites deleted rows (vacuum) and removes its write-ahead log by itself."""
 
     @contextmanager
     def patient(self, milliseconds: int) -> Iterator[None]:
@@ -140,7 +140,7 @@ class PostgresDatabase(Database):
             lock=self.tables.lock_milliseconds,
             settings=self.tables.settings,
         )
-        # One cursor, since a new one takes as long as a tenth of a statement; in binary, which has no digits to read.
+        # One cursor for all statements, because a new one takes a tenth of a statement's time. Binary is fast to read.
         self._run = self._connection.cursor(binary=True).execute
 
     @contextmanager

@@ -1,6 +1,6 @@
-"""Where the keys of the day and the hour live: a directory in memory, on no disk that holds what they key.
+"""The directory for the keys of each day and hour, which is in memory and never on a disk.
 
-Rule: whoever copies a disk, or brings back a backup of any hour, gets no key. A reboot takes all of them.
+Rule: a copy of a disk and a backup contain no such key, and a reboot deletes all of them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from cookieguard.storage.state_directory import StateDirectory
 logger = logging.getLogger("cookieguard")
 
 SETTING = "runtime_dir"
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - ours inside it is 0700, and refused where it is another's
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - the directory made there has mode 0700 and must belong to this user
 MOUNTS = Path("/proc/self/mountinfo")
 IN_MEMORY = frozenset({"tmpfs", "ramfs"})
 ALLOWED = "a directory in memory (tmpfs), such as systemd's RuntimeDirectory"
 KEPT = timedelta(hours=48)
-# What releases before kept beside the hits and the log.
+# Key files that older releases kept on the disk, in the state directory
 ON_DISK = re.compile(r"\.?(?:(?:log|visitor)-day-[0-9]{8}|hour-[0-9]{1,9})(?:\.[0-9a-f]+)?")
 
 
 class RuntimeDirectory(StateDirectory):
-    """Own the directory of one shop's short-lived keys, and make it again where it is gone.
+    """The directory of one shop's short-lived keys, created again if it was removed.
 
-    logind removes what lies in shared memory with its user's last session (RemoveIPC), under a running shop too.
+    logind removes a user's files in shared memory at the end of the last login (RemoveIPC), even while the shop runs.
     """
 
     __slots__ = ()
@@ -49,9 +49,9 @@ class RuntimeDirectory(StateDirectory):
 
 
 def open_runtime(setting: str, state: StateDirectory) -> RuntimeDirectory | None:
-    """Return the directory of a shop's short-lived keys; None where this machine has none, which is told.
+    """Return the directory of a shop's short-lived keys; None, with a warning in the log, if there can be none.
 
-    Raises a ConfigError for a configured directory that is not in memory, or not ours alone.
+    Raises a ConfigError for a configured directory that is not in memory, or to which other users have access.
     """
     remove_keys_on_disk(state)
     place = runtime_place(setting, state.path)
@@ -71,23 +71,23 @@ def open_runtime(setting: str, state: StateDirectory) -> RuntimeDirectory | None
 
 
 def existing_runtime(setting: str, state_dir: Path) -> RuntimeDirectory | None:
-    """Return the same where it is there; nothing is made."""
+    """Return the existing directory of a shop's short-lived keys; None, and create no directory, if it is missing."""
     place = runtime_place(setting, state_dir)
     return RuntimeDirectory(place) if state_dir.is_dir() and place.is_dir() else None
 
 
 def runtime_place(setting: str, state_dir: Path) -> Path:
-    """Return where a shop's short-lived keys lie: under a name of its own, for two shops must not share a key."""
+    """Return the path of a shop's short-lived keys, with a name for each shop, because shops must not share keys."""
     place = Path(setting).absolute() if setting else SHARED_MEMORY / f"cookieguard-{os.geteuid()}"
     path = Path(os.path.realpath(state_dir))
-    # The inode too: containers that share this memory may all call their directory the same.
+    # The name includes the inode, because containers that share this memory may use the same path.
     inode = path.stat() if path.is_dir() else None
     known = (str(path), inode and inode.st_dev, inode and inode.st_ino)
     return place / blake2b(repr(known).encode(), digest_size=8).hexdigest()
 
 
 def is_in_memory(path: Path) -> bool:
-    """Return whether a directory lies on a file system in memory. Where nobody can say, it does not."""
+    """Return whether a directory is on a file system in memory; False if that cannot be determined."""
     device = path.stat().st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
     with suppress(OSError):
@@ -108,9 +108,9 @@ def remove_keys_on_disk(state: StateDirectory) -> int:
 
 
 def _sweep(own: Path) -> None:
-    """Remove keys of shops that run no more: by the machine's own clock, for theirs may be another.
+    """Remove old keys of shops that no longer run. Age is measured by the machine's clock, which shops may not use.
 
-    Others sweep at the same moment: what is gone when its turn comes is passed over.
+    Other processes may do the same at the same time, so files that are already gone are ignored.
     """
     with suppress(OSError), os.scandir(own.parent) as shops:
         for shop in shops:

@@ -1,6 +1,7 @@
-"""Seal with the keyring what files hold, so that no file has a customer number or a customer's words unencrypted.
+"""Encrypts content of files with the keyring, so that no file has a customer number or a customer's text in clear.
 
-A sealed text is the key's id, a dot, a nonce and the AES-256-GCM; it opens for the place it was made for only.
+A sealed text is the key's id, a dot, a nonce and the AES-256-GCM ciphertext. It opens only for the place given when it
+was sealed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ NONCE_BYTES, WHO_BYTES = 12, 16
 
 
 class SealBroken(CookieGuardError):
-    """Say that no key of the keyring opens what was sealed."""
+    """A sealed text that no key of the keyring opens."""
 
 
 class Seal:
@@ -31,7 +32,7 @@ class Seal:
         self._use = use
 
     def close(self, plain: bytes, *, about: str) -> bytes:
-        """Seal what belongs to one place."""
+        """Return the sealed text for one place, `about`."""
         key, nonce = self._keyring.signing, urandom(NONCE_BYTES)
         sealed = AESGCM(self._keyring.derive(key, self._use)).encrypt(nonce, plain, about.encode())
         return key.id.encode() + b"." + nonce + sealed
@@ -46,7 +47,7 @@ class Seal:
         return key is not None and (key.state is KeyState.SIGNING or key.since == key.created)
 
     def open(self, sealed: bytes, *, about: str) -> bytes:
-        """Open what was sealed for a place; raises SealBroken."""
+        """Return the text that was sealed for the place `about`; raises SealBroken."""
         key_id, _, rest = sealed.partition(b".")
         key = self._keyring.get(key_id.decode("ascii", "replace"))
         if key is None:
@@ -62,5 +63,5 @@ class Seal:
 
 
 def who_of(secret: bytes, name: str) -> str:
-    """Name a person within one queue: always the same, and no number can be found without the queue's secret."""
+    """Return a pseudonym for a person in one queue. Without the queue's secret it reveals no customer number."""
     return hmac.digest(secret, name.encode("utf-8", "surrogatepass"), hashlib.sha256)[:WHO_BYTES].hex()

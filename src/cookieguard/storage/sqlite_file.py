@@ -1,4 +1,4 @@
-"""SQLite files: how they are opened, written to and fail, and the tables of one part in a file."""
+"""SQLite files: opening them, writing to them and reporting their errors, and the tables of one part in a file."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from cookieguard.storage.database import Database, Tables
 JOURNAL = "PRAGMA journal_mode = WAL"  # readers never wait for a writer
 EMPTY_JOURNAL = "PRAGMA wal_checkpoint(TRUNCATE)"
 JOURNAL_RETRY_SECONDS = 0.005
-# FULL: what was acknowledged survives a power cut. What is deleted is written over.
+# FULL: acknowledged writes survive a power cut. secure_delete: deleted content is overwritten.
 PRAGMAS = ("PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON")
-AT_ONCE = 32  # values of `IN (:these)`: one length of statement, which SQLite need not read anew each time
+AT_ONCE = 32  # values of `IN (:these)`; a fixed number, so that SQLite can reuse the prepared statement
 THESE = ", ".join(f":these{at}" for at in range(AT_ONCE))
 WORDS = (("PLACE", "INTEGER"), ("MOMENT", "INTEGER"), ("LONG_AGO", "0"))
 HAS_COLUMN = "SELECT count(*) FROM pragma_table_info(:table) WHERE name = :column"
-_MAKING = threading.Lock()  # nobody here has a connection yet while one makes the file
+_MAKING = threading.Lock()  # held while the file is created, so that no connection to it is open then
 
 
 @contextmanager
 def telling(down: Callable[[str], Exception]) -> Iterator[None]:
-    """Raise what SQLite and the file system raise as `down`; the reason holds no path and no value."""
+    """Turn errors of SQLite and the file system into `down`; the reason contains no path and no value."""
     try:
         yield
     except sqlite3.Error as error:
@@ -37,26 +37,26 @@ def telling(down: Callable[[str], Exception]) -> Iterator[None]:
 
 
 def make_file(path: Path, down: Callable[[str], Exception]) -> None:
-    """Make the file with mode 0600 where there is none; raise `down` where its journal still lies there.
+    """Create the file with mode 0600 if it is missing; raise `down` if its journal is still there.
 
-    Then the file was moved away or removed while it was in use, and the journal holds its last changes: SQLite would
-    delete them for a new file, and mix both journals up once the old file is brought back.
+    In that case the file was moved or removed while it was in use, and the journal holds its last changes. For a new
+    file SQLite would delete them, and it would mix both journals up if the old file is brought back.
     """
     has_left_its_journal = not path.exists() and Path(f"{path.resolve()}-wal").exists()
-    if has_left_its_journal and not path.exists():  # else another worker made both in between
+    if has_left_its_journal and not path.exists():  # otherwise another worker created both in between
         raise down(
             "the file is gone but its journal is not; bring back the same file, or remove its -wal and -shm as well"
         )
-    # Never opened where it is there: to close a file takes all of this process's locks on it, those of SQLite's other
-    # connections too. Then whoever closes it elsewhere deletes the journal, and what is written into that is lost.
+    # An existing file is not opened: closing it would release all of this process's POSIX locks on it, including those
+    # of SQLite's connections. Another process could then delete the journal, and writes into the journal would be lost.
     with _MAKING, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def open_file(path: Path, pragmas: Sequence[str], *, busy_seconds: float) -> sqlite3.Connection:
-    """Connect to a file with a journal beside it; a writer waits up to `busy_seconds` for another.
+    """Return a connection to a file in WAL mode; a writer waits up to `busy_seconds` for another.
 
-    Raises sqlite3.Error. Any thread may use the connection, one at a time.
+    Raises sqlite3.Error. Any thread may use the connection, but only one at a time.
     """
     connection = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
     _keep_journal(connection, time.monotonic() + busy_seconds)
@@ -66,7 +66,7 @@ def open_file(path: Path, pragmas: Sequence[str], *, busy_seconds: float) -> sql
 
 
 def _keep_journal(connection: sqlite3.Connection, end: float) -> None:
-    """Have a journal; of workers that open a new file together, SQLite by itself lets all but one fail at once."""
+    """Switch to WAL mode, with retries: if several workers open a new file, SQLite fails at once in all but one."""
     while True:
         try:
             connection.execute(JOURNAL)
@@ -79,9 +79,9 @@ def _keep_journal(connection: sqlite3.Connection, end: float) -> None:
 
 
 def require_file(path: Path, inode: int, down: Callable[[str], Exception]) -> None:
-    """Raise `down` if another file took the place of the one in use, where a write would be lost.
+    """Raise `down` if another file has replaced the one in use, because writes to that one are lost.
 
-    Called after a transaction, so that it also notices a file that was replaced during it.
+    Call it after a transaction, so that it also notices a file that was replaced during it.
     """
     if path.stat().st_ino != inode:
         raise down("another file took the place of the one in use")
@@ -89,7 +89,7 @@ def require_file(path: Path, inode: int, down: Callable[[str], Exception]) -> No
 
 @contextmanager
 def writing(connection: sqlite3.Connection) -> Iterator[None]:
-    """Do one transaction that takes the write lock first: an upgrade in between would fail at once."""
+    """Run the body in a transaction that takes the write lock first. Taking it later can fail without waiting."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -101,7 +101,7 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 class SqliteDatabase(Database):
-    """Hold the tables of one part in a file; `make` creates a missing one with mode 0600."""
+    """The tables of one part in a file; `make` creates a missing file with mode 0600."""
 
     def __init__(self, path: Path, tables: Tables, *, make: bool = True) -> None:
         super().__init__(tables)
@@ -113,7 +113,7 @@ class SqliteDatabase(Database):
             self._connection: sqlite3.Connection = open_file(path, PRAGMAS, busy_seconds=tables.busy_seconds)
         self._run = self._connection.execute
         for name, arguments, function in FUNCTIONS:
-            # As if nothing but its arguments counted: then SQLite asks once a statement, not once a row.
+            # Declared as deterministic, although time passes, so that SQLite calls it once per statement, not per row.
             self._connection.create_function(name, arguments, function, deterministic=True)
         try:
             self.migrate(make=True)
@@ -123,7 +123,7 @@ class SqliteDatabase(Database):
 
     def stream(self, statement: str, /, **values: Any) -> Iterator[tuple[Any, ...]]:
         with self._asking():
-            # `yield from` would close the cursor, which fails where the file was closed before.
+            # `yield from` would close the cursor, which fails if the connection was closed before.
             for row in self._run(self._text(statement).sql, values):  # noqa: UP028
                 yield row
 
@@ -140,7 +140,7 @@ class SqliteDatabase(Database):
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Read in one transaction; writers go on meanwhile."""
+        """Read in one transaction, without stopping writers."""
         with self._asking():
             self._connection.execute("BEGIN")
             try:
@@ -150,10 +150,10 @@ class SqliteDatabase(Database):
                     self._connection.execute("ROLLBACK")
 
     def take_turns(self, name: str) -> None:
-        """Do nothing: a file has one write lock, which the transaction holds."""
+        """Return at once, because the transaction holds the only write lock of the file."""
 
     def require_own(self) -> None:
-        """Raise `down` if a backup, which is older, took the file's place."""
+        """Raise `down` if another file, such as an older backup, has replaced the one in use."""
         with self._asking():
             require_file(self._path, self._inode, self.tables.down)
 

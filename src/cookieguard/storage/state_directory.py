@@ -1,6 +1,6 @@
-"""What lives in files: a directory of our own, the hourly keys, and journals of whole lines.
+"""The private directory of a shop's keys and logs, the hourly keys in it, and functions that write files safely.
 
-Rule: keys are 0600 in a 0700 directory of our own, and no reader ever sees half a file.
+Rule: keys have mode 0600 in a directory of mode 0700, and readers never see a partly written file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEY_BYTES = 32
 NO_KEY = (-1, b"")
 BEFORE = datetime.min.replace(tzinfo=UTC)
 
-GITIGNORE = b"*\n"  # a repository around it never gets what lies here, this file included
+GITIGNORE = b"*\n"  # excludes all files here, including this one, from a repository around the directory
 _OTHERS = 0o077
 MENDS = {
     errno.ENOSPC: "make room on its disk",
@@ -36,9 +36,9 @@ _HOUR_FILE = re.compile(r"\.?hour-([0-9]{1,9})(?:\.[0-9a-f]+)?")
 
 
 class StateDirectory:
-    """Own the directory of keys and logs: made with mode 0700, refused when it is not ours alone.
+    """The directory of keys and logs, created with mode 0700, and refused if other users have access.
 
-    Raises a ConfigError that names the setting and says how to mend it.
+    Raises a ConfigError that names the setting and says how to correct it.
     """
 
     __slots__ = ("path", "setting")
@@ -50,12 +50,12 @@ class StateDirectory:
         _require_private(self.path, setting)
 
     def keep_out_of_repositories(self) -> None:
-        """Say to git that nothing in here is a repository's: secrets lie here, in a project's folder by default."""
-        with suppress(OSError):  # there already, or a disk that is full: no reason not to start
+        """Write a .gitignore, because the directory holds secrets and is inside the project's folder by default."""
+        with suppress(OSError):  # it exists already or the disk is full, which must not prevent the start
             write_private(self.path / ".gitignore", GITIGNORE)
 
     def read(self, name: str, *, limit: int = -1) -> bytes | None:
-        """Read a file, or its first `limit` bytes; None where there is none."""
+        """Return the content of a file, or its first `limit` bytes; None if there is no such file."""
         try:
             with self._file(name).open("rb") as file:
                 return file.read(limit)
@@ -63,9 +63,9 @@ class StateDirectory:
             return None
 
     def create_once(self, name: str, make: Callable[[], bytes]) -> bytes:
-        """Give the content of a file, made with `make` and mode 0600 where there is none yet.
+        """Return the content of a file. If it is missing, create it with the result of `make` and mode 0600.
 
-        Processes that race for it all get the content of the first one.
+        Processes that race to create it all get the content of the first one.
         """
         existing = self.read(name)
         if existing is not None:
@@ -74,21 +74,21 @@ class StateDirectory:
         return content if self._publish(name, content) else self._file(name).read_bytes()
 
     def replace(self, name: str, content: bytes) -> None:
-        """Put a file of mode 0600 in the place of the one of this name."""
+        """Replace the file of this name with one of mode 0600."""
         replace_private(self._file(name), content)
 
     def paths(self) -> list[Path]:
-        """List what is in it; nothing where it is gone."""
+        """Return the paths of all entries; an empty list if the directory is gone."""
         with suppress(FileNotFoundError):
             return [self.path / name for name in os.listdir(self.path)]
         return []
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is still there."""
+        """Remove a file, if it exists."""
         self._file(name).unlink(missing_ok=True)
 
     def subdirectory(self, name: str) -> Path:
-        """Give a directory of ours inside, made with mode 0700 where there is none."""
+        """Return a directory inside, created with mode 0700 if it is missing."""
         path = self._file(name)
         _make_private(path, self.setting)
         return path
@@ -99,10 +99,10 @@ class StateDirectory:
         return self.path / name
 
     def _publish(self, name: str, content: bytes) -> bool:
-        """Put a finished file in place under its name; False where somebody else was first.
+        """Create a file under its name with its whole content; return False if another process was first.
 
-        A hard link fails when the name is taken, and the name appears with all its content at once; O_EXCL on
-        the name itself would let others read it half written.
+        A hard link fails if the name exists, and the name appears together with the content. O_EXCL on the name itself
+        would let others read a partly written file.
         """
         draft = self.path / f".{name}.{secrets.token_hex(8)}"
         try:
@@ -122,16 +122,16 @@ class StateDirectory:
 
 
 class SharedKeys:
-    """Share random keys by name between the workers that have a directory; without it each has its own."""
+    """Random keys by name, shared by the workers through a directory; without one, each worker has its own keys."""
 
     def __init__(self, directory: StateDirectory | None, what: str, alone: str) -> None:
         self._directory = directory
         self._what = what
-        self._alone = alone  # what becomes of it while the directory fails
+        self._alone = alone  # the consequence of a failing directory, for the log
         self._has_failed = False
 
     def shared(self, name: str, own: bytes) -> bytes:
-        """Return the key that all workers have, which is our own where there was none."""
+        """Return the key of this name that all workers share, which becomes `own` if there is none yet."""
         if self._directory is None:
             return own
         try:
@@ -148,33 +148,33 @@ class SharedKeys:
         return own
 
     def files(self, pattern: re.Pattern[str]) -> Iterator[tuple[Path, str]]:
-        """Yield the files of keys, drafts of a killed worker included, with what their names say."""
+        """Yield the files of keys, including drafts of killed workers, each with the first group of `pattern`."""
         for path in self._directory.paths() if self._directory is not None else ():
             if match := pattern.fullmatch(path.name):
                 yield path, match[1]
 
 
 class HourKeys(SharedKeys):
-    """Give the random key of the current hour, the same in all workers that share a directory (in memory).
+    """The random keys of each hour, shared by all workers through a directory in memory.
 
-    Keys are independent of each other and unlinked once their hour is two hours back. Without the directory, or
-    when it fails, a key of this process alone takes over: rate limits then count per worker, and no page breaks.
+    Keys are independent of each other and are deleted two hours after their hour. Without the directory, or while it
+    fails, each process uses its own key. Rate limits then count per worker, and pages keep working.
     """
 
     def __init__(self, directory: StateDirectory | None) -> None:
         super().__init__(directory, "hourly key", "rate limits count per worker")
         self._current: tuple[int, bytes] = NO_KEY
-        self._cleared_from = self._cleared_until = BEFORE  # the hour in which old keys were last looked for
+        self._cleared_from = self._cleared_until = BEFORE  # the hour in which old keys were last removed
 
     def key(self, now: datetime) -> bytes:
-        """Give the 32 bytes of the UTC hour of `now`."""
+        """Return the 32 bytes of the UTC hour of `now`."""
         hour = int(now.timestamp()) // 3600
         if self._current[0] != hour:
             self._current = (hour, self._shared(hour))
         return self._current[1]
 
     def expire(self, now: datetime) -> None:
-        """Let go of old keys, also where nobody asks for a new one; all but one call an hour only compare."""
+        """Delete old keys, even if no new one is needed. Only one call per hour does more than compare times."""
         if self._cleared_from <= now < self._cleared_until:
             return
         hour = int(now.timestamp()) // 3600
@@ -188,9 +188,9 @@ class HourKeys(SharedKeys):
             logger.warning("hourly key: old keys cannot be removed: %s", error.strerror)
 
     def destroy_old(self, now: datetime) -> None:
-        """Unlink the keys that are not of this hour or its neighbours, drafts of a killed worker included.
+        """Delete the keys of all hours but this one and its neighbours, including drafts of killed workers.
 
-        Hours ahead go too: a clock that once ran fast must not leave a key lying for a day.
+        Keys of future hours are deleted too; a clock that was ahead would otherwise leave a key for longer.
         """
         hour = int(now.timestamp()) // 3600
         for path, made_for in self.files(_HOUR_FILE):
@@ -198,7 +198,7 @@ class HourKeys(SharedKeys):
                 path.unlink(missing_ok=True)
 
     def _shared(self, hour: int) -> bytes:
-        with suppress(OSError):  # `expire` tries again, and the log has its error
+        with suppress(OSError):  # `expire` tries again and logs the error
             self.destroy_old(datetime.fromtimestamp(hour * 3600, UTC))
         return self.shared(f"hour-{hour}", secrets.token_bytes(KEY_BYTES))
 
@@ -217,7 +217,7 @@ def _make_private(path: Path, setting: str) -> None:
         raise _refused(
             setting, path, f"cannot be made: {error.strerror}", "a directory this user can make"
         ) from error
-    path.chmod(0o700)  # whatever the umask took away
+    path.chmod(0o700)  # because the umask may have removed bits
 
 
 def _require_private(path: Path, setting: str) -> None:
@@ -244,12 +244,12 @@ def _require_private(path: Path, setting: str) -> None:
 
 
 def mend_of(error: OSError, otherwise: str) -> str:
-    """Return what lets a file be written after all: another user is no help on a disk that takes nothing."""
+    """Return how to make a file writable: specific advice for a full or read-only disk, or else `otherwise`."""
     return MENDS.get(error.errno or 0, otherwise)
 
 
 def _closed(path: Path) -> str:
-    """Return how to close a directory; not one that is others' too, like /etc, which would be locked by that."""
+    """Return how to make a directory private. For a shared one, like /etc, recommend another instead of chmod."""
     is_ours = any((path / name).exists() for name in ("keyring", ".gitignore")) or not any(path.iterdir())
     return f"mode 0700: chmod 700 {path}" if is_ours else "a directory of its own, of mode 0700"
 
@@ -259,7 +259,7 @@ def _refused(setting: str, path: Path, what: str, allowed: str) -> ConfigError:
 
 
 def replace_private(path: Path, content: bytes) -> None:
-    """Put a file of mode 0600 in the place of this one, whole or not at all, and bring it to the disk."""
+    """Replace this file atomically with one of mode 0600, and sync it to the disk."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         write_private(draft, content)
@@ -270,17 +270,17 @@ def replace_private(path: Path, content: bytes) -> None:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write a new file of mode 0600 and bring it to the disk."""
+    """Write a new file of mode 0600, and sync it to the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)  # whatever the umask took away
+        os.fchmod(descriptor, 0o600)  # because the umask may have removed bits
         file.write(content)
         file.flush()
         os.fsync(descriptor)
 
 
 def sync_directory(path: Path) -> None:
-    """Bring a new name to the disk."""
+    """Sync a directory to the disk, so that new names in it survive a crash."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -289,9 +289,10 @@ def sync_directory(path: Path) -> None:
 
 
 def append_lines(path: Path, lines: bytes, flags: int = 0) -> None:
-    """Append whole lines at once, behind a new line where a crash or a full disk left half of one; safe on return.
+    """Append lines in one write, synced to the disk on return.
 
-    Raises OSError where the disk took a part of it, since only the next write would fail. The file gets mode 0600.
+    If a crash or a full disk left half a line, they start on a new line. Raises OSError if the disk took only a part,
+    because otherwise only the next write would fail. A new file gets mode 0600.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""The cart: what this session and customer want to buy, in a cookie that opens for them only."""
+"""The cart that apps use: what a customer wants to buy, in a cookie valid only in this session for this customer."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from cookieguard.identity.tokens import Token
 
 
 class Cart(JsonMapping):
-    """Be a dict of JSON values that belongs to one session and one customer; prices do not belong in it.
+    """A dict of JSON values that belongs to one session and one customer. Keep prices out of it.
 
-    At login it follows its session, at logout it is empty. Owns its entries until the response starts.
+    At a login it moves to the new session, at a logout it is emptied. Owns its entries until the response starts.
     """
 
     __slots__ = (
@@ -34,10 +34,10 @@ class Cart(JsonMapping):
         "_oversized",
         "_revocations",
         "_session",
+        "_stored_text",
+        "_stored_version",
         "_token",
-        "_told",
         "_version",
-        "_written",
     )
 
     def __init__(
@@ -51,15 +51,15 @@ class Cart(JsonMapping):
         self._is_outdated = False
         self._is_returned = False
         self._version = 0
-        self._written = 0  # the version that was told to the store
-        self._told = b""  # and the payload that it stands for
+        self._stored_version = 0  # the version that was passed on to the store
+        self._stored_text = b""  # the payload of that version
         self._revocations = 0
-        self._before = b""  # the payload as it came, with what the store had of it
+        self._before = b""  # the payload as it came, including the entries that the store had
         self._oversized = NOWHERE
 
     @property
     def version(self) -> int:
-        """Return how often this cart was changed, as the browser presented it: 0 for one not yet written."""
+        """Return how often the cart that the browser presented was changed; 0 for a new cart."""
         self.mark_accessed()
         return self._version
 
@@ -67,7 +67,7 @@ class Cart(JsonMapping):
     def is_open(self) -> bool:
         return self._is_open
 
-    # From here on: for the visit.
+    # The rest is called by the visit.
 
     @property
     def is_presented(self) -> bool:
@@ -76,23 +76,23 @@ class Cart(JsonMapping):
 
     @property
     def is_kept(self) -> bool:
-        """Return whether there is a cart to keep; an emptied one is, so that its older copies stay older."""
+        """Return whether to keep this cart. An emptied one is kept too, so that its older copies stay outdated."""
         return len(self) > 0 or self._version > 0
 
     @property
     def is_outdated(self) -> bool:
-        """Return whether the browser presented an older version, which does not count."""
+        """Return whether the browser presented an older version, which was refused."""
         return self._is_outdated
 
     @property
     def is_missing(self) -> bool:
-        """Return whether the entries are in a store that could not be asked."""
+        """Return whether the entries are in the store, which could not be read."""
         return self._oversized.is_missing
 
     def set_cookie(self, *, now: datetime, has_store: bool = False) -> bytes | None:
-        """Return the Set-Cookie header value that makes the browser's copy right, if it is not.
+        """Return the Set-Cookie header value that updates the browser's copy; None if the copy is right.
 
-        Raises StoreFirst where the store did not hear of a change.
+        Raises StoreFirst if a change must first be written to the store.
         """
         overflow, session = self._oversized, self._session
         if not self.is_kept:
@@ -102,53 +102,58 @@ class Cart(JsonMapping):
         is_changed = self.is_changed
         if not (is_changed or self._must_follow(now)):
             return None
-        version = (self._written or self._version + 1) if is_changed else self._version
+        version = (self._stored_version or self._version + 1) if is_changed else self._version
         text, is_oversized = self._text(version), overflow.is_missing
         if has_store and is_changed:
             check_oversized(self._channel.name, text)
-            if text != self._told:
+            if text != self._stored_text:
                 raise StoreFirst
         if has_store and overflow.takes(text, self._channel.fits, is_same=self._is_same):
             place = overflow.place_of(text, cookie=self._channel.name)
             text, is_oversized = _payload(session.binding, version, {}, place), True
-        # The session's last end, not its idle one: a cart outlives no session and needs no refreshing.
+        # Expires with the session's absolute end, not with its idle time, so that it needs no refresh.
         return self._channel.write(
             text, host=session.presented.host, now=now, expires=session.ends, is_oversized=is_oversized
         )
 
     @property
     def is_changed(self) -> bool:
-        """Return whether the entries are others than those that came."""
+        """Return whether the entries differ from those that the browser presented."""
         if self._token is None and not self._is_returned:
             return len(self) > 0 or self._version > 0
         return self._text(self._version, self._session.presented_binding) != self._before
 
     def outdate(self, *, now: datetime) -> list[Revocation]:
-        """Give a changed cart the next version, and return what ends the ones before; once for each change."""
+        """Give a changed cart the next version, and return the revocation of older ones. Once for each change."""
         session_id = self._session.binding.session_id
         if not self.is_changed or self._lowest_versions is None or session_id is None:
             return []
-        if self._told == self._text(self._written) and not self.is_outrun:
+        if self._stored_text == self._text(self._stored_version) and not self.is_outrun:
             return []
-        self._written = max(self._version, self._written, self._lowest_version(session_id).version) + 1
-        self._told = self._text(self._written)
-        if len(self._told) > MAX_OVERSIZED:
+        self._stored_version = (
+            max(self._version, self._stored_version, self._lowest_version(session_id).version) + 1
+        )
+        self._stored_text = self._text(self._stored_version)
+        if len(self._stored_text) > MAX_OVERSIZED:
             return []
-        return [outdated_carts(session_id, LowestVersion.at(self._written, now), until=self._session.ends)]
+        return [
+            outdated_carts(session_id, LowestVersion.at(self._stored_version, now), until=self._session.ends)
+        ]
 
     @property
     def newest_version(self) -> int:
-        """Return the version that this response writes, or the one that came."""
-        return max(self._version, self._written)
+        """Return the version that this response writes, or else the presented one."""
+        return max(self._version, self._stored_version)
 
     def catch_up(self) -> None:
-        """Stop being outdated: the newest content is known."""
+        """Note that the newest content is known now, so that the cart is no longer outdated."""
         self._is_outdated = False
 
     def gets_back(self, kept: StoredCart) -> bool:
-        """Become the newest cart again where this session's older one came and the app added nothing; say whether.
+        """Take over the stored cart if the browser presented an older version of it and the app added no entries.
 
-        Under its own version: with another one the copies that others hold of the newest would be the older ones.
+        Return whether this was done. The cart keeps the stored version number, because with a higher number other
+        tabs' copies of the newest cart would count as outdated.
         """
         session_id = self._session.binding.session_id
         is_newest = kept.session_id == session_id and kept.version >= self._lowest_version(session_id).version
@@ -161,19 +166,22 @@ class Cart(JsonMapping):
 
     @property
     def is_outrun(self) -> bool:
-        """Return whether a newer version was written meanwhile: the response that starts last has the last word."""
+        """Return whether another request wrote a newer version meanwhile. The response that starts last wins."""
         session_id = self._session.binding.session_id
-        return bool(self._written and session_id) and self._lowest_version(session_id).version > self._written
+        return (
+            bool(self._stored_version and session_id)
+            and self._lowest_version(session_id).version > self._stored_version
+        )
 
     def spill(self, *, now: datetime) -> list[Write]:
-        """Return what the store is to keep of this cart, and what no more."""
+        """Return the writes and removals that bring this cart's entries in the store up to date."""
         if not self.is_kept:
             return self._oversized.release()
         is_changed = self.is_changed
         if not (is_changed or self._must_follow(now)):
             return []
         self._oversized = self._oversized.own()
-        text = self._text((self._written or self._version + 1) if is_changed else self._version)
+        text = self._text((self._stored_version or self._version + 1) if is_changed else self._version)
         fits, until, owner = self._channel.fits, self._session.ends, self._session.binding.owner
         return self._oversized.spill(
             text, self.copy(), fits, is_same=self._is_same, now=now, until=until, owner=owner
@@ -191,12 +199,12 @@ class Cart(JsonMapping):
         return self._session.binding == self._session.presented_binding
 
     def _must_follow(self, now: datetime) -> bool:
-        """Return whether an unchanged cart is written again: new session id or customer, or an old key."""
+        """Return whether to write an unchanged cart again, for a new session id or customer, or an old key."""
         session = self._session
         if not self._is_same or self._is_returned:
             return True
         if self._token is None or self._version < self._lowest_version(session.binding.session_id).version:
-            return False  # a newer one is on its way to the browser
+            return False  # another response is bringing a newer version to the browser
         return session.is_stale(now) or not self._channel.is_current(self._token)
 
     def _text(self, version: int, binding: Binding | None = None) -> bytes:
@@ -205,14 +213,14 @@ class Cart(JsonMapping):
         return _payload(binding or self._session.binding, version, self.copy(), place)
 
     def mark_accessed(self) -> None:
-        """Open the cart, unless it is open; a logout in between has emptied it."""
+        """Open the cart, unless it is open. After a logout, open it again: it is empty then."""
         if not self._is_open or self._revocations != self._session.revocations:
             self._is_open = True
             self._fill(self._open())
 
     def _open(self) -> dict[str, Any]:
         session = self._session
-        is_refused = session.was_refused  # its event is told; a cart without its session is the consequence
+        is_refused = session.was_refused  # already logged, so the cart, which depends on it, logs no event
         self._token, self._version, self._revocations = None, 0, session.revocations
         self._oversized = self._oversized.left()
         self._is_outdated = self._is_returned = False
@@ -227,7 +235,7 @@ class Cart(JsonMapping):
         return entries
 
     def _left_place(self) -> OversizedStorage:
-        """Return where the store still has the cart of a session that is over, to give it up."""
+        """Return where the store has the cart of the session that was logged out, so that it can be removed."""
         token, session = self._channel.peek(self._session.presented), self._session
         if token is None or token.payload.get("s") != session.presented_binding.session_id:
             return NOWHERE

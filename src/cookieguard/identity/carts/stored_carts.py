@@ -1,4 +1,4 @@
-"""What the store keeps of sessions, carts and orders, apart from what was ended; and how two carts become one."""
+"""The values that the store keeps for sessions, carts and orders, and how two carts of a customer are merged."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from cookieguard.identity.oversized import MAX_OVERSIZED
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.security_events import SecurityEvent
 
-MOST_CARRIED = 20  # what rides in the session; the store has the older ones
-MOST_KEPT = 1_000  # of one customer in the store: 80 KB at the very most
-MAX_ORDER_ID = 64  # characters; twenty of them and a session still fit into 4 KB
+MOST_CARRIED = 20  # orders in the session's cookie; the store has the older ones
+MOST_KEPT = 1_000  # orders of one customer in the store: 80 KB at most
+MAX_ORDER_ID = 64  # characters; twenty ids and a session fit into 4 KB
 
 
 class Order(NamedTuple):
-    """Name one order; `placed` is in seconds since 1970."""
+    """An order's id and when it was placed, in seconds since 1970."""
 
     id: str
     placed: int
 
 
 def order_id(value: object) -> str:
-    """Return an order id as text; TypeError or ValueError for what is none, without showing it."""
+    """Return an order id as text. The TypeError or ValueError for an invalid one does not show it."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise TypeError(f"an order id must be a str or an int, not {type(value).__name__}")
     text = str(value)
@@ -41,7 +41,7 @@ def order_id(value: object) -> str:
 
 
 def joined(*groups: Iterable[Order]) -> tuple[Order, ...]:
-    """Return all orders once, the newest first; of those of one second the ones of the first group come first."""
+    """Return each order once, the newest first. Orders of the same second keep the sequence of the groups."""
     known: dict[str, Order] = {}
     for group in groups:
         for order in group:
@@ -50,7 +50,7 @@ def joined(*groups: Iterable[Order]) -> tuple[Order, ...]:
 
 
 def orders_of(pairs: object) -> tuple[Order, ...]:
-    """Read orders from JSON; TypeError or ValueError for anything else."""
+    """Return the orders in decoded JSON; TypeError or ValueError if it has another shape."""
     if not isinstance(pairs, list | tuple):
         raise TypeError("orders")
     return tuple(Order(str(identity), int(placed)) for identity, placed in pairs)
@@ -58,14 +58,14 @@ def orders_of(pairs: object) -> tuple[Order, ...]:
 
 Rule = Callable[[dict[str, Any], dict[str, Any]], Mapping[str, Any]]
 
-CARTS_KEPT = timedelta(days=90)  # a customer's cart, since its last change: as long as a cart's cookie
-ORDERS_KEPT = timedelta(days=400)  # ids only, since the last order or login: as long as any cookie may live
+CARTS_KEPT = timedelta(days=90)  # since a customer's cart last changed; as long as the cart's cookie
+ORDERS_KEPT = timedelta(days=400)  # ids only, since the last order or login; browsers keep cookies no longer
 
-MAX_MERGED = MAX_OVERSIZED - 1024  # what else stands in a cart's payload takes at most 500 bytes
+MAX_MERGED = MAX_OVERSIZED - 1024  # the other fields of a cart's payload take at most 500 bytes
 
 
 class StoreNamespace(StrEnum):
-    """Name what the store keeps."""
+    """The kinds of values in the store."""
 
     CART = "cart"
     ORDERS = "orders"
@@ -73,7 +73,7 @@ class StoreNamespace(StrEnum):
 
 
 class StoredCart(NamedTuple):
-    """Be a cart as the store has it; `version` counts the changes within the session that wrote it."""
+    """A cart as the store has it; `version` counts the changes within the session that wrote it."""
 
     entries: dict[str, Any]
     session_id: str = ""
@@ -81,19 +81,19 @@ class StoredCart(NamedTuple):
 
 
 class StoreFirst(Exception):  # an outcome, not an error: the middleware catches it
-    """Say that the store is to hear of this visit before its cookies can be written."""
+    """The store must be read or written before this visit's cookies can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keeping:
-    """Say that there is a store, and what the shop wants of it."""
+    """The shop's settings for keeping carts in the store; given only if there is a store."""
 
     keep_carts: bool
     merge_carts: Rule
 
 
 class Write(NamedTuple):
-    """Put a value into a namespace, unless a newer one is there: `order` tells which is newer. None takes it away."""
+    """A write to the store, skipped if the store has a newer value (a higher `order`). A `value` of None removes."""
 
     namespace: StoreNamespace
     key: str
@@ -101,14 +101,14 @@ class Write(NamedTuple):
     order: int = 0
     until: int = 0
     writer: str = ""
-    """Whose versions `version` counts: between two of one writer it tells which is newer, and no clock does."""
+    """The session that counts `version`. Between two values of one writer, `version` decides instead of `order`."""
     version: int = 0
     owner: str = ""
-    """Whose a value with a random key is, so that it is found when they are erased."""
+    """The owner of a value with a random key, so that erasing the owner's data finds the value."""
 
 
 class Add(NamedTuple):
-    """Add orders to those that the store has under a key."""
+    """New orders for the store, added to those under the same key."""
 
     key: str
     orders: tuple[Order, ...]
@@ -116,7 +116,7 @@ class Add(NamedTuple):
 
 
 def merge_carts(here: dict[str, Any], elsewhere: dict[str, Any]) -> dict[str, Any]:
-    """Make one cart of two: the entries of both, of two numbers the larger, lists joined; else `here` counts."""
+    """Return one cart with the entries of both: the larger of two numbers, lists joined, otherwise `here`'s value."""
     return {**elsewhere, **{key: _merged(value, elsewhere.get(key)) for key, value in here.items()}}
 
 
@@ -125,14 +125,14 @@ def _merged(here: Any, elsewhere: Any) -> Any:
         return merge_carts(here, elsewhere)
     if isinstance(here, list) and isinstance(elsewhere, list):
         known = set(map(_text, here))
-        return here + [one for one in elsewhere if _text(one) not in known]
+        return here + [item for item in elsewhere if _text(item) not in known]
     if _is_number(here) and _is_number(elsewhere):
         return max(here, elsewhere)
     return here
 
 
 def _text(value: Any) -> str:
-    """Return what is equal where values are, and takes no longer to look up in many."""
+    """Return a hashable text that is equal for equal values, so that look-ups in long lists stay fast."""
     return json.dumps(value, sort_keys=True)
 
 
@@ -143,11 +143,11 @@ def _is_number(value: Any) -> bool:
 def merged_by(
     rule: Rule, here: dict[str, Any], elsewhere: dict[str, Any], on_event: Callable[[str], None]
 ) -> dict[str, Any] | None:
-    """Return the merged cart; None where this browser's stays, since the rule fails or too much comes of it."""
+    """Return the merged cart; None, so that this browser's cart stays, if the rule fails or its result is too large."""
     try:
         merged = dict(rule(deepcopy(here), deepcopy(elsewhere)))
         text = jsontext.encode(merged)
-    except Exception as error:  # noqa: BLE001 - the shop's own code; a login must not fail for it
+    except Exception as error:  # noqa: BLE001 - the rule is the shop's code, and its faults must not stop a login
         on_event(SecurityEvent.CARTS_NOT_MERGED.format(error=type(error).__name__))
         return None
     if len(text) > MAX_MERGED or not all(isinstance(key, str) for key in merged):
@@ -159,14 +159,14 @@ def merged_by(
 def cart_write(
     owner: str, entries: dict[str, Any], *, session_id: str, version: int, now: datetime, until: datetime
 ) -> Write:
-    """Return how a cart is kept in the store."""
+    """Return the write that keeps a cart in the store."""
     moment = to_milliseconds(now)
     value = jsontext.encode({"t": moment, "s": session_id, "v": version, "d": entries})
     return Write(StoreNamespace.CART, owner, value, moment, to_milliseconds(until), session_id, version)
 
 
 def read_cart(value: bytes | None) -> StoredCart:
-    """Return a kept cart, an empty one where there is none or none that can be read."""
+    """Return the stored cart; an empty one if there is none or its value cannot be read."""
     with suppress(ValueError, KeyError):
         kept = jsontext.decode(value) if value is not None else {"d": {}, "s": "", "v": 0}
         entries, session_id, version = kept["d"], kept["s"], kept["v"]
@@ -176,12 +176,12 @@ def read_cart(value: bytes | None) -> StoredCart:
 
 
 def read_orders(value: bytes | None) -> tuple[Order, ...]:
-    """Return the kept orders, the newest first; none where nobody can read them."""
+    """Return the stored orders, the newest first; none if their value cannot be read."""
     with suppress(ValueError, KeyError, TypeError):
         return () if value is None else orders_of(jsontext.decode(value)["o"])
     return ()
 
 
 def write_orders(orders: tuple[Order, ...]) -> bytes:
-    """Return how orders are kept in the store."""
+    """Return the store's value for these orders."""
     return jsontext.encode({"o": orders})

@@ -1,1 +1,1 @@
-"""The encodings inside of tokens: base64url and canonical JSON."""
+"""The encodings used in tokens: base64url and canonical JSON."""

@@ -1,4 +1,4 @@
-"""Base64 as it stands in tokens (RFC 4648, section 5, without padding). Written twice: here, and in C (.pyx)."""
+"""Base64url without padding (RFC 4648, section 5), as tokens use it. base64url.pyx is the same for the C build."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _FROM_BASE64 = bytes.maketrans(b"+/", b"-_")
 
 
 def to_base64url(raw: bytes) -> str:
-    """Write bytes."""
+    """Return bytes as base64url text."""
     return binascii.b2a_base64(raw, newline=False).translate(_FROM_BASE64).rstrip(b"=").decode("ascii")
 
 
 def from_base64url(text: str) -> bytes:
-    """Read what `to_base64url` wrote, the other alphabet too; ValueError for anything else."""
+    """Return the bytes of base64url text, which may also use `+` and `/`; ValueError for other text."""
     padded = text.encode("ascii") + b"=" * (-len(text) % 4)
     if "=" in text:
         raise ValueError("padding")

@@ -1,4 +1,4 @@
-"""What base64url.py does, a byte at a time."""
+"""Base64url without padding, as in base64url.py, written byte by byte for the C build."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.unicode cimport PyUnicode_DecodeASCII
@@ -75,6 +75,6 @@ cpdef bytes from_base64url(str text):
         out[place] = (bits >> 10) & 255
         if size - whole == 3:
             out[place + 1] = (bits >> 2) & 255
-    if seen > 63:  # what no letter stands for has all bits
+    if seen > 63:  # NONE, the value of a character outside the alphabet, has all bits set
         raise ValueError("no base64")
     return made

@@ -1,4 +1,4 @@
-"""JSON inside tokens: one compact text per value, bounded in depth, nothing that is not JSON."""
+"""The JSON inside tokens: one compact text per value, with limited depth and without NaN or infinity."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import Any, NoReturn
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.encoding.fast_json import IS_READ_HERE, read, written
 
-UNSHARED = 2  # the last format of marshal whose bytes do not tell what else refers to a value
-MAX_DEPTH = 32  # deeper than any cart; far below where a JSON parser runs out of stack
+UNSHARED = 2  # marshal format; from 3 on the bytes of equal values differ if an object is referenced twice
+MAX_DEPTH = 32  # deeper than any cart, and far below the depth at which a JSON parser runs out of stack
 
 
 class NotJsonError(CookieGuardError, TypeError):
-    """Say that a value cannot be kept in a cookie, by its type only: the value may be personal."""
+    """A value that a cookie cannot hold. The message names only its type, because the value may be personal."""
 
 
 def encode(payload: dict[str, Any]) -> bytes:
-    """Write a payload; equal payloads in equal order give equal bytes. Raises NotJsonError."""
+    """Return a payload as JSON; equal payloads in equal order give equal bytes. Raises NotJsonError."""
     plain = written(payload)
     return _encode_any(payload) if plain is None else plain
 
@@ -31,11 +31,11 @@ def _encode_any(payload: dict[str, Any]) -> bytes:
     except NotJsonError:
         raise
     except (TypeError, ValueError, RecursionError) as error:
-        # The causes are NaN, a key that is no text or number, a circle, and nesting without end.
+        # The causes are NaN, a key that is neither text nor number, a circular reference, and very deep nesting.
         raise NotJsonError(
             f"a cookie can only hold JSON; writing this value raised {type(error).__name__}"
         ) from None
-    # surrogatepass: JSON text may hold half a surrogate pair, and json.loads gives it back.
+    # surrogatepass, because JSON text may contain half a surrogate pair, which json.loads returns.
     encoded = text.encode("utf-8", "surrogatepass")
     if _may_be_deep(encoded) and _is_too_deep(payload):
         raise NotJsonError(f"a cookie's JSON is nested too deep; allowed: {MAX_DEPTH} levels")
@@ -43,7 +43,7 @@ def _encode_any(payload: dict[str, Any]) -> bytes:
 
 
 def decode(encoded: bytes) -> dict[str, Any]:
-    """Read a payload; ValueError for anything but a JSON object within the depth limit."""
+    """Return the payload in JSON text; ValueError unless it is a JSON object within the depth limit."""
     plain = read(encoded)
     return _decode_any(encoded) if plain is None else plain
 
@@ -51,7 +51,7 @@ def decode(encoded: bytes) -> dict[str, Any]:
 def _decode_any(encoded: bytes) -> dict[str, Any]:
     try:
         text = encoded.decode("utf-8", "surrogatepass")
-        # A third of the cost of json.loads; it also refuses the blanks around, which we never write.
+        # Costs a third of json.loads, and refuses white space around the object, which `encode` never writes.
         payload, end = _scan(text, 0)
     except StopIteration as error:
         raise ValueError("no JSON") from error
@@ -63,9 +63,9 @@ def _decode_any(encoded: bytes) -> dict[str, Any]:
 
 
 def image(payload: dict[str, Any]) -> bytes:
-    """Return bytes that are the same for the same values, types and order, at a fifth of the cost of JSON.
+    """Return bytes that are equal if values, types and order are equal, at a fifth of the cost of JSON.
 
-    Never for the wire. What holds other types than `decode` gives has no image that `decode`d values have.
+    For comparison only, never sent. A payload with types that `decode` never returns has an image of its own.
     """
     plain = written(payload)
     if plain is not None:
@@ -77,7 +77,7 @@ def image(payload: dict[str, Any]) -> bytes:
 
 
 def image_of(payload: dict[str, Any], text: bytes) -> bytes:
-    """Return the image of what `text` was read as, or one that no payload has: then a closer look is taken."""
+    """Return the image of the payload that was read from `text`."""
     return text if IS_READ_HERE else image(payload)
 
 
@@ -90,7 +90,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _finite(text: str) -> float:
-    """Read a number with a point or an exponent; `1e999` is infinite, which we never write and `int` cannot take."""
+    """Return a float; ValueError for one like `1e999`, which Python reads as infinity and JSON cannot represent."""
     number = float(text)
     if math.isinf(number):
         raise ValueError("infinite")
@@ -102,14 +102,14 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan
 
 
 def _encoder() -> Callable[[dict[str, Any], int], Iterable[str]]:
-    """Return what `_ENCODER.encode` calls, made once: it makes its C encoder anew each time, half of all it takes.
+    """Return the C encoder that `_ENCODER.encode` would make at each call, which takes half of its time.
 
-    Without its memory of circles, which would have to be new as well: a circle ends in a RecursionError.
+    It keeps no record of circular references, which would have to be new at each call. A circle raises RecursionError.
     """
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:  # not CPython
         return lambda payload, _: (_ENCODER.encode(payload),)
-    write = json.encoder.encode_basestring  # what ensure_ascii=False takes
+    write = json.encoder.encode_basestring  # used for ensure_ascii=False
     sorts = skips = allows_nan = False
     made: Callable[[dict[str, Any], int], Iterable[str]] = make(
         None, _refuse, write, None, ":", ",", sorts, skips, allows_nan
@@ -122,14 +122,16 @@ _scan: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignor
 
 
 def _may_be_deep(encoded: bytes) -> bool:
-    """Ask cheaply first: fewer brackets than the limit cannot nest deeper than it."""
+    """Return whether there are enough brackets to exceed the depth limit: a cheap test before the exact one."""
     return encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH
 
 
 def _is_too_deep(payload: dict[str, Any]) -> bool:
     level: list[Any] = [payload]
     for _ in range(MAX_DEPTH):
-        level = [child for one in level for child in _children(one) if isinstance(child, dict | list | tuple)]
+        level = [
+            child for parent in level for child in _children(parent) if isinstance(child, dict | list | tuple)
+        ]
         if not level:
             return False
     return True

@@ -1,4 +1,4 @@
-"""What fast_json.py leaves to the library, a byte at a time; None for all that is not plain."""
+"""Reads and writes the JSON of most tokens byte by byte; returns None for other JSON (see fast_json.py)."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_Next
@@ -15,9 +15,9 @@ cdef extern from "Python.h":
 
 IS_READ_HERE = True
 cdef enum:
-    ROOM = 8192  # twice what a cookie holds
-    MAX_DEPTH = 32  # as canonical_json.py has it
-    MOST_DIGITS = 18  # of a number that surely is a long long
+    ROOM = 8192  # twice the size of a cookie
+    MAX_DEPTH = 32  # same as in canonical_json.py
+    MOST_DIGITS = 18  # any number of 18 digits fits into a long long
 cdef object NOT_PLAIN = object()
 cdef const char* HEX = b"0123456789abcdef"
 
@@ -41,10 +41,10 @@ cpdef bytes written(dict payload):
 
 
 cdef char* _write(char* at, char* end, object value, int depth) except? NULL:
-    """Write a value; NULL for one that is not plain, and where the room is too small."""
+    """Write a value at `at` and return the place after it; NULL for a rare type, or if the buffer is too small."""
     if type(value) is str:
         return _write_text(at, end, value)
-    if end - at < 24:  # longer than any number, name or bracket
+    if end - at < 24:  # enough for any number, literal or bracket
         return NULL
     if value is None:
         memcpy(at, b"null", 4)
@@ -140,7 +140,7 @@ cdef char* _write_text(char* at, char* end, object text, bint quoted=True) excep
         source = PyUnicode_AsUTF8AndSize(text, &size)
     except UnicodeEncodeError:  # half a surrogate pair
         return NULL
-    if end - at < size * 6 + 2:  # if each needed \u
+    if end - at < size * 6 + 2:  # the size if every byte needs a \u escape
         return NULL
     if not quoted:
         memcpy(at, source, size)
@@ -181,7 +181,7 @@ cdef char* _write_escaped(char* at, unsigned char byte) noexcept:
 
 
 cpdef dict read(bytes encoded):
-    cdef const unsigned char* at = <const unsigned char*> PyBytes_AS_STRING(encoded)  # a NUL stands behind it
+    cdef const unsigned char* at = <const unsigned char*> PyBytes_AS_STRING(encoded)  # a NUL follows it
     cdef const unsigned char* end = at + PyBytes_GET_SIZE(encoded)
     if at[0] != c"{":
         return None
@@ -192,7 +192,7 @@ cpdef dict read(bytes encoded):
 
 
 cdef object _read(const unsigned char** place, const unsigned char* end, int depth):
-    """Read a value and go behind it; NOT_PLAIN for what is, or may be, none."""
+    """Return a value and move `place` after it; NOT_PLAIN if it is no JSON, or JSON that only the library reads."""
     cdef const unsigned char* at = place[0]
     cdef unsigned char byte = at[0]
     if byte == c'"':

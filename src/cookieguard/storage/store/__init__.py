@@ -1,1 +1,1 @@
-"""The store: what every worker must know. Revocations, stored carts, oversized entries, remember-me series, logins."""
+"""The store that workers share: revocations, stored carts, oversized entries, remember-me series and logins."""

@@ -1,6 +1,6 @@
-"""What the store does not have yet, while it is down or slow: revocations, values, and rows that nobody needs any more.
+"""The writes that wait while the store is down or slow: revocations, values, and rows to delete.
 
-Bounded, and nothing of a revocation is lost by it: where too many wait, all that the worker knows is written later.
+Its size is limited. No revocation is lost by that: if too many wait, the worker later writes all that it knows.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from cookieguard.storage.store.protocol import Store
 
 logger = logging.getLogger("cookieguard")
 
-MAX_WAITING = 50_000  # about 10 MB; the worker obeys them already
-MAX_PENDING_BYTES = 64_000_000  # values of carts and sessions: the browser has what fits into its cookie
-TASK_BYTES = 500  # what a value takes beside itself
+MAX_WAITING = 50_000  # revocations, about 10 MB; this worker applies them already
+MAX_PENDING_BYTES = 64_000_000  # values of carts and sessions; the browser has those that fit into its cookie
+TASK_BYTES = 500  # overhead of a pending value
 
 
 Task = Callable[[Store], None]
@@ -26,44 +26,44 @@ When = Callable[[], bool]
 
 
 def at_once() -> bool:
-    """Return that a task can be done."""
+    """Return that a task can run at once."""
     return True
 
 
 class PendingUpdate(NamedTuple):
-    """Hold a task that the store's thread does until it is done, and about how many bytes it holds."""
+    """A task for the store's thread, which repeats it until it succeeds, and its approximate size in bytes."""
 
     task: Task
     size: int
     can_be_done: When
-    """Return whether the thread may do it now: what takes it long holds up whoever waits for the store."""
+    """Returns whether the task can run now; a slow one would delay all requests that wait for the store."""
 
 
 @dataclass(slots=True)
 class Backlog:
-    """Hold what waits. Owned by a watch, whose lock it takes; its thread takes away what is written."""
+    """The waiting writes. Owned by a StoreSync, whose lock it uses, and whose thread removes what is written."""
 
     lock: Lock
     waiting: dict[tuple[Revoked, str], Revocation] = field(default_factory=dict)
-    """The last of each, so that what is written is taken away by what it is, never by how many there were."""
+    """The last revocation of each key, so that written ones can be removed by key."""
     covered: list[Revocation] = field(default_factory=list)
-    """Rows that a revocation of a whole customer made needless."""
+    """Rows to delete, because a revocation of the whole customer has replaced them."""
     pending: dict[object, PendingUpdate] = field(default_factory=dict)
     has_overflowed: bool = False
-    """More waits than `waiting` holds: all that is known is to be written."""
+    """Whether more revocations wait than `waiting` may hold, so that all known ones must be written."""
     overflows: int = 0
     lost: int = 0
-    """How many values found no room."""
+    """How many values were dropped for lack of room."""
     told: tuple[int, int] = (0, 0)
-    """How many of both the store was told of."""
+    """How many overflows and lost values are already counted in the store."""
     size: int = 0
-    """How many bytes are pending."""
+    """The size of all pending tasks in bytes."""
 
     def __bool__(self) -> bool:
         return bool(self.waiting or self.has_overflowed)
 
     def tell_of_rest(self) -> None:
-        """Log what is left when nobody writes any more."""
+        """Log how many writes are left when the thread ends."""
         if self:
             more = "more than " if self.has_overflowed else ""
             waiting = len(self.waiting) or MAX_WAITING
@@ -72,7 +72,7 @@ class Backlog:
             logger.error("store: %d changes of carts and sessions could not be written", len(self.pending))
 
     def add(self, revocations: Iterable[Revocation]) -> None:
-        """Have revocations written; the lock is held by whoever calls."""
+        """Add revocations to be written. The caller holds the lock."""
         if self.has_overflowed:
             return
         for revocation in revocations:
@@ -87,26 +87,26 @@ class Backlog:
             )
 
     def take(self) -> tuple[list[Revocation], bool]:
-        """Return what is to be written, and whether that is all that is known."""
+        """Return the revocations to write, and whether all known ones must be written."""
         with self.lock:
             has_overflowed, self.has_overflowed = self.has_overflowed, False
             return list(self.waiting.values()), has_overflowed
 
     def give_back(self) -> None:
-        """Note that what is known could not be written."""
+        """Note that writing all known revocations failed, so that it is tried again."""
         with self.lock:
             self.waiting.clear()
             self.has_overflowed = True
 
     def written(self, revocations: Iterable[Revocation]) -> None:
-        """Take away what the store has now; what was ended anew meanwhile stays."""
+        """Remove revocations that the store has now, except those replaced meanwhile."""
         with self.lock:
-            for one in revocations:
-                if self.waiting.get((one.what, one.key)) is one:
-                    del self.waiting[one.what, one.key]
+            for revocation in revocations:
+                if self.waiting.get((revocation.what, revocation.key)) is revocation:
+                    del self.waiting[revocation.what, revocation.key]
 
     def enqueue(self, key: object, task: Task, size: int, can_be_done: When) -> None:
-        """Have a task done, in the place of an earlier one of its key; beyond the room the oldest goes."""
+        """Add a task, replacing an earlier one with the same key; beyond the size limit, drop the oldest."""
         with self.lock:
             self._forget(key)
             self.pending[key] = PendingUpdate(task, size + TASK_BYTES, can_be_done)
@@ -120,12 +120,12 @@ class Backlog:
                 self.lost += 1
 
     def tasks(self, *, is_last: bool) -> dict[object, PendingUpdate]:
-        """Return what is pending and can be done; the last time all of it."""
+        """Return the pending tasks that can run now; in the last round, all of them."""
         with self.lock:
-            return {key: one for key, one in self.pending.items() if is_last or one.can_be_done()}
+            return {key: update for key, update in self.pending.items() if is_last or update.can_be_done()}
 
     def done(self, key: object, update: PendingUpdate) -> None:
-        """Take a task away, unless another took its place."""
+        """Remove a task, unless another has replaced it."""
         with self.lock:
             if self.pending.get(key) is update:
                 self._forget(key)

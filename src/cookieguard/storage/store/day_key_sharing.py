@@ -1,8 +1,7 @@
-"""Machines of a shop agree on the keys of a day through their store: each machine gets the key in a box of its own.
+"""Lets the machines of a shop agree on each day's key through their store, which holds a sealed copy for each machine.
 
-Rule: what the store holds opens with the private half of a machine alone. That half lies where the key lies, in memory,
-and goes with its day. Nothing here is asked by a request: the store's thread looks, and until it has an answer a
-machine counts with a key of its own.
+Rule: a machine's copy opens only with its private key. That key is in memory, like the day's key, and is deleted with
+it. Requests never wait for this: the store's thread does it, and until it is done a machine uses its own key.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ from cookieguard.storage.store.sync import StoreSync
 logger = logging.getLogger("cookieguard")
 
 NAMESPACE = "day-keys"
-PAIR = "pair"  # the use of the private halves is that of their keys, and this
+PAIR = "pair"  # appended to the use of a day's key, for the machine's private key of that day
 LOOK_SECONDS = 1.0
-# So long a machine waits for one that has the key; then all of those are gone, and its own key is the day's.
+# A machine waits this long for another one that has the key. Then all of those are gone, and it starts a new key.
 TIMEOUT_SECONDS = 30.0
-MOST_MACHINES = 200  # a day and use, a machine counted again after each reboot; the oldest give way
-TRIES = 5  # each loses only to one that won
+MOST_MACHINES = 200  # per day and use; a machine counts again after a reboot, and the oldest are dropped
+TRIES = 5  # attempts; each fails only if another writer succeeded
 MAC_SALT, BOX_USE = b"day keys of machines", b"cookieguard day key 1"
 
 
 class Entry(NamedTuple):
-    """Hold what the store has for a public half: a box, empty while the machine asks, and who says so."""
+    """The store's entry for a public key: the sealed box, empty while the machine waits, and a MAC with its key."""
 
     box: bytes
     key_id: str
@@ -48,7 +47,7 @@ Table = dict[bytes, Entry]  # by public half, the oldest first
 
 
 class Agreed(NamedTuple):
-    """Hold the key of a day, and what was in the store and in memory as it was found."""
+    """The agreed key of a day, with the store's text and the private key for which it was found."""
 
     key: bytes
     text: bytes
@@ -56,10 +55,11 @@ class Agreed(NamedTuple):
 
 
 class DayKeySharing:
-    """Bring the machines of a shop to one key a day and use; owned by the store's thread.
+    """Make all machines of a shop use one key per day and use. Owned by the store's thread.
 
-    The store has one value a day: the table of machines. It is written over the version that was read alone, so all
-    boxes in it hold one key. The first machine of a day makes the table, and whoever has a box adds those of others.
+    The store has one value per day, the table of machines. It is written only over the version that was read, so that
+    all boxes in it contain the same key. The first machine of a day creates the table, and every machine with a box
+    adds boxes for others.
     """
 
     def __init__(
@@ -76,13 +76,13 @@ class DayKeySharing:
         self._is_told = False
 
     def look(self, store: Store | None) -> None:
-        """Agree on the days in force, once a second at most; None for a store that is down. Never raises."""
+        """Agree on the keys of the current days, at most once a second; `store` is None if it is down. Never raises."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
             return
         self._looked = time.monotonic()
         now = self._clock().astimezone(UTC)
         days = sorted({now.date(), (now + GRACE).date()})
-        self._agreed = {day: one for day, one in self._agreed.items() if day in days}
+        self._agreed = {day: agreed for day, agreed in self._agreed.items() if day in days}
         self._asked = {day: since for day, since in self._asked.items() if day in days}
         try:
             if store is None:
@@ -90,7 +90,7 @@ class DayKeySharing:
             for day in days:
                 self._follow(store, day)
             self._is_told = self._is_told and not self._agreed.keys() >= {*days}
-        except Exception as error:  # noqa: BLE001 - statistics fail open, and the thread serves others; told once
+        except Exception as error:  # noqa: BLE001 - statistics fail open, and the thread must go on; logged once
             if not self._is_told and not self._agreed.keys() >= {*days}:
                 self._is_told = True
                 reason = str(error) if isinstance(error, StoreDown) else type(error).__name__
@@ -111,7 +111,7 @@ class DayKeySharing:
         self._asked.pop(day, None)
 
     def _agree(self, store: Store, day: date, own: bytes, private: bytes) -> Agreed | None:
-        """Return the key of all machines, None while nobody answered; `own` where there was none."""
+        """Return the key of all machines: `own` if there was none, None while the others have not answered."""
         for _ in range(TRIES):
             kept = store.read(NAMESPACE, f"{self._use}-{day}")
             text, version = (b"", 0) if kept is None else (kept.value, kept.version)
@@ -130,19 +130,19 @@ class DayKeySharing:
         return None
 
     def _answered(self, day: date, table: Table, own: bytes, private: bytes) -> tuple[bytes | None, Table]:
-        """Return the key where it is known, and the table with a box for each that asks, or with our question."""
+        """Return the key, if known, and the table with a box for each waiting machine, or else with our request."""
         public = public_half(private)
-        genuine = {one: entry for one, entry in table.items() if self._is_genuine(day, one, entry)}
+        genuine = {half: entry for half, entry in table.items() if self._is_genuine(day, half, entry)}
         key = self._opened(day, genuine.get(public), private)
         if key is not None:
-            lacking = [one for one, entry in genuine.items() if not entry.box]
+            lacking = [half for half, entry in genuine.items() if not entry.box]
         elif any(entry.box for entry in genuine.values()) and self._may_wait(day):
-            asks = public not in genuine or genuine[public].box  # a box that does not open is none
+            asks = public not in genuine or genuine[public].box  # also ask again if our box does not open
             return None, _bounded(table | {public: self._entry(day, public, b"")}) if asks else table
         else:
             key, lacking = own, [*(genuine.keys() - {public}), public]
-        boxes = {one: seal_box(key, one, about=self._about(day, one), use=BOX_USE) for one in lacking}
-        return key, _bounded(table | {one: self._entry(day, one, box) for one, box in boxes.items()})
+        boxes = {half: seal_box(key, half, about=self._about(day, half), use=BOX_USE) for half in lacking}
+        return key, _bounded(table | {half: self._entry(day, half, box) for half, box in boxes.items()})
 
     def _may_wait(self, day: date) -> bool:
         now = time.monotonic()
@@ -163,7 +163,7 @@ class DayKeySharing:
         return Entry(box, key_id, self._mac(key_id, day, public, box) or b"")
 
     def _is_genuine(self, day: date, public: bytes, entry: Entry) -> bool:
-        """Return whether a machine with our keyring wrote it: others who write to the store get and give no key."""
+        """Return whether a machine with our keyring wrote it, so that no other writer gets or provides a key."""
         mac = self._mac(entry.key_id, day, public, entry.box)
         return mac is not None and hmac.compare_digest(entry.mac, mac)
 
@@ -185,7 +185,7 @@ def open_day_keys(
     sharing: tuple[StoreSync, Keyring] | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> DayKeys:
-    """Return the keys of the days for one use; `sharing` where other machines have them too."""
+    """Return the keys of the days for one use, shared with other machines if `sharing` is given."""
     keys = DayKeys(runtime, use, clock=clock)
     if sharing is not None:
         store_sync, keyring = sharing
@@ -196,7 +196,7 @@ def open_day_keys(
 
 
 def has_machines(settings: StoreSettings, state: StateDirectory, *, environ: Mapping[str, str]) -> bool:
-    """Return whether the store is a server, which several machines may have. Raises ConfigError."""
+    """Return whether the store is a server, which several machines may use. Raises ConfigError."""
     return settings.enabled and store_file(settings, state.path, environ=environ) is None
 
 
@@ -205,13 +205,13 @@ def _bounded(table: Table) -> Table:
 
 
 def _read(text: bytes) -> Table:
-    """Return the table; an empty one for what is none."""
+    """Return the table in a value of the store; an empty one if it cannot be read."""
     try:
         found = json.loads(text or b"{}").items()
         return {
-            bytes.fromhex(one): Entry(bytes.fromhex(box), str(key_id), bytes.fromhex(mac))
-            for one, (box, key_id, mac) in found
-            if len(one) == 2 * KEY_BYTES
+            bytes.fromhex(half): Entry(bytes.fromhex(box), str(key_id), bytes.fromhex(mac))
+            for half, (box, key_id, mac) in found
+            if len(half) == 2 * KEY_BYTES
         }
     except (ValueError, TypeError, AttributeError):
         return {}
@@ -219,5 +219,5 @@ def _read(text: bytes) -> Table:
 
 def _write(table: Table) -> bytes:
     return json.dumps(
-        {one.hex(): [entry.box.hex(), entry.key_id, entry.mac.hex()] for one, entry in table.items()}
+        {half.hex(): [entry.box.hex(), entry.key_id, entry.mac.hex()] for half, entry in table.items()}
     ).encode()

@@ -1,4 +1,4 @@
-"""How the store stays as small as what a worker holds of it: too many rows go, a part at a time; doctor's figures."""
+"""Keeps the store within the workers' limits by deleting surplus rows in small parts, and reports figures to doctor."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from cookieguard.storage.store.protocol import MAX_BYTES, Store
 
 logger = logging.getLogger("cookieguard")
 
-AT_ONCE = 2_000  # revocations in one transaction, or under one lock: others write in between
+AT_ONCE = 2_000  # revocations in one transaction or under one lock, so that others can write in between
 EVICT_AT_ONCE = 2_000  # values
-TIDY_AT_ONCE = 10_000  # rows: some 100 ms, in which the worker hears nothing else
+TIDY_AT_ONCE = 10_000  # rows, which take about 100 ms, during which the thread does nothing else
 
 
 def batches(revocations: Iterable[Revocation]) -> Iterator[list[Revocation]]:
-    """Cut into pieces."""
+    """Yield revocations in lists of at most AT_ONCE."""
     rest = iter(revocations)
-    while some := list(islice(rest, AT_ONCE)):
-        yield some
+    while batch := list(islice(rest, AT_ONCE)):
+        yield batch
 
 
 def record_all(store: Store, revocations: Iterable[Revocation]) -> None:
-    """Write revocations, piece by piece."""
-    for some in batches(revocations):
-        store.record(some)
+    """Write revocations in batches."""
+    for batch in batches(revocations):
+        store.record(batch)
 
 
 def tidied(store: Store, known: Revocations, now: datetime) -> bool:
-    """Delete some of the rows that are too many, and say whether there were any.
+    """Delete some of the rows beyond the limits, the oldest first; return whether there were any.
 
-    What was written first goes; what takes its place is there before, and every worker hears of it.
+    Before they are deleted, their replacements are written, which every worker reads.
     """
     is_found = False
     for what, count in store.counts().items():
@@ -55,24 +55,24 @@ def tidied(store: Store, known: Revocations, now: datetime) -> bool:
 
 
 def tell_of(pruned: Pruned) -> None:
-    """Log what was let go."""
-    customers = sum(one.what is Revoked.CUSTOMER for one in pruned.news)
+    """Log which revocations were dropped or replaced."""
+    customers = sum(revocation.what is Revoked.CUSTOMER for revocation in pruned.news)
     if customers:
         logger.warning(
             "store: too many ended sessions; the %d accounts with most of them were logged out everywhere",
             customers,
         )
-    for one in pruned.news:
-        if one.what is Revoked.CUTOFF and one.key == Revoked.SESSION:
+    for revocation in pruned.news:
+        if revocation.what is Revoked.CUTOFF and revocation.key == Revoked.SESSION:
             logger.error(
                 "store: too many accounts have ended sessions; every customer session from before %s was ended",
-                f"{from_milliseconds(one.at):%Y-%m-%d %H:%M:%S} UTC",
+                f"{from_milliseconds(revocation.at):%Y-%m-%d %H:%M:%S} UTC",
             )
     for what, count in pruned.forgotten.items():
         logger.info("store: full, so the oldest %d revocations of the kind %s were deleted", count, what)
 
 
-OVERFLOW = "overflow"  # the namespace of what overflowed in the workers, by what it was
+OVERFLOW = "overflow"  # the namespace for counts of overflows in the workers
 QUEUE, VALUES = "queue", "values"
 KEPT_MILLISECONDS = 30 * 86_400_000
 NEARLY = 0.8  # of a limit
@@ -81,17 +81,17 @@ MANY_REVOCATIONS = "find in the log who logs in and out so often, and limit that
 
 
 def examine_store(store: Store) -> Iterator[tuple[str, str, str]]:
-    """Yield what doctor says: what was looked at, what was found, what to do (empty where all is well)."""
+    """Yield doctor's findings: the subject, the finding, and what to do (empty if all is well)."""
     counts = store.counts()
     kinds = [what for what in Revoked if what not in (Revoked.CLOCK, Revoked.CUTOFF)]
     told = ", ".join(f"{counts.get(what, 0)} of {LIMITS[what]} {what}" for what in kinds)
-    # Guests' sessions and carts beyond that are forgotten, which logs out no customer.
+    # The other kinds are not checked, because dropping them logs out no customer.
     full = any(
         counts.get(what, 0) > NEARLY * LIMITS[what]
         for what in (Revoked.SESSION, Revoked.CUSTOMER, Revoked.SERIES)
     )
     yield "revocations", told, MANY_REVOCATIONS if full else ""
-    cutoff = max((one.at for one in store.oldest(Revoked.CUTOFF, 2)), default=0)
+    cutoff = max((revocation.at for revocation in store.oldest(Revoked.CUTOFF, 2)), default=0)
     since = f"sessions that customers got before {from_milliseconds(cutoff):%Y-%m-%d %H:%M} UTC have ended"
     yield "cut-off", since if cutoff else "none", MANY_REVOCATIONS if cutoff else ""
     queue, lost = overflows(store, QUEUE), overflows(store, VALUES)
@@ -105,7 +105,7 @@ def examine_store(store: Store) -> Iterator[tuple[str, str, str]]:
 
 
 def overflows(store: Store, what: str) -> int:
-    """Return how often something overflowed lately, in all workers."""
+    """Return how often this kind overflowed in the last 30 days, in all workers."""
     kept = store.read(OVERFLOW, what)
     with suppress(ValueError):
         return 0 if kept is None else int(kept.value)
@@ -113,7 +113,7 @@ def overflows(store: Store, what: str) -> int:
 
 
 def note_overflows(store: Store, backlog: Backlog, *, now: int) -> None:
-    """Add what overflowed in this worker to what the store knows of it; times in milliseconds."""
+    """Add this worker's new overflows to the counts in the store; `now` in milliseconds."""
     for what, count in (
         (QUEUE, backlog.overflows - backlog.told[0]),
         (VALUES, backlog.lost - backlog.told[1]),

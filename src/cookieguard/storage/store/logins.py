@@ -1,7 +1,7 @@
-"""Where a customer is logged in: one row of the store for each customer, so that they can end one session alone.
+"""The list of each customer's logins, one row of the store per customer, so that customers can end single sessions.
 
-A session is a signed cookie, and nobody counts those; what is kept is that it began, when, and in which browser. One
-that was left unused for too long stays in the list until the longest it could live is over, or it is ended.
+Sessions are signed cookies, which cannot be listed. The store therefore keeps when each began and in which browser. A
+session that expired unused stays in the list until its longest lifetime is over, or until it is ended.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from cookieguard.storage.store.protocol import TRIES, Store, StoreDown
 from cookieguard.storage.store.remember_me import SERIES_NAMESPACE
 
 LOGINS_NAMESPACE = "logins"  # by customer
-MOST_LOGINS = 20  # of more the oldest leave the list; they stay logged in, and "all devices" ends them
+MOST_LOGINS = 20  # beyond this the oldest leave the list, but stay logged in until "all devices" ends them
 CONTENDED = "others changed this customer's logins at every try"
 HANDLE_DIGITS = 16
 
 
 class Login(NamedTuple):
-    """Hold one: the session's id, when it began (milliseconds), its browser, and the series that remembers it."""
+    """A login: the session's id, when it began (milliseconds), the browser, and its remember-me series."""
 
     session: str
     at: int
@@ -32,29 +32,29 @@ class Login(NamedTuple):
 
     @property
     def handle(self) -> str:
-        """Return what a page calls it: a session's id stands in no page."""
+        """Return the name of the login in pages, which must not contain the session's id."""
         return hashlib.sha256(self.session.encode()).hexdigest()[:HANDLE_DIGITS]
 
     @property
     def began(self) -> datetime:
-        """Return when it began."""
+        """Return when the session began."""
         return datetime.fromtimestamp(self.at / 1000, UTC)
 
 
 class BrowserNames:
-    """Load what names browsers, in a thread of its own from the first question on. Owns that thread.
+    """Load the parser of User-Agents in a separate thread, which begins with the first question. Owns that thread.
 
-    It takes 0.6 s of CPU. In the store's thread, all who wait for the store waited for that as well: the first login
-    of each worker, and on a busy machine for longer than customers are known without a word of the store.
+    Loading takes 0.6 s of CPU. In the store's thread it would delay all requests that wait for the store at the first
+    login of each worker, on a busy machine for so long that customers would count as guests.
     """
 
     def __init__(self) -> None:
         self._is_loaded = False
-        # A process that exits waits for it: one cut off in the parser's Rust aborts.
+        # An exiting process waits for the thread, because ending it inside the parser's Rust code aborts the process.
         self._worker = Worker("browsers", self._load, is_brief=True)
 
     def are_loaded(self) -> bool:
-        """Return whether a browser is named at once; else begin to load."""
+        """Return whether the parser is loaded; if not, begin to load it."""
         if not self._is_loaded:
             self._worker.begin()
         return self._is_loaded
@@ -70,15 +70,15 @@ BROWSER_NAMES = BrowserNames()
 def note_login(
     store: Store, customer: str, login: Login, *, before: str, header: bytes, longest: timedelta
 ) -> None:
-    """Keep a login, in place of the session that became it; `header` says which browser."""
+    """Keep a login, which replaces the session `before` it; `header` is the browser's User-Agent."""
     agent = read_agent(header)
     named = login._replace(
-        agent=", ".join(one for one in (agent.browser, agent.os) if one != UNKNOWN.browser)
+        agent=", ".join(name for name in (agent.browser, agent.os) if name != UNKNOWN.browser)
     )
     until = login.at + int(longest.total_seconds() * 1000)
 
     def noted(kept: bytes | None) -> tuple[bytes, int]:
-        others = [one for one in _logins(kept) if one.session not in (before, login.session)]
+        others = [other for other in _logins(kept) if other.session not in (before, login.session)]
         return json.dumps([*others, named][-MOST_LOGINS:], separators=(",", ":")).encode(), until
 
     if not store.change(LOGINS_NAMESPACE, customer, noted):
@@ -92,12 +92,12 @@ def logins_of(store: Store, customer: str) -> list[Login]:
 
 
 def forget_login(store: Store, customer: str, session: str) -> None:
-    """Take a login out of the list; of who is logged in nowhere nothing is left."""
+    """Remove a login from the list; erase the row if it was the last one."""
     for _ in range(TRIES):
         found = store.read(LOGINS_NAMESPACE, customer)
         if found is None:
             return
-        left = [one for one in _logins(found.value) if one.session != session]
+        left = [login for login in _logins(found.value) if login.session != session]
         if not left and store.erase(LOGINS_NAMESPACE, customer, after=found.version):
             return
         value = json.dumps(left, separators=(",", ":")).encode()
@@ -107,7 +107,7 @@ def forget_login(store: Store, customer: str, session: str) -> None:
 
 
 def end_login(store: Store, customer: str, login: Login) -> None:
-    """Take a login out of the list, and have its browser be remembered no more."""
+    """Remove a login from the list, and forget its browser's remember-me series."""
     if login.series:
         store.erase(SERIES_NAMESPACE, login.series)
     forget_login(store, customer, login.session)

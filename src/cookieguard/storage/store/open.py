@@ -1,4 +1,4 @@
-"""Which store is configured, chosen by a URL; nothing is opened before it is asked."""
+"""Chooses the configured store by its URL. The store is opened later, by the returned function."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STORE_FILE = "store.db"
 def store_opener(
     config: Config, state_dir: Path, *, environ: Mapping[str, str], keyring: Keyring | None = None
 ) -> Callable[[], Store]:
-    """Return what opens the store with the shop's keyring. Raises ConfigError, never showing the URL."""
+    """Return a function that opens the store with the shop's keyring. A ConfigError never shows the URL."""
     if keyring is None:
         keyring = load_keyring(StateDirectory(state_dir), config.keys, environ=environ)
     file = store_file(config.store, state_dir, environ=environ)
@@ -34,14 +34,14 @@ def store_opener(
 
 
 def store_url(settings: StoreSettings, *, environ: Mapping[str, str]) -> str:
-    """Return the URL of a store that is a server; raises ConfigError where its driver is missing."""
+    """Return the URL of a store that is a server; raises ConfigError if its driver is missing."""
     setting, url = _setting_and_url(settings, environ)
     require_driver(setting)
     return url
 
 
 def store_file(settings: StoreSettings, state_dir: Path, *, environ: Mapping[str, str]) -> Path | None:
-    """Return the file the store is in; None where it is a server. Raises ConfigError."""
+    """Return the file that contains the store; None if the store is a server. Raises ConfigError."""
     _, url = _setting_and_url(settings, environ)
     if is_server(url):
         return None

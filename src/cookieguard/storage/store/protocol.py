@@ -1,4 +1,7 @@
-"""The store that all workers share, as both databases have it; what only one can do is in a file for that one."""
+"""The store that all workers share: revocations and values, in the same SQL for SQLite and PostgreSQL.
+
+The few differences are in sqlite.py and postgres.py.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +22,22 @@ from cookieguard.storage.store.sealing_migration import move_clear_rows
 
 
 class StoreDown(Exception):
-    """Say that the store could not be asked; the reason holds no URL and no value."""
+    """The store could not be used. The reason contains no URL and no value."""
 
 
 class Endings(Protocol):
-    """Keep endings where no backup of the store takes them back."""
+    """A journal of ended sessions that restoring a backup of the store does not reset."""
 
     @property
     def name(self) -> str:
         """Return the random name of the journal."""
 
     def write(self, revocations: Sequence[Revocation]) -> int:
-        """Write endings; return the number of the last line, 0 if there is none."""
+        """Write revocations to the journal; return the number of the last line, or 0 if none was written."""
 
 
 class Change(NamedTuple):
-    """Name a change of a store: its number, and a mark at random, which two copies of a store do not share."""
+    """A change of a store: its number, and a random mark that differs between copies of a store."""
 
     number: int
     mark: bytes
@@ -42,29 +45,29 @@ class Change(NamedTuple):
 
 NO_CHANGE = Change(0, b"")
 MARK_BYTES = 8
-# So many are kept: a few MB. Who heard of none of these takes the store for another copy, and looks through all of it.
+# A few MB. A worker whose last change is older than these takes the store for another copy, and reads all of it.
 MARKS_KEPT = 10_000
 FOR_EVER = 2**62  # milliseconds
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
-# A worker that starts reads at most so many revocations one after the other. Of more it reads each kind's last ones, as
-# many as a worker may hold. It knows no customer until it has them.
+# A starting worker reads up to this many revocations in order. If there are more, it reads the last ones of each kind,
+# as many as it may hold. Until then it treats all customers as guests.
 AT_ONCE = 5_000
 MOST_READ: Mapping[Revoked, int] = {what: above(limit) for what, limit in LIMITS.items()}
-MAX_BYTES = 2_000_000_000  # of carts and sessions; of more those go that guests left, the oldest first
-TRIES = 20  # each loses only to one that won
-FORGET_AT_ONCE = 20_000  # rows in one statement: others write in between, and a server has 2 s for it
+MAX_BYTES = 2_000_000_000  # of carts and sessions; beyond this guests' values are deleted, the oldest first
+TRIES = 20  # attempts; each fails only if another writer succeeded
+FORGET_AT_ONCE = 20_000  # rows in a statement, so that others can write in between; a server has 2 s for it
 
 
-def later(before: Revocation | None, one: Revocation) -> Revocation:
-    """Return what two revocations of the same say together; the owner that was named last counts."""
+def later(before: Revocation | None, new: Revocation) -> Revocation:
+    """Return two revocations of the same key combined: the later times, and the owner named last."""
     if before is None:
-        return one
-    at, until, since = max(before.at, one.at), max(before.until, one.until), max(before.since, one.since)
-    return one._replace(at=at, until=until, since=since, owner=one.owner or before.owner)
+        return new
+    at, until, since = max(before.at, new.at), max(before.until, new.until), max(before.since, new.since)
+    return new._replace(at=at, until=until, since=since, owner=new.owner or before.owner)
 
 
 class StoredValue(NamedTuple):
-    """Hold one value of the store: JSON, how often it was written, until when it is kept (milliseconds)."""
+    """A value of the store: its JSON, how often it was written, and until when it is kept (milliseconds)."""
 
     value: bytes
     version: int
@@ -72,14 +75,14 @@ class StoredValue(NamedTuple):
 
 
 Row = tuple[str, bytes, int, bytes]
-"""A revocation's row: what it ends, its name, the number of its change, and the sealed rest."""
+"""A revocation's row: its kind, its name, the number of its change, and the other fields, sealed."""
 
 
 S = TypeVar("S")
 
 
 def making_once(opened: Callable[..., S]) -> Callable[[], S]:
-    """Return what opens a store: the first time it makes what is not there; `opened` takes `make`."""
+    """Return a function that calls `opened` with `make`, which is true until the store was opened once."""
     made = False
 
     def open_store() -> S:
@@ -97,14 +100,14 @@ TABLES = Tables(
     down=StoreDown,
     short=(("cookieguard_", ""),),
     busy_seconds=1.0,  # each writer holds the lock for one small transaction
-    # What makes a silent server a store that is down, well within the 5 s in which a worker must know.
+    # A server that does not answer in time counts as down, well within the 5 s in which a worker must know.
     statement_milliseconds=2000,
     lock_milliseconds=1000,
 )
-# The row is locked until its transaction ends, so numbers are seen in their order. A sequence's are not: a reader that
-# saw 8 would miss a 7 that is committed later.
+# The row is locked until its transaction ends, so numbers become visible in order. Those of a sequence do not: a reader
+# that saw 8 would miss a 7 that is committed later.
 NEXT_NUMBER = "UPDATE cookieguard_change SET number = number + 1 RETURNING number"
-# A server that takes no writes (a replica after a fail-over, say) may not know of a logout, and never will.
+# Also whether the server accepts writes. One that does not, such as a replica after a fail-over, may miss logouts.
 LAST_CHANGE = """
     SELECT number, coalesce(mark, x'') /*postgres , current_setting('transaction_read_only') = 'on'*/
     FROM cookieguard_change LEFT JOIN cookieguard_change_mark USING (number)
@@ -171,14 +174,14 @@ FORGET = (
 
 
 class Store:
-    """Keep what every worker must know. Used by one thread, which may wait.
+    """The revocations and values that every worker must know. Used by one thread, which may wait.
 
-    Every method raises StoreDown where the store cannot be asked; then it is closed and opened anew. What went away
-    while it was in use is not made again, unless `make` is true: with it went what had been ended.
+    Every method raises StoreDown if the store cannot be used; the caller then closes it and opens it again. A store
+    that disappeared while it was in use is created again only with `make`, because its revocations are lost.
     """
 
     endings: Endings | None = None
-    """The journal of endings, where one is kept: what it has is ended again after a backup was restored."""
+    """The journal of ended sessions, if there is one. After a restored backup its revocations are written again."""
 
     def __init__(self, place: Path | str, keyring: Keyring, *, make: bool = True) -> None:
         self.database = open_database(place, TABLES, make=make)
@@ -190,7 +193,7 @@ class Store:
             raise
 
     def record(self, revocations: Sequence[Revocation]) -> None:
-        """Keep revocations, safe from a crash when it returns; of two for the same the later counts."""
+        """Keep revocations, durably on return. Revocations of the same key are combined (see `later`)."""
         line = 0 if self.endings is None else self.endings.write(revocations)
         with self.database.transaction():
             if self.endings is not None and line:
@@ -203,26 +206,26 @@ class Store:
             self.database.write_each(RECORD, self._ending_rows(revocations, number))
 
     def _ending_rows(self, revocations: Sequence[Revocation], number: int) -> list[dict[str, Any]]:
-        """Return the rows of revocations and of what they are known by, one for each name."""
-        names = [self._rows.name(one.what, one.key) for one in revocations]
+        """Return the rows to write: one for each name, combined with the row that the store has."""
+        names = [self._rows.name(revocation.what, revocation.key) for revocation in revocations]
         rows = self.database.rows_in(KNOWN, names) if names else []
         latest = {row[1]: self._revocation(row) for row in rows}
-        for name, one in zip(names, revocations, strict=True):
-            latest[name] = later(latest.get(name), one)
+        for name, new in zip(names, revocations, strict=True):
+            latest[name] = later(latest.get(name), new)
         return [
             {
-                "what": one.what.value,
+                "what": revocation.what.value,
                 "key": name,
                 "number": number,
-                "until": end_of_day(one.until),
-                "sealed": self._rows.close_revocation(one, name=name),
+                "until": end_of_day(revocation.until),
+                "sealed": self._rows.close_revocation(revocation, name=name),
             }
-            for name, one in latest.items()
-            if one is not None
+            for name, revocation in latest.items()
+            if revocation is not None
         ]
 
     def last_change(self) -> Change:
-        """Return the last change; its mark is empty where an older release wrote it."""
+        """Return the last change; its mark is empty if an older release wrote it."""
         self.database.require_own()
         row = self.database.row(LAST_CHANGE)
         if row is None:
@@ -233,35 +236,35 @@ class Store:
         return Change(number, mark)
 
     def has_mark(self, change: Change) -> bool:
-        """Return whether this store has the mark of a change: another copy of it has another one."""
+        """Return whether this store has the mark of a change. Another copy of the store has another mark."""
         return change.mark == (self.database.value(MARK, number=change.number) or b"")
 
     def changes(self, after: int) -> Iterator[Revocation]:
-        """Yield the revocations of all changes after a number: of very many each kind's last ones.
+        """Yield the revocations of all changes after a number; if there are very many, only the last of each kind.
 
-        Of customers' that are left out a revocation of the whole customer stands for those of whom there are many, and
-        a cut-off for the others. Of guests' sessions and of carts it is no loss.
+        Omitted ones of customers are replaced: by one of the whole customer for customers with many, and by a cut-off
+        for the others. Those of guests' sessions and carts need no replacement.
         """
-        some: list[Row] = self.database.rows(CHANGES, after=after, count=AT_ONCE + 1)
-        if len(some) <= AT_ONCE:
-            found = [(row[2], one) for row in some if (one := self._revocation(row)) is not None]
-            yield from (one for _, one in sorted(found, key=lambda pair: (pair[0], pair[1].at)))
+        rows: list[Row] = self.database.rows(CHANGES, after=after, count=AT_ONCE + 1)
+        if len(rows) <= AT_ONCE:
+            found = [(row[2], opened) for row in rows if (opened := self._revocation(row)) is not None]
+            yield from (revocation for _, revocation in sorted(found, key=lambda pair: (pair[0], pair[1].at)))
             return
         for what in Revoked:
             yield from self._last(what, after)
 
     def _last(self, what: Revoked, after: int) -> Iterator[Revocation]:
-        """Yield a kind's last revocations, and what takes the place of those before."""
+        """Yield the last revocations of a kind, and the replacements of earlier ones."""
         left: list[Revocation] = []
         count = MOST_READ[what] if what in FORGOTTEN else FOR_EVER
         with self.database.snapshot():
             rows = self.database.stream(LAST_CHANGES, what=what.value, after=after, count=count)
-            for place, one in enumerate(map(self._revocation, rows)):
-                if one is not None and place < MOST_READ[what]:
-                    yield one
-                elif one is not None:
-                    left.append(one)
-        # A cut-off until the end of time: the sync cuts it down to the present.
+            for place, revocation in enumerate(map(self._revocation, rows)):
+                if revocation is not None and place < MOST_READ[what]:
+                    yield revocation
+                elif revocation is not None:
+                    left.append(revocation)
+        # The cut-off has no limit here; the sync limits it to the present.
         yield from Revocations(lambda: True).stand_ins(what, left, END_OF_TIME)
 
     def _revocation(self, row: Row) -> Revocation | None:
@@ -269,22 +272,22 @@ class Store:
         return self._rows.open_revocation(what, sealed, name=name)
 
     def counts(self) -> dict[Revoked, int]:
-        """Return how many revocations there are of each kind that has any."""
+        """Return the number of revocations of each kind of which there are any."""
         return {Revoked(what): count for what, count in self.database.rows(COUNTS)}
 
     def oldest(self, what: Revoked, count: int) -> list[Revocation]:
-        """Return so many revocations of a kind, those that were written first."""
+        """Return the `count` revocations of a kind that were written first."""
         rows = self.database.rows(OLDEST, what=what.value, count=count)
-        return [one for row in rows if (one := self._revocation(row)) is not None]
+        return [revocation for row in rows if (revocation := self._revocation(row)) is not None]
 
     def remove(self, revocations: Sequence[Revocation]) -> None:
         """Delete revocations."""
-        self.database.write_each(REMOVE, ({"key": self._rows.name(one.what, one.key)} for one in revocations))
+        self.database.write_each(REMOVE, ({"key": self._rows.name(row.what, row.key)} for row in revocations))
 
     def read(self, namespace: str, key: str) -> StoredValue | None:
-        """Return the value under a key of a namespace; also one that is over and not yet forgotten.
+        """Return the value under a key of a namespace, even if it has expired and is not deleted yet.
 
-        One that was changed outside of cookieguard is over, and empty.
+        A value that was changed outside cookieguard is returned as expired and empty.
         """
         place = self._rows.place(namespace, key)
         row = self.database.row(READ, **place._asdict())
@@ -296,21 +299,21 @@ class Store:
         return StoredValue(value, version, until)
 
     def shelf(self, namespace: str) -> list[Shelved]:
-        """Return all rows of a namespace, also those that were changed or moved outside of cookieguard."""
+        """Return all rows of a namespace, including those that were changed or moved outside cookieguard."""
         return [self._rows.shelved(namespace, *row) for row in self.database.rows(SHELF, shelf=namespace)]
 
     def mark(self, owner: str) -> bytes:
-        """Return what the rows of an owner are marked with."""
+        """Return the value of the owner column for an owner."""
         return self._rows.owner(owner)
 
     def write(
         self, namespace: str, key: str, value: bytes, *, until: int, after: int | None = None, owner: str = ""
     ) -> int:
-        """Keep a value, safe from a crash when it returns, and return its version: how often it was written.
+        """Keep a value, durably on return, and return its version, which is how often it was written.
 
-        With `after` only over that version, 0 for a key that holds nothing; where another is there, nothing is
-        written and 0 returned. Of two callers that read the same version, the second gets 0. `owner` is the customer
-        by whom `keys` and `erase_owned` find it.
+        With `after`, replace only that version, or with 0 write only if there is no value; otherwise write no value and
+        return 0. If two callers have read the same version, the second gets 0. `keys` and `erase_owned` find the value
+        by its `owner`.
         """
         statement = PUT if after is None else REPLACE if after else MAKE_VALUE
         place = self._rows.place(namespace, key)
@@ -332,9 +335,10 @@ class Store:
         *,
         owner: str = "",
     ) -> bool:
-        """Write what `change` makes of a value (None where there is none), and until when; None leaves it as it is.
+        """Write the value and end time that `change` returns for the current value (None if there is none).
 
-        It is called again where others wrote meanwhile. Return False where they did at every try.
+        If `change` returns None, the value stays as it is. It is called again if another worker wrote meanwhile. Return
+        False if that happened at every try.
         """
         for _ in range(TRIES):
             kept = self.read(namespace, key)
@@ -345,17 +349,17 @@ class Store:
         return False
 
     def erase(self, namespace: str, key: str, *, after: int | None = None) -> bool:
-        """Delete a value, with `after` that version only; return whether there was one to delete."""
+        """Delete a value, with `after` only if it has that version; return whether it was deleted."""
         return self.database.write(ERASE, **self._rows.place(namespace, key)._asdict(), after=after) > 0
 
     def keys(self, namespace: str, owner: str) -> list[str]:
         """Return the keys of an owner's values of a namespace."""
         rows = self.database.rows(KEYS, shelf=namespace, owner=self._rows.owner(owner))
         opened = (self._rows.open_value(sealed, name=name) for name, sealed in rows)
-        return sorted(one.key for one in opened if one is not None)
+        return sorted(value.key for value in opened if value is not None)
 
     def erase_owned(self, namespace: str, owner: str) -> None:
-        """Delete an owner's values of a namespace, so that no file holds them."""
+        """Delete an owner's values of a namespace, also from the database's journal file."""
         self.database.write(ERASE_OWNED, shelf=namespace, owner=self._rows.owner(owner))
         self.database.empty_journal()
 
@@ -365,23 +369,23 @@ class Store:
         return self._rows.lost
 
     def seal_anew(self) -> None:
-        """Seal the store's secret with the key that signs now."""
+        """Seal the store's secret with the current signing key."""
         self._rows.seal_anew()
 
     def size(self) -> int:
-        """Return about how many bytes values take; 0 where they are far from `MAX_BYTES`."""
+        """Return approximately how many bytes the values take; it may be 0 if that is far from `MAX_BYTES`."""
         raise NotImplementedError
 
     def evict(self, count: int) -> None:
-        """Delete so many values that guests left, the oldest first; where there are none, oversized ones."""
+        """Delete up to `count` values of guests, the oldest first; if there are none, oversized entries."""
         any(self.database.write(statement, count=count) for statement in EVICT)
 
     def forget(self, moment: int) -> bool:
-        """Delete of what need not be kept any longer (milliseconds) what can be at once; say whether more is left."""
+        """Delete rows that expired before `moment` (milliseconds), up to a limit; return whether more are left."""
         with self.database.transaction():
-            gone = [self.database.write(one, moment=moment, count=FORGET_AT_ONCE) for one in FORGET]
+            gone = [self.database.write(text, moment=moment, count=FORGET_AT_ONCE) for text in FORGET]
         return max(gone) >= FORGET_AT_ONCE
 
     def close(self) -> None:
-        """Let go of the connection; never raises."""
+        """Close the connection; never raises."""
         self.database.close()

@@ -1,6 +1,6 @@
-"""The questions about remembered browsers that the store is asked, in the store's thread.
+"""Reads and writes the remember-me series of browsers in the store, in the store's thread.
 
-Rule: a series is written over the version that was read, so of two workers that were as fast one begins anew.
+Rule: a series is written only over the version that was read. If two workers do so at once, one of them starts again.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ from cookieguard.storage.store.protocol import Store, StoreDown, StoredValue
 SERIES_NAMESPACE = "remember"
 BROWSERS_NAMESPACE = "browsers"  # by customer: the keys of their series
 WARNING_NAMESPACE = "warning"  # by customer: when a copy was noticed
-MOST_BROWSERS = 20  # a customer is remembered in; of more the one goes that was not used for longest
-TRIES = 10  # each time another worker was faster; they are parallel requests of one browser
+MOST_BROWSERS = 20  # remembered per customer; beyond that the one unused for longest is forgotten
+TRIES = 10  # attempts while other workers write first, for parallel requests of one browser
 Step = Callable[[Series], tuple[Outcome, Series]]
 
 
 class Turn(NamedTuple):
-    """Hold what became of a number: a series is there where it is good, or where a copy ended it."""
+    """The outcome of presenting a number, with the series as it is now if the number is good."""
 
     outcome: Outcome
     series: Series | None = None
 
 
 class StoreUpdate(NamedTuple):
-    """Hold what one response has the store do: series to forget, one to begin, a warning to look up or to forget."""
+    """The changes of one response: series to forget, one to begin, and a warning to look up or to forget."""
 
-    left: Mapping[str, str]  # and whose each was
+    left: Mapping[str, str]  # the keys of series to forget, and the customer of each
     begun: tuple[str, Series] | None
     customer: str | None
     shown: int | None
 
 
 class Done(NamedTuple):
-    """Answer a store update: when a copy was noticed that its customer was not told of yet."""
+    """The result of an update: when a copy was noticed, if the customer has not seen the warning yet."""
 
     warned: int | None
 
 
 def turn(store: Store, *, key: str, step: Step, revocation: Revocation) -> Turn:
-    """Take a series one step on; where that shows a copy, end it. Raises StoreDown where others are always faster."""
+    """Apply a step to a series, and end the series if the step shows a copy. Raises StoreDown after TRIES conflicts."""
     for _ in range(TRIES):
         kept = store.read(SERIES_NAMESPACE, key)
         series = None if kept is None else series_of(kept.value)
@@ -62,7 +62,7 @@ def turn(store: Store, *, key: str, step: Step, revocation: Revocation) -> Turn:
 
 
 def run(store: Store, update: StoreUpdate) -> Done:
-    """Do a store update."""
+    """Carry out an update and return its result."""
     for key in update.left:
         store.erase(SERIES_NAMESPACE, key)
     if update.begun is not None:
@@ -71,19 +71,19 @@ def run(store: Store, update: StoreUpdate) -> Done:
 
 
 def _begin(store: Store, key: str, series: Series) -> None:
-    """Keep a series, and no more of its customer's than there may be: who logs in for ever fills no store."""
+    """Keep a series, and erase the customer's oldest beyond MOST_BROWSERS, so that repeated logins do not add up."""
     _write(store, key, series, after=0)
     try:
         gone = _make_room(store, key, series)
     except StoreDown:
         store.erase(SERIES_NAMESPACE, key)
         raise
-    for one in gone:
-        store.erase(SERIES_NAMESPACE, one)
+    for surplus in gone:
+        store.erase(SERIES_NAMESPACE, surplus)
 
 
 def _make_room(store: Store, key: str, series: Series) -> list[str]:
-    """Note a series among its customer's, and return those that are too many."""
+    """Add a series to its customer's list, and return the keys of those beyond the limit."""
     for _ in range(TRIES):
         kept = store.read(BROWSERS_NAMESPACE, series.customer)
         keys, gone = [*_keys(kept), key], list[str]()
@@ -105,16 +105,16 @@ def _keys(kept: StoredValue | None) -> list[str]:
 
 
 def _last_used(store: Store, keys: list[str]) -> dict[str, int]:
-    """Return when each series that is still there was used."""
+    """Return when each series that still exists was last used."""
     rows = ((key, store.read(SERIES_NAMESPACE, key)) for key in keys)
     found = ((key, series_of(row.value)) for key, row in rows if row is not None)
     return {key: series.rotated for key, series in found if series is not None}
 
 
 def _warn_of(store: Store, series: Series, revocation: Revocation) -> None:
-    """Keep a warning for a series' customer, and end what came of it, before the series itself goes.
+    """Keep a warning for the customer of a copied series, and end its sessions, before the series is erased.
 
-    In this order: who stops in between notices the copy again. Of a series that was ended nobody would.
+    In this order a crash in between does no harm, because the copy is noticed again while the series exists.
     """
     store.write(WARNING_NAMESPACE, series.customer, str(revocation.at).encode(), until=revocation.until)
     store.record([revocation._replace(owner=series.customer)])

@@ -1,10 +1,10 @@
-"""The tables of the store, release by release."""
+"""The SQL that creates the store's tables, and changes those of older releases, one step per release."""
 
 from __future__ import annotations
 
 from cookieguard.storage.database import Step
 
-# Of the release that kept keys and times unencrypted; `sealing_migration.py` moves their rows.
+# The tables of the release that kept keys and times unencrypted; `sealing_migration.py` moves their rows.
 MAKE_CLEAR = (
     """CREATE TABLE IF NOT EXISTS cookieguard_change (
         one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL
@@ -20,7 +20,7 @@ MAKE_CLEAR = (
         until INTEGER NOT NULL, PRIMARY KEY (shelf, key)
     ) WITHOUT ROWID""",
 )
-# Of a release that did not know whose a session was.
+# For tables of a release that did not store the owner of a session
 OWNERS = (
     "ALTER TABLE cookieguard_ending ADD COLUMN owner TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE cookieguard_ending ADD COLUMN since INTEGER NOT NULL DEFAULT 0",

@@ -1,4 +1,4 @@
-"""Seal the rows that an older release kept unencrypted: once, some at a time, before a worker asks the store anything.
+"""Encrypts the rows that an older release kept in clear, in batches, when a worker opens the store.
 
 Each batch is one transaction. If a worker is killed, the next one that opens the store continues.
 """
@@ -28,7 +28,7 @@ Values = dict[str, Any]
 
 
 class Table(NamedTuple):
-    """Describe rows that are read in the order of their keys, sealed into a new table, and deleted."""
+    """An old table, whose rows are read in the order of their keys, sealed into a new table, and deleted."""
 
     name: str
     key: str
@@ -78,8 +78,8 @@ def _move(database: Database, rows: SealedRows, table: Table) -> int:
             found = database.rows(table.read, first=first, second=second, count=AT_ONCE)
             if not found:
                 return moved
-            sealed = [one for row in found if (one := table.seal(rows, row)) is not None]
-            # Names are random: in the order of their table, each of its pages is written once.
+            sealed = [values for row in found if (values := table.seal(rows, row)) is not None]
+            # The new names are random. Writing them in the table's order touches each of its pages only once.
             database.write_each(table.put, sorted(sealed, key=itemgetter(table.sorted_by)))
             to = found[-1]
             last = {"last_first": to[0], "last_second": to[1]}
@@ -90,7 +90,7 @@ def _move(database: Database, rows: SealedRows, table: Table) -> int:
 
 def _sealed_ending(rows: SealedRows, row: Row) -> Values | None:
     what, key, at, until, owner, since, number = row
-    if what not in KINDS:  # of a newer release, which was tried
+    if what not in KINDS:  # written by a newer release that the shop had tried
         return None
     name = rows.name(what, key)
     sealed = rows.close_revocation(Revocation(Revoked(what), key, at, until, owner, since), name=name)
@@ -114,7 +114,7 @@ def _sealed_value(rows: SealedRows, row: Row) -> Values:
 
 
 def _owner_of(shelf: str, key: str, value: bytes) -> str:
-    """Return whose a value is, if its key is not what it is looked up by."""
+    """Return the owner of a value, if values of this kind are looked up by owner."""
     if shelf == MAIL_LISTS:
         return key.partition(":")[2]
     with suppress(ValueError, AttributeError):

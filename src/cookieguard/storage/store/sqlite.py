@@ -1,4 +1,4 @@
-"""The store in one SQLite file: for all workers of one machine."""
+"""The store in one SQLite file, for all workers of one machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SIZE = """
 
 
 class SqliteStore(Store):
-    """Be a Store in a file, made with mode 0600 where there is none and `make` is true."""
+    """A Store in a file, created with mode 0600 and `make` if it is missing."""
 
     def size(self) -> int:
         """Return how many bytes of the file are in use."""
@@ -24,5 +24,5 @@ class SqliteStore(Store):
 
 
 def opener(path: Path, keyring: Keyring) -> Callable[[], SqliteStore]:
-    """Return what opens the store: the first time it makes the file."""
+    """Return a function that opens the store, and creates the file on its first call."""
     return making_once(partial(SqliteStore, path, keyring))

@@ -1,6 +1,6 @@
-"""One thread per worker that alone speaks with the store: it writes what ended here, and hears what ended elsewhere.
+"""The thread of each worker that uses the store: it writes this worker's revocations and reads those of others.
 
-Rule: no request waits for the store in the event loop; what it must ask for on its way is a look into memory.
+Rule: no request waits for the store in the event loop. A request looks revocations up in memory.
 """
 
 from __future__ import annotations
@@ -39,29 +39,29 @@ Opener = Callable[[], Store]
 Look = Callable[[Store | None], None]  # None: it is down
 
 POLL_EVERY = timedelta(seconds=1)
-# While revocations wait to be written (others obey them only then; carts have a minute), and while a store that is back
-# does not count yet (customers are guests for so long).
+# The pause while revocations wait to be written, because other workers apply them only then, and while a store that
+# answers again is not trusted yet, because customers count as guests until then.
 RETRY_SECONDS = 0.25
-# What was heard longer ago counts for nothing: a worker obeys within 5 s or knows nobody any more.
+# Answers of the store count for this long. A worker applies revocations within 5 s, or treats all customers as guests.
 HEARD_WITHIN = timedelta(seconds=4)
-# So long a store that was silent must have answered before it counts: another worker, which holds what was ended
-# meanwhile, may give up connecting only after 2 s, and has then to write it.
+# A store that was down must answer for this long before it is trusted. Another worker with revocations to write may
+# notice only after 2 s, the limit for connecting, that it is up again.
 BACK_SECONDS = 3.0
 FORGET_EVERY = timedelta(hours=1)
-TIDY_AFTER = 5  # seconds after the start: it may be the store of an older release, which had no bound
-PRUNE_SECONDS = 60  # going through all that is known takes a while
+TIDY_AFTER = 5  # seconds after the start, because an older release's store had no limit of rows
+PRUNE_SECONDS = 60  # between passes over all revocations, which take a while
 
 
 class StoreSync(Asked[Store]):
-    """Own the thread, its connection and what it must write; `revocations` is what requests look into.
+    """Own the thread, its connection and the pending writes. Requests look revocations up in `revocations`.
 
     The thread starts with the first question in each process, and ends with `close` or with this object.
     """
 
     is_ready: bool
-    """The store was asked once in this process, whatever came of it."""
+    """Whether the store was asked once in this process, with or without success."""
     backlog: Backlog
-    """What waits for the store."""
+    """The writes that wait for the store."""
     _tidied: float
     _told_ahead: int
     _pruned: float
@@ -86,12 +86,12 @@ class StoreSync(Asked[Store]):
         self.revocations = Revocations(self._is_certain, steps=self._steps)
         self.listeners: list[Look] = []
         self.prepare: Callable[[Store], None] = lambda _: None
-        """Do something with the store each time it was opened, before anything is asked of it."""
+        """Called with the store each time it was opened, before any question."""
         self._worker = Worker("store", self._round, end=self._let_go, reset=self._reset)
         self._reset()
 
     def begin(self) -> Future[None]:
-        """Start listening; the future ends with the first answer of the store, or its failure."""
+        """Start the thread; the future ends with the first answer of the store, or its failure."""
         return self.ask(lambda _: None)
 
     def listen(self, look: Look) -> None:
@@ -99,13 +99,13 @@ class StoreSync(Asked[Store]):
         self.listeners.append(look)
 
     def give_up(self) -> None:
-        """Be ready although the store has not said a word yet: uncertain, until it does."""
+        """Set `is_ready` without an answer of the store; customers count as guests until it answers."""
         self.is_ready = True
 
     def record(self, revocations: list[Revocation]) -> Future[None]:
-        """Obey revocations at once, write them soon, and again until the store has them.
+        """Apply revocations in this worker at once, and write them soon, with retries until the store has them.
 
-        The future ends when they were written, or with StoreDown when that has to wait.
+        The future ends when they are written, or with StoreDown if the write has to wait.
         """
         with self._lock:
             self.revocations.add(revocations)
@@ -113,40 +113,40 @@ class StoreSync(Asked[Store]):
         return self.ask(lambda _: None)
 
     def enqueue(self, key: object, task: Task, *, size: int = 0, when: When = at_once) -> Future[None]:
-        """Do something soon, and again until the store has it; a later task of the same key takes its place.
+        """Run a task soon, with retries until the store has it. A later task with the same key replaces it.
 
-        Its `size` is in bytes, and `when` says whether it can be done yet. The future ends as that of `record` does.
+        Its `size` is in bytes, and `when` says whether it can run yet. The future ends as that of `record` does.
         """
         self.backlog.enqueue(key, task, size, when)
         return self.ask(lambda _: None)
 
     def close(self, deadline: float = math.inf) -> None:
-        """Write what waits, if the store takes it, and end the thread."""
+        """Write what is pending, if the store is up, and end the thread."""
         if not self._worker.runs:
             return
         self._worker.close(deadline)
         self._heard, self.is_ready = None, False
-        if not self._worker.runs:  # else a question came late, and the next thread writes
+        if not self._worker.runs:  # otherwise a late question began another thread, which writes the rest
             self.backlog.tell_of_rest()
 
-    # From here on: for the thread.
+    # The rest runs in the thread.
 
     def _round(self) -> float:
-        """Listen, write, answer; where the store does not, be uncertain until it does."""
+        """Read changes, write, and answer questions; return the pause until the next round."""
         started = seconds()
-        questions = self._taken()  # answered after all revocations recorded so far, with every change heard
+        questions = self._taken()  # answered after all changes are read and all revocations so far written
         self._prune()
         try:
             store = self._opened()
-            self._listen(store)  # first: what is written would hide that this is an older copy
+            self._read_changes(store)  # first, because a write would hide that this is an older copy
             self._write(store)
-            self._pay(store)
-            self._hear(started)
+            self._do_pending(store)
+            self._note_reading(started)
             self._note_answer()
             for question in questions:
                 self._answer(store, question)
             self._tidy(store)
-        except Exception as error:  # noqa: BLE001 - told below; a thread that ends would never answer again
+        except Exception as error:  # noqa: BLE001 - `_lose` logs it; a thread that ended would never answer again
             self._back = None
             self._lose(error, questions)
         for listener in self.listeners:
@@ -177,50 +177,50 @@ class StoreSync(Asked[Store]):
         if revocations:
             record_all(store, revocations)
         if revocations or is_all:
-            self._listen(store)  # only with what is heard of it one that comes back older is noticed
+            self._read_changes(store)  # with the new number, a store restored from a backup is noticed later
             self.backlog.written(revocations)
 
-    def _pay(self, store: Store) -> None:
-        """Do what is pending; a task that fails by itself is dropped, and told."""
+    def _do_pending(self, store: Store) -> None:
+        """Run the pending tasks. A task that fails although the store is up is dropped and logged."""
         for key, update in self.backlog.tasks(is_last=self._worker.is_ending).items():
             try:
                 update.task(store)
             except StoreDown:
                 raise
-            except Exception as error:  # noqa: BLE001 - told; it would fail again, and hold up all others
+            except Exception as error:  # noqa: BLE001 - logged; it would fail again, and delay all others
                 logger.error("store: a value could not be kept (%s)", type(error).__name__)
             self.backlog.done(key, update)
 
-    def _listen(self, store: Store) -> None:
+    def _read_changes(self, store: Store) -> None:
         last = store.last_change()
         if last == self._last:
             return
-        if last.number < self._last.number or not store.has_mark(self._last):  # another copy
+        if last.number < self._last.number or not store.has_mark(self._last):  # a restored copy
             self._restore(store)
-            before, last = last, store.last_change()  # what was written is there, or this is done once more
+            before, last = last, store.last_change()  # includes the restored rows, or it is repeated
         else:
             before = self._last
-        for some in batches(store.changes(before.number)):
+        for batch in batches(store.changes(before.number)):
             with self._lock:
-                self.revocations.add(some)
+                self.revocations.add(batch)
         self.revocations.heed_clock(self._clock())
         self._last = last
 
     def _restore(self, store: Store) -> None:
-        """Write what is known and not there into a store, for workers that did not hear of it; read it as well."""
+        """Write the revocations that this worker knows and the store lacks, for other workers; read the others."""
         lost = self.revocations.known()
-        for some in batches(store.changes(0)):
+        for batch in batches(store.changes(0)):
             with self._lock:
-                self.revocations.add(some)
-            for one in some:
-                known = lost[one.what].get(one.key)
-                if known is not None and known.at <= one.at:
-                    del lost[one.what][one.key]
+                self.revocations.add(batch)
+            for revocation in batch:
+                known = lost[revocation.what].get(revocation.key)
+                if known is not None and known.at <= revocation.at:
+                    del lost[revocation.what][revocation.key]
         for kept in lost.values():
             record_all(store, kept.values())
 
     def _prune(self) -> None:
-        """Keep what is known within its bounds, whether the store answers or not."""
+        """Keep the revocations in memory within their limits, whether the store answers or not."""
         now = self._clock()
         self._look_at_clock(now)
         if not self.revocations.is_crowded and seconds() - self._pruned < PRUNE_SECONDS:
@@ -235,7 +235,7 @@ class StoreSync(Asked[Store]):
         tell_of(pruned)
 
     def _look_at_clock(self, now: datetime) -> None:
-        """Notice that the clock was set back, and have other workers and later ones know how far."""
+        """Notice that the clock was set back, and record by how much, for other workers and restarts."""
         self.revocations.heed_clock(now)
         moment = to_milliseconds(now)
         self._steps.see(moment)
@@ -249,11 +249,11 @@ class StoreSync(Asked[Store]):
         self._told_ahead = ahead
 
     def _tidy(self, store: Store) -> None:
-        """Have the store hold no more than workers do, a part at a time."""
+        """Keep the store within the same limits as the workers' memory, by a limited number of rows per round."""
         if self.backlog.covered:
-            some = self.backlog.covered[:TIDY_AT_ONCE]
-            store.remove(some)
-            del self.backlog.covered[: len(some)]
+            rows = self.backlog.covered[:TIDY_AT_ONCE]
+            store.remove(rows)
+            del self.backlog.covered[: len(rows)]
         elif seconds() - self._tidied > PRUNE_SECONDS and not tidied(store, self.revocations, self._clock()):
             self._tidied = seconds()
         note_overflows(store, self.backlog, now=to_milliseconds(self._clock()))
@@ -263,8 +263,8 @@ class StoreSync(Asked[Store]):
             if not store.forget(moment - to_milliseconds_of(FORGET_EVERY)):
                 self._forgot = seconds()
 
-    def _hear(self, moment: float) -> None:
-        """Count what was heard; after a silence only when all others had the time to write what was ended in it."""
+    def _note_reading(self, moment: float) -> None:
+        """Note that the store was read. After an outage it counts only once all workers had time to write."""
         if not self._is_certain():
             self._back = moment if self._back is None else self._back
             if moment - self._back < BACK_SECONDS:
@@ -272,7 +272,7 @@ class StoreSync(Asked[Store]):
         self._heard, self._back = moment, None
 
     def _is_certain(self) -> bool:
-        if not self.is_ready:  # requests wait for the first reading (web/identity/store_gate.py)
+        if not self.is_ready:  # until then requests wait for the first reading (web/identity/store_gate.py)
             return True
         heard = self._heard
         return heard is not None and seconds() - heard < HEARD_WITHIN.total_seconds()
@@ -300,7 +300,7 @@ def open_store_sync(
     clock: Callable[[], datetime] | None = None,
     steps: Steps | None = None,
 ) -> StoreSync | None:
-    """Choose the store by its URL; None where it is switched off. Raises ConfigError, never showing the URL."""
+    """Return the sync for the configured store, None if it is off. The ConfigError for a wrong URL never shows it."""
     if not config.store.enabled:
         return None
     open_store = store_opener(config, state.path, environ=environ, keyring=keyring)

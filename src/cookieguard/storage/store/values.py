@@ -1,4 +1,4 @@
-"""What is done with values in the store: the newer one stays, and of two writers none loses anything."""
+"""Reads and writes values in the store so that the newer value stays and concurrent writers lose no data."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ Work = Write | Add
 def reading(
     keys: Iterable[tuple[StoreNamespace, str]], *, now: int
 ) -> Callable[[Store], dict[tuple[StoreNamespace, str], bytes | None]]:
-    """Return the question for several values at once; those that are over (milliseconds) are none."""
+    """Return a function that reads several values at once; those expired at `now` (milliseconds) become None."""
     wanted = list(keys)
 
     def read(store: Store) -> dict[tuple[StoreNamespace, str], bytes | None]:
         found = {place: store.read(*place) for place in wanted}
-        return {place: one.value if one and one.until > now else None for place, one in found.items()}
+        return {place: kept.value if kept and kept.until > now else None for place, kept in found.items()}
 
     return read
 
 
 def doing(work: Work) -> Callable[[Store], None]:
-    """Return how a piece of work is done. Doing it twice does no harm."""
+    """Return a function that does a piece of work. Doing it twice does no harm."""
     if isinstance(work, Add):
         return lambda store: _add(store, work)
     return lambda store: _write(store, work)
 
 
 def key_of(work: Work) -> object:
-    """Name what a piece of work is about: a later one about the same takes the place of an earlier one."""
+    """Return the key of a piece of work; later work with the same key replaces it."""
     return work if isinstance(work, Add) else (work.namespace, work.key)
 
 
 def size_of(work: Work) -> int:
-    """Return about how many bytes a piece of work holds while it waits."""
+    """Return approximately how many bytes a piece of work takes while it waits."""
     if isinstance(work, Add):
         return ORDER_BYTES * len(work.orders)
     return len(work.value or b"")
@@ -79,7 +79,7 @@ def _add(store: Store, work: Add) -> None:
 
 
 def _is_newer(value: bytes, work: Write) -> bool:
-    """Return whether what is kept is newer than what is to be written: two hosts' clocks may differ by the leeway."""
+    """Return whether the stored value is newer than the write; hosts' clocks may differ by the leeway."""
     with suppress(ValueError, KeyError, TypeError):
         kept = jsontext.decode(value)
         if not work.writer:
@@ -95,7 +95,7 @@ Table = TypeVar("Table", bound=Mapping[str, Any])
 
 @dataclass(frozen=True, slots=True)
 class WholeValue(Generic[Table]):
-    """Know where a table lies in the store, and how it is read and written; without one it is empty."""
+    """A table that is stored as one value, with its place and its encoding. A missing value is an empty table."""
 
     namespace: str
     key: str
@@ -107,7 +107,7 @@ class WholeValue(Generic[Table]):
         return self._read(store)[0]
 
     def change(self, store: Store, change: Callable[[Table], Table]) -> Table | None:
-        """Write what `change` makes of the table, and return it; None where others write it all the time."""
+        """Write and return what `change` makes of the table; None if other writers were faster at every try."""
         for _ in range(TRIES):
             before, version = self._read(store)
             after = change(before)
