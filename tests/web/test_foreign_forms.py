@@ -372,7 +372,7 @@ def test_every_page_of_ours_that_takes_a_form_refuses_one_of_others(guard: Guard
         if not path.endswith(REPORT_PAGE)  # it takes no form
     }
 
-    assert len(answers) == 11
+    assert len(answers) == 14
     refused = {name for name, one in answers.items() if one.status in (400, 403, 404, 410)}
     assert set(answers) - refused == set()
     assert all(one.all("set-cookie") == [] for one in answers.values())
