@@ -2,8 +2,7 @@
 
 On strict pages, such as a checkout, only necessary vendors are allowed.
 
-Rule: pure look-ups in the configuration. `judge` runs for every URL of every page, so each register caches verdicts in
-one bounded dict.
+Rule: pure look-ups in the configuration. `judge` runs for every URL of every page, so verdicts are cached (bounded).
 """
 
 from __future__ import annotations
@@ -108,10 +107,7 @@ class HostRule:
         return not self.path or _is_within(path, self.path)
 
     def may_cover(self, port: int | None, path: str) -> bool:
-        """Return whether a backend may serve this vendor's resource, which needs consent, at `path`.
-
-        `path` is normalized by `as_backends_read`.
-        """
+        """Return whether a backend may serve this vendor, which needs consent, at a path from `as_backends_read`."""
         is_held = bool(self.path) and self.vendor is not None and self.purpose != NECESSARY
         return is_held and self.covers_port(port) and _is_within(path, as_backends_read(self.path))
 
@@ -123,7 +119,7 @@ class HostRule:
 class Register:
     """Hold every purpose, vendor and declared host, and the cache of verdicts. Does not change once it is made.
 
-    `today` decides which vendors' contracts have ended; without it, none count as ended.
+    `today` decides which vendors' contracts have ended; without it, none have.
     """
 
     def __init__(
@@ -135,9 +131,7 @@ class Register:
         first_party_hosts: Sequence[str] = (),
         today: date | None = None,
     ) -> None:
-        self.lapsed = frozenset(
-            vendor.name for vendor in vendors if today is not None and vendor.is_lapsed(today)
-        )
+        self.lapsed = frozenset(each.name for each in vendors if today is not None and each.is_lapsed(today))
         self.purposes = tuple(purposes)
         self.vendors = tuple(vendors)
         self.undeclared = undeclared
@@ -234,8 +228,7 @@ class Register:
     def is_open(self, granted: frozenset[str]) -> bool:
         """Return whether the policy allows any host: every declared host is granted, and marketing covers the others.
 
-        With `undeclared = "report"` it is always open, because an allow list cannot admit unknown hosts and stop known
-        ones.
+        With `undeclared = "report"` it does: an allow list cannot admit unknown hosts and stop known ones.
         """
         if STRICT in granted:
             return False

@@ -1,7 +1,6 @@
 """The revocations that a worker knows: ended sessions by id, and a customer's sessions by the time of their login.
 
-A signed cookie stays in the browser, so each session is looked up here when it is opened.
-Rule: memory only; `storage.store` fills it from the store.
+Each session is looked up here when it is opened. Rule: memory only; `storage.store` fills it from the store.
 """
 
 from __future__ import annotations
@@ -38,8 +37,7 @@ class Revoked(StrEnum):
     CUTOFF = "cutoff"
 
 
-# At most about 60 MB for each kind (benchmarks/revocations.py). A shop with 10,000 logouts a day has 140,000 of
-# them, each kept for 14 days.
+# At most about 60 MB for each kind (benchmarks/revocations.py). With 10,000 logouts a day, 140,000 are kept (14 days).
 MAX_KEPT = 200_000
 # Beyond this the oldest are dropped, and copies of those guests' cookies are valid again.
 MAX_GUESTS = 50_000
@@ -264,10 +262,7 @@ class Revocations:
         return found
 
     def heed_clock(self, now: datetime) -> None:
-        """Move cut-offs that are in the future, such as after a clock was set back, to `now`.
-
-        Until a cut-off has passed, new logins would be refused.
-        """
+        """Move cut-offs in the future, after a clock was set back, to `now`; until then new logins would be refused."""
         moment, kept = to_milliseconds(now), self._kept[Revoked.CUTOFF]
         for key, revocation in list(kept.items()):
             if revocation.at > moment:
@@ -287,10 +282,9 @@ def _pruned(
 ) -> tuple[list[Revocation], Pruned]:
     """Return the revocations to remove, and the result to report; `now` in milliseconds.
 
-    Each kind has its own limit, so that none displaces another. Expired ones are removed first. Of guests' sessions
-    and carts the oldest are dropped, which affects no other cookies. For the accounts with the most revocations, one
-    of the whole account replaces them. If there are still too many, the oldest are dropped, and a cut-off ends all
-    customers' tokens issued until then.
+    Each kind has its own limit. Expired ones are removed first. Of guests' sessions and carts the oldest are dropped,
+    which affects no other cookies. In accounts with the most revocations, one of the whole account replaces them. If
+    there are still too many, the oldest are dropped, and a cut-off ends customers' tokens issued until then.
     """
     result = Pruned([], [], {})
     over: list[Revocation] = []
@@ -325,10 +319,7 @@ def _oldest(what: Revoked, left: list[Revocation], count: int) -> list[Revocatio
 def _covered(
     left: list[Revocation], customers: dict[str, Revocation], limit: int, news: list[Revocation]
 ) -> list[Revocation]:
-    """Return the revocations that one of their whole customer replaces.
-
-    While too many are left, add one to `customers` and `news` for each customer with the most revocations.
-    """
+    """Return the revocations that one of the whole customer replaces, after adding such for customers with most."""
     counts = Counter(item.owner for item in left if item.owner and not _covers(customers, item))
     rest = sum(counts.values()) + sum(not item.owner for item in left)
     chosen = set()
@@ -382,10 +373,7 @@ def cutoffs(what: Revoked, dropped: Iterable[Revocation], *, now: int) -> list[R
 
 
 def clock_was_at(newest: int) -> Revocation:
-    """Return the notice to other workers of the time a clock showed before it was set back.
-
-    It is kept until no cookie of that time is valid any more.
-    """
+    """Return the notice of the time a clock showed before it was set back, kept while cookies of then are valid."""
     return Revocation(Revoked.CLOCK, "", newest, newest + to_milliseconds_of(CLOCK_KEPT))
 
 
