@@ -192,9 +192,8 @@ class Request:
         """Return whether a library asks for a piece of a page."""
         if self._is_fragment is None:
             said = self.headers
-            is_whole = any(said.get(name) == b"true" for name in WHOLE_HEADERS) or swaps_body(said)
             is_swapped = not SWAPPER_HEADERS.isdisjoint(said) or is_of_library(said.get(REQUESTED_WITH, b""))
-            self._is_fragment = is_swapped and not is_whole
+            self._is_fragment = is_swapped and not takes_whole(said)
         return self._is_fragment
 
     @property
@@ -304,10 +303,11 @@ def is_of_library(requested_with: bytes) -> bool:
     return len(requested_with) > 0 and requested_with.find(b".") < 0
 
 
-def swaps_body(headers: Mapping[bytes, bytes]) -> bool:
-    """Return whether Unpoly asks for a whole page: its targets are selectors, `body` is one where a page names none."""
+def takes_whole(headers: Mapping[bytes, bytes]) -> bool:
+    """Return whether such a library asks for a whole page: Unpoly names `body` where its page names no target."""
     targets = headers.get(b"x-up-target", b"")
-    return b"body" in [one.strip(b" ") for one in targets.split(b",")]
+    is_body = b"body" in [one.strip(b" ") for one in targets.split(b",")]
+    return is_body or any(headers.get(name) == b"true" for name in WHOLE_HEADERS)
 
 
 def accepts_pages(headers: Mapping[bytes, bytes]) -> bool:

@@ -220,10 +220,10 @@ class Response:
         kind = PLAIN if kind.is_sniffed and is_unsniffed(names) and not exchange.marks & SWAPPED else kind
         self._names, self._kind = names, kind
         if status == NOT_MODIFIED and revalidates_document(exchange):
-            exchange.shared_for = seconds_shared(exchange, kind, names)
+            exchange.shared_for = 0 if exchange.variant is None else seconds_shared(exchange, kind, names)
             return self._send({**message, "headers": self._document_headers(headers)})
         if is_rewritten(exchange, kind, names):
-            exchange.shared_for = seconds_shared(exchange, kind, names)
+            exchange.shared_for = 0 if exchange.variant is None else seconds_shared(exchange, kind, names)
             self._start, self.waits = {**message, "headers": headers}, True
             self._coding = coding_of(names[CODING]) if CODING in names else b""
             # A stream of data has neither type, coding nor length.
@@ -280,8 +280,8 @@ class Response:
             await self._send_new(key, message, body, [*given])
             return
         self._body, exchange.rewriter = SENT, page
-        is_as_long = len(content) == len(page.content)
-        if not is_as_long or page.given != given or not exchange.writes_nothing or variant_lines(exchange):
+        is_same = len(content) == len(page.content) and page.given == given and exchange.writes_nothing
+        if not is_same or (exchange.parts.variants is not None and variant_lines(exchange)):
             await self._send_rest(message, content, of=body)
             return
         self._start, self.waits = None, False
