@@ -177,12 +177,12 @@ def grows_too_fast(shop: Shop, one: Input, filling: str) -> str:
 
 
 def too_fast(shop: Shop, inputs: Iterable[Input], fillings: Iterable[str]) -> list[str]:
-    """Say of each input whose time grows too fast with which text it does."""
+    """Name each input whose time grows too fast with a text, each time that it is measured: other processes disturb."""
     found, texts = [], tuple(fillings)
     for one in inputs:
         if one.by == "customer":
             shop.log_in()
-        said = (grows_too_fast(shop, one, filling) for filling in texts)
+        said = (grows_too_fast(shop, one, text) and grows_too_fast(shop, one, text) for text in texts)
         found.append(next(filter(None, said), ""))
     return list(filter(None, found))
 
