@@ -45,7 +45,7 @@ class LiveVendors:
         """The store has answered once."""
         self._renew: Renew = lambda _, __: None
         self._current: tuple[tuple[Vendor, ...], News, bool] = config.vendors, {}, False
-        self._shelved: list[Shelved] = []  # as it was read last
+        self._shelved: list[Shelved] | None = []  # as it was read last; None after a row was written here
 
     def begin(self, store: StoreSync, open_store: Opener, renew: Renew) -> None:
         """Read the store before the first request, and follow it from then on."""
@@ -70,6 +70,7 @@ class LiveVendors:
     def append(self, store: Store, make: Callable[[Known], Row]) -> Known:
         """Write a row, and have it count here at once; raises StoreDown and ChangeRefused."""
         self._take(append(store, self._config, self.known.rows, make))
+        self._shelved = None
         self._follow()
         return self.known
 
