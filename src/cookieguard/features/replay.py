@@ -115,7 +115,7 @@ class Records:
         return HTMLResponse(page, headers=frame.headers)
 
     async def _list(self, exchange: Exchange, member: Member, day: str, asked: str) -> Response:
-        """Show the newest records, or those of a day; a list names nobody."""
+        """Show the newest records, or those of a day; a list names no person."""
         try:
             chosen = date.fromisoformat(day) if day else None
         except ValueError:

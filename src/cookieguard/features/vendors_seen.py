@@ -21,7 +21,7 @@ UNDECLARED, MISSING, COMPLETE = STATES = ("undeclared", "missing", "complete")  
 
 
 class Sighting(NamedTuple):
-    """Say how, since when and on which pages a host was seen; `vendor` is whose it was then, empty for nobody's."""
+    """Say how, since when and on which pages a host was seen; `vendor` is its vendor then, empty if it had none."""
 
     host: str
     how: str  # `held` on pages, `loaded` or `blocked` by reports of browsers, found by a `scan`
@@ -37,7 +37,7 @@ class Party(NamedTuple):
 
     name: str
     hosts: Sequence[str]
-    known: Sequence[Entry]  # whom the catalogue names: nobody, one, or several who share a host
+    known: Sequence[Entry]  # its owners in the catalogue: none, one, or several that share the host
     seen: Sequence[Sighting]
     vendor: Vendor | None = None
     missing: Sequence[str] = ()

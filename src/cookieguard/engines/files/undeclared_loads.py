@@ -78,7 +78,7 @@ def drop_old_loads(state: StateDirectory, *, today: date) -> int:
 
 
 def read_undeclared_loads(state: Path) -> list[UndeclaredLoad]:
-    """Return what was loaded, the newest first; nothing where nobody wrote anything."""
+    """Return what was loaded, the newest first; empty if there is no file."""
     return [one for one in read_reports(state) if not one.is_held]
 
 

@@ -1,4 +1,4 @@
-"""The hosts that were held because nobody declared them: somebody has to say what they are."""
+"""The undeclared hosts that were held: an officer has to say what they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vendors of a running shop: it follows the rows of the store, and has requests use what they bring about."""
+"""The vendors of a running shop: the store's rows of changes are read every second, and requests use the result."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class LiveVendors:
         store.listen(self.look)
 
     def look(self, store: Store | None) -> None:
-        """Look at the store; never raises. What is known goes on while it is down (None)."""
+        """Read the store; never raises. While it is down (None), the vendors known last stay in force."""
         try:
             if store is not None:
                 self._read(store)
@@ -120,7 +120,7 @@ class LiveVendors:
             self._renew(replace(self._config, vendors=vendors, undeclared=undeclared), news)
         except ConfigError as error:
             logger.error(
-                "vendors: the console's changes cannot be used (%s); what they are about is held", error
+                "vendors: the console's changes cannot be used (%s); the vendors they name are held", error
             )
             held = {*known.held, *known.ledger.overlays}
             vendors = tuple(replace(one, held=one.held or one.name in held) for one in self._config.vendors)

@@ -24,7 +24,7 @@ UNKNOWN = "this change does not wait any more"
 
 
 def proposed(fields: Fields, member: Member, config: Config, now: int) -> Callable[[Known], Row]:
-    """Return what makes the row of a proposal; it raises ChangeRefused."""
+    """Return a function that makes the row of a proposal; it raises ChangeRefused."""
 
     def make(known: Known) -> Row:
         if known.ledger.is_frozen:
@@ -50,7 +50,7 @@ def proposed(fields: Fields, member: Member, config: Config, now: int) -> Callab
 
 
 def confirmed(number: int, digest: str, member: Member, now: int) -> Callable[[Known], Row]:
-    """Return what makes the row of a confirmation that a passkey signed; it raises ChangeRefused."""
+    """Return a function that makes the row of a confirmation signed by a passkey; it raises ChangeRefused."""
 
     def make(known: Known) -> Row:
         change = known.ledger.waiting.get(number)
@@ -70,7 +70,7 @@ def confirmed(number: int, digest: str, member: Member, now: int) -> Callable[[K
 
 
 def stopped(number: int, member: Member, now: int) -> Callable[[Known], Row]:
-    """Return what makes the row that stops a change; it raises ChangeRefused."""
+    """Return a function that makes the row that stops a change; it raises ChangeRefused."""
 
     def make(known: Known) -> Row:
         change = known.ledger.waiting.get(number)

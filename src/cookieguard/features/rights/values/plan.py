@@ -46,7 +46,7 @@ NAMES: dict[RequestKind, str] = {
     RequestKind.OBJECT: "objection",
     RequestKind.OPT_OUT: "opt-out",
 }
-"""What the shop's people read of a request."""
+"""The words in which staff read a request."""
 WORK: dict[RequestKind, tuple[Step, ...]] = {
     RequestKind.EXPORT: (Step.COLLECT,),
     RequestKind.CORRECT: (),

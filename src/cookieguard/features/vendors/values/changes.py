@@ -51,7 +51,7 @@ class Overlay:
     """The last day of the contract, as ISO 8601 writes it."""
 
     def is_stricter_than(self, before: Overlay) -> bool:
-        """Return whether this lets in nobody whom `before` kept out; False in any doubt."""
+        """Return whether this admits no visitor whom `before` kept out; False if in doubt."""
         ends_earlier = bool(self.end) and (not before.end or self.end < before.end)
         return (
             self != before

@@ -33,7 +33,7 @@ def declared(config: Config, ledger: Ledger, held: Collection[str]) -> tuple[Ven
 
 def _declared(overlay: Overlay, table: Mapping[str, Any], config: Config, others: Sequence[Vendor]) -> Vendor:
     purposes = [one.id for one in config.purposes if one.id != NECESSARY]
-    if table["purpose"] not in purposes:  # which the file no longer has, so nobody can agree to it
+    if table["purpose"] not in purposes:  # the file no longer has it, so no visitor can agree to it
         table, overlay = {**table, "purpose": next(iter(purposes), "")}, replace(overlay, held=True)
     hosts = [one for one in table["hosts"] if not whose(one, config, others)]
     return overlay.on(_new(table, hosts, config, others), purposes)
@@ -45,7 +45,7 @@ def new_vendor(table: Mapping[str, Any], config: Config, others: Sequence[Vendor
 
 
 def whose(host: str, config: Config, vendors: Sequence[Vendor]) -> str:
-    """Return who has a host by now, a vendor or the shop; empty if nobody has."""
+    """Return the owner of a host, a vendor or the shop; empty if it has none."""
     register = Register(purposes=config.purposes, vendors=vendors, first_party_hosts=own_hosts(config))
     for origin in (*config.origins, config.staff.origin):
         shown = urlsplit(origin)
