@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from features.rights.test_own_terms import PAGE, Browser, shop
 from harness.asgi import ask
-from web.test_own_terms import PAGE, Browser, shop
 
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.config import CspSettings
