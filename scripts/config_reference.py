@@ -51,7 +51,7 @@ class Section(NamedTuple):
 
 def main() -> int:
     """Write the page, or compare it; return the exit status."""
-    sections = list(_sections(Config, "", Config()))
+    sections = list(sections_of(Config, "", Config()))
     missing = [one.path for section in sections for one in section.settings if not one.text]
     if missing:
         print(f"settings without a docstring: {', '.join(missing)}", file=sys.stderr)
@@ -68,7 +68,7 @@ def main() -> int:
     return 0
 
 
-def _sections(section: Any, where: str, default: Any) -> Iterator[Section]:
+def sections_of(section: Any, where: str, default: Any) -> Iterator[Section]:
     """Go through a dataclass: its own settings first, then the tables below it."""
     types, texts = field_types(section), _docstrings(section)
     own, below = [], []
@@ -85,7 +85,7 @@ def _sections(section: Any, where: str, default: Any) -> Iterator[Section]:
             own.append(Setting(path, describe(kind), _shown(value), texts.get(field.name, "")))
     yield Section(where.rstrip("."), inspect.getdoc(section) or "", own)
     for one in below:
-        yield from _sections(*one)
+        yield from sections_of(*one)
 
 
 def _docstrings(section: Any) -> dict[str, str]:
