@@ -51,7 +51,7 @@ class MailSettings:
     connections: int = 2
     """How many messages a sender hands to the relay at the same time."""
     keep_days: int = 30
-    """How many days after a version takes effect the outbox lists which customers got its notice; then only how many."""
+    """How many days after a version takes effect the outbox lists customers who got its notice; then only a number."""
 
     def __post_init__(self) -> None:
         require_mail_url("mail.url", self.url)
