@@ -47,7 +47,7 @@ class Answer:
 
 
 def guard_in(app: Any) -> CookieGuard:
-    """Return an app as CookieGuard; raises ConfigError if it is another app."""
+    """Return the app if it is a CookieGuard; raises ConfigError if it is not."""
     if not isinstance(app, CookieGuard):
         allowed = (
             'what CookieGuard(...) returns; end the module with: app = CookieGuard(app, "cookieguard.toml")'
@@ -76,7 +76,7 @@ def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
         return
     yield from _policy(guard.config, bare, origin)
     yield from _proxied(page, origin, path)
-    if guard.config.consent.enabled and guard.config.html.enabled:  # `_weakened` reports if they are off
+    if guard.config.consent.enabled and guard.config.html.enabled:  # else `examine_promises` reports it
         yield from examine_banner(page.body.decode("utf-8", "replace"), f"banner on {path}")
 
 

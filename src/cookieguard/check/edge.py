@@ -16,7 +16,7 @@ KEPT = {"s-maxage": "shared", "no-store": "not stored", "private": "private"}
 
 def examine_edge(url: str) -> Iterator[Finding]:
     """Request a page once for each visitor in static/edge.toml, and yield what each one received."""
-    import httpx  # as in the doctor
+    import httpx  # not at the top, because the import is slow
 
     asked = tomllib.loads(files("cookieguard.static").joinpath("edge.toml").read_text("utf-8"))["request"]
     fresh = {"cg-check": token_hex(4)}  # an address that no cache has yet

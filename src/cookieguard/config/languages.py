@@ -141,9 +141,9 @@ def text_in(text: Text, language: str) -> str:
 
 
 def nearest_text(text: Text, *languages: str) -> tuple[str, str]:
-    """Return a text in the first of these languages that it has, or else in its own first language; and that language.
+    """Return a text and its language: the first of these languages that the text has, or else its own first one.
 
-    For a text without a table, the language is "".
+    A text that is the same for all languages has the language "".
     """
     if isinstance(text, str):
         return text, ""

@@ -8,7 +8,7 @@ from cookieguard.config.loading.checks import require_between, require_one_of, r
 from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 
-# The bits that are kept of an IPv4 and an IPv6 address. `ga` does as anonymizeIp of Google Analytics: the last octet
+# The bits that are kept of an IPv4 and an IPv6 address. `ga` is anonymizeIp of Google Analytics: the last octet
 # and the last 80 bits are removed. `cnil` removes two octets, as the exemption for audience measurement is understood;
 # it names no length for IPv6, and 32 bits are what a provider is assigned. `zero` writes `0.0.0.0` into every line.
 PRESETS: dict[str, tuple[int, int]] = {"ga": (24, 48), "cnil": (16, 32), "zero": (0, 0)}

@@ -84,5 +84,5 @@ class MailSettings:
 
 
 def require_mail_url(setting: str, url: str) -> None:
-    """Require a relay's URL, without showing it."""
+    """Require the URL of a relay; the error does not show it, because it may hold a password."""
     require_private_url(setting, url, MAIL_URL, FORMS)

@@ -22,7 +22,7 @@ from cookieguard.storage.state_directory import StateDirectory
 
 HOUR_KEYS_GO = 3  # hours
 OLD_KEY = timedelta(days=365)
-UNUSED_KEY = timedelta(days=30)  # for a key that was added but never promoted
+UNUSED_KEY = timedelta(days=30)  # a key that is added but not promoted yet is not reported for this long
 # A container that is created again keeps only the content of its volumes
 MOVE = (
     "run: mkdir -m 700 {directory} && cp {ignored} {directory} && mv {path} {directory}/keyring; then restart the shop "

@@ -102,7 +102,7 @@ def _languages(config: Config) -> Finding:
 
 
 def _links(config: Config, *, asks: bool) -> Iterator[Finding]:
-    if not (config.policy.privacy_url or config.policy.folder):  # a folder has a page of ours
+    if not (config.policy.privacy_url or config.policy.folder):  # with a folder, our page is linked
         advice = "set policy.privacy_url, so that visitors can read what they agree to"
         yield Finding("privacy policy", "the banner has no link to it", advice=advice)
     links = {"privacy policy": config.policy.privacy_url}

@@ -1,4 +1,4 @@
-"""The addresses that a scan may connect to: public ones unless private ones are allowed, each pinned by its name.
+"""The addresses that a scan may connect to: no private ones unless allowed, and for each name its first answer.
 
 Pages and name servers may name any host and any address. Without this check, a page could make the scan send requests
 to the scanner's own network (server-side request forgery, DNS rebinding).
@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 5.0
 
 
 class AddressRefusedError(Exception):
-    """Raised for a host that has a private address or cannot be found."""
+    """Say that a host has a private address, or cannot be found."""
 
 
 class Addresses:
@@ -36,7 +36,7 @@ class Addresses:
         own: Mapping[Address, Address] | None = None,
         resolve: Resolve | None = None,
     ) -> None:
-        """`own` maps addresses to the ones where the scan itself serves them; `resolve` replaces the system's DNS."""
+        """Take `own`, which maps addresses to those at which the scan serves them, and another resolver for tests."""
         self._allow_private, self._own = allow_private, dict(own or {})
         self._resolve = resolve or by_system
         self._pinned: dict[str, list[str]] = {}

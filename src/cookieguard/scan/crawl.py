@@ -57,7 +57,7 @@ class Crawl:
                 self._waiting[address.partition("#")[0]] = None
 
     def move_to(self, address: str) -> None:
-        """Make the origin of an address the shop's: the one that the start redirected to."""
+        """Set the shop's origin to that of an address, to which the start redirected."""
         self._origin = _origin(address)
 
     def next(self) -> str | None:

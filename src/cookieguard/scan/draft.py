@@ -30,7 +30,7 @@ TOKEN = re.compile(r"#[^\n]*|\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'[
 
 
 def draft(parties: Sequence[Party], config: Config) -> str:
-    """Return a table for each party with an undeclared host; empty if the shop has only the necessary purpose."""
+    """Return a vendor table for each party with undeclared hosts; "" if the shop has only the necessary purpose."""
     if not _widest(config):
         return ""
     taken = {vendor.name for vendor in config.vendors}
@@ -70,7 +70,7 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
 
 
 def _question(party: Party, hosts: Sequence[str], config: Config) -> Iterator[str]:
-    """Yield both declarations as comments: a wrong guess would hold the shop's own pictures, or let a vendor in."""
+    """Yield both ways to declare the hosts, as comments: a wrong guess would hold own pictures or let a vendor in."""
     vendor = {"name": party.name, "purpose": _asked(party, config), "hosts": list(hosts)}
     yield _comment(f"If it is the shop's own, above the first [table]: first_party_hosts = {_list(hosts)}")
     yield _comment(f"If it is a vendor, in the vendors list: {list_entry(vendor)}")

@@ -142,7 +142,7 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     return found
 
 
-# These yield a key to compare and a text to show. The key has no party's name, which changes once a vendor declares it.
+# These yield a key to compare and a text to show. The key has no name of a party, because a declaration changes it.
 def _hosts_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for party in facts["parties"]:
         for host in () if party.get("only_named") else party.get("hosts", ()):

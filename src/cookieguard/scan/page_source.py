@@ -12,9 +12,7 @@ from cookieguard.scan.observations import HELD, NAMED, WOULD, Contact, shown_url
 
 IsForeign = Callable[[Url], bool]
 
-PIECE = (
-    4096  # bytes for each `feed`: the rewriter lists at most 200 held URLs, and the list is emptied each time
-)
+PIECE = 4096  # bytes for each `feed`; the rewriter lists at most 200 held URLs until the list is emptied
 MOST_SOURCE = 8 * 1024 * 1024
 MOST_LINKS = 2000
 OURS = "cookieguard"  # the purpose in a scan's rulings, which hold every foreign URL
@@ -100,7 +98,7 @@ def contacts_of_sheet(source: PageSource, address: str, sheet: bytes, is_foreign
 
 
 def lets_in(policies: Iterable[str], url: Url) -> bool:
-    """Return whether every policy's `default-src` allows a URL that a style sheet loads; without one, it is allowed."""
+    """Return whether every policy's `default-src` allows a URL in a style sheet; a policy without it allows all."""
     return all(
         any(_matches(source, url) for source in found[1].split())
         for policy in policies

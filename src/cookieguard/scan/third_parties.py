@@ -132,7 +132,7 @@ def _party(
 
 
 def _may_be_own(contacts: Sequence[Contact], kept: Sequence[StorageEntry], site: Site) -> str:
-    """Return the sign that an unknown host is the shop's own, for a question to the owner: it is no proof."""
+    """Return why an unknown host may be the shop's own, which the owner has to confirm; "" if nothing suggests it."""
     if any(look_alike(contact.host, site) for contact in contacts):
         return "its name resembles the shop's"
     own = {"", site.host, *(contact.host for contact in contacts)}

@@ -74,7 +74,7 @@ def require_origin(setting: str, value: str) -> None:
 
 
 def require_written(setting: str, value: str, pattern: re.Pattern[str], allowed: str) -> None:
-    """Require a host as browsers write it; the error shows that form, such as `xn--kse-qla.example` for `käse`."""
+    """Require a host as browsers write it; the error shows that form: `xn--kse-qla.example` for `käse.example`."""
     if pattern.fullmatch(value):
         return
     written = LABEL.sub(_punycode, normalize("NFC", value.lower())).rstrip("/")

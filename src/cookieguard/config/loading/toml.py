@@ -46,7 +46,7 @@ def load_config(path: str | Path) -> Config:
 
 
 def _two_forms(text: str) -> ConfigError | None:
-    """Return the error for two lists of vendors, or a list and tables, which pasting causes and TOML does not allow."""
+    """Return the error for two lists of vendors, or a list and tables, such as after pasting: TOML allows neither."""
     lists, tables = (
         [text.count("\n", 0, match.start()) + 1 for match in form.finditer(text)] for form in (LIST, TABLE)
     )

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from cookieguard.config import Config, KeySettings, Vendor, load_config
 from cookieguard.errors import ConfigError
 
-NEVER_SET = "COOKIEGUARD_TRIAL"  # the name of an environment variable that holds no URL and no key
+NEVER_SET = "COOKIEGUARD_TRIAL"  # an environment variable that is never set, so it supplies no URL and no key
 _folders: list[Path] = []
 
 

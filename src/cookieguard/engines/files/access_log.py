@@ -27,7 +27,7 @@ class LogFile:
     """Append whole lines to `access-<pid>.log`, the file of this worker, which the first line opens.
 
     `daily` puts the UTC day in the name (`access-2026-11-24-71.log`), so no file is renamed, and workers need not
-    coordinate. Only `engines/retention.py` removes files, because it notices a clock that jumps ahead. A new file is
+    coordinate. Only the retention job removes files, because it notices a clock that jumps ahead. A new file is
     opened if the old one was moved (logrotate), and in a forked process. If the disk is full or fails, lines are lost,
     but no request fails: `write` returns how many were written, and one warning gives the reason.
     """
@@ -122,7 +122,7 @@ class LogFile:
 
 
 def remove_old_logs(directory: Path, *, keep_days: int, today: date) -> list[str]:
-    """Remove our log files that are older than `keep_days` days, today included, and return their names.
+    """Remove our log files except those of the last `keep_days` days, today included, and return their names.
 
     A file without a day in its name is as old as its last line. Other files in the directory are kept.
     """
@@ -158,7 +158,7 @@ def log_place(state_dir: Path, settings: LogSettings) -> Path:
 
 
 def log_directory(state: StateDirectory, settings: LogSettings) -> Path:
-    """Return the directory of the access log, created if needed: the configured one, else `logs` in the state."""
+    """Return the access log's directory, created if needed: the configured one, or `logs` in the state directory."""
     if not settings.directory:
         return state.subdirectory(LOGS)
     path = log_place(state.path, settings)

@@ -24,7 +24,7 @@ OPEN_FILES = Path("/proc/self/fd")
 
 
 class Countries:
-    """Return the country of an address in two letters, or "" if the file has none. A replaced file is read again.
+    """Look up the country of an address: two letters, or "" if the file has none. A replaced file is read again.
 
     Owns the database and the time of the next check. If a replaced file cannot be read, the old database stays in use,
     and one warning is logged. The constructor raises ConfigError if the file or the extra is missing.

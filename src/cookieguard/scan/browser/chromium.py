@@ -39,7 +39,7 @@ ARGUMENTS = (
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--autoplay-policy=no-user-gesture-required",
 )
-# Hosts that Chromium itself connects to; without a request of a page, they are not the shop's contacts.
+# Hosts that Chromium itself contacts. A connection to them counts as the shop's only if a page requested it.
 BROWSERS_OWN = re.compile(
     r"(accounts|clients\d*|update)\.google(apis)?\.com|([\w-]+-pa|content-autofill)\.googleapis\.com"
 )

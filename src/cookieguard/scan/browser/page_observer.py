@@ -178,7 +178,7 @@ class PageObserver:
         )
 
     def needs(self) -> list[Need]:
-        """Return the errors in which the shop's own code missed a name."""
+        """Return the errors of the shop's own code about a name that is not defined."""
         found = []
         for message, by in self._errors:
             missing = MISSING.search(message) or NO_MEMBER.search(message)
