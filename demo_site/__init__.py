@@ -1,1 +1,1 @@
-"""The demo: a small shop with the tags real shops have, and the ad network those tags report to."""
+"""The demo: a small shop with the tags that real shops have, and the ad network to which those tags report."""

@@ -32,7 +32,7 @@ DATABASE = "DEMO_DATABASE"  # see shop/customers.py
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sockets:
-    """Hold the ports taken; `unguarded` and `mail` are missing where the shop itself is unguarded."""
+    """Hold the bound ports; `unguarded` and `mail` are None if the shop itself is unguarded."""
 
     ads: socket.socket
     shop: socket.socket
@@ -52,10 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     now = datetime.now(UTC)
     guard = None if options.unguarded else _guard(options, sockets, now)
     is_new = _fill(options, now) if guard is not None else False
-    told = "" if guard is None else _commands(options, guard, sockets, is_new=is_new)
+    commands = "" if guard is None else _commands(options, guard, sockets, is_new=is_new)
     servers = _servers(options, sockets, guard)
-    links = {secrets.token_urlsafe(16): one for one in _members(options, guard, now)}
-    print(told, flush=True)
+    links = {secrets.token_urlsafe(16): member for member in _members(options, guard, now)}
+    print(commands, flush=True)
     print(_welcome(sockets, is_guarded=guard is not None), flush=True)
     if links:
         print(_sign_in(sockets, links), flush=True)
@@ -169,7 +169,7 @@ def _guard(options: argparse.Namespace, sockets: Sockets, now: datetime) -> Conf
 
 
 def _shown(path: Path) -> Path:
-    """Return a path as it is written in this folder, where it is below it."""
+    """Return a path relative to this folder if it is below it."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
@@ -209,7 +209,7 @@ def _welcome(sockets: Sockets, *, is_guarded: bool) -> str:
 
 
 def _commands(options: argparse.Namespace, guard: Config, sockets: Sockets, *, is_new: bool) -> str:
-    """Copy the policy, tell a new demo's story, and say which commands look after the shop."""
+    """Copy the policy, write the history of a new demo, and return the commands for the shop's owner as text."""
     from demo_site.policy_copy import keep_policy
 
     if options.database != _parser().get_default("database"):
@@ -218,13 +218,13 @@ def _commands(options: argparse.Namespace, guard: Config, sockets: Sockets, *, i
     if is_new:
         from demo_site.story import tell
 
-        Database(options.database)  # whose customers get the notices
+        Database(options.database)  # created first, because its customers get the notices
         tell(guard, draft.version, now=datetime.now(UTC))
         draft = draft._replace(is_announced=True)
-    told = commands_of(guard, draft, ads_port=port_of(sockets.ads))
+    text = commands_of(guard, draft, ads_port=port_of(sockets.ads))
     if options.database == _parser().get_default("database"):
-        return told
-    return f"\n  First name the shop's database to them:\n    export DEMO_DATABASE={options.database}\n{told}"
+        return text
+    return f"\n  First name the shop's database to them:\n    export DEMO_DATABASE={options.database}\n{text}"
 
 
 def commands_of(guard: Config, draft: Draft, *, ads_port: int) -> str:
@@ -249,7 +249,7 @@ def commands_of(guard: Config, draft: Draft, *, ads_port: int) -> str:
 
 def _sign_in(sockets: Sockets, links: Mapping[str, Member]) -> str:
     base = f"{_address('shop', sockets.shop)}/_cg/staff?link="
-    lines = [f"    {one.role:<8} {base}{secret}" for secret, one in links.items()]
+    lines = [f"    {member.role:<8} {base}{secret}" for secret, member in links.items()]
     return "\n".join(["  The console for staff. Each link signs you in with that role:", *lines, ""])
 
 

@@ -1,4 +1,4 @@
-"""Where the ad network answers: four names of one loopback port, as real vendors spread over many names."""
+"""The hosts of the ad network: four names for one loopback port, because real vendors use many names too."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdNetwork:
-    """Hold the origins the shop's tags point at, one per purpose."""
+    """Hold the origins that the shop's tags load from, one for each purpose."""
 
     ads: str
     """Marketing: the tag manager and its pixels."""
     metrics: str
     """Statistics: the analytics script."""
     video: str
-    """Preferences: the embedded video and map, and the lettering they share."""
+    """Preferences: the embedded video and map, and their font."""
     widget: str
-    """A social widget which nobody declared to CookieGuard."""
+    """A social widget that the shop did not declare to CookieGuard."""
 
     @classmethod
     def at(cls, ads_origin: str) -> AdNetwork:
-        """Name all origins from the first: `http://ads.localhost:8001` gives `http://metrics.localhost:8001`."""
+        """Return all origins by the first one: `http://ads.localhost:8001` gives `http://metrics.localhost:8001`."""
         scheme, netloc = urlsplit(ads_origin)[:2]
         label, _, rest = netloc.partition(".")
         if scheme not in ("http", "https") or label != "ads" or not rest:

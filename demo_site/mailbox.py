@@ -1,4 +1,4 @@
-"""The demo's mail relay: it takes every message over SMTP on this machine, and writes it into a folder."""
+"""The demo's mail relay: it accepts every message over SMTP on this machine, and writes it to a folder."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ REPLIES = {
 
 @asynccontextmanager
 async def taking_mail(taken: socket.socket, folder: Path) -> AsyncIterator[None]:
-    """Take mail on a socket while the block runs."""
+    """Accept mail on a socket while the block runs."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await _talk(reader, writer, folder)
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            pass  # the sender went away, or sent too much
+            pass  # the sender disconnected, or sent too much
         finally:
             writer.close()
 

@@ -1,4 +1,4 @@
-"""The policy that the demo serves: a copy of its texts, whose newest version can be announced on any day."""
+"""The policy that the demo serves: a copy of its texts, dated so that the newest version can be announced today."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_file, store_opener
 
 POLICY = sorted((Path(__file__).parent / "policy").iterdir())
-# From the start of the demo until its draft takes effect: twice the notice, so it may wait a while.
+# Days from the start of the demo until its draft takes effect: twice the notice, so the announcement can wait.
 DRAFT_DAYS = 30
 DAY = re.compile(r"^(announced|effective): .*$", re.MULTILINE)
 
@@ -31,8 +31,8 @@ class Draft(NamedTuple):
 def keep_policy(config: Config, *, today: date) -> Draft:
     """Copy the texts to `policy.folder`, and return the newest version.
 
-    A draft is dated so that today is its day of announcement. An announced version stays as it is: a shop does not
-    start if its text has changed since.
+    A draft is dated so that today is its day of announcement. An announced version is not changed, because a shop does
+    not start if the text of an announced version has changed.
     """
     folder = Path(config.policy.folder)
     if not folder.exists():

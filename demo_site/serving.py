@@ -1,4 +1,4 @@
-"""Several ASGI apps on their own ports in one process, stopped together."""
+"""Serve several ASGI apps on their own ports in one process, and stop them together."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOOPBACK = "127.0.0.1"
 
 
 class Server(uvicorn.Server):
-    """Serve one app without taking the signals: whoever runs several servers stops all of them."""
+    """Serve one app without signal handlers: `serve`, which runs several servers, stops all of them."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -27,7 +27,7 @@ class Server(uvicorn.Server):
 
 
 def bind(port: int) -> socket.socket:
-    """Take a loopback port (0: a free one), early enough to tell the apps which it is."""
+    """Return a socket on a loopback port (0: a free one), bound before the apps are created, which need the number."""
     taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     taken.bind((LOOPBACK, port))
@@ -41,7 +41,7 @@ def port_of(taken: socket.socket) -> int:
 
 
 def server_for(app: ASGIApp, *, on_connection: Callable[[], None] | None = None, **options: Any) -> Server:
-    """Make a quiet server; `on_connection` hears of each connection, even of those that ask nothing."""
+    """Return a server that logs only warnings; it calls `on_connection` for each connection, even without a request."""
     http = _counting(on_connection) if on_connection else "h11"
     config = uvicorn.Config(
         app,
@@ -65,7 +65,7 @@ def _counting(on_connection: Callable[[], None]) -> type[asyncio.Protocol]:
 
 
 async def serve(servers: Sequence[tuple[Server, socket.socket]]) -> None:
-    """Run until Ctrl-C or SIGTERM; a server that fails takes the others down with it."""
+    """Run all servers until Ctrl-C or SIGTERM, or until one of them fails."""
 
     def stop() -> None:
         for server, _ in servers:

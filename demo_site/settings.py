@@ -72,7 +72,7 @@ def guard_config(
     relay: str = "",
     contract_end: date = date(2099, 12, 31),
 ) -> Config:
-    """Declare the vendors as cookieguard.toml does; the widget's host stays undeclared on purpose."""
+    """Return the configuration of cookieguard.toml for these ports; the widget's host is undeclared on purpose."""
     network = AdNetwork.at(ads_origin)
     return Config(
         state_dir=str(state_dir),
@@ -126,7 +126,7 @@ def guard_config(
 
 
 def settings_file(config: Config, *, ads_port: int) -> Path:
-    """Write cookieguard.toml for the places and ports of a demo beside its state directory: for commands."""
+    """Write a cookieguard.toml with the paths and ports of this demo next to its state directory, for commands."""
     folder = Path(config.state_dir).parent
     places = {
         f'"{STANDARD.state_dir}"': f'"{config.state_dir}"',
@@ -148,7 +148,7 @@ def _host(origin: str) -> str:
     return urlsplit(origin).netloc
 
 
-# What cookieguard.toml says too.
+# The values that cookieguard.toml has.
 STANDARD = guard_config(
     ads_origin="http://ads.localhost:8001",
     state_dir="demo_site/var/cookieguard",

@@ -1,4 +1,4 @@
-"""Members of each role for people who try the demo, and links that sign them in for as long as it runs."""
+"""A staff member for each role, so that users of the demo can try it, and sign-in links that work while it runs."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from cookieguard.storage.keyring_source import find_keyring
 from cookieguard.storage.store.protocol import StoreDown
 
 NAME = "Demo "
-SINCE = timedelta(days=7)  # they have worked here for a while: the access journal has what they looked at
+SINCE = timedelta(days=7)  # the access journal has entries of this week
 LIFE = timedelta(days=7)
 AGAIN_SECONDS = 2.0
-"""A link signs in once. The demo puts a used one back, so that a stranger can click the same link again."""
+"""How often used links are restored: a link signs in once, and users of the demo may click it again."""
 
 
 def demo_tokens(state_dir: Path, *, now: datetime) -> dict[str, str]:
-    """Put a member of each role on the list, in place of those before, and return the tokens by role."""
+    """Replace the demo's staff members by new ones, one for each role, and return their tokens by role."""
     keyring = find_keyring(state_dir.absolute(), KeySettings(), environ={})
     codec = staff_codec(keyring)
-    return {one.role: write_token(codec, one) for one in demo_members(state_dir, now=now)}
+    return {member.role: write_token(codec, member) for member in demo_members(state_dir, now=now)}
 
 
 def demo_members(state_dir: Path, *, now: datetime) -> list[Member]:
-    """Put a member of each role on the list, in place of those before, and return them."""
+    """Replace the demo's staff members by new ones, one for each role, and return them."""
     made = now.replace(microsecond=0) - SINCE
     members = [
         Member(id=secrets.token_hex(6), name=NAME + role, role=role, made=made, expires=made + SINCE + LIFE)
         for role in reversed(ROLES)
     ]
-    ours = {one.name for one in members}
+    ours = {member.name for member in members}
     change_staff(
         state_dir,
         lambda before: (
-            {one.id: one for one in before.values() if one.name not in ours}
-            | {one.id: one for one in members}
+            {member.id: member for member in before.values() if member.name not in ours}
+            | {member.id: member for member in members}
         ),
     )
     return members
 
 
 async def keep_links(config: Config, links: Mapping[str, Member]) -> None:
-    """Keep the links, by their secrets, until this is cancelled."""
+    """Keep the sign-in links valid until this task is cancelled; `links` has a member for each secret."""
     while True:
         with suppress(StoreDown):
             await asyncio.to_thread(_put, config, links)

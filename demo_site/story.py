@@ -1,6 +1,6 @@
-"""What happened in the demo's shop before it starts: records, requests, a policy that is announced, a new vendor.
+"""The history of the demo's shop before its first start: consents, requests, an announced policy, a new vendor.
 
-It is written once, by the code that a shop runs, into the state directory of a new demo.
+The code of a real shop writes it, once, into the state directory of a new demo.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 from cookieguard.web.banner.renderer import Renderer
 
-NEWCOMER = "pixel.localhost"  # what Glimmer's script began to load this week
+NEWCOMER = "pixel.localhost"  # a host that Glimmer's script loads since this week
 DAYS_OF_RECORDS = 14
-# The answers of one day, in turn: a few more agree than refuse.
+# The answers of the visitors of one day: most agree to something.
 CHOICES = ("accept", "reject", "accept", "save", "reject")
 HIDDEN = re.compile(r'name="(banner|form)" value="([^"]*)"')
 PAGE = b"<!doctype html><html lang=en><head><title>Kiln</title></head><body><h1>Kiln &amp; Kettle</h1></body></html>"
-# Who did what, so many hours ago.
+# Entries of the access journal: hours ago, event, member, role, subject, customer.
 LOOKS = (
     (50, "signed in", "Demo support", "support", "with a passkey", ""),
     (49, "looked", "Demo support", "support", "a request", "10042"),
@@ -56,7 +56,7 @@ LOOKS = (
 
 
 def tell(config: Config, version: str, *, now: datetime) -> None:
-    """Write all of it; the statistics are there, and so is the policy's folder."""
+    """Write the whole history. The statistics and the policy's folder must exist already."""
     state = StateDirectory(config.state_dir)
     asyncio.run(_choose(config, now))
     keyring = find_keyring(state.path, config.keys, environ=os.environ)
@@ -73,11 +73,11 @@ def tell(config: Config, version: str, *, now: datetime) -> None:
     with closing(requests_opener(config, keyring, state, environ=os.environ)()) as queue:
         _ask(queue, config, now)
     _announce(config, state, keyring, version, now)
-    do(jobs_of(Place(config, state.path, os.environ)), now)  # as a shop does every hour
+    do(jobs_of(Place(config, state.path, os.environ)), now)  # the hourly job of a shop
 
 
 async def _choose(config: Config, now: datetime) -> None:
-    """Have visitors of the last two weeks answer the banner of a page; their answers become records."""
+    """Answer the banner as visitors of the last two weeks, so that the consent log has records."""
     begin = now - timedelta(days=DAYS_OF_RECORDS)
     times = [begin]
     quiet = replace(config, stats=StatsSettings(enabled=False))
@@ -171,7 +171,7 @@ def _ask(queue: Any, config: Config, now: datetime) -> None:
 
 
 def _due_in(days: int, now: datetime) -> datetime:
-    """Return when a letter came in that has to be answered in so many days: a month is 28 to 31 days."""
+    """Return a day of receipt from which the deadline of one month ends in so many days."""
     wanted = (now + timedelta(days=days)).date()
     for ago in range(35, 20, -1):
         received = now - timedelta(days=ago)

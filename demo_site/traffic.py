@@ -1,4 +1,4 @@
-"""A made-up small shop's visitors, written by the real engine, so that a new dashboard has something to show."""
+"""Generate weeks of visits to a small shop and write them with the real engine, so that the dashboard has figures."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Name = TypeVar("Name")
 SEED = 20
 VISITORS_A_DAY = 320
 POLICIES = ("2026-06", "2026-11")
-# value -> weight, as a shop for ceramics may have them
+# value -> weight, as may be typical for a shop for ceramics
 SOURCES = {"(direct)": 28, "search.example": 36, "blog.example": 7, "social.example": 15, "newsletter": 14}
 COUNTRIES = {"DE": 46, "AT": 14, "CH": 11, "FR": 9, "NL": 6, "GB": 5, "EG": 4, "US": 3, "LI": 0.2, "": 2}
 BROWSERS = {"Chrome": 40, "Mobile Safari": 24, "Firefox": 14, "Edge": 9, "Safari": 9, "Samsung Internet": 4}
 DEVICES = {"mobile": 56, "desktop": 39, "tablet": 5}
-# All other browsers: by the device; all other countries: English.
+# Other browsers get the system of their device, and other countries the language English.
 SYSTEMS = {"Mobile Safari": "iOS", "Samsung Internet": "Android", "Safari": "Mac OS X"}
 SYSTEM_OF_DEVICE = {"mobile": "Android", "desktop": "Windows", "tablet": "Android"}
 LANGUAGES = {"DE": "de", "AT": "de", "CH": "de", "LI": "de", "FR": "fr", "NL": "nl", "EG": "ar"}
@@ -37,7 +37,7 @@ PRODUCTS = {
     "evening-lantern": 4,
     "cork-jar": 2,
 }
-# source -> medium and campaign of its links, and how often they have one
+# source -> the weights of medium and campaign, and the share of its links that have them
 CAMPAIGNS = {
     "newsletter": ({("email", "winter"): 6, ("email", "gifts"): 3}, 1.0),
     "social.example": ({("paid", "winter"): 5, ("paid", "gifts"): 4}, 0.9),
@@ -83,7 +83,7 @@ PLAIN = Hit(
 )._replace(time=0, kind="view", status=200, bytes=9000, duration=12, entry=0, gpc=0, key=NO_KEY, os="Other")
 
 
-# Milliseconds that half of the views of a page take at most.
+# The median time of a page, in milliseconds.
 TIMES = {
     "/": 60,
     "/catalogue": 180,
@@ -94,12 +94,16 @@ TIMES = {
     "/checkout": 240,
 }
 SEARCHES = {"mug": 30, "teapot": 22, "blue bowl": 9, "vase": 7, "gift card": 6, "plate 26 cm": 4}
-# What old links lead to, and how many of a hundred visitors follow one.
+# Pages that old links lead to although they are gone -> weight
 MISSING = {"/product/spring-mug": 14, "/sale": 9, "/journal/glazing": 2, "/shop/teapots.html": 1}
-# What goes wrong otherwise, and how many of a hundred visitors meet it.
+# (page, status) of other errors -> weight
 FAULTS = {("/checkout", 500): 6, ("/search", 503): 3, ("/account", 403): 5, ("/cart/add", 400): 2}
-MISSED, FAILED, SEARCHED = 10, 8, 30  # of a hundred
-# page -> goal, and how many of a hundred views lead to it
+MISSED, FAILED, SEARCHED = (
+    10,
+    8,
+    30,
+)  # percent of the visitors with such an error, or of the views with a search
+# page -> goal, and the percentage of views that reach it
 GOALS = {
     PRODUCT: ("put into the cart", 14),
     "/checkout": ("order placed", 38),
@@ -117,7 +121,7 @@ STATES = {
 
 
 class Person(NamedTuple):
-    """Hold who comes on one day, and what does not change while they look around."""
+    """Hold one visitor of a day, with the fields that are the same in all their hits."""
 
     hit: Hit
     agrees: bool
@@ -125,7 +129,7 @@ class Person(NamedTuple):
 
 
 def fill(state_dir: Path, *, days: int, now: datetime) -> int:
-    """Write these days up to now where no statistics are yet; return how many hits were written."""
+    """Write so many days of hits, up to now, if there are no statistics yet; return the number of hits."""
     path = state_dir / STATS_FILE
     if path.exists():
         return 0
@@ -144,7 +148,7 @@ def fill(state_dir: Path, *, days: int, now: datetime) -> int:
 
 
 def draw_day(source: random.Random, day: int, today: int) -> Iterator[Hit]:
-    """Draw the hits of one day, busier at weekends and from month to month."""
+    """Yield the hits of one day: more at weekends, and more from month to month."""
     busy = WEEK[(day + 3) % 7] * max(0.4, 1 + 0.006 * (day - today + 30)) * source.uniform(0.88, 1.12)
     policy = POLICIES[day > today - 9]
     for _ in range(round(VISITORS_A_DAY * busy)):
@@ -177,7 +181,7 @@ def _person(source: random.Random, day: int, policy: str) -> Person:
 
 
 def _visit(source: random.Random, person: Person) -> Iterator[Hit]:
-    """Walk through the shop: one to nine pages, the first from elsewhere."""
+    """Yield the hits of a visit of one to nine pages; the first one may have a source."""
     time, origin = person.hit.time, _one(source, SOURCES)
     for step in range(min(9, 1 + int(source.expovariate(0.4)))):
         page = _one(source, PAGES)
@@ -202,12 +206,12 @@ def _visit(source: random.Random, person: Person) -> Iterator[Hit]:
             )
         yield from _goals(source, hit, page)
         time += int(source.expovariate(1 / 45)) + 3
-        if time // SECONDS_OF_DAY > hit.day:  # the next day's key would be another
+        if time // SECONDS_OF_DAY > hit.day:  # a visitor's key changes each day
             return
 
 
 def _led_by(source: random.Random, view: Hit, origin: str) -> Hit:
-    """Return the first view of a visit: led by a link of a campaign, by another page, or by neither."""
+    """Return the first view of a visit with its source: a link of a campaign, another page, or neither."""
     first = view._replace(source=origin, event="" if view.gpc else "shown")
     links, often = CAMPAIGNS.get(origin, ({}, 0.0))
     if source.random() < often:
@@ -217,7 +221,7 @@ def _led_by(source: random.Random, view: Hit, origin: str) -> Hit:
 
 
 def _at_leisure(view: Hit) -> Hit:
-    """Let some views of the catalogue be searches, which take their time; decided by the second they come in."""
+    """Return the view with its duration; some views of the catalogue become searches, chosen by their second."""
     chance = random.Random(view.time)
     is_search = view.page == "/catalogue" and chance.random() * 100 < SEARCHED
     time = chance.lognormvariate(0, 0.8) * TIMES[view.page] * (4 if is_search else 1)
@@ -225,7 +229,7 @@ def _at_leisure(view: Hit) -> Hit:
 
 
 def _named(source: random.Random, page: str) -> str:
-    """Return a page under its name: of products each has its own."""
+    """Return the page's name, for `/product/` with a product drawn by its weight."""
     return page + _one(source, PRODUCTS) if page == PRODUCT else page
 
 

@@ -1,4 +1,4 @@
-"""The ad network of the demo: it behaves as the real ones do, and shows what it received."""
+"""The ad network of the demo: it behaves like real ones, and shows what it received."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ad network as one ASGI app: what it serves, and that every request but those of its log is recorded."""
+"""The ad network as one ASGI app: it serves tags, frames and pixels, and records every request except for its log."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TEMPLATES = Jinja2Templates(directory=HERE / "templates")
 
 
 def create_app(*, shops: Mapping[str, str] | None = None) -> Starlette:
-    """Build the ad network; `shops` (title by host) stand on its log page even while they are silent."""
+    """Build the ad network; its log page lists `shops` (title by host) even before their first request."""
     app = Starlette(
         routes=[
             Route("/_log", show_log),
@@ -53,13 +53,13 @@ def create_app(*, shops: Mapping[str, str] | None = None) -> Starlette:
 
 
 class OpenToEverybody:
-    """Answer every origin with credentials allowed and nothing cached, so that each load is counted."""
+    """Return headers that allow every origin with credentials, and forbid caching, so that each load is counted."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add the headers to every answer but the log's."""
+        """Add the headers to every response except those of the log."""
         if scope["type"] != "http" or scope["path"].startswith("/_log"):
             await self._app(scope, receive, send)
             return
@@ -82,7 +82,7 @@ class OpenToEverybody:
 
 
 async def answer(request: Request) -> Response:
-    """Record the request, then serve what it asked for; a new browser gets its number."""
+    """Record the request, and serve its path; a new browser gets a cookie with its number."""
     _log(request).note(request, body=await _body(request), now=datetime.now(UTC))
     path = "/" + request.path_params["path"]
     response = _serve(request, path)
@@ -158,7 +158,7 @@ async def log_as_json(request: Request) -> Response:
 
 
 async def clear_log(request: Request) -> Response:
-    """Forget every request."""
+    """Delete the record of all requests."""
     _log(request).clear()
     return RedirectResponse("/_log", 303)
 

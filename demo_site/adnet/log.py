@@ -1,4 +1,4 @@
-"""What the ad network remembers of each request, in memory and bounded."""
+"""The ad network's record of its requests, in memory and with a limit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 MOST_RECORDS = 5_000
 LONGEST_TEXT = 600
 
-# What a request was, by its path; the first match counts.
+# The kind of a request, by its path; the first match counts.
 KINDS = (
     ("/tag.js", "script"),
     ("/audience.js", "script"),
@@ -42,36 +42,36 @@ class Record:
     query: str
     kind: str
     site: str
-    """The shop that caused the request, as far as it can be told: a host, or nothing."""
+    """The host of the shop that caused the request, or "" if it is unknown."""
     referrer: str
     cookie: str
     body: str
 
     @property
     def page(self) -> str:
-        """Return the page the visitor was on, where the tag said so."""
+        """Return the visitor's page, if the tag sent it."""
         return self.told("dl") or self.referrer
 
     @property
     def recognised_by(self) -> str:
-        """Return what tells this browser from others: our cookie, or the number our script left in the shop's."""
+        """Return the browser's number, from our own cookie or from the one that our script set on the shop's site."""
         return self.cookie or self.told("uid") or self.told("cid")
 
     def told(self, name: str) -> str:
-        """Return one value the tag put into the query or the body."""
+        """Return one value that the tag sent in the query or the body."""
         values = parse_qs(f"{self.query}&{self.body}").get(name)
         return values[0] if values else ""
 
 
 class Log:
-    """Remember the newest requests and count all of them. Owned by one ad network."""
+    """Keep the newest requests, and count all of them. Owned by one ad network."""
 
     def __init__(self) -> None:
         self._ids = count(1)
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all records and counts."""
         self.records: deque[Record] = deque(maxlen=MOST_RECORDS)
         self.connections = 0
         self.total = 0
@@ -80,7 +80,7 @@ class Log:
         self.by_site: Counter[str] = Counter()
 
     def note(self, request: Request, *, body: bytes, now: datetime) -> Record:
-        """Remember one request."""
+        """Add one request."""
         record = _record(request, number=next(self._ids), body=body, now=now)
         self.records.append(record)
         self.total += 1
@@ -90,12 +90,12 @@ class Log:
         return record
 
     def note_connection(self) -> None:
-        """Count a connection, which tells a third party the visitor's address before any request does."""
+        """Count a connection, which reveals the visitor's address to a third party even without a request."""
         self.connections += 1
 
 
 def site_of(request: Request) -> str:
-    """Name the shop that caused a request: what our own frames say (`site`), else the referrer's host."""
+    """Return the host of the shop that caused a request: `site`, which our own frames send, or the referrer's host."""
     said = request.query_params.get("site", "")
     headers: Mapping[str, str] = request.headers
     return said or (urlsplit(headers.get("referer") or headers.get("origin") or "").hostname or "")

@@ -1,4 +1,4 @@
-"""What the ad network pieces together about each browser from the requests it got."""
+"""The profile of each browser that the ad network makes from its requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST_PAGES = 8
 
 @dataclass(slots=True)
 class Profile:
-    """Gather one browser's trace; grows while the records are read."""
+    """Collect the pages and facts of one browser; it grows while the records are read."""
 
     id: str
     requests: int = 0
@@ -24,13 +24,13 @@ class Profile:
 
 
 def profiles_of(records: Iterable[Record]) -> list[Profile]:
-    """Gather the newest browsers that told a number of theirs."""
+    """Return the profiles of the newest browsers that sent a number."""
     profiles: dict[str, Profile] = {}
     for record in records:
         number = record.told("uid")
         if number:
             profile = profiles.pop(number, None) or Profile(number)
-            profiles[number] = profile  # the one heard of last stands last
+            profiles[number] = profile  # the most recent browser comes last
             _learn(profile, record)
     return list(profiles.values())[: -MOST_PROFILES - 1 : -1]
 

@@ -1,4 +1,4 @@
-"""What the shop promises, clause by clause, with the page on which each shows; read from the manual's table."""
+"""The promises of the shop's policy, each with the page that shows it, read from the table in the manual."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Clause(NamedTuple):
 
 @cache
 def clauses() -> tuple[Clause, ...]:
-    """Return the promises; none where the demo came without the manual."""
+    """Return the promises; none if the demo came without the manual."""
     if not TABLE.is_file():
         return ()
     found = map(ROW.fullmatch, TABLE.read_text("utf-8").splitlines())
-    return tuple(Clause(int(one[1]), one[2], _page(one[3])) for one in found if one)
+    return tuple(Clause(int(row[1]), row[2], _page(row[3])) for row in found if row)
 
 
 def _page(page: str) -> str:
-    """Return where a reader sees it: a page behind a link in a mail answers to that link alone, and none is mailed."""
+    """Return the page to link: the privacy page in place of one that opens only by a link in a mail."""
     return PRIVACY if page.startswith(MAIL) else page

@@ -1,4 +1,4 @@
-"""Who the demo's customers are: what `[mail] customers = "demo_site.shop.customers:active"` names."""
+"""The demo's customers, for `[mail] customers = "demo_site.shop.customers:active"`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SOME = "SELECT number, email FROM customer WHERE number > ? ORDER BY number LIMI
 
 
 async def active() -> AsyncIterator[Customer]:
-    """Yield every customer, some at a time: no cursor stays open while mail is queued."""
+    """Yield every customer, read in groups, so that no cursor stays open while mail is queued."""
     after = ""
     while rows := _some(after):
         for number, address in rows:

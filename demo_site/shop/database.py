@@ -1,4 +1,4 @@
-"""The shop's SQLite database: products, customers, orders, who gets the letter."""
+"""The shop's SQLite database: products, customers, orders, and the addresses for the newsletter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from demo_site.shop.passwords import hash_password
 
 SEED = Path(__file__).with_name("seed.toml")
-# No letters or digits that look alike, so an order number can be read out on the phone.
+# Without letters and digits that look alike, so that an order number can be read out on the phone.
 ORDER_ALPHABET = "ACDEFGHJKMNPRTUVWXY34679"
 
 SCHEMA = """
@@ -71,7 +71,7 @@ class Product:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Say who receives a parcel, and where."""
+    """Hold the name and address for a parcel."""
 
     name: str
     email: str
@@ -123,7 +123,7 @@ class Order:
 
 
 class Database:
-    """Answer the shop's questions from one SQLite file, seeded when it is new."""
+    """Read and write the shop's data in one SQLite file, which gets products and customers when it is new."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -185,7 +185,7 @@ class Database:
         return number
 
     def subscribe(self, email: str) -> None:
-        """Send the letter there from now on."""
+        """Add an address to the newsletter."""
         with self._connection() as connection:
             connection.execute("INSERT OR IGNORE INTO subscriber VALUES (?)", (email,))
 
@@ -231,9 +231,9 @@ def _address(row: dict[str, Any]) -> Address:
 
 def _seed(connection: sqlite3.Connection) -> None:
     seed = tomllib.loads(SEED.read_text("utf-8"))
-    products = [{**one, "position": place} for place, one in enumerate(seed["products"])]
+    products = [{**product, "position": place} for place, product in enumerate(seed["products"])]
     connection.executemany(INSERT_PRODUCT, products)
-    articles = {one["sku"]: one for one in products}
+    articles = {product["sku"]: product for product in products}
     for customer in seed["customers"]:
         row = {**customer, "password": hash_password(customer["password"])}
         connection.execute(INSERT_CUSTOMER, row)

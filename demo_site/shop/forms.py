@@ -1,4 +1,4 @@
-"""Plain HTML forms: read with a limit, answered with words where something is missing."""
+"""Read the shop's HTML forms, with a limit of their size, and with messages for missing fields."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from demo_site.shop.database import Address
 
-# An address fits many times; a stranger's megabytes do not.
+# Many times the size of an address, but too small for an attack on the memory.
 MOST_BYTES = 16 * 1024
 MOST_FIELDS = 30
 ADDRESS_LIMITS = {"name": 80, "email": 120, "street": 120, "postcode": 12, "city": 80, "country": 60}
@@ -32,7 +32,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def address_of(form: dict[str, str]) -> tuple[Address | None, dict[str, str]]:
-    """Take the address from a form, or say field by field what is wrong."""
+    """Return the address in a form, or a message for each wrong field."""
     wrong = {name: "Please fill this in." for name in ADDRESS_LIMITS if not form.get(name)}
     for name, limit in ADDRESS_LIMITS.items():
         if len(form.get(name, "")) > limit:
@@ -47,12 +47,12 @@ def address_of(form: dict[str, str]) -> tuple[Address | None, dict[str, str]]:
 
 
 def is_email(text: str) -> bool:
-    """Return whether a letter may arrive there; more is known only once one did."""
+    """Return whether a text has the form of a mail address; only a sent mail can show whether it exists."""
     return "@" in text and len(text) <= ADDRESS_LIMITS["email"]
 
 
 def quantity_of(form: dict[str, str], *, lowest: int) -> int:
-    """Take a quantity from a form: at least `lowest`, at most 20, and 1 where it is no number."""
+    """Return the quantity in a form: at least `lowest`, at most 20, and 1 if it is no number."""
     text = form.get("quantity", "1")
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 1
     return min(max(number, lowest), 20)

@@ -28,7 +28,7 @@ class Shop:
 
 
 def shop_of(request: Request) -> Shop:
-    """Find the shop a request belongs to."""
+    """Return the shop that serves a request."""
     shop: Shop = request.app.state.shop
     return shop
 
@@ -43,10 +43,10 @@ def page(
 
 
 def local_path(path: str, *, otherwise: str) -> str:
-    """Keep a redirect inside the shop: `//elsewhere.example` is not a path of ours."""
+    """Return a path for a redirect inside the shop: `//elsewhere.example` would lead to another site."""
     return path if LOCAL_PATH.fullmatch(path) else otherwise
 
 
 def money(cents: int) -> str:
-    """Write a price: 2800 is `€ 28.00`."""
+    """Return a price as text: `€ 28.00` for 2800."""
     return f"€ {cents // 100:,}.{cents % 100:02}"

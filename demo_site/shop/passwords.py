@@ -1,4 +1,4 @@
-"""Passwords and login attempts: what a login form needs to be honest."""
+"""Hash passwords, and limit login attempts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections import deque
 COST = {"n": 2**14, "r": 8, "p": 5}
 ATTEMPTS = 5
 PERIOD = 15 * 60.0
-# Bounded, since a stranger chooses how many keys there are.
+# Limited, because anyone can create keys by failed logins.
 MOST_KEYS = 10_000
 
 
@@ -29,12 +29,12 @@ def is_password(password: str, stored: str) -> bool:
 
 
 def _scrypt(password: str, salt: bytes) -> bytes:
-    # 128 * N * r * p bytes is what OpenSSL asks to be allowed.
+    # OpenSSL requires a limit of at least 128 * N * r * p bytes.
     return hashlib.scrypt(password.encode(), salt=salt, maxmem=2**27, dklen=32, **COST)
 
 
 class Attempts:
-    """Count failed logins per key: five in a quarter of an hour. Lives in this process, as the demo does."""
+    """Count failed logins for each key, in memory: five are allowed in a quarter of an hour."""
 
     def __init__(self) -> None:
         self._failures: dict[str, deque[float]] = {}
@@ -50,7 +50,7 @@ class Attempts:
         self._failures.setdefault(key, deque(maxlen=ATTEMPTS)).append(time.monotonic())
 
     def succeeded(self, key: str) -> None:
-        """Forget the failures of this key."""
+        """Delete the failures of this key."""
         self._failures.pop(key, None)
 
     def _recent(self, key: str) -> deque[float]:

@@ -1,4 +1,4 @@
-"""What the demo shop does when a customer asks for a copy, for erasure, or to be left alone: `[rights] hooks`."""
+"""The demo shop's `[rights] hooks`: a copy of a customer's data, erasure, and an end of all uses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORDERS = (
     "SELECT number, placed, name, email, street, postcode, city, country FROM purchase WHERE customer = ?"
 )
 LINES = "SELECT quantity, name FROM purchase_line WHERE purchase = ? ORDER BY rowid"
-# The invoice stays, with the name it was written to; what is not on it goes.
+# The invoice is kept, with the customer's name; data that are not on it are deleted.
 FORGET_ORDERS = "UPDATE purchase SET email = :gone WHERE customer = :number"
 FORGET_OLD = (
     "UPDATE purchase SET customer = NULL, name = :gone, street = :gone, city = :gone WHERE number = :order"
@@ -34,7 +34,7 @@ FIND = """
 
 
 class Privacy:
-    """Answer for customers by their number."""
+    """Export and erase the data of customers, by their number."""
 
     def __init__(self, database: Path | None = None) -> None:
         self._database = database or Path(os.environ.get(DATABASE, DEFAULT))
@@ -53,7 +53,7 @@ class Privacy:
                 yield Exported(kind="orders", values=values, kept_until=_ends(row["placed"]), reason=REASON)
 
     def erase(self, customer: str) -> list[Retained]:
-        """Delete the account and the letter; orders stay as invoices until tax law lets them go."""
+        """Delete the account and the newsletter; orders are kept as invoices for as long as tax law requires."""
         with self._connection() as connection:
             for row in connection.execute(CUSTOMER, (customer,)).fetchall():
                 connection.execute(FORGET_LETTER, (row["email"],))
@@ -67,7 +67,7 @@ class Privacy:
         return [Retained("orders", max(left), REASON)] if left else []
 
     def deactivate(self, customer: str) -> None:
-        """Send no letter any more; the demo uses the data for nothing else."""
+        """Remove the customer from the newsletter, the only other use of the data in the demo."""
         with self._connection() as connection:
             for row in connection.execute(CUSTOMER, (customer,)).fetchall():
                 connection.execute(FORGET_LETTER, (row["email"],))
@@ -79,7 +79,7 @@ class Privacy:
         return None if found is None else Contact(found["email"], "en")
 
     def find(self, address: str) -> str | None:
-        """Return who has a mail address."""
+        """Return the number of the customer with a mail address."""
         with self._connection() as connection:
             found = connection.execute(FIND, {"email": address}).fetchone()
         return None if found is None else str(found["number"])
@@ -97,5 +97,5 @@ class Privacy:
 
 
 def _ends(placed: str) -> date:
-    """Return the last day an invoice of this day must be kept: the end of the tenth year after."""
+    """Return the last day on which an invoice must be kept: the end of the tenth year after it."""
     return date(datetime.fromisoformat(placed).year + INVOICE_YEARS, 12, 31)

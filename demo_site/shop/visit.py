@@ -1,4 +1,4 @@
-"""Who is visiting: CookieGuard's visitor where the shop is guarded, else the plain session cookie."""
+"""The visitor of a request: CookieGuard's if the shop is guarded, otherwise one with a plain session cookie."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any, Protocol
 
 from starlette.requests import Request
 
-MOST_ORDERS = 20  # what a guest of the unguarded shop can come back to
+MOST_ORDERS = 20  # orders that a guest of the unguarded shop can see again
 
 
 class Orders(Protocol):
-    """Say what the shop needs of a visitor's orders."""
+    """Define what the shop uses of a visitor's orders."""
 
     def add(self, order: str, /) -> None:
-        """Let the visitor come back to an order."""
+        """Let the visitor see an order again."""
 
     async def has(self, order: str, /) -> bool:
         """Return whether this visitor may see an order."""
 
 
 class Visitor(Protocol):
-    """Say what the shop needs of a visitor; `cookieguard.Visitor` offers all of it."""
+    """Define what the shop uses of a visitor; `cookieguard.Visitor` has all of it."""
 
     @property
     def customer(self) -> str | None:
@@ -29,7 +29,7 @@ class Visitor(Protocol):
 
     @property
     def session(self) -> MutableMapping[str, Any]:
-        """What the shop remembers from page to page."""
+        """Values that the shop keeps from page to page."""
 
     @property
     def cart(self) -> MutableMapping[str, Any]:
@@ -37,40 +37,40 @@ class Visitor(Protocol):
 
     @property
     def orders(self) -> Orders:
-        """The orders this visitor may come back to."""
+        """The orders that this visitor may see."""
 
     def login(self, customer_number: str, /, *, remember: bool = False) -> None:
-        """Tie the visit to a customer, and remember this browser if asked to."""
+        """Sign in a customer; `remember` keeps them signed in on this browser."""
 
     def logout(self) -> None:
-        """Untie it and forget the cart."""
+        """Sign out, and empty the cart."""
 
     def logout_everywhere(self) -> None:
-        """Do so in every browser of this customer."""
+        """Sign out in every browser of this customer."""
 
     @property
     def is_uncertain(self) -> bool:
-        """Whether it cannot be known just now who this is."""
+        """Whether it is not certain at the moment who this visitor is."""
 
     @property
     def is_remembered(self) -> bool:
-        """Whether nobody typed a password for this visit."""
+        """Whether the visitor was recognised without a password in this visit."""
 
     def take_warnings(self) -> Sequence[object]:
-        """Return what the customer must be told, once."""
+        """Return a notice for the customer, once."""
 
     def cookie_table(self, lang: str = "", /) -> str:
         """Return the declaration of cookies, as a table."""
 
     def throttle_key(self, purpose: str, /) -> str:
-        """Name the visitor for counting attempts."""
+        """Return a key for counting this visitor's attempts."""
 
     def goal(self, name: str, /, *, value: float | None = None) -> None:
-        """Count what was reached."""
+        """Count a goal that was reached."""
 
 
 def visitor_of(request: Request) -> Visitor:
-    """Find the visitor of a request; every page asks here and nowhere else."""
+    """Return the visitor of a request; every page uses this function only."""
     if "cookieguard.visitor" not in request.scope:
         return PlainVisitor(request)
     import cookieguard  # the unguarded shop runs without it
@@ -99,7 +99,7 @@ class PlainVisitor:
         return number if isinstance(number, str) else None
 
     def login(self, customer_number: str, /, *, remember: bool = False) -> None:
-        """Write the customer number into the session; this shop offers no more, whatever is asked."""
+        """Write the customer number into the session; this shop cannot remember a browser."""
         self.session["customer"] = customer_number
 
     def logout(self) -> None:
@@ -112,24 +112,24 @@ class PlainVisitor:
 
     @property
     def is_uncertain(self) -> bool:
-        """Say no: a plain cookie is believed whatever happened."""
+        """Return False: a plain cookie is always believed."""
         return False
 
     @property
     def is_remembered(self) -> bool:
-        """Say no: nobody is remembered here."""
+        """Return False: this shop does not remember browsers."""
         return False
 
     def take_warnings(self) -> Sequence[object]:
-        """Return nothing: a plain cookie cannot tell that it was copied."""
+        """Return no notice: a plain cookie does not show whether it was copied."""
         return ()
 
     def cookie_table(self, lang: str = "", /) -> str:
-        """Return nothing: nobody declares what this shop sets."""
+        """Return an empty table: this shop declares no cookies."""
         return ""
 
     def throttle_key(self, purpose: str, /) -> str:
-        """Name the visitor by address, as most shops do."""
+        """Return the visitor's address as the key, as in most shops."""
         return f"{purpose} {self._address}"
 
     def goal(self, name: str, /, *, value: float | None = None) -> None:
@@ -147,12 +147,12 @@ class PlainOrders:
         self._session["orders"] = [order, *self._session.get("orders", [])][:MOST_ORDERS]
 
     async def has(self, order: str, /) -> bool:
-        """Look into the session."""
+        """Return whether the session has this order."""
         return order in self._session.get("orders", [])
 
 
 class PlainCart(MutableMapping[str, Any]):
-    """Show `session["cart"]` as a mapping; each change writes it whole, since nested ones get lost."""
+    """Show `session["cart"]` as a mapping. Each change writes all of it, because changes of a nested dict get lost."""
 
     def __init__(self, session: MutableMapping[str, Any]) -> None:
         self._session = session

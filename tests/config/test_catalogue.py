@@ -15,7 +15,7 @@ import pytest
 
 from cookieguard import CookieGuard
 from cookieguard.config import Config, Vendor, config_from_mapping, load_catalogue, load_config
-from cookieguard.config.catalogue import Source, StoredName
+from cookieguard.config.catalogue import SourcePage, StoredName
 from cookieguard.errors import ConfigError
 from scripts.check_vendors import faults_of
 
@@ -34,9 +34,9 @@ OTHER = CATALOGUE.entry("youtube")
     ("changes", "fault"),
     [
         ({"sources": ()}, "names no page"),
-        ({"sources": (Source(page="http://a.example", of=("cookies",)),)}, "no https URL"),
+        ({"sources": (SourcePage(page="http://a.example", of=("cookies",)),)}, "no https URL"),
         (
-            {"sources": (Source(page="https://a.example", of=("hosts",)),)},
+            {"sources": (SourcePage(page="https://a.example", of=("hosts",)),)},
             "no source is named for its cookies",
         ),
         ({"country": "Ireland"}, "no ISO code"),

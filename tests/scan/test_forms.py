@@ -14,7 +14,7 @@ from cookieguard.scan.draft import draft
 from cookieguard.scan.facts import facts_of, report_page
 from cookieguard.scan.forms import form_table, forms_in, is_declared, merged, takes_cards
 from cookieguard.scan.observations import UNDECIDED, Form
-from cookieguard.scan.page_source import Source
+from cookieguard.scan.page_source import PageSource
 from cookieguard.scan.plan import Parties
 from scan.test_draft import scanned
 
@@ -22,7 +22,7 @@ SHOP = Parties("https://shop.example/", Config())
 
 
 def read(markup: str, page: str = "/a") -> list[Form]:
-    source = Source(f"https://shop.example{page}", markup.encode(), page, UNDECIDED)
+    source = PageSource(f"https://shop.example{page}", markup.encode(), page, UNDECIDED)
     return forms_in(source, SHOP.is_foreign)
 
 

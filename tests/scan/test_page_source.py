@@ -9,14 +9,14 @@ from cookieguard.consent import Register, policy_for, site_of
 from cookieguard.html import Rewriter, Rules, Ruling, Url
 from cookieguard.scan.crawl import Crawl, kind_of, named_in_robots, page_name, read_sitemap
 from cookieguard.scan.observations import HELD, NAMED, UNDECIDED, WOULD, Contact
-from cookieguard.scan.page_source import Source, contacts_in, contacts_of_sheet
+from cookieguard.scan.page_source import PageSource, contacts_in, contacts_of_sheet
 from cookieguard.scan.plan import Parties, start_address
 
 SHOP = Parties("https://shop.example/", Config())
 
 
 def read(text: str, parties: Parties = SHOP) -> list[Contact]:
-    source = Source("https://shop.example/a/b", text.encode(), "/a/b", UNDECIDED)
+    source = PageSource("https://shop.example/a/b", text.encode(), "/a/b", UNDECIDED)
     return contacts_in(source, parties.is_foreign)
 
 
@@ -97,7 +97,7 @@ def test_more_held_elements_than_the_rewriter_keeps_are_all_found() -> None:
 
 
 def test_a_style_sheet_of_the_shop_names_whom_it_contacts() -> None:
-    source = Source("https://shop.example/", b"", "/", UNDECIDED)
+    source = PageSource("https://shop.example/", b"", "/", UNDECIDED)
     sheet = b"@font-face{src:url(//fonts.example/a.woff2)} .x{background:url(../own.png)}"
 
     found = contacts_of_sheet(source, "https://shop.example/css/a.css", sheet, SHOP.is_foreign)
@@ -107,7 +107,7 @@ def test_a_style_sheet_of_the_shop_names_whom_it_contacts() -> None:
 
 def test_links_and_sheets_are_resolved_against_the_base() -> None:
     text = b'<base href="/shop/"><link rel=stylesheet href="a.css"><a href="p?x=1&amp;y=2#z">p</a><a href="/q">q</a>'
-    source = Source("https://shop.example/", text, "/", UNDECIDED)
+    source = PageSource("https://shop.example/", text, "/", UNDECIDED)
 
     assert source.links == ["https://shop.example/shop/p?x=1&y=2", "https://shop.example/q"]
     assert source.sheets == ["https://shop.example/shop/a.css"]
@@ -116,7 +116,7 @@ def test_links_and_sheets_are_resolved_against_the_base() -> None:
 def test_a_link_that_a_template_is_yet_to_fill_leads_nowhere() -> None:
     text = b'<script>a.innerHTML = `<a href="/tea/${t.slug}">`</script><a href="/{{ slug }}">t</a><a href=/tea>t</a>'
 
-    assert Source("https://shop.example/", text, "/", UNDECIDED).links == ["https://shop.example/tea"]
+    assert PageSource("https://shop.example/", text, "/", UNDECIDED).links == ["https://shop.example/tea"]
 
 
 def test_pages_of_a_new_kind_come_before_more_of_a_known_one_and_the_basket_first() -> None:

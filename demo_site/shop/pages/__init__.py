@@ -1,1 +1,1 @@
-"""The shop's pages, one module per errand."""
+"""The shop's pages, one module for each task of a visitor."""

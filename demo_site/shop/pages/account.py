@@ -12,7 +12,7 @@ from demo_site.shop.kiln import local_path, page, shop_of
 from demo_site.shop.passwords import hash_password, is_password
 from demo_site.shop.visit import visitor_of
 
-# Compared with where the number is unknown, so that both answers take the same time.
+# A hash for unknown customer numbers, so that both answers take the same time.
 NOBODY = hash_password("nobody has this password")
 WRONG = "Customer number and password do not match."
 WAIT = "That was too often. Please wait a quarter of an hour and try again."
@@ -46,7 +46,7 @@ async def login(request: Request) -> Response:
     key = visitor.throttle_key("login")
     if shop.attempts.is_exhausted(key):
         return _refuse(request, form, WAIT, status=429)
-    # scrypt takes tens of milliseconds, which other visitors should not wait for.
+    # scrypt takes tens of milliseconds; in a thread, other visitors need not wait.
     if not await asyncio.to_thread(_is_customer, request, form):
         shop.attempts.failed(key)
         return _refuse(request, form, WRONG, status=422)

@@ -1,4 +1,4 @@
-"""The cart: article numbers and quantities travel with the visitor, prices never leave the database."""
+"""The cart: the visitor's cookie has article numbers and quantities, and prices come only from the database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FREE_FROM_CENTS = 8000
 
 
 def lines_of(cart: Mapping[str, Any], database: Database) -> list[Line]:
-    """Price a cart's content; articles that are no longer sold are left out."""
+    """Return the lines of a cart with their prices; articles that are no longer sold are left out."""
     products = database.by_sku(list(cart))
     return [
         Line(sku=sku, name=products[sku].name, quantity=quantity, cents=products[sku].cents)
@@ -34,7 +34,7 @@ def shipping_for(lines: list[Line]) -> int:
 
 
 def summary_of(lines: list[Line]) -> dict[str, Any]:
-    """Gather what cart and checkout show."""
+    """Return the values that the cart and checkout pages show."""
     goods, shipping = sum(line.total_cents for line in lines), shipping_for(lines)
     missing = max(FREE_FROM_CENTS - goods, 0)
     return {
@@ -50,7 +50,7 @@ async def show(request: Request) -> Response:
     """Show the cart."""
     database = shop_of(request).database
     lines = lines_of(visitor_of(request).cart, database)
-    pictures = {sku: one.slug for sku, one in database.by_sku([line.sku for line in lines]).items()}
+    pictures = {sku: article.slug for sku, article in database.by_sku([line.sku for line in lines]).items()}
     return page(request, "cart.html", {**summary_of(lines), "pictures": pictures})
 
 
@@ -64,7 +64,7 @@ async def add(request: Request) -> Response:
 
 
 async def change(request: Request) -> Response:
-    """Set a quantity; none takes the piece out."""
+    """Set the quantity of a piece; 0 removes it."""
     form = await read_form(request)
     sku, cart, quantity = _known_sku(request, form), visitor_of(request).cart, quantity_of(form, lowest=0)
     if quantity:
@@ -75,14 +75,14 @@ async def change(request: Request) -> Response:
 
 
 async def remove(request: Request) -> Response:
-    """Take a piece out of the cart."""
+    """Remove a piece from the cart."""
     form = await read_form(request)
     visitor_of(request).cart.pop(form.get("sku", ""), None)
     return RedirectResponse("/cart", 303)
 
 
 async def as_json(request: Request) -> Response:
-    """Tell the shop's own script what is in the cart."""
+    """Return the cart's content as JSON, for the shop's own script."""
     lines = lines_of(visitor_of(request).cart, shop_of(request).database)
     items = [{"sku": line.sku, "name": line.name, "quantity": line.quantity} for line in lines]
     count = sum(line.quantity for line in lines)

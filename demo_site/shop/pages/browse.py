@@ -1,4 +1,4 @@
-"""Looking around: home, catalogue, product, journal with its letter, privacy, and the page that breaks."""
+"""Pages to browse: home, catalogue, product, journal with the newsletter, privacy, and a page with an error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from demo_site.shop.visit import visitor_of
 
 
 async def home(request: Request) -> Response:
-    """Greet with a few pieces."""
+    """Show the home page with a few pieces."""
     return page(request, "home.html", {"products": shop_of(request).database.products()[:4]})
 
 
@@ -37,12 +37,12 @@ async def product(request: Request) -> Response:
 
 
 async def journal(request: Request) -> Response:
-    """Tell how a bowl is made, with a video and a map from elsewhere."""
+    """Show how a bowl is made, with a video and a map of a third party."""
     return page(request, "journal.html", {"has_subscribed": request.query_params.get("letter") == "yes"})
 
 
 async def subscribe(request: Request) -> Response:
-    """Take an address for the letter."""
+    """Add an address to the newsletter."""
     email = (await read_form(request)).get("email", "")
     if not is_email(email):
         return page(request, "journal.html", {"email": email, "wrong": {"email": NO_EMAIL}}, status=422)
@@ -52,21 +52,21 @@ async def subscribe(request: Request) -> Response:
 
 
 async def privacy(request: Request) -> Response:
-    """Say what the shop does with what it learns."""
+    """Show the privacy page."""
     shown = {"cookies": visitor_of(request).cookie_table("en"), "clauses": clauses()}
     return page(request, "privacy.html", shown)
 
 
 async def crash(_request: Request) -> Response:
-    """Break, to show that the error page is guarded too."""
+    """Raise an error, to show that the error page is guarded too."""
     raise RuntimeError("the kiln is too hot: /crash always fails")
 
 
 async def not_found(request: Request, _error: Exception) -> Response:
-    """Answer for addresses that lead nowhere."""
+    """Show the page for status 404."""
     return page(request, "404.html", status=404)
 
 
 async def failed(request: Request, _error: Exception) -> Response:
-    """Answer for mistakes of ours."""
+    """Show the page for status 500."""
     return page(request, "500.html", status=500)

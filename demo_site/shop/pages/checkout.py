@@ -16,7 +16,7 @@ from demo_site.shop.visit import Visitor, visitor_of
 
 
 async def show(request: Request) -> Response:
-    """Ask where the parcel goes; a customer's own address is already there."""
+    """Show the form for the address, filled in for a customer who is logged in."""
     visitor, database = visitor_of(request), shop_of(request).database
     customer = database.customer(visitor.customer) if visitor.customer else None
     form = asdict(customer.address) if customer else dict.fromkeys(ADDRESS_LIMITS, "")
@@ -24,10 +24,10 @@ async def show(request: Request) -> Response:
 
 
 async def place(request: Request) -> Response:
-    """Place the order and lead to its receipt (303, so that reloading orders nothing twice)."""
+    """Place the order, and redirect to its receipt (303, so that reloading does not order twice)."""
     form = await read_form(request)
     visitor, database = visitor_of(request), shop_of(request).database
-    if visitor.is_uncertain:  # an order must not go to the account of nobody, nor a cart be bought twice
+    if visitor.is_uncertain:  # the order could miss the customer's account, or repeat one
         raise HTTPException(503, "Please try again in a minute: your cart is kept.", {"retry-after": "60"})
     lines = lines_of(visitor.cart, database)
     address, wrong = address_of(form)
@@ -46,7 +46,7 @@ async def place(request: Request) -> Response:
 
 
 async def receipt(request: Request) -> Response:
-    """Show an order to who placed it; to anybody else it does not exist."""
+    """Show an order to the visitor who placed it; others get 404."""
     order = shop_of(request).database.order(request.path_params["number"])
     if order is None or not await _may_see(visitor_of(request), order):
         raise HTTPException(404)

@@ -1,6 +1,6 @@
-"""What `cookieguard check` says before a shop goes out: its settings, its banner, its own policy. For CI.
+"""`cookieguard check`, for CI: examine a shop's settings, its banner and its own policy before it is deployed.
 
-Rule: a check only looks. It needs no state directory and no key, and no network without `--edge`.
+Rule: a check only reads. It needs no state directory and no key, and no network without `--edge`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BASE, NEXT = "/_cg/", "/"
 
 
 def examine(config: Config, *, today: date) -> Iterator[Finding]:
-    """Yield what is to be said of a configuration, and of the banner it makes."""
+    """Yield the findings on a configuration, and on the banner that it makes."""
     yield from examine_settings(config, asks=False)
     yield from examine_promises(config, today=today)
     banner = Renderer(config).banner(config.consent.language, base=BASE, next_=NEXT)

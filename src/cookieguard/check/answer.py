@@ -1,7 +1,7 @@
-"""What the app itself answers: its own policy against the vendors that are declared, and the banner in its page.
+"""Examine a page of the shop's app: its own policy against the declared vendors, and the banner in the page.
 
-The app is asked in this process, as a server would: its start, one GET, its end. What it sends is heard inside of the
-guard, what leaves the guard outside.
+The app runs in this process, called as a server calls it: startup, one GET, shutdown. Its response is recorded twice,
+as the app sent it and as the guard changed it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from cookieguard.engines.doctor_settings import Finding
 from cookieguard.errors import ConfigError
 from cookieguard.web.middleware import CookieGuard
 
-TIMEOUT_SECONDS = 60.0  # for the start, the answer and the end, each: where tests run the machine may be busy
-REDIRECTS, ERRORS = 300, 400  # the first status of each
+TIMEOUT_SECONDS = 60.0  # each for startup, response and shutdown; a machine that runs tests may be busy
+REDIRECTS, ERRORS = 300, 400  # the first status code of each
 BAD_REQUEST = 400
 CSP, OWN_POLICY = "content-security-policy", "Content-Security-Policy"
 NOT_HELD = "it is not held, whatever visitors choose; to hold it, declare its path in a [[vendors]] table"
@@ -33,11 +33,11 @@ KINDS = {"style": "it appears without its design", "script": "it works, but relo
 
 @dataclass(slots=True)
 class Answer:
-    """Hold what an app answered."""
+    """Hold the response of an app."""
 
     status: int = 0
     trouble: str = ""
-    """What ended it before its end."""
+    """Why the response is incomplete; empty if it is complete."""
     headers: list[tuple[str, str]] = field(default_factory=list)
     body: bytes = b""
 
@@ -47,7 +47,7 @@ class Answer:
 
 
 def guard_in(app: Any) -> CookieGuard:
-    """Return the CookieGuard that an app is; raises ConfigError where it is none."""
+    """Return the app if it is a CookieGuard; raises ConfigError if it is not."""
     if not isinstance(app, CookieGuard):
         allowed = (
             'what CookieGuard(...) returns; end the module with: app = CookieGuard(app, "cookieguard.toml")'
@@ -57,31 +57,31 @@ def guard_in(app: Any) -> CookieGuard:
 
 
 def examine_app(guard: CookieGuard, path: str = "/") -> Iterator[Finding]:
-    """Yield what is to be said of one page: bare, and guarded."""
+    """Yield the findings on one page, both as the app sent it and as the guard changed it."""
     origin = next(iter(guard.config.origins), "https://localhost")
     bare, page = asyncio.run(_bare_and_guarded(guard, origin, path))
     if page.trouble:
-        told = f"GET {path} was not answered in full ({page.trouble})"
-        yield Finding("page", told, "repair that, or choose another page: --page /path")
+        text = f"GET {path} was not answered in full ({page.trouble})"
+        yield Finding("page", text, "repair that, or choose another page: --page /path")
         return
     if not bare.status or bare.status >= ERRORS:
-        told = f"GET {path} was answered {f'with {bare.status}' if bare.status else 'by cookieguard itself'}"
+        text = f"GET {path} was answered {f'with {bare.status}' if bare.status else 'by cookieguard itself'}"
         mend = "choose a page that the app has: --page /path"
         if bare.status == BAD_REQUEST:
             mend = f"let the app answer for {urlsplit(origin).netloc} (Django: ALLOWED_HOSTS), or {mend}"
-        yield Finding("page", told, mend)
+        yield Finding("page", text, mend)
         return
     if (other := _no_page(bare)) is not None:
         yield Finding("page", f"GET {path} was answered {other}", "choose an HTML page: --page /path")
         return
     yield from _policy(guard.config, bare, origin)
     yield from _proxied(page, origin, path)
-    if guard.config.consent.enabled and guard.config.html.enabled:  # else a warning says that nobody is asked
+    if guard.config.consent.enabled and guard.config.html.enabled:  # else `examine_promises` reports it
         yield from examine_banner(page.body.decode("utf-8", "replace"), f"banner on {path}")
 
 
 def _no_page(answer: Answer) -> str | None:
-    """Return what an answer is that is no page."""
+    """Return in words how a response differs from a page; None for a page."""
     if answer.status >= REDIRECTS:
         return f"with {answer.status}, to {', '.join(answer.get_all('location')) or 'nowhere'}"
     kinds = answer.get_all("content-type")
@@ -97,21 +97,21 @@ def _policy(config: Config, bare: Answer, origin: str) -> Iterator[Finding]:
         return
     for kind, what in KINDS.items():
         if allowance(headers, kind, origin=origin, path=f"{config.prefix}banner").way is Way.NONE:
-            told = f"it blocks the banner's {kind}: {what}"
-            yield Finding(OWN_POLICY, told, f"add 'self' or a nonce to {kind}-src")
+            text = f"it blocks the banner's {kind}: {what}"
+            yield Finding(OWN_POLICY, text, f"add 'self' or a nonce to {kind}-src")
     if not lets_answer(headers, origin=origin, path=f"{config.prefix}consent"):
-        told = "it blocks the banner's form: visitors can neither accept nor refuse"
-        yield Finding(OWN_POLICY, told, "add 'self' to form-action, and allow-forms to sandbox")
+        text = "it blocks the banner's form: visitors can neither accept nor refuse"
+        yield Finding(OWN_POLICY, text, "add 'self' to form-action, and allow-forms to sandbox")
     shut = [
-        one.name
-        for one in config.vendors
-        if not any(admits(headers, _host_of(pattern)) for pattern in one.hosts)
+        vendor.name
+        for vendor in config.vendors
+        if not any(admits(headers, _host_of(pattern)) for pattern in vendor.hosts)
     ]
     advice = (
         "if you use them, add their hosts to the policy: consent alone does not let them in" if shut else ""
     )
-    told = f"it blocks {', '.join(shut)}" if shut else "it lets in every declared vendor"
-    yield Finding(OWN_POLICY, told, advice=advice)
+    text = f"it blocks {', '.join(shut)}" if shut else "it lets in every declared vendor"
+    yield Finding(OWN_POLICY, text, advice=advice)
 
 
 def _host_of(pattern: str) -> str:
@@ -125,8 +125,8 @@ def _proxied(page: Answer, origin: str, path: str) -> Iterator[Finding]:
         is_own = not parts.hostname or shop.holds(parts.hostname, parts.port)
         entry = load_catalogue().by_path(parts.path, parts.query) if is_own else None
         if entry is not None:
-            told = f"{path} loads {entry.name} from {parts.hostname or 'the shop'}{parts.path}"
-            yield Finding("own hosts", told, advice=f'{NOT_HELD} with catalogue = "{entry.id}"')
+            text = f"{path} loads {entry.name} from {parts.hostname or 'the shop'}{parts.path}"
+            yield Finding("own hosts", text, advice=f'{NOT_HELD} with catalogue = "{entry.id}"')
 
 
 class _Loads(HTMLParser):
@@ -147,7 +147,7 @@ async def _bare_and_guarded(guard: CookieGuard, origin: str, path: str) -> tuple
     try:
         await asyncio.wait_for(start.wait(), TIMEOUT_SECONDS)
         bare, page = await _ask(guard, origin, path)
-        if refusals and (page.trouble or bare.status >= ERRORS):  # its database is not there, in CI
+        if refusals and (page.trouble or bare.status >= ERRORS):  # such as without its database, in CI
             page.trouble = f"the app did not start: {refusals[0]}"
         return bare, page
     except TimeoutError:
@@ -161,7 +161,7 @@ async def _bare_and_guarded(guard: CookieGuard, origin: str, path: str) -> tuple
 
 
 async def _live(app: Any, start: asyncio.Event, end: asyncio.Event, refusals: list[str]) -> None:
-    """Play the server's part in a lifespan; an app that knows none just goes on. Note why it refuses to start."""
+    """Run the app's lifespan as a server does, and record why startup failed. An app may have no lifespan."""
     messages = [{"type": "lifespan.startup"}]
 
     async def receive() -> MutableMapping[str, Any]:
@@ -176,25 +176,25 @@ async def _live(app: Any, start: asyncio.Event, end: asyncio.Event, refusals: li
             refusals.append(lines[-1][:300] if lines else "it did not say why")
         start.set()
 
-    with suppress(Exception):  # Django and others raise at what they do not know
+    with suppress(Exception):  # Django and others raise for a type of scope that they do not support
         await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
     start.set()
 
 
 async def _ask(guard: CookieGuard, origin: str, path: str) -> tuple[Answer, Answer]:
-    """Ask once, and listen inside of the guard too: an app that asks for its visitor answers nowhere else."""
+    """Send one request, and return the app's own response and the guard's. Some apps work only inside of a guard."""
     app, bare = guard.app, Answer()
 
-    async def overheard(scope: Any, receive: Any, send: Any) -> None:
+    async def recorded(scope: Any, receive: Any, send: Any) -> None:
         async def keep(message: MutableMapping[str, Any]) -> None:
-            if "headers" in message:  # which may be read but once
+            if "headers" in message:  # may be an iterator, which can be read only once
                 message = {**message, "headers": list(message["headers"])}
             _note(bare, message)
             await send(message)
 
         await app(scope, receive, keep)
 
-    guard.app = overheard
+    guard.app = recorded
     try:
         return bare, await _get(guard, origin, path)
     finally:
@@ -230,7 +230,7 @@ async def _get(app: Any, origin: str, path: str) -> Answer:
     async def receive() -> MutableMapping[str, Any]:
         if asked:
             return asked.pop()
-        await asyncio.Event().wait()  # nobody goes away: Django listens for that while it answers
+        await asyncio.Event().wait()  # the client never disconnects; Django waits for that while it responds
         return {"type": "http.disconnect"}
 
     async def send(message: MutableMapping[str, Any]) -> None:

@@ -1,6 +1,4 @@
-"""Whether settings say what is true: what is called necessary, whose hosts and cookies are called the shop's own;
-and what is to be said of the banner.
-"""
+"""Examine what the settings claim about vendors, hosts, cookies, the policy and the controller; and the banner."""
 
 from __future__ import annotations
 
@@ -17,11 +15,11 @@ from cookieguard.features.policy.folder import read_versions
 from cookieguard.web.banner.free_choice import faults_of
 
 RESPONSIBLE = 'set both in [controller], the address as a list: address = ["1 Mug Lane", "Dublin"]'
-LONGEST_CONSENT = 13 * 30 * 86400  # seconds; the French authority takes 6 months for good and 13 for the most
+LONGEST_CONSENT = 13 * 30 * 86400  # seconds; the French authority (CNIL) recommends 6 months and allows 13
 
 
 def examine_promises(config: Config, *, today: date) -> Iterator[Finding]:
-    """Yield what is to be said of purposes, vendors, cookies and the policy."""
+    """Yield the findings on purposes, vendors, cookies and the policy."""
     for vendor in config.vendors:
         if vendor.purpose == NECESSARY:
             yield _necessary(vendor)
@@ -41,10 +39,10 @@ def _necessary(vendor: Vendor) -> Finding:
         known = f"; it is necessary where {when}" if when else ""
         return Finding(check, "necessary without a reason", f'say why, reason = "..."{known}')
     by = f" by {vendor.basis}" if vendor.basis else ""
-    told = f"necessary{by}: {vendor.reason}"
+    text = f"necessary{by}: {vendor.reason}"
     if entry is not None and not when:
-        return Finding(check, told, advice=f"the catalogue knows no case in which {entry.name} is necessary")
-    return Finding(check, told)
+        return Finding(check, text, advice=f"the catalogue knows no case in which {entry.name} is necessary")
+    return Finding(check, text)
 
 
 def _entry_of(vendor: Vendor) -> Entry | None:
@@ -56,12 +54,12 @@ def _entry_of(vendor: Vendor) -> Entry | None:
 
 
 def _wide(config: Config) -> Iterator[Finding]:
-    """Yield the patterns that stand for everybody's hosts: `*.com`."""
-    named = [("first_party_hosts", one) for one in config.first_party_hosts]
-    named += [(f"vendor {vendor.name}", one) for vendor in config.vendors for one in vendor.hosts]
+    """Yield a finding for each pattern that covers hosts of many owners, such as `*.com`."""
+    named = [("first_party_hosts", pattern) for pattern in config.first_party_hosts]
+    named += [(f"vendor {vendor.name}", pattern) for vendor in config.vendors for pattern in vendor.hosts]
     for check, pattern in named:
         domain = pattern.partition("/")[0].removeprefix("*.")
-        # An entry of the catalogue may well name a suffix: whose customers' hosts those are, its table says.
+        # The catalogue may have a public suffix, if its owner runs all hosts below it for customers.
         if (
             pattern.startswith("*.")
             and not site_of(domain).domain
@@ -76,7 +74,9 @@ def _own_hosts(config: Config) -> Iterator[Finding]:
         host, slash, path = pattern.removeprefix("*.").partition("/")
         entry = load_catalogue().by_host(host.partition(":")[0], slash + path)
         if entry is None and pattern.startswith("*."):
-            entry = next((one for one in load_catalogue().below(host) if one.category not in DELIVERS), None)
+            entry = next(
+                (known for known in load_catalogue().below(host) if known.category not in DELIVERS), None
+            )
         if entry is not None and entry.category not in DELIVERS:
             mend = f'remove it from first_party_hosts, and add "{entry.id}" to vendors'
             yield Finding("first_party_hosts", f"{pattern} belongs to {entry.name}, not to the shop", mend)
@@ -92,30 +92,30 @@ def _own_cookies(config: Config) -> Iterator[Finding]:
 
 
 def _weakened(config: Config) -> Iterator[Finding]:
-    """Yield the settings that let more through, or ask less, than the defaults do."""
-    asked = [one.name for one in config.vendors if one.purpose != NECESSARY]
+    """Yield a finding for each setting that lets more through, or asks visitors less often, than the default."""
+    asked = [vendor.name for vendor in config.vendors if vendor.purpose != NECESSARY]
     if config.undeclared == "report":
         yield Finding("undeclared", "undeclared hosts are let through", advice="set it to marketing or block")
     if not config.consent.gpc:
         yield Finding("consent.gpc", "opt-out signals are ignored", advice="California's law protects them")
     if not (config.consent.enabled and config.html.enabled):
-        told = "visitors are not asked" + (f", so {len(asked)} vendors stay held" if asked else "")
-        yield Finding("banner", told, advice="consent.enabled = true and html.enabled = true show it")
+        text = "visitors are not asked" + (f", so {len(asked)} vendors stay held" if asked else "")
+        yield Finding("banner", text, advice="consent.enabled = true and html.enabled = true show it")
     if config.cookies.consent.max_age > LONGEST_CONSENT:
         days = config.cookies.consent.max_age // 86400
         yield Finding("cookies.consent", f"a choice lasts {days} days", advice="ask again after 6 months")
 
 
 def _controller(config: Config) -> Iterator[Finding]:
-    """Yield what the pages about a visitor's data must say and cannot (art. 13(1)(a) GDPR)."""
+    """Yield findings on details of the controller that the privacy page must have (art. 13(1)(a) GDPR)."""
     missing = [name for name in ("name", "address") if not getattr(config.controller, name)]
     if config.rights.enabled and missing:
-        told = f"{config.prefix}privacy does not say who is responsible: it lacks {' and '.join(missing)}"
-        yield Finding("controller", told, advice=RESPONSIBLE)
+        text = f"{config.prefix}privacy does not say who is responsible: it lacks {' and '.join(missing)}"
+        yield Finding("controller", text, advice=RESPONSIBLE)
     ways = (config.rights.login_url, config.controller.email, config.rights.hooks)
     if config.rights.enabled and not any(ways):
-        told = f"visitors without a login cannot make a request on {config.prefix}privacy"
-        yield Finding("requests", told, advice="set rights.login_url, or controller.email")
+        text = f"visitors without a login cannot make a request on {config.prefix}privacy"
+        yield Finding("requests", text, advice="set rights.login_url, or controller.email")
 
 
 def _notice(config: Config, today: date) -> Iterator[Finding]:
@@ -126,33 +126,33 @@ def _notice(config: Config, today: date) -> Iterator[Finding]:
     if effective is None or effective <= today:
         return
     days = (effective - today).days
-    told = f"version {config.policy.version} asks all visitors again in {days} days"
+    text = f"version {config.policy.version} asks all visitors again in {days} days"
     notice = config.policy.notice_days
     late = f"it must be announced {notice} days ahead: check that it was" if days < notice else ""
-    yield Finding("policy notice", told, advice=late)
+    yield Finding("policy notice", text, advice=late)
 
 
 def _texts(config: Config, today: date) -> Iterator[Finding]:
-    """Yield what is to be said of the versions in the policy's folder; too short a notice there does not load."""
+    """Yield the findings on the versions in the policy's folder; a version with too short a notice is an error."""
     try:
         versions = read_versions(config)
     except ConfigError as error:
         yield Finding("policy", str(error), "correct this version")
         return
     yield Finding("policy", f"{len(versions)} versions load, the newest is {versions[-1].name}")
-    for one in versions:
-        if one.effective > today:
-            told = (
-                f"{one.name} takes effect in {(one.effective - today).days} days, announced {one.announced}"
+    for version in versions:
+        if version.effective > today:
+            days, announced = (version.effective - today).days, version.announced
+            yield Finding(
+                "policy notice", f"{version.name} takes effect in {days} days, announced {announced}"
             )
-            yield Finding("policy notice", told)
 
 
 CHECK = "banner"
 
 
 def examine_banner(page: str, check: str = CHECK) -> Iterator[Finding]:
-    """Yield what is to be said of the banner in a page, or of a banner alone."""
+    """Yield the findings on the banner in a page, or on the HTML of a banner alone."""
     faults = faults_of(page)
     if faults is None:
         mend = "see that the page ends with </body>, and that no template removes the banner"

@@ -1,4 +1,4 @@
-"""Configuration: frozen dataclasses with safe defaults, and the same tree in TOML."""
+"""The settings of a shop: frozen dataclasses with safe defaults, and the same tree in TOML."""
 
 from __future__ import annotations
 

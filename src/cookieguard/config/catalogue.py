@@ -1,8 +1,7 @@
-"""The catalogue of known vendors: whose hosts these are, with which cookies, read from static/vendors/.
+"""The catalogue of known vendors, with their hosts, cookies and purposes, read from static/vendors/.
 
-Each file there holds one category, each table one vendor; scripts/check_vendors.py holds them to their form. Reading
-all of it as TOML takes 70 ms, and most shops name a handful: a table is read when somebody asks for its vendor, and
-only hosts and paths are looked up before.
+Each file there has one category and each table one vendor. Parsing all of it as TOML takes 70 ms, and most shops use a
+handful of vendors. So only hosts and paths are indexed at first, and a table is parsed when its vendor is needed.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from typing import Any
 from cookieguard.errors import ConfigError
 
 SHOP, VENDOR = "shop", "vendor"
-NEAREST = 3  # names that an unknown one is answered with
-# What a cookie does, in words that a language file can translate.
+NEAREST = 3  # similar names that the error for an unknown name suggests
+# What a cookie does, in words that the language files translate.
 USES = {
     "ads": "chooses or counts advertising",
     "campaign": "remembers where the visitor came from",
@@ -43,7 +42,7 @@ USES = {
     "visitor": "recognises the same browser again",
 }
 KINDS = ("cookie", "local storage", "session storage", "database")
-# The form of our own files: a table's head is a line of its own, and so is a list of plain strings.
+# The form of our own files: the head of a table has its own line, and a list of plain strings begins on its own line.
 HEAD = re.compile(r"^\[([a-z0-9-]+)\]$", re.M)
 LISTS = {name: f"\n{name} = [" for name in ("hosts", "proxied")}
 STRING = re.compile(r'"([^"]*)"')
@@ -52,81 +51,81 @@ DELIVERS = ("cdn", "images")  # categories whose hosts may well be the shop's ow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredName:
-    """Name one cookie or storage key of a vendor; `*` at its end matches any rest."""
+    """Describe one cookie or storage key of a vendor; `*` at the end of the name matches any ending."""
 
     name: str
     use: str
     """A key of USES: what it does."""
     life: str = ""
-    """`session`, `persistent` (until somebody clears it), or a number and a unit; empty where no page says it."""
+    """`session`, `persistent` (until the user clears it), or a number and a unit; empty if no source says it."""
     kind: str = "cookie"
     """One of KINDS."""
     on: str = SHOP
-    """Whose site it lies on: the `shop`'s, or the `vendor`'s own hosts, where the shop cannot reach it."""
+    """Where it is stored: on the `shop`'s site, or on the `vendor`'s own hosts, where the shop cannot remove it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
-    """Name a public page that facts of an entry are from."""
+class SourcePage:
+    """Name a public page that supports facts of an entry."""
 
     page: str
     of: tuple[str, ...] = ()
-    """Which facts: `hosts`, `cookies`, `owner`."""
+    """The facts that it supports: `hosts`, `cookies`, `owner`."""
     read: date | None = None
-    """The day on which the facts were compared with a stored copy of the page; None where nobody has done so."""
+    """The day on which the facts were compared with a stored copy of the page; None if they were not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Hold what is publicly known of one vendor."""
+    """Hold the publicly known facts about one vendor."""
 
     id: str
     """Its name in `vendors = [...]`."""
     name: str
     """Its name as visitors read it."""
     category: str
-    """The file it stands in: analytics, ads, video, ..."""
+    """The name of its file: analytics, ads, video, ..."""
     owner: str
     country: str
-    """Where the owner sits: ISO 3166, two letters; empty where we are not sure."""
+    """The owner's country: ISO 3166, two letters; empty if it is uncertain."""
     purpose: str
-    """What it is for, unless the shop says otherwise."""
+    """Its purpose, unless the shop sets another one."""
     shop_purpose: str = ""
-    """What it is for by the preset `shop`, where that is another purpose."""
+    """Its purpose under the preset `shop`, if that differs."""
     hosts: tuple[str, ...]
     """Its hosts, in the form of `vendors.hosts`."""
     shared_hosts: tuple[str, ...] = ()
-    """Hosts it needs that are another entry's: they are its own where that entry is not used."""
+    """Hosts of another entry that it also needs: they count as its own if the shop does not use that entry."""
     cookies: tuple[StoredName, ...] = ()
     privacy_url: str = ""
     proxied: tuple[str, ...] = ()
-    """Ends of paths by which it is told on the shop's own hosts, `?name=start` for a parameter it always has."""
+    """Ends of paths that identify it on the shop's own hosts; `?name=start` is a query parameter it always has."""
     necessary_when: str = ""
-    """What must be true for the purpose `necessary`; empty where it never is."""
-    sources: tuple[Source, ...] = ()
+    """The condition for the purpose `necessary`; empty if it is never necessary."""
+    sources: tuple[SourcePage, ...] = ()
 
     def purpose_in(self, preset: str) -> str:
-        """Return what it is for by the purposes of a preset."""
+        """Return its purpose under a preset."""
         return self.shop_purpose if preset == "shop" and self.shop_purpose else self.purpose
 
     @property
     def needed_hosts(self) -> tuple[str, ...]:
-        """Return all hosts that its name brings, those included that it shares with another entry."""
+        """Return all hosts that it needs, including those that it shares with another entry."""
         return (*self.hosts, *self.shared_hosts)
 
     @property
     def on_shop(self) -> tuple[str, ...]:
-        """Return the names and patterns that lie on the shop's own site: what is hidden and removed there."""
-        return tuple(dict.fromkeys(one.name for one in self.cookies if one.on == SHOP))
+        """Return the names and patterns of its cookies and storage keys on the shop's own site."""
+        return tuple(dict.fromkeys(cookie.name for cookie in self.cookies if cookie.on == SHOP))
 
     @property
     def is_read(self) -> bool:
-        """Return whether any of its facts was compared with the page it is from."""
-        return any(one.read for one in self.sources)
+        """Return whether some of its facts were compared with their source."""
+        return any(source.read for source in self.sources)
 
 
 class Catalogue:
-    """Know every entry by its id and by its hosts. Owns the texts of the tables, and the entries read so far."""
+    """Find entries by id, host, path or cookie. Owns the texts of the tables, and the entries parsed so far."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         """Take the text of each category's file."""
@@ -164,25 +163,25 @@ class Catalogue:
 
     @property
     def proxied_names(self) -> frozenset[str]:
-        """Return the last segments of all paths that `by_path` knows: what no path ends in need not be asked about."""
+        """Return the last segments of all paths that `by_path` knows; callers skip every other path."""
         return frozenset(self._proxied)
 
     def find(self, name: str) -> Entry | None:
-        """Return the entry of this id, None where there is none."""
+        """Return the entry of this id, None if there is none."""
         return self._entry(name) if name in self._tables else None
 
     def entry(self, name: str, *, setting: str = "vendors") -> Entry:
-        """Return the entry of this id; raises ConfigError that names the nearest ones."""
+        """Return the entry of this id; the ConfigError for an unknown id suggests the nearest ones."""
         found = self.find(name)
         if found is None:
-            near = ", ".join(repr(one) for one in self.nearest(name))
+            near = ", ".join(repr(id_) for id_ in self.nearest(name))
             raise ConfigError(
                 setting, was=repr(name), allowed=f"a vendor in the catalogue; the nearest are {near}"
             )
         return found
 
     def nearest(self, name: str) -> list[str]:
-        """Return the ids most like a name, best first: by id, or by what visitors call the vendor."""
+        """Return the ids most similar to a name, best first; ids and the names that visitors read are compared."""
         wanted = name.lower()
 
         def likeness(entry: Entry) -> float:
@@ -190,14 +189,14 @@ class Catalogue:
             forms = (entry.id, entry.name.lower().replace(" ", "-"), "".join(word[0] for word in words))
             return max(_likeness(wanted, form) for form in forms)
 
-        best = sorted(self.entries, key=lambda one: (-likeness(one), one.id))
-        return [one.id for one in best[:NEAREST]]
+        best = sorted(self.entries, key=lambda entry: (-likeness(entry), entry.id))
+        return [entry.id for entry in best[:NEAREST]]
 
     def by_host(self, host: str, path: str = "") -> Entry | None:
-        """Return whose host this is, under a subdomain too; None where it is nobody's, or several share it.
+        """Return the entry that has this host or a domain above it; None if no entry does, or if several share it.
 
-        `path` tells apart who shares a host: www.google.com/recaptcha/ and www.google.com/maps/; and whose script
-        comes from another's host: www.googletagmanager.com/gtag/js.
+        `path` decides between entries that share a host, such as www.google.com/recaptcha/ and www.google.com/maps/,
+        and finds the script of one entry on another's host, such as www.googletagmanager.com/gtag/js.
         """
         loaded = self.by_path(path)
         if loaded is not None and any(_covers(pattern, host) for pattern in loaded.shared_hosts):
@@ -206,7 +205,7 @@ class Catalogue:
         if len(found) == 1 and not (path and found[0][0]):
             return found[0][1]
         fits = [(len(start), entry) for start, entry in found if _is_under(path, start)]
-        return max(fits, key=lambda one: one[0])[1] if fits else None
+        return max(fits, key=lambda fit: fit[0])[1] if fits else None
 
     def in_preset(self, preset: str) -> Callable[[str, str], Entry | None]:
         """Return `by_host` with the purposes of a preset."""
@@ -218,11 +217,11 @@ class Catalogue:
         return by_host
 
     def sharing(self, host: str) -> tuple[Entry, ...]:
-        """Return everybody whose host this may be: one, or several by path."""
+        """Return all entries that have this host: one, or several that share it by path."""
         return tuple(dict.fromkeys(entry for _, entry in self.candidates(host)))
 
     def below(self, domain: str) -> tuple[Entry, ...]:
-        """Return everybody with a host below a domain."""
+        """Return all entries with a host below a domain."""
         end = f".{domain}"
         found = [
             id_
@@ -235,9 +234,9 @@ class Catalogue:
         return tuple(map(self._entry, dict.fromkeys(found)))
 
     def by_path(self, path: str, query: str | None = None) -> Entry | None:
-        """Return whose server-side container or proxy answers at this path of the shop's own; None for the shop itself.
+        """Return the entry whose server-side container or proxy answers at this path of the shop; None for the shop.
 
-        `query` is without its question mark; None where it is not known, and then the path alone decides.
+        `query` has no question mark; if it is None, it is unknown, and the path alone decides.
         """
         for end, parameter, id_ in self._proxied.get(_file_of(path), ()):
             if path.endswith(end) and (query is None or not parameter or _has_parameter(query, parameter)):
@@ -245,7 +244,7 @@ class Catalogue:
         return None
 
     def by_cookie(self, name: str) -> Entry | None:
-        """Return whose cookie on the shop's site this is, by name or pattern; None where it is nobody's."""
+        """Return the entry that stores this cookie on the shop's site, by name or pattern; None if no entry does."""
         bare = name.removesuffix("*")
         for known, entry in self._on_shop:
             if known == name or (known.endswith("*") and bare.startswith(known[:-1])):
@@ -254,11 +253,11 @@ class Catalogue:
 
     @cached_property
     def _on_shop(self) -> tuple[tuple[str, Entry], ...]:
-        """Hold (name, entry) of all that lies on the shop's site: a guard that starts asks by each name it declares."""
+        """Return (name, entry) for each name on the shop's site; a starting guard looks up every declared cookie."""
         return tuple((name, entry) for entry in self.entries for name in entry.on_shop)
 
     def candidates(self, host: str) -> list[tuple[str, Entry]]:
-        """Return (path, entry) of everybody who has this host or one above it."""
+        """Return (path, entry) for all entries that have this host or a domain above it."""
         host = host.lower().rstrip(".")
         found = self._exact.get(host)
         while not found and host:
@@ -269,18 +268,18 @@ class Catalogue:
 
 @lru_cache(maxsize=1)
 def load_catalogue() -> Catalogue:
-    """Open the catalogue that ships with cookieguard; once for each process."""
+    """Return the catalogue that ships with cookieguard, opened once for each process."""
     folder = files("cookieguard.static").joinpath("vendors")
-    names = sorted(one.name for one in folder.iterdir() if one.name.endswith(".toml"))
+    names = sorted(file.name for file in folder.iterdir() if file.name.endswith(".toml"))
     return Catalogue({name.removesuffix(".toml"): folder.joinpath(name).read_text("utf-8") for name in names})
 
 
 def entry_of(id_: str, facts: Mapping[str, Any], *, category: str) -> Entry:
-    """Build an entry from its table; a field that no entry has raises TypeError."""
+    """Return the entry of a table; raises TypeError for an unknown field."""
     lists = {name: tuple(value) for name, value in facts.items() if isinstance(value, list)}
-    lists["cookies"] = tuple(StoredName(**one) for one in lists.get("cookies", ()))
+    lists["cookies"] = tuple(StoredName(**table) for table in lists.get("cookies", ()))
     lists["sources"] = tuple(
-        Source(**(one | {"of": tuple(one.get("of", ()))})) for one in lists.get("sources", ())
+        SourcePage(**(table | {"of": tuple(table.get("of", ()))})) for table in lists.get("sources", ())
     )
     return Entry(**(dict(facts) | lists), id=id_, category=category)
 

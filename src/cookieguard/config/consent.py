@@ -1,4 +1,4 @@
-"""`[consent]`: how visitors are asked."""
+"""`[consent]`: how visitors are asked for consent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cookieguard.config.loading.checks import (
 from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 
-# Those whose tags read what a visitor agreed to, and the purposes their words are made of.
+# The systems whose tags receive the choice, and the purposes that each signal reports.
 SIGNALS = {
     "google": ("statistics", "marketing"),
     "microsoft-uet": ("marketing",),

@@ -1,4 +1,4 @@
-"""`[cookies]`: how each cookie of ours looks on the wire."""
+"""`[cookies]` and `[identity]`: the names and attributes of our cookies, and how long a session lives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cookieguard.config.loading.types import require_types
 from cookieguard.config.shop_cookies import OwnCookie, SignedCookie
 from cookieguard.errors import ConfigError
 
-# It is taken out of every response, so it must be none that means something to a browser.
+# cookieguard removes this header from every response, so it must have no meaning for browsers.
 HEADER = re.compile(r"([Xx]-[A-Za-z0-9-]{1,62})?")
 
 
@@ -49,15 +49,15 @@ class IdentitySettings:
 
 
 SAME_SITE = ("Lax", "Strict", "None")
-# What a cookie of the shop's host counts as that nobody declared; the same words as for hosts.
+# How cookies that the shop did not declare are treated; the same words as for hosts.
 UNDECLARED_COOKIES = ("report", "marketing", "block")
 HOST_PREFIX, SECURE_PREFIX = "__Host-", "__Secure-"
 KINDS = ("session", "cart", "consent", "remember")
-# What browsers take a name with each prefix for, whatever its case (RFC 6265bis 4.1.3); HttpOnly and Path=/ always are.
+# Browsers enforce these prefixes whatever their case (RFC 6265bis 4.1.3). HttpOnly and Path=/ are always set.
 NEEDS_SECURE = ("__host-", "__secure-", "__http-")
 FORBIDS_DOMAIN = "__host-"  # `__Host-Http-` begins so too
 DEFAULT_NAMES = {f"{HOST_PREFIX}cg_{kind}": f"{SECURE_PREFIX}cg_{kind}" for kind in KINDS}
-# By name, the table it is set in; of a name of the shop's own the reader of TOML knows it.
+# The table in which each default name is set, for errors. For other names, the reader of TOML adds the table.
 _TABLES = {f"{prefix}cg_{kind}": kind for kind in KINDS for prefix in (HOST_PREFIX, SECURE_PREFIX)}
 
 
@@ -93,7 +93,7 @@ class CookieSpec:
         self._check_prefix(where, self.name.lower())
 
     def _check_prefix(self, where: str, name: str) -> None:
-        """Refuse what a browser would drop without a word."""
+        """Raise ConfigError for a cookie that browsers would ignore without an error."""
         if name.startswith(FORBIDS_DOMAIN) and self.domain:
             allowed = f"a name that begins with {SECURE_PREFIX}, or a cookie without a domain"
             raise ConfigError(f"{where}.name", was=f"{self.name!r} with a domain", allowed=allowed)
@@ -144,9 +144,9 @@ class CookieSettings:
         if len(set(names)) < len(names):
             raise ConfigError("cookies", was=f"set to the names {names}", allowed="four different names")
         require_one_of("cookies.undeclared", self.undeclared, UNDECLARED_COOKIES)
-        require_distinct("cookies.own", [one.name for one in self.own])
-        require_distinct("cookies.sign", [one.name for one in self.sign])
-        ours = {*names, *(name.removeprefix(HOST_PREFIX) for name in names)}  # in dev mode without it
+        require_distinct("cookies.own", [cookie.name for cookie in self.own])
+        require_distinct("cookies.sign", [cookie.name for cookie in self.sign])
+        ours = {*names, *(name.removeprefix(HOST_PREFIX) for name in names)}  # dev mode has no prefix
         for own in self.own:
             _require_theirs("cookies.own.name", own.name, names)
         for signed in self.sign:
@@ -154,17 +154,17 @@ class CookieSettings:
 
     @property
     def specs(self) -> tuple[CookieSpec, ...]:
-        """Return the four, in the order of KINDS."""
+        """Return the four cookies, in the order of KINDS."""
         return tuple(getattr(self, kind) for kind in KINDS)
 
     @property
     def variant(self) -> CookieSpec:
-        """Return the cookie that shared caches read (`cache.mode`): it goes wherever the consent cookie goes."""
+        """Return the cookie that shared caches read (`cache.mode`), with the attributes of the consent cookie."""
         prefix = (SECURE_PREFIX if self.consent.domain else HOST_PREFIX) if self.consent.secure else ""
         return replace(self.consent, name=f"{prefix}cg_v")
 
     def _share(self) -> None:
-        """Give every cookie without a domain of its own the one of all."""
+        """Set `domain` on every cookie that has no domain of its own."""
         if self.domain:
             object.__setattr__(self, "domain", shared_domain("cookies.domain", self.domain))
             for kind, spec in zip(KINDS, self.specs, strict=True):

@@ -1,4 +1,4 @@
-"""The languages that the banner speaks, and texts of the shop's own in some of them."""
+"""The languages of the banner and the pages for visitors, and checks of texts that the shop writes in them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from typing import Any, NamedTuple
 from cookieguard.config.loading.checks import require_text
 from cookieguard.errors import ConfigError
 
-FSI, PDI = "\u2068", "\u2069"  # keep a value in order inside a sentence of either direction
-# A language is spoken by its file being there; the names are BCP 47 tags.
-# They are all read here: where one is spoken first, an event loop would wait for the disk.
+FSI, PDI = "\u2068", "\u2069"  # isolate a value's direction inside a right-to-left or left-to-right sentence
+# Each language has a file, named by its BCP 47 tag. All are read at import, so that no event loop waits for the disk.
 FILES = {
-    one.name.removesuffix(".toml"): one.read_bytes()
-    for one in files("cookieguard.static").joinpath("lang").iterdir()
-    if one.name.endswith(".toml")
+    file.name.removesuffix(".toml"): file.read_bytes()
+    for file in files("cookieguard.static").joinpath("lang").iterdir()
+    if file.name.endswith(".toml")
 }
 LANGUAGES = tuple(sorted(FILES))
-# Other names for what a file may be called, so that each language needs one file: codes that ISO 639 has withdrawn, a
-# language within a larger one, and the script that a region writes (CLDR, likely subtags).
+# Other tags for a language that has a file: codes that ISO 639 has withdrawn, a member of a macrolanguage, and the
+# script that a region writes (CLDR, likely subtags).
 OTHER_NAMES = {
     "arb": "ar",
     "cmn": "zh-hans",
@@ -39,22 +38,22 @@ OTHER_NAMES = {
     "zh-mo": "zh-hant",
     "zh-tw": "zh-hant",
 }
-LONGEST_TAG = 35  # RFC 5646 4.4.1: so much of a tag has to be kept; clients send longer ones
-Text = str | Mapping[str, str]  # one for every language, or one for each: `{en = "Chat", de = "Plaudern"}`
+LONGEST_TAG = 35  # characters that RFC 5646 4.4.1 requires to be kept; clients may send longer tags
+Text = str | Mapping[str, str]  # one text for every language, or a table: `{en = "Chat", de = "Plaudern"}`
 
 
 @cache
 def texts_of(lang: str) -> Mapping[str, Any]:
-    """Return all texts of a language, as its file has them: parsed when it is first spoken, once for all guards.
+    """Return all texts of a language, as its file has them. The file is parsed at first use, once for all guards.
 
-    Parsing all of them takes a quarter of a second, and most shops speak one or two.
+    Parsing every language would take a quarter of a second, and most shops use one or two.
     """
     found: Mapping[str, Any] = tomllib.loads(language_file(lang).decode("utf-8"))
     return found
 
 
 def date_parts(day: date, lang: str) -> dict[str, str]:
-    """Return the parts of a date for a language's forms of it: in French, the first of a month is `1er`."""
+    """Return the parts of a date for a language's date format; in French, the first day of a month is `1er`."""
     meta = texts_of(lang)["meta"]
     number = meta["first"] if day.day == 1 else str(day.day)
     return {"day": number, "month": meta["months"][day.month - 1], "year": str(day.year)}
@@ -66,13 +65,13 @@ def day_text(day: date, lang: str) -> str:
 
 
 class SectionTexts(NamedTuple):
-    """Hold the texts of one section for readers of a language."""
+    """Hold the texts of one section in one language."""
 
     lang: str
     texts: Mapping[str, str]
 
     def day(self, day: date) -> str:
-        """Write a day as the language does."""
+        """Return a day as the language writes it."""
         return day_text(day, self.lang)
 
     def line(self, key: str, /, **values: str | date) -> str:
@@ -90,11 +89,11 @@ def language_file(lang: str) -> bytes:
 
 
 def find_language(tag: str, available: Collection[str]) -> str:
-    """Return which of `available` a language tag asks for, nothing where none does: `de` for `de-AT`.
+    """Return the entry of `available` that a language tag matches, such as `de` for `de-AT`; "" if none does.
 
-    RFC 4647 lookup: subtags are cut off the end until a name fits.
+    RFC 4647 lookup: subtags are removed from the end until a name matches.
     """
-    by_tag = {one.lower(): one for one in available}
+    by_tag = {name.lower(): name for name in available}
     wanted = tag.strip()[:LONGEST_TAG].lower().replace("_", "-")
     while wanted:
         for name in (wanted, OTHER_NAMES.get(wanted, "")):
@@ -105,7 +104,7 @@ def find_language(tag: str, available: Collection[str]) -> str:
 
 
 def language_of(tag: str) -> str:
-    """Return the language of ours that a tag asks for: `de` for `de-AT`, `zh-Hant` for `zh-TW`."""
+    """Return the language with a file that a tag matches: `de` for `de-AT`, `zh-Hant` for `zh-TW`."""
     return find_language(tag, LANGUAGES)
 
 
@@ -116,40 +115,40 @@ def require_spoken(setting: str, tag: str, languages: tuple[str, ...]) -> None:
 
 
 def require_texts(setting: str, text: Text, *, longest: int = 500) -> None:
-    """Require one line, or one for each of some languages."""
+    """Require one line of text, or a table with a line for each of some languages."""
     if isinstance(text, str):
         require_text(setting, text, empty=True, longest=longest)
         return
-    for language, one in text.items():
+    for language, line in text.items():
         if language not in LANGUAGES:
             raise ConfigError(
                 setting, was=f"a table with {language!r}", allowed=f"one with {_named(LANGUAGES)}"
             )
-        require_text(f"{setting}.{language}", one, longest=longest)
+        require_text(f"{setting}.{language}", line, longest=longest)
 
 
 def require_languages(setting: str, text: Text, languages: tuple[str, ...]) -> None:
-    """Require a text in each of these languages: no banner speaks two."""
-    missing = [one for one in languages if one not in text]
+    """Require a text in each of these languages, so that no banner mixes two."""
+    missing = [language for language in languages if language not in text]
     if isinstance(text, str) or missing:
         was = f"a table without {_named(missing)}" if missing and not isinstance(text, str) else "one text"
         raise ConfigError(setting, was=was, allowed=f"a table with {_named(languages)}")
 
 
 def text_in(text: Text, language: str) -> str:
-    """Return a text in a language, empty where there is none."""
+    """Return a text in a language, "" if it has none."""
     return text if isinstance(text, str) else text.get(language, "")
 
 
 def nearest_text(text: Text, *languages: str) -> tuple[str, str]:
-    """Return a text in the first of these languages that it has, else in its own first one, and which language that is.
+    """Return a text and its language: the first of these languages that the text has, or else its own first one.
 
-    One text for all has no language: the second is empty.
+    A text that is the same for all languages has the language "".
     """
     if isinstance(text, str):
         return text, ""
-    there = [name for name, told in text.items() if told]
-    language = next(filter(None, (find_language(one, there) for one in (*languages, *there))), "")
+    there = [name for name, line in text.items() if line]
+    language = next(filter(None, (find_language(tag, there) for tag in (*languages, *there))), "")
     return text.get(language, ""), language
 
 

@@ -1,4 +1,4 @@
-"""`[log]`: the access log, its form, how far addresses are known to it, how long its files are kept."""
+"""`[log]`: the access log: its format, how addresses in it are shortened, and how long its files are kept."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from cookieguard.config.loading.checks import require_between, require_one_of, r
 from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 
-# Bits left of an IPv4 and an IPv6 address. `ga`: Google Analytics' anonymizeIp, last octet and last 80 bits off.
-# `cnil`: at least two octets off, as the exemption for audience measurement is read; it names no IPv6 length, 32
-# bits are what a provider is given as a whole. `zero`: no address, `0.0.0.0` in every line.
+# The bits that are kept of an IPv4 and an IPv6 address. `ga` is anonymizeIp of Google Analytics: the last octet
+# and the last 80 bits are removed. `cnil` removes two octets, as the exemption for audience measurement is understood;
+# it names no length for IPv6, and 32 bits are what a provider is assigned. `zero` writes `0.0.0.0` into every line.
 PRESETS: dict[str, tuple[int, int]] = {"ga": (24, 48), "cnil": (16, 32), "zero": (0, 0)}
 DEFAULT_PREFIXES = PRESETS["ga"]
 TRUNCATE, PREFIX_DAILY = "truncate", "prefix-daily"
@@ -55,7 +55,7 @@ class LogSettings:
 
     @property
     def prefixes(self) -> tuple[int, int]:
-        """Return how many bits are left of an IPv4 and of an IPv6 address."""
+        """Return how many bits of an IPv4 and of an IPv6 address are kept."""
         ipv4, ipv6 = PRESETS.get(self.preset, DEFAULT_PREFIXES)
         return (
             ipv4 if self.ipv4_prefix is None else self.ipv4_prefix,

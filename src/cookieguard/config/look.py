@@ -1,4 +1,4 @@
-"""`[look]`: how the banner, the placeholders and the page of choices look."""
+"""`[look]`: the layout, colours and templates of the banner, the placeholders and the page of choices."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from cookieguard.config.loading.checks import require_match, require_one_of, req
 from cookieguard.config.loading.types import require_types
 
 LAYOUTS = ("bar", "card", "sheet")
-# Each is a setting here and a CSS variable: `button_text` is `--cg-button-text`.
+# Each name is a setting here and a CSS variable: `button_text` sets `--cg-button-text`.
 VARIABLES = ("background", "text", "muted", "border", "button", "button_text", "font", "radius")
-# One CSS value: nothing in it ends a declaration, a rule or an element, names an address, or escapes a character.
+# One CSS value that cannot end its declaration, rule or element, load an address, or escape a character.
 VALUE = re.compile(r"(?!.*(?:url|image|image-set|src)\()[A-Za-z0-9#%.,()/ '-]{0,120}", re.IGNORECASE)
 
 

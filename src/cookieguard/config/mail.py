@@ -1,4 +1,4 @@
-"""`[mail]`: how mail leaves the shop: the relay, the sender, and who the customers are."""
+"""`[mail]`: the relay and the sender of mails, the function that lists customers, and the marketing lists."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from cookieguard.errors import ConfigError
 
 MAIL_URL = re.compile(r"(smtps?://([!-?A-~]+@)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?)?")
 FORMS = "empty, 'smtp://user:password@relay.example:587' or 'smtps://relay.example'"
-# What a relay and all between take as one plain address; the same is asked of customers'.
+# A plain address that every relay accepts; customers' addresses must have this form too.
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
-# How long a link stops mail: as long as a consent counts. CAN-SPAM asks for 30 days.
+# How long the link that stops mail works: as long as a consent is valid. CAN-SPAM requires 30 days.
 STOP_LIFE = timedelta(days=180)
 ROOT_PATH = re.compile(r"(/[A-Za-z0-9_.~-]+)*")
 KIND = re.compile(rf"({IDENTIFIER.pattern})?")
@@ -51,7 +51,7 @@ class MailSettings:
     connections: int = 2
     """How many messages a sender hands to the relay at the same time."""
     keep_days: int = 30
-    """How many days after a version took effect the outbox keeps who got its notice; then it keeps only the number."""
+    """How many days after a version takes effect the outbox lists customers who got its notice; then only a number."""
 
     def __post_init__(self) -> None:
         require_mail_url("mail.url", self.url)
@@ -63,9 +63,9 @@ class MailSettings:
             raise ConfigError("mail.sender", was=repr(self.sender), allowed=allowed)
         require_match("mail.customers", self.customers, OBJECT, "empty, or 'module:name'")
         require_distinct("mail.lists", self.lists)
-        for one in self.lists:
-            require_match("mail.lists", one, IDENTIFIER, "a letter a-z, then up to 39 of a-z 0-9 _ -")
-        if len({one.replace("_", "-") for one in self.lists}) < len(self.lists):
+        for name in self.lists:
+            require_match("mail.lists", name, IDENTIFIER, "a letter a-z, then up to 39 of a-z 0-9 _ -")
+        if len({name.replace("_", "-") for name in self.lists}) < len(self.lists):
             allowed = "names that differ in more than - and _, which the consent log writes alike"
             raise ConfigError("mail.lists", was=", ".join(self.lists), allowed=allowed)
         require_match("mail.orders", self.orders, KIND, "empty, or the id of a [[data]] entry")
@@ -84,5 +84,5 @@ class MailSettings:
 
 
 def require_mail_url(setting: str, url: str) -> None:
-    """Require a relay's URL, without showing it."""
+    """Require the URL of a relay; the error does not show it, because it may hold a password."""
     require_private_url(setting, url, MAIL_URL, FORMS)

@@ -1,4 +1,4 @@
-"""`[policy]`: the version of the shop's privacy policy that a choice is made under, and the folder of its texts."""
+"""`[policy]`: the version of the shop's privacy policy to which each choice belongs, and the folder of its texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cookieguard.config.loading.checks import require_between, require_match, re
 from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 
-NOTICE_DAYS = 14  # what most policies promise; GDPR art. 13(3) wants the notice before, and names no number
+NOTICE_DAYS = 14  # most policies promise it; GDPR art. 13(3) requires notice in advance, but names no number
 LONGEST_NOTICE = 365
 
 

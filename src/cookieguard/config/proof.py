@@ -1,4 +1,4 @@
-"""`[proof]`: the consent log, where what visitors decided is written down, under which name, and for how long."""
+"""`[proof]`: the consent log of visitors' decisions: its databases, its name, and how long it keeps its records."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LOG_NAME = re.compile(r"([!-*,-~]{1,200})?")
 PLACE = re.compile(r"([A-Za-z]{2}(-[A-Za-z0-9]{1,3})?)?")
 AUTHORITY = re.compile(r"(https?://[!-~]{1,500})?")
 KIND = re.compile(r"[a-z][a-z0-9-]{0,39}")  # as in features/records/values/records.py
-THREE_YEARS = 1096  # the limitation period of many a country; one of three years has a leap day
-KEPT_DAYS = dict.fromkeys(("consent", "agreement", "mail-list"), THREE_YEARS)  # of other kinds: for good
+THREE_YEARS = 1096  # days, with a leap day: the limitation period in many countries
+KEPT_DAYS = dict.fromkeys(("consent", "agreement", "mail-list"), THREE_YEARS)  # other kinds are kept forever
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +86,10 @@ class ProofSettings:
         require_match(
             "proof.jurisdiction", self.jurisdiction, PLACE, "the code of a country or region: 'DE', 'US-CA'"
         )
-        require_distinct("proof.keep", [one.kind for one in self.keep])
+        require_distinct("proof.keep", [kept.kind for kept in self.keep])
 
     @property
     def kept_days(self) -> dict[str, int]:
-        """Return how many days each kind is kept that is not kept for good."""
-        days = KEPT_DAYS | {one.kind: one.days for one in self.keep}
+        """Return how many days each kind is kept, without the kinds that are kept forever."""
+        days = KEPT_DAYS | {kept.kind: kept.days for kept in self.keep}
         return {kind: count for kind, count in days.items() if count}

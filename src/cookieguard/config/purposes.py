@@ -1,4 +1,4 @@
-"""`[[purposes]]` and `[[vendors]]`: what the shop asks consent for, and who is behind it."""
+"""`[[purposes]]` and `[[vendors]]`: the purposes that visitors can agree to, and the third parties that serve them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Purpose:
         require_texts(f"{where}.description", self.description)
         if self.is_own and not self.title:
             raise ConfigError(f"{where}.title", was="empty", allowed="a title that visitors can read")
-        tables = [one for one in (self.title, self.description) if not isinstance(one, str)]
+        tables = [text for text in (self.title, self.description) if not isinstance(text, str)]
         if self.is_own and tables:
             languages = tuple(dict.fromkeys(language for table in tables for language in table))
             require_languages(f"{where}.title", self.title, languages)
@@ -59,7 +59,7 @@ class Purpose:
 
     @property
     def is_own(self) -> bool:
-        """Return whether this purpose is the shop's own, so that we have no words for it."""
+        """Return whether this purpose is the shop's own, so that cookieguard has no texts for it."""
         return self.id not in (DEFAULT_IDS if self.title else OUR_IDS)
 
     @property
@@ -67,40 +67,40 @@ class Purpose:
         """Return the languages of the banner in which this purpose can be shown."""
         if isinstance(self.title, str) or not self.is_own:
             return LANGUAGES
-        return tuple(one for one in LANGUAGES if one in self.title)
+        return tuple(language for language in LANGUAGES if language in self.title)
 
     @property
     def has_one_text(self) -> bool:
-        """Return whether one text of the shop's stands for every language."""
+        """Return whether the shop gave one text for all languages."""
         return any(isinstance(text, str) and text != "" for text in (self.title, self.description))
 
 
 DEFAULT_IDS = (NECESSARY, "preferences", "statistics", "marketing")
 SHOP = "shop"
-# Purposes that both have are the same ones, under the same ids: what was agreed to and counted goes on under them.
+# A purpose in both presets has the same id, so a shop that changes the preset keeps its consents and statistics.
 PRESETS = {
     "general": DEFAULT_IDS,
     SHOP: (NECESSARY, "preferences", "relations", "statistics", "surveys", "marketing"),
 }
-OUR_IDS = PRESETS[SHOP]  # which has all of the others
-DEFAULT_PURPOSES = tuple(Purpose(id=one) for one in DEFAULT_IDS)
+OUR_IDS = PRESETS[SHOP]  # includes those of the other preset
+DEFAULT_PURPOSES = tuple(Purpose(id=id_) for id_ in DEFAULT_IDS)
 
 ROLES = ("", "processor", "controller", "joint")
 BASES = ("", "law", "contract")
 # GDPR, art. 45, 46, 47 and 49 (1) a and b
 TRANSFERS = ("", "adequacy", "clauses", "rules", "consent", "contract")
 COUNTRY = re.compile(r"([A-Z]{2})?")
-SHORTEST_INLINE = 3  # characters: a shorter one stands in nearly every script
+SHORTEST_INLINE = 3  # characters; nearly every script contains a shorter text
 
 
 def with_preset(purposes: Sequence[Purpose], preset: str) -> tuple[Purpose, ...]:
-    """Return all purposes there are: a list without the necessary one adds to those of the preset, or renames them."""
-    given = {one.id: one for one in purposes}
+    """Return all purposes. A list without the necessary one adds to the preset, and replaces those with the same id."""
+    given = {purpose.id: purpose for purpose in purposes}
     if NECESSARY in given and tuple(purposes) != DEFAULT_PURPOSES:
         return tuple(purposes)
     ids = PRESETS[preset]
-    renamed = tuple(given.get(one) or Purpose(id=one) for one in ids)
-    return (*renamed, *(one for one in purposes if one.id not in ids))
+    renamed = tuple(given.get(id_) or Purpose(id=id_) for id_ in ids)
+    return (*renamed, *(purpose for purpose in purposes if purpose.id not in ids))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +179,7 @@ class Vendor:
         self._check_register(where)
 
     def is_lapsed(self, today: date) -> bool:
-        """Return whether it is held from everybody: by its own setting, or because the contract with it has ended."""
+        """Return whether it is blocked for all visitors: by `held`, or because its contract has ended."""
         return self.held or (self.contract_end is not None and self.contract_end < today)
 
     def _check_register(self, where: str) -> None:
@@ -189,8 +189,8 @@ class Vendor:
         require_match(f"{where}.country", self.country, COUNTRY, "two capital letters like 'DE'")
         require_text(f"{where}.retention", self.retention, empty=True, longest=200)
         require_distinct(f"{where}.data", self.data)
-        for one in self.data:
-            require_text(f"{where}.data", one, longest=200)
+        for text in self.data:
+            require_text(f"{where}.data", text, longest=200)
         if self.basis and self.purpose != NECESSARY:
             allowed = "empty, because visitors can refuse this vendor; only a necessary vendor has a basis"
             raise ConfigError(f"{where}.basis", was=repr(self.basis), allowed=allowed)
@@ -217,36 +217,35 @@ class Vendor:
 
 
 def in_preset(vendors: Sequence[Vendor], preset: str) -> tuple[Vendor, ...]:
-    """Give each vendor whose purpose the catalogue chose the one that it has in the preset."""
+    """Return the vendors; each one without a purpose of the shop's gets the catalogue's purpose under the preset."""
     if preset != SHOP:
         return tuple(vendors)
     return tuple(
-        replace(one, purpose=load_catalogue().entry(one.catalogue).purpose_in(preset))
-        if one.has_catalogue_purpose
-        else one
-        for one in vendors
+        replace(vendor, purpose=load_catalogue().entry(vendor.catalogue).purpose_in(preset))
+        if vendor.has_catalogue_purpose
+        else vendor
+        for vendor in vendors
     )
 
 
 def with_shared_hosts(vendors: Sequence[Vendor], ids: Sequence[str]) -> tuple[Vendor, ...]:
-    """Leave each host that vendors of the catalogue share to one of them: a host has one purpose.
+    """Return the vendors with each shared host of the catalogue left to one of them, because a host has one purpose.
 
-    It stays with whoever has it as its own, else with the first by the order of purposes: the script that serves
-    statistics and advertising comes with statistics, and what it then asks of advertising's hosts is held.
+    It stays with the vendor that has it as its own, or else with the first by the order of purposes. So a script that
+    serves statistics and advertising loads with statistics, and its requests to hosts of advertising are held.
     """
     shared = [
-        set(load_catalogue().entry(one.catalogue).shared_hosts) if one.catalogue else set() for one in vendors
+        set(load_catalogue().entry(vendor.catalogue).shared_hosts) if vendor.catalogue else set()
+        for vendor in vendors
     ]
-    taken = {
-        host for one, some in zip(vendors, shared, strict=True) for host in one.hosts if host not in some
-    }
+    taken = {host for vendor, some in zip(vendors, shared, strict=True) for host in set(vendor.hosts) - some}
     settled = list(vendors)
     for index in sorted(range(len(settled)), key=lambda place: _rank(settled[place].purpose, ids)):
-        one = settled[index]
+        vendor = settled[index]
         gone = taken & shared[index]
         taken |= shared[index]
         if gone:
-            settled[index] = replace(one, hosts=tuple(host for host in one.hosts if host not in gone))
+            settled[index] = replace(vendor, hosts=tuple(host for host in vendor.hosts if host not in gone))
     return tuple(settled)
 
 

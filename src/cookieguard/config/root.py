@@ -1,4 +1,4 @@
-"""The root of the configuration: settings without a table, and what tables must agree on."""
+"""`Config`, the root of the settings: those without a table, and checks of settings that depend on each other."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ class Config:
         if self.policy.folder and not (self.store.enabled and self.identity.enabled):
             allowed = "only with store.enabled and identity.enabled true, because announcements are kept in the store"
             raise ConfigError("policy.folder", was=repr(self.policy.folder), allowed=allowed)
-        require_distinct("data", [one.id for one in self.data])
+        require_distinct("data", [kind.id for kind in self.data])
         self._check_lists()
         self._check_orders()
         self._check_purposes()
@@ -204,24 +204,23 @@ class Config:
 
     @property
     def purpose_ids(self) -> frozenset[str]:
-        """Return the ids of all purposes there are, those included that nothing uses yet."""
-        return frozenset(one.id for one in self.purposes)
+        """Return the ids of all purposes, including those that are not in use."""
+        return frozenset(purpose.id for purpose in self.purposes)
 
     @property
     def asked(self) -> tuple[Purpose, ...]:
-        """Return the purposes that visitors see: the necessary one, those with words of the shop's, those in use.
+        """Return the purposes that visitors see: the necessary one, those with a title of the shop's, those in use.
 
-        A purpose is in use if a vendor or a cookie has it, if hosts or cookies that are not declared count as it, or if
-        a signal or the shop's own statistics wait for it. Without any of these, nobody could say what it is for.
+        A purpose is in use if a vendor, a cookie, a signal, the statistics, or undeclared hosts or cookies need it.
         """
         used = {NECESSARY, self.undeclared, self.cookies.undeclared}
         used |= {"statistics"} if self.stats.enabled else set()
-        used |= {one.purpose for one in self.vendors} | {one.purpose for one in self.cookies.own}
-        used |= {one for signal in self.consent.signals for one in SIGNALS[signal]}
-        return tuple(one for one in self.purposes if one.title or one.id in used)
+        used |= {vendor.purpose for vendor in self.vendors} | {cookie.purpose for cookie in self.cookies.own}
+        used |= {purpose for signal in self.consent.signals for purpose in SIGNALS[signal]}
+        return tuple(purpose for purpose in self.purposes if purpose.title or purpose.id in used)
 
     def language_for(self, tag: str) -> str:
-        """Return which of `languages` a reader gets; the shop's default if their tag names none of them."""
+        """Return the language in `languages` that a reader's tag matches, or else the shop's default."""
         return find_language(tag, self.languages) or language_of(self.consent.language)
 
     def _check_languages(self) -> None:
@@ -276,7 +275,7 @@ class Config:
     def _check_orders(self) -> None:
         if not self.mail.orders:
             return
-        by_contract = [one.id for one in self.data if one.basis == "contract"]
+        by_contract = [kind.id for kind in self.data if kind.basis == "contract"]
         if self.mail.orders not in by_contract:
             allowed = f"the id of a [[data]] entry with the basis 'contract' ({', '.join(by_contract) or 'none yet'})"
             raise ConfigError("mail.orders", was=repr(self.mail.orders), allowed=allowed)
@@ -292,19 +291,19 @@ class Config:
 
     @property
     def mailed_base(self) -> str:
-        """Return where our own pages are for the reader of a mail; there must be an origin."""
+        """Return the full address of our own pages, for links in mails; needs an origin."""
         return f"{self.origins[0]}{self.mail.root_path}{self.prefix}"
 
     @property
     def staff_base(self) -> str:
-        """Return where the pages of staff are; empty where no setting says so."""
+        """Return the full address of the staff pages; "" if neither `staff.origin` nor an origin is set."""
         origin = self.staff.origin or next(iter(self.origins), "")
         return f"{origin}{self.mail.root_path}{self.prefix}" if origin else ""
 
     def _check_signals(self) -> None:
         ids = {purpose.id for purpose in self.purposes}
         for signal in self.consent.signals:
-            missing = [one for one in SIGNALS[signal] if one not in ids]
+            missing = [purpose for purpose in SIGNALS[signal] if purpose not in ids]
             if missing:
                 was = f"{signal!r} without the purpose {missing[0]}"
                 allowed = f"only with the purposes that it reports: {', '.join(SIGNALS[signal])}"
@@ -320,7 +319,7 @@ class Config:
         for purpose in self.purposes:
             if purpose.languages != LANGUAGES:
                 require_languages(f"purposes.{purpose.id}.title", purpose.title, required)
-        spoken = [one for one in self.languages if all(one in purpose.languages for purpose in self.purposes)]
+        spoken = [tag for tag in self.languages if all(tag in purpose.languages for purpose in self.purposes)]
         object.__setattr__(self, "languages", tuple(spoken))
         for setting, value in (
             ("undeclared", self.undeclared),

@@ -1,4 +1,4 @@
-"""`[[cookies.own]]` and `[[cookies.sign]]`: the cookies that the shop itself sets, what for, and which are signed."""
+"""`[[cookies.own]]` and `[[cookies.sign]]`: the cookies that the shop sets, their purposes, and which are signed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from cookieguard.config.loading.checks import (
 from cookieguard.config.loading.types import require_types
 from cookieguard.errors import ConfigError
 
-# RFC 6265 path-value, from the root; what else it could hold would end the attribute.
+# RFC 6265 path-value, from the root; any other character would end the attribute.
 COOKIE_PATH = re.compile(r"/[!-:<-~]{0,199}")
 COOKIE_LIFE = re.compile(r"(session|persistent|[1-9][0-9]{0,3} (minute|hour|day|month|year)s?)?")
 BINDINGS = ("session", "none")
-# A token that nobody's session bounds lives as long as a browser keeps a cookie at most (RFC 6265bis).
+# A token without a session is valid for as long as browsers keep a cookie at most (RFC 6265bis).
 LONGEST_UNBOUND = timedelta(days=400)
 
 
@@ -74,12 +74,12 @@ class SignedCookie:
 
     @property
     def is_bound(self) -> bool:
-        """Return whether it belongs to one session and customer."""
+        """Return whether it is valid for one session and customer only."""
         return self.binding == "session"
 
     @property
     def last_unsigned_day(self) -> date | None:
-        """Return the last day on which a value that was never signed counts."""
+        """Return the last day on which a value without a signature is accepted; None if it never is."""
         try:
             return date.fromisoformat(self.accept_unsigned_until)
         except ValueError:

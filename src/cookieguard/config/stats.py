@@ -1,4 +1,4 @@
-"""`[stats]`: what is counted of a visit, and where the figures are kept."""
+"""`[stats]`: what the statistics count of a visit, and where and how long the figures are kept."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ PAGES = ("route", "path")
 PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 STEP = re.compile(r"\S|\S.{0,398}\S")
 ROUTE = re.compile(r"/[!-~]{0,200}\{[!-~]{1,60}\}[!-~]{0,200}")
-# How a URL of each scheme is written: as a pattern, and as it is shown. The engines are in
-# `features/statistics/engines/open.py`.
+# The form of a URL of each scheme: as a pattern, and as errors show it. `features/statistics/engines/open.py` has the
+# engines.
 FORMS = {
     "": ("", "empty"),
     "sqlite": ("sqlite:///[!-~]+", "'sqlite:///path/file.db'"),
@@ -81,7 +81,7 @@ class StatsSettings:
 
     @property
     def zone(self) -> tzinfo:
-        """The zone of `time_zone`; UTC needs no table of zones, which small containers lack."""
+        """The zone of `time_zone`; UTC works without the tables of time zones, which small containers lack."""
         return UTC if self.time_zone == "UTC" else ZoneInfo(self.time_zone)
 
     def __post_init__(self) -> None:
@@ -91,8 +91,8 @@ class StatsSettings:
         require_one_of("stats.before_consent", self.before_consent, BEFORE_CONSENT)
         require_one_of("stats.pages", self.pages, PAGES)
         require_distinct("stats.named_pages", self.named_pages)
-        for one in self.named_pages:
-            require_match("stats.named_pages", one, ROUTE, "routes of the app, such as '/product/{slug}'")
+        for route in self.named_pages:
+            require_match("stats.named_pages", route, ROUTE, "routes of the app, such as '/product/{slug}'")
         self._require_time_zone()
         require_distinct("stats.funnel", self.funnel)
         if len(self.funnel) == 1:
@@ -113,7 +113,7 @@ class StatsSettings:
         require_between("stats.rollup_days", self.rollup_days, self.hit_days, 1200, "days (>= hit_days)")
 
     def _require_time_zone(self) -> None:
-        """Require a zone that this machine knows: its rules come with the system, or with the package tzdata."""
+        """Require a zone that this machine knows, from the system or from the package tzdata."""
         try:
             _ = self.zone
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -124,5 +124,5 @@ class StatsSettings:
 
 
 def require_stats_url(setting: str, url: str) -> None:
-    """Require an engine's URL, without showing it."""
+    """Require the URL of a statistics database; the error does not show it, because it may hold a password."""
     require_private_url(setting, url, STATS_URL, SHOWN)

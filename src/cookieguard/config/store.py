@@ -1,4 +1,4 @@
-"""`[store]`: the database that all workers share, for revocations, stored carts and remember-me."""
+"""`[store]`: the database that all workers share, for revocations, stored carts and remembered logins."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ class StoreSettings:
 
 
 def require_store_url(setting: str, url: str) -> None:
-    """Require a store's URL, without showing it."""
+    """Require the URL of a store; the error does not show it, because it may hold a password."""
     require_private_url(setting, url, STORE_URL, FORMS)

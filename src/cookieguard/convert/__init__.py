@@ -1,4 +1,4 @@
-"""From another banner's configuration to vendor tables: a text in, TOML out.
+"""Convert the configuration of another consent banner to a list of vendors in TOML.
 
-Rule: pure logic. A file is read as data; nothing of it is run.
+Rule: pure logic. A file is parsed as data, and none of its code is run.
 """

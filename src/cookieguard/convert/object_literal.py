@@ -1,4 +1,4 @@
-"""Read the object literals of a JavaScript file as data. Nothing is run: what is not plain data reads as None."""
+"""Parse the object literals of a JavaScript file as data. No code is run: an expression becomes None."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r?\n)|(.))", re
 ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 WORDS = {"true": True, "false": False}
 OPENS, CLOSES = "{[(", "}])"
-DEEPEST = 60  # a configuration has six; deeper is an attack on the stack
+DEEPEST = 60  # levels; a configuration has six, and thousands would overflow the stack
 
 Token = tuple[str, str]
 
 
 class Pattern(str):
-    """Be the source of a regular expression."""
+    """The source of a regular expression, to distinguish it from a text."""
 
     __slots__ = ()
 
 
 class TooDeep(ValueError):
-    """Say that a text is nested beyond what a configuration is."""
+    """Say that a text has more than DEEPEST levels, so it is no configuration."""
 
 
 def objects_in(text: str) -> list[dict[str, Any]]:
-    """Return every outermost object literal of a file that has a named property, in order; raises TooDeep."""
+    """Return each outermost object literal that has a named property, in order; raises TooDeep."""
     tokens = [
         (match.lastgroup or "", match[0]) for match in TOKEN.finditer(text) if match.lastgroup != "space"
     ]
@@ -45,7 +45,7 @@ def objects_in(text: str) -> list[dict[str, Any]]:
             at += 1
             continue
         value, after = _object(tokens, at + 1)
-        # Braces of a function: what is inside of it is looked at by itself.
+        # An empty value means the braces of a function, whose body may have literals of its own.
         at = after if value else at + 1
         if value:
             found.append(value)
@@ -53,7 +53,7 @@ def objects_in(text: str) -> list[dict[str, Any]]:
 
 
 def _require_flat(tokens: list[Token]) -> None:
-    """Require few levels: each is gone through once for every one around it."""
+    """Raise TooDeep for more than DEEPEST levels, because each is parsed once for every level around it."""
     depth = 0
     for kind, word in tokens:
         if kind == "sign":
@@ -63,7 +63,7 @@ def _require_flat(tokens: list[Token]) -> None:
 
 
 def _value(tokens: list[Token], at: int) -> tuple[Any, int]:
-    """Read one value; an expression that is no plain data is passed over and reads as None."""
+    """Return one value and the place after it; the value of an expression is None."""
     start = at
     kind, word = tokens[at] if at < len(tokens) else ("", "")
     value: Any = None
@@ -101,7 +101,7 @@ def _object(tokens: list[Token], at: int) -> tuple[dict[str, Any], int]:
             at = _after(tokens, at)
         at += tokens[at : at + 1] == [("sign", ",")]
         if tokens[at : at + 1] in ([("sign", "]")], [("sign", ")")]):
-            at += 1  # out of step: go on behind it
+            at += 1  # a bracket that does not match: continue after it
     return found, at + 1
 
 
@@ -117,7 +117,7 @@ def _array(tokens: list[Token], at: int) -> tuple[list[Any], int]:
 
 
 def _after(tokens: list[Token], at: int) -> int:
-    """Return where an expression ends: at the comma or bracket behind it."""
+    """Return the place of the comma or bracket that ends an expression."""
     depth = 0
     while at < len(tokens):
         kind, word = tokens[at]

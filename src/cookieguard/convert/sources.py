@@ -1,6 +1,6 @@
-"""What the files of Klaro, vanilla-cookieconsent and Cookiebot say of third parties, written as our list of vendors.
+"""Read the third parties in files of Klaro, vanilla-cookieconsent and Cookiebot, and write them as a list of vendors.
 
-Each reader takes data and gives `Service`s, or nothing where the data is not its own.
+Each reader takes data and yields a `Service` for each third party; for data of another banner it yields none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent.declarations import list_entry
 from cookieguard.convert.object_literal import Pattern, objects_in
 
-# By what categories are called, as far as they say it; anything else is asked for as marketing, the strictest.
+# Our purposes, by words in the name of a category; any other category counts as marketing, the strictest.
 WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("necessary", re.compile(r"necessary|essential|required|strict|security|payment", re.I)),
     ("statistics", re.compile(r"statistic|analytic|performance|measure|metric", re.I)),
@@ -30,35 +30,35 @@ WORDS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("marketing", re.compile(r"market|advert|\bads?\b|target|social", re.I)),
 )
 NOT_NECESSARY = re.compile(r"(?:\b|_)(?:non|not|un(?=necessary|essential|required))", re.I)
-# The start of a name that a regular expression asks for: `^_ga`, `^_ga_.*$`.
+# The literal beginning of a regular expression for names: `^_ga`, `^_ga_.*$`.
 START = re.compile(r"\^?((?:[A-Za-z0-9_%!#&~-]|\\[._$-])+)(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Hold one third party, as another banner knows it."""
+    """Hold one third party, as another banner declares it."""
 
     name: str
     purpose: str
     cookies: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     key: str = field(default="", compare=False)
-    """What the other banner calls it, where visitors read another name."""
+    """The other banner's own name for it, if visitors see a different one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Hold what a file is of, and the third parties it has."""
+    """Hold the name of the banner that a file belongs to, and its third parties."""
 
     banner: str
     services: tuple[Service, ...]
 
 
 def read_source(text: str) -> Found | None:
-    """Read a file; None where it is of none of the three. Raises TooDeep."""
-    for one in _data_in(text):
+    """Return the third parties of a file; None if it belongs to none of the three banners. Raises TooDeep."""
+    for data in _data_in(text):
         for banner, read in READERS.items():
-            services = tuple(read(one))
+            services = tuple(read(data))
             if services:
                 return Found(banner, services)
     return None
@@ -82,19 +82,19 @@ def _klaro(data: Any) -> Iterator[Service]:
     """Read `services` (once `apps`): name, title, purposes, cookies, required."""
     config = data if isinstance(data, Mapping) else {}
     services = config.get("services", config.get("apps"))
-    for one in services if isinstance(services, list) else ():
-        if not isinstance(one, Mapping) or not isinstance(one.get("name"), str):
+    for service in services if isinstance(services, list) else ():
+        if not isinstance(service, Mapping) or not isinstance(service.get("name"), str):
             continue
-        purposes = [word for word in _list(one.get("purposes")) if isinstance(word, str)]
-        purpose = "necessary" if one.get("required") is True else _purpose(" ".join(purposes))
+        purposes = [word for word in _list(service.get("purposes")) if isinstance(word, str)]
+        purpose = "necessary" if service.get("required") is True else _purpose(" ".join(purposes))
         names = [
             cookie[0] if isinstance(cookie, list) and cookie else cookie
-            for cookie in _list(one.get("cookies"))
+            for cookie in _list(service.get("cookies"))
         ]
         names = [cookie.get("pattern") if isinstance(cookie, Mapping) else cookie for cookie in names]
-        title = one.get("title")
-        told, key = title if isinstance(title, str) else one["name"], one["name"]
-        yield Service(told, purpose, _cookies(names), key=key)
+        title = service.get("title")
+        shown, key = title if isinstance(title, str) else service["name"], service["name"]
+        yield Service(shown, purpose, _cookies(names), key=key)
 
 
 def _vanilla(data: Any) -> Iterator[Service]:
@@ -108,15 +108,15 @@ def _vanilla(data: Any) -> Iterator[Service]:
         for name, service in services.items() if isinstance(services, Mapping) else ():
             label = service.get("label") if isinstance(service, Mapping) else None
             names = _names(service.get("cookies")) if isinstance(service, Mapping) else []
-            told = re.sub(r"<[^>]*>", "", label) if isinstance(label, str) else name
-            yield Service(told, purpose, _cookies(names), key=name)
+            shown = re.sub(r"<[^>]*>", "", label) if isinstance(label, str) else name
+            yield Service(shown, purpose, _cookies(names), key=name)
         clear = category.get("autoClear")
         for name in _names(clear.get("cookies")) if isinstance(clear, Mapping) else ():
             yield Service("", purpose, _cookies([name]))
 
 
 def _cookiebot(data: Any) -> Iterator[Service]:
-    """Read cookies with a name, a provider and a category: rows of a table, or the answer of its interface."""
+    """Read cookies with a name, a provider and a category, from a CSV file or a response of Cookiebot's API."""
     for row in _rows(data):
         fields = {str(name).strip().lower(): value for name, value in row.items() if isinstance(value, str)}
         name = _first(fields, "name", "cookie name", "cookie")
@@ -136,7 +136,7 @@ READERS: Mapping[str, Callable[[Any], Iterator[Service]]] = {
 
 
 def _rows(data: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """Give the innermost objects that have a name, however they are packed."""
+    """Yield the objects that have a name, from any lists and objects around them."""
     if depth > 6:
         return
     if isinstance(data, Mapping):
@@ -144,8 +144,8 @@ def _rows(data: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
             yield data
             return
         data = list(data.values())
-    for one in data if isinstance(data, list) else ():
-        yield from _rows(one, depth + 1)
+    for item in data if isinstance(data, list) else ():
+        yield from _rows(item, depth + 1)
 
 
 def _first(fields: Mapping[str, str], *names: str) -> str:
@@ -153,7 +153,7 @@ def _first(fields: Mapping[str, str], *names: str) -> str:
 
 
 def _names(cookies: Any) -> list[Any]:
-    return [one.get("name") for one in _list(cookies) if isinstance(one, Mapping)]
+    return [cookie.get("name") for cookie in _list(cookies) if isinstance(cookie, Mapping)]
 
 
 def _list(value: Any) -> list[Any]:
@@ -166,9 +166,9 @@ def _purpose(category: str) -> str:
 
 
 def _cookies(names: list[Any]) -> tuple[str, ...]:
-    """Write names and patterns as we do: a name, or its start and `*`."""
+    """Return names and patterns in our form: a name, or a beginning and `*`."""
     found = [_cookie(name) for name in names if isinstance(name, str)]
-    return tuple(dict.fromkeys(one for one in found if COOKIE_PATTERN.fullmatch(one)))
+    return tuple(dict.fromkeys(cookie for cookie in found if COOKIE_PATTERN.fullmatch(cookie)))
 
 
 def _cookie(name: str) -> str:
@@ -184,12 +184,12 @@ def _cookie(name: str) -> str:
 HEAD = (
     "# From {banner}, by `cookieguard convert`: check each line before you rely on it, above all its purpose."
 )
-# Of two that one party was under, the later one counts: it asks for more.
+# If a party had several purposes, the later one in this list counts, because it is stricter.
 STRICTER = (NECESSARY, "preferences", "statistics", "marketing")
 
 
 def vendor_list(found: Found) -> str:
-    """Return TOML that loads: known vendors in a list, all others in comments that say what is missing."""
+    """Return TOML that loads: a list of vendors in the catalogue, and comments on others that say what is missing."""
     known: dict[str, tuple[Entry, list[Service]]] = {}
     others: dict[str, list[Service]] = {}
     for service in found.services:
@@ -209,56 +209,56 @@ def vendor_list(found: Found) -> str:
 
 
 def _brought_together(name: str, rows: Sequence[Service]) -> Service:
-    """Make one of a party's rows: all that it keeps, and the purpose that lets it in last."""
+    """Return one service for all rows of a party: all its cookies and hosts, and the strictest of its purposes."""
     return Service(
         name=name,
-        purpose=max((one.purpose for one in rows), key=STRICTER.index),
-        cookies=tuple(dict.fromkeys(cookie for one in rows for cookie in one.cookies)),
-        hosts=tuple(dict.fromkeys(host for one in rows for host in one.hosts)),
+        purpose=max((row.purpose for row in rows), key=STRICTER.index),
+        cookies=tuple(dict.fromkeys(cookie for row in rows for cookie in row.cookies)),
+        hosts=tuple(dict.fromkeys(host for row in rows for host in row.hosts)),
     )
 
 
 def _several(name: str, rows: Sequence[Service]) -> list[str]:
-    under = " and ".join(dict.fromkeys(one.purpose for one in rows))
+    under = " and ".join(dict.fromkeys(row.purpose for row in rows))
     return [f"    {_comment(f'{name}: it was under {under}.')}"] if " and " in under else []
 
 
 def _entry_of(service: Service) -> Entry | None:
-    """Find who it is: by what it is called, by what it keeps, by its hosts."""
+    """Return the catalogue's entry of a service, by its names, cookies or hosts; None if there is none."""
     catalogue = load_catalogue()
     for plain in filter(None, map(_plain, (service.name, service.key))):
-        for one in catalogue.entries:
-            if plain in (_plain(one.id), _plain(one.name)):
-                return one
-    kept = (_by_cookie(one) for one in service.cookies if len(one.rstrip("*")) > 1)
-    hosted = (catalogue.by_host(one) for one in service.hosts)
-    return next((one for one in (*kept, *hosted) if one is not None), None)
+        for entry in catalogue.entries:
+            if plain in (_plain(entry.id), _plain(entry.name)):
+                return entry
+    kept = (_by_cookie(cookie) for cookie in service.cookies if len(cookie.rstrip("*")) > 1)
+    hosted = (catalogue.by_host(host) for host in service.hosts)
+    return next((entry for entry in (*kept, *hosted) if entry is not None), None)
 
 
 def _by_cookie(name: str) -> Entry | None:
-    """Find whose cookie it is: of `_ga*` who has `_ga`, of another start the one vendor whose names begin so."""
+    """Return the entry with a cookie; `_ga*` also finds `_ga`, or the only entry with names that begin with `_ga`."""
     catalogue = load_catalogue()
     found = catalogue.by_cookie(name) or catalogue.by_cookie(name.removesuffix("*"))
     if found is not None or not name.endswith("*"):
         return found
-    owners = [one for one in catalogue.entries if any(kept.startswith(name[:-1]) for kept in one.on_shop)]
+    owners = [item for item in catalogue.entries if any(kept.startswith(name[:-1]) for kept in item.on_shop)]
     return owners[0] if len(owners) == 1 else None
 
 
 def _entry_lines(entry: Entry, service: Service) -> Iterator[str]:
     fields = {"catalogue": entry.id}
     if NECESSARY in (service.purpose, entry.purpose) and service.purpose != entry.purpose:
-        stood = f"it was under {service.purpose}; the catalogue lists it under {entry.purpose}"
+        before = f"it was under {service.purpose}; the catalogue lists it under {entry.purpose}"
         when = f", and as necessary where {entry.necessary_when}" if entry.necessary_when else ""
-        yield _comment(f"{entry.name}: {stood}{when}.")
+        yield _comment(f"{entry.name}: {before}{when}.")
         fields |= {} if service.purpose == NECESSARY else {"purpose": service.purpose}
     elif service.purpose != entry.purpose:
-        fields["purpose"] = service.purpose  # as visitors were told
+        fields["purpose"] = service.purpose  # the one that visitors saw until now
     yield f"{list_entry(fields)},"
 
 
 def _other_lines(name: str, service: Service) -> Iterator[str]:
-    """Name who is not in the catalogue: without hosts nothing is held or let through."""
+    """Yield comments on a party outside of the catalogue; it has no effect until its hosts are declared."""
     hosts = list(service.hosts) or ["..."]
     fields = {"name": name[:80], "purpose": service.purpose, "hosts": hosts}
     fields |= {"cookies": list(service.cookies)} if service.cookies else {}

@@ -1,1 +1,1 @@
-"""I/O of the core below ASGI: the loops of the doctor and of the hourly job, and the files of the access log."""
+"""Input and output below ASGI: the checks of the doctor, the hourly retention job, and the core's own files."""

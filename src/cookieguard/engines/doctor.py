@@ -1,6 +1,6 @@
-"""What `cookieguard doctor` looks at: each promise of keeping and forgetting, verified on what is there.
+"""`cookieguard doctor`: check on the shop's files and databases whether data are kept and deleted as promised.
 
-Rule: a check only looks. It says what it found by names, days and counts; never a secret, an address, a store's URL.
+Rule: a check only reads. Its findings have names, days and counts, but never a secret, an address or a store's URL.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ from cookieguard.storage.store.housekeeping import examine_store
 from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import StoreDown
 
-JOB_SLEEPS = timedelta(hours=25)  # a daily cron job is enough
-LEAST_FREE = 200_000_000  # bytes; under 5 % of a small disk, and some hours of everything we write
-MADE_WITHIN = timedelta(days=1)  # after its first start somebody has had a session
+JOB_SLEEPS = timedelta(hours=25)  # so a daily cron job is enough
+LEAST_FREE = 200_000_000  # bytes: less than 5 % of a small disk, and enough for some hours of our writing
+MADE_WITHIN = timedelta(days=1)  # within a day of the first start, a visitor has had a session
 BELIEVE = "set the clock (NTP); if it is right, run: cookieguard retention run --believe-clock"
 START = f"start the shop once, as its own user; under {PRODUCTION}=production run cookieguard keys add first"
 RESTORE = "stop the shop, and restore it from a backup (docs/operations.md)"
 DAMAGED = "it may be damaged: restore it from a backup, or report this as a fault of cookieguard"
-LOADS_DAYS = 7  # back from today: what was declared since, or stopped, is no news
+LOADS_DAYS = 7  # back from today; older loads may have been declared or removed since
 MOST_BEYOND = 10
-# A request that was answered, in the combined form and in JSON.
+# A request with a 2xx or 3xx response, in the combined format and in JSON.
 ANSWERED = re.compile(rb'(?:GET|POST) (/[^ "?]{1,2000}) HTTP/[0-9.]{1,3}"(?: |,"status":)[23]')
 TRACKER_FILES = (".js", ".php", ".html")
-MOST_LOG_BYTES = 1_000_000  # read of the end of each file
+MOST_LOG_BYTES = 1_000_000  # read from the end of each file
 MOST_FILES = 8  # the newest
 TRACKERS_SHOWN = 3
 TRACKER_ADVICE = (
@@ -76,10 +76,10 @@ def examine(
     now: datetime,
     asks: bool = False,
 ) -> list[Finding]:
-    """Return the findings of the core's checks and of these; one that fails is a finding. `asks` opens linked pages."""
+    """Return the findings of the core's checks and of `checks`; a failed check is a finding. `asks` opens links."""
     shop = Shop(config=config, environ=environ, now=now)
     is_no_directory = os.path.lexists(shop.state) and not shop.state.is_dir()
-    # Without a directory each would say that once more
+    # If the directory is something else, each of these checks would report that again
     inside = {} if is_no_directory else {**_named(KEYS), **checks, **_named(FILES)}
     every = {**_named((_state_directory, _databases)), **inside, **_named(LAST)}
     found = [finding for name, check in every.items() for finding in findings_of(name, check, shop)]
@@ -91,7 +91,7 @@ def _named(checks: Sequence[Check]) -> dict[str, Check]:
 
 
 def findings_of(name: str, check: Check, shop: Shop) -> list[Finding]:
-    """Return what a check finds; one that fails is a finding."""
+    """Return a check's findings; if it fails, that is the finding."""
     try:
         return list(check(shop))
     except NeverStarted:
@@ -100,7 +100,7 @@ def findings_of(name: str, check: Check, shop: Shop) -> list[Finding]:
         return [Finding(name, str(error), "follow the message, then run doctor again")]
     except OSError as error:
         return [Finding(name, f"cannot be read ({error.strerror})", "run this as the shop's user")]
-    except Exception as error:  # noqa: BLE001 - a database's driver raises what it likes; the others are checked
+    except Exception as error:  # noqa: BLE001 - a database's driver may raise any type; the other checks still run
         return [Finding(name, f"cannot be read ({type(error).__name__})", DAMAGED)]
 
 
@@ -108,7 +108,7 @@ def _state_directory(shop: Shop) -> Iterator[Finding]:
     if not os.path.lexists(shop.state):
         yield Finding("state directory", f"{shop.state} is missing", START)
         return
-    StateDirectory(shop.state)  # refuses what is not ours alone, and says how to mend it
+    StateDirectory(shop.state)  # raises an error that says how to repair its owner or mode
     wide = [str(path.relative_to(shop.state)) for path in _files(shop.state) if _is_open(path)]
     if wide:
         mend = f"run: chmod -R go-rwx {shop.state}"
@@ -118,7 +118,7 @@ def _state_directory(shop: Shop) -> Iterator[Finding]:
 
 
 def _databases(shop: Shop) -> Iterator[Finding]:
-    """Yield databases that are empty files. This comes first, since a check that opens one makes its tables again."""
+    """Yield the databases that are empty files. It runs first, because other checks would create their tables again."""
     empty = [path.name for path in sorted(shop.state.glob("*.db")) if not path.stat().st_size]
     if empty:
         yield Finding("databases", f"{some_of(empty)} is empty: its content was cut off or replaced", RESTORE)
@@ -140,7 +140,7 @@ def _store(shop: Shop) -> Iterator[Finding]:
         return
     with closing(store_opener(config, shop.state, environ=shop.environ, keyring=shop.keyring)()) as store:
         yield Finding("store", f"answers; its last change is number {store.last_change().number}")
-        yield from (Finding(*one) for one in examine_store(store))
+        yield from (Finding(*parts) for parts in examine_store(store))
         journal = journal_of(config, shop.state).name
         if journal and mark_of(store.database, journal) < 0:
             mend = "restore it from a backup, or start the shop's workers, which go on with the new one"
@@ -155,16 +155,16 @@ def _access_log(shop: Shop) -> Iterator[Finding]:
 
 
 def _own_hosts(shop: Shop) -> Iterator[Finding]:
-    """Yield a finding for each undeclared tracker that the shop's own hosts answered for.
+    """Yield a finding for each undeclared tracker that was served from the shop's own hosts.
 
-    The access log has paths without their queries, so only paths that name a tracker's own file are reported.
+    The access log has paths without their queries, so only paths that end in a tracker's own file are reported.
     """
     register = Register(purposes=shop.config.purposes, vendors=shop.config.vendors)
     declared = {rule.path for rule in register.rules if rule.path}
     found: dict[str, list[str]] = {}
     for path in sorted(_answered(log_place(shop.state, shop.config.log))):
         entry = load_catalogue().by_path(path) if path.endswith(TRACKER_FILES) else None
-        if entry is not None and not any(path == one or _is_under(path, one) for one in declared):
+        if entry is not None and not any(path == known or _is_under(path, known) for known in declared):
             found.setdefault(entry.name, []).append(path)
     for name, paths in found.items():
         yield Finding(
@@ -180,8 +180,8 @@ def _retention(shop: Shop) -> Iterator[Finding]:
         yield Finding("retention", "the job has not run yet; it runs 30 seconds after the shop starts")
         return
     if run.failed:
-        told = "; ".join(f"{step} failed: {reason}" for step, reason in run.failed.items())
-        yield Finding("retention", told, RUN_JOB)
+        text = "; ".join(f"{step} failed: {reason}" for step, reason in run.failed.items())
+        yield Finding("retention", text, RUN_JOB)
         return
     if run.doubt is not None:
         yield Finding("retention", doubt_text(run.doubt), BELIEVE)
@@ -200,25 +200,25 @@ def _clock(shop: Shop) -> Iterator[Finding]:
     stored = dict(_times(shop))
     ahead = [what for what, moment in stored.items() if moment > shop.now + AHEAD]
     newest = to_text(max(stored.values())) if stored else "nothing"
-    told = f"newest time on record: {newest}" + (f"; in the future: {some_of(ahead)}" if ahead else "")
-    yield Finding("clock", told, SET_CLOCK if ahead else "")
+    text = f"newest time on record: {newest}" + (f"; in the future: {some_of(ahead)}" if ahead else "")
+    yield Finding("clock", text, SET_CLOCK if ahead else "")
 
 
 def _declarations(shop: Shop) -> Iterator[Finding]:
     first = shop.first_day(LOADS_DAYS)
-    found = [one for one in read_undeclared_loads(shop.state) if one.last >= first]
+    found = [load for load in read_undeclared_loads(shop.state) if load.last >= first]
     if not found:
         yield Finding("declarations", f"browsers reported no undeclared host in {LOADS_DAYS} days")
-    for one in found[:MOST_BEYOND]:  # anybody can make a report up, so it is a warning
-        verdict = Verdict(one.host, shop.config.undeclared)
+    for load in found[:MOST_BEYOND]:  # only a warning, because anyone can send a false report
+        verdict = Verdict(load.host, shop.config.undeclared)
         site = shop_site(shop.config)
         advice, declared = advice_on(
             verdict, site=site, path="", vendors=shop.config.vendors, elements=("script",)
         )
         why = f"find out with cookieguard scan why it is loaded; {advice}\n{declared}"
-        fate = "is held" if one.is_held else "loads"
-        task = f"Say what {one.host} is: it {fate}, and nobody declared it"
-        yield Finding("declarations", one.line, advice=why, task=task, page=vendor_page(host=one.host))
+        fate = "is held" if load.is_held else "loads"
+        task = f"Say what {load.host} is: it {fate}, and nobody declared it"
+        yield Finding("declarations", load.line, advice=why, task=task, page=vendor_page(host=load.host))
 
 
 def _contracts(shop: Shop) -> Iterator[Finding]:
@@ -233,18 +233,18 @@ def _scanner(_: Shop) -> Iterator[Finding]:
 KEYS: tuple[Check, ...] = (examine_keyring_place, examine_keys, _store)
 FILES: tuple[Check, ...] = (_access_log, _own_hosts, examine_day_keys, _retention, _clock, _declarations)
 LAST: tuple[Check, ...] = (_disk, _contracts, _scanner)
-QUICK = _named((_retention, _disk))  # checked each time the Overview is opened
-DUE = _named((examine_keys, _declarations, _contracts))  # what officer and owner read as well
+QUICK = _named((_retention, _disk))  # run each time the Overview is opened
+DUE = _named((examine_keys, _declarations, _contracts))  # shown to officers and owners too
 
 
 def _times(shop: Shop) -> Iterator[tuple[str, datetime]]:
-    """Yield the newest times that were written; what cannot be read has a finding of its own."""
+    """Yield the newest times on record; another check reports those that cannot be read."""
     with suppress(CookieGuardError):
         yield from ((f"key {key.id}", key.since or key.created) for key in shop.keyring.every)
     for name in shop.names:
         match = DAY_KEY.fullmatch(name)
         if match:
-            yield f"day key {match[1]}", day_of(match[1]) - SLACK  # made within two hours before its day
+            yield f"day key {match[1]}", day_of(match[1]) - SLACK  # made up to two hours before its day
     run = read_run(shop.state)
     if run is not None:
         yield "retention", run.at
@@ -264,11 +264,11 @@ def _is_open(path: Path) -> bool:
 
 
 def _answered(directory: Path) -> set[str]:
-    """Return the paths that were answered, of the newest files' ends."""
-    newest = sorted(log_files(directory), key=lambda one: one[1], reverse=True)[:MOST_FILES]
+    """Return the paths that were answered, as read from the ends of the newest log files."""
+    newest = sorted(log_files(directory), key=lambda file: file[1], reverse=True)[:MOST_FILES]
     names: set[str] = set()
     for path, _ in newest:
-        if path.suffix == ".log":  # not what logrotate packed
+        if path.suffix == ".log":  # logrotate's files may be compressed
             names |= {match.decode("ascii", "replace") for match in ANSWERED.findall(_end_of(path))}
     return names
 

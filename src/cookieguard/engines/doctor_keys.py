@@ -1,4 +1,4 @@
-"""What the doctor says of keys: the keyring, and those of days and hours."""
+"""The doctor's checks of keys: the keyring, its place, and the keys of days and hours."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from cookieguard.storage.state_directory import StateDirectory
 
 HOUR_KEYS_GO = 3  # hours
 OLD_KEY = timedelta(days=365)
-UNUSED_KEY = timedelta(days=30)  # added, and never promoted
-# A container that is created again has only what is in its volumes
+UNUSED_KEY = timedelta(days=30)  # a key that is added but not promoted yet is not reported for this long
+# A container that is created again keeps only the content of its volumes
 MOVE = (
     "run: mkdir -m 700 {directory} && cp {ignored} {directory} && mv {path} {directory}/keyring; then restart the shop "
     "(in a container, mount a volume of its own there first)"
@@ -42,21 +42,21 @@ def examine_keys(shop: Shop) -> Iterator[Finding]:
         ends = retires_from(key, life=life)
         is_unused = key.since == key.created and now - key.created < UNUSED_KEY
         if key.state is KeyState.VERIFY and ends is not None and ends <= now and not is_unused:
-            told = f"key {key.id} has not been needed since {to_text(ends)}"
-            yield Finding("retired keys", told, f"run: cookieguard keys retire {key.id}")
+            text = f"key {key.id} has not been needed since {to_text(ends)}"
+            yield Finding("retired keys", text, f"run: cookieguard keys retire {key.id}")
 
 
 def examine_keyring_place(shop: Shop) -> Iterator[Finding]:
     place = place_of(shop.state, shop.config.keys, environ=shop.environ)
     if place.path is not None and not os.path.lexists(place.path):
-        return  # the check of its keys says so
+        return  # `examine_keys` reports that
     inside, directory = shop.state / KEYRING_FILE, beside(shop.state).parent
-    told = f"{place.path or place.variable}; it needs a backup of its own: nothing else opens what is sealed"
+    text = f"{place.path or place.variable}; it needs a backup of its own: nothing else opens what is sealed"
     advice = f"{inside} is not used: remove it" if os.path.lexists(inside) else ""
     if place.path is not None and place.path.absolute().is_relative_to(shop.state):
-        told = f"{place.path} is in the state directory, so a copy of that directory opens all that is sealed in it"
+        text = f"{place.path} is in the state directory, so a copy of that directory opens all that is sealed in it"
         advice = MOVE.format(path=place.path, ignored=shop.state / ".gitignore", directory=directory)
-    yield Finding("keyring", told, advice=advice)
+    yield Finding("keyring", text, advice=advice)
 
 
 def examine_day_keys(shop: Shop) -> Iterator[Finding]:
@@ -64,8 +64,8 @@ def examine_day_keys(shop: Shop) -> Iterator[Finding]:
     names = [] if runtime is None else [path.name for path in runtime.paths()]
     days = sorted(match[1] for match in map(DAY_KEY.fullmatch, names) if match)
     over = [day for day in days if shop.now - day_of(day) > KEYS_GO]
-    told = f"{len(days)}, the oldest of {days[0]}" if days else "none"
-    yield Finding("day keys", told, RUN_JOB if over else "")
+    text = f"{len(days)}, the oldest of {days[0]}" if days else "none"
+    yield Finding("day keys", text, RUN_JOB if over else "")
     hours = [int(match[1]) for match in map(HOUR_KEY.fullmatch, names) if match]
     late = [hour for hour in hours if shop.now.timestamp() // 3600 - hour > HOUR_KEYS_GO]
     yield Finding("hour keys", f"{len(hours)}, {len(late)} of them expired", RUN_JOB if late else "")

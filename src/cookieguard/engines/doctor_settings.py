@@ -1,6 +1,6 @@
-"""What `cookieguard doctor` says of the settings: the proxies believed, where links lead, contracts that end.
+"""The doctor's checks of settings: origins, trusted proxies, languages, links, and contracts that end.
 
-Rule: a check only looks, and asks the network only where it was told to.
+Rule: a check only reads, and uses the network only if its caller allows that.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from urllib.parse import urlencode
 from cookieguard.config import Config, Vendor
 from cookieguard.config.languages import LANGUAGES, language_of
 
-TIMEOUT_SECONDS = 5.0  # for each page: connecting, and every read
+TIMEOUT_SECONDS = 5.0  # for connecting, and for each read
 MOST_REDIRECTS = 5
 MOST_URLS = 20
-ERRORS = 400  # the first status of them
-TURNED_AWAY = (403, 406, 429)  # what protection from bots answers
-PLAIN = re.compile(r"http://(?!([^/:]+\.)?localhost(:|$)|127\.0\.0\.1(:|$)|\[::1\])")  # beyond loopback
+ERRORS = 400  # the first status code of an error
+TURNED_AWAY = (403, 406, 429)  # the usual answers of a protection against bots
+PLAIN = re.compile(r"http://(?!([^/:]+\.)?localhost(:|$)|127\.0\.0\.1(:|$)|\[::1\])")  # not loopback
 ORIGINS = 'set origins = ["https://shop.example"] before the first choice: they name the consent log for good'
 
 
 class Finding(NamedTuple):
-    """Say what one check found; `mend` is what to do, empty where all is well.
+    """Hold the result of one check. `mend` is the repair that is needed, empty if all is well.
 
-    `advice` is what to do soon, or to think of where it may be well as it is.
+    `advice` is a step for later, or one to consider if the shop may be right as it is.
     """
 
     check: str
@@ -35,32 +35,32 @@ class Finding(NamedTuple):
     mend: str = ""
     advice: str = ""
     day: date = date.max
-    """The day by which it has to be done; the last one of all where there is none."""
+    """The day by which it has to be done; `date.max` if there is none."""
     role: str = ""
-    """The role of the staff who do it; empty for the person who runs the server."""
+    """The role of the staff who can do it; empty for the person who runs the server."""
     task: str = ""
     """The next step, in words for people without a shell."""
     page: str = ""
-    """The page of staff on which that is done, below the prefix; empty where a command does it."""
+    """The staff page for the task, below the prefix; empty if it needs a command."""
 
     @property
     def what(self) -> str:
-        """What to do, in one line; for a check that fails, what it found."""
+        """The task in one line; without a task, the check and what it found."""
         return self.task or f"{self.check[:1].upper()}{self.check[1:]}: {self.found}"
 
     @property
     def is_fine(self) -> bool:
-        """Nothing need be done."""
+        """Whether no repair is needed."""
         return not self.mend
 
     @property
     def is_due(self) -> bool:
-        """Somebody has to do something, now or soon."""
+        """Whether there is something to do, now or later."""
         return bool(self.mend or self.advice)
 
 
 def examine_settings(config: Config, *, asks: bool) -> Iterator[Finding]:
-    """Yield what is to be said of a configuration; `asks` opens the pages that the banner links to."""
+    """Yield the findings on a configuration; `asks` opens the pages that the banner links to."""
     yield _origins(config)
     yield _proxies(config)
     if config.cache.mode == "shared":
@@ -86,54 +86,54 @@ def _proxies(config: Config) -> Finding:
     if not count:
         advice = "behind a proxy, name it in trusted_proxies; otherwise all visitors share its address"
         return Finding("proxies", "none is trusted", advice=advice)
-    if any(ipaddress.ip_network(one).prefixlen == 0 for one in config.trusted_proxies):
+    if any(ipaddress.ip_network(network).prefixlen == 0 for network in config.trusted_proxies):
         mend = "name only the addresses of your proxies in trusted_proxies"
         return Finding("proxies", "everybody is trusted: any client can claim any address", mend)
     return Finding("proxies", f"{count} addresses or networks are trusted")
 
 
 def _languages(config: Config) -> Finding:
-    mixed = ", ".join(one.id for one in config.purposes if one.has_one_text)
+    mixed = ", ".join(purpose.id for purpose in config.purposes if purpose.has_one_text)
     spoken, given = config.languages, language_of(config.consent.language)
     named = f"all {len(spoken)} languages" if spoken == LANGUAGES else ", ".join(spoken)
-    told = f"speaks {named}, by default {given}"
+    text = f"speaks {named}, by default {given}"
     advice = f"the text of {mixed} has no translations; docs/consent.md shows how to add them"
-    return Finding("banner", told, advice=advice if mixed else "")
+    return Finding("banner", text, advice=advice if mixed else "")
 
 
 def _links(config: Config, *, asks: bool) -> Iterator[Finding]:
-    if not (config.policy.privacy_url or config.policy.folder):  # with a folder our own page of it is linked
+    if not (config.policy.privacy_url or config.policy.folder):  # with a folder, our page is linked
         advice = "set policy.privacy_url, so that visitors can read what they agree to"
         yield Finding("privacy policy", "the banner has no link to it", advice=advice)
     links = {"privacy policy": config.policy.privacy_url}
-    links |= {f"policy of {one.name}": one.privacy_url for one in config.vendors}
+    links |= {f"policy of {vendor.name}": vendor.privacy_url for vendor in config.vendors}
     given = [(check, url) for check, url in links.items() if url]
     if not asks and given:
         yield Finding("links", f"{len(given)} to privacy policies; cookieguard doctor --urls opens them")
         return
     for check, url in given[:MOST_URLS]:
-        yield _looked_at(check, url, config)
+        yield _opened(check, url, config)
 
 
-def _looked_at(check: str, url: str, config: Config) -> Finding:
+def _opened(check: str, url: str, config: Config) -> Finding:
     if url.startswith("/"):
         if not config.origins:
             return Finding(check, f"{url} was not opened", "set origins: the link is a path on the first one")
         url = config.origins[0] + url
-    import httpx  # it brings click and rich, a fifth of importing the package: a shop that starts need not wait
+    import httpx  # not at the top: it imports click and rich, a fifth of the time that a shop takes to start
 
     try:
         status = _status_of(url)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Finding(check, f"{url} cannot be opened ({type(error).__name__})", "repair page or link")
-    if status in TURNED_AWAY:  # many a site behind a CDN lets in browsers alone
+    if status in TURNED_AWAY:  # many sites behind a CDN admit only browsers
         return Finding(check, f"{url} answers {status}", advice="it may block programs: use a browser")
     mend = "link to a page that exists" if status >= ERRORS else ""
     return Finding(check, f"{url} answers {status}", mend)
 
 
 def _status_of(url: str) -> int:
-    """Open a page as a browser does, and read none of its body."""
+    """Return the status of a page, opened as by a browser, without reading its body."""
     import httpx
 
     with (
@@ -144,7 +144,7 @@ def _status_of(url: str) -> int:
 
 
 SOON = timedelta(days=30)
-# Where the GDPR applies: the EU and the EEA.
+# The countries where the GDPR applies: the EU and the EEA.
 HOME = frozenset(
     "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK".split()
 )
@@ -152,38 +152,38 @@ RENEW = "enter the new contract_end when the contract is renewed, or remove the 
 
 
 def examine_contracts(config: Config, *, today: date) -> Iterator[Finding]:
-    """Yield findings about contracts with vendors; a contract without an end has none."""
+    """Yield the findings on vendors' contracts that end, vendors that are held, and transfers without a basis."""
     for vendor in config.vendors:
         if vendor.held:
             yield Finding(f"vendor {vendor.name}", "held = true, so it is held for every visitor")
         elif vendor.is_lapsed(today):
-            told = f"its contract ended on {vendor.contract_end}, so it is held for every visitor"
-            yield _ending(vendor, told, mend=RENEW)
+            text = f"its contract ended on {vendor.contract_end}, so it is held for every visitor"
+            yield _ending(vendor, text, mend=RENEW)
         if vendor.country and vendor.country not in HOME and not vendor.transfer:
-            told = f"its data go to {vendor.country}, and no legal basis for that transfer is given"
+            text = f"its data go to {vendor.country}, and no legal basis for that transfer is given"
             advice = 'set transfer = "adequacy", "clauses", "rules", "consent" or "contract"'
             task = f"Say why data of {vendor.name} may go to {vendor.country}"
             yield Finding(
-                f"vendor {vendor.name}", told, advice=advice, task=task, page=vendor_page(vendor=vendor.name)
+                f"vendor {vendor.name}", text, advice=advice, task=task, page=vendor_page(vendor=vendor.name)
             )
     for vendor in ending(config, today=today):
-        told = f"its contract ends on {vendor.contract_end}; from the next day it is held for every visitor"
-        yield _ending(vendor, told, advice=RENEW)
+        text = f"its contract ends on {vendor.contract_end}; from the next day it is held for every visitor"
+        yield _ending(vendor, text, advice=RENEW)
 
 
 def vendor_page(**asked: str) -> str:
-    """Return the address of staff's page of a third party, by `vendor` or `host`."""
+    """Return the address, below the prefix, of the staff page on a third party, by `vendor` or `host`."""
     return f"vendors?{urlencode({name: text[:253] for name, text in asked.items()})}"  # no host is longer
 
 
-def _ending(vendor: Vendor, told: str, *, mend: str = "", advice: str = "") -> Finding:
+def _ending(vendor: Vendor, text: str, *, mend: str = "", advice: str = "") -> Finding:
     task, day = f"Renew or end the contract with {vendor.name}", vendor.contract_end or date.max
     return Finding(
-        f"vendor {vendor.name}", told, mend, advice, day, task=task, page=vendor_page(vendor=vendor.name)
+        f"vendor {vendor.name}", text, mend, advice, day, task=task, page=vendor_page(vendor=vendor.name)
     )
 
 
 def ending(config: Config, *, today: date) -> list[Vendor]:
-    """Return the vendors whose contract ends within 30 days, the first first."""
-    found = [one for one in config.vendors if one.contract_end and today <= one.contract_end <= today + SOON]
-    return sorted(found, key=lambda one: one.contract_end or today)
+    """Return the vendors whose contract ends within 30 days, the earliest first."""
+    due = [vendor for vendor in config.vendors if today <= (vendor.contract_end or date.min) <= today + SOON]
+    return sorted(due, key=lambda vendor: vendor.contract_end or today)

@@ -1,4 +1,4 @@
-"""What each check of the doctor looks at, and how it tells: by names, days and counts."""
+"""The shop as the doctor's checks see it, and helpers for their findings, which have only names, days and counts."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from cookieguard.storage.keyring_source import place_of, read_place
 
 Answer = TypeVar("Answer")
 
-SLACK = timedelta(hours=2)  # the job is done once an hour
+SLACK = timedelta(hours=2)  # the job runs once an hour
 KEYS_GO = timedelta(hours=48)
-AHEAD = timedelta(minutes=5)  # clocks of two machines differ so much at most
+AHEAD = timedelta(minutes=5)  # the most by which the clocks of two machines may differ
 SET_CLOCK = "set the clock (NTP), or wait until then"
-SHOWN = 3  # names of files in one line
+SHOWN = 3  # names of files in one finding
 RUN_JOB = "run: cookieguard retention run (the shop's log says why the shop did not)"
-_READ: dict[str, tuple[object, Any]] = {}  # what this process has read: see `remembered`
-DAY_KEY = re.compile(r"\.?[a-z-]+-day-([0-9]{8})(?:\..*)?")  # of whichever use
+_READ: dict[str, tuple[object, Any]] = {}  # the answers that `remembered` keeps in this process
+DAY_KEY = re.compile(r"\.?[a-z-]+-day-([0-9]{8})(?:\..*)?")  # a day key for any use
 
 
 class NeverStarted(ConfigError):
-    """Say that there is no keyring, since the shop has no state directory yet: that one has a line of its own."""
+    """Say that there is no keyring, because the shop has no state directory yet; that has a finding of its own."""
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots, for what is looked up once
+@dataclass(frozen=True, kw_only=True)  # without slots, which cached_property does not support
 class Shop:
-    """Hold what all checks look at."""
+    """Hold the configuration, environment, time and keyring that the checks read."""
 
     config: Config
     environ: Mapping[str, str]
     now: datetime
     given: Keyring | None = None
-    """The keyring, where a caller has read it."""
+    """The keyring, if the caller has read it already."""
 
     @cached_property
     def state(self) -> Path:
@@ -67,12 +67,12 @@ class Shop:
         return sorted(os.listdir(self.state)) if self.state.is_dir() else []
 
     def first_day(self, days: int) -> date:
-        """Return the first UTC day of which something that is kept so many days may still be there."""
+        """Return the oldest UTC day whose data may still exist if they are kept for so many days."""
         return (self.now - SLACK).astimezone(UTC).date() - timedelta(days=days)
 
 
 def remembered(shop: Shop, name: str, stamp: object, read: Callable[[], Answer]) -> Answer:
-    """Return an answer that a page read this hour, or read it if the stamp changed; a command always reads."""
+    """Return an answer that a page has read within this hour and with this stamp; a command always reads it."""
     if shop.given is None:
         return read()
     known, stamp = _READ.get(name), (stamp, f"{shop.now:%Y-%m-%d %H}")
@@ -82,7 +82,7 @@ def remembered(shop: Shop, name: str, stamp: object, read: Callable[[], Answer])
 
 
 def age_of(check: str, what: str, oldest: int | None, shop: Shop, days: int, *, today: int = 0) -> Finding:
-    """Return how old the oldest day of something is; `today` counts today among its days."""
+    """Return a finding on the oldest day of something; `today` is 1 if today counts as one of its days."""
     if oldest is None:
         return Finding(check, f"{what}: none")
     is_over = date_of(oldest) < shop.first_day(days - today)
@@ -98,7 +98,7 @@ def date_of(day: int) -> date:
 
 
 def day_of(digits: str) -> datetime:
-    """Return when a day begins; one of no calendar began before all others."""
+    """Return the beginning of a day in UTC; digits that are no date count as 1970."""
     try:
         return datetime.strptime(digits, "%Y%m%d").replace(tzinfo=UTC)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Load an object of the shop's that a setting names as `module:name`."""
+"""Import an object of the shop that a setting names as `module:name`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cookieguard.errors import ConfigError
 
 
 def load_named(setting: str, value: str, *, allowed: str) -> Any:
-    """Import what `value` names, from the working directory or what is installed; raises ConfigError."""
+    """Return the object that `value` names, from the working directory or an installed package; raises ConfigError."""
     module, _, name = value.partition(":")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
@@ -21,7 +21,7 @@ def load_named(setting: str, value: str, *, allowed: str) -> Any:
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:
         raise ConfigError(setting, was=f"{value} ({error})", allowed=allowed) from error
-    except Exception as error:  # whatever the shop's own module raises; its text may hold a password
+    except Exception as error:  # the shop's own module may raise any type, with a password in its message
         was = f"{value}, whose module raised {type(error).__name__}"
         raise ConfigError(setting, was=was, allowed=allowed) from error
     return found

@@ -1,8 +1,8 @@
-"""What was kept long enough goes: one job for all that is kept for days, done once an hour by one worker.
+"""The retention job: once an hour, one worker deletes all data whose time is over.
 
-Rule: it fails open. A step that cannot be done is counted, told and tried again in a few minutes; the steps after
-it are done. Keys of visitors and hours go by the clock as it is. If the clock leaps ahead, what is kept for days stays
-a day longer, so that no month of figures is deleted within the hour.
+Rule: it fails open. A step that fails is counted, logged and tried again in a few minutes; the steps after it still
+run. Keys of days and hours are deleted by the clock as it is. If the clock jumps ahead, data that are kept for days
+stay for one more day, so that a wrong clock cannot delete a month of figures within the hour.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from cookieguard.storage.store.protocol import StoreDown
 
 logger = logging.getLogger("cookieguard")
 
-LEAP = timedelta(hours=36)  # a shop that stood still for a night and a day is nothing unusual
+LEAP = timedelta(hours=36)  # it is not unusual that a shop is down for a night and a day
 BELIEVED_AFTER = timedelta(hours=24)
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """Hold the clock's time and the machine's uptime at that moment, which no one can set."""
+    """Hold the clock's time, and the machine's uptime at that moment, which cannot be set."""
 
     now: datetime
-    boot: str = ""  # empty: not known, so no two readings are of one boot
+    boot: str = ""  # empty if unknown; then no two readings count as of the same boot
     uptime: float = 0.0  # seconds
 
     def passed_since(self, before: Reading) -> timedelta | None:
-        """Return what truly passed, None where the machine was started in between."""
+        """Return the time that really passed; None if the machine was restarted in between."""
         is_same = bool(self.boot) and self.boot == before.boot
         return timedelta(seconds=self.uptime - before.uptime) if is_same else None
 
     def facts(self) -> dict[str, Any]:
-        """Write it as JSON values."""
+        """Return it as JSON values."""
         return {
             "at": to_text(self.now.replace(microsecond=0)),
             "boot": self.boot,
@@ -56,18 +56,18 @@ class Reading:
 
 
 class Doubt(NamedTuple):
-    """Say since when the clock is not believed, and what it said before."""
+    """Hold the reading at which a doubt in the clock began, and the last reading before it."""
 
     since: Reading
     before: Reading
 
     def believed(self, reading: Reading) -> datetime:
-        """Return what the time is, as far as it is believed."""
+        """Return the time to believe: the reading before the doubt, plus the uptime since then."""
         return self.before.now + (reading.passed_since(self.before) or timedelta(0))
 
 
 def read_clock(now: datetime) -> Reading:
-    """Read the uptime that belongs to `now`."""
+    """Return `now` with the uptime at this moment."""
     try:
         return Reading(now=now, boot=BOOT.read_text().strip(), uptime=time.clock_gettime(time.CLOCK_BOOTTIME))
     except (OSError, AttributeError):
@@ -75,9 +75,9 @@ def read_clock(now: datetime) -> Reading:
 
 
 def doubt_of(reading: Reading, *, last: Reading | None, doubt: Doubt | None) -> Doubt | None:
-    """Return the doubt in a clock that leapt ahead of what may have passed; None where it is believed.
+    """Return the doubt in a clock that jumped ahead by more than LEAP; None if the clock is believed.
 
-    A doubt ends where the clock comes back, and after a day in which it did not.
+    A doubt ends when the clock is set back, or after a day in which it was not.
     """
     known = doubt.before if doubt else last
     if known is None or reading.now - known.now - (reading.passed_since(known) or timedelta(0)) <= LEAP:
@@ -90,7 +90,7 @@ def doubt_of(reading: Reading, *, last: Reading | None, doubt: Doubt | None) -> 
 
 
 def reading_of(facts: Any) -> Reading:
-    """Read what `facts` wrote; raises ValueError, KeyError or TypeError for anything else."""
+    """Return the reading that `facts` wrote; raises ValueError, KeyError or TypeError for any other value."""
     now = datetime.fromisoformat(facts["at"])
     if now.tzinfo is None:
         raise ValueError("a time without a zone")
@@ -99,15 +99,15 @@ def reading_of(facts: Any) -> Reading:
 
 RUN_EVERY = timedelta(hours=1)
 LOOK_EVERY = timedelta(minutes=5)  # a flood of views writes about 250 MB in that time
-FIRST_LOOK = timedelta(seconds=30)  # after a start, which has enough to do
-CLOSE_SECONDS = 2.0  # a step may take minutes, and is done again by the next worker
+FIRST_LOOK = timedelta(seconds=30)  # after the start, when the worker is busy
+CLOSE_SECONDS = 2.0  # a step may take minutes; the next worker repeats one that was cut off
 RECORD_FILE = "retention"
 CUT = "hits over the limit"
 CLOCK = "clock"
 
 
 class Times(NamedTuple):
-    """Say what the time is: for keys, which must go, and for what is kept for days and cannot be had again."""
+    """Hold two times: `now`, for keys, which must be deleted, and `believed`, for data that would be lost for good."""
 
     now: datetime
     believed: datetime
@@ -118,22 +118,22 @@ Step = Callable[[Times], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """Say what a run did: how much each step removed, and why a step failed. `cut` adds up over all runs."""
+    """Hold what a run did: how much each step removed, and why a step failed. `cut` is the sum over all runs."""
 
     at: datetime
     removed: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     cut: int = 0
-    """Hits that went before their time, since there were too many."""
+    """Hits that were deleted early, because there were too many."""
     reading: Reading | None = None
     doubt: Doubt | None = None
-    """Why hits, sums, logs and sealed events are held back."""
+    """The doubt in the clock for which hits, sums, logs and sealed events are kept longer."""
 
 
 class Retention:
-    """Own the thread that looks every few minutes; of all workers one does the job, where it is due.
+    """Run the job when it is due. Owns a thread that checks every few minutes; one of all workers does the job.
 
-    The thread starts with `begin`, in each process anew, and ends with `close` or with this object.
+    `begin` starts the thread, also in a forked process; it ends with `close` or with this object.
     """
 
     def __init__(
@@ -143,22 +143,22 @@ class Retention:
         self._state = state
         self._steps = steps
         self._cap = {name: step for name, step in steps.items() if name == CUT}
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self._first_at = 0.0
         self._worker = Worker("retention", self._round, patience=CLOSE_SECONDS)
 
     def begin(self) -> None:
-        """Start looking."""
+        """Start the thread."""
         if not self._worker.runs:
             self._first_at = seconds() + FIRST_LOOK.total_seconds()
             self._worker.begin()
 
     def close(self, deadline: float = math.inf) -> None:
-        """Stop looking; a step that takes longer ends by itself."""
+        """Stop the thread; a step that takes longer than the deadline ends by itself."""
         self._worker.close(deadline)
 
     def _round(self) -> float | None:
-        """Look, but not as the thread ends; return the seconds until the next look."""
+        """Check whether the job is due, unless the thread is ending; return the seconds until the next check."""
         if self._worker.is_ending:
             return None
         wait = self._first_at - seconds()
@@ -168,9 +168,9 @@ class Retention:
         return wait
 
     def look(self) -> Run | None:
-        """Do the job where nobody did it within the hour, or not all of it.
+        """Do the job if no worker did it within the hour, or if a step failed.
 
-        Returns None where another worker is at it, or nothing is due.
+        Returns None if another worker is doing it, or if it is not due.
         """
         now = self._clock()
         try:
@@ -182,27 +182,27 @@ class Retention:
                     LOOK_EVERY if last.failed else RUN_EVERY
                 )
                 run = do(self._steps if is_due else self._cap, now, last=last)
-                self._tell(run)
+                self._log(run)
                 if is_due or run.cut > (last.cut if last else 0):
                     write_run(record, run if is_due or last is None else replace(last, cut=run.cut))
                 return run if is_due else None
         except OSError as error:
-            self._tell(Run(at=now, failed={"state directory": error.strerror or "unreadable"}))
+            self._log(Run(at=now, failed={"state directory": error.strerror or "unreadable"}))
             return None
 
-    def _tell(self, run: Run) -> None:
+    def _log(self, run: Run) -> None:
         for step, reason in run.failed.items():
-            if step not in self._told:
+            if step not in self._logged:
                 logger.warning("retention: %s failed: %s; it is tried again every few minutes", step, reason)
-        if run.doubt is not None and CLOCK not in self._told:
+        if run.doubt is not None and CLOCK not in self._logged:
             logger.warning("retention: %s; see cookieguard doctor", doubt_text(run.doubt))
-        self._told = {*run.failed, *([CLOCK] if run.doubt is not None else [])}
+        self._logged = {*run.failed, *([CLOCK] if run.doubt is not None else [])}
 
 
 def do(
     steps: Mapping[str, Step], now: datetime, *, last: Run | None = None, believes_clock: bool = False
 ) -> Run:
-    """Do every step, whatever becomes of the others; by the last run it is told whether the clock leapt."""
+    """Run every step, even if others fail; comparison with the last run shows whether the clock jumped."""
     reading = read_clock(now)
     doubt = None
     if last is not None and not believes_clock:
@@ -217,21 +217,21 @@ def do(
             failed[name] = str(error)
         except OSError as error:
             failed[name] = error.strerror or type(error).__name__
-        except Exception as error:  # noqa: BLE001 - the other rules must be kept all the same; told and counted
+        except Exception as error:  # noqa: BLE001 - the other steps must run all the same; this one is logged and counted
             failed[name] = type(error).__name__
     cut = (last.cut if last else 0) + removed.get(CUT, 0)
     return Run(at=now, removed=removed, failed=failed, cut=cut, reading=reading, doubt=doubt)
 
 
 def doubt_text(doubt: Doubt) -> str:
-    """Return in words what is in doubt."""
+    """Return the doubt as a sentence."""
     since, before = to_text(doubt.since.now), to_text(doubt.before.now)
     return f"the clock jumped from {before} to {since}; for a day no hits, sums, logs or sealed events are deleted"
 
 
 @contextmanager
 def hold_record(state: StateDirectory) -> Iterator[int | None]:
-    """Hold the file with the record of the last run, None where another process holds it."""
+    """Lock the record of the last run, and yield its file descriptor; None if another process has locked it."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(state.path / RECORD_FILE, flags, 0o600)
     try:
@@ -241,29 +241,29 @@ def hold_record(state: StateDirectory) -> Iterator[int | None]:
             yield None
         else:
             yield descriptor
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child forked meanwhile would go on holding it
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a child that was forked meanwhile would keep the lock
     finally:
         os.close(descriptor)
 
 
 def write_run(record: int, run: Run) -> None:
-    """Write down a run; whoever reads a half one takes it for none."""
+    """Write the record of a run; `read_run` ignores one that is incomplete."""
     facts = {
         **(run.reading or Reading(now=run.at)).facts(),
         "removed": run.removed,
         "failed": run.failed,
         "cut": run.cut,
-        "doubt": [one.facts() for one in run.doubt or ()],
+        "doubt": [reading.facts() for reading in run.doubt or ()],
     }
     os.ftruncate(record, 0)
     os.pwrite(record, json.dumps(facts).encode(), 0)
 
 
 def read_run(state_dir: Path) -> Run | None:
-    """Read what the last run did; None where there is none, or none that can be read."""
+    """Return the record of the last run; None if there is none, or if it cannot be read."""
     try:
         found: Any = json.loads((state_dir / RECORD_FILE).read_bytes())
-        reading, doubt = reading_of(found), [reading_of(one) for one in found.get("doubt", ())]
+        reading, doubt = reading_of(found), [reading_of(facts) for facts in found.get("doubt", ())]
         return Run(
             at=reading.now,
             removed=dict(found["removed"]),

@@ -1,4 +1,4 @@
-"""The scanner: which third parties a shop reaches, by what, in each state of consent.
+"""The scanner: it visits a shop and lists the third parties that its pages contact, in each state of consent.
 
-Rule: it looks at a shop from outside, as visitors do, and changes nothing. Nothing of it is imported by `web`.
+Rule: a scan sees a shop from outside, as visitors do, and changes nothing. `web` never imports this package.
 """

@@ -1,4 +1,4 @@
-"""Draft vendor tables from what a scan saw, and put them into a configuration: TOML that loads, each line explained."""
+"""Draft vendor tables from a scan, as TOML with comments, and add them to a shop's configuration."""
 
 from __future__ import annotations
 
@@ -18,45 +18,42 @@ from cookieguard.errors import ConfigError
 from cookieguard.scan.observations import Contact
 from cookieguard.scan.third_parties import Party
 
-MANY_HOSTS = 3  # of one domain: from here on the draft names the domain
+MANY_HOSTS = 3  # with so many hosts of one domain, the draft names the domain instead
 LONGEST_NAME = 80
-MOST_NAMED = 40  # in the comment about them
-# A part of a cookie's name that differs from visitor to visitor: numbers and tokens of four characters or more.
+MOST_NAMED = 40  # hosts in the comment on those that only scripts name
+# The part of a cookie's name that differs between visitors: four digits or more, or a longer token.
 VARIES = re.compile(r"[0-9]{4,}|(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,}|-[0-9A-Z]{6,}")
 HEAD = "# Drafted by `cookieguard scan`: check each table before you rely on it, above all its purpose."
 
-# What may stand in a list: a comment, a text of either kind, or one more character.
+# The tokens of a TOML list: a comment, a string of any kind, or a single character.
 TOKEN = re.compile(r"#[^\n]*|\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|.", re.DOTALL)
 
 
 def draft(parties: Sequence[Party], config: Config) -> str:
-    """Write a table for each party with a host that no vendor of `config` covers; empty where there is none.
-
-    Where nobody is asked for anything there is no purpose to declare them by: they stay out.
-    """
+    """Return a vendor table for each party with undeclared hosts; "" if the shop has only the necessary purpose."""
     if not _widest(config):
         return ""
     taken = {vendor.name for vendor in config.vendors}
-    open_ones = [one for one in parties if one.undeclared]
-    tables = [_table(one, taken, config) for one in open_ones if not one.is_only_named or one.known]
-    named = [host for one in open_ones if one.is_only_named and not one.known for host in one.undeclared]
+    found = [party for party in parties if party.undeclared]
+    tables = [_table(party, taken, config) for party in found if not party.is_only_named or party.known]
+    named = [host for party in found if party.is_only_named and not party.known for host in party.undeclared]
     if named:
         tables.append(_comment(f"Unknown, and only named by scripts: {', '.join(named[:MOST_NAMED])}"))
-    tables = [one for one in tables if one]
+    tables = [table for table in tables if table]
     return "\n\n".join([HEAD, *tables]) + "\n" if tables else ""
 
 
 def _table(party: Party, taken: set[str], config: Config) -> str:
-    hosts = [one for one in _hosts(party) if HOST_PATTERN.fullmatch(one) and not _is_declared(one, config)]
+    hosts = [host for host in _hosts(party) if HOST_PATTERN.fullmatch(host) and not _declares(config, host)]
     if not hosts:
         return ""
     if party.may_be_own:
         return "\n".join([*_comments_of(party), *_question(party, hosts, config)])
     known, cookies = party.known, _cookies(party)
     lines = [*_comments_of(party), "[[vendors]]"]
-    if known is not None and known.id and known.id not in {one.catalogue for one in config.vendors}:
-        lines.append(f"catalogue = {_text(known.id)}")  # which fills in what is not said here
-        is_asked = known.purpose in {one.id for one in config.purposes}
+    if known is not None and known.id and known.id not in {vendor.catalogue for vendor in config.vendors}:
+        lines.append(f"catalogue = {_text(known.id)}")  # the entry supplies the fields that are left out
+        is_asked = known.purpose in {purpose.id for purpose in config.purposes}
         lines += [f"purpose = {_text(_widest(config))}"] * (not is_asked)
         lines += [f"hosts = {_list(hosts)}"] * (len(hosts) > len(known.needed_hosts))
         lines += [f"cookies = {_list(cookies)}"] * (len(cookies) > len(known.on_shop))
@@ -73,25 +70,25 @@ def _table(party: Party, taken: set[str], config: Config) -> str:
 
 
 def _question(party: Party, hosts: Sequence[str], config: Config) -> Iterator[str]:
-    """Yield in comments both that a host may be: to call it a vendor's would keep the shop's own pictures back."""
+    """Yield both ways to declare the hosts, as comments: a wrong guess would hold own pictures or let a vendor in."""
     vendor = {"name": party.name, "purpose": _asked(party, config), "hosts": list(hosts)}
     yield _comment(f"If it is the shop's own, above the first [table]: first_party_hosts = {_list(hosts)}")
     yield _comment(f"If it is a vendor, in the vendors list: {list_entry(vendor)}")
 
 
 def _asked(party: Party, config: Config) -> str:
-    return party.purpose if party.purpose in {one.id for one in config.purposes} else _widest(config)
+    return party.purpose if party.purpose in {purpose.id for purpose in config.purposes} else _widest(config)
 
 
 def _widest(config: Config) -> str:
-    """Return the purpose of whom none fits: marketing, else the shop's last; empty where it has none to agree to."""
-    ids = [one.id for one in config.purposes if one.id != NECESSARY]
+    """Return the purpose if no better one is known: marketing, else the last that visitors can refuse, else ""."""
+    ids = [purpose.id for purpose in config.purposes if purpose.id != NECESSARY]
     return "marketing" if "marketing" in ids else ids[-1] if ids else ""
 
 
 def _comments_of(party: Party) -> Iterator[str]:
-    """Yield in comments what was seen, and where the purpose is from."""
-    elements = list(dict.fromkeys(one.element for one in party.contacts))[:4]
+    """Yield comments that say where the party was seen, and why it has its purpose."""
+    elements = list(dict.fromkeys(contact.element for contact in party.contacts))[:4]
     pages = party.pages
     where = ", ".join(pages[:3]) + (f" and {len(pages) - 3} more" if len(pages) > 3 else "")
     yield _comment(f"Seen in {', '.join(elements)} on {where}.")
@@ -113,15 +110,15 @@ def _comments_of(party: Party) -> Iterator[str]:
 
 
 def _hosts(party: Party) -> list[str]:
-    """Name its hosts: the catalogue's own and what lies beyond, many of one domain as that domain."""
+    """Return the party's host patterns: the catalogue's and others that were seen; many of one domain become `*.`."""
     known = list(party.known.needed_hosts) if party.known is not None else []
-    rest = [one for one in party.undeclared if not any(_covers(pattern, one) for pattern in known)]
+    rest = [host for host in party.undeclared if not any(_covers(pattern, host) for pattern in known)]
     by_domain: dict[str, list[str]] = {}
     for host in rest:
         by_domain.setdefault(site_of(host).domain or host, []).append(host)
     for domain, hosts in sorted(by_domain.items()):
         is_many = len(hosts) >= MANY_HOSTS and "." in domain
-        asked = {_pattern(one) for one in party.contacts if one.host in hosts}
+        asked = {_pattern(contact) for contact in party.contacts if contact.host in hosts}
         known += [f"*.{domain}"] if is_many else sorted(asked)
     return known
 
@@ -137,17 +134,17 @@ def _covers(pattern: str, host: str) -> bool:
     return host == name
 
 
-def _is_declared(pattern: str, config: Config) -> bool:
-    return pattern in config.first_party_hosts or any(pattern in one.hosts for one in config.vendors)
+def _declares(config: Config, pattern: str) -> bool:
+    return pattern in config.first_party_hosts or any(pattern in vendor.hosts for vendor in config.vendors)
 
 
 def _cookies(party: Party) -> list[str]:
-    """Name what it keeps: the catalogue's patterns, and what was seen beyond, the part that varies as `*`."""
+    """Return the catalogue's cookie patterns, and the other names that were seen, with `*` for the varying part."""
     known = list(party.known.on_shop) if party.known is not None else []
     for name in party.names:
         found = VARIES.search(name)
         pattern = f"{name[: found.start()]}*" if found and found.start() > 1 else name
-        is_covered = any(name == one or (one.endswith("*") and name.startswith(one[:-1])) for one in known)
+        is_covered = any(name == key or (key.endswith("*") and name.startswith(key[:-1])) for key in known)
         if not is_covered and COOKIE_PATTERN.fullmatch(pattern):
             known.append(pattern)
     return known
@@ -169,18 +166,18 @@ def _text(text: str) -> str:
 def _list(texts: Iterable[str]) -> str:
     texts = list(texts)
     line = f"[{', '.join(map(_text, texts))}]"
-    if len(line) <= 100:  # else one a line
+    if len(line) <= 100:  # a longer list has one string on each line
         return line
-    return "[\n" + "".join(f"    {_text(one)},\n" for one in texts) + "]"
+    return "[\n" + "".join(f"    {_text(text)},\n" for text in texts) + "]"
 
 
 def _comment(text: str) -> str:
-    """Write a comment of one line: pages and names are free text."""
+    """Return a comment of one line: a page or a name could contain a line break, which would end the comment."""
     return "# " + re.sub(r"[^\x20-\x7e]+", " ", text)
 
 
 def fitting(tables: str, before: str) -> str:
-    """Write drafted tables as a list where the configuration names its vendors in one: TOML takes one form."""
+    """Return drafted tables in the form of the configuration's vendors: TOML takes tables or a list, not both."""
     if not tables or LIST.search(before) is None:
         return tables
     return "vendors = [\n" + "".join(f"{line}\n" for line in _entries(tables)) + "]\n"
@@ -190,7 +187,7 @@ def added(before: str, tables: str, forms: Sequence[str] = ()) -> str:
     """Return a configuration with drafted tables and forms; raises ConfigError if the two do not fit together."""
     found = LIST.search(before) if tables else None
     parts = [before, tables] if found is None else [_into_list(before, found.end(), tables)]
-    text = "\n\n".join(one.rstrip() for one in (*parts, *forms) if one.strip()) + "\n"
+    text = "\n\n".join(part.rstrip() for part in (*parts, *forms) if part.strip()) + "\n"
     try:
         config_from_mapping(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -200,7 +197,7 @@ def added(before: str, tables: str, forms: Sequence[str] = ()) -> str:
 
 
 def _into_list(before: str, start: int, tables: str) -> str:
-    """Write the tables as entries at the end of the list that begins at `start`."""
+    """Return the configuration with the tables as entries at the end of the list that begins at `start`."""
     end, last = _end_of(before, start)
     comma = "" if before[last - 1] in "[," else ","
     entries = "".join(f"{line}\n" for line in _entries(tables))
@@ -209,7 +206,7 @@ def _into_list(before: str, start: int, tables: str) -> str:
 
 
 def _end_of(text: str, start: int) -> tuple[int, int]:
-    """Find the bracket that ends a list, and where its last entry ends; comments and blanks are none."""
+    """Return the places where a list and its last entry end; comments and spaces after the entry do not count."""
     depth, last, place = 1, start, start
     for token in TOKEN.finditer(text, start):
         sign = token[0]

@@ -1,4 +1,4 @@
-"""Why an address is held on a shop, or is not: whose it is, by which rule, and the lines that change it."""
+"""Explain whether a shop's pages may load an address: its vendor, the rule that decides, and how to change that."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.consent.declarations import is_plain, list_entry, named, unknown
 from cookieguard.html import Url, parse_url
 from cookieguard.scan.plan import Parties
-from cookieguard.scan.third_parties import LookUp, nobody_known
+from cookieguard.scan.third_parties import LookUp, no_catalogue
 
 PASSES, WAITS, NEVER = "passes", "held until the visitor agrees", "held always"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Say what becomes of one address, and why."""
+    """Hold the outcome for one address, and its reason."""
 
     url: str
     outcome: str
     """One of PASSES, WAITS, NEVER."""
     purpose: str
     vendor: str
-    """Whose it is; empty for nobody's, and for the shop's own."""
+    """The vendor that declares it; empty if no vendor does, and for the shop's own."""
     rule: str
     """The setting that decides."""
     agreement: str = ""
     """What a visitor has to agree to, in words."""
     changes: tuple[tuple[str, str], ...] = ()
-    """What would change it: in words, and the lines of TOML."""
+    """The settings that would change the outcome, each in words and as lines of TOML."""
 
 
 def explain(
-    address: str, *, shop: str, config: Config, look_up: LookUp = nobody_known, today: date | None = None
+    address: str, *, shop: str, config: Config, look_up: LookUp = no_catalogue, today: date | None = None
 ) -> Explanation:
-    """Explain an address, seen from a page of `shop`; raises ValueError for what is no address.
+    """Return the outcome for an address on a page of `shop`; raises ValueError for text that is no address.
 
-    `today` says whose contract has ended; without it nobody's has.
+    A contract that ended before `today` counts as ended; without `today`, every contract counts as current.
     """
     url, parties = parse_url(address), Parties(shop, config)
     verdict = parties.verdict(url)
     register = parties.register
-    vendor = next((one for one in config.vendors if one.name == verdict.vendor), None)
+    vendor = next((vendor for vendor in config.vendors if vendor.name == verdict.vendor), None)
     if vendor is not None and today is not None and vendor.is_lapsed(today):
         return _without_contract(address, vendor)
     if not register.holds(verdict, NOTHING_BEYOND):
@@ -131,13 +131,13 @@ def _changes(
 
 
 def _is_others(entry: Entry | None) -> bool:
-    """Return whether a host is known to be somebody else's: called the shop's own, it would hear of all unasked."""
+    """Return whether the host is another company's: declared as the shop's own, it would load without consent."""
     return entry is not None and entry.category not in DELIVERS
 
 
 def _with_another_purpose(verdict: Verdict, config: Config) -> tuple[str, str]:
-    """Write the lines that ask visitors first, or no longer, in the form in which the vendor may stand there."""
-    ids = [one.id for one in config.purposes if one.id != NECESSARY]
+    """Return the lines that make a vendor wait for consent, or no longer, in the form that the list of vendors has."""
+    ids = [purpose.id for purpose in config.purposes if purpose.id != NECESSARY]
     if verdict.purpose == NECESSARY and not ids:
         return "to hold it for all visitors, remove it from vendors:", f"name = {json.dumps(verdict.vendor)}"
     if verdict.purpose == NECESSARY:
@@ -146,8 +146,8 @@ def _with_another_purpose(verdict: Verdict, config: Config) -> tuple[str, str]:
     else:
         words = "to let it in without asking, if the shop cannot do without it"
         fields = {"purpose": NECESSARY, "reason": "..."}
-    name = next((one.catalogue for one in config.vendors if one.name == verdict.vendor), "")
-    if name and all(is_plain(one) for one in config.vendors):
+    name = next((vendor.catalogue for vendor in config.vendors if vendor.name == verdict.vendor), "")
+    if name and all(is_plain(vendor) for vendor in config.vendors):
         return f'{words}, replace "{name}" in the list of vendors with:', list_entry(
             {"catalogue": name, **fields}
         )
@@ -158,7 +158,7 @@ def _with_another_purpose(verdict: Verdict, config: Config) -> tuple[str, str]:
 
 
 def _with_path(url: Url, parties: Parties) -> str:
-    """Name an address of the shop's own as a vendor behind it is declared: by its folder, at the root by itself."""
+    """Return a pattern for `hosts`: on the shop's own host with the address's folder, or with its path at the root."""
     folder = url.path[: url.path.rfind("/") + 1]
     place = url.path if folder == "/" else folder
     return f"{url.host}{place}" if url.host == parties.site.host else url.host

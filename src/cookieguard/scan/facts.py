@@ -1,4 +1,4 @@
-"""A scan as JSON, what changed since the last one, and both as one HTML file that loads nothing."""
+"""A scan's result as JSON, its changes since the last scan, and both as one HTML file without external resources."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from cookieguard.scan.forms import merged
 from cookieguard.scan.observations import Contact, Need, Scan, StorageEntry
 from cookieguard.scan.third_parties import Party
 
-FORM = 1  # of the JSON
-MOST_SEEN = 200  # ways that are listed of one party
+FORM = 1  # the version of the JSON's form
+MOST_SEEN = 200  # contacts that are listed of one party
 
 
 def facts_of(scan: Scan, parties: Sequence[Party], draft: str) -> dict[str, Any]:
-    """Return what a scan found as plain values; no cookie's value, no query."""
+    """Return a scan's result as JSON values, without values of cookies and without queries."""
     return {
         "form": FORM,
         "target": scan.target,
@@ -31,13 +31,13 @@ def facts_of(scan: Scan, parties: Sequence[Party], draft: str) -> dict[str, Any]
         "with_browser": scan.with_browser,
         "states": list(scan.states),
         "pages": list(scan.pages),
-        "leaks": sum(len(hosts_leaking(one)) for one in parties),
-        "parties": [_party(one) for one in parties],
-        "needs": [_need(one) for one in scan.needs],
-        "own": [asdict(one) for one in unclaimed(scan, parties)],
+        "leaks": sum(len(hosts_leaking(party)) for party in parties),
+        "parties": [_party(party) for party in parties],
+        "needs": [_need(need) for need in scan.needs],
+        "own": [asdict(entry) for entry in unclaimed(scan, parties)],
         "forms": [
-            {"asks": list(one.asks), "leads_to": one.leads_to, "pages": list(pages)}
-            for one, pages in merged(scan.forms)
+            {"asks": list(form.asks), "leads_to": form.leads_to, "pages": list(pages)}
+            for form, pages in merged(scan.forms)
         ],
         "notes": list(scan.notes),
         "draft": draft,
@@ -46,16 +46,16 @@ def facts_of(scan: Scan, parties: Sequence[Party], draft: str) -> dict[str, Any]
 
 def hosts_leaking(party: Party) -> tuple[str, ...]:
     """Return the hosts that were reached without consent."""
-    return tuple(dict.fromkeys(one.host for one in party.leaks))
+    return tuple(dict.fromkeys(contact.host for contact in party.leaks))
 
 
 def unclaimed(scan: Scan, parties: Sequence[Party]) -> list[StorageEntry]:
-    """Return what was kept by nobody else: the shop's own cookies and storage."""
-    theirs = {one for party in parties for one in party.kept}
+    """Return the shop's own cookies and storage: those that no third party wrote."""
+    theirs = {entry for party in parties for entry in party.kept}
     found: dict[tuple[str, str], StorageEntry] = {}
-    for one in scan.kept:
-        if one not in theirs:
-            found.setdefault((one.kind, one.name), one)
+    for entry in scan.kept:
+        if entry not in theirs:
+            found.setdefault((entry.kind, entry.name), entry)
     return list(found.values())
 
 
@@ -73,36 +73,36 @@ def _party(party: Party) -> dict[str, Any]:
         "pages": list(party.pages),
         "told": list(party.told),
         "seen": list(_ways(party.contacts))[:MOST_SEEN],
-        "kept": list(_merged(asdict(one) for one in party.kept)),
-        "needed_by": [_need(one) for one in party.needs],
+        "kept": list(_merged(asdict(entry) for entry in party.kept)),
+        "needed_by": [_need(need) for need in party.needs],
         "necessary_when": party.known.necessary_when if party.known else "",
     }
 
 
 def _ways(contacts: Sequence[Contact]) -> Iterator[dict[str, Any]]:
-    """Bring the same way on several pages together."""
+    """Yield each way in which pages contact a party once, with the pages on which it was seen."""
     found: dict[tuple[str, ...], list[Contact]] = {}
-    for one in contacts:
-        found.setdefault((one.state, one.how, one.element, one.by, one.url), []).append(one)
+    for way in contacts:
+        found.setdefault((way.state, way.how, way.element, way.by, way.url), []).append(way)
     for (state, how, element, by, url), same in found.items():
-        way = {"state": state, "how": how, "element": element, "by": by, "url": url}
-        yield way | {"pages": list(dict.fromkeys(one.page for one in same)), "line": same[0].line}
+        facts = {"state": state, "how": how, "element": element, "by": by, "url": url}
+        yield facts | {"pages": list(dict.fromkeys(contact.page for contact in same)), "line": same[0].line}
 
 
 def _merged(kept: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     seen: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for one in kept:
-        seen.setdefault((one["kind"], one["name"], one["state"]), one)
+    for entry in kept:
+        seen.setdefault((entry["kind"], entry["name"], entry["state"]), entry)
     yield from seen.values()
 
 
-def _need(one: Need) -> dict[str, Any]:
-    return asdict(one) | {"hosts": list(one.hosts)}
+def _need(need: Need) -> dict[str, Any]:
+    return asdict(need) | {"hosts": list(need.hosts)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """Say one thing that differs from the last scan."""
+    """Hold one difference from the last scan."""
 
     what: str
     name: str
@@ -115,7 +115,7 @@ class Change:
 
 
 def load_facts(path: Path) -> dict[str, Any]:
-    """Read the JSON of an earlier scan; raises ConfigError."""
+    """Return the JSON of an earlier scan; raises ConfigError."""
     allowed = "a file that `cookieguard scan --save` or `--json` wrote"
     try:
         found = json.loads(path.read_text("utf-8"))
@@ -123,13 +123,13 @@ def load_facts(path: Path) -> dict[str, Any]:
         reason = getattr(error, "strerror", None) or "no JSON"
         raise ConfigError("--diff", was=f"{path} ({reason})", allowed=allowed) from error
     is_ours = isinstance(found, dict) and found.get("form") == FORM and isinstance(found.get("parties"), list)
-    if not is_ours or not all(isinstance(one, dict) for one in found["parties"]):
+    if not is_ours or not all(isinstance(party, dict) for party in found["parties"]):
         raise ConfigError("--diff", was=f"{path} (another form)", allowed=allowed)
     return dict(found)
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    """List what is new and what is gone, hosts first. Names that only a script holds count for nothing."""
+    """Return what is new and what is gone, hosts first. Hosts that a script only names are left out."""
     found: list[Change] = []
     for what, pick in (
         ("host", _hosts_of),
@@ -137,12 +137,12 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
         ("cookie or storage", _names_of),
     ):
         old, new = dict(pick(before)), dict(pick(now))
-        found += [Change(what=what, name=new[one]) for one in sorted(new.keys() - old.keys())]
-        found += [Change(what=what, name=old[one], is_new=False) for one in sorted(old.keys() - new.keys())]
+        found += [Change(what=what, name=new[key]) for key in sorted(new.keys() - old.keys())]
+        found += [Change(what=what, name=old[key], is_new=False) for key in sorted(old.keys() - new.keys())]
     return found
 
 
-# What is compared, and how it is shown: a party gets another name once it is declared, and is no news by that.
+# These yield a key to compare and a text to show. The key has no name of a party, because a declaration changes it.
 def _hosts_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for party in facts["parties"]:
         for host in () if party.get("only_named") else party.get("hosts", ()):
@@ -156,8 +156,8 @@ def _leaking_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _names_of(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for party in facts["parties"]:
-        for one in party.get("kept", ()):
-            yield str(one.get("name", "")), f"{one.get('name', '')} ({party.get('name', '')})"
+        for entry in party.get("kept", ()):
+            yield str(entry.get("name", "")), f"{entry.get('name', '')} ({party.get('name', '')})"
 
 
 STATIC = files("cookieguard.static")
@@ -166,15 +166,15 @@ MOST_PICTURES = 24
 
 
 def report_page(scan: Scan, facts: Mapping[str, Any], since: Sequence[Change] | None = None) -> bytes:
-    """Write the report; `since` is what changed."""
+    """Return the report as HTML; `since` lists the changes since the last scan."""
     pictures = [
-        (one, f"data:image/jpeg;base64,{base64.b64encode(one.picture).decode()}")
-        for one in scan.looks
-        if one.picture
+        (look, f"data:image/jpeg;base64,{base64.b64encode(look.picture).decode()}")
+        for look in scan.looks
+        if look.picture
     ][:MOST_PICTURES]
     page = _environment().get_template("scan.html")
-    values = {"f": facts, "scan": scan, "pictures": pictures, "since": since, "policy": POLICY}
-    return page.render(values).encode("ascii", "xmlcharrefreplace")
+    text = page.render(f=facts, scan=scan, pictures=pictures, since=since, policy=POLICY)
+    return text.encode("ascii", "xmlcharrefreplace")
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
-"""Which personal fields a page asks for and where its forms lead, as the source says it; never what somebody typed.
+"""The forms of a page: which personal data they ask for, and where they send it. Never what a visitor typed.
 
-Rule: what HTML itself says comes first (`autocomplete`, `type`); a field's name is a guess of last resort.
+Rule: `autocomplete` and `type` decide first, because HTML defines them; a field's name is only a guess.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from urllib.parse import urljoin
 from cookieguard.config import ShopForm
 from cookieguard.html import parse_url
 from cookieguard.scan.observations import Form
-from cookieguard.scan.page_source import MOST_SOURCE, IsForeign, Source
+from cookieguard.scan.page_source import MOST_SOURCE, IsForeign, PageSource
 
 CARD = "card number"
 TYPES = {"email": "email", "tel": "phone", "password": "password", "file": "file"}
-UNASKED = frozenset({"hidden", "submit", "button", "image", "reset", "checkbox", "radio", "search"})
-# The tokens of the HTML standard (4.10.18.7) by how they begin.
+IMPERSONAL = frozenset({"hidden", "submit", "button", "image", "reset", "checkbox", "radio", "search"})
+# The beginnings of `autocomplete` tokens (HTML standard, 4.10.18.7).
 TOKENS = {
     "cc-number": CARD,
     "cc-csc": "card code",
@@ -50,8 +50,8 @@ NAMES = (
 )
 
 
-def forms_in(source: Source, is_foreign: IsForeign) -> list[Form]:
-    """Return the forms of a page that ask for something personal; fields in none count as one that scripts send."""
+def forms_in(source: PageSource, is_foreign: IsForeign) -> list[Form]:
+    """Return a page's forms that ask for personal data; fields outside of forms count as one form, sent by scripts."""
     reader = _Reader(source.url)
     reader.feed(source.text[:MOST_SOURCE].decode("utf-8", "replace"))
     found = []
@@ -67,27 +67,27 @@ def merged(forms: Iterable[Form]) -> list[tuple[Form, tuple[str, ...]]]:
     """Return each form once, with the pages it is on."""
     pages: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     first: dict[tuple[str, tuple[str, ...]], Form] = {}
-    for one in forms:
-        key = (one.leads_to, one.asks)
-        first.setdefault(key, one)
-        if one.page not in pages.setdefault(key, []):
-            pages[key].append(one.page)
+    for form in forms:
+        key = (form.leads_to, form.asks)
+        first.setdefault(key, form)
+        if form.page not in pages.setdefault(key, []):
+            pages[key].append(form.page)
     return [(first[key], tuple(found)) for key, found in pages.items()]
 
 
 def takes_cards(form: Form) -> bool:
-    """Return whether a card's number is typed into the shop's own page."""
+    """Return whether the form asks for a card number on the shop's own page."""
     return CARD in form.asks
 
 
 def is_declared(form: Form, pages: Sequence[str], declared: Iterable[ShopForm]) -> bool:
-    """Return whether the configuration names a form with all that it asks for, wherever it stands."""
-    fits = [one for one in declared if set(form.asks) <= set(one.asks) and one.leads_to == form.leads_to]
-    return all(any(one.is_on(page) for one in fits) for page in pages)
+    """Return whether the configuration declares a form, with all that it asks for, on each of these pages."""
+    fits = [own for own in declared if set(form.asks) <= set(own.asks) and own.leads_to == form.leads_to]
+    return all(any(own.is_on(page) for own in fits) for page in pages)
 
 
 def form_table(form: Form, pages: Sequence[str]) -> str:
-    """Write the lines that declare a form; on several pages it counts as one of every page."""
+    """Return the lines that declare a form; one that was seen on several pages is declared for every page."""
     lines = ["[[forms]]"]
     lines.append(f"page = {json.dumps(pages[0] if len(pages) == 1 else '/')}")
     lines.append(f"asks = {json.dumps(list(form.asks))}")
@@ -96,7 +96,7 @@ def form_table(form: Form, pages: Sequence[str]) -> str:
 
 
 class _Reader(HTMLParser):
-    """Gather fields by form, in their order. `forms` begins with what is in none."""
+    """Collect the fields of each form, in order. The first entry of `forms` has the fields outside of any form."""
 
     def __init__(self, address: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -119,14 +119,14 @@ class _Reader(HTMLParser):
     def _resolved(self, action: str) -> str:
         try:
             return urljoin(self._address, action.strip())
-        except ValueError:  # no address
+        except ValueError:  # the action is not a valid URL
             return self._address
 
 
 def _kind(tag: str, field: Mapping[str, str]) -> str:
-    """Return what a field asks for; empty for what names nobody."""
+    """Return the personal data that a field asks for; empty if it asks for none."""
     type_ = field.get("type", "text").lower() if tag == "input" else tag
-    if type_ in UNASKED:
+    if type_ in IMPERSONAL:
         return ""
     for token in reversed(field.get("autocomplete", "").lower().split()):
         known = next((kind for name, kind in TOKENS.items() if token.startswith(name)), "")
@@ -134,5 +134,5 @@ def _kind(tag: str, field: Mapping[str, str]) -> str:
             return known
     if type_ in TYPES:
         return TYPES[type_]
-    told = (field.get("name", ""), field.get("id", ""), field.get("placeholder", ""))
-    return next((kind for pattern, kind in NAMES for text in told if text and pattern.search(text)), "")
+    names = (field.get("name", ""), field.get("id", ""), field.get("placeholder", ""))
+    return next((kind for pattern, kind in NAMES for name in names if name and pattern.search(name)), "")

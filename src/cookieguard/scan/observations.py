@@ -1,4 +1,4 @@
-"""What a scan has seen, as values: contacts, what was kept, what the shop's own code missed."""
+"""What a scan observed, as values: contacts with hosts, stored cookies, and errors that missing scripts caused."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 
 UNDECIDED, REFUSED, ACCEPTED = "undecided", "refused", "accepted"
 STATES = (UNDECIDED, REFUSED, ACCEPTED)
-# How a contact was seen. The browser asked; it only connected; a live element would make a browser ask; a script names
-# the host; a wall of ours held it.
+# How a contact was observed: the browser sent a request; it only opened a connection; an element would make it send
+# one; a script names the host; cookieguard held the element or request.
 ASKED, CONNECTED, WOULD, NAMED, HELD = "asked", "connected", "would ask", "named", "held"
 LEAKS = frozenset({ASKED, CONNECTED, WOULD})
 LONGEST_URL = 300  # characters of an address that a report shows
@@ -16,7 +16,7 @@ LONGEST_URL = 300  # characters of an address that a report shows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """Name one way in which a page reaches a host."""
+    """Hold one way in which a page contacts a host."""
 
     host: str
     port: int | None = None
@@ -24,20 +24,20 @@ class Contact:
     """Without its query, which may name a visitor."""
     how: str
     element: str
-    """`script src`, `fetch`, `link href`: what asked."""
+    """What sent the request: `script src`, `fetch`, `link href`."""
     by: str = ""
-    """The script that asked, without its query; empty for the page's own markup."""
+    """The script that sent the request, without its query; empty for the page's own markup."""
     page: str
     state: str
     line: int = 0
-    """Of the page's source; 0 where it is unknown."""
+    """The line in the page's source; 0 if it is unknown."""
     told: tuple[str, ...] = ()
-    """What the request says of the page beside its origin: its path, what stands in its query."""
+    """What the request reveals of the page apart from its origin: its path, or values of its query."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StorageEntry:
-    """Name one cookie or storage key; never its value."""
+    """Hold the name of one cookie or storage key; never its value."""
 
     name: str
     kind: str
@@ -45,55 +45,55 @@ class StorageEntry:
     site: str
     """The host it belongs to."""
     by: str = ""
-    """The host whose script or answer wrote it; empty for the shop itself."""
+    """The host whose script or response wrote it; empty for the shop itself."""
     days: int | None = None
-    """How long it stays; None until the browser closes, or without end."""
+    """How many days it is kept; None for a session cookie, and for storage, which does not expire."""
     page: str
     state: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """Name what the shop's own code missed where a third party was held."""
+    """Hold an error of the shop's own code that occurs only while a third party is held."""
 
     page: str
     state: str
     missing: str
-    """The name that was not there."""
+    """The JavaScript name that was not defined."""
     message: str
     by: str
     """The shop's own script, or the page, that failed."""
     hosts: tuple[str, ...] = ()
-    """Whose scripts define that name once all is agreed to."""
+    """The hosts whose scripts define that name after the visitor agreed to everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitedPage:
-    """Name one page that was looked at, in one state."""
+    """Hold one page that was visited, in one state of consent."""
 
     page: str
     state: str
     status: int
     led_to: str = ""
-    """The page that it led to, and that was looked at in its place; empty where it was itself."""
+    """The page that it redirected to, which was visited instead; empty without a redirect."""
     title: str = ""
     picture: bytes = field(default=b"", repr=False)
-    """A JPEG of what a visitor sees first; empty where none was taken."""
+    """A JPEG of the page's top as a visitor sees it; empty if none was taken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
-    """Name a form of a page that asks for something personal, in the words of the report."""
+    """Hold a form that asks for personal data, in the words of the report."""
 
     page: str
     leads_to: str
-    """The third party that it is sent to; empty for the shop itself."""
+    """The third-party host that receives it; empty for the shop itself."""
     asks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """Hold all that one scan saw."""
+    """Hold everything that one scan observed."""
 
     target: str
     started: datetime
@@ -104,7 +104,7 @@ class Scan:
     needs: tuple[Need, ...] = ()
     forms: tuple[Form, ...] = ()
     notes: tuple[str, ...] = ()
-    """What limits the result, in words for the owner."""
+    """The limits of the result, in words for the shop's owner."""
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -119,5 +119,5 @@ class Scan:
 
 
 def shown_url(url: str) -> str:
-    """Return an address without query and fragment, at most LONGEST_URL characters."""
+    """Return an address without its query and fragment, at most LONGEST_URL characters."""
     return url.partition("#")[0].partition("?")[0][:LONGEST_URL]

@@ -1,4 +1,4 @@
-"""Read a page's source: whom its elements would contact, whom its inline scripts name, where its links lead."""
+"""Read the HTML of a page: the hosts that its elements contact or its inline scripts name, and its links."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cookieguard.scan.observations import HELD, NAMED, WOULD, Contact, shown_url
 
 IsForeign = Callable[[Url], bool]
 
-PIECE = 4096  # fed at once: the rewriter keeps the first 200 elements of those it was fed
+PIECE = 4096  # bytes for each `feed`; the rewriter lists at most 200 held URLs until the list is emptied
 MOST_SOURCE = 8 * 1024 * 1024
 MOST_LINKS = 2000
-OURS = "cookieguard"  # the element that a rule's answer is noted under
-# What the guard took out of the way. Of an element with both names the first is the page's own.
+OURS = "cookieguard"  # the purpose in a scan's rulings, which hold every foreign URL
+# The attributes that the guard renamed. If an element has both names, the first one is the page's own.
 HELD_NAME = re.compile(rb"(?<=[\s\"'/])data-cg-(?=[a-z-]+[\s=>/])", re.IGNORECASE)
 NEUTRAL = re.compile(rb"<(script|style)\b([^>]*?) type=\"text/plain\"(?=[^>]*\bdata-cg-)", re.IGNORECASE)
 SCRIPT = re.compile(rb"<script\b([^>]*)>(.*?)</script", re.IGNORECASE | re.DOTALL)
@@ -27,9 +27,9 @@ NAMED_HOST = re.compile(
     r"(?:https?:|[\"'`])(?:\\?/){2}((?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)+[a-z]{2,24}\.?)(:\d{2,5})?(?=[/\\\"'`?#:\s]|$)",
     re.IGNORECASE,
 )
-# A domain that a script puts behind a label of its own: `"//" + id + ".example.com/x"`.
+# A domain to which a script adds its own first label: `"//" + id + ".example.com/x"`.
 JOINED_HOST = re.compile(r"[\"'`}]\.((?:[a-z0-9-]+\.)+[a-z]{2,24})/", re.IGNORECASE)
-# Namespaces, schemas and links that scripts name and never ask.
+# Namespaces, schemas and links that scripts name without a request.
 NEVER_ASKED = frozenset({"www.w3.org", "schema.org", "ogp.me", "purl.org", "gmpg.org"})
 LINK = re.compile(rb"<a\b[^>]*?\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+))", re.IGNORECASE)
 SHEET = re.compile(rb"<link\b[^>]*\brel\s*=\s*[\"']?stylesheet\b[^>]*>", re.IGNORECASE)
@@ -40,13 +40,13 @@ REFRESH = re.compile(
 )
 TITLE = re.compile(rb"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 DEFAULT_SRC = re.compile(r"(?:^|[;,])\s*default-src\s([^;,]*)", re.IGNORECASE)
-UNFILLED = re.compile(r"\$\{|\{\{")  # in a template of a script: no page has such an address
+UNFILLED = re.compile(r"\$\{|\{\{")  # a placeholder of a script's template, not yet an address
 BASE = re.compile(rb"<base\b[^>]*\bhref\s*=\s*[\"']?([^\"'\s>]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Hold one page's source, as it was served."""
+class PageSource:
+    """Hold one page's HTML, as it was served."""
 
     url: str
     text: bytes
@@ -58,26 +58,26 @@ class Source:
 
     @property
     def title(self) -> str:
-        """Return what stands in its title."""
+        """Return the text of its title element, at most 200 characters."""
         found = TITLE.search(self.text)
         return html.unescape(" ".join(_text(found[1]).split()))[:200] if found else ""
 
     @property
     def links(self) -> list[str]:
-        """Return the absolute addresses its links lead to, in order; first where it leads by itself."""
-        found = (b'<a href="' + one[1] + b'">' for one in REFRESH.finditer(self.text[:MOST_SOURCE]))
+        """Return the absolute addresses of its links, in order; the target of a meta refresh comes first."""
+        found = (b'<a href="' + match[1] + b'">' for match in REFRESH.finditer(self.text[:MOST_SOURCE]))
         return _addresses(b"".join(found) + self.text[:MOST_SOURCE], self.text, self.url)
 
     @property
     def sheets(self) -> list[str]:
         """Return the absolute addresses of its style sheets."""
         found = (HREF.search(tag[0]) for tag in SHEET.finditer(self.text[:MOST_SOURCE]))
-        tags = b"".join(b"<a " + one[0] + b">" for one in found if one)
+        tags = b"".join(b"<a " + match[0] + b">" for match in found if match)
         return _addresses(tags, self.text, self.url)
 
 
-def contacts_in(source: Source, is_foreign: IsForeign) -> list[Contact]:
-    """List whom a page contacts by its elements, whom walls of ours hold, and whom inline scripts name."""
+def contacts_in(source: PageSource, is_foreign: IsForeign) -> list[Contact]:
+    """Return the foreign hosts that a page's elements contact, that cookieguard holds, or that inline scripts name."""
     text = source.text[:MOST_SOURCE]
     live = _elements(text, source.url, is_foreign)
     whole = _elements(_as_written(text), source.url, is_foreign) if b"data-cg-" in text else live
@@ -87,20 +87,18 @@ def contacts_in(source: Source, is_foreign: IsForeign) -> list[Contact]:
     return found + [_contact(source, "inline script", url, NAMED) for url in sorted(named)]
 
 
-def contacts_of_sheet(source: Source, url: str, sheet: bytes, is_foreign: IsForeign) -> list[Contact]:
-    """List whom a style sheet contacts."""
+def contacts_of_sheet(source: PageSource, address: str, sheet: bytes, is_foreign: IsForeign) -> list[Contact]:
+    """Return the foreign hosts that a style sheet contacts."""
     text = b"<style>" + sheet[:MOST_SOURCE].replace(b"</", b"<\\/") + b"</style>"
-    found = _elements(text, url, is_foreign)
+    by = shown_url(address)
     return [
-        _contact(
-            source, "style sheet", one, WOULD if lets_in(source.policies, one) else HELD, by=shown_url(url)
-        )
-        for _, one in found
+        _contact(source, "style sheet", url, WOULD if lets_in(source.policies, url) else HELD, by)
+        for _, url in _elements(text, address, is_foreign)
     ]
 
 
 def lets_in(policies: Iterable[str], url: Url) -> bool:
-    """Return whether every policy's `default-src` lets in what a style sheet asks for; where in doubt, it does."""
+    """Return whether every policy's `default-src` allows a URL in a style sheet; a policy without it allows all."""
     return all(
         any(_matches(source, url) for source in found[1].split())
         for policy in policies
@@ -115,15 +113,15 @@ def _matches(source: str, url: Url) -> bool:
 
 
 def named_in(text: bytes, is_foreign: IsForeign) -> Iterator[Url]:
-    """Find the hosts that the scripts inside of a page name as text."""
+    """Yield the foreign hosts that the inline scripts of a page name in their text."""
     for attributes, script in SCRIPT.findall(text):
         kind = SCRIPT_TYPE.search(attributes)
         is_held = b"data-cg-" in attributes
         if b"data-cg=" in attributes or not (kind is None or is_held or RUNS.fullmatch(kind[1])):
             continue
         words = _text(script)
-        found = [(one[1], one[2]) for one in NAMED_HOST.finditer(words)]
-        found += [(one[1], None) for one in JOINED_HOST.finditer(words)]
+        found = [(match[1], match[2]) for match in NAMED_HOST.finditer(words)]
+        found += [(match[1], None) for match in JOINED_HOST.finditer(words)]
         for host, port in found:
             url = resolve(f"https://{host}{port or ''}/", BLANK)
             if url is not None and url.host not in NEVER_ASKED and is_foreign(url):
@@ -134,7 +132,7 @@ BLANK = Url("https", "", None, "/")
 
 
 def _elements(text: bytes, address: str, is_foreign: IsForeign) -> dict[tuple[str, Url], None]:
-    """Run the rewriter over a page, with everybody else held, and list what it held, in order."""
+    """Run the rewriter over a page with every foreign URL held, and return the elements it held, in order."""
     asked: dict[Url, None] = {}
 
     def judge(url: Url) -> Ruling | None:
@@ -155,17 +153,17 @@ def _elements(text: bytes, address: str, is_foreign: IsForeign) -> dict[tuple[st
 
 
 def _take(rewriter: Rewriter, found: dict[tuple[str, Url], None]) -> None:
-    for one in rewriter.held:
-        found[f"{one.element} {one.attribute}".strip(), one.url] = None
+    for held in rewriter.held:
+        found[f"{held.element} {held.attribute}".strip(), held.url] = None
     rewriter.held.clear()
 
 
 def _as_written(text: bytes) -> bytes:
-    """Undo what the guard changed, as far as it shows who was held."""
+    """Return the page with the guard's changes undone as far as they hide which hosts were held."""
     return HELD_NAME.sub(b"", NEUTRAL.sub(rb"<\1\2", text))
 
 
-def _contact(source: Source, element: str, url: Url, how: str, by: str = "") -> Contact:
+def _contact(source: PageSource, element: str, url: Url, how: str, by: str = "") -> Contact:
     return Contact(
         host=url.host,
         port=url.port,
@@ -180,13 +178,13 @@ def _contact(source: Source, element: str, url: Url, how: str, by: str = "") -> 
 
 
 def line_of(text: bytes, host: str) -> int:
-    """Return the line of a source on which a host is named first; 0 where it is not."""
+    """Return the first line of a source that names a host; 0 if none does."""
     place = text.find(host.encode())
     return text.count(b"\n", 0, place) + 1 if place >= 0 else 0
 
 
 def address_of(url: Url) -> str:
-    """Write a URL; without its query, which no Url has."""
+    """Return a URL as text; a `Url` has no query."""
     return f"{url.scheme}://{url.host}{f':{url.port}' if url.port else ''}{url.path}"
 
 
@@ -196,8 +194,8 @@ def _addresses(links: bytes, page: bytes, address: str) -> list[str]:
     if named is not None:
         base = resolve(html.unescape(_text(named[1])), base) or base
     found: dict[str, None] = {}
-    for one in LINK.finditer(links):
-        reference = html.unescape(_text(one[1] or one[2] or one[3] or b"")).strip()
+    for match in LINK.finditer(links):
+        reference = html.unescape(_text(match[1] or match[2] or match[3] or b"")).strip()
         if UNFILLED.search(reference):
             continue
         for url in readings(reference, base)[:1]:

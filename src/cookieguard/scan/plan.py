@@ -1,4 +1,4 @@
-"""What a scan is to do: its limits, who is whose, and the steps that lead it where no link does, such as a checkout."""
+"""The plan of a scan: its start, its limits, and steps that lead to pages without a link, such as a checkout."""
 
 from __future__ import annotations
 
@@ -25,33 +25,33 @@ KINDS = ("open", "click", "fill", "press", "wait")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Do one thing; what it opens is looked at like any page."""
+    """Hold one step: exactly one action. A page that it opens is visited like any other."""
 
     open: str = ""
     """A path of the shop."""
     click: str = ""
     """A selector of Playwright's: `text=Add to basket`, `#buy`."""
     fill: str = ""
-    """A selector of a field, which gets `value`, or what the environment variable `value_from` holds."""
+    """A selector of a field to fill with `value`, or with the environment variable that `value_from` names."""
     press: str = ""
     """A key: `Enter`."""
     wait: str = ""
-    """A selector that has to be seen first."""
+    """A selector of an element that must become visible."""
     value: str = ""
     value_from: str = ""
 
     @property
     def kind(self) -> str:
-        """Name what it does."""
-        return next(one for one in KINDS if getattr(self, one))
+        """Return its action, one of KINDS."""
+        return next(kind for kind in KINDS if getattr(self, kind))
 
     def text(self, environ: Mapping[str, str] = os.environ) -> str:
-        """Return what a field is filled with."""
+        """Return the text for the field."""
         return environ.get(self.value_from, "") if self.value_from else self.value
 
 
 def load_steps(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Step, ...]:
-    """Read `[[steps]]` from a TOML file; raises ConfigError, also for a variable of the environment that is missing."""
+    """Return the `[[steps]]` of a TOML file; raises ConfigError, also if an environment variable is missing."""
     try:
         tables = tomllib.loads(path.read_text("utf-8-sig")).get("steps", [])
     except (OSError, ValueError) as error:
@@ -63,23 +63,23 @@ def load_steps(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Ste
         raise ConfigError(
             "--steps", was=f"{path} without steps", allowed=f"1 to {MOST_STEPS} [[steps]] tables"
         )
-    return tuple(_step(one, f"steps[{index}]", environ) for index, one in enumerate(tables))
+    return tuple(_step(table, f"steps[{index}]", environ) for index, table in enumerate(tables))
 
 
 def _step(table: Any, where: str, environ: Mapping[str, str]) -> Step:
-    names = {one.name for one in fields(Step)}
+    names = {step_field.name for step_field in fields(Step)}
     if not isinstance(table, dict) or not table.keys() <= names:
         raise ConfigError(where, was=repr(table)[:80], allowed=f"a table of {', '.join(sorted(names))}")
-    if not all(isinstance(one, str) for one in table.values()):
+    if not all(isinstance(value, str) for value in table.values()):
         raise ConfigError(where, was=repr(table)[:80], allowed="texts")
-    if sum(one in table for one in KINDS) != 1:
+    if sum(kind in table for kind in KINDS) != 1:
         raise ConfigError(where, was=repr(table)[:80], allowed=f"exactly one of {', '.join(KINDS)}")
     if table.get("open", "/")[:1] != "/":
         raise ConfigError(
             f"{where}.open", was=repr(table["open"]), allowed="a path of the shop, like '/cart'"
         )
     step = Step(**table)
-    # It would sign nobody in, and nobody would hear of that.
+    # With an empty value the login would fail, and the scan would not notice it.
     if step.value_from and not environ.get(step.value_from):
         was = f"{step.value_from} (not set, or empty)"
         raise ConfigError(
@@ -95,39 +95,39 @@ Progress = Callable[[str], None]
 
 
 def quiet(_: str) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Say what is scanned, how far, and whom its owner has declared."""
+    """Hold the settings of one scan, with the shop's configuration."""
 
     start: str
     addresses: Addresses
     config: Config = field(default_factory=Config)
     target: str = ""
-    """How its owner calls it; the start's address where it is empty."""
+    """The name of the shop in the report; empty: the start's address."""
     pages: int = PAGES
     seconds: float = SECONDS
     megabytes: int = MEGABYTES
     steps: tuple[Step, ...] = ()
     accept: str = ""
-    """A selector of what agrees to everything, where the banner is not ours."""
+    """A selector of the button that agrees to everything, if the banner is not cookieguard's."""
     refuse: str = ""
     browser: str = ""
-    """The browser to drive; empty for the one that is found."""
+    """The browser to drive; empty: the first that is found."""
     insecure: bool = False
-    """Take any certificate."""
+    """Accept any certificate."""
     pictures: bool = True
     progress: Progress = quiet
 
 
 def one_state(plan: Plan) -> str:
-    """Return why a scan saw undecided visitors alone, and what would show it the others."""
-    told = "the first page has no banner of cookieguard, so all pages were visited undecided only"
+    """Return why a scan visited pages in the state undecided only, and how to scan the other states too."""
+    reason = "the first page has no banner of cookieguard, so all pages were visited undecided only"
     if is_app(plan.target):
-        return f"{told}: guard {plan.target} first; cookieguard init shows how"
-    return f"{told}: for another banner, use a browser, and name the buttons with --accept and --refuse"
+        return f"{reason}: guard {plan.target} first; cookieguard init shows how"
+    return f"{reason}: for another banner, use a browser, and name the buttons with --accept and --refuse"
 
 
 def is_app(target: str) -> bool:
@@ -140,7 +140,7 @@ def is_app(target: str) -> bool:
 
 
 class Parties:
-    """Say whose a URL is, seen from the shop that is scanned."""
+    """Decide whether a URL is the shop's own, a vendor's or undeclared, for the shop that is scanned."""
 
     def __init__(self, start: str, config: Config) -> None:
         url = parse_url(start)
@@ -153,23 +153,23 @@ class Parties:
         )
 
     def verdict(self, url: Url) -> Verdict:
-        """Return whose it is."""
+        """Return the vendor and the purpose of a URL, or that it is the shop's own."""
         return self.register.judge(url.host, url.port, url.path, shop=self.site)
 
     def is_foreign(self, url: Url) -> bool:
-        """Return whether it is not the shop's own."""
+        """Return whether a URL is not the shop's own."""
         return not self.verdict(url).is_first_party
 
 
 class Clock:
-    """Tell how much of a scan's time is left."""
+    """Measure how much of a scan's time is left."""
 
     def __init__(self, seconds: float) -> None:
         self._end = monotonic() + seconds
 
     @property
     def left(self) -> float:
-        """Return the seconds that are left, 0 at least."""
+        """Return the seconds that are left, never less than 0."""
         return max(0.0, self._end - monotonic())
 
     @property
@@ -178,19 +178,19 @@ class Clock:
         return not self.left
 
     def within(self, seconds: float) -> asyncio.Timeout:
-        """Bound a piece of work by these seconds, and by the scan's own."""
+        """Return a timeout of these seconds, or of the scan's remaining time if that is shorter."""
         return asyncio.timeout(min(seconds, self.left))
 
 
 def absolute(start: str, path: str) -> str:
-    """Return the address of a path of the shop that is scanned."""
+    """Return the address of a path at the origin of `start`."""
     parts = urlsplit(start)
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
 def start_address(text: str) -> str:
-    """Return the address of a shop as its owner types it; raises ValueError."""
-    usual = "http" if OF_THIS_MACHINE.match(text) else "https"  # a development server speaks no TLS
+    """Return the full address for a shop as its owner types it; raises ValueError."""
+    usual = "http" if OF_THIS_MACHINE.match(text) else "https"  # development servers have no TLS
     address = text if "://" in text else f"{usual}://{text}"
     url = parse_url(address)
     if url.scheme not in ("http", "https") or not url.host:

@@ -1,6 +1,6 @@
-"""The one way out of a scan: a proxy on loopback that checks every connection, and writes down whom it leads to.
+"""A proxy on loopback that all traffic of a scan passes through: it checks and records every connection.
 
-Chromium and httpx both go through it, so addresses, redirects and bytes are held to one place.
+Chromium and httpx both use it, so one place enforces which addresses may be contacted and how many bytes are read.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ HOP_BY_HOP = re.compile(rb"^(?:proxy-[^:]*|connection|keep-alive):[^\r\n]*\r\n",
 
 
 class Connection(NamedTuple):
-    """Name one connection that was asked for."""
+    """Hold the host and port of a connection that was requested."""
 
     host: str
     port: int
 
 
 class Proxy:
-    """Carry a scan's traffic. Owns the list of who was asked, and the count of bytes that came."""
+    """Forward a scan's traffic. Owns the list of requested connections, and the count of bytes that were read."""
 
     def __init__(self, addresses: Addresses, *, most_bytes: int) -> None:
         self._addresses, self._most_bytes = addresses, most_bytes
@@ -41,13 +41,13 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address at which it listens."""
         assert self._server is not None  # noqa: S101  # started
         return f"http://{LOOPBACK}:{self._server.sockets[0].getsockname()[1]}"
 
     @property
     def is_full(self) -> bool:
-        """Return whether the scan has read all the bytes it may."""
+        """Return whether the scan has read as many bytes as it may."""
         return self.bytes >= self._most_bytes
 
     async def __aenter__(self) -> Proxy:
@@ -66,8 +66,8 @@ class Proxy:
         if task is not None:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        # A client that goes away, and a host that does not answer, end their own connection only; the end of the scan
-        # ends all, and asyncio would print each that it finds cancelled.
+        # If a client disconnects or a host does not answer, only this connection ends. The end of the scan cancels all
+        # of them, and asyncio would print each cancelled one.
         with suppress(
             OSError,
             TimeoutError,
@@ -102,7 +102,7 @@ class Proxy:
         if is_tunnel:
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         else:
-            path = target.split("/", 3)[3] if target.count("/") > 2 else ""  # behind scheme and host
+            path = target.split("/", 3)[3] if target.count("/") > 2 else ""  # the part after scheme and host
             remote[1].write(_forwarded(head, method, path))
         return await self._carry((reader, writer), remote, is_tunnel=is_tunnel)
 
@@ -149,7 +149,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _forwarded(head: bytes, method: str, path: str) -> bytes:
-    """Write a request as its host wants it: only the path, and one request for each connection."""
+    """Return the head of a request in origin form (RFC 9112, 3.2.1), for one request on each connection."""
     line, _, rest = head.partition(b"\r\n")
     version = line.rpartition(b" ")[2]
     first = f"{method} /{path} ".encode("latin-1") + version
@@ -157,7 +157,7 @@ def _forwarded(head: bytes, method: str, path: str) -> bytes:
 
 
 def _closing(head: bytes) -> bytes:
-    """Write an answer's head so that its client sends nothing more here: the next request may be for another host."""
+    """Return a response's head with `Connection: close`, because the client's next request may be for another host."""
     line, _, rest = head.partition(b"\r\n")
     return line + b"\r\nConnection: close\r\n" + HOP_BY_HOP.sub(b"", rest)
 

@@ -1,4 +1,4 @@
-"""Serve `module:app` on loopback for as long as a scan takes."""
+"""Serve the app `module:app` on loopback until a scan of it ends."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from cookieguard.runtime.worker import start_thread
 from cookieguard.scan.addresses import LOOPBACK, Address
 
 START_SECONDS = 20.0
-STOP_SECONDS = 30.0  # a busy machine: what still runs would write into the folder that goes away with it
+STOP_SECONDS = 30.0  # on a busy machine; a server that still runs would write into the folder that is removed
 NO_SERVER = "uvicorn is not installed: pip install '.[scan]' in cookieguard's checkout, or scan a URL"
 
 
 @contextmanager
 def loaded(target: str) -> Iterator[tuple[Any, Path]]:
-    """Import an app from this folder; give it, and where it keeps its state meanwhile. Raises what `load_app` does.
+    """Import an app from this folder, and yield it with a temporary folder that has its state during the scan.
 
-    That goes away: a scan's visits are in no figure of the shop's, and its choices in no log.
+    So a scan changes no statistics and no consent log of the shop. Raises the errors of `load_app`.
     """
     with tried() as folder:
         yield load_app(target), folder
@@ -41,9 +41,9 @@ def loaded(target: str) -> Iterator[tuple[Any, Path]]:
 
 @contextmanager
 def served(app: Any, folder: Path, *, target: str, host: str = "") -> Iterator[Address]:
-    """Serve an app and give the address; raises ScanFailed.
+    """Serve an app, and yield its address; raises ScanFailed.
 
-    With a `host` it speaks TLS as that host, with a certificate of its own making in the folder.
+    With a `host`, the server uses TLS, with a self-signed certificate for that host.
     """
     try:
         import uvicorn
@@ -57,7 +57,7 @@ def served(app: Any, folder: Path, *, target: str, host: str = "") -> Iterator[A
         app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=1, **options
     )
     server = uvicorn.Server(config)
-    # What the guard tells an owner of each page, the scan tells of all of them.
+    # The guard logs notices for the owner on each page; the scan reports the same for all pages.
     levels = {
         "uvicorn": logging.getLogger("uvicorn").level,
         "cookieguard": logging.getLogger("cookieguard").level,
@@ -77,7 +77,7 @@ def served(app: Any, folder: Path, *, target: str, host: str = "") -> Iterator[A
         server.force_exit = True
         thread.join(STOP_SECONDS)
         listener.close()
-        # Where an app knows no lifespan, nobody else ends it
+        # The guard is not closed by a lifespan if its app does not support one
         if type(app).__module__.startswith("cookieguard."):
             app.close()
         for name, level in levels.items():
@@ -85,16 +85,16 @@ def served(app: Any, folder: Path, *, target: str, host: str = "") -> Iterator[A
 
 
 def is_wsgi(app: Any) -> bool:
-    """Return whether an app is of WSGI, as Flask's are: it takes an environment and `start_response`."""
+    """Return whether an app is WSGI, such as Flask's: it takes two arguments, `environ` and `start_response`."""
     try:
         asked = signature(app).parameters.values()
     except (TypeError, ValueError):
         return False
-    return sum(one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD for one in asked) == 2
+    return sum(arg.default is arg.empty and arg.kind is arg.POSITIONAL_OR_KEYWORD for arg in asked) == 2
 
 
 def write_certificate(host: str, folder: Path) -> str:
-    """Write key and certificate for a host, good for a day, into one file; nobody trusts it."""
+    """Write a key and a self-signed certificate for a host, valid for a day, into one file, and return its path."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host[:64])])
     certificate = (

@@ -1,4 +1,4 @@
-"""Scan without a browser: pages by httpx, read by our own rewriter. What scripts load at run time is not seen."""
+"""The scan without a browser: httpx fetches pages, and our rewriter reads them. It does not see what scripts load."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from cookieguard.scan.observations import (
     StorageEntry,
     VisitedPage,
 )
-from cookieguard.scan.page_source import Source, contacts_in, contacts_of_sheet
+from cookieguard.scan.page_source import PageSource, contacts_in, contacts_of_sheet
 from cookieguard.scan.plan import Clock, Parties, Plan, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 
@@ -53,7 +53,7 @@ DAY = 86400
 
 
 async def scan_plainly(plan: Plan) -> Scan:
-    """Scan a shop without a browser; raises ScanFailed where no page answers."""
+    """Scan a shop without a browser; raises ScanFailed if no page answers."""
     parties, clock = Parties(plan.start, plan.config), Clock(plan.seconds)
     async with Proxy(plan.addresses, most_bytes=plan.megabytes * 10**6) as proxy:
         visit = _PlainVisit(plan, parties, clock, proxy)
@@ -76,13 +76,13 @@ async def scan_plainly(plan: Plan) -> Scan:
 
 
 def _limits(plan: Plan) -> list[str]:
-    is_led = any(not one.open for one in plan.steps)
+    is_led = any(not step.open for step in plan.steps)
     return [SEES_LESS, *["only the steps that open a page were taken"] * is_led]
 
 
 @dataclass
 class Visit:
-    """Go through a shop, once for each state. Owns all that was seen."""
+    """Visit a shop's pages once for each state of consent. Owns the observations."""
 
     plan: Plan
     parties: Parties
@@ -93,14 +93,14 @@ class Visit:
     contacts: list[Contact] = field(default_factory=list)
     forms: list[Form] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    trouble: str = ""  # what came in the place of the last page
+    trouble: str = ""  # the error, or the response that was no page, at the last visit
 
     def begin(self, state: str, number: int, count: int, what: str) -> None:
-        """Report a page, or a step, that is looked at next."""
+        """Report the page or step that is visited next."""
         self.plan.progress(f"{state}: {number + 1} of {count} {what}")
 
     def is_over(self, done: int, waiting: int) -> bool:
-        """Return whether time or bytes are used up, and note what is left out for it."""
+        """Return whether the limit of time or bytes is reached, and note how many pages were left."""
         limit = "time" if self.clock.is_over else f"{self.plan.megabytes} MB" if self.proxy.is_full else ""
         if limit:
             self.notes.append(f"stopped after {done} pages by the limit of {limit}; {waiting} were left")
@@ -139,8 +139,8 @@ class _PlainVisit(Visit):
             try:
                 answer = await client.post(address, json=choice, headers=headers, follow_redirects=False)
             except httpx.HTTPError as error:
-                told = str(error) or type(error).__name__
-                self.notes.append(f"the banner did not accept the choice {state!r}: {told}")
+                reason = str(error) or type(error).__name__
+                self.notes.append(f"the banner did not accept the choice {state!r}: {reason}")
                 return
             if answer.status_code >= ERRORS:
                 self.notes.append(f"the banner did not accept the choice {state!r}: {answer.status_code}")
@@ -156,7 +156,7 @@ class _PlainVisit(Visit):
                     self.notes.append(f"the choice {state!r} was not kept: {page_name(page)} asks again")
                     return
 
-    async def _look(self, client: httpx.AsyncClient, address: str, state: str) -> Source | None:
+    async def _look(self, client: httpx.AsyncClient, address: str, state: str) -> PageSource | None:
         try:
             async with self.clock.within(TIMEOUT_SECONDS):
                 answer, text = await fetch(client, address)
@@ -168,9 +168,9 @@ class _PlainVisit(Visit):
         self.trouble = what_came(answer.status_code, answer.reason_phrase, kind)
         if "html" not in kind or self.parties.is_foreign(parse_url(str(answer.url))):
             return None
-        if not self.looks and answer.status_code >= ERRORS:  # a scan of it would find a shop without any tag
+        if not self.looks and answer.status_code >= ERRORS:  # an error page has none of the shop's tags
             return None
-        source = Source(
+        source = PageSource(
             str(answer.url), text, page, state, tuple(answer.headers.get_list("content-security-policy"))
         )
         led = page_name(str(answer.url))
@@ -198,8 +198,8 @@ class _PlainVisit(Visit):
         return self.sheets.get(address, b"")
 
     def _keep(self, answer: httpx.Response, page: str, state: str) -> None:
-        # A page that leads to another, as to that of a language, may leave a cookie too
-        for cookie in chain.from_iterable(one.cookies.jar for one in (*answer.history, answer)):
+        # A redirect, such as to the page in the visitor's language, may set a cookie too
+        for cookie in chain.from_iterable(response.cookies.jar for response in (*answer.history, answer)):
             left = None if cookie.expires is None else cookie.expires - self.started.timestamp()
             self.kept.append(
                 StorageEntry(
@@ -212,7 +212,7 @@ class _PlainVisit(Visit):
                 )
             )
 
-    def _find_banner(self, source: Source) -> None:
+    def _find_banner(self, source: PageSource) -> None:
         found = BANNER.search(source.text)
         if found is not None and not self.banner:
             self.banner = found[1].decode("ascii", "replace")
@@ -220,7 +220,7 @@ class _PlainVisit(Visit):
 
 @asynccontextmanager
 async def client_through(proxy: Proxy, *, insecure: bool) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client that reaches everybody by the scan's proxy, and keeps cookies as a browser does."""
+    """Yield a client that sends all requests through the scan's proxy, and keeps cookies as a browser does."""
     async with httpx.AsyncClient(
         proxy=proxy.url,
         trust_env=False,
@@ -235,22 +235,22 @@ async def client_through(proxy: Proxy, *, insecure: bool) -> AsyncIterator[httpx
 
 
 async def _keep_secure(jar: CookieJar, answer: httpx.Response) -> None:
-    """Send Secure cookies back over http too: on loopback browsers do so."""
+    """Let the jar return Secure cookies over http too, as browsers do on loopback."""
     if answer.request.url.scheme == "http":
         for cookie in jar:
             cookie.secure = False
 
 
 async def landed(client: httpx.AsyncClient, plan: Plan, parties: Parties) -> Plan:
-    """Return the plan from where its start leads: `shop.example` is often `www.shop.example`, and http is https.
+    """Return the plan at the origin that its start redirects to, such as https://www.shop.example.
 
-    Links, sitemap and banner are of that origin. Raises ScanFailed where the start leads to another site.
+    Links, sitemap and banner are of that origin. Raises ScanFailed if the start redirects to another site.
     """
     try:
         answer, _ = await fetch(client, plan.start)
     except (httpx.HTTPError, httpx.InvalidURL):
         return plan
-    if plan.addresses.refused:  # the first page says so
+    if plan.addresses.refused:  # the visit of the first page reports that
         return plan
     url = answer.url
     if parties.is_foreign(parse_url(str(url))):
@@ -261,14 +261,14 @@ async def landed(client: httpx.AsyncClient, plan: Plan, parties: Parties) -> Pla
 
 
 def started_at(plan: Plan, address: str) -> Plan:
-    """Return the plan at the origin of an address: where its start led."""
+    """Return the plan with its start at the origin of an address."""
     parts = urlsplit(address)
     start = urlsplit(plan.start)._replace(scheme=parts.scheme, netloc=parts.netloc)
     return replace(plan, start=start.geturl())
 
 
 async def first_pages(client: httpx.AsyncClient, plan: Plan) -> Crawl:
-    """Begin a crawl with the start page, the pages that steps open, and those of the sitemap."""
+    """Return a crawl with the start page, the pages that steps open, and those of the sitemap."""
     crawl = Crawl(plan.start, prefix=plan.config.prefix)
     crawl.add(absolute(plan.start, step.open) for step in plan.steps if step.open)
     robots = await _text_of(client, absolute(plan.start, "/robots.txt"))
@@ -282,7 +282,7 @@ async def first_pages(client: httpx.AsyncClient, plan: Plan) -> Crawl:
 
 
 async def fetch(client: httpx.AsyncClient, address: str) -> tuple[httpx.Response, bytes]:
-    """Ask for an address; return the answer, and its body up to MOST_PAGE."""
+    """Return the response for an address, and its body up to MOST_PAGE bytes."""
     body = bytearray()
     async with client.stream("GET", address) as answer:
         async for chunk in answer.aiter_bytes():
@@ -293,25 +293,27 @@ async def fetch(client: httpx.AsyncClient, address: str) -> tuple[httpx.Response
 
 
 def what_came(status: int, reason: str, kind: str) -> str:
-    """Name an answer that is no page of the shop's; where nobody answers, our proxy says so in its reason."""
+    """Describe a response that is no page of the shop; if a host did not answer, the proxy's reason says so."""
     return ", ".join(filter(None, (f"{status} {reason}".strip(), kind)))
 
 
 def not_again(address: str, state: str, trouble: str) -> str:
-    """Say that a page that was looked at before is not seen in another state: nobody knows whom it tells there."""
+    """Return the note on a page that answered before, but not in this state: its contacts there are unknown."""
     return f"{page_name(address)} did not answer with a page ({trouble}), so it was not visited {state}"
 
 
 def notes_on(looks: Sequence[VisitedPage]) -> list[str]:
-    """Say which pages answered with an error or led to another, such as a login: what they load else, nobody saw."""
-    failed = dict.fromkeys(f"{one.page} ({one.status}, {one.state})" for one in looks if one.status >= ERRORS)
-    led = dict.fromkeys(f"{one.page} (to {one.led_to})" for one in looks if one.led_to)
+    """Return notes on pages that answered with an error, or redirected to another page such as a login."""
+    failed = dict.fromkeys(
+        f"{look.page} ({look.status}, {look.state})" for look in looks if look.status >= ERRORS
+    )
+    led = dict.fromkeys(f"{look.page} (to {look.led_to})" for look in looks if look.led_to)
     notes = [f"answered with an error, so seen as visitors see that: {', '.join(failed)}"] if failed else []
     return notes + ([f"led to another page, so only that one was seen: {', '.join(led)}"] if led else [])
 
 
 def why_not(plan: Plan, reason: str) -> ScanFailed:
-    """Return why nothing could be scanned: an address that was refused explains the rest."""
+    """Return the error for a scan without a page; a private address that was refused is the reason to name."""
     refused = sorted(plan.addresses.refused)
     if refused:
         return ScanRefused(f"{refused[0]} is at a private address; --allow-private lets the scan ask there")

@@ -1,4 +1,4 @@
-"""What a shop's own tests need: visitors who have chosen or signed in, and whether a page told a third party of them.
+"""Helpers for a shop's own tests: visitors who have chosen or signed in, and checks that no third party is contacted.
 
 Rule: importing this needs neither pytest nor Playwright. `cookieguard.testing.fixtures` is the pytest plugin.
 """
@@ -33,11 +33,11 @@ __all__ = [
 def config_for_tests(
     config: Config | str | os.PathLike[str] | None = None, *, state_dir: str | os.PathLike[str]
 ) -> Config:
-    """Return a configuration that is the shop's in all that pages depend on, and touches nothing of production.
+    """Return the shop's configuration for tests: pages are the same, but no data of production is used or changed.
 
     Any Host counts as the shop's, cookies are not shared with a domain, and keys, store, consent log, access log and
-    statistics are made in `state_dir` (pytest's `tmp_path`). No mail leaves; there are no lists of marketing mail,
-    whose links need the shop's address.
+    statistics are created in `state_dir` (pytest's `tmp_path`). No mail is sent. There are no lists of marketing mail,
+    because their links need the shop's address.
     """
     shop = set_apart(read_config(config), Path(state_dir))
     cookies = {

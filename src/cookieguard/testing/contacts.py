@@ -1,6 +1,6 @@
-"""Whether a page in Playwright told a third party of its visitor.
+"""Check whether a page in Playwright contacted a third party.
 
-A request that a policy refuses shows in the browser too, as one that failed: it left for nobody, and does not count.
+A request that a policy blocked also appears in the browser, as failed. It was never sent, so it does not count.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page, Request
 
 NETWORK = ("http", "https", "ws", "wss")
-REFUSED = "csp"  # what Playwright calls the failure of a request that a policy stopped
+REFUSED = "csp"  # Playwright's name for the failure of a request that a policy blocked
 
 
 class Watched:
-    """Hold what a context asked for since it is watched. Owned by the context."""
+    """Hold the requests of a context since `watch`. Lives as long as the context."""
 
     def __init__(self, recorder: Recorder | None) -> None:
         self.recorder = recorder
         self.requests: list[Request] = []
 
     def note(self, request: Request) -> None:
-        """Keep a request."""
+        """Add a request."""
         self.requests.append(request)
 
     @property
     def count(self) -> int:
-        """How much was heard so far."""
+        """The number of requests and recorded contacts so far."""
         return len(self.requests) + (0 if self.recorder is None else len(self.recorder.contacts))
 
 
@@ -42,16 +42,16 @@ _watched: WeakKeyDictionary[BrowserContext, Watched] = WeakKeyDictionary()
 
 
 def watch(context: BrowserContext, *, recorder: Recorder | None = None) -> None:
-    """Note from now on whom the pages of a context ask; `recorder`: who hears them (with `Recorder.arguments`)."""
+    """Record all requests of a context from now on; `recorder` is the one whose `arguments` launched the browser."""
     watched = _watched[context] = Watched(recorder)
     context.on("request", watched.note)
 
 
 def third_parties(page: Page, *, allowed: Iterable[str] = ()) -> list[str]:
-    """Return a URL of each host outside of the page's site that its context asked, and whom a recorder heard besides.
+    """Return a URL of each third-party host that the page's context contacted, or the host if only a recorder saw it.
 
-    `allowed`: hosts that may be asked, `*.pay.example` for all below one. Waits until nothing new is asked for. A
-    context that `watch` was not called for is watched from now on, and the page loaded again.
+    `allowed`: hosts that may be contacted; `*.pay.example` means a name and its subdomains. Waits until there are no
+    new requests. If `watch` was not called for the context, it is called now, and the page is reloaded.
     """
     if type(page).__module__.startswith("playwright.async"):
         raise TypeError("page is of Playwright's async API; allowed: a page of its sync API")
@@ -64,17 +64,17 @@ def third_parties(page: Page, *, allowed: Iterable[str] = ()) -> list[str]:
     own, patterns = site_of(place.hostname or "", place.port), tuple(allowed)
 
     def is_third(host: str, port: int | None = None) -> bool:
-        return not own.holds(host, port) and not any(_is_within(host, one) for one in patterns)
+        return not own.holds(host, port) and not any(_is_within(host, pattern) for pattern in patterns)
 
-    left = [one.url for one in watched.requests if one.failure != REFUSED]
+    left = [request.url for request in watched.requests if request.failure != REFUSED]
     places = [(url, urlsplit(url)) for url in left]
     asked = {
-        one.hostname or "": url
-        for url, one in places
-        if one.scheme in NETWORK and is_third(one.hostname or "", one.port)
+        parts.hostname or "": url
+        for url, parts in places
+        if parts.scheme in NETWORK and is_third(parts.hostname or "", parts.port)
     }
-    heard = set() if recorder is None else {host for host in recorder.hosts if is_third(host)}
-    return [*asked.values(), *(f"a connection to {host}" for host in sorted(heard - asked.keys()))]
+    recorded = set() if recorder is None else {host for host in recorder.hosts if is_third(host)}
+    return [*asked.values(), *(f"a connection to {host}" for host in sorted(recorded - asked.keys()))]
 
 
 def _wait(page: Page, watched: Watched) -> None:
@@ -91,9 +91,9 @@ def _is_within(host: str, pattern: str) -> bool:
 
 
 def assert_no_third_party(page: Page, *, allowed: Iterable[str] = ()) -> None:
-    """Fail with the list where this page's visitor was told of to a third party; `allowed` as for `third_parties`."""
+    """Raise AssertionError with a list if this page contacted third parties; `allowed` is as in `third_parties`."""
     __tracebackhide__ = True
     found = third_parties(page, allowed=allowed)
     if found:
-        listed = "\n".join(f"  {one[:200]}" for one in found)
+        listed = "\n".join(f"  {url[:200]}" for url in found)
         raise AssertionError(f"{page.url} contacted third parties:\n{listed}")

@@ -1,7 +1,7 @@
 """A pytest plugin: `pytest_plugins = ["cookieguard.testing.fixtures"]` in the shop's conftest.py.
 
-A shop overrides `guarded_app` and, where it has a server of its own, `guarded_url`. The rest follows from these two.
-Nothing of Playwright or uvicorn is imported before a fixture needs it.
+A shop overrides `guarded_app`, and `guarded_url` if it has a server of its own. The other fixtures use these two.
+Playwright and uvicorn are imported only when a fixture needs them.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ except ImportError as error:
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserType, Page
 
-TIMEOUT = 30.0  # seconds for a server to start or to end
-# Where Playwright downloaded no browser of its own: the variable, then what is on PATH.
+TIMEOUT = 30.0  # seconds for a server to start or to stop
+# Used if Playwright has not downloaded a browser: an environment variable, then programs on PATH.
 CHROMIUM = "CHROMIUM"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -47,7 +47,7 @@ OpenClient = Callable[..., httpx.Client]
 
 
 class Launch(NamedTuple):
-    """Hold Playwright's Chromium and what it is launched with."""
+    """Hold Playwright's Chromium and the options to launch it with."""
 
     kind: BrowserType
     options: dict[str, Any]
@@ -55,7 +55,7 @@ class Launch(NamedTuple):
 
 @pytest.fixture(scope="session")
 def guarded_app() -> CookieGuard:
-    """Give the guarded shop; the shop's conftest.py has to say which one that is."""
+    """The guarded shop; the shop's conftest.py must override this fixture."""
     pytest.fail(
         "no fixture guarded_app: define one in conftest.py (scope='session') that returns "
         "CookieGuard(shop, config_for_tests('cookieguard.toml', state_dir=...))",
@@ -107,21 +107,21 @@ def visitor_client(make_visitor: MakeVisitor) -> Iterator[OpenClient]:
 
 @pytest.fixture(scope="session")
 def guarded_recorder() -> Iterator[Recorder]:
-    """Listen where every third party would be, for the whole run; tests ask for `recorder`."""
+    """Listen in place of every third party for the whole run; tests use `recorder`."""
     with Recorder() as recorder:
         yield recorder
 
 
 @pytest.fixture
 def recorder(guarded_recorder: Recorder) -> Recorder:
-    """Give the recorder, with nothing in it."""
+    """The recorder, emptied before each test."""
     guarded_recorder.forget()
     return guarded_recorder
 
 
 @pytest.fixture(scope="session")
 def guarded_chromium(guarded_recorder: Recorder) -> Iterator[Launch]:
-    """Give what launches a Chromium for which every host but this machine is the recorder."""
+    """A Chromium to launch that resolves every host, except this machine, to the recorder."""
     api = _needed("playwright.sync_api", "guarded_chromium", "playwright")
     options: dict[str, Any] = {"args": guarded_recorder.arguments}
     if hasattr(os, "geteuid") and os.geteuid() == 0:  # Chromium's sandbox refuses root
@@ -134,7 +134,7 @@ def guarded_chromium(guarded_recorder: Recorder) -> Iterator[Launch]:
 
 @pytest.fixture(scope="session")
 def guarded_browser(guarded_chromium: Launch) -> Iterator[Browser]:
-    """Launch that Chromium once for the whole run."""
+    """That Chromium, launched once for the whole run."""
     browser = guarded_chromium.kind.launch(**guarded_chromium.options)
     yield browser
     browser.close()
@@ -150,8 +150,8 @@ def visitor_page(
 ) -> Iterator[OpenPage]:
     """Open pages: `visitor_page(consent="all", customer="1042").goto("/")`.
 
-    `context`: what `new_context` takes. `profile=True`: in a Chromium of its own with a profile, which connects ahead
-    (`preconnect`) as those of visitors do; a private context never does.
+    `context`: arguments of `new_context`. `profile=True`: launch a Chromium with its own profile, which opens
+    connections for `preconnect` as visitors' browsers do; a context without a profile never does.
     """
     with ExitStack() as stack:
 
@@ -182,7 +182,7 @@ def _needed(module: str, fixture: str, package: str = "") -> Any:
 
 
 def _chromium(own: str) -> str | None:
-    """Return the Chromium to launch; None for the one that Playwright downloaded, or says how to get."""
+    """Return the path of the Chromium to launch; None for Playwright's own, which says how to install it if needed."""
     if named := os.environ.get(CHROMIUM):
         return named
     return None if os.path.isfile(own) else next(filter(None, map(shutil.which, CHROMIUMS)), None)

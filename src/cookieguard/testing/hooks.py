@@ -1,4 +1,4 @@
-"""A suite for hooks: what each class that exports and erases must do, and one that forgets a table does not."""
+"""A test of a shop's hooks: it finds a class that exports too little, or an erasure that forgets a table."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ NOBODY = "no-such-customer"
 
 
 def check_hooks(hooks: Any, *, customer: str, other: str) -> None:
-    """Check a shop's hooks against its own test database; both customers have data in it.
+    """Check a shop's hooks on its own test database, which must have data of both customers.
 
-    `customer` is erased by it, `other` stays as they are. Raises AssertionError that says what is missing.
+    The check erases `customer`, and `other` must stay unchanged. Raises AssertionError that says what is wrong.
     """
     require_hooks(hooks, type(hooks).__name__)
     asyncio.run(_check(hooks, customer, other))
@@ -28,7 +28,7 @@ async def _check(hooks: Any, customer: str, other: str) -> None:
         _check_row(row)
     _require(rows == await exported(hooks, customer), "export yields something else the second time")
     _require(not await exported(hooks, NOBODY), "export yields rows of a number that nobody has")
-    await retained_by(hooks.erase, NOBODY)  # harmless: it may come twice, or for an account that is gone
+    await retained_by(hooks.erase, NOBODY)  # must not raise: the account may be gone
     await retained_by(hooks.deactivate, customer)
     await retained_by(hooks.deactivate, customer)
     _require(others == await exported(hooks, other), "deactivate changed another customer's data")
@@ -40,14 +40,14 @@ async def _check_erase(hooks: Any, customer: str) -> None:
     first = await retained_by(hooks.erase, customer)
     second = await retained_by(hooks.erase, customer)
     _require(first == second, f"a second erase keeps other data than the first: {first}, then {second}")
-    for one in first:
-        _require(one.reason, f"{one.kind} is kept without a reason; allowed: the law that requires it")
-    said = {one.kind for one in first}
+    for kept in first:
+        _require(kept.reason, f"{kept.kind} is kept without a reason; allowed: the law that requires it")
+    reported = {kept.kind for kept in first}
     left = {row.kind for row in await exported(hooks, customer)}
-    silent = sorted(left - said)
+    missed = sorted(left - reported)
     _require(
-        not silent,
-        f"after erase, export still yields {', '.join(silent)}, which erase did not report as kept",
+        not missed,
+        f"after erase, export still yields {', '.join(missed)}, which erase did not report as kept",
     )
 
 
@@ -60,7 +60,7 @@ def _check_row(row: Exported) -> None:
 
 
 def _require(holds: object, message: str) -> None:
-    """Raise AssertionError, also where Python runs with -O."""
+    """Raise AssertionError unless `holds` is true; unlike `assert`, also under `python -O`."""
     if not holds:
         raise AssertionError(message)
 

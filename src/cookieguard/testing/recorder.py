@@ -1,7 +1,7 @@
-"""A recorder in place of every third party: it notes each contact, even a connection without a request.
+"""A server in place of every third party: it records each contact, even a connection without a request.
 
-Chromium is told to resolve every name to it (`Recorder.arguments`). What is https is named by the handshake's first
-message and then closed; what is http gets an empty answer.
+`Recorder.arguments` make Chromium resolve every name to it. For https, it reads the host from the first message of
+the TLS handshake and closes the connection; for http, it sends an empty response.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import NamedTuple
 from cookieguard.runtime.worker import start_thread
 
 LOOPBACK = "127.0.0.1"
-# A network that heard nothing new for this long has heard it all: what pages start late, they start at load.
+# Seconds without a new contact after which a page counts as complete; late requests mostly follow its load event.
 QUIET = 0.5
 LONGEST_WAIT = 15.0
-SILENCE = 1.0  # seconds after which a connection is one that asks nothing (a preconnect)
-# What Chromium does of itself: look for its own account at Google, for its components, and for faster ways.
+SILENCE = 1.0  # seconds after which a connection counts as one without a request (a preconnect)
+# Switch off Chromium's own requests: for Google accounts, updates of components, and QUIC.
 QUIET_CHROMIUM = (
     "--gaia-url=http://127.0.0.1:9/",
     "--component-updater=url-source=http://127.0.0.1:9/",
@@ -32,7 +32,7 @@ QUIET_CHROMIUM = (
     "--no-first-run",
     "--disable-quic",
 )
-# And whom it asks of each form that it may fill in, and of each page: no page's doing.
+# The hosts that Chromium itself asks about forms and pages; these requests are not the page's.
 BROWSERS_OWN = ("content-autofill.googleapis.com", "optimizationguide-pa.googleapis.com")
 MOST_HEAD = 16 * 1024
 HANDSHAKE = 0x16
@@ -43,7 +43,7 @@ ANSWER = (
 
 
 class Contact(NamedTuple):
-    """Hold one contact: the host that was called, and the method and path where those could be read (http alone)."""
+    """Hold one contact: the host, and the method and path, which can be read only over http."""
 
     host: str
     method: str = ""
@@ -76,7 +76,7 @@ class Recorder:
 
     @property
     def arguments(self) -> list[str]:
-        """The arguments of a Chromium for which this is every host, but for names of this machine."""
+        """Arguments that make Chromium resolve every host to this recorder, except names of this machine."""
         rules = [f"MAP {host} ~NOTFOUND" for host in BROWSERS_OWN]
         rules += [
             f"MAP * {LOOPBACK}:{self.port}",
@@ -88,11 +88,11 @@ class Recorder:
 
     @property
     def hosts(self) -> set[str]:
-        """The hosts that were called; a connection that asked nothing over http counts as `(unknown)`."""
-        return {one.host for one in self.contacts}
+        """The hosts that were contacted; a connection without a request over http counts as `(unknown)`."""
+        return {contact.host for contact in self.contacts}
 
     def wait(self) -> None:
-        """Wait until nothing new is heard."""
+        """Wait until there was no new contact for QUIET seconds."""
         end, since, last = time.monotonic() + LONGEST_WAIT, time.monotonic(), len(self.contacts)
         while time.monotonic() < end and time.monotonic() - since < QUIET:
             time.sleep(0.05)
@@ -100,7 +100,7 @@ class Recorder:
                 since, last = time.monotonic(), len(self.contacts)
 
     def forget(self) -> None:
-        """Start anew, once what is still on its way has arrived."""
+        """Delete all contacts, after waiting for those that are still on their way."""
         self.wait()
         self.contacts.clear()
 
@@ -122,7 +122,7 @@ class Recorder:
 
 
 def _head(connection: socket.socket) -> bytes:
-    """Read what a client says first: all of a handshake's first record, or the head of a request."""
+    """Return the first bytes of a client: the whole first record of a handshake, or the head of a request."""
     head = b""
     with suppress(TimeoutError):
         while len(head) < MOST_HEAD and not _is_whole(head):
@@ -140,18 +140,18 @@ def _is_whole(head: bytes) -> bool:
 
 
 def read_contact(head: bytes) -> Contact:
-    """Return who is called: the server name of a TLS handshake, or the Host of a request."""
+    """Return the contact of a client's first bytes: the server name of a TLS handshake, or the Host of a request."""
     if head[:1] == bytes([HANDSHAKE]):
         return Contact(_server_name(head) or "(unknown)")
     line, _, rest = head.partition(b"\r\n")
     method, _, target = line.decode("latin-1").partition(" ")
-    names = [one.partition(b":") for one in rest.split(b"\r\n")]
+    names = [header.partition(b":") for header in rest.split(b"\r\n")]
     host = next((value for name, _, value in names if name.lower() == b"host"), b"(unknown)")
     return Contact(host.decode("latin-1").strip().partition(":")[0], method, target.partition(" ")[0])
 
 
 def _server_name(record: bytes) -> str:
-    """Read the server_name extension (RFC 6066, 3) of a ClientHello (RFC 8446, 4.1.2)."""
+    """Return the server_name extension (RFC 6066, 3) of a ClientHello (RFC 8446, 4.1.2), or ""."""
     try:
         position = 5 + 4 + 2 + 32  # record, message, version, random
         position += 1 + record[position]  # session id
@@ -166,6 +166,6 @@ def _server_name(record: bytes) -> str:
                 length = int.from_bytes(record[position + 7 : position + 9])
                 return record[position + 9 : position + 9 + length].decode("ascii")
             position += 4 + size
-    except (IndexError, UnicodeDecodeError):  # no handshake that we know
+    except (IndexError, UnicodeDecodeError):  # another form of handshake
         return ""
     return ""

@@ -1,4 +1,4 @@
-"""Visitors who come to a test with a choice made, or signed in: the guard itself gives them their cookies."""
+"""Prepare visitors for a test who have already chosen or signed in, with cookies from the guard itself."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class SetCookie:
 
 @dataclass(frozen=True, slots=True)
 class PreparedVisitor:
-    """Hold what a browser or a client needs to be this visitor at `url`."""
+    """Hold the cookies and headers with which a browser or a client is this visitor at `url`."""
 
     url: str
     cookies: tuple[SetCookie, ...]
@@ -50,28 +50,28 @@ class PreparedVisitor:
     @property
     def for_httpx(self) -> dict[str, Any]:
         """The arguments that make a client of httpx, or Starlette's `TestClient`, this visitor."""
-        import httpx  # it brings click and rich, and a suite with Playwright alone needs neither
+        import httpx  # not at the top: it imports click and rich, which tests with only Playwright do not need
 
         kept, host = httpx.Cookies(_Jar()), urlsplit(self.url).hostname or ""
-        for one in self.cookies:
-            kept.set(one.name, one.value, domain=_domain_in_jar(one, host), path=one.path)
+        for cookie in self.cookies:
+            kept.set(cookie.name, cookie.value, domain=_domain_in_jar(cookie, host), path=cookie.path)
         return {"cookies": kept.jar, "headers": dict(self.headers)}
 
     @property
     def for_playwright(self) -> list[dict[str, Any]]:
-        """What `context.add_cookies` takes, sync or async."""
+        """The argument for Playwright's `context.add_cookies`, sync or async."""
         host = urlsplit(self.url).hostname
         return [
             {
-                "name": one.name,
-                "value": one.value,
-                "domain": one.domain or host,
-                "path": one.path,
-                "secure": one.is_secure,
-                "httpOnly": one.is_http_only,
-                "sameSite": one.same_site,
+                "name": cookie.name,
+                "value": cookie.value,
+                "domain": cookie.domain or host,
+                "path": cookie.path,
+                "secure": cookie.is_secure,
+                "httpOnly": cookie.is_http_only,
+                "sameSite": cookie.same_site,
             }
-            for one in self.cookies
+            for cookie in self.cookies
         ]
 
     def open(self, browser: Browser, **options: Any) -> BrowserContext:
@@ -84,13 +84,13 @@ class PreparedVisitor:
         return context
 
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options of a context with this visitor's address and headers in them."""
+        """Return options for a context, with this visitor's address and headers added."""
         headers = {**self.headers, **options.get("extra_http_headers", {})}
         return {"base_url": self.url, **options, "extra_http_headers": headers}
 
 
 class _Jar(CookieJar):
-    """Keep Secure cookies over http too: a visitor is of https or a loopback host, where browsers do so."""
+    """Return Secure cookies over http too, as browsers do for loopback hosts."""
 
     def set_cookie(self, cookie: Cookie) -> None:
         cookie.secure = False
@@ -98,7 +98,7 @@ class _Jar(CookieJar):
 
 
 def _domain_in_jar(cookie: SetCookie, host: str) -> str:
-    """Return the domain as a jar has it of an answer: the next cookie of that name then takes this one's place."""
+    """Return the domain as a jar stores it for a response, so that the next cookie of this name replaces this one."""
     if cookie.domain:
         return f".{cookie.domain.removeprefix('.')}"
     named = f"[{host}]" if ":" in host else host
@@ -113,12 +113,12 @@ def prepare_visitor(
     customer: str | int | None = None,
     gpc: bool = False,
 ) -> PreparedVisitor:
-    """Make a visitor of the guarded shop at `url` (`http://localhost:8000`).
+    """Return a visitor of the guarded shop at `url` (`http://localhost:8000`).
 
-    `consent`: `"all"`, `"none"`, the purposes agreed to, or None for somebody who has not chosen. `customer`: who is
-    signed in. `gpc`: the browser sends Global Privacy Control. The guard is asked in this process and needs not be
-    the one that serves, as long as both have one configuration and state directory.
-    Raises ValueError for a purpose that is none, CookieGuardError where the guard does not take this URL as the shop's.
+    `consent`: `"all"`, `"none"`, the purposes agreed to, or None for a visitor who has not chosen. `customer`: the one
+    who is signed in. `gpc`: the browser sends Global Privacy Control. The guard need not be the one that serves, if
+    both have the same configuration and state directory. Raises ValueError for an unknown purpose, and
+    CookieGuardError if the guard does not accept this URL as the shop's.
     """
     fields = _choice(guard, consent)
     jar: dict[str, SetCookie] = {}
@@ -141,17 +141,17 @@ HOSTS = "allowed: an address of `origins`, https or on a loopback host (config_f
 
 
 def _choice(guard: CookieGuard, consent: str | Iterable[str] | None) -> dict[str, str | list[str]] | None:
-    """Return the fields of the form that the banner would post; as JSON, which needs no value of a form."""
+    """Return the fields that the banner would post, for JSON, which needs no token of a form."""
     if consent is None:
         return None
     if isinstance(consent, str) and consent in CHOICES:
         return {"choice": CHOICES[consent]}
     purposes = [consent] if isinstance(consent, str) else list(consent)
-    known = [one.id for one in guard.config.asked]
-    for one in purposes:
-        if one not in known:
+    known = [purpose.id for purpose in guard.config.asked]
+    for purpose in purposes:
+        if purpose not in known:
             allowed = f"'all', 'none', or purposes of {', '.join(known)}"
-            raise ValueError(f"consent is {one!r}; allowed: {allowed}")
+            raise ValueError(f"consent is {purpose!r}; allowed: {allowed}")
     return {"choice": "save", "purpose": purposes}
 
 
@@ -165,7 +165,7 @@ def _login_app(customer: str | int) -> Any:
 
 
 def _in_thread(asked: Callable[[], Any]) -> int:
-    """Run a request to its end, also where a test runs an event loop of its own."""
+    """Run a request to its end in a thread, because the test may have a running event loop."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: int(asyncio.run(asked()))).result()
 
@@ -178,7 +178,7 @@ async def _ask(
     extra: Mapping[str, str],
     body: bytes | None = None,
 ) -> int:
-    """Ask the guard as a browser on this shop's page does; keep its cookies, return the status."""
+    """Send the guard a request as from a page of this shop, keep its cookies in `jar`, and return the status."""
     scope = _scope(url, path, jar, extra, is_post=body is not None)
     status = 0
 
@@ -205,7 +205,7 @@ def _scope(
         "host": place.netloc,
         "sec-fetch-site": "same-origin",
         "sec-fetch-dest": "empty" if is_post else "document",
-        "cookie": "; ".join(f"{one.name}={one.value}" for one in jar.values()),
+        "cookie": "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar.values()),
         **extra,
     }
     if is_post:
@@ -231,11 +231,11 @@ def _scope(
 
 
 def _keep(line: str, jar: dict[str, SetCookie]) -> None:
-    """Do what a browser does with a Set-Cookie line of ours."""
+    """Keep or remove a cookie as a browser does for a Set-Cookie line of the guard."""
     pair, *attributes = line.split(";")
     name, _, value = pair.partition("=")
     said = {
-        key.strip().lower(): given.strip() for key, _, given in (one.partition("=") for one in attributes)
+        key.strip().lower(): given.strip() for key, _, given in (part.partition("=") for part in attributes)
     }
     if said.get("max-age") == "0":
         jar.pop(name, None)

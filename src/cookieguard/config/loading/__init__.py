@@ -1,1 +1,1 @@
-"""How settings are read from TOML, and checked: the same words for each error."""
+"""Read settings from TOML or Python, and check them; all errors have the same form."""

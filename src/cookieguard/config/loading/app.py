@@ -1,4 +1,4 @@
-"""Import the app that a command names as `module:app`, and say in one line why it cannot be had."""
+"""Import the app that a command names as `module:app`; if that fails, the error says why in one line."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ MOST_NAMED = 5
 
 
 def load_app(target: str) -> Any:
-    """Import `module:app`, or what `module:make()` returns, from this folder or what is installed.
+    """Return `module:app`, or the result of `module:make()`, from this folder or an installed package.
 
-    Raises ConfigError, or what cookieguard itself says of the shop's configuration.
+    Raises ConfigError, or the error that cookieguard raises for the shop's configuration.
     """
     module, _, name = target.partition(":")
     if not (module and name):
@@ -36,16 +36,16 @@ def load_app(target: str) -> Any:
     except ModuleNotFoundError as error:
         raise _not_found(target, module, error) from error
     except (Exception, SystemExit) as error:
-        # A shop's own module may raise anything, and may end the process
+        # The shop's own module may raise any exception, or call sys.exit
         was = f"{target} ({reason_of(error)})"
         raise ConfigError("app", was=was, allowed="an app whose module can be imported") from error
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what was raised, and the line of the shop's that did."""
-    told = " ".join(str(error).split())
-    text = f"{type(error).__name__}: {told}" if told else type(error).__name__
-    own = [one for one in extract_tb(error.__traceback__) if _is_shops(one.filename)]
+    """Return an exception's type and message, with the last line of the shop's code in its traceback."""
+    message = " ".join(str(error).split())
+    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    own = [frame for frame in extract_tb(error.__traceback__) if _is_shops(frame.filename)]
     return f"{text}, in {Path(own[-1].filename).name} line {own[-1].lineno}" if own else text
 
 
@@ -60,7 +60,7 @@ def _not_found(target: str, module: str, error: ModuleNotFoundError) -> ConfigEr
     if module.endswith(".py"):
         allowed = target.replace(".py:", ":", 1).replace("/", ".")
     else:
-        files = sorted(one.stem for one in Path.cwd().glob("*.py"))[:MOST_NAMED]
+        files = sorted(file.stem for file in Path.cwd().glob("*.py"))[:MOST_NAMED]
         named = f": {', '.join(files)}" if files else ", which has none"
         allowed = f"a module in this folder{named}{_djangos()}"
     return ConfigError("app", was=f"{target} (no module {module} in {Path.cwd()})", allowed=allowed)
@@ -71,20 +71,20 @@ def _without(target: str, part: str, holder: Any) -> ConfigError:
     if isinstance(holder, ModuleType):
         apps = [
             name
-            for name, one in vars(holder).items()
-            if callable(one)
-            and not isinstance(one, type)
+            for name, value in vars(holder).items()
+            if callable(value)
+            and not isinstance(value, type)
             and not name.startswith("_")
-            and getattr(one, "__module__", "") != "builtins"
-            and type(one).__name__ != "function"
+            and getattr(value, "__module__", "") != "builtins"
+            and type(value).__name__ != "function"
         ]
     allowed = "a name in it" + (f", such as {', '.join(apps[:MOST_NAMED])}" if apps else _djangos())
     return ConfigError("app", was=f"{target} (there is no {part} in it)", allowed=allowed)
 
 
 def _djangos() -> str:
-    """Ask about the app that Django's `startproject` writes, where this folder has one."""
-    found = sorted(one.parent.name for one in Path.cwd().glob("*/asgi.py"))
+    """Return a question that names the app from Django's `startproject`, or "" if this folder has none."""
+    found = sorted(file.parent.name for file in Path.cwd().glob("*/asgi.py"))
     return f"; is it {found[0]}.asgi:application?" if found else ""
 
 

@@ -1,4 +1,4 @@
-"""Checks that settings share: each raises a ConfigError naming the setting, or returns nothing."""
+"""Checks that several settings use. Each one returns None, or raises a ConfigError that names the setting."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 HOST_PATTERN = re.compile(
     r"(\*\.)?[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*(:\d{1,5})?(/[!-~]*)?"
 )
-# One origin as a browser writes it in the Origin header: scheme, host, port where it is not the default.
+# An origin as browsers write it in the Origin header: scheme, host, and the port if it is not the default.
 ORIGIN = re.compile(r"(?!http://.*:80\Z|https://.*:443\Z)https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 DEFAULT_PORT = re.compile(r"\A(http://[^/]+):80\Z|\A(https://[^/]+):443\Z")
 LABEL = re.compile(r"[^./:*\[\]]+")
 HOST_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
-# RFC 9110 tchar: what a cookie name may consist of.
+# The characters of a cookie's name (RFC 9110, tchar).
 COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# A name, and `*` for any rest of it: at the end only, and not alone, since it would be every cookie there is.
+# A name, or a beginning and `*` for any ending. `*` alone is not allowed, because it would match every cookie.
 COOKIE_PATTERN = re.compile(r"[!#$%&'+.^_`|~0-9A-Za-z-]+\*?")
 MILLION = 1_000_000
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -29,11 +29,11 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 def require_one_of(setting: str, value: str, allowed: Collection[str]) -> None:
     """Require `value` to be one of `allowed`."""
     if value not in allowed:
-        raise ConfigError(setting, was=repr(value), allowed=", ".join(repr(one) for one in allowed))
+        raise ConfigError(setting, was=repr(value), allowed=", ".join(repr(choice) for choice in allowed))
 
 
 def require_match(setting: str, value: str, pattern: re.Pattern[str], allowed: str) -> None:
-    """Require `value` to match `pattern` as a whole."""
+    """Require all of `value` to match `pattern`."""
     if not pattern.fullmatch(value):
         raise ConfigError(setting, was=repr(value), allowed=allowed)
 
@@ -53,7 +53,7 @@ def require_between(setting: str, value: float, lowest: float, highest: float, u
 
 
 def _plain(number: float) -> str:
-    return f"{number:g}" if number < MILLION else f"{number:.0f}"  # `3.456e+07` is nothing to type
+    return f"{number:g}" if number < MILLION else f"{number:.0f}"  # `:g` would print 3.456e+07
 
 
 def require_host(setting: str, value: str) -> None:
@@ -63,7 +63,7 @@ def require_host(setting: str, value: str) -> None:
 
 
 def require_cookie(setting: str, value: str) -> None:
-    """Require a cookie's name, or its start and `*`."""
+    """Require a cookie's name, or a beginning and `*`."""
     require_match(setting, value, COOKIE_PATTERN, "a cookie name; '*' at its end matches any ending")
 
 
@@ -74,7 +74,7 @@ def require_origin(setting: str, value: str) -> None:
 
 
 def require_written(setting: str, value: str, pattern: re.Pattern[str], allowed: str) -> None:
-    """Require a host as browsers write it, and say how they do: `käse.example` is `xn--kse-qla.example`."""
+    """Require a host as browsers write it; the error shows that form: `xn--kse-qla.example` for `käse.example`."""
     if pattern.fullmatch(value):
         return
     written = LABEL.sub(_punycode, normalize("NFC", value.lower())).rstrip("/")
@@ -113,7 +113,7 @@ def require_distinct(setting: str, values: Collection[str]) -> None:
 
 
 def require_private_url(setting: str, url: str, pattern: re.Pattern[str], allowed: str) -> None:
-    """Require a URL that may hold a password, so without showing it."""
+    """Require a URL that matches; the error does not show it, because it may hold a password."""
     if type(url) is not str:
         raise ConfigError(setting, was=f"a {type(url).__name__}", allowed=allowed)
     if not pattern.fullmatch(url):

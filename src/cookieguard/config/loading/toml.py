@@ -1,4 +1,4 @@
-"""Read the configuration from TOML: the same tree as the dataclasses, every unknown setting an error."""
+"""Read the configuration from TOML: the same tree as the dataclasses. An unknown setting is an error."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from cookieguard.errors import ConfigError
 
 LIST = re.compile(r"^vendors[ \t]*=[ \t]*\[", re.MULTILINE)
 TABLE = re.compile(r"^\[\[[ \t]*vendors[ \t]*\]\]", re.MULTILINE)
-# What a text stands for where a table belongs: `vendors = ["stripe"]`.
+# The field that a text sets in place of a table: `vendors = ["stripe"]` is `{catalogue = "stripe"}`.
 BY_NAME: Mapping[Any, str] = {Vendor: "catalogue"}
 WITNESS_INSTEAD = "proof.witness, a directory or a command, or proof.timestamp"
-INSTEAD = {  # removed settings, and what takes their place
+INSTEAD = {  # removed settings, and those that replace them
     "proof.witness_url": WITNESS_INSTEAD,
     "proof.witness_key": WITNESS_INSTEAD,
 }
 
 
 def load_config(path: str | Path) -> Config:
-    """Read a TOML file into a Config; raises ConfigError, naming the file or the dotted setting."""
+    """Return the Config of a TOML file; raises ConfigError that names the file or the dotted setting."""
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")  # editors of Windows write such a mark
+        text = Path(path).read_bytes().decode("utf-8-sig")  # Windows editors add a BOM
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(
@@ -46,9 +46,9 @@ def load_config(path: str | Path) -> Config:
 
 
 def _two_forms(text: str) -> ConfigError | None:
-    """Name the mistake that pasting makes: TOML takes one list of vendors or tables, neither two lists nor both."""
+    """Return the error for two lists of vendors, or a list and tables, such as after pasting: TOML allows neither."""
     lists, tables = (
-        [text.count("\n", 0, one.start()) + 1 for one in form.finditer(text)] for form in (LIST, TABLE)
+        [text.count("\n", 0, match.start()) + 1 for match in form.finditer(text)] for form in (LIST, TABLE)
     )
     if not lists or len(lists) + len(tables) < 2:
         return None
@@ -61,24 +61,24 @@ def _two_forms(text: str) -> ConfigError | None:
 
 
 def config_from_mapping(settings: Mapping[str, Any]) -> Config:
-    """Build a Config from a nested mapping, as TOML gives it."""
+    """Return the Config of a nested mapping, as TOML gives it."""
     config: Config = _section(Config, settings, "", base=None)
     return config
 
 
 def with_lines(config: Config, text: str) -> Config:
-    """Return the configuration with these lines: what they change, and the vendors they add. Raises ConfigError."""
+    """Return the configuration with these lines of TOML, which change settings or add vendors. Raises ConfigError."""
     alone: Config = _section(Config, tomllib.loads(text), "", base=dataclasses.replace(config, vendors=()))
-    known = {one.catalogue for one in config.vendors if one.catalogue}  # a list names those before as well
-    added = [one for one in alone.vendors if one.catalogue not in known]
+    known = {vendor.catalogue for vendor in config.vendors if vendor.catalogue}  # a list names them again
+    added = [vendor for vendor in alone.vendors if vendor.catalogue not in known]
     if alone.vendors and not added:
         allowed = "a vendor that is not declared yet; add the host to the `hosts` of the one that is"
-        raise ConfigError("vendors", was=", ".join(one.name for one in alone.vendors), allowed=allowed)
+        raise ConfigError("vendors", was=", ".join(vendor.name for vendor in alone.vendors), allowed=allowed)
     return dataclasses.replace(alone, vendors=(*config.vendors, *added))
 
 
 def _section(section: Any, settings: Mapping[str, Any], where: str, *, base: Any) -> Any:
-    """Build one dataclass; what the table leaves out comes from `base`, the section's own default."""
+    """Return one dataclass; `base`, the section's default, has the values that the table leaves out."""
     types = field_types(section)
     for name in settings:
         if (removed := _dotted(where, name)) in INSTEAD:
@@ -104,7 +104,7 @@ def _replaced(base: Any, values: Mapping[str, Any], where: str) -> Any:
     except ConfigError as error:
         if not isinstance(base, CookieSpec):
             raise
-        # A cookie knows its name and not its table, and the table is what its owner has to look for.
+        # The error of a cookie has its name; replace that with its table, which the owner finds in the file.
         setting = _dotted(where, error.setting.rpartition(".")[2])
         raise ConfigError(setting, was=error.was, allowed=error.allowed) from error
 
@@ -116,7 +116,7 @@ def _value(annotation: Any, value: Any, where: str, *, base: Any) -> Any:
     if element is None or not isinstance(value, list):
         return value
     if dataclasses.is_dataclass(element):
-        return tuple(_table(element, one, f"{where}[{index}]", base=None) for index, one in enumerate(value))
+        return tuple(_table(element, row, f"{where}[{index}]", base=None) for index, row in enumerate(value))
     return tuple(value)
 
 
@@ -144,7 +144,7 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 def _unknown(where: str, name: str, types: Mapping[str, Any]) -> ConfigError:
     near = difflib.get_close_matches(name, types, n=1)
     names = ", ".join(near + sorted(set(types) - set(near)))
-    if "." in where and _is_of_root(name):  # TOML takes all that stands behind a [table] for the table's
+    if "." in where and _is_of_root(name):  # in TOML, lines below a [table] belong to it
         names = f"{name} above the first [table] of the file, and here {names}"
     return ConfigError(where, was="not a known setting", allowed=names)
 

@@ -1,5 +1,4 @@
-"""The configuration of a guard, from what its caller gave; an app that is only tried keeps its state in a folder that
-goes away, whatever is configured."""
+"""Read the configuration that a guard was given; in a trial, such as a scan, its state goes to a temporary folder."""
 
 from __future__ import annotations
 
@@ -13,13 +12,13 @@ from tempfile import TemporaryDirectory
 from cookieguard.config import Config, KeySettings, Vendor, load_config
 from cookieguard.errors import ConfigError
 
-NEVER_SET = "COOKIEGUARD_TRIAL"  # the name of an environment variable that holds no URL and no key
+NEVER_SET = "COOKIEGUARD_TRIAL"  # an environment variable that is never set, so it supplies no URL and no key
 _folders: list[Path] = []
 
 
 @contextmanager
 def state_kept_in(folder: Path) -> Iterator[None]:
-    """Have every app of this process that is guarded from now on keep its state in a folder."""
+    """Make every guard that this process creates within the block keep its state in a folder."""
     _folders.append(folder)
     try:
         yield
@@ -29,7 +28,7 @@ def state_kept_in(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def tried() -> Iterator[Path]:
-    """Give a folder, in which every app that is guarded meanwhile keeps its state; it goes away. Raises ConfigError."""
+    """Yield a temporary folder that has the state of every guard created within the block. Raises ConfigError."""
     try:
         made = TemporaryDirectory(prefix="cookieguard-trial-", ignore_cleanup_errors=True)
     except OSError as error:
@@ -40,14 +39,14 @@ def tried() -> Iterator[Path]:
 
 
 def on_trial(config: Config) -> Config:
-    """Return the configuration, during a trial without every place of the shop's that is written to."""
+    """Return the configuration; during a trial, set apart from all places that the shop writes to."""
     return set_apart(config, _folders[-1]) if _folders else config
 
 
 def set_apart(config: Config, folder: Path) -> Config:
-    """Return the configuration of a shop that keeps all in a folder: no key, database, journal or relay of the shop's.
+    """Return the configuration with all state in a folder, and without the shop's keys, databases, journal and relay.
 
-    Nobody outside is told of its consent log, which has the shop's name and is another one.
+    Its consent log has the shop's name but is another log, so no witness or time stamp authority receives it.
     """
     return replace(
         config,
@@ -75,10 +74,10 @@ def set_apart(config: Config, folder: Path) -> Config:
 def read_config(
     config: Config | str | os.PathLike[str] | None, vendors: Iterable[str | Vendor] = ()
 ) -> Config:
-    """Return the Config that was given, or the one in the TOML file at a path, or the defaults; with more vendors."""
+    """Return the given Config, that of the TOML file at a path, or the defaults; with these vendors added."""
     if isinstance(vendors, str):
         raise ConfigError("vendors", was=repr(vendors), allowed=f"a list of names, such as [{vendors!r}]")
-    more = tuple(Vendor(catalogue=one) if isinstance(one, str) else one for one in vendors)
+    more = tuple(Vendor(catalogue=vendor) if isinstance(vendor, str) else vendor for vendor in vendors)
     read = on_trial(_read_config(config))
     return replace(read, vendors=(*read.vendors, *more)) if more else read
 

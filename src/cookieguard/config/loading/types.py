@@ -1,4 +1,4 @@
-"""Hold each setting to its annotated type, whether it came from Python or from TOML."""
+"""Check each setting against its annotated type, whether it comes from Python or from TOML."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ NAMES = {
 
 @cache
 def field_types(section: Any) -> Mapping[str, Any]:
-    """Return the resolved annotation of each field of a settings dataclass that can be set."""
+    """Return the resolved type of each field of a settings dataclass that can be set."""
     hints = typing.get_type_hints(section)
     return {field.name: hints[field.name] for field in dataclasses.fields(section) if field.init}
 
 
 def describe(annotation: Any, value: object = None) -> str:
-    """Return in words what a setting of this type looks like, with the name that was given in its place."""
+    """Return in words the values that a type allows; a text given for a dataclass is used in the example."""
     element = element_of(annotation)
     if element is not None:
         return f"a tuple (in TOML: a list) of {NAMES.get(element, element.__name__)}"
@@ -47,10 +47,10 @@ def element_of(annotation: Any) -> Any:
 
 
 def require_types(where: str, settings: Any, *, name: object = "") -> None:
-    """Require every field of a settings dataclass to be what its annotation says.
+    """Require every field of a settings dataclass to have its annotated type.
 
-    Raises ConfigError with `where`, the `name` of the dataclass among others of its kind, and the field as the dotted
-    setting. A text where a list belongs is the usual slip: it would be taken letter by letter.
+    The ConfigError names the dotted setting: `where`, the `name` of this entry in a list, and the field. The usual
+    mistake is a text in place of a list: each letter would count as an element.
     """
     place = [str(part) for part in (where, name) if part]
     for field, annotation in field_types(settings.__class__).items():
@@ -58,11 +58,11 @@ def require_types(where: str, settings: Any, *, name: object = "") -> None:
 
 
 def _require_type(setting: str, value: Any, annotation: Any) -> None:
-    """Require a value to fit; of a list or a table of texts the error names the one that does not."""
+    """Require a value of the annotated type; in a list or a table of texts, the error names the wrong element."""
     element = element_of(annotation)
     if element is not None and type(value) is tuple:
-        for index, one in enumerate(value):
-            _require_type(f"{setting}[{index}]", one, element)
+        for index, item in enumerate(value):
+            _require_type(f"{setting}[{index}]", item, element)
         return
     if isinstance(value, Mapping) and _takes_table(annotation):
         for key, text in value.items():
@@ -81,7 +81,7 @@ def _fits(value: Any, annotation: Any) -> bool:
 
 
 def _takes_table(annotation: Any) -> bool:
-    return any(typing.get_origin(one) is Mapping for one in (annotation, *typing.get_args(annotation)))
+    return any(typing.get_origin(part) is Mapping for part in (annotation, *typing.get_args(annotation)))
 
 
 def _shown(value: Any) -> str:

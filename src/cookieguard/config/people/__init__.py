@@ -1,1 +1,1 @@
-"""Settings of the shop's people."""
+"""Settings for the shop's staff."""

@@ -1,4 +1,4 @@
-"""`[staff]`: how the shop's people sign in beside their tokens, for how long, and how long the journal is kept."""
+"""`[staff]`: how staff sign in, their daily limits, and how long the journal of their actions is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cookieguard.config.loading.checks import (
 from cookieguard.config.loading.types import require_types
 from cookieguard.config.mail import ADDRESS
 
-# Elsewhere browsers keep no cookie that begins with `__Host-`.
+# Browsers accept a cookie with the prefix `__Host-` only from these origins.
 SECURE = re.compile(r"https://.+|http://([^/]+\.)?localhost(:\d+)?")
 HEADER = re.compile(r"([A-Za-z][A-Za-z0-9-]{1,62})?")
 

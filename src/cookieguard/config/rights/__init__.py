@@ -1,1 +1,1 @@
-"""What the shop says of the data it keeps, who answers for it, and how persons are answered."""
+"""Settings for customers' rights: the data that the shop keeps, its controller, and how requests are answered."""

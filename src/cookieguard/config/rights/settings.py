@@ -1,4 +1,4 @@
-"""`[rights]`, `[controller]`, `[[data]]`, `[[forms]]`: which data the shop has, and how it answers those who ask."""
+"""`[rights]`, `[controller]`, `[[data]]`, `[[forms]]`: the personal data of the shop, and how requests are answered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cookieguard.config.loading.types import require_types
 from cookieguard.config.mail import ADDRESS, OBJECT
 from cookieguard.errors import ConfigError
 
-GREENWICH = "UTC"  # known without the machine's tables of time zones
+GREENWICH = "UTC"  # works without the machine's tables of time zones
 ALLOWED = (
     "a time zone that this machine knows, such as 'Europe/Amsterdam'; the package tzdata adds all of them"
 )
@@ -32,12 +32,12 @@ def require_zone(setting: str, name: str) -> None:
     try:
         _read(name)
     except (ValueError, OSError, ZoneInfoNotFoundError):
-        # No name, the name of a folder, or none of this machine
+        # Not a name, the name of a folder, or a zone that this machine lacks
         raise ConfigError(setting, was=repr(name[:60]), allowed=ALLOWED) from None
 
 
 def zone_of(name: str) -> tzinfo:
-    """Return the time zone; UTC for one that this machine does not know (any more)."""
+    """Return the time zone, or UTC if this machine does not know it (any more)."""
     try:
         return _read(name)
     except (ValueError, OSError, ZoneInfoNotFoundError):
@@ -48,9 +48,9 @@ def _read(name: str) -> tzinfo:
     return UTC if name == GREENWICH else ZoneInfo(name)
 
 
-# Art. 6(1) GDPR, (a), (b), (c) and (f): a shop has no public task, and saves no lives.
+# Art. 6(1) GDPR, (a), (b), (c) and (f); vital interests (d) and public tasks (e) do not apply to a shop.
 BASES = ("consent", "contract", "law", "interest")
-NAMED = ("law", "interest")  # which law, and which interest: art. 13(1)(d)
+NAMED = ("law", "interest")  # these need a reason: art. 13(1)(d) asks for the interest
 RETENTION = re.compile(r"account|session|[1-9][0-9]{0,3} (minute|hour|day|month|year)s?")
 LONGEST_NAME = 80
 
@@ -72,7 +72,7 @@ class DataKind:
     retention: str = "account"
     """How long it is kept: `account` (as long as the account exists), `session`, or a time like `10 years`."""
     recipients: tuple[str, ...] = ()
-    """Who receives it. A vendor goes by its name in `[[vendors]]`."""
+    """The recipients of the data. Name a vendor as in `[[vendors]]`."""
     subjects: str = "customers"
     """Whose data it is, for the record of processing."""
     transfer: str = ""
@@ -92,19 +92,19 @@ class DataKind:
         require_match(
             f"{where}.retention", self.retention, RETENTION, "'account', 'session' or a time like '10 years'"
         )
-        for one in self.recipients:
-            require_text(f"{where}.recipients", one, longest=LONGEST_NAME)
+        for recipient in self.recipients:
+            require_text(f"{where}.recipients", recipient, longest=LONGEST_NAME)
         require_text(f"{where}.subjects", self.subjects, longest=LONGEST_NAME)
         require_text(f"{where}.transfer", self.transfer, empty=True)
 
     @property
     def length(self) -> tuple[int, str] | None:
-        """Return how long it is kept as a count and a unit; None where no time says it."""
+        """Return how long it is kept as a count and a unit; None for `account` and `session`."""
         count, _, unit = self.retention.partition(" ")
         return (int(count), unit.removesuffix("s")) if unit else None
 
 
-# What a scan finds in fields; each has its words in every language.
+# What a scan finds in form fields; the language files have words for each.
 FIELDS = (
     "email",
     "phone",
@@ -140,13 +140,13 @@ class ShopForm:
         where = f"forms.{self.page}"
         if not self.asks:
             raise ConfigError(f"{where}.asks", was="empty", allowed=f"one or more of {', '.join(FIELDS)}")
-        for one in self.asks:
-            require_one_of(f"{where}.asks", one, FIELDS)
+        for asked in self.asks:
+            require_one_of(f"{where}.asks", asked, FIELDS)
         require_distinct(f"{where}.asks", self.asks)
         require_text(f"{where}.leads_to", self.leads_to, empty=True, longest=253)
 
     def is_on(self, page: str) -> bool:
-        """Return whether it may be the form of a page."""
+        """Return whether this declaration covers a page."""
         return self.page in ("/", page)
 
 

@@ -1,1 +1,1 @@
-"""Files of the core: the access log, the owner's country database, and undeclared loads that browsers reported."""
+"""Files of the core: the access log, the owner's country database, and reports of undeclared hosts."""

@@ -1,4 +1,4 @@
-"""The access log's files: one per worker and day, whole lines only; old ones go by the hourly job alone."""
+"""The files of the access log: one for each worker and day, with whole lines only. The hourly job removes old ones."""
 
 from __future__ import annotations
 
@@ -16,21 +16,20 @@ from cookieguard.storage.state_directory import StateDirectory
 
 logger = logging.getLogger("cookieguard")
 
-# Lines are joined up to about this much for one write; a single longer line still goes out whole.
+# Lines are joined up to about this size for one write; a single longer line is written whole.
 WRITE_BYTES = 64 * 1024
 LOGS = "logs"
-# Ours, as we name them, and what logrotate makes of them: `access-71.log.1`, `access-2026-11-24-71.log.gz`.
+# The names of our files, also after logrotate renamed them: `access-71.log.1`, `access-2026-11-24-71.log.gz`.
 _OURS = re.compile(r"access-(?:([0-9]{4}-[0-9]{2}-[0-9]{2})-)?[0-9]+\.log(?:[.-][0-9A-Za-z.-]+)?")
 
 
 class LogFile:
-    """Append lines to `access-<pid>.log`: one file per worker, opened at the first line, whole lines only.
+    """Append whole lines to `access-<pid>.log`, the file of this worker, which the first line opens.
 
-    `daily` puts the UTC day in the name (`access-2026-11-24-71.log`): at midnight the next line opens the next
-    file, nothing is renamed, and no worker need know of another. No file is removed here: a clock that leapt ahead
-    would have all of them go with the next line (`engines/retention.py`). Moved away (logrotate) or inherited
-    through a fork, a file is opened anew. A full or failing disk costs lines, never a request: `write` says how many
-    were written, and one warning says why.
+    `daily` puts the UTC day in the name (`access-2026-11-24-71.log`), so no file is renamed, and workers need not
+    coordinate. Only the retention job removes files, because it notices a clock that jumps ahead. A new file is
+    opened if the old one was moved (logrotate), and in a forked process. If the disk is full or fails, lines are lost,
+    but no request fails: `write` returns how many were written, and one warning gives the reason.
     """
 
     def __init__(
@@ -51,7 +50,7 @@ class LogFile:
 
     @property
     def path(self) -> Path:
-        """Where this process writes now."""
+        """The file to which this process writes now."""
         day = f"{self._clock().astimezone(UTC).date()}-" if self._daily else ""
         return self._directory / f"access-{day}{os.getpid()}.log"
 
@@ -80,7 +79,7 @@ class LogFile:
         if self._is_open(path):
             return
         self.close()
-        # Not its parents: the state directory made anew would be open to others, and the next start refused.
+        # Without parents: a state directory created here would be readable for others, and the next start would fail.
         self._directory.mkdir(mode=0o700, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
@@ -93,7 +92,7 @@ class LogFile:
         return is_ours and _is_at(self._descriptor, path)
 
     def _append(self, batch: bytes) -> None:
-        """Write a batch; a failure in the middle leaves no half line for the next one to grow onto."""
+        """Write a batch; after a failure in the middle, the next batch does not continue the half-written line."""
         if self._is_torn:
             batch = b"\n" + batch
         rest = memoryview(batch)
@@ -106,7 +105,7 @@ class LogFile:
         self._is_torn = False
 
     def _take_back(self, count: int) -> None:
-        """Cut off what the failed batch left, if it is still the end of the file; else end its line later."""
+        """Cut off the part of a failed batch if it is still the end of the file; otherwise end its line later."""
         if not count:
             return
         self._is_torn = True
@@ -123,9 +122,9 @@ class LogFile:
 
 
 def remove_old_logs(directory: Path, *, keep_days: int, today: date) -> list[str]:
-    """Remove our log files of days that are over for `keep_days`, and return their names.
+    """Remove our log files except those of the last `keep_days` days, today included, and return their names.
 
-    A file without a day in its name is as old as its last line. Others' files in the directory stay.
+    A file without a day in its name is as old as its last line. Other files in the directory are kept.
     """
     first = today - timedelta(days=keep_days - 1)
     removed = []
@@ -141,25 +140,25 @@ def remove_old_logs(directory: Path, *, keep_days: int, today: date) -> list[str
 
 
 def log_files(directory: Path) -> Iterator[tuple[Path, date]]:
-    """Yield our log files, and the day each is of."""
+    """Yield our log files, each with its day."""
     with suppress(FileNotFoundError):
         for name in sorted(os.listdir(directory)):
             match = _OURS.fullmatch(name)
             if match is None:
                 continue
-            with suppress(FileNotFoundError, ValueError):  # gone meanwhile, or no day of any calendar
+            with suppress(FileNotFoundError, ValueError):  # removed meanwhile, or not a date
                 status = (directory / name).lstat()
                 written = datetime.fromtimestamp(status.st_mtime, UTC).date()
                 yield directory / name, date.fromisoformat(match[1]) if match[1] else written
 
 
 def log_place(state_dir: Path, settings: LogSettings) -> Path:
-    """Return where the access log is; nothing is made."""
+    """Return the directory of the access log without creating it."""
     return Path(settings.directory).absolute() if settings.directory else state_dir / LOGS
 
 
 def log_directory(state: StateDirectory, settings: LogSettings) -> Path:
-    """Give the directory of the access log: the configured one, else `logs` in the state directory."""
+    """Return the access log's directory, created if needed: the configured one, or `logs` in the state directory."""
     if not settings.directory:
         return state.subdirectory(LOGS)
     path = log_place(state.path, settings)
@@ -181,7 +180,7 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 
 def _batches(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
-    """Group lines so that each group is about one write."""
+    """Yield the lines in groups of about WRITE_BYTES bytes."""
     batch: list[bytes] = []
     size = 0
     for line in lines:

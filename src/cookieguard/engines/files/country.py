@@ -1,4 +1,4 @@
-"""The country of an address, from the owner's own database (MMDB): asked before the address is dropped."""
+"""Look up the country of an address in the owner's database (MMDB), before the address is dropped."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:  # an extra
 logger = logging.getLogger("cookieguard")
 
 SETTING = "stats.mmdb"
-MAPPED = "::ffff:"  # before an IPv4 address, from a socket that hears both families; no database has it so
+MAPPED = "::ffff:"  # before an IPv4 address on a dual-stack socket; databases have the plain IPv4 address
 LOOK_EVERY = timedelta(seconds=10)
 OPEN_FILES = Path("/proc/self/fd")
 
 
 class Countries:
-    """Name the country of an address in two letters, empty where the file says none; also after it was replaced.
+    """Look up the country of an address: two letters, or "" if the file has none. A replaced file is read again.
 
-    Owns its last look at the file. What cannot be read then leaves the database that was there before, and is told
-    once. Raises ConfigError at first, where the file or the extra is missing.
+    Owns the database and the time of the next check. If a replaced file cannot be read, the old database stays in use,
+    and one warning is logged. The constructor raises ConfigError if the file or the extra is missing.
     """
 
     def __init__(self, path: Path, *, look_every: timedelta = LOOK_EVERY) -> None:
@@ -46,7 +46,7 @@ class Countries:
             self._look()
         try:
             return code_of(self._database.get(address.removeprefix(MAPPED) if "." in address else address))
-        except Exception:  # noqa: BLE001 - no address, or a file broken inside: readers raise what they like; no country
+        except Exception:  # noqa: BLE001 - the reader may raise any type for a bad address or a damaged file
             return ""
 
     def _look(self) -> None:
@@ -64,9 +64,9 @@ class Countries:
 
 
 def opened(path: Path) -> Reader:
-    """Open a database, as a copy in memory: a mapped file that is written over would end the process.
+    """Return a database, opened from a copy in memory: the process would crash if a mapped file were overwritten.
 
-    Raises ConfigError where the file or the extra is missing, or where it is no database.
+    Raises ConfigError if the file or the extra is missing, or if the file is no database.
     """
     try:
         import maxminddb
@@ -87,7 +87,7 @@ def opened(path: Path) -> Reader:
 
 
 def code_of(found: Any) -> str:
-    """Return the country's code of a record, as MaxMind, DB-IP and IP2Location write it, or IPinfo."""
+    """Return the country code of a record in the form of MaxMind, DB-IP and IP2Location, or of IPinfo."""
     if not isinstance(found, dict):
         return ""
     country = found.get("country")

@@ -1,1 +1,1 @@
-"""The scan by a browser: its visit, what it asks for and stores, and the browser itself."""
+"""The scan with a browser: the browser, the visits, and what each page requests and stores."""

@@ -17,7 +17,7 @@ from cookieguard.scan.browser.page_observer import BrowserStorage, PageObserver,
 from cookieguard.scan.crawl import Crawl, page_name
 from cookieguard.scan.forms import forms_in
 from cookieguard.scan.observations import ACCEPTED, UNDECIDED, Need, Scan, VisitedPage
-from cookieguard.scan.page_source import MOST_LINKS, Source
+from cookieguard.scan.page_source import MOST_LINKS, PageSource
 from cookieguard.scan.plan import Clock, Parties, Plan, Step, absolute, one_state
 from cookieguard.scan.proxy import Proxy
 from cookieguard.scan.static_scan import (
@@ -38,13 +38,13 @@ STATIC = files("cookieguard.static")
 CLICK_MS = 5_000
 STIR_SECONDS = 8.0
 PICTURE_QUALITY = 45
-MOST_SCRIPTS = 80  # bodies that are read to find who defines a missing name
+MOST_SCRIPTS = 80  # script bodies that are searched for the definition of a missing name
 OURS = "#cg button[value=%s]"
 LINKS = "most => [...document.links].slice(0, most).map(one => String(one.href))"
 
 
 async def scan_by_browser(plan: Plan) -> Scan:
-    """Scan a shop with a browser; raises ScanFailed where no page answers or no browser is there."""
+    """Scan a shop with a browser; raises ScanFailed if no page answers or no browser is installed."""
     parties, clock = Parties(plan.start, plan.config), Clock(plan.seconds)
     notes: list[str] = []
     async with (
@@ -68,7 +68,7 @@ async def scan_by_browser(plan: Plan) -> Scan:
         with_browser=True,
         looks=tuple(visit.looks),
         contacts=tuple(dict.fromkeys(visit.contacts)),
-        kept=visit.keeping.all,
+        kept=visit.storage.all,
         needs=tuple(visit.settled_needs()),
         forms=tuple(visit.forms),
         notes=(*visit.notes, *notes_on(visit.looks)),
@@ -85,10 +85,10 @@ class _Visit(Visit):
     defined: dict[str, set[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.keeping = BrowserStorage(self.parties, self.started)
+        self.storage = BrowserStorage(self.parties, self.started)
 
     async def crawl(self) -> None:
-        """Look at pages as a visitor who has not answered, and learn which there are."""
+        """Visit pages as a visitor who has not chosen yet, and find further ones by their links."""
         async with client_through(self.proxy, insecure=self.plan.insecure) as client:
             self.plan = await landed(client, self.plan, self.parties)
             crawl = await first_pages(client, self.plan)
@@ -104,7 +104,7 @@ class _Visit(Visit):
                 if len(self.pages) == 1 and not self.can_answer:
                     self.can_answer = await self._has_banner(watch.page)
             await self._take_steps(watch, UNDECIDED)
-            self.keeping.take_cookies(await context.cookies(), UNDECIDED)
+            self.storage.take_cookies(await context.cookies(), UNDECIDED)
 
     async def again(self, state: str) -> None:
         async with self._visitor(state) as (context, watch):
@@ -118,18 +118,18 @@ class _Visit(Visit):
                 if not await self._open(watch, address, state):
                     self.notes.append(not_again(address, state, self.trouble))
             await self._take_steps(watch, state)
-            self.keeping.take_cookies(await context.cookies(), state)
+            self.storage.take_cookies(await context.cookies(), state)
             if state == ACCEPTED and self.needs:
-                self.defined = await definers(self.scripts, {one.missing for one in self.needs})
+                self.defined = await definers(self.scripts, {need.missing for need in self.needs})
 
     def settled_needs(self) -> list[Need]:
-        """Return what was missing while something was held, and is there once all is agreed to; with whose it is."""
-        always = {(one.page, one.message) for one in self.needs if one.state == ACCEPTED}
+        """Return the errors that do not occur after the visitor agreed, with the hosts that define the missing name."""
+        always = {(need.page, need.message) for need in self.needs if need.state == ACCEPTED}
         found: dict[tuple[str, str], Need] = {}
-        for one in self.needs:
-            if self.can_answer and one.state != ACCEPTED and (one.page, one.message) not in always:
-                hosts = tuple(sorted(self.defined.get(one.missing, ())))
-                found.setdefault((one.page, one.message), replace(one, hosts=hosts))
+        for need in self.needs:
+            if self.can_answer and need.state != ACCEPTED and (need.page, need.message) not in always:
+                hosts = tuple(sorted(self.defined.get(need.missing, ())))
+                found.setdefault((need.page, need.message), replace(need, hosts=hosts))
         return list(found.values())
 
     @asynccontextmanager
@@ -138,7 +138,7 @@ class _Visit(Visit):
         binding = f"cg{secrets.token_hex(6)}"
         page = await context.new_page()
         watch = await PageObserver.over(context, page, self.parties, state)
-        await context.expose_binding(binding, lambda _, told: self._on_told(told, watch, state))
+        await context.expose_binding(binding, lambda _, report: self._on_report(report, watch, state))
         await context.add_init_script(STATIC.joinpath("scan.js").read_text("utf-8").replace("NAME", binding))
         context.on("page", lambda other: asyncio.ensure_future(close_others(other, page)))
         page.on("dialog", lambda dialog: asyncio.ensure_future(dialog.dismiss()))
@@ -155,13 +155,13 @@ class _Visit(Visit):
             async with self.clock.within(OPEN_MS / 1000 + 1):
                 response = await watch.page.goto(address, wait_until="commit")
         except (Error, TimeoutError) as error:
-            # A download, a tab that crashed, nobody who answers: the page before is still there
+            # After a download, a crashed tab or a timeout, the tab still shows the page before
             self.trouble = (str(error).splitlines() or ["it took too long"])[0]
             return False
         if response is not None:
             kind = response.headers.get("content-type", "")
             self.trouble = what_came(response.status, response.status_text, kind)
-        with suppress(Error, TimeoutError):  # what is not there by then is looked at without
+        with suppress(Error, TimeoutError):  # a slow page is read as far as it has loaded by then
             async with self.clock.within(OPEN_MS / 1000 + 1):
                 await watch.page.wait_for_load_state("load")
         return await self._look(watch, state, response, asked, crawl)
@@ -174,12 +174,12 @@ class _Visit(Visit):
         asked: int,
         crawl: Crawl | None = None,
     ) -> bool:
-        """Do what visitors do on the page that is open, and write down what was seen."""
+        """Move, scroll and press keys on the open page as visitors do, and record what it contacts."""
         page = watch.page
         if self.parties.is_foreign(parse_url(page.url)) or not await _is_page(response):
             return False
         status = response.status if response is not None else 0
-        if not self.looks and status >= ERRORS:  # a scan of it would find a shop without any tag
+        if not self.looks and status >= ERRORS:  # an error page has none of the shop's tags
             return False
         picture = b""
         if self.plan.pictures:
@@ -197,9 +197,9 @@ class _Visit(Visit):
             VisitedPage(page=watch.name, state=state, status=status, led_to=led, title=title, picture=picture)
         )
         if crawl is not None:
-            if len(self.looks) == 1:  # a browser may be led on where a client without one was turned away
+            if len(self.looks) == 1:  # a site may redirect a browser but turn away httpx
                 self.plan = started_at(self.plan, page.url)
-                crawl.lands_at(page.url)
+                crawl.move_to(page.url)
             crawl.add([*(source.links if source is not None else ()), *await self._links(page)])
         return True
 
@@ -209,7 +209,7 @@ class _Visit(Visit):
                 found = await page.evaluate(LINKS, MOST_LINKS)
         except (Error, TimeoutError):
             return []
-        return [str(one) for one in found] if isinstance(found, list) else []  # pages change what arrays do
+        return [str(link) for link in found] if isinstance(found, list) else []  # a page may patch Array
 
     async def _stir(self, page: Page) -> None:
         try:
@@ -222,7 +222,7 @@ class _Visit(Visit):
             return
 
     async def _has_banner(self, page: Page) -> bool:
-        if self.plan.accept or self.plan.refuse:  # many a banner has one of them alone
+        if self.plan.accept or self.plan.refuse:  # many banners have only one of the two
             return True
         return await page.locator(OURS % "accept").count() > 0
 
@@ -259,12 +259,12 @@ class _Visit(Visit):
             watch.name = page_name(watch.page.url)
             await self._look(watch, state, response, asked)
 
-    def _on_told(self, told: object, watch: PageObserver, state: str) -> None:
-        """Take what our script in the page tells; any other script there can call it too."""
-        if isinstance(told, dict) and told.get("kind") == "asked":
-            watch.note_picture(str(told.get("name", "")), str(told.get("by", "")))
+    def _on_report(self, report: object, watch: PageObserver, state: str) -> None:
+        """Record a report of our script in the page. Any script there can call this, so a report may be made up."""
+        if isinstance(report, dict) and report.get("kind") == "asked":
+            watch.note_picture(str(report.get("name", "")), str(report.get("by", "")))
         else:
-            self.keeping.note(told, watch.name, state)
+            self.storage.note(report, watch.name, state)
 
     def _on_response(self, response: Response, state: str) -> None:
         is_wanted = state == ACCEPTED and bool(self.needs) and len(self.scripts) < MOST_SCRIPTS
@@ -290,13 +290,13 @@ async def _is_page(response: Response | None) -> bool:
     return response is None or "html" in (response.headers.get("content-type") or "")
 
 
-async def _source(response: Response | None, page: Page, name: str, state: str) -> Source | None:
-    """Return the page as it was served; where no answer is at hand, as it stands."""
+async def _source(response: Response | None, page: Page, name: str, state: str) -> PageSource | None:
+    """Return the page as it was served, or its current DOM if there is no response."""
     try:
         text = await response.body() if response is not None else (await page.content()).encode()
     except Error:
         return None
-    return Source(page.url, text, name, state)
+    return PageSource(page.url, text, name, state)
 
 
 async def _picture(page: Page) -> bytes:

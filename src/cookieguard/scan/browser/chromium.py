@@ -1,4 +1,4 @@
-"""The Chromium a scan drives: found, launched behind the scan's proxy, and made to look like a visitor's."""
+"""Find the Chromium for a scan, launch it behind the scan's proxy, and give it the look of a visitor's browser."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ NO_BROWSER = (
     "no Chromium was found; install one (Debian: apt-get install chromium; else: python -m playwright install "
     "chromium), name it with --browser, or scan with --no-browser, which sees less"
 )
-# The browser's own traffic would be taken for the shop's. Frames of others stay in the page's process, so that one
-# session hears of all requests. Playwright has a `--disable-features` of its own, and of two the last counts.
+# The browser's own traffic would count as the shop's. Without site isolation, one DevTools session sees the requests of
+# all frames. `--disable-features` is not used: Playwright sets it too, and Chromium obeys only the last one.
 ARGUMENTS = (
     "--disable-quic",
     "--no-first-run",
@@ -39,7 +39,7 @@ ARGUMENTS = (
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--autoplay-policy=no-user-gesture-required",
 )
-# Whom Chromium itself connects to: no page's doing where no page asked.
+# Hosts that Chromium itself contacts. A connection to them counts as the shop's only if a page requested it.
 BROWSERS_OWN = re.compile(
     r"(accounts|clients\d*|update)\.google(apis)?\.com|([\w-]+-pa|content-autofill)\.googleapis\.com"
 )
@@ -50,14 +50,14 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) 
 
 
 def find_browser(named: str, own: str) -> str:
-    """Return the browser to drive; `own` is where Playwright keeps its own. Raises ScanFailed."""
+    """Return the path of the browser to drive; `own` is the path of Playwright's. Raises ScanFailed."""
     if named:
         found = shutil.which(named)
         if found is None:
             raise ScanFailed(f"--browser {named} is no program; {NO_BROWSER}")
         return found
     candidates = [os.environ.get("CHROMIUM", ""), *map(shutil.which, NAMES), *MACS, own]
-    found = next((str(one) for one in candidates if one and Path(one).is_file()), None)
+    found = next((str(path) for path in candidates if path and Path(path).is_file()), None)
     if found is None:
         raise ScanFailed(NO_BROWSER)
     return found
@@ -67,7 +67,7 @@ def find_browser(named: str, own: str) -> str:
 async def launched(
     playwright: Playwright, plan: Plan, proxy: Proxy, notes: list[str]
 ) -> AsyncIterator[Browser]:
-    """Launch the browser, and note what limits it; raises ScanFailed."""
+    """Launch the browser, and note if it has no sandbox; raises ScanFailed."""
     browser = await _launch(playwright, plan, proxy, notes)
     try:
         yield browser
@@ -76,7 +76,7 @@ async def launched(
 
 
 async def _launch(playwright: Playwright, plan: Plan, proxy: Proxy, notes: list[str]) -> Browser:
-    """Launch it in its sandbox, which Playwright leaves out unless it is asked; it refuses to run as root."""
+    """Launch the browser in its sandbox, which is off by default in Playwright and does not work for root."""
     path = find_browser(plan.browser, playwright.chromium.executable_path)
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     start = partial(
@@ -96,10 +96,10 @@ async def _launch(playwright: Playwright, plan: Plan, proxy: Proxy, notes: list[
 
 
 async def new_visitor(browser: Browser, *, insecure: bool) -> BrowserContext:
-    """Return a visitor who was never here: own cookies, own cache."""
+    """Return a context without cookies and cache, as of a first visit."""
     context = await browser.new_context(
         viewport={"width": VIEW[0], "height": VIEW[1]},
-        user_agent=AGENT.format(browser.version.partition(".")[0]),  # tags pass over one that says Headless
+        user_agent=AGENT.format(browser.version.partition(".")[0]),  # tags skip a browser named Headless
         ignore_https_errors=insecure,
         accept_downloads=False,
     )
@@ -112,5 +112,5 @@ async def close_others(other: Page, page: Page) -> None:
     if other is not page:
         try:
             await other.close()
-        except Error:  # gone already
+        except Error:  # already closed
             return

@@ -1,4 +1,4 @@
-"""Watch one page of a browser: whom it asks, by what, what it keeps, and where the shop's own code fails."""
+"""Observe one page in the browser: its requests and what sends them, what it stores, and errors in its own code."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from cookieguard.scan.observations import (
     StorageEntry,
     shown_url,
 )
-from cookieguard.scan.page_source import BLANK, Source, contacts_in
+from cookieguard.scan.page_source import BLANK, PageSource, contacts_in
 from cookieguard.scan.plan import Parties
 from cookieguard.scan.proxy import Connection
 
-QUIET_SECONDS = 0.5  # without a new request: what pages start late, they start at load
+QUIET_SECONDS = 0.5  # without a new request; later requests of a page mostly follow its load event
 LONGEST_WAIT = 6.0
 PATH, QUERY = "the page's path", "what stands in the page's query"
-SHORTEST_VALUE = 4  # characters: a shorter one stands in many an address by chance
+SHORTEST_VALUE = 4  # characters; many addresses contain a shorter value by chance
 LONGEST_BODY = 100_000
 MOST_REQUESTS = 3000  # of one page that are read
 LONGEST_SCRIPT = 3_000_000
 BLOCKED_BY_POLICY = "csp"
-# Playwright's kinds of a request, in the words of the elements that make them.
+# Playwright's types of resources, as the report names them.
 ELEMENTS = {
     "document": "iframe",
     "ping": "beacon",
@@ -52,7 +52,7 @@ AN_ADDRESS = re.compile(r"https?://[^\s)]+?(?=:\d+(?::\d+)?\)?\s*$)", re.MULTILI
 
 
 class PageObserver:
-    """Watch one page. Owns what it saw since `begin`."""
+    """Observe one page. Owns the observations since `begin`."""
 
     def __init__(self, page: Page, parties: Parties, state: str) -> None:
         self.page, self._parties, self._state = page, parties, state
@@ -68,7 +68,7 @@ class PageObserver:
 
     @classmethod
     async def over(cls, context: BrowserContext, page: Page, parties: Parties, state: str) -> PageObserver:
-        """Begin to watch a page, its scripts' stacks included."""
+        """Return an observer of a page that also records the script behind each request."""
         watch = cls(page, parties, state)
         session: CDPSession = await context.new_cdp_session(page)
         session.on("Network.requestWillBeSent", watch._on_sent)
@@ -78,7 +78,7 @@ class PageObserver:
         return watch
 
     def begin(self, name: str) -> None:
-        """Forget what was seen: another page comes."""
+        """Forget the last page's observations, and name the next page."""
         self.name, self._latest = name, monotonic()
         self._requests.clear()
         self._initiators.clear()
@@ -86,7 +86,7 @@ class PageObserver:
         self._errors.clear()
 
     async def settle(self, longest: float = LONGEST_WAIT) -> None:
-        """Wait until nothing new is asked for."""
+        """Wait until there was no new request for QUIET_SECONDS."""
         end = monotonic() + longest
         self._latest = monotonic()
         while monotonic() < end and monotonic() - self._latest < QUIET_SECONDS:  # noqa: ASYNC110  # quiet is no event
@@ -104,12 +104,12 @@ class PageObserver:
         frames = list(stack.get("callFrames") or ())
         if not frames and stack.get("parent"):
             frames = list(stack["parent"].get("callFrames") or ())
-        by = next((one for one in frames if str(one.get("url", "")).startswith("http")), None)
+        by = next((frame for frame in frames if str(frame.get("url", "")).startswith("http")), None)
         place = by or (initiator if initiator.get("type") == "parser" else {})
         self._initiators[url] = (str(place.get("url", "")), int(place.get("lineNumber", -1)) + 1)
 
     def note_picture(self, url: str, by: str) -> None:
-        """Note which script asked for a picture."""
+        """Note the script that requested a picture."""
         if by and len(self._pictures) < MOST_REQUESTS:
             self._pictures[url] = by
 
@@ -117,17 +117,18 @@ class PageObserver:
         found = AN_ADDRESS.search(error.stack or "")
         self._errors.append((error.message.split("\n")[0][:300], found[0] if found else ""))
 
-    def contacts(self, source: Source | None, asked: Iterable[Connection]) -> list[Contact]:
-        """List whom the page contacted; `asked` is what the proxy saw meanwhile."""
+    def contacts(self, source: PageSource | None, asked: Iterable[Connection]) -> list[Contact]:
+        """Return the page's contacts; `asked` are the connections that the proxy recorded meanwhile."""
         static = contacts_in(source, self._parties.is_foreign) if source is not None else []
-        seen = list(self._contacts_of_requests({one.url: one for one in static if one.how in (WOULD, HELD)}))
-        hosts = {one.host for one in seen}
-        # An element that stands there and was not asked for is told as such; of one that was, the request is.
-        seen += [one for one in static if one.how == HELD or one.host not in hosts]
-        known = {one.host for one in seen if one.how != NAMED} | {self._parties.site.host}
-        known |= {one.host for one in asked if BROWSERS_OWN.fullmatch(one.host)}
-        connected = {(one.host, one.port): None for one in asked if one.host not in known}
-        return seen + [found for one in connected if (found := self._connected(*one)) is not None]
+        elements = {contact.url: contact for contact in static if contact.how in (WOULD, HELD)}
+        seen = list(self._contacts_of_requests(elements))
+        hosts = {contact.host for contact in seen}
+        # An element counts by itself only if no request to its host was seen.
+        seen += [contact for contact in static if contact.how == HELD or contact.host not in hosts]
+        known = {contact.host for contact in seen if contact.how != NAMED} | {self._parties.site.host}
+        known |= {connection.host for connection in asked if BROWSERS_OWN.fullmatch(connection.host)}
+        connected = dict.fromkeys(connection for connection in asked if connection.host not in known)
+        return seen + [found for place in connected if (found := self._connected(*place)) is not None]
 
     def _connected(self, host: str, port: int) -> Contact | None:
         url = resolve(f"{'https' if port == 443 else 'http'}://{host}:{port}/", BLANK)
@@ -154,7 +155,7 @@ class PageObserver:
             )
 
     def _by(self, request: Request | None, address: str) -> tuple[str, int]:
-        """Return the script that asked, empty for the page's own markup and inline scripts; and the line."""
+        """Return the script that sent a request, "" for markup and inline scripts of the page, and the line there."""
         by, line = self._initiators.get(address, ("", 0))
         if address in self._pictures:
             by, line = self._pictures[address], 0
@@ -177,7 +178,7 @@ class PageObserver:
         )
 
     def needs(self) -> list[Need]:
-        """List where the shop's own code missed something."""
+        """Return the errors of the shop's own code about a name that is not defined."""
         found = []
         for message, by in self._errors:
             missing = MISSING.search(message) or NO_MEMBER.search(message)
@@ -195,19 +196,19 @@ class PageObserver:
         return found
 
 
-def page_parts_in(page: str, said: str) -> tuple[str, ...]:
-    """Return what a request says of the page it is made on; `said` is its address and its body.
+def page_parts_in(page: str, sent: str) -> tuple[str, ...]:
+    """Return what a request reveals of its page; `sent` is the request's address and body.
 
-    What is enciphered, hashed or in base64 is not seen.
+    Values that are encrypted, hashed or in base64 are not found.
     """
-    here, text = urlsplit(page), unquote_plus(unquote_plus(said))
+    here, text = urlsplit(page), unquote_plus(unquote_plus(sent))
     values = [value for _, value in parse_qsl(here.query) if len(value) >= SHORTEST_VALUE]
-    told = {PATH: len(here.path) > 1 and here.path in text, QUERY: any(one in text for one in values)}
-    return tuple(what for what, is_told in told.items() if is_told)
+    found = {PATH: len(here.path) > 1 and here.path in text, QUERY: any(value in text for value in values)}
+    return tuple(part for part, is_sent in found.items() if is_sent)
 
 
 def _body(request: Request | None) -> str:
-    """Return what a request sends; a picture or a film is nothing to read."""
+    """Return the body of a request as text, after a space; bytes that are no UTF-8 are replaced."""
     sent = request.post_data_buffer if request is not None else None
     return "" if sent is None else f" {sent[:LONGEST_BODY].decode('utf-8', 'replace')}"
 
@@ -219,18 +220,18 @@ def _element(request: Request | None) -> str:
 
 
 def _frame_of(request: Request) -> str:
-    """Return the document a request is of; the frame's own document is of the one around it."""
+    """Return the document that sent a request; for a frame's own document, that is the document around the frame."""
     try:
         frame = request.frame
         if request.is_navigation_request() and frame.parent_frame is not None:
             frame = frame.parent_frame
         return frame.url if frame.url.startswith("http") else ""
-    except Error:  # a worker's, or the frame is gone
+    except Error:  # a worker sent it, or the frame was removed
         return ""
 
 
 async def definers(responses: Iterable[Response], names: set[str]) -> dict[str, set[str]]:
-    """Find whose scripts define these names: name -> hosts."""
+    """Return the hosts whose scripts define each of these names."""
     found: dict[str, set[str]] = {}
     for response in responses:
         try:
@@ -252,7 +253,7 @@ MOST_KEPT = 2000
 
 
 class BrowserStorage:
-    """Bring together what scripts were seen to write and what lies in the browser. Owns both."""
+    """Collect the cookies and storage keys that scripts wrote or that the browser has. Owns the entries."""
 
     def __init__(self, parties: Parties, now: datetime) -> None:
         self._parties, self._now = parties, now
@@ -260,37 +261,37 @@ class BrowserStorage:
 
     @property
     def all(self) -> tuple[StorageEntry, ...]:
-        """Return it, in the order it was seen."""
+        """Return the entries, in the order in which they were seen."""
         return tuple(self._kept.values())
 
-    def note(self, told: object, page: str, state: str) -> None:
-        """Take what a page's script was seen to write; any script of the page can tell us anything."""
-        if not isinstance(told, Mapping) or len(self._kept) >= MOST_KEPT:
+    def note(self, report: object, page: str, state: str) -> None:
+        """Add an entry that a script wrote. Any script of the page can send a report, so its values are cut."""
+        if not isinstance(report, Mapping) or len(self._kept) >= MOST_KEPT:
             return
         self._add(
             StorageEntry(
-                name=str(told.get("name", ""))[:200],
-                kind=str(told.get("kind", ""))[:20],
-                site=str(told.get("site", ""))[:253].partition(":")[0],
-                by=self._foreign(str(told.get("by", ""))),
+                name=str(report.get("name", ""))[:200],
+                kind=str(report.get("kind", ""))[:20],
+                site=str(report.get("site", ""))[:253].partition(":")[0],
+                by=self._foreign(str(report.get("by", ""))),
                 page=page,
                 state=state,
             )
         )
 
     def take_cookies(self, cookies: Sequence[Mapping[str, Any]], state: str) -> None:
-        """Take the cookies that lie in the browser at the end: their sites, and how long they stay."""
+        """Add the browser's cookies at the end of a visit, with their sites and how many days they are kept."""
         for cookie in cookies:
             name, site = str(cookie.get("name", "")), str(cookie.get("domain", "")).lstrip(".")
             written = [
                 key
-                for key, one in self._kept.items()
-                if (one.name, one.kind, one.state) == (name, "cookie", state) and one.site.endswith(site)
+                for key, kept in self._kept.items()
+                if (kept.name, kept.kind, kept.state) == (name, "cookie", state) and kept.site.endswith(site)
             ]
             expires = float(cookie.get("expires", -1))
             days = None if expires < 0 else max(0, round((expires - self._now.timestamp()) / DAY))
             own = self._parties.site.host
-            is_own = own == site or own.endswith(f".{site}")  # a cookie knows no port
+            is_own = own == site or own.endswith(f".{site}")  # cookies ignore ports
             foreign = "" if is_own else self._foreign(f"https://{site}/")
             for key in written:
                 self._kept[key] = replace(self._kept[key], site=site, days=days)
