@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from harness.asgi import ask
-from web.test_own_terms import PAGE, Browser, shop
+from web.test_refusals_by_staff import PAGE, Browser, shop
 
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.config import CspSettings

@@ -32,7 +32,6 @@ from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import customer as subject_of
 from cookieguard.features.rights.enqueue import NewRequest, ask
-from cookieguard.features.rights.own_terms import forget_own_terms
 from cookieguard.features.rights.refusals_by_staff import refuse_for
 from cookieguard.features.rights.requests import ID, Pending, Requests
 from cookieguard.features.rights.values.by_staff import (
@@ -192,7 +191,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         return await _show_list(visit, error.said)
     if request is None:
         return await _show_list(visit, _Message(404, UNKNOWN))
-    whose, watched = request.customer or request.contact, visit.room.own_terms
+    whose = request.customer or request.contact
     await visit.staff.note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose)
     values = {
         "r": request,
@@ -210,7 +209,6 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         "is_officer": visit.member.may(OFFICER),
         "needs_approval": needs_approval(request),
         "refusable": _refusable(visit.exchange.parts.config) if request.customer else [],
-        "own_terms": () if watched is None else watched.of(request.customer),
     }
     return _page(visit, "request.html", said, **values)
 
@@ -375,18 +373,6 @@ async def _refuse_for(visit: _Visit, fields: dict[str, str]) -> str:
     return await _write_for(visit, request, f"purpose {purpose}: refused for them", write)
 
 
-async def _end_terms(visit: _Visit, fields: dict[str, str]) -> str:
-    """End what an earlier version kept from who asked alone: what they agreed to counts again."""
-    watched, request = visit.room.own_terms, await _asked_by_customer(visit, fields)
-    if watched is None or not watched.of(request.customer):
-        raise _Failed(409, "Not done: nothing is kept from this customer alone.")
-
-    def end(store: Store, number: str) -> None:
-        watched.follow(forget_own_terms(store, number))
-
-    return await _write_for(visit, request, "terms of this customer alone: ended", end)
-
-
 async def _asked_by_customer(visit: _Visit, fields: Mapping[str, str]) -> Request:
     """Return the request of a customer; raises _Failed for another one."""
     id_ = fields.get("id", "")
@@ -426,5 +412,4 @@ ACTS: dict[str, tuple[str, Do]] = {
     ERASE: (ENTER, _add),
     **{act.value: (role, partial(_change, act=act)) for act, role in DUTIES.items()},
     "refuse-for": (OFFICER, _refuse_for),
-    "end-terms": (OFFICER, _end_terms),
 }
