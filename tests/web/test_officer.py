@@ -160,7 +160,7 @@ def test_each_request_is_one_line_under_its_day_that_leads_to_it_and_names_nobod
 
 
 def test_next_step_of_a_request_is_in_words(desk: Desk) -> None:
-    ask_to_erase(desk, {"a" * 16: 25}, steps=("stored", "shop"))  # a worker does both
+    ask_to_erase(desk, {"a" * 16: 25}, steps=("stored", "sessions"))  # a worker does both
     ask_to_erase(desk, {"b" * 16: 24}, steps=("stored", "by phone"))
 
     answer = page(desk, desk.add("support"))
@@ -169,8 +169,8 @@ def test_next_step_of_a_request_is_in_words(desk: Desk) -> None:
         "Check on the request for erasure by 30 November",
         "Answer the request for erasure by 30 November",
     ]
-    assert "not done: 2 steps by cookieguard" in answer.text
-    assert "not done: by phone, 1 step by cookieguard" in answer.text
+    assert "waiting for cookieguard to do its part" in answer.text
+    assert "waiting for work by hand: by phone" in answer.text
 
 
 def test_of_many_late_requests_ten_are_named_and_the_others_counted_as_late_too(desk: Desk) -> None:
