@@ -149,6 +149,13 @@ def next_act(request: Request, member: Member, *, has_hooks: bool) -> Act | None
     return act if act is not None and member.may(DUTIES[act]) and not is_first else None
 
 
+def is_readable(request: Request, now: datetime, *, has_hooks: bool) -> bool:
+    """Return whether an officer may read the copy that answers a request, before it is sent."""
+    until, is_copy = request.held_until, request.kind is RequestKind.EXPORT and bool(request.customer)
+    is_held = until is not None and request.end_of(until) > now
+    return is_copy and has_hooks and request.may_change and not (is_held or must_wait(request))
+
+
 def must_wait(request: Request) -> bool:
     """Return whether no step may be done yet: it is in doubt who asks, or one person alone wants an erasure."""
     return request.state is State.IDENTITY or needs_approval(request)

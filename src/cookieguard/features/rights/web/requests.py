@@ -34,6 +34,7 @@ from cookieguard.features.records.values.records import customer as subject_of
 from cookieguard.features.rights.enqueue import NewRequest, ask
 from cookieguard.features.rights.refusals_by_staff import refuse_for
 from cookieguard.features.rights.requests import ID, Pending, Requests
+from cookieguard.features.rights.values.answers import answer_of
 from cookieguard.features.rights.values.by_staff import (
     DUTIES,
     ENTER,
@@ -42,6 +43,7 @@ from cookieguard.features.rights.values.by_staff import (
     WHO,
     Said,
     acted,
+    is_readable,
     next_act,
     standing_of,
     told_of,
@@ -224,6 +226,8 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
         "may_doubt": _may(partial(noted, request, Act.IDENTITY_ASKED, now=now, by="")),
         "is_officer": visit.member.may(OFFICER),
+        "may_read": visit.member.may(OFFICER) and is_readable(request, now, has_hooks=visit.has_hooks),
+        "answer": answer_of(request, visit.exchange.parts.config),
         "standing": standing_of(request, has_hooks=visit.has_hooks),
         "told": told_of(request, now, has_hooks=visit.has_hooks),
         "refusable": _refusable(visit.exchange.parts.config) if request.customer else [],
