@@ -11,13 +11,13 @@ QUICK := $(PYTEST) -m 'not slow'
 # What waits for browsers, servers and their limits of time. All else computes, and gets what these leave of the machine,
 # in processes that collect their own tests alone: 1,000 small ones take 12 s of CPU so, and 19 spread over three workers.
 WAITING := tests/browser tests/servers tests/vectors tests/scan
-APART := $(WAITING) tests/web tests/engines tests/html tests/identity
+APART := $(WAITING) tests/web tests/features tests/engines tests/storage tests/html tests/identity
 # What starts commands and shops in processes of their own: two thirds of the CPU of what is left.
 COMMANDS := tests/cli tests/check tests/demo tests/frameworks tests/testing
 # What only a release waits for: shops and checkers of others from the package indexes, two builds, kills by the thousand.
 FOR_RELEASE := tests/frameworks/test_django_sites.py tests/packaging/test_release.py tests/test_types.py
-SURVIVAL := tests/engines/proof/test_crashes.py tests/mail/test_run.py tests/proof/test_verification.py \
-	tests/rights/test_killed.py tests/rights/test_restarts.py tests/servers tests/web/test_disclosure.py
+SURVIVAL := tests/features/records/store/test_crashes.py tests/features/outbox/test_run.py tests/features/records/values/test_verification.py \
+	tests/features/rights/test_killed.py tests/features/rights/test_restarts.py tests/servers tests/features/statistics/test_disclosure.py
 LONG := env RECORDS=10000 NOTICES=10000 EDITS=2500 ERASURES=200 RESTARTS=50
 # An engine a process; each prints what it heard. Alone, without VECTORS=whole, each views an eighth of the ways.
 OTHER_ENGINES := tests/vectors/test_firefox.py tests/vectors/test_webkit.py
@@ -30,8 +30,9 @@ MORE := tests/web/test_any_sequence.py tests/web/test_consent_cookie.py tests/we
 PARTS = "browsers: $(1) $(SPREAD) $(WAITING) $(OTHER_ENGINES:%=--ignore=%)" \
 	"commands: nice -n 5 $(2) $(COMMANDS)" \
 	"all else: nice -n 5 $(2) $(APART:%=--ignore=%) $(COMMANDS:%=--ignore=%)" \
-	"engines else: nice -n 5 $(2) tests/engines/proof tests/engines/test_[!s]*.py" \
-	"engines s: nice -n 5 $(2) tests/engines/test_s*.py" \
+	"statistics: nice -n 5 $(2) tests/features/statistics tests/engines" \
+	"records: nice -n 5 $(2) tests/features/records tests/storage" \
+	"other features: nice -n 5 $(2) tests/features --ignore=tests/features/statistics --ignore=tests/features/records" \
 	"web m-z: nice -n 5 $(2) tests/web/test_[!a-l]*.py" $(3) \
 	"web a-l: nice -n 5 $(2) tests/web/test_[a-l]*.py" \
 	"html: nice -n 5 $(2) tests/html tests/identity"
@@ -39,7 +40,8 @@ SOURCES := env COOKIEGUARD_PURE=1
 MEASURED := $(SOURCES) HYPOTHESIS_PROFILE=other $(BIN)/coverage run -m pytest -m 'not slow'
 # What `make test` leaves out. It waits more than it computes.
 REST := nice -n 5 env HYPOTHESIS_PROFILE=other $(PYTEST) --durations 10 -m slow
-SLOW = "slow else: $(REST) $(APART:%=--ignore=%) $(FOR_RELEASE:%=--ignore=%)" "slow engines: $(REST) tests/engines" \
+SLOW = "slow else: $(REST) $(APART:%=--ignore=%) $(FOR_RELEASE:%=--ignore=%)" \
+	"slow features: $(REST) tests/features tests/engines tests/storage $(FOR_RELEASE:%=--ignore=%)" \
 	"slow web: $(REST) tests/web tests/html tests/identity"
 
 # Where this is set, each process of a test compiles all it imports, and each worker every test file: 10 s of CPU each.

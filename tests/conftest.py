@@ -20,6 +20,8 @@ from cookieguard.web import middleware
 from cookieguard.web.identity import store_wait
 from cookieguard.web.recording import pipeline
 
+pytest_plugins = ["harness.shops"]
+
 # A table of all characters takes it 1.5 s of CPU to make. In a fresh checkout each process of `make test` made one.
 set_hypothesis_home_dir(os.path.join(sys.prefix, "hypothesis"))
 # `make test` draws the same examples every time; `make test-all` others.

@@ -269,7 +269,7 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ),
     ("stats", {"day": "2026-11-24", "text": "sale"}, ("selection", "day", "text", "remove")),
 )
-# On the host of staff alone; tests/web/test_vendor_changes.py times them there.
+# On the host of staff alone; tests/features/vendors/test_vendor_changes.py times them there.
 CHANGE_FIELDS = (
     "act answer cookies country data end form hosts name of privacy_contact privacy_url purpose retention role transfer"
 ).split()

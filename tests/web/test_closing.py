@@ -15,6 +15,7 @@ import pytest
 from harness.asgi import ask, page
 from harness.parts import log_of, part_of
 from harness.servers import START_SECONDS, wait_until
+from harness.shops import NOW
 
 from cookieguard import Config, CookieGuard
 from cookieguard.config.proof import ProofSettings
@@ -25,8 +26,6 @@ from cookieguard.features.vault.part import RisksPart
 from cookieguard.runtime import worker
 from cookieguard.web import middleware
 from cookieguard.web.parts.guard import Core
-
-from .conftest import NOW
 
 FORM = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]
 CLOSE_SECONDS = 2.0  # for all threads of a guard, in place of 15

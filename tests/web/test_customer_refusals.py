@@ -11,6 +11,7 @@ import pytest
 from harness.asgi import Answer, ask
 from harness.postgres import postgres
 from harness.servers import wait_until
+from harness.shops import NOW
 from harness.stats_engines import new_database
 
 from cookieguard import CookieGuard, Vendor, visitor_of
@@ -18,8 +19,6 @@ from cookieguard.config import ConsentSettings, IdentitySettings, PolicyVersion,
 from cookieguard.identity.tokens import from_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.storage.state_directory import StateDirectory, write_private
-
-from .conftest import NOW
 
 Guard = Callable[..., CookieGuard]
 POST = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")]

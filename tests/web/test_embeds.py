@@ -13,10 +13,9 @@ from xml.etree import ElementTree
 
 import pytest
 from harness.asgi import HTML, Answer, App, ask, page
+from harness.shops import NOW, VENDORS
 
 from cookieguard import CookieGuard, Vendor
-
-from .conftest import NOW, VENDORS
 
 Guard = Callable[..., CookieGuard]
 FORM = ("content-type", "application/x-www-form-urlencoded")

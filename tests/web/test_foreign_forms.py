@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from features.records.test_consent_log import recorded
+from features.rights.test_requests_page import Queue
 from harness.asgi import Answer, ask, form_of, hidden_fields, page
 from harness.parts import log_of
-from web.test_consent_log import recorded
-from web.test_requests_page import Queue
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.config import MailSettings, RightsSettings

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlencode
 
 import pytest
+from features.rights.test_requests_page import Queue
 from harness.asgi import Answer, drive, hidden_fields, scope_of
 from harness.long_inputs import (
     ANSWERED,
@@ -38,7 +39,6 @@ from harness.long_inputs import (
     VENDOR,
     filled,
 )
-from web.test_requests_page import Queue
 
 import cookieguard
 from cookieguard import CookieGuard, PolicyVersion, Vendor, visitor_of

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from harness.asgi import Answer, ask, drive, scope_of
 from harness.servers import wait_until
+from harness.shops import NOW
 
 from cookieguard import Config, CookieGuard, visitor_of
 from cookieguard.config import IdentitySettings
@@ -23,8 +24,6 @@ from cookieguard.config.store import StoreSettings
 from cookieguard.errors import CookieGuardError
 from cookieguard.identity.remember_me import COPY_USED
 from cookieguard.web.identity.store_wait import TIMEOUT
-
-from .conftest import NOW
 
 SESSION, REMEMBER, CART = "__Host-cg_session", "__Host-cg_remember", "__Host-cg_cart"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from features.rights.test_refusals_by_staff import PAGE, Browser, shop
 from harness.asgi import ask
-from web.test_refusals_by_staff import PAGE, Browser, shop
 
 from cookieguard import Config, CookieGuard, Vendor
 from cookieguard.config import CspSettings

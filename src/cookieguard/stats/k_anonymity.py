@@ -20,7 +20,7 @@ VISITS_EACH = 2
 VIEWS_EACH = 10
 # Figures of a value or under a filter are rounded to multiples of this, so each has as many possible true values. Five
 # would suffice for two pages. Over many pages the bounds narrow each other: with five, an attacker who requests every
-# table was certain of ten times as many small groups as with ten (tests/web/test_disclosure.py).
+# table was certain of ten times as many small groups as with ten (tests/features/statistics/test_disclosure.py).
 STEP = 10
 
 
