@@ -100,7 +100,8 @@ def test_look_without_a_code_takes_two_persons_and_opens_a_notice(shop: AccessSh
     keyring = Keyring.loads(beside(shop.state).read_text(), setting="test")
     assert look["customer"] in marks_of(keyring, CUSTOMER)
     letter = shop.run("letter", "--preview").stdout
-    assert "- Tell the customer that we looked; run: cookieguard access notify" in letter
+    today = f"{datetime.now(UTC):%-d %B}"
+    assert f"- Tell the customer that we looked (by {today}); run: cookieguard access notify" in letter
     assert CUSTOMER not in letter
 
 

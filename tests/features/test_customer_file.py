@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -13,16 +16,21 @@ from urllib.parse import urlencode
 
 import pytest
 from features.people.test_staff_guard import OWN
-from features.rights.test_requests_page import Queue, form_of
+from features.rights.test_requests_page import Queue, dark, form_of
 from harness.asgi import Answer, ask
 from harness.parts import part_of
 from harness.servers import wait_until
 
 from cookieguard import CookieGuard
+from cookieguard.config import RightsSettings
 from cookieguard.config.people.staff import StaffSettings
+from cookieguard.features.people.break_glass import LEDGER, Look
 from cookieguard.features.people.journal import read_journal
 from cookieguard.features.people.part import PeoplePart
+from cookieguard.features.rights.values.requests import Act, State, Via
 from cookieguard.features.rights.values.rules import RequestKind
+from cookieguard.features.work import work_once
+from cookieguard.rights.hooks import Exported
 from cookieguard.storage.store.logins import logins_of
 from cookieguard.storage.store.open import store_opener
 
@@ -46,14 +54,16 @@ class Office(Queue):
     def code(self, scope: str = "file") -> str:
         return part_of(self.app, PeoplePart).access.make(CUSTOMER, scope)
 
-    def file(self, session: str, code: str = "", *, id_: str = "one", form: str | None = None) -> Answer:
+    def file(
+        self, session: str, code: str = "", *, id_: str = "one", form: str | None = None, **two: str
+    ) -> Answer:
         cookie = ("cookie", f"__Host-cg_staff={session}")
         query = urlencode({"id": id_})
         asked = ask(self.app, path="/_cg/file", query=query, headers=[cookie, ("accept", "text/html")])
-        if not code:
+        if not code and not two:
             return asked
         value = re.findall(r'name="form" value="([^"]+)"', asked.text.partition("<main")[2])[0]
-        fields = {"id": id_, "code": code, "form": value if form is None else form}
+        fields = {"id": id_, "code": code, "form": value if form is None else form, **two}
         return ask(
             self.app, path="/_cg/file", method="POST", headers=[*OWN, cookie], body=urlencode(fields).encode()
         )
@@ -212,3 +222,179 @@ def test_page_of_a_request_leads_to_the_file_of_a_customer_and_not_of_a_guest(of
     assert 'href="/_cg/file?id=one"' in customer
     assert "/_cg/file" not in guest
     assert form_of(office.shown(office.sign_in(token), "id=one"), "note")
+
+
+TWO = {"ground": "abuse", "event": "Ticket 7", "reason": "Orders on a stolen card"}
+
+
+def looks_of(office: Office) -> list[Look]:
+    with closing(store_opener(office.app.config, office.state, environ={})()) as store:
+        return [look for look, _ in LEDGER.read(store).values()]
+
+
+def test_two_persons_open_a_file_without_a_code_and_the_customer_is_to_be_told(office: Office) -> None:
+    session, officer = office.sign_in(office.add("support", name="Sam")), office.add("officer", name="Olga")
+
+    before = office.file(session)
+    opened = office.file(session, **TWO, token=officer)
+
+    assert 'name="token"' in before.text
+    assert (opened.status, f"Customer {CUSTOMER}" in words(opened)) == (200, True)
+    (look,) = looks_of(office)
+    assert (look.by, look.approved, look.ground, look.event, look.reason, look.scope) == (
+        "Sam",
+        "Olga",
+        *TWO.values(),
+        "file",
+    )
+    events = [one["event"] for one in read_journal(office.state) if one.get("who") == "Sam"]
+    assert "looked without a code" in events
+    assert "two persons opened data without a code" in words(opened)
+    due = ask(office.app, path="/_cg/due", headers=[("authorization", f"Bearer {officer}")])
+    assert "Tell the customer that we looked" in due.text
+
+
+def test_one_person_alone_and_what_says_no_reason_opens_nothing(office: Office) -> None:
+    own, other = office.add("officer", name="Sam"), office.add("officer", name="Olga")
+    session = office.sign_in(own)
+
+    answers = {
+        "own token": office.file(session, **TWO, token=own),
+        "same person": office.file(session, **TWO, token=office.add("owner", name="SAM")),
+        "support": office.file(session, **TWO, token=office.add("support", name="Sue")),
+        "wrong token": office.file(session, **TWO, token="2.a.b.c"),
+        "no token": office.file(session, **TWO, token=""),
+        "no reason": office.file(session, **{**TWO, "reason": " "}, token=other),
+        "no case": office.file(session, **{**TWO, "event": ""}, token=other),
+        "no ground": office.file(session, **{**TWO, "ground": "curiosity"}, token=other),
+        "another form": office.file(session, **TWO, token=other, form="x"),
+    }
+
+    assert {name: one.status for name, one in answers.items()} == {
+        **dict.fromkeys(("own token", "same person", "support", "wrong token", "no token"), 403),
+        **dict.fromkeys(("no reason", "no case", "no ground"), 400),
+        "another form": 403,
+    }
+    assert not [name for name, one in answers.items() if CUSTOMER in one.text or "Orders on" in one.text]
+    assert looks_of(office) == []
+    assert office.file(session, **TWO, token=other).status == 200  # the control
+
+
+class Hooks:
+    """Be the hooks of a shop."""
+
+    def export(self, customer: str) -> list[Exported]:
+        return [Exported(kind="orders", values={"Mug": f"2 {HOSTILE}"})]
+
+    def erase(self, customer: str) -> None: ...
+
+    def deactivate(self, customer: str) -> None: ...
+
+
+class Failing(Hooks):
+    """Be the hooks of a shop whose database is down."""
+
+    def export(self, customer: str) -> list[Exported]:
+        raise OSError(f"no database for {customer}")
+
+
+Export = Callable[[type[Hooks]], Office]
+
+
+@pytest.fixture
+def export(guard: Callable[..., CookieGuard], tmp_path: Path) -> Iterator[Export]:
+    made = []
+
+    def shop_with(hooks: type[Hooks]) -> Office:
+        rights = RightsSettings(hooks=f"features.test_customer_file:{hooks.__name__}")
+        made.append(Office(guard(shop, rights=rights, clock=lambda: NOW), tmp_path / "state"))
+        made[0].put(
+            "one", kind=RequestKind.EXPORT, customer=CUSTOMER, steps=("collect",), contact="by letter"
+        )
+        return made[0]
+
+    yield shop_with
+    made[0].requests.close()
+
+
+@pytest.fixture
+def exporting(export: Export) -> Office:
+    return export(Hooks)
+
+
+def shown_copy(answer: Answer) -> str:
+    (frame,) = re.findall(r'srcdoc="([^"]+)"', answer.text)
+    return unescape(frame)
+
+
+def test_officer_reads_the_copy_before_it_goes_out_and_sends_what_they_read(exporting: Office) -> None:
+    session = exporting.sign_in(exporting.add("officer", name="Olga"))
+    first = exporting.shown(session, "id=one").text
+    assert "Read the answer" in first
+    assert 'action="/_cg/file"' in first
+
+    opened = exporting.file(session, exporting.code())
+
+    assert "Mug" in shown_copy(opened)
+    assert "<script>alert" not in opened.text
+    assert "<script>alert" not in shown_copy(opened)
+    assert dark(opened) == ["done"]
+    asyncio.run(work_once(exporting.app.config))  # a worker leaves it to the officer
+    assert exporting.found("one").may_change
+    posted = {"act": "done", "id": "one", "text": exporting.found("one").kind.value}
+    sure = exporting.shown(session, form=form_of(opened, "done"), **posted)
+    assert exporting.shown(session, form=form_of(sure, "done"), **posted).status == 303
+    assert exporting.found("one").state is State.DONE
+    content = exporting.requests.file("one")
+    assert content is not None
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read("index.html").decode() == shown_copy(opened)
+    events = [(one["event"], one.get("what", "")) for one in read_journal(exporting.state)]
+    assert ("looked", "file, by request one") in events
+
+
+def test_copy_is_made_for_an_officer_alone_and_once(exporting: Office) -> None:
+    support, officer = (exporting.sign_in(exporting.add(role)) for role in ("support", "officer"))
+
+    by_support = exporting.file(support, exporting.code())
+    untouched = exporting.found("one").events
+    by_officer, again = (exporting.file(officer, exporting.code()) for _ in range(2))
+
+    assert (by_support.status, "srcdoc" in by_support.text, untouched) == (200, False, ())
+    assert "Read the answer" not in exporting.shown(support, "id=one").text
+    assert shown_copy(by_officer) == shown_copy(again)
+    assert exporting.found("one").done_steps == ("collect",)
+    page = exporting.shown(officer, "id=one")
+    assert (dark(page), "Send it" in page.text) == (["done"], True)
+
+
+def test_copy_that_the_shops_hook_cannot_make_leaves_the_request_to_the_worker(
+    export: Export,
+) -> None:
+    exporting = export(Failing)
+    session = exporting.sign_in(exporting.add("officer"))
+
+    answer = exporting.file(session, exporting.code())
+
+    assert (answer.status, "srcdoc" in answer.text) == (200, False)
+    assert "The answer was not made: OSError: no database for ..." in words(answer)
+    assert exporting.found("one").done_steps == ()
+    assert f"Customer {CUSTOMER}" in words(answer)
+
+
+@pytest.mark.parametrize(
+    ("act", "said"), [(Act.IDENTITY_ASKED, "waiting for proof"), (Act.HELD, "on hold until")]
+)
+def test_no_copy_is_made_of_a_request_that_is_in_doubt_or_on_hold(
+    exporting: Office, act: Act, said: str
+) -> None:
+    exporting.put("two", kind=RequestKind.EXPORT, customer=CUSTOMER, steps=("collect",), via=Via.STAFF)
+    officer = exporting.add("officer")
+    exporting.do(officer, act=act.value, id="two", text="A dispute.", until="2026-12-24")
+
+    opened = exporting.file(exporting.sign_in(officer), exporting.code(), id_="two")
+    page = exporting.page(officer, "id=two").text
+
+    assert (opened.status, "srcdoc" in opened.text, "Read the answer" in page) == (200, False, False)
+    assert said in unescape(page)
+    assert exporting.found("two").done_steps == ()

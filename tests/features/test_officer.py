@@ -115,6 +115,7 @@ def test_each_role_reads_its_own_lines_and_strangers_get_the_same_403_without_a_
     )
     assert (signed_in.status, stranger.status) == (403, 403)
     assert "This page needs the role support." in signed_in.text
+    assert "<h1>What is due</h1>" in signed_in.text
     assert "needs the role" not in stranger.text
 
 
@@ -153,6 +154,11 @@ def test_each_request_is_one_line_under_its_day_that_leads_to_it_and_names_nobod
     )
     assert letter.parts[-1] == Part(title=ALL, lines=("1 more: /_cg/due",))  # b, which has three weeks left
     assert len(letter.text) < 20
+    assert [tasks(answer)[day][0][0] for day in ("Today", "Tomorrow")] == [
+        "Answer the request for erasure by 24 November",
+        "Answer the request for erasure by 25 November",
+    ]
+    assert "(by 25 November)" in "".join(letter.text)
     links = [link for lines in tasks(answer).values() for _, link in lines]
     assert links == [f"/_cg/requests?id={one * 16}" for one in "cdeab"]
     for hidden in ("number-4711", "anna@", "alert(1)", "cookieguard "):
@@ -160,7 +166,7 @@ def test_each_request_is_one_line_under_its_day_that_leads_to_it_and_names_nobod
 
 
 def test_next_step_of_a_request_is_in_words(desk: Desk) -> None:
-    ask_to_erase(desk, {"a" * 16: 25}, steps=("stored", "shop"))  # a worker does both
+    ask_to_erase(desk, {"a" * 16: 25}, steps=("stored", "sessions"))  # a worker does both
     ask_to_erase(desk, {"b" * 16: 24}, steps=("stored", "by phone"))
 
     answer = page(desk, desk.add("support"))
@@ -169,8 +175,8 @@ def test_next_step_of_a_request_is_in_words(desk: Desk) -> None:
         "Check on the request for erasure by 30 November",
         "Answer the request for erasure by 30 November",
     ]
-    assert "not done: 2 steps by cookieguard" in answer.text
-    assert "not done: by phone, 1 step by cookieguard" in answer.text
+    assert "waiting for cookieguard to do its part" in answer.text
+    assert "waiting for work by hand: by phone" in answer.text
 
 
 def test_of_many_late_requests_ten_are_named_and_the_others_counted_as_late_too(desk: Desk) -> None:
@@ -297,7 +303,7 @@ def test_a_version_that_waits_for_its_announcement_is_named(
     if is_due:
         (line,) = letter.parts[0].lines
         assert letter.parts[0].title == day
-        late = " (4 days late)" if day == "Overdue" else ""
+        late = " (4 days late)" if day == "Overdue" else " (by 24 November)"
         assert line == f"Announce policy 2026-12-15{late}: /_cg/policies"
     assert letter.due == is_due
 

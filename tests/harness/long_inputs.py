@@ -201,7 +201,7 @@ QUERIES = {
     "privacy": ("lang",),
     "receipt": ("lang",),
     "record": ("id", "day", "page", "file"),
-    "requests": ("id",),
+    "requests": ("id", "closed"),
     "file": ("id",),
     "seen": ("v", "p", "t", "r", "s"),
     "vendors": ("host", "vendor", "show", "own", "who", "name", "privacy_url", "purpose", "reason", "file"),
@@ -245,8 +245,12 @@ FORMS: tuple[tuple[str, dict[str, str], tuple[str, ...]], ...] = (
     ("requests", {"act": "held", "id": "one", "until": "2026-12-24"}, ("until", "text")),
     ("requests", {"act": "note", "id": "one"}, ("text",)),
     ("file", {"id": "one"}, ("id", "code")),
+    (
+        "file",
+        {"id": "one", "ground": "legal", "event": "1", "reason": "a", "token": "2"},
+        ("ground", "event", "reason", "token"),
+    ),
     ("requests", {"act": "refuse-for", "id": "one", "what": "marketing"}, ("what",)),
-    ("requests", {"act": "end-terms", "id": "one"}, ("id",)),
     (
         "staff",
         {},

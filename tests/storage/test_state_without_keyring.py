@@ -43,7 +43,6 @@ from cookieguard.keyring import Keyring
 from cookieguard.mail.customers import Customer
 from cookieguard.storage.journal import journal_of
 from cookieguard.storage.state_directory import StateDirectory
-from cookieguard.storage.store.protocol import FOR_EVER
 from cookieguard.storage.store.schema import MAKE_CLEAR
 
 CUSTOMERS = 300
@@ -148,15 +147,13 @@ def visit(app: CookieGuard, number: str, place: int, page: str) -> str:
 
 
 def fill_rooms(config: Config, state: StateDirectory, keyring: Keyring, now: datetime) -> None:
-    """Leave what takes no visit: lists, notices, requests, endings, staff's looks, and terms of a customer alone."""
+    """Leave what takes no visit: lists, notices, requests, endings and staff's looks."""
     with closing(SqliteStore(state.path / "store.db")) as store:
         answers = MailLists(config, keyring, lambda question: answered(question(store)), clock=lambda: now)
         for number in NUMBERS[:50]:
             wish = answers.wish(Act.CONFIRM, answers.token(Act.CONFIRM, number, "news"))
             assert wish is not None
             assert answers.obey(wish).result()
-        terms = f'{{"{NUMBERS[0]}":[["vendor","Ads","","mira","2026-11-01",""]]}}'
-        store.write("own-terms", "all", terms.encode(), until=FOR_EVER)
         store.record([ended_customer(NUMBERS[1], now=now, longest=timedelta(days=30))])
     journal = ErasedCustomers(journal_of(config, state.path), keyring)
     journal.write_ended([ended_customer(NUMBERS[1], now=now, longest=timedelta(days=30))], now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from features.rights.test_own_terms import PAGE, Browser, shop
+from features.rights.test_refusals_by_staff import PAGE, Browser, shop
 from harness.asgi import ask
 
 from cookieguard import Config, CookieGuard, Vendor

@@ -20,7 +20,7 @@ FEATURES = (
     Feature("policy", ("jobs", "due"), commands={"policy": "policy"}),
     Feature(
         "rights",
-        ("personal", "checks", "due"),
+        ("checks", "due"),
         commands={"work": "rights.work", "processing": "rights.work", "requests": "rights.queue"},
     ),
     Feature("vendors", ("due",), commands={"vendors": "vendors"}),

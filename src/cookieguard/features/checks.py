@@ -65,13 +65,13 @@ def today_of(shop: Shop) -> date:
 
 
 def time_of(one: Finding, today: date) -> str:
-    """Return how far away its day is, in words; empty for today, tomorrow and no day."""
+    """Return the day by which it is to be done, or how late it is; empty for no day."""
     if one.day == date.max:
         return ""
     ahead = (one.day - today).days
     if ahead < 0:
         return f"{-ahead} {'day' if ahead == -1 else 'days'} late"
-    return f"by {one.day:%-d %B}" if ahead > 1 else ""
+    return f"by {one.day:%-d %B}"
 
 
 def _day(one: Finding, today: date) -> date:

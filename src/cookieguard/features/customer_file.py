@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,18 +15,26 @@ from starlette.responses import HTMLResponse, Response
 
 from cookieguard.errors import CookieGuardError
 from cookieguard.features.feature import Place
-from cookieguard.features.people.access import FILE, Access, AccessRefused
+from cookieguard.features.outbox.recipients import Recipients
+from cookieguard.features.people.access import FILE, TIMEOUT, Access, AccessRefused
+from cookieguard.features.people.break_glass import BreakGlass, Ground, Look
 from cookieguard.features.people.staff_guard import StaffGuard, posted, staff_form
-from cookieguard.features.rights.own_data import stored_of
+from cookieguard.features.records.web.shown_frame import with_styles
+from cookieguard.features.rights.own_data import copies_of, stored_of
+from cookieguard.features.rights.values.answers import answer_of as standard_answer
+from cookieguard.features.rights.values.by_staff import is_readable, told_of
 from cookieguard.features.rights.values.plan import NAMES
+from cookieguard.features.rights.values.requests import Request
 from cookieguard.features.rights.web.desk import Desk
+from cookieguard.features.rights.web.first_read import FirstRead, NotMade
+from cookieguard.features.rights.web.requests import REQUESTS_PAGE
 from cookieguard.features.work import personal_of
-from cookieguard.identity.staff_token import Member
+from cookieguard.identity.staff_token import Member, person_of
 from cookieguard.keyring import Keyring
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.storage.store.logins import Login
 from cookieguard.storage.store.open import store_opener
-from cookieguard.storage.store.protocol import StoreDown
+from cookieguard.storage.store.protocol import Store, StoreDown
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.identity.store_wait import answer_of
@@ -36,6 +45,12 @@ LOG = "consent log"
 MOST_FIELDS = 3
 NONE = "No customer's request has this id, or the queue does not answer."
 NOT_READ = "The code is used up, but the file cannot be read:"
+NO_REASON = "Not opened: choose a ground, and enter the case and the reason."
+NO_SECOND = "Not opened: this takes the valid token of an officer who is another person than you."
+OFFICER, BREAK_GLASS = "officer", "break-glass"
+LONGEST_WORDS = 500
+STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+Row = tuple[str, Mapping[str, Any]]
 
 
 class _Closed(Exception):
@@ -52,19 +67,22 @@ class CustomerFile:
     desk: Desk
 
     async def answer(self, exchange: Exchange, receive: Receive, member: Member) -> Response:
-        """Answer {prefix}file: GET ?id=REQUEST asks for a code; POST with it shows the file of who asked, once."""
-        fields, status = first_values(exchange.request.query, MOST_FIELDS), 200
-        found: dict[str, Any] = {"number": "", "message": ""}
+        """Answer {prefix}file: GET ?id=REQUEST asks for a code or a second person; POST shows the file, once."""
+        fields, status, headers = first_values(exchange.request.query, MOST_FIELDS), 200, STAFF_HEADERS
+        found: dict[str, Any] = {"number": "", "message": "", "copy": ""}
         if not exchange.request.is_read:
             fields = await posted(exchange, receive, FILE_PAGE)
             try:
                 found |= await self._opened(exchange, member, fields)
             except _Closed as error:
                 status, found["message"] = error.args
+        if found["copy"]:
+            headers = with_styles(STAFF_HEADERS, STYLE.findall(found["copy"]))
         found["id"], found["form"] = fields.get("id", "").strip()[:64], staff_form(exchange, FILE_PAGE)
         found["has_scope"] = FILE in self.place.config.staff.scopes
+        found["grounds"] = list(Ground)
         page = staff_page("customer_file.html", self.staff.shell(exchange, member, "Requests"), **found)
-        return HTMLResponse(page, status, STAFF_HEADERS)
+        return HTMLResponse(page, status, headers)
 
     async def _opened(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> dict[str, Any]:
         """Use a code up, and return the file that it opens. Raises _Closed, StoreDown and RevealRefused."""
@@ -76,7 +94,12 @@ class CustomerFile:
         requests = await answer_of(self.desk.ask(lambda queue: queue.of_customer(number)))
         if requests is None:
             raise _Closed(503, NONE)
+        look = await self._look(exchange, member, fields) if "token" in fields else None
         await self.staff.note_look(exchange, member, f"file, by request {id_}", customer=number)
+        if look is not None:
+            what = f"{BREAK_GLASS}: {FILE}"
+            await self.staff.note(exchange, "looked without a code", member, what=what, customer=number)
+            code = await to_thread.run_sync(self._code, exchange.parts.keyring, look, number)
         opened = partial(self.access.open, number, code=code, scope=FILE, by=member.name)
         try:
             await to_thread.run_sync(opened)
@@ -86,23 +109,69 @@ class CustomerFile:
             rows = await to_thread.run_sync(self._rows, exchange.parts.keyring, number)
         except (CookieGuardError, StoreDown) as error:
             raise _Closed(503, f"{NOT_READ} {error}") from error
+        has_hooks, now = bool(self.place.config.rights.hooks), exchange.now
         return {
             "number": number,
-            "requests": requests,
+            "requests": [(one, told_of(one, now, has_hooks=has_hooks)) for one in reversed(requests)],
             "names": NAMES,
             "records": [values for kind, values in rows if kind == LOG],
             "kept": [
                 (kind, LINES.get(kind, _lines_of)(values["JSON"])) for kind, values in rows if kind != LOG
             ],
+            **await self._answer_to(exchange, member, request, rows),
         }
 
-    def _rows(self, keyring: Keyring, number: str) -> list[tuple[str, Mapping[str, Any]]]:
+    async def _look(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> Look:
+        """Return the look that a second person approves with their token; raises _Closed."""
+        now, ground = exchange.now, fields.get("ground", "")
+        event, reason = (fields.get(name, "").strip()[:LONGEST_WORDS] for name in ("event", "reason"))
+        if FILE not in self.place.config.staff.scopes or ground not in list(Ground) or not (event and reason):
+            raise _Closed(400, NO_REASON)
+        second = self.staff.members.member(fields["token"].strip(), now)
+        is_other = second is not None and person_of(second.name) != person_of(member.name)
+        if second is None or not is_other or not second.may(OFFICER):
+            await to_thread.run_sync(self.staff.journal.refuse, now, f"a second person's token for {FILE}")
+            raise _Closed(403, NO_SECOND)
+        return Look(
+            kind=BREAK_GLASS,
+            ground=ground,
+            event=event,
+            reason=reason,
+            scope=FILE,
+            by=member.name,
+            approved=second.name,
+            at=now,
+        )
+
+    def _code(self, keyring: Keyring, look: Look, number: str) -> str:
+        """Write a look down, which opens the notice to the customer, and return a code that opens the file."""
+        with closing(self._store(keyring)) as store:
+            BreakGlass(store, Recipients(keyring), self.access.acts).add(look, number)
+        return self.access.permissions.make(number, FILE, look.at).result(TIMEOUT)
+
+    async def _answer_to(
+        self, exchange: Exchange, member: Member, request: Request, rows: Sequence[Row]
+    ) -> dict[str, Any]:
+        """Return the copy that an officer reads before it is sent, with the form that sends it."""
+        config, now = self.place.config, exchange.now
+        if not (member.may(OFFICER) and is_readable(request, now, has_hooks=bool(config.rights.hooks))):
+            return {"copy": ""}
+        try:
+            page = await FirstRead(desk=self.desk, config=config).page(request, rows, by=member.name, now=now)
+        except NotMade as error:
+            return {"copy": "", "message": f"The answer was not made: {error}."}
+        sends = {"text": standard_answer(request, config), "send": staff_form(exchange, REQUESTS_PAGE)}
+        return {"copy": page, **sends}
+
+    def _rows(self, keyring: Keyring, number: str) -> list[Row]:
         """Return what our store and each feature keep of a customer, as in the copy of their data."""
-        place = self.place
-        opened = store_opener(place.config, place.state, environ=place.environ, keyring=keyring)
-        with closing(opened()) as store:
+        with closing(self._store(keyring)) as store:
             rows = stored_of(store, number)
-        return [*rows, *(row for data in personal_of(place).values() for row in data.copy(number))]
+        return [*rows, *copies_of(personal_of(self.place), number)]
+
+    def _store(self, keyring: Keyring) -> Store:
+        place = self.place
+        return store_opener(place.config, place.state, environ=place.environ, keyring=keyring)()
 
 
 def _lines_of(value: Any, path: str = "") -> list[tuple[str, str]]:

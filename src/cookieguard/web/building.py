@@ -53,7 +53,6 @@ def build_services(guard: Guard, customer_from: CustomerFrom | None, merge_carts
         records=ports.records,
         agreements=ports.agreements,
         policy=ports.policy,
-        own_terms=ports.own_terms,
         risks=ports.risks,
         recorder=guard.part(Core).recorder,
         counting=ports.counting,

@@ -58,7 +58,6 @@ async def speak(exchange: Exchange) -> None:
         return
     if await settle(exchange) and exchange.must_settle:
         await follow(exchange)
-    exchange.heed_own_terms()  # of who logged in with this very response
     exchange.rounds += 1
 
 
@@ -92,7 +91,6 @@ async def catch_up(exchange: Exchange) -> None:
     if not (missed := _missed(exchange)):
         return
     await follow(exchange)
-    exchange.heed_own_terms()
     consent = exchange.consent
     if exchange.session.state.followed_until < missed and consent.receipt is not None:
         # The store cannot say what was refused: it may be everything.

@@ -56,7 +56,6 @@ cdef class Exchange:
     cdef bint _is_session_idle(self)
     cpdef bint has_open_session(self)
     cpdef peek_consent(self)
-    cpdef heed_own_terms(self)
     cpdef Presented present(self)
     @cython.locals(consents=Consents)
     cdef _decide(self)

@@ -25,7 +25,6 @@ from cookieguard.web.document.page_cache import Outcome
 from cookieguard.web.http.dotted_quad import network_24
 from cookieguard.web.http.headers import COOKIE, MOST_HEADERS, by_name, listed
 from cookieguard.web.http.origin import local_path
-from cookieguard.web.identity.named_customers import customers_named
 from cookieguard.web.identity.store_wait import Written
 from cookieguard.web.identity.unkept_session import tell_of_lost
 from cookieguard.web.request import FORWARDED, RESOURCE_DESTINATIONS, Request, is_ours, marks_of
@@ -184,18 +183,7 @@ class Exchange:
         """Return the same without making this response one that depends on it, and belongs in no shared cache."""
         if self._decided is None:
             self._decided = self._decide()
-            self.heed_own_terms()
         return self._decided
-
-    def heed_own_terms(self) -> None:
-        """Have what was agreed with this customer alone (nearly nowhere) count, beside what they agree to."""
-        own, consent = self.parts.own_terms, self._decided
-        if not own.terms or consent is None or not self.is_own_host:
-            return
-        named = customers_named(self.parts.identity, self.present, self._session)
-        if (narrowed := own.narrowed(consent, named, self.now)) is not consent:
-            self._decided, self._granted, self._wall = narrowed, None, None
-            self._consent = self._consent and narrowed
 
     @property
     def jar(self) -> CookieJar:

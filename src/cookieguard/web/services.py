@@ -30,7 +30,7 @@ from cookieguard.web.identity.remember_me import Remembering
 from cookieguard.web.owner_notices import Findings
 from cookieguard.web.pages.declaration import CookieDeclaration
 from cookieguard.web.parts.opening import fingerprint_of
-from cookieguard.web.parts.ports import Agreements, CustomerTerms, Policy, Records, Risks
+from cookieguard.web.parts.ports import Agreements, Policy, Records, Risks
 from cookieguard.web.proxied_trackers import ProxiedTrackers
 from cookieguard.web.recording.counting import Counting
 from cookieguard.web.recording.pipeline import Recorder
@@ -51,7 +51,6 @@ class Services:
     records: Records
     agreements: Agreements
     policy: Policy
-    own_terms: CustomerTerms  # what was agreed with one customer alone
     risks: Risks
     identity: Identity | None
     store_sync: StoreSync | None  # who speaks with the store

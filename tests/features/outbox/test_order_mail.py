@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from features.rights.test_own_terms import Browser, shop
+from features.rights.test_refusals_by_staff import Browser, shop
 
 from cookieguard import Config, CookieGuard, mail, order_mail
 from cookieguard.config import DataKind, MailSettings

@@ -13,6 +13,7 @@ from harness.postgres import Postgres, postgres
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.queue import Queue
 from cookieguard.features.rights.requests import Requests
+from cookieguard.features.rights.values.by_staff import Standing
 from cookieguard.features.rights.values.requests import Act, Request, Via, answer_told, noted, step_done
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring, new_key
@@ -91,7 +92,7 @@ def test_letter_reads_what_is_open_with_days_left_and_nobody_s_name(opened: Open
 
     ((one,), _) = queue.survey(NOW + timedelta(days=10))
 
-    assert (one.id, one.days_left, one.left, one.trouble) == ("a", 20, ("shop",), "shop: locked")
+    assert (one.id, one.days_left, one.standing, one.trouble) == ("a", 20, Standing.BY_HAND, "shop: locked")
     assert "10001" not in repr(one)
     assert "Anna" not in repr(one)
 
@@ -171,7 +172,7 @@ def test_closed_request_leaves_the_list_and_a_forgotten_person_is_in_no_row(open
     queue.add(asked("a", text="I am Anna"), has_work=False)
     queue.change("a", lambda one: step_done(one, "shop", now=NOW, by="w"))
     queue.change("a", lambda one: noted(one, Act.DONE, now=NOW, by="w", text="Gone, Anna."))
-    assert [one.left for one in queue.survey(NOW)[0]] == [("answer",)]
+    assert [one.standing for one in queue.survey(NOW)[0]] == [Standing.UNSENT]
     queue.change("a", lambda one: answer_told(one, now=NOW, by="w"))
     queue.keep_file("a", b"everything")
     assert queue.file("a") == b"everything"

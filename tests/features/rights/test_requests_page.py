@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.header import decode_header, make_header
+from functools import partial
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,7 @@ def test_support_works_and_an_officer_decides(queue: Queue) -> None:
     assert queue.do(support, act="note", id="one", text="Called them.").status == 303
     assert queue.do(support, act="identity-asked", id="one").status == 303
     assert queue.do(support, act="identity-shown", id="one").status == 303
+    assert queue.do(officer, act="approved", id="one").status == 303
     for step in ("shop", BY_HAND):  # without hooks the shop's step is one by hand
         assert queue.do(support, act="step", id="one", step=step, text="by phone").status == 303
     assert queue.do(officer, act="extended", id="one", text="Many data.").status == 303
@@ -168,6 +170,7 @@ def test_support_works_and_an_officer_decides(queue: Queue) -> None:
         ("note", "Sam"),
         ("identity-asked", "Sam"),
         ("identity-shown", "Sam"),
+        ("approved", "Olga"),
         ("step", "Sam"),
         ("step", "Sam"),
         ("extended", "Olga"),
@@ -178,6 +181,83 @@ def test_support_works_and_an_officer_decides(queue: Queue) -> None:
     shown = queue.page(support, "id=one").text
     assert "by phone" in shown
     assert "by letter" in shown
+
+
+def test_step_by_hand_begins_no_erasure_that_waits_for_proof_or_for_a_second_person(queue: Queue) -> None:
+    for id_ in ("doubted", "entered"):
+        queue.put(id_, steps=("stored", BY_HAND), via=Via.STAFF, entered_by="Sam")
+    support, officer = (queue.add(role, name=name) for role, name in STAFF.items())
+    queue.do(support, act="identity-asked", id="doubted")
+
+    answers = [queue.do(support, act="step", id=id_, step=BY_HAND) for id_ in ("doubted", "entered")]
+    pages = [queue.page(support, f"id={id_}").text for id_ in ("doubted", "entered")]
+
+    assert [one.status for one in answers] == [409, 409]
+    assert "waiting for proof of the person" in answers[0].text
+    assert "waiting for approval by a second person" in answers[1].text
+    assert [queue.found(id_).done_steps for id_ in ("doubted", "entered")] == [(), ()]
+    assert [one for one in pages if 'value="step"' in one] == []
+    queue.do(officer, act="approved", id="entered")
+    assert queue.do(support, act="step", id="entered", step=BY_HAND).status == 303
+
+
+def test_closed_requests_are_listed_newest_first_in_pages_of_50_and_name_nobody(queue: Queue) -> None:
+    empty = queue.page(queue.add("support"), "closed=1").text
+    queue.put("open-one")
+    queue.put("untold")
+    for number in range(51):
+        queue.put(f"closed-{number:02}", kind=RequestKind.CORRECT, text=HOSTILE)
+        queue.requests.change(f"closed-{number:02}", partial(noted, act=Act.WITHDRAWN, now=NOW, by="x"))
+    queue.requests.change("untold", partial(noted, act=Act.REFUSED, now=NOW, by="x", text="No."))
+    support = queue.add("support")
+
+    pages = [queue.page(support, f"closed={page}") for page in ("1", "2", "3")]
+
+    ids = [re.findall(r'id=([\w-]+)">Request', one.text) for one in pages]
+    assert [len(one) for one in ids] == [50, 1, 0]
+    assert [*ids[0], *ids[1]] == [f"closed-{number:02}" for number in reversed(range(51))]
+    assert "Withdrawn" in pages[0].text
+    assert "closed on 2026-11-24" in pages[0].text
+    assert ["Older" in one.text for one in pages] == [True, False, False]
+    assert ["Newer" in one.text for one in pages] == [False, True, True]
+    assert "No request is closed yet" in empty
+    assert 'href="/_cg/requests?closed=1"' in queue.page(support).text
+    assert not [one for one in pages if "4711" in one.text or "alert(1)" in one.text]
+    for wrong in ("x", "0", "-1", "99999", "\u0663"):
+        assert "open-one" in queue.page(support, urlencode({"closed": wrong})).text
+
+
+SAID = {
+    "waiting for an officer's answer": {"kind": RequestKind.CORRECT},
+    "waiting for cookieguard to do its part": {"steps": ("stored",)},
+    "waiting for work by hand: the shop's own data, by phone": {"steps": ("shop", "stored", "by phone")},
+    "waiting for approval by a second person": {"steps": ("stored",), "via": Via.STAFF},
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_where_a_request_stands_is_said_in_the_same_words_everywhere(queue: Queue, said: str) -> None:
+    queue.put("one", **SAID[said])  # type: ignore[arg-type]
+    officer = queue.add("officer")
+
+    pages = [queue.page(officer), queue.page(officer, "id=one")]
+    pages.append(ask(queue.app, path="/_cg/due", headers=[("authorization", f"Bearer {officer}")]))
+
+    for page in pages:
+        assert said in unescape(page.text).replace("Waiting", "waiting")
+
+
+def test_decided_request_says_that_the_person_has_no_answer_yet(queue: Queue) -> None:
+    queue.put("one", kind=RequestKind.CORRECT, via=Via.STAFF)
+    officer = queue.add("officer")
+    queue.do(officer, act="done", id="one", text="It is corrected.")
+
+    pages = [unescape(queue.page(officer, query).text) for query in ("", "id=one")]
+
+    assert [one.lower().count("decided, but the person does not have the answer yet") for one in pages] == [
+        1,
+        1,
+    ]
 
 
 def dark(answer: Answer) -> list[str]:
@@ -461,7 +541,7 @@ def test_nobody_else_and_no_other_site_reads_or_writes(queue: Queue) -> None:
 
 PAGES = ("due", "officer", "requests", "requests?id=one", "file?id=one")
 BY_SUPPORT = ("add", "erase", "step", "note", "identity-asked", "identity-shown")
-BY_OFFICER = ("approved", "extended", "held", "done", "refused", "told", "refuse-for", "end-terms")
+BY_OFFICER = ("approved", "extended", "held", "done", "refused", "told", "refuse-for")
 
 
 def test_each_role_against_each_page_and_each_act(queue: Queue) -> None:

@@ -29,7 +29,6 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_stores, place_of
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import customer
-from cookieguard.features.rights.own_terms import OWN_TERMS, OwnTerm, TermsCopy
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.values.requests import State, answer_told
 from cookieguard.features.work import open_worker
@@ -42,7 +41,6 @@ RUNS = int(os.environ.get("RESTARTS", "15"))
 TIMEOUT = 60  # seconds, on a machine with other work
 LONGEST_LIFE = 0.6  # seconds until something happens to the workers: about as long as all steps take
 NAME, CONTROL = "Annegret Quandt", "Zoltan Control"
-NOTE = "as we agreed in June"
 # What PostgreSQL deleted lies in its pages and its write-ahead log until they are written anew.
 SWEEP = (
     "VACUUM FULL",
@@ -83,12 +81,9 @@ class Machines:
         return second
 
     def add(self, number: str, name: str) -> None:
-        """Have somebody in the shop, in the store, in the log, and in what is agreed with one customer alone."""
+        """Have somebody in the shop, in the store and in the log."""
         place = self.places[0]
         place.add(number, name)
-        term = OwnTerm("purpose", "ads", f"{NOTE}, {name}", "olga", datetime.now(UTC).isoformat(), "")
-        with closing(store_opener(place.config, place.state.path, environ={})()) as store:
-            assert OWN_TERMS.change(store, lambda before: {**before, number: (term,)})
 
     def visit(self, number: str) -> None:
         """Have them look around on each machine while its statistics are down: logs and spool have their visit."""
@@ -131,11 +126,10 @@ class Machines:
                 clean = clean + 1 if connection.execute(AHEAD).fetchone() == (0,) else 0
 
     def opened(self) -> list[str]:
-        """Return what the keyring opens of the store, and of each machine's copy of own terms."""
+        """Return what the keyring opens of the store."""
         place = self.places[0]
         with closing(store_opener(place.config, place.state.path, environ={})()) as store:
-            copies = [TermsCopy(one.state, place.keyring).read() for one in self.places]
-            return [contents_of(store), *map(str, copies)]
+            return [contents_of(store)]
 
     def files_with(self, text: str) -> set[str]:
         """Return which files of both machines, of the server and of the shop hold a text."""

@@ -45,7 +45,6 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_log, open_stores, place_of
 from cookieguard.features.records.values.records import Record, customer
 from cookieguard.features.retention import open_retention
-from cookieguard.features.rights.own_terms import TermsCopy
 from cookieguard.features.rights.values.requests import answer_told
 from cookieguard.features.rights.values.rules import RequestKind
 from cookieguard.features.statistics.engines.sqlite.writer import SqliteHits
@@ -102,10 +101,7 @@ def use(shop: Shop) -> None:
             join(shop, store, "news", number)
         join(shop, store, "offers", ANNA)
         store.write(LISTS, f"news:x:{ANNA}", b'{"on": true}', until=FAR)  # of the customer x:K-4711-0815
-        terms = {number: [["vendor", "Maps", "", "mira", "2026-11-01", ""]] for number in (ANNA, OTHER)}
-        store.write("own-terms", "all", json.dumps(terms).encode(), until=FAR)
         store.write("consent", ANNA, b"{}", until=FAR)
-    shop.state.replace("own-terms", json.dumps(terms).encode())  # a worker's copy
     (shop.state.path / "retention").touch()  # a worker did the hourly job
     with closing(outbox_of(shop)) as outbox:
         filled = fill_run(outbox, RUN, customers, Recipients(shop.keyring), now=NOW, progress=lambda _: None)
@@ -171,7 +167,7 @@ def test_copy_has_what_features_kept_that_were_switched_off(shop: Shop) -> None:
     rows = copy_of(shop)
 
     kinds = [row["kind"].removeprefix("cookieguard: ") for row in rows]
-    assert kinds == ["refusals", "list offers", "list news", "own terms", "consent log"]
+    assert kinds == ["refusals", "list offers", "list news", "consent log"]
     assert rows[2]["values"]["JSON"]["on"] is True
     assert rows[-1]["values"]["cg:text"] == ANNA
 
@@ -217,16 +213,6 @@ def test_erasure_that_was_asked_for_before_the_switch_and_one_that_is_repeated_t
 
     assert records_of(shop, ANNA) == 0
     assert f"news:{ANNA}" not in lists_of(shop)
-
-
-def test_erasure_leaves_the_number_in_no_copy_of_own_terms_while_no_worker_follows_them(shop: Shop) -> None:
-    shop.ask()
-
-    shop.work()
-
-    copy = TermsCopy(shop.state, shop.keyring).read()
-    assert (ANNA in copy, OTHER in copy) == (False, True)
-    assert OTHER.encode() not in (shop.state.path / "own-terms").read_bytes()
 
 
 def test_closed_requests_of_a_shop_without_their_page_still_go_after_their_years(shop: Shop) -> None:

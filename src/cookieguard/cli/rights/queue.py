@@ -72,11 +72,10 @@ def list_requests(
         {
             "request": one.id,
             "kind": one.kind.value,
-            "state": one.state,
+            "state": one.told,
             "received": str(one.received),
             "due": str(one.due),
             "days_left": one.days_left,
-            "left": ", ".join(one.left),
             "trouble": one.trouble,
         }
         for one in pending
@@ -90,7 +89,7 @@ def list_requests(
         }
         for one in closed
     ]
-    heads = ("request", "kind", "state", "received", "due", "days_left", "left", "trouble")
+    heads = ("request", "kind", "state", "received", "due", "days_left", "trouble")
     cells = [tuple(str(row.get(head, "")) for head in heads) for row in rows]
     show_rows({"requests": rows}, heads, cells, as_json=as_json)
     if unreadable or any(one.days_left < 0 for one in pending):

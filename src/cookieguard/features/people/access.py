@@ -139,7 +139,7 @@ class Access:
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         self.permissions = permissions
-        self._acts = acts
+        self.acts = acts
         self._journal = journal
         self._clock = clock or (lambda: datetime.now(UTC))
 
@@ -171,5 +171,5 @@ class Access:
         return Grant(scope=found, by=by, at=now)
 
     def _record(self, kind: str, customer: str, fields: dict[str, str]) -> None:
-        if self._acts is not None:
-            self._acts.append(kind, fields, subject=subject_of(customer))
+        if self.acts is not None:
+            self.acts.append(kind, fields, subject=subject_of(customer))

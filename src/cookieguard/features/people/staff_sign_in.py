@@ -55,7 +55,7 @@ NOT_CHANGED = "The passkeys were not changed."
 NOT_OURS = "a token can only be posted from the page that asks for it"
 BY = {"link": "link", "answer": "passkey", "token": "token"}  # by posted field: the journal's word for it
 # What the template shows if it is given. The template has the words for each reason in `over` and `refused`.
-SHOWN = dict.fromkeys("message over refused wanted link member invited undone options".split())
+SHOWN = dict.fromkeys("message over refused wanted link member invited undone options title".split())
 
 
 class SignIn:
@@ -179,11 +179,11 @@ def staff_only(
     staff: StaffGuard, name: str, methods: tuple[str, ...], answer: AnswerToStaff, *, role: str, title: str
 ) -> Page:
     """Return a page for members with this role; anybody else gets what `ask_to_sign_in` answers."""
-    guarded = staff.guarded(role, answer, refused=partial(ask_to_sign_in, page=name))
+    guarded = staff.guarded(role, answer, refused=partial(ask_to_sign_in, page=name, title=title))
     return Page(name, methods, guarded, role, title)
 
 
-def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str) -> Response:
+def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str, title: str) -> Response:
     """Answer a browser that wants a page it may not see with the form that leads there; everybody else as `refuse`.
 
     A member who is signed in reads which role the page needs, and which pages are open to them. After a session that
@@ -194,7 +194,7 @@ def ask_to_sign_in(exchange: Exchange, refused: Refused, page: str) -> Response:
         return refuse(exchange)
     if refused.member is not None:
         message = f"This page needs the role {refused.role}."
-        return _page(exchange, refused.shell, 403, message=message, member=refused.member)
+        return _page(exchange, refused.shell, 403, message=message, member=refused.member, title=title)
     wanted, over, undone = _wanted(exchange, page), refused.over, refused.posted
     return _page(exchange, refused.shell, 403, refused.passkeys, over=over, wanted=wanted, undone=undone)
 

@@ -7,20 +7,37 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
 from typing import Any
 
+from anyio import to_thread
 from jinja2 import Environment, StrictUndefined, Template
 
 from cookieguard.config import Config
 from cookieguard.config.languages import nearest_text, texts_of
+from cookieguard.features.rights.hook_calls import exported
 from cookieguard.features.rights.values.answers import RightsTexts
 from cookieguard.features.rights.values.requests import Request
 from cookieguard.rights.hooks import Exported
 
 JSON_NAME, PAGE_NAME = "data.json", "index.html"
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # a zip knows no day before
+
+
+async def make_copy(
+    request: Request,
+    ours: Sequence[tuple[str, Mapping[str, Any]]],
+    config: Config,
+    *,
+    hooks: Any,
+    seconds: float,
+    now: datetime,
+) -> bytes:
+    """Return the zip of what the shop's hook exports, followed by `ours`. Raises what the hook raises."""
+    rows = await exported(hooks, request.customer, seconds=seconds)
+    rows += [Exported(kind=f"cookieguard: {kind}", values=values) for kind, values in ours]
+    return await to_thread.run_sync(partial(write_copy, request, rows, config, now=now))
 
 
 def write_copy(request: Request, rows: Sequence[Exported], config: Config, *, now: datetime) -> bytes:

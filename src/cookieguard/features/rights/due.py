@@ -8,9 +8,9 @@ from contextlib import closing
 from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop, some_of
 from cookieguard.errors import ConfigError
-from cookieguard.features.rights.requests import APPROVAL, Pending, requests_file, requests_opener
-from cookieguard.features.rights.values.plan import MEANING, NAMES
-from cookieguard.features.rights.values.requests import ANSWER, State
+from cookieguard.features.rights.requests import Pending, requests_file, requests_opener
+from cookieguard.features.rights.values.by_staff import Standing
+from cookieguard.features.rights.values.plan import NAMES
 from cookieguard.storage.sealing import SealBroken
 from cookieguard.storage.state_directory import StateDirectory
 
@@ -19,6 +19,13 @@ SOON = 7  # days
 MOST = 10  # requests: the list has the others
 LIST = "cookieguard requests list"
 BRING_BACK = "restore the keyring that has their key"
+TASKS = {
+    Standing.PROOF: "Find out who sent the {}",
+    Standing.APPROVAL: "Approve the {}",
+    Standing.COOKIEGUARD: "Check on the {}",
+    Standing.UNSENT: "Send the answer to the {}",
+}
+"""The next step of a request; of all others it is to answer it."""
 BEGIN_ANEW = f"{BRING_BACK}; if it is lost for good, {{away}} and ask the people to send their requests again"
 
 
@@ -56,24 +63,8 @@ def _request(one: Pending, answer: str) -> Finding:
         f"{one.id}: {NAMES[one.kind]}, {days} {'day' if days == 1 else 'days'} "
         f"{'late' if one.days_left < 0 else 'left'}, due on {one.due}"
     )
-    left = [step for step in one.left if step not in MEANING]
-    ours = len(one.left) - len(left)
-    left += [f"{ours} {'step' if ours == 1 else 'steps'} by cookieguard"] if ours else []
-    told += f"; not done: {', '.join(left)}" if left else ""
-    told += f"; {one.trouble}" if one.trouble else ""
+    told += f"; {one.told}" + (f"; {one.trouble}" if one.trouble else "")
     mend = answer if one.days_left < 0 else ""
     advice = answer if not mend and (one.days_left <= SOON or one.trouble) else ""
-    page = f"{PAGE}?id={one.id}"
-    return Finding(CHECK, told, mend, advice, day=one.due, role="support", task=_task(one), page=page)
-
-
-def _task(one: Pending) -> str:
-    """Return the next step of a request."""
-    name = NAMES[one.kind]
-    if one.state == State.IDENTITY:
-        return f"Find out who sent the {name}"
-    if APPROVAL in one.left:
-        return f"Approve the {name}"
-    if one.left and set(one.left) <= MEANING.keys():
-        return f"Check on the {name}"  # cookieguard does what is left
-    return f"Send the answer to the {name}" if ANSWER in one.left else f"Answer the {name}"
+    page, task = f"{PAGE}?id={one.id}", TASKS.get(one.standing, "Answer the {}").format(NAMES[one.kind])
+    return Finding(CHECK, told, mend, advice, day=one.due, role="support", task=task, page=page)

@@ -64,6 +64,12 @@ def stored_of(store: Store, number: str) -> list[tuple[str, Mapping[str, Any]]]:
     return [(name, {"JSON": json.loads(one.value)}) for name, one in read.items() if one is not None]
 
 
+def copies_of(personal: Mapping[str, PersonalData], number: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return what the features keep of a customer, for their copy; the consent log is the last."""
+    names = sorted(personal, key=lambda name: name == LOG)
+    return [row for name in names for row in personal[name].copy(number)]
+
+
 def record_erasure(
     log: LogWriter | None, request: Request, kept: Sequence[tuple[str, str]], *, now: datetime
 ) -> None:

@@ -10,7 +10,6 @@ from starlette.responses import HTMLResponse, Response
 from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
 from cookieguard.features.records.part import RecordsPart
-from cookieguard.features.rights.own_terms import WatchedTerms
 from cookieguard.features.rights.values.by_staff import LOOK
 from cookieguard.features.rights.web.acts import answer_privacy
 from cookieguard.features.rights.web.desk import Desk, Room
@@ -33,17 +32,14 @@ FRAGMENT_HEADERS = {
 
 
 class RightsPart(Part):
-    """Own the desk, which needs a store, and the terms of single customers, which count while consent is asked for."""
+    """Own the desk, which needs a store."""
 
     def __init__(self, guard: Guard) -> None:
         config, store, records = guard.config, guard.store, guard.find(RecordsPart)
-        desk = own_terms = None
-        if store is not None and config.consent.enabled:
-            own_terms = guard.ports.own_terms = WatchedTerms(guard.state, guard.keyring)
-            store.listen(own_terms.look)
+        desk = None
         if store is not None and config.rights.enabled:
             desk = Desk(config, guard.keyring, guard.state, environ=guard.environ)
-        self.room = Room(desk=desk, own_terms=own_terms, log=None if records is None else records.log)
+        self.room = Room(desk=desk, log=None if records is None else records.log)
         self.pages = list(_pages(guard, self.room)) if config.rights.enabled else []
 
     def close(self, deadline: float) -> None:

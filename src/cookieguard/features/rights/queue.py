@@ -50,6 +50,9 @@ WRITE = """
 """
 OF = f"SELECT {COLUMNS} FROM cookieguard_rights WHERE who = :who ORDER BY place"  # noqa: S608
 BY_STATE = f"SELECT {COLUMNS} FROM cookieguard_rights WHERE is_open = :is_open ORDER BY place"  # noqa: S608
+NEWEST_CLOSED = f"""
+    SELECT {COLUMNS} FROM cookieguard_rights WHERE NOT is_open ORDER BY place DESC LIMIT :count OFFSET :skipped
+"""  # noqa: S608
 # A request that is woken while a worker has it gets LONG_AGO, which no claim leaves and no release takes away.
 CLAIM = f"""
     UPDATE cookieguard_rights SET lease = :lease, lease_until = later(:seconds),
@@ -125,6 +128,10 @@ class Queue:
     def closed_rows(self) -> Sequence[Row]:
         """Return all that are closed."""
         return self._rows(BY_STATE, is_open=False)
+
+    def newest_closed(self, skipped: int, count: int) -> Sequence[Row]:
+        """Return so many that are closed, the newest first."""
+        return self._rows(NEWEST_CLOSED, skipped=skipped, count=count)
 
     def claim(self, lease: str, seconds: float) -> Claimed | None:
         """Lease a request that has work due, of a person of whom no other one is leased; None where there is none."""

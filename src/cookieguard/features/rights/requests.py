@@ -20,7 +20,7 @@ from cookieguard.errors import ConfigError
 from cookieguard.features.rights.protocol import QueueDown, Row
 from cookieguard.features.rights.queue import Queue
 from cookieguard.features.rights.values.as_json import dumps, loads
-from cookieguard.features.rights.values.by_staff import needs_approval
+from cookieguard.features.rights.values.by_staff import Standing, standing_of, told_of
 from cookieguard.features.rights.values.requests import Request, RequestRefused, by_days_left
 from cookieguard.features.rights.values.rules import Law, RequestKind
 from cookieguard.keyring import Keyring
@@ -39,30 +39,30 @@ ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 UNREADABLE = "cannot be read: its key is not in the keyring, or it was changed; its deadline still runs"
 UNREADABLE_SECONDS = 6 * 3600.0  # until a worker tries a row again that did not open: a key may come back
 
-APPROVAL = "approval by a second person"
-
 
 class Pending(NamedTuple):
-    """Say of an open request what anybody of the staff may read: never who asked, and no word of theirs."""
+    """Say of a request what anybody of the staff may read: never who asked, and no word of theirs."""
 
     id: str
     kind: RequestKind
     law: Law
-    state: str
     received: date
     due: date
     days_left: int
-    left: tuple[str, ...]
-    """The steps that are not done."""
+    standing: Standing
+    told: str
+    """Where it stands, as staff read it."""
     trouble: str
     """Which step failed the last time, and how; empty where none did."""
+    closed: date | None
 
 
 class Requests:
     """Be the queue, opened with the shop's keyring. Used by one thread at a time; raises QueueDown and SealBroken."""
 
-    def __init__(self, queue: Queue, keyring: Keyring) -> None:
+    def __init__(self, queue: Queue, keyring: Keyring, *, has_hooks: bool = False) -> None:
         self.queue = queue
+        self._has_hooks = has_hooks
         self._seal = Seal(keyring)
         made = self._seal.close(os.urandom(SECRET_BYTES), about=SECRET)
         self._sealed_secret = queue.secret(made)
@@ -104,7 +104,15 @@ class Requests:
         """Return what is open, with the days that are left, and the ids of what does not open, for letter and page."""
         rows = [(row.id, self._opened(row)) for row in self.queue.open_rows()]
         opened = by_days_left((one for _, one in rows if one is not None), now)
-        return [_pending(one, now) for one in opened], [id_ for id_, one in rows if one is None]
+        return self._surveyed(opened, now), [id_ for id_, one in rows if one is None]
+
+    def survey_closed(self, now: datetime, *, skipped: int, count: int) -> tuple[list[Pending], bool]:
+        """Return so many closed requests, the newest first, and whether there are older ones."""
+        rows = self.queue.newest_closed(skipped, count + 1)
+        return self._surveyed(self._readable(rows[:count]), now), len(rows) > count
+
+    def _surveyed(self, requests: Iterable[Request], now: datetime) -> list[Pending]:
+        return [_pending(one, now, has_hooks=self._has_hooks) for one in requests]
 
     def change(self, id_: str, change: Callable[[Request], Request]) -> Request:
         """Write what `change` makes of a request; raises what it raises, and KeyError where there is no such one."""
@@ -230,20 +238,21 @@ def requests_opener(
         raise ConfigError("store.enabled", was="false", allowed="true, since the store keeps requests")
     file = requests_file(config, state, environ=environ)
     place = store_url(config.store, environ=environ) if file is None else file
-    return lambda: Requests(Queue(place), keyring)
+    return lambda: Requests(Queue(place), keyring, has_hooks=bool(config.rights.hooks))
 
 
-def _pending(request: Request, now: datetime) -> Pending:
+def _pending(request: Request, now: datetime, *, has_hooks: bool) -> Pending:
     return Pending(
         id=request.id,
         kind=request.kind,
         law=request.law,
-        state=request.state.value,
         received=request.day(request.received),
         due=request.due(now),
         days_left=request.days_left(now),
-        left=((APPROVAL,) if needs_approval(request) else ()) + request.open_steps,
+        standing=standing_of(request, has_hooks=has_hooks),
+        told=told_of(request, now, has_hooks=has_hooks),
         trouble=request.trouble,
+        closed=None if request.is_open or request.closed_at is None else request.day(request.closed_at),
     )
 
 

@@ -21,10 +21,9 @@ from cookieguard.config import Config
 from cookieguard.features.feature import PersonalData
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.features.rights.after_restore import AfterRestore
-from cookieguard.features.rights.copy import write_copy
+from cookieguard.features.rights.copy import make_copy
 from cookieguard.features.rights.hook_calls import (
     contact_of,
-    exported,
     reason_of,
     retained_by,
 )
@@ -33,6 +32,7 @@ from cookieguard.features.rights.own_data import (
     LOG,
     LOG_KEPT,
     LOG_REASON,
+    copies_of,
     end_sessions,
     erase_stored,
     record_erasure,
@@ -57,7 +57,6 @@ from cookieguard.features.rights.values.requests import (
     with_retained,
 )
 from cookieguard.features.rights.values.rules import RequestKind
-from cookieguard.rights.hooks import Exported
 from cookieguard.storage.store.protocol import Store
 
 logger = logging.getLogger("cookieguard")
@@ -275,12 +274,10 @@ class Worker:
 
     async def _collect(self, request: Request) -> Request:
         request = await self._with_contact(request)
-        rows = await exported(self._hooks, request.customer, seconds=self._hook_seconds)
         ours = await self._in_thread(lambda: stored_of(self._store, request.customer))
-        for name in sorted(self._personal, key=lambda name: name == LOG):  # the log is last in a copy
-            ours += await asyncio.to_thread(self._personal[name].copy, request.customer)
-        rows += [Exported(kind=f"cookieguard: {kind}", values=values) for kind, values in ours]
-        content = await asyncio.to_thread(write_copy, request, rows, self._config, now=self._clock())
+        ours += await asyncio.to_thread(copies_of, self._personal, request.customer)
+        hooks, seconds, now = self._hooks, self._hook_seconds, self._clock()
+        content = await make_copy(request, ours, self._config, hooks=hooks, seconds=seconds, now=now)
         await self._ask(lambda queue: queue.keep_file(request.id, content))
         return request
 

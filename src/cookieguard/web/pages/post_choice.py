@@ -5,14 +5,13 @@ from __future__ import annotations
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cookieguard.config.languages import texts_of
-from cookieguard.consent import ChoiceError, Consent, Receipt, choose, local_path, state_of, write_receipt
+from cookieguard.consent import ChoiceError, Receipt, choose, local_path, state_of, write_receipt
 from cookieguard.web.banner.form_value import has_form_value
 from cookieguard.web.cookies.own_cookies import consent_lines
 from cookieguard.web.customer_refusals import keep_choice
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.headers import essence
 from cookieguard.web.http.page_headers import ANSWER_HEADERS
-from cookieguard.web.identity.named_customers import customers_named
 from cookieguard.web.identity.unkept_session import DROPS_COOKIES, drops_cookies
 from cookieguard.web.pages.form import BadRequestError, Fields, Receive, read_fields
 from cookieguard.web.pages.privacy_choices import ask_again
@@ -54,7 +53,7 @@ async def answer_choice(exchange: Exchange, receive: Receive) -> Response:
     response.raw_headers.extend((b"set-cookie", line) for line in consent_lines(exchange, receipt))
     response.raw_headers.extend((b"set-cookie", line) for line in await keep_choice(exchange, receipt))
     others = exchange.parts.shop_cookies.removals_of_choice(
-        exchange.request, _brought(exchange, receipt.granted).in_force, now=exchange.now
+        exchange.request, receipt.granted, now=exchange.now
     )
     response.raw_headers.extend((b"set-cookie", line) for line in others)
     return response
@@ -87,21 +86,10 @@ def listed_before(before: Receipt | None) -> int:
 def _answer(exchange: Exchange, fields: Fields, receipt: Receipt) -> Response:
     if b"application/json" in exchange.request.headers.get(b"accept", b""):
         state = state_of(receipt.in_force, exchange.parts.register.ids)
-        granted = _brought(exchange, receipt.in_force).granted
-        answer = {"ok": True, "state": state, "granted": sorted(granted)}
+        answer = {"ok": True, "state": state, "granted": sorted(receipt.in_force)}
         more = _pending(exchange, receipt) if receipt.pending else {}
         return JSONResponse(answer | more, headers=ANSWER_HEADERS)
     return Response(status_code=303, headers={"location": local_path(fields.next), **ANSWER_HEADERS})
-
-
-def _brought(exchange: Exchange, granted: frozenset[str]) -> Consent:
-    """Return what a choice brings about: less than it grants where own terms keep something from the customer."""
-    own, identity = exchange.parts.own_terms, exchange.parts.identity
-    consent = Consent(granted=granted)
-    if not own.terms or identity is None:
-        return consent
-    named = customers_named(identity, exchange.present, exchange.session)
-    return own.narrowed(consent, named, exchange.now)
 
 
 def _pending(exchange: Exchange, receipt: Receipt) -> dict[str, object]:

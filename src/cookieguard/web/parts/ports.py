@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import Any
 
 from cookieguard.config import Config
-from cookieguard.consent import Consent, Matters, Receipt, Terms
+from cookieguard.consent import Matters, Receipt, Terms
 from cookieguard.errors import CookieGuardError
 from cookieguard.web.banner.renderer import Renderer
 from cookieguard.web.http.policy_texts import News
@@ -97,16 +96,6 @@ class Policy:
         return None
 
 
-class CustomerTerms:
-    """Know what an earlier version kept from one customer alone."""
-
-    terms: Mapping[str, Any] = MappingProxyType({})
-
-    def narrowed(self, consent: Consent, customers: Iterable[str], now: datetime) -> Consent:
-        """Return a consent without what is kept from these customers; itself where nothing is."""
-        return consent
-
-
 RISK_EVENTS = ("login", "checkout", "payment_failure", "abuse")
 
 
@@ -131,7 +120,6 @@ class Ports:
         self.records = Records()
         self.agreements = Agreements()
         self.policy = Policy()
-        self.own_terms = CustomerTerms()
         self.risks = Risks()
         self.counting: Counting | None = None
 

@@ -150,15 +150,12 @@ def variant_lines(exchange: Exchange) -> list[bytes]:
 
 
 def choice_lines(exchange: Exchange, receipt: Receipt) -> list[bytes]:
-    """Return the line that goes with a choice just made.
-
-    None is set where own terms may keep something from the customer: the next page knows.
-    """
+    """Return the line that goes with a choice just made."""
     parts, variants = exchange.parts, exchange.parts.variants
     if variants is None:
         return []
     consent = parts.consents.decide_recorded(receipt, gpc=exchange.has_gpc, now=exchange.now)
-    return [variants.line_of("" if parts.own_terms.terms else _value(exchange, consent))]
+    return [variants.line_of(_value(exchange, consent))]
 
 
 def _value(exchange: Exchange, consent: Consent) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from hashlib import sha256
 from html import unescape
@@ -26,17 +26,19 @@ class Frame(NamedTuple):
 
 
 def frame_of(shown: ShownText, headers: Mapping[str, str]) -> Frame:
-    """Return the frame of what was shown; `headers` are those of the page around it.
-
-    The frame's document inherits the page's policy, so that the policy has to name the digest of its style sheet.
-    """
+    """Return the frame of what was shown; `headers` are those of the page around it."""
     if not shown.text or shown.place not in (BANNER, FORM):
         return Frame("", _words(shown), headers)
     sheets = [one for one in (shown.style, AROUND) if one]
+    styles = "".join(f"<style>{one}</style>" for one in sheets)
+    return Frame(f"<!doctype html>{styles}{shown.text}", (), with_styles(headers, sheets))
+
+
+def with_styles(headers: Mapping[str, str], sheets: Iterable[str]) -> dict[str, str]:
+    """Return the headers of a page with a frame that has these style sheets: it inherits the page's policy."""
     digests = " ".join(f"'sha256-{b64encode(sha256(one.encode()).digest()).decode()}'" for one in sheets)
     policy = headers["content-security-policy"].replace(STYLES_OF_PAGE, f"{STYLES_OF_PAGE} {digests}")
-    styles = "".join(f"<style>{one}</style>" for one in sheets)
-    return Frame(f"<!doctype html>{styles}{shown.text}", (), {**headers, "content-security-policy": policy})
+    return {**headers, "content-security-policy": policy}
 
 
 def _words(shown: ShownText) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from cookieguard.features.rights.values.plan import BY_WORDS, Step
 from cookieguard.features.rights.values.requests import WORKER, Act, Request
 from cookieguard.features.rights.values.rules import RequestKind
 
+READ_FIRST = "read before it is sent"  # the note of an officer, who sends the copy then
 PLAIN = dict.fromkeys(map(ord, FSI + PDI))  # mail programs show them as boxes
 
 
@@ -36,8 +37,10 @@ def has_copy(request: Request) -> bool:
 
 
 def needs_words(request: Request) -> bool:
-    """Return whether a person of the staff finds the answer, also of a copy that they made by hand."""
-    return request.kind in BY_WORDS or (request.kind is RequestKind.EXPORT and not has_copy(request))
+    """Return whether a person of the staff gives the answer, also of a copy that they made by hand or read first."""
+    is_read_first = any(one.act is Act.NOTE and one.name == READ_FIRST for one in request.events)
+    is_copy = request.kind is RequestKind.EXPORT
+    return request.kind in BY_WORDS or (is_copy and (is_read_first or not has_copy(request)))
 
 
 def retained_lines(request: Request, config: Config, texts: RightsTexts) -> list[str]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from enum import StrEnum
 from typing import NamedTuple
 
-from cookieguard.features.rights.values.plan import by_hand
+from cookieguard.features.rights.values.plan import BY_HAND, by_hand
 from cookieguard.features.rights.values.requests import (
     Act,
     Request,
@@ -54,23 +55,12 @@ class Said(NamedTuple):
 
 def acted(request: Request, act: Act, said: Said, *, has_hooks: bool) -> Request:
     """Return the request with an act of the staff; raises RequestRefused."""
-    by, now, text, step, until = said
-    _require_second(request, act, by)
+    _require_second(request, act, said.by)
     if act is Act.STEP:
-        waits = by_hand(request.open_steps, has_hooks=has_hooks)
-        if step not in waits and step not in request.done_steps:  # one that a worker does
-            raise RequestRefused(
-                f"step is {step[:80]!r}; allowed: {', '.join(waits) or 'none is left for you'}"
-            )
-        return step_done(request, step, now=now, by=by, text=text)
+        return _stepped(request, said, has_hooks=has_hooks)
     if act is Act.HELD:
-        if until is None:
-            raise RequestRefused("hold without its last day; allowed: one like 2027-01-31")
-        if request.end_of(until) <= now:
-            raise RequestRefused(
-                f"the hold ends on {until}, which is in the past; allowed: today or a later day"
-            )
-        return put_on_hold(request, until=until, reason=text, now=now, by=by)
+        return _held(request, said)
+    by, now, text = said[:3]
     if act is Act.TOLD:
         if not text.strip():
             raise RequestRefused("told without words; allowed: how they were told, such as by letter")
@@ -78,28 +68,92 @@ def acted(request: Request, act: Act, said: Said, *, has_hooks: bool) -> Request
     return noted(request, act, now=now, by=by, text=text)
 
 
+def _stepped(request: Request, said: Said, *, has_hooks: bool) -> Request:
+    step, waits = said.step, by_hand(request.open_steps, has_hooks=has_hooks)
+    if must_wait(request):  # else a step would begin what a second person has to approve
+        raise RequestRefused(f"request {request.id} is {standing_of(request, has_hooks=has_hooks)}")
+    if step not in waits and step not in request.done_steps:  # one that a worker does
+        raise RequestRefused(f"step is {step[:80]!r}; allowed: {', '.join(waits) or 'none is left for you'}")
+    return step_done(request, step, now=said.now, by=said.by, text=said.text)
+
+
+def _held(request: Request, said: Said) -> Request:
+    if said.until is None:
+        raise RequestRefused("hold without its last day; allowed: one like 2027-01-31")
+    if request.end_of(said.until) <= said.now:
+        raise RequestRefused(
+            f"the hold ends on {said.until}, which is in the past; allowed: today or a later day"
+        )
+    return put_on_hold(request, until=said.until, reason=said.text, now=said.now, by=said.by)
+
+
 def needs_approval(request: Request) -> bool:
     """Return whether an erasure that staff entered waits for a second person, or for the customer's own request."""
     is_entered = request.kind is RequestKind.ERASE and request.via is Via.STAFF and bool(request.customer)
-    is_begun = request.done_steps or any(event.act is Act.APPROVED for event in request.events)
-    return is_entered and request.may_change and not is_begun
+    is_approved = any(event.act is Act.APPROVED for event in request.events)
+    return is_entered and request.may_change and not is_approved
+
+
+class Standing(StrEnum):
+    """Say in the words of every page where a request stands."""
+
+    PROOF = "waiting for proof of the person's identity"
+    APPROVAL = "waiting for approval by a second person"
+    BY_HAND = "waiting for work by hand"
+    COOKIEGUARD = "waiting for cookieguard to do its part"
+    ANSWER = "waiting for an officer's answer"
+    UNSENT = "decided, but the person does not have the answer yet"
+    DONE = "answered"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+NEXT: Mapping[Standing, Act] = {
+    Standing.PROOF: Act.IDENTITY_SHOWN,
+    Standing.APPROVAL: Act.APPROVED,
+    Standing.BY_HAND: Act.STEP,
+    Standing.ANSWER: Act.DONE,
+    Standing.UNSENT: Act.TOLD,
+}
+
+
+def standing_of(request: Request, *, has_hooks: bool) -> Standing:
+    """Return where a request stands."""
+    if request.owes_answer:
+        return Standing.UNSENT
+    if not request.may_change:
+        return Standing[request.state.name]
+    if request.state is State.IDENTITY:
+        return Standing.PROOF
+    if needs_approval(request):
+        return Standing.APPROVAL
+    if by_hand(request.open_steps, has_hooks=has_hooks):
+        return Standing.BY_HAND
+    return Standing.COOKIEGUARD if request.open_steps else Standing.ANSWER
+
+
+def told_of(request: Request, now: datetime, *, has_hooks: bool) -> str:
+    """Return where a request stands, with what staff do by hand and the last day of a hold."""
+    told = standing_of(request, has_hooks=has_hooks).value
+    if told == Standing.BY_HAND:
+        steps = by_hand(request.open_steps, has_hooks=has_hooks)
+        told += f": {', '.join(BY_HAND.get(one, one) for one in steps)}"
+    until = request.held_until if request.may_change else None
+    return told if until is None or request.end_of(until) <= now else f"{told}; on hold until {until}"
 
 
 def next_act(request: Request, member: Member, *, has_hooks: bool) -> Act | None:
     """Return what a member does next; None if it is the turn of a worker or of another member."""
-    is_officer = member.may(OFFICER)
-    if request.owes_answer:
-        return Act.TOLD if is_officer else None
-    if not request.may_change:
-        return None
-    if request.state is State.IDENTITY:
-        return Act.IDENTITY_SHOWN
-    if needs_approval(request):
-        is_second = person_of(member.name) != person_of(request.entered_by)
-        return Act.APPROVED if is_officer and is_second else None
-    if by_hand(request.open_steps, has_hooks=has_hooks):
-        return Act.STEP
-    return Act.DONE if is_officer and not request.open_steps else None
+    act = NEXT.get(standing_of(request, has_hooks=has_hooks))
+    is_first = act is Act.APPROVED and person_of(member.name) == person_of(request.entered_by)
+    return act if act is not None and member.may(DUTIES[act]) and not is_first else None
+
+
+def is_readable(request: Request, now: datetime, *, has_hooks: bool) -> bool:
+    """Return whether an officer may read the copy that answers a request, before it is sent."""
+    until, is_copy = request.held_until, request.kind is RequestKind.EXPORT and bool(request.customer)
+    is_held = until is not None and request.end_of(until) > now
+    return is_copy and has_hooks and request.may_change and not (is_held or must_wait(request))
 
 
 def must_wait(request: Request) -> bool:

@@ -38,6 +38,12 @@ MEANING: dict[str, str] = {
     Step.SIGNAL.value: "applies the opt-out on every device",
 }
 """What the shop's people read of a step; one by hand says it itself."""
+BY_HAND = {
+    Step.SHOP.value: "the shop's own data",
+    Step.COLLECT.value: "the copy of their data",
+    "by hand": "your own systems",
+}
+"""What staff read of a step that they do by hand; one of `rights.by_hand` says it itself."""
 NAMES: dict[RequestKind, str] = {
     RequestKind.EXPORT: "request for a copy",
     RequestKind.CORRECT: "request for a correction",

@@ -24,7 +24,6 @@ from cookieguard.features.outbox.relay import smtp_library
 from cookieguard.features.records.web.consent_log import ConsentLog
 from cookieguard.features.rights.hook_calls import load_hooks, number_of
 from cookieguard.features.rights.notifications import Letters
-from cookieguard.features.rights.own_terms import WatchedTerms
 from cookieguard.features.rights.protocol import QueueDown
 from cookieguard.features.rights.requests import Requests, requests_opener
 from cookieguard.keyring import Keyring
@@ -189,8 +188,7 @@ def _report(future: Future[Any]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """Hold the desk, the terms of single customers, and the consent log; None what this shop does not have."""
+    """Hold the desk and the consent log; None what this shop does not have."""
 
     desk: Desk | None
-    own_terms: WatchedTerms | None
     log: ConsentLog | None

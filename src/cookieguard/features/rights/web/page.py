@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from heapq import nlargest
 from typing import Any
@@ -19,7 +19,6 @@ from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.values.consents import CONSENT, counting_purposes
 from cookieguard.features.records.values.records import browser, customer, read_document
 from cookieguard.features.records.web.consent_log import ConsentLog
-from cookieguard.features.rights.own_terms import PURPOSE
 from cookieguard.features.rights.values.answers import RightsTexts, has_copy, retained_lines
 from cookieguard.features.rights.values.requests import Request, State
 from cookieguard.features.rights.values.rules import RequestKind
@@ -124,7 +123,6 @@ async def show(exchange: Exchange, shown: Shown, room: Room) -> HTMLResponse:
         receipt=exchange.consent.receipt,
         choices=config.consent.enabled,
         logins=await logins_shown(exchange, shown.asker, texts),
-        own_terms=_own_terms(exchange, room, number, texts),
         data=[_kind(one, lang, texts) for one in config.data],
         forms=[_form(one, exchange, texts) for one in config.forms],
         stored=parts.declaration.lines(lang),
@@ -139,22 +137,6 @@ async def show(exchange: Exchange, shown: Shown, room: Room) -> HTMLResponse:
         requests=[request_shown(one, exchange, texts) for one in reversed(requests)],
     )
     return HTMLResponse(page, shown.status, PAGE_HEADERS)
-
-
-def _own_terms(exchange: Exchange, room: Room, number: str, texts: RightsTexts) -> list[dict[str, str]]:
-    """Return what a customer reads of what an earlier version kept from them alone."""
-    watched, today = room.own_terms, exchange.now.astimezone(UTC).date()
-    terms = watched.of(number) if watched is not None else ()
-    titles = {one.id: one.title for one in shown_purposes(exchange.parts.config, texts.lang)}
-    return [
-        {
-            "name": titles.get(one.name, one.name) if one.what == PURPOSE else one.name,
-            "note": one.note,
-            "until": texts.line("own_until", date=date.fromisoformat(one.until)) if one.until else "",
-        }
-        for one in terms
-        if one.holds_on(today)
-    ]
 
 
 async def show_erasure(exchange: Exchange, asker: Asker, text: str) -> HTMLResponse:

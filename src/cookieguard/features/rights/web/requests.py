@@ -32,9 +32,9 @@ from cookieguard.features.records.acts import Acts
 from cookieguard.features.records.values.log import LogDown
 from cookieguard.features.records.values.records import customer as subject_of
 from cookieguard.features.rights.enqueue import NewRequest, ask
-from cookieguard.features.rights.own_terms import forget_own_terms
 from cookieguard.features.rights.refusals_by_staff import refuse_for
 from cookieguard.features.rights.requests import ID, Pending, Requests
+from cookieguard.features.rights.values.answers import answer_of
 from cookieguard.features.rights.values.by_staff import (
     DUTIES,
     ENTER,
@@ -43,8 +43,10 @@ from cookieguard.features.rights.values.by_staff import (
     WHO,
     Said,
     acted,
-    needs_approval,
+    is_readable,
     next_act,
+    standing_of,
+    told_of,
 )
 from cookieguard.features.rights.values.plan import MEANING, NAMES, by_hand, follows
 from cookieguard.features.rights.values.requests import (
@@ -83,6 +85,8 @@ ERASE = "erase"  # what the page that asks again posts
 # The fields of one that is entered.
 LETTER = ("kind", "who", "customer", "contact", "received", "law", "language", "text")
 MOST_FIELDS = 3
+MOST_CLOSED = 50  # on one page
+MOST_DIGITS = 4  # of the number of a page
 MOST_SHOWN = 500  # of the list: whoever fills the queue fills no page
 
 
@@ -140,8 +144,12 @@ async def answer_requests(
     """Answer {prefix}requests: GET with the list, or one by ?id=; POST with act=<what is done>, 303 to what it made."""
     visit = _Visit(exchange, staff, room, desk, member)
     if exchange.request.is_read:
-        id_ = first_values(exchange.request.query, MOST_FIELDS).get("id", "").strip()
-        return await (_show_one(visit, id_, _Message()) if id_ else _show_list(visit, _Message()))
+        asked = first_values(exchange.request.query, MOST_FIELDS)
+        if id_ := asked.get("id", "").strip():
+            return await _show_one(visit, id_, _Message())
+        page = asked.get("closed", "")
+        is_page = page.isascii() and page.isdigit() and len(page) <= MOST_DIGITS
+        return await _show_list(visit, _Message(), closed=int(page) if is_page else 0)
     try:
         fields = dict(await own_pairs(exchange, receive, not_ours=NOT_OURS))
     except BadRequestError as error:
@@ -159,22 +167,32 @@ def _is_confirmed(visit: _Visit, fields: dict[str, str]) -> bool:
     return has_staff_form(visit.exchange, fields, purpose_of(fields))
 
 
-async def _show_list(visit: _Visit, said: _Message, *, entered: Mapping[str, str] | None = None) -> Response:
-    """Show what is open; the list names nobody. `entered` is a letter that was not taken."""
+async def _show_list(
+    visit: _Visit, said: _Message, *, entered: Mapping[str, str] | None = None, closed: int = 0
+) -> Response:
+    """Show what is open, or a page of what is closed; the list names nobody. `entered` is a letter not taken."""
     exchange, now = visit.exchange, visit.exchange.now
     pending: list[Pending] = []
     unreadable: list[str] = []
+    has_more = False
     try:
-        pending, unreadable = await visit.ask(lambda queue: queue.survey(now))
+        if closed:
+            skipped = (closed - 1) * MOST_CLOSED
+            survey = partial(Requests.survey_closed, now=now, skipped=skipped, count=MOST_CLOSED)
+            pending, has_more = await visit.ask(survey)
+        else:
+            pending, unreadable = await visit.ask(lambda queue: queue.survey(now))
     except _Failed as error:
         said = error.said
     values = {
         "pending": pending[:MOST_SHOWN],
         "late": sum(one.days_left < 0 for one in pending),
         "unreadable": unreadable,
+        "closed": closed,
+        "has_more": has_more,
+        "keep_days": exchange.parts.config.rights.keep_days,
         "kinds": list(RequestKind),
         "names": NAMES,
-        "meaning": MEANING,
         "laws": list(Law),
         "own_law": exchange.parts.config.rights.law,
         "languages": sorted(exchange.parts.config.languages),
@@ -192,7 +210,7 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         return await _show_list(visit, error.said)
     if request is None:
         return await _show_list(visit, _Message(404, UNKNOWN))
-    whose, watched = request.customer or request.contact, visit.room.own_terms
+    whose = request.customer or request.contact
     await visit.staff.note_look(visit.exchange, visit.member, f"request {request.id}", customer=whose)
     values = {
         "r": request,
@@ -208,9 +226,11 @@ async def _show_one(visit: _Visit, id_: str, said: _Message) -> Response:
         "may_extend": _may(partial(noted, request, Act.EXTENDED, now=now, by="", text="-")),
         "may_doubt": _may(partial(noted, request, Act.IDENTITY_ASKED, now=now, by="")),
         "is_officer": visit.member.may(OFFICER),
-        "needs_approval": needs_approval(request),
+        "may_read": visit.member.may(OFFICER) and is_readable(request, now, has_hooks=visit.has_hooks),
+        "answer": answer_of(request, visit.exchange.parts.config),
+        "standing": standing_of(request, has_hooks=visit.has_hooks),
+        "told": told_of(request, now, has_hooks=visit.has_hooks),
         "refusable": _refusable(visit.exchange.parts.config) if request.customer else [],
-        "own_terms": () if watched is None else watched.of(request.customer),
     }
     return _page(visit, "request.html", said, **values)
 
@@ -375,18 +395,6 @@ async def _refuse_for(visit: _Visit, fields: dict[str, str]) -> str:
     return await _write_for(visit, request, f"purpose {purpose}: refused for them", write)
 
 
-async def _end_terms(visit: _Visit, fields: dict[str, str]) -> str:
-    """End what an earlier version kept from who asked alone: what they agreed to counts again."""
-    watched, request = visit.room.own_terms, await _asked_by_customer(visit, fields)
-    if watched is None or not watched.of(request.customer):
-        raise _Failed(409, "Not done: nothing is kept from this customer alone.")
-
-    def end(store: Store, number: str) -> None:
-        watched.follow(forget_own_terms(store, number))
-
-    return await _write_for(visit, request, "terms of this customer alone: ended", end)
-
-
 async def _asked_by_customer(visit: _Visit, fields: Mapping[str, str]) -> Request:
     """Return the request of a customer; raises _Failed for another one."""
     id_ = fields.get("id", "")
@@ -426,5 +434,4 @@ ACTS: dict[str, tuple[str, Do]] = {
     ERASE: (ENTER, _add),
     **{act.value: (role, partial(_change, act=act)) for act, role in DUTIES.items()},
     "refuse-for": (OFFICER, _refuse_for),
-    "end-terms": (OFFICER, _end_terms),
 }
