@@ -32,16 +32,10 @@ class ParsedAgent(parsers.UserAgent):  # type: ignore[misc]  # it has no types
     """The result of `user_agents.parse` as far as statistics need it, in 20 us instead of 440."""
 
     def __init__(self, text: str) -> None:
-        found = _PARSER.parse(text)
+        found = _PARSER.parse(text).with_defaults()
         self.ua_string = text
         browser, system, device = found.user_agent, found.os, found.device
-        self.browser = parsers.Browser("Other", (), "")
-        self.os = parsers.OperatingSystem("Other", (), "")
-        self.device = parsers.Device("Other", None, None)
-        if browser is not None:
-            self.browser = parsers.Browser(browser.family, (browser.major,) if browser.major else (), "")
-        if system is not None:
-            version = tuple(filter(None, (system.major, system.minor)))
-            self.os = parsers.OperatingSystem(system.family, version, ".".join(version))
-        if device is not None:
-            self.device = parsers.Device(device.family, device.brand, device.model)
+        version = tuple(filter(None, (system.major, system.minor)))
+        self.browser = parsers.Browser(browser.family, (browser.major,) if browser.major else (), "")
+        self.os = parsers.OperatingSystem(system.family, version, ".".join(version))
+        self.device = parsers.Device(device.family, device.brand, device.model)
