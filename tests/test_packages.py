@@ -52,6 +52,27 @@ print(*sorted(name for _, name in [*template_environment().cache, *environment()
     assert done.stdout.split() == ["banner.html", "control.html", "embed.html"]
 
 
+def test_a_shop_brings_nothing_of_rooms_that_are_off(tmp_path: Path) -> None:
+    rooms = [f"cookieguard.features.{room}" for room in ("outbox.part", "statistics.part", "vendors.part")]
+    of_pages = [
+        f"cookieguard.features.{name}" for name in ("overview", "statistics.dashboard", "vendor_page")
+    ]
+    code = f"""
+import sys
+from dataclasses import replace
+from cookieguard import Config, CookieGuard
+config = Config()
+CookieGuard(None, replace(config, stats=replace(config.stats, enabled=False))).close()
+print(*sorted({{*{[*rooms, *of_pages]}}} & set(sys.modules)))
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == []
+
+
 def test_a_command_brings_nothing_that_serves_pages(tmp_path: Path) -> None:
     code = "import sys; from cookieguard.cli.app import run; run(['keys', '--help']); print(*sys.modules, sep='\\n')"
 

@@ -11,6 +11,7 @@ import pytest
 from crawleruseragents import CRAWLER_USER_AGENTS_DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from user_agents import parse
 
 from cookieguard.stats.full_address import visitor_key
 from cookieguard.stats.hits import COLUMNS, DIRECT, TEXT_COLUMNS, BotKind, Hit, HitKind
@@ -58,12 +59,37 @@ def read(**facts: object) -> Hit:
             ("GPTBot", "1", "Other", "other", "ai"),
         ),
         (b"My-Own-Crawler/1.0", ("My-Own-Crawler", "1", "Other", "other", "other")),
+        (b"LG-KP330", ("Other", "", "Other", "mobile", "")),
     ],
 )
 def test_agents_are_read(agent: bytes, expected: tuple[str, ...] | None) -> None:
     found = read_agent(agent)
 
     assert found.bot == "" if expected is None else found == expected
+
+
+@pytest.mark.parametrize(
+    "agent",
+    [
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/156.0 Safari/537.36",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_4 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
+        "Mozilla/5.0 (iPad; U; CPU OS 4_3_2 like Mac OS X; en-us) AppleWebKit/533.17.9 Mobile/8H7 Safari",
+        "Mozilla/5.0 (Linux; Android 14; SM-X200) AppleWebKit/537.36 Chrome/156.0 Safari/537.36",
+        "Mozilla/5.0 (Linux; U; Android 1.6; de-de; Dell Streak Build/Donut) Version/3.1.2 Mobile Safari/525.20.1",
+        "Mozilla/5.0 (PlayStation Vita 1.81) AppleWebKit/531.22.8 (KHTML, like Gecko) Silk/3.2",
+        "Safari/10600.3.18 CFNetwork/720.2.4 Darwin/14.1.0 (x86_64)",
+        "MyApp/1.0 CFNetwork/1410 Darwin/22.6.0",
+        "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) Chrome/41.0 (compatible; Googlebot/2.1)",
+    ],
+)
+def test_devices_are_those_that_all_patterns_give(agent: str) -> None:
+    found = parse(agent)
+
+    device = (
+        "tablet" if found.is_tablet else "mobile" if found.is_mobile else "desktop" if found.is_pc else ""
+    )
+    assert read_agent(agent.encode()).device == (device or "other")
+    assert bool(read_agent(agent.encode()).bot) == found.is_bot
 
 
 def test_every_known_crawler_is_a_bot_of_some_kind() -> None:

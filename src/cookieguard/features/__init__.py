@@ -8,7 +8,7 @@ FEATURES = (
     Feature(
         "records", ("jobs", "personal", "checks"), commands={"log": "proof.log", "receipt": "proof.receipt"}
     ),
-    Feature("outbox", ("personal",)),
+    Feature("outbox", ("personal",), is_on=lambda config: bool(config.mail.lists or config.mail.orders)),
     Feature(
         "people", ("jobs", "checks", "due"), commands={"staff": "people.staff", "access": "people.access"}
     ),
@@ -16,6 +16,7 @@ FEATURES = (
         "statistics",
         ("jobs", "checks", "due"),
         commands={"report": "report", "note": "people.note", "export": "export"},
+        is_on=lambda config: config.stats.enabled,
     ),
     Feature("policy", ("jobs", "due"), commands={"policy": "policy"}),
     Feature(
@@ -23,6 +24,8 @@ FEATURES = (
         ("checks", "due"),
         commands={"work": "rights.work", "processing": "rights.work", "requests": "rights.queue"},
     ),
-    Feature("vendors", ("due",), commands={"vendors": "vendors"}),
+    Feature(
+        "vendors", ("due",), commands={"vendors": "vendors"}, is_on=lambda config: config.console.applies
+    ),
     Feature("vault", ("jobs", "checks", "due"), commands={"reveal": "people.vault", "vault": "people.vault"}),
 )

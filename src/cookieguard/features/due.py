@@ -15,13 +15,13 @@ from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.checks import due_of, tasks_by_day, time_of, today_of
 from cookieguard.features.feature import Place
 from cookieguard.features.letter import plain
-from cookieguard.features.people.staff_guard import StaffGuard, back_to
+from cookieguard.features.people.staff_guard import StaffGuard
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 
-DUE_PAGE, EARLIER_PAGE = "due", "officer"  # letters of earlier releases link the second
+DUE_PAGE = "due"
 WHO, OFFICER = "support", "officer"
 COMMAND = re.compile(r"(cookieguard [^,;:()\n]+[^,;:()\n ])")
 
@@ -52,11 +52,6 @@ async def show_due(
     }
     page = staff_page("due.html", staff.shell(exchange, member, "Due"), **values)
     return HTMLResponse(page, 200, STAFF_HEADERS)
-
-
-async def lead_to_due(exchange: Exchange, _: Receive, __: Member) -> Response:
-    """Answer GET {prefix}officer, where the list was in earlier releases."""
-    return back_to(exchange, DUE_PAGE)
 
 
 def _line(one: Finding, today: date) -> Line:

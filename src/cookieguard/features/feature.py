@@ -5,7 +5,7 @@ Rule: each module is imported when it is asked, as `jobs.py` of the room for `jo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
@@ -48,12 +48,16 @@ class Feature:
     modules: tuple[str, ...]
     commands: Mapping[str, str] = field(default_factory=dict)
     """Each command, and the module below `cli` that has a function or group of this name."""
+    is_on: Callable[[Config], bool] = lambda config: True
+    """Whether a worker has a part of it. If not, nothing of the room is imported."""
 
     def serve(self, guard: Guard) -> Part | None:
         """Return what a worker runs, as `part.py` makes it; None if the feature is off.
 
         The parts of earlier features are there.
         """
+        if not self.is_on(guard.config):
+            return None
         part: Part | None = import_module(f"cookieguard.features.{self.name}.part").serve(guard)
         return part
 

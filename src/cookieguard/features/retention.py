@@ -12,7 +12,6 @@ from cookieguard.engines.files.undeclared_loads import drop_old_loads
 from cookieguard.engines.retention import RECORD_FILE, RUN_EVERY, Retention, Step, Times
 from cookieguard.features import FEATURES
 from cookieguard.features.feature import Place
-from cookieguard.features.hourly_facts import write_facts
 from cookieguard.features.vault.jobs import keys_of
 from cookieguard.storage.day_keys import DayKeys
 from cookieguard.storage.runtime_directory import existing_runtime, remove_keys_on_disk
@@ -55,8 +54,14 @@ def _jobs_of_core(place: Place) -> Mapping[str, Step]:
         "hour keys": partial(_forget_keys, place, _expire_hours),
         "keys on the disk": lambda _: remove_keys_on_disk(StateDirectory(place.state)),
         "undeclared loads": partial(_drop_loads, place),
-        "overview": partial(write_facts, place),
+        "overview": partial(_write_facts, place),
     }
+
+
+def _write_facts(place: Place, times: Times) -> int:
+    from cookieguard.features.hourly_facts import write_facts  # it brings the dashboard
+
+    return write_facts(place, times)
 
 
 def _drop_logs(place: Place, times: Times) -> int:

@@ -33,7 +33,7 @@ from cookieguard.web.exchange import Exchange
 from cookieguard.web.http.query import first_values
 from cookieguard.web.pages.form import Receive
 
-VENDORS_PAGE, TITLE = "vendors", "Vendors"
+TITLE = "Vendors"
 OFFICER = "officer"  # drafts; analysts look
 # The fields of the query: which vendor, which of the list, the answers, and whether their lines are a file.
 FIELDS = "host vendor show own who name privacy_url purpose reason file".split()

@@ -16,10 +16,7 @@ from cookieguard.features import FEATURES
 from cookieguard.features.feature import PersonalData, Place
 from cookieguard.features.records.store.open import open_log
 from cookieguard.features.rights.after_restore import AfterRestore
-from cookieguard.features.rights.hook_calls import (
-    load_hooks,
-    require_hooks,
-)
+from cookieguard.features.rights.hook_calls import load_hooks, require_hooks
 from cookieguard.features.rights.notifications import Letters
 from cookieguard.features.rights.requests import requests_opener
 from cookieguard.features.rights.worker import LEASE_SECONDS, Worker

@@ -64,7 +64,7 @@ def _read(text: str) -> Agent:
 
 
 def _agent(text: str) -> Agent:
-    from cookieguard.stats.parsed_user_agent import ParsedAgent  # 0.4 s and 26 MB, with the first agent
+    from cookieguard.stats.parsed_user_agent import ParsedAgent  # 0.3 s and 13 MB, with the first agent
 
     found = ParsedAgent(text)
     bot = _bot_kind(text, found)

@@ -50,9 +50,9 @@ class StatisticsPart(Part):
         self.counting.pipeline.close(deadline)
 
 
-def serve(guard: Guard) -> StatisticsPart | None:
-    """Open the engine, None if nothing is counted. Raises ConfigError."""
-    return StatisticsPart(guard, _counting(guard)) if guard.config.stats.enabled else None
+def serve(guard: Guard) -> StatisticsPart:
+    """Open the engine. Raises ConfigError."""
+    return StatisticsPart(guard, _counting(guard))
 
 
 def _counting(guard: Guard) -> Counting:

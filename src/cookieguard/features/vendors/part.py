@@ -202,10 +202,8 @@ class VendorsPart(Part):
 
 
 def serve(guard: Guard) -> VendorsPart | None:
-    """Return the part; None unless the console changes vendors."""
-    return (
-        VendorsPart(guard, guard.store) if guard.config.console.applies and guard.store is not None else None
-    )
+    """Return the part; None without the store, in which the changes are."""
+    return None if guard.store is None else VendorsPart(guard, guard.store)
 
 
 def _tell(sent: Future[Any]) -> None:
