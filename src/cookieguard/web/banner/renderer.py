@@ -351,18 +351,19 @@ class Renderer:
         """Return the hashes of the wordings in a language: of the banner, and of the placeholder."""
         if lang not in self._hashes:
             embed = repr(texts_of(lang)["embed"]) + self.own_texts.get("embed.html", "")
-            texts = self._wording(lang), to_ascii(embed)
+            texts = self.wording(lang), to_ascii(embed)
             of_banner, of_embed = (hash_mark(lang) + digest(text)[len(hash_mark(lang)) :] for text in texts)
             self.wordings |= zip((of_banner, of_embed), texts, strict=True)
             self._hashes[lang] = of_banner, of_embed
         return self._hashes[lang]
 
-    def _wording(self, lang: str) -> bytes:
+    def wording(self, lang: str, news: News | None = None) -> bytes:
+        """Return the banner's text for the consent log, with the line that announces a version of the policy."""
         nothing = dict.fromkeys(
-            ("base", "next", "choices_url", "news", "note", "banner", "room", "style", "script"), ""
+            ("base", "next", "choices_url", "note", "banner", "room", "style", "script"), ""
         )
-        plain = self._squeezed("banner.html", lang, shadow=False, **nothing)
-        return to_ascii(plain)
+        line = news_line(news, PolicyTexts.of(lang), base="", objects=self._objects)
+        return to_ascii(self._squeezed("banner.html", lang, shadow=False, news=line, **nothing))
 
     def _once(self, key: tuple[object, ...], make: Callable[[], str]) -> list[bytes]:
         """Return a rendered text in pieces: what is between the markers, and the markers."""

@@ -134,7 +134,3 @@ class Ports:
         self.own_terms = CustomerTerms()
         self.risks = Risks()
         self.counting: Counting | None = None
-
-    def policy_texts(self, version: str) -> Mapping[str, tuple[str, bytes]]:
-        """Return the texts of a version of the policy, whose part is made after that of the records."""
-        return self.policy.texts_of(version)
