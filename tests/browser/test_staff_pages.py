@@ -158,7 +158,7 @@ def test_receipt_and_record_are_read_on_a_phone(
         assert customer.locator("iframe.replay").bounding_box()["width"] > 300  # type: ignore[index]
 
     sign_in(officer, url, people["officer"], "record")
-    officer.goto(f"{url}/_cg/record?id={customer.locator('h1').inner_text().split()[-1]}")
+    officer.goto(f"{url}/_cg/record?id={customer.locator('h1+p').inner_text().split()[-1]}")
     for media in ("screen", "print"):
         officer.emulate_media(media=media)
         require_readable(officer, f"record-{media}", "phone")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qs
 from xml.etree import ElementTree
@@ -494,6 +495,33 @@ def test_script_sends_the_ticked_purposes_and_reloads(browser: Browser) -> None:
     ]
     assert shop.accepts == ["application/json"]
     assert shop.views == ["http://shop.test/p?a=1"] * 2
+    page.close()
+
+
+# Where the lines of each link of the control begin.
+STARTS = """[...document.querySelector('#cg').shadowRoot.querySelectorAll('a,button')].map(
+    link => { const range = document.createRange(); range.selectNodeContents(link)
+      return [...new Set([...range.getClientRects()].map(one => Math.round(one.left)))] })"""
+
+
+@dataclass(frozen=True)
+class Coming:
+    name: str = "2026-12-20"
+    effective: date = date(2026, 12, 20)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", ["de", "fr", "ja"])
+def test_on_a_phone_each_link_of_the_control_keeps_its_lines_below_each_other(
+    browser: Browser, lang: str
+) -> None:
+    control = PLAIN.control(lang, consent("marketing"), base=BASE, next_="/", news=Coming(), value=VALUE)
+    page = Shop(control).open(browser, viewport={"width": 390, "height": 844})
+
+    starts = page.evaluate(STARTS)
+
+    assert len(starts) == 4  # choices, withdrawal, what changes, how to object
+    assert all(len(lines) == 1 for lines in starts)
     page.close()
 
 

@@ -26,6 +26,7 @@ ASSETS = (
     "held.css",
     "live.js",
     "meta.js",
+    "news.css",
     "once.js",
     "open.css",
     "page.css",
@@ -38,7 +39,15 @@ ASSETS = (
 )
 # A reload of a page that answered a POST posts once more, in Chromium without a word: it is asked for anew by a GET, so
 # under an address that differs.
-VARIANTS = {"posted.js": ("stale.js", "location.reload()", r'location.search+="\x26"')}
+VARIANTS = {
+    # With the line about a coming policy the links need a second row on a phone; each keeps its words together.
+    "news.css": (
+        "control.css",
+        "44px system-ui}\na,button{all:unset",
+        "2 system-ui}\na,button{all:unset;display:inline-flex",
+    ),
+    "posted.js": ("stale.js", "location.reload()", r'location.search+="\x26"'),
+}
 # Where the variables of the shop's settings are set; elsewhere they are taken from the page.
 VARIABLES_ON = {"banner.css": ":host,#cg-p", "embed.css": ":root", "page.css": ":root"}
 # Comments and line ends of our sheets; no string in them has either. Scripts are packed by scripts/pack_scripts.py.

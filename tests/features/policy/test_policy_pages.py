@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,8 @@ from cookieguard.features.policy.ledger import change_ledger
 from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
 from cookieguard.identity import TokenCodec, TokenKind
+
+from .test_consent_log import recorded
 
 Guard = Callable[..., CookieGuard]
 ANNOUNCED = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -152,6 +157,27 @@ def test_pages_tell_of_a_change_until_it_takes_effect(
     for page in (asked, answered):
         assert (link in page.text) is is_told
         assert ("Our privacy policy changes on" in page.text) is is_told
+
+
+@pytest.mark.parametrize("is_told", [False, True])
+def test_record_of_a_choice_keeps_the_banner_with_the_line_about_the_policy_that_it_had(
+    guard: Guard, folder: Path, announce: Callable[..., None], tmp_path: Path, is_told: bool
+) -> None:
+    if is_told:
+        announce()
+    app = guard(shop, policy=policy_of(folder), clock=Clock(ANNOUNCED))
+    banner = ask(app, headers=DOCUMENT).text.partition('name="banner" value="')[2].partition('"')[0]
+    body = f"choice=accept&banner={banner}".encode()
+    assert ask(app, path="/_cg/consent", method="POST", headers=POST, body=body).status == 303
+    (record,) = [one for one in recorded(app) if one["cg:kind"] == "consent"]
+
+    with closing(sqlite3.connect(tmp_path / "state" / "log.db")) as database:
+        texts = dict(database.execute("SELECT digest, content FROM shown"))
+    digest = record["dpv:hasNotice"]["cg:sha256"]
+    shown = json.loads(texts[record["dpv:hasNotice"]["cg:digest"]])
+    assert shown["cg:wordings"]["banner"] == digest == hashlib.sha256(texts[digest]).hexdigest()
+    assert (b"Our privacy policy changes on" in texts[digest]) is is_told
+    assert b"Accept all" in texts[digest]
 
 
 def test_stored_page_from_before_a_notice_is_not_revalidated(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import time
 from base64 import b64encode
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import pytest
 from harness.asgi import Answer, App, ask, page
 from harness.locks import locked
 from harness.merkle import root_of
@@ -21,7 +23,7 @@ from harness.parts import log_of
 from harness.servers import START_SECONDS
 
 from cookieguard import CookieGuard, visitor_of
-from cookieguard.config.languages import LANGUAGES, texts_of
+from cookieguard.config.languages import LANGUAGES, day_text, texts_of
 from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.log_reader import opened
 from cookieguard.features.records.store.open import open_stores, place_of
@@ -30,6 +32,9 @@ from cookieguard.features.records.values.notes import NoteKey, open_checkpoint
 from cookieguard.features.records.values.receipts import verify_receipt
 from cookieguard.features.records.values.records import read_document
 from cookieguard.stats.anonymize import Client
+from cookieguard.web.banner.localized_texts import FSI, LRI
+
+from .conftest import NOW
 
 Guard = Callable[..., CookieGuard]
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -328,10 +333,27 @@ def test_a_receipt_that_is_being_sealed_is_told_in_every_language_and_its_page_r
         assert texts["sealing"] in said
         later = texts_of(lang)["receipt"]["later"].partition("{choices}")[0]
         assert f"{later}\u2068" in said or f"{later}\u2066" in said  # how to come back without waiting
-        assert f"<h1>{texts['receipt'].format(id=number)}</h1>" in said
+        assert f"<p>{texts['receipt'].format(id=number)}</p>" in said
+        day = f"\u2068{day_text(NOW, lang)}\u2069"
+        assert f"<h1>{texts_of(lang)['receipt']['title'].format(date=day)}</h1>" in said.replace(LRI, FSI)
         assert f"<p>{texts['all']}<br/>" in said
     assert len({texts_of(lang)["page"]["sealing"] for lang in answers}) == len(answers)
     assert (answer.status, answer.get("refresh")) == (200, "")
+
+
+@pytest.mark.parametrize("languages", [(), ("de", "en", "fr"), ("de",)])
+def test_receipt_links_to_itself_in_each_language_of_the_banner(
+    guard: Guard, languages: tuple[str, ...]
+) -> None:
+    app = guard(page(HTML), languages=languages)
+    cookie = ("cookie", f"{COOKIE}={choose(app, 'accept').cookies()[COOKIE]}")
+
+    shown = unescape(ask(app, path="/_cg/receipt", query="lang=de", headers=[cookie]).text)
+
+    links = dict(re.findall(r'<a href="\?lang=([^"]+)"[^>]*>([^<]+)</a>', shown))
+    spoken = languages or LANGUAGES
+    assert links == ({one: texts_of(one)["meta"]["name"] for one in spoken} if len(spoken) > 1 else {})
+    assert 'aria-current="true">Deutsch</a>' in shown or not links
 
 
 def test_a_receipt_is_told_as_impossible_while_the_log_cannot_be_read(guard: Guard) -> None:

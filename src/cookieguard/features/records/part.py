@@ -24,7 +24,7 @@ class RecordsPart(Part):
     def __init__(self, guard: Guard, writer: LogWriter, hook: DecisionHook | None) -> None:
         keys = open_day_keys(guard.runtime, USE, clock=guard.clock)
         budget = ChoiceBudget(keys, guard.runtime or guard.state)
-        self.log = ConsentLog(writer, budget, guard.config, guard.renderer, texts_of=guard.ports.policy_texts)
+        self.log = ConsentLog(writer, budget, guard.config, guard.renderer, ports=guard.ports)
         self._hook = hook
         guard.ports.records, guard.ports.agreements = self.log, AgreementLog(self.log)
         published, copy = Published(self.log), VisitorsCopy(self.log)

@@ -190,6 +190,7 @@ class Renderer:
         it is saved. `holds`: pictures of the page may be held, and keep their boxes.
         """
         notice = control_notice(consent, texts_of(lang)["control"], is_new=is_new)
+        sheet = "news.css" if news else "control.css"
         also = f"lang={lang}" if links_say else ""
         key = (
             "control",
@@ -221,7 +222,7 @@ class Renderer:
                 held=self._style("held.css", style, base) if holds else "",
                 saved=self._style("saved.css", style, base) if is_new else "",
                 is_waiting=consent.is_waiting,
-                style=self._style("control.css" if shadow else "open.css", style, base),
+                style=self._style(sheet if shadow else "open.css", style, base),
             )
 
         return filled(self._once(key, make), next_, style.nonce, "", form=value)
@@ -351,18 +352,19 @@ class Renderer:
         """Return the hashes of the wordings in a language: of the banner, and of the placeholder."""
         if lang not in self._hashes:
             embed = repr(texts_of(lang)["embed"]) + self.own_texts.get("embed.html", "")
-            texts = self._wording(lang), to_ascii(embed)
+            texts = self.wording(lang), to_ascii(embed)
             of_banner, of_embed = (hash_mark(lang) + digest(text)[len(hash_mark(lang)) :] for text in texts)
             self.wordings |= zip((of_banner, of_embed), texts, strict=True)
             self._hashes[lang] = of_banner, of_embed
         return self._hashes[lang]
 
-    def _wording(self, lang: str) -> bytes:
+    def wording(self, lang: str, news: News | None = None) -> bytes:
+        """Return the banner's text for the consent log, with the line that announces a version of the policy."""
         nothing = dict.fromkeys(
-            ("base", "next", "choices_url", "news", "note", "banner", "room", "style", "script"), ""
+            ("base", "next", "choices_url", "note", "banner", "room", "style", "script"), ""
         )
-        plain = self._squeezed("banner.html", lang, shadow=False, **nothing)
-        return to_ascii(plain)
+        line = news_line(news, PolicyTexts.of(lang), base="", objects=self._objects)
+        return to_ascii(self._squeezed("banner.html", lang, shadow=False, news=line, **nothing))
 
     def _once(self, key: tuple[object, ...], make: Callable[[], str]) -> list[bytes]:
         """Return a rendered text in pieces: what is between the markers, and the markers."""

@@ -49,8 +49,6 @@ def news_line(
         return Markup()
     line = texts.line("news", date=version.effective)
     address = f"{base}policy/{version.name}/changes" + (f"?{query}" if query else "")
-    link = Markup('<a href="{}" lang="{}">{}</a>')
-    news = link.format(address, texts.lang, line)
-    if not objects:
-        return news
-    return news + Markup(" ") + link.format(f"{address}#object", texts.lang, texts.texts["object"])
+    link = Markup('<a href="{}">{}</a>')
+    news = link.format(address, line)
+    return news + Markup(" ") + link.format(f"{address}#object", texts.texts["object"]) if objects else news

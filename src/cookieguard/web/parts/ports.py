@@ -122,7 +122,3 @@ class Ports:
         self.policy = Policy()
         self.risks = Risks()
         self.counting: Counting | None = None
-
-    def policy_texts(self, version: str) -> Mapping[str, tuple[str, bytes]]:
-        """Return the texts of a version of the policy, whose part is made after that of the records."""
-        return self.policy.texts_of(version)

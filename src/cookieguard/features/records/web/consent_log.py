@@ -36,8 +36,9 @@ from cookieguard.features.records.values.shown import BANNER, FORM, PLACEHOLDER,
 from cookieguard.features.records.writer import LogWriter
 from cookieguard.rate_limit import RateLimit
 from cookieguard.web.banner.renderer import Renderer
+from cookieguard.web.http.policy_texts import News, news_key
 from cookieguard.web.identity.store_wait import answer_of
-from cookieguard.web.parts.ports import Records
+from cookieguard.web.parts.ports import Ports, Records
 from cookieguard.web.recording.choice import Choice
 
 Answer = TypeVar("Answer")
@@ -48,8 +49,6 @@ PENDING_KEPT = 4096  # receipts that came back in cookies before the log had the
 GRANTS_A_MINUTE, REFUSALS_A_MINUTE = 10, 20
 BEYOND = frozenset({NECESSARY})
 SHEETS = {BANNER: "banner", FORM: "page", PLACEHOLDER: "embed"}
-TextsOf = Callable[[str], Mapping[str, Text]]
-"""Return the texts of a version of the policy by language; none where the shop serves its own."""
 Noticed = tuple[tuple[Text, ...], Notice]
 """What was shown with a record: its texts, and what the record says of them."""
 
@@ -66,10 +65,10 @@ class ConsentLog(Records):
         config: Config,
         renderer: Renderer,
         *,
-        texts_of: TextsOf,
+        ports: Ports,
     ) -> None:
         self.writer = writer
-        self._texts_of = texts_of
+        self._ports = ports  # the policy's part is made after this one
         self._budget = budget
         self._pending: dict[str, Acknowledgement] = {}
         self._grants = RateLimit(GRANTS_A_MINUTE, seconds=60)
@@ -90,7 +89,7 @@ class ConsentLog(Records):
         }
         sheets = [one for one in renderer.assets.values() if one.name.endswith(".css")]
         self._sheets = {one.name.partition(".")[0]: one.content for one in sheets}
-        self._shown: dict[tuple[str, str, str], Noticed] = {}
+        self._shown: dict[tuple[str, ...], Noticed] = {}
 
     def renewed(self, config: Config, renderer: Renderer) -> ConsentLog:
         """Return the same log, which names other vendors in its records."""
@@ -195,19 +194,21 @@ class ConsentLog(Records):
 
     def _shown_with(self, receipt: Receipt) -> Noticed:
         """Return what was shown with a choice, as texts and as it stands in the record."""
-        known = self._shown.get((receipt.banner, receipt.policy_version, receipt.text))
-        return known or self._new_shown(receipt)
-
-    def _new_shown(self, receipt: Receipt) -> Noticed:
+        news = self._ports.policy.upcoming(receipt.decided.date())
+        key = receipt.banner, receipt.policy_version, receipt.text, news_key(news)
+        known = self._shown.get(key)
+        if known is not None:
+            return known
         # Another worker may have shown it, in a language that this one has not spoken yet; or a former release.
         banner = self._renderer.known_banner(receipt.banner)
         language = self._renderer.language_of(banner)
-        wordings, policy = self._wordings(banner, language) if banner else {}, receipt.policy_version
-        digest = text_of(self._renderer.wordings[banner])[0] if banner else ""
+        wordings = self._wordings(banner, language, news) if banner else {}
+        digest = wordings.get(PLACEHOLDER, wordings.get(BANNER, ("", b"")))[0]
         styles = {place: text_of(self._sheets[SHEETS[place]]) for place in wordings}
+        policy = receipt.policy_version
         noticed = self._noticed(policy, language, wordings, digest, asked=self._asked, styles=styles)
         if banner == receipt.banner and len(self._shown) < PENDING_KEPT:
-            self._shown[banner, policy, receipt.text] = noticed
+            self._shown[key] = noticed
         return noticed
 
     def _noticed(
@@ -222,7 +223,7 @@ class ConsentLog(Records):
     ) -> Noticed:
         shown = shown_as(
             policy=policy,
-            policy_texts=self._texts_of(policy),
+            policy_texts=self._ports.policy.texts_of(policy),
             language=language,
             wordings=wordings,
             asked=asked or {},
@@ -230,12 +231,12 @@ class ConsentLog(Records):
         )
         return shown.texts, Notice(digest=digest, language=language, policy=policy, shown=shown.digest)
 
-    def _wordings(self, banner: str, language: str) -> dict[str, Text]:
+    def _wordings(self, banner: str, language: str, news: News | None) -> dict[str, Text]:
         """Return what a language shows: banner and form of the choices, and the placeholder if that was posted."""
-        renderer = self._renderer
+        renderer, of_banner = self._renderer, self._renderer.banner_hash(language)
         form = renderer.choices_page(language, Consent(), base=self._config.prefix, next_="/")
-        shown = {BANNER: renderer.wordings[renderer.banner_hash(language)], FORM: form}
-        if banner != renderer.banner_hash(language):
+        shown = {BANNER: renderer.wording(language, news), FORM: form}
+        if banner != of_banner:
             shown[PLACEHOLDER] = renderer.wordings[banner]
         return {place: text_of(content) for place, content in shown.items()}
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from cookieguard.config.languages import SectionTexts, texts_of
+from cookieguard.config.languages import SectionTexts, day_text, texts_of
 from cookieguard.consent import state_of
 from cookieguard.consent.decision import NOTHING_BEYOND
 from cookieguard.features.records.log_reader import make_receipt, read_record
@@ -121,5 +121,7 @@ def _page(
     if receipt is not None and status != 410:
         values["state"] = state_of(receipt.granted | NOTHING_BEYOND, exchange.parts.register.ids).value
         values |= {"id": receipt.id, "decided": date_text(receipt.decided, lang)}
-    page = renderer.page("receipt.html", lang, base=base, said=said, record=record, status=status, **values)
+        values["day"] = day_text(receipt.decided, lang)
+    frame = {"base": base, "said": said, "record": record, "status": status}
+    page = renderer.page("receipt.html", lang, languages=exchange.parts.config.languages, **frame, **values)
     return HTMLResponse(page, status, {503: SOON, 202: AGAIN}.get(status, headers))
