@@ -82,7 +82,6 @@ FOLDERS: dict[str, frozenset[str]] = {
     "features/policy/values": frozenset(),
     "features/rights/values": frozenset(),
     "features/rights/web": frozenset({"values"}),
-    "features/vendors/values": frozenset(),
     "scan/browser": frozenset(),
     "web/banner": frozenset({"http", "shared"}),
     "web/cookies": frozenset({"http", "identity", "shared"}),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
@@ -21,33 +22,23 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_answer, show_json, show_line
-from cookieguard.config import Config, Vendor
+from cookieguard.cli.output import show_answer
+from cookieguard.config import Vendor
+from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import ConfigError
-from cookieguard.features.vendors.rows import Known, append, read_known
-from cookieguard.features.vendors.values.changes import Kind, Row
-from cookieguard.features.vendors.values.declared import declared
+from cookieguard.features.vendors.ledger import Row
+from cookieguard.features.vendors.rows import append, in_force, read_ledger
 from cookieguard.identity.tokens import to_milliseconds
-from cookieguard.keyring import Keyring
 from cookieguard.storage.store.open import store_opener
 
 WRONG = 1
 PASTE = "# In cookieguard.toml, these entries take the place of those with the same name."
 SAME = "the file and the store say the same"
-FROZEN = "Frozen. Put the lines above into the file and restart the shop; then run this command again."
+FROZEN = "# Frozen. Put the lines above into the file and restart the shop; then run this command again."
 TAKEN = "The file has taken over: no change of the console counts any more."
+Fields = dict[str, Any]
 
 vendors = typer.Typer(help="Show the vendors that staff changed in the console, and move them into the file.")
-
-
-class _Shop(NamedTuple):
-    """Hold what a command reads: `changed` are the vendors in force that the file does not declare like this."""
-
-    config: Config
-    state: Path
-    ring: Keyring
-    known: Known
-    changed: list[Vendor]
 
 
 @vendors.command()
@@ -55,15 +46,16 @@ def export(
     *, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False
 ) -> None:
     """Print the TOML of each vendor that the console changed, as it is in force."""
-    _show(_read(config, keyring).changed, as_json=as_json)
+    _, changed = _read(config, keyring)
+    show_answer(changed, *_lines(changed), as_json=as_json)
 
 
 @vendors.command()
 def diff(*, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False) -> None:
     """Compare the file with what is in force. Exit code 1 if they differ."""
-    shop = _read(config, keyring)
+    shop, changed = _read(config, keyring)
     in_file = {one.name: _fields(one) for one in shop.config.vendors}
-    told = {one.name: _differences(in_file.get(one.name), _fields(one)) for one in shop.changed}
+    told = {one["name"]: _differences(in_file.get(one["name"]), one) for one in changed}
     lines = [f"{name}: {line}" for name, found in told.items() for line in found]
     show_answer(told, *(lines or [SAME]), as_json=as_json)
     if lines:
@@ -85,34 +77,37 @@ def freeze(
     While the file differs, this prints the lines and stops all further changes. Once the file has them, run it again:
     the file takes over, and the console is open for new changes. Exit code 1 if the file differs.
     """
-    shop = _read(config, keyring)
-    is_over = now or not shop.changed
-    at = to_milliseconds(datetime.now(UTC))
-    row = Row(Kind.TAKE if is_over else Kind.FREEZE, "", "", "command line", at)
-    opener = store_opener(shop.config, shop.state, environ=os.environ, keyring=shop.ring)
+    shop, changed = _read(config, keyring)
+    is_over = now or not changed
+    row = Row("take" if is_over else "freeze", "", name="command line", at=to_milliseconds(shop.now))
+    opener = store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)
     with store_answers(), closing(opener()) as store:
-        append(store, shop.config, shop.known.rows, lambda _: row)
+        append(store, shop.config, read_ledger(shop).rows, lambda _: row)
     if is_over:
         show_answer({"done": "taken over"}, TAKEN, as_json=as_json)
         return
-    _show(shop.changed, as_json=as_json)
-    if not as_json:
-        show_line(f"# {FROZEN}")
+    show_answer(changed, *_lines(changed), FROZEN, as_json=as_json)
     raise typer.Exit(WRONG)
 
 
-def _read(file: Path | None, keyring: Path | None) -> _Shop:
+def _read(file: Path | None, keyring: Path | None) -> tuple[Shop, list[Fields]]:
+    """Return the shop, and the vendors in force that its file does not declare like this."""
     config = shop_config(file)
     if not config.console.applies:
         raise ConfigError("console.vendors", was="'draft'", allowed="'apply': else the file alone counts")
-    state, ring = Path(config.state_dir).absolute(), read_place(keyring_place(config, keyring))
+    ring = read_place(keyring_place(config, keyring))
+    shop = Shop(config=config, environ=os.environ, now=datetime.now(UTC), given=ring)
     with store_answers():
-        known = read_known(config, state, ring, environ=os.environ)
-    found = declared(config, known.ledger, known.held)
-    return _Shop(config, state, ring, known, [one for one in found if one not in config.vendors])
+        return shop, [_fields(one) for one in in_force(shop).vendors if one not in config.vendors]
 
 
-def _differences(before: dict[str, Any] | None, after: dict[str, Any]) -> list[str]:
+def _fields(vendor: Vendor) -> Fields:
+    """Return what is set of a vendor, as JSON has it."""
+    found = {one.name: getattr(vendor, one.name) for one in dataclasses.fields(Vendor) if one.init}
+    return {name: str(value) if isinstance(value, date) else value for name, value in found.items() if value}
+
+
+def _differences(before: Fields | None, after: Fields) -> list[str]:
     if before is None:
         return ["not in the file"]
     return [
@@ -122,19 +117,10 @@ def _differences(before: dict[str, Any] | None, after: dict[str, Any]) -> list[s
     ]
 
 
-def _show(changed: list[Vendor], *, as_json: bool) -> None:
-    if as_json:
-        show_json([_fields(one) for one in changed])
-        return
-    show_line(PASTE if changed else f"# {SAME}")
-    for one in changed:
-        show_line("\n[[vendors]]")
-        for name, value in _fields(one).items():
+def _lines(changed: list[Fields]) -> Iterator[str]:
+    yield PASTE if changed else f"# {SAME}"
+    for vendor in changed:
+        yield "\n[[vendors]]"
+        for name, value in vendor.items():
             is_day = name == "contract_end"
-            show_line(f"{name} = {value if is_day else json.dumps(value, ensure_ascii=False)}")
-
-
-def _fields(vendor: Vendor) -> dict[str, Any]:
-    """Return what is set of a vendor, as JSON has it."""
-    found = {one.name: getattr(vendor, one.name) for one in dataclasses.fields(Vendor) if one.init}
-    return {name: str(value) if isinstance(value, date) else value for name, value in found.items() if value}
+            yield f"{name} = {value if is_day else json.dumps(value, ensure_ascii=False)}"

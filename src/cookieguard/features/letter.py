@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import chain
+from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.engines.doctor_settings import Finding
@@ -24,8 +25,7 @@ NOTHING = "Nothing is due."
 ALL = "Everything that is due"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Part(NamedTuple):
     """Hold one part of the letter: a day and what is due on it."""
 
     title: str
@@ -33,29 +33,19 @@ class Part:
     is_due: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """Hold a letter."""
+class Letter(NamedTuple):
+    """Hold a letter; `due` counts the things that somebody must do."""
 
-    shop: str
-    made: datetime
-    due: int
-    """How many things somebody must do."""
+    subject: str
+    head: str
     parts: tuple[Part, ...]
-
-    @property
-    def subject(self) -> str:
-        """Return the mail's subject."""
-        things = "1 thing needs you" if self.due == 1 else f"{self.due or 'no'} things need you"
-        return f"Privacy of {self.shop}, {self.made:%-d %B %Y}: {things}"
+    due: int
 
     @property
     def text(self) -> list[str]:
         """Return the mail's lines."""
-        lines = [f"Privacy of {self.shop}, {self.made:%A, %-d %B %Y}"]
-        for part in self.parts:
-            lines += ["", part.title, *(f"- {line}" for line in part.lines)]
-        return lines
+        of_parts = (["", part.title, *(f"- {line}" for line in part.lines)] for part in self.parts)
+        return [self.head, *chain.from_iterable(of_parts)]
 
 
 def write_letter(config: Config, keyring: Keyring, now: datetime) -> Letter:
@@ -74,7 +64,9 @@ def write_letter(config: Config, keyring: Keyring, now: datetime) -> Letter:
     last = [*([] if due else [NOTHING]), f"{more}{base}due", *_checkpoint(shop)]
     parts.append(Part(title=ALL, lines=tuple(map(plain, last))))
     host = config.origins[0].partition("://")[2] if config.origins else "the shop"
-    return Letter(shop=host, made=shop.now, due=len(due), parts=tuple(parts))
+    things = "1 thing needs you" if len(due) == 1 else f"{len(due) or 'no'} things need you"
+    subject, head = f"{shop.now:%-d %B %Y}: {things}", f"{shop.now:%A, %-d %B %Y}"
+    return Letter(f"Privacy of {host}, {subject}", f"Privacy of {host}, {head}", tuple(parts), len(due))
 
 
 def _line(one: Finding, base: str, today: date) -> str:

@@ -4,8 +4,8 @@ of cookieguard.toml that three answers lead to."""
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +13,16 @@ from typing import NamedTuple
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.config import Config
+from cookieguard.config import Config, Entry, Vendor, load_catalogue
 from cookieguard.config.catalogue import DELIVERS, USES
 from cookieguard.config.languages import language_of, texts_of
+from cookieguard.config.loading.checks import HOST_NAME
+from cookieguard.config.loading.toml import with_lines
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent import Register, first_party_line, named, own_hosts, shop_site, site_of
+from cookieguard.consent.cookie_register import CookieRegister
+from cookieguard.consent.declarations import of_own
+from cookieguard.engines.doctor_settings import HOME
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.engines.files.undeclared_loads import read_reports
 from cookieguard.errors import ConfigError
@@ -24,7 +31,6 @@ from cookieguard.features.people.staff_guard import StaffGuard
 from cookieguard.features.policy.values.matters import matters_of
 from cookieguard.features.statistics.dashboard.countries import country_name
 from cookieguard.features.statistics.dashboard.tabs import read_tab
-from cookieguard.features.vendors_seen import DETAILS, Party, Sighting, draft_of, parties_of
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.stats.hits import OTHER
@@ -40,6 +46,8 @@ FIELDS = "host vendor show own who name privacy_url purpose reason file".split()
 MOST_SHOWN = 300  # pages and reports may name any number of hosts
 SCAN_FILE = "scan.json"  # in the state directory, where `cookieguard scan --save` is asked to put it
 MOST_BYTES = 4 * 1024 * 1024
+DETAILS = ("contract_end", "role", "country", "transfer", "data", "retention", "privacy_url", "reason")
+STATES = ("undeclared", "missing", "complete")  # in the order of the list
 WORDS = {
     "most": MOST_SHOWN,
     "details": DETAILS,
@@ -51,6 +59,34 @@ WORDS = {
     "matters_of": matters_of,
 }
 FILE = {**STAFF_HEADERS, "content-disposition": 'attachment; filename="cookieguard-vendor.toml"'}
+
+
+class Sighting(NamedTuple):
+    """Say how, since when and on which pages a host was seen; `vendor` is its vendor then, empty if it had none."""
+
+    host: str
+    how: str  # `held` on pages, `loaded` or `blocked` by reports of browsers, found by a `scan`
+    since: date
+    pages: Sequence[str]
+    vendor: str = ""
+    views: str = ""  # on which it was held, as the statistics show them
+    by: str = ""  # whose script asked for it
+
+
+class Party(NamedTuple):
+    """Hold a third party: a declared vendor with the settings that it lacks, or the undeclared hosts of one owner."""
+
+    name: str
+    hosts: Sequence[str]
+    known: Sequence[Entry]  # its owners in the catalogue: none, one, or several that share the host
+    seen: Sequence[Sighting]
+    vendor: Vendor | None = None
+    missing: Sequence[str] = ()
+
+    @property
+    def state(self) -> str:
+        """Return one of STATES."""
+        return "undeclared" if self.vendor is None else "missing" if self.missing else "complete"
 
 
 class Look(NamedTuple):
@@ -73,7 +109,7 @@ async def show_vendors(
     draft, after, error, status = "", config, "", 404 if party is None and (host or vendor) else 200
     if party is not None and party.vendor is None and asked["own"]:
         try:
-            draft, after = draft_of(config, party, asked) if member.may(OFFICER) else ("", config)
+            draft, after = _draft_of(config, party, asked) if member.may(OFFICER) else ("", config)
             status = 200 if draft else 403
         except ConfigError as refused:
             error, status = str(refused), 400
@@ -101,21 +137,21 @@ async def show_vendors(
 
 def _read_look(config: Config, place: Place, now: datetime) -> Look:
     """Return who was seen and is declared; it reads files and statistics, so call it outside the event loop."""
-    seen, span, trouble = list[Sighting](), "", "" if config.stats.enabled else "off"
+    seen, span, trouble = list[Sighting](), "", "empty" if config.stats.enabled else "off"
     try:
         shop = Shop(config=config, environ=place.environ, now=now)
-        held = None if trouble else read_tab(shop, "held", "30")
+        held = read_tab(shop, "held", "30") if config.stats.enabled else None
+        if held is not None and held.range is not None:
+            span, trouble = held.range.label, ""
         for one in () if held is None else held.hosts:
             pages = [page for page, _ in one.pages if page != OTHER]
             seen.append(Sighting(one.host, "held", one.since, pages, one.vendor, one.views))
-        span = held.range.label if held is not None and held.range is not None else ""
     except Exception as error:  # noqa: BLE001 - an engine's driver raises what it likes; the page names it
         trouble = type(error).__name__
     for report in read_reports(place.state):
         how = "blocked" if report.is_held else "loaded"
         seen.append(Sighting(report.host, how, report.since, [report.page], by=report.by))
-    seen += _scanned(place.state / SCAN_FILE)
-    return Look(parties_of(config, seen), span, trouble or ("" if span else "empty"))
+    return Look(_parties_of(config, [*seen, *_scanned(place.state / SCAN_FILE)]), span, trouble)
 
 
 def _scanned(file: Path) -> Sequence[Sighting]:
@@ -131,3 +167,69 @@ def _scanned(file: Path) -> Sequence[Sighting]:
         ]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
+
+
+def _parties_of(config: Config, sightings: Iterable[Sighting]) -> Sequence[Party]:
+    """Return all third parties: the undeclared first, then vendors with missing details, then the others."""
+    register, site, catalogue = _register_of(config), shop_site(config), load_catalogue()
+    declared: dict[str, list[Sighting]] = {one.name: [] for one in config.vendors}
+    others: dict[str, list[Sighting]] = {}
+    for one in sightings:
+        bare = one.host.removeprefix("*.")
+        if not HOST_NAME.fullmatch(bare):  # browsers and pages may say anything
+            continue
+        verdict = register.judge(one.host, None, "", shop=site)
+        name = one.vendor if one.vendor in declared else verdict.vendor
+        if name is not None:
+            declared[name].append(one)
+        elif verdict.is_undeclared and not register.is_named(one.host):
+            owners = catalogue.sharing(one.host)
+            name = owners[0].name if len(owners) == 1 else site_of(bare).domain
+            others.setdefault(name or one.host, []).append(one)
+    found = [_declared(one, declared[one.name]) for one in config.vendors]
+    for name, seen in others.items():
+        hosts = list(dict.fromkeys(one.host for one in seen))
+        found.append(Party(name, hosts, catalogue.sharing(hosts[0]), seen))
+    return sorted(found, key=lambda one: STATES.index(one.state))
+
+
+def _register_of(config: Config) -> Register:
+    return Register(purposes=config.asked, vendors=config.vendors, first_party_hosts=own_hosts(config))
+
+
+def _declared(vendor: Vendor, seen: Sequence[Sighting]) -> Party:
+    entry = load_catalogue().find(vendor.catalogue)
+    known = load_catalogue().sharing(vendor.hosts[0].removeprefix("*.")) if entry is None else [entry]
+    needs = {"transfer": vendor.country not in ("", *HOME), "reason": vendor.purpose == NECESSARY}
+    missing = [name for name in DETAILS if not getattr(vendor, name) and needs.get(name, True)]
+    return Party(vendor.name, vendor.hosts, known, seen, vendor, missing)
+
+
+def _draft_of(config: Config, party: Party, answers: Mapping[str, str]) -> tuple[str, Config]:
+    """Return the lines that answers lead to, and the configuration with them; raises ConfigError for what it is not."""
+    lines = _lines(config, party, answers)
+    after = with_lines(config, lines)
+    # These raise for a host that two vendors have, and for a cookie with two purposes
+    _register_of(after)
+    CookieRegister(vendors=after.vendors, own=after.cookies.own, ours=(), undeclared="report")
+    return lines, after
+
+
+def _lines(config: Config, party: Party, answers: Mapping[str, str]) -> str:
+    if answers["own"] == "yes":
+        return first_party_line(*config.first_party_hosts, *party.hosts)
+    entry = next((one for one in party.known if one.id == answers["who"]), None)
+    purpose = answers["purpose"]
+    if not purpose:
+        raise ConfigError("purpose", was="empty", allowed="one of the shop's purposes")
+    fields = {one: text for one in ("privacy_url", "reason") if (text := answers[one].strip())}
+    if purpose != NECESSARY:
+        fields.pop("reason", None)
+    elif not (fields.get("reason") or (entry and entry.necessary_when)):
+        raise ConfigError("reason", was="empty", allowed="why the shop does not work without it")
+    if entry is None:
+        whose = {"name": answers["name"].strip(), "purpose": purpose, "hosts": party.hosts}
+        return of_own({**whose, **fields}, config.vendors)
+    if purpose != entry.purpose_in(config.purpose_preset):
+        fields["purpose"] = purpose
+    return named(entry, config.vendors, **fields)

@@ -679,6 +679,20 @@ def test_machine_without_a_copy_holds_the_vendor_of_a_broken_row(world: World) -
     assert [one.name for one in app.config.vendors if one.held] == ["Ads"]
 
 
+def test_machine_without_a_copy_holds_all_where_a_broken_row_names_no_vendor(world: World) -> None:
+    world.post("Olga", {"act": "hold", "name": "Ads"})
+    attack(world, EDIT, keys_by_number(world)[1])
+    attack(world, "UPDATE kept SET owner = x'00' WHERE shelf = 'vendor-change'")
+    world.close()
+    (world.state / COPY).unlink()
+
+    app = world.start()
+
+    assert agreed(world, app).loads() == {"pay.example"}
+    world.post("Olga", {"act": "hold", "name": "Pay"})  # the row after a broken one
+    assert agreed(world, app).loads() == set()
+
+
 def test_broken_row_of_the_file_taking_over_brings_no_vendor_back(world: World) -> None:
     world.brings_in(NEW)
     assert command(world, "freeze", "--now")[0] == 0

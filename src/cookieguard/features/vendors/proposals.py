@@ -3,151 +3,145 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import date
-from typing import Any
+from typing import NamedTuple
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.errors import ConfigError
-from cookieguard.features.vendors.rows import ChangeRefused, Known
-from cookieguard.features.vendors.values.changes import Kind, Overlay, Row
-from cookieguard.features.vendors.values.declared import FIELDS, LISTS, declared, new_vendor
+from cookieguard.features.vendors.ledger import (
+    END,
+    FIELDS,
+    HELD,
+    LISTS,
+    Ledger,
+    Overlay,
+    Row,
+    declared,
+    facts_of,
+    is_new,
+    is_stricter,
+    new_vendor,
+)
+from cookieguard.features.vendors.rows import ChangeRefused
 from cookieguard.identity.staff_token import Member
 
-Fields = Mapping[str, str]
 FILE_WINS = "the file declares this vendor: change that there"
 BROKEN = "a row about this vendor does not verify, so it stays held; see cookieguard doctor"
 FROZEN = "the changes of the console are frozen; see cookieguard vendors freeze"
-DAY, MOST_A_DAY = 86_400_000, 100  # rows: each worker reads all of them every second
-UNKNOWN = "this change does not wait any more"
+# Rows of one member: each worker reads all of them every second, and one member must not use up what others may write
+DAY, MOST_A_DAY = 86_400_000, 100
 
 
-def proposed(fields: Fields, member: Member, config: Config, now: int) -> Callable[[Known], Row]:
-    """Return a function that makes the row of a proposal; it raises ChangeRefused."""
+class Asked(NamedTuple):
+    """Hold what a member posted: one of ACTS, the number of the change it is about, or 0, and all fields."""
 
-    def make(known: Known) -> Row:
-        if known.ledger.is_frozen:
-            raise ChangeRefused(FROZEN)
-        act, undone = fields.get("act", ""), known.rows.get(number_of(fields))
-        vendor = undone.vendor if act == "undo" and undone else fields.get("name", "").strip()
-        before = known.ledger.overlay(vendor)
-        try:
-            after = _undone(undone, known) if act == "undo" else _AFTER[act](fields, before)
-            row = Row(Kind.CHANGE, vendor, member.id, member.name, now, before, after)
-            _require_allowed(row, config, known)
-        except (ConfigError, ValueError) as error:
-            raise ChangeRefused(str(error)) from error
-        if sum(one.at > now - DAY for one in known.rows.values()) >= MOST_A_DAY and act != "hold":
-            raise ChangeRefused(f"{MOST_A_DAY} rows were written within a day; only holds are taken now")
-        is_stricter = after.is_stricter_than(before)
-        if vendor in known.held and not is_stricter:
-            raise ChangeRefused(BROKEN)
-        undoes = number_of(fields) if act == "undo" else 0
-        return row._replace(kind=Kind.TIGHTEN if is_stricter else Kind.CHANGE, undoes=undoes)
-
-    return make
+    act: str
+    of: int
+    fields: Mapping[str, str]
+    member: Member
+    config: Config
+    now: int
+    digest: str = ""
+    """What their passkey signed."""
 
 
-def confirmed(number: int, digest: str, member: Member, now: int) -> Callable[[Known], Row]:
-    """Return a function that makes the row of a confirmation signed by a passkey; it raises ChangeRefused."""
-
-    def make(known: Known) -> Row:
-        change = known.ledger.waiting.get(number)
-        if change is None or change.row.seal != digest or change.is_over(now):
-            raise ChangeRefused(UNKNOWN)
-        is_broken = change.row.vendor in known.held
-        if is_broken or known.ledger.is_frozen:
-            raise ChangeRefused(BROKEN if is_broken else FROZEN)
-        if change.is_confirmed_by(member.id, member.name):
-            raise ChangeRefused("you confirmed this already; it needs another person")
-        vendor = change.row.vendor
-        if known.ledger.overlay(vendor) != change.row.before:
-            raise ChangeRefused("this vendor was changed meanwhile; propose it again")
-        return Row(Kind.CONFIRM, vendor, member.id, member.name, now, of=number, digest=digest)
-
-    return make
+def row_of(asked: Asked, known: Ledger) -> Row:
+    """Return the row of what a member asks; raises ChangeRefused."""
+    row = _MAKE.get(asked.act, _proposed)(asked, known)
+    return row._replace(by=asked.member.id, name=asked.member.name, at=asked.now)
 
 
-def stopped(number: int, member: Member, now: int) -> Callable[[Known], Row]:
-    """Return a function that makes the row that stops a change; it raises ChangeRefused."""
-
-    def make(known: Known) -> Row:
-        change = known.ledger.waiting.get(number)
-        if change is None:
-            raise ChangeRefused(UNKNOWN)
-        return Row(Kind.STOP, change.row.vendor, member.id, member.name, now, of=number)
-
-    return make
-
-
-def may_undo(row: Row, known: Known) -> bool:
+def may_undo(row: Row, known: Ledger) -> bool:
     """Return whether a change is in force as it was made."""
-    if known.ledger.outcomes.get(row.number) != "in force" or known.ledger.overlay(row.vendor) != row.after:
-        return False
-    return row.before.table is not None or row.after.table is None or not row.after.held  # it is held already
+    return known.outcomes.get(row.number) == "in force" and known.overlay(row.vendor) == row.after
 
 
-def _undone(row: Row | None, known: Known) -> Overlay:
+def _confirmed(asked: Asked, known: Ledger) -> Row:
+    change = known.waiting.get(asked.of)
+    if change is None or change.row.seal != asked.digest or change.is_over(asked.now):
+        raise ChangeRefused("this change does not wait any more")
+    vendor = change.row.vendor
+    _require_open(known, vendor)
+    if change.is_confirmed_by(asked.member.id, asked.member.name):
+        raise ChangeRefused("you confirmed this already; it needs another person")
+    if known.overlay(vendor) != change.row.before:
+        raise ChangeRefused("this vendor was changed meanwhile; propose it again")
+    return Row("confirm", vendor, of=asked.of, digest=asked.digest)
+
+
+def _stopped(asked: Asked, known: Ledger) -> Row:
+    if asked.of not in known.waiting:
+        raise ChangeRefused("this change does not wait any more")
+    return Row("stop", known.waiting[asked.of].row.vendor, of=asked.of)
+
+
+def _proposed(asked: Asked, known: Ledger) -> Row:
+    fields, undone = asked.fields, known.rows.get(asked.of)
+    vendor = undone.vendor if asked.act == "undo" and undone else fields.get("name", "").strip()
+    before = known.overlay(vendor)
+    try:
+        after = _undone(undone, known) if asked.act == "undo" else _AFTER[asked.act](fields, before)
+        _require_allowed(vendor, before, after, asked.config, known)
+    except (ConfigError, ValueError) as error:
+        raise ChangeRefused(str(error)) from error
+    written = [one for one in known.rows.values() if one.by == asked.member.id and one.at > asked.now - DAY]
+    if len(written) >= MOST_A_DAY and asked.act != "hold":
+        raise ChangeRefused(f"you wrote {MOST_A_DAY} rows within a day; only holds are taken now")
+    _require_open(known, "" if is_stricter(after, before) else vendor)
+    return Row("change", vendor, before, after)
+
+
+def _undone(row: Row | None, known: Ledger) -> Overlay:
     if row is None or not may_undo(row, known):
         raise ChangeRefused("this change is not in force any more, so it cannot be undone")
-    if row.before.table is None and row.after.table is not None:  # else its hosts would count as undeclared
-        return replace(row.after, held=True)
-    return row.before
+    return (
+        {**row.after, HELD: True} if is_new(row) else row.before
+    )  # without it, its hosts would be undeclared
 
 
-def _hold(_: Fields, before: Overlay) -> Overlay:
-    return replace(before, held=True)
-
-
-def _end(fields: Fields, before: Overlay) -> Overlay:
-    return replace(before, end=str(date.fromisoformat(fields.get("end", ""))))
-
-
-def _purpose(fields: Fields, before: Overlay) -> Overlay:
-    purpose = fields.get("purpose", "")
-    if before.table is None:
-        return replace(before, purpose=purpose)
-    return replace(before, table={**before.table, "purpose": purpose})
-
-
-def _add(fields: Fields, before: Overlay) -> Overlay:
+def _facts(fields: Mapping[str, str], before: Overlay) -> Overlay:
     """Declare a vendor, or other hosts and facts of one that the console declared."""
-    given: dict[str, Any] = {name: fields.get(name, "").strip() for name in FIELDS}
-    given |= {name: given[name].replace(",", " ").split() for name in LISTS - {"data"}}
-    given["data"] = [one.strip() for one in given["data"].split(",") if one.strip()]
-    return replace(before, table={name: value for name, value in given.items() if value})
+    given: dict[str, str | list[str]] = {}
+    for name in FIELDS:
+        text = fields.get(name, "").strip()
+        parts = text.split(",") if name == "data" else text.replace(",", " ").split()
+        given[name] = [one.strip() for one in parts if one.strip()] if name in LISTS else text
+    kept = {name: before[name] for name in (HELD, END) if name in before}
+    return kept | {name: value for name, value in given.items() if value}
 
 
-_AFTER: Mapping[str, Callable[[Fields, Overlay], Overlay]] = {
-    "hold": _hold,
-    "end": _end,
-    "purpose": _purpose,
-    "add": _add,
+_AFTER: Mapping[str, Callable[[Mapping[str, str], Overlay], Overlay]] = {
+    "hold": lambda _, before: {**before, HELD: True},
+    "end": lambda fields, before: {**before, END: str(date.fromisoformat(fields.get("end", "")))},
+    "purpose": lambda fields, before: {**before, "purpose": fields.get("purpose", "")},
+    "add": _facts,
 }
-ACTS = frozenset({*_AFTER, "undo"})
+_MAKE = {"confirm": _confirmed, "stop": _stopped}
+ACTS = frozenset({*_AFTER, *_MAKE, "undo"})
 
 
-def _require_allowed(row: Row, config: Config, known: Known) -> None:
+def _require_open(known: Ledger, loosened: str) -> None:
+    """Raise ChangeRefused while changes are frozen, and for a vendor that is loosened although a row about it broke."""
+    if known.is_frozen:
+        raise ChangeRefused(FROZEN)
+    if loosened in known.held:
+        raise ChangeRefused(BROKEN)
+
+
+def _require_allowed(vendor: str, before: Overlay, after: Overlay, config: Config, known: Ledger) -> None:
     """Raise ChangeRefused or ConfigError for what the console may never change."""
-    entry = next((one for one in config.vendors if one.name == row.vendor), None)
-    if row.after == row.before:
+    entry = next((one for one in config.vendors if one.name == vendor), None)
+    facts = facts_of(after)
+    if after == before:
         raise ChangeRefused("this is so already")
-    if entry is None and row.after.table is None:
+    if entry is None and "hosts" not in facts:
         raise ChangeRefused("no vendor has this name")
-    if entry is not None:
-        purpose, is_moved = row.after.purpose, row.after.purpose != row.before.purpose
-        if row.after.table is not None or (is_moved and entry.purpose != NECESSARY):
-            raise ChangeRefused(FILE_WINS)
-        if is_moved and purpose and purpose not in config.purpose_ids - {NECESSARY}:
-            raise ChangeRefused("a vendor can only be moved to a purpose that visitors can refuse")
-    elif row.after.table is not None and row.after.table != row.before.table:
-        others = declared(config, known.ledger, ())
-        table = row.after.table
-        new_vendor(table, config, [one for one in others if one.name != row.vendor])
-
-
-def number_of(fields: Fields) -> int:
-    """Return which change a form is about; 0 for none."""
-    text = fields.get("of", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    if facts == facts_of(before):
+        return
+    if entry is None:
+        new_vendor(facts, config, [one for one in declared(config, known) if one.name != vendor])
+    elif entry.purpose != NECESSARY or facts.keys() - {"purpose"}:
+        raise ChangeRefused(FILE_WINS)
+    elif facts and facts["purpose"] not in config.purpose_ids - {NECESSARY}:
+        raise ChangeRefused("a vendor can only be moved to a purpose that visitors can refuse")

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
-from cookieguard.errors import ConfigError, CookieGuardError
-from cookieguard.features.vendors.values.changes import Kind, Ledger, Row, dumps_row, ledger_of, loads_row
+from cookieguard.engines.doctor_shop import Shop
+from cookieguard.errors import CookieGuardError
+from cookieguard.features.vendors.ledger import HELD, Ledger, Row, declared, ledger_of
 from cookieguard.keyring import Keyring
 from cookieguard.storage.sealing import Seal, SealBroken
 from cookieguard.storage.state_directory import StateDirectory
@@ -33,22 +33,8 @@ class ChangeRefused(CookieGuardError):
     """Say why a change of a vendor is refused."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """Hold the rows that count, and the numbers of those that do not verify."""
-
-    rows: Rows = field(default_factory=dict)
-    broken: tuple[int, ...] = ()
-    held: frozenset[str] = frozenset()
-    """The vendors of broken rows."""
-    is_blind: bool = False
-    """No row was ever read here, so any host may be that of a vendor which is held."""
-    last: int = 0
-    ledger: Ledger = field(default_factory=Ledger)
-
-
 class Copy:
-    """Keep all rows that this machine has seen, sealed by the keyring. Owns what it read last."""
+    """Keep all rows that this machine has seen, sealed by the keyring."""
 
     def __init__(self, state: StateDirectory, keyring: Keyring) -> None:
         self._state, self._seal = state, Seal(keyring, USE)
@@ -56,101 +42,81 @@ class Copy:
     def read(self) -> Rows | None:
         """Return the rows; None if there is no copy that opens."""
         sealed = self._state.read(COPY)
-        with suppress(SealBroken, ValueError):
+        with suppress(SealBroken, ValueError, TypeError):
             if sealed is not None:
-                found = [loads_row(one.encode()) for one in json.loads(self._seal.open(sealed, about=COPY))]
+                found = [Row(**json.loads(one)) for one in json.loads(self._seal.open(sealed, about=COPY))]
                 return {one.number: one for one in found}
         return None
 
     def add(self, rows: Rows) -> None:
         """Add rows; one that is there stays as it is. Raises OSError."""
         before, sealed = self.read(), self._state.read(COPY)
-        after = dict(rows) | dict(before or {})
+        after = {**rows, **(before or {})}
         if before is None or after != before or (sealed is not None and not self._seal.is_current(sealed)):
-            text = json.dumps([dumps_row(after[number]).decode() for number in sorted(after)])
+            text = json.dumps([after[number].text for number in sorted(after)])
             self._state.replace(COPY, self._seal.close(text.encode(), about=COPY))
 
 
-def read_rows(store: Store, config: Config, seen: Rows) -> Known:
-    """Read all rows; `seen` are those that this machine knows. Raises StoreDown."""
-    return known_by(store.shelf(NAMESPACE), config, seen, store.mark)
-
-
-def has_store(config: Config, state: Path, *, environ: Mapping[str, str]) -> bool:
-    """Return whether there is a store, which the shop's first start makes."""
-    file = store_file(config.store, state, environ=environ)
-    return file is None or file.exists()
-
-
-def read_known(config: Config, state: Path, keyring: Keyring, *, environ: Mapping[str, str]) -> Known:
+def read_ledger(shop: Shop) -> Ledger:
     """Return what the store and this machine's copy say; creates no file. Raises StoreDown and ConfigError."""
-    if not has_store(config, state, environ=environ):
-        raise ConfigError(
-            "store.url", was="a file that is not there", allowed="that of a shop that has started once"
-        )
-    seen = (Copy(StateDirectory(state), keyring).read() if (state / COPY).exists() else None) or {}
-    with closing(store_opener(config, state, environ=environ, keyring=keyring)()) as store:
-        return read_rows(store, config, seen)
+    config, state, environ = shop.config, shop.state, shop.environ
+    file = store_file(config.store, state, environ=environ)
+    if not config.console.applies or (file is not None and not file.exists()):
+        return Ledger()
+    seen = Copy(StateDirectory(state), shop.keyring).read() if (state / COPY).exists() else None
+    with closing(store_opener(config, state, environ=environ, keyring=shop.keyring)()) as store:
+        return ledger_by(store.shelf(NAMESPACE), config, seen or {})
 
 
-def unread(config: Config, seen: Rows | None) -> Known:
-    """Return what counts while the store has not answered yet: each vendor that a row may be about is held.
-
-    On a machine that never read a row this is every third party but the necessary ones of the file.
-    """
-    if seen is None:
-        names = frozenset(one.name for one in config.vendors if one.purpose != NECESSARY)
-        return Known(held=names, is_blind=True)
-    rows = dict(sorted(seen.items()))
-    ledger = ledger_of(rows.values())
-    return Known(rows=rows, held=frozenset(ledger.overlays), last=max(rows, default=0), ledger=ledger)
+def in_force(shop: Shop) -> Config:
+    """Return the configuration with the vendors in force in place of the file's. Raises StoreDown and ConfigError."""
+    return replace(shop.config, vendors=declared(shop.config, read_ledger(shop)))
 
 
-def append(store: Store, config: Config, seen: Rows, make: Callable[[Known], Row]) -> Known:
-    """Write the row that `make` makes of what is known, and return what is known with it.
+def append(store: Store, config: Config, seen: Rows, make: Callable[[Ledger], Row]) -> None:
+    """Write the row that `make` makes of what is known.
 
     Raises StoreDown, and ChangeRefused from `make`, or if others wrote at every try.
     """
     for _ in range(TRIES):
-        known = read_rows(store, config, seen)
-        before, number = known.rows.get(known.last), known.last + 1
-        row = make(known)._replace(number=number)
+        known = ledger_by(store.shelf(NAMESPACE), config, seen)
+        last = max([*known.rows, *known.broken], default=0)
+        row, before = make(known)._replace(number=last + 1), known.rows.get(last)
         if before is not None:
             at = max(row.at, before.at + 1)
             row = row._replace(previous=before.seal, neighbour=before.vendor, at=at)
-        if store.write(NAMESPACE, str(number), dumps_row(row), until=FOR_EVER, after=0, owner=row.vendor):
-            return read_rows(store, config, {**known.rows, number: row})
+        key = str(row.number)
+        if store.write(NAMESPACE, key, row.text.encode(), until=FOR_EVER, after=0, owner=row.vendor):
+            return
     raise ChangeRefused("others changed vendors at the same time; try again")
 
 
-def known_by(shelved: Collection[Shelved], config: Config, seen: Rows, mark: Callable[[str], bytes]) -> Known:
-    """Return what these rows say; `mark` says which rows are marked with a vendor."""
+def ledger_by(shelved: Collection[Shelved], config: Config, seen: Rows) -> Ledger:
+    """Return what the rows of the store say; `seen` are those that this machine has read."""
     stored = {row.number: row for one in shelved if (row := _row(one)) is not None}
-    last = max([len(shelved), *stored, *seen])
-    rows, broken = _verified(stored, seen, last)
-    taken = max((one.number for one in rows.values() if one.kind is Kind.TAKE), default=0)
-    broken = [number for number in broken if number > taken]
-    held = set[str]()
-    if broken:
-        touched = {one.vendor for one in rows.values()}
-        owners = {mark(name): name for name in {*touched, *(one.name for one in config.vendors)}}
-        held = {owners[one.owner] for one in shelved if not one.value and one.owner in owners}
-    for number in broken:
-        after = stored.get(number + 1)
-        about = {one.vendor for one in (seen.get(number), stored.get(number)) if one is not None}
-        about |= {after.neighbour} if after is not None else set()
+    rows, broken = _verified(stored, seen, last=max([len(shelved), *stored, *seen]))
+    taken = max((one.number for one in rows.values() if one.kind == "take"), default=0)
+    ledger = ledger_of(rows)
+    ledger.broken = tuple(number for number in broken if number > taken)
+    touched: set[str | None] = {one.vendor for one in rows.values()}
+    held = set[str | None]()
+    for number in ledger.broken:
+        about: set[str | None] = {rows[number].vendor for rows in (seen, stored) if number in rows}
+        about |= {stored[number + 1].neighbour} if number + 1 in stored else set()
+        is_named = number in seen or about - {"", None}
         # A row about no vendor may be the one by which the file took over, unless it was seen here.
-        held |= about if number in seen or about - {""} else touched
-    ledger = ledger_of(rows.values())
+        held |= about if is_named else touched if about == {""} else touched | refusable(config)
+    ledger.held = frozenset(name for name in held if name)
     for row in reversed(
-        rows.values()
-    ):  # else the hosts of a vendor whose rows are broken would count as undeclared
-        if row.vendor in held and row.after.table is not None and ledger.overlay(row.vendor).table is None:
-            ledger.overlays[row.vendor] = replace(row.after, held=True)
-    return Known(rows=rows, broken=tuple(broken), held=frozenset(held - {""}), last=last, ledger=ledger)
+        ledger.rows.values()
+    ):  # else the hosts of a vendor that is held would count as undeclared
+        is_lost = "hosts" in row.after and "hosts" not in ledger.overlay(row.vendor)
+        if row.vendor in ledger.held and is_lost:
+            ledger.overlays[row.vendor] = {**row.after, HELD: True}
+    return ledger
 
 
-def _verified(stored: Rows, seen: Rows, last: int) -> tuple[dict[int, Row], list[int]]:
+def _verified(stored: Rows, seen: Rows, *, last: int) -> tuple[dict[int, Row], list[int]]:
     """Return the rows that count, and the numbers of the broken ones; of these the row counts that was seen before."""
     rows, broken = dict[int, Row](), list[int]()
     for number in range(1, last + 1):
@@ -165,7 +131,12 @@ def _verified(stored: Rows, seen: Rows, last: int) -> tuple[dict[int, Row], list
 
 
 def _row(one: Shelved) -> Row | None:
-    with suppress(ValueError):
-        row = loads_row(one.value) if one.value else None
-        return row if row is not None and str(row.number) == one.key else None
+    with suppress(ValueError, TypeError):
+        row = Row(**json.loads(one.value))
+        return row if str(row.number) == one.key else None
     return None
+
+
+def refusable(config: Config) -> frozenset[str]:
+    """Return the vendors of the file that visitors can refuse."""
+    return frozenset(one.name for one in config.vendors if one.purpose != NECESSARY)

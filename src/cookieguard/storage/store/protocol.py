@@ -131,7 +131,7 @@ COUNTS = "SELECT what, count(*) FROM cookieguard_ending GROUP BY what"
 OLDEST = f"{ROWS} WHERE what = :what ORDER BY number, key LIMIT :count"
 REMOVE = "DELETE FROM cookieguard_ending WHERE key = :key"
 READ = "SELECT sealed, version FROM cookieguard_kept WHERE shelf = :shelf AND key = :key"
-SHELF = "SELECT key, owner, sealed FROM cookieguard_kept WHERE shelf = :shelf"
+SHELF = "SELECT key, sealed FROM cookieguard_kept WHERE shelf = :shelf"
 MAKE_VALUE = """
     INSERT INTO cookieguard_kept (shelf, key, owner, sealed, until, version)
     VALUES (:shelf, :key, :owner, :sealed, :until, 1) ON CONFLICT (shelf, key) DO NOTHING RETURNING version
@@ -301,10 +301,6 @@ class Store:
     def shelf(self, namespace: str) -> list[Shelved]:
         """Return all rows of a namespace, including those that were changed or moved outside cookieguard."""
         return [self._rows.shelved(namespace, *row) for row in self.database.rows(SHELF, shelf=namespace)]
-
-    def mark(self, owner: str) -> bytes:
-        """Return the value of the owner column for an owner."""
-        return self._rows.owner(owner)
 
     def write(
         self, namespace: str, key: str, value: bytes, *, until: int, after: int | None = None, owner: str = ""

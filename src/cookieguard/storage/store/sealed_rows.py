@@ -64,7 +64,6 @@ class Shelved(NamedTuple):
 
     key: str
     value: bytes
-    owner: bytes
 
 
 class SealedRows:
@@ -119,12 +118,12 @@ class SealedRows:
         end = VALUE.size + length
         return Opened(plain[VALUE.size : end].decode("utf-8", "surrogatepass"), plain[end:], until)
 
-    def shelved(self, namespace: str, name: bytes, owner: bytes, sealed: bytes) -> Shelved:
+    def shelved(self, namespace: str, name: bytes, sealed: bytes) -> Shelved:
         """Open a row for the shelf it stands on: one that was moved there does not verify."""
         opened = self.open_value(sealed, name=name)
         if opened is None or self.place(namespace, opened.key) != (namespace, name):
-            return Shelved("", b"", owner)
-        return Shelved(opened.key, opened.value, owner)
+            return Shelved("", b"")
+        return Shelved(opened.key, opened.value)
 
     def close_revocation(self, one: Revocation, *, name: bytes) -> bytes:
         """Seal a revocation."""

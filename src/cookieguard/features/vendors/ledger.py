@@ -1,0 +1,275 @@
+"""Changes of vendors as a chain of rows, and what they bring about: which are stricter, and which vendors are in force.
+
+Rule: no I/O. A change that cannot be proved stricter is laxer. A laxer change counts by an `apply` row alone, which
+needs two persons and ten minutes. What the file says wins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from cookieguard.config import Config, Vendor
+from cookieguard.config.loading.checks import HOST_NAME
+from cookieguard.config.purposes import NECESSARY
+from cookieguard.consent import CookieRegister, Register, own_hosts, site_of
+from cookieguard.errors import ConfigError
+from cookieguard.identity.staff_token import person_of
+
+WAIT = 10 * 60_000  # milliseconds from the second confirmation on: any member of staff can stop it until then
+LIFE = 7 * 86_400_000  # a change that is not in force by then has lapsed
+PERSONS = 2
+# What the console may say of a vendor. A pattern for inline scripts could hold the shop's own.
+FIELDS = "name purpose hosts cookies privacy_url role data retention country transfer privacy_contact".split()
+LISTS = frozenset({"hosts", "cookies", "data"})
+MOST, LONGEST = 50, 300  # entries of a list, and characters of a text
+HELD, END = "held", "contract_end"  # of any vendor; the last day is written as in ISO 8601
+Overlay = Mapping[str, Any]
+"""The fields of one vendor as the console sets them: some of an entry of the file, or all of a vendor of its own."""
+NOTHING: Overlay = {}
+# A freeze ends further changes until a take, after which no earlier row counts: the file has taken over.
+Kind = Literal["change", "confirm", "stop", "apply", "freeze", "take"]
+# By field, whether its new value admits no visitor whom the old one kept out; of any other field it is in doubt.
+_STRICTER: Mapping[str, Callable[[Any, Any], bool]] = {
+    HELD: lambda _, after: after is True,
+    END: lambda before, after: bool(after) and (not before or after < before),
+    "purpose": lambda before, _: not before,  # it was necessary in the file
+}
+
+
+class Row(NamedTuple):
+    """Hold one row. `of` is the number of the change that a later row is about, and `digest` that change's digest."""
+
+    kind: Kind
+    vendor: str
+    before: Overlay = NOTHING
+    after: Overlay = NOTHING
+    by: str = ""
+    """The id of the member; empty for the shop itself and for the command line."""
+    name: str = ""
+    at: int = 0
+    """When it was written (milliseconds); later than the row before."""
+    of: int = 0
+    digest: str = ""
+    number: int = 0
+    previous: str = ""
+    """The digest of the row before."""
+    neighbour: str | None = None
+    """The vendor of the row before, so that a broken row's vendor is known; None if that row was broken already."""
+
+    @property
+    def text(self) -> str:
+        """Return the row as canonical JSON."""
+        return json.dumps(self._asdict(), sort_keys=True, separators=(",", ":"))
+
+    @property
+    def seal(self) -> str:
+        """Return the digest of all that the row says."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Hold a laxer change that is not in force yet, and who confirmed it."""
+
+    row: Row
+    confirmed: list[Row] = field(default_factory=list)
+    """One row for each person, the first first."""
+
+    def due(self, confirmed: Sequence[Row] | None = None) -> int | None:
+        """Return when it may take effect (milliseconds) by these confirmations; None while a person is missing."""
+        found = self.confirmed if confirmed is None else confirmed
+        return found[PERSONS - 1].at + WAIT if len(found) >= PERSONS else None
+
+    def is_confirmed_by(self, id_: str, name: str) -> bool:
+        """Return whether this person confirmed it, as this member or another one."""
+        return any(id_ == one.by or person_of(name) == person_of(one.name) for one in self.confirmed)
+
+    def confirm(self, row: Row) -> None:
+        """Add a confirmation, which counts once for each person."""
+        if row.by and not self.is_over(row.at) and not self.is_confirmed_by(row.by, row.name):
+            self.confirmed.append(row)
+
+    def is_over(self, now: int) -> bool:
+        """Return whether it has lapsed."""
+        return now > self.row.at + LIFE
+
+
+@dataclass(slots=True, kw_only=True)
+class Ledger:
+    """Hold the rows that count, and what they bring about together."""
+
+    rows: dict[int, Row] = field(default_factory=dict)
+    broken: tuple[int, ...] = ()
+    """The numbers of the rows that do not verify."""
+    held: frozenset[str] = frozenset()
+    """The vendors that are held whatever the rows say: those of broken rows."""
+    is_blind: bool = False
+    """No row was ever read here, so any host may be that of a vendor which is held."""
+    overlays: dict[str, Overlay] = field(default_factory=dict)
+    waiting: dict[int, Waiting] = field(default_factory=dict)
+    outcomes: dict[int, str] = field(default_factory=dict)
+    """How each change that does not wait ended, by its number."""
+    news: dict[str, tuple[str, int]] = field(default_factory=dict)
+    is_frozen: bool = False
+
+    def overlay(self, vendor: str) -> Overlay:
+        """Return what is in force of the console's changes to a vendor."""
+        return self.overlays.get(vendor, NOTHING)
+
+    def may_apply(self, change: Waiting, now: int, confirmed: Sequence[Row] | None = None) -> bool:
+        """Return whether a change takes effect now; never if its vendor changed meanwhile."""
+        due, is_current = change.due(confirmed), self.overlay(change.row.vendor) == change.row.before
+        return due is not None and due <= now and not (change.is_over(now) or self.is_frozen) and is_current
+
+
+def ledger_of(rows: Mapping[int, Row]) -> Ledger:
+    """Return what rows bring about, in their order; a row that no rule allows brings about nothing."""
+    ledger = Ledger(rows=dict(rows))
+    for row in rows.values():
+        _count(ledger, row)
+    return ledger
+
+
+def _count(ledger: Ledger, row: Row) -> None:
+    change = ledger.waiting.get(row.of)
+    is_about_it = change is not None and row.digest == change.row.seal
+    match row.kind:
+        case "change":
+            _propose(ledger, row)
+        case "confirm" if change and is_about_it:
+            change.confirm(row)
+        case "stop" if change:
+            del ledger.waiting[row.of]
+            ledger.outcomes[row.of] = f"stopped by {row.name}"
+        case "apply" if change and is_about_it and ledger.may_apply(change, row.at):
+            del ledger.waiting[row.of]
+            _put(ledger, change.row, row.at)
+        case "freeze":
+            ledger.is_frozen = True
+        case "take":  # what is new to visitors stays so
+            ledger.outcomes |= dict.fromkeys(ledger.waiting, "ended when the file took over")
+            ledger.overlays, ledger.waiting, ledger.is_frozen = {}, {}, False
+
+
+def _propose(ledger: Ledger, row: Row) -> None:
+    if not is_stricter(row.after, row.before):
+        ledger.waiting[row.number] = Waiting(row)
+    elif row.before == ledger.overlay(row.vendor) and not ledger.is_frozen:
+        _put(ledger, row, row.at)
+
+
+def _put(ledger: Ledger, change: Row, at: int) -> None:
+    facts = facts_of(change.after)
+    ledger.overlays[change.vendor] = change.after
+    ledger.outcomes[change.number] = "in force"
+    if facts.get("purpose") and facts != facts_of(change.before):
+        ledger.news[change.vendor] = facts["purpose"], at
+
+
+def is_stricter(after: Overlay, before: Overlay) -> bool:
+    """Return whether `after` admits no visitor whom `before` kept out; False if in doubt."""
+    changed = [name for name in {**before, **after} if after.get(name) != before.get(name)]
+    checks = (name in _STRICTER and _STRICTER[name](before.get(name), after.get(name)) for name in changed)
+    return bool(changed) and all(checks)
+
+
+def facts_of(overlay: Overlay) -> dict[str, Any]:
+    """Return what an overlay says of a vendor itself."""
+    return {name: value for name, value in overlay.items() if name in FIELDS}
+
+
+def is_new(row: Row) -> bool:
+    """Return whether a change declares a vendor."""
+    return "hosts" in row.after and "hosts" not in row.before
+
+
+def declared(config: Config, ledger: Ledger) -> tuple[Vendor, ...]:
+    """Return the vendors in force: those of the file, then those of the console."""
+    ids, in_file = config.purpose_ids - {NECESSARY}, {one.name for one in config.vendors}
+    found = [_under(one, ledger.overlay(one.name), ids) for one in config.vendors]
+    for name, overlay in ledger.overlays.items():
+        if "hosts" in overlay and name not in in_file:
+            with suppress(ConfigError):  # the file has its hosts or its name by now
+                found.append(_of_console(overlay, config, found))
+    return tuple(replace(one, held=True) if one.name in ledger.held else one for one in found)
+
+
+def _under(vendor: Vendor, overlay: Overlay, ids: Collection[str]) -> Vendor:
+    """Return a vendor under an overlay, which can only hold it from more visitors than its own entry does."""
+    ends = [date.fromisoformat(overlay[END])] if END in overlay else []
+    ends += [] if vendor.contract_end is None else [vendor.contract_end]
+    is_held = vendor.held or HELD in overlay
+    vendor = replace(vendor, held=is_held, contract_end=min(ends, default=None))
+    purpose = overlay.get("purpose", "")
+    if not purpose or vendor.purpose != NECESSARY:
+        return vendor
+    if purpose not in ids:  # the file no longer has it
+        return replace(vendor, held=True)
+    return replace(vendor, purpose=purpose, basis="", reason="")
+
+
+def _of_console(overlay: Overlay, config: Config, others: Sequence[Vendor]) -> Vendor:
+    facts, purposes = facts_of(overlay), _refusable(config)
+    if facts["purpose"] not in purposes:  # the file no longer has it, so no visitor can agree to it
+        facts["purpose"], overlay = next(iter(purposes), ""), {**overlay, HELD: True}
+    facts["hosts"] = [one for one in facts["hosts"] if not _owner(one, config, others)]
+    return _under(new_vendor(facts, config, others), overlay, purposes)
+
+
+def new_vendor(facts: Overlay, config: Config, others: Sequence[Vendor]) -> Vendor:
+    """Return the vendor that the console would declare; raises ConfigError for what it may not declare."""
+    where = f"vendor {str(facts.get('name', ''))[:80]!r}"
+    is_short = all(len(value) <= (MOST if name in LISTS else LONGEST) for name, value in facts.items())
+    _require(is_short, where, "too long", f"lists of {MOST} entries, and texts of {LONGEST} characters")
+    values: dict[str, Any] = {name: tuple(value) if name in LISTS else value for name, value in facts.items()}
+    vendor, purposes = Vendor(**values), _refusable(config)
+    _require(vendor.name.isprintable(), f"{where}, name", "not printable", "letters, digits and signs")
+    is_known = any(_folded(one.name) == _folded(vendor.name) for one in others)
+    _require(not is_known, f"{where}, name", "declared", "a name of its own")
+    _require(vendor.purpose in purposes, f"{where}, purpose", vendor.purpose, ", ".join(purposes))
+    for host in vendor.hosts:
+        is_plain = bool(HOST_NAME.fullmatch(host)) and "." in host
+        _require(is_plain, f"{where}, host", repr(host[:80]), "a host's whole name, without *, port and path")
+        owner = _owner(host, config, others)
+        _require(not owner, f"{where}, host {host}", f"of {owner}", "a host that nobody has")
+    taken = {one.name for one in config.cookies.sign}
+    known = CookieRegister(
+        vendors=others, own=config.cookies.own, ours=(), undeclared=config.cookies.undeclared
+    )
+    for one in vendor.cookies:
+        is_free = not ("*" in one or "cg_" in one or one in taken or known.use_of(one.encode()).is_declared)
+        _require(is_free, f"{where}, cookie", repr(one[:80]), "a whole name, without *, that nobody has")
+    return vendor
+
+
+def _folded(name: str) -> str:
+    """Return a name without what readers do not see: its case, and the width of its letters."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def _refusable(config: Config) -> list[str]:
+    return [one.id for one in config.purposes if one.id != NECESSARY]
+
+
+def _owner(host: str, config: Config, vendors: Sequence[Vendor]) -> str:
+    """Return the owner of a host, a vendor or the shop; empty if it has none."""
+    register = Register(purposes=config.purposes, vendors=vendors, first_party_hosts=own_hosts(config))
+    for origin in (*config.origins, config.staff.origin):
+        shown = urlsplit(origin)
+        verdict = register.judge(host, None, "/", shop=site_of(shown.hostname or "", shown.port))
+        if not verdict.is_undeclared:
+            return verdict.vendor or "the shop itself"
+    return "another entry" if register.is_named(host) else ""
+
+
+def _require(is_met: bool, setting: str, was: str, allowed: str) -> None:  # noqa: FBT001
+    if not is_met:
+        raise ConfigError(setting, was=was, allowed=allowed)

@@ -1,1 +1,0 @@
-"""What changes of vendors say, and what is in force of them."""
