@@ -28,7 +28,7 @@ from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
 from cookieguard.identity import TokenCodec, TokenKind
 
-from .test_consent_log import recorded
+from features.records.test_consent_log import recorded
 
 Guard = Callable[..., CookieGuard]
 ANNOUNCED = datetime(2026, 12, 1, 9, tzinfo=UTC)

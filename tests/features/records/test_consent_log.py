@@ -34,7 +34,7 @@ from cookieguard.features.records.values.records import read_document
 from cookieguard.stats.anonymize import Client
 from cookieguard.web.banner.localized_texts import FSI, LRI
 
-from .conftest import NOW
+from harness.shops import NOW
 
 Guard = Callable[..., CookieGuard]
 FORM = ("content-type", "application/x-www-form-urlencoded")
