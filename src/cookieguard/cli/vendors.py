@@ -1,4 +1,4 @@
-"""`cookieguard vendors`: the vendors that staff changed in the console, as lines for the file."""
+"""`cookieguard vendors`: shows the vendors that staff changed in the console, and moves them into the configuration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_answer, show_json, show_line
+from cookieguard.cli.output import WRONG, show_answer, show_json, show_line
 from cookieguard.config import Config, Vendor
 from cookieguard.errors import ConfigError
 from cookieguard.features.vendors.rows import Known, append, read_known
@@ -31,7 +31,6 @@ from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.keyring import Keyring
 from cookieguard.storage.store.open import store_opener
 
-WRONG = 1
 PASTE = "# In cookieguard.toml, these entries take the place of those with the same name."
 SAME = "the file and the store say the same"
 FROZEN = "Frozen. Put the lines above into the file and restart the shop; then run this command again."
@@ -41,7 +40,7 @@ vendors = typer.Typer(help="Show the vendors that staff changed in the console, 
 
 
 class _Shop(NamedTuple):
-    """Hold what a command reads: `changed` are the vendors in force that the file does not declare like this."""
+    """Hold what a command reads. `changed` lists the vendors in force that the file lacks or declares differently."""
 
     config: Config
     state: Path
@@ -62,10 +61,10 @@ def export(
 def diff(*, config: ConfigOption = None, keyring: KeyringOption = None, as_json: JsonOption = False) -> None:
     """Compare the file with what is in force. Exit code 1 if they differ."""
     shop = _read(config, keyring)
-    in_file = {one.name: _fields(one) for one in shop.config.vendors}
-    told = {one.name: _differences(in_file.get(one.name), _fields(one)) for one in shop.changed}
-    lines = [f"{name}: {line}" for name, found in told.items() for line in found]
-    show_answer(told, *(lines or [SAME]), as_json=as_json)
+    in_file = {vendor.name: _fields(vendor) for vendor in shop.config.vendors}
+    found = {vendor.name: _differences(in_file.get(vendor.name), _fields(vendor)) for vendor in shop.changed}
+    lines = [f"{name}: {line}" for name, differences in found.items() for line in differences]
+    show_answer(found, *(lines or [SAME]), as_json=as_json)
     if lines:
         raise typer.Exit(WRONG)
 
@@ -109,7 +108,7 @@ def _read(file: Path | None, keyring: Path | None) -> _Shop:
     with store_answers():
         known = read_known(config, state, ring, environ=os.environ)
     found = declared(config, known.ledger, known.held)
-    return _Shop(config, state, ring, known, [one for one in found if one not in config.vendors])
+    return _Shop(config, state, ring, known, [vendor for vendor in found if vendor not in config.vendors])
 
 
 def _differences(before: dict[str, Any] | None, after: dict[str, Any]) -> list[str]:
@@ -124,17 +123,17 @@ def _differences(before: dict[str, Any] | None, after: dict[str, Any]) -> list[s
 
 def _show(changed: list[Vendor], *, as_json: bool) -> None:
     if as_json:
-        show_json([_fields(one) for one in changed])
+        show_json([_fields(vendor) for vendor in changed])
         return
     show_line(PASTE if changed else f"# {SAME}")
-    for one in changed:
+    for vendor in changed:
         show_line("\n[[vendors]]")
-        for name, value in _fields(one).items():
+        for name, value in _fields(vendor).items():
             is_day = name == "contract_end"
             show_line(f"{name} = {value if is_day else json.dumps(value, ensure_ascii=False)}")
 
 
 def _fields(vendor: Vendor) -> dict[str, Any]:
-    """Return what is set of a vendor, as JSON has it."""
-    found = {one.name: getattr(vendor, one.name) for one in dataclasses.fields(Vendor) if one.init}
+    """Return a vendor's fields that have a value, with dates as text."""
+    found = {field.name: getattr(vendor, field.name) for field in dataclasses.fields(Vendor) if field.init}
     return {name: str(value) if isinstance(value, date) else value for name, value in found.items() if value}
