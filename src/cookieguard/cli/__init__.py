@@ -1,7 +1,6 @@
 """The command line: `cookieguard keys ...`, `cookieguard staff ...`, `cookieguard doctor` and so on.
 
-Rule: a command only reads its options, asks an engine, and shows the answer; what is right or wrong is decided
-below.
+Rule: a command reads its options, calls the layers below and shows the answer. The decisions are made in those layers.
 """
 
 from __future__ import annotations
@@ -12,17 +11,19 @@ from io import TextIOWrapper
 
 
 def main() -> None:
-    """Be the entry point `cookieguard`."""
-    # Here, since typer and rich take 0.2 s: who imports the package need not wait.
+    """Run the command `cookieguard` and exit with its code."""
+    # Imported here because typer and rich take 0.2 s to load, which an import of the package should not cost.
     from cookieguard.cli.app import ExitCode, run
 
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a character is shown its number
+        if isinstance(
+            stream, TextIOWrapper
+        ):  # a character missing in the terminal's encoding is written as an escape
             stream.reconfigure(errors="backslashreplace")
     code = run(sys.argv[1:])
     try:
         sys.stdout.flush()
-    except BrokenPipeError:  # as `head` leaves, which has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # for Python, which flushes once more on its way out
+    except BrokenPipeError:  # the reader of the output closed it early, like `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes stdout once more as it exits
         code = ExitCode.UNREAD
     sys.exit(code)

@@ -1,4 +1,4 @@
-"""Run the command line as `python -m cookieguard.cli`, where the script is not on the path."""
+"""Run the command line as `python -m cookieguard.cli`, for when the script `cookieguard` is not on the path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command line's application: its commands, one way to end, one line for each error."""
+"""The command line's application: the table of commands, their exit codes, and one line for each error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from cookieguard.features.rights.values.requests import RequestRefused
 
 
 class ExitCode(IntEnum):
-    """Say how a command ended; part of what scripts may rely on."""
+    """Say how a command ended. Scripts may rely on these numbers."""
 
     DONE = 0
     WRONG = 1
@@ -62,7 +62,7 @@ EXPLAINED = (
     "(environment, rights, another command); 130 interrupted; 141 the reader of the output has left."
 )
 
-# Each command, in the order of `--help`, and the module that has it, under the same name.
+# Command -> the module that defines it, in a function or group of the same name; in the order of `--help`.
 COMMANDS = {
     "init": "init",
     "scan": "scan",
@@ -97,18 +97,18 @@ def _root(
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; an error is one line on stderr, JSON where `--json` was asked."""
+    """Run one command and return its exit code. An error is one line on stderr, in JSON with `--json`."""
     try:
-        ended = _built(_named(arguments))(list(arguments), prog_name="cookieguard", standalone_mode=False)
+        result = _built(_named(arguments))(list(arguments), prog_name="cookieguard", standalone_mode=False)
     except CookieGuardError as error:
         return _fail(str(error), EXIT_CODES.get(type(error), ExitCode.UNUSABLE), arguments)
     except typer.TyperException as error:
         return _fail(_usage(error), ExitCode.USAGE, arguments)
     except typer.Abort:
         return _fail("interrupted", ExitCode.INTERRUPTED, arguments)
-    except SystemExit:  # typer's end where what reads the output has left
+    except SystemExit:  # typer exits when the reader of the output has closed it
         return ExitCode.UNREAD
-    return ended if isinstance(ended, int) else ExitCode.DONE  # `log verify` has codes of its own
+    return result if isinstance(result, int) else ExitCode.DONE  # `log verify` returns codes of its own
 
 
 def app_of(*names: str) -> typer.Typer:
@@ -131,21 +131,21 @@ def app_of(*names: str) -> typer.Typer:
 
 
 def _named(arguments: Sequence[str]) -> Sequence[str]:
-    """Return the command that is asked for; all of them where none is, for the help and the words of an error."""
+    """Return the command named on the command line, or all commands if none is: help and errors list them."""
     first = arguments[0] if arguments else ""
     return (first,) if first in COMMANDS else tuple(COMMANDS)
 
 
 @lru_cache(maxsize=len(COMMANDS) + 1)
 def _built(names: Sequence[str]) -> Callable[..., object]:
-    """Build commands once: `keys` alone is imported and read in a third of the time that all take."""
+    """Return the application with these commands alone: building `keys` takes a third of the time of all commands."""
     command = typer.main.get_command(app_of(*names))
     _hide_types_of_flags(command)
     return command
 
 
 def _hide_types_of_flags(command: object) -> None:
-    """Have the help show no type where an option takes no value: typer writes `<bool>` there."""
+    """Remove the type `<bool>`, which typer's help writes after an option that takes no value."""
     if not isinstance(command, typer.core.TyperCommand | typer.core.TyperGroup):
         return
     for option in command.get_params(typer.Context(command)):

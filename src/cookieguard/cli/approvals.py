@@ -1,4 +1,4 @@
-"""Who acts, and the two persons who approve one event: tokens from standard input, never from the command line."""
+"""Sign staff in to a command, one member or two who approve it together, by tokens read from standard input."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ from cookieguard.storage.state_directory import StateDirectory
 
 OFFICER = "officer"
 IN_ARGUMENTS = "tokens are read from standard input, one a line: everybody on this machine can read arguments"
-MOST_READ = 10_000  # characters; a token has about 150
+MOST_READ = 10_000  # characters of standard input; a token has about 150
 
 
 def two_members(keyring: Keyring, state: StateDirectory, *, first: str, second: str) -> tuple[Member, Member]:
-    """Return two different persons with these roles, in this order; raises RevealRefused."""
+    """Return two different members with these roles, in this order; raises RevealRefused."""
     tokens = _tokens({"first": first, "second": second})
     found = _members(keyring, state, tokens)
     both = [
-        one for one, role in zip(found, (first, second), strict=False) if one is not None and one.may(role)
+        member
+        for member, role in zip(found, (first, second), strict=False)
+        if member is not None and member.may(role)
     ]
     if len(tokens) != 2 or len(both) != 2 or person_of(both[0].name) == person_of(both[1].name):
         raise _refused(f"{_who_approves(first, second)}, one a line on standard input", found)
@@ -37,7 +39,7 @@ def two_members(keyring: Keyring, state: StateDirectory, *, first: str, second: 
 
 
 def one_member(keyring: Keyring, state: StateDirectory, role: str) -> Member:
-    """Return the person with this role whose token it is; raises RevealRefused."""
+    """Return the member with this role whose token was given; raises RevealRefused."""
     tokens = _tokens({"member": role})
     found = _members(keyring, state, tokens)
     if len(found) != 1 or found[0] is None or not found[0].may(role):
@@ -46,11 +48,12 @@ def one_member(keyring: Keyring, state: StateDirectory, role: str) -> Member:
 
 
 def _refused(wanted: str, found: Sequence[Member | None]) -> RevealRefused:
-    """Say what is wanted and whose tokens came: a member with another role, or a token that is no longer valid."""
-    told = [
-        f"{one.name} ({one.role})" if one else "a token that is wrong, revoked or expired" for one in found
+    """Return an error that names the tokens needed, and for each token given its member and role, if it is valid."""
+    given = [
+        f"{member.name} ({member.role})" if member else "a token that is wrong, revoked or expired"
+        for member in found
     ]
-    return RevealRefused(f"this takes {wanted}; given: {', '.join(told) or 'no token'}")
+    return RevealRefused(f"this takes {wanted}; given: {', '.join(given) or 'no token'}")
 
 
 NO_STAFF = "cookieguard: the shop has no staff yet, so no person is asked for; see: cookieguard staff add"
@@ -59,9 +62,9 @@ NO_STAFF = "cookieguard: the shop has no staff yet, so no person is asked for; s
 def note_access(
     shop: Config, keyring: Path | None, what: str, *, subject: str = "", second: str = "", use: Use = Use.VIEW
 ) -> None:
-    """Have an officer open records, and write that into the journal first; with `second`, another member approves.
+    """Require an officer, and with `second` another member's approval, and write the access into the journal.
 
-    A shop without any staff is not locked out: the journal has the access, without a person. Raises RevealRefused.
+    A shop without staff is not locked out: its journal entry names no person. Raises RevealRefused.
     """
     ring, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
     by, approved = None, ""

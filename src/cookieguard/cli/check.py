@@ -1,4 +1,4 @@
-"""`cookieguard check`: whether a shop may go out as it is configured; for the developer and for CI."""
+"""`cookieguard check`: tells developers and CI whether a shop's configuration and app are ready to go live."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def check(
 
 
 def _of_app(target: str, page: str) -> list[Finding]:
-    """Look at an app that keeps its state elsewhere meanwhile: a check is no visit, and needs no key of the shop's."""
+    """Check an app, whose state is in a temporary directory meanwhile: a check records no visit and needs no key."""
     with tried():
         guard = guard_in(load_app(target))
-        told = Finding("configuration", f"loaded from {target}")
-        return [told, *examine(guard.config, today=datetime.now(UTC).date()), *examine_app(guard, page)]
+        loaded = Finding("configuration", f"loaded from {target}")
+        return [loaded, *examine(guard.config, today=datetime.now(UTC).date()), *examine_app(guard, page)]
 
 
 def _of_file(config: ConfigOption) -> list[Finding]:
     shop, file = shop_config(config), config_file(config)
-    told = f"{file} loads" if file else f"default settings, since there is no {CONFIG_FILE} here"
-    return [Finding("configuration", told), *examine(shop, today=datetime.now(UTC).date())]
+    loaded = f"{file} loads" if file else f"default settings, since there is no {CONFIG_FILE} here"
+    return [Finding("configuration", loaded), *examine(shop, today=datetime.now(UTC).date())]

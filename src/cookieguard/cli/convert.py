@@ -1,4 +1,4 @@
-"""`cookieguard convert FILE`: another banner's configuration as our list of vendors."""
+"""`cookieguard convert FILE`: turns the configuration of another consent banner into cookieguard's vendor tables."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def convert(file: FileArgument) -> None:
     """Print the vendors of Klaro, vanilla-cookieconsent or Cookiebot as TOML."""
     try:
         raw = file.read_bytes()
-        text = raw.decode("utf-8-sig")  # spreadsheets and .NET begin a file with that mark
+        text = raw.decode("utf-8-sig")  # spreadsheets and .NET begin a file with a byte order mark
     except OSError as error:
         raise ConfigError("FILE", was=f"{file} ({error.strerror})", allowed=ALLOWED) from error
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""`cookieguard doctor` and `cookieguard retention`: see that all is well and nothing is kept too long, and do so."""
+"""`cookieguard doctor`, which checks the running shop, and `cookieguard retention run`, which deletes expired data."""
 
 from __future__ import annotations
 
@@ -79,9 +79,9 @@ def _retention() -> None:
 
 
 def _require_data(shop: Config) -> None:
-    """Refuse to make a new state directory and find it empty: cron starts in another folder than the shop."""
-    has_server = any(one.url or one.environment in os.environ for one in (shop.store, shop.stats, shop.proof))
-    if not has_server:
+    """Require the shop's data to be there: from cron's folder, a relative state_dir would name a new, empty one."""
+    databases = (shop.store, shop.stats, shop.proof)
+    if not any(settings.url or settings.environment in os.environ for settings in databases):
         require_state(Path(shop.state_dir).absolute())
 
 
@@ -109,6 +109,6 @@ def _findings(config: Path | None, *, asks: bool) -> list[Finding]:
         return [Finding("configuration", str(error), "correct this setting")]
     file, missing = config_file(config), f"default settings, since {Path.cwd()} has no {CONFIG_FILE}"
     added = f"; add --config {config} to the commands below" if config else ""
-    told = f"{file.absolute()} loads{added}" if file else missing
+    loaded = f"{file.absolute()} loads{added}" if file else missing
     found = examine(shop, environ=os.environ, now=datetime.now(UTC), asks=asks)
-    return [Finding("configuration", told), *found]
+    return [Finding("configuration", loaded), *found]

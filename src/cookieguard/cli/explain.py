@@ -1,4 +1,4 @@
-"""`cookieguard explain URL`: why an address is held on this shop, and the lines that change it."""
+"""`cookieguard explain URL`: says why cookieguard holds an address on this shop, and which settings change that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`cookieguard export`: closed days as files, one a day, for DuckDB or a spreadsheet."""
+"""`cookieguard export`: writes the statistics of each finished day to a file, for DuckDB or a spreadsheet."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LEFTOVER_AFTER = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Hold what was asked for, checked."""
+    """Hold the checked options of the command."""
 
     what: str
     file_format: str
@@ -52,7 +52,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Done:
-    """Collect what became of each day."""
+    """Collect the files written, the files that existed already, and the days left out with their reasons."""
 
     written: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
@@ -89,7 +89,7 @@ def export(
         facts = {"done": "exported", "what": what, "holds": says, "directory": str(out)}
         show_json(facts | asdict(done))
         return
-    _tell(done, says)
+    _show_done(done, says)
 
 
 def _wanted(*, what: str, file_format: str, days: tuple[str, str], by: str, again: bool) -> Wanted:
@@ -135,7 +135,7 @@ def _export(shop: Config, out: Path, wanted: Wanted, now: datetime) -> Done:
         closed = closed_days(reader.span(), now)
         first, last = wanted.days
         days = [day for day in closed if (first is None or day >= first) and (last is None or day <= last)]
-        with _progress() as progress:  # seen on a terminal only
+        with _progress() as progress:  # shown on a terminal only
             for day in progress.track(days, description="exporting"):
                 _export_day(shop, reader, out, wanted, day, now, done)
         return done
@@ -164,7 +164,7 @@ def _export_day(
 def _maker(
     shop: Config, reader: HitReader, wanted: Wanted, day: int, now: datetime
 ) -> tuple[Callable[[], Table], str]:
-    """Return what makes a day's table, and why it cannot be made any more."""
+    """Return a function that makes a day's table, and the reason if the table cannot be made any more."""
     if wanted.what == SUMS:
         return lambda: sums_table(reader, day, wanted.dimensions), ""
     if not isinstance(reader, HitRows):
@@ -174,7 +174,7 @@ def _maker(
     return lambda: hits_table(rows, day), NO_HITS if day < first_hit else ""
 
 
-def _tell(done: Done, says: str) -> None:
+def _show_done(done: Done, says: str) -> None:
     for file in done.written:
         show_line(f"wrote {file}")
     if done.kept:

@@ -1,4 +1,4 @@
-"""`cookieguard init`: a first configuration, the keyring, the line that guards the app, and the command to run next."""
+"""`cookieguard init`: writes a first configuration and the keyring, and shows which lines guard the shop's app."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from cookieguard.errors import ConfigError, FileKept
 from cookieguard.features.records.store.open import ANYWHERE
 from cookieguard.storage.keyring_source import make_keyring, place_of
 
-# What makes an app, by the frameworks we are tested with.
+# The calls that make an app, in the frameworks that cookieguard is tested with.
 FRAMEWORKS = frozenset(
     {"FastAPI", "Starlette", "Litestar", "Quart", "Flask", "get_asgi_application", "FastHTML", "fast_app"}
 )
-# What turns a WSGI app into an ASGI one, and what makes another server's app of an ASGI one.
+# Wrappers that turn a WSGI app into an ASGI app, and those that turn an ASGI app into one for another kind of server.
 TO_ASGI = frozenset({"WSGIMiddleware", "WsgiToAsgi", "AsyncioWSGIMiddleware", "TrioWSGIMiddleware"})
 FROM_ASGI = frozenset({"ASGIMiddleware", "Mangum"})
 PLAIN_ASGI = ["scope", "receive", "send"]
-# The usual names of what is served in place of the app that was made.
+# Usual names of the variable that the server is given, if it wraps the app made above it.
 SERVED = frozenset({"app", "application", "asgi_app"})
 GUARDED = re.compile(r"\bCookieGuard\(")
 MOST_FILES, MOST_BYTES, DEEPEST = 500, 500_000, 4
@@ -97,15 +97,15 @@ KEYRING = (
     "made the keyring {path}: keep a backup of it, apart from the databases. Without it, they cannot be read."
 )
 LINE = 'from cookieguard import CookieGuard; {name} = CookieGuard({name}, "{file}")'
-# Flask speaks WSGI. The guarded app takes the name, so that `flask run` and `gunicorn shop:app` fail: they would
-# serve the bare app.
+# Flask is a WSGI framework. The guarded app takes the app's name, so that `flask run` and `gunicorn shop:app` fail
+# instead of serving the app unguarded.
 WSGI = "Flask"
 WSGI_LINES = (
     "from a2wsgi import WSGIMiddleware",
     'from cookieguard import CookieGuard; {app} = CookieGuard(WSGIMiddleware({name}), "{file}")',
 )
-WSGI_NAME = "app"  # of what a function makes
-# What else a framework needs.
+WSGI_NAME = "app"  # the guarded app's name, if a function makes the WSGI app
+# What else the owner must know about a framework.
 NOTES = {
     "Flask": "flask run, and gunicorn without -k uvicorn_worker.UvicornWorker, fail or serve the app unguarded.",
     "get_asgi_application": "manage.py runserver serves the app without the guard. Use the command below.",
@@ -116,7 +116,7 @@ FACTORY_LINES = ("from cookieguard import CookieGuard", 'return CookieGuard({nam
 
 
 class Made(NamedTuple):
-    """Say where an app is made, and under which name."""
+    """Hold where a module makes an app, and the name of its variable."""
 
     path: Path
     line: int
@@ -127,7 +127,7 @@ class Made(NamedTuple):
 
     @property
     def end(self) -> str:
-        """Return where in the file the app is complete."""
+        """Describe the place in the file where the app is complete, and can be wrapped."""
         return (
             f"the end of {self.path}"
             if self.starts is None
@@ -136,16 +136,16 @@ class Made(NamedTuple):
 
 
 class Factory(NamedTuple):
-    """Say which function makes an app, and what it returns."""
+    """Hold which function makes an app, and the expression that it returns."""
 
     path: Path
     line: int
-    """That of its `return`."""
+    """The line of its last `return`."""
     name: str
     framework: str
     returned: str
     is_callable: bool
-    """Whether a server can call it: without arguments."""
+    """Whether a server can call it, because it takes no required arguments."""
 
 
 FolderArgument = Annotated[Path, typer.Argument(metavar="[DIR]", help="The shop's folder.")]
@@ -187,8 +187,8 @@ def _keyring(folder: Path) -> str:
 def _what_to_add(folder: Path) -> Iterator[str]:
     texts = list(_sources(folder))
     modules = [(path, tree) for path, text in texts if (tree := _parsed(text)) is not None]
-    factories = {one.name: one for path, tree in modules for one in _factories(path, tree)}
-    made = _outermost([one for path, tree in modules for one in _apps_made(path, tree, factories)])
+    factories = {factory.name: factory for path, tree in modules for factory in _factories(path, tree)}
+    made = _outermost([app for path, tree in modules for app in _apps_made(path, tree, factories)])
     served = made or next(iter(factories.values()), None)
     if any(GUARDED.search(text) for _, text in texts):
         yield f'the app is guarded already. See that it reads the file: CookieGuard(app, "{CONFIG_FILE}")'
@@ -204,7 +204,9 @@ def _what_to_add(folder: Path) -> Iterator[str]:
 def _next_command(served: Made | Factory | None, folder: Path) -> str:
     if served is None or (isinstance(served, Factory) and not served.is_callable):
         return "cookieguard check"
-    if isinstance(served, Made) and isinstance(served.starts, ast.Expr):  # an import starts that server
+    if isinstance(served, Made) and isinstance(
+        served.starts, ast.Expr
+    ):  # importing the module starts its server
         return f"python {shlex.quote(str(served.path.relative_to(folder)))}"
     is_wsgi = served.framework == WSGI
     missing = [name for name in ["a2wsgi"] * is_wsgi + ["uvicorn"] if find_spec(name) is None]
@@ -218,26 +220,28 @@ def _next_command(served: Made | Factory | None, folder: Path) -> str:
 
 
 def _import_root(path: Path, folder: Path) -> Path:
-    """Return the folder that imports begin in: the shop's, unless the module imports from another one above it."""
+    """Return the folder that the module's imports start from: the package's parent if it names that, or the shop's."""
     root = path.parent
     while root != folder and (root / "__init__.py").exists():
         root = root.parent
-    beside = "|".join(re.escape(one.stem) for one in root.iterdir() if one.is_dir() or one.suffix == ".py")
+    siblings = "|".join(
+        re.escape(path.stem) for path in root.iterdir() if path.is_dir() or path.suffix == ".py"
+    )
     # `from mugs.pages import ...`, and Django's "mugs.settings"
-    begins_there = re.compile(rf"(^\s*(from|import)\s+|[\"'])({beside})(?=[.\s])", re.MULTILINE)
+    begins_there = re.compile(rf"(^\s*(from|import)\s+|[\"'])({siblings})(?=[.\s])", re.MULTILINE)
     is_named = begins_there.search(path.read_text("utf-8-sig")) is not None
     can_be_named = all(name.isidentifier() for name in root.relative_to(folder).parts)
     return root if is_named or not can_be_named else folder
 
 
 def _outermost(found: Sequence[Made]) -> Made | None:
-    """Return the first app; in place of a WSGI app what makes ASGI of it, or the ASGI app of its file."""
+    """Return the first app. For a WSGI app, return the ASGI app that wraps it, or another ASGI app in its file."""
     first = next(iter(found), None)
     if first is None or first.framework != WSGI:
         return first
-    outer = (one for one in found if one.framework in TO_ASGI)
-    beside = (one for one in found if one.framework != WSGI and one.path == first.path)
-    return next(outer, next(beside, first))
+    wrappers = (app for app in found if app.framework in TO_ASGI)
+    same_file = (app for app in found if app.framework != WSGI and app.path == first.path)
+    return next(wrappers, next(same_file, first))
 
 
 def _at_end(made: Made | None) -> Iterator[str]:
@@ -266,7 +270,7 @@ def _shown(lines: Iterable[str], name: str, app: str = "") -> str:
 
 
 def _parsed(text: str) -> ast.Module | None:
-    """Parse a file; None where it is for another Python than this."""
+    """Return a file's syntax tree, or None if this version of Python cannot parse it."""
     with warnings.catch_warnings(action="ignore"):
         try:
             return ast.parse(text)
@@ -275,7 +279,7 @@ def _parsed(text: str) -> ast.Module | None:
 
 
 def _apps_made(path: Path, module: ast.Module, factories: Mapping[str, Factory]) -> Iterator[Made]:
-    """Yield the apps that a module makes as it is imported, by itself or by one of the shop's functions."""
+    """Yield the apps that a module makes when it is imported, directly or by calling one of the shop's functions."""
     starts = next(filter(_starts_itself, module.body), None)
     named = list(_named(module))
     for place, (name, value) in enumerate(named):
@@ -285,7 +289,10 @@ def _apps_made(path: Path, module: ast.Module, factories: Mapping[str, Factory])
         if framework in FRAMEWORKS | TO_ASGI:
             yield Made(path, value.lineno, _served(named[place + 1 :], name), framework, starts)
     for app in module.body:
-        if isinstance(app, ast.AsyncFunctionDef) and [one.arg for one in app.args.args] == PLAIN_ASGI:
+        if (
+            isinstance(app, ast.AsyncFunctionDef)
+            and [argument.arg for argument in app.args.args] == PLAIN_ASGI
+        ):
             yield Made(path, app.lineno, _served(named, app.name), "ASGI", starts)
 
 
@@ -293,19 +300,19 @@ def _factories(path: Path, module: ast.Module) -> Iterator[Factory]:
     for function in module.body:
         if not isinstance(function, ast.FunctionDef):
             continue
-        inside = [one for statement in function.body for one in _walked(statement)]
-        made = [called for one in inside if (called := _called(one)) in FRAMEWORKS]
-        ends = [one for one in inside if isinstance(one, ast.Return)]
-        value = ends[-1].value if ends else None
+        nodes = [node for statement in function.body for node in _walked(statement)]
+        made = [called for node in nodes if (called := _called(node)) in FRAMEWORKS]
+        returns = [node for node in nodes if isinstance(node, ast.Return)]
+        value = returns[-1].value if returns else None
         if made and isinstance(value, ast.Name | ast.Call):
             framework = _call_in(function, TO_ASGI) or made[0]
             is_callable = len(function.args.args) == len(function.args.defaults)
             returned = ast.unparse(value)
-            yield Factory(path, ends[-1].lineno, function.name, framework, returned, is_callable)
+            yield Factory(path, returns[-1].lineno, function.name, framework, returned, is_callable)
 
 
 def _walked(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield a node and what is in it, in the order of the text, but not what functions and classes in it hold."""
+    """Yield a node and its descendants in the order of the text, without the bodies of inner functions and classes."""
     yield node
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
         for inner in ast.iter_child_nodes(node):
@@ -313,8 +320,8 @@ def _walked(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _named(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    for one in module.body:
-        match one:
+    for statement in module.body:
+        match statement:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _called(value) not in FROM_ASGI:
                 yield name, value
             case ast.Assign(targets=[ast.Tuple(elts=[ast.Name(id=name), *_])], value=value):
@@ -324,7 +331,7 @@ def _named(module: ast.Module) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _called(node: ast.AST) -> str:
-    """Return the name of what is called, without its module; empty where nothing is."""
+    """Return the name of the function that a node calls, without its module, or an empty string if it calls none."""
     match node:
         case ast.Call(func=ast.Name(id=name)) | ast.Call(func=ast.Attribute(attr=name)):
             return name
@@ -332,18 +339,18 @@ def _called(node: ast.AST) -> str:
 
 
 def _call_in(node: ast.AST, names: Collection[str]) -> str:
-    """Return the first of these names that is called in a node; empty where none is."""
-    return next((called for one in ast.walk(node) if (called := _called(one)) in names), "")
+    """Return the first of these names that is called within a node, or an empty string."""
+    return next((called for inner in ast.walk(node) if (called := _called(inner)) in names), "")
 
 
 def _served(named: Iterable[tuple[str, ast.expr]], name: str) -> str:
-    """Return the name under which an app is served: its own, or that of a wrapper."""
+    """Return the name under which an app is served: its own, or its wrapper's."""
     for other, value in named:
         if isinstance(value, ast.Call):  # `ProtocolTypeRouter({"http": shop})`, `ProxyFix(shop.wsgi_app)`
-            held = [one for given in (*value.args, *value.keywords) for one in ast.walk(given)]
+            nodes = [node for argument in (*value.args, *value.keywords) for node in ast.walk(argument)]
         else:
-            held = [value]
-        if other in SERVED and any(isinstance(one, ast.Name) and one.id == name for one in held):
+            nodes = [value]
+        if other in SERVED and any(isinstance(node, ast.Name) and node.id == name for node in nodes):
             name = other
     return name
 
@@ -355,14 +362,14 @@ def _starts_itself(statement: ast.stmt) -> bool:
         case ast.Expr(
             value=ast.Call(func=ast.Attribute(value=ast.Name(id="uvicorn" | "asyncio"), attr="run"))
         ):
-            return True  # what stands below it is not reached
+            return True  # the server runs here, so lines below it are not reached
         case ast.Assign(value=value):
-            return _called(value) in FROM_ASGI  # it has the app as it is by then
+            return _called(value) in FROM_ASGI  # it wraps the app as it is at this line
     return False
 
 
 def _sources(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the shop's Python files, those nearest to its folder first."""
+    """Yield the shop's Python files with their text, those nearest to its folder first."""
     paths = sorted(_paths(folder), key=lambda path: (len(path.parts), str(path)))
     for path in paths[:MOST_FILES]:
         try:
@@ -376,5 +383,5 @@ def _paths(folder: Path) -> Iterator[Path]:
     depth = len(folder.parts)
     for place, folders, names in os.walk(folder):
         inside = len(Path(place).parts) - depth < DEEPEST
-        folders[:] = [one for one in folders if inside and one not in SKIPPED and not one.startswith(".")]
+        folders[:] = [name for name in folders if inside and name not in SKIPPED and not name.startswith(".")]
         yield from (Path(place, name) for name in names if name.endswith(".py"))

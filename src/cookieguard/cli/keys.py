@@ -103,16 +103,16 @@ def add_key(
     shop = shop_config(config)
     place = keyring_place(shop, keyring)
     if place.setting == "state_dir" and place.path is not None:
-        # Made where it is missing, refused where it is not ours alone.
+        # StateDirectory creates a missing directory, and refuses one that other users may enter.
         for directory in (shop.state_dir, place.path.parent):
             StateDirectory(directory).keep_out_of_repositories()
     _change(place, add)
-    told = f"added {made.id} to {name_of(place)}: "
+    line = f"added {made.id} to {name_of(place)}: "
     if made.state is KeyState.SIGNING:
-        told += "as the first key, it signs"
+        line += "as the first key, it signs"
     else:
-        told += f"it only verifies; from {to_text(made.created + VERIFY_FIRST)} on: cookieguard keys promote {made.id}"
-    _answer("added", made, place, longest_life(shop), told, as_json=as_json)
+        line += f"it only verifies; from {to_text(made.created + VERIFY_FIRST)} on: cookieguard keys promote {made.id}"
+    _answer("added", made, place, longest_life(shop), line, as_json=as_json)
 
 
 @keys.command("promote")
@@ -141,19 +141,19 @@ def promote_key(
         after = there.promoted(key_id, now=now, force=force or instead)
         if not instead:
             return after
-        # In one step: between two a session of the key before is written anew with this one, and outlives it.
-        _seal_anew(shop, place, after, force=force)
-        for one in _signing(there) - _signing(after):
-            after = after.retired(one, now=now, life=life, force=True)
+        # In one step: between two steps, workers would sign a thief's session again with the new key.
+        _seal_again(shop, place, after, force=force)
+        for stolen in _signing(there) - _signing(after):
+            after = after.retired(stolen, now=now, life=life, force=True)
         return after
 
     after = _change(place, promote)
-    told = (
+    line = (
         f"promoted {key_id}: within 5 s every worker signs with it; what the previous key signed stays valid"
     )
     if instead:
-        told = f"promoted {key_id} and removed the previous key: within 5 s no worker accepts what that one signed"
-    _answer("promoted", _one(after, key_id), place, life, told, as_json=as_json)
+        line = f"promoted {key_id} and removed the previous key: within 5 s no worker accepts what that one signed"
+    _answer("promoted", _key_of(after, key_id), place, life, line, as_json=as_json)
 
 
 def _signing(ring: Keyring) -> set[str]:
@@ -173,22 +173,22 @@ def retire_key(
     now = datetime.now(UTC)
     shop = shop_config(config)
     place, life = keyring_place(shop, keyring), longest_life(shop)
-    _seal_anew(shop, place, force=force)
-    gone: list[AnyKey] = []
+    _seal_again(shop, place, force=force)
+    removed: list[AnyKey] = []
 
     def retire(before: Keyring | None) -> Keyring:
         there = _existing(before, place)
         after = there.retired(key_id, now=now, life=life, force=force)
-        gone.append(_one(there, key_id))
+        removed.append(_key_of(there, key_id))
         return after
 
     _change(place, retire)
-    told = f"retired {key_id}: within 5 s no worker accepts what it signed"
-    _answer("retired", gone[-1], place, life, told, as_json=as_json)
+    line = f"retired {key_id}: within 5 s no worker accepts what it signed"
+    _answer("retired", removed[-1], place, life, line, as_json=as_json)
 
 
-def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *, force: bool) -> None:
-    """Seal again what only the key to be removed opens: requests, the list of accesses and the key of records."""
+def _seal_again(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *, force: bool) -> None:
+    """Seal requests, the list of accesses and the key of records with the new key, before the old one is removed."""
     if place.path is None or not place.path.exists():
         return
     state = StateDirectory(shop.state_dir)
@@ -209,8 +209,8 @@ def _seal_anew(shop: Config, place: KeyringPlace, ring: Keyring | None = None, *
             queue.seal_anew()
     except (ConfigError, LogDown, OSError, QueueDown, SealBroken, StoreDown) as error:
         if not force:
-            told = f"records, customer requests and the list of accesses cannot be sealed with the new key ({error})"
-            raise KeyRefused(f"{told}; repair that, or lose them with --force") from error
+            failed = f"records, customer requests and the list of accesses cannot be sealed with the new key ({error})"
+            raise KeyRefused(f"{failed}; repair that, or lose them with --force") from error
 
 
 def _change(place: KeyringPlace, change: Callable[[Keyring | None], Keyring]) -> Keyring:
@@ -228,14 +228,14 @@ def _existing(keyring: Keyring | None, place: KeyringPlace) -> Keyring:
     return keyring
 
 
-def _one(keyring: Keyring, key_id: str) -> AnyKey:
+def _key_of(keyring: Keyring, key_id: str) -> AnyKey:
     return next(key for key in keyring.every if key.id == key_id)
 
 
 def _answer(
-    done: str, key: AnyKey, place: KeyringPlace, life: timedelta, told: str, *, as_json: bool
+    done: str, key: AnyKey, place: KeyringPlace, life: timedelta, line: str, *, as_json: bool
 ) -> None:
-    show_answer({"done": done, "keyring": name_of(place), "key": _facts(key, life)}, told, as_json=as_json)
+    show_answer({"done": done, "keyring": name_of(place), "key": _facts(key, life)}, line, as_json=as_json)
 
 
 def _facts(key: AnyKey, life: timedelta) -> dict[str, Any]:

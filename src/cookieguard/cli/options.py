@@ -1,4 +1,4 @@
-"""What commands share: their options, and how these lead to the shop's configuration and keyring."""
+"""The options that commands share, and the functions that read the shop's configuration and keyring from them."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Answer in JSON, includ
 
 
 def shop_config(path: Path | None) -> Config:
-    """Read the shop's configuration, the default one where there is no file."""
+    """Return the shop's configuration, or the default settings if there is no file."""
     file = config_file(path)
     return Config() if file is None else load_config(file)
 
 
 def config_file(path: Path | None) -> Path | None:
-    """Return which file is read: the one that was named, the one in this folder, or none."""
+    """Return the configuration file: the one given, the one in this folder, or None."""
     default = Path(CONFIG_FILE)
     return path or (default if default.exists() else None)
 
 
 def require_state(state: Path) -> None:
-    """Require a state directory to be there: what is made in another folder than the shop's nobody ever reads."""
+    """Require the state directory to exist: a new one, made in the wrong folder, would never be read by the shop."""
     if not os.path.lexists(state):
         allowed = "that of a shop that has started once: run this in its folder, or set an absolute state_dir"
         raise ConfigError("state_dir", was=f"{state} (no such directory)", allowed=allowed)
 
 
 def keyring_place(shop: Config, keyring: Path | None) -> KeyringPlace:
-    """Find the keyring: the one that was named, else the shop's."""
+    """Return where the keyring is: the file given, or otherwise the shop's own place."""
     if keyring is not None:
         return KeyringPlace(setting="--keyring", path=keyring.absolute())
     return place_of(Path(shop.state_dir).absolute(), shop.keys, environ=os.environ)
 
 
 def name_of(place: KeyringPlace) -> str:
-    """Return in words where a keyring is."""
+    """Describe in words where a keyring is."""
     return str(place.path.absolute()) if place.path is not None else f"environment variable {place.variable}"
 
 
@@ -74,7 +74,7 @@ def read_place(place: KeyringPlace) -> Keyring:
 
 @contextmanager
 def store_answers() -> Iterator[None]:
-    """Raise ConfigError where the store, or the queue or outbox in it, does not answer in this block."""
+    """Raise ConfigError if the store, or the queue or outbox in it, fails to answer within this block."""
     try:
         yield
     except (OutboxDown, QueueDown, StoreDown) as error:
@@ -83,14 +83,14 @@ def store_answers() -> Iterator[None]:
 
 
 def require_subject(setting: str, subject: str) -> None:
-    """Require the kind of a subject before its name: a bare number is nobody's, and would be told as done."""
+    """Require the kind of a subject before its name: a bare number matches no records, yet would look like success."""
     if subject and not all(subject.partition(":")):
         allowed = "with its kind: customer:NUMBER, browser:ID, named:NAME, or as the other tool named it"
         raise ConfigError(setting, was=repr(subject[:80]), allowed=allowed)
 
 
 def no_keyring(place: KeyringPlace) -> ConfigError:
-    """Return the error that there is no keyring yet, with what makes one."""
+    """Return the error that the keyring does not exist, with the ways to create it."""
     allowed = "a keyring, which `cookieguard keys add` or the shop's first start creates"
     return ConfigError(place.setting, was=f"{place.path} (no such file)", allowed=allowed)
 
@@ -98,13 +98,13 @@ def no_keyring(place: KeyringPlace) -> ConfigError:
 def read_pairs(
     option: str, text: str, *, names: Collection[str] = (), values: Collection[str] = ()
 ) -> dict[str, str]:
-    """Read NAME=VALUE,...; raises ConfigError for a name, or a value, that is none of those."""
+    """Return the pairs of NAME=VALUE,...; raises ConfigError for a name or a value that is not among those allowed."""
     found: dict[str, str] = {}
-    for one in filter(None, text.split(",")):
-        name, _, value = (part.strip() for part in one.partition("="))
+    for pair in filter(None, text.split(",")):
+        name, _, value = (part.strip() for part in pair.partition("="))
         if not (name and value) or (names and name not in names) or (values and value not in values):
             form = "FIELD=COLUMN,... with a FIELD" if names else "THEIRS=PURPOSE,... with a PURPOSE"
             allowed = f"{form} of {', '.join(names or values)}"
-            raise ConfigError(option, was=repr(one), allowed=allowed)
+            raise ConfigError(option, was=repr(pair), allowed=allowed)
         found[name] = value
     return found

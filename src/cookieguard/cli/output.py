@@ -1,4 +1,4 @@
-"""How commands show things: lines and tables for people, JSON for programs, both on stdout."""
+"""Functions that write a command's answer to stdout: lines and tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.text import Text
 
 from cookieguard.engines.doctor_settings import Finding
 
-WIDE = 160  # what is no terminal has no width: a pipe must not get folded lines
+WIDE = 160  # columns of a table in a pipe or a file, which have no width: a program that reads it needs unfolded lines
 
 
 def show_json(facts: Any) -> None:
@@ -24,12 +24,12 @@ def show_json(facts: Any) -> None:
 
 
 def show_line(line: str) -> None:
-    """Write a line as it is; rich would read brackets in it as markup."""
+    """Write a line unchanged; rich would read brackets in it as markup."""
     sys.stdout.write(f"{line}\n")
 
 
 def show_answer(facts: Any, *lines: str, as_json: bool) -> None:
-    """Write what was found or done: as one JSON document, or as lines."""
+    """Write an answer as one JSON document or as lines."""
     if as_json:
         show_json(facts)
         return
@@ -38,7 +38,7 @@ def show_answer(facts: Any, *lines: str, as_json: bool) -> None:
 
 
 def show_rows(facts: Any, heads: Sequence[str], rows: Iterable[Sequence[str]], *, as_json: bool) -> None:
-    """Write what was found: as one JSON document, or as a table."""
+    """Write an answer as one JSON document or as a table."""
     if as_json:
         show_json(facts)
     else:
@@ -46,12 +46,12 @@ def show_rows(facts: Any, heads: Sequence[str], rows: Iterable[Sequence[str]], *
 
 
 def printable(text: str) -> str:
-    """Return a text that a stranger wrote as one line in which no character moves the cursor or turns the line."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
+    """Return a stranger's text with line breaks, terminal controls and changes of writing direction escaped."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def show_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Write a table with a line of heads; of no rows say that there are none."""
+    """Write a table with a line of headings, or "none" if there are no rows."""
     table = Table(*heads, box=SIMPLE_HEAD)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -65,22 +65,22 @@ WRONG = 1
 
 
 def show_findings(findings: Sequence[Finding], *, as_json: bool, strict: bool = False) -> None:
-    """Show a line for each and the counts; exit code 1 where something is wrong, or `strict` minds a warning."""
-    is_fine = all(one.is_fine and not (strict and one.advice) for one in findings)
+    """Show a line for each finding, and the counts. Exit with code 1 if one is wrong, or with `strict` a warning."""
+    is_fine = all(finding.is_fine and not (strict and finding.advice) for finding in findings)
     if as_json:
-        show_json({"is_fine": is_fine, "checks": [_facts(one) for one in findings]})
+        show_json({"is_fine": is_fine, "checks": [_facts(finding) for finding in findings]})
     else:
-        for one in findings:
-            todo = "".join(f"; {what}" for what in (one.mend, one.advice) if what)
-            mark = ("warn " if one.advice else "ok   ") if one.is_fine else "WRONG"
-            show_line(f"{mark} {one.check}: {one.found}{todo}")
-        wrong = sum(not one.is_fine for one in findings)
-        warned = sum(one.is_fine and bool(one.advice) for one in findings)
+        for finding in findings:
+            todo = "".join(f"; {what}" for what in (finding.mend, finding.advice) if what)
+            mark = ("warn " if finding.advice else "ok   ") if finding.is_fine else "WRONG"
+            show_line(f"{mark} {finding.check}: {finding.found}{todo}")
+        wrong = sum(not finding.is_fine for finding in findings)
+        warned = sum(finding.is_fine and bool(finding.advice) for finding in findings)
         show_line(f"{warned} warning{'s' * (warned != 1)}, {wrong or 'nothing'} wrong")
     if not is_fine:
         raise typer.Exit(WRONG)
 
 
-def _facts(one: Finding) -> dict[str, Any]:
-    facts = {"check": one.check, "is_fine": one.is_fine, "found": one.found}
-    return facts | {"mend": one.mend, "advice": one.advice}
+def _facts(finding: Finding) -> dict[str, Any]:
+    facts = {"check": finding.check, "is_fine": finding.is_fine, "found": finding.found}
+    return facts | {"mend": finding.mend, "advice": finding.advice}

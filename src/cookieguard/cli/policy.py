@@ -1,4 +1,4 @@
-"""`cookieguard policy`: announce a version of the policy, send its notices, and see how far they came."""
+"""`cookieguard policy`: announces a version of the shop's policy, mails its notices, and shows how many were sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_answer, show_line, show_rows
+from cookieguard.cli.output import WRONG, show_answer, show_line, show_rows
 from cookieguard.config import Config
 from cookieguard.config.languages import language_of
 from cookieguard.errors import ConfigError
@@ -65,7 +65,6 @@ from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_file, store_opener
 from cookieguard.storage.store.protocol import Store
 
-WRONG = 1
 PROGRESS_SECONDS = 1.0
 COUNTS = ("total", "sent", "waiting", "refused", "uncertain", "is_complete")
 MARKS = {Way.SAME: ("", ""), Way.ADDED: ("{+", "+}"), Way.REMOVED: ("[-", "-]"), Way.CHANGED: ("", "")}
@@ -79,7 +78,7 @@ VersionArgument = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """Hold what all these commands look at."""
+    """Hold the configuration, the policy's versions and the time, which all these commands use."""
 
     config: Config
     versions: tuple[Version, ...]
@@ -88,7 +87,7 @@ class Shop:
 
     @property
     def state(self) -> StateDirectory:
-        """The state directory, made where there is none."""
+        """Return the state directory, which is created if it is missing."""
         return StateDirectory(self.config.state_dir)
 
 
@@ -119,9 +118,9 @@ def announce_version(
         added = asyncio.run(filled)
         run = outbox.count(run_of(found))
         keep_copy(shop.state, _note(shop, store, found, run, record))
-    told = f"announced {found.name}; notices: {added} new, {run.summary}; to send them, run: cookieguard policy send"
+    line = f"announced {found.name}; notices: {added} new, {run.summary}; to send them, run: cookieguard policy send"
     facts = {"done": "announced", "version": found.name, "added": added, **_counts(run)}
-    show_answer(facts, told, as_json=as_json)
+    show_answer(facts, line, as_json=as_json)
 
 
 @policy.command("send")
@@ -140,8 +139,8 @@ def send_notices(
             ledger = read_ledger(store)
         days = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
         notices = Notices(shop.config, days, Recipients(ring), shop.now)
-        open_ = [one for one in shop.versions if _is_open(ledger, one, outbox)]
-        runs = [run_of(one) for one in open_]
+        open_ = [version for version in shop.versions if _is_open(ledger, version, outbox)]
+        runs = [run_of(version) for version in open_]
         count = 0
 
         def sent() -> None:
@@ -152,13 +151,13 @@ def send_notices(
         progress = _progress(lambda count: f"notices tried: {count}")
         work = Sender(outbox, relay, sender=sender, build=notices.build)
         asyncio.run(work.run(runs, connections=shop.config.mail.connections, progress=sent))
-        counted = [(one, outbox.count(run_of(one))) for one in open_]
-        # Opened anew: a connection of some hours ago may have ended with its server.
+        counted = [(version, outbox.count(run_of(version))) for version in open_]
+        # Sending may take hours. The store is opened again because its server may have closed the first connection.
         with _store(shop, ring) as store, _record(shop, ring) as record:
-            for one, run in counted:
-                keep_copy(shop.state, _note(shop, store, one, run, record))
-    lines = [f"{one.name}: {run.summary}" for one, run in counted]
-    facts = {"runs": {one.name: _counts(run) for one, run in counted}}
+            for version, run in counted:
+                keep_copy(shop.state, _note(shop, store, version, run, record))
+    lines = [f"{version.name}: {run.summary}" for version, run in counted]
+    facts = {"runs": {version.name: _counts(run) for version, run in counted}}
     show_answer(facts, *(lines or ["no announced version has notices to send"]), as_json=as_json)
     if not all(run.is_complete for _, run in counted):
         raise typer.Exit(WRONG)
@@ -170,20 +169,24 @@ def show_status(*, config: ConfigOption = None, as_json: JsonOption = False) -> 
     shop = _shop(config)
     ledger, runs, replies = dict[str, Announcement](), dict[str, Run](), dict[str, Mapping[str, int]]()
     database = store_file(shop.config.store, Path(shop.config.state_dir).absolute(), environ=os.environ)
-    if database is None or database.exists():  # else nothing was announced, and this makes no state directory
+    if (
+        database is None or database.exists()
+    ):  # without a database no version is announced; status creates none
         with _store(shop) as store, _outbox(shop) as outbox:
             ledger = dict(read_ledger(store))
-            runs = {one.name: _run(outbox, one, ledger) for one in shop.versions if one.name in ledger}
+            announced = [version for version in shop.versions if version.name in ledger]
+            runs = {version.name: _run(outbox, version, ledger) for version in announced}
             replies = {name: outbox.replies(f"policy-{name}") for name in runs}
     changed = [*shop.refused, *altered(shop.versions, files_of(ledger))]
     versions = dated(shop.versions, ledger, shop.now.date(), shop.config.policy.notice_days)
     rows = [
-        _row(versions, one, ledger, runs.get(one.name), shop.now) | {"replies": replies.get(one.name, {})}
-        for one in versions
+        _row(versions, version, ledger, runs.get(version.name), shop.now)
+        | {"replies": replies.get(version.name, {})}
+        for version in versions
     ]
     heads = ("version", "announced", "effective", "state", "notices", "replies")
-    told = [", ".join(f"{reply}: {count}" for reply, count in row["replies"].items()) for row in rows]
-    cells = [(*(str(row[head]) for head in heads[:5]), one) for row, one in zip(rows, told, strict=True)]
+    replied = [", ".join(f"{reply}: {count}" for reply, count in row["replies"].items()) for row in rows]
+    cells = [(*(str(row[head]) for head in heads[:5]), text) for row, text in zip(rows, replied, strict=True)]
     show_rows({"versions": rows, "changed": changed}, heads, cells, as_json=as_json)
     for file in () if as_json else changed:
         show_line(f"WRONG {told_of([file])}: restore what was published")
@@ -211,14 +214,18 @@ def show_differences(
         sys.stderr.write(f"cookieguard: one of the versions has no text in {language}; showing {spoken}\n")
     changes = differences(old.markdown if at else "", new.markdown)
     facts = [
-        {"way": one.way, "heading": one.heading, "pieces": [[piece.way, piece.text] for piece in one.pieces]}
-        for one in changes
+        {
+            "way": change.way,
+            "heading": change.heading,
+            "pieces": [[piece.way, piece.text] for piece in change.pieces],
+        }
+        for change in changes
     ]
     lines = (
-        f"{one.way}{f' ({one.heading})' if one.heading else ''}: "
-        + "".join(f"{MARKS[piece.way][0]}{piece.text}{MARKS[piece.way][1]}" for piece in one.pieces)
+        f"{change.way}{f' ({change.heading})' if change.heading else ''}: "
+        + "".join(f"{MARKS[piece.way][0]}{piece.text}{MARKS[piece.way][1]}" for piece in change.pieces)
         + "\n"
-        for one in changes
+        for change in changes
     )
     show_answer({"version": found.name, "changes": facts}, *lines, as_json=as_json)
 
@@ -242,13 +249,15 @@ def release_version(
     member = one_member(ring, shop.state, "officer")
     with _outbox(shop) as outbox, _store(shop, ring) as store, _record(shop, ring) as record:
         entry = read_ledger(store).get(found.name)
-        if entry is not None and entry.forgotten is None:  # a sender that was killed noted nothing
+        if (
+            entry is not None and entry.forgotten is None
+        ):  # a sender that was killed did not note its progress
             _note(shop, store, found, outbox.count(run_of(found)), record)
         ledger = release(store, found, reason, by=member, now=shop.now, record=record)
         keep_copy(shop.state, ledger)
     day = first_day(found, ledger[found.name])
-    told = f"released {found.name} by {member.name}: it takes effect on {day}, even if notices are missing"
-    show_answer({"done": "released", "version": found.name, "reason": reason}, told, as_json=as_json)
+    line = f"released {found.name} by {member.name}: it takes effect on {day}, even if notices are missing"
+    show_answer({"done": "released", "version": found.name, "reason": reason}, line, as_json=as_json)
 
 
 def _shop(path: Path | None) -> Shop:
@@ -256,7 +265,9 @@ def _shop(path: Path | None) -> Shop:
     if not config.policy.folder:
         raise ConfigError("policy.folder", was="empty", allowed="the folder of the policy's versions")
     kept = KeptTexts({}, {})
-    with suppress(LogDown):  # what needs the log writes into it, and says so
+    with suppress(
+        LogDown
+    ):  # a command that needs the log writes to it later and then reports that it is down
         kept = read_kept(config, Path(config.state_dir), None, environ=os.environ)
     versions, refused = read_folder(config, kept)
     return Shop(config=config, versions=versions, refused=refused, now=datetime.now(UTC))
@@ -283,7 +294,7 @@ def _record(shop: Shop, keyring: Keyring) -> Iterator[Acts]:
 
 
 def _note(shop: Shop, store: Store, version: Version, run: Run, record: Acts) -> Ledger:
-    """Note how far a run came by now: the command may have sent for days."""
+    """Note how many of a version's notices are sent by now, which may be days after the command began."""
     days = shop.config.policy.notice_days
     return complete(store, version, run, now=datetime.now(UTC), notice_days=days, record=record)
 
@@ -294,7 +305,7 @@ def _run(outbox: Outbox, version: Version, ledger: Ledger) -> Run:
 
 
 def _is_open(ledger: Ledger, version: Version, outbox: Outbox) -> bool:
-    """Return whether there may be notices to send: also for customers who came after all others were told."""
+    """Return whether a version may have notices to send, such as for customers added after its run was complete."""
     entry = ledger.get(version.name)
     if entry is None or entry.forgotten is not None:
         return False

@@ -1,4 +1,4 @@
-"""`cookieguard report`: the overview of the dashboard as one HTML file that asks nobody, or as a mail once a week."""
+"""`cookieguard report`: writes the dashboard to one HTML file that loads nothing else, or mails it once a week."""
 
 from __future__ import annotations
 
@@ -78,17 +78,17 @@ def report(
     if ring is not None:
         require_recipients(shop, "stats.report", shop.stats.report)
     now = datetime.now(UTC).replace(microsecond=0)
-    with Console(stderr=True).status("reading statistics"):  # seen on a terminal only
+    with Console(stderr=True).status("reading statistics"):  # shown on a terminal only
         found = _read(shop, Selection(tab, RANGES[range_], beside=beside), now)
     made, name = f"{now:%Y-%m-%d %H:%M} UTC", shop_name(shop.origins)
     if out is not None:
         _write(out, _file(found, made=made, shop=name))
-        _tell(out, found, now=now, as_json=as_json)
+        _show_written(out, found, now=now, as_json=as_json)
     elif isinstance(found, Overview):
         _mail(shop, found, ring, now=now, made=made, as_json=as_json)
 
 
-def _tell(out: Path, found: Overview | Details, *, now: datetime, as_json: bool) -> None:
+def _show_written(out: Path, found: Overview | Details, *, now: datetime, as_json: bool) -> None:
     shown = found.range.id if found.range else None
     facts = {"done": "written", "file": str(out), "made": to_text(now), "range": shown}
     show_answer(facts, *found.notes, f"wrote {out}", as_json=as_json)
@@ -109,7 +109,7 @@ def _mail(
     made: str,
     as_json: bool,
 ) -> None:
-    """Send the mail; without a keyring show it."""
+    """Send the weekly mail, or show it if there is no keyring (`--preview`)."""
     name = shop_name(shop.origins)
     subject = report_subject(overview, shop=name)
     lines = [one_line(line) for line in report_lines(overview, shop=name, made=made)]

@@ -1,4 +1,4 @@
-"""`cookieguard scan`: who hears of a visit to a shop, in each state of consent, and the tables that declare them."""
+"""`cookieguard scan`: lists the third parties that learn of a visit to a shop, and drafts tables that declare them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import typer
 
 from cookieguard.cli.options import CONFIG_FILE, ConfigOption, JsonOption, config_file, shop_config
-from cookieguard.cli.output import show_json, show_line
+from cookieguard.cli.output import WRONG, show_json, show_line
 from cookieguard.config import Config, load_catalogue
 from cookieguard.config.loading.checks import require_origin
 from cookieguard.config.purposes import NECESSARY
@@ -41,8 +41,7 @@ from cookieguard.scan.static_scan import scan_plainly
 from cookieguard.scan.third_parties import Party, parties_of, still_held
 from cookieguard.web.middleware import CookieGuard
 
-WRONG = 1
-MOST_NAMED = 4  # of hosts, pages, names in a line
+MOST_NAMED = 4  # hosts, pages or names in one line of output
 NO_PLAYWRIGHT = (
     "the scan drives a browser with Playwright, which is not installed: pip install '.[scan]' in cookieguard's "
     "checkout, or scan with --no-browser"
@@ -88,7 +87,7 @@ Diff = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Hold what a scan found, in the forms it is shown in."""
+    """Hold what a scan found: as values, as drafted tables, as facts for JSON, and as changes since the last scan."""
 
     scan: Scan
     parties: list[Party]
@@ -99,7 +98,7 @@ class Result:
     """Each form, its pages, and the table that declares it; empty if the configuration does."""
 
 
-def scan(  # each is an option
+def scan(  # one parameter for each option of the command
     target: Target,
     *,
     page: Page = "",
@@ -125,16 +124,16 @@ def scan(  # each is an option
 ) -> None:
     """Visit a shop as customers do, and list the third parties that learn of it in each state of consent."""
     shop = shop_config(config)
-    is_first = diff is not None and diff == save and not diff.exists()  # as every night's was once
+    is_first = diff is not None and diff == save and not diff.exists()  # the first run of a nightly scan
     before = load_facts(diff) if diff is not None and not is_first else None
     _require_folders({"--out": out, "--save": save, "--draft": draft_file})
     with ExitStack() as stack:
-        behind = _start_page(target, page)
+        page_path = _start_page(target, page)
         app, folder = stack.enter_context(loaded(target)) if is_app(target) else (None, Path())
-        if config is None and isinstance(app, CookieGuard):  # it may have vendors that no file names
+        if config is None and isinstance(app, CookieGuard):  # the app may declare vendors in code
             shop = app.config
         start, own = _place(app, folder, target, shop, as_origin, stack)
-        start += behind
+        start += page_path
         plan = Plan(
             start=start,
             addresses=Addresses(allow_private=allow_private, own=own),
@@ -166,7 +165,7 @@ def scan(  # each is an option
             show_line(f"{diff} did not exist yet: the next scan is compared with this one")
         if write:
             _show_still_held(result.scan, plan, config)
-    is_new = any(one.is_new for one in result.since or ())
+    is_new = any(change.is_new for change in result.since or ())
     if (fail_on_leak and result.facts["leaks"]) or is_new:
         raise typer.Exit(WRONG)
 
@@ -184,9 +183,9 @@ async def _scan(plan: Plan, *, no_browser: bool) -> Scan:
 def _place(
     app: Any, folder: Path, target: str, shop: Config, as_origin: str, stack: ExitStack
 ) -> tuple[str, dict[tuple[str, int], tuple[str, int]]]:
-    """Return the address to start at, and where it is served by ourselves."""
+    """Return the address to start at, and the loopback address at which an app's origin is served."""
     if not is_app(target):
-        # Nothing would be sent, and the report would show it.
+        # The scan would not send the name and password, and the report would show them.
         if "@" in target.rpartition("://")[2].partition("/")[0]:
             allowed = "an address without them: let the scan in by its network address instead"
             raise ConfigError("URL", was="with a name or a password", allowed=allowed)
@@ -208,7 +207,7 @@ def _place(
 
 
 def _start_page(target: str, page: str) -> str:
-    """Return what of an app's address comes behind its first slash."""
+    """Return the path of an app's start page, without its first slash."""
     if page and not is_app(target):
         raise ConfigError(
             "--page", was="given with an address", allowed="a page of an app; write it into the address"
@@ -237,7 +236,7 @@ def _write_files(result: Result, *, out: Path | None, save: Path | None, draft_f
     if out is not None:
         _write(out, "--out", report_page(result.scan, result.facts, result.since))
     if save is not None:
-        save.touch(0o600)  # it may be in the state directory, which doctor wants for its user alone
+        save.touch(0o600)  # in the state directory, doctor reports files that other users can read
         _write(save, "--save", json.dumps(result.facts, indent=1).encode())
     if draft_file is not None:
         _write(draft_file, "--draft", result.tables.encode())
@@ -259,7 +258,7 @@ def _text_of(config: Path | None) -> str:
 
 
 def _require_folders(files: dict[str, Path | None]) -> None:
-    """Look before the scan, which may take minutes, where its result goes."""
+    """Check that the result can be written, before a scan that may take minutes."""
     for option, file in files.items():
         if file is not None and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
             why = "a folder" if file.is_dir() else "its folder is missing or cannot be written to"
@@ -282,8 +281,8 @@ def _show(result: Result, *, shows_draft: bool) -> None:
     show_line(f"{seen.target}: {pages}, {states}; {parties} third part{'y' if parties == 1 else 'ies'}")
     for note in seen.notes:
         show_line(f"note: {note}")
-    for one in result.parties:
-        show_line(_party_line(one))
+    for party in result.parties:
+        show_line(_party_line(party))
     for need in seen.needs:
         whose = ", ".join(need.hosts) or "a script that is held"
         show_line(f"{need.page} ({need.state}) needs {whose}: {need.message}")
@@ -304,23 +303,23 @@ def _show_forms(result: Result, *, shows_draft: bool) -> None:
 
 
 def _show_still_held(seen: Scan, plan: Plan, config: Path | None) -> None:
-    """Name the hosts that neither the scanned configuration nor the written one declares."""
-    every = [Parties(plan.start, one) for one in (plan.config, shop_config(config))]
-    for host in still_held(seen, *every):
+    """Show the hosts that neither the scanned configuration nor the written one declares."""
+    declared = [Parties(plan.start, settings) for settings in (plan.config, shop_config(config))]
+    for host in still_held(seen, *declared):
         show_line(f"{host} is still held: decide in {config_file(config) or CONFIG_FILE}")
 
 
 def _party_line(party: Party) -> str:
     quiet = "loads" if party.purpose == NECESSARY and party.declared else "held until consent:"
     mark = "LEAK" if party.leaks else "named" if party.is_only_named else quiet
-    elements = _few(list(dict.fromkeys(one.element for one in party.contacts)))
+    elements = _few(list(dict.fromkeys(contact.element for contact in party.contacts)))
     pages = _few(list(party.pages))
     declared = ", not declared" if party.undeclared else ", declared"
     purpose = "the shop's own?" if party.may_be_own else party.purpose
     kept = f"; stores {_few(list(party.names))}" if party.names else ""
-    told = f"; learns {', '.join(party.told)}" if party.told else ""
+    learned = f"; learns {', '.join(party.told)}" if party.told else ""
     hosts = _few(list(hosts_leaking(party) or party.hosts))
-    return f"{mark} {party.name} ({purpose}{declared}): {hosts} by {elements} on {pages}{kept}{told}"
+    return f"{mark} {party.name} ({purpose}{declared}): {hosts} by {elements} on {pages}{kept}{learned}"
 
 
 def _form_line(form: Form, pages: Sequence[str]) -> str:

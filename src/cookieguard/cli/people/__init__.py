@@ -1,1 +1,1 @@
-"""Commands about the shop's people: staff, the weekly letter, and what opens a customer's data without a code."""
+"""Commands for staff: their tokens, the weekly letter, notes, and access to data without a customer's code."""

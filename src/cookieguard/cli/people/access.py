@@ -1,4 +1,4 @@
-"""`cookieguard access`: look without a customer's code, disclose to an authority, and tell the customer of it."""
+"""`cookieguard access`: opens a customer's data without the customer's code, records disclosures, sends the notices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_answer, show_line, show_rows
+from cookieguard.cli.output import WRONG, show_answer, show_line, show_rows
 from cookieguard.config import Config
 from cookieguard.config.languages import texts_of
 from cookieguard.config.loading.checks import require_one_of, require_text
@@ -57,7 +57,6 @@ from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 from cookieguard.storage.store.protocol import Store
 
-WRONG = 1
 NO_ADDRESS = "mail.customers has no usable mail address; tell the customer by letter, then run: cookieguard access told"
 access = typer.Typer(help="View data without a customer's code, record a disclosure, and tell the customer.")
 
@@ -73,7 +72,7 @@ UntilOption = Annotated[
 
 
 class AccessCommand:
-    """Hold what these commands work with."""
+    """Hold the open store, keyring and list of accesses for one of these commands."""
 
     def __init__(self, config: Config, keyring: Keyring, glass: BreakGlass, store: Store) -> None:
         self.config = config
@@ -107,7 +106,7 @@ def open_without_code(
 
     It reads two tokens from standard input: first of the support member who looks, then of the officer who approves.
     """
-    require_one_of("--ground", ground, [one.value for one in Ground])
+    require_one_of("--ground", ground, [allowed.value for allowed in Ground])
     with _desk(config, keyring) as desk:
         require_one_of("--scope", scope, desk.config.staff.scopes)
         id_ = _approved(
@@ -115,9 +114,9 @@ def open_without_code(
         )
         permissions = Permissions(desk.keyring, desk.config.staff.scopes, _asking(desk.store))
         code = permissions.make(customer, scope, desk.now).result()
-    told = f"access {id_}: the code opens {scope} once, within 10 minutes: {code}"
+    line = f"access {id_}: the code opens {scope} once, within 10 minutes: {code}"
     to_do = "to tell the customer, run: cookieguard access notify"
-    show_answer({"look": id_, "code": code}, told, to_do, as_json=as_json)
+    show_answer({"look": id_, "code": code}, line, to_do, as_json=as_json)
 
 
 @access.command("disclose")
@@ -146,8 +145,8 @@ def disclose(
         id_ = _approved(
             desk, "disclosure", customer, ground, event, reason, given, law, until, first="officer"
         )
-    told = f"disclosure {id_} is in the log; to tell the customer, run: cookieguard access notify"
-    show_answer({"look": id_}, told, as_json=as_json)
+    line = f"disclosure {id_} is in the log; to tell the customer, run: cookieguard access notify"
+    show_answer({"look": id_}, line, as_json=as_json)
 
 
 @access.command("list")
@@ -159,12 +158,12 @@ def list_looks(
         rows = [
             {
                 "id": id_,
-                "kind": one.kind,
-                "at": f"{one.at:%Y-%m-%d}",
-                "by": one.by,
-                "state": state_of(one, desk.now),
+                "kind": look.kind,
+                "at": f"{look.at:%Y-%m-%d}",
+                "by": look.by,
+                "state": state_of(look, desk.now),
             }
-            for id_, one in desk.glass.looks().items()
+            for id_, look in desk.glass.looks().items()
         ]
     heads = ("id", "kind", "at", "by", "state")
     show_rows({"looks": rows}, heads, [tuple(row.values()) for row in rows], as_json=as_json)
@@ -262,7 +261,7 @@ def _approved(
 
 
 def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool:
-    """Send the notice of a look; False, and why, where it stays open: the others are sent all the same."""
+    """Send the notice of an access and return whether it was sent. A failure is shown, and does not stop the others."""
     try:
         number = desk.glass.customer(id_)
     except BreakGlassRefused as error:
@@ -275,7 +274,7 @@ def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool
         sys.stderr.write(f"cookieguard: access {id_}: {NO_ADDRESS}\n")
         return False
     shop = desk.config.origins[0].partition("://")[2]
-    lang, told, lines = notice_of(look, desk.config.language_for(language))
+    lang, summary, lines = notice_of(look, desk.config.language_for(language))
     run = f"look-{id_}"
     with closing(outbox_opener(desk.config.store, desk.state.path, environ=os.environ)()) as outbox:
         sent = send_to(
@@ -284,7 +283,7 @@ def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool
             [address],
             config=desk.config,
             recipients=Recipients(desk.keyring),
-            subject=f"{shop}: {told}",
+            subject=f"{shop}: {summary}",
             lines=lines,
             language=lang,
             now=desk.now,
@@ -299,10 +298,10 @@ def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool
 
 
 async def _address_of(config: Config, number: str) -> tuple[str, str]:
-    async for one in every_customer(load_customers(config.mail.customers)):
-        if one.number == number:
+    async for customer in every_customer(load_customers(config.mail.customers)):
+        if customer.number == number:
             with suppress(AddressError):
-                return require_address(one.address), one.language
+                return require_address(customer.address), customer.language
     return "", ""
 
 
@@ -335,19 +334,19 @@ def _asking(store: Store) -> Callable[[Callable[[Store], str]], Future[str]]:
 
 
 def notice_of(look: Look, language: str) -> tuple[str, str, list[str]]:
-    """Return the language, what happened in one line, and the notice; scope and reason are the staff's own words."""
+    """Return the notice's language, its summary and its lines. Scope and reason are in the words of the staff."""
     texts = RightsTexts.of(language)
-    said, colon = texts_of(texts.lang)["permission"], texts_of(texts.lang)["meta"]["colon"]
+    words, colon = texts_of(texts.lang)["permission"], texts_of(texts.lang)["meta"]["colon"]
     key = "notice_gave" if look.kind == "disclosure" else "notice_looked"
-    scope = said["scope_reveal"] if look.kind == REVEAL else look.scope
-    ground = said.get(f"ground_{look.ground}", look.ground)
-    told = said[key].replace("{date}", texts.day(look.at.date()))
+    scope = words["scope_reveal"] if look.kind == REVEAL else look.scope
+    ground = words.get(f"ground_{look.ground}", look.ground)
+    summary = words[key].replace("{date}", texts.day(look.at.date()))
     lines = [
-        told,
+        summary,
         "",
-        said["notice_what"].replace("{scope}", scope),
-        said["notice_why"].replace("{reason}", f"{ground}{colon}{look.reason}"),
+        words["notice_what"].replace("{scope}", scope),
+        words["notice_why"].replace("{reason}", f"{ground}{colon}{look.reason}"),
         "",
-        said["notice_two"],
+        words["notice_two"],
     ]
-    return texts.lang, told.translate(PLAIN), lines
+    return texts.lang, summary.translate(PLAIN), lines

@@ -1,4 +1,4 @@
-"""`cookieguard letter`: write the weekly letter, show it, or send it to owner and officer, once a week."""
+"""`cookieguard letter`: shows the weekly letter about the shop's duties, or mails it to the configured addresses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_answer
+from cookieguard.cli.output import WRONG, show_answer
 from cookieguard.config import Config
 from cookieguard.errors import ConfigError
 from cookieguard.features.letter import write_letter
@@ -45,7 +45,7 @@ def letter(
         require_recipients(shop, "staff.letter", shop.staff.letter)
     written = write_letter(shop, ring, now)
     if preview:
-        parts = [{"title": one.title, "lines": one.lines, "due": one.is_due} for one in written.parts]
+        parts = [{"title": part.title, "lines": part.lines, "due": part.is_due} for part in written.parts]
         facts = {"subject": written.subject, "parts": parts}
         show_answer(facts, written.subject, "", *written.text, as_json=as_json)
         return
@@ -61,12 +61,11 @@ def letter(
     )
 
 
-WRONG = 1
-WEEKS_KEPT = 8  # after so many the outbox forgets who got what
+WEEKS_KEPT = 8  # weeks after which the outbox deletes the record of a mailing
 
 
 def require_recipients(shop: Config, setting: str, addresses: Sequence[str]) -> None:
-    """Require what a mail needs."""
+    """Require recipients and a sender; raises ConfigError."""
     if not addresses:
         raise ConfigError(setting, was="empty", allowed="the addresses that get it; or use --preview")
     if not shop.mail.sender:
@@ -84,7 +83,7 @@ def send_weekly(
     now: datetime,
     as_json: bool,
 ) -> None:
-    """Send this week's mail of a kind and say how far that came; exit code 1 where somebody did not get it."""
+    """Send this week's mail of a kind and show how many were sent. Exit with code 1 if an address did not get it."""
     state = StateDirectory(shop.state_dir)
     with store_answers(), closing(outbox_opener(shop.store, state.path, environ=os.environ)()) as outbox:
         sent = send_to(

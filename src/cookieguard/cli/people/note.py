@@ -1,4 +1,4 @@
-"""`cookieguard note`: a mark on the chart of the dashboard, such as a deploy; lists and removes them too."""
+"""`cookieguard note`: adds, lists and removes the notes that mark days on the dashboard's chart, such as a deploy."""
 
 from __future__ import annotations
 
@@ -39,11 +39,13 @@ def note(
         require_state(state)
         change_notes(state, lambda before: with_note(before, made))
     found = read_notes(state)
-    facts = {"notes": [{**one._asdict(), "day": one.day.isoformat()} for one in found]}
-    show_answer(facts, *(f"{one.id}  {one.day}  {one.text} ({one.by})" for one in found), as_json=as_json)
+    facts = {"notes": [{**note._asdict(), "day": note.day.isoformat()} for note in found]}
+    show_answer(
+        facts, *(f"{note.id}  {note.day}  {note.text} ({note.by})" for note in found), as_json=as_json
+    )
 
 
 def _remove(state: Path, note_id: str) -> None:
-    if not any(one.id == note_id for one in read_notes(state)):
+    if not any(note.id == note_id for note in read_notes(state)):
         raise ConfigError("--remove", was="not a note's id", allowed="an id that `cookieguard note` lists")
-    change_notes(state, lambda before: [one for one in before if one.id != note_id])
+    change_notes(state, lambda before: [note for note in before if note.id != note_id])

@@ -1,4 +1,4 @@
-"""`cookieguard staff`: add, list and revoke the shop's people, sign them in, and show what they looked at."""
+"""`cookieguard staff`: adds, lists and revokes members of staff, signs them in, and shows the access journal."""
 
 from __future__ import annotations
 
@@ -57,16 +57,17 @@ def add_member(
     made = Member(id=secrets.token_hex(6), name=name, role=role, made=now, expires=now + timedelta(days=days))
 
     def add(before: Members) -> Members:
-        current = {one.id: one for one in before.values() if one.expires > now}
-        same = next((one.name for one in current.values() if person_of(one.name) == person_of(name)), None)
+        current = {member.id: member for member in before.values() if member.expires > now}
+        names = (member.name for member in current.values())
+        same = next((other for other in names if person_of(other) == person_of(name)), None)
         if same is not None:
             raise StaffRefused(f"{same} already has a token; first run: cookieguard staff revoke '{same}'")
         return current | {made.id: made}
 
     change_staff(StateDirectory(shop.state_dir).path, add)
     token = write_token(codec, made)
-    told = f"added {name} ({role}) until {to_text(made.expires)}; the token is shown only once:"
-    show_answer({"done": "added", "member": _facts(made), "token": token}, told, token, as_json=as_json)
+    line = f"added {name} ({role}) until {to_text(made.expires)}; the token is shown only once:"
+    show_answer({"done": "added", "member": _facts(made), "token": token}, line, token, as_json=as_json)
 
 
 @staff.command("link")
@@ -89,7 +90,8 @@ def link_member(
         )
     path = Path(shop.state_dir).absolute()
     require_state(path)
-    found = [one for one in read_staff(path).values() if who in (one.id, one.name) and now < one.expires]
+    called = [member for member in read_staff(path).values() if who in (member.id, member.name)]
+    found = [member for member in called if now < member.expires]
     if len(found) != 1:
         raise StaffRefused(f"{len(found)} members are called {who[:60]!r}; see: cookieguard staff list")
     ring = read_place(keyring_place(shop, keyring))
@@ -98,12 +100,12 @@ def link_member(
         journal.write(now, "link made", who=member.name, role=member.role)
         url = f"{base}staff?link={make_link(store, member.id, now)}"
     end = to_text((now + LINK_LIFE).replace(microsecond=0))
-    told = f"this link signs {member.name} ({member.role}) in, once, until {end}:"
-    show_answer({"done": "linked", "member": _facts(member), "url": url}, told, url, as_json=as_json)
+    line = f"this link signs {member.name} ({member.role}) in, once, until {end}:"
+    show_answer({"done": "linked", "member": _facts(member), "url": url}, line, url, as_json=as_json)
 
 
 def _store_of(shop: Config, state: Path, keyring: Keyring) -> Store:
-    """Open the store in which workers keep staff sessions; raises ConfigError if no worker has made the shop's."""
+    """Open the store in which workers keep staff sessions; raises ConfigError if no worker has created it yet."""
     file = staff_file(shop, state, environ=os.environ)
     if file not in (None, state / FILE) and not file.exists():
         allowed = "the store of a shop that has started once; run this on the shop's server, in its folder"
@@ -115,7 +117,7 @@ def _store_of(shop: Config, state: Path, keyring: Keyring) -> Store:
 def list_members(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """List the members who have a token: id, name, role and dates, but not the token."""
     members = read_staff(Path(shop_config(config).state_dir)).values()
-    rows = [_facts(one) for one in members]
+    rows = [_facts(member) for member in members]
     heads = ("id", "name", "role", "made", "expires")
     show_rows({"staff": rows}, heads, [tuple(row.values()) for row in rows], as_json=as_json)
 
@@ -128,17 +130,19 @@ def revoke_member(
     as_json: JsonOption = False,
 ) -> None:
     """Revoke a member's token. Within 5 s every worker refuses it."""
-    gone: list[Member] = []
+    revoked: list[Member] = []
 
     def revoke(before: Members) -> Members:
-        gone.extend(one for one in before.values() if who in (one.id, one.name))
-        if not gone:
+        revoked.extend(member for member in before.values() if who in (member.id, member.name))
+        if not revoked:
             raise StaffRefused(f"no member is called {who[:60]!r}; see: cookieguard staff list")
-        return {one.id: one for one in before.values() if one not in gone}
+        return {member.id: member for member in before.values() if member not in revoked}
 
     change_staff(StateDirectory(shop_config(config).state_dir).path, revoke)
-    told = f"revoked {', '.join(one.name for one in gone)}: within 5 s every worker refuses the token"
-    show_answer({"done": "revoked", "members": [_facts(one) for one in gone]}, told, as_json=as_json)
+    line = (
+        f"revoked {', '.join(member.name for member in revoked)}: within 5 s every worker refuses the token"
+    )
+    show_answer({"done": "revoked", "members": [_facts(member) for member in revoked]}, line, as_json=as_json)
 
 
 @staff.command("journal")
@@ -154,9 +158,9 @@ def show_journal(
     entries = list(read_journal(Path(shop.state_dir)))
     if customer:
         marks = marks_of(read_place(keyring_place(shop, keyring)), customer)
-        entries = [one for one in entries if one.get("customer") in marks]
+        entries = [entry for entry in entries if entry.get("customer") in marks]
     names = ("time", "event", "who", "role", "what", "customer", "reason")
-    rows = [[str(one.get(name, "")) for name in names] for one in entries]
+    rows = [[str(entry.get(name, "")) for name in names] for entry in entries]
     show_rows({"entries": entries}, names, rows, as_json=as_json)
 
 

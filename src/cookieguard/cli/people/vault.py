@@ -1,4 +1,4 @@
-"""`cookieguard vault` and `cookieguard reveal`: keys made ahead and destroyed, and the one way to an address."""
+"""`cookieguard vault`, which makes and destroys the vault's keys, and `cookieguard reveal`, which opens an address."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def init(
     shop = shop_config(config)
     state, private = _directories(shop)
     private.keep_out_of_repositories()
-    gone = _expire(shop, state, private)
+    destroyed = _expire(shop, state, private)
     made = make_keys(state, private, today=_today(), days=days)
-    _answer({"made": made, "destroyed": gone}, as_json=as_json)
+    _answer({"made": made, "destroyed": destroyed}, as_json=as_json)
 
 
 @vault.command("expire")
@@ -91,7 +91,7 @@ def reveal(
     codec_ring = read_place(keyring_place(shop, keyring))
     first, second = two_members(codec_ring, state, first="owner", second="owner")
     facts = _opened(state, private, of_day, event)
-    # Written before anything is shown: what cannot be recorded stays closed.
+    # Written before the address is shown: if the reveal log cannot be written, the address stays closed.
     entry = {"time": to_text(datetime.now(UTC)), "day": str(of_day), "event": event, "reason": reason.strip()}
     append_entry(private.path, entry | {"by": first.name, "with": second.name})
     if facts["customer"]:
@@ -106,7 +106,7 @@ def reveal(
 def _open_notice(
     shop: Config, keyring: Keyring, customer: str, entry: dict[str, str], who: tuple[str, str]
 ) -> None:
-    """Have the customer be told, where the shop's store is on this machine: `cookieguard access notify` does it."""
+    """Record that the customer is due a notice, which `cookieguard access notify` sends, if the store is here."""
     state = StateDirectory(shop.state_dir)
     file = store_file(shop.store, state.path, environ=os.environ)
     if not shop.store.enabled or (file is not None and not file.exists()):
@@ -159,7 +159,7 @@ def _opened(state: StateDirectory, private: StateDirectory, day: date, event: st
         raise RevealRefused(
             f"there is no private key for {day}: it was destroyed after vault.keep_days, or is elsewhere"
         )
-    line = next((one for one in read_events(state, day) if one.get("id") == event), None)
+    line = next((line for line in read_events(state, day) if line.get("id") == event), None)
     if line is None:
         raise RevealRefused(f"no event on {day} has this id; see: cookieguard reveal --day {day}")
     try:
@@ -176,8 +176,8 @@ def _answer(days: dict[str, list[date]], *, as_json: bool) -> None:
 
 def _show_events(events: list[dict[str, Any]], *, as_json: bool) -> None:
     names = ("id", "hour", "event")
-    facts = {"events": [{name: one[name] for name in names} for one in events]}
-    show_rows(facts, names, [[str(one[name]) for name in names] for one in events], as_json=as_json)
+    facts = {"events": [{name: event[name] for name in names} for event in events]}
+    show_rows(facts, names, [[str(event[name]) for name in names] for event in events], as_json=as_json)
 
 
 def _show_log(entries: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""`cookieguard log`: verify the consent log, show and export what is in it, write out its newest checkpoint."""
+"""`cookieguard log`: verifies the consent log, and shows, exports, imports, prunes and erases its records."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ from cookieguard.storage.state_directory import StateDirectory
 
 log = typer.Typer(help="Verify the consent log, and show and export its records.")
 
-SHOWN = 20  # faults, on a terminal; --json has them all
+SHOWN = 20  # faults in text output; --json lists more
 PROGRESS_EVERY = 10_000  # entries, or rows of a file
-FOR_GOOD = 36_500  # days
+FOR_GOOD = 36_500  # days: 100 years, for a kind of record that `proof.keep` never deletes
 
 AnchorOption = Annotated[
     list[Path] | None,
@@ -105,24 +105,24 @@ def verify(
     place = _place(shop, keyring)
     with _readable(), closing(open_log_store(place.log, make=False)) as store:
         name = store.fact("origin") or ""
-        keys = [key_of(one) for one in key] if key else trusted_keys(place.keyring(), name)
+        keys = [key_of(text) for text in key] if key else trusted_keys(place.keyring(), name)
         kept = local_anchors(Path(shop.state_dir).absolute())
         try:
             stamps = list(stamped(Path(shop.state_dir).absolute()))
             anchors = read_anchors([*kept, *(anchor or ())])
-            anchors += [(one, note.decode("utf-8", "replace")) for one, note, _ in stamps]
+            anchors += [(file, note.decode("utf-8", "replace")) for file, note, _ in stamps]
         except OSError as error:
             was = f"{error.filename} ({error.strerror})"
             raise ConfigError("--against", was=was, allowed="a file with a checkpoint") from error
         report = verify_log(store, keys=keys, anchors=anchors, progress=_progress(as_json=as_json))
         verify_stored_texts(store, report)
-        told = _stamp(shop, stamps, report)
+        stamped_until = _stamp(shop, stamps, report)
     if not key:
         with log_of(shop, keyring) as stores:
             verify_named_texts(stores, report)
     elif not as_json:
         show_line("records are not opened, so the texts that they name are not looked for")
-    _show_report(report, name, anchors=len(anchors), told=told, as_json=as_json)
+    _show_report(report, name, anchors=len(anchors), stamped_until=stamped_until, as_json=as_json)
     if report.verdict:
         raise typer.Exit(int(report.verdict))
 
@@ -168,8 +168,8 @@ def export(
         what = "records of one subject" if subject else f"all records from {first} on"
         note_access(shop, keyring, what, subject=subject, use=Use.VIEW if subject else Use.EXPORT)
         found = read_subject(stores, subject) if subject else _every(stores, first)
-        for one in found:
-            sys.stdout.buffer.write(canonical(_facts(one)) + b"\n")
+        for opened_record in found:
+            sys.stdout.buffer.write(canonical(_facts(opened_record)) + b"\n")
     sys.stdout.flush()
 
 
@@ -204,10 +204,10 @@ def prune(*, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Remove the records that `proof.keep` no longer keeps. The shop does this by itself once an hour."""
     shop, now = shop_config(config), datetime.now(UTC)
     state = StateDirectory(shop.state_dir)
-    with log_of(shop):  # says so where there is none
+    with log_of(shop):  # raises ConfigError if there is no log
         count = prune_log(shop, state, environ=os.environ, now=now)
-    told = f"removed: {count} records; their hashes stay in the tree"
-    show_answer({"pruned_records": count}, told, as_json=as_json)
+    line = f"removed: {count} records; their hashes stay in the tree"
+    show_answer({"pruned_records": count}, line, as_json=as_json)
 
 
 @log.command("erase")
@@ -230,13 +230,13 @@ def erase(
         raise ConfigError("subject", was="missing", allowed="'customer:NUMBER', 'browser:ID', or --again")
     require_subject("subject", subject)
     erasures = _place(shop, keyring).erasures
-    with log_of(shop, keyring) as stores:  # opening them does what the journal says
+    with log_of(shop, keyring) as stores:  # opening the log repeats the journal's erasures
         if subject:
             what, use = "erasure of records", Use.ERASURE
             note_access(shop, keyring, what, subject=subject, second="support", use=use)
         count = erase_subject(stores, subject, erasures=erasures, now=datetime.now(UTC)) if subject else 0
-    told = f"erased: {count} records, now unreadable" if subject else "done: all erasures of the journal"
-    show_answer({"erased_records": count}, told, as_json=as_json)
+    line = f"erased: {count} records, now unreadable" if subject else "done: all erasures of the journal"
+    show_answer({"erased_records": count}, line, as_json=as_json)
 
 
 @log.command("import")
@@ -261,11 +261,11 @@ def import_file(
     """Import another tool's records into the log, each row once. Exit code 1 if a row cannot be used."""
     require_match("--from", source, TOOL, "lower-case letters, digits and -, and no kind of our own subjects")
     shop, now = shop_config(config), datetime.now(UTC)
-    purposes = [one.id for one in shop.purposes]
+    purposes = [purpose.id for purpose in shop.purposes]
     reading = source_of(
         source,
         purposes=purposes,
-        vendors={one.name: one.purpose for one in shop.vendors},
+        vendors={vendor.name: vendor.purpose for vendor in shop.vendors},
         columns=read_pairs("--columns", columns, names=[*FIELDS, *purposes]),
         words=read_pairs("--words", words, values=purposes),
     )
@@ -309,9 +309,9 @@ def _import(
 
 
 def _opened_log(shop: Config, now: datetime) -> LogWriter | None:
-    """Open the log. A shop that was never started gets its keyring here; one that lost it is not given another."""
+    """Open the log. This creates the keyring of a shop that was never started, but does not replace a lost one."""
     state = StateDirectory(shop.state_dir)
-    is_new = all(one.name == ".gitignore" for one in state.paths()) and not has_log(
+    is_new = all(path.name == ".gitignore" for path in state.paths()) and not has_log(
         shop, state.path, environ=os.environ
     )
     keyring = load_keyring(state, shop.keys, environ=os.environ, now=now if is_new else None)
@@ -335,7 +335,7 @@ def _show_imported(done: Imported, *, as_json: bool) -> None:
 
 @contextmanager
 def log_of(shop: Config, keyring: Path | None = None) -> Iterator[Stores]:
-    """Open the shop's log, which must be there; raises ConfigError."""
+    """Open the shop's log; raises ConfigError if there is none."""
     with _readable(), closing(open_stores(_place(shop, keyring), make=False)) as stores:
         yield stores
 
@@ -355,7 +355,7 @@ def _readable() -> Iterator[None]:
 
 
 def key_of(text: str) -> NoteKey:
-    """Read a log's public key from the command line; raises ConfigError."""
+    """Return a log's public key, given on the command line; raises ConfigError."""
     try:
         return NoteKey.parse(text)
     except NoteError as error:
@@ -384,19 +384,19 @@ def _facts(found: OpenedRecord) -> dict[str, Any]:
 
 
 def _progress(*, as_json: bool, what: str = "entries") -> Callable[[int], None]:
-    told = 0
+    shown = 0
 
-    def tell(count: int) -> None:
-        nonlocal told
-        if not as_json and count - told >= PROGRESS_EVERY and sys.stderr.isatty():
-            told = count
+    def show_progress(count: int) -> None:
+        nonlocal shown
+        if not as_json and count - shown >= PROGRESS_EVERY and sys.stderr.isatty():
+            shown = count
             sys.stderr.write(f"\r{count} {what}")
 
-    return tell
+    return show_progress
 
 
 def _stamp(shop: Config, stamps: Sequence[tuple[str, bytes, bytes]], report: Report) -> str:
-    """Check every time stamp, and say what they show; one that does not count is a fault."""
+    """Check every time stamp, add a fault for each invalid one, and return in words up to when entries are proved."""
     if not stamps:
         return ""
     if not (can_stamp() and shop.proof.timestamp_roots):
@@ -412,7 +412,7 @@ def _stamp(shop: Config, stamps: Sequence[tuple[str, bytes, bytes]], report: Rep
     return f"{newest[0]} entries existed at {newest[1]}, by {len(stamps)} time stamps" if newest[0] else ""
 
 
-def _show_report(report: Report, name: str, *, anchors: int, told: str, as_json: bool) -> None:
+def _show_report(report: Report, name: str, *, anchors: int, stamped_until: str, as_json: bool) -> None:
     if as_json:
         show_json(
             {
@@ -423,22 +423,22 @@ def _show_report(report: Report, name: str, *, anchors: int, told: str, as_json:
                 "rows": report.rows,
                 "pruned": report.pruned,
                 "anchors": anchors,
-                "time_stamps": told,
-                "faults": [{"number": one.number, "what": one.what} for one in report.faults],
+                "time_stamps": stamped_until,
+                "faults": [{"number": fault.number, "what": fault.what} for fault in report.faults],
                 "more_faults": report.more_faults,
             }
         )
         return
-    if told:
-        show_line(told)
+    if stamped_until:
+        show_line(stamped_until)
     if not report.faults:
         gone = f", {report.pruned} of them removed" if report.pruned else ""
         show_line(
             f"whole: {report.size} entries of {name}{gone}, root {report.root.hex()}, {anchors} anchors match"
         )
         return
-    for one in report.faults[:SHOWN]:
-        show_line(f"{one.verdict.name}: {one.what}")
+    for fault in report.faults[:SHOWN]:
+        show_line(f"{fault.verdict.name}: {fault.what}")
     left = len(report.faults) - SHOWN + report.more_faults
     if left > 0:
         show_line(f"and {left} more; --json lists {len(report.faults)}")

@@ -1,4 +1,4 @@
-"""`cookieguard receipt`: verify a visitor's copy anywhere, and show one from the log."""
+"""`cookieguard receipt`: verifies a visitor's copy of a consent record on any machine, and writes one from the log."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ import typer
 
 from cookieguard.cli.approvals import note_access
 from cookieguard.cli.options import ConfigOption, JsonOption, KeyringOption, shop_config
-from cookieguard.cli.output import printable, show_answer
+from cookieguard.cli.output import WRONG, printable, show_answer
 from cookieguard.cli.proof.log import key_of, log_of
 from cookieguard.errors import ConfigError
 from cookieguard.features.records.log_reader import make_receipt
 from cookieguard.features.records.values.receipts import MOST_BYTES, ReceiptBroken, verify_receipt
 
 receipt = typer.Typer(help="Verify a visitor's copy of a record, or write one.")
-
-WRONG = 1
 
 
 @receipt.command("verify")
@@ -32,8 +30,8 @@ def verify(
 ) -> None:
     """Verify a visitor's copy, without a network and without the shop. Exit code 1 if it proves nothing."""
     try:
-        keys = [key_of(one) for one in key or ()]
-        with file.open("rb") as copy:  # a file without an end, too
+        keys = [key_of(text) for text in key or ()]
+        with file.open("rb") as copy:  # read with a limit: the file may be endless, such as a device
             found = verify_receipt(copy.read(MOST_BYTES + 1), keys=keys)
     except OSError as error:
         was = f"{file} ({error.strerror})"

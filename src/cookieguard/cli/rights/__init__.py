@@ -1,1 +1,1 @@
-"""Commands for requests about personal data: the queue, and the work at it."""
+"""Commands for customers' requests about their personal data: they list, answer and process requests."""

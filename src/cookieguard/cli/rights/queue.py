@@ -1,7 +1,7 @@
-"""`cookieguard requests`: the queue of what persons ask for, as staff see it and act on it.
+"""`cookieguard requests`: lists customers' requests about their data, and lets staff answer them.
 
-Rule: whatever shows whose a request is, or changes it, takes a token on standard input, with the role that the page of
-the queue asks for. Its member's name is what request and access journal say.
+Rule: a command that shows whose a request is, or changes it, reads a staff token from standard input. It requires the
+same role as the queue's page. The request and the access journal record the member's name.
 """
 
 from __future__ import annotations
@@ -64,35 +64,35 @@ def list_requests(
     keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
     with store_answers(), closing(requests_opener(shop, keys, state, environ=os.environ)()) as queue:
         pending, unreadable = queue.survey(now)
-        closed = [one for one in queue.every_closed() if not one.is_open] if every else []
+        closed = [request for request in queue.every_closed() if not request.is_open] if every else []
     rows: list[dict[str, Any]] = [
         {"request": id_, "state": "unreadable", "trouble": UNREADABLE} for id_ in unreadable
     ]
     rows += [
         {
-            "request": one.id,
-            "kind": one.kind.value,
-            "state": one.told,
-            "received": str(one.received),
-            "due": str(one.due),
-            "days_left": one.days_left,
-            "trouble": one.trouble,
+            "request": waiting.id,
+            "kind": waiting.kind.value,
+            "state": waiting.told,
+            "received": str(waiting.received),
+            "due": str(waiting.due),
+            "days_left": waiting.days_left,
+            "trouble": waiting.trouble,
         }
-        for one in pending
+        for waiting in pending
     ]
     rows += [
         {
-            "request": one.id,
-            "kind": one.kind.value,
-            "state": one.state.value,
-            "received": str(one.day(one.received)),
+            "request": request.id,
+            "kind": request.kind.value,
+            "state": request.state.value,
+            "received": str(request.day(request.received)),
         }
-        for one in closed
+        for request in closed
     ]
     heads = ("request", "kind", "state", "received", "due", "days_left", "trouble")
     cells = [tuple(str(row.get(head, "")) for head in heads) for row in rows]
     show_rows({"requests": rows}, heads, cells, as_json=as_json)
-    if unreadable or any(one.days_left < 0 for one in pending):
+    if unreadable or any(waiting.days_left < 0 for waiting in pending):
         raise typer.Exit(1)
 
 
@@ -182,7 +182,7 @@ REASON = _takes(
     "text", str, typer.Option(..., "--reason", help="The law or dispute that forbids further work.")
 )
 HOW = _takes("text", str, typer.Option(..., "--text", help="How, such as `by letter`."))
-# The command of each act, what it says of itself, and what it takes beside the request.
+# Command -> the act that it records, its help text, and its parameters in addition to the request.
 ACTS: Mapping[str, tuple[Act, str, Sequence[Parameter]]] = {
     "ask-identity": (
         Act.IDENTITY_ASKED,
@@ -219,7 +219,7 @@ SHARED = (
 
 
 def _command_of(act: Act, takes: Sequence[Parameter]) -> Callable[..., None]:
-    """Return the command that does an act, with what typer is to read from the command line as its signature."""
+    """Return the command that records an act. typer reads its parameters from the signature set here."""
 
     def command(
         *,
@@ -278,7 +278,7 @@ class _OpenQueue(NamedTuple):
 
 @contextmanager
 def _desk(config: Path | None, keyring: Path | None, role: str) -> Iterator[_OpenQueue]:
-    """Open the queue for a member with a role, whose token is read first; raises RevealRefused."""
+    """Read a member's token, require the role, and open the queue; raises RevealRefused."""
     shop = shop_config(config)
     keys, state = read_place(keyring_place(shop, keyring)), StateDirectory(shop.state_dir)
     member = one_member(keys, state, role)
@@ -316,7 +316,7 @@ def _facts(request: Request, now: datetime) -> dict[str, Any]:
         "trouble": request.trouble,
         "text": request.text,
         "answer": request.answer,
-        "events": [_event(one) for one in request.events],
+        "events": [_event(event) for event in request.events],
     }
 
 

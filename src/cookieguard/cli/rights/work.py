@@ -1,4 +1,4 @@
-"""`cookieguard work`: do what is due of requests about personal data; `cookieguard processing`: the art. 30 record."""
+"""`cookieguard work`, which processes customers' requests, and `cookieguard processing`, the GDPR's art. 30 record."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def work(
     shop = shop_config(config)
     with store_answers():
         count = asyncio.run(_work(shop, again=again))
-    done, told = ("erased again", "erased again") if again else ("work", "processed")
+    done, participle = ("erased again", "erased again") if again else ("work", "processed")
     noun = "request" if count == 1 else "requests"
-    show_answer({"done": done, "requests": count}, f"{count} {noun} {told}", as_json=as_json)
+    show_answer({"done": done, "requests": count}, f"{count} {noun} {participle}", as_json=as_json)
 
 
 def processing(
