@@ -22,7 +22,7 @@ from cookieguard.cli.options import (
     shop_config,
     store_answers,
 )
-from cookieguard.cli.output import show_answer
+from cookieguard.cli.output import WRONG, show_answer
 from cookieguard.config import Vendor
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.errors import ConfigError
@@ -31,7 +31,6 @@ from cookieguard.features.vendors.rows import append, in_force, read_ledger
 from cookieguard.identity.tokens import to_milliseconds
 from cookieguard.storage.store.open import store_opener
 
-WRONG = 1
 PASTE = "# In cookieguard.toml, these entries take the place of those with the same name."
 SAME = "the file and the store say the same"
 FROZEN = "# Frozen. Put the lines above into the file and restart the shop; then run this command again."
