@@ -15,6 +15,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from features.records.test_consent_log import recorded
 from harness.asgi import Answer, ask
 from harness.parts import part_of
 from harness.policies import FIRST, NEW, OLD, SECOND, put_version, two_versions
@@ -27,8 +28,6 @@ from cookieguard.features.policy.ledger import change_ledger
 from cookieguard.features.policy.part import PolicyPart
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
 from cookieguard.identity import TokenCodec, TokenKind
-
-from features.records.test_consent_log import recorded
 
 Guard = Callable[..., CookieGuard]
 ANNOUNCED = datetime(2026, 12, 1, 9, tzinfo=UTC)

@@ -21,6 +21,7 @@ from harness.locks import locked
 from harness.merkle import root_of
 from harness.parts import log_of
 from harness.servers import START_SECONDS
+from harness.shops import NOW
 
 from cookieguard import CookieGuard, visitor_of
 from cookieguard.config.languages import LANGUAGES, day_text, texts_of
@@ -33,8 +34,6 @@ from cookieguard.features.records.values.receipts import verify_receipt
 from cookieguard.features.records.values.records import read_document
 from cookieguard.stats.anonymize import Client
 from cookieguard.web.banner.localized_texts import FSI, LRI
-
-from harness.shops import NOW
 
 Guard = Callable[..., CookieGuard]
 FORM = ("content-type", "application/x-www-form-urlencoded")

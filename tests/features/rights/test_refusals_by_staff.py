@@ -11,10 +11,6 @@ import pytest
 from features.rights.test_requests_page import Queue
 from harness.asgi import Answer, ask
 from harness.servers import wait_until
-<<<<<<<< HEAD:tests/features/rights/test_own_terms.py
-from harness.stores import keyring_beside
-========
->>>>>>>> mv-req:tests/features/rights/test_refusals_by_staff.py
 
 from cookieguard import CookieGuard, Vendor, visitor_of
 from cookieguard.config import ConsentSettings
