@@ -122,7 +122,7 @@ class _PlainVisit(Visit):
                 if self.is_over(len(seen), len(crawl)):
                     break
                 self.begin(UNDECIDED, len(seen), self.plan.pages, page_name(address))
-                source = await self._look(client, address, UNDECIDED)
+                source = await self._visit_page(client, address, UNDECIDED)
                 if source is None and not seen:
                     raise why_not(self.plan, f"{address} does not answer with a page ({self.trouble})")
                 if source is not None:
@@ -149,14 +149,14 @@ class _PlainVisit(Visit):
                 if self.is_over(number, len(pages) - number):
                     return
                 self.begin(state, number, len(pages), page_name(page))
-                source = await self._look(client, page, state)
+                source = await self._visit_page(client, page, state)
                 if source is None:
                     self.notes.append(not_again(page, state, self.trouble))
                 elif UNANSWERED in source.text:
                     self.notes.append(f"the choice {state!r} was not kept: {page_name(page)} asks again")
                     return
 
-    async def _look(self, client: httpx.AsyncClient, address: str, state: str) -> PageSource | None:
+    async def _visit_page(self, client: httpx.AsyncClient, address: str, state: str) -> PageSource | None:
         try:
             async with self.clock.within(TIMEOUT_SECONDS):
                 answer, text = await fetch(client, address)

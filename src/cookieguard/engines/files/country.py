@@ -33,7 +33,7 @@ class Countries:
     def __init__(self, path: Path, *, look_every: timedelta = LOOK_EVERY) -> None:
         self._path = path.absolute()
         self._pause = look_every.total_seconds()
-        self._next_look = time.monotonic() + self._pause
+        self._next_check = time.monotonic() + self._pause
         self._trouble = ""
         try:
             self._stamp = stamp_of(os.stat(self._path))
@@ -42,15 +42,15 @@ class Countries:
         self._database = opened(path)
 
     def __call__(self, address: str) -> str:
-        if time.monotonic() >= self._next_look:
-            self._look()
+        if time.monotonic() >= self._next_check:
+            self._reread_changed_file()
         try:
             return code_of(self._database.get(address.removeprefix(MAPPED) if "." in address else address))
         except Exception:  # noqa: BLE001 - the reader may raise any type for a bad address or a damaged file
             return ""
 
-    def _look(self) -> None:
-        self._next_look = time.monotonic() + self._pause
+    def _reread_changed_file(self) -> None:
+        self._next_check = time.monotonic() + self._pause
         try:
             stamp = stamp_of(os.stat(self._path))
             if stamp == self._stamp:

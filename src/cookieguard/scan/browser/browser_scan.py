@@ -164,9 +164,9 @@ class _Visit(Visit):
         with suppress(Error, TimeoutError):  # a slow page is read as far as it has loaded by then
             async with self.clock.within(OPEN_MS / 1000 + 1):
                 await watch.page.wait_for_load_state("load")
-        return await self._look(watch, state, response, asked, crawl)
+        return await self._observe(watch, state, response, asked, crawl)
 
-    async def _look(
+    async def _observe(
         self,
         watch: PageObserver,
         state: str,
@@ -257,7 +257,7 @@ class _Visit(Visit):
                 self.notes.append(f"step {number + 1} ({step.kind}) could not be taken ({state})")
                 return
             watch.name = page_name(watch.page.url)
-            await self._look(watch, state, response, asked)
+            await self._observe(watch, state, response, asked)
 
     def _on_report(self, report: object, watch: PageObserver, state: str) -> None:
         """Record a report of our script in the page. Any script there can call this, so a report may be made up."""
