@@ -15,7 +15,7 @@ from user_agents import parsers
 FAMILIES = re.compile(r"(?i)generic|spider|ip(?:ad|hone|od)|ios|vita|playbook|kindle|xoom|streak|\bmac")
 # Lazy, because the Rust resolver compiles the patterns itself; compiling them in Python too took a third of the time.
 _browsers, _systems, _devices = load_lazy_builtins()
-_devices = [pattern for pattern in _devices if FAMILIES.search(f"{pattern.family} {pattern.regex}")]
+_devices = [one for one in _devices if FAMILIES.search(f"{getattr(one, 'family', '')} {one.regex}")]
 _PARSER = Parser(BestAvailableResolver((_browsers, _systems, _devices)))
 
 
