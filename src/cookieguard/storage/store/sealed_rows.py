@@ -145,7 +145,7 @@ class SealedRows:
     def _open(self, sealed: bytes, name: bytes) -> bytes | None:
         try:
             return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], name)
-        except (InvalidTag, ValueError, TypeError):  # a writer who can change a row could also delete it
+        except (InvalidTag, ValueError, TypeError):  # treated as missing: its writer could also delete it
             if not self._has_warned:
                 self._has_warned = True
                 logger.warning(
