@@ -1,4 +1,4 @@
-"""How far back the SQLite file of statistics goes: looked up, never written."""
+"""Finds out how far back the data in the SQLite file of statistics goes, without writing to the file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote
 from cookieguard.features.statistics.engines.protocol import EngineDown, RetainedData
 
 BUSY_SECONDS = 1.0
-# Each by itself, from an index: two of them in one query would go through all hits.
+# Separate subqueries, because SQLite then reads each figure from an index; together they would scan all hits.
 HITS = """
     SELECT (SELECT min(time) FROM hit), (SELECT max(time) FROM hit),
         coalesce((SELECT max(id) FROM hit) - (SELECT min(id) FROM hit) + 1, 0)
@@ -28,7 +28,7 @@ LOST = "SELECT day, sum(count) FROM lost GROUP BY day"
 
 
 def retained_in(path: Path) -> RetainedData:
-    """Look into a file of statistics; raises EngineDown."""
+    """Return how far back a file of statistics goes; raises EngineDown."""
     try:
         url = f"file:{quote(str(path))}?mode=ro"
         with closing(sqlite3.connect(url, uri=True, timeout=BUSY_SECONDS)) as connection:

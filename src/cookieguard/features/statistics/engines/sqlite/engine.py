@@ -1,4 +1,4 @@
-"""Statistics in one SQLite file, as a URL names it."""
+"""The engine that stores statistics in one SQLite file, named by a URL."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ STATS_FILE = "stats.db"
 
 
 class SqliteStats:
-    """Be a HitEngine in a file; an empty URL means the one in the state directory."""
+    """The HitEngine for a SQLite file; an empty URL means the file in the state directory."""
 
-    # What a busy worker has in a second. The lock is held for 30 ms; of 500 at once a hit costs a quarter more.
+    # As many hits as a busy worker has in a second. Writing them holds the lock for 30 ms. With batches of 500, a hit
+    # costs a quarter more.
     batch_hits = 2000
 
     def __init__(self, url: str, state_dir: Path) -> None:
