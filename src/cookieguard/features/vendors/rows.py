@@ -70,7 +70,8 @@ def read_ledger(shop: Shop) -> Ledger:
 
 def in_force(shop: Shop) -> Config:
     """Return the configuration with the vendors in force in place of the file's. Raises StoreDown and ConfigError."""
-    return replace(shop.config, vendors=declared(shop.config, read_ledger(shop)))
+    config = shop.config
+    return replace(config, vendors=declared(config, read_ledger(shop))) if config.console.applies else config
 
 
 def append(store: Store, config: Config, seen: Rows, make: Callable[[Ledger], Row]) -> None:
