@@ -584,7 +584,7 @@ def test_vendor_that_the_console_added_is_notified(shop: Shop) -> None:
     made += [Row("apply", "New", at=at + 2 * WAIT, of=1, digest=change.seal)]
     with closing(store_opener(shop.config, shop.state.path, environ={}, keyring=shop.keyring)()) as store:
         for row in made:
-            append(store, shop.config, {}, lambda _, row=row: row)
+            append(store, shop.config, {}, row)
     choose(shop, "marketing", vendors=(vendor_of("marketing", "New"),))
 
     assert mailed_at_erasure(shop) == {"dpo@new.example"}

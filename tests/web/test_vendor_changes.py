@@ -41,7 +41,7 @@ from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_list import change_staff
 from cookieguard.features.statistics.asked import read_asked
 from cookieguard.features.statistics.part import StatisticsPart
-from cookieguard.features.vendors import proposals
+from cookieguard.features.vendors import ledger as proposals
 from cookieguard.features.vendors.due import due_of
 from cookieguard.features.vendors.part import VendorsPart
 from cookieguard.features.vendors.rows import COPY
@@ -175,7 +175,7 @@ class World:
 
     def number(self, app: CookieGuard | None = None) -> int:
         """Return the number of the change that was made last."""
-        rows = part_of(app or self.workers[0], VendorsPart).live.known.rows
+        rows = part_of(app or self.workers[0], VendorsPart).known.rows
         return max(number for number, row in rows.items() if row.kind in ("change", "tighten"))
 
     def pass_time(self, time: timedelta = WAIT) -> None:
@@ -262,7 +262,7 @@ def test_vendor_is_held_at_once_by_one_officer(world: World) -> None:
 
 def test_new_vendor_needs_two_persons_and_ten_minutes(world: World) -> None:
     world.post("Olga", {"act": "add", **NEW})
-    number, live = world.number(), part_of(world.workers[0], VendorsPart).live
+    number, live = world.number(), part_of(world.workers[0], VendorsPart)
 
     assert world.confirm("Olga", number).status == 303
     world.pass_time()
@@ -278,7 +278,7 @@ def test_new_vendor_needs_two_persons_and_ten_minutes(world: World) -> None:
 
 def in_force(world: World) -> list[str]:
     world.pass_time()
-    return [one.name for one in part_of(world.workers[0], VendorsPart).live.vendors if not one.held]
+    return [one.name for one in part_of(world.workers[0], VendorsPart).vendors if not one.held]
 
 
 def test_day_of_a_vendor_of_the_console_is_noted_beside_the_answers(world: World) -> None:
@@ -433,7 +433,7 @@ def test_analyst_changes_nothing(world: World, act: str) -> None:
     }
 
     assert world.post("Anna", fields).status == 403
-    assert part_of(world.workers[0], VendorsPart).live.known.rows == {}
+    assert part_of(world.workers[0], VendorsPart).known.rows == {}
 
 
 def test_bearer_token_confirms_nothing(world: World) -> None:
@@ -518,7 +518,7 @@ def test_console_declares_nothing_that_only_the_file_may(tmp_path: Path, fields:
     world.add("Olga")
     try:
         assert world.post("Olga", {"act": "add", **fields}).status == 409
-        assert part_of(world.workers[0], VendorsPart).live.known.rows == {}
+        assert part_of(world.workers[0], VendorsPart).known.rows == {}
     finally:
         world.close()
 
@@ -668,7 +668,7 @@ def test_rows_in_another_order_let_nobody_in(world: World) -> None:
 
     assert hold.status == 303
     assert "new.example" not in agreed(world).loads()
-    assert part_of(app, VendorsPart).live.known.broken == (4, 5)
+    assert part_of(app, VendorsPart).known.broken == (4, 5)
 
 
 def test_machine_without_a_copy_holds_the_vendor_of_a_broken_row(world: World) -> None:
@@ -708,7 +708,7 @@ def test_broken_row_of_the_file_taking_over_brings_no_vendor_back(world: World) 
 
     app = world.start()
 
-    assert part_of(app, VendorsPart).live.known.broken == (5,)
+    assert part_of(app, VendorsPart).known.broken == (5,)
     assert {one.name for one in app.config.vendors if not one.held} == {"Ads"}
 
 
@@ -769,7 +769,7 @@ def test_value_of_another_shelf_is_no_row(world: World) -> None:
     attack(world, "UPDATE kept SET shelf = 'vendor-change' WHERE shelf = 'staff-note'")
     world.hear()
 
-    live = part_of(world.workers[0], VendorsPart).live
+    live = part_of(world.workers[0], VendorsPart)
     assert (live.known.rows, live.known.broken) == ({}, (1,))
 
 

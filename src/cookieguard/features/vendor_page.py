@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
@@ -89,14 +89,6 @@ class Party(NamedTuple):
         return "undeclared" if self.vendor is None else "missing" if self.missing else "complete"
 
 
-class Look(NamedTuple):
-    """Hold all third parties, the range of the figures, and why there are none: `off`, `empty` or an error's name."""
-
-    parties: Sequence[Party]
-    span: str
-    trouble: str
-
-
 async def show_vendors(
     exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard, place: Place
 ) -> Response:
@@ -104,7 +96,7 @@ async def show_vendors(
     asked = dict.fromkeys(FIELDS, "") | first_values(exchange.request.query, len(FIELDS))
     config, host, vendor = exchange.parts.config, asked["host"], asked["vendor"]
     look = await to_thread.run_sync(partial(_read_look, config, place, exchange.now))
-    found = (one for one in look.parties if (vendor == one.name if one.vendor else host in one.hosts))
+    found = (one for one in look["parties"] if (vendor == one.name if one.vendor else host in one.hosts))
     party = next(found, None)
     draft, after, error, status = "", config, "", 404 if party is None and (host or vendor) else 200
     if party is not None and party.vendor is None and asked["own"]:
@@ -135,8 +127,11 @@ async def show_vendors(
     return HTMLResponse(page, status, STAFF_HEADERS)
 
 
-def _read_look(config: Config, place: Place, now: datetime) -> Look:
-    """Return who was seen and is declared; it reads files and statistics, so call it outside the event loop."""
+def _read_look(config: Config, place: Place, now: datetime) -> Mapping[str, Any]:
+    """Return all third parties, the range of the figures, and why there are none: `off`, `empty` or an error's name.
+
+    It reads files and statistics, so call it outside the event loop.
+    """
     seen, span, trouble = list[Sighting](), "", "empty" if config.stats.enabled else "off"
     try:
         shop = Shop(config=config, environ=place.environ, now=now)
@@ -151,7 +146,8 @@ def _read_look(config: Config, place: Place, now: datetime) -> Look:
     for report in read_reports(place.state):
         how = "blocked" if report.is_held else "loaded"
         seen.append(Sighting(report.host, how, report.since, [report.page], by=report.by))
-    return Look(_parties_of(config, [*seen, *_scanned(place.state / SCAN_FILE)]), span, trouble)
+    parties = _parties_of(config, [*seen, *_scanned(place.state / SCAN_FILE)])
+    return {"parties": parties, "span": span, "trouble": trouble}
 
 
 def _scanned(file: Path) -> Sequence[Sighting]:
