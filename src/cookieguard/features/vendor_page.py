@@ -48,16 +48,6 @@ SCAN_FILE = "scan.json"  # in the state directory, where `cookieguard scan --sav
 MOST_BYTES = 4 * 1024 * 1024
 DETAILS = ("contract_end", "role", "country", "transfer", "data", "retention", "privacy_url", "reason")
 STATES = ("undeclared", "missing", "complete")  # in the order of the list
-WORDS = {
-    "most": MOST_SHOWN,
-    "details": DETAILS,
-    "uses": USES,
-    "delivers": DELIVERS,
-    "country_name": country_name,
-    "texts_of": texts_of,
-    "shown_purposes": shown_purposes,
-    "matters_of": matters_of,
-}
 FILE = {**STAFF_HEADERS, "content-disposition": 'attachment; filename="cookieguard-vendor.toml"'}
 
 
@@ -82,11 +72,7 @@ class Party(NamedTuple):
     seen: Sequence[Sighting]
     vendor: Vendor | None = None
     missing: Sequence[str] = ()
-
-    @property
-    def state(self) -> str:
-        """Return one of STATES."""
-        return "undeclared" if self.vendor is None else "missing" if self.missing else "complete"
+    state: str = "undeclared"  # one of STATES
 
 
 async def show_vendors(
@@ -110,7 +96,14 @@ async def show_vendors(
     page = staff_page(
         "vendors.html" if party is None else "vendors_one.html",
         staff.shell(exchange, member, TITLE),
-        **WORDS,
+        most=MOST_SHOWN,
+        details=DETAILS,
+        uses=USES,
+        delivers=DELIVERS,
+        country_name=country_name,
+        texts_of=texts_of,
+        shown_purposes=shown_purposes,
+        matters_of=matters_of,
         config=config,
         party=party,
         look=look,
@@ -198,7 +191,8 @@ def _declared(vendor: Vendor, seen: Sequence[Sighting]) -> Party:
     known = load_catalogue().sharing(vendor.hosts[0].removeprefix("*.")) if entry is None else [entry]
     needs = {"transfer": vendor.country not in ("", *HOME), "reason": vendor.purpose == NECESSARY}
     missing = [name for name in DETAILS if not getattr(vendor, name) and needs.get(name, True)]
-    return Party(vendor.name, vendor.hosts, known, seen, vendor, missing)
+    state = "missing" if missing else "complete"
+    return Party(vendor.name, vendor.hosts, known, seen, vendor, missing, state)
 
 
 def _draft_of(config: Config, party: Party, answers: Mapping[str, str]) -> tuple[str, Config]:

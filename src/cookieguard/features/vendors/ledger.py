@@ -21,7 +21,7 @@ from cookieguard.config.loading.checks import HOST_NAME
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.consent import CookieRegister, Register, own_hosts, site_of
 from cookieguard.errors import ConfigError, CookieGuardError
-from cookieguard.identity.staff_token import Member, person_of
+from cookieguard.identity.staff_token import person_of
 
 WAIT = 10 * 60_000  # milliseconds from the second confirmation on: any member of staff can stop it until then
 LIFE = 7 * 86_400_000  # a change that is not in force by then has lapsed
@@ -34,6 +34,8 @@ HELD, END = "held", "contract_end"  # of any vendor; the last day is written as 
 Overlay = Mapping[str, Any]
 """The fields of one vendor as the console sets them: some of an entry of the file, or all of a vendor of its own."""
 NOTHING: Overlay = {}
+Fields = Mapping[str, str]
+"""What a member posted."""
 # A freeze ends further changes until a take, after which no earlier row counts: the file has taken over.
 Kind = Literal["change", "confirm", "stop", "apply", "freeze", "take"]
 # Rows of one member: each worker reads all of them every second, and one member must not use up what others may write
@@ -270,22 +272,26 @@ def _require(is_met: bool, setting: str, was: str, allowed: str) -> None:  # noq
         raise ConfigError(setting, was=was, allowed=allowed)
 
 
-class Asked(NamedTuple):
-    """Hold what a member posted: one of ACTS, the number of the change it is about, or 0, and all fields."""
+def row_of(asked: Row, act: str, fields: Fields, config: Config, known: Ledger) -> Row:
+    """Return the row of what a member asks, one of ACTS; `asked` says who, and about which change.
 
-    act: str
-    of: int
-    fields: Mapping[str, str]
-    member: Member
-    config: Config
-    now: int
-    digest: str = ""  # what their passkey signed
-
-
-def row_of(asked: Asked, known: Ledger) -> Row:
-    """Return the row of what a member asks; raises ChangeRefused."""
-    row = _answered(asked, known) if asked.act in ("confirm", "stop") else _proposed(asked, known)
-    return row._replace(by=asked.member.id, name=asked.member.name, at=asked.now)
+    Raises ChangeRefused.
+    """
+    if act in ("confirm", "stop"):
+        return _answered(asked, known)
+    undone = known.rows.get(asked.of) if act == "undo" else None
+    vendor = fields.get("name", "").strip() if undone is None else undone.vendor
+    before = known.overlay(vendor)
+    try:
+        after = _undone(undone, known) if act == "undo" else _AFTER[act](fields, before)
+        _require_allowed(vendor, before, after, config, known)
+    except (ConfigError, ValueError) as error:
+        raise ChangeRefused(str(error)) from error
+    written = [one for one in known.rows.values() if one.by == asked.by and one.at > asked.at - DAY]
+    if len(written) >= MOST_A_DAY and act != "hold":
+        raise ChangeRefused(f"you wrote {MOST_A_DAY} rows within a day; only holds are taken now")
+    _require_open(known, "" if is_stricter(after, before) else vendor)
+    return asked._replace(vendor=vendor, before=before, after=after, of=0)
 
 
 def may_undo(row: Row, known: Ledger) -> bool:
@@ -293,36 +299,20 @@ def may_undo(row: Row, known: Ledger) -> bool:
     return known.outcomes.get(row.number) == "in force" and known.overlay(row.vendor) == row.after
 
 
-def _answered(asked: Asked, known: Ledger) -> Row:
+def _answered(asked: Row, known: Ledger) -> Row:
     """Return the row that confirms or stops a change."""
     change = known.waiting.get(asked.of)
-    if change is None or (asked.act == "confirm" and change.is_over(asked.now)):
+    if change is None or (asked.kind == "confirm" and change.is_over(asked.at)):
         raise ChangeRefused(GONE)
     vendor = change.row.vendor
-    if asked.act == "stop":
-        return Row("stop", vendor, of=asked.of)
+    if asked.kind == "stop":
+        return asked._replace(vendor=vendor)
     _require_open(known, vendor)
-    if change.is_confirmed_by(asked.member.id, asked.member.name):
+    if change.is_confirmed_by(asked.by, asked.name):
         raise ChangeRefused("you confirmed this already; it needs another person")
     if known.overlay(vendor) != change.row.before or change.row.seal != asked.digest:
         raise ChangeRefused("this vendor was changed meanwhile; propose it again")
-    return Row("confirm", vendor, of=asked.of, digest=asked.digest)
-
-
-def _proposed(asked: Asked, known: Ledger) -> Row:
-    fields, undone = asked.fields, known.rows.get(asked.of)
-    vendor = undone.vendor if asked.act == "undo" and undone else fields.get("name", "").strip()
-    before = known.overlay(vendor)
-    try:
-        after = _undone(undone, known) if asked.act == "undo" else _AFTER[asked.act](fields, before)
-        _require_allowed(vendor, before, after, asked.config, known)
-    except (ConfigError, ValueError) as error:
-        raise ChangeRefused(str(error)) from error
-    written = [one for one in known.rows.values() if one.by == asked.member.id and one.at > asked.now - DAY]
-    if len(written) >= MOST_A_DAY and asked.act != "hold":
-        raise ChangeRefused(f"you wrote {MOST_A_DAY} rows within a day; only holds are taken now")
-    _require_open(known, "" if is_stricter(after, before) else vendor)
-    return Row("change", vendor, before, after)
+    return asked._replace(vendor=vendor)
 
 
 def _undone(row: Row | None, known: Ledger) -> Overlay:
@@ -332,7 +322,7 @@ def _undone(row: Row | None, known: Ledger) -> Overlay:
     return {**row.after, HELD: True} if is_new(row) else row.before
 
 
-def _facts(fields: Mapping[str, str], before: Overlay) -> Overlay:
+def _facts(fields: Fields, before: Overlay) -> Overlay:
     """Declare a vendor, or other hosts and facts of one that the console declared."""
     given: dict[str, str | list[str]] = {}
     for name in FIELDS:
@@ -343,7 +333,7 @@ def _facts(fields: Mapping[str, str], before: Overlay) -> Overlay:
     return kept | {name: value for name, value in given.items() if value}
 
 
-_AFTER: Mapping[str, Callable[[Mapping[str, str], Overlay], Overlay]] = {
+_AFTER: Mapping[str, Callable[[Fields, Overlay], Overlay]] = {
     "hold": lambda _, before: {**before, HELD: True},
     "end": lambda fields, before: {**before, END: str(date.fromisoformat(fields.get("end", "")))},
     "purpose": lambda fields, before: {**before, "purpose": fields.get("purpose", "")},

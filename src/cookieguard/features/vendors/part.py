@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -113,36 +113,38 @@ class VendorsPart(Part):
             return self._shown(exchange, member, 503, NO_ANSWER)
         return back_to(exchange, PAGE)
 
-    async def _do(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> None:
-        of, now = fields.get("of", ""), to_milliseconds(exchange.now)
-        number = int(of) if NUMBER.fullmatch(of) else 0
-        asked = ledger.Asked(fields.get("act", ""), number, fields, member, self._config, now)
-        if asked.act not in ledger.ACTS:
+    async def _do(self, exchange: Exchange, member: Member, fields: ledger.Fields) -> None:
+        act, of, at = fields.get("act", ""), fields.get("of", ""), to_milliseconds(exchange.now)
+        if act not in ledger.ACTS:
             raise ChangeRefused("no such act")
-        if asked.act == "confirm":
-            change = self.known.waiting.get(asked.of)
-            asked = asked._replace(digest="" if change is None else change.row.seal)
-            await self._signed(exchange, asked)
-        what = f"{asked.act} {asked.of or fields.get('name', '')}"
+        number = int(of) if NUMBER.fullmatch(of) else 0
+        asked = Row("change", "", by=member.id, name=member.name, at=at, of=number)
+        if act == "stop":
+            asked = asked._replace(kind="stop")
+        if act == "confirm":
+            digest = await self._signed(exchange, member, number, fields.get("answer", ""))
+            asked = asked._replace(kind="confirm", digest=digest)
+        what = f"{act} {number or fields.get('name', '')}"
         await self._staff.note(exchange, "vendor changed", member, what=what)
-        future = self._store.ask(partial(self._append, partial(ledger.row_of, asked)))
+        make = partial(ledger.row_of, asked, act, fields, self._config)
+        future = self._store.ask(partial(self._append, make))
         known = await answer_of(future)
         if known is None:
             refused = future.exception() if future.done() else None
             raise refused if isinstance(refused, ChangeRefused) else StoreDown("vendors")
-        change = known.waiting.get(asked.of)
-        if asked.act == "confirm" and change is not None and change.due() is not None:
+        change = known.waiting.get(number)
+        if act == "confirm" and change is not None and change.due() is not None:
             self._tell_owner(exchange, change)
 
-    async def _signed(self, exchange: Exchange, asked: ledger.Asked) -> None:
-        """Raise unless a passkey of the member who asks signed this digest in this browser."""
-        passkeys = self._staff.passkeys
-        if passkeys is None or is_script(exchange) or not asked.digest:
+    async def _signed(self, exchange: Exchange, member: Member, number: int, answer: str) -> str:
+        """Return the digest of a change that waits; raises unless the member's passkey signed it in this browser."""
+        change, passkeys = self.known.waiting.get(number), self._staff.passkeys
+        if passkeys is None or is_script(exchange) or change is None:
             raise PasskeyRefused(NO_PASSKEY)
-        answer = asked.fields.get("answer", "")
-        verify = partial(passkeys.verify, answer, asked_of(exchange), _about(asked.digest))
-        if await to_thread.run_sync(verify) != asked.member.id:
+        verify = partial(passkeys.verify, answer, asked_of(exchange), _about(change.row.seal))
+        if await to_thread.run_sync(verify) != member.id:
             raise PasskeyRefused(NO_PASSKEY)
+        return change.row.seal
 
     def _tell_owner(self, exchange: Exchange, change: Waiting) -> None:
         """Have the outbox's thread send one mail to each address of `staff.letter`, once a change."""
