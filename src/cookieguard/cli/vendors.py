@@ -81,7 +81,7 @@ def freeze(
     row = Row("take" if is_over else "freeze", "", name="command line", at=to_milliseconds(shop.now))
     opener = store_opener(shop.config, shop.state, environ=shop.environ, keyring=shop.keyring)
     with store_answers(), closing(opener()) as store:
-        append(store, shop.config, read_ledger(shop).rows, lambda _: row)
+        append(store, shop.config, read_ledger(shop).rows, row)
     if is_over:
         show_answer({"done": "taken over"}, TAKEN, as_json=as_json)
         return

@@ -42,7 +42,8 @@ async def show_due(
 ) -> Response:
     """Answer GET {prefix}due with what the member may do."""
     await staff.note_look(exchange, member, "what is due")
-    shop = Shop(config=place.config, environ=place.environ, now=exchange.now, given=exchange.parts.keyring)
+    config, ring = exchange.parts.config, exchange.parts.keyring
+    shop = Shop(config=config, environ=place.environ, now=exchange.now, given=ring)
     found = [one for one in await to_thread.run_sync(due_of, shop) if member.may(one.role or OFFICER)]
     days = tasks_by_day(found, today := today_of(shop))
     values = {

@@ -69,7 +69,7 @@ async def show_overview(
 ) -> Response:
     """Answer GET {prefix}overview with the lines that the member may see."""
     keyring, now = exchange.parts.keyring, exchange.now
-    shop = Shop(config=place.config, environ=place.environ, now=now, given=keyring)
+    shop = Shop(config=exchange.parts.config, environ=place.environ, now=now, given=keyring)
     facts, lines = await to_thread.run_sync(partial(_read, shop, member))
     shell = staff.shell(exchange, member, "Overview")
     page = staff_page("overview.html", shell, facts=facts, lines=lines)
@@ -80,7 +80,8 @@ async def show_health(
     exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard, place: Place
 ) -> Response:
     """Answer GET {prefix}health with the last hourly check, and with the quick checks as they are now."""
-    shop = Shop(config=place.config, environ=place.environ, now=exchange.now, given=exchange.parts.keyring)
+    config, ring = exchange.parts.config, exchange.parts.keyring
+    shop = Shop(config=config, environ=place.environ, now=exchange.now, given=ring)
     facts, now = await to_thread.run_sync(lambda: (read_facts(shop.state), quick_of(shop)))
     shell = staff.shell(exchange, member, "Health")
     page = staff_page("health.html", shell, facts=facts, now=now, quick=list(doctor.QUICK))

@@ -14,8 +14,7 @@ from dataclasses import replace
 from cookieguard.config import Config
 from cookieguard.config.purposes import NECESSARY
 from cookieguard.engines.doctor_shop import Shop
-from cookieguard.errors import CookieGuardError
-from cookieguard.features.vendors.ledger import HELD, Ledger, Row, declared, ledger_of
+from cookieguard.features.vendors.ledger import GONE, HELD, ChangeRefused, Ledger, Row, declared, ledger_of
 from cookieguard.keyring import Keyring
 from cookieguard.storage.sealing import Seal, SealBroken
 from cookieguard.storage.state_directory import StateDirectory
@@ -27,10 +26,6 @@ NAMESPACE = "vendor-change"
 COPY = "vendor-changes"
 USE = b"changes of vendors"
 Rows = Mapping[int, Row]
-
-
-class ChangeRefused(CookieGuardError):
-    """Say why a change of a vendor is refused."""
 
 
 class Copy:
@@ -70,18 +65,22 @@ def read_ledger(shop: Shop) -> Ledger:
 
 def in_force(shop: Shop) -> Config:
     """Return the configuration with the vendors in force in place of the file's. Raises StoreDown and ConfigError."""
-    return replace(shop.config, vendors=declared(shop.config, read_ledger(shop)))
+    config = shop.config
+    return replace(config, vendors=declared(config, read_ledger(shop))) if config.console.applies else config
 
 
-def append(store: Store, config: Config, seen: Rows, make: Callable[[Ledger], Row]) -> None:
-    """Write the row that `make` makes of what is known.
+def append(store: Store, config: Config, seen: Rows, make: Row | Callable[[Ledger], Row]) -> None:
+    """Write a row, or the one that `make` makes of what is known.
 
     Raises StoreDown, and ChangeRefused from `make`, or if others wrote at every try.
     """
     for _ in range(TRIES):
         known = ledger_by(store.shelf(NAMESPACE), config, seen)
         last = max([*known.rows, *known.broken], default=0)
-        row, before = make(known)._replace(number=last + 1), known.rows.get(last)
+        made, before = make if isinstance(make, Row) else make(known), known.rows.get(last)
+        row = made._replace(number=last + 1)
+        if row.of and row.of not in known.waiting:
+            raise ChangeRefused(GONE)
         if before is not None:
             at = max(row.at, before.at + 1)
             row = row._replace(previous=before.seal, neighbour=before.vendor, at=at)
