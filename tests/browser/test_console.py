@@ -67,7 +67,7 @@ PAGES += (
     "policies?step=edit",
     "staff",
 )
-PAGES += ("processing", "declaration")
+PAGES += ("processing", "declaration", "requests?closed=1", "requests?closed=2")
 ROLES = {
     "analyst": ["Overview", "Statistics", "Consent", "Vendors"],
     "support": ["Overview", "Due", "Requests"],
@@ -216,6 +216,20 @@ def test_record_and_receipt_show_the_banner_with_its_style_on_screen_and_paper_a
             assert not shown.evaluate(IS_WIDE)
         assert "dpv:" not in shown.inner_text("main")
         assert violations(shown, axe) == []
+
+
+def test_texts_for_the_policy_do_not_scroll_sideways_on_a_phone_in_languages_with_long_words(
+    visit: Visitors, console: Console
+) -> None:
+    shown = visit(javascript=False, locale="en", viewport=PHONE).new_page()
+    console.sign_in(shown, "owner", "declaration")
+    wide = {}
+
+    for lang in ("de", "fi", "hu", "el"):
+        shown.goto(f"{console.url}/_cg/declaration?lang={lang}")
+        wide[lang] = shown.locator(".shown").evaluate("one => one.scrollWidth - one.clientWidth")
+
+    assert wide == dict.fromkeys(wide, 0)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -91,9 +91,6 @@ class CustomerFile:
         if request is None or not request.customer:
             raise _Closed(404, NONE)
         number = request.customer
-        requests = await answer_of(self.desk.ask(lambda queue: queue.of_customer(number)))
-        if requests is None:
-            raise _Closed(503, NONE)
         look = await self._look(exchange, member, fields) if "token" in fields else None
         await self.staff.note_look(exchange, member, f"file, by request {id_}", customer=number)
         if look is not None:
@@ -109,6 +106,8 @@ class CustomerFile:
             rows = await to_thread.run_sync(self._rows, exchange.parts.keyring, number)
         except (CookieGuardError, StoreDown) as error:
             raise _Closed(503, f"{NOT_READ} {error}") from error
+        answer = await self._answer_to(exchange, member, request, rows)
+        requests = await answer_of(self.desk.ask(lambda queue: queue.of_customer(number))) or []
         has_hooks, now = bool(self.place.config.rights.hooks), exchange.now
         return {
             "number": number,
@@ -118,7 +117,7 @@ class CustomerFile:
             "kept": [
                 (kind, LINES.get(kind, _lines_of)(values["JSON"])) for kind, values in rows if kind != LOG
             ],
-            **await self._answer_to(exchange, member, request, rows),
+            **answer,
         }
 
     async def _look(self, exchange: Exchange, member: Member, fields: Mapping[str, str]) -> Look:
