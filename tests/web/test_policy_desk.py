@@ -143,6 +143,17 @@ def test_draft_that_cannot_be_announced_says_why_and_is_kept(
     assert "Saved by Olga" in text(desk.shown(olga))
 
 
+def test_draft_that_is_too_long_to_compare_says_so_and_is_shown_below(desk: PolicyDesk) -> None:
+    olga = desk.open()
+    desk.save(olga, text_en="# Privacy\n" + "\nOne more.\n" * 2_001)
+
+    compared = text(desk.shown(olga, "step=changes"))
+
+    assert "These texts are too long to compare. Both are below" in compared
+    assert compared.count("We keep orders for ten years.") == 1
+    assert compared.count("One more.") == 2_001
+
+
 def test_announcement_says_who_gets_which_mail_then_does_what_the_command_does(
     desk: PolicyDesk, folder: Path
 ) -> None:

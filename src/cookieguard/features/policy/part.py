@@ -18,7 +18,7 @@ from cookieguard.features.policy.desk import POLICIES_PAGE, PolicyDesk
 from cookieguard.features.policy.live_policy import LivePolicy, open_policy
 from cookieguard.features.policy.values.difference import Change, differences
 from cookieguard.features.policy.values.ledger import Ledger
-from cookieguard.features.policy.values.markdown import prepare, render
+from cookieguard.features.policy.values.markdown import parse, render
 from cookieguard.features.policy.values.versions import (
     Text,
     Version,
@@ -48,7 +48,7 @@ def serve(guard: Guard) -> PolicyPart | None:
     policy = open_policy(guard.config, guard.state, environ=guard.environ, clock=guard.clock)
     if policy is None:
         return None
-    prepare()
+    parse()
     records = guard.find(RecordsPart)
     if records is not None:
         policy.log = records.log.writer
