@@ -144,20 +144,24 @@ def dated(
 
 
 def upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date) -> Version | None:
-    """Return the next version that was announced and is not in force yet: what the shop's pages tell of.
+    """Return the next version that was announced and is not in force yet: what the shop's pages tell of."""
+    return next(iter(all_upcoming(versions, ledger, today)), None)
 
-    Where nobody knows what was announced, the day of its announcement decides.
+
+def all_upcoming(versions: Sequence[Version], ledger: Ledger | None, today: date) -> list[Version]:
+    """Return every version that was announced and is not in force yet.
+
+    If it is not known what was announced (`ledger` is None), the days of announcement decide.
     """
     ahead = _after(versions, in_force(versions, ledger, today))
-    return next((one for one in ahead if _is_announced(one, ledger, today)), None)
+    return [one for one in ahead if _is_announced(one, ledger, today)]
 
 
 def public(versions: Sequence[Version], ledger: Ledger | None, today: date) -> list[Version]:
     """Return the versions that anybody may read, the newest first: announced ones, and those in force before them."""
     current = in_force(versions, ledger, today)
-    were = set[str]() if current is None else {one.name for one in versions[: versions.index(current) + 1]}
-    ahead = {one.name for one in versions[1:] if _is_announced(one, ledger, today)}
-    return [one for one in reversed(versions) if one.name in were | ahead]
+    were = () if current is None else versions[: versions.index(current) + 1]
+    return [*reversed(all_upcoming(versions, ledger, today)), *reversed(were)]
 
 
 def _after(versions: Sequence[Version], current: Version | None) -> Sequence[Version]:
