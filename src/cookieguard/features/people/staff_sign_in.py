@@ -155,8 +155,10 @@ class SignIn:
         if id_:
             change = partial(passkeys.remove, member.id, id_)
         try:
-            event = "passkey removed" if id_ else "passkey added"
-            await self._staff.note(exchange, event, member, what=id_ or name)
+            event, known = "passkey added", await to_thread.run_sync(passkeys.of, member.id)
+            if id_:
+                event, name = "passkey removed", next((one.name for one in known if one.id == id_), id_)
+            await self._staff.note(exchange, event, member, what=name)
             await to_thread.run_sync(change)
         except (PasskeyRefused, OSError) as error:
             return await self._shown(exchange, 403, message=f"{NOT_CHANGED} ({error})")
