@@ -10,7 +10,7 @@ from starlette.responses import Response
 from cookieguard.features import FEATURES
 from cookieguard.features.customer_file import FILE_PAGE, CustomerFile
 from cookieguard.features.documents import PROCESSING_PAGE, TEXTS_PAGE, show_processing, show_texts
-from cookieguard.features.due import DUE_PAGE, EARLIER_PAGE, WHO, lead_to_due, show_due
+from cookieguard.features.due import DUE_PAGE, WHO, show_due
 from cookieguard.features.feature import Place
 from cookieguard.features.overview import HEALTH_PAGE, show_health, show_overview
 from cookieguard.features.people.part import PeoplePart
@@ -60,7 +60,6 @@ class OfficePart(Part):
             staff_only(staff, HEALTH_PAGE, READ, health, role="officer", title="Health"),
             staff_only(staff, OVERVIEW_PAGE, READ, overview, role=ANYONE, title="Overview"),
             staff_only(staff, DUE_PAGE, READ, due, role=WHO, title="What is due"),
-            staff_only(staff, EARLIER_PAGE, READ, lead_to_due, role=WHO, title=""),
             staff_only(staff, VENDORS_PAGE, READ, vendors, role="analyst", title="Vendors"),
             Page(stylesheet().name, READ, _show_style),
         ]

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from datetime import date
-from typing import NamedTuple
+from functools import partial
 
 from anyio import to_thread
 from starlette.responses import HTMLResponse, Response
 
-from cookieguard.engines.doctor_settings import Finding
 from cookieguard.engines.doctor_shop import Shop
 from cookieguard.features.checks import due_of, tasks_by_day, time_of, today_of
 from cookieguard.features.feature import Place
 from cookieguard.features.letter import plain
-from cookieguard.features.people.staff_guard import StaffGuard, back_to
+from cookieguard.features.people.staff_guard import StaffGuard
 from cookieguard.identity.staff_token import Member
 from cookieguard.office.layout import STAFF_HEADERS, staff_page
 from cookieguard.web.exchange import Exchange
 from cookieguard.web.pages.form import Receive
 
-DUE_PAGE, EARLIER_PAGE = "due", "officer"  # letters of earlier releases link the second
+DUE_PAGE = "due"
 WHO, OFFICER = "support", "officer"
 COMMAND = re.compile(r"(cookieguard [^,;:()\n]+[^,;:()\n ])")
-
-
-class Line(NamedTuple):
-    """Hold what the page shows of one thing that is due."""
-
-    what: str
-    about: str
-    page: str
-    when: str
-    how: Sequence[str]
-    """How it is done where no page does it; each second piece is a command."""
 
 
 async def show_due(
@@ -47,19 +33,11 @@ async def show_due(
     days = tasks_by_day(found, today := today_of(shop))
     values = {
         "count": sum(one.is_due for one in found),
-        "days": {day: [_line(one, today) for one in tasks] for day, tasks in days.items()},
+        "days": days,
         "is_officer": member.may(OFFICER),
+        "time_of": partial(time_of, today=today),
+        "plain": plain,
+        "split": COMMAND.split,
     }
     page = staff_page("due.html", staff.shell(exchange, member, "Due"), **values)
     return HTMLResponse(page, 200, STAFF_HEADERS)
-
-
-async def lead_to_due(exchange: Exchange, _: Receive, __: Member) -> Response:
-    """Answer GET {prefix}officer, where the list was in earlier releases."""
-    return back_to(exchange, DUE_PAGE)
-
-
-def _line(one: Finding, today: date) -> Line:
-    how = COMMAND.split(one.mend or one.advice)
-    about = plain(one.found if one.task else "")
-    return Line(one.what, about, one.page, time_of(one, today), how)
