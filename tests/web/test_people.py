@@ -57,9 +57,7 @@ def give_passkey(desk: Desk, member: str) -> None:
 
 def member_id(desk: Desk, name: str) -> str:
     return next(
-        one.id
-        for one in part_of(desk.app, PeoplePart).staff.members._staff.members.values()
-        if one.name == name
+        one.id for one in part_of(desk.app, PeoplePart).staff.members.members.values() if one.name == name
     )
 
 

@@ -54,7 +54,7 @@ class Desk:
             expires=NOW + timedelta(days=days),
         )
         change_staff(self.state, lambda before: before | {member.id: member})
-        part_of(self.app, PeoplePart).staff.members._staff._next_look = 0.0
+        part_of(self.app, PeoplePart).staff.members._next_look = 0.0
         return write_token(self.codec, member)
 
     def sign_in(self, token: str) -> str:
@@ -188,7 +188,7 @@ def test_revoked_member_is_out_at_the_next_look(desk: Desk) -> None:
     assert desk.get("/_cg/test-stats", token).status == 200
 
     change_staff(desk.state, lambda _: {})
-    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._next_look = 0.0
 
     assert desk.get("/_cg/test-stats", token).status == 403
 
@@ -197,7 +197,7 @@ def test_revoked_member_is_out_at_the_next_look(desk: Desk) -> None:
 def test_unreadable_list_lets_nobody_in(desk: Desk, text: str, caplog: pytest.LogCaptureFixture) -> None:
     token = desk.add("owner")
     (desk.state / STAFF_FILE).write_text(text)
-    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._next_look = 0.0
 
     assert [desk.get("/_cg/test-stats", token).status for _ in range(2)] == [403, 403]
     assert caplog.text.count("no member of staff can sign in") == 1
@@ -245,7 +245,7 @@ def test_session_ends_when_idle_when_old_and_with_its_member(
     now = NOW
     assert desk.get("/_cg/test-stats", cookie=revoked).status == 200
     change_staff(desk.state, lambda _: {})
-    part_of(desk.app, PeoplePart).staff.members._staff._next_look = 0.0
+    part_of(desk.app, PeoplePart).staff.members._next_look = 0.0
     assert desk.get("/_cg/test-stats", cookie=revoked).status == 403
 
 
