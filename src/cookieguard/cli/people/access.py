@@ -299,10 +299,11 @@ def _notified(desk: AccessCommand, member: Member, id_: str, look: Look) -> bool
 
 
 async def _address_of(config: Config, number: str) -> tuple[str, str]:
-    async for one in every_customer(load_customers(config.mail.customers)):
-        if one.number == number:
-            with suppress(AddressError):
-                return require_address(one.address), one.language
+    async for some in every_customer(load_customers(config.mail.customers)):
+        for one in some:
+            if one.number == number:
+                with suppress(AddressError):
+                    return require_address(one.address), one.language
     return "", ""
 
 
