@@ -38,8 +38,6 @@ from cookieguard.web.request import FORWARDED
 logger = logging.getLogger("cookieguard")
 
 BEARER = b"bearer "
-# What is no token is read like one, so that "none" costs what "wrong" does.
-NO_TOKEN = "2..none.none"  # noqa: S105 - not a secret: what a missing one counts as; no key has an empty id
 WANTED = re.compile(r"[\w/-]{1,200}(\?[\x21-\x7e]{0,2000})?", re.ASCII)
 # Each begins a random text that a browser has in place of a session's id, so that a challenge can be bound to it.
 LEFT = "left."  # it signed out, and its other tabs say so
@@ -101,7 +99,7 @@ class StaffGuard:
             return Visit(members.member(authorization[len(BEARER) :].strip(b" ").decode("latin-1"), now))
         session = session_of(exchange)
         if not session or session.startswith(TRIES):
-            return Visit(members.member(NO_TOKEN, now))
+            return Visit(None)
         if session.startswith(LEFT):
             return Visit(None, SIGNED_OUT)
         found = await answer_of(self.sessions.find(session, now))
