@@ -65,6 +65,9 @@ PAGES += (
     "health",
     "policies",
     "policies?step=edit",
+    "policies?step=changes&version=2026-01-15",
+    "policies?step=announced&version=2026-01-15",
+    "policies?step=drop",
     "staff",
 )
 PAGES += ("processing", "declaration", "requests?closed=1", "requests?closed=2")
@@ -289,6 +292,32 @@ def test_keyboard_reaches_everything_and_shows_where_it_is(
     for key in ("Tab", "Enter", "Tab"):
         shown.keyboard.press(key)
     assert shown.evaluate("document.querySelector('main').contains(document.activeElement)")
+
+
+def test_each_place_is_reached_from_the_navigation_by_keyboard_alone(
+    visit: Visitors, console: Console
+) -> None:
+    shown = visit(javascript=False, locale="en", viewport=DESK).new_page()
+    console.sign_in(shown, "owner")
+
+    for name in ROLES["owner"]:
+        press(shown, name)
+        assert shown.locator("nav[aria-label=Console] [aria-current]").inner_text() == name
+
+
+BUTTONS = """[...document.querySelectorAll('main :is(button,input,.pair a,.notes a)')]
+  .filter(one => one.checkVisibility()).map(one => one.textContent || one.name)"""
+
+
+@pytest.mark.parametrize("path", ["overview", "due", "policies", "people", "health"])
+def test_paper_has_no_button_and_no_field(visit: Visitors, console: Console, path: str) -> None:
+    shown = visit(javascript=True, locale="en", viewport=DESK).new_page()
+    console.sign_in(shown, "owner")
+    shown.goto(f"{console.url}/_cg/{path}")
+
+    shown.emulate_media(media="print")
+
+    assert shown.evaluate(BUTTONS) == []
 
 
 def press(shown: Page, name: str, *, leads: bool = True) -> None:

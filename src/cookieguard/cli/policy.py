@@ -50,12 +50,12 @@ from cookieguard.features.policy.values.difference import Way, differences
 from cookieguard.features.policy.values.ledger import Announcement, Ledger, files_of
 from cookieguard.features.policy.values.versions import (
     Version,
+    all_upcoming,
     altered,
     dated,
     first_day,
     in_force,
     texts_to_compare,
-    upcoming,
 )
 from cookieguard.features.records.acts import Acts, acts_of
 from cookieguard.features.records.values.log import LogDown
@@ -332,7 +332,7 @@ def _state(versions: Sequence[Version], version: Version, ledger: Ledger, now: d
     released = f", released: {entry.reason}" if entry is not None and entry.released is not None else ""
     if version is in_force(versions, ledger, today):
         return f"in force{released}"
-    if version is upcoming(versions, ledger, today):
+    if version in all_upcoming(versions, ledger, today):
         return (
             f"announced{released}"
             if entry is None or entry.is_complete

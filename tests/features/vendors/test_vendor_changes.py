@@ -135,7 +135,7 @@ class World:
     def write_staff(self, *apps: CookieGuard) -> None:
         change_staff(self.state, lambda _: {one.id: one for one in self.members.values()})
         for app in apps or self.workers:
-            part_of(app, PeoplePart).staff.members._staff._next_look = 0.0
+            part_of(app, PeoplePart).staff.members._next_look = 0.0
 
     def sign_in(self, token: str, app: CookieGuard) -> str:
         body = urlencode({"token": token}).encode()

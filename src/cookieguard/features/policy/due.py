@@ -16,7 +16,7 @@ from cookieguard.features.policy.folder import read_folder, stamp_of, told_of
 from cookieguard.features.policy.kept_texts import read_kept
 from cookieguard.features.policy.ledger import read_ledger
 from cookieguard.features.policy.values.ledger import Announcement, Ledger
-from cookieguard.features.policy.values.versions import Version, dated, in_force, upcoming
+from cookieguard.features.policy.values.versions import Version, all_upcoming, dated, in_force
 from cookieguard.mail.runs import Run
 from cookieguard.storage.store.open import store_opener
 
@@ -55,11 +55,11 @@ def _folder(shop: Shop, today: date) -> Iterator[Finding]:
         told = f"{told_of(refused)}; the shop serves the text in the consent log"
         task = "Restore the policy text that was published"
         yield Finding("policy texts", told, BRING_BACK, task=task, page=PAGE)
-    current, next_ = in_force(versions, ledger, today), upcoming(versions, ledger, today)
+    current = in_force(versions, ledger, today)
     found = "no version is in force yet" if current is None else f"version {current.name} is in force"
     yield Finding("policy", f"{found}; {len(versions)} in the folder")
-    if next_ is not None:
-        yield _next(shop, next_, texts[versions.index(next_)].effective, ledger[next_.name], today)
+    for one in all_upcoming(versions, ledger, today):
+        yield _next(shop, one, texts[versions.index(one)].effective, ledger[one.name], today)
     yield from _forgotten(versions, ledger, current, today)
 
 

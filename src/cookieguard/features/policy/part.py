@@ -16,9 +16,9 @@ from cookieguard.features.people.part import PeoplePart
 from cookieguard.features.people.staff_sign_in import staff_only
 from cookieguard.features.policy.desk import POLICIES_PAGE, PolicyDesk
 from cookieguard.features.policy.live_policy import LivePolicy, open_policy
-from cookieguard.features.policy.values.difference import Change, differences
+from cookieguard.features.policy.values.difference import differences
 from cookieguard.features.policy.values.ledger import Ledger
-from cookieguard.features.policy.values.markdown import prepare, render
+from cookieguard.features.policy.values.markdown import parse, render
 from cookieguard.features.policy.values.versions import (
     Text,
     Version,
@@ -42,13 +42,16 @@ MISSING = "there is no such version of the policy\n"
 TEXT_HEADERS = {"x-content-type-options": "nosniff", "cache-control": "no-cache"}
 FEED_HEADERS = {**TEXT_HEADERS, "vary": "Accept-Language"}
 
+_rendered = lru_cache(PAGES_KEPT)(render)
+_differences = lru_cache(PAGES_KEPT)(differences)
+
 
 def serve(guard: Guard) -> PolicyPart | None:
     """Read folder and ledger, None if the shop serves its policy itself. Raises ConfigError."""
     policy = open_policy(guard.config, guard.state, environ=guard.environ, clock=guard.clock)
     if policy is None:
         return None
-    prepare()
+    parse()
     records = guard.find(RecordsPart)
     if records is not None:
         policy.log = records.log.writer
@@ -69,11 +72,6 @@ class PolicyRequest(NamedTuple):
     lang: str
     wanted: str
     texts: PolicyTexts
-
-    @property
-    def by_name(self) -> dict[str, Version]:
-        """Return the versions by name."""
-        return {one.name: one for one in self.versions}
 
     def before(self, version: Version) -> Version | None:
         """Return the version before one."""
@@ -126,7 +124,7 @@ class PolicyPart(Part):
         if rest == "feed.xml":
             return _feed(asked)
         name, _slash, page = rest.partition("/")
-        version = asked.by_name.get(name)
+        version = next((one for one in asked.versions if one.name == name), None)
         if version is None:
             return _missing()
         if page == "changes":
@@ -262,13 +260,3 @@ def _urn(name: str) -> str:
 
 def _missing() -> Response:
     return PlainTextResponse(MISSING, 404, TEXT_HEADERS)
-
-
-@lru_cache(maxsize=PAGES_KEPT)
-def _rendered(markdown: str) -> str:
-    return render(markdown)
-
-
-@lru_cache(maxsize=PAGES_KEPT)
-def _differences(before: str, after: str) -> list[Change]:
-    return differences(before, after)

@@ -17,15 +17,14 @@ DEEPEST = 20  # levels of lists and quotes; what lies deeper is left out
 
 def render(markdown: str) -> str:
     """Return the HTML of a text: all that is not Markdown is escaped."""
-    parser = _parser()
-    tokens = parser.parse(markdown)
+    parser, tokens = _parser(), parse(markdown)
     _adapt(tokens)
     return str(parser.renderer.render(tokens, parser.options, {}))
 
 
-def prepare() -> None:
-    """Import what renders: no request waits for the disk."""
-    _parser()
+def parse(markdown: str = "") -> list[Token]:
+    """Return the tokens of a text. The first call imports the parser: at start, so that no request waits for it."""
+    return _parser().parse(markdown)
 
 
 def is_link(url: str) -> bool:
