@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
@@ -166,20 +166,39 @@ def _facts(look: Look) -> dict[str, str]:
 
 
 def _dumps(ledger: Ledger) -> bytes:
-    kept = {id_: [asdict(look), sealed] for id_, (look, sealed) in ledger.items()}
-    return json.dumps(kept, default=str).encode()
+    kept = {
+        id_: {
+            **_facts(look),
+            "kind": look.kind,
+            "at": look.at.isoformat(),
+            "told": "" if look.told is None else look.told.isoformat(),
+            "how": look.how,
+            "customer": sealed,
+        }
+        for id_, (look, sealed) in ledger.items()
+    }
+    return json.dumps(kept, separators=(",", ":")).encode()
 
 
 def _loads(value: bytes) -> Ledger:
-    return {id_: (_look(**kept), sealed) for id_, (kept, sealed) in json.loads(value).items()}
+    return {str(id_): (_look(one), str(one["customer"])) for id_, one in json.loads(value).items()}
 
 
-def _look(*, at: str, until: str | None, told: str | None, **kept: str) -> Look:
+def _look(kept: Mapping[str, str]) -> Look:
+    until, told = kept.get("until", ""), kept["told"]
     return Look(
-        at=datetime.fromisoformat(at),
+        kind=kept["kind"],
+        ground=kept.get("ground", ""),
+        event=kept.get("event", ""),
+        reason=kept.get("reason", ""),
+        scope=kept.get("scope", ""),
+        by=kept.get("by", ""),
+        approved=kept.get("approvedBy", ""),
+        at=datetime.fromisoformat(kept["at"]),
+        law=kept.get("law", ""),
         until=date.fromisoformat(until) if until else None,
         told=datetime.fromisoformat(told) if told else None,
-        **kept,
+        how=kept["how"],
     )
 
 
