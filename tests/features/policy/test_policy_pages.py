@@ -64,12 +64,7 @@ def announce(tmp_path: Path, folder: Path) -> Callable[..., None]:
 
     def write(*, is_complete: bool = False) -> None:
         digest = hashlib.sha256((folder / SECOND / "en.md").read_bytes()).hexdigest()
-        entry = Announcement(
-            files={"en": digest},
-            at=ANNOUNCED,
-            earliest=ANNOUNCED.date(),
-            completed=ANNOUNCED if is_complete else None,
-        )
+        entry = Announcement(files={"en": digest}, at=ANNOUNCED, completed=ANNOUNCED if is_complete else None)
         (tmp_path / "state").mkdir(mode=0o700, exist_ok=True)
         give_keyring(tmp_path / "state")
         store = SqliteStore(tmp_path / "state" / "store.db")

@@ -9,10 +9,11 @@ import pytest
 from harness.policies import HEAD, NEW, OLD
 
 from cookieguard.errors import ConfigError
-from cookieguard.features.policy.ledger import dumps_ledger, loads_ledger
 from cookieguard.features.policy.values.ledger import (
     Announcement,
     files_of,
+    read_announcement,
+    write_announcement,
 )
 from cookieguard.features.policy.values.versions import (
     Version,
@@ -48,11 +49,7 @@ def read(found: Mapping[str, Mapping[str, bytes]], *, days: int = 14) -> tuple[V
 
 
 def ledger_of(version: Version, *, is_complete: bool = True) -> dict[str, Announcement]:
-    return {
-        version.name: Announcement(
-            files=version.files, at=AT, earliest=AT.date(), completed=AT if is_complete else None
-        )
-    }
+    return {version.name: Announcement(files=version.files, at=AT, completed=AT if is_complete else None)}
 
 
 @pytest.mark.parametrize(("day", "name"), [(13, "2026-01-01"), (14, "2026-12-15"), (15, "2026-12-15")])
@@ -77,9 +74,7 @@ def test_version_whose_run_is_not_complete_does_not_take_effect(days: int) -> No
 
 def test_version_that_somebody_released_takes_effect_without_its_run() -> None:
     versions = read(folders())
-    entry = Announcement(
-        files=versions[1].files, at=AT, earliest=AT.date(), reason="told by letter", released=AT
-    )
+    entry = Announcement(files=versions[1].files, at=AT, reason="told by letter", released=AT)
 
     assert in_force(versions, {versions[1].name: entry}, date(2026, 12, 15)) is versions[1]
     assert in_force(versions, {versions[1].name: entry}, date(2026, 12, 14)) is versions[0]
@@ -205,14 +200,13 @@ def test_announcement_is_read_as_it_was_written() -> None:
     entry = Announcement(
         files={"en": "0" * 64},
         at=AT,
-        earliest=AT.date(),
         run=Run(total=10, sent=9, refused=1, uncertain=1, is_filled=True),
         completed=AT + DAY,
         reason="\u2028 <b>",
         released=AT,
     )
 
-    assert loads_ledger(dumps_ledger({"2026-12-15": entry})) == {"2026-12-15": entry}
+    assert read_announcement(write_announcement(entry)) == entry
 
 
 @pytest.mark.parametrize(

@@ -254,7 +254,7 @@ def test_worker_with_every_feature_switched_off_still_deletes_what_is_over(shop:
     writer = VaultWriter(state)
     writer.write([writer.form(Risk(event="abuse", id="a", time=NOW, address="203.0.113.7"))])
     with closing(store_of(shop)) as store:
-        change_ledger(store, lambda _: {"2026-12-15": Announcement(files={}, at=NOW, earliest=NOW.date())})
+        change_ledger(store, lambda _: {"2026-12-15": Announcement(files={}, at=NOW)})
     place = Place(shop.config, state.path, {})
 
     job = open_retention(place, clock=lambda: now)

@@ -43,7 +43,7 @@ async def fill_run(
     """
     key = key_of_run(outbox, run, recipients, now)
     added = 0
-    async for some in every_customer(customers):
+    async for some in _batches(every_customer(customers)):
         good, bad = [], []
         for one in some:
             row = Row(who_of(key, one.number), "")
@@ -160,32 +160,38 @@ def require_origin(config: Config) -> str:
     return config.origins[0]
 
 
-async def every_customer(customers: Customers) -> AsyncIterator[list[Customer]]:
-    """Yield what a shop's function yields, async or plain, many at once: that has one thread, as databases want it."""
+async def every_customer(customers: Customers) -> AsyncIterator[Customer]:
+    """Yield what a shop's function yields, async or plain: that has one thread, as databases want it."""
     with ThreadPoolExecutor(1, thread_name_prefix="cookieguard-customers") as thread:
         ask = partial(asyncio.get_running_loop().run_in_executor, thread)
         found: Any = await ask(customers)  # of an async one this only makes what is awaited
         found = await found if inspect.isawaitable(found) else found
-        if not hasattr(found, "__aiter__"):
-            rows = iter(found)
-            while some := await ask(lambda: list(islice(rows, AT_ONCE))):
-                yield list(map(read_customer, some))
+        if hasattr(found, "__aiter__"):
+            async for one in found:
+                yield read_customer(one)
             return
-        some = []
-        async for row in found:
-            some.append(read_customer(row))
-            if len(some) == AT_ONCE:
-                yield some
-                some = []
-        if some:
-            yield some
+        rows = iter(found)
+        while some := await ask(lambda: list(islice(rows, AT_ONCE))):
+            for one in some:
+                yield read_customer(one)
 
 
 async def count_customers(customers: Customers, most: int) -> int:
     """Return how many customers a shop's function yields, at most so many."""
     count = 0
-    async for some in every_customer(customers):
-        count += len(some)
-        if count >= most:
+    async for _ in every_customer(customers):
+        count += 1
+        if count == most:
             break
-    return min(count, most)
+    return count
+
+
+async def _batches(customers: AsyncIterator[Customer]) -> AsyncIterator[list[Customer]]:
+    some: list[Customer] = []
+    async for one in customers:
+        some.append(one)
+        if len(some) >= AT_ONCE:
+            yield some
+            some = []
+    if some:
+        yield some

@@ -67,8 +67,9 @@ def complete(
         entry = before[name]
         is_in_force = entry.released is not None and first_day(version, entry) <= now.date()
         is_later = run.sent + run.refused > entry.run.sent + entry.run.refused
-        is_moved = entry.completed is None and not is_in_force and is_later
-        earliest = now.date() + timedelta(days=notice_days) if is_moved else entry.earliest
+        earliest = entry.earliest
+        if entry.completed is None and not is_in_force and (is_later or earliest is None):
+            earliest = now.date() + timedelta(days=notice_days)
         completed = now if run.is_complete and entry.completed is None else entry.completed
         return {**before, name: replace(entry, run=run, completed=completed, earliest=earliest)}
 

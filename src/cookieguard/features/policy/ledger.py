@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 
 from cookieguard.errors import CookieGuardError
-from cookieguard.features.policy.values.ledger import Ledger, read_announcement
+from cookieguard.features.policy.values.ledger import (
+    Announcement,
+    Ledger,
+    read_announcement,
+    write_announcement,
+)
 from cookieguard.storage.store.protocol import Store
 from cookieguard.storage.store.values import WholeValue
 
@@ -32,16 +36,19 @@ def change_ledger(store: Store, change: Callable[[Ledger], Ledger]) -> Ledger:
 def loads_ledger(value: bytes) -> Ledger:
     """Read a ledger's text; raises LedgerError."""
     try:
-        return {name: read_announcement(kept) for name, kept in json.loads(value).items()}
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        return {str(name): _entry(one) for name, one in json.loads(value).items()}
+    except (ValueError, AttributeError) as error:
         raise LedgerError("the ledger of announcements was not written by cookieguard") from error
 
 
 def dumps_ledger(ledger: Ledger) -> bytes:
     """Write a ledger's text."""
-    return json.dumps(
-        {name: asdict(one) for name, one in ledger.items()}, default=str, sort_keys=True
-    ).encode()
+    kept = {name: json.loads(write_announcement(one)) for name, one in sorted(ledger.items())}
+    return json.dumps(kept, separators=(",", ":")).encode()
+
+
+def _entry(kept: object) -> Announcement:
+    return read_announcement(json.dumps(kept).encode())
 
 
 LEDGER = WholeValue("policy", "ledger", loads_ledger, dumps_ledger)

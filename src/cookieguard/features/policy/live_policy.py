@@ -130,7 +130,7 @@ class LivePolicy(Policy):
         stamp = stamp_of(self._folder)
         versions, is_new = self.history.versions, ledger != self.history.ledger
         if stamp != self._stamp or is_new:
-            kept = read_kept(self._config, self._state.path, ledger, environ=self._environ)
+            kept = self._with_given(read_kept(self._config, self._state.path, ledger, environ=self._environ))
             versions, refused = read_folder(self._config, kept)
             self._refuse(refused)
         if ledger is not None and is_new:
@@ -139,6 +139,13 @@ class LivePolicy(Policy):
         if (versions, ledger) != self.history:
             self.history = PolicyHistory(versions, ledger)
         self.keep()
+
+    def _with_given(self, kept: KeptTexts) -> KeptTexts:
+        """Add the texts that the log was given and may not have on disk yet; what it has counts before them."""
+        given = [one for one in self.history.versions if one.digest in self._kept]
+        digests = {one.name: one.files for one in given} | dict(kept.digests)
+        files = {digest: file for one in given for digest, file in one.sources.values()}
+        return KeptTexts(digests, files | dict(kept.files))
 
     def keep(self) -> None:
         """Have the log keep the texts that anybody may read, so that they stay as they are."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
 
 from cookieguard.mail.runs import Run
+
+FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,14 +18,14 @@ class Announcement:
 
     files: Mapping[str, str]  # digest by language
     at: datetime
-    earliest: date
-    """The day on which the notice period ends, counted from the last notice."""
     run: Run = field(default_factory=Run)
     completed: datetime | None = None
     reason: str = ""  # why somebody let it take effect without a complete run
     released: datetime | None = None
     forgotten: datetime | None = None
     """When the outbox forgot who was sent the notice; from then on `run` alone is known."""
+    earliest: date | None = None
+    """The day on which the notice period ends, counted from the last notice; None if an older release wrote this."""
 
     @property
     def is_complete(self) -> bool:
@@ -39,12 +41,52 @@ def files_of(ledger: Ledger) -> dict[str, Mapping[str, str]]:
     return {name: entry.files for name, entry in ledger.items()}
 
 
-def read_announcement(kept: Mapping[str, Any]) -> Announcement:
-    """Read the fields of an announcement, as JSON has them; raises ValueError, TypeError or LookupError."""
-    moments = {name: _moment(kept[name]) for name in ("at", "completed", "released", "forgotten")}
-    days = {"earliest": date.fromisoformat(kept["earliest"])}
-    return Announcement(**{**kept, **moments, **days, "run": Run(**kept["run"])})
+def write_announcement(entry: Announcement) -> bytes:
+    """Write an announcement as JSON."""
+    run = entry.run
+    kept = {
+        "v": FORMAT,
+        "files": dict(entry.files),
+        "at": entry.at.isoformat(),
+        "run": [run.total, run.sent, run.refused, run.uncertain, run.is_filled],
+        "completed": _text(entry.completed),
+        "reason": entry.reason,
+        "released": _text(entry.released),
+        "forgotten": _text(entry.forgotten),
+        "earliest": "" if entry.earliest is None else entry.earliest.isoformat(),
+    }
+    return json.dumps(kept, separators=(",", ":")).encode()
 
 
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def read_announcement(value: bytes) -> Announcement:
+    """Read what `write_announcement` wrote; raises ValueError for anything else."""
+    try:
+        kept = json.loads(value)
+        total, sent, refused, uncertain, is_filled = kept["run"]
+        earliest = kept.get("earliest", "")
+        return Announcement(
+            files={str(language): str(digest) for language, digest in kept["files"].items()},
+            at=datetime.fromisoformat(kept["at"]),
+            run=Run(
+                total=int(total),
+                sent=int(sent),
+                refused=int(refused),
+                uncertain=int(uncertain),
+                is_filled=bool(is_filled),
+            ),
+            completed=_moment(kept["completed"]),
+            reason=str(kept["reason"]),
+            released=_moment(kept["released"]),
+            forgotten=_moment(kept.get("forgotten", "")),
+            earliest=date.fromisoformat(earliest) if earliest else None,
+        )
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError("not an announcement") from error
+
+
+def _text(moment: datetime | None) -> str:
+    return "" if moment is None else moment.isoformat()
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

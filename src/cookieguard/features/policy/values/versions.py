@@ -114,7 +114,9 @@ def in_force(versions: Sequence[Version], ledger: Ledger | None, today: date) ->
 
 def first_day(version: Version, entry: Announcement | None) -> date:
     """Return the first day on which its text and the notices sent so far let a version take effect."""
-    return version.effective if entry is None else max(version.effective, entry.earliest)
+    if entry is None or entry.earliest is None:
+        return version.effective
+    return max(version.effective, entry.earliest)
 
 
 def dated(
