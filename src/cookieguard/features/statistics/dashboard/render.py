@@ -89,7 +89,7 @@ def _overview(overview: Overview) -> Mapping[str, Any]:
         "top": top_of(points),
         "chart": bars(points, second=overview.second, what=f"Views and {overview.second}, {overview.span}"),
         "labels": _labels(points),
-        "has_hidden": any(point.is_hidden for point in points),
+        "has_hidden": any(point.views is None and not point.is_outside for point in points),
         "has_before": any(point.before is not None for point in points),
         "most_options": MOST_OPTIONS,
         "max_text": MAX_TEXT,
