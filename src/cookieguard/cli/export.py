@@ -151,10 +151,10 @@ def _export_day(
     if reason and not file.exists():
         done.left_out[date_of(day)] = reason
         return
-    written = export_day(
+    file, is_new = export_day(
         out, wanted.what, wanted.file_format, day, lambda: to_bytes(make()), again=wanted.again and not reason
     )
-    (done.written if written.is_new else done.kept).append(str(written.file))
+    (done.written if is_new else done.kept).append(str(file))
 
 
 def _maker(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,14 +12,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.log_reader import make_receipt, read_record, read_subject
 from cookieguard.features.records.store.open import signer_of
-from cookieguard.features.records.store.protocol import Stores, SubjectKey
+from cookieguard.features.records.store.protocol import Stores
 from cookieguard.features.records.upkeep import pruning
 from cookieguard.features.records.upkeep.pruning import SEALS_FOR, has_overdue, prune, ran_out
 from cookieguard.features.records.values.receipts import verify_receipt
@@ -146,38 +144,6 @@ def test_agreements_in_force_are_opened_once_not_at_every_look(
     assert world.verify().verdict is Verdict.WHOLE
 
 
-def test_keys_that_a_restored_copy_brought_back_go_if_no_record_needs_them(world: World) -> None:
-    world.write(consent("gone"), consent("stays", after=900))
-    stores = world.stores()
-    handle = handle_of(customer("gone"), stores.subjects.secret(HANDLE_SECRET))
-    key = stores.subjects.find(handle)
-    stores.close()
-    at = LATER + LIFE + timedelta(days=1)
-    pruned(world, at)
-    pruned(world, at + SEALS_FOR + timedelta(seconds=1))
-    stores = world.stores()
-    assert key is not None
-    restore_key(world, handle, key)
-    stores.close()
-
-    for hours in (3, 6):
-        pruned(world, at + timedelta(hours=hours))
-    stores = world.stores()
-    assert key_of(stores, "gone") is None
-    assert key_of(stores, "stays") is not None
-    stores.close()
-
-
-def restore_key(world: World, handle: bytes, key: SubjectKey) -> None:
-    """Put a key back, as an older copy of the store does."""
-    if world.place.log_file is None:
-        with psycopg.connect(world.place.subjects, autocommit=True) as connection:
-            connection.execute("INSERT INTO cg_subject (handle, id, key) VALUES (%s, %s, %s)", (handle, *key))
-        return
-    with sqlite3.connect(world.place.subjects) as connection:
-        connection.execute("INSERT INTO subject (handle, id, key) VALUES (?, ?, ?)", (handle, *key))
-
-
 def test_other_kinds_are_kept_for_good_unless_the_shop_says_how_long(world: World) -> None:
     record = Record(kind="disclosure", subject=customer("1"), time=NOW, facts={})
     world.write(record)
@@ -234,17 +200,18 @@ def test_a_row_removed_without_the_logs_key_is_missing_all_the_same(world: World
 @pytest.mark.parametrize(
     ("note", "counts"),
     [
-        (f"cookieguard pruned v1\n{NAME}\n2026-11-28T12:00:00.000Z\n1\n", True),
-        (f"cookieguard pruned v1\n{NAME}\n2026-12-28T12:00:00.000Z\n1\n", False),
-        (f"cookieguard pruned v2\n{NAME}\n2026-11-28T12:00:00.000Z\n1\n", False),
-        (f"cookieguard pruned v2\n{NAME}\n2026-11-28T12:00:00.000Z\n1\n3\n{'A' * 43}=\n", False),
+        ("cookieguard pruned v2\n{name}\n2026-11-28T12:00:00.000Z\n1\n{tree}\n", True),
+        ("cookieguard pruned v1\n{name}\n2026-11-28T12:00:00.000Z\n1\n", False),
+        ("cookieguard pruned v2\n{name}\n2026-11-28T12:00:00.000Z\n1\n", False),
+        ("cookieguard pruned v2\n{name}\n2026-11-28T12:00:00.000Z\n1\n3\n" + "A" * 43 + "=\n", False),
     ],
-    ids=["of the first days", "of later, without a tree", "of no tree", "of another tree"],
+    ids=["of this tree", "of an unknown kind", "of no tree", "of another tree"],
 )
 def test_a_note_lets_go_of_the_rows_of_the_tree_it_names(world: World, note: str, counts: bool) -> None:
     world.write(*[consent(f"c{number}") for number in range(3)])
     stores = world.stores()
-    stores.log.remove([1], signer_of(world.keyring, NAME).sign(note))
+    tree = "\n".join((stores.log.checkpoint() or "").splitlines()[1:3])
+    stores.log.remove([1], signer_of(world.keyring, NAME).sign(note.format(name=NAME, tree=tree)))
     stores.close()
 
     report = world.verify()
