@@ -154,7 +154,7 @@ class LogWriter(Asked[Stores]):
     def _opened(self) -> Stores:
         if self._source is None:
             self._source = stores = self.open_stores()
-            stores.subjects.seal_anew()
+            stores.subjects.wrap_clear_keys()
             self._handle_key = stores.subjects.secret(HANDLE_SECRET)
             self._mac_key = stores.subjects.secret(MAC_SECRET)
             self._name = stores.log.fact("origin", self._origin) or self._origin

@@ -7,6 +7,7 @@ keys opens no record.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from os import urandom
 from pathlib import Path
@@ -33,7 +34,7 @@ MAKE = (
 )
 TABLES = Tables(
     main="cg_subject",
-    steps=(Step(MAKE), Step(())),  # the second: keys are wrapped
+    steps=(Step(MAKE), Step(())),  # the second: keys are wrapped, so earlier releases cannot read them
     down=LogDown,
     short=(("cg_subject_secret", "secret"), ("cg_subject_fading", "fading"), ("cg_subject", "subject")),
     busy_seconds=2.0,  # each writer holds the lock for one small transaction
@@ -62,6 +63,12 @@ USE = b"keys of the log's subjects"
 LOST = "no key of the keyring opens the keys of records: bring the keyring back from its backup"
 SECRETS = "SELECT name, value FROM cg_subject_secret WHERE length(value) > 0"
 SEAL_AGAIN = "UPDATE cg_subject_secret SET value = :value WHERE name = :name AND value = :before"
+# Keys that an earlier release stored unwrapped.
+CLEAR = """
+    SELECT id, key FROM cg_subject WHERE id > :after AND length(key) = :length ORDER BY id LIMIT :count
+"""
+WRAP = "UPDATE cg_subject SET key = :key WHERE id = :subject AND key = :before"
+WRAPPED_AT_ONCE = 5000  # keys of one transaction: some 100 ms, in which records wait
 END_FADING = "DELETE FROM cg_subject_fading WHERE id IN (:these) AND since < :before RETURNING id"
 
 
@@ -102,13 +109,28 @@ class SubjectStore:
         nonce = urandom(NONCE_BYTES)
         return SubjectKey(key.subject, nonce + self._cipher.encrypt(nonce, key.key, key.subject))
 
-    def seal_anew(self, keyring: Keyring | None = None) -> None:
+    def seal_anew(self, keyring: Keyring) -> None:
         """Seal the secrets with the key that signs now, so that the keyring can retire the one before."""
-        seal = Seal(keyring or self._keyring(), USE)
+        seal = Seal(keyring, USE)
         for name, before in self._database.rows(SECRETS):
             if not seal.is_current(before):
                 value = seal.close(_unsealed(seal, name, before), about=name)
                 self._overwrite(SEAL_AGAIN, [{"name": name, "value": value, "before": before}])
+
+    def wrap_clear_keys(self) -> None:
+        """Wrap the keys that an earlier release stored unwrapped, some at a time. The next call continues after a kill.
+
+        In a file, no byte of those keys is left, unless a reader held the journal: then the next `forget` empties it.
+        """
+        self.seal_anew(self._keyring())
+        after = b""
+        while rows := self._database.rows(CLEAR, after=after, length=KEY_BYTES, count=WRAPPED_AT_ONCE):
+            after = rows[-1][0]
+            keys = [{**self.wrapped(SubjectKey(*row))._asdict(), "before": row[1]} for row in rows]
+            self._overwrite(WRAP, keys)
+        if after:
+            with suppress(LogDown):
+                self._database.empty_journal()
 
     def keys_of(self, handles: Iterable[bytes]) -> dict[bytes, SubjectKey]:
         """Return the key of each handle, made where there is none. Durable on return."""
@@ -180,6 +202,8 @@ class SubjectStore:
 
     def _key(self, value: bytes, subject: bytes) -> bytes:
         """Return a subject's key. If it was changed in the store, it opens nothing, and `log verify` names its rows."""
+        if len(value) == KEY_BYTES:  # of an earlier release; a worker's start and the hourly job wrap it
+            return bytes(value)
         try:
             return self._cipher.decrypt(value[:NONCE_BYTES], value[NONCE_BYTES:], subject)
         except (InvalidTag, ValueError):
@@ -194,6 +218,8 @@ class SubjectStore:
 
 
 def _unsealed(seal: Seal, name: str, sealed: bytes) -> bytes:
+    if len(sealed) == KEY_BYTES:  # of an earlier release
+        return bytes(sealed)
     try:
         return seal.open(sealed, about=name)
     except SealBroken as error:

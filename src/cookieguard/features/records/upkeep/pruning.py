@@ -67,7 +67,7 @@ def prune_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
         signer = signer_of(load_keyring(state, config.keys, environ=environ), name)
         stores.log.add_key(str(signer.key))
         count = prune(stores, config.proof.kept_days, life_of(config), signer, now=now)
-        stores.subjects.seal_anew()
+        stores.subjects.wrap_clear_keys()  # of a worker that has run since before the upgrade
         stores.subjects.forget(())  # what an erasure could not clear away while somebody read
         return count
 

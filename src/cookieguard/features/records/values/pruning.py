@@ -17,7 +17,9 @@ from cookieguard.features.records.values.records import to_text
 
 # Its blank is in no log's name, so that no checkpoint is ever read as this, and the other way round.
 PRUNED = "cookieguard pruned v2"
-FIELDS = 5
+# Named no tree. Version 0.1.0 writes none; the first days of its development did.
+UNBOUND, UNBOUND_BEFORE = "cookieguard pruned v1", "2026-12-01"
+FIELDS = {PRUNED: 5, UNBOUND: 3}
 RUN = re.compile(r"(0|[1-9][0-9]{0,18})(?:-([1-9][0-9]{0,18}))?")
 NO_NOTE = "this is not a note of removed records"
 MOST_AT_ONCE = 1000  # numbers of a note: 14 KB at most, of the 64 a note may have
@@ -27,7 +29,8 @@ class LetGo(NamedTuple):
     """Hold what a note says: the runs of numbers that went, first and last, and a checkpoint of their tree."""
 
     runs: list[tuple[int, int]]
-    tree: Checkpoint
+    tree: Checkpoint | None
+    """None in the oldest notes."""
 
 
 def write_pruned(numbers: Iterable[int], tree: Checkpoint, signer: Signer, *, now: datetime) -> str:
@@ -41,10 +44,12 @@ def read_pruned(note: str, keys: Sequence[NoteKey]) -> LetGo:
     """Return what a note lets go; raises NoteError."""
     text, signed = open_note(note, keys)
     kind, *fields = text.split("\n")[:-1]
-    if kind != PRUNED or len(fields) != FIELDS or all(key.name != fields[0] for key in signed):
+    if len(fields) != FIELDS.get(kind):
         raise NoteError(NO_NOTE)
-    origin, _, runs, *tree = fields
-    return LetGo(_runs(runs), Checkpoint.parse("\n".join((origin, *tree, ""))))
+    origin, time, runs, *tree = fields
+    if all(key.name != origin for key in signed) or (not tree and time >= UNBOUND_BEFORE):
+        raise NoteError(NO_NOTE)
+    return LetGo(_runs(runs), Checkpoint.parse("\n".join((origin, *tree, ""))) if tree else None)
 
 
 def _runs(text: str) -> list[tuple[int, int]]:

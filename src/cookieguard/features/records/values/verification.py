@@ -110,7 +110,7 @@ def _let_go(report: Report, notes: Sequence[str], keys: Sequence[NoteKey], own: 
         except NoteError as error:
             report.add(Verdict.BROKEN, None, f"{NOTE_OF_PRUNED}: {error}")
             continue
-        if gone.tree in own:
+        if gone.tree is None or gone.tree in own:
             runs += gone.runs
         elif gone.tree.size > report.size:
             report.add(Verdict.CUT, report.size, f"{NOTE_OF_PRUNED} covers more entries: cut, or set back")
