@@ -193,6 +193,17 @@ def local_anchors(directory: Path) -> list[Path]:
     return []
 
 
+def was_set_back(directory: Path, log: LogStore) -> bool:
+    """Return whether checkpoints in a state directory name more, or another log, than there is."""
+    kept = local_anchors(directory)
+    if any(path.name != NEWEST for path in kept):
+        return True
+    try:
+        return any(read_checkpoint(path.read_text("utf-8")).size > log.size() for path in kept)
+    except (NoteError, OSError, UnicodeDecodeError):
+        return True
+
+
 def read_anchors(paths: Iterable[Path]) -> list[tuple[str, str]]:
     """Return name and text of checkpoints in files, and in all files of directories; raises OSError."""
     files = [one for path in paths for one in (sorted(path.glob("[!.]*")) if path.is_dir() else [path])]

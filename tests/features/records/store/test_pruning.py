@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,13 +13,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from cookieguard.config.proof import KeptKind, ProofSettings
 from cookieguard.features.records.erasure_journal import erase_subject
 from cookieguard.features.records.log_reader import make_receipt, read_record, read_subject
 from cookieguard.features.records.store.open import signer_of
-from cookieguard.features.records.store.protocol import Stores
+from cookieguard.features.records.store.protocol import Stores, SubjectKey
 from cookieguard.features.records.upkeep import pruning
 from cookieguard.features.records.upkeep.pruning import SEALS_FOR, has_overdue, prune, ran_out
 from cookieguard.features.records.values.receipts import verify_receipt
@@ -142,6 +144,38 @@ def test_agreements_in_force_are_opened_once_not_at_every_look(
     assert pruned(world, at + timedelta(days=9)) == 2  # what ended by now, and what ended it
     assert len(opened) == 6  # the new one, and what ended
     assert world.verify().verdict is Verdict.WHOLE
+
+
+def test_keys_that_a_restored_copy_brought_back_go_if_no_record_needs_them(world: World) -> None:
+    world.write(consent("gone"), consent("stays", after=900))
+    stores = world.stores()
+    handle = handle_of(customer("gone"), stores.subjects.secret(HANDLE_SECRET))
+    key = stores.subjects.find(handle)
+    stores.close()
+    at = LATER + LIFE + timedelta(days=1)
+    pruned(world, at)
+    pruned(world, at + SEALS_FOR + timedelta(seconds=1))
+    stores = world.stores()
+    assert key is not None
+    restore_key(world, handle, key)
+    stores.close()
+
+    for hours in (3, 6):
+        pruned(world, at + timedelta(hours=hours))
+    stores = world.stores()
+    assert key_of(stores, "gone") is None
+    assert key_of(stores, "stays") is not None
+    stores.close()
+
+
+def restore_key(world: World, handle: bytes, key: SubjectKey) -> None:
+    """Put a key back, as an older copy of the store does."""
+    if world.place.log_file is None:
+        with psycopg.connect(world.place.subjects, autocommit=True) as connection:
+            connection.execute("INSERT INTO cg_subject (handle, id, key) VALUES (%s, %s, %s)", (handle, *key))
+        return
+    with sqlite3.connect(world.place.subjects) as connection:
+        connection.execute("INSERT INTO subject (handle, id, key) VALUES (?, ?, ?)", (handle, *key))
 
 
 def test_other_kinds_are_kept_for_good_unless_the_shop_says_how_long(world: World) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from cookieguard.config import Config
 from cookieguard.features.records.acts import acts_of, named
+from cookieguard.features.records.anchors import was_set_back
 from cookieguard.features.records.log_reader import opened
 from cookieguard.features.records.store.open import signer_of, stores_if_made
 from cookieguard.features.records.store.protocol import LogDown, LogStore, Stores
@@ -30,7 +31,8 @@ SEALS_FOR = timedelta(hours=1)
 FIRST = b"", -1
 EARLIEST = time_of(0)
 NEVER_LOOKED = EARLIEST, 0
-LOOKED = "agreements looked at"
+LOOKED, SWEPT = "agreements looked at", "keys looked at"
+MOST_SWEPT = 5000  # keys of one run: some 50 ms
 
 
 def life_of(config: Config) -> timedelta:
@@ -45,8 +47,12 @@ def prune(
     signer: Signer,
     *,
     now: datetime,
+    is_whole: bool = True,
 ) -> int:
-    """Let go of what was kept long enough; return how many records."""
+    """Let go of what was kept long enough; return how many records.
+
+    Unless `is_whole`, keys without records stay: a log that was set back lacks records that a copy may bring back.
+    """
     count, at, size = 0, _milliseconds(now), stores.log.size()
     for numbers, subjects in _pages(stores, kept_days, life, now):
         stores.subjects.fade(subjects, at)  # first: a row that is gone names nobody to look for
@@ -55,6 +61,8 @@ def prune(
     if AGREEMENT in kept_days:
         stores.log.change_fact(LOOKED, f"{_limit(now, kept_days[AGREEMENT]).hex()} {size}")
     _forget_faded(stores, _milliseconds(now - SEALS_FOR))
+    if is_whole:
+        _fade_without_rows(stores, at)
     return count
 
 
@@ -66,7 +74,8 @@ def prune_log(config: Config, state: StateDirectory, *, environ: Mapping[str, st
             return 0
         signer = signer_of(load_keyring(state, config.keys, environ=environ), name)
         stores.log.add_key(str(signer.key))
-        count = prune(stores, config.proof.kept_days, life_of(config), signer, now=now)
+        life, is_whole = life_of(config), not was_set_back(state.path, stores.log)
+        count = prune(stores, config.proof.kept_days, life, signer, now=now, is_whole=is_whole)
         stores.subjects.wrap_clear_keys()  # of a worker that has run since before the upgrade
         stores.subjects.forget(())  # what an erasure could not clear away while somebody read
         return count
@@ -158,6 +167,17 @@ def _forget_faded(stores: Stores, before: int) -> None:
         without = set(stores.log.without_rows(some))
         stores.subjects.end_fading([one for one in some if one not in without], before, forgets=False)
         stores.subjects.end_fading(sorted(without), before, forgets=True)
+
+
+def _fade_without_rows(stores: Stores, now: int) -> None:
+    """Note some of the keys that no row needs, which an older copy brings back; the next run looks at others."""
+    after = bytes.fromhex(stores.log.fact(SWEPT) or "")
+    some = stores.subjects.after(after, MOST_SWEPT)
+    fading = set(stores.subjects.faded(now + 1))  # their hour does not begin anew
+    without = [one for one in stores.log.without_rows(some) if one not in fading]
+    if without:
+        stores.subjects.fade(without, now)
+    stores.log.change_fact(SWEPT, some[-1].hex() if len(some) == MOST_SWEPT else "")
 
 
 def _milliseconds(moment: datetime) -> int:
