@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 
 from anyio import to_thread
@@ -151,11 +150,13 @@ def _figures(config: Config, facts: Facts | None) -> Iterator[Line]:
 def _due(shop: Shop, due: Sequence[Finding], member: Member) -> Line:
     today = today_of(shop)
     found = [one for one in due if one.is_due and member.may(one.role or OFFICER)]
+    whens = [f" ({when})" if (when := time_of(one, today)) else "" for one in found]
+    lines = [(one.what + when, one.page or DUE_PAGE) for one, when in zip(found, whens, strict=True)]
     return Line(
         title="Due",
         page=DUE_PAGE,
         text=_count(len(found)) if found else "Nothing",
-        details=_shown([(_text(one, today), one.page or DUE_PAGE) for one in found], DUE_PAGE),
+        details=_shown(lines, DUE_PAGE),
         state=BAD if found else GOOD,
     )
 
@@ -175,11 +176,6 @@ def _broken(shop: Shop, facts: Facts | None, due: Sequence[Finding]) -> Line:
         details=_shown([(one, HEALTH_PAGE) for one in found], HEALTH_PAGE),
         state=BAD if found else GOOD if is_checked else "",
     )
-
-
-def _text(one: Finding, today: date) -> str:
-    when = time_of(one, today)
-    return f"{one.what} ({when})" if when else one.what
 
 
 def _shown(lines: Sequence[tuple[str, str]], page: str) -> Sequence[tuple[str, str]]:
