@@ -79,8 +79,7 @@ async def show_health(
     exchange: Exchange, _: Receive, member: Member, *, staff: StaffGuard, place: Place
 ) -> Response:
     """Answer GET {prefix}health with the last hourly check, and with the quick checks as they are now."""
-    config, ring = exchange.parts.config, exchange.parts.keyring
-    shop = Shop(config=config, environ=place.environ, now=exchange.now, given=ring)
+    shop = Shop(config=place.config, environ=place.environ, now=exchange.now, given=exchange.parts.keyring)
     facts, now = await to_thread.run_sync(lambda: (read_facts(shop.state), quick_of(shop)))
     shell = staff.shell(exchange, member, "Health")
     page = staff_page("health.html", shell, facts=facts, now=now, quick=list(doctor.QUICK))
