@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ from cookieguard.features.records.log_reader import read_subject
 from cookieguard.features.records.store.open import open_log, open_stores, place_of
 from cookieguard.features.records.values.records import Record, customer
 from cookieguard.features.rights.requests import requests_opener
+from cookieguard.features.rights.values.as_json import dumps
 from cookieguard.features.rights.values.plan import steps_of
 from cookieguard.features.rights.values.requests import Request, Via
 from cookieguard.features.rights.values.rules import Law, RequestKind
@@ -37,6 +39,7 @@ from cookieguard.features.work import open_worker
 from cookieguard.identity.carts.stored_carts import StoreNamespace
 from cookieguard.mail.customers import Customer
 from cookieguard.storage.keyring_source import load_keyring
+from cookieguard.storage.sealing import Seal
 from cookieguard.storage.state_directory import StateDirectory
 from cookieguard.storage.store.open import store_opener
 
@@ -315,6 +318,27 @@ def test_second_place_that_hangs_holds_up_erasures_alone(
     assert drill.opens() == [CARA, DORA]  # the erasure ended Anna's sessions at once
     local = (drill.state.path / "journal").read_bytes()
     assert second.read_bytes().count(b" ended ") == local.count(b" ended ") > 0
+
+
+def test_upgrade_takes_over_the_older_file_and_repeats_nothing(drill: Drill) -> None:
+    drill.fill()
+    drill.app.close()
+    request = Request(
+        id="o" * 22, kind=RequestKind.ERASE, law=Law.GDPR, received=datetime.now(UTC), via=Via.LOGIN,
+        customer=CARA, steps=(),
+    )  # fmt: skip
+    sealed = base64.b64encode(Seal(drill.keyring).close(dumps(request), about="erased customer"))
+    for path in (drill.state.path / "journal", Path(drill.config.rights.journal)):
+        path.unlink()
+    old = drill.state.path / "erased-customers"
+    old.write_bytes(f"{datetime.now(UTC).isoformat()[:19]}Z ".encode() + sealed + b"\n")
+
+    drill.start()
+
+    assert drill.opens() == [ANNA, BEN, CARA, DORA]  # Cara came back after that erasure
+    assert not old.exists()
+    assert b" erased " + sealed in Path(drill.config.rights.journal).read_bytes()
+    assert all(one.is_fine for one in drill.doctor())
 
 
 def test_database_of_a_server_is_set_back_and_nobody_comes_back(tmp_path: Path) -> None:

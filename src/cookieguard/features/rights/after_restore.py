@@ -73,7 +73,10 @@ class AfterRestore:
             number = self.journal.merge(now)
             has_mark = mark_of(store.database, self.journal.name) >= 0
             is_new = not has_mark and all(one.kind not in (ERASED, ENDED) for one in self.journal.read(now))
-            if not is_new:
+            if is_new:  # a release before the journal erased these already
+                self.erased.import_old()
+                number = self.journal.merge(now)
+            else:
                 self._apply(store, now)
             if not self.erased.unreadable:  # else they are tried at each start, and doctor stays red
                 self.raise_marks(number, (STORE, OUTBOX, QUEUE) if is_new else (STORE, OUTBOX))

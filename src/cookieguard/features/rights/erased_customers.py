@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from cookieguard.features.rights.values.as_json import dumps, loads
@@ -19,8 +20,10 @@ from cookieguard.storage.state_directory import replace_private
 
 logger = logging.getLogger("cookieguard")
 
+BEFORE = "erased-customers"  # the file of older releases
 # A file with the last day on which the journal was tidied, and the key that signed then.
 TIDIED = "journal-tidied"
+LINE = re.compile(rb"([0-9T:.-]{19,26}Z) ([A-Za-z0-9+/=]+)\n")
 ABOUT = "erased customer"
 # What a login makes; a guest's session and an old cart let nobody into an account.
 JOURNALED = frozenset({Revoked.CUSTOMER, Revoked.SESSION, Revoked.SERIES})
@@ -61,8 +64,17 @@ class ErasedCustomers:
         lines = self._opened(entries, ENDED, json.loads)
         return [Revocation(Revoked(what), *rest) for line in lines for what, *rest in line]
 
+    def import_old(self) -> None:
+        """Move the file of older releases into the journal; raises OSError."""
+        path = self.journal.path.with_name(BEFORE)
+        for at, sealed in LINE.findall(path.read_bytes()) if path.exists() else ():
+            moment = datetime.fromisoformat(at.decode()).astimezone(UTC)
+            self.journal.write(ERASED, [sealed.decode()], moment, in_both=True)
+        path.unlink(missing_ok=True)
+
     def tidy(self, now: datetime) -> None:
         """Delete old lines, and seal requests with the key that signs now; raises OSError."""
+        self.import_old()
         self.journal.rewrite(self._sealed_again, now)
 
     def tidy_daily(self, now: datetime) -> None:
