@@ -100,8 +100,7 @@ def _pairs_of(header: str) -> tuple[dict[str, str], set[str], bool]:
     spaces = header.count("; ")
     is_plain = header.count(" ") == spaces
     is_plain = is_plain and "\t" not in header and "\v" not in header and "\f" not in header
-    # As browsers write it there is nothing to strip, which takes most of the time.
-    is_usual = is_plain and header.count(";") == spaces
+    is_usual = is_plain and header.count(";") == spaces  # then there is nothing to strip, which costs most
     for pair in header.split("; " if is_usual else ";"):
         at = pair.find("=")
         if at < 0:

@@ -289,8 +289,10 @@ class Response:
     def _known_page(self, key: Key, body: bytes) -> tuple[Page | None, bytes]:
         """Return a page like this one, and what this one becomes: the very same, or what differs has nothing to do."""
         repeats: Repeats = self._exchange.parts.repeats
-        for kept in repeats.near(key):
-            content = like(kept[0], body, self._passes)
+        near = repeats.near(key)
+        same = [kept for kept in near if kept[0].body == body]  # else the other variant is read for nothing
+        for kept in same or near:
+            content = kept[0].content if same else like(kept[0], body, self._passes)
             if content is not None:
                 kept[2] = True
                 return kept[0], content
