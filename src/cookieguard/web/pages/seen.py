@@ -1,4 +1,4 @@
-"""Where pages that caches keep report that they are seen: counted as if the page had come from here."""
+"""The endpoint to which pages out of a shared cache report each view, so that statistics count it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
 async def answer_seen(exchange: Exchange, receive: Receive) -> Response:
-    """Answer POST {prefix}seen, and GET for the picture of a page without scripts: 204, whatever is counted.
+    """Answer POST {prefix}seen, or GET by the picture of a page without scripts, with 204, counted or not.
 
-    v: the value that the page came with; p: its address; t: its route; r: the origin that led there; s: it came again.
+    v: the page's form value; p: its address; t: its route; r: the referring origin; s: it was shown again from history.
     """
     request = exchange.request
     if request.is_read:
