@@ -1,1 +1,1 @@
-"""The parts of a worker with their pages, and the ports by which the core asks them."""
+"""What a worker runs for each capability (a part with its pages), and the ports by which the core calls them."""
